@@ -1,0 +1,71 @@
+# make run    opens the app; the first time it makes .venv and installs what is needed
+# make test   runs every test          make check  looks for faults without running anything
+# make bench  measures (NAME=... one)  make clean  removes what the others made
+
+PORT     ?=
+HEADLESS ?=
+NAME     ?=
+ARGS     ?=
+
+VENV     := .venv
+PY       := $(VENV)/bin/python
+# 3.11.4 is the first 3.11 that unpacks archives safely. Debian splits venv off, so it is asked for as well.
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11, 4))
+PYTHON   ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	"$$p" -c '$(SUITABLE)' 2>/dev/null && { command -v "$$p"; break; }; done)
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: run install install-dev chromium test check format bench clean
+
+run: install
+	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
+		$(if $(PORT),--server.port=$(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--server.headless=true)
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(PY):
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Fieldmark needs Python 3.11.4 or newer with its venv module, and found: $$(python3 --version 2>&1 || echo none)."; \
+		echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv    (Debian 13 and Ubuntu 24.04 have a new enough one)"; \
+		echo "  macOS:           brew install python@3.13"; \
+		echo "  anywhere:        https://docs.astral.sh/uv/  then: uv python install 3.13"; \
+		echo "Then name it, if it is not found by itself:  make $(MAKECMDGOALS) PYTHON=/path/to/python3.13"; \
+		exit 1; fi
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(PY)
+	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)
+	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed
+
+chromium:
+ifeq ($(CHROMIUM),)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else \
+		echo "No Chromium here, so the browser tests are skipped. To run them:  sudo apt install chromium   (macOS: brew install chromium)"; fi
+endif
+
+test: install-dev chromium
+	$(PY) -m pytest $(ARGS)
+
+check: install-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy $(wildcard app.py) core ui pages benchmarks
+	cd sm_scripts && ../$(PY) -m mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache/sm_scripts .
+
+format: install-dev
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: install-dev
+	$(PY) -m benchmarks $(NAME)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

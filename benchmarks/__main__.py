@@ -1,0 +1,35 @@
+"""Runs benchmarks by name; without a name, all of them.
+
+python -m benchmarks cold_train
+FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks        # real photos instead of the drawn sketchbook
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from benchmarks import harness
+
+# Each is a module of this package with `run() -> harness.Outcome`, imported only when asked for.
+NAMES = ("cold_train", "warm_train", "finetune", "job_start")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Fieldmark beside its peers, in one run.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(NAMES)} (default: all)")
+    names = parser.parse_args(arguments).names or NAMES
+    if unknown := sorted(set(names) - set(NAMES)):
+        parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(NAMES)}")
+    try:
+        for name in names:
+            harness.show(import_module(f"benchmarks.{name}").run())
+    except harness.BenchmarkError as error:
+        print(f"Not measured: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""How a benchmark runs a program, and how it shows what it found."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core import settings
+from core.backends.local import processes
+
+
+class BenchmarkError(Exception):
+    """A program that was to be measured failed; the message carries the end of its output."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ended program: its seconds from process start to process end, and each line with the second it came at."""
+
+    seconds: float
+    lines: tuple[tuple[float, str], ...]
+
+    def report(self) -> dict[str, Any]:
+        """The JSON object in the program's last line, which is how peers say what they reached."""
+        found = json.loads(self.lines[-1][1])
+        assert isinstance(found, dict)
+        return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `value` is in the benchmark's unit; what is no peer, only worth knowing, is not compared."""
+
+    name: str
+    value: float
+    accuracy: float | None = None
+    note: str = ""
+    compared: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one benchmark found. `target` is a ratio; `extra` holds further figures for the JSON object."""
+
+    bench: str
+    unit: str
+    ours: Row
+    peer: Row
+    target: float | None
+    n: int
+    more_is_better: bool = False
+    others: tuple[Row, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float:
+        return self.ratio_to(self.peer)
+
+    def ratio_to(self, other: Row) -> float:
+        """How many times better ours is than the other."""
+        return self.ours.value / other.value if self.more_is_better else other.value / self.ours.value
+
+    def as_json(self) -> str:
+        body = {
+            "bench": self.bench,
+            "ours": round(self.ours.value, 3),
+            "peer": round(self.peer.value, 3),
+            "unit": self.unit,
+            "ratio": round(self.ratio, 2),
+            "target": self.target,
+            "accuracy_ours": self.ours.accuracy,
+            "accuracy_peer": self.peer.accuracy,
+            "n": self.n,
+        }
+        return json.dumps({**body, **self.extra})
+
+
+def show(outcome: Outcome) -> None:
+    """Prints the table for people and, as the last line, the JSON object for programs."""
+    lines = [("", outcome.unit, "accuracy", "ours is better", "")]
+    for row in (outcome.ours, outcome.peer, *outcome.others):
+        accuracy = "" if row.accuracy is None else f"{row.accuracy:.3f}"
+        times = f"{outcome.ratio_to(row):.1f}x" if row.compared and row is not outcome.ours else ""
+        lines.append((row.name, f"{row.value:.2f}", accuracy, times, row.note))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    print(f"\n{outcome.bench}  ({machine()}; accuracy on {outcome.n} test images)")
+    for first, *rest in lines:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest[:-1], widths[1:-1], strict=True)), rest[-1]]
+        print("  " + "  ".join(cells).rstrip())
+    if outcome.target is not None:
+        print(f"  target {outcome.target:g}x: {'reached' if outcome.ratio >= outcome.target else 'MISSED'}")
+    print(outcome.as_json(), flush=True)
+
+
+def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str) -> Run:
+    """Runs a program to its end, its clock starting before the process does. BenchmarkError where it fails."""
+    print(f"  {label} ...", end="", file=sys.stderr, flush=True)
+    lines: list[tuple[float, str]] = []
+    start = time.perf_counter()
+    with subprocess.Popen(command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        lines.extend((time.perf_counter() - start, line.rstrip("\n")) for line in process.stdout)
+    seconds = time.perf_counter() - start
+    print(f" {seconds:.1f} s", file=sys.stderr, flush=True)
+    if process.returncode != 0:
+        end = "\n".join(text for _, text in lines[-20:])
+        raise BenchmarkError(f"{label} ended with code {process.returncode}:\n{end}")
+    return Run(seconds, tuple(lines))
+
+
+def run_peer(name: str, images: Path, manifest: Path, *options: str) -> Run:
+    """Runs `benchmarks.peers.<name>` on the images of a manifest, in an environment that holds nothing of ours."""
+    command = [sys.executable, "-m", f"benchmarks.peers.{name}", "--images", str(images), "--manifest", str(manifest), *options]
+    return run(command, cwd=settings.PROJECT, env=processes.clean_environment(), label=f"peer: {name}")
+
+
+@functools.cache
+def workspace() -> Path:
+    """A folder for this process's runs, removed when it ends."""
+    folder = tempfile.TemporaryDirectory(prefix="fieldmark-bench-")
+    _kept.append(folder)
+    return Path(folder.name)
+
+
+_kept: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def machine() -> str:
+    """The processor's name and how many of its cores this process may use."""
+    names = (line.split(":", 1)[1].strip() for line in _cpuinfo().splitlines() if line.startswith("model name"))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores of {next(names, platform.processor() or platform.machine())}"
+
+
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(errors="replace") if path.exists() else ""

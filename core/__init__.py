@@ -1,0 +1,1 @@
+"""Fieldmark's domain: datasets, jobs, models, endpoints. Knows no Streamlit."""

@@ -1,0 +1,99 @@
+"""The verbs of a backend and what each promises. One contract test class runs on every implementation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from core.errors import BackendError
+from core.jobs import Job
+from core.specs import EndpointSpec, TrainingSpec, TransformSpec, TuningSpec
+
+
+class EndpointState(StrEnum):
+    CREATING = "Creating"
+    IN_SERVICE = "InService"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server for one model, as its platform describes it now. `created` is in seconds since 1970."""
+
+    id: str
+    name: str
+    backend: str
+    model_id: str
+    state: EndpointState
+    created: float
+    url: str = ""
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LogChunk:
+    """Log text from one position to the next; pass `next` to read on."""
+
+    text: str
+    next: int
+    skipped: bool = False
+
+
+class Backend(Protocol):
+    """Where jobs and endpoints run.
+
+    Promises, for every backend:
+    - A spec's id is the job's id. The same spec submitted twice is one job.
+    - Nothing here waits for a job; `refresh` is one cheap read and never blocks for more than a few seconds.
+    - A finished job never changes its state again.
+    - What a backend cannot do raises BackendError saying so; it never does something else instead.
+    """
+
+    name: str
+    title: str
+
+    def train(self, spec: TrainingSpec) -> Job:
+        """Submits a training job and returns at once. UserError where the spec cannot run."""
+        raise self._cannot("run training jobs")
+
+    def tune(self, spec: TuningSpec) -> Job:
+        """Submits a tuning job and returns at once."""
+        raise self._cannot("run tuning jobs")
+
+    def transform(self, spec: TransformSpec) -> Job:
+        """Submits a transform job and returns at once."""
+        raise self._cannot("run transform jobs")
+
+    def deploy(self, spec: EndpointSpec) -> Endpoint:
+        """Starts an endpoint and returns at once, in state Creating. It is InService only after a smoke image came back."""
+        raise self._cannot("run endpoints")
+
+    def refresh(self, job: Job) -> Job:
+        """The job as it is now. A job whose process died is Failed, with the reason, from the first refresh after."""
+        ...
+
+    def log(self, job: Job, after: int = 0) -> LogChunk:
+        """The log from position `after`, bounded; `skipped` says that the beginning was left out."""
+        ...
+
+    def stop(self, job: Job) -> None:
+        """Asks the job to end: checkpoint, then Stopped. Idempotent; a finished job is left as it is."""
+        ...
+
+    def endpoints(self) -> list[Endpoint]:
+        """Every endpoint of ours that exists now, asked of the platform, newest first."""
+        ...
+
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+        """One image in, the answer of DESIGN.md 4.2 out. BackendError carries the endpoint's own message."""
+        ...
+
+    def delete(self, endpoint: Endpoint) -> None:
+        """Ends the endpoint and removes all that was made for it. Idempotent."""
+        ...
+
+    def _cannot(self, what: str) -> BackendError:
+        return BackendError(f"{self.title} does not {what}.")

@@ -1,0 +1,165 @@
+"""The local backend: each job a detached worker over a run folder, each endpoint a server on 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from typing import Any
+
+from core import jobs, models, settings, specs
+from core.backends.base import Backend, Endpoint, EndpointState, LogChunk
+from core.backends.local import processes, warm
+from core.datasets import store
+from core.errors import BackendError, NotFound
+from core.jobs import Job, RunFolder, State, Status
+
+INVOKE_SECONDS = 60
+WORKER = "core.backends.local.worker"
+SERVER = "core.backends.local.server"
+
+
+class LocalBackend(Backend):
+    """Runs everything on this workstation. State is in the run folders, so any number of apps may look at once."""
+
+    name = "local"
+    title = "This workstation"
+
+    def train(self, spec: specs.TrainingSpec) -> Job:
+        store.version(spec.dataset_id, spec.version_id)
+        return self._submit(spec, WORKER)
+
+    def import_dataset(self, spec: specs.ImportSpec) -> Job:
+        """Submits an import; datasets live where the app runs, so only this backend has it."""
+        return self._submit(spec, WORKER)
+
+    def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
+        if not models.read(spec.model_id).folder.artifact.exists():
+            raise NotFound("This model's model.tar.gz is missing, so it can't be served. Train it again.")
+        return _endpoint(self._submit(spec, SERVER))
+
+    def refresh(self, job: Job) -> Job:
+        # The lock first: a worker writes its last status before it lets go, so a free lock and an unfinished
+        # status read after it can only mean that the worker died.
+        held = jobs.is_locked(job.folder.lock)
+        now = jobs.read(job.id)
+        if held or now.state.is_finished:
+            return now
+        return _bury(now)
+
+    def log(self, job: Job, after: int = 0) -> LogChunk:
+        try:
+            size = job.folder.log.stat().st_size
+            start = max(after, size - settings.LOG_TAIL_BYTES)
+            with job.folder.log.open("rb") as file:
+                file.seek(start)
+                text = file.read(settings.LOG_TAIL_BYTES)
+        except FileNotFoundError:
+            return LogChunk("", 0)
+        shown = text.decode("utf-8", "replace").replace("\r", "\n")
+        return LogChunk(shown, start + len(text), skipped=start > after)
+
+    def stop(self, job: Job) -> None:
+        if not self.refresh(job).state.is_finished:
+            job.folder.stop_request.touch()
+
+    def endpoints(self) -> list[Endpoint]:
+        return [_endpoint(self.refresh(job)) for job in jobs.readable("endpoint")]
+
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+        request = urllib.request.Request(f"{endpoint.url}/invocations", body, {"Content-Type": content_type}, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=INVOKE_SECONDS) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            raise BackendError(_message(error.read())) from error
+        except (OSError, ValueError) as error:
+            raise BackendError(f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again.") from error
+
+    def delete(self, endpoint: Endpoint) -> None:
+        folder = RunFolder.of(endpoint.id)
+        if not folder.path.exists():
+            return
+        status = _settled(endpoint.id).status
+        if processes.terminate(status.pid, status.pid_created):
+            processes.wait_until_gone(status.pid, status.pid_created, settings.STOP_SECONDS)
+        processes.kill_session(status.pid, folder.path)
+        jobs.delete(endpoint.id)
+
+    def warm_up(self) -> subprocess.Popen[bytes]:
+        """Starts the process that makes jobs start at once; hand what it returns to `cool_down` when the app ends."""
+        return warm.start()
+
+    def cool_down(self, process: subprocess.Popen[bytes]) -> None:
+        """Ends the pre-started process. Jobs that it forked go on."""
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=settings.STOP_SECONDS)
+
+    def _submit(self, spec: specs.TrainingSpec | specs.ImportSpec | specs.EndpointSpec, module: str) -> Job:
+        job, lock = jobs.create(spec.id, spec.kind, specs.check_name(spec.name), self.name, specs.as_dict(spec))
+        if lock is None:
+            return job
+        try:
+            pid = warm.fork_worker(job.folder.path, lock) if module == WORKER else None
+            if pid is None:
+                pid = processes.start([settings.python(), "-m", module, str(job.folder.path)], job.folder.path, lock=lock)
+        finally:
+            os.close(lock)
+        return replace(job, status=replace(job.status, pid=pid))
+
+
+def _settled(job_id: str, seconds: float = 5.0) -> Job:
+    """The job once its process has said who it is, or has ended: what is needed to end it."""
+    until = time.monotonic() + seconds
+    while True:
+        job = jobs.read(job_id)
+        if job.status.pid or not jobs.is_locked(job.folder.lock) or time.monotonic() > until:
+            return job
+        time.sleep(0.02)
+
+
+def _bury(job: Job) -> Job:
+    """Ends a job whose worker died: kills what it left behind and writes why it failed."""
+    processes.kill_session(job.status.pid, job.folder.path)
+    reason = (
+        "The process that ran this job died without a word: it was killed, or the machine was restarted. "
+        "Its log is kept. Resume it to go on from its last checkpoint."
+    )
+    status = Status(State.FAILED, reason, job.status.started, time.time(), job.status.pid, job.status.pid_created, job.status.progress)
+    jobs.write_status(job.folder, status)
+    return replace(job, status=status)
+
+
+def _endpoint(job: Job) -> Endpoint:
+    progress = job.status.progress
+    return Endpoint(
+        id=job.id,
+        name=job.name,
+        backend=job.backend,
+        model_id=str(job.spec["model_id"]),
+        state=_endpoint_state(job),
+        created=job.created,
+        url=str(progress.get("url", "")),
+        reason=job.status.reason if job.state is State.FAILED else "",
+        details=progress,
+    )
+
+
+def _endpoint_state(job: Job) -> EndpointState:
+    if job.state.is_finished:
+        return EndpointState.FAILED
+    if job.state is State.STOPPING:
+        return EndpointState.DELETING
+    return EndpointState.IN_SERVICE if job.status.progress.get("url") else EndpointState.CREATING
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace")[:300]

@@ -1,0 +1,133 @@
+"""Detached worker processes: started so that they outlive the app, known by pid and start time, ended as a group."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from core import settings
+
+# A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+INHERITED_PREFIXES = ("CUDA_", "NVIDIA_")
+PROXY_AND_CERTIFICATES = (
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)
+
+# glibc would give every batch's activations back to the kernel and fault them in again: half the time of CPU inference.
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": "2147483647", "MALLOC_MMAP_MAX_": "0", "MALLOC_TOP_PAD_": "67108864"}
+
+
+def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """The environment of a worker: what a program needs to start, plus `extra`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in INHERITED or name in PROXY_AND_CERTIFICATES or name.startswith(INHERITED_PREFIXES)
+    }
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+
+
+def start(arguments: list[str], folder: Path, *, lock: int) -> int:
+    """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid.
+
+    Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of its own, for a
+    Ctrl-C in the app's terminal would reach it otherwise.
+    """
+    with (folder / "log.txt").open("ab") as output:
+        process = subprocess.Popen(
+            [*arguments, "--lock", str(lock)],
+            cwd=folder,
+            env=worker_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+    return process.pid
+
+
+def worker_environment() -> dict[str, str]:
+    """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
+    ours = {name: os.environ[name] for name in (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS) if os.environ.get(name)}
+    return clean_environment({**ours, **ALLOCATOR, "PYTHONPATH": str(settings.PROJECT)})
+
+
+def created(pid: int) -> float | None:
+    """When the process with this pid started, or None where there is none. With the pid, it is an identity."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+
+
+def is_same(pid: int | None, since: float | None) -> bool:
+    """Whether the pid still belongs to the process that started at `since`, and not to a stranger or a zombie."""
+    if pid is None or since is None:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - since) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def terminate(pid: int | None, since: float | None) -> bool:
+    """SIGTERM to that very process; False where it is gone."""
+    if not is_same(pid, since):
+        return False
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    return True
+
+
+def kill_session(pid: int | None, folder: Path) -> None:
+    """SIGKILL to what is left of the session that `pid` led, the leader itself possibly dead already.
+
+    Only processes that work inside `folder` count: a session id that a stranger took over since is left alone.
+    """
+    if pid is not None:
+        kill(member for member in psutil.process_iter() if _belongs(member, pid, folder))
+
+
+def kill(members: Iterable[psutil.Process], patience: float = 3.0) -> None:
+    """SIGKILL, then wait until they are gone."""
+    doomed = list(members)
+    for member in doomed:
+        try:
+            member.kill()
+        except psutil.Error:
+            continue
+    psutil.wait_procs(doomed, timeout=patience)
+
+
+def wait_until_gone(pid: int | None, since: float | None, seconds: float) -> bool:
+    """Whether the process ended within `seconds`."""
+    until = time.monotonic() + seconds
+    while is_same(pid, since):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _belongs(process: psutil.Process, session: int, folder: Path) -> bool:
+    try:
+        same_session = process.pid != os.getpid() and os.getsid(process.pid) == session
+        return same_session and Path(process.cwd()).is_relative_to(folder.resolve())
+    except (psutil.Error, ProcessLookupError, PermissionError):
+        return False

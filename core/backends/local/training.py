@@ -1,0 +1,162 @@
+"""Runs a training job: the training script as a child process under SageMaker's environment contract, then the artifact."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import jobs, models, settings
+from core.backends.local import processes, warm
+from core.datasets import manifest, store
+from core.errors import BackendError
+from core.jobs import RunFolder
+from core.specs import TrainingSpec, training_spec
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
+
+POLL_SECONDS = 0.05
+TERMINATED = 128 + signal.SIGTERM
+
+
+def run(worker: Worker) -> None:
+    """Trains, and ends as the script ended: an artifact, a stop, or a failure with its reason."""
+    spec = training_spec(worker.job)
+    prepare(worker.folder, spec)
+    code = wait(worker, start(worker.folder, spec))
+    conclude(worker, code)
+
+
+def start(folder: RunFolder, spec: TrainingSpec) -> subprocess.Popen[bytes] | warm.Forked:
+    """The script as a child: forked where this worker has torch in memory already, else a new interpreter."""
+    values, variables = arguments(folder, spec), environment(folder, spec)
+    if warm.is_warm():
+        return warm.fork_script(code_folder(folder) / "train.py", values, variables, folder.log)
+    with folder.log.open("ab") as log:
+        return subprocess.Popen(
+            [settings.python(), "train.py", *values],
+            cwd=code_folder(folder),
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
+    """Puts the job's own copy of the scripts and the manifest into its folder, so that it can be repeated exactly."""
+    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    version = store.version(spec.dataset_id, spec.version_id)
+    manifest.write_csv(store.manifest_of(version), manifest_folder(folder) / "manifest.csv")
+    if spec.resumed_from:
+        _take_checkpoints(RunFolder.of(spec.resumed_from), folder)
+
+
+def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
+    """The script's arguments: each hyperparameter as `--name value`, all strings, as on SageMaker."""
+    values = {
+        **spec.hyperparameters,
+        "dataset_id": spec.dataset_id,
+        "dataset_version": spec.version_id,
+        "checkpoint_dir": str(folder.checkpoints),
+    }
+    return [part for name, value in sorted(values.items()) for part in (f"--{name}", value)]
+
+
+def environment(folder: RunFolder, spec: TrainingSpec) -> dict[str, str]:
+    """What SageMaker's container would set, with this workstation's folders."""
+    channels = {
+        "images": store.dataset(spec.dataset_id).root,
+        "manifest": manifest_folder(folder),
+        "features": settings.features_dir(),
+        "weights": settings.weights_dir(),
+    }
+    return processes.clean_environment(
+        {
+            **processes.ALLOCATOR,
+            **{f"SM_CHANNEL_{name.upper()}": str(path) for name, path in channels.items()},
+            "SM_CHANNELS": '["' + '","'.join(channels) + '"]',
+            "SM_MODEL_DIR": str(folder.model),
+            "SM_OUTPUT_DATA_DIR": str(folder.output),
+            "SM_HOSTS": '["algo-1"]',
+            "SM_CURRENT_HOST": "algo-1",
+            "SM_NUM_CPUS": str(os.cpu_count() or 1),
+            "SM_NUM_GPUS": "0" if os.environ.get("CUDA_VISIBLE_DEVICES") == "" else str(_gpus()),
+        }
+    )
+
+
+def wait(worker: Worker, trainer: subprocess.Popen[bytes] | warm.Forked) -> int:
+    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it."""
+    deadline = None
+    while True:
+        try:
+            return trainer.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            if worker.stopping and deadline is None:
+                worker.progress(phase="stopping")
+                trainer.terminate()
+                deadline = time.monotonic() + settings.STOP_SECONDS
+            if deadline is not None and time.monotonic() > deadline:
+                trainer.kill()
+
+
+def conclude(worker: Worker, code: int) -> None:
+    """Turns the script's exit code into the job's end. Raises for anything but a finished model."""
+    if code == 0:
+        if not (worker.folder.model / models.DESCRIPTION).exists():
+            raise BackendError("The training script ended well but wrote no model. Its log may say why.")
+        models.pack(worker.folder.model, worker.folder.artifact)
+        return
+    worker.check_stop()
+    raise BackendError(failure_reason(worker.folder, code))
+
+
+def failure_reason(folder: RunFolder, code: int) -> str:
+    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log."""
+    if folder.failure.exists():
+        return folder.failure.read_text(errors="replace").strip()[: settings.MAX_FAILURE_CHARS]
+    if code == -signal.SIGKILL:
+        return (
+            "The training process was killed by signal 9, probably because the machine ran out of memory. "
+            "Lower the batch size or the image size, or close other programs, and resume."
+        )
+    if code == TERMINATED or code == -signal.SIGTERM:
+        return "The training process was ended from outside (SIGTERM). Resume the job to go on from its last checkpoint."
+    if code < 0:
+        return f"The training process was ended by signal {-code}. {_log_end(folder)}"
+    return f"The training script ended with code {code}. {_log_end(folder)}"
+
+
+def code_folder(folder: RunFolder) -> Path:
+    return folder.input / "code"
+
+
+def manifest_folder(folder: RunFolder) -> Path:
+    return folder.input / "manifest"
+
+
+def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
+    if jobs.is_locked(source.lock):
+        raise BackendError("The job to resume from is still running.")
+    shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
+
+
+def _gpus() -> int:
+    """How many NVIDIA GPUs the driver shows; asked of the file system, for torch is not imported here."""
+    folder = Path("/proc/driver/nvidia/gpus")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def _log_end(folder: RunFolder) -> str:
+    try:
+        with folder.log.open("rb") as file:
+            file.seek(max(0, folder.log.stat().st_size - 800))
+            return file.read().decode("utf-8", "replace").strip()
+    except OSError:
+        return "It left no log."

@@ -1,0 +1,108 @@
+"""The process that runs one job on this workstation: it holds the job's lock for life and is the only writer of its status.
+
+python -m core.backends.local.worker RUN_FOLDER --lock FD
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from core import jobs, settings
+from core.backends.local import processes
+from core.errors import FieldmarkError
+from core.jobs import RunFolder, State, Status
+
+# Which module runs a kind of job; imported on demand, so that an import job does not pay for a training job's needs.
+RUNNERS = {
+    "training": "core.backends.local.training",
+    "import": "core.backends.local.importing",
+}
+
+
+class Stopped(Exception):
+    """The job ended because it was asked to."""
+
+
+class Worker:
+    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report progress."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.job = jobs.read(folder.path.name)
+        self._terminated = False
+        self._status = Status(State.IN_PROGRESS, started=time.time(), pid=os.getpid(), pid_created=processes.created(os.getpid()))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the job was asked to end: by its page (a file, which works before the worker is up) or by SIGTERM."""
+        return self._terminated or self.folder.stop_request.exists()
+
+    def run(self) -> int:
+        """Runs the job to its end and writes how it ended; the exit code is for the process."""
+        signal.signal(signal.SIGTERM, self._asked_to_stop)
+        self._write()
+        try:
+            import_module(RUNNERS[self.job.kind]).run(self)
+            self._end(State.COMPLETED)
+        except Stopped:
+            self._end(State.STOPPED, "Stopped on request.")
+        except FieldmarkError as error:
+            self._end(State.FAILED, str(error))
+        except OSError as error:
+            self._end(State.FAILED, f"{_os_reason(error)} ({error})")
+        except Exception as error:
+            traceback.print_exc()
+            self._end(State.FAILED, f"Unexpected {type(error).__name__}: {error}. The log has the whole story.")
+        return 0 if self._status.state is not State.FAILED else 1
+
+    def progress(self, **values: Any) -> None:
+        """Replaces the job's progress, as its page shows it."""
+        self._status = replace(self._status, progress=values)
+        self._write()
+
+    def check_stop(self) -> None:
+        if self.stopping:
+            raise Stopped
+
+    def _asked_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        # Only the flag: a write from here could fall into the middle of another one.
+        self._terminated = True
+
+    def _end(self, state: State, reason: str = "") -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._status = replace(self._status, state=state, reason=reason[: settings.MAX_FAILURE_CHARS], ended=time.time())
+        self._write()
+
+    def _write(self) -> None:
+        if self._status.state is State.IN_PROGRESS and self.stopping:
+            self._status = replace(self._status, state=State.STOPPING)
+        jobs.write_status(self.folder, self._status)
+
+
+def _os_reason(error: OSError) -> str:
+    if error.errno in (28, 27, 122):  # no space left, file too large, quota exceeded
+        return "The disk is full. Free some space and resume the job"
+    return "The system refused a file operation"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock")
+    options = parser.parse_args(arguments)
+    os.set_inheritable(options.lock, False)
+    return Worker(RunFolder(options.folder)).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

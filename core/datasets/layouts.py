@@ -1,0 +1,279 @@
+"""The forms in which labelled images come, recognised by what lies there.
+
+- CUB-200-2011: the tables images.txt and image_class_labels.txt beside images/, with its split, boxes and class names.
+- `<class>/<image>` folders; photos deeper in a class folder belong to that class.
+- train, validation (val) and test folders of class folders: their split is the official one.
+Each also one or two folders further down.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from core import settings
+from core.archives import HIDDEN, is_junk
+from core.datasets.names import clashes, clean_name, shown
+from core.errors import UserError
+
+Box = tuple[float, float, float, float]
+OnFile = Callable[[], None]
+
+MAX_DEPTH = 3
+CUB_TABLES = ("images.txt", "image_class_labels.txt")
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+# Why a file is left out of an import; the report counts them under these words.
+NOT_IMAGE = "not an image file"
+LOOSE = "image outside the class folders"
+LINK = "link"
+UNLISTED = "image not in the tables"
+BAD_NAME = "file name is not valid text"
+
+UNDERSTOOD = (
+    "Fieldmark understands a folder with one folder of images per class, such folders below train, validation and test, "
+    "and the CUB-200-2011 layout (images.txt, image_class_labels.txt and images/)."
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One image file: `path` relative to the layout's root, its label, its official split ('' where none), its box in pixels."""
+
+    path: str
+    label: str
+    official: str = ""
+    box: Box | None = None
+
+
+@dataclass
+class Layout:
+    """What was recognised below `root`. `empty` are class folders without images; `missing` images are listed but not there."""
+
+    kind: str
+    root: Path
+    found: list[Found] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    empty: list[str] = field(default_factory=list)
+    missing: int = 0
+
+
+Reader = Callable[[Path, OnFile], Layout]
+
+
+def recognise(folder: Path, on_file: OnFile = lambda: None) -> Layout:
+    """The images below `folder` with their labels. `on_file` is called for every file seen, so that a walk can be stopped.
+
+    Links are never followed. Raises UserError where no layout is recognised, or several are, for class names that clash or
+    can't be used, and for folders that can't be read.
+    """
+    try:
+        return _recognised(folder, on_file)
+    except OSError as error:
+        raise UserError(
+            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away.", field="path"
+        ) from error
+
+
+def _recognised(folder: Path, on_file: OnFile) -> Layout:
+    matches = list(_search(folder, MAX_DEPTH))
+    if not matches:
+        raise UserError(f"{_why_nothing(folder)} {UNDERSTOOD}", field="path")
+    if len(matches) > 1:
+        names = ", ".join(f'"{shown(str(root.relative_to(folder)))}"' for root, _ in matches[:6])
+        raise UserError(f"There are several datasets in {folder.name}, in {names}. Choose one of these folders.", field="path")
+    root, read = matches[0]
+    layout = read(root, on_file)
+    layout.found.sort(key=lambda found: found.path)
+    return layout
+
+
+def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Reader]]:
+    """The highest folders, at most `depth` levels down, that have a layout, each with its reader."""
+    folders = _subfolders(folder)
+    if _is_cub(folder):
+        yield folder, _read_cub
+    elif _is_split(folders):
+        yield folder, _read_split_folders
+    elif len(folders) > 1 and any(map(_holds_image, folders)):
+        yield folder, _read_class_folders
+    else:
+        below = [match for sub in folders for match in _search(sub, depth - 1)] if depth > 1 else []
+        if below:
+            yield from below
+        elif any(map(_holds_image, folders)):
+            yield folder, _read_class_folders
+
+
+def _is_cub(folder: Path) -> bool:
+    return all((folder / table).is_file() for table in CUB_TABLES) and (folder / "images").is_dir()
+
+
+def _is_split(folders: list[Path]) -> bool:
+    parts = {SPLIT_FOLDERS.get(sub.name.casefold()) for sub in folders} - {None}
+    return "train" in parts and len(parts) > 1
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries if not is_junk(entry.name) and entry.is_dir(follow_symlinks=False))
+
+
+def _holds_image(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(_is_image(entry.name) and entry.is_file(follow_symlinks=False) for entry in entries)
+
+
+def _is_image(name: str) -> bool:
+    return not is_junk(name) and name.lower().endswith(settings.IMAGE_SUFFIXES)
+
+
+def _why_nothing(folder: Path) -> str:
+    if _holds_image(folder):
+        return f"The images lie directly in {folder.name}, so nothing says what they show: put them into one folder per class."
+    return f"There are no images in {folder.name} that Fieldmark can find."
+
+
+def _read_class_folders(root: Path, on_file: OnFile) -> Layout:
+    layout = Layout("class folders", root)
+    _add_classes(layout, root, "", on_file)
+    _check_classes(layout)
+    return layout
+
+
+def _read_split_folders(root: Path, on_file: OnFile) -> Layout:
+    layout = Layout("split folders", root)
+    for sub in _subfolders(root):
+        part = SPLIT_FOLDERS.get(sub.name.casefold())
+        if part:
+            _add_classes(layout, sub, part, on_file)
+    _check_classes(layout)
+    return layout
+
+
+def _add_classes(layout: Layout, folder: Path, official: str, on_file: OnFile) -> None:
+    """Adds the class folders in `folder`, under the names their folders have."""
+    for sub in _subfolders(folder):
+        images = list(_images_below(sub, layout.ignored, on_file))
+        layout.found += [Found(path.relative_to(layout.root).as_posix(), sub.name, official) for path in images]
+        if not images:
+            layout.empty.append(sub.name)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() or not entry.is_dir() or is_junk(entry.name):
+                layout.ignored[LOOSE if _is_image(entry.name) and not entry.is_symlink() else _reason(entry)] += 1
+
+
+def _check_classes(layout: Layout) -> None:
+    """Cleans the class names, and refuses those that clash: two folders must never quietly become one class, or one two."""
+    names = {found.label for found in layout.found} | set(layout.empty)
+    groups = clashes(names)
+    if groups:
+        listed = "; ".join(" and ".join(repr(shown(name)) for name in group) for group in groups[:6])
+        raise UserError(f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders.")
+    clean = {name: clean_name(name, "class name") for name in names}
+    layout.found = [Found(found.path, clean[found.label], found.official, found.box) for found in layout.found]
+    layout.empty = sorted({clean[name] for name in layout.empty} - {found.label for found in layout.found})
+
+
+def _images_below(folder: Path, ignored: Counter[str], on_file: OnFile) -> Iterator[Path]:
+    """Image files at any depth; what is left out is counted in `ignored`."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            on_file()
+            if entry.is_dir(follow_symlinks=False) and not is_junk(entry.name):
+                yield from _images_below(Path(entry.path), ignored, on_file)
+            elif entry.is_file(follow_symlinks=False) and _is_image(entry.name) and _is_text(entry.path):
+                yield Path(entry.path)
+            else:
+                ignored[_reason(entry)] += 1
+
+
+def _reason(entry: os.DirEntry[str]) -> str:
+    if is_junk(entry.name):
+        return HIDDEN
+    if entry.is_symlink():
+        return LINK
+    return NOT_IMAGE if _is_text(entry.name) else BAD_NAME
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read_cub(root: Path, on_file: OnFile) -> Layout:
+    """The ids in the tables count from 1 and are names, not positions: a cut of the dataset keeps the original ones."""
+    layout = Layout("CUB-200-2011", root / "images")
+    names = _table(root / "images.txt")
+    labels = _table(root / "image_class_labels.txt")
+    classes = {key: _species(name) for key, name in _table(root / "classes.txt", needed=False).items()}
+    _require_distinct(classes.values())
+    official = {key: "train" if value == "1" else "test" for key, value in _table(root / "train_test_split.txt", needed=False).items()}
+    boxes = {key: _box(value) for key, value in _table(root / "bounding_boxes.txt", needed=False).items()}
+    there = {path.relative_to(layout.root).as_posix() for path in _images_below(layout.root, layout.ignored, on_file)}
+    for key, name in names.items():
+        if name not in there:
+            layout.missing += 1
+            continue
+        there.discard(name)
+        if key not in labels:
+            raise UserError(f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}.")
+        label = classes.get(labels[key]) or _species(PurePosixPath(name).parts[0])
+        layout.found.append(Found(name, label, official.get(key, ""), boxes.get(key)))
+    layout.ignored.update({UNLISTED: len(there)} if there else {})
+    _check_classes(layout)
+    return layout
+
+
+def _require_distinct(species: Collection[str]) -> None:
+    twice = [name for name, count in Counter(species).items() if count > 1]
+    if twice:
+        raise UserError(f"classes.txt has more than one class called {shown(twice[0])!r}. Mend the table.")
+
+
+def _species(name: str) -> str:
+    """`010.Red_winged_Blackbird` -> `Red winged Blackbird`."""
+    return re.sub(r"^\d+\.", "", name).replace("_", " ")
+
+
+def _box(text: str) -> Box | None:
+    try:
+        x, y, width, height = map(float, text.split())
+    except ValueError:
+        return None
+    return (x, y, width, height)
+
+
+def _table(path: Path, needed: bool = True) -> dict[str, str]:
+    """`<id> <value>` lines as a dict. Raises UserError, naming the line, for anything else."""
+    if not needed and not path.is_file():
+        return {}
+    rows: dict[str, str] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"The table {path.name} can't be read ({error}). Mend it or leave it out.") from error
+    for number, line in enumerate(lines, 1):
+        key, _, value = line.strip().partition(" ")
+        if key and (not value or key in rows):
+            raise UserError(f"Line {number} of {path.name} is not a new number and a value: {shown(line)!r}. Mend the table.")
+        if key:
+            rows[key] = value.strip()
+    return rows

@@ -1,0 +1,187 @@
+"""The manifest: one row per image, kept as Parquet, read by column, handed to the training script as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from core import files, settings
+from core.errors import NotFound, UserError
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("path", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("size_bytes", pa.int64()),
+        ("box_x", pa.float64()),
+        ("box_y", pa.float64()),
+        ("box_width", pa.float64()),
+        ("box_height", pa.float64()),
+        ("official", pa.string()),
+        ("problem", pa.string()),
+    ]
+)
+COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
+BOX = ("box_x", "box_y", "box_width", "box_height")
+OFFICIAL = ("train", "validation", "test", "")
+
+# Small enough that a page of the gallery reads little more than its own rows, large enough that a million rows stay few groups.
+ROW_GROUP = 20_000
+
+Filters = Sequence[tuple[str, str, Any]]
+Counts = dict[str, dict[str, int]]
+
+
+def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """A manifest from columns of equal length. Columns left out are empty: no box, no official split, no problem, split 'unused'."""
+    length = len(columns["path"])
+    defaults: dict[str, Any] = {"split": "unused", "official": "", "problem": "", "width": 0, "height": 0, "size_bytes": 0}
+    full = {name: columns.get(name, [defaults.get(name, np.nan)] * length) for name in COLUMNS}
+    frame = pd.DataFrame(full)
+    kinds = {field.name: "str" if field.type == pa.string() else field.type.to_pandas_dtype() for field in SCHEMA}
+    return frame.astype(kinds)[list(COLUMNS)]
+
+
+def validate(frame: pd.DataFrame) -> None:
+    """UserError where `frame` is not a manifest: other columns, a path twice or outside the root, an unknown split, a bad row in use."""
+    if tuple(frame.columns) != COLUMNS:
+        raise UserError(f"A manifest has the columns {', '.join(COLUMNS)}; this one has {', '.join(map(str, frame.columns))}.")
+    path, label = frame["path"], frame["label"]
+    usable = frame["problem"] == ""
+    outside = path.str.startswith("/") | path.str.contains(r"(?:^|/)\.\.?(?:/|$)", regex=True)
+    for wrong, text in (
+        (frame[list(COLUMNS)].drop(columns=list(BOX)).isna().any(axis=1), "a value is missing"),
+        ((path == "") | outside, "the path leads outside the dataset"),
+        (path.duplicated(), "the path stands in the manifest twice"),
+        (label == "", "the label is empty"),
+        (~frame["split"].isin(settings.SPLITS), f"the split is none of {', '.join(settings.SPLITS)}"),
+        (~frame["official"].isin(OFFICIAL), "the official split is neither train, validation, test nor empty"),
+        (~usable & (frame["split"] != "unused"), "an image with a problem is in use"),
+        (usable & ~frame["image_id"].str.fullmatch(r"[0-9a-f]{64}"), "the image_id is no SHA-256"),
+        (usable & ((frame["width"] < 1) | (frame["height"] < 1)), "the image has no size"),
+    ):
+        if wrong.any():
+            raise UserError(f"Manifest row {path[wrong].iloc[0]!r}: {text}.")
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Writes `frame` to `path` whole or not at all. Raises UserError as `validate` does.
+
+    Rows are sorted by label and path, so that the row groups of one class lie together and a filtered page reads few of them.
+    """
+    validate(frame)
+    table = _table(frame.sort_values(["label", "path"], kind="stable"))
+    with files.atomic(path) as file:
+        pq.write_table(table, file, row_group_size=ROW_GROUP, compression="zstd")
+
+
+def read(path: Path, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pd.DataFrame:
+    """The rows that pass every one of `filters`, `(column, operator, value)` as pyarrow takes them; only `columns` are read.
+
+    Raises NotFound where the file is missing or damaged.
+    """
+    try:
+        table = pq.read_table(path, columns=list(columns) if columns else None, filters=list(filters) if filters else None)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    return table.to_pandas()
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """The same columns as CSV (UTF-8, header, no value written as an empty field): what `sm_scripts/train.py` reads."""
+    validate(frame)
+    with files.atomic(path) as file:
+        pa.csv.write_csv(_table(frame), file)
+
+
+def page(
+    path: Path,
+    *,
+    label: str | None = None,
+    split: str | None = None,
+    problem: bool | None = None,
+    offset: int = 0,
+    limit: int = 60,
+) -> tuple[pd.DataFrame, int]:
+    """Rows `offset` to `offset + limit` of those with this label, split and (True, False) problem, and how many there are in all.
+
+    Reads the filtered columns of the row groups that can match, then only the row groups of this page.
+    Raises NotFound where the file is missing or damaged.
+    """
+    wanted = {"label": label, "split": split}
+    filters: list[tuple[str, str, Any]] = [(name, "==", value) for name, value in wanted.items() if value is not None]
+    if problem is not None:
+        filters.append(("problem", "!=" if problem else "==", ""))
+    try:
+        with pq.ParquetFile(path) as file:
+            positions = _matching(file, filters)
+            if positions is None:
+                total = file.metadata.num_rows
+                chosen = np.arange(min(offset, total), min(offset + limit, total))
+            else:
+                total, chosen = len(positions), positions[offset : offset + limit]
+            return _rows_at(file, chosen).to_pandas(), total
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def counts(frame: pd.DataFrame) -> Counts:
+    """`{label: {split: number of images}}`, labels in order, every split named."""
+    table = frame.groupby(["label", "split"]).size().unstack(fill_value=0).reindex(columns=list(settings.SPLITS), fill_value=0)
+    return {str(label): {str(split): int(n) for split, n in row.items()} for label, row in table.sort_index().to_dict("index").items()}
+
+
+def classes(frame: pd.DataFrame) -> list[str]:
+    """The labels that have an image in train, in order: what a model trained on this manifest can say."""
+    return sorted(frame.loc[frame["split"] == "train", "label"].unique())
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False).replace_schema_metadata()
+
+
+def _matching(file: pq.ParquetFile, filters: Filters) -> np.ndarray | None:
+    """Positions in the file of the rows that pass, or None where there is nothing to filter."""
+    if not filters:
+        return None
+    found, start = [np.empty(0, dtype=np.int64)], 0
+    columns = [name for name, _, _ in filters]
+    for group in range(file.metadata.num_row_groups):
+        rows = file.metadata.row_group(group)
+        if _can_match(rows, filters):
+            table = file.read_row_group(group, columns=columns)
+            masks = [(pc.equal if operator == "==" else pc.not_equal)(table[name], value) for name, operator, value in filters]
+            found.append(start + np.flatnonzero(np.logical_and.reduce([mask.to_numpy() for mask in masks])))
+        start += rows.num_rows
+    return np.concatenate(found)
+
+
+def _can_match(rows: pq.RowGroupMetaData, filters: Filters) -> bool:
+    for name, operator, value in filters:
+        statistics = rows.column(COLUMNS.index(name)).statistics
+        if operator == "==" and statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+            return False
+    return True
+
+
+def _rows_at(file: pq.ParquetFile, positions: np.ndarray) -> pa.Table:
+    starts = np.cumsum([0] + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)])
+    owners = np.searchsorted(starts, positions, side="right") - 1
+    parts = [file.read_row_group(int(group)).take(positions[owners == group] - starts[group]) for group in np.unique(owners)]
+    return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+
+
+def _unreadable(path: Path, error: Exception) -> NotFound:
+    return NotFound(f"The manifest {path} can't be read ({error}). Delete this dataset and import it again.")

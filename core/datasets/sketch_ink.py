@@ -1,0 +1,182 @@
+"""Ink and wash: the curves, brushes and noise that the sketchbook is drawn with.
+
+Shapes are arrays of points [n, 2], x to the right and y downwards. A Frame takes a part from its own units to pixels of the Canvas,
+which is larger than the finished drawing by `unit`, so that reducing it smooths every edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+Points = NDArray[np.float64]
+Plane = NDArray[np.float32]
+Colour = tuple[int, int, int]
+
+SEPIA: Colour = (46, 38, 40)
+WHITE: Colour = (252, 251, 247)
+
+
+def mix(a: Colour, b: Colour, share: float) -> Colour:
+    """The colour `share` of the way from `a` to `b`."""
+    red, green, blue = (max(0, min(255, round(x + (y - x) * share))) for x, y in zip(a, b, strict=True))
+    return red, green, blue
+
+
+def ink_for(colour: Colour) -> Colour:
+    """The pen that outlines a wash of `colour`: darker than it and a little sepia."""
+    return mix(mix(colour, (0, 0, 0), 0.55), SEPIA, 0.5)
+
+
+def luminance(colour: Colour) -> float:
+    return (0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]) / 255
+
+
+@cache
+def _weights(steps: int) -> Points:
+    t = np.arange(steps) / steps
+    return np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1) / 2
+
+
+def curve(points: ArrayLike, closed: bool = True, steps: int = 8) -> Points:
+    """A Catmull-Rom curve through `points`; a point given twice makes a corner."""
+    knots = np.asarray(points, dtype=float)
+    padded = np.concatenate([knots[-1:], knots, knots[:2]] if closed else [knots[:1], knots, knots[-1:]])
+    windows = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)
+    path: Points = np.einsum("sk,nkd->nsd", _weights(steps), windows).reshape(-1, 2)
+    return path if closed else np.concatenate([path, knots[-1:]])
+
+
+@cache
+def _between(knots: int, count: int) -> Points:
+    """The weights [knots, count] that interpolate `count` values from `knots`."""
+    place = np.linspace(0, knots - 1, count)
+    return np.maximum(0.0, 1 - np.abs(place[None, :] - np.arange(knots)[:, None]))
+
+
+@cache
+def _tapering(count: int) -> Points:
+    return np.sqrt(np.sin(np.linspace(0.12, np.pi - 0.12, count)))
+
+
+def noise(rng: np.random.Generator, size: tuple[int, int], cells: int, octaves: int = 1) -> Plane:
+    """Smooth noise [height, width], about 0 to 1, with `cells` blobs along the longer side and finer ones for every further octave."""
+    total = np.zeros((size[1], size[0]), dtype=np.float32)
+    for octave in range(octaves):
+        rows, columns = (max(2, round(side * cells * 2.2**octave / max(size))) + 1 for side in (size[1], size[0]))
+        grid = Image.fromarray(rng.random((rows, columns), dtype=np.float32))
+        total += np.asarray(grid.resize(size, Image.Resampling.BICUBIC)) * np.float32(0.5**octave)
+    return total / np.float32(2 - 2.0 ** (1 - octaves))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a part lies on the canvas: `frame(points)` takes its own units to pixels."""
+
+    matrix: Points
+    origin: Points
+
+    @classmethod
+    def at(cls, x: float, y: float, size: float, turn: float = 0.0) -> Frame:
+        """A frame of `size` pixels a unit, turned `turn` degrees anticlockwise."""
+        return cls(size * _rotation(turn), np.array([x, y], dtype=float))
+
+    def __call__(self, points: ArrayLike) -> Points:
+        return np.asarray(points, dtype=float) @ self.matrix.T + self.origin
+
+    def child(self, point: Sequence[float], size: float = 1.0, turn: float = 0.0, squeeze: float = 1.0) -> Frame:
+        """A frame that hangs at `point` of this one; `squeeze` narrows its x, and turns it round where negative."""
+        return Frame(self.matrix @ _rotation(turn) @ np.diag([size * squeeze, size]), self(point))
+
+    @property
+    def scale(self) -> float:
+        """Pixels to one unit of y."""
+        return float(np.hypot(*self.matrix[:, 1]))
+
+
+def _rotation(degrees: float) -> Points:
+    angle = np.radians(degrees)
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+
+
+class Canvas:
+    """An image that is drawn on with washes and a pen. `unit` is its pixels for one pixel of the finished drawing."""
+
+    def __init__(self, image: Image.Image, rng: np.random.Generator, unit: int) -> None:
+        self.image = image
+        self.rng = rng
+        self.unit = unit
+        self._pen = ImageDraw.Draw(image, "RGBA")
+        self._corner = np.zeros(2)
+
+    @classmethod
+    def over(cls, page: Image.Image, rng: np.random.Generator, unit: int) -> Canvas:
+        """A canvas that begins as the page does. Its pixels are only repeated, so that `reduced` gives the page back unchanged."""
+        return cls(page.resize((page.width * unit, page.height * unit), Image.Resampling.NEAREST), rng, unit)
+
+    def reduced(self) -> Image.Image:
+        return self.image.reduce(self.unit)
+
+    def fill(self, points: Points, colour: Colour, opacity: float = 1.0) -> None:
+        self._pen.polygon((points - self._corner).ravel().tolist(), fill=(*colour, round(255 * opacity)))
+
+    def dot(self, centre: ArrayLike, radius: float, colour: Colour, opacity: float = 1.0) -> None:
+        x, y = np.asarray(centre, dtype=float) - self._corner
+        self._pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*colour, round(255 * opacity)))
+
+    def wash(self, points: Points, colour: Colour, opacity: float = 1.0) -> None:
+        """A flat wash whose pigment gathers at the edge, as it does when watercolour dries."""
+        self.fill(points, colour, opacity)
+        self.line(np.concatenate([points, points[:2]]), 2.4, mix(colour, SEPIA, 0.35), 0.3 * opacity, taper=False)
+
+    def soft(self, points: Points, colour: Colour, blur: float, opacity: float = 1.0) -> None:
+        """A wash laid on wet paper: its edge runs over about `blur` pixels of the finished drawing."""
+        points, unit = (points - self._corner) / self.unit, self.unit
+        left, top = np.maximum(np.floor(points.min(axis=0) - 2 * blur), 0).astype(int)
+        right, bottom = np.minimum(np.ceil(points.max(axis=0) + 2 * blur), np.array(self.image.size) / unit).astype(int)
+        if right <= left or bottom <= top:
+            return
+        mask = Image.new("L", (int(right - left), int(bottom - top)))
+        ImageDraw.Draw(mask).polygon((points - (left, top)).ravel().tolist(), fill=round(255 * opacity))
+        mask = mask.filter(ImageFilter.GaussianBlur(blur))
+        self.image.paste(colour, (int(left) * unit, int(top) * unit), mask.resize((mask.width * unit, mask.height * unit), Image.Resampling.NEAREST))
+
+    def line(self, points: Points, width: float, colour: Colour = SEPIA, opacity: float = 1.0, taper: bool = True) -> None:
+        """A pen line `width` finished pixels wide, whose pressure and course waver as a hand's do."""
+        count = len(points)
+        knots = max(3, count // 6)
+        pressure, sway = self.rng.uniform(-1, 1, (2, knots)) @ _between(knots, count)
+        half = 0.5 * width * self.unit * (0.9 + 0.45 * pressure)
+        if taper:
+            half *= _tapering(count)
+        along = np.empty_like(points)
+        along[1:-1] = points[2:] - points[:-2]
+        along[0], along[-1] = points[1] - points[0], points[-1] - points[-2]
+        normal = (along / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9))[:, ::-1] * (-1.0, 1.0)
+        course = points + normal * (0.35 * self.unit * sway)[:, None]
+        side = normal * half[:, None]
+        self.fill(np.concatenate([course + side, (course - side)[::-1]]), colour, opacity)
+
+    @contextmanager
+    def within(self, outline: Points) -> Iterator[None]:
+        """What the block draws stays inside `outline`."""
+        whole, pen, corner = self.image, self._pen, self._corner
+        low = np.maximum(np.floor(outline.min(axis=0)) - 1 - corner, 0).astype(int)
+        high = np.minimum(np.ceil(outline.max(axis=0)) + 1 - corner, whole.size).astype(int)
+        high = np.maximum(high, low + 1)
+        box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        self.image, self._corner = whole.crop(box), corner + low
+        self._pen = ImageDraw.Draw(self.image, "RGBA")
+        mask = Image.new("L", self.image.size)
+        ImageDraw.Draw(mask).polygon((outline - self._corner).ravel().tolist(), fill=255)
+        try:
+            yield
+            whole.paste(self.image, box, mask)
+        finally:
+            self.image, self._pen, self._corner = whole, pen, corner

@@ -1,0 +1,179 @@
+"""The built-in sample: a sketchbook of bird drawings in ink and wash, made here, and labelled by species.
+
+Everything in a drawing follows from (species, number, seed), so that the sample is the same on every machine with the same Pillow and numpy.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from core import files
+from core.datasets import sketch_scenes as scenes
+from core.datasets import sketch_species
+from core.datasets.sketch_birds import AIRBORNE, Bird, Pose
+from core.datasets.sketch_ink import Canvas, Colour, noise
+from core.datasets.sketch_species import Species
+from core.datasets.sketch_wings import draw_bird
+
+SPECIES: tuple[str, ...] = tuple(sorted(species.name for species in sketch_species.ALL))
+QUALITY = 88
+_UNIT = 3
+_TILTS = {"perched": (18, 52), "ground": (-6, 26), "flying": (-8, 26), "swimming": (-3, 4), "clinging": (76, 90), "hovering": (34, 58)}
+_BY_NAME = {species.name: species for species in sketch_species.ALL}
+
+
+def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
+    """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side. Raises KeyError for a name not in SPECIES."""
+    individual = _BY_NAME[species]
+    rng = np.random.default_rng([seed, zlib.crc32(species.encode()), number])
+    individual = _individual(individual, rng)
+    pose = _pose(individual, number, rng)
+    name = _place_name(individual, pose, number, rng)
+    page = _painted(individual, pose, name, _page_size(rng), rng)
+    finished = _finished(page, rng)
+    return finished.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else finished
+
+
+def _individual(species: Species, rng: np.random.Generator) -> Species:
+    """No two birds of a species are quite alike in proportions or colour."""
+    def about(value: float, spread: float) -> float:
+        return float(value * (1 + spread * np.clip(rng.standard_normal(), -2, 2)))
+
+    shift = rng.normal(0, 1, 3)
+    def hue(colour: Colour) -> Colour:
+        red, green, blue = (int(np.clip(c + s, 0, 255)) for c, s in zip(colour, shift * (1 + 0.03 * max(colour)), strict=True))
+        return red, green, blue
+
+    bill = replace(species.bill, length=about(species.bill.length, 0.06), depth=about(species.bill.depth, 0.08))
+    tail = replace(species.tail, length=about(species.tail.length, 0.07), width=about(species.tail.width, 0.06))
+    return replace(
+        species, bill=bill, tail=tail, colour=hue(species.colour), back=hue(species.back), belly=hue(species.belly),
+        depth=about(species.depth, 0.05), head=about(species.head, 0.04), leg=about(species.leg, 0.08),
+    )  # fmt: skip
+
+
+def _page_size(rng: np.random.Generator) -> tuple[int, int]:
+    long = int(rng.integers(360, 401))
+    short = int(long * rng.uniform(0.68, 0.96))
+    return (long, short) if rng.random() < 0.72 else (short, long)
+
+
+def _choice(weights: dict[str, float], number: int, stride: float) -> str:
+    """One of the keys, in proportion to their weights; neighbouring numbers, `stride` apart on a circle, get different ones."""
+    shares = np.cumsum(list(weights.values())) / sum(weights.values())
+    return list(weights)[int(np.searchsorted(shares, number * stride % 1.0))]
+
+
+def _pose(species: Species, number: int, rng: np.random.Generator) -> Pose:
+    kind = _choice(species.poses, number, 0.6180339887)
+    look = float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])) if kind not in AIRBORNE else 1.0
+    flap = float(rng.choice([rng.uniform(48, 110), rng.uniform(-75, -38)])) if kind == "flying" else float(rng.uniform(88, 140))
+    nod = float(rng.normal(0, 9)) - (12.0 if kind == "ground" and rng.random() < 0.4 else 0.0)
+    gape = float(rng.uniform(14, 26)) if kind in ("perched", "ground") and rng.random() < 0.14 else 0.0
+    tail = float(rng.normal(12 if kind == "clinging" else -4, 6))
+    return Pose(kind, float(rng.uniform(*_TILTS[kind])), nod, look, flap, tail, float(rng.uniform(0.9, 1.15)), gape)
+
+
+def _place_name(species: Species, pose: Pose, number: int, rng: np.random.Generator) -> str:
+    weights = {"water": 6, "dusk": 1.5, "marsh": 2, "autumn": 1.5} if pose.kind == "swimming" else species.places
+    return _choice(weights, number, 0.4142135624)
+
+
+def _composed(species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator) -> Bird:
+    """The bird at a size and a place where all of it is on the page."""
+    trial = Bird.placed(species, pose, 0.0, 0.0, 1.0)
+    reach = trial.reach()
+    low, high = reach.min(axis=0), reach.max(axis=0)
+    room = np.array(size) * float(np.clip(rng.normal(0.74, 0.1), 0.5, 0.92))
+    length = float(np.min(room / (high - low)))
+    slack = np.array(size) - (high - low) * length
+    corner = slack * np.clip(rng.normal(0.5, 0.16, 2), 0.06, 0.94)
+    x, y = corner - low * length
+    return Bird.placed(species, pose, float(x), float(y), length)
+
+
+def _painted(species: Species, pose: Pose, name: str, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """The page with its background, what holds the bird, and the bird."""
+    place = scenes.PLACES[name]
+    canvas = Canvas.over(scenes.backdrop(rng, size, place), rng, _UNIT)
+    bird = _composed(species, pose, canvas.image.size, rng)
+    level = float(bird.body((0.0, 0.17))[1]) if pose.kind == "swimming" else float(bird.foot[1])
+    scenes.scenery(canvas, name, place, level if pose.kind in ("ground", "swimming") else 0.8 * canvas.image.height)
+    if pose.kind == "ground":
+        scenes.ground(canvas, place, name, bird.foot)
+    page = canvas.reduced()
+    margin = scenes.Margin.torn(rng, size) if rng.random() < 0.6 else None
+    if margin:
+        margin.lay(page, place)
+    canvas = Canvas.over(page, rng, _UNIT)
+    _hold(canvas, bird, name, place)
+    draw_bird(canvas, bird)
+    if pose.kind == "swimming":
+        scenes.water(canvas, place, level, bird.body([(-0.5, 0.0), (0.5, 0.0)])[:, 0])
+    if name == "snow":
+        scenes.flakes(canvas, 14, 0.9)
+    page = canvas.reduced()
+    if margin and pose.kind == "swimming":
+        margin.lay(page, place, int(level) // _UNIT)
+    return page
+
+
+def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
+    """What the bird sits on, stands on, clings to or drinks from."""
+    kind, foot, unit, rng = bird.pose.kind, bird.foot, bird.body.scale, canvas.rng
+    if kind == "perched" and name == "marsh":
+        scenes.cattail(canvas, place, foot, 0.26 * unit)
+    elif kind == "perched":
+        scenes.branch(canvas, place, name, foot, unit * float(rng.uniform(0.10, 0.17)))
+    elif kind == "ground":
+        scenes.footing(canvas, place, name, foot)
+    elif kind == "clinging":
+        scenes.trunk(canvas, place, bird.body((0.06, 0.36)), unit * float(rng.uniform(0.5, 0.9)), 0.0)
+    elif kind == "hovering" and rng.random() < 0.7:
+        scenes.flower(canvas, bird.bill_tip, 0.42 * unit)
+
+
+def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Pigment, paper, light and the lens."""
+    image = image.filter(ImageFilter.UnsharpMask(radius=4, percent=45, threshold=0))
+    page = np.asarray(image, dtype=np.float32)
+    pigment = 0.5 * (noise(rng, image.size, 9, 2) - 0.5) + 0.22 * (noise(rng, image.size, 70) - 0.5)
+    page = page - (255 - page) * (0.3 + page / 360) * pigment[..., None]
+    tooth = noise(rng, image.size, 190)
+    page = page * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1))))[..., None]
+    warmth = float(rng.normal(0, 0.05))
+    gain = np.array([1 + warmth, 1.0, 1 - warmth], dtype=np.float32) * float(np.clip(rng.normal(1.0, 0.06), 0.84, 1.12))
+    page = (page * gain - 128) * float(rng.uniform(0.88, 1.08)) + 128
+    page += rng.standard_normal(page.shape[:2], dtype=np.float32)[..., None] * float(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
+    finished = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
+    return finished.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.1)))) if rng.random() < 0.15 else finished
+
+
+def _encoded(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def draw(
+    into: Path,
+    per_species: int = 60,
+    seed: int = 7,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Writes `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`."""
+    todo = [(name, number) for number in range(1, per_species + 1) for name in SPECIES]
+    for done, (name, number) in enumerate(todo, 1):
+        if should_stop and should_stop():
+            return
+        files.write_bytes(into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", _encoded(drawing(name, number, seed)))
+        if progress:
+            progress(done, len(todo))

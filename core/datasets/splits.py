@@ -1,0 +1,169 @@
+"""Splits: made once, stratified, seeded. They depend on image ids and the seed only, not on row order or machine.
+
+Each image gets a pseudo-random rank from its id and the seed, so equal bytes always land in the same split, and adding a
+photo moves few others. Within a class the first ranks are test, the next validation, the rest train.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import settings
+from core.errors import UserError
+
+PARTS = ("test", "validation", "train")
+MAX_LISTED = 12
+
+
+def apply(frame: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
+    """The split that `how` describes, as version.json keeps it: {"kind": "official", "validation_share", "seed"} or
+    {"kind": "stratified", "ratios", "seed"}, with an optional "skip_small". Raises UserError as those functions do."""
+    kind, seed, skip_small = how.get("kind"), int(how.get("seed", settings.DEFAULT_SEED)), bool(how.get("skip_small", False))
+    if kind == "official":
+        return official(frame, float(how["validation_share"]), seed, skip_small=skip_small)
+    if kind == "stratified":
+        return stratified(frame, how["ratios"], seed, skip_small=skip_small)
+    raise UserError(f"There is no split of the kind {kind!r}. Use 'official' or 'stratified'.", field="split")
+
+
+def stratified(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, skip_small: bool = False) -> pd.DataFrame:
+    """`frame` with every usable image put into train, validation or test in these ratios (sum 1), class by class.
+
+    Each class gets at least one image in every part whose ratio is above 0. Rows with a problem stay 'unused'.
+    Raises UserError, by class name, where a class has too few images for that; with `skip_small` such classes become 'unused'.
+    """
+    ratios = _checked(ratios)
+    result, sizes = _split_rows(frame, _usable(frame), ratios, seed)
+    return _finished(result, sizes, needed=[part for part in PARTS if ratios[part] > 0], skip_small=skip_small)
+
+
+def official(frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False) -> pd.DataFrame:
+    """The split its makers gave. Whatever of validation and test they did not give is carved, stratified and seeded, out of
+    their train part (`validation_share` of it each); images they did not place become 'unused'.
+
+    Raises UserError where there is no official train part, or as `stratified` does.
+    """
+    given = frame["official"].where(_usable(frame), "")
+    present = set(given.unique())
+    if "train" not in present:
+        raise UserError("This dataset came without an official split. Choose a split by ratios.", field="split")
+    shares = {part: 0.0 if part in present else validation_share for part in ("test", "validation")}
+    ratios = _checked(shares | {"train": 1 - sum(shares.values())})
+    carved, sizes = _split_rows(frame, given == "train", ratios, seed)
+    result = carved.assign(split=carved["split"].mask(given.isin(["test", "validation"]), given))
+    needed = [part for part in PARTS if part in present or ratios[part] > 0]
+    return _finished(result, sizes, needed=needed, skip_small=skip_small)
+
+
+def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """The rows of these classes only. Raises UserError for an unknown class, and for fewer than two."""
+    unknown = sorted(set(labels) - set(frame["label"].unique()))
+    if unknown:
+        raise UserError(f"This dataset has no class {listed(unknown)}. Choose among its classes.", field="classes")
+    require_classes(sorted(set(labels)))
+    return frame[frame["label"].isin(list(labels))].reset_index(drop=True)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, quoted, at most a dozen of them."""
+    text = ", ".join(f'"{name}"' for name in names[:MAX_LISTED])
+    return text if len(names) <= MAX_LISTED else f"{text} and {len(names) - MAX_LISTED} more"
+
+
+def ranks(image_ids: Iterable[str], seed: int) -> np.ndarray:
+    """A pseudo-random 64-bit number per image id (64 hex digits): SplitMix64's finaliser (Steele, Lea and Flood, 2014) over id and seed."""
+    head = np.frombuffer(bytes.fromhex("".join(image_id[:16] for image_id in image_ids)), dtype=">u8").astype(np.uint64)
+    return _mix(head ^ _mix(np.array([seed % 2**64], dtype=np.uint64)))
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _checked(ratios: Mapping[str, float]) -> dict[str, float]:
+    unknown = sorted(set(ratios) - set(PARTS))
+    if unknown:
+        raise UserError(f"There is no split called {listed(unknown)}. Use train, validation and test.", field="ratios")
+    full = {part: float(ratios.get(part, 0.0)) for part in PARTS}
+    if not all(0 <= share <= 1 for share in full.values()) or not math.isclose(sum(full.values()), 1, abs_tol=1e-6):
+        raise UserError(f"Train, validation and test have to add up to 100 %, not to {sum(full.values()):.0%}.", field="ratios")
+    if full["train"] <= 0:
+        raise UserError("Train has to get some of the images. Give it a share above 0.", field="ratios")
+    return full
+
+
+def _usable(frame: pd.DataFrame) -> pd.Series:
+    usable = frame["problem"] == ""
+    if not usable.any():
+        raise UserError("There are no usable images in this dataset. Bring in images, then make the split.")
+    return usable
+
+
+def _split_rows(frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, float], seed: int) -> tuple[pd.DataFrame, pd.Series]:
+    """`frame` with the chosen rows split and the others 'unused', and the number of different chosen images per class."""
+    rows = frame.loc[chosen, ["image_id", "label"]]
+    image, ids = pd.factorize(rows["image_id"])
+    label, labels = pd.factorize(rows["label"], sort=True)
+    # An image that stands in two classes is counted in the first of them, so that both copies share a split.
+    owner = np.full(len(ids), len(labels), dtype=np.int64)
+    np.minimum.at(owner, image, label)
+    order = np.lexsort((ranks(ids, seed), owner))
+    size = np.bincount(owner, minlength=len(labels))
+    position = np.empty(len(ids), dtype=np.int64)
+    position[order] = np.arange(len(ids)) - (np.cumsum(size) - size)[owner[order]]
+    test, validation = _cuts(size[owner], ratios)
+    parts = np.select([position < test, position < test + validation], ["test", "validation"], "train")
+    split = pd.Series("unused", index=frame.index, dtype="str")
+    split[chosen] = parts[image]
+    return frame.assign(split=split), pd.Series(size, index=labels)
+
+
+def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """How many of `size` images go to test and to validation: rounded, at least one each where wanted, one left for train."""
+    test = np.maximum(np.rint(size * ratios["test"]), ratios["test"] > 0).astype(np.int64)
+    validation = np.maximum(np.rint(size * ratios["validation"]), ratios["validation"] > 0).astype(np.int64)
+    # Rounding both up can use up a small class: the larger of the two gives back first.
+    for _ in range(2):
+        over = np.maximum(test + validation + 1 - size, 0)
+        from_test = np.where(test >= validation, np.minimum(over, np.maximum(test - 1, 0)), 0)
+        test = test - from_test
+        validation = validation - np.minimum(over - from_test, np.maximum(validation - 1, 0))
+    return test, validation
+
+
+def _finished(frame: pd.DataFrame, sizes: pd.Series, *, needed: Sequence[str], skip_small: bool) -> pd.DataFrame:
+    """`frame` where every class has an image in each needed part; classes that have not are named, or left out."""
+    present = frame[frame["split"] != "unused"].groupby(["label", "split"]).size().unstack(fill_value=0)
+    present = present.reindex(index=sorted(frame["label"].unique()), columns=list(PARTS), fill_value=0)
+    small = present.index[(present[list(needed)] < 1).any(axis=1)].tolist()
+    if small and not skip_small:
+        raise UserError(_too_small(small, sizes, needed), field="classes")
+    require_classes([label for label in present.index if label not in set(small)])
+    return frame.assign(split=frame["split"].mask(frame["label"].isin(small), "unused")) if small else frame
+
+
+def _too_small(small: Sequence[str], sizes: pd.Series, needed: Sequence[str]) -> str:
+    having = [f'"{label}" ({int(sizes.get(label, 0))})' for label in small[:MAX_LISTED]]
+    more = f" and {len(small) - MAX_LISTED} more" if len(small) > MAX_LISTED else ""
+    return (
+        f"Too few images for this split: {', '.join(having)}{more}. Each class needs at least {len(needed)} different images, one each "
+        f"for {', '.join(reversed(needed))}. Add images, leave these classes out, or choose another split."
+    )
+
+
+def require_classes(labels: Sequence[str]) -> None:
+    """UserError where these are too few classes to tell apart."""
+    if len(labels) < settings.MIN_CLASSES:
+        only = f" only {listed(labels)}" if labels else " none"
+        raise UserError(
+            f"A classifier needs at least {settings.MIN_CLASSES} classes with enough images, and there is{only}. Choose or add classes.",
+            field="classes",
+        )

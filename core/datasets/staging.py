@@ -1,0 +1,75 @@
+"""Datasets in the making: hidden folders, locked while someone works on them, swept when nobody does any more."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import settings
+from core.datasets.names import clean_name, slug
+
+STAGING = ".staging-"
+DELETED = ".deleted-"
+STALE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A dataset that is being made: nobody sees its folder until `add_dataset` has renamed it."""
+
+    id: str
+    folder: Path
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images"
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Staged]:
+    """A hidden folder for a dataset that is being made. It is gone when the block ends, unless `add_dataset` took it over.
+
+    The folder stays locked as long as the block runs, so that what a killed import left behind can be told apart and swept.
+    """
+    _sweep()
+    dataset_id = f"{slug(clean_name(name, 'dataset name'))}-{secrets.token_hex(3)}"
+    folder = settings.datasets_dir() / f"{STAGING}{dataset_id}"
+    folder.mkdir()
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield Staged(dataset_id, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _sweep() -> None:
+    """Removes what killed imports and deletions left: hidden folders that nobody holds locked."""
+    for folder in settings.datasets_dir().iterdir():
+        if folder.name.startswith(DELETED) or (folder.name.startswith(STAGING) and _abandoned(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        # A folder is locked a moment after it is made, so the youngest are left alone.
+        if time.time() - folder.stat().st_mtime < STALE_SECONDS:
+            return False
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True

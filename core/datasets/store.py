@@ -1,0 +1,304 @@
+"""Datasets on disk: a folder each, with immutable versions. The listing is the index; a damaged folder never hides the others.
+
+<HOME>/datasets/<dataset_id>/dataset.json
+<HOME>/datasets/<dataset_id>/images/        only where Fieldmark unpacked or drew them
+<HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json: written whole, then renamed into place
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core import files, settings
+from core.datasets import manifest, splits
+from core.datasets.names import clean_name
+from core.datasets.staging import DELETED, STAGING, Staged, stage
+from core.errors import NotFound
+
+ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+VERSION_PATTERN = re.compile(r"v[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named set of images with labels. `root` is the folder their paths begin at; `drawn` says that these are drawings, not photos."""
+
+    id: str
+    name: str
+    root: Path
+    source: str
+    created: str
+    drawn: bool = False
+
+
+@dataclass(frozen=True)
+class Version:
+    """One immutable manifest. `classes` are the labels with training images, in order; `counts` is `{label: {split: images}}` over
+    all rows; `problems` of them can't be used; `split` says how the split was made (see splits.apply); `report` is the import's."""
+
+    dataset_id: str
+    id: str
+    parent: str
+    created: str
+    note: str
+    classes: tuple[str, ...]
+    counts: manifest.Counts
+    problems: int
+    split: Mapping[str, Any]
+    report: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return _versions_dir(self.dataset_id) / self.id
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.folder / "manifest.parquet"
+
+    @property
+    def images(self) -> int:
+        return sum(sum(row.values()) for row in self.counts.values())
+
+    def split_counts(self) -> dict[str, int]:
+        """Images per split over all classes, every split named."""
+        return {split: sum(row[split] for row in self.counts.values()) for split in settings.SPLITS}
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A dataset or version folder that can't be read, and why."""
+
+    id: str
+    reason: str
+
+
+def datasets() -> list[Dataset | Unreadable]:
+    """Every dataset, newest first; after them those that can't be read."""
+    found: list[Dataset | Unreadable] = []
+    for folder in settings.datasets_dir().iterdir():
+        if ID_PATTERN.fullmatch(folder.name):
+            found.append(_dataset_or_reason(folder.name))
+    return sorted(found, key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id), reverse=True)
+
+
+def dataset(dataset_id: str) -> Dataset:
+    """Raises NotFound where there is no such dataset, or its folder can't be read."""
+    item = _dataset_or_reason(dataset_id)
+    if isinstance(item, Unreadable):
+        raise NotFound(f"The dataset {dataset_id!r} can't be opened: {item.reason}")
+    return item
+
+
+def versions(dataset_id: str) -> list[Version | Unreadable]:
+    """Every version of a dataset, newest first, damaged ones among them as Unreadable. Raises NotFound for an unknown dataset."""
+    dataset(dataset_id)
+    names = [path.name for path in _versions_dir(dataset_id).iterdir() if VERSION_PATTERN.fullmatch(path.name)]
+    return [_version_or_reason(dataset_id, name) for name in sorted(names, key=_number, reverse=True)]
+
+
+def version(dataset_id: str, version_id: str) -> Version:
+    """Raises NotFound where there is no such version, or its folder can't be read."""
+    item = _version_or_reason(dataset_id, version_id)
+    if isinstance(item, Unreadable):
+        raise NotFound(f"Version {version_id!r} of the dataset {dataset_id!r} can't be opened: {item.reason}")
+    return item
+
+
+def latest(dataset_id: str) -> Version:
+    """The newest version that can be read. Raises NotFound where there is none."""
+    for item in versions(dataset_id):
+        if isinstance(item, Version):
+            return item
+    raise NotFound(f"The dataset {dataset_id!r} has no version that can be read. Delete it and import it again.")
+
+
+def manifest_of(of: Version, columns: Sequence[str] | None = None, filters: manifest.Filters | None = None) -> pd.DataFrame:
+    """The manifest's rows, or some of them: see manifest.read."""
+    return manifest.read(of.manifest_path, columns, filters)
+
+
+def page(
+    of: Version, *, label: str | None = None, split: str | None = None, problem: bool | None = None, offset: int = 0, limit: int = 60
+) -> tuple[pd.DataFrame, int]:
+    """Rows of one page of the gallery, by label and path, and how many rows pass the filters: see manifest.page."""
+    return manifest.page(of.manifest_path, label=label, split=split, problem=problem, offset=offset, limit=limit)
+
+
+def image_path(of: Dataset, path: str) -> Path:
+    """Where the image of this manifest row lies. Raises UserError where a link now leads it outside the dataset's folder."""
+    return files.safe_join(of.root, path)
+
+
+def add_dataset(
+    name: str,
+    root: Path,
+    source: str,
+    frame: pd.DataFrame,
+    report: Mapping[str, Any],
+    *,
+    split: Mapping[str, Any],
+    drawn: bool = False,
+    staged: Staged | None = None,
+) -> Version:
+    """Makes a dataset whose v1 is `frame`, whole or not at all. `root` may lie in `staged`, whose folder then becomes the dataset's.
+
+    Raises UserError for a name or a manifest that can't be used.
+    """
+    if staged is None:
+        with stage(name) as own:
+            return add_dataset(name, root, source, frame, report, split=split, drawn=drawn, staged=own)
+    inside = root.absolute().is_relative_to(staged.folder)
+    facts = {
+        "id": staged.id,
+        "name": clean_name(name, "dataset name"),
+        # Relative where the images are ours, so that FIELDMARK_HOME can be moved.
+        "root": root.absolute().relative_to(staged.folder).as_posix() if inside else str(root.absolute()),
+        "source": source,
+        "created": _now(),
+        "drawn": drawn,
+    }
+    files.write_json(staged.folder / "dataset.json", facts)
+    _write_version(staged.folder / "versions" / "v1", frame, _facts("v1", "", "Imported", frame, split, report))
+    os.rename(staged.folder, settings.datasets_dir() / staged.id)
+    return version(staged.id, "v1")
+
+
+def add_version(parent: Version, frame: pd.DataFrame, note: str, split: Mapping[str, Any]) -> Version:
+    """The next version of `parent`'s dataset. Sessions that add at the same time each get a version of their own.
+
+    Raises UserError for a manifest that can't be used, NotFound where the dataset has gone.
+    """
+    folder = _versions_dir(dataset(parent.dataset_id).id)
+    note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=folder, ignore_cleanup_errors=True) as temporary:
+        made = Path(temporary) / "version"
+        number = max((_number(path.name) for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)), default=0)
+        _write_version(made, frame, _facts(f"v{number + 1}", parent.id, note, frame, split, {}))
+        while True:
+            number += 1
+            facts = files.read_json(made / "version.json") | {"id": f"v{number}"}
+            files.write_json(made / "version.json", facts)
+            # A rename never replaces a folder that holds files: whoever comes second takes the next number.
+            if _renamed(made, folder / f"v{number}"):
+                return version(parent.dataset_id, f"v{number}")
+
+
+def derive(parent: Version, split: Mapping[str, Any], labels: Sequence[str] | None = None, note: str = "") -> Version:
+    """The next version with only these classes (all of `parent`'s where None), split as `split` describes (see splits.apply).
+
+    Raises UserError, by class name, where that can't be done.
+    """
+    frame = splits.select_classes(manifest_of(parent), list(parent.classes) if labels is None else labels)
+    return add_version(parent, splits.apply(frame, split), note, split)
+
+
+def rename(dataset_id: str, name: str) -> Dataset:
+    """Gives the dataset another name; its id stays. Raises UserError for a name that can't be used."""
+    path = settings.datasets_dir() / dataset(dataset_id).id / "dataset.json"
+    files.write_json(path, files.read_json(path) | {"name": clean_name(name, "dataset name")})
+    return dataset(dataset_id)
+
+
+def delete(dataset_id: str) -> None:
+    """Deletes what Fieldmark keeps of a dataset, readable or not. Images in the user's own folder are left alone."""
+    folder = settings.datasets_dir() / dataset_id
+    if not ID_PATTERN.fullmatch(dataset_id) or not folder.is_dir():
+        raise NotFound(f"There is no dataset {dataset_id!r}. It may have been deleted already.")
+    gone = settings.datasets_dir() / f"{DELETED}{dataset_id}-{secrets.token_hex(3)}"
+    os.rename(folder, gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _renamed(made: Path, target: Path) -> bool:
+    try:
+        os.rename(made, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
+
+
+def _versions_dir(dataset_id: str) -> Path:
+    return settings.datasets_dir() / dataset_id / "versions"
+
+
+def _number(version_id: str) -> int:
+    return int(version_id.removeprefix("v"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _facts(
+    version_id: str, parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "id": version_id,
+        "parent": parent,
+        "created": _now(),
+        "note": note,
+        "classes": manifest.classes(frame),
+        "counts": manifest.counts(frame),
+        "problems": int((frame["problem"] != "").sum()),
+        "split": dict(split),
+        "report": dict(report),
+    }
+
+
+def _write_version(folder: Path, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None:
+    manifest.write(frame, folder / "manifest.parquet")
+    files.write_json(folder / "version.json", dict(facts))
+
+
+def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:
+    folder = settings.datasets_dir() / dataset_id
+    if not ID_PATTERN.fullmatch(dataset_id) or not folder.is_dir():
+        return Unreadable(dataset_id, "there is no such dataset.")
+    try:
+        facts = files.read_json(folder / "dataset.json")
+        texts = {name: str(facts[name]) for name in ("name", "source", "created")}
+        return Dataset(id=dataset_id, root=folder / facts["root"], drawn=bool(facts.get("drawn", False)), **texts)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Unreadable(dataset_id, _reason("dataset.json", error))
+
+
+def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable:
+    folder = _versions_dir(dataset_id) / version_id
+    known = ID_PATTERN.fullmatch(dataset_id) and VERSION_PATTERN.fullmatch(version_id)
+    if not known or not folder.is_dir():
+        return Unreadable(version_id, "there is no such version.")
+    try:
+        facts = files.read_json(folder / "version.json")
+        texts = {name: str(facts[name]) for name in ("parent", "created", "note")}
+        counts = {str(label): {split: int(row.get(split, 0)) for split in settings.SPLITS} for label, row in facts["counts"].items()}
+        return Version(
+            dataset_id=dataset_id,
+            id=version_id,
+            classes=tuple(map(str, facts["classes"])),
+            counts=counts,
+            problems=int(facts.get("problems", 0)),
+            split=dict(facts["split"]),
+            report=dict(facts["report"]),
+            **texts,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return Unreadable(version_id, _reason("version.json", error))
+
+
+def _reason(name: str, error: Exception) -> str:
+    missing = isinstance(error, FileNotFoundError)
+    return f"{name} is missing." if missing else f"{name} is damaged ({type(error).__name__}: {error})."

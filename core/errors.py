@@ -1,0 +1,31 @@
+"""The exceptions of the project. Each message says what happened, to what, and what the person can do about it."""
+
+from __future__ import annotations
+
+
+class FieldmarkError(Exception):
+    """Anything Fieldmark itself refuses or reports; pages show its text instead of a traceback."""
+
+
+class UserError(FieldmarkError):
+    """A value or choice that cannot be used. `field` names the form field the message belongs beside."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class BadImage(FieldmarkError):
+    """Bytes that are not an image Fieldmark opens. The person can replace or leave out the file."""
+
+
+class BadArchive(FieldmarkError):
+    """An archive that is refused whole; the message names the entry. The person can repack it."""
+
+
+class NotFound(FieldmarkError):
+    """A dataset, job, model or endpoint that is not there, or whose folder cannot be read."""
+
+
+class BackendError(FieldmarkError):
+    """The platform that runs jobs refused or failed; the message carries its reason."""

@@ -1,0 +1,1 @@
+"""What a model's stored predictions say: scores, confusion, calibration, comparison, and the photos behind each figure."""

@@ -1,0 +1,45 @@
+"""The photos worth looking at: best, worst, least certain and mistaken ones. All return rows, equal ones by path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from core.evaluation.predictions import Predictions, Rows
+
+COUNT = 12
+
+Choice = Callable[[Predictions, int | None, str | None], Rows]
+
+
+def best(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
+    """The photos whose true class got the highest probability; of one true class where `label` names it."""
+    return predictions.ranked(_known(predictions, label), predictions.losses)[:count]
+
+
+def worst(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
+    """The photos whose true class got the lowest probability (the highest loss), right or wrong."""
+    return predictions.ranked(_known(predictions, label), -predictions.losses)[:count]
+
+
+def most_uncertain(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
+    """The photos with the highest entropy, whether their true class is known or not."""
+    rows = np.arange(len(predictions)) if label is None else _known(predictions, label)
+    return predictions.ranked(rows, -predictions.entropy)[:count]
+
+
+def misclassified(predictions: Predictions, count: int | None = None, label: str | None = None) -> Rows:
+    """The mistakes, the most confident first: all of them unless `count` is given."""
+    rows = _known(predictions, label)
+    return predictions.ranked(rows[predictions.wrong[rows]], -predictions.confidence)[:count]
+
+
+def per_class(predictions: Predictions, choice: Choice, count: int | None = COUNT) -> dict[str, Rows]:
+    """One of the choices above for every class in the model's order: `per_class(predictions, worst, 3)`."""
+    return {name: choice(predictions, count, name) for name in predictions.classes}
+
+
+def _known(predictions: Predictions, label: str | None) -> Rows:
+    inside = predictions.known if label is None else predictions.label == predictions.index_of(label)
+    return np.flatnonzero(inside)

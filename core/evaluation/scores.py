@@ -1,0 +1,146 @@
+"""How often a model is right: counts with their n and interval, and what they hide, class by class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.evaluation.predictions import Floats, Predictions
+
+# The normal distribution's 97.5 % quantile: two-sided 95 %.
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Score:
+    """`correct` of `n` photos. As text: `321/355 = 0.904 (95 % Wilson 0.869 to 0.931)`."""
+
+    correct: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The share that is correct, 0 to 1; NaN where n is 0."""
+        return self.correct / self.n if self.n else float("nan")
+
+    @property
+    def interval_95(self) -> tuple[float, float]:
+        """95 % Wilson interval of the share; NaN where n is 0."""
+        low, high = wilson_95(self.correct, self.n)
+        return float(low), float(high)
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "0/0 (no photo with a known class)"
+        low, high = self.interval_95
+        return f"{self.correct}/{self.n} = {self.value:.3f} (95 % Wilson {low:.3f} to {high:.3f})"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The scores of one set of photos: `n` with a known class, `unknown` without one.
+
+    `macro_f1` lies in 0 to 1, `loss` is in nats; both are NaN where n is 0.
+    """
+
+    n: int
+    unknown: int
+    top1: Score
+    top_k: Score
+    k: int
+    macro_f1: float
+    loss: float
+
+
+def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows and highs in [0, 1], NaN where n is 0.
+
+    It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the textbook interval fails.
+    """
+    right, count = np.asarray(correct, dtype=float), np.asarray(n, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = right / count
+        weight = 1 + Z_95**2 / count
+        centre = (share + Z_95**2 / (2 * count)) / weight
+        half = Z_95 * np.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2)) / weight
+    # At 0 of n and n of n the ends are 0 and 1 exactly, which rounding would miss.
+    return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
+
+
+def top1(predictions: Predictions) -> Score:
+    """How many photos of known class got that class."""
+    return Score(int(predictions.correct.sum()), int(predictions.known.sum()))
+
+
+def top_k(predictions: Predictions, k: int = 5) -> Score:
+    """How many photos of known class have it among the k most probable. ValueError where k < 1."""
+    if k < 1:
+        raise ValueError(f"top-k needs k >= 1, not {k}")
+    return Score(int((predictions.known & (predictions.rank <= k)).sum()), int(predictions.known.sum()))
+
+
+def macro_f1(predictions: Predictions) -> float:
+    """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's default); NaN where none does."""
+    f1 = per_class(predictions)["f1"].to_numpy()
+    return float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")
+
+
+def loss(predictions: Predictions) -> float:
+    """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN where there is none."""
+    known = predictions.losses[predictions.known]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def per_class(predictions: Predictions) -> pd.DataFrame:
+    """One row per class, in the model's order, over photos of known class.
+
+    Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos of the class), predicted
+    (photos given the class), correct. A figure with nothing to divide by is NaN, not 0: it says nothing about the class.
+    """
+    count = len(predictions.classes)
+    known = predictions.known
+    support = np.bincount(predictions.label[known], minlength=count)
+    predicted = np.bincount(predictions.predicted[known], minlength=count)
+    correct = np.bincount(predictions.label[predictions.correct], minlength=count)
+    low, high = wilson_95(correct, support)
+    return pd.DataFrame(
+        {
+            "label": list(predictions.classes),
+            "precision": _ratio(correct, predicted),
+            "recall": _ratio(correct, support),
+            "recall_low": low,
+            "recall_high": high,
+            "f1": _ratio(2 * correct, support + predicted),
+            "support": support,
+            "predicted": predicted,
+            "correct": correct,
+        }
+    )
+
+
+def summary(predictions: Predictions, k: int = 5) -> Summary:
+    """All scores of these photos. `k` is cut to the number of classes."""
+    k = min(k, len(predictions.classes))
+    known = int(predictions.known.sum())
+    return Summary(
+        n=known,
+        unknown=len(predictions) - known,
+        top1=top1(predictions),
+        top_k=top_k(predictions, k),
+        k=k,
+        macro_f1=macro_f1(predictions),
+        loss=loss(predictions),
+    )
+
+
+def by_split(predictions: Predictions, k: int = 5) -> dict[str, Summary]:
+    """The scores of each split that occurs, in the splits' usual order."""
+    return {name: summary(predictions.of_split(name), k) for name in predictions.splits}
+
+
+def _ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Floats:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -1,0 +1,286 @@
+"""Jobs as folders: ids, states, the run folder, and the store that reads and lists them (DESIGN.md 4.3)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core import files, settings
+from core.errors import NotFound, UserError
+
+ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}")
+
+
+class State(StrEnum):
+    """Where a job stands; the words are the same on every backend."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def is_finished(self) -> bool:
+        return self in (State.COMPLETED, State.FAILED, State.STOPPED)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its kind reports."""
+
+    state: State = State.PENDING
+    reason: str = ""
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    pid_created: float | None = None
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float | None:
+        """Running time so far, or in all; None before the start."""
+        if self.started is None:
+            return None
+        return (self.ended or time.time()) - self.started
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submitted piece of work: its spec as written once, and its newest status."""
+
+    id: str
+    kind: str
+    name: str
+    backend: str
+    created: float
+    spec: dict[str, Any]
+    status: Status
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def state(self) -> State:
+        return self.status.state
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder.of(self.id)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder whose files can't be read: listed with its reason, so that the rest of the list stays usable."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The one place that knows the paths inside a job's folder."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, job_id: str) -> RunFolder:
+        if not ID_PATTERN.fullmatch(job_id):
+            raise NotFound(f"{job_id!r} is not the id of a job.")
+        return cls(settings.jobs_dir() / job_id)
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def label(self) -> Path:
+        return self.path / "label.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def stop_request(self) -> Path:
+        return self.path / "stop"
+
+    @property
+    def input(self) -> Path:
+        return self.path / "input"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def output(self) -> Path:
+        return self.path / "output"
+
+    @property
+    def artifact(self) -> Path:
+        return self.output / "model.tar.gz"
+
+    @property
+    def predictions(self) -> Path:
+        return self.output / "predictions.npz"
+
+    @property
+    def failure(self) -> Path:
+        return self.output / "failure"
+
+
+def new_id(kind: str) -> str:
+    """A fresh id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex>`."""
+    return f"fm-{kind}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+
+
+def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]) -> tuple[Job, int | None]:
+    """Makes the run folder and takes its lock.
+
+    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock is never free in
+    between. The same id again returns the job that is there, and None: a double click makes one job.
+    """
+    folder = RunFolder.of(job_id)
+    try:
+        folder.path.mkdir()
+    except FileExistsError:
+        return _wait_for(job_id), None
+    handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    for part in (folder.input, folder.model, folder.checkpoints, folder.output):
+        part.mkdir()
+    files.write_json(folder.status, asdict(Status()))
+    body = {"id": job_id, "kind": kind, "name": name, "backend": backend, "created": time.time(), "spec": spec}
+    files.write_json(folder.spec, body)
+    return read(job_id), handle
+
+
+def read(job_id: str) -> Job:
+    """The job as its folder says. Raises NotFound where there is none, or where it can't be read."""
+    folder = RunFolder.of(job_id)
+    try:
+        body, status = files.read_json(folder.spec), files.read_json(folder.status)
+        label = files.read_json(folder.label) if folder.label.exists() else {}
+        return _job(job_id, body, status, label)
+    except FileNotFoundError as error:
+        raise NotFound(f"Job {job_id} is not here: {error.filename} is missing.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotFound(f"Job {job_id} can't be read: {type(error).__name__}: {error}") from error
+
+
+def listing(kind: str = "") -> list[Job | Unreadable]:
+    """All jobs (of one kind), newest first; what can't be read is listed as such."""
+    return list(_entries(kind))
+
+
+def readable(kind: str = "") -> list[Job]:
+    return [job for job in _entries(kind) if isinstance(job, Job)]
+
+
+def write_status(folder: RunFolder, status: Status) -> None:
+    files.write_json(folder.status, asdict(status))
+
+
+def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | None = None, note: str | None = None) -> None:
+    """Renames, tags or annotates a job. Its spec stays as it was written."""
+    job = read(job_id)
+    if name is not None and not name.strip():
+        raise UserError("A job needs a name.", field="name")
+    label = {
+        "name": (name if name is not None else job.name).strip()[: settings.MAX_NAME_LENGTH],
+        "tags": list(tags if tags is not None else job.tags),
+        "note": note if note is not None else job.note,
+    }
+    files.write_json(job.folder.label, label)
+
+
+def delete(job_id: str) -> None:
+    """Removes an ended job's folder. UserError while it runs."""
+    folder = RunFolder.of(job_id)
+    if is_locked(folder.lock):
+        raise UserError("This job is still running. Stop it first, then delete it.")
+    doomed = folder.path.with_name(f".deleted-{job_id}-{secrets.token_hex(3)}")
+    folder.path.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether a live process holds the job's lock. A shared try, so that two readers never see each other."""
+    try:
+        handle = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+
+
+def _entries(kind: str) -> Iterator[Job | Unreadable]:
+    wanted = f"fm-{kind}-" if kind else "fm-"
+    names = [entry.name for entry in os.scandir(settings.jobs_dir()) if entry.name.startswith(wanted) and entry.is_dir()]
+    for name in sorted(names, key=lambda n: n.rsplit("-", 2)[-2:], reverse=True):
+        try:
+            yield read(name)
+        except NotFound as error:
+            yield Unreadable(name, str(error))
+
+
+def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[str, Any]) -> Job:
+    known = {key: status[key] for key in Status.__dataclass_fields__ if key in status}
+    known["state"] = State(known["state"])
+    return Job(
+        id=job_id,
+        kind=str(body["kind"]),
+        name=str(label.get("name") or body["name"]),
+        backend=str(body["backend"]),
+        created=float(body["created"]),
+        spec=dict(body["spec"]),
+        status=Status(**known),
+        tags=tuple(label.get("tags", ())),
+        note=str(label.get("note", "")),
+    )
+
+
+def _wait_for(job_id: str, seconds: float = 5.0) -> Job:
+    """The job that another session is making at this moment."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return read(job_id)
+        except NotFound:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def as_text(spec: dict[str, Any]) -> str:
+    """A spec as it would be compared or shown: sorted JSON."""
+    return json.dumps(spec, indent=1, sort_keys=True)

@@ -1,0 +1,109 @@
+"""The metric line of the training script: the only parser, and the SageMaker regexes, from one list of names."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+PREFIX = "[metrics]"
+
+# What the training script may report, in the order it is written. Names not listed here are not metrics.
+NAMES = (
+    "epoch",
+    "step",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "validation_macro_f1",
+    "test_loss",
+    "test_accuracy",
+    "learning_rate",
+    "images_per_second",
+    "images_done",
+    "images_total",
+    "elapsed_seconds",
+    "eta_seconds",
+)
+_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)"
+_PAIR = re.compile(rf"([a-z][a-z0-9_]*)=({_NUMBER})", re.IGNORECASE)
+_LINE = re.compile(rf"{re.escape(PREFIX)}(?: [a-z][a-z0-9_]*={_NUMBER})+", re.IGNORECASE)
+_CHUNK = 1 << 20
+_LONGEST_LINE = 4096
+
+
+def parse(line: str) -> dict[str, float] | None:
+    """The values of one metric line, or None where the line is not one. NaN and infinity are kept: they mean divergence."""
+    line = line.strip()
+    if not line.startswith(PREFIX) or not _LINE.fullmatch(line):
+        return None
+    values = {name: float(value) for name, value in _PAIR.findall(line) if name in NAMES}
+    return values or None
+
+
+def definitions() -> list[dict[str, str]]:
+    """SageMaker's MetricDefinitions for the same line: one per metric, each finite number captured."""
+    number = r"([-+]?[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?)"
+    return [{"Name": name, "Regex": rf"\[metrics\].* {name}={number}"} for name in NAMES]
+
+
+def diverged(rows: Iterable[dict[str, float]]) -> bool:
+    """Whether any reported loss is not a finite number."""
+    return any(not math.isfinite(value) for row in rows for name, value in row.items() if name.endswith("_loss"))
+
+
+@dataclass
+class MetricLog:
+    """The metric lines of one growing log, read incrementally and in bounded memory.
+
+    Bytes that are not UTF-8, carriage returns of progress bars and a half last line are tolerated.
+    """
+
+    path: Path
+    rows: list[dict[str, float]] = field(default_factory=list)
+    _offset: int = 0
+    _rest: bytes = b""
+    _lock: Lock = field(default_factory=Lock)
+
+    def refresh(self) -> list[dict[str, float]]:
+        """All rows so far, after reading what was appended since the last call."""
+        with self._lock:
+            try:
+                self._read_on()
+            except FileNotFoundError:
+                self._restart()
+            return list(self.rows)
+
+    def _read_on(self) -> None:
+        if self.path.stat().st_size < self._offset:
+            self._restart()
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            while chunk := file.read(_CHUNK):
+                self._offset += len(chunk)
+                self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        *lines, rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        self._rest = rest[-_LONGEST_LINE:]
+        for line in lines:
+            if line.startswith(PREFIX.encode()) and len(line) < _LONGEST_LINE:
+                values = parse(line.decode("utf-8", "replace"))
+                if values:
+                    self.rows.append(values)
+
+    def _restart(self) -> None:
+        self.rows, self._offset, self._rest = [], 0, b""
+
+
+def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
+    """The last full row of each epoch, in order: what curves draw. A resumed epoch takes the place of its first try."""
+    last: dict[float, dict[str, float]] = {}
+    for row in rows:
+        if "epoch" in row and ("train_loss" in row or "validation_loss" in row):
+            last[row["epoch"]] = {**last.get(row["epoch"], {}), **row}
+    return [last[epoch] for epoch in sorted(last)]

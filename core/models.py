@@ -1,0 +1,139 @@
+"""Models: the artifact of a finished training job, how it is packed, checked, unpacked, read and listed (DESIGN.md 4.2)."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from core import files, jobs
+from core.errors import BadArchive, NotFound
+from core.evaluation.predictions import Predictions, load
+from core.jobs import Job, RunFolder, State
+
+DESCRIPTION = "model.json"
+WEIGHTS = "model.safetensors"
+ENTRY = "code/inference.py"
+FORMAT = 1
+MAX_MEMBERS = 5_000
+MAX_BYTES = 8 * 2**30
+FORBIDDEN_SUFFIXES = (".pt", ".pth", ".pt2", ".pkl", ".pickle", ".bin", ".joblib")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a finished training job left: `description` is model.json, `job` the run it came from."""
+
+    id: str
+    name: str
+    description: dict[str, Any]
+    job: Job
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.description["classes"])
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.job.folder
+
+    @property
+    def dataset_id(self) -> str:
+        return str(self.job.spec.get("dataset_id", ""))
+
+    @property
+    def version_id(self) -> str:
+        return str(self.job.spec.get("version_id", ""))
+
+    def metrics(self, split: str) -> dict[str, Any]:
+        """The figures of one split as the training script counted them; empty where that split had no images."""
+        found = self.description.get("metrics", {}).get(split)
+        return dict(found) if found else {}
+
+    def predictions(self) -> Predictions:
+        """What the model said about each image when it was made. Raises NotFound where that file is missing or broken."""
+        return load(self.folder.predictions, self.classes)
+
+
+def listing() -> list[Model]:
+    """Every model, newest first. A training job without a readable artifact is not a model; the job list shows it."""
+    found = []
+    for job in jobs.readable("training"):
+        if job.state is State.COMPLETED:
+            try:
+                found.append(of_job(job))
+            except NotFound:
+                continue
+    return found
+
+
+def read(model_id: str) -> Model:
+    """The model of that training job. Raises NotFound where it has none."""
+    return of_job(jobs.read(model_id))
+
+
+def of_job(job: Job) -> Model:
+    try:
+        description = check_description(files.read_json(job.folder.model / DESCRIPTION))
+    except (OSError, ValueError) as error:
+        raise NotFound(f"Job {job.name} has no readable model: {error}") from error
+    return Model(job.id, job.name, description, job)
+
+
+def check_description(value: Any) -> dict[str, Any]:
+    """model.json's content, where it is one this version reads. ValueError otherwise."""
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ValueError(f"{DESCRIPTION} is not of format {FORMAT}")
+    classes = value.get("classes")
+    if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"{DESCRIPTION} has no list of classes")
+    return value
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """`model.tar.gz` of a model folder, the same bytes for the same content."""
+    with files.atomic(archive) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                _add(tar, path, path.relative_to(folder).as_posix())
+
+
+def unpack(archive: Path, into: Path) -> dict[str, Any]:
+    """Unpacks a model archive into an empty folder and returns its description.
+
+    Raises BadArchive, with nothing written outside `into`, for a member that leads elsewhere, a link, a pickle, a
+    missing or unreadable description, or an archive beyond the limits.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            _check_members(tar.getmembers())
+            tar.extractall(into, filter="data")
+        return check_description(files.read_json(into / DESCRIPTION))
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise BadArchive(f"{archive.name} is not a model archive: {error}") from error
+
+
+def _check_members(members: list[tarfile.TarInfo]) -> None:
+    names = {str(PurePosixPath(member.name)) for member in members}
+    for needed in (DESCRIPTION, WEIGHTS, ENTRY):
+        if needed not in names:
+            raise BadArchive(f"The archive holds no {needed}, so it is not a model of Fieldmark.")
+    if len(members) > MAX_MEMBERS or sum(member.size for member in members) > MAX_BYTES:
+        raise BadArchive(f"The archive is larger than a model may be ({MAX_MEMBERS} files, {files.human_bytes(MAX_BYTES)}).")
+    for member in members:
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+            raise BadArchive(f"The archive holds {member.name!r}, which leads out of it. Nothing was unpacked.")
+        if path.suffix.lower() in FORBIDDEN_SUFFIXES:
+            raise BadArchive(f"The archive holds {member.name!r}, a kind of file that can run code when it is read. Nothing was unpacked.")
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    member = tarfile.TarInfo(name)
+    status = os.stat(path)
+    member.size, member.mode, member.mtime = status.st_size, stat.S_IMODE(status.st_mode) & 0o755, 0
+    with path.open("rb") as file:
+        tar.addfile(member, file)

@@ -1,0 +1,104 @@
+"""Every path, limit, environment variable and default, named, in one place.
+
+Paths are functions, so that a process that changes its environment (a test) sees the change at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+SM_SCRIPTS = PROJECT / "sm_scripts"
+
+ENV_HOME = "FIELDMARK_HOME"
+ENV_IMPORT_ROOTS = "FIELDMARK_IMPORT_ROOTS"
+
+# Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+MAX_PIXELS = 50_000_000
+MAX_IMAGE_BYTES = 64 * 2**20
+THUMBNAIL_SIDE = 240
+
+# Archives: bounds that hold before a byte is written.
+MAX_ARCHIVE_ENTRIES = 150_000
+MAX_ARCHIVE_BYTES = 50 * 2**30
+MAX_ARCHIVE_RATIO = 200
+ARCHIVE_RATIO_FROM = 64 * 2**20
+MIN_FREE_BYTES = 2**30
+MAX_UPLOAD_MB = 2048
+
+# Names that a person types.
+MAX_NAME_LENGTH = 80
+
+# Datasets and splits.
+SPLITS = ("train", "validation", "test", "unused")
+DEFAULT_RATIOS = {"train": 0.7, "validation": 0.15, "test": 0.15}
+DEFAULT_SEED = 7
+MIN_CLASSES = 2
+MAX_BAD_FRACTION = 0.05
+
+# Serving: the request limit is InvokeEndpoint's BodyBlob maximum.
+MAX_INVOCATION_BYTES = 6_291_456
+ENDPOINT_START_SECONDS = 120
+TOP_K = 5
+
+# Jobs.
+STOP_SECONDS = 30
+MAX_FAILURE_CHARS = 1024
+LOG_TAIL_BYTES = 256 * 1024
+
+# Cached features.
+MAX_FEATURE_CACHE_BYTES = 10 * 2**30
+
+
+def home() -> Path:
+    """The folder in which everything Fieldmark makes is kept; created on first use."""
+    path = Path(os.environ.get(ENV_HOME) or Path.home() / ".fieldmark").expanduser().absolute()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def datasets_dir() -> Path:
+    return _made(home() / "datasets")
+
+
+def jobs_dir() -> Path:
+    return _made(home() / "jobs")
+
+
+def features_dir() -> Path:
+    return _made(home() / "features")
+
+
+def thumbnails_dir() -> Path:
+    return _made(home() / "thumbnails")
+
+
+def weights_dir() -> Path:
+    return _made(home() / "weights")
+
+
+def uploads_dir() -> Path:
+    return _made(home() / "uploads")
+
+
+def import_roots() -> tuple[Path, ...]:
+    """The folders that a person may import from: a page can name any server path, so the choice is bounded."""
+    given = os.environ.get(ENV_IMPORT_ROOTS)
+    if given:
+        return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
+    usual = [Path.home(), PROJECT.parent, Path("/mnt"), Path("/media"), Path("/data"), Path("/Volumes")]
+    return tuple(p.resolve() for p in usual if p.is_dir() and p != Path("/"))
+
+
+def python() -> str:
+    """The interpreter that runs workers and trainers: the one that runs the app."""
+    return sys.executable
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,46 @@
+"""Datasets: import photos, see what came in, choose species and split, and look at every photo."""
+
+import streamlit as st
+
+from core import jobs
+from core.datasets import store
+from ui import dataset_view, imports, jobs_table, links, messages
+from ui.guard import guard
+from ui.text import plain
+
+guard()
+
+everything = store.datasets()
+datasets = {item.id: item for item in everything if isinstance(item, store.Dataset)}
+running = [job for job in jobs.readable("import") if not job.state.is_finished]
+asked = links.parameter("job")
+
+title, action = st.columns([4, 1], vertical_alignment="bottom")
+title.title("Datasets")
+importing = not datasets or links.parameter("view") == "import"
+if datasets and not importing:
+    with action:
+        links.button("Import photos", "datasets", key="ds_new", icon=":material/add:", view="import")
+
+for job in running:
+    imports.progress(job)
+if asked and not any(job.id == asked for job in running):
+    imports.outcome(asked)
+
+for item in everything:
+    if isinstance(item, store.Unreadable):
+        st.warning(f"The dataset {plain(item.id)} can't be read: {plain(item.reason)}", icon=":material/warning:")
+
+if importing:
+    st.subheader("Import photos")
+    imports.form()
+    if datasets:
+        links.link("datasets", "Back to the datasets", ":material/arrow_back:")
+elif datasets:
+    with messages.shown():
+        dataset_view.show(datasets)
+
+failed = [job for job in jobs.readable("import") if job.state is jobs.State.FAILED]
+if failed:
+    with st.expander(f"Imports that failed ({len(failed)})"):
+        jobs_table.show(failed, key="ds_failed", empty="")

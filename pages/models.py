@@ -1,0 +1,21 @@
+"""Models: what each can do, on which photos it was measured, and the photos behind the numbers."""
+
+import streamlit as st
+
+from core import models
+from ui import links, messages, model_list, model_view
+from ui.guard import guard
+from ui.text import plain
+
+guard()
+
+asked = links.parameter("model")
+if not asked:
+    st.title("Models")
+    model_list.show(models.listing())
+else:
+    with messages.shown():
+        model = models.read(asked)
+        links.link("models", "All models", ":material/arrow_back:")
+        st.title(plain(model.name))
+        model_view.show(model)

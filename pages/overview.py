@@ -1,0 +1,31 @@
+"""Overview: what there is, what is running, and what to do next."""
+
+import streamlit as st
+
+from core import backends, jobs, models
+from core.datasets import store
+from ui import home, jobs_table, links
+from ui.guard import guard
+
+guard()
+
+datasets = [item for item in store.datasets() if isinstance(item, store.Dataset)]
+all_jobs = [job for job in jobs.listing() if not isinstance(job, jobs.Job) or job.kind != "endpoint"]
+found_models = models.listing()
+endpoints = backends.endpoints()
+
+st.title("Fieldmark")
+st.markdown("Train an image classifier on your photos, see what it gets wrong and why, and put it to work.")
+
+home.next_step(datasets, all_jobs, found_models, endpoints)
+home.figures(datasets, all_jobs, found_models, endpoints)
+
+recent, serving = st.columns([3, 2], gap="large")
+with recent:
+    st.subheader("Latest jobs")
+    jobs_table.show(all_jobs[:8], key="overview_jobs", empty="No job has run yet.")
+with serving:
+    st.subheader("Endpoints")
+    home.endpoints(endpoints)
+    if endpoints:
+        links.link("deploy", "All endpoints", ":material/arrow_forward:")

@@ -1,0 +1,33 @@
+"""Train: choose data and settings, start a job, watch it, compare it with others."""
+
+import streamlit as st
+
+from core import jobs
+from ui import compare_view, job_actions, job_card, jobs_table, links, messages, train_form
+from ui.guard import guard
+from ui.text import plain
+
+guard()
+
+asked = links.parameter("job")
+if asked:
+    with messages.shown():
+        job = jobs.read(asked)
+        links.link("train", "All training jobs", ":material/arrow_back:")
+        st.title(plain(job.name))
+        job_actions.show(job)
+        job_card.show(job)
+        job_actions.details(job)
+elif links.parameter("view") == "compare":
+    links.link("train", "All training jobs", ":material/arrow_back:")
+    st.title("Compare jobs")
+    compare_view.show(jobs.readable("training"))
+else:
+    st.title("Train")
+    with messages.shown():
+        train_form.show()
+    st.subheader("Training jobs")
+    found = jobs.listing("training")
+    if len(found) > 1:
+        links.link("train", "Compare jobs", ":material/compare_arrows:", view="compare")
+    jobs_table.show(found, key="tr_jobs", empty="No training job yet. Press Train and watch it learn.")

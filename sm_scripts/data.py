@@ -1,0 +1,138 @@
+"""Which photos there are: from a manifest and a folder of images, or from plain `train/<class>/<image>` folders."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from runtime import TrainingError, check_stop, log
+
+SPLITS = ("train", "validation", "test")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+MAX_BAD_SHARE = 0.05
+NAMED_IN_FAILURE = 5
+UNKNOWN = -1
+
+
+@dataclass
+class Photos:
+    """One row per photo, as columns: a million photos are a few arrays, not a million objects.
+
+    `labels` holds positions in `classes`, UNKNOWN (-1) for a photo without a label or of a class that training has not seen.
+    """
+
+    image_ids: list[str]
+    files: list[str]
+    paths: list[str]
+    labels: np.ndarray
+    splits: np.ndarray
+    classes: list[str]
+    bad: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def rows(self, split: str, labelled: bool = True) -> np.ndarray:
+        """Positions of the split's usable photos, in order."""
+        chosen = np.flatnonzero(self.splits == split)
+        if labelled:
+            chosen = chosen[self.labels[chosen] != UNKNOWN]
+        return chosen[~np.isin(chosen, list(self.bad))] if self.bad else chosen
+
+    def mark_bad(self, row: int, reason: str) -> None:
+        if row not in self.bad:
+            self.bad[row] = reason
+            log(f"bad image, left out: {self.paths[row]}: {reason}")
+
+    def check_bad(self) -> None:
+        """TrainingError where more than MAX_BAD_SHARE of the photos cannot be used."""
+        if len(self.bad) > MAX_BAD_SHARE * len(self):
+            named = "; ".join(f"{self.paths[row]}: {reason}" for row, reason in sorted(self.bad.items())[:NAMED_IN_FAILURE])
+            raise TrainingError(
+                f"{len(self.bad)} of {len(self)} images cannot be used, more than {MAX_BAD_SHARE:.0%}. The first: {named}. "
+                "Replace or leave out these files."
+            )
+        if self.bad:
+            log(f"{len(self.bad)} of {len(self)} images cannot be used and are left out")
+
+
+def load() -> Photos:
+    """The photos of the channels in the environment. Raises TrainingError where there is nothing that can be trained on."""
+    manifest, root = os.environ.get("SM_CHANNEL_MANIFEST"), os.environ.get("SM_CHANNEL_IMAGES")
+    if manifest and root:
+        photos = _from_manifest(Path(manifest), Path(root))
+    elif os.environ.get("SM_CHANNEL_TRAIN"):
+        photos = _from_folders({split: Path(os.environ[f"SM_CHANNEL_{split.upper()}"]) for split in SPLITS if f"SM_CHANNEL_{split.upper()}" in os.environ})
+    else:
+        raise TrainingError(
+            "There are no photos: set SM_CHANNEL_IMAGES and SM_CHANNEL_MANIFEST, or SM_CHANNEL_TRAIN to a folder of <class>/<image> "
+            "(and SM_CHANNEL_VALIDATION, SM_CHANNEL_TEST)."
+        )
+    _check(photos)
+    counts = ", ".join(f"{int((photos.splits == split).sum())} {split}" for split in SPLITS)
+    log(f"{len(photos)} photos of {len(photos.classes)} classes: {counts}")
+    return photos
+
+
+def _check(photos: Photos) -> None:
+    if not len(photos.rows("train")):
+        raise TrainingError("The train split is empty: there is nothing to learn from.")
+    if len(photos.classes) < 2:
+        raise TrainingError(f"There is only one class ({photos.classes[0]}) in the train split; a classifier needs at least two.")
+    for split in SPLITS[1:]:
+        unknown = int(((photos.splits == split) & (photos.labels == UNKNOWN)).sum())
+        if unknown:
+            log(f"{unknown} {split} photos have no label that the train split knows: predicted, but not scored")
+
+
+def _photos(rows: Iterable[tuple[str, str, str, str, str]]) -> Photos:
+    """Rows of (image_id, file, path, label, split)."""
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    image_ids, files, paths, names, splits = (list(column) for column in columns)
+    classes = sorted({name for name, split in zip(names, splits, strict=True) if split == "train" and name})
+    position = {name: index for index, name in enumerate(classes)}
+    labels = np.array([position.get(name, UNKNOWN) for name in names], dtype=np.int32)
+    return Photos(image_ids, files, paths, labels, np.array(splits), classes)
+
+
+def _from_manifest(folder: Path, root: Path) -> Photos:
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        raise TrainingError(f"There is no manifest.csv in {folder} (SM_CHANNEL_MANIFEST).")
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"image_id", "path", "label", "split"} - set(reader.fieldnames or ())
+        if missing:
+            raise TrainingError(f"{path} has no column {', '.join(sorted(missing))}.")
+        rows = [(row["image_id"], row["path"], row["label"], row["split"]) for row in reader if row["split"] in SPLITS]
+    for _, relative, _, _ in rows:
+        pure = PurePosixPath(relative)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise TrainingError(f"{path} names {relative!r}, which leads outside the folder of images.")
+    return _photos((image_id, f"{root}/{relative}", relative, label, split) for image_id, relative, label, split in rows)
+
+
+def _from_folders(folders: dict[str, Path]) -> Photos:
+    rows = []
+    for split, folder in folders.items():
+        if not folder.is_dir():
+            raise TrainingError(f"The {split} channel {folder} is not a folder.")
+        for group in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))):
+            for path in sorted(group.rglob("*")):
+                if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+                    rows.append((str(path), f"{split}/{path.relative_to(folder).as_posix()}", group.name, split))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        image_ids = list(pool.map(_sha256, (row[0] for row in rows)))
+    check_stop()
+    return _photos((image_id, *row) for image_id, row in zip(image_ids, rows, strict=True))
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,228 @@
+"""Every argument of train.py, once: argparse, the app's form, its validation and a tuning job's ranges are made of this table."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from architectures import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRESETS, VIEWS, parse_arch
+
+AUTO = "auto"
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+VALUE_PATTERN = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+class BadValue(ValueError):
+    """A value that cannot be used; `field` names the hyperparameter."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """`kind` is int, float, bool, choice, arch or text. `low` and `high` are inclusive; `above` excludes its value.
+
+    `automatic` allows `auto`. `modes` names where it has an effect; `tunable` whether a search over it makes sense.
+    """
+
+    name: str
+    kind: str
+    default: str
+    help: str
+    group: str
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+    automatic: bool = False
+    modes: tuple[str, ...] = ("frozen", "finetune")
+    tunable: bool = False
+    logarithmic: bool = False
+
+
+_MODEL, _TRAINING, _REGULARISATION = "Model", "Training", "Regularisation"
+_AUGMENTATION, _SPEED, _RUN = "Augmentation", "Speed", "Run"
+_FINETUNE = ("finetune",)
+
+TABLE: tuple[Hyperparameter, ...] = (
+    Hyperparameter("preset", "choice", "fast", "Sets arch and views; what is given explicitly overrides it.", _MODEL, choices=tuple(PRESETS)),
+    Hyperparameter("mode", "choice", "frozen", "frozen trains a head on cached features, in seconds; finetune trains the backbone too, in many minutes on a CPU "
+                   "for one or two points on small datasets.", _MODEL, choices=("frozen", "finetune")),
+    Hyperparameter("arch", "arch", AUTO, "Backbones, as name or name@pixels joined by +, for example lite0@320+lite2@300. auto: the preset's.",
+                   _MODEL, automatic=True, tunable=True),
+    Hyperparameter("image_size", "int", AUTO, "Side in pixels of every backbone's input; more pixels are the cheapest accuracy. auto: the arch's.",
+                   _MODEL, low=MIN_IMAGE_SIZE, high=MAX_IMAGE_SIZE, automatic=True, tunable=True),
+    Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror image and averages. auto: the preset's.",
+                   _MODEL, choices=tuple(VIEWS), automatic=True, tunable=True),
+    Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp has one hidden layer of 256 units.",
+                   _MODEL, choices=("linear", "mlp"), tunable=True),
+    Hyperparameter("epochs", "int", AUTO, "Passes over the train split (iterations, for lbfgs). auto: 200 for lbfgs, 30 for an adamw head, 8 for finetune.",
+                   _TRAINING, low=1, high=10_000, automatic=True, tunable=True),
+    Hyperparameter("batch_size", "int", AUTO, "Photos per step. lbfgs uses all at once. auto: 64 for a head, 32 for finetune.",
+                   _TRAINING, low=1, high=4096, automatic=True, tunable=True, logarithmic=True),
+    Hyperparameter("lr", "float", AUTO, "Learning rate of adamw. auto: 0.003 for a head, 0.001 for finetune.",
+                   _TRAINING, above=0, high=10, automatic=True, tunable=True, logarithmic=True),
+    Hyperparameter("backbone_lr_scale", "float", "0.1", "The backbone's learning rate as a share of lr.",
+                   _TRAINING, low=0, high=1, modes=_FINETUNE, tunable=True, logarithmic=True),
+    Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs where it can be used.",
+                   _TRAINING, choices=("lbfgs", "adamw"), automatic=True),
+    Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from zero.", _TRAINING, low=0, high=100, modes=_FINETUNE),
+    Hyperparameter("early_stopping_patience", "int", "10", "Stops after so many epochs without a better validation loss; 0 never stops early.",
+                   _TRAINING, low=0, high=10_000),
+    Hyperparameter("refit", "bool", "true", "After the settings are chosen on validation, the head learns from train and validation together. "
+                   "The validation figures stay those of the fit that had not seen validation.", _TRAINING, modes=("frozen",)),
+    Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation (linear head), else 0.01.",
+                   _REGULARISATION, low=0, high=1000, automatic=True, tunable=True, logarithmic=True),
+    Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last layer while training with adamw.",
+                   _REGULARISATION, low=0, high=0.95, tunable=True),
+    Hyperparameter("label_smoothing", "float", "0", "Share of the label spread over all classes.", _REGULARISATION, low=0, high=0.9, tunable=True),
+    Hyperparameter("ema", "float", "0.99", "Decay of the averaged weights that are evaluated and kept; 0 turns averaging off.",
+                   _REGULARISATION, low=0, high=0.99999, modes=_FINETUNE),
+    Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.", _AUGMENTATION,
+                   choices=("none", "light", "randaugment"), modes=_FINETUNE, tunable=True),
+    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is off.", _AUGMENTATION, low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is off.", _AUGMENTATION, low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("precision", "choice", AUTO, "auto: the fastest safe arithmetic of the hardware (bf16 where it has it). exact: fp32, eager.",
+                   _SPEED, choices=("exact",), automatic=True),
+    Hyperparameter("seed", "int", "7", "Makes the run repeatable.", _RUN, low=0, high=2**31 - 1),
+    Hyperparameter("unsure_target", "float", "0.95", "The share of right answers wanted among those a model is sure of; sets when it says unsure.",
+                   _RUN, low=0, high=1),
+    Hyperparameter("checkpoint_dir", "text", "/opt/ml/checkpoints", "Folder for checkpoints; a job started again continues from there.", _RUN),
+    Hyperparameter("name", "text", "", "The model's name.", _RUN),
+    Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is known.", _RUN),
+    Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is known.", _RUN),
+)  # fmt: skip
+BY_NAME = {parameter.name: parameter for parameter in TABLE}
+
+
+def defaults() -> dict[str, str]:
+    return {parameter.name: parameter.default for parameter in TABLE}
+
+
+def parse(values: Mapping[str, str]) -> dict[str, Any]:
+    """Strings -> typed values, all of TABLE's names, defaults filled in; `auto` stays the string "auto".
+
+    Raises BadValue (a ValueError) naming the field for an unknown name, a value out of range, or one that is not of its kind.
+    """
+    for name in values:
+        if name not in BY_NAME:
+            raise BadValue(name, "there is no such hyperparameter")
+    return {parameter.name: _typed(parameter, str(values.get(parameter.name, parameter.default))) for parameter in TABLE}
+
+
+def _typed(parameter: Hyperparameter, text: str) -> Any:
+    text = text if parameter.kind == "text" else text.strip()
+    if not VALUE_PATTERN.fullmatch(text) and parameter.name != "checkpoint_dir":
+        raise BadValue(parameter.name, f"{text[:40]!r} has characters that are not allowed; letters, digits, space and _.,:/+=@- are")
+    if parameter.automatic and text.lower() == AUTO:
+        return AUTO
+    if parameter.kind == "choice":
+        if text not in parameter.choices:
+            raise BadValue(parameter.name, f"{text!r} is not one of {', '.join(_words(parameter))}")
+        return text
+    if parameter.kind == "bool":
+        return _boolean(parameter, text)
+    if parameter.kind == "arch":
+        return _arch(parameter, text)
+    return _ranged(parameter, text) if parameter.kind in ("int", "float") else text
+
+
+def _words(parameter: Hyperparameter) -> tuple[str, ...]:
+    return ((AUTO,) if parameter.automatic else ()) + parameter.choices
+
+
+def _boolean(parameter: Hyperparameter, text: str) -> bool:
+    if text.lower() not in _TRUE | _FALSE:
+        raise BadValue(parameter.name, f"{text!r} is neither true nor false")
+    return text.lower() in _TRUE
+
+
+def _arch(parameter: Hyperparameter, text: str) -> str:
+    try:
+        parse_arch(text)
+    except ValueError as error:
+        raise BadValue(parameter.name, str(error)) from None
+    return text
+
+
+def _ranged(parameter: Hyperparameter, text: str) -> int | float:
+    expected = _range_text(parameter)
+    try:
+        # SageMaker's containers hand 1e1 and 10.0 to a script where 10 was meant.
+        value = float(text)
+    except ValueError:
+        raise BadValue(parameter.name, f"{text!r} is not a number; it can be {expected}") from None
+    outside = (
+        not math.isfinite(value)
+        or (parameter.low is not None and value < parameter.low)
+        or (parameter.above is not None and value <= parameter.above)
+        or (parameter.high is not None and value > parameter.high)
+    )
+    if outside or (parameter.kind == "int" and value != int(value)):
+        raise BadValue(parameter.name, f"{text} cannot be used; it can be {expected}")
+    return int(value) if parameter.kind == "int" else value
+
+
+def _range_text(parameter: Hyperparameter) -> str:
+    what = "a whole number" if parameter.kind == "int" else "a number"
+    low = f"above {parameter.above:g}" if parameter.above is not None else f"from {parameter.low:g}"
+    return f"{what} {low} to {parameter.high:g}" + (" or auto" if parameter.automatic else "")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadValue("arguments", message)
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """One argument group per group of TABLE; every value stays a string, `parse` understands it."""
+    made = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    groups: dict[str, Any] = {}
+    for parameter in TABLE:
+        group = groups.setdefault(parameter.group, None) or made.add_argument_group(parameter.group)
+        groups[parameter.group] = group
+        words = f" {{{','.join(_words(parameter))}}}" if parameter.choices else ""
+        group.add_argument(f"--{parameter.name}", default=None, metavar="VALUE", help=f"{parameter.help}{words} (default: {parameter.default})".replace("%", "%%"))
+    return made
+
+
+def from_arguments(arguments: Sequence[str], description: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """(typed values, all values as strings) of a command line. Raises BadValue."""
+    given = {name: value for name, value in vars(parser(description).parse_args(arguments)).items() if value is not None}
+    return parse(given), {**defaults(), **given}
+
+
+def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with every `auto` replaced by what it means beside the others. weight_decay may stay auto: data decides it."""
+    made = dict(values)
+    preset = PRESETS[made["preset"]]
+    if made["views"] == AUTO:
+        made["views"] = ("flip" if "flip" in preset.views else "plain") if made["arch"] == AUTO else "plain"
+    if made["arch"] == AUTO:
+        made["arch"] = preset.arch
+    if made["image_size"] != AUTO:
+        made["arch"] = "+".join(f"{choice.name}@{made['image_size']}" for choice in parse_arch(made["arch"]))
+    lbfgs = made["mode"] == "frozen" and made["head"] == "linear"
+    if made["optimizer"] == AUTO:
+        made["optimizer"] = "lbfgs" if lbfgs else "adamw"
+    elif made["optimizer"] == "lbfgs" and not lbfgs:
+        raise BadValue("optimizer", "lbfgs is only for a linear head in frozen mode; choose adamw")
+    finetune = made["mode"] == "finetune"
+    choices = {
+        "epochs": 8 if finetune else 200 if made["optimizer"] == "lbfgs" else 30,
+        "batch_size": 32 if finetune else 64,
+        "lr": 0.001 if finetune else 0.003,
+    }
+    for name, value in choices.items():
+        if made[name] == AUTO:
+            made[name] = value
+    if made["weight_decay"] == AUTO and made["optimizer"] == "adamw":
+        made["weight_decay"] = 0.01
+    return made

@@ -1,0 +1,55 @@
+"""One training job: its settings, its folders and its machine, read once from the arguments and the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from data import Photos
+
+# Changing these does not make it another training: a resumed job may differ in them.
+_NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version", "unsure_target"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """`values` are typed and resolved; `strings` are the hyperparameters as given, for the record."""
+
+    values: dict[str, Any]
+    strings: dict[str, str]
+    model_dir: Path
+    output_dir: Path
+    checkpoint_dir: Path
+    device: torch.device
+    cpus: int
+
+
+def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
+    return Job(
+        values,
+        strings,
+        Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")),
+        output_dir(),
+        Path(values["checkpoint_dir"]),
+        torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        len(os.sched_getaffinity(0)),
+    )
+
+
+def output_dir() -> Path:
+    return Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data"))
+
+
+def fingerprint(values: dict[str, Any], photos: Photos) -> str:
+    """Names a training by its settings and photos: only the same one may go on from its checkpoints."""
+    settings = {name: value for name, value in values.items() if name not in _NOT_PART_OF_A_JOB}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for column in (photos.image_ids, photos.classes):
+        digest.update("\n".join(column).encode() + b"\0")
+    digest.update(photos.labels.tobytes() + "".join(photos.splits.tolist()).encode())
+    return digest.hexdigest()

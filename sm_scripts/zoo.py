@@ -1,0 +1,99 @@
+"""As much of timm's model code as some backbones need, copied so that it can travel in an artifact.
+
+A serving container has no timm and may not install anything, so the artifact carries the modules it is built from. The copy is
+made of timm's own files; imports between them become relative, so that the package can live under any name beside a real timm,
+and the two things timm takes from torchvision (a second's import) are left out: neither is used by a model that is only run.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+from runtime import TrainingError
+
+_MODELS_INIT = '"""The modules of timm.models that the model is built from; each is imported by name."""\n'
+_DATA_INIT = "from .constants import *\n"
+_TORCHVISION = '''"""Stands in for the one class of torchvision that timm.layers names; nothing here makes or meets one."""
+from torch.nn import Module
+
+
+class FrozenBatchNorm2d(Module):
+    pass
+'''
+
+
+def timm_folder() -> Path:
+    spec = importlib.util.find_spec("timm")
+    if not spec or not spec.origin:
+        raise TrainingError("timm is not installed; run: pip install -r requirements.txt")
+    return Path(spec.origin).parent
+
+
+def module_of(timm_name: str) -> str:
+    """The module of timm.models that defines `timm_name` (`tf_efficientnet_lite0` -> `efficientnet`), read without importing it.
+
+    Raises TrainingError for a name timm does not have.
+    """
+    function = timm_name.split(".")[0]
+    definition = re.compile(rf"^@register_model\ndef {re.escape(function)}\(", re.MULTILINE)
+    for path in sorted((timm_folder() / "models").glob("[a-z]*.py")):
+        if definition.search(path.read_text(encoding="utf-8")):
+            return path.stem
+    raise TrainingError(f"timm has no model {timm_name!r}; its list is at https://huggingface.co/timm")
+
+
+def version_key(timm_names: list[str]) -> str:
+    """Names a copy: the same for the same timm and backbones."""
+    text = f"{(timm_folder() / 'version.py').read_text()}{sorted({module_of(name) for name in timm_names})}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def copy(timm_names: list[str], into: Path) -> None:
+    """Writes the package for `timm_names` into the new folder `into`."""
+    source = timm_folder()
+    shutil.rmtree(into, ignore_errors=True)
+    for part in ("models", "layers", "data"):
+        (into / part).mkdir(parents=True)
+    for path in sorted((source / "layers").glob("*.py")):
+        _write(path, into / "layers" / path.name)
+    for name in sorted(_needed(source / "models", {module_of(name) for name in timm_names})):
+        _write(source / "models" / f"{name}.py", into / "models" / f"{name}.py")
+    shutil.copyfile(source / "data" / "constants.py", into / "data" / "constants.py")
+    shutil.copyfile(source / "version.py", into / "version.py")
+    (into / "__init__.py").write_text("from .version import __version__ as __version__\n")
+    (into / "models" / "__init__.py").write_text(_MODELS_INIT)
+    (into / "data" / "__init__.py").write_text(_DATA_INIT)
+    for part in ("layers", "models"):
+        (into / part / "_torchvision.py").write_text(_TORCHVISION)
+
+
+def _needed(folder: Path, start: set[str]) -> set[str]:
+    """`start` and every sibling module that they import, directly or not."""
+    found, waiting = set(), set(start)
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                waiting |= {part for part in _siblings(node) if (folder / f"{part}.py").is_file()} - found
+    return found
+
+
+def _siblings(node: ast.ImportFrom) -> set[str]:
+    module = node.module or ""
+    if node.level == 1:
+        return {module.split(".")[0]} if module else {alias.name for alias in node.names}
+    return {module.split(".")[2]} if module.startswith("timm.models.") else set()
+
+
+def _write(source: Path, target: Path) -> None:
+    text = source.read_text(encoding="utf-8")
+    text = re.sub(r"^(\s*)from timm\.(\w+)", r"\1from ..\2", text, flags=re.MULTILINE)
+    text = re.sub(r"^(\s*)from timm import", r"\1from .. import", text, flags=re.MULTILINE)
+    text = re.sub(r"^(\s*)from torchvision[\w.]* import", r"\1from ._torchvision import", text, flags=re.MULTILINE)
+    target.write_text(text, encoding="utf-8")

@@ -1,0 +1,156 @@
+"""The rules that keep the parts apart, read from the source: who may import whom, and what no page may do."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+OURS = ("app", "core", "ui", "pages", "sm_scripts", "benchmarks", "tests")
+APP_ONLY = {"core", "ui", "pages", "app", "streamlit"}
+HEAVY = {"boto3", "botocore", "sagemaker", "torch", "torchvision", "timm", "subprocess"}
+FORBIDDEN = {
+    "core": {"streamlit", "ui", "pages", "app"},
+    "sm_scripts": APP_ONLY,
+    "ui": HEAVY | {"pages", "app"},
+    "pages": HEAVY | {"json"},
+}
+BACKENDS = {"local", "sagemaker"}
+
+# Prints the modules whose import brings torch into the process, one to a line.
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, sys
+import core, ui
+for package in (core, ui):
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if found.name.endswith("__main__"):
+            continue
+        importlib.import_module(found.name)
+        if "torch" in sys.modules:
+            print(found.name)
+            sys.exit()
+"""
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((PROJECT / folder).rglob("*.py"))
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def where(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(PROJECT)}:{getattr(node, 'lineno', 1)}"
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """Every absolutely imported top-level package with the statement, wherever in the file it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0], node
+
+
+@pytest.mark.parametrize("folder", sorted(FORBIDDEN))
+def test_no_part_imports_what_lies_above_it(folder: str) -> None:
+    broken = [
+        f"{where(path, node)} imports {name}"
+        for path in sources(folder)
+        for name, node in imports(parse(path))
+        if name in FORBIDDEN[folder]
+    ]
+    assert not broken
+
+
+def compares_backend(node: ast.AST) -> bool:
+    """`backend == ...`, `job.backend in ...`, `x == "local"` and `case "sagemaker"`: choices that belong to core/backends."""
+    if isinstance(node, ast.match_case):
+        return any(isinstance(part, ast.Constant) and part.value in BACKENDS for part in ast.walk(node.pattern))
+    if not isinstance(node, ast.Compare) or all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+        return False
+    operands = [node.left, *node.comparators]
+    named = [operand.id if isinstance(operand, ast.Name) else getattr(operand, "attr", "") for operand in operands]
+    texts = {part.value for operand in operands for part in ast.walk(operand) if isinstance(part, ast.Constant)}
+    return "backend" in named or bool(texts & BACKENDS)
+
+
+def test_only_the_backends_know_which_backend_it_is() -> None:
+    files = [PROJECT / "app.py", *sources("pages"), *sources("ui"), *sources("core")]
+    broken = [
+        where(path, node)
+        for path in files
+        if path.exists() and not path.is_relative_to(PROJECT / "core" / "backends")
+        for node in ast.walk(parse(path))
+        if compares_backend(node)
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("if backend == 'x': pass", True),
+        ("if job.backend != other: pass", True),
+        ("if kind in ('local', 'sagemaker'): pass", True),
+        ("match kind:\n case 'local': pass", True),
+        ("if backend is None: pass", False),
+        ("if state == 'Completed': pass", False),
+        ("get(backend).train(spec)", False),
+    ],
+)
+def test_the_backend_rule_sees_what_it_should(source: str, expected: bool) -> None:
+    assert any(compares_backend(node) for node in ast.walk(ast.parse(source))) is expected
+
+
+def test_torch_is_never_imported_in_the_app_process() -> None:
+    run = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "", f"importing {run.stdout.strip()} imports torch: move that import into the process that needs it"
+
+
+@pytest.mark.parametrize("page", sources("pages"), ids=lambda path: path.name)
+def test_every_page_begins_with_the_guard(page: Path) -> None:
+    """A deep link that the very first visitor opens runs the page without app.py, so each page has to ask for itself."""
+    body = [node for node in parse(page).body if not _is_text(node)]
+    assert any(isinstance(node, ast.ImportFrom) and ast.unparse(node) == "from ui.guard import guard" for node in body)
+    statements = [node for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    assert statements, f"{page.name} is empty"
+    assert ast.unparse(statements[0]) == "guard()", f"{where(page, statements[0])} stands before the guard"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def declared_distributions() -> set[str]:
+    lines = [line for name in ("requirements.txt", "requirements-dev.txt") for line in (PROJECT / name).read_text().splitlines()]
+    return {normalised(match[0]) for line in lines if (match := re.match(r"[A-Za-z0-9][\w.-]*", line))}
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_imported_package_is_declared() -> None:
+    """A package that is there only because another one needs it disappears with that one's next release."""
+    siblings = {path.stem for path in sources("sm_scripts")}
+    known = {*OURS, *siblings, *sys.stdlib_module_names, "__future__"}
+    providers = importlib.metadata.packages_distributions()
+    declared = declared_distributions()
+    files = [path for part in OURS for path in ([PROJECT / "app.py"] if part == "app" else sources(part)) if path.exists()]
+    broken = {
+        f"{where(path, node)} imports {name}"
+        for path in files
+        for name, node in imports(parse(path))
+        if name not in known and not declared & {normalised(found) for found in providers.get(name, [name])}
+    }
+    assert not broken

@@ -1,0 +1,1 @@
+"""Streamlit building blocks that the pages share."""

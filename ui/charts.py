@@ -1,0 +1,128 @@
+"""Charts: Plotly for curves and bars, Altair where a click must come back (this Streamlit reports none from a Plotly heat map)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+HEIGHT = 300
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+# Mid tones that can be told apart on both themes; a split has the same colour in every chart.
+SPLIT_COLOURS = {"train": "#8A9A8E", "validation": "#2C8A69", "test": "#C4552D", "unused": "#B9BDB3"}
+PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
+LABELLED_CELLS = 24
+
+
+def curves(rows: Sequence[dict[str, float]], metric: str, title: str, *, best_epoch: int | None = None, key: str) -> None:
+    """Train and validation of one metric over epochs, on one scale; the kept epoch is marked."""
+    figure = go.Figure()
+    for split in ("train", "validation"):
+        points = [(row["epoch"], row[f"{split}_{metric}"]) for row in rows if f"{split}_{metric}" in row]
+        if points:
+            x, y = zip(*points, strict=True)
+            figure.add_scatter(
+                x=x, y=y, name=split, mode="lines+markers" if len(x) < 30 else "lines", line={"color": SPLIT_COLOURS[split], "width": 2}
+            )
+    if best_epoch is not None and rows:
+        figure.add_vline(
+            x=best_epoch, line_width=1, line_dash="dash", line_color="gray", annotation_text="kept", annotation_position="bottom right"
+        )
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        height=HEIGHT,
+        margin={"l": 50, "r": 10, "t": 40, "b": 40},
+        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        xaxis_title="epoch",
+        hovermode="x unified",
+        uirevision=key,
+    )
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=f"{title} by epoch, train and validation")
+
+
+def class_balance(table: pd.DataFrame, *, key: str) -> None:
+    """Photos per class, stacked by split; `table` has `class` and a column per split."""
+    figure = go.Figure()
+    for split in ("train", "validation", "test", "unused"):
+        if table[split].sum():
+            figure.add_bar(y=table["class"], x=table[split], name=split, orientation="h", marker_color=SPLIT_COLOURS[split])
+    figure.update_layout(
+        barmode="stack",
+        height=max(220, 60 + 24 * len(table)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 40},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        xaxis_title="photos",
+        yaxis={"autorange": "reversed", "automargin": True},
+    )
+    st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per class, stacked by split")
+
+
+def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[str, str] | None:
+    """The confusion matrix; returns the clicked cell as (true, predicted).
+
+    `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share, so that rare classes show.
+    """
+    large = len(order) > LABELLED_CELLS
+    pick = alt.selection_point(name="cell", fields=["true", "predicted"])
+    base = alt.Chart(cells).encode(
+        x=alt.X("predicted:N", sort=list(order), title="predicted", axis=_axis(large, -45)),
+        y=alt.Y("true:N", sort=list(order), title="true", axis=_axis(large, 0)),
+        tooltip=["true", "predicted", "count", alt.Tooltip("share:Q", format=".0%", title="share of the true class")],
+    )
+    heat = base.mark_rect().encode(
+        color=alt.Color("share:Q", title="share of the true class", scale=alt.Scale(domain=[0, 1]), legend=alt.Legend(format=".0%")),
+        stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
+        strokeWidth=alt.value(2),
+    ).add_params(pick)  # fmt: skip
+    layers = heat
+    if not large:
+        text = base.transform_filter("datum.count > 0").mark_text(fontSize=12).encode(
+            text="count:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("gray"))
+        )  # fmt: skip
+        layers = heat + text
+    side = min(900, max(360, 26 * len(order) + 160))
+    event = st.altair_chart(
+        layers.properties(height=side),
+        on_select="rerun",
+        selection_mode=["cell"],
+        key=key,
+        alt="Confusion matrix, true class by row, predicted by column",
+    )
+    return _clicked(event)
+
+
+def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> None:
+    """The answer for one photo as horizontal bars, the best on top."""
+    shown = list(predictions)[:5]
+    colours = ["#C4552D" if unsure and rank < 2 else "#2C8A69" if rank == 0 else "#9AA89F" for rank in range(len(shown))]
+    figure = go.Figure(
+        go.Bar(
+            y=[item["label"] for item in shown],
+            x=[item["probability"] for item in shown],
+            orientation="h",
+            marker_color=colours,
+            text=[f"{item['probability']:.1%}" for item in shown],
+            textposition="auto",
+            cliponaxis=False,
+        )
+    )
+    figure.update_layout(
+        height=40 + 30 * len(shown),
+        margin={"l": 10, "r": 10, "t": 5, "b": 5},
+        xaxis={"range": [0, 1], "visible": False},
+        yaxis={"autorange": "reversed", "automargin": True},
+    )
+    st.plotly_chart(figure, key=key, config={**CONFIG, "displayModeBar": False}, alt="The five likeliest classes with their probabilities")
+
+
+def _axis(large: bool, angle: int) -> alt.Axis:
+    return alt.Axis(labels=not large, ticks=not large, labelAngle=angle, labelLimit=180)
+
+
+def _clicked(event: Any) -> tuple[str, str] | None:
+    chosen = event.selection.get("cell") if event else None
+    return (str(chosen[0]["true"]), str(chosen[0]["predicted"])) if chosen else None

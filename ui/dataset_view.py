@@ -1,0 +1,169 @@
+"""One dataset on its page: the version, its figures, its photos, its report, and the making of a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from core import settings
+from core.datasets import store
+from core.datasets.store import Dataset, Version
+from ui import charts, links, photos, split_form
+from ui.gallery import gallery
+from ui.text import count, plain
+
+PAGE_SIZE = 48
+
+
+def show(datasets: Mapping[str, Dataset]) -> None:
+    """The chosen dataset and version, both in the address of the page."""
+    dataset, version = _choose(datasets)
+    _figures(dataset, version)
+    views = ["Photos", "Classes", "Report", "New version"]
+    view = st.segmented_control("View", views, default="Photos", key="ds_view", bind="query-params", label_visibility="collapsed")
+    if view == "Classes":
+        _classes(version)
+    elif view == "Report":
+        _report(dataset, version)
+    elif view == "New version":
+        split_form.show(dataset, version)
+    else:
+        _photos(dataset, version)
+
+
+def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version]:
+    wanted = links.parameter("dataset")
+    ids = list(datasets)
+    left, right = st.columns([3, 2])
+    chosen = left.selectbox(
+        "Dataset", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda i: datasets[i].name, key=f"ds_choice_{wanted}"
+    )
+    if chosen != wanted:
+        st.query_params.from_dict({"dataset": chosen})
+    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, Version)}
+    names = list(versions)
+    asked = links.parameter("version")
+    picked = right.selectbox(
+        "Version",
+        names,
+        index=names.index(asked) if asked in names else 0,
+        format_func=lambda name: _version_title(versions[name]),
+        key=f"ds_version_{chosen}_{len(names)}_{asked}",
+    )
+    if picked is None:
+        store.latest(chosen)  # raises, saying that no version can be read
+    if asked and picked != asked:
+        st.query_params["version"] = picked
+    return datasets[chosen], versions[str(picked)]
+
+
+def _version_title(version: Version) -> str:
+    return f"{version.id}: {version.note}" if version.note else version.id
+
+
+def _figures(dataset: Dataset, version: Version) -> None:
+    parts = version.split_counts()
+    with st.grid(5, min_column_width=130, gap="small"):
+        st.metric("Photos in use", f"{sum(parts[s] for s in settings.SPLITS[:3]):,}", border=True)
+        st.metric("Classes", len(version.classes), border=True)
+        for split in settings.SPLITS[:3]:
+            st.metric(split.capitalize(), f"{parts[split]:,}", border=True)
+    kind = "Drawings made by Fieldmark" if dataset.drawn else f"Photos in {plain(str(dataset.root))}"
+    st.caption(f"{kind}. {_how(version.split)}")
+    with st.container(horizontal=True):
+        links.button(
+            "Train on this version",
+            "train",
+            key="ds_train",
+            icon=":material/model_training:",
+            kind="primary",
+            dataset=dataset.id,
+            version=version.id,
+        )
+        with st.popover("More", icon=":material/more_horiz:"):
+            _more(dataset)
+
+
+def _more(dataset: Dataset) -> None:
+    name = st.text_input("Name", dataset.name, key=f"ds_rename_{dataset.id}", max_chars=settings.MAX_NAME_LENGTH)
+    if st.button("Rename", key="ds_rename_go") and name.strip():
+        store.rename(dataset.id, name)
+        st.rerun()
+    sure = st.checkbox("Delete this dataset and all its versions", key="ds_delete_sure", help="Photos in your own folder are left alone.")
+    if st.button("Delete", key="ds_delete", icon=":material/delete:", disabled=not sure) and sure:
+        store.delete(dataset.id)
+        links.to("datasets")
+
+
+def _how(split: Mapping[str, object]) -> str:
+    seed = split.get("seed", settings.DEFAULT_SEED)
+    if split.get("kind") == "official":
+        return f"The split its makers gave; what they left out is carved from train, class by class, with seed {seed}."
+    return f"Split at random within each class, with seed {seed}."
+
+
+def _photos(dataset: Dataset, version: Version) -> None:
+    left, right = st.columns([3, 2])
+    label = left.selectbox(
+        "Class", ["", *version.counts], format_func=lambda name: name or "All classes", key="ds_class", bind="query-params"
+    )
+    split = right.segmented_control("Split", list(settings.SPLITS), format_func=str.capitalize, key="ds_split", bind="query-params")
+    number = int(st.session_state.get("ds_page", 1) or 1)
+    frame, total = store.page(version, label=label or None, split=split or None, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+    pages = max(1, -(-total // PAGE_SIZE))
+    if number > pages:
+        st.session_state["ds_page"] = 1
+        st.rerun()
+    shown = f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + len(frame):,} shown" if pages > 1 else ""
+    st.caption(f"{count(total, 'photo')}{shown}. Click one to see it whole.")
+    if frame.empty:
+        st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
+        return
+    detail = [row.problem or row.split for row in frame.itertuples()]
+    tone = ["wrong" if problem else "" for problem in frame["problem"]]
+    opened = gallery(photos.tiles(dataset.root, frame, detail, tone), key="ds_gallery")
+    if pages > 1:
+        st.pagination(pages, key="ds_page", bind="query-params")
+    if opened:
+        row = frame[frame["image_id"] == opened].iloc[0]
+        photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)})
+
+
+def _classes(version: Version) -> None:
+    table = pd.DataFrame.from_dict(version.counts, orient="index")[list(settings.SPLITS)]
+    table.insert(0, "images", table.sum(axis=1))
+    table = table.rename_axis("class").reset_index()
+    charts.class_balance(table, key="ds_balance")
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={"images": st.column_config.ProgressColumn("images", format="%d", max_value=int(table["images"].max()))},
+        alt="Photos per class and split",
+    )
+
+
+def _report(dataset: Dataset, version: Version) -> None:
+    facts = store.version(dataset.id, "v1").report
+    bad = store.manifest_of(version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")])
+    ignored = dict(facts.get("ignored", {}))
+    with st.grid(4, min_column_width=150, gap="small"):
+        st.metric("Photos read", f"{int(facts.get('images', 0)):,}", border=True)
+        st.metric("Can't be used", f"{len(bad):,}", border=True)
+        st.metric("Other files left aside", f"{sum(ignored.values()):,}", border=True)
+        st.metric("Same photo twice", f"{len(facts.get('duplicates', [])):,}", border=True)
+    st.caption(f"Read in {facts.get('seconds', 0):.1f} s, {facts.get('images_per_second', 0):,.0f} photos a second, each decoded whole.")
+    if bad.empty:
+        st.success("Every photo could be opened and decoded to its last line.", icon=":material/check_circle:")
+    else:
+        st.markdown(f"**{count(len(bad), 'file')} can't be used** and are left out of training:")
+        st.dataframe(bad, hide_index=True, alt="Files that can't be used, with the reason")
+    for title, rows in (("Left aside", ignored), ("Missing", facts.get("missing", 0))):
+        if rows:
+            st.markdown(
+                f"**{title}**: {plain(str(rows) if not isinstance(rows, dict) else ', '.join(f'{n} {why}' for why, n in rows.items()))}"
+            )
+    if facts.get("duplicates"):
+        st.markdown("**The same bytes more than once.** Copies always share a split, so they can't leak from train into test.")
+        st.dataframe(pd.DataFrame(facts["duplicates"]), hide_index=True, alt="Exact duplicates")

@@ -1,0 +1,78 @@
+"""What can be done with a training job: open its model, resume, clone, note, delete; and its settings as code."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backends, jobs, models, settings
+from core.backends import commands
+from core.errors import NotFound
+from core.jobs import Job, State
+from core.specs import TrainingSpec, training_spec
+from ui import job_card, links, messages
+
+
+def show(job: Job) -> None:
+    """The row of buttons under the title."""
+    job = backends.of(job).refresh(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.state is State.COMPLETED and _has_model(job):
+            links.button("Open the model", "models", key="tr_model", icon=":material/verified:", kind="primary", model=job.id)
+            links.button("Deploy", "deploy", key="tr_deploy", icon=":material/rocket_launch:", model=job.id)
+        if job.state in (State.FAILED, State.STOPPED):
+            _resume(job)
+        links.button("Clone", "train", key="tr_clone", icon=":material/content_copy:", clone=job.id)
+        with st.popover("More", icon=":material/more_horiz:"):
+            _more(job)
+
+
+def details(job: Job) -> None:
+    """Settings, and the command that repeats the job by hand."""
+    with st.expander("Settings", icon=":material/tune:"):
+        job_card.settings_of(job)
+        if job.note:
+            st.markdown(f"**Note**: {job.note}")
+    with st.expander("Show as code", icon=":material/code:"):
+        st.markdown("The same job by hand, from the project's folder:")
+        st.code(commands.training(job.folder, training_spec(job)), language="bash")
+
+
+def _resume(job: Job) -> None:
+    has_checkpoint = any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
+    words = "Goes on from the last checkpoint, as a new job." if has_checkpoint else "It left no checkpoint: it starts again, as a new job."
+    st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
+    if st.button("Resume", key="tr_resume", icon=":material/resume:", type="primary", help=words):
+        spec = training_spec(job)
+        again = TrainingSpec(
+            spec.name,
+            spec.dataset_id,
+            spec.version_id,
+            spec.hyperparameters,
+            id=st.session_state[f"tr_resume_{job.id}"],
+            resumed_from=job.id,
+        )
+        with messages.shown():
+            links.to("train", job=backends.of(job).train(again).id)
+
+
+def _more(job: Job) -> None:
+    name = st.text_input("Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
+    tags = st.text_input("Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows")
+    note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
+    if st.button("Save", key="tr_save"):
+        with messages.shown():
+            jobs.set_label(job.id, name=name, tags=tuple(tag.strip() for tag in tags.split(",") if tag.strip()), note=note)
+            st.rerun()
+    sure = st.checkbox("Delete this job, its model and its log", key=f"tr_sure_{job.id}", disabled=not job.state.is_finished)
+    if st.button("Delete", key="tr_delete", icon=":material/delete:", disabled=not sure):
+        with messages.shown():
+            jobs.delete(job.id)
+            links.to("train")
+
+
+def _has_model(job: Job) -> bool:
+    try:
+        models.of_job(job)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""A training job on its page: state, progress, curves, log and what can be done with it."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+
+from core import backends, jobs, metrics
+from core.jobs import Job, State
+from ui import charts, jobs_table, links
+from ui.text import age, duration, plain
+
+LIVE_SECONDS = 1.0
+
+
+@lru_cache(maxsize=64)
+def metric_log(path: Path) -> metrics.MetricLog:
+    """One incremental reader per log, shared by all sessions."""
+    return metrics.MetricLog(path)
+
+
+def show(job: Job) -> None:
+    """The whole card; it redraws itself while the job runs and the page once when it has ended."""
+    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
+
+
+def stop_button(job: Job) -> None:
+    """Stop, with what will happen; nothing for an ended job."""
+    if job.state.is_finished:
+        return
+    asked = job.state is State.STOPPING or job.folder.stop_request.exists()
+    label = "Stopping..." if asked else "Stop"
+    if st.button(
+        label, key=f"stop_{job.id}", icon=":material/stop_circle:", disabled=asked, help="It saves a checkpoint first, then ends."
+    ):
+        backends.of(job).stop(job)
+        st.rerun(scope="fragment")
+
+
+def _live(job_id: str, was_finished: bool) -> None:
+    job = backends.named(jobs.read(job_id).backend).refresh(jobs.read(job_id))
+    if job.state.is_finished and not was_finished:
+        st.rerun()
+    rows = metric_log(job.folder.log).refresh()
+    _header(job)
+    _reason(job, rows)
+    _figures(job, rows)
+    _curves(job, rows)
+    _log(job)
+
+
+def _header(job: Job) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"{jobs_table.badge(job.state)} started {age(job.status.started)}" if job.status.started else jobs_table.badge(job.state)
+        )
+        stop_button(job)
+
+
+def _reason(job: Job, rows: list[dict[str, float]]) -> None:
+    if job.state is State.FAILED:
+        st.error(plain(job.status.reason), icon=":material/error:")
+    elif job.state is State.STOPPED:
+        st.info(
+            f"{plain(job.status.reason)} What was learned so far is in its checkpoint: resume it to go on.", icon=":material/stop_circle:"
+        )
+    elif metrics.diverged(rows):
+        st.warning(
+            "The loss is not a number any more: the training diverged. A lower learning rate usually helps.", icon=":material/warning:"
+        )
+
+
+def _figures(job: Job, rows: list[dict[str, float]]) -> None:
+    last = rows[-1] if rows else {}
+    best = best_epoch(rows)
+    accuracy = best.get("validation_accuracy")
+    with st.grid(5, min_column_width=140, gap="small"):
+        st.metric("Best validation accuracy", f"{accuracy:.3f}" if accuracy is not None else "-", border=True)
+        st.metric("Best epoch", f"{best['epoch']:.0f}" if best else "-", border=True)
+        rate = next((row["images_per_second"] for row in reversed(rows) if row.get("images_per_second")), None)
+        st.metric("Images per second", f"{rate:,.0f}" if rate else "-", border=True)
+        st.metric("Running time" if not job.state.is_finished else "Took", duration(job.status.seconds), border=True)
+        left = last.get("eta_seconds")
+        st.metric("About left", duration(left) if left is not None and not job.state.is_finished else "-", border=True)
+    if not job.state.is_finished:
+        _progress(rows)
+
+
+def _progress(rows: list[dict[str, float]]) -> None:
+    """A bar for the phase before the first epoch: the photos that went through the backbone."""
+    if epochs := metrics.epochs(rows):
+        st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
+    elif rows and rows[-1].get("images_total"):
+        done, total = rows[-1].get("images_done", 0), rows[-1]["images_total"]
+        st.progress(min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
+    else:
+        st.progress(0.0, text="Starting")
+
+
+def best_epoch(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The epoch with the best validation accuracy, ties by loss; empty before there is one."""
+    scored = [row for row in metrics.epochs(rows) if "validation_accuracy" in row and math.isfinite(row.get("validation_loss", math.inf))]
+    return max(scored, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]), default={})
+
+
+def _curves(job: Job, rows: list[dict[str, float]]) -> None:
+    epochs = metrics.epochs(rows)
+    if not epochs:
+        return
+    kept = best_epoch(rows).get("epoch")
+    left, right = st.columns(2)
+    with left:
+        charts.curves(epochs, "loss", "Loss", best_epoch=int(kept) if kept is not None else None, key=f"loss_{job.id}")
+    with right:
+        charts.curves(epochs, "accuracy", "Accuracy", best_epoch=int(kept) if kept is not None else None, key=f"accuracy_{job.id}")
+
+
+def _log(job: Job) -> None:
+    chunk = backends.of(job).log(job)
+    with st.expander("Log", icon=":material/article:", expanded=job.state is State.FAILED):
+        if chunk.skipped:
+            st.caption("The beginning is left out here; the whole log is in the job's folder.")
+        st.code(chunk.text[-20_000:] or "Nothing yet.", language=None, height=260)
+
+
+def settings_of(job: Job) -> None:
+    """What the job was asked to do, and the folder it keeps."""
+    values = dict(job.spec.get("hyperparameters", {}))
+    if values:
+        st.dataframe({"hyperparameter": list(values), "value": list(values.values())}, hide_index=True, alt="Hyperparameters that were set")
+    else:
+        st.caption("Every hyperparameter had its default.")
+    st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
+    links.link(
+        "datasets", "Its dataset version", ":material/photo_library:", dataset=job.spec["dataset_id"], version=job.spec["version_id"]
+    )

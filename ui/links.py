@@ -1,0 +1,32 @@
+"""Deep links: every view is a page with query parameters, and these are the only places that name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import settings
+
+PAGES = settings.PROJECT / "pages"
+
+
+def to(page: str, **parameters: str) -> None:
+    """Goes to a page and sets its query parameters; nothing after this call runs."""
+    st.switch_page(PAGES / f"{page}.py", query_params=parameters)
+
+
+def link(page: str, label: str, icon: str | None = None, **parameters: str) -> None:
+    """A link that a person can also open in a new tab."""
+    st.page_link(PAGES / f"{page}.py", label=label, icon=icon, query_params=parameters)
+
+
+def parameter(name: str) -> str:
+    """A query parameter of this page, or the empty string."""
+    return str(st.query_params.get(name, ""))
+
+
+def button(label: str, page: str, *, key: str, icon: str | None = None, kind: Any = "secondary", **parameters: str) -> None:
+    """A button that leads to another page."""
+    if st.button(label, key=key, icon=icon, type=kind):
+        to(page, **parameters)

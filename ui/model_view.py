@@ -1,0 +1,191 @@
+"""One model on its page: figures per split, the confusion matrix and the photos behind it, the artifact to take away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import files
+from core.datasets import store
+from core.errors import NotFound
+from core.evaluation import confusion, examples, scores
+from core.evaluation.predictions import Predictions
+from core.models import Model
+from ui import calibration_view, charts, links, model_about, photos
+from ui.gallery import gallery
+from ui.text import count, plain
+
+PAGE_SIZE = 36
+VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "About")
+
+
+def show(model: Model) -> None:
+    """Everything about one model."""
+    try:
+        predictions: Predictions | None = _predictions(model)
+    except NotFound as error:
+        predictions = None
+        st.warning(plain(str(error)), icon=":material/warning:")
+    _actions(model)
+    splits = [s for s in ("test", "validation", "train") if predictions is not None and (predictions.split == s).any()]
+    if predictions is None or not splits:
+        model_about.show(model)
+        return
+    left, right = st.columns([2, 3])
+    split = left.segmented_control("Measured on", splits, default=splits[0], key="mo_split", bind="query-params") or splits[0]
+    view = right.segmented_control("View", VIEWS, default=VIEWS[0], key="mo_view", bind="query-params") or VIEWS[0]
+    part = predictions.of_split(split)
+    _figures(part, split)
+    shows = {"Confusion": _confusion, "Mistakes": _mistakes, "Photos": _photos, "Classes": _classes}
+    if view == "About":
+        model_about.show(model)
+    elif view == "Calibration":
+        calibration_view.show(model, predictions, split)
+    else:
+        shows[view](model, part)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read(model_id: str, modified: float, _model: Model) -> Predictions:
+    return _model.predictions()
+
+
+def _predictions(model: Model) -> Predictions:
+    path = model.folder.predictions
+    return _read(model.id, path.stat().st_mtime if path.exists() else 0.0, model)
+
+
+def _actions(model: Model) -> None:
+    with st.container(horizontal=True):
+        links.button("Deploy", "deploy", key="mo_deploy", icon=":material/rocket_launch:", kind="primary", model=model.id)
+        artifact = model.folder.artifact
+        if artifact.exists():
+            size = files.human_bytes(artifact.stat().st_size)
+            # A callable, so that the file is read when it is asked for and not at every redraw.
+            st.download_button(
+                f"model.tar.gz ({size})",
+                artifact.read_bytes,
+                f"{model.id}.tar.gz",
+                "application/gzip",
+                key="mo_download",
+                icon=":material/download:",
+            )
+        links.button("Its training job", "train", key="mo_job", icon=":material/show_chart:", job=model.id)
+
+
+def _figures(part: Predictions, split: str) -> None:
+    summary = scores.summary(part)
+    low, high = summary.top1.interval_95
+    with st.grid(4, min_column_width=170, gap="small"):
+        st.metric(f"Top-1 on {split}", f"{summary.top1.value:.3f}", border=True, help="How many photos got exactly their class.")
+        st.metric("Photos", f"{summary.top1.correct}/{summary.top1.n}", border=True)
+        st.metric(
+            f"Top-5 on {split}",
+            f"{summary.top_k.value:.3f}",
+            border=True,
+            help="How many photos have their class among the five likeliest.",
+        )
+        st.metric("Macro F1", f"{summary.macro_f1:.3f}", border=True, help="The mean of the classes' F1: every class counts the same.")
+    st.caption(f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from {count(summary.top1.n, 'photo')} of {split}.")
+
+
+def _confusion(model: Model, part: Predictions) -> None:
+    large = len(model.classes) > charts.LABELLED_CELLS
+    order = confusion.grouped_order(confusion.counts(part)) if large else range(len(model.classes))
+    names = [model.classes[index] for index in order]
+    clicked = charts.confusion(confusion.frame(part, list(order), zeros=not large), names, key=f"matrix_{model.id}_{part.split[0]}")
+    if clicked:
+        rows = confusion.cell(part, *clicked)
+        st.markdown(
+            f"**{plain(clicked[0])} taken for {plain(clicked[1])}**" if clicked[0] != clicked[1] else f"**{plain(clicked[0])}, recognised**"
+        )
+        wall(model, part, rows, key="cell")
+    else:
+        st.caption("Click a cell to see its photos.")
+    pairs = confusion.most_confused(part, 6)
+    if pairs:
+        st.subheader("Most confused pairs")
+    for number, pair in enumerate(pairs):
+        _pair(model, part, pair, number)
+
+
+def _pair(model: Model, part: Predictions, pair: confusion.ConfusedPair, number: int) -> None:
+    with st.expander(f"{plain(pair.first)} and {plain(pair.second)}: {count(pair.total, 'mistake')}", expanded=number == 0):
+        left, right = st.columns(2)
+        with left:
+            st.caption(f"{plain(pair.first)}, taken for {plain(pair.second)}: {len(pair.first_as_second)}")
+            wall(model, part, pair.first_as_second[:6], key=f"pair_a{number}")
+        with right:
+            st.caption(f"{plain(pair.second)}, taken for {plain(pair.first)}: {len(pair.second_as_first)}")
+            wall(model, part, pair.second_as_first[:6], key=f"pair_b{number}")
+
+
+def _mistakes(model: Model, part: Predictions) -> None:
+    rows = examples.misclassified(part)
+    if not len(rows):
+        st.success("Not one mistake on this split.", icon=":material/check_circle:")
+        return
+    st.caption(f"{count(len(rows), 'mistake')}, the most confident first.")
+    wall(model, part, _page(rows, "mistakes"), key="mistakes")
+
+
+def _photos(model: Model, part: Predictions) -> None:
+    kinds = {"Worst": examples.worst, "Most uncertain": examples.most_uncertain, "Best": examples.best}
+    left, right = st.columns([2, 3])
+    label = left.selectbox(
+        "Class", ["", *model.classes], format_func=lambda name: name or "All classes", key="mo_class", bind="query-params"
+    )
+    kind = right.segmented_control("Order", list(kinds), default="Worst", key="mo_order", bind="query-params") or "Worst"
+    rows = kinds[kind](part, None, label or None)
+    st.caption(
+        {"Worst": "The true class got the least", "Most uncertain": "The answer is spread widest", "Best": "The true class got the most"}[
+            kind
+        ]
+    )
+    wall(model, part, _page(rows, "photos"), key="photos")
+
+
+def _classes(model: Model, part: Predictions) -> None:
+    bar = st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
+    st.dataframe(
+        scores.per_class(part),
+        hide_index=True,
+        column_config=dict.fromkeys(("precision", "recall", "f1"), bar),
+        alt="Precision, recall and F1 per class",
+    )
+
+
+def wall(model: Model, part: Predictions, rows: Sequence[int] | np.ndarray, *, key: str) -> None:
+    """The photos of these rows, each with what was predicted; a click opens one with all its probabilities."""
+    chosen = part.take(np.asarray(rows, dtype=int))
+    if not len(chosen):
+        st.caption("No photos.")
+        return
+    root = store.dataset(model.dataset_id).root
+    frame = pd.DataFrame({"image_id": chosen.image_id, "path": chosen.path, "label": _true_names(model, chosen)})
+    detail = [f"{model.classes[p]} {c:.0%}" for p, c in zip(chosen.predicted, chosen.confidence, strict=True)]
+    tone = ["right" if right else "wrong" for right in chosen.correct]
+    opened = gallery(photos.tiles(root, frame, detail, tone), key=f"mo_{key}_{model.id}", side=150)
+    if opened:
+        row = int(np.flatnonzero(chosen.image_id == opened)[0])
+        photos.show_photo(root, {**frame.iloc[row], "facts": _facts(model, chosen, row)})
+
+
+def _facts(model: Model, part: Predictions, row: int) -> dict[str, str]:
+    ranked = np.argsort(-part.probabilities[row])[:5]
+    answers = {f"{place}. {model.classes[index]}": f"{part.probabilities[row][index]:.1%}" for place, index in enumerate(ranked, 1)}
+    return {"Split": str(part.split[row]), **answers}
+
+
+def _true_names(model: Model, part: Predictions) -> list[str]:
+    return [model.classes[index] if index >= 0 else "unknown" for index in part.label]
+
+
+def _page(rows: np.ndarray, key: str) -> np.ndarray:
+    pages = max(1, -(-len(rows) // PAGE_SIZE))
+    number = st.pagination(pages, key=f"mo_page_{key}", bind="query-params") if pages > 1 else 1
+    start = (min(int(number or 1), pages) - 1) * PAGE_SIZE
+    return rows[start : start + PAGE_SIZE]

@@ -1,0 +1,75 @@
+"""From manifest rows to gallery tiles: thumbnails made where they are missing, captions, and the photo dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import files, images
+from core.errors import FieldmarkError
+from ui.gallery import Photo
+from ui.text import plain
+
+THREADS = 4
+
+
+def url(image_id: str) -> str:
+    """Where the browser finds the thumbnail; relative, so that it also works behind a proxy's prefix."""
+    return f"thumbnails/{image_id}"
+
+
+def make_thumbnails(root: Path, rows: Iterable[tuple[str, str]]) -> None:
+    """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo stays without one."""
+    missing = [(image_id, path) for image_id, path in rows if image_id and not images.thumbnail_path(image_id).exists()]
+    if missing:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda row: _make(root, *row), missing))
+
+
+def tiles(root: Path, frame: pd.DataFrame, detail: Sequence[str] | None = None, tone: Sequence[str] | None = None) -> list[Photo]:
+    """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the detail by default the split."""
+    make_thumbnails(root, zip(frame["image_id"], frame["path"], strict=True))
+    details = list(detail) if detail is not None else list(frame["split"])
+    tones = list(tone) if tone is not None else [""] * len(frame)
+    return [
+        Photo(id=str(image_id), url=url(image_id), title=str(label), detail=str(text), tone=shade)
+        for image_id, label, text, shade in zip(frame["image_id"], frame["label"], details, tones, strict=True)
+    ]
+
+
+@st.dialog("Photo", width="large")
+def show_photo(root: Path, row: dict[str, Any]) -> None:
+    """One photo, whole, with all that is known of it."""
+    picture, facts = st.columns([3, 2])
+    with picture:
+        try:
+            st.image(images.open_image(files.safe_join(root, row["path"])), width="stretch", alt=str(row["label"]))
+        except FieldmarkError as error:
+            st.warning(plain(str(error)))
+    with facts:
+        st.markdown(f"#### {plain(str(row['label']))}")
+        st.caption(plain(str(row["path"])))
+        for name, value in row.get("facts", {}).items():
+            st.markdown(f"**{name}**  \n{plain(str(value))}")
+
+
+def facts_of(row: pd.Series) -> dict[str, str]:
+    """The manifest's facts of one photo, in words."""
+    facts = {"Split": row["split"], "Size": f"{row['width']} x {row['height']} px, {files.human_bytes(row['size_bytes'])}"}
+    if row.get("official"):
+        facts["Official split"] = row["official"]
+    if row.get("problem"):
+        facts["Problem"] = row["problem"]
+    return {**facts, "Image id": f"{row['image_id'][:16]}..."}
+
+
+def _make(root: Path, image_id: str, path: str) -> None:
+    try:
+        images.thumbnail(image_id, files.safe_join(root, path))
+    except FieldmarkError:
+        return  # the gallery shows the alternative text; the manifest's `problem` says why

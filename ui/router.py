@@ -1,0 +1,29 @@
+"""The router: which pages there are, their order and their addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core import settings
+from ui import sidebar
+
+PAGES = settings.PROJECT / "pages"
+ICON = Path(__file__).parent / "assets" / "icon.png"
+
+
+def pages() -> list[st.Page]:
+    return [
+        st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", url_path="overview", default=True),
+        st.Page(PAGES / "datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
+        st.Page(PAGES / "train.py", title="Train", icon=":material/model_training:", url_path="train"),
+        st.Page(PAGES / "models.py", title="Models", icon=":material/verified:", url_path="models"),
+        st.Page(PAGES / "deploy.py", title="Deploy", icon=":material/rocket_launch:", url_path="deploy"),
+    ]
+
+
+st.set_page_config(page_title="Fieldmark", page_icon=str(ICON), layout="wide")
+page = st.navigation(pages())
+sidebar.show()
+page.run()

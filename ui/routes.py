@@ -1,0 +1,40 @@
+"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed through the websocket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from core import images
+from core.backends import LOCAL
+
+IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+ONE_YEAR = 31_536_000
+
+
+async def thumbnail(request: Request) -> Response:
+    """The small picture of an image; its id is the hash of its bytes, so what is fetched once never changes."""
+    image_id = request.path_params["image_id"]
+    path = images.thumbnail_path(image_id) if IMAGE_ID.fullmatch(image_id) else None
+    if path is None or not path.is_file():
+        return Response(status_code=404)
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": f"private, max-age={ONE_YEAR}, immutable"})
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """What starts and ends with the app itself. Jobs and endpoints are not among it: they outlive the app."""
+    warm = LOCAL.warm_up()
+    try:
+        yield {}
+    finally:
+        LOCAL.cool_down(warm)
+
+
+ROUTES = [Route("/thumbnails/{image_id}", thumbnail)]

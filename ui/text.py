@@ -1,0 +1,46 @@
+"""Words and numbers for people: ages, durations, shares, and foreign text made safe for Markdown."""
+
+from __future__ import annotations
+
+import re
+import time
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:$<>&])")
+
+
+def plain(text: str) -> str:
+    """Foreign text (a class or file name) as Markdown that shows it letter by letter, links and HTML included."""
+    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
+
+
+def age(since: float | None) -> str:
+    """How long ago: `just now`, `3 min ago`, `2 h ago`, `5 days ago`."""
+    if since is None:
+        return ""
+    seconds = max(0.0, time.time() - since)
+    return "just now" if seconds < 5 else f"{duration(seconds)} ago"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two coarsest units at most."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+    return f"{int(seconds // 86400)} days"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 photo`, `715 photos`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def share(correct: int, total: int) -> str:
+    """`321/355 = 0.904`, the way every accuracy is written here."""
+    return f"{correct}/{total} = {correct / total:.3f}" if total else "no images"
