@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from sm_scripts import images as photos
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 JPEG_QUALITY = 85
+THREADS = 4
 
 
 class Facts(NamedTuple):
@@ -84,6 +87,19 @@ def thumbnail(image_id: str, path: Path) -> Path:
     with files.atomic(target) as file:
         image.save(file, "JPEG", quality=JPEG_QUALITY)
     return target
+
+
+def thumbnails(images: Sequence[tuple[str, Path]]) -> list[Path | None]:
+    """`thumbnail` for each `(image_id, path)`, several at a time, in order; None for an image that can't be opened any more."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda image: _thumbnail_or_none(*image), images))
+
+
+def _thumbnail_or_none(image_id: str, path: Path) -> Path | None:
+    try:
+        return thumbnail(image_id, path)
+    except BadImage:
+        return None
 
 
 def _reduced(data: bytes) -> Image.Image:

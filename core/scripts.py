@@ -14,8 +14,8 @@ from core.errors import UserError
 
 sys.path.append(str(settings.SM_SCRIPTS))
 try:
-    import architectures
-    import hyperparameters
+    import architectures  # type: ignore[import-not-found]
+    import hyperparameters  # type: ignore[import-not-found]
 finally:
     sys.path.remove(str(settings.SM_SCRIPTS))
 

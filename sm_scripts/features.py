@@ -179,7 +179,7 @@ class Extraction:
 
     def report(self) -> None:
         rate = self.done / max(time.monotonic() - self.started, 1e-6)
-        metrics(epoch=0, features_done=self.done, features_total=self.total, images_per_second=rate, eta_seconds=(self.total - self.done) / max(rate, 1e-6))
+        metrics(epoch=0, features_done=self.done, features_total=self.total, images_per_second=round(rate, 1), eta_seconds=round((self.total - self.done) / max(rate, 1e-6), 1))
 
 
 VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"plain": lambda batch: batch, "flip": lambda batch: batch.flip(3)}

@@ -62,5 +62,6 @@ def _coverage(model: Model, part: Predictions, split: str) -> None:
     if threshold:
         kept = calibration.kept(part, float(threshold))
         st.caption(
-            f"At {threshold:.2f}, the model's own threshold for `unsure`: {share(kept.correct, kept.n)} right among the kept of {len(part)}."
+            f"At {threshold:.2f}, the model's own threshold for `unsure`, it keeps {kept.n} of {len(part)} photos; "
+            f"{share(kept.correct, kept.n)} of those are right."
         )

@@ -41,10 +41,12 @@ def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version]:
         "Dataset", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda i: datasets[i].name, key=f"ds_choice_{wanted}"
     )
     if chosen != wanted:
-        st.query_params.from_dict({"dataset": chosen})
+        links.set_parameters(dataset=chosen, version="", job="")
     versions = {item.id: item for item in store.versions(chosen) if isinstance(item, Version)}
     names = list(versions)
-    asked = links.parameter("version")
+    if not names:
+        store.latest(chosen)  # raises, saying that no version can be read
+    asked = links.parameter("version") if chosen == wanted else ""
     picked = right.selectbox(
         "Version",
         names,
@@ -52,11 +54,9 @@ def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version]:
         format_func=lambda name: _version_title(versions[name]),
         key=f"ds_version_{chosen}_{len(names)}_{asked}",
     )
-    if picked is None:
-        store.latest(chosen)  # raises, saying that no version can be read
-    if asked and picked != asked:
-        st.query_params["version"] = picked
-    return datasets[chosen], versions[str(picked)]
+    if picked != (asked or names[0]):
+        links.set_parameters(version=picked)
+    return datasets[chosen], versions[picked]
 
 
 def _version_title(version: Version) -> str:
@@ -121,7 +121,7 @@ def _photos(dataset: Dataset, version: Version) -> None:
     if frame.empty:
         st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
         return
-    detail = [row.problem or row.split for row in frame.itertuples()]
+    detail = [str(problem or split) for problem, split in zip(frame["problem"], frame["split"], strict=True)]
     tone = ["wrong" if problem else "" for problem in frame["problem"]]
     opened = gallery(photos.tiles(dataset.root, frame, detail, tone), key="ds_gallery")
     if pages > 1:

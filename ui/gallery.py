@@ -13,7 +13,8 @@ import streamlit as st
 CSS = """
 .wall { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--side), 1fr)); gap: 10px; padding: 2px; }
 .photo { display: flex; flex-direction: column; padding: 0; border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius);
-  background: var(--st-secondary-background-color); color: var(--st-text-color); font: inherit; text-align: left; overflow: hidden; cursor: pointer; }
+  background: var(--st-secondary-background-color); color: var(--st-text-color); font: inherit; text-align: left; overflow: hidden;
+  cursor: pointer; }
 .photo:hover, .photo:focus-visible { border-color: var(--st-primary-color); outline: 1px solid var(--st-primary-color); }
 .frame { aspect-ratio: 4 / 3; width: 100%; background: var(--st-background-color); position: relative; overflow: hidden; }
 .frame img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: cover; }

@@ -68,8 +68,8 @@ def _progress(job_id: str) -> None:
 
 def _folder_form() -> None:
     st.markdown(
-        "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, `validation` and `test` of such folders, or CUB-200-2011 as "
-        "it is. The photos stay where they are; nothing in the folder is changed."
+        "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, `validation` and `test` of such folders, "
+        "or CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
     )
     path = st.text_input("Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {_roots()}.")
     name = st.text_input("Name", key="ds_folder_name", placeholder="Taken from the folder", max_chars=settings.MAX_NAME_LENGTH)
@@ -97,8 +97,8 @@ def _archive_form() -> None:
 
 def _sample_form() -> None:
     st.markdown(
-        "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty drawings each, two of the species easy to confuse. "
-        "Good for learning your way around, not for recognising real birds."
+        "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty drawings each, "
+        "two of the species easy to confuse. Good for learning your way around, not for recognising real birds."
     )
     if st.button("Make the sketchbook", type="primary", key="ds_import_sample", icon=":material/draw:"):
         submit(ImportSpec(name="Sketchbook", source="sample"))

@@ -26,6 +26,15 @@ def parameter(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
+def set_parameters(**parameters: str) -> None:
+    """Puts a choice into the address, so that the view can be linked to; an empty value takes the parameter out."""
+    for name, value in parameters.items():
+        if value:
+            st.query_params[name] = value
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
 def button(label: str, page: str, *, key: str, icon: str | None = None, kind: Any = "secondary", **parameters: str) -> None:
     """A button that leads to another page."""
     if st.button(label, key=key, icon=icon, type=kind):

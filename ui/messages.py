@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import streamlit as st
 
@@ -11,13 +10,16 @@ from core.errors import FieldmarkError, UserError
 from ui.text import plain
 
 
-@contextmanager
-def shown() -> Iterator[None]:
+class shown:  # noqa: N801, read as a verb: `with messages.shown():`
     """Shows what Fieldmark refuses inside the block as an error note instead of a traceback."""
-    try:
-        yield
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if isinstance(error, FieldmarkError):
+            st.error(plain(str(error)), icon=":material/error:")
+            return True
+        return False
 
 
 def beside(errors: dict[str, str], field: str) -> None:

@@ -15,7 +15,8 @@ from ui.text import count, plain
 
 CUSTOM = "custom"
 ADVICE = {
-    "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. Seconds to a minute, and the best choice for small datasets.",
+    "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. "
+    "Seconds to a minute, and the best choice for small datasets.",
     "finetune": "The backbone learns too. On a CPU many minutes for one or two points on a small dataset; for large datasets and GPUs.",
 }
 
@@ -85,8 +86,8 @@ def _data(datasets: Mapping[str, store.Dataset], origin: TrainingSpec | None) ->
     version = versions[picked]
     parts = version.split_counts()
     st.caption(
-        f"{count(len(version.classes), 'class', 'classes')}; {parts['train']:,} photos to learn from, {parts['validation']:,} to choose settings by, "
-        f"{parts['test']:,} to be tested on once, at the end."
+        f"{count(len(version.classes), 'class', 'classes')}; {parts['train']:,} photos to learn from, "
+        f"{parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on once, at the end."
     )
     return version
 

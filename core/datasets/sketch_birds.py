@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.datasets.sketch_ink import SEPIA, WHITE, Canvas, Colour, Frame, Points, curve, ink_for, luminance, mix
+from core.datasets.sketch_ink import SEPIA, WHITE, Canvas, Colour, Frame, Points, curve, ink_for, luminance, mix, path
 from core.datasets.sketch_species import Bill, Patch, Species
 
 PEN = 1.15
@@ -153,8 +153,8 @@ def draw_bill(canvas: Canvas, bird: Bird) -> None:
     bill = bird.species.bill
     above, gape, below = _flat_bill(bill) if bill.flat else _pointed_bill(bill)
     hinge = np.array(gape[0])
-    lower = bird.head.child(gape[0], turn=-bird.pose.gape)(np.concatenate([curve(gape, closed=False), curve(below, closed=False)]) - hinge)
-    upper = bird.head(np.concatenate([curve(above, closed=False), curve(gape, closed=False)[::-1]]))
+    lower = bird.head.child(gape[0], turn=-bird.pose.gape)(np.concatenate([path(gape), path(below)]) - hinge)
+    upper = bird.head(np.concatenate([path(above), path(gape)[::-1]]))
     for points, colour in ((lower, bill.lower), (upper, bill.upper)):
         canvas.fill(points, colour)
         canvas.line(np.concatenate([points, points[:2]]), PEN * 0.9, ink_for(colour), taper=False)
@@ -221,9 +221,9 @@ def _tail_pattern(canvas: Canvas, bird: Bird, frame: Frame, root: Points, tip: P
 
 def _curl(canvas: Canvas, bird: Bird) -> None:
     """A drake's curled tail feathers."""
-    for rise in (0.13, 0.18):
-        ring = [(-0.40, -0.06), (-0.54, -0.10), (-0.62, -0.06 - rise), (-0.54, -0.10 - rise), (-0.49, -0.04 - rise)]
-        canvas.line(bird.body(curve(ring, closed=False)), 0.028 * bird.body.scale / canvas.unit, (38, 40, 46))
+    for rise in (0.06, 0.10):
+        ring = [(-0.42, -0.07), (-0.53, -0.09), (-0.585, -0.07 - rise), (-0.53, -0.09 - rise), (-0.505, -0.06 - rise)]
+        canvas.line(bird.body(path(ring)), 0.020 * bird.body.scale / canvas.unit, (38, 40, 46))
 
 
 def draw_legs(canvas: Canvas, bird: Bird) -> None:
@@ -233,9 +233,9 @@ def draw_legs(canvas: Canvas, bird: Bird) -> None:
     for shift in (0.10, -0.10) if clinging else (0.07, -0.07):
         hip = bird.body((shift - 0.02, 0.2 * species.depth))
         foot = bird.body((shift + 0.05, 0.37)) if clinging else bird.foot + (shift * unit * 0.9, 0.0)
-        leg = curve([hip, (hip + foot) / 2 + (-0.03 * unit, 0.0), foot], closed=False)
+        leg = path([hip, (hip + foot) / 2 + (-0.03 * unit, 0.0), foot])
         canvas.line(leg, width * 1.5, ink, taper=False)
         canvas.line(leg, width, species.legs, taper=False)
         for toe in ((0.05, -0.06), (0.07, -0.02), (0.04, 0.05)) if clinging else ((-0.06, 0.022), (0.05, 0.022), (0.10, 0.022)):
             curl = foot + np.array(toe) * unit
-            canvas.line(curve([foot, (foot + curl) / 2 + (0, -0.008 * unit), curl], closed=False), width, ink)
+            canvas.line(path([foot, (foot + curl) / 2 + (0, -0.008 * unit), curl]), width, ink)

@@ -53,6 +53,24 @@ def curve(points: ArrayLike, closed: bool = True, steps: int = 8) -> Points:
     return path if closed else np.concatenate([path, knots[-1:]])
 
 
+def path(points: ArrayLike) -> Points:
+    """An open curve through `points`."""
+    return curve(points, closed=False)
+
+
+def ellipse(centre: ArrayLike, across: float, down: float) -> Points:
+    turn = np.linspace(0, 2 * np.pi, 40)
+    return np.asarray(centre) + np.stack([across * np.cos(turn), down * np.sin(turn)], axis=1)
+
+
+def leaf_shape(at: Points, turn: float, length: float) -> Points:
+    """The outline of a leaf that hangs at `at` and points `turn` degrees anticlockwise from the right."""
+    along = np.array([np.cos(np.radians(turn)), -np.sin(np.radians(turn))]) * length
+    aside = np.array([along[1], -along[0]]) * 0.3
+    knots = np.array([(0, 0), (0, 0), (0.35, 1), (0.8, 0.5), (1, 0), (1, 0), (0.75, -0.5), (0.3, -1)])
+    return curve(at + np.outer(knots[:, 0], along) + np.outer(knots[:, 1], aside), steps=5)
+
+
 @cache
 def _between(knots: int, count: int) -> Points:
     """The weights [knots, count] that interpolate `count` values from `knots`."""
@@ -145,7 +163,8 @@ class Canvas:
         mask = Image.new("L", (int(right - left), int(bottom - top)))
         ImageDraw.Draw(mask).polygon((points - (left, top)).ravel().tolist(), fill=round(255 * opacity))
         mask = mask.filter(ImageFilter.GaussianBlur(blur))
-        self.image.paste(colour, (int(left) * unit, int(top) * unit), mask.resize((mask.width * unit, mask.height * unit), Image.Resampling.NEAREST))
+        mask = mask.resize((mask.width * unit, mask.height * unit), Image.Resampling.NEAREST)
+        self.image.paste(colour, (int(left) * unit, int(top) * unit), mask)
 
     def line(self, points: Points, width: float, colour: Colour = SEPIA, opacity: float = 1.0, taper: bool = True) -> None:
         """A pen line `width` finished pixels wide, whose pressure and course waver as a hand's do."""

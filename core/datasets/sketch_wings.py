@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.datasets.sketch_birds import AIRBORNE, PEN, Bird, detail, direction, draw_bill, draw_eye, draw_legs, draw_tail, draw_torso
-from core.datasets.sketch_ink import Canvas, Colour, Points, curve, ink_for, mix
+from core.datasets.sketch_ink import Canvas, Colour, Points, curve, ink_for, mix, path
 from core.datasets.sketch_species import Wing
 
 DUSK: Colour = (70, 66, 96)
@@ -73,7 +73,8 @@ def _folded_wing(canvas: Canvas, bird: Bird) -> None:
         low = folded.lower[4:30]
         canvas.soft(body(np.concatenate([low, low[::-1] - (0, 0.06)])), mix(wing.flight, (40, 36, 70), 0.6), 2.5, 0.45)
         canvas.soft(body(np.concatenate([folded.along(0.16)[4:22], folded.along(0.4)[4:22][::-1]])), (255, 252, 240), 2.5, 0.16)
-    canvas.line(np.concatenate([outline, outline[:3]]) + canvas.rng.normal(0, 0.3 * canvas.unit, 2), PEN, ink_for(wing.flight), 0.92, taper=False)
+    slip = canvas.rng.normal(0, 0.3 * canvas.unit, 2)
+    canvas.line(np.concatenate([outline, outline[:3]]) + slip, PEN, ink_for(wing.flight), 0.92, taper=False)
 
 
 def _flight_feathers(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
@@ -132,8 +133,8 @@ class _Spread:
         fan = self.flap + 62 * self.side
         if place < 0.5:
             share = place * 2
-            length = self.wing.chord * (0.44 + 0.02 * share)
-            return self.shoulder + (self.wrist - self.shoulder) * share, 176 * self.side * (1 - share) + fan * share, length * self.wing.length
+            turn, length = 176 * self.side * (1 - share) + fan * share, self.wing.chord * (0.44 + 0.02 * share)
+            return self.shoulder + (self.wrist - self.shoulder) * share, turn, length * self.wing.length
         share = place * 2 - 1
         start = self.wing.chord * 0.46
         length = start + (0.80 - start) * np.sin(share * 2.0)
@@ -153,7 +154,7 @@ def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
     canvas.fill(bird.body(curve([*edge, *behind], steps=6)), bones.tone(wing.coverts), wing.veil)
     if wing.shoulder:
         _epaulette(canvas, bird, bones, wing.shoulder)
-    canvas.line(bird.body(curve(edge, closed=False)), PEN * 1.3, ink_for(bones.tone(wing.coverts)))
+    canvas.line(bird.body(path(edge)), PEN * 1.3, ink_for(bones.tone(wing.coverts)))
 
 
 def _vane(bones: _Spread, place: float, reach: float, half: float) -> Points:

@@ -1,29 +1,36 @@
 """The built-in sample: a sketchbook of bird drawings in ink and wash, made here, and labelled by species.
 
-Everything in a drawing follows from (species, number, seed), so that the sample is the same on every machine with the same Pillow and numpy.
+Everything in a drawing follows from (species, number, seed): the sample is the same on every machine with the same Pillow and numpy.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core import files
+from core import settings
+from core.datasets import sketch_perches as perches
 from core.datasets import sketch_scenes as scenes
 from core.datasets import sketch_species
 from core.datasets.sketch_birds import AIRBORNE, Bird, Pose
-from core.datasets.sketch_ink import Canvas, Colour, noise
+from core.datasets.sketch_ink import Canvas, Colour, Plane, noise
 from core.datasets.sketch_species import Species
 from core.datasets.sketch_wings import draw_bird
+from core.errors import FieldmarkError
 
 SPECIES: tuple[str, ...] = tuple(sorted(species.name for species in sketch_species.ALL))
 QUALITY = 88
+MAX_PROCESSES = 8
+DRAWN = "drawn"
 _UNIT = 3
 _TILTS = {"perched": (18, 52), "ground": (-6, 26), "flying": (-8, 26), "swimming": (-3, 4), "clinging": (76, 90), "hovering": (34, 58)}
 _BY_NAME = {species.name: species for species in sketch_species.ALL}
@@ -129,37 +136,31 @@ def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
     """What the bird sits on, stands on, clings to or drinks from."""
     kind, foot, unit, rng = bird.pose.kind, bird.foot, bird.body.scale, canvas.rng
     if kind == "perched" and name == "marsh":
-        scenes.cattail(canvas, place, foot, 0.26 * unit)
+        perches.cattail(canvas, place, foot, 0.26 * unit)
     elif kind == "perched":
-        scenes.branch(canvas, place, name, foot, unit * float(rng.uniform(0.10, 0.17)))
+        perches.branch(canvas, place, name, foot, unit * rng.uniform(0.10, 0.17))
     elif kind == "ground":
-        scenes.footing(canvas, place, name, foot)
+        perches.footing(canvas, place, name, foot)
     elif kind == "clinging":
-        scenes.trunk(canvas, place, bird.body((0.06, 0.36)), unit * float(rng.uniform(0.5, 0.9)), 0.0)
+        perches.trunk(canvas, place, bird.body((0.06, 0.36)), unit * rng.uniform(0.5, 0.9))
     elif kind == "hovering" and rng.random() < 0.7:
-        scenes.flower(canvas, bird.bill_tip, 0.42 * unit)
+        perches.flower(canvas, bird.bill_tip, 0.42 * unit)
 
 
 def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Pigment, paper, light and the lens."""
+    """The pigment's grain and the paper's tooth, and the light and the lens that the page was photographed with."""
     image = image.filter(ImageFilter.UnsharpMask(radius=4, percent=45, threshold=0))
-    page = np.asarray(image, dtype=np.float32)
+    page: Plane = np.asarray(image, dtype=np.float32)
     pigment = 0.5 * (noise(rng, image.size, 9, 2) - 0.5) + 0.22 * (noise(rng, image.size, 70) - 0.5)
     page = page - (255 - page) * (0.3 + page / 360) * pigment[..., None]
     tooth = noise(rng, image.size, 190)
-    page = page * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1))))[..., None]
-    warmth = float(rng.normal(0, 0.05))
-    gain = np.array([1 + warmth, 1.0, 1 - warmth], dtype=np.float32) * float(np.clip(rng.normal(1.0, 0.06), 0.84, 1.12))
-    page = (page * gain - 128) * float(rng.uniform(0.88, 1.08)) + 128
-    page += rng.standard_normal(page.shape[:2], dtype=np.float32)[..., None] * float(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
-    finished = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
+    contrast, warmth = float(rng.uniform(0.9, 1.08)), float(rng.normal(0, 0.045))
+    page *= (contrast * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1)))))[..., None]
+    page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(np.clip(rng.normal(1.01, 0.055), 0.86, 1.12))
+    speck = np.float32(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
+    page += (rng.standard_normal(tooth.shape, dtype=np.float32) * speck + np.float32(128 * (1 - contrast)))[..., None]
+    finished = Image.fromarray(np.clip(page, 0, 255, out=page).astype(np.uint8))
     return finished.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.1)))) if rng.random() < 0.15 else finished
-
-
-def _encoded(image: Image.Image) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
 
 
 def draw(
@@ -169,11 +170,65 @@ def draw(
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Writes `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`."""
-    todo = [(name, number) for number in range(1, per_species + 1) for name in SPECIES]
-    for done, (name, number) in enumerate(todo, 1):
+    """Writes the sample as `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`, `per_species` of each, on all processors.
+
+    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns early with what is drawn by then.
+    Raises FieldmarkError with the reason where a file can't be written.
+    """
+    total = per_species * len(SPECIES)
+    shares = min(os.cpu_count() or 1, MAX_PROCESSES, total)
+    for name in SPECIES if total else ():
+        (into / name).mkdir(parents=True, exist_ok=True)
+    reports, into_reports = os.pipe()
+    with os.fdopen(reports, encoding="utf-8") as lines:
+        try:
+            workers = [_worker(into, per_species, seed, share, shares, into_reports) for share in range(shares)]
+        finally:
+            os.close(into_reports)
+        try:
+            _follow(lines, total, progress, should_stop)
+        finally:
+            for worker in workers:
+                worker.terminate()
+                worker.wait()
+
+
+def _worker(into: Path, per_species: int, seed: int, share: int, shares: int, reports: int) -> subprocess.Popen[bytes]:
+    """A process of its own that draws every `shares`-th drawing. (A forked one inherits the locks of the app's threads, and one that
+    multiprocessing spawns runs the app's script again.)"""
+    values = [str(value) for value in (into.absolute(), per_species, seed, share, shares)]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
+    environment["OMP_NUM_THREADS"] = "1"
+    command = [settings.python(), "-m", "core.datasets.sketchbook", *values]
+    return subprocess.Popen(command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports)
+
+
+def _follow(
+    lines: TextIO, total: int, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
+) -> None:
+    done = 0
+    for line in lines:
+        if line.strip() != DRAWN:
+            raise FieldmarkError(f"The sample could not be drawn: {line.strip()}")
+        done += 1
+        if progress:
+            progress(done, total)
         if should_stop and should_stop():
             return
-        files.write_bytes(into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", _encoded(drawing(name, number, seed)))
-        if progress:
-            progress(done, len(todo))
+    if done < total:
+        raise FieldmarkError(f"The sample could not be drawn: only {done} of {total} drawings were finished. Try again; the log says more.")
+
+
+def _draw_share(into: Path, per_species: int, seed: int, share: int, shares: int) -> None:
+    todo = [(name, number) for number in range(1, per_species + 1) for name in SPECIES]
+    for name, number in todo[share::shares]:
+        try:
+            drawing(name, number, seed).save(into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", "JPEG", quality=QUALITY)
+        except OSError as problem:
+            print(problem, flush=True)
+            return
+        print(DRAWN, flush=True)
+
+
+if __name__ == "__main__":
+    _draw_share(Path(sys.argv[1]), *map(int, sys.argv[2:]))

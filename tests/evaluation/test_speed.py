@@ -12,7 +12,7 @@ from core.evaluation import calibration, caveats, comparison, confusion, example
 from core.evaluation.predictions import Predictions
 
 # Processor seconds; several times what it takes, because other work on the machine slows memory down for all.
-LIMIT = 1.2
+LIMIT = 2.0
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def serve() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
         listener.bind(str(path))
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
         ours = path.stat().st_ino
         listener.listen()
         selector.register(listener, selectors.EVENT_READ)

@@ -1,0 +1,76 @@
+"""Trains an image classifier, on this machine or in a SageMaker training job: the same script, arguments and environment.
+
+Photos in folders of classes (photos/train/<class>/<photo>, and validation/, test/ where there are any):
+
+    SM_CHANNEL_TRAIN=photos/train SM_CHANNEL_VALIDATION=photos/validation SM_CHANNEL_TEST=photos/test \\
+    SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output python train.py --checkpoint_dir out/checkpoints
+
+A manifest (image_id, path, label, split) and the folder that its paths start from:
+
+    SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output \\
+    python train.py --checkpoint_dir out/checkpoints --preset best
+
+All weights, on two processes:
+
+    ... torchrun --nproc_per_node 2 train.py --checkpoint_dir out/checkpoints --mode finetune --arch lite0@224 --epochs 6
+
+It writes the model to SM_MODEL_DIR, predictions to SM_OUTPUT_DATA_DIR, and, where it fails, the reason to SM_OUTPUT_DATA_DIR/failure.
+SIGTERM saves a checkpoint and exits 143; started again, it goes on from there. A finished training started again exits 0 at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import runtime
+from hyperparameters import BadValue, from_arguments, resolve
+
+runtime.catch_signals()
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
+    runtime.log("Fieldmark training starts")
+    try:
+        values, strings = from_arguments(arguments, __doc__ or "")
+        values = resolve(values)
+    except BadValue as error:
+        return _fail(f"Bad argument {error}", runtime.EXIT_BAD_ARGUMENT)
+    try:
+        run(values, strings)
+    except runtime.Stopped:
+        runtime.log("stopped; what was done is saved, and the same job started again goes on from there")
+        return runtime.EXIT_STOPPED
+    except runtime.TrainingError as error:
+        return _fail(str(error), error.exit_code)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _fail(runtime.explain(error), runtime.EXIT_FAILED)
+    return 0
+
+
+def run(values: dict, strings: dict[str, str]) -> None:
+    with runtime.phase("imports"):
+        runtime.keep_memory()
+        import data
+        import job as jobs
+        import pipeline
+        import torch
+    job = jobs.make(values, strings)
+    runtime.log(f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}")
+    pipeline.run(job, data.load())
+
+
+def _fail(reason: str, code: int) -> int:
+    import os
+    from pathlib import Path
+
+    runtime.write_failure(Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")), reason)
+    print(f"FAILED: {reason}", file=sys.stderr, flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
