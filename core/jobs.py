@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core import files, settings
+from core.datasets.names import clean_name
 from core.errors import NotFound, UserError
 
 ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}")
@@ -159,23 +161,29 @@ def new_id(kind: str) -> str:
 
 
 def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]) -> tuple[Job, int | None]:
-    """Makes the run folder and takes its lock.
+    """Makes the run folder, whole or not at all, and takes its lock.
 
     Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock is never free in
     between. The same id again returns the job that is there, and None: a double click makes one job.
     """
     folder = RunFolder.of(job_id)
+    making = RunFolder(folder.path.with_name(f".making-{job_id}-{secrets.token_hex(3)}"))
+    for part in (making.input, making.model, making.checkpoints, making.output):
+        part.mkdir(parents=True)
+    handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        folder.path.mkdir()
-    except FileExistsError:
-        return _wait_for(job_id), None
-    handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    for part in (folder.input, folder.model, folder.checkpoints, folder.output):
-        part.mkdir()
-    files.write_json(folder.status, asdict(Status()))
-    body = {"id": job_id, "kind": kind, "name": name, "backend": backend, "created": time.time(), "spec": spec}
-    files.write_json(folder.spec, body)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        files.write_json(making.status, asdict(Status()))
+        body = {"id": job_id, "kind": kind, "name": name, "backend": backend, "created": time.time(), "spec": spec}
+        files.write_json(making.spec, body)
+        # A rename never replaces a folder that holds files, and nobody sees a job that is half made.
+        os.rename(making.path, folder.path)
+    except OSError as error:
+        os.close(handle)
+        shutil.rmtree(making.path, ignore_errors=True)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return read(job_id), None
+        raise
     return read(job_id), handle
 
 
@@ -206,12 +214,10 @@ def write_status(folder: RunFolder, status: Status) -> None:
 
 
 def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | None = None, note: str | None = None) -> None:
-    """Renames, tags or annotates a job. Its spec stays as it was written."""
+    """Renames, tags or annotates a job. Its spec stays as it was written. UserError for a name that can't be used."""
     job = read(job_id)
-    if name is not None and not name.strip():
-        raise UserError("A job needs a name.", field="name")
     label = {
-        "name": (name if name is not None else job.name).strip()[: settings.MAX_NAME_LENGTH],
+        "name": job.name if name is None else clean_name(name, "job name"),
         "tags": list(tags if tags is not None else job.tags),
         "note": note if note is not None else job.note,
     }
@@ -219,12 +225,15 @@ def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | N
 
 
 def delete(job_id: str) -> None:
-    """Removes an ended job's folder. UserError while it runs."""
+    """Removes an ended job's folder; one that is gone already is fine. UserError while the job runs."""
     folder = RunFolder.of(job_id)
     if is_locked(folder.lock):
         raise UserError("This job is still running. Stop it first, then delete it.")
     doomed = folder.path.with_name(f".deleted-{job_id}-{secrets.token_hex(3)}")
-    folder.path.rename(doomed)
+    try:
+        folder.path.rename(doomed)
+    except FileNotFoundError:
+        return
     shutil.rmtree(doomed)
 
 
@@ -254,8 +263,6 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
 
 
 def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[str, Any]) -> Job:
-    known = {key: status[key] for key in Status.__dataclass_fields__ if key in status}
-    known["state"] = State(known["state"])
     return Job(
         id=job_id,
         kind=str(body["kind"]),
@@ -263,22 +270,21 @@ def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[
         backend=str(body["backend"]),
         created=float(body["created"]),
         spec=dict(body["spec"]),
-        status=Status(**known),
+        status=_status(status),
         tags=tuple(label.get("tags", ())),
         note=str(label.get("note", "")),
     )
 
 
-def _wait_for(job_id: str, seconds: float = 5.0) -> Job:
-    """The job that another session is making at this moment."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            return read(job_id)
-        except NotFound:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
+def _status(values: dict[str, Any]) -> Status:
+    """What status.json says. Fields that a newer version added are left out; a value of the wrong kind is a ValueError."""
+    known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
+    status = Status(**known | {"state": State(known["state"])})
+    times = (status.started, status.ended, status.pid_created)
+    whole = isinstance(status.reason, str) and isinstance(status.progress, dict) and isinstance(status.pid, int | None)
+    if not whole or not all(isinstance(moment, int | float | None) for moment in times):
+        raise ValueError("status.json holds a value of the wrong kind")
+    return status
 
 
 def as_text(spec: dict[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-from core import jobs, settings
+from core import jobs
+from core.datasets.names import clean_name
 from core.errors import UserError
 
 # Both of AWS's container contracts carry names and values of these shapes safely, one of them through a shell file.
@@ -29,7 +29,7 @@ class TrainingSpec:
     resumed_from: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        clean_name(self.name, "name")
         check_hyperparameters(self.hyperparameters)
 
 
@@ -46,7 +46,7 @@ class ImportSpec:
     id: str = field(default_factory=lambda: jobs.new_id("import"))
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        clean_name(self.name, "name")
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,7 @@ class EndpointSpec:
     id: str = field(default_factory=lambda: jobs.new_id("endpoint"))
 
     def __post_init__(self) -> None:
-        check_name(self.name)
-
-
-def check_name(name: str, field_name: str = "name") -> str:
-    """The name trimmed and composed; UserError where it is empty, too long or holds control characters."""
-    text = unicodedata.normalize("NFC", name).strip()
-    if not text:
-        raise UserError("Give it a name.", field=field_name)
-    if len(text) > settings.MAX_NAME_LENGTH:
-        raise UserError(f"The name has {len(text)} characters; at most {settings.MAX_NAME_LENGTH} fit.", field=field_name)
-    if not text.isprintable():
-        raise UserError("The name holds a character that can't be shown (a line break, for example). Leave it out.", field=field_name)
-    return text
+        clean_name(self.name, "name")
 
 
 def check_hyperparameters(values: Mapping[str, str]) -> None:

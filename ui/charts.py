@@ -84,7 +84,7 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
             text="count:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("gray"))
         )  # fmt: skip
         layers = heat + text
-    side = min(900, max(360, 26 * len(order) + 160))
+    side = min(860, max(340, 26 * len(order) + 110))
     event = st.altair_chart(
         layers.properties(height=side),
         on_select="rerun",
@@ -120,7 +120,7 @@ def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> N
 
 
 def _axis(large: bool, angle: int) -> alt.Axis:
-    return alt.Axis(labels=not large, ticks=not large, labelAngle=angle, labelLimit=180)
+    return alt.Axis(labels=not large, ticks=not large, labelAngle=angle, labelLimit=180, labelOverlap=False)
 
 
 def _clicked(event: Any) -> tuple[str, str] | None:

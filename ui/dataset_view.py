@@ -148,7 +148,7 @@ def _report(dataset: Dataset, version: Version) -> None:
     facts = store.version(dataset.id, "v1").report
     bad = store.manifest_of(version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")])
     ignored = dict(facts.get("ignored", {}))
-    with st.grid(4, min_column_width=150, gap="small"):
+    with st.grid(4, min_column_width=180, gap="small"):
         st.metric("Photos read", f"{int(facts.get('images', 0)):,}", border=True)
         st.metric("Can't be used", f"{len(bad):,}", border=True)
         st.metric("Other files left aside", f"{sum(ignored.values()):,}", border=True)

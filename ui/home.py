@@ -42,7 +42,7 @@ def figures(
     running = sum(isinstance(job, jobs.Job) and not job.state.is_finished for job in found)
     best = max((model.metrics("test") for model in models if model.metrics("test")), key=lambda m: float(m["top1"]), default=None)
     up = sum(endpoint.state is EndpointState.IN_SERVICE for endpoint in endpoints)
-    with st.grid(4, min_column_width=170, gap="medium"):
+    with st.grid(4, min_column_width=180, gap="medium"):
         st.metric("Datasets", len(datasets), border=True, height="stretch")
         st.metric("Jobs", len(found), f"{running} running" if running else None, delta_color="off", border=True, height="stretch")
         note = f"best on test: {share(int(best['correct']), int(best['n']))}" if best else None

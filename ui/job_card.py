@@ -14,6 +14,7 @@ from ui import charts, jobs_table, links
 from ui.text import age, duration, plain
 
 LIVE_SECONDS = 1.0
+RATE_HELP = "Through the backbone. Nothing stands here where every photo's features were in the cache already."
 
 
 @lru_cache(maxsize=64)
@@ -74,27 +75,55 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
 
 
 def _figures(job: Job, rows: list[dict[str, float]]) -> None:
-    last = rows[-1] if rows else {}
     best = best_epoch(rows)
     accuracy = best.get("validation_accuracy")
-    with st.grid(5, min_column_width=140, gap="small"):
-        st.metric("Best validation accuracy", f"{accuracy:.3f}" if accuracy is not None else "-", border=True)
-        st.metric("Best epoch", f"{best['epoch']:.0f}" if best else "-", border=True)
-        rate = next((row["images_per_second"] for row in reversed(rows) if row.get("images_per_second")), None)
-        st.metric("Images per second", f"{rate:,.0f}" if rate else "-", border=True)
-        st.metric("Running time" if not job.state.is_finished else "Took", duration(job.status.seconds), border=True)
-        left = last.get("eta_seconds")
-        st.metric("About left", duration(left) if left is not None and not job.state.is_finished else "-", border=True)
+    with st.grid(4, min_column_width=180, gap="small"):
+        note = f"epoch {best['epoch']:.0f}" if best else None
+        value = f"{accuracy:.3f}" if accuracy is not None else "-"
+        st.metric(
+            "Validation accuracy",
+            value,
+            note,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help="Of the best epoch.",
+        )
+        _fourth(job, rows)
+        rate = backbone_rate(rows)
+        st.metric("Photos per second", f"{rate:,.0f}" if rate else "-", border=True, height="stretch", help=RATE_HELP)
+        st.metric("Took" if job.state.is_finished else "Running for", duration(job.status.seconds), border=True, height="stretch")
     if not job.state.is_finished:
         _progress(rows)
+
+
+def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
+    """The test accuracy once there is one; until then the time that is left."""
+    tested = next((row for row in reversed(rows) if "test_accuracy" in row), None)
+    if tested:
+        n = int(tested.get("test_n", 0))
+        note = f"{round(tested['test_accuracy'] * n)}/{n} photos" if n else None
+        st.metric(
+            "Test accuracy", f"{tested['test_accuracy']:.3f}", note, delta_color="off", delta_arrow="off", border=True, height="stretch"
+        )
+        return
+    left = rows[-1].get("eta_seconds") if rows and not job.state.is_finished else None
+    st.metric("About left", duration(left) if left is not None else "-", border=True, height="stretch")
+
+
+def backbone_rate(rows: list[dict[str, float]]) -> float | None:
+    """Photos per second through the backbone: while features were made or, in fine-tuning, while it trained; None where all were cached."""
+    measured = [row for row in rows if "features_done" in row or "step" in row]
+    return next((row["images_per_second"] for row in reversed(measured) if row.get("images_per_second")), None)
 
 
 def _progress(rows: list[dict[str, float]]) -> None:
     """A bar for the phase before the first epoch: the photos that went through the backbone."""
     if epochs := metrics.epochs(rows):
         st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
-    elif rows and rows[-1].get("images_total"):
-        done, total = rows[-1].get("images_done", 0), rows[-1]["images_total"]
+    elif rows and rows[-1].get("features_total"):
+        done, total = rows[-1].get("features_done", 0), rows[-1]["features_total"]
         st.progress(min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
     else:
         st.progress(0.0, text="Starting")

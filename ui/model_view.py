@@ -79,7 +79,7 @@ def _actions(model: Model) -> None:
 def _figures(part: Predictions, split: str) -> None:
     summary = scores.summary(part)
     low, high = summary.top1.interval_95
-    with st.grid(4, min_column_width=170, gap="small"):
+    with st.grid(4, min_column_width=180, gap="small"):
         st.metric(f"Top-1 on {split}", f"{summary.top1.value:.3f}", border=True, help="How many photos got exactly their class.")
         st.metric("Photos", f"{summary.top1.correct}/{summary.top1.n}", border=True)
         st.metric(

@@ -69,8 +69,15 @@ def run_import(
     a path outside the import roots, and where `should_stop` said so; BadArchive as `archives.extract` does.
     """
     clean_name(name, "dataset name")
-    meter = _Meter(progress, should_stop)
     path = _checked_path(source)
+    try:
+        return _imported(source, path, name, _Meter(progress, should_stop), skip_small, seed)
+    except OSError as error:
+        place = shown(str(error.filename)) if error.filename else "the disk"
+        raise UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.") from error
+
+
+def _imported(source: ImportSource, path: Path | None, name: str, meter: _Meter, skip_small: bool, seed: int) -> store.Version:
     with stage(name) as staged:
         folder, ignored = _brought_in(source, path, staged, meter)
         started = time.perf_counter()

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -22,7 +22,7 @@ from core.datasets import sketch_perches as perches
 from core.datasets import sketch_scenes as scenes
 from core.datasets import sketch_species
 from core.datasets.sketch_birds import AIRBORNE, Bird, Pose
-from core.datasets.sketch_ink import Canvas, Colour, Plane, noise
+from core.datasets.sketch_ink import Canvas, Colour, Points, noise
 from core.datasets.sketch_species import Species
 from core.datasets.sketch_wings import draw_bird
 from core.errors import FieldmarkError
@@ -30,40 +30,47 @@ from core.errors import FieldmarkError
 SPECIES: tuple[str, ...] = tuple(sorted(species.name for species in sketch_species.ALL))
 QUALITY = 88
 MAX_PROCESSES = 8
-DRAWN = "drawn"
+_DRAWN = b"drawn\n"
 _UNIT = 3
 _TILTS = {"perched": (18, 52), "ground": (-6, 26), "flying": (-8, 26), "swimming": (-3, 4), "clinging": (76, 90), "hovering": (34, 58)}
+_WATERS = {"water": 6.0, "dusk": 1.5, "marsh": 2.0, "autumn": 1.5}
 _BY_NAME = {species.name: species for species in sketch_species.ALL}
 
 
 def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
     """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side. Raises KeyError for a name not in SPECIES."""
-    individual = _BY_NAME[species]
     rng = np.random.default_rng([seed, zlib.crc32(species.encode()), number])
-    individual = _individual(individual, rng)
+    individual = _individual(_BY_NAME[species], rng)
     pose = _pose(individual, number, rng)
-    name = _place_name(individual, pose, number, rng)
-    page = _painted(individual, pose, name, _page_size(rng), rng)
+    page = _painted(individual, pose, _place_name(individual, pose, number), _page_size(rng), rng)
     finished = _finished(page, rng)
     return finished.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else finished
 
 
 def _individual(species: Species, rng: np.random.Generator) -> Species:
     """No two birds of a species are quite alike in proportions or colour."""
+
     def about(value: float, spread: float) -> float:
-        return float(value * (1 + spread * np.clip(rng.standard_normal(), -2, 2)))
+        return value * (1 + spread * float(np.clip(rng.standard_normal(), -2, 2)))
 
-    shift = rng.normal(0, 1, 3)
-    def hue(colour: Colour) -> Colour:
-        red, green, blue = (int(np.clip(c + s, 0, 255)) for c, s in zip(colour, shift * (1 + 0.03 * max(colour)), strict=True))
-        return red, green, blue
-
-    bill = replace(species.bill, length=about(species.bill.length, 0.06), depth=about(species.bill.depth, 0.08))
-    tail = replace(species.tail, length=about(species.tail.length, 0.07), width=about(species.tail.width, 0.06))
+    shift = rng.standard_normal(3)
     return replace(
-        species, bill=bill, tail=tail, colour=hue(species.colour), back=hue(species.back), belly=hue(species.belly),
-        depth=about(species.depth, 0.05), head=about(species.head, 0.04), leg=about(species.leg, 0.08),
-    )  # fmt: skip
+        species,
+        bill=replace(species.bill, length=about(species.bill.length, 0.06), depth=about(species.bill.depth, 0.10)),
+        tail=replace(species.tail, length=about(species.tail.length, 0.07), width=about(species.tail.width, 0.06)),
+        depth=about(species.depth, 0.05),
+        head=about(species.head, 0.04),
+        leg=about(species.leg, 0.08),
+        colour=_shifted(species.colour, shift),
+        back=_shifted(species.back, shift),
+        belly=_shifted(species.belly, shift),
+    )
+
+
+def _shifted(colour: Colour, shift: Points) -> Colour:
+    """Dark colours are shifted less: a crow that leans to blue or brown would stand out."""
+    red, green, blue = np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255).astype(int).tolist()
+    return red, green, blue
 
 
 def _page_size(rng: np.random.Generator) -> tuple[int, int]:
@@ -80,17 +87,22 @@ def _choice(weights: dict[str, float], number: int, stride: float) -> str:
 
 def _pose(species: Species, number: int, rng: np.random.Generator) -> Pose:
     kind = _choice(species.poses, number, 0.6180339887)
-    look = float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])) if kind not in AIRBORNE else 1.0
-    flap = float(rng.choice([rng.uniform(48, 110), rng.uniform(-75, -38)])) if kind == "flying" else float(rng.uniform(88, 140))
-    nod = float(rng.normal(0, 9)) - (12.0 if kind == "ground" and rng.random() < 0.4 else 0.0)
-    gape = float(rng.uniform(14, 26)) if kind in ("perched", "ground") and rng.random() < 0.14 else 0.0
-    tail = float(rng.normal(12 if kind == "clinging" else -4, 6))
-    return Pose(kind, float(rng.uniform(*_TILTS[kind])), nod, look, flap, tail, float(rng.uniform(0.9, 1.15)), gape)
+    flaps = (88, 140) if kind == "hovering" else (48, 110) if rng.random() < 0.5 else (-75, -38)
+    settled = kind in ("perched", "ground")
+    return Pose(
+        kind,
+        tilt=rng.uniform(*_TILTS[kind]),
+        nod=rng.normal(0, 9) - 12.0 * (kind == "ground" and rng.random() < 0.4),
+        look=1.0 if kind in AIRBORNE else float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])),
+        flap=rng.uniform(*flaps),
+        tail=rng.normal(12 if kind == "clinging" else -4, 6),
+        stretch=rng.uniform(0.9, 1.15),
+        gape=rng.uniform(14, 26) if settled and rng.random() < 0.14 else 0.0,
+    )
 
 
-def _place_name(species: Species, pose: Pose, number: int, rng: np.random.Generator) -> str:
-    weights = {"water": 6, "dusk": 1.5, "marsh": 2, "autumn": 1.5} if pose.kind == "swimming" else species.places
-    return _choice(weights, number, 0.4142135624)
+def _place_name(species: Species, pose: Pose, number: int) -> str:
+    return _choice(_WATERS if pose.kind == "swimming" else species.places, number, 0.4142135624)
 
 
 def _composed(species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator) -> Bird:
@@ -150,17 +162,17 @@ def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
 def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """The pigment's grain and the paper's tooth, and the light and the lens that the page was photographed with."""
     image = image.filter(ImageFilter.UnsharpMask(radius=4, percent=45, threshold=0))
-    page: Plane = np.asarray(image, dtype=np.float32)
+    page = np.array(image, dtype=np.float32)
     pigment = 0.5 * (noise(rng, image.size, 9, 2) - 0.5) + 0.22 * (noise(rng, image.size, 70) - 0.5)
-    page = page - (255 - page) * (0.3 + page / 360) * pigment[..., None]
+    page -= (255 - page) * (0.3 + page / 360) * pigment[..., None]
     tooth = noise(rng, image.size, 190)
-    contrast, warmth = float(rng.uniform(0.9, 1.08)), float(rng.normal(0, 0.045))
+    contrast, warmth = rng.uniform(0.9, 1.08), rng.normal(0, 0.045)
     page *= (contrast * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1)))))[..., None]
     page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(np.clip(rng.normal(1.01, 0.055), 0.86, 1.12))
     speck = np.float32(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
     page += (rng.standard_normal(tooth.shape, dtype=np.float32) * speck + np.float32(128 * (1 - contrast)))[..., None]
     finished = Image.fromarray(np.clip(page, 0, 255, out=page).astype(np.uint8))
-    return finished.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.1)))) if rng.random() < 0.15 else finished
+    return finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1))) if rng.random() < 0.15 else finished
 
 
 def draw(
@@ -172,51 +184,54 @@ def draw(
 ) -> None:
     """Writes the sample as `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`, `per_species` of each, on all processors.
 
-    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns early with what is drawn by then.
+    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns early, with whole drawings only.
     Raises FieldmarkError with the reason where a file can't be written.
     """
     total = per_species * len(SPECIES)
-    shares = min(os.cpu_count() or 1, MAX_PROCESSES, total)
-    for name in SPECIES if total else ():
+    for name in SPECIES:
         (into / name).mkdir(parents=True, exist_ok=True)
+    shares = min(os.cpu_count() or 1, MAX_PROCESSES, total)
+    workers: list[subprocess.Popen[bytes]] = []
     reports, into_reports = os.pipe()
-    with os.fdopen(reports, encoding="utf-8") as lines:
-        try:
-            workers = [_worker(into, per_species, seed, share, shares, into_reports) for share in range(shares)]
-        finally:
-            os.close(into_reports)
-        try:
-            _follow(lines, total, progress, should_stop)
-        finally:
-            for worker in workers:
-                worker.terminate()
-                worker.wait()
+    try:
+        with os.fdopen(reports, "rb") as lines:
+            try:
+                for share in range(shares):
+                    workers.append(_worker(into, (per_species, seed, share, shares), into_reports))
+            finally:
+                os.close(into_reports)
+            _follow(lines, into, total, progress, should_stop)
+    finally:
+        for worker in workers:
+            worker.wait()
 
 
-def _worker(into: Path, per_species: int, seed: int, share: int, shares: int, reports: int) -> subprocess.Popen[bytes]:
-    """A process of its own that draws every `shares`-th drawing. (A forked one inherits the locks of the app's threads, and one that
-    multiprocessing spawns runs the app's script again.)"""
-    values = [str(value) for value in (into.absolute(), per_species, seed, share, shares)]
+def _worker(into: Path, share: tuple[int, int, int, int], reports: int) -> subprocess.Popen[bytes]:
+    """A process that draws its share and ends by itself when nobody reads its reports any more.
+
+    Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one runs the app's script again.
+    """
+    command = [settings.python(), "-m", "core.datasets.sketchbook", str(into.absolute()), *map(str, share)]
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
     environment["OMP_NUM_THREADS"] = "1"
-    command = [settings.python(), "-m", "core.datasets.sketchbook", *values]
     return subprocess.Popen(command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports)
 
 
 def _follow(
-    lines: TextIO, total: int, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
+    lines: BinaryIO, into: Path, total: int, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
 ) -> None:
     done = 0
     for line in lines:
-        if line.strip() != DRAWN:
-            raise FieldmarkError(f"The sample could not be drawn: {line.strip()}")
+        if line != _DRAWN:
+            reason = line.decode(errors="replace").strip()
+            raise FieldmarkError(f"The sample could not be drawn: {reason}. Make sure that {into} can be written to, and try again.")
         done += 1
         if progress:
             progress(done, total)
         if should_stop and should_stop():
             return
     if done < total:
-        raise FieldmarkError(f"The sample could not be drawn: only {done} of {total} drawings were finished. Try again; the log says more.")
+        raise FieldmarkError(f"The sample could not be drawn: {done} of {total} drawings were made before a process ended. Try again.")
 
 
 def _draw_share(into: Path, per_species: int, seed: int, share: int, shares: int) -> None:
@@ -224,10 +239,13 @@ def _draw_share(into: Path, per_species: int, seed: int, share: int, shares: int
     for name, number in todo[share::shares]:
         try:
             drawing(name, number, seed).save(into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", "JPEG", quality=QUALITY)
+            report = _DRAWN
         except OSError as problem:
-            print(problem, flush=True)
+            report = f"{problem}\n".encode()
+        try:
+            os.write(sys.stdout.fileno(), report)
+        except BrokenPipeError:
             return
-        print(DRAWN, flush=True)
 
 
 if __name__ == "__main__":

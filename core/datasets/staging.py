@@ -34,26 +34,33 @@ class Staged:
 
 @contextmanager
 def stage(name: str) -> Iterator[Staged]:
-    """A hidden folder for a dataset that is being made. It is gone when the block ends, unless `add_dataset` took it over.
-
-    The folder stays locked as long as the block runs, so that what a killed import left behind can be told apart and swept.
-    """
-    _sweep()
+    """A hidden folder for a dataset that is being made. It is gone when the block ends, unless `add_dataset` took it over."""
     dataset_id = f"{slug(clean_name(name, 'dataset name'))}-{secrets.token_hex(3)}"
-    folder = settings.datasets_dir() / f"{STAGING}{dataset_id}"
+    with hidden(settings.datasets_dir(), dataset_id) as folder:
+        yield Staged(dataset_id, folder)
+
+
+@contextmanager
+def hidden(parent: Path, name: str) -> Iterator[Path]:
+    """A new hidden folder in `parent`, removed when the block ends, unless it was renamed.
+
+    It stays locked as long as the block runs, so that what a killed process left behind can be told apart and swept.
+    """
+    _sweep(parent)
+    folder = parent / f"{STAGING}{name}"
     folder.mkdir()
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield Staged(dataset_id, folder)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)
 
 
-def _sweep() -> None:
+def _sweep(parent: Path) -> None:
     """Removes what killed imports and deletions left: hidden folders that nobody holds locked."""
-    for folder in settings.datasets_dir().iterdir():
+    for folder in parent.iterdir():
         if folder.name.startswith(DELETED) or (folder.name.startswith(STAGING) and _abandoned(folder)):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ import pandas as pd
 from core import files, settings
 from core.datasets import manifest, splits
 from core.datasets.names import clean_name
-from core.datasets.staging import DELETED, STAGING, Staged, stage
+from core.datasets.staging import DELETED, Staged, hidden, stage
 from core.errors import NotFound
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
@@ -88,7 +87,7 @@ def datasets() -> list[Dataset | Unreadable]:
     """Every dataset, newest first; after them those that can't be read."""
     found: list[Dataset | Unreadable] = []
     for folder in settings.datasets_dir().iterdir():
-        if ID_PATTERN.fullmatch(folder.name):
+        if ID_PATTERN.fullmatch(folder.name) and folder.is_dir():
             found.append(_dataset_or_reason(folder.name))
     return sorted(found, key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id), reverse=True)
 
@@ -104,8 +103,7 @@ def dataset(dataset_id: str) -> Dataset:
 def versions(dataset_id: str) -> list[Version | Unreadable]:
     """Every version of a dataset, newest first, damaged ones among them as Unreadable. Raises NotFound for an unknown dataset."""
     dataset(dataset_id)
-    names = [path.name for path in _versions_dir(dataset_id).iterdir() if VERSION_PATTERN.fullmatch(path.name)]
-    return [_version_or_reason(dataset_id, name) for name in sorted(names, key=_number, reverse=True)]
+    return [_version_or_reason(dataset_id, name) for name in sorted(_version_names(dataset_id), key=_number, reverse=True)]
 
 
 def version(dataset_id: str, version_id: str) -> Version:
@@ -170,7 +168,9 @@ def add_dataset(
         "drawn": drawn,
     }
     files.write_json(staged.folder / "dataset.json", facts)
-    _write_version(staged.folder / "versions" / "v1", frame, _facts("v1", "", "Imported", frame, split, report))
+    first = staged.folder / "versions" / "v1"
+    manifest.write(frame, first / "manifest.parquet")
+    files.write_json(first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"})
     os.rename(staged.folder, settings.datasets_dir() / staged.id)
     return version(staged.id, "v1")
 
@@ -182,14 +182,13 @@ def add_version(parent: Version, frame: pd.DataFrame, note: str, split: Mapping[
     """
     folder = _versions_dir(dataset(parent.dataset_id).id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
-    with tempfile.TemporaryDirectory(prefix=STAGING, dir=folder, ignore_cleanup_errors=True) as temporary:
-        made = Path(temporary) / "version"
-        number = max((_number(path.name) for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)), default=0)
-        _write_version(made, frame, _facts(f"v{number + 1}", parent.id, note, frame, split, {}))
+    with hidden(folder, secrets.token_hex(6)) as made:
+        manifest.write(frame, made / "manifest.parquet")
+        facts = _facts(parent.id, note, frame, split, {})
+        number = max(map(_number, _version_names(parent.dataset_id)), default=0)
         while True:
             number += 1
-            facts = files.read_json(made / "version.json") | {"id": f"v{number}"}
-            files.write_json(made / "version.json", facts)
+            files.write_json(made / "version.json", facts | {"id": f"v{number}"})
             # A rename never replaces a folder that holds files: whoever comes second takes the next number.
             if _renamed(made, folder / f"v{number}"):
                 return version(parent.dataset_id, f"v{number}")
@@ -235,6 +234,11 @@ def _versions_dir(dataset_id: str) -> Path:
     return settings.datasets_dir() / dataset_id / "versions"
 
 
+def _version_names(dataset_id: str) -> list[str]:
+    folder = _versions_dir(dataset_id)
+    return [path.name for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)] if folder.is_dir() else []
+
+
 def _number(version_id: str) -> int:
     return int(version_id.removeprefix("v"))
 
@@ -243,11 +247,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _facts(
-    version_id: str, parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]
-) -> dict[str, Any]:
+def _facts(parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": version_id,
         "parent": parent,
         "created": _now(),
         "note": note,
@@ -257,11 +258,6 @@ def _facts(
         "split": dict(split),
         "report": dict(report),
     }
-
-
-def _write_version(folder: Path, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None:
-    manifest.write(frame, folder / "manifest.parquet")
-    files.write_json(folder / "version.json", dict(facts))
 
 
 def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:

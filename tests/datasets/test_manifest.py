@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,9 +20,10 @@ from tests.datasets import made
 def frame() -> pd.DataFrame:
     frame = made.frame({"Crow": 40, 'a "b", c': 25, "Owl": 5})
     frame["split"] = ["train", "validation", "test", "train", "train"] * 14
-    frame.loc[3, ["problem", "split", "image_id", "width", "height"]] = ["cut short", "unused", "", 0, 0]
-    frame.loc[0, list(manifest.BOX)] = [1.5, 2.0, 10.0, 12.0]
-    return frame
+    bad: dict[str, Any] = {"problem": "cut short", "split": "unused", "image_id": "", "width": 0, "height": 0}
+    for name, value in bad.items():
+        frame[name] = frame[name].where(frame.index != 3, value)
+    return frame.assign(box_x=np.where(frame.index == 0, 1.5, np.nan))
 
 
 def test_what_is_written_is_read_again(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_split_depends_on_the_images_and_the_seed_only() -> None:
 def test_ranks_are_the_same_on_every_machine() -> None:
     """The first number is SplitMix64's published one for the seed 1234567; the others would show a photo that moved."""
     assert splits._mix(np.array([1234567], dtype=np.uint64)).tolist() == [6457827717110365317]
-    assert splits.ranks(["0" * 64, "f" * 64], 7).tolist() == [RANKS]
+    assert splits.ranks(["0" * 64, "f" * 64], 7).tolist() == [13309476754707697221, 12225420764836534112]
 
 
 def test_test_images_do_not_move_with_the_validation_share_and_few_move_with_new_images() -> None:
@@ -102,9 +102,7 @@ def test_fault_19_a_class_too_small_is_refused_by_name_or_left_out() -> None:
 
 def test_fault_19_a_class_whose_images_all_belong_to_another_one_too() -> None:
     frame = made.frame({"Crow": 30, "Jay": 5, "Owl": 30})
-    frame.loc[30:34, "image_id"] = frame.loc[0:4, "image_id"].to_numpy()
-    for row in range(5):
-        frame.loc[30 + row, "image_id"] = frame.loc[0, "image_id"]
+    frame["image_id"] = frame["image_id"].where(frame["label"] != "Jay", frame["image_id"][0])
     with pytest.raises(UserError, match='"Jay"'):
         splits.stratified(frame, RATIOS, 7)
 

@@ -1,0 +1,76 @@
+"""What a person does on the pages, in a person's words; the selectors are here and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+DROP = """
+([zone, files]) => {
+  const transfer = new DataTransfer()
+  for (const [name, type, data] of files) {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0))
+    transfer.items.add(new File([bytes], name, { type }))
+  }
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    zone.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }))
+  }
+}
+"""
+
+
+def settle(page: Any) -> None:
+    """Waits until the page script has run to its end."""
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
+
+
+def visit(page: Any, url: str, path: str = "") -> None:
+    page.goto(f"{url}/{path}")
+    page.wait_for_selector('[data-testid="stHeading"], [data-testid="stMarkdown"]', timeout=30_000)
+    settle(page)
+
+
+def press(page: Any, name: str) -> None:
+    """A button by its words; its icon, which is text to a machine, is left out of them."""
+    page.get_by_role("button", name=re.compile(rf"{re.escape(name)}$")).first.click()
+    page.wait_for_timeout(150)
+
+
+def choose(page: Any, label: str) -> None:
+    """A segment of a segmented control, or a tab."""
+    page.get_by_text(label, exact=True).first.click()
+    page.wait_for_timeout(300)
+    settle(page)
+
+
+def fill(page: Any, label: str, value: str) -> None:
+    box = page.get_by_label(label, exact=True)
+    box.fill(value)
+    box.press("Enter")
+    page.wait_for_timeout(300)
+
+
+def metric(page: Any, label: str) -> str:
+    """The value of a figure by its label."""
+    card = page.locator('[data-testid="stMetric"]').filter(has_text=label).first
+    return str(card.locator('[data-testid="stMetricValue"]').inner_text()).strip()
+
+
+def drop(page: Any, photos: Sequence[Path]) -> None:
+    """Photos dragged onto the page's drop zone."""
+    zone = page.locator('[data-testid="stFileUploaderDropzone"]').first
+    files = [[photo.name, "image/jpeg", base64.b64encode(photo.read_bytes()).decode()] for photo in photos]
+    page.evaluate(DROP, [zone.element_handle(), files])
+
+
+def tiles(page: Any) -> Any:
+    """The photos of the gallery on the page."""
+    return page.locator("button.photo")
+
+
+def say(page: Any, words: str, seconds: float = 20) -> None:
+    """Waits until the page says so."""
+    page.get_by_text(words).first.wait_for(timeout=seconds * 1000)

@@ -1,0 +1,130 @@
+"""From photos to a served prediction, as a newcomer walks it: issue by issue this grows no longer, the others have tests of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import jobs, models
+from core.datasets import store
+from core.jobs import State
+from tests.browser import steps
+from tests.browser.conftest import App
+
+pytestmark = pytest.mark.browser
+
+
+def only_model() -> models.Model:
+    (model,) = models.listing()
+    return model
+
+
+def train_and_restart(app: App, page: Any) -> None:
+    """Presses Train, kills the app with -9 while the job runs, and finds the job whole in a new app."""
+    steps.press(page, "Train")
+    steps.say(page, "Running for")
+    (job,) = jobs.readable("training")
+    app.kill()
+    app.start()
+    steps.visit(page, app.url, f"train?job={job.id}")
+    page.get_by_text("Completed").first.wait_for(timeout=180_000)
+    steps.settle(page)
+    assert jobs.read(job.id).state is State.COMPLETED
+    assert page.locator('[data-testid="stPlotlyChart"]').count() == 2
+
+
+def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:
+    """Starts an endpoint, drops photos, and checks what the page says against what the model is known to say."""
+    steps.visit(page, app.url, f"deploy?model={only_model().id}")
+    steps.press(page, "Start the endpoint")
+    page.get_by_text("InService").first.wait_for(timeout=90_000)
+    steps.settle(page)
+    steps.drop(page, photos)
+    answers = page.get_by_text("ms in the model")
+    answers.nth(len(photos) - 1).wait_for(timeout=60_000)
+    assert answers.count() == len(photos)
+
+
+def ask_by_curl(page: Any, photo: Path) -> dict[str, Any]:
+    """The line the page shows, run as it stands, with a real photo."""
+    page.get_by_text("Use it from code").first.click()
+    line = page.locator('[data-testid="stCode"]').filter(has_text="curl").first.inner_text().strip()
+    assert "127.0.0.1" in line
+    done = subprocess.run(["bash", "-c", line.replace("@photo.jpg", f"@{photo}")], capture_output=True, check=True, timeout=60)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.slow
+def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
+    steps.visit(page, app.url)
+    steps.press(page, "Use the sample sketchbook")
+    page.get_by_text("Drawings made by Fieldmark").first.wait_for(timeout=180_000)
+    steps.settle(page)
+    (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
+    assert dataset.drawn
+    assert steps.metric(page, "Photos in use") == "600"
+    assert steps.tiles(page).count() == 48
+
+    steps.press(page, "Train on this version")
+    steps.say(page, "photos to learn from")
+    train_and_restart(app, page)
+
+    model = only_model()
+    test = model.metrics("test")
+    steps.visit(page, app.url, f"models?model={model.id}")
+    assert steps.metric(page, "Photos") == f"{test['correct']}/{test['n']}"
+    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 1
+    with page.expect_download() as download:
+        page.locator(".st-key-mo_download button").click()
+    assert Path(download.value.path()).read_bytes() == model.folder.artifact.read_bytes()
+
+    photos = [dataset.root / path for path in model.predictions().of_split("test").path[:3]]
+    ask_by_dropping(app, page, photos)
+    answer = ask_by_curl(page, photos[0])
+    assert answer["predictions"][0]["label"] in model.classes
+    endpoint_survives_a_restart(app, page)
+
+
+def endpoint_survives_a_restart(app: App, page: Any) -> None:
+    app.stop()
+    app.start()
+    steps.visit(page, app.url, "deploy")
+    steps.say(page, "made ")
+    card = page.locator('[class*="st-key-dp_card_"]').first
+    assert "InService" in card.inner_text()
+    assert re.search(r"made (just now|\d+ (s|min))", card.inner_text())
+    card.get_by_role("link").first.click()
+    steps.say(page, "The smoke image came back")
+    steps.press(page, "Stop and delete")
+    steps.say(page, "Nothing is being served")
+
+
+@pytest.mark.slow
+def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> None:
+    steps.visit(page, app.url, "datasets")
+    steps.fill(page, "Folder", str(birds))
+    steps.press(page, "Import the folder")
+    steps.say(page, "The split its makers gave", 120)
+    steps.settle(page)
+    assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == ["715", "12", "355"]
+
+    steps.press(page, "Train on this version")
+    steps.say(page, "photos to learn from")
+    train_and_restart(app, page)
+
+    test = only_model().metrics("test")
+    assert test["n"] == 355
+    assert test["correct"] / test["n"] >= 0.88
+    steps.visit(page, app.url, f"models?model={only_model().id}")
+    assert steps.metric(page, "Photos") == f"{test['correct']}/355"
+
+    predictions = only_model().predictions().of_split("test")
+    root = store.dataset(only_model().dataset_id).root
+    ask_by_dropping(app, page, [root / path for path in predictions.path[:5]])
+    for row, words in enumerate(page.locator('[data-testid="stMarkdown"] strong').all_inner_texts()[:5]):
+        assert words == predictions.classes[predictions.predicted[row]]

@@ -1,0 +1,176 @@
+"""The forms in which images come: recognised where they lie, refused with a reason where nobody could tell."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from core.datasets import layouts
+from core.errors import UserError
+from tests.datasets import made
+
+
+def labels_of(layout: layouts.Layout) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for found in layout.found:
+        counts[found.label] = counts.get(found.label, 0) + 1
+    return counts
+
+
+@pytest.mark.parametrize("below", ["", "birds", "download/birds"])
+def test_class_folders_are_found_also_further_down(below: str, tmp_path: Path) -> None:
+    made.class_folders(tmp_path / "in" / below, {"Crow": 2, "a'b $(id)": 3})
+    made.photo(tmp_path / "in" / below / "Crow" / "2020" / "deep.JPEG")
+    layout = layouts.recognise(tmp_path / "in")
+    assert (layout.kind, layout.root) == ("class folders", tmp_path / "in" / below)
+    assert labels_of(layout) == {"Crow": 3, "a'b $(id)": 3}
+    assert [found.path for found in layout.found] == sorted(found.path for found in layout.found)
+    assert all((layout.root / found.path).is_file() and not found.official for found in layout.found)
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "val", "test"), ("Training", "Validation", "testing"), ("train", "valid")])
+def test_split_folders_give_the_official_split(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
+        made.class_folders(tmp_path / name, {"Crow": 2, "Owl": 1})
+    layout = layouts.recognise(tmp_path)
+    assert labels_of(layout) == {"Crow": 2 * len(names), "Owl": len(names)}
+    expected = {layouts.SPLIT_FOLDERS[name.lower()] for name in names}
+    assert {found.official for found in layout.found} == expected
+    assert all(layouts.SPLIT_FOLDERS[found.path.split("/")[0].lower()] == found.official for found in layout.found)
+
+
+def test_a_class_called_train_is_a_class(tmp_path: Path) -> None:
+    assert labels_of(layouts.recognise(made.class_folders(tmp_path, {"train": 2, "car": 2}))) == {"train": 2, "car": 2}
+
+
+@pytest.mark.parametrize("below", ["", "x/y"])
+def test_cub_is_read_by_its_tables(below: str, tmp_path: Path) -> None:
+    root = made.cub(tmp_path / below)
+    layout = layouts.recognise(tmp_path)
+    assert (layout.kind, layout.root, layout.missing) == ("CUB-200-2011", root / "images", 0)
+    assert labels_of(layout) == {"Cardinal": 8, "American Crow": 8, "Northern Flicker": 8}
+    assert sum(found.official == "train" for found in layout.found) == 12
+    first = layout.found[0]
+    assert (first.path, first.label, first.official) == ("017.Cardinal/Cardinal_0000_1000.jpg", "Cardinal", "train")
+    assert first.box == (30, -1, 25, 20)
+
+
+def test_cub_may_list_more_than_is_there_and_hold_more_than_is_listed(tmp_path: Path) -> None:
+    made.cub(tmp_path, absent=[1000, 1003, 1030])
+    made.photo(tmp_path / "images" / "017.Cardinal" / "mine.jpg")
+    layout = layouts.recognise(tmp_path)
+    assert (layout.missing, len(layout.found), layout.ignored) == (3, 21, {layouts.UNLISTED: 1})
+
+
+def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None:
+    made.cub(tmp_path)
+    for name in ("classes", "train_test_split", "bounding_boxes"):
+        (tmp_path / f"{name}.txt").unlink()
+    found = layouts.recognise(tmp_path).found
+    assert (found[-1].label, found[-1].official, found[-1].box) == ("Northern Flicker", "", None)
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "reason"),
+    [
+        ("images", "1000 a.jpg\n1000 b.jpg\n", "Line 2 of images.txt"),
+        ("images", "nothing\n", "Line 1 of images.txt"),
+        ("image_class_labels", "1000 17\n", "no line in image_class_labels.txt"),
+        ("classes", "17 017.Cardinal\n18 018.Cardinal\n", "more than one class"),
+    ],
+)
+def test_cub_tables_that_are_damaged_are_named(table: str, text: str, reason: str, tmp_path: Path) -> None:
+    (made.cub(tmp_path) / f"{table}.txt").write_text(text)
+    with pytest.raises(UserError, match=reason):
+        layouts.recognise(tmp_path)
+
+
+def test_cub_tables_never_lead_outside(tmp_path: Path) -> None:
+    root = made.cub(tmp_path / "cub")
+    made.photo(tmp_path / "cub" / "secret.jpg")
+    for name in ("../secret.jpg", str(root / "secret.jpg")):
+        table = (root / "images.txt").read_text().splitlines()
+        (root / "images.txt").write_text("\n".join([f"1000 {name}", *table[1:]]) + "\n")
+        layout = layouts.recognise(root)
+        assert layout.missing == 1
+        assert all(found.path.startswith("0") for found in layout.found)
+
+
+def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> None:
+    made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
+    for name in ("Crow/Thumbs.db", "Crow/.DS_Store", "Owl/._1.jpg", "__MACOSX/Crow/x.jpg", "Owl/notes.txt", "Owl/raw.tiff", "readme.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    made.photo(tmp_path / "loose.jpg")
+    layout = layouts.recognise(tmp_path)
+    assert labels_of(layout) == {"Crow": 2, "Owl": 2}
+    assert layout.ignored == {"hidden or system file": 4, layouts.NOT_IMAGE: 3, layouts.LOOSE: 1}
+
+
+@pytest.mark.parametrize("twins", [("Cat", "cat"), ("Cat", "Cat "), tuple(unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))])
+def test_fault_08_twins_are_refused_with_both_names(twins: tuple[str, str], tmp_path: Path) -> None:
+    made.class_folders(tmp_path, dict.fromkeys((*twins, "Dog"), 3))
+    if len({path.name for path in tmp_path.iterdir()}) < 3:
+        pytest.skip("this file system takes the two names for one")
+    with pytest.raises(UserError) as caught:
+        layouts.recognise(tmp_path)
+    assert all(repr(name) in str(caught.value) for name in twins)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 120, "\u202eowt"])
+def test_fault_09_class_folders_with_misleading_names(name: str, tmp_path: Path) -> None:
+    made.class_folders(tmp_path, {name: 2, "Owl": 2})
+    with pytest.raises(UserError, match="class name"):
+        layouts.recognise(tmp_path)
+
+
+def test_fault_10_links_are_never_followed(tmp_path: Path) -> None:
+    outside = made.class_folders(tmp_path / "private", {"Secret": 2})
+    root = made.class_folders(tmp_path / "birds", {"Crow": 2, "Owl": 2})
+    (root / "Crow" / "link.jpg").symlink_to(outside / "Secret" / "000.jpg")
+    (root / "Crow" / "more").symlink_to(outside / "Secret")
+    (root / "Secret").symlink_to(outside / "Secret")
+    (root / "Owl" / "loop").symlink_to(root)
+    layout = layouts.recognise(root)
+    assert labels_of(layout) == {"Crow": 2, "Owl": 2}
+    assert layout.ignored == {layouts.LINK: 4}
+
+
+def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+    root = made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
+    try:
+        Path(os.fsdecode(os.fsencode(root / "Owl") + b"/\xff\xfe.jpg")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system refuses such a name itself")
+    assert layouts.recognise(root).ignored == {layouts.BAD_NAME: 1}
+
+
+def test_fault_18_empty_classes_are_named(tmp_path: Path) -> None:
+    made.class_folders(tmp_path, {"Crow": 2, "Empty": 0, "Owl": 2})
+    assert layouts.recognise(tmp_path).empty == ["Empty"]
+    made.class_folders(tmp_path / "split" / "train", {"Crow": 2, "Owl": 2})
+    made.class_folders(tmp_path / "split" / "test", {"Crow": 2, "Owl": 0, "Jay": 0})
+    assert layouts.recognise(tmp_path / "split").empty == ["Jay"]
+
+
+def test_fault_18_folders_that_no_layout_fits(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    made.photo(tmp_path / "flat" / "1.jpg")
+    for name, reason in (("empty", "no images"), ("flat", "one folder per class")):
+        with pytest.raises(UserError, match=reason):
+            layouts.recognise(tmp_path / name)
+    made.class_folders(tmp_path / "two" / "cats", {"A": 2, "B": 2})
+    made.class_folders(tmp_path / "two" / "birds", {"C": 2, "D": 2})
+    with pytest.raises(UserError, match=r'several datasets.*"birds", "cats"'):
+        layouts.recognise(tmp_path / "two")
+
+
+def test_a_walk_can_be_stopped(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise UserError("stopped")
+
+    with pytest.raises(UserError, match="stopped"):
+        layouts.recognise(made.class_folders(tmp_path, {"Crow": 2, "Owl": 2}), stop)
