@@ -9,11 +9,12 @@ from benchmarks.trainer import train
 
 TARGET = 2.0
 SETTINGS = {"epochs": "3", "batch_size": "32", "image_size": "224"}
+OURS = {"mode": "finetune", "arch": "lite0", **SETTINGS}
 
 
 def run() -> Outcome:
     where = photos()
-    trained = train(where, harness.workspace() / "features-finetune", label="fine-tuning", mode="finetune", **SETTINGS)
+    trained = train(where, harness.workspace() / "features-finetune", label="fine-tuning", **OURS)
     options = [part for name, value in SETTINGS.items() for part in (f"--{name}", value)]
     peer = harness.run_peer("reference", where.root, where.manifest, *options)
     reached = peer.report()

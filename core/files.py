@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from typing import Any, BinaryIO
 
 from core import settings
 from core.errors import UserError
+
+FULL_BYTES = 64 * 1024
 
 
 @contextmanager
@@ -62,6 +65,18 @@ def require_free_space(folder: Path, needed: int, what: str) -> None:
             f"{what} needs {human_bytes(needed)} and {folder} has {human_bytes(free)} free "
             f"(Fieldmark keeps {human_bytes(settings.MIN_FREE_BYTES)} in reserve). Free some space, or move {settings.ENV_HOME}."
         )
+
+
+def is_full(folder: Path) -> bool:
+    """Whether `folder`'s disk has so little room that even a small file may not fit."""
+    return shutil.disk_usage(folder).free < FULL_BYTES
+
+
+def os_reason(error: OSError) -> str:
+    """Why the system refused a file operation, in words."""
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return f"The disk is full ({error}). Free some space and try again."
+    return f"The system refused a file operation ({error})."
 
 
 def human_bytes(count: float) -> str:

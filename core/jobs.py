@@ -143,6 +143,10 @@ class RunFolder:
         return self.path / "output"
 
     @property
+    def temporary(self) -> Path:
+        return self.path / "tmp"
+
+    @property
     def artifact(self) -> Path:
         return self.output / "model.tar.gz"
 

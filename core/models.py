@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -109,11 +111,21 @@ def unpack(archive: Path, into: Path) -> dict[str, Any]:
     """
     try:
         with tarfile.open(archive) as tar:
-            _check_members(tar.getmembers())
+            _check_members(list(_bounded(tar)))
             tar.extractall(into, filter="data")
         return check_description(files.read_json(into / DESCRIPTION))
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise BadArchive(f"{archive.name} is not a model archive: {error}") from error
+
+
+def _bounded(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The archive's members, refused as soon as they are too many or too large, for even listing a bomb takes hours."""
+    total = 0
+    for number, member in enumerate(tar, start=1):
+        total += member.size
+        if number > MAX_MEMBERS or total > MAX_BYTES:
+            raise BadArchive(f"The archive is larger than a model may be ({MAX_MEMBERS} files, {files.human_bytes(MAX_BYTES)}).")
+        yield member
 
 
 def _check_members(members: list[tarfile.TarInfo]) -> None:
@@ -121,8 +133,6 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
     for needed in (DESCRIPTION, WEIGHTS, ENTRY):
         if needed not in names:
             raise BadArchive(f"The archive holds no {needed}, so it is not a model of Fieldmark.")
-    if len(members) > MAX_MEMBERS or sum(member.size for member in members) > MAX_BYTES:
-        raise BadArchive(f"The archive is larger than a model may be ({MAX_MEMBERS} files, {files.human_bytes(MAX_BYTES)}).")
     for member in members:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):

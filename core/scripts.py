@@ -21,6 +21,7 @@ finally:
 
 Hyperparameter = hyperparameters.Hyperparameter
 TABLE = hyperparameters.TABLE
+BY_NAME = hyperparameters.BY_NAME
 ARCHITECTURES = architectures.ARCHITECTURES
 PRESETS = architectures.PRESETS
 AUTO = hyperparameters.AUTO

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
-from core import jobs
+from core import jobs, settings
 from core.datasets.names import clean_name
-from core.errors import UserError
+from core.errors import NotFound, UserError
 
 # Both of AWS's container contracts carry names and values of these shapes safely, one of them through a shell file.
 HYPERPARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -18,7 +18,7 @@ HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """One run of the training script over a dataset version."""
+    """One run of the training script over a dataset version. A tuning job's trial carries that job's id and its own number."""
 
     kind: ClassVar[str] = "training"
     name: str
@@ -27,6 +27,8 @@ class TrainingSpec:
     hyperparameters: Mapping[str, str]
     id: str = field(default_factory=lambda: jobs.new_id("training"))
     resumed_from: str = ""
+    tuning_id: str = ""
+    trial: int = 0
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
@@ -51,26 +53,70 @@ class ImportSpec:
 
 @dataclass(frozen=True)
 class TuningSpec:
-    """Many training jobs over a search space; `space` maps a hyperparameter to its range."""
+    """Many training jobs over a search space, each an ordinary TrainingJob with this job's id in its `tuning_id`.
+
+    `fixed` are hyperparameters that every trial has; `space` maps each tuned one to its range (core.tuning.space.Range as a dict).
+    `baseline` makes the first trial one with the fixed values only, to compare against. 0 means no limit in `max_seconds` and
+    `patience`. `warm_start` names tuning jobs whose trials are learned from; `continues` the one whose trials this one goes on with.
+    """
 
     kind: ClassVar[str] = "tuning"
     name: str
-    base: TrainingSpec
-    space: Mapping[str, Any]
-    objective: str
-    max_jobs: int
+    dataset_id: str
+    version_id: str
+    fixed: Mapping[str, str]
+    space: Mapping[str, Mapping[str, Any]]
+    objective: str = "validation_accuracy"
+    strategy: str = "tpe"
+    max_trials: int = 30
+    parallel: int = 1
+    max_seconds: float = 0
+    target: float | None = None
+    patience: int = 0
+    early_stopping: bool = False
+    baseline: bool = True
+    seed: int = settings.DEFAULT_SEED
+    warm_start: tuple[str, ...] = ()
+    continues: str = ""
     id: str = field(default_factory=lambda: jobs.new_id("tuning"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        check_hyperparameters(self.fixed)
 
 
 @dataclass(frozen=True)
 class TransformSpec:
-    """One model over many images."""
+    """One model over many images. `source` says where they are, and which of the other fields count:
+
+    `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`: every image below `path`.
+    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.transform.sources kept them in.
+    `shown` is the name that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not repeated.
+    """
 
     kind: ClassVar[str] = "transform"
+    SOURCES: ClassVar[tuple[str, ...]] = ("split", "folder", "archive", "upload")
+    ALL_SPLITS: ClassVar[str] = "all"
     name: str
     model_id: str
     source: str
+    dataset_id: str = ""
+    version_id: str = ""
+    split: str = ""
+    path: str = ""
+    shown: str = ""
     id: str = field(default_factory=lambda: jobs.new_id("transform"))
+    resumed_from: str = ""
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        if self.source not in self.SOURCES:
+            raise UserError(f"There is no source of images called {self.source!r}. Use {', '.join(self.SOURCES)}.", field="source")
+        if self.source != "split":
+            if not self.path.strip():
+                raise UserError("Say which photos to go through.", field="path")
+        elif self.split not in (*settings.SPLITS, self.ALL_SPLITS):
+            raise UserError(f"There is no split called {self.split!r}.", field="split")
 
 
 @dataclass(frozen=True)
@@ -84,6 +130,9 @@ class EndpointSpec:
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
+
+
+Known = TypeVar("Known", TrainingSpec, TuningSpec, TransformSpec)
 
 
 def check_hyperparameters(values: Mapping[str, str]) -> None:
@@ -104,6 +153,24 @@ def as_dict(spec: TrainingSpec | ImportSpec | TuningSpec | TransformSpec | Endpo
 
 
 def training_spec(job: jobs.Job) -> TrainingSpec:
-    """The spec of a training job, read back from its folder; unknown fields of a newer version are left out."""
-    known = {name: job.spec[name] for name in TrainingSpec.__dataclass_fields__ if name in job.spec}
-    return TrainingSpec(**known)
+    """The spec of a training job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(TrainingSpec, job)
+
+
+def tuning_spec(job: jobs.Job) -> TuningSpec:
+    """The spec of a tuning job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    spec = _read_back(TuningSpec, job)
+    return replace(spec, warm_start=tuple(spec.warm_start))
+
+
+def transform_spec(job: jobs.Job) -> TransformSpec:
+    """The spec of a transform job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(TransformSpec, job)
+
+
+def _read_back(kind: type[Known], job: jobs.Job) -> Known:
+    known = {name: job.spec[name] for name in kind.__dataclass_fields__ if name in job.spec}
+    try:
+        return kind(**known)
+    except (TypeError, AttributeError, UserError) as error:
+        raise NotFound(f"What job {job.id} was asked to do can't be read: {error}") from error

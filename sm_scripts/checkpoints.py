@@ -37,6 +37,10 @@ class Checkpoints:
         """Whether it is time for one: some seconds have passed, or the job was asked to stop."""
         return stop_asked() or time.monotonic() - self._saved > SECONDS_BETWEEN
 
+    def save_if_due(self, state: dict[str, Any]) -> None:
+        if self.due():
+            self.save(state)
+
     def save(self, state: dict[str, Any]) -> None:
         paths = self.paths()
         number = int(paths[-1].stem.split("-")[1]) + 1 if paths else 1

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from head import Head, logits_of
+from head import CHUNK, Head, logits_of
 from runtime import Diverged, check_stop
 from torch.nn import functional
 
 LBFGS_MEMORY = 20
 CONVERGED = 1e-6
 
-Progress = Callable[[int, dict[str, float]], None]
-
 
 @dataclass
 class Examples:
+    """float32 features [n, dimensions] (perhaps in a file, so nothing here copies them whole) and int labels [n]."""
+
     features: torch.Tensor
     labels: torch.Tensor
 
@@ -37,6 +37,15 @@ class Fit:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+@dataclass
+class Hooks:
+    """What happens around the epochs: `on_epoch(epoch, metrics)`, `checkpoint(state)` after each, `resume` the state to go on from."""
+
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, row: None
+    checkpoint: Callable[[dict[str, Any]], None] = lambda state: None
+    resume: dict[str, Any] | None = None
+
+
 class Watch:
     """Keeps the best epoch (the lowest validation loss, or train loss where there is no validation) and knows when to stop."""
 
@@ -45,15 +54,15 @@ class Watch:
         self.best_state: dict[str, torch.Tensor] = {}
         self.history: list[dict[str, float]] = []
 
-    def see(self, epoch: int, row: dict[str, float], state: dict[str, torch.Tensor]) -> bool:
+    def see(self, row: dict[str, float], state: dict[str, torch.Tensor]) -> bool:
         """Records an epoch; True where it is time to stop. Raises Diverged."""
-        if not all(math.isfinite(value) for value in row.values()):
-            raise Diverged(f"epoch {epoch}")
         self.history.append(row)
+        epoch = len(self.history)
+        refuse_nan(epoch, row)
         loss = row.get("validation_loss", row["train_loss"])
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, epoch
-            self.best_state = {name: value.clone() for name, value in state.items()}
+            self.best_state = {name: value.detach().clone() for name, value in state.items()}
         return bool(self.patience) and epoch - self.best_epoch >= self.patience
 
     def fit(self) -> Fit:
@@ -67,73 +76,110 @@ class Watch:
             setattr(self, name, value)
 
 
+def refuse_nan(epoch: int, row: dict[str, float]) -> None:
+    """Raises Diverged where a figure is not a number."""
+    if not all(math.isfinite(value) for value in row.values()):
+        raise Diverged(f"epoch {epoch}")
+
+
+@dataclass
+class Evaluation:
+    """The objective, its gradient, and the mean cross-entropy and share of right answers, at one point."""
+
+    value: float
+    gradient: torch.Tensor
+    loss: float
+    accuracy: float
+
+
 class LogisticRegression:
     """Multinomial logistic regression on standardised features: mean cross-entropy + weight_decay / 2 |W|^2, by L-BFGS.
 
-    Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4 with a backtracking (Armijo) line search. `weights` is
-    [dimensions + 1, classes], the last row being the bias, which is not decayed.
+    Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4, with a backtracking (Armijo) line search. `weights` is
+    [dimensions + 1, classes]; its last row is the bias, which is not decayed. Features are read in chunks and never copied: the
+    standardisation is folded into the weights, ((x - m) / s) W + b = x (W / s) + (b - (m / s) W).
     """
 
-    def __init__(self, features: torch.Tensor, labels: torch.Tensor, classes: int, weight_decay: float, label_smoothing: float) -> None:
-        self.features, self.labels, self.weight_decay = features, labels, weight_decay
-        self.targets = functional.one_hot(labels.long(), classes).float() * (1 - label_smoothing) + label_smoothing / classes
-        self.weights = torch.zeros(features.shape[1] + 1, classes)
+    def __init__(self, head: Head, examples: Examples, weight_decay: float, label_smoothing: float, start: torch.Tensor | None = None) -> None:
+        self.examples, self.weight_decay, self.smoothing = examples, weight_decay, label_smoothing
+        self.mean, self.inverse = head.mean, 1 / head.deviation
+        self.weights = torch.zeros(len(head.mean) + 1, head.last.out_features) if start is None else start.clone()
         self.steps: list[torch.Tensor] = []
         self.changes: list[torch.Tensor] = []
-        self.value, self.gradient = self._evaluate(self.weights)
+        self.now = self._evaluate(self.weights)
 
-    def _evaluate(self, weights: torch.Tensor) -> tuple[float, torch.Tensor]:
-        log_probabilities = functional.log_softmax(torch.addmm(weights[-1], self.features, weights[:-1]), dim=1)
-        difference = (log_probabilities.exp() - self.targets) / len(self.labels)
-        gradient = torch.cat([self.features.T @ difference, difference.sum(0, keepdim=True)])
-        gradient[:-1] += self.weight_decay * weights[:-1]
-        loss = -(self.targets * log_probabilities).sum().item() / len(self.labels)
-        return loss + self.weight_decay / 2 * weights[:-1].square().sum().item(), gradient
+    def _folded(self, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        folded = weights[:-1] * self.inverse[:, None]
+        return folded, weights[-1] - self.mean @ folded
+
+    def _evaluate(self, weights: torch.Tensor) -> Evaluation:
+        folded, bias = self._folded(weights)
+        count, classes = len(self.examples), weights.shape[1]
+        outer, inner = torch.zeros_like(folded), torch.zeros(classes)
+        objective, loss, right = 0.0, 0.0, 0
+        for features, labels in zip(self.examples.features.split(CHUNK), self.examples.labels.long().split(CHUNK), strict=True):
+            log_probabilities = functional.log_softmax(torch.addmm(bias, features, folded), dim=1)
+            targets = functional.one_hot(labels, classes).float() * (1 - self.smoothing) + self.smoothing / classes
+            difference = (log_probabilities.exp() - targets) / count
+            outer.addmm_(features.T, difference)
+            inner += difference.sum(0)
+            objective -= (targets * log_probabilities).sum().item() / count
+            loss -= log_probabilities.gather(1, labels[:, None]).sum().item() / count
+            right += int((log_probabilities.argmax(1) == labels).sum())
+        gradient = torch.cat([(outer - torch.outer(self.mean, inner)) * self.inverse[:, None] + self.weight_decay * weights[:-1], inner[None]])
+        value = objective + self.weight_decay / 2 * weights[:-1].square().sum().item()
+        return Evaluation(value, gradient, loss, right / count)
 
     def step(self) -> bool:
         """One iteration; False once nothing is gained any more."""
         direction = self._direction()
-        slope = torch.sum(direction * self.gradient).item()
-        length = 1.0 if self.steps else min(1.0, 1.0 / (self.gradient.abs().sum().item() + 1e-12))
+        slope = torch.sum(direction * self.now.gradient).item()
+        length = 1.0 if self.steps else min(1.0, 1.0 / (self.now.gradient.abs().sum().item() + 1e-12))
         for _ in range(20):
             step = length * direction
-            value, gradient = self._evaluate(self.weights + step)
-            if value <= self.value + 1e-4 * length * slope:
+            reached = self._evaluate(self.weights + step)
+            if reached.value <= self.now.value + 1e-4 * length * slope:
                 break
             length /= 2
         else:
             return False
-        change = gradient - self.gradient
+        change = reached.gradient - self.now.gradient
         if torch.sum(change * step).item() > 1e-10:
             self.steps, self.changes = [*self.steps, step][-LBFGS_MEMORY:], [*self.changes, change][-LBFGS_MEMORY:]
-        gained = self.value - value
-        self.weights, self.value, self.gradient = self.weights + step, value, gradient
-        return gained > CONVERGED * max(1.0, abs(value))
+        gained = self.now.value - reached.value
+        self.weights, self.now = self.weights + step, reached
+        return gained > CONVERGED * max(1.0, abs(reached.value))
 
     def _direction(self) -> torch.Tensor:
-        direction = -self.gradient
+        direction = -self.now.gradient
         pairs = list(zip(self.steps, self.changes, strict=True))
-        used = []
+        shares = []
         for step, change in reversed(pairs):
             share = torch.sum(step * direction) / torch.sum(step * change)
             direction = direction - share * change
-            used.append(share)
+            shares.append(share)
         if pairs:
             step, change = pairs[-1]
             direction = direction * (torch.sum(step * change) / torch.sum(change * change))
-        for (step, change), share in zip(pairs, reversed(used), strict=True):
+        for (step, change), share in zip(pairs, reversed(shares), strict=True):
             direction = direction + step * (share - torch.sum(change * direction) / torch.sum(step * change))
         return direction
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
-        return torch.addmm(self.weights[-1], features, self.weights[:-1])
+        folded, bias = self._folded(self.weights)
+        return torch.addmm(bias, features, folded)
+
+    def head_state(self, head: Head) -> dict[str, torch.Tensor]:
+        last = f"layers.{len(head.layers) - 1}"
+        return {f"{last}.weight": self.weights[:-1].T.contiguous(), f"{last}.bias": self.weights[-1].clone()}
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("weights", "steps", "changes", "value", "gradient")}
+        return {name: getattr(self, name) for name in ("weights", "steps", "changes")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
+        self.now = self._evaluate(self.weights)
 
 
 def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
@@ -145,57 +191,51 @@ def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
 
 
 def fit_lbfgs(
-    head: Head, train: Examples, validation: Examples, weight_decay: float, label_smoothing: float, epochs: int, patience: int,
-    on_epoch: Progress | None = None, resume: dict[str, Any] | None = None, checkpoint: Callable[[dict[str, Any]], None] | None = None,
-) -> Fit:  # fmt: skip
-    """Trains a linear head (its standardisation must be set); an epoch is one iteration over all photos."""
-    standard, other = ((part.features - head.mean) / head.deviation for part in (train, validation))
-    regression = LogisticRegression(standard, train.labels, head.last.out_features, weight_decay, label_smoothing)
-    watch = Watch(patience)
-    if resume:
-        regression.load_state_dict(resume["regression"])
-        watch.load_state_dict(resume["watch"])
+    head: Head, train: Examples, validation: Examples, weight_decay: float, label_smoothing: float, epochs: int, hooks: Hooks
+) -> Fit:
+    """Trains a linear head (its standardisation must be set) until it converges; an epoch is one iteration over all photos.
+
+    The last epoch is the best: it is the minimum of the objective, and how far the head bends to the data is weight_decay's task.
+    """
+    regression = LogisticRegression(head, train, weight_decay, label_smoothing)
+    history: list[dict[str, float]] = []
     going = True
-    while going and len(watch.history) < epochs:
-        epoch = len(watch.history) + 1
+    if hooks.resume:
+        regression.load_state_dict(hooks.resume["regression"])
+        history, going = hooks.resume["history"], hooks.resume["going"]
+    while going and len(history) < epochs:
         going = regression.step()
-        row = {**scores("train", regression.logits(standard), train.labels), **scores("validation", regression.logits(other), validation.labels)}
-        state = {"last.weight": regression.weights[:-1].T.contiguous(), "last.bias": regression.weights[-1]}
-        going = not watch.see(epoch, row, state) and going
-        if on_epoch:
-            on_epoch(epoch, row)
-        if checkpoint:
-            checkpoint({"regression": regression.state_dict(), "watch": watch.state_dict()})
+        row = {"train_loss": regression.now.loss, "train_accuracy": regression.now.accuracy}
+        row |= scores("validation", regression.logits(validation.features), validation.labels)
+        history.append(row)
+        refuse_nan(len(history), row)
+        hooks.on_epoch(len(history), row)
+        hooks.checkpoint({"regression": regression.state_dict(), "history": history, "going": going})
         check_stop()
-    fit = watch.fit()
-    fit.state = {f"layers.{len(head.layers) - 1}.{name.split('.')[1]}": value for name, value in fit.state.items()}
-    return fit
+    return Fit(regression.head_state(head), len(history), len(history), history)
 
 
-def fit_adamw(
-    head: Head, train: Examples, validation: Examples, values: dict[str, Any], patience: int,
-    on_epoch: Progress | None = None, resume: dict[str, Any] | None = None, checkpoint: Callable[[dict[str, Any]], None] | None = None,
-) -> Fit:  # fmt: skip
+def fit_adamw(head: Head, train: Examples, validation: Examples, values: dict[str, Any], hooks: Hooks) -> Fit:
     """Trains any head in batches with AdamW and a cosine decay. Each epoch is seeded by its number, so a resumed run is the same."""
     optimizer = torch.optim.AdamW(head.layers.parameters(), lr=values["lr"], weight_decay=values["weight_decay"])
-    watch, epochs = Watch(patience), values["epochs"]
-    if resume:
-        head.load_state_dict(resume["head"])
-        optimizer.load_state_dict(resume["optimizer"])
-        watch.load_state_dict(resume["watch"])
+    watch, epochs = Watch(values["early_stopping_patience"] if len(validation) else 0), values["epochs"]
     stop = False
+    if hooks.resume:
+        head.load_state_dict(hooks.resume["head"])
+        optimizer.load_state_dict(hooks.resume["optimizer"])
+        watch.load_state_dict(hooks.resume["watch"])
+        stop = hooks.resume["stop"]
     while not stop and len(watch.history) < epochs:
         epoch = len(watch.history) + 1
         torch.manual_seed(values["seed"] * 100_003 + epoch)
         for group in optimizer.param_groups:
             group["lr"] = values["lr"] * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
         _train_epoch(head, optimizer, train, values)
-        row = {**scores("train", logits_of(head, train.features), train.labels), **scores("validation", logits_of(head, validation.features), validation.labels)}
-        stop = watch.see(epoch, row, {name: value for name, value in head.state_dict().items() if name.startswith("layers")})
-        if on_epoch:
-            on_epoch(epoch, row)
-        if checkpoint:
-            checkpoint({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "watch": watch.state_dict()})
+        row = scores("train", logits_of(head, train.features), train.labels)
+        row |= scores("validation", logits_of(head, validation.features), validation.labels)
+        stop = watch.see(row, {name: value for name, value in head.state_dict().items() if name.startswith("layers")})
+        hooks.on_epoch(epoch, row)
+        hooks.checkpoint({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "watch": watch.state_dict(), "stop": stop})
         check_stop()
     return watch.fit()
 

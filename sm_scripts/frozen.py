@@ -7,87 +7,127 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import distributed
 import features
 import forms
 import numpy as np
 import torch
 from architectures import VIEWS
+from cache import Cache
 from checkpoints import Checkpoints
-from data import Photos
-from fit import Examples, Fit, Progress, fit_adamw, fit_lbfgs, scores
+from data import SPLITS, UNKNOWN, Photos
+from fit import Examples, Fit, Hooks, LogisticRegression, fit_adamw, fit_lbfgs
 from head import Head, logits_of
 from hyperparameters import AUTO
 from job import Job
 from plan import PlannedBackbone
 from runtime import check_stop, log, metrics, phase
+from torch.nn import functional
 
 # L2 strengths tried on validation, strongest first: each fit starts where the one before it ended.
 WEIGHT_DECAYS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-SEARCH_EPOCHS = 200
+SEARCH_EPOCHS = 100
 FOLDS = 5
+# Below this many multiplications per pass, handing pieces to several cores costs more than it gains.
+WORTH_THREADS = 5e8
+
+
+@dataclass
+class Table:
+    """Features of all usable photos, sorted by split, so that a split (and train with validation) is a slice, not a copy.
+
+    `rows` are positions in Photos. Within a split the photos whose label is known come first.
+    """
+
+    vectors: torch.Tensor
+    labels: torch.Tensor
+    rows: np.ndarray
+    known: dict[str, slice]
+    every: dict[str, slice]
+
+    def examples(self, split: str) -> Examples:
+        return Examples(self.vectors[self.known[split]], self.labels[self.known[split]])
+
+    def train_and_validation(self) -> Examples:
+        both = slice(0, self.known["validation"].stop)
+        return Examples(self.vectors[both], self.labels[both])
 
 
 @dataclass
 class Trained:
-    """`head` gives the model's answers. `held_out` are logits of `held_out_rows`, made by a head that had not seen those photos:
-    calibration and the validation figures come from them. `held_out_name` says what they are."""
+    """`head` gives the model's answers. `held_out` are logits for the photos of `held_out_split` made by a head that had not seen
+    them: calibration and the figures called `held_out_name` come from them."""
 
     head: Head
     fit: Fit
     held_out: torch.Tensor
-    held_out_rows: np.ndarray
+    held_out_split: str
     held_out_name: str
     refitted: bool
     weight_decay: float
 
 
-def collect(job: Job, photos: Photos, planned: list[PlannedBackbone]) -> torch.Tensor:
-    """float32 [photos, all dimensions]; bad photos are marked in `photos`, and too many of them are a TrainingError."""
+def collect(job: Job, photos: Photos, planned: list[PlannedBackbone]) -> Table | None:
+    """Makes and gathers the features; None in every process but the first. Bad photos are marked; too many are a TrainingError."""
     root = features.cache_root(job.checkpoint_dir)
     precision = forms.precision_of(job.values["precision"], job.device)
-    parts = []
+    parts: list[tuple[int, list[Cache]]] = []
     with phase("features"):
         for backbone in planned:
-            recipes = {view: backbone.recipe(view, precision) for view in VIEWS[job.values["views"]]}
-            cache = root / "networks" / f"{backbone.architecture.timm_name}-{backbone.file.sha256[:12]}-{backbone.how.image_size}"
-            make_form = functools.partial(forms.choose, backbone.make, backbone.how.image_size, job.values["precision"], job.device, job.cpus, cache)
-            parts.append(features.of_backbone(photos, recipes, root, backbone.architecture.dimensions, make_form))
+            caches = {view: Cache(root, backbone.recipe(view, precision)) for view in VIEWS[job.values["views"]]}
+            networks = root / "networks" / f"{backbone.architecture.timm_name}-{backbone.file.sha256[:12]}-{backbone.how.image_size}"
+            make_form = functools.partial(
+                forms.choose, backbone.make, backbone.how.image_size, job.values["precision"], job.device, job.cpus, networks
+            )
+            features.ensure(photos, caches, backbone.how, make_form)
+            parts.append((backbone.architecture.dimensions, list(caches.values())))
             check_stop()
-    photos.check_bad()
-    return torch.from_numpy(np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0])
+        photos.check_bad()
+        if not distributed.is_first():
+            return None
+        return _table(photos, parts, job)
 
 
-def train(job: Job, photos: Photos, vectors: torch.Tensor, checkpoints: Checkpoints) -> Trained:
+def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job) -> Table:
+    rows, known, every, start = [], {}, {}, 0
+    for split in SPLITS:
+        labelled, unlabelled = photos.rows(split), photos.rows(split, labelled=False)
+        unlabelled = unlabelled[photos.labels[unlabelled] == UNKNOWN]
+        rows += [labelled, unlabelled]
+        known[split] = slice(start, start + len(labelled))
+        start += len(labelled) + len(unlabelled)
+        every[split] = slice(known[split].start, start)
+    chosen = np.concatenate(rows)
+    vectors = features.gather([photos.image_ids[row] for row in chosen], parts, job.checkpoint_dir / "features.tmp")
+    return Table(vectors, torch.from_numpy(photos.labels[chosen]), chosen, known, every)
+
+
+def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints) -> Trained:
     """Chooses the L2 strength, trains the head epoch by epoch, and refits it on train and validation where that is asked for."""
-    rows = {split: photos.rows(split) for split in ("train", "validation")}
-    labels = torch.from_numpy(photos.labels)
-    parts = {split: Examples(vectors[chosen], labels[chosen]) for split, chosen in rows.items()}
-    classes = len(photos.classes)
+    train, validation = table.examples("train"), table.examples("validation")
+    if len(train) * train.features.shape[1] * classes < WORTH_THREADS:
+        torch.set_num_threads(1)
     resume = checkpoints.load()
     with phase("training"):
-        weight_decay = resume["weight_decay"] if resume else _weight_decay(job, parts["train"], parts["validation"], classes)
-        head = _new_head(job, parts["train"], classes)
-        fit = _fit(
-            job, head, parts["train"], parts["validation"], weight_decay, _Reporter(len(parts["train"]), job.values["epochs"]),
-            resume["fit"] if resume else None, lambda state: _save(checkpoints, weight_decay, state),
-        )  # fmt: skip
-        _use(head, fit)
-        if len(parts["validation"]):
-            held_out, held_out_rows, name = logits_of(head, parts["validation"].features), rows["validation"], "validation"
+        weight_decay = resume["weight_decay"] if resume else _weight_decay(job, train, validation, classes)
+        hooks = Hooks(
+            _Reporter(len(train), job.values["epochs"]),
+            lambda state: checkpoints.save_if_due({"weight_decay": weight_decay, "fit": state}),
+            resume["fit"] if resume else None,
+        )
+        head, fit = _fitted(job, train, validation, weight_decay, classes, hooks)
+        if len(validation):
+            held_out, split, name = logits_of(head, validation.features), "validation", "validation"
         else:
-            held_out, name, held_out_rows = _cross_validated(job, parts["train"], weight_decay, classes), "cross_validation", rows["train"]
-        refitted = job.values["refit"] and len(parts["validation"]) > 0
+            held_out, split, name = _cross_validated(job, train, weight_decay, classes), "train", "cross_validation"
+        refitted = job.values["refit"] and len(validation) > 0
         if refitted:
-            both = Examples(torch.cat([part.features for part in parts.values()]), torch.cat([part.labels for part in parts.values()]))
-            # The same prior strength for more photos: the decay is relative to the mean loss.
-            head = _refit(job, both, weight_decay * len(parts["train"]) / len(both), classes, fit.best_epoch)
+            both = table.train_and_validation()
+            # The same prior for more photos: the decay is relative to the mean loss.
+            decay, epochs = weight_decay * len(train) / len(both), max(fit.best_epoch, SEARCH_EPOCHS if _lbfgs(job) else 1)
+            head, _ = _fitted(job, both, _none(both), decay, classes, epochs=epochs)
             log(f"refitted on {len(both)} photos of train and validation")
-    return Trained(head, fit, held_out, held_out_rows, name, refitted, weight_decay)
-
-
-def _save(checkpoints: Checkpoints, weight_decay: float, state: dict[str, Any]) -> None:
-    if checkpoints.due():
-        checkpoints.save({"weight_decay": weight_decay, "fit": state})
+    return Trained(head, fit, held_out, split, name, refitted, weight_decay)
 
 
 class _Reporter:
@@ -103,6 +143,10 @@ class _Reporter:
         metrics(epoch=epoch, **row, images_per_second=round(rate * self.count, 1), eta_seconds=round((self.epochs - epoch) / rate, 1))
 
 
+def _lbfgs(job: Job) -> bool:
+    return job.values["optimizer"] == "lbfgs"
+
+
 def _new_head(job: Job, train: Examples, classes: int) -> Head:
     torch.manual_seed(job.values["seed"])
     head = Head(job.values["head"], train.features.shape[1], classes, job.values["dropout"])
@@ -110,56 +154,64 @@ def _new_head(job: Job, train: Examples, classes: int) -> Head:
     return head.eval()
 
 
-def _use(head: Head, fit: Fit) -> None:
-    missing = head.load_state_dict(fit.state, strict=False)
-    assert not missing.unexpected_keys
-
-
-def _fit(
-    job: Job, head: Head, train: Examples, validation: Examples, weight_decay: float, progress: Progress | None = None,
-    resume: dict[str, Any] | None = None, checkpoint: Any = None, epochs: int | None = None,
-) -> Fit:  # fmt: skip
+def _fitted(
+    job: Job, train: Examples, validation: Examples, weight_decay: float, classes: int, hooks: Hooks | None = None, epochs: int = 0
+) -> tuple[Head, Fit]:
+    head = _new_head(job, train, classes)
     values = {**job.values, "weight_decay": weight_decay, "epochs": epochs or job.values["epochs"]}
-    patience = values["early_stopping_patience"] if len(validation) else 0
-    if values["optimizer"] == "lbfgs":
-        return fit_lbfgs(head, train, validation, weight_decay, values["label_smoothing"], values["epochs"], patience, progress, resume, checkpoint)
-    return fit_adamw(head, train, validation, values, patience, progress, resume, checkpoint)
+    if _lbfgs(job):
+        fit = fit_lbfgs(head, train, validation, weight_decay, values["label_smoothing"], values["epochs"], hooks or Hooks())
+    else:
+        fit = fit_adamw(head, train, validation, values, hooks or Hooks())
+    assert not head.load_state_dict(fit.state, strict=False).unexpected_keys
+    return head, fit
 
 
 def _none(like: Examples) -> Examples:
     return Examples(like.features[:0], like.labels[:0])
 
 
-def _refit(job: Job, both: Examples, weight_decay: float, classes: int, epochs: int) -> Head:
-    head = _new_head(job, both, classes)
-    _use(head, _fit(job, head, both, _none(both), weight_decay, epochs=epochs))
-    return head
-
-
 def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int) -> float:
-    """The given L2 strength, or the one with the lowest validation loss (by cross-validation on train where there is no validation)."""
-    given = job.values["weight_decay"]
-    if given != AUTO:
-        return float(given)
-    best, best_loss = WEIGHT_DECAYS[0], float("inf")
-    for weight_decay in WEIGHT_DECAYS:
-        if len(validation):
-            head = _new_head(job, train, classes)
-            _use(head, _fit(job, head, train, validation, weight_decay, epochs=SEARCH_EPOCHS))
-            row = scores("held_out", logits_of(head, validation.features), validation.labels)
-        else:
-            row = scores("held_out", _cross_validated(job, train, weight_decay, classes), train.labels)
-        log(f"weight_decay {weight_decay:g}: held-out loss {row['held_out_loss']:.4f}, accuracy {row['held_out_accuracy']:.4f}")
-        if row["held_out_loss"] < best_loss:
-            best, best_loss = weight_decay, row["held_out_loss"]
-        elif row["held_out_loss"] > 1.2 * best_loss:
+    """The given L2 strength; or the strongest whose validation loss is within one standard error of the lowest.
+
+    Source of the rule: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10. On a few dozen validation photos
+    the lowest loss alone picks now this, now that. Without a validation split the losses are those of cross-validation on train.
+    """
+    if job.values["weight_decay"] != AUTO:
+        return float(job.values["weight_decay"])
+    losses: dict[float, torch.Tensor] = {}
+    for weight_decay, logits in _search(job, train, validation, classes):
+        labels = (validation if len(validation) else train).labels
+        losses[weight_decay] = functional.cross_entropy(logits, labels.long(), reduction="none")
+        accuracy = (logits.argmax(1) == labels).double().mean().item()
+        log(f"weight_decay {weight_decay:g}: held-out loss {losses[weight_decay].mean():.4f}, accuracy {accuracy:.4f}")
+        best = min(losses, key=lambda name: losses[name].mean().item())
+        bound = losses[best].mean().item() + losses[best].std(correction=0).item() / len(labels) ** 0.5
+        if losses[weight_decay].mean().item() > bound:
             break
-    log(f"weight_decay {best:g} is chosen")
-    return best
+    chosen = max(name for name, loss in losses.items() if loss.mean().item() <= bound)
+    log(f"weight_decay {chosen:g} is chosen")
+    return chosen
+
+
+def _search(job: Job, train: Examples, validation: Examples, classes: int) -> Any:
+    """(weight_decay, held-out logits), strongest first."""
+    start = None
+    for weight_decay in WEIGHT_DECAYS:
+        if not len(validation):
+            yield weight_decay, _cross_validated(job, train, weight_decay, classes)
+            continue
+        regression = LogisticRegression(_new_head(job, train, classes), train, weight_decay, job.values["label_smoothing"], start)
+        for _ in range(SEARCH_EPOCHS):
+            check_stop()
+            if not regression.step():
+                break
+        start = regression.weights
+        yield weight_decay, regression.logits(validation.features)
 
 
 def _cross_validated(job: Job, train: Examples, weight_decay: float, classes: int) -> torch.Tensor:
-    """Logits of every train photo by a head that had not seen it: FOLDS fits, stratified by taking every FOLDS-th photo of a class."""
+    """Logits of every train photo by a head that had not seen it: FOLDS fits; every FOLDS-th photo of a class is in the same fold."""
     order = torch.argsort(train.labels, stable=True)
     fold = torch.empty(len(train), dtype=torch.long)
     fold[order] = torch.arange(len(train)) % min(FOLDS, len(train))
@@ -167,7 +219,6 @@ def _cross_validated(job: Job, train: Examples, weight_decay: float, classes: in
     for number in range(int(fold.max()) + 1):
         inside, outside = torch.nonzero(fold == number).flatten(), torch.nonzero(fold != number).flatten()
         part = Examples(train.features[outside], train.labels[outside])
-        head = _new_head(job, part, classes)
-        _use(head, _fit(job, head, part, _none(part), weight_decay, epochs=min(SEARCH_EPOCHS, job.values["epochs"])))
+        head, _ = _fitted(job, part, _none(part), weight_decay, classes, epochs=min(SEARCH_EPOCHS, job.values["epochs"]))
         logits[inside] = logits_of(head, train.features[inside])
     return logits

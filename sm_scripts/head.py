@@ -8,6 +8,8 @@ from torch import nn
 HIDDEN_UNITS = 256
 # Below this a feature is constant in training; dividing by it would turn rounding noise into evidence.
 SMALLEST_DEVIATION = 1e-4
+# Rows handled at a time, so that memory stays bounded however many photos there are.
+CHUNK = 16_384
 
 
 class Head(nn.Module):
@@ -35,13 +37,14 @@ class Head(nn.Module):
         return last
 
     def standardise_on(self, features: torch.Tensor) -> None:
+        """Sets the standardisation to the mean and deviation of `features`."""
         self.mean = features.mean(0)
         deviation = features.std(0, correction=0)
         self.deviation = torch.where(deviation > SMALLEST_DEVIATION, deviation, torch.ones_like(deviation))
 
 
-@torch.inference_mode()
-def logits_of(head: Head, features: torch.Tensor, chunk: int = 16_384) -> torch.Tensor:
+@torch.no_grad()
+def logits_of(head: Head, features: torch.Tensor) -> torch.Tensor:
     head.eval()
-    made = [head(part) for part in features.split(chunk)]
+    made = [head(part) for part in features.split(CHUNK)]
     return torch.cat(made) if made else torch.empty(0, head.last.out_features)

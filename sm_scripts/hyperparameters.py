@@ -74,7 +74,7 @@ TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs where it can be used.",
                    _TRAINING, choices=("lbfgs", "adamw"), automatic=True),
     Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from zero.", _TRAINING, low=0, high=100, modes=_FINETUNE),
-    Hyperparameter("early_stopping_patience", "int", "10", "Stops after so many epochs without a better validation loss; 0 never stops early.",
+    Hyperparameter("early_stopping_patience", "int", "10", "Stops after so many epochs without a better validation loss; 0 never stops early. Not for lbfgs, which runs until it converges.",
                    _TRAINING, low=0, high=10_000),
     Hyperparameter("refit", "bool", "true", "After the settings are chosen on validation, the head learns from train and validation together. "
                    "The validation figures stay those of the fit that had not seen validation.", _TRAINING, modes=("frozen",)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import frozen
-import numpy as np
 import report
 import torch
 from artifact import parameters, write
@@ -28,19 +27,17 @@ def run(job: Job, photos: Photos) -> None:
 
 def _run_frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> None:
     planned = plan(job.values["arch"])
-    vectors = frozen.collect(job, photos, planned)
-    trained = frozen.train(job, photos, vectors, checkpoints)
+    table = frozen.collect(job, photos, planned)
+    if table is None:
+        return
+    trained = frozen.train(job, table, len(photos.classes), checkpoints)
     with phase("evaluation"):
-        labels = torch.from_numpy(photos.labels)
-        calibration = report.calibrate(job, trained.held_out, labels[trained.held_out_rows])
-        temperature = calibration["temperature"]
-        probabilities: dict[str, tuple[np.ndarray, torch.Tensor]] = {}
-        for split in ("train", "test"):
-            rows = photos.rows(split, labelled=False)
-            if len(rows):
-                probabilities[split] = rows, torch.softmax(logits_of(trained.head, vectors[rows]) / temperature, 1)
-        probabilities[trained.held_out_name] = trained.held_out_rows, torch.softmax(trained.held_out / temperature, 1)
-        figures = report.scored(photos, probabilities, trained.fit.best_epoch)
+        calibration = report.calibrate(job, trained.held_out, table.labels[table.known[trained.held_out_split]])
+        logits = _logits(table, trained)
+        rows = {split: table.rows[table.every[split]] for split in logits}
+        probabilities = {split: (rows[split], torch.softmax(values / calibration["temperature"], 1)) for split, values in logits.items()}
+        held_out = table.rows[table.known[trained.held_out_split]], torch.softmax(trained.held_out / calibration["temperature"], 1)
+        figures = report.scored(photos, {**probabilities, trained.held_out_name: held_out}, trained.fit.best_epoch)
         report.write_predictions(job, photos, probabilities)
     with phase("artifact"):
         state = _state(planned, trained.head)
@@ -49,7 +46,7 @@ def _run_frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> None:
             photos,
             planned,
             {
-                "temperature": temperature,
+                "temperature": calibration["temperature"],
                 "unsure_threshold": calibration["unsure_threshold"],
                 "calibration": {"split": trained.held_out_name, **calibration},
                 "unfamiliar": None,
@@ -63,6 +60,14 @@ def _run_frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> None:
             },
         )
         write(job.model_dir, info, state)
+
+
+def _logits(table: frozen.Table, trained: frozen.Trained) -> dict[str, torch.Tensor]:
+    """Logits of every split that has photos. Those of validation are of the head that had not seen them, whatever was refitted later."""
+    logits = {split: logits_of(trained.head, table.vectors[rows]) for split, rows in table.every.items() if rows.stop > rows.start}
+    if trained.held_out_split == "validation":
+        logits["validation"] = torch.cat([trained.held_out, logits["validation"][len(trained.held_out) :]])
+    return logits
 
 
 def _state(planned: list[PlannedBackbone], head: torch.nn.Module) -> dict[str, torch.Tensor]:

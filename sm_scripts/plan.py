@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 import weights
 import zoo
 from architectures import ARCHITECTURES, Architecture, Choice, parse_arch, resize_for
-from features import Recipe
+from cache import Recipe
 from preprocessing import Preprocessing
 from runtime import TrainingError, log
 
@@ -97,7 +97,7 @@ def _from_timm(choice: Choice) -> Architecture:
 _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
-@cache
+@functools.cache
 def package(timm_name: str) -> Path:
     """A copy of the model code like the one the artifact will carry: what trains is what serves. Removed when the process ends."""
     _folders.append(tempfile.TemporaryDirectory(prefix="fieldmark-"))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from core import jobs, models
+from core.backends import LOCAL
+from core.datasets import importing
+from core.specs import TrainingSpec
+from tests import shapes
+
 ENV_BIRDS = "FIELDMARK_BIRDS"
+SMALL = {"preset": "fast", "arch": "lite0@64", "precision": "exact", "weight_decay": "0.01"}
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +41,32 @@ def birds() -> Path:
     if not (folder / "images.txt").is_file():
         pytest.skip(f"{ENV_BIRDS}={given} holds no images.txt: it has to be a folder in the CUB-200-2011 layout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with one small dataset and one model trained on it, made once. Tests copy it (`small_model`) and leave it as it is."""
+    folder = tmp_path_factory.mktemp("trained")
+    photos = shapes.draw(folder / "shapes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDMARK_HOME", str(folder / "home"))
+        patch.setenv("FIELDMARK_IMPORT_ROOTS", str(folder))
+        version = importing.run_import(importing.ImportSource("folder", photos), "Shapes")
+        job = LOCAL.train(TrainingSpec("Small", version.dataset_id, version.id, SMALL))
+        while not (job := LOCAL.refresh(job)).state.is_finished:
+            time.sleep(0.05)
+        assert job.state is jobs.State.COMPLETED, f"{job.status.reason}\n{job.folder.log.read_text()}"
+    yield folder / "home"
+    kill_processes_of(folder)
+
+
+@pytest.fixture
+def small_model(home: Path, trained_home: Path) -> models.Model:
+    """A real model in this test's home, with its dataset, its job and its cached features: three classes of shapes, 64 pixels."""
+    for part in ("datasets", "jobs"):
+        shutil.copytree(trained_home / part, home / part, dirs_exist_ok=True)
+    (home / "features").symlink_to(trained_home / "features")
+    return models.listing()[-1]
 
 
 def kill_processes_of(home: Path) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import settings
 from core.datasets import store
+from core.datasets.report import ImportReport
 from core.datasets.store import Dataset, Version
 from ui import charts, links, photos, split_form
 from ui.gallery import gallery
@@ -145,25 +146,25 @@ def _classes(version: Version) -> None:
 
 
 def _report(dataset: Dataset, version: Version) -> None:
-    facts = store.version(dataset.id, "v1").report
+    facts = ImportReport.of(store.version(dataset.id, "v1").report)
     bad = store.manifest_of(version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")])
-    ignored = dict(facts.get("ignored", {}))
     with st.grid(4, min_column_width=180, gap="small"):
-        st.metric("Photos read", f"{int(facts.get('images', 0)):,}", border=True)
-        st.metric("Can't be used", f"{len(bad):,}", border=True)
-        st.metric("Other files left aside", f"{sum(ignored.values()):,}", border=True)
-        st.metric("Same photo twice", f"{len(facts.get('duplicates', [])):,}", border=True)
-    st.caption(f"Read in {facts.get('seconds', 0):.1f} s, {facts.get('images_per_second', 0):,.0f} photos a second, each decoded whole.")
+        st.metric("Photos that can be used", f"{facts.images:,}", border=True)
+        st.metric("Can't be used", f"{facts.bad_count:,}", border=True)
+        st.metric("Other files left aside", f"{sum(facts.ignored.values()):,}", border=True)
+        st.metric("The same photo again", f"{facts.duplicate_count:,}", border=True)
+    st.caption(f"The import read {facts.images_per_second:,.0f} photos a second for {facts.seconds:.1f} s and decoded each one whole.")
+    for warning in facts.warnings:
+        st.warning(plain(warning), icon=":material/warning:")
     if bad.empty:
         st.success("Every photo could be opened and decoded to its last line.", icon=":material/check_circle:")
     else:
         st.markdown(f"**{count(len(bad), 'file')} can't be used** and are left out of training:")
         st.dataframe(bad, hide_index=True, alt="Files that can't be used, with the reason")
-    for title, rows in (("Left aside", ignored), ("Missing", facts.get("missing", 0))):
-        if rows:
-            st.markdown(
-                f"**{title}**: {plain(str(rows) if not isinstance(rows, dict) else ', '.join(f'{n} {why}' for why, n in rows.items()))}"
-            )
-    if facts.get("duplicates"):
+    if facts.ignored:
+        st.markdown("**Left aside**: " + plain(", ".join(f"{number} {reason}" for reason, number in facts.ignored.items())))
+    if facts.missing:
+        st.markdown(f"**{count(facts.missing, 'photo')} listed in the tables are not in the folder.**")
+    if facts.duplicates:
         st.markdown("**The same bytes more than once.** Copies always share a split, so they can't leak from train into test.")
-        st.dataframe(pd.DataFrame(facts["duplicates"]), hide_index=True, alt="Exact duplicates")
+        st.dataframe(pd.DataFrame(facts.duplicates, columns=["photo", "the same again"]), hide_index=True, alt="Exact duplicates")

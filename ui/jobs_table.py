@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import backends
+from core import backends, models
+from core.errors import NotFound
 from core.jobs import Job, State, Unreadable
 from ui import links
-from ui.text import age, duration, plain
+from ui.text import age, duration, plain, share
 
 COLOURS = {
     State.PENDING: "gray",
@@ -27,6 +28,8 @@ ICONS = {
     State.FAILED: "error",
     State.STOPPED: "stop_circle",
 }
+PAGE_SIZE = 25
+LOOK_AGAIN_SECONDS = 2.0
 PAGES = {"training": "train", "import": "datasets", "endpoint": "deploy"}
 
 
@@ -36,19 +39,42 @@ def badge(state: State) -> str:
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
-    """One line per job: what it is, its state, when it was made and how long it ran."""
+    """One line per job: its state, name, result and times. It looks again by itself while one of those shown is running."""
     if not jobs:
         st.caption(empty)
-    for number, item in enumerate(jobs):
+        return
+    pages = -(-len(jobs) // PAGE_SIZE)
+    number = int(st.pagination(pages, key=f"{key}_page") or 1) if pages > 1 else 1
+    shown = jobs[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    running = any(isinstance(item, Job) and not item.state.is_finished for item in shown)
+    st.fragment(_lines, run_every=LOOK_AGAIN_SECONDS if running else None)(shown, key)
+
+
+def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
+    for number, item in enumerate(items):
         with st.container(key=f"{key}_{number}", horizontal=True, vertical_alignment="center", gap="small"):
             if isinstance(item, Unreadable):
                 st.markdown(f":orange-badge[:material/warning: unreadable] `{item.id}` {plain(item.reason)}")
             else:
-                _line(backends.of(item).refresh(item))
+                _line(item if item.state.is_finished else backends.of(item).refresh(item))
 
 
 def _line(job: Job) -> None:
     st.markdown(badge(job.state), width="content")
     links.link(PAGES[job.kind], plain(job.name), job=job.id)
     seconds = f", ran {duration(job.status.seconds)}" if job.status.started else ""
-    st.caption(f"{job.kind}, {age(job.created)}{seconds}", width="content")
+    tags = "".join(f" :gray-badge[{plain(tag)}]" for tag in job.tags)
+    st.caption(f"{_result(job)}{age(job.created)}{seconds}{tags}", width="content")
+
+
+def _result(job: Job) -> str:
+    """What a finished training job reached, on test or else on validation."""
+    if job.kind != "training" or job.state is not State.COMPLETED:
+        return f"{job.kind}, "
+    try:
+        model = models.of_job(job)
+    except NotFound:
+        return "no model, "
+    split = next((name for name in ("test", "validation") if model.metrics(name)), "")
+    figures = model.metrics(split) if split else {}
+    return f"{share(int(figures['correct']), int(figures['n']))} on {split}, " if figures else "training, "

@@ -15,7 +15,7 @@ ICON = Path(__file__).parent / "assets" / "icon.png"
 
 def pages() -> list[st.Page]:
     return [
-        st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", url_path="overview", default=True),
+        st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
         st.Page(PAGES / "datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
         st.Page(PAGES / "train.py", title="Train", icon=":material/model_training:", url_path="train"),
         st.Page(PAGES / "models.py", title="Models", icon=":material/verified:", url_path="models"),

@@ -167,7 +167,7 @@ def _read_split_folders(root: Path, on_file: OnFile) -> Layout:
 def _add_classes(layout: Layout, folder: Path, official: str, on_file: OnFile) -> None:
     """Adds the class folders in `folder`, under the names their folders have."""
     for sub in _subfolders(folder):
-        images = list(_images_below(sub, layout.ignored, on_file))
+        images = list(images_below(sub, layout.ignored, on_file))
         layout.found += [Found(path.relative_to(layout.root).as_posix(), sub.name, official) for path in images]
         if not images:
             layout.empty.append(sub.name)
@@ -189,17 +189,18 @@ def _check_classes(layout: Layout) -> None:
     layout.empty = sorted({clean[name] for name in layout.empty} - {found.label for found in layout.found})
 
 
-def _images_below(folder: Path, ignored: Counter[str], on_file: OnFile) -> Iterator[Path]:
-    """Image files at any depth; what is left out is counted in `ignored`."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            on_file()
-            if entry.is_dir(follow_symlinks=False) and not is_junk(entry.name):
-                yield from _images_below(Path(entry.path), ignored, on_file)
-            elif entry.is_file(follow_symlinks=False) and _is_image(entry.name) and _is_text(entry.path):
-                yield Path(entry.path)
-            else:
-                ignored[_reason(entry)] += 1
+def images_below(folder: Path, ignored: Counter[str], on_file: OnFile) -> Iterator[Path]:
+    """Image files at any depth, folder by folder, by name; what is left out is counted in `ignored`. Links are never followed."""
+    with os.scandir(folder) as listed:
+        entries = sorted(listed, key=lambda entry: entry.name)
+    for entry in entries:
+        on_file()
+        if entry.is_dir(follow_symlinks=False) and not is_junk(entry.name):
+            yield from images_below(Path(entry.path), ignored, on_file)
+        elif entry.is_file(follow_symlinks=False) and _is_image(entry.name) and _is_text(entry.path):
+            yield Path(entry.path)
+        else:
+            ignored[_reason(entry)] += 1
 
 
 def _reason(entry: os.DirEntry[str]) -> str:
@@ -223,11 +224,11 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
     layout = Layout("CUB-200-2011", root / "images")
     names = _table(root / "images.txt")
     labels = _table(root / "image_class_labels.txt")
-    classes = {key: _species(name) for key, name in _table(root / "classes.txt", needed=False).items()}
+    classes = {key: species(name) for key, name in _table(root / "classes.txt", needed=False).items()}
     _require_distinct(classes.values())
     official = {key: "train" if value == "1" else "test" for key, value in _table(root / "train_test_split.txt", needed=False).items()}
     boxes = {key: _box(value) for key, value in _table(root / "bounding_boxes.txt", needed=False).items()}
-    there = {path.relative_to(layout.root).as_posix() for path in _images_below(layout.root, layout.ignored, on_file)}
+    there = {path.relative_to(layout.root).as_posix() for path in images_below(layout.root, layout.ignored, on_file)}
     for key, name in names.items():
         if name not in there:
             layout.missing += 1
@@ -235,7 +236,7 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
         there.discard(name)
         if key not in labels:
             raise UserError(f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}.")
-        label = classes.get(labels[key]) or _species(PurePosixPath(name).parts[0])
+        label = classes.get(labels[key]) or species(PurePosixPath(name).parts[0])
         layout.found.append(Found(name, label, official.get(key, ""), boxes.get(key)))
     layout.ignored.update({UNLISTED: len(there)} if there else {})
     _check_classes(layout)
@@ -248,7 +249,7 @@ def _require_distinct(species: Collection[str]) -> None:
         raise UserError(f"classes.txt has more than one class called {shown(twice[0])!r}. Mend the table.")
 
 
-def _species(name: str) -> str:
+def species(name: str) -> str:
     """`010.Red_winged_Blackbird` -> `Red winged Blackbird`."""
     return re.sub(r"^\d+\.", "", name).replace("_", " ")
 

@@ -9,7 +9,7 @@ import numpy as np
 from core.datasets.sketch_ink import SEPIA, WHITE, Canvas, Colour, Frame, Points, curve, ink_for, luminance, mix, path
 from core.datasets.sketch_species import Bill, Patch, Species
 
-PEN = 1.15
+PEN = 1.0
 Knot = tuple[float, float]
 AIRBORNE = ("flying", "hovering")
 

@@ -75,7 +75,7 @@ def _bearing(canvas: Canvas, place: Place, name: str, at: Points, thickness: flo
 def _blossom(canvas: Canvas, at: Points, petal: float, colour: Colour) -> None:
     turns = np.radians(canvas.rng.uniform(0, 72) + 72 * np.arange(5))
     centres = at + 1.15 * petal * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    for grow, tint in ((3.0, ink_for(colour)), (0.0, colour)):
+    for grow, tint in ((canvas.unit, ink_for(colour)), (0, colour)):
         for centre in centres:
             canvas.dot(centre, petal + grow, tint)
     for centre in centres:
@@ -94,7 +94,7 @@ def cattail(canvas: Canvas, place: Place, foot: Points, thickness: float) -> Non
         tip = base + (side * rng.uniform(0.2, 1.2) * thickness, -rng.uniform(0.35, 0.95) * height)
         blade, colour = path([base, (base + tip) / 2 + (0.5 * side, 0), tip]), place.leaf(rng)
         canvas.line(blade, rng.uniform(3.5, 6.5), colour, 0.95)
-        canvas.line(blade + (2.0, 0.0), 0.8, ink_for(colour), 0.55)
+        canvas.line(blade + (0.7 * canvas.unit, 0.0), 0.8, ink_for(colour), 0.55)
     low = np.array([foot[0] - 0.35 * lean, foot[1] + rng.uniform(2.2, 3.2) * thickness])
     stalk = path([low - (0.0, 4.0), (low + root) / 2, root])
     canvas.line(stalk, 0.26 * thickness / canvas.unit, ink_for(place.leaves[0]), taper=False)
@@ -124,12 +124,12 @@ def trunk(canvas: Canvas, place: Place, foot: Points, width: float) -> None:
     across, shape = right - left, np.concatenate([left, right[::-1]])
     canvas.wash(shape, place.bark)
     with canvas.within(shape):
-        canvas.soft(np.concatenate([left + 0.5 * across, right[::-1] + (20, 0)]), mix(place.bark, SHADE, 0.55), 9, 0.6)
+        canvas.soft(np.concatenate([left + 0.5 * across, right[::-1] + 0.1 * across[::-1]]), mix(place.bark, SHADE, 0.55), 9, 0.6)
         canvas.soft(np.concatenate([left + 0.08 * across, (left + 0.3 * across)[::-1]]), mix(place.bark, WHITE, 0.4), 6, 0.45)
         for share in rng.uniform(0.02, 0.98, 46):
             start = rng.integers(0, len(left) - 14)
             piece = (left + across * share)[start : start + rng.integers(4, 14)]
-            canvas.line(piece + rng.normal(0, 3, piece.shape), rng.uniform(0.8, 2.0), ink_for(place.bark), 0.5)
+            canvas.line(piece + rng.normal(0, canvas.unit, piece.shape), rng.uniform(0.8, 2.0), ink_for(place.bark), 0.5)
     for side in (left, right):
         canvas.line(side, 1.4, ink_for(place.bark), 0.9, taper=False)
 
@@ -141,7 +141,7 @@ def footing(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
     for _ in range(40):
         at = foot + (rng.normal(0, 0.2) * width, abs(rng.normal(0, 0.07)) * height)
         if name in ("snow", "water"):
-            mark = np.linspace(at, at + (rng.uniform(0.03, 0.1) * width, rng.normal(0, 2)), 6)
+            mark = np.linspace(at, at + (rng.uniform(0.03, 0.1) * width, rng.normal(0, 0.7 * canvas.unit)), 6)
             canvas.line(mark, 1.2, mix(place.ground, (92, 98, 150), 0.35), 0.5)
         else:
             tall = rng.uniform(0.02, 0.07) * height

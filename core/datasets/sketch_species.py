@@ -171,8 +171,8 @@ CROW = Species(
 )  # fmt: skip
 FISH_CROW = replace(
     CROW, name="Fish Crow", back=(52, 62, 76), wing=replace(CROW.wing, coverts=(44, 54, 68)),
-    bill=replace(CROW.bill, length=0.98, depth=0.42, droop=0.10), tail=replace(CROW.tail, length=0.73, width=0.185, notch=-0.10),
-    head=0.197, leg=0.165, places={"snow": 1, "autumn": 2, "dusk": 2, "sky": 2, "foliage": 2, "water": 4},
+    bill=replace(CROW.bill, length=1.02, depth=0.44, droop=0.11), tail=replace(CROW.tail, length=0.70, width=0.19, notch=-0.10),
+    head=0.200, leg=0.17, places={"snow": 1, "autumn": 2, "dusk": 2, "sky": 2, "foliage": 2, "water": 4},
 )  # fmt: skip
 
 MALLARD = Species(
@@ -199,7 +199,7 @@ FLICKER = Species(
     wing=Wing(coverts=(166, 136, 104), flight=(128, 100, 76), edge=(224, 186, 84), barring=(52, 42, 38), shafts=(240, 196, 62)),
     patches=(
         Patch("body", (34, 30, 34), ((0.60, 0.10), (0.44, 0.10), (0.24, 0.06), (0.28, 0.16), (0.42, 0.20), (0.60, 0.20))),
-        Patch("head", (214, 168, 128), ((1.1, -0.1), (0.5, -0.35), (-0.2, -0.25), (-0.7, 0.3), (-0.3, 0.9), (0.6, 1.2), (1.1, 0.9))),
+        Patch("head", (214, 168, 128), ((1.1, -0.4), (0.5, -0.6), (-0.2, -0.6), (-0.8, 0.1), (-0.4, 0.9), (0.6, 1.2), (1.1, 0.9))),
         Patch("head", (146, 144, 148), ((1.1, -0.30), (0.5, -0.42), (-0.1, -0.40), (-0.62, -0.22), (-1.2, -0.3), (-0.6, -1.3),
                                         (1.0, -1.2))),
         Patch("head", (208, 40, 40), ((-0.54, -0.50), (-1.2, -0.50), (-1.2, 0.14), (-0.62, 0.02))),

@@ -31,7 +31,7 @@ SPECIES: tuple[str, ...] = tuple(sorted(species.name for species in sketch_speci
 QUALITY = 88
 MAX_PROCESSES = 8
 _DRAWN = b"drawn\n"
-_UNIT = 3
+_UNIT = 2
 _TILTS = {"perched": (18, 52), "ground": (-6, 26), "flying": (-8, 26), "swimming": (-3, 4), "clinging": (76, 90), "hovering": (34, 58)}
 _WATERS = {"water": 6.0, "dusk": 1.5, "marsh": 2.0, "autumn": 1.5}
 _BY_NAME = {species.name: species for species in sketch_species.ALL}
@@ -41,8 +41,9 @@ def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
     """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side. Raises KeyError for a name not in SPECIES."""
     rng = np.random.default_rng([seed, zlib.crc32(species.encode()), number])
     individual = _individual(_BY_NAME[species], rng)
-    pose = _pose(individual, number, rng)
-    page = _painted(individual, pose, _place_name(individual, pose, number), _page_size(rng), rng)
+    turn = number + zlib.crc32(f"{species} {seed}".encode())
+    pose = _pose(individual, turn, rng)
+    page = _painted(individual, pose, _place_name(individual, pose, turn), _page_size(rng), rng)
     finished = _finished(page, rng)
     return finished.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else finished
 
@@ -79,14 +80,14 @@ def _page_size(rng: np.random.Generator) -> tuple[int, int]:
     return (long, short) if rng.random() < 0.72 else (short, long)
 
 
-def _choice(weights: dict[str, float], number: int, stride: float) -> str:
-    """One of the keys, in proportion to their weights; neighbouring numbers, `stride` apart on a circle, get different ones."""
+def _choice(weights: dict[str, float], turn: int, stride: float) -> str:
+    """One of the keys, in proportion to their weights; neighbouring turns, `stride` apart on a circle, get different ones."""
     shares = np.cumsum(list(weights.values())) / sum(weights.values())
-    return list(weights)[int(np.searchsorted(shares, number * stride % 1.0))]
+    return list(weights)[int(np.searchsorted(shares, turn * stride % 1.0))]
 
 
-def _pose(species: Species, number: int, rng: np.random.Generator) -> Pose:
-    kind = _choice(species.poses, number, 0.6180339887)
+def _pose(species: Species, turn: int, rng: np.random.Generator) -> Pose:
+    kind = _choice(species.poses, turn, 0.6180339887)
     flaps = (88, 140) if kind == "hovering" else (48, 110) if rng.random() < 0.5 else (-75, -38)
     settled = kind in ("perched", "ground")
     return Pose(
@@ -101,8 +102,8 @@ def _pose(species: Species, number: int, rng: np.random.Generator) -> Pose:
     )
 
 
-def _place_name(species: Species, pose: Pose, number: int) -> str:
-    return _choice(_WATERS if pose.kind == "swimming" else species.places, number, 0.4142135624)
+def _place_name(species: Species, pose: Pose, turn: int) -> str:
+    return _choice(_WATERS if pose.kind == "swimming" else species.places, turn, 0.4142135624)
 
 
 def _composed(species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator) -> Bird:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core import jobs, models
@@ -125,6 +126,8 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
 
     predictions = only_model().predictions().of_split("test")
     root = store.dataset(only_model().dataset_id).root
-    ask_by_dropping(app, page, [root / path for path in predictions.path[:5]])
-    for row, words in enumerate(page.locator('[data-testid="stMarkdown"] strong').all_inner_texts()[:5]):
-        assert words == predictions.classes[predictions.predicted[row]]
+    # Sure answers of different species: a borderline one may tip over between the arithmetic of training and of serving.
+    sure = [int(np.argmax(predictions.probabilities[:, index])) for index in range(0, 12, 3)]
+    ask_by_dropping(app, page, [root / predictions.path[row] for row in sure])
+    said = page.locator('[data-testid="stMarkdown"] strong').all_inner_texts()
+    assert sorted(said) == sorted(predictions.classes[predictions.predicted[row]] for row in sure)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import subprocess
 import time
 import urllib.error
-import urllib.request
 from dataclasses import replace
+from http.client import HTTPException
 from typing import Any
 
-from core import jobs, models, settings, specs
+from core import files, jobs, models, scripts, settings, specs
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk
-from core.backends.local import processes, warm
+from core.backends.local import client, processes, warm
 from core.datasets import store
-from core.errors import BackendError, NotFound
-from core.jobs import Job, RunFolder, State, Status
+from core.datasets.names import clean_name
+from core.errors import BackendError, NotFound, UserError
+from core.jobs import Job, RunFolder, State
+from core.tuning import search as tuning
+from core.transform import sources
 
 INVOKE_SECONDS = 60
 WORKER = "core.backends.local.worker"
@@ -31,10 +35,23 @@ class LocalBackend(Backend):
 
     def train(self, spec: specs.TrainingSpec) -> Job:
         store.version(spec.dataset_id, spec.version_id)
+        scripts.check(spec.hyperparameters)
+        return self._submit(spec, WORKER)
+
+    def tune(self, spec: specs.TuningSpec) -> Job:
+        tuning.check(spec)
+        version = store.version(spec.dataset_id, spec.version_id)
+        if not version.split_counts()["validation"]:
+            raise UserError("This dataset version has no validation photos to compare trials by. Split it again first.", field="version_id")
         return self._submit(spec, WORKER)
 
     def import_dataset(self, spec: specs.ImportSpec) -> Job:
         """Submits an import; datasets live where the app runs, so only this backend has it."""
+        return self._submit(spec, WORKER)
+
+    def transform(self, spec: specs.TransformSpec) -> Job:
+        models.read(spec.model_id)
+        sources.require_images(spec)
         return self._submit(spec, WORKER)
 
     def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
@@ -60,24 +77,24 @@ class LocalBackend(Backend):
                 text = file.read(settings.LOG_TAIL_BYTES)
         except FileNotFoundError:
             return LogChunk("", 0)
-        shown = text.decode("utf-8", "replace").replace("\r", "\n")
-        return LogChunk(shown, start + len(text), skipped=start > after)
+        # A character whose last bytes are not written yet is left for the next call.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        shown = decoder.decode(text).replace("\r", "\n")
+        return LogChunk(shown, start + len(text) - len(decoder.getstate()[0]), skipped=start > after)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
             job.folder.stop_request.touch()
 
     def endpoints(self) -> list[Endpoint]:
-        return [_endpoint(self.refresh(job)) for job in jobs.readable("endpoint")]
+        return [_endpoint(job) for job in map(self._still_there, jobs.readable("endpoint")) if job]
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
-        request = urllib.request.Request(f"{endpoint.url}/invocations", body, {"Content-Type": content_type}, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=INVOKE_SECONDS) as answer:
-                return dict(json.load(answer))
+            return client.post_image(endpoint.url, body, content_type, INVOKE_SECONDS)
         except urllib.error.HTTPError as error:
             raise BackendError(_message(error.read())) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise BackendError(f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again.") from error
 
     def delete(self, endpoint: Endpoint) -> None:
@@ -100,8 +117,19 @@ class LocalBackend(Backend):
         process.stdin.close()
         process.wait(timeout=settings.STOP_SECONDS)
 
-    def _submit(self, spec: specs.TrainingSpec | specs.ImportSpec | specs.EndpointSpec, module: str) -> Job:
-        job, lock = jobs.create(spec.id, spec.kind, specs.check_name(spec.name), self.name, specs.as_dict(spec))
+    def _still_there(self, job: Job) -> Job | None:
+        """The job refreshed, or None where another session has deleted it since it was listed."""
+        try:
+            return self.refresh(job)
+        except NotFound:
+            return None
+
+    def _submit(self, spec: specs.TrainingSpec | specs.ImportSpec | specs.TuningSpec | specs.TransformSpec | specs.EndpointSpec, module: str) -> Job:
+        name = clean_name(spec.name, "name")
+        try:
+            job, lock = jobs.create(spec.id, spec.kind, name, self.name, specs.as_dict(spec))
+        except OSError as error:
+            raise BackendError(f"{name} could not be started: {files.os_reason(error)}") from error
         if lock is None:
             return job
         try:
@@ -126,12 +154,14 @@ def _settled(job_id: str, seconds: float = 5.0) -> Job:
 def _bury(job: Job) -> Job:
     """Ends a job whose worker died: kills what it left behind and writes why it failed."""
     processes.kill_session(job.status.pid, job.folder.path)
-    reason = (
-        "The process that ran this job died without a word: it was killed, or the machine was restarted. "
-        "Its log is kept. Resume it to go on from its last checkpoint."
-    )
-    status = Status(State.FAILED, reason, job.status.started, time.time(), job.status.pid, job.status.pid_created, job.status.progress)
-    jobs.write_status(job.folder, status)
+    why = "the disk is full" if files.is_full(job.folder.path) else "it was killed, or the machine was restarted"
+    reason = f"The process that ran this job died without a word: {why}. Its log is kept. Resume it to go on from its last checkpoint."
+    status = replace(job.status, state=State.FAILED, reason=reason, ended=time.time())
+    try:
+        jobs.write_status(job.folder, status)
+    except OSError as error:
+        # The page has to open on a full disk, too; the next refresh writes it.
+        status = replace(status, reason=f"{reason} {files.os_reason(error)}"[: settings.MAX_FAILURE_CHARS])
     return replace(job, status=status)
 
 
@@ -141,7 +171,7 @@ def _endpoint(job: Job) -> Endpoint:
         id=job.id,
         name=job.name,
         backend=job.backend,
-        model_id=str(job.spec["model_id"]),
+        model_id=str(job.spec.get("model_id", "")),
         state=_endpoint_state(job),
         created=job.created,
         url=str(progress.get("url", "")),

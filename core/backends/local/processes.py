@@ -14,7 +14,7 @@ import psutil
 from core import settings
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
 INHERITED_PREFIXES = ("CUDA_", "NVIDIA_")
 PROXY_AND_CERTIFICATES = (
     "HTTPS_PROXY",

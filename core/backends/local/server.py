@@ -11,14 +11,13 @@ import argparse
 import asyncio
 import importlib.util
 import io
-import json
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 import traceback
-import urllib.request
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -33,12 +32,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core import jobs, models, settings
-from core.backends.local import processes
+from core.backends.local import client, processes
 from core.errors import FieldmarkError
 from core.jobs import RunFolder, State, Status
 
 MAX_WAITING = 32
 BODY_SECONDS = 30
+SMOKE_SECONDS = 60
 
 
 class Refused(Exception):
@@ -141,10 +141,8 @@ def smoke(url: str) -> float:
     """Sends the smoke image over HTTP; milliseconds of the second, warm answer. Raises where none comes."""
     for _ in range(2):
         start = time.perf_counter()
-        request = urllib.request.Request(f"{url}/invocations", smoke_image(), {"Content-Type": "image/jpeg"}, method="POST")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            if not json.load(answer)["predictions"]:
-                raise FieldmarkError("The smoke image came back without a prediction.")
+        if not client.post_image(url, smoke_image(), "image/jpeg", SMOKE_SECONDS).get("predictions"):
+            raise FieldmarkError("The smoke image came back without a prediction.")
     return (time.perf_counter() - start) * 1000
 
 
@@ -197,6 +195,8 @@ class Server:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(application(service), log_level="warning", timeout_graceful_shutdown=10, access_log=False)
         server = uvicorn.Server(config)
+        # Uvicorn ends gracefully and then raises the signal again, which would kill this process before it has said how it ended.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         proof: list[BaseException] = []
         threading.Thread(target=self._prove, args=(server, url, proof), daemon=True).start()
         server.run(sockets=[listener])

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import jobs, models, settings
+from core import files, jobs, models, settings
 from core.backends.local import processes, warm
 from core.datasets import manifest, store
 from core.errors import BackendError
@@ -28,15 +28,25 @@ def run(worker: Worker) -> None:
     """Trains, and ends as the script ended: an artifact, a stop, or a failure with its reason."""
     spec = training_spec(worker.job)
     prepare(worker.folder, spec)
-    code = wait(worker, start(worker.folder, spec))
+    worker.check_stop()
+    trainer = start(worker, spec)
+    try:
+        code = wait(worker, trainer)
+    except BaseException:
+        trainer.kill()
+        raise
+    finally:
+        shutil.rmtree(worker.folder.temporary, ignore_errors=True)
     conclude(worker, code)
 
 
-def start(folder: RunFolder, spec: TrainingSpec) -> subprocess.Popen[bytes] | warm.Forked:
+def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | warm.Forked:
     """The script as a child: forked where this worker has torch in memory already, else a new interpreter."""
+    folder = worker.folder
+    folder.temporary.mkdir(exist_ok=True)
     values, variables = arguments(folder, spec), environment(folder, spec)
     if warm.is_warm():
-        return warm.fork_script(code_folder(folder) / "train.py", values, variables, folder.log)
+        return warm.fork_script(code_folder(folder) / "train.py", values, variables, folder.log, lock=worker.lock)
     with folder.log.open("ab") as log:
         return subprocess.Popen(
             [settings.python(), "train.py", *values],
@@ -79,6 +89,8 @@ def environment(folder: RunFolder, spec: TrainingSpec) -> dict[str, str]:
     return processes.clean_environment(
         {
             **processes.ALLOCATOR,
+            # Inside the job's folder, so that what a killed script leaves goes with it.
+            "TMPDIR": str(folder.temporary),
             **{f"SM_CHANNEL_{name.upper()}": str(path) for name, path in channels.items()},
             "SM_CHANNELS": '["' + '","'.join(channels) + '"]',
             "SM_MODEL_DIR": str(folder.model),
@@ -119,8 +131,11 @@ def conclude(worker: Worker, code: int) -> None:
 
 def failure_reason(folder: RunFolder, code: int) -> str:
     """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log."""
-    if folder.failure.exists():
-        return folder.failure.read_text(errors="replace").strip()[: settings.MAX_FAILURE_CHARS]
+    # On a full disk the script leaves an empty file.
+    if folder.failure.exists() and (said := folder.failure.read_text(errors="replace").strip()):
+        return said[: settings.MAX_FAILURE_CHARS]
+    if files.is_full(folder.path):
+        return "The disk is full. Free some space and resume the job."
     if code == -signal.SIGKILL:
         return (
             "The training process was killed by signal 9, probably because the machine ran out of memory. "

@@ -20,16 +20,20 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from core import settings
 
 # Imported before any job asks, in this order. Nothing here starts a thread or touches a GPU, for both would not survive a fork.
-HEAVY = ("numpy", "pandas", "pyarrow.parquet", "pyarrow.csv", "PIL.Image", "torch", "torchvision", "timm", "safetensors.torch")
-OURS = ("core.backends.local.worker", "core.backends.local.training", "core.backends.local.importing")
+HEAVY = ("numpy", "pandas", "pyarrow.parquet", "pyarrow.csv", "PIL.Image", "torch", "torchvision", "timm", "safetensors.torch", "optuna")
+OURS = ("core.backends.local.worker", "core.backends.local.training", "core.backends.local.tuning", "core.backends.local.importing")
 OPTIONAL = ("openvino",)
 ANSWER_SECONDS = 5.0
 MAX_REQUEST = 65_536
 MAX_SOCKET_PATH = 100
+
+# The lock of a worker that forks others' workers from itself; they have to close it.
+_forking: dict[str, int] = {}
 
 
 def socket_path() -> Path:
@@ -56,14 +60,29 @@ def start() -> subprocess.Popen[bytes]:
         )
 
 
+def fork_from_here(lock: int) -> None:
+    """Makes this worker, whose own lock is `lock`, warm, and the one from which `fork_worker` forks: a tuning job's trials then start
+    at once whether the app is there or not."""
+    _preload()
+    _forking["lock"] = lock
+
+
 def fork_worker(folder: Path, lock: int) -> int | None:
     """Asks the warm process to fork a worker for this run folder, handing it the lock; its pid, or None where nobody answers."""
+    if _forking:
+        return _fork_here(folder, lock)
     try:
+        path = socket_path()
+        if path.stat().st_uid != os.getuid():
+            return None
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(ANSWER_SECONDS)
-            connection.connect(str(socket_path()))
-            socket.send_fds(connection, [json.dumps({"folder": str(folder)}).encode()], [lock])
-            return int(json.loads(connection.recv(MAX_REQUEST))["pid"])
+            connection.connect(str(path))
+            connection.sendall(json.dumps({"folder": str(folder)}).encode())
+            pid = int(json.loads(connection.recv(MAX_REQUEST))["pid"])
+            # Last, so that a fork that answers too late, after a worker was started without it, never becomes a second one.
+            socket.send_fds(connection, [b"go"], [lock])
+            return pid
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -96,18 +115,26 @@ def is_warm() -> bool:
     return "torch" in sys.modules
 
 
-def fork_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path) -> Forked:
-    """Runs a script as `python script arguments` would, in a fork of this process: its own environment, folder and output."""
+def fork_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int) -> Forked:
+    """Runs a script as `python script arguments` would, in a fork of this process: its own environment, folder and output.
+
+    `lock` is closed in the fork, for a job whose worker is dead must not look alive.
+    """
     pid = os.fork()
     if pid:
         return Forked(pid)
     code = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(lock)
         _redirect(log)
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(script.parent)
+        tempfile.tempdir = None
+        # The script's own siblings, not those of the same name that this process has imported.
+        for sibling in script.parent.glob("*.py"):
+            sys.modules.pop(sibling.stem, None)
         sys.argv = [script.name, *arguments]
         sys.path[:] = [str(script.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT)]
         runpy.run_path(str(script), run_name="__main__")
@@ -144,38 +171,56 @@ def serve() -> None:
 
 
 def _answer(listener: socket.socket) -> None:
+    """Forks for whoever knocks; the fork does the talking, so that a silent client keeps nobody waiting."""
     connection, _ = listener.accept()
     with connection:
-        connection.settimeout(ANSWER_SECONDS)
-        try:
-            message, handles, _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
-            folder = Path(json.loads(message)["folder"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        pid = os.fork()
-        if not pid:
+        if not os.fork():
             listener.close()
-            connection.close()
-            _become_worker(folder, handles[0])
-        for handle in handles:
-            os.close(handle)
-        connection.sendall(json.dumps({"pid": pid}).encode())
+            _become_worker(connection)
 
 
-def _become_worker(folder: Path, lock: int) -> None:
+def _become_worker(connection: socket.socket) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        _redirect(folder / "log.txt")
-        os.chdir(folder)
-        code = importlib.import_module("core.backends.local.worker").main([str(folder), "--lock", str(lock)])
+        connection.settimeout(ANSWER_SECONDS)
+        folder = Path(json.loads(connection.recv(MAX_REQUEST))["folder"])
+        connection.sendall(json.dumps({"pid": os.getpid()}).encode())
+        _, (lock,), _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
+        connection.close()
+        code = _work(folder, lock)
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _leave(code)
+
+
+def _fork_here(folder: Path, lock: int) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.close(_forking.pop("lock"))
+        os.setsid()
+        code = _work(folder, lock)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _leave(code)
+
+
+def _work(folder: Path, lock: int) -> int:
+    _redirect(folder / "log.txt")
+    os.chdir(folder)
+    return int(importlib.import_module("core.backends.local.worker").main([str(folder), "--lock", str(lock)]))
+
+
+def _leave(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _redirect(log: Path) -> None:
@@ -191,6 +236,8 @@ def _redirect(log: Path) -> None:
 def _preload() -> None:
     for name in (*HEAVY, *OURS):
         importlib.import_module(name)
+    # Importing OpenVINO reports to Google Analytics where this package is found; it would also start a thread.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     for name in OPTIONAL:
         try:
             importlib.import_module(name)

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from core import jobs, settings
+from core import files, jobs, settings
 from core.backends.local import processes
 from core.errors import FieldmarkError
 from core.jobs import RunFolder, State, Status
@@ -25,7 +25,9 @@ from core.jobs import RunFolder, State, Status
 # Which module runs a kind of job; imported on demand, so that an import job does not pay for a training job's needs.
 RUNNERS = {
     "training": "core.backends.local.training",
+    "tuning": "core.backends.local.tuning",
     "import": "core.backends.local.importing",
+    "transform": "core.backends.local.transform",
 }
 
 
@@ -34,10 +36,13 @@ class Stopped(Exception):
 
 
 class Worker:
-    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report progress."""
+    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report progress.
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+    `lock` is the descriptor that says the job is alive; a process forked from this one has to close it.
+    """
+
+    def __init__(self, folder: RunFolder, lock: int) -> None:
+        self.folder, self.lock = folder, lock
         self.job = jobs.read(folder.path.name)
         self._terminated = False
         self._status = Status(State.IN_PROGRESS, started=time.time(), pid=os.getpid(), pid_created=processes.created(os.getpid()))
@@ -50,16 +55,16 @@ class Worker:
     def run(self) -> int:
         """Runs the job to its end and writes how it ended; the exit code is for the process."""
         signal.signal(signal.SIGTERM, self._asked_to_stop)
-        self._write()
         try:
+            self._write()
             import_module(RUNNERS[self.job.kind]).run(self)
             self._end(State.COMPLETED)
         except Stopped:
-            self._end(State.STOPPED, "Stopped on request.")
+            self._end(State.STOPPED, self._why_stopped())
         except FieldmarkError as error:
             self._end(State.FAILED, str(error))
         except OSError as error:
-            self._end(State.FAILED, f"{_os_reason(error)} ({error})")
+            self._end(State.FAILED, files.os_reason(error))
         except Exception as error:
             traceback.print_exc()
             self._end(State.FAILED, f"Unexpected {type(error).__name__}: {error}. The log has the whole story.")
@@ -73,6 +78,11 @@ class Worker:
     def check_stop(self) -> None:
         if self.stopping:
             raise Stopped
+
+    def _why_stopped(self) -> str:
+        """What whoever asked wrote into the request; a person's click leaves it empty."""
+        request = self.folder.stop_request
+        return (request.read_text() if request.exists() else "") or "Stopped on request."
 
     def _asked_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
         # Only the flag: a write from here could fall into the middle of another one.
@@ -89,19 +99,13 @@ class Worker:
         jobs.write_status(self.folder, self._status)
 
 
-def _os_reason(error: OSError) -> str:
-    if error.errno in (28, 27, 122):  # no space left, file too large, quota exceeded
-        return "The disk is full. Free some space and resume the job"
-    return "The system refused a file operation"
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock")
     options = parser.parse_args(arguments)
     os.set_inheritable(options.lock, False)
-    return Worker(RunFolder(options.folder)).run()
+    return Worker(RunFolder(options.folder), options.lock).run()
 
 
 if __name__ == "__main__":

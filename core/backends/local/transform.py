@@ -1,0 +1,180 @@
+"""Runs a transform job: lists its images, answers them batch by batch, and leaves one table (core/transform/results.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core import files, jobs, models, settings
+from core.backends.local import pipeline
+from core.backends.local.scorer import PARITY_PHOTOS, Scorer
+from core.errors import BackendError, UserError
+from core.jobs import RunFolder
+from core.specs import TransformSpec, transform_spec
+from core.transform import items, lineage, results, sources
+from core.transform.items import Item
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
+
+REPORT_SECONDS = 0.4
+RATE_SECONDS = 10.0
+
+
+def run(worker: Worker) -> None:
+    """Goes through the images, and ends Completed also where some of them could not be used: those are rows with an error."""
+    spec = transform_spec(worker.job)
+    model = models.read(spec.model_id)
+    worker.progress(phase="Listing photos")
+    total = _listed(worker, spec, model)
+    worker.check_stop()
+    worker.progress(phase="Loading the model", total=total)
+    try:
+        scorer = Scorer(model, worker.folder.model)
+        _Run(worker, spec, scorer, lineage.training_ids(model), total).go()
+    finally:
+        shutil.rmtree(worker.folder.model, ignore_errors=True)
+
+
+def _listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
+    if spec.resumed_from:
+        previous = RunFolder.of(spec.resumed_from)
+        if jobs.is_locked(previous.lock):
+            raise BackendError("The job to resume from is still running.")
+        if total := sources.take_over(previous, worker.folder):
+            results.take_over(previous, worker.folder)
+            return total
+    report = _Throttle(worker)
+    try:
+        source = sources.collect(spec, worker.folder, model.classes, report, lambda: worker.stopping)
+    except UserError:
+        worker.check_stop()
+        raise
+    files.write_json(worker.folder.input / "source.json", {"total": source.total, "ignored": dict(source.ignored)})
+    return source.total
+
+
+class _Throttle:
+    """Reports the listing, seldom enough not to slow it down."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._last = worker, 0.0
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        if time.monotonic() - self._last > REPORT_SECONDS:
+            self._last = time.monotonic()
+            self._worker.progress(phase=phase, listed=done, to_list=total)
+
+
+class _Run:
+    """One pass over the images that are not finished yet."""
+
+    def __init__(self, worker: Worker, spec: TransformSpec, scorer: Scorer, training_ids: np.ndarray | None, total: int) -> None:
+        self.worker, self.scorer, self.training_ids, self.total = worker, scorer, training_ids, total
+        self.root = sources.root_of(spec, worker.folder)
+        self.writer = results.Writer(worker.folder)
+        self.done = self.before = self.writer.end
+        self.errors = 0
+        self.parity: dict[str, Any] = {}
+        self.started = self.reported = time.monotonic()
+        self.recent: deque[tuple[float, int]] = deque([(self.started, self.done)])
+
+    def go(self) -> None:
+        self._check_form()
+        self.started = time.monotonic()
+        self.recent = deque([(self.started, self.done)])
+        batches = items.batches(sources.list_of(self.worker.folder), self.scorer.batch, self.writer.end)
+        rows = pipeline.in_order(self._answered, batches, self.scorer.workers, lambda: self.worker.stopping, self.scorer.start_thread)
+        try:
+            for batch in rows:
+                self.writer.add(batch)
+                self.done += len(batch)
+                self.errors += sum(bool(row["error"]) for row in batch)
+                if time.monotonic() - self.reported > REPORT_SECONDS:
+                    self._report("Predicting")
+        finally:
+            self.writer.flush()
+        self._report("Predicting")
+        self.worker.check_stop()
+        self.writer.finish()
+        self._report("Done")
+
+    def _check_form(self) -> None:
+        """Measures what the fast form changes, on the first photos that can be opened, and goes back to the plain one if it must."""
+        first = next(items.batches(sources.list_of(self.worker.folder), 2 * PARITY_PHOTOS), [])
+        decoded = [photo for _, photo, _ in map(self._opened, first[: PARITY_PHOTOS + 4]) if photo is not None]
+        self.parity = self.scorer.parity(decoded[:PARITY_PHOTOS])
+        if self.parity and not self.parity["used"]:
+            print(f"{self.scorer.form} changes the answers too much ({self.parity}); plain torch is used.", flush=True)
+            self.scorer.use_plain()
+        print(f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; parity: {self.parity}", flush=True)
+
+    def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
+        opened = [self._opened(item) for item in batch]
+        answers = iter(self.scorer.answer([photo for _, photo, _ in opened if photo is not None]))
+        rows = []
+        for item, (image_id, photo, error) in zip(batch, opened, strict=True):
+            row: dict[str, Any] = {"path": item.path, "image_id": image_id, "label": item.label, "error": error, "in_training": self._known(image_id)}
+            rows.append({**row, **(_answer(next(answers), item.label, self.scorer.classes) if photo is not None else _NOTHING)})
+        return rows
+
+    def _opened(self, item: Item) -> tuple[str, Any, str]:
+        """The image's id, the decoded photo or None, and why there is none."""
+        image_id = item.image_id
+        try:
+            path = Path(self.root, item.file)
+            size = path.stat().st_size
+            if size > settings.MAX_IMAGE_BYTES:
+                return "", None, f"the file has {files.human_bytes(size)}; at most {files.human_bytes(settings.MAX_INVOCATION_BYTES)} can be used"
+            data = path.read_bytes()
+            image_id = hashlib.sha256(data).hexdigest()
+            return image_id, self.scorer.decode(data), ""
+        except OSError as error:
+            return image_id, None, f"the file can't be read ({error.strerror or error})"
+        except ValueError as error:
+            return image_id, None, str(error)
+
+    def _known(self, image_id: str) -> bool | None:
+        if self.training_ids is None or not image_id:
+            return None
+        place = int(np.searchsorted(self.training_ids, image_id.encode()))
+        return place < len(self.training_ids) and bool(self.training_ids[place] == image_id.encode())
+
+    def _report(self, phase: str) -> None:
+        now = self.reported = time.monotonic()
+        self.recent.append((now, self.done))
+        while len(self.recent) > 2 and now - self.recent[0][0] > RATE_SECONDS:
+            self.recent.popleft()
+        since, count = self.recent[0]
+        whole = (self.done - self.before) / max(now - self.started, 1e-6)
+        rate = (self.done - count) / max(now - since, 1e-6) if phase == "Predicting" else whole
+        self.worker.progress(
+            phase=phase,
+            done=self.done,
+            total=self.total,
+            errors=self.errors,
+            skipped=self.before,
+            images_per_second=round(rate, 1),
+            eta_seconds=round((self.total - self.done) / rate, 1) if rate else None,
+            seconds=round(now - self.started, 2),
+            form=self.scorer.form,
+            parity=self.parity,
+        )
+
+
+_NOTHING: dict[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
+
+
+def _answer(answer: dict[str, Any], label: str, classes: tuple[str, ...]) -> dict[str, Any]:
+    """The columns that hold an endpoint's answer."""
+    row: dict[str, Any] = {"unsure": bool(answer["unsure"]), "unfamiliar": bool(answer["unfamiliar"])}
+    for place, entry in enumerate(answer["predictions"][: results.TOP_K], 1):
+        end = f"_{place}" if place > 1 else ""
+        row |= {f"prediction{end}": entry["label"], f"probability{end}": entry["probability"]}
+    return {**row, "correct": row["prediction"] == label if label in classes else None}

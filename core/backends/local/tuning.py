@@ -1,0 +1,239 @@
+"""Runs a tuning job: asks for the next trial, submits it as an ordinary training job, and looks at how the trials do.
+
+Everything it knows it reads from the trials' folders, so a job that goes on after a restart neither repeats nor loses a trial.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core import jobs, settings
+from core.backends.local import warm
+from core.backends.local.backend import LocalBackend
+from core.errors import BackendError, NotFound
+from core.jobs import Job, State
+from core.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.tuning import early, leaderboard, search, study
+from core.tuning.leaderboard import Board, Trial
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
+
+POLL_SECONDS = 0.02
+JUDGE_SECONDS = 0.5
+FIRST_FAILURES = 3
+BEST_TAG = "best of its tuning"
+THREADS = "OMP_NUM_THREADS"
+
+Answer = TypeVar("Answer")
+
+
+def run(worker: Worker) -> None:
+    """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the running trials when it is stopped."""
+    warm.fork_from_here(worker.lock)
+    Tuner(worker).run()
+
+
+class Tuner:
+    """One tuning job at work. `board` is the leaderboard as the folders say; running trials are read again at each turn."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker, self.backend = worker, LocalBackend()
+        self.spec = tuning_spec(worker.job)
+        self.board = leaderboard.read(worker.job.id)
+        self.prior = study.prior_of(self.spec, _boards(self.spec.warm_start))
+        self.cores = len(os.sched_getaffinity(0))
+        self.exhausted = False
+        self._shown: dict[str, Any] = {}
+        self._judged = 0.0
+
+    def run(self) -> None:
+        try:
+            while not (ended := self._turn()):
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            self._stop_running("its tuning job was stopped")
+            raise
+        self._stop_running(f"its tuning job ended: {ended}")
+        self._report(ended=ended)
+        tag_best(self.board)
+
+    def _turn(self) -> str:
+        """Looks at the running trials and starts the next ones; why the job is over, or the empty string."""
+        self.worker.check_stop()
+        self._look()
+        self._report()
+        self._check_first_failures()
+        if ended := self._why_over():
+            return ended
+        self._judge()
+        while len(self._running()) < self._allowed() and not self.exhausted:
+            self._start_next()
+        return ""
+
+    def _look(self) -> None:
+        """Reads the trials that were running; one whose process died is Failed from here on."""
+        while True:  # reaps the processes of ended trials
+            try:
+                if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                    break
+            except ChildProcessError:
+                break
+        self._replace([self._read(trial) if not trial.state.is_finished else trial for trial in self.board.trials])
+
+    def _read(self, trial: Trial) -> Trial:
+        try:
+            return leaderboard.of_job(self.backend.refresh(jobs.read(trial.id)), self.spec)
+        except NotFound as error:
+            return replace(trial, state=State.FAILED, reason=f"It was deleted while it ran. {error}")
+
+    def _start_next(self) -> None:
+        number = max((trial.number for trial in self.board.trials), default=0) + 1
+        params: dict[str, str] | None = {}
+        if not self.spec.baseline or any(trial.is_baseline for trial in self.board.trials):
+            params = self._suggest()
+        if params is None:
+            self.exhausted = True
+            return
+        spec = TrainingSpec(
+            search.trial_name(self.spec, number),
+            self.spec.dataset_id,
+            self.spec.version_id,
+            {**self.spec.fixed, **params},
+            tuning_id=self.worker.job.id,
+            trial=number,
+        )
+        os.environ[THREADS] = str(self.cores if self._makes_features() else max(1, self.cores // self.spec.parallel))
+        self._replace([*self.board.trials, leaderboard.of_job(self.backend.train(spec), self.spec)])
+
+    def _suggest(self) -> dict[str, str] | None:
+        def suggest() -> dict[str, str] | None:
+            return study.suggest(self.spec, self.board.trials, self.prior)
+
+        # A Gaussian process uses torch's threads, and a process that has used them must not fork trials any more.
+        return in_fork(suggest) if self.spec.strategy == "gp" else suggest()
+
+    def _allowed(self) -> int:
+        """How many trials may run now. In frozen mode the first one runs alone, on all cores: the others share the features it makes."""
+        left = self.spec.max_trials - len(self.board.trials) + len(self._running())
+        return min(1 if self._makes_features() else self.spec.parallel, left)
+
+    def _makes_features(self) -> bool:
+        return self.spec.fixed.get("mode", "frozen") == "frozen" and not any(trial.curve or trial.state.is_finished for trial in self.board.trials)
+
+    def _judge(self) -> None:
+        """Stops the trials that are not worth going on with."""
+        if time.monotonic() - self._judged < JUDGE_SECONDS:
+            return
+        self._judged = time.monotonic()
+        for trial in self._running():
+            others = [other for other in self.board.trials if other.id != trial.id]
+            if reason := early.reason_to_stop(trial, others, self.spec):
+                self._stop(trial, reason)
+
+    def _check_first_failures(self) -> None:
+        mine = [trial for trial in self.board.trials if trial.tuning_id == self.worker.job.id and trial.state.is_finished]
+        first = mine[:FIRST_FAILURES]
+        if len(first) == FIRST_FAILURES and all(trial.state is State.FAILED for trial in first):
+            raise BackendError(f"The first {FIRST_FAILURES} trials all failed, so no more were started. The last one: {first[-1].reason}")
+
+    def _why_over(self) -> str:
+        board, spec = self.board, self.spec
+        done = [trial for trial in board.trials if trial.state.is_finished]
+        best = board.best()
+        if best and spec.target is not None and best.value is not None and not board.objective.better(spec.target, best.value):
+            return f"trial {best.number} reached the target: {best.value:.4f}"
+        if spec.max_seconds and time.time() - self.worker.job.created > spec.max_seconds:
+            return f"the time limit of {spec.max_seconds:g} s was reached"
+        if spec.patience and best and sum(trial.number > best.number for trial in done) >= spec.patience:
+            return f"{spec.patience} trials brought no improvement on trial {best.number}"
+        if self._running():
+            return ""
+        if self.exhausted:
+            return f"every combination was tried ({len(done)} trials)"
+        return f"all {len(done)} trials are done" if len(done) >= spec.max_trials else ""
+
+    def _stop_running(self, reason: str) -> None:
+        running = self._running()
+        for trial in running:
+            self._stop(trial, f"Stopped, because {reason}.")
+        until = time.monotonic() + settings.STOP_SECONDS + 5
+        while self._running() and time.monotonic() < until:
+            self._look()
+            time.sleep(POLL_SECONDS)
+
+    def _stop(self, trial: Trial, reason: str) -> None:
+        job = jobs.read(trial.id)
+        if not job.folder.stop_request.exists():
+            job.folder.stop_request.write_text(reason)
+        self.backend.stop(job)
+
+    def _running(self) -> list[Trial]:
+        return [trial for trial in self.board.trials if not trial.state.is_finished]
+
+    def _replace(self, trials: list[Trial]) -> None:
+        self.board = replace(self.board, trials=tuple(trials))
+
+    def _report(self, ended: str = "") -> None:
+        """Progress for lists of jobs; the page itself asks the trials."""
+        best = self.board.best()
+        values = {
+            "phase": "Done" if ended else "Trying",
+            "ended": ended,
+            "trials": sum(trial.state.is_finished for trial in self.board.trials),
+            "max_trials": self.spec.max_trials,
+            "best": best.value if best else None,
+            "warm_start_trials": len(self.prior),
+        }
+        if values != self._shown:
+            self._shown = values
+            self.worker.progress(**values)
+
+
+def tag_best(board: Board) -> None:
+    """The best trial gets a tag, and so stands among the models; a trial that was the best before more were added loses it."""
+    best = board.best()
+    for trial in board.trials:
+        tags = tuple(tag for tag in trial.tags if tag != BEST_TAG) + ((BEST_TAG,) if best and trial.id == best.id else ())
+        if tags != trial.tags:
+            jobs.set_label(trial.id, tags=tags)
+
+
+def in_fork(function: Callable[[], Answer]) -> Answer:
+    """What the function returns, computed in a fork of this process, which stays as it was. The answer travels as JSON.
+
+    Raises BackendError where it fails; the fork's output, this process's log, says why.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.close(reader)
+            os.write(writer, json.dumps(function()).encode())
+            os._exit(0)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            os._exit(1)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise BackendError("The next trial could not be chosen; the log has the reason. Another strategy may work.")
+    found: Answer = json.loads(answer)
+    return found
+
+
+def _boards(tuning_ids: tuple[str, ...]) -> list[Board]:
+    return [leaderboard.read(tuning_id) for tuning_id in tuning_ids]
+
+
+def trial_jobs(job: Job) -> list[Job]:
+    """The training jobs of a tuning job alone, without those it continues."""
+    return [trial for trial in jobs.readable("training") if trial.spec.get("tuning_id") == job.id]

@@ -1,0 +1,84 @@
+"""What a transform job has to go through: one row per image, listed once and kept, so that a resumed job counts the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from core import files
+from core.errors import NotFound
+
+SCHEMA = pa.schema([("file", pa.string()), ("path", pa.string()), ("image_id", pa.string()), ("label", pa.string())])
+ROW_GROUP = 20_000
+
+
+class Item(NamedTuple):
+    """One image. `file` is where it lies below the job's root, `path` what the person knows it as (the two differ for uploads).
+
+    `image_id` and `label` are '' where they are not known yet.
+    """
+
+    file: str
+    path: str
+    image_id: str = ""
+    label: str = ""
+
+
+def write(items: Iterable[Item], target: Path) -> int:
+    """Writes the list, whole or not at all and in bounded memory; how many rows it has."""
+    count = 0
+    with files.atomic(target) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+        waiting: list[Item] = []
+        for item in items:
+            waiting.append(item)
+            if len(waiting) == ROW_GROUP:
+                writer.write_table(_table(waiting))
+                count, waiting = count + len(waiting), []
+        if waiting:
+            writer.write_table(_table(waiting))
+    return count + len(waiting)
+
+
+def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
+    """The rows from `start` on, `size` at a time, in order. Raises NotFound where the list can't be read."""
+    with _opened(source) as file:
+        first = 0
+        for group in range(file.metadata.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if first + rows > start:
+                table = file.read_row_group(group).slice(max(0, start - first))
+                for part in table.to_batches(max_chunksize=size):
+                    yield [Item(*row.values()) for row in part.to_pylist()]
+            first += rows
+
+
+def files_of(source: Path, rows: Iterable[int]) -> list[str]:
+    """Where the images of these rows lie, in the order asked for."""
+    wanted = list(rows)
+    with _opened(source) as file:
+        found: dict[int, str] = {}
+        first = 0
+        for group in range(file.metadata.num_row_groups):
+            count = file.metadata.row_group(group).num_rows
+            inside = sorted({row for row in wanted if first <= row < first + count})
+            if inside:
+                column = file.read_row_group(group, columns=["file"])["file"]
+                found.update(zip(inside, pc.take(column, pa.array([row - first for row in inside])).to_pylist(), strict=True))
+            first += count
+    return [found[row] for row in wanted]
+
+
+def _table(items: list[Item]) -> pa.Table:
+    return pa.table(list(map(list, zip(*items, strict=True))), schema=SCHEMA)
+
+
+def _opened(source: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(source)
+    except (OSError, pa.ArrowException) as error:
+        raise NotFound(f"The list of images {source} can't be read ({error}). Start the job again.") from error

@@ -1,0 +1,202 @@
+"""Where a transform job's images come from: a split of a dataset, a folder, an archive, or photos dropped on the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from core import archives, files, settings
+from core.datasets import importing, layouts, manifest, store
+from core.datasets.names import shown
+from core.errors import NotFound, UserError
+from core.jobs import RunFolder
+from core.specs import TransformSpec
+from core.transform import items
+from core.transform.items import Item
+
+UPLOAD = "photos-"
+NAMES = "names.json"
+ABANDONED_SECONDS = 86_400
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass
+class Source:
+    """The images of a job, listed in its folder: `root` is what their files are relative to, `ignored` what was left aside and why."""
+
+    root: Path
+    total: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+def require_images(spec: TransformSpec) -> None:
+    """UserError, before any job is made, where there is nothing to go through or it may not be read."""
+    if spec.source == "split":
+        parts = store.version(spec.dataset_id, spec.version_id).split_counts()
+        if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
+            raise UserError(f"The {spec.split} split of this dataset version has no photos. Choose another one.", field="split")
+        return
+    path = importing.importable(Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve()))
+    if spec.source == "archive":
+        if not path.is_file():
+            raise UserError(f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path")
+    elif not path.is_dir():
+        raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
+    elif next(_in_folder(path, Counter(), lambda: False), None) is None:
+        raise UserError(f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path")
+
+
+def collect(spec: TransformSpec, folder: RunFolder, classes: Collection[str], progress: Progress, should_stop: ShouldStop) -> Source:
+    """Lists the job's images in its folder, unpacking or taking over what was uploaded.
+
+    Folders that bear the name of one of `classes` give their images that label. Raises UserError where there are no images or
+    `should_stop` said so, BadArchive as archives.extract does.
+    """
+    source = Source(root_of(spec, folder))
+    if spec.source == "split":
+        found = _in_split(spec)
+    elif spec.source == "upload":
+        found = _uploaded(Path(spec.path), source.root)
+    else:
+        if spec.source == "archive":
+            unpacked = archives.extract(Path(spec.path), source.root, lambda done, total: progress("Unpacking", done, total), should_stop)
+            source.ignored.update(unpacked.ignored)
+        found = _in_folder(source.root, source.ignored, should_stop)
+    if spec.source != "split":
+        found = _labelled(found, classes)
+    source.total = items.write(_counted(found, progress, should_stop), list_of(folder))
+    if not source.total:
+        raise UserError(f"There are no images in {shown(spec.shown or spec.path)}. {_formats()}", field="path")
+    return source
+
+
+def root_of(spec: TransformSpec, folder: RunFolder) -> Path:
+    """The folder that the job's files are relative to. Raises NotFound where the dataset has gone."""
+    if spec.source == "split":
+        return store.dataset(spec.dataset_id).root
+    return Path(spec.path).resolve() if spec.source == "folder" else folder.input / "images"
+
+
+def list_of(folder: RunFolder) -> Path:
+    """Where the job keeps the list of its images."""
+    return folder.input / "items.parquet"
+
+
+def take_over(previous: RunFolder, folder: RunFolder) -> int:
+    """Takes the list, and the images that only the job before had, from the job that this one resumes; how many rows there are.
+
+    Files are linked, not copied: each of the two jobs can be deleted without the other. Raises NotFound where they are gone.
+    """
+    if not list_of(previous).exists():
+        return 0
+    _link(list_of(previous), list_of(folder))
+    images = previous.input / "images"
+    if images.is_dir():
+        shutil.copytree(images, folder.input / "images", copy_function=_link)
+    return sum(map(len, items.batches(list_of(folder), items.ROW_GROUP)))
+
+
+def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
+    """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a spec's `path`."""
+    _sweep()
+    folder = settings.uploads_dir() / f"{UPLOAD}{secrets.token_hex(8)}"
+    folder.mkdir()
+    names = []
+    for number, (name, content) in enumerate(photos):
+        suffix = PurePosixPath(name.lower()).suffix
+        file = f"{number:06}{suffix if suffix in settings.IMAGE_SUFFIXES else '.jpg'}"
+        with files.atomic(folder / file) as target:
+            shutil.copyfileobj(content, target)
+        names.append([file, _relative(name)])
+    files.write_json(folder / NAMES, names)
+    return folder
+
+
+def _in_split(spec: TransformSpec) -> Iterator[Item]:
+    filters: manifest.Filters = [] if spec.split == spec.ALL_SPLITS else [("split", "==", spec.split)]
+    version = store.version(spec.dataset_id, spec.version_id)
+    frame = store.manifest_of(version, columns=["path", "image_id", "label"], filters=filters)
+    for path, image_id, label in frame.itertuples(index=False, name=None):
+        yield Item(path, path, image_id, label)
+
+
+def _in_folder(root: Path, ignored: Counter[str], should_stop: ShouldStop) -> Iterator[Item]:
+    def on_file() -> None:
+        if should_stop():
+            raise UserError("The job was stopped while it listed its images.")
+
+    try:
+        for path in layouts.images_below(root, ignored, on_file):
+            relative = path.relative_to(root).as_posix()
+            yield Item(relative, relative)
+    except OSError as error:
+        message = f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away."
+        raise UserError(message, field="path") from error
+
+
+def _uploaded(kept: Path, target: Path) -> Iterator[Item]:
+    """The uploaded photos, moved into the job's folder."""
+    try:
+        if not kept.resolve().is_relative_to(settings.uploads_dir().resolve()):
+            raise UserError("These photos were not uploaded here. Drop them again.", field="path")
+        if kept.exists():
+            os.rename(kept, target)
+        for file, path in json.loads((target / NAMES).read_bytes()):
+            yield Item(str(file), str(path))
+    except (OSError, ValueError) as error:
+        raise NotFound(f"The uploaded photos are not here any more ({error}). Drop them again.") from error
+
+
+def _labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
+    """Each image with the label of the nearest folder around it that bears a class's name."""
+    known: dict[str, str] = {}
+    names = set(classes)
+    for item in found:
+        folder = item.path.rpartition("/")[0]
+        if folder not in known:
+            parts = reversed(folder.split("/"))
+            known[folder] = next((name for part in parts for name in (part, layouts.species(part)) if name in names), "")
+        yield item._replace(label=known[folder])
+
+
+def _counted(found: Iterable[Item], progress: Progress, should_stop: ShouldStop) -> Iterator[Item]:
+    for number, item in enumerate(found):
+        if number % 1000 == 0:
+            progress("Listing photos", number, 0)
+            if should_stop():
+                raise UserError("The job was stopped while it listed its images.")
+        yield item
+
+
+def _relative(name: str) -> str:
+    """A browser's file name as a harmless relative path, its folders kept; it is only ever shown."""
+    parts = [part.strip() for part in shown(name).replace("\\", "/").split("/")]
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "photo"
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _sweep() -> None:
+    """Removes uploads that no job came to fetch."""
+    for folder in settings.uploads_dir().glob(f"{UPLOAD}*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _formats() -> str:
+    return f"Files that end in {', '.join(settings.IMAGE_SUFFIXES)} are looked for, in all folders below it."

@@ -1,0 +1,1 @@
+"""Tuning: what may vary, what to try next, what the trials say, and advice drawn from them."""

@@ -1,0 +1,203 @@
+"""The leaderboard: a query over a tuning job's trials, which are ordinary training jobs, so that the two cannot disagree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core import files, jobs, metrics, models
+from core.errors import NotFound
+from core.jobs import Job, State
+from core.specs import TuningSpec, tuning_spec
+from core.tuning import space as spaces
+from core.tuning.search import OBJECTIVES, Objective
+
+MAX_CHAIN = 100
+BASELINE = "defaults"
+STOPPED_EARLY = "Stopped early"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training job of a tuning job.
+
+    `params` are the tuned values, as texts; empty for the baseline. `value` is the objective on the validation split: that of the
+    model where the trial has one, else of the best epoch so far. `curve` has one row of metrics per epoch. Times in seconds
+    since 1970, `seconds` the running time.
+    """
+
+    id: str
+    number: int
+    params: dict[str, str]
+    state: State
+    value: float | None
+    accuracy: float | None
+    loss: float | None
+    correct: int | None
+    n: int | None
+    started: float | None
+    ended: float | None
+    seconds: float | None
+    reason: str
+    curve: tuple[dict[str, float], ...]
+    tags: tuple[str, ...] = ()
+    tuning_id: str = ""
+
+    @property
+    def is_baseline(self) -> bool:
+        return not self.params
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the tuning job ended it because it was doing worse than others."""
+        return self.state is State.STOPPED and self.reason.startswith(STOPPED_EARLY)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A tuning job with its trials, by number. `job` is the newest of the chain when trials were added later."""
+
+    job: Job
+    spec: TuningSpec
+    space: dict[str, spaces.Range]
+    trials: tuple[Trial, ...]
+
+    @property
+    def objective(self) -> Objective:
+        return OBJECTIVES[self.spec.objective]
+
+    def completed(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.state is State.COMPLETED and trial.value is not None]
+
+    def ranked(self) -> list[Trial]:
+        """Best first: by the objective, ties by loss, then by time; what has no model follows, running trials before ended ones."""
+        return sorted(self.trials, key=lambda trial: rank_key(trial, self.objective))
+
+    def best(self) -> Trial | None:
+        return min(self.completed(), key=lambda trial: rank_key(trial, self.objective), default=None)
+
+    def baseline(self) -> Trial | None:
+        return next((trial for trial in self.completed() if trial.is_baseline), None)
+
+
+def rank_key(trial: Trial, objective: Objective) -> tuple[float, ...]:
+    """Sorts the better trial first."""
+    completed = trial.state is State.COMPLETED and trial.value is not None
+    order = 0 if completed else 1 if not trial.state.is_finished else 3 if trial.state is State.FAILED else 2
+    value = math.inf if trial.value is None else -trial.value if objective.maximize else trial.value
+    return (order, value, math.inf if trial.loss is None else trial.loss, trial.seconds or math.inf, trial.number)
+
+
+def read(tuning_id: str) -> Board:
+    """The tuning job and all its trials, those of the jobs it continues included. Raises NotFound where it can't be read."""
+    job = jobs.read(tuning_id)
+    spec = tuning_spec(job)
+    wanted = {link.id for link in chain(job)}
+    found = [of_job(trial, spec) for trial in jobs.readable("training") if trial.spec.get("tuning_id") in wanted]
+    return Board(job, spec, spaces.parse(spec.space), tuple(sorted(found, key=lambda trial: (trial.number, trial.id))))
+
+
+def chain(job: Job) -> list[Job]:
+    """The job and those it continues, newest first; one that was deleted ends the chain."""
+    found = [job]
+    while (before := str(found[-1].spec.get("continues", ""))) and len(found) < MAX_CHAIN:
+        try:
+            found.append(jobs.read(before))
+        except NotFound:
+            break
+    return found
+
+
+def of_job(job: Job, spec: TuningSpec) -> Trial:
+    """A trial as its folder says. An ended trial is read once and kept, for it does not change any more."""
+    figures, curve = _outcome(job, spec.objective)
+    given = job.spec.get("hyperparameters", {})
+    return Trial(
+        id=job.id,
+        number=int(job.spec.get("trial", 0)),
+        params={name: given[name] for name in spec.space if name in given},
+        state=job.state,
+        value=figures.get("value"),
+        accuracy=figures.get("accuracy"),
+        loss=figures.get("loss"),
+        correct=figures.get("correct"),
+        n=figures.get("n"),
+        started=job.status.started,
+        ended=job.status.ended,
+        seconds=job.status.seconds,
+        reason=job.status.reason,
+        curve=curve,
+        tags=job.tags,
+        tuning_id=str(job.spec.get("tuning_id", "")),
+    )
+
+
+def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
+    """One row per trial, in the order given (default: ranked): trial, status, the objective, accuracy, loss, seconds, each tuned
+    hyperparameter as a number or text (missing for the baseline), and the job's id."""
+    rows: list[dict[str, Any]] = []
+    for trial in board.ranked() if trials is None else trials:
+        row: dict[str, Any] = {"trial": trial.number, "status": status_words(trial), board.spec.objective: trial.value}
+        row |= {"validation_accuracy": trial.accuracy, "validation_loss": trial.loss, "seconds": trial.seconds}
+        row |= {name: shown_value(values, trial.params.get(name)) for name, values in board.space.items()}
+        rows.append({**row, "job": trial.id})
+    return pd.DataFrame(rows)
+
+
+def shown_value(values: spaces.Range, text: str | None) -> float | int | str | None:
+    """A tuned value as its type; None where the trial has none, and the text where it lies outside the range now."""
+    if text is None:
+        return None
+    try:
+        return values.value(text)
+    except ValueError:
+        return text if values.kind == "choice" else float(text)
+
+
+def status_words(trial: Trial) -> str:
+    return STOPPED_EARLY if trial.stopped_early else str(trial.state)
+
+
+def _outcome(job: Job, objective: str) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+    if not job.state.is_finished:
+        return _read_outcome(job.folder.path, objective, completed=False)
+    return _kept_outcome(job.folder.path, objective, job.status.ended, job.state is State.COMPLETED)
+
+
+@lru_cache(maxsize=4096)
+def _kept_outcome(folder: Path, objective: str, _ended: float | None, completed: bool) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+    return _read_outcome(folder, objective, completed)
+
+
+def _read_outcome(folder: Path, objective: str, completed: bool) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+    """The trial's figures on validation and its curve: of its model where it has one, else of the best epoch in its log."""
+    run = jobs.RunFolder(folder)
+    curve = tuple(metrics.epochs(metrics.MetricLog(run.log).refresh()))
+    if completed:
+        figures = _of_model(run)
+        if figures:
+            value = figures.get(OBJECTIVES[objective].figure)
+            return {**figures, "accuracy": figures.get("top1"), "value": _number(value)}, curve
+    kept = min(
+        (row for row in curve if math.isfinite(row.get("validation_loss", math.nan))), key=lambda row: row["validation_loss"], default={}
+    )
+    found = {"accuracy": kept.get("validation_accuracy"), "loss": kept.get("validation_loss"), "value": kept.get(objective)}
+    return found, curve
+
+
+def _of_model(run: jobs.RunFolder) -> dict[str, Any]:
+    try:
+        description = models.check_description(files.read_json(run.model / models.DESCRIPTION))
+    except (OSError, ValueError):
+        return {}
+    return dict(description.get("metrics", {}).get("validation") or {})
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

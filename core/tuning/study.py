@@ -1,0 +1,176 @@
+"""What to try next. Optuna's study is rebuilt from the trials' jobs each time it is asked, so that a restart changes nothing.
+
+Optuna is imported only here and only when asked: the pages draw without it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.jobs import State
+from core.specs import TuningSpec
+from core.tuning import leaderboard, space as spaces
+from core.tuning.leaderboard import Trial
+from core.tuning.search import OBJECTIVES
+from core.tuning.space import Range
+
+if TYPE_CHECKING:
+    import optuna
+
+RETRIES = 20
+LARGEST_LOSS = 10.0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a sampler is told of a trial. `score` is better when higher; None while it runs. `steps` are scores by epoch, of a trial
+    that was stopped early."""
+
+    params: Mapping[str, str]
+    score: float | None
+    steps: Mapping[int, float] | None = None
+
+
+def suggest(spec: TuningSpec, trials: Sequence[Trial], prior: Sequence[Observation] = ()) -> dict[str, str] | None:
+    """The values of the next trial, as texts; None where every combination was tried.
+
+    The same trials give the same answer: the seed is the spec's plus how many trials there are. `prior` are the observations of
+    other tuning jobs. A combination that was tried before is not tried again.
+    """
+    space = spaces.parse(spec.space)
+    tried = [trial.params for trial in trials if trial.params]
+    if spec.strategy == "grid":
+        return _next_of_grid(spec, space, tried)
+    possible = spaces.combinations(space)
+    if possible is not None and len({tuple(sorted(params.items())) for params in tried}) >= possible:
+        return None
+    observed = [*prior, *(found for trial in trials if (found := observation(trial, spec, space)))]
+    for attempt in range(RETRIES):
+        params = _ask(spec, space, observed, spec.seed + len(trials) + attempt * 100_003, by_chance=attempt >= RETRIES // 4)
+        if params not in tried:
+            return params
+    return _untried(space, tried, spec.seed) if possible is not None else params
+
+
+def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> Observation | None:
+    """What a trial tells the sampler; None where it tells nothing (the baseline, a failure, values outside the space)."""
+    if not trial.params or set(trial.params) != set(space) or not all(space[name].holds(text) for name, text in trial.params.items()):
+        return None
+    if not trial.state.is_finished:
+        return Observation(trial.params, None)
+    if trial.state is State.COMPLETED and trial.value is not None:
+        return Observation(trial.params, score(trial, spec.objective))
+    if trial.stopped_early:
+        steps = {int(row["epoch"]): found for row in trial.curve if (found := progress_score(row, spec.objective)) is not None}
+        return Observation(trial.params, None, steps) if steps else None
+    return None
+
+
+def score(trial: Trial, objective: str) -> float:
+    """The objective, higher is better. Ties in a share of n images are broken by the loss, which counts for half an image at most,
+    so that a sampler sees which of five trials with the same accuracy was the surest."""
+    assert trial.value is not None
+    if not OBJECTIVES[objective].maximize:
+        return -trial.value
+    tie = min(trial.loss if trial.loss is not None else LARGEST_LOSS, LARGEST_LOSS) / LARGEST_LOSS
+    return trial.value - 0.5 * tie / (trial.n or 1000)
+
+
+def progress_score(row: Mapping[str, float], objective: str) -> float | None:
+    """How good one epoch was, higher is better; macro F1 is judged by accuracy where the log does not report it."""
+    for name in (objective, "validation_accuracy"):
+        value = row.get(name)
+        if value is not None and math.isfinite(value):
+            return value if OBJECTIVES[name].maximize else -value
+    return None
+
+
+def prior_of(spec: TuningSpec, boards: Iterable[leaderboard.Board]) -> list[Observation]:
+    """The completed trials of other tuning jobs as observations for this one: same data and objective, and every tuned value known
+    and in range. A value that was fixed there counts as known."""
+    space = spaces.parse(spec.space)
+    found = []
+    for board in boards:
+        same = (board.spec.dataset_id, board.spec.version_id, board.spec.objective) == (spec.dataset_id, spec.version_id, spec.objective)
+        for trial in board.completed() if same else ():
+            known = {**board.spec.fixed, **trial.params}
+            params = {name: known[name] for name in space if name in known and space[name].holds(known[name])}
+            if set(params) == set(space):
+                found.append(Observation(params, score(trial, spec.objective)))
+    return found
+
+
+def distributions(space: Mapping[str, Range]) -> dict[str, optuna.distributions.BaseDistribution]:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    made: dict[str, optuna.distributions.BaseDistribution] = {}
+    for name, values in space.items():
+        if values.kind == "choice":
+            made[name] = CategoricalDistribution(values.choices)
+        elif values.kind == "int":
+            made[name] = IntDistribution(int(values.low), int(values.high), log=values.log)
+        else:
+            made[name] = FloatDistribution(values.low, values.high, log=values.log)
+    return made
+
+
+def _ask(spec: TuningSpec, space: Mapping[str, Range], observed: Sequence[Observation], seed: int, *, by_chance: bool) -> dict[str, str]:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    dimensions = distributions(space)
+    study = optuna.create_study(direction="maximize", sampler=_sampler(spec, seed, by_chance), study_name=spec.id)
+    study.add_trials([_frozen(found, space, dimensions) for found in observed])
+    values = study.ask(dimensions).params
+    return {name: space[name].text(values[name]) for name in space}
+
+
+def _sampler(spec: TuningSpec, seed: int, by_chance: bool) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    seed %= 2**32
+    if by_chance or spec.strategy == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    startup = max(4, min(10, spec.max_trials // 3))
+    if spec.strategy == "gp":
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, deterministic_objective=True)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=spec.parallel > 1)
+
+
+def _frozen(
+    found: Observation, space: Mapping[str, Range], dimensions: Mapping[str, optuna.distributions.BaseDistribution]
+) -> optuna.trial.FrozenTrial:
+    import optuna
+
+    states = optuna.trial.TrialState
+    state = states.COMPLETE if found.score is not None else states.PRUNED if found.steps else states.RUNNING
+    values: dict[str, Any] = {name: space[name].value(text) for name, text in found.params.items()}
+    clipped = {name: value if space[name].kind == "choice" else min(max(value, space[name].low), space[name].high) for name, value in values.items()}
+    return optuna.trial.create_trial(
+        state=state,
+        value=found.score,
+        params=clipped,
+        distributions=dict(dimensions),
+        intermediate_values=dict(found.steps or {}),
+    )
+
+
+def _next_of_grid(spec: TuningSpec, space: Mapping[str, Range], tried: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
+    """The first combination not tried, in an order shuffled by the seed, so that a grid cut short has looked everywhere."""
+    order = spaces.grid(space)
+    random.Random(spec.seed).shuffle(order)
+    return next((params for params in order if params not in tried), None)
+
+
+def _untried(space: Mapping[str, Range], tried: Sequence[Mapping[str, str]], seed: int) -> dict[str, str] | None:
+    """Any combination not tried yet of a space that has a finite number of them."""
+    whole = {name: Range(**{**vars(values), "points": max(2, round(values.high - values.low) + 1)}) for name, values in space.items()}
+    if spaces.grid_size(whole) > spaces.MAX_GRID:
+        return None
+    order = spaces.grid(whole)
+    random.Random(seed).shuffle(order)
+    return next((params for params in order if params not in tried), None)

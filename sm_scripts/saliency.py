@@ -1,0 +1,241 @@
+"""Where in a photo a model finds its evidence for a class, drawn over the photo.
+
+    python sm_scripts/saliency.py MODEL_DIR photo.jpg map.png                       # for the class the model predicts
+    python sm_scripts/saliency.py MODEL_DIR photo.jpg --label Cardinal map.png
+    python sm_scripts/saliency.py MODEL_DIR photo.jpg --label Cardinal --label Bobolink a.png b.png
+
+Grad-CAM (Selvaraju et al. 2017) over the last map of places that each backbone has. Where pooled features go into a linear head
+this is CAM (Zhou et al. 2016): what each place adds to the class's logit. The maps of several backbones are averaged. All maps of
+a photo share one scale, on which 1 is the strongest evidence for the predicted class. What a crop hides from the network is grey.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import backbones
+import images
+import model as models
+import preprocessing
+import torch
+from PIL import Image
+from preprocessing import Preprocessing
+from runtime import write_atomic
+from torch import nn
+
+# Larger photos are drawn smaller; what the model sees stays the same.
+MAX_SIDE = 1024
+# From weak to strong evidence, and how much of the photo the strongest hides.
+COLOURS = ((94, 31, 112), (196, 62, 70), (240, 138, 48), (255, 236, 130))
+OPACITY = 0.62
+# What the network does not see: half grey, and darker.
+UNSEEN_COLOUR, UNSEEN_LIGHT = 0.15, 0.55
+QUALITY = 88
+
+
+class Unexplained(ValueError):
+    """A model or a class whose evidence cannot be shown; the message says why."""
+
+
+@dataclass
+class Look:
+    """One backbone's look at one view of a photo.
+
+    `places`: its last map, [1, channels, rows, columns], [1, rows, columns, channels] or [1, tokens, channels] of which the first
+    `prefix` tokens are no places. `features` [1, dimensions] were made of it.
+    """
+
+    places: torch.Tensor
+    features: torch.Tensor
+    prefix: int
+    mirrored: bool
+
+    def evidence(self, gradient: torch.Tensor) -> torch.Tensor:
+        """[rows, columns]: each channel weighed by its gradient, summed; nothing below 0, and a mirrored view turned back."""
+        values, slopes = (self._by_channel(tensor) for tensor in (self.places.detach(), gradient))
+        # The sum where the paper has the mean: so maps of different sizes are on one scale, the logit's.
+        found = (slopes.sum((1, 2), keepdim=True) * values).sum(0).clamp(min=0)
+        return found.flip(1) if self.mirrored else found
+
+    def _by_channel(self, tensor: torch.Tensor) -> torch.Tensor:
+        """[channels, rows, columns]"""
+        if tensor.ndim == 4:
+            return tensor[0] if tensor.shape[2] == tensor.shape[3] else tensor[0].permute(2, 0, 1)
+        grid = tensor[0, self.prefix :]
+        side = math.isqrt(len(grid))
+        return grid.T.reshape(-1, side, side)
+
+
+def load(folder: Path) -> models.Model:
+    """The model in `folder`, in plain fp32. Raises ValueError naming what is missing or damaged."""
+    model = models.load(folder, folder / "code" / backbones.PACKAGE)
+    return model.requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def evidence(model: models.Model, photo: torch.Tensor, labels: Sequence[str]) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
+    """The calibrated probabilities [classes] of `photo` (uint8 [3, height, width]), and what speaks for each class.
+
+    For the predicted class, then for each of `labels`: one map [rows, columns] per backbone. Raises Unexplained.
+    """
+    looks = [
+        [_look(backbone, batch, view == "flip") for view in model.info["views"]]
+        for backbone, batch in zip(model.backbones, model.inputs([photo]), strict=True)
+    ]
+    logits = model.head(torch.cat([sum(look.features for look in views) / len(views) for views in looks], dim=1))
+    targets = [int(logits.argmax()), *(_index(model, label) for label in labels)]
+    leaves = [look.places for views in looks for look in views]
+    found = []
+    for target in targets:
+        gradients = iter(torch.autograd.grad(logits[0, target], leaves, retain_graph=True))
+        found.append([sum(look.evidence(next(gradients)) for look in views).cpu() for views in looks])
+    return model.probabilities(logits.detach())[0].cpu(), found
+
+
+def _index(model: models.Model, label: str) -> int:
+    if label not in model.classes:
+        raise Unexplained(f"the model knows no class {label!r}")
+    return model.classes.index(label)
+
+
+def _look(backbone: Any, batch: torch.Tensor, mirrored: bool) -> Look:
+    network = backbone.network
+    pixels = ((batch.flip(3) if mirrored else batch).float() - backbone.mean) * backbone.scale
+    try:
+        if hasattr(network, "patch_embed") and hasattr(network, "blocks"):
+            return _look_at_tokens(network, pixels, mirrored)
+        places = network.forward_features(pixels).requires_grad_()
+        look = Look(places, network.forward_head(places), 0, mirrored)
+    except AttributeError:
+        raise Unexplained(f"{type(network).__name__} has no map of places") from None
+    return _checked(look, network)
+
+
+def _look_at_tokens(network: nn.Module, pixels: torch.Tensor, mirrored: bool) -> Look:
+    """The input of a transformer's last block: there the token that becomes the features still gathers from the places."""
+    kept: list[torch.Tensor] = []
+
+    def keep(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        kept.append(inputs[0].requires_grad_())
+        return inputs
+
+    blocks: Any = network.blocks
+    hook = blocks[-1].register_forward_pre_hook(keep)
+    try:
+        features = network(pixels)
+    finally:
+        hook.remove()
+    return _checked(Look(kept[0], features, int(getattr(network, "num_prefix_tokens", 0)), mirrored), network)
+
+
+def _checked(look: Look, network: nn.Module) -> Look:
+    shape = look.places.shape
+    tokens = shape[1] - look.prefix
+    square = shape[1] == shape[2] or shape[2] == shape[3] if len(shape) == 4 else len(shape) == 3 and math.isqrt(tokens) ** 2 == tokens
+    if not square:
+        raise Unexplained(f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows no places")
+    return look
+
+
+def seen(height: int, width: int, how: Preprocessing) -> tuple[float, float, float, float]:
+    """(top, left, bottom, right) of what `preprocessing.prepare` lets through, as shares of a photo's height and width."""
+    shorter = min(height, width)
+    edges = []
+    for side in (height, width):
+        kept = min(side, preprocessing.MAX_ASPECT * shorter)
+        resized = how.resize if side == shorter else int(how.resize * kept / shorter)
+        start = (side - kept) // 2 + round((resized - how.image_size) / 2) * kept / resized
+        edges.append((start / side, (start + how.image_size * kept / resized) / side))
+    (top, bottom), (left, right) = edges
+    return top, left, bottom, right
+
+
+def heat(maps: Sequence[torch.Tensor], hows: Sequence[Preprocessing], original: tuple[int, int], size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of the backbones' maps over a photo of `original` (height, width) pixels that is drawn in `size`: float [size], and
+    bool [size], what any backbone saw."""
+    total, visible = torch.zeros(size), torch.zeros(size, dtype=torch.bool)
+    for places, how in zip(maps, hows, strict=True):
+        top, left, bottom, right = (round(share * size[place % 2]) for place, share in enumerate(seen(*original, how)))
+        drawn = nn.functional.interpolate(places[None, None], (bottom - top, right - left), mode="bicubic", align_corners=False)[0, 0]
+        total[top:bottom, left:right] += drawn.clamp(min=0) / len(maps)
+        visible[top:bottom, left:right] = True
+    return total, visible
+
+
+def overlay(photo: torch.Tensor, strength: torch.Tensor, visible: torch.Tensor) -> Image.Image:
+    """`photo` (uint8 [3, height, width]) with `strength` (0 to 1, [height, width]) in colour over it."""
+    pixels = photo.float()
+    grey = pixels.mean(0, keepdim=True)
+    unseen = UNSEEN_LIGHT * (UNSEEN_COLOUR * pixels + (1 - UNSEEN_COLOUR) * grey)
+    palette = torch.tensor(COLOURS, dtype=torch.float32)
+    place = strength.clamp(0, 1) * (len(COLOURS) - 1)
+    lower = place.floor().long().clamp(max=len(COLOURS) - 2)
+    between = (place - lower)[..., None]
+    colour = (palette[lower] * (1 - between) + palette[lower + 1] * between).permute(2, 0, 1)
+    opacity = OPACITY * strength.clamp(0, 1) ** 0.7
+    drawn = torch.where(visible, pixels * (1 - opacity) + colour * opacity, unseen)
+    return Image.fromarray(drawn.round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy())
+
+
+def explain(model: models.Model, data: bytes, labels: Sequence[str]) -> list[tuple[str, float, Image.Image]]:
+    """(class, probability, the photo in `data` with the class's evidence over it) for each of `labels`, or for the predicted class.
+
+    Raises images.BadImage and Unexplained.
+    """
+    photo = preprocessing.decode(data)
+    probabilities, found = evidence(model, photo, labels)
+    shown = _smaller(photo)
+    sizes = (photo.shape[1], photo.shape[2]), (shown.shape[1], shown.shape[2])
+    drawn = [heat(maps, model.how, *sizes) for maps in found]
+    strongest = drawn[0][0].max().clamp(min=1e-6)
+    names = list(labels) or [model.classes[int(probabilities.argmax())]]
+    chosen = drawn[1:] or drawn
+    return [
+        (name, probabilities[model.classes.index(name)].item(), overlay(shown, strength / strongest, visible))
+        for name, (strength, visible) in zip(names, chosen, strict=True)
+    ]
+
+
+def _smaller(photo: torch.Tensor) -> torch.Tensor:
+    longest = max(photo.shape[1:])
+    if longest <= MAX_SIDE:
+        return photo
+    size = [max(1, round(side * MAX_SIDE / longest)) for side in photo.shape[1:]]
+    return nn.functional.interpolate(photo[None], size, mode="bilinear", antialias=True, align_corners=False)[0]
+
+
+def save(image: Image.Image, path: Path) -> None:
+    """Writes the picture, whole or not at all, in the format its name asks for."""
+    buffer = io.BytesIO()
+    image.save(buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"), quality=QUALITY)
+    write_atomic(path, buffer.getvalue())
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description="Draws where a model finds its evidence for a class over a photo.")
+    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json, model.safetensors and code/")
+    parser.add_argument("image", type=Path, metavar="IMAGE")
+    parser.add_argument("out", type=Path, nargs="+", metavar="OUT", help="one picture per label, .png or .jpg")
+    parser.add_argument("--label", action="append", default=[], help="a class of the model; the predicted one by default")
+    options = parser.parse_args(arguments)
+    if len(options.out) != max(1, len(options.label)):
+        parser.error(f"{len(options.label)} labels need as many OUT files, not {len(options.out)}")
+    try:
+        pictures = explain(load(options.model), options.image.read_bytes(), options.label)
+    except (ValueError, OSError) as error:
+        print(f"No map could be made: {error}", file=sys.stderr)
+        return 1
+    for (label, probability, picture), path in zip(pictures, options.out, strict=True):
+        save(picture, path)
+        print(f"{path}: {label}, probability {probability:.4f}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,61 @@
+"""The backends under test, and jobs of a few lines that end, hang, die and lie as a test wants."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.backends import LOCAL, Backend
+from core.backends.local import backend as local_backend
+from core.datasets import store
+from core.jobs import Job
+from core.specs import TrainingSpec
+from tests.backends import toy_worker
+from tests.datasets import made
+
+BACKENDS: dict[str, Backend] = {"local": LOCAL}
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each backend in turn."""
+    return BACKENDS[request.param]
+
+
+@pytest.fixture
+def version(home: Path) -> store.Version:
+    """A dataset that only toys train on: a manifest without files."""
+    frame = made.frame({"cat": 4, "dog": 4}).assign(split=["train", "train", "validation", "test"] * 2)
+    return store.add_dataset("Toys", home, "made by a test", frame, {}, split={})
+
+
+@dataclass(frozen=True)
+class Toys:
+    """Submits training jobs whose script is the test's. Backend, worker, locks, signals and files are the real ones."""
+
+    version: store.Version
+    folder: Path
+
+    def spec(self, name: str = "Toy") -> TrainingSpec:
+        return TrainingSpec(name, self.version.dataset_id, self.version.id, {})
+
+    def script(self, text: str, **limits: float) -> None:
+        """What jobs run from here on. `stop_seconds` and `file_bytes` bound the worker and what it starts."""
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "train.py").write_text(text)
+        (self.folder / toy_worker.LIMITS).write_text(json.dumps(limits))
+
+    def train(self, text: str, **limits: float) -> Job:
+        self.script(text, **limits)
+        return LOCAL.train(self.spec())
+
+
+@pytest.fixture
+def toys(home: Path, version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
+    monkeypatch.setattr(local_backend, "WORKER", toy_worker.__name__)
+    # A toy has to go through the toys' worker, whatever warm process there may be.
+    monkeypatch.setattr(local_backend.warm, "fork_worker", lambda folder, lock: None)
+    return Toys(version, home / toy_worker.FOLDER)

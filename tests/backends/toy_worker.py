@@ -1,0 +1,30 @@
+"""The real worker, with a test's own training script in place of ours and, where the test says so, less patience.
+
+python -m tests.backends.toy_worker RUN_FOLDER --lock FD
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+
+from core import settings
+from core.backends.local import worker
+
+FOLDER = "toy"
+LIMITS = "limits.json"
+
+
+def prepare() -> None:
+    """Makes this process one whose training jobs run `<HOME>/toy/train.py`."""
+    settings.SM_SCRIPTS = settings.home() / FOLDER
+    limits = json.loads((settings.SM_SCRIPTS / LIMITS).read_text())
+    settings.STOP_SECONDS = limits.get("stop_seconds", settings.STOP_SECONDS)
+    if size := limits.get("file_bytes"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+if __name__ == "__main__":
+    prepare()
+    sys.exit(worker.main(sys.argv[1:]))

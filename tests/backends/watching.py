@@ -1,0 +1,64 @@
+"""Looking at other processes: waiting for what they do, with a condition and a limit and never a fixed sleep, and finding them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+
+from core.backends import Backend, Endpoint, EndpointState
+from core.jobs import Job
+
+PATIENCE = 60.0
+
+
+def until(happened: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
+    """Seconds until `happened()` is true; fails after `seconds`."""
+    start = time.monotonic()
+    while not happened():
+        assert time.monotonic() - start < seconds, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+def ended(backend: Backend, job: Job, seconds: float = PATIENCE) -> Job:
+    """The job once it has ended."""
+    until(lambda: backend.refresh(job).state.is_finished, f"the end of {job.id} (log: {backend.log(job).text[-500:]!r})", seconds)
+    return backend.refresh(job)
+
+
+def said(backend: Backend, job: Job, text: str, seconds: float = PATIENCE) -> float:
+    """Seconds until the job's log holds `text`."""
+    return until(lambda: text in backend.log(job).text, f"{text!r} in the log of {job.id}", seconds)
+
+
+def settled(backend: Backend, endpoint: Endpoint, seconds: float = PATIENCE) -> Endpoint:
+    """The endpoint once it is no longer Creating."""
+
+    def now() -> Endpoint:
+        return next(found for found in backend.endpoints() if found.id == endpoint.id)
+
+    until(lambda: now().state is not EndpointState.CREATING, f"{endpoint.id} is still Creating", seconds)
+    return now()
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """The live processes that work in a job's folder: its worker and what that started."""
+    return list(_processes_in(folder))
+
+
+def child_of(worker: int | None) -> psutil.Process:
+    """The one child of a worker: its trainer."""
+    (child,) = psutil.Process(worker).children()
+    return child
+
+
+def _processes_in(folder: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).is_relative_to(folder):
+                yield process
+        except psutil.Error:
+            continue

@@ -1,0 +1,102 @@
+"""Every page, drawn by Streamlit's own test runner over homes with nothing, one job and many (fault 52), and who may see it (fault 51)."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import files, jobs, settings
+from core.jobs import RunFolder, State, Status
+
+PAGES = sorted(path.name for path in (settings.PROJECT / "pages").glob("*.py"))
+ROUTER = str(settings.PROJECT / "ui" / "router.py")
+SECONDS = 60
+
+
+def drawn(name: str, **parameters: str) -> AppTest:
+    """The page as the router shows it, with these query parameters."""
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS)
+    app.query_params.update(parameters)
+    app.run()
+    return app.switch_page(str(settings.PROJECT / "pages" / name)).run()
+
+
+def ended_job(number: int, state: State = State.COMPLETED) -> str:
+    """A training job's folder as it is left behind, without the training."""
+    job_id = f"fm-training-20261101t{number:06d}-{number:06x}"
+    spec = {"name": f"run {number}", "dataset_id": "gone-000000", "version_id": "v1", "hyperparameters": {}, "id": job_id}
+    _, lock = jobs.create(job_id, "training", f"run {number}", "local", spec)
+    assert lock is not None
+    os.close(lock)
+    folder = RunFolder.of(job_id)
+    folder.log.write_text("[metrics] epoch=1 train_loss=0.5 train_accuracy=0.8 validation_loss=0.6 validation_accuracy=0.75\n")
+    jobs.write_status(folder, Status(state, "", time.time() - 60, time.time()))
+    return job_id
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_fault_52_an_empty_home(name: str) -> None:
+    assert not drawn(name).exception
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_fault_52_one_job_whose_dataset_is_gone(name: str) -> None:
+    job_id = ended_job(1)
+    assert not drawn(name).exception
+    assert not drawn(name, job=job_id).exception
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_fault_52_five_hundred_jobs(name: str) -> None:
+    for number in range(500):
+        ended_job(number, State.FAILED if number % 7 == 0 else State.COMPLETED)
+    assert not drawn(name).exception
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_link_to_what_is_not_there_says_so(name: str) -> None:
+    gone = "fm-training-20260101t000000-abcdef"
+    app = drawn(name, job=gone, model=gone, dataset="nothing-1", endpoint="fm-endpoint-20260101t000000-abcdef", clone=gone, version="v99")
+    assert not app.exception
+
+
+def test_fault_35_an_unreadable_job_does_not_hide_the_others() -> None:
+    ended_job(1)
+    broken = ended_job(2)
+    RunFolder.of(broken).spec.write_text("{")
+    app = drawn("train.py")
+    words = " ".join(element.value for element in app.markdown)
+    assert not app.exception
+    assert "unreadable" in words
+    assert broken in words
+
+
+def test_fault_12_foreign_names_are_shown_letter_by_letter() -> None:
+    job_id = ended_job(1)
+    folder = RunFolder.of(job_id)
+    spec = json.loads(folder.spec.read_text())
+    spec["name"] = "<script>alert(1)</script> :red[x] ![](http://example.com/x.png)"
+    files.write_json(folder.spec, spec)
+    app = drawn("train.py", job=job_id)
+    assert not app.exception
+    assert not any(element.allow_html for element in app.markdown)
+    assert any(r"\:red\[x\]" in element.value for element in app.title)
+
+
+def test_fault_51_without_a_sign_in_a_page_shows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PAGES:
+        app = AppTest.from_file(str(settings.PROJECT / "pages" / name), default_timeout=SECONDS)
+        app.secrets["auth"] = {
+            "redirect_uri": "http://localhost/oauth2callback",
+            "cookie_secret": "x",
+            "client_id": "x",
+            "client_secret": "x",
+        }
+        app.run()
+        assert not app.exception
+        assert [button.label for button in app.button] == ["Sign in"]
