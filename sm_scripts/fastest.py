@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import forms
 import inference
-import torch
 
 # A form that moves a probability further than this, or renames more than one photo in eight, is not used.
 MAX_DIFFERENCE = 0.25
@@ -38,8 +39,10 @@ def install(model: Any, precision: str, cpus: int, cache: Path) -> list[forms.Fo
     """Puts the fastest form of each backbone into `model.forms`. `cache` is a folder that keeps the converted networks."""
     made = []
     for index, (backbone, entry) in enumerate(zip(model.backbones, model.info["backbones"], strict=True)):
+        # A copy, because some forms round the weights in place.
+        make = functools.partial(copy.deepcopy, backbone)
         size = entry["image_size"]
-        made.append(forms.choose(functools.partial(copy.deepcopy, backbone), size, precision, model.device, cpus, cache / f"{index}-{size}"))
+        made.append(forms.choose(make, size, precision, model.device, cpus, cache / f"{index}-{size}"))
     model.forms = list(made)
     return made
 

@@ -51,11 +51,11 @@ def test_fault_52_one_job_whose_dataset_is_gone(name: str) -> None:
     assert not drawn(name, job=job_id).exception
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_fault_52_five_hundred_jobs(name: str) -> None:
+def test_fault_52_five_hundred_jobs() -> None:
     for number in range(500):
         ended_job(number, State.FAILED if number % 7 == 0 else State.COMPLETED)
-    assert not drawn(name).exception
+    for name in PAGES:
+        assert not drawn(name).exception
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -38,14 +38,14 @@ def next_step(
 def figures(
     datasets: Sequence[Dataset], found: Sequence[jobs.Job | jobs.Unreadable], models: Sequence[Model], endpoints: Sequence[Endpoint]
 ) -> None:
-    """Datasets, jobs, models and endpoints, each counted and each a way to its page."""
+    """Datasets, jobs, models and endpoints, each counted."""
     running = sum(isinstance(job, jobs.Job) and not job.state.is_finished for job in found)
-    best = max((model.metrics("test") for model in models if model.metrics("test")), key=lambda m: float(m["top1"]), default=None)
+    newest = models[0].metrics("test") if models else {}
     up = sum(endpoint.state is EndpointState.IN_SERVICE for endpoint in endpoints)
     with st.grid(4, min_column_width=180, gap="medium"):
         st.metric("Datasets", len(datasets), border=True, height="stretch")
         st.metric("Jobs", len(found), f"{running} running" if running else None, delta_color="off", border=True, height="stretch")
-        note = f"best on test: {share(int(best['correct']), int(best['n']))}" if best else None
+        note = f"newest on test: {share(int(newest['correct']), int(newest['n']))}" if newest else None
         st.metric("Models", len(models), note, delta_color="off", delta_arrow="off", border=True, height="stretch")
         note = f"{up} in service" if up else None
         st.metric("Endpoints", len(endpoints), note, delta_color="off", delta_arrow="off", border=True, height="stretch")

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import streamlit as st
 
 from core import scripts
 from core.scripts import Hyperparameter
-from core.specs import TrainingSpec
 from ui.text import plain
 
 # These have fields of their own above.
 ELSEWHERE = (*scripts.OURS, "preset", "mode", "arch")
 
 
-def show(origin: TrainingSpec | None) -> dict[str, str]:
-    """What was set to something else than its default, by name. A value that can't be used says so below its field."""
-    given = dict(origin.hyperparameters) if origin else {}
-    mode = st.session_state.get(f"tr_mode_{origin.id if origin else 'new'}") or given.get("mode", "frozen")
-    table = [parameter for parameter in scripts.TABLE if parameter.name not in ELSEWHERE and mode in parameter.modes]
+def show(given: Mapping[str, str], mode: str, *, key: str, without: Sequence[str] = (), title: str = "All hyperparameters") -> dict[str, str]:
+    """What was set to something else than its default, by name. A value that can't be used says so below its field.
+
+    `given` are the values of a job to start from; `without` names hyperparameters that are not offered.
+    """
+    hidden = {*ELSEWHERE, *without}
+    table = [parameter for parameter in scripts.TABLE if parameter.name not in hidden and mode in parameter.modes]
     values: dict[str, str] = {}
-    with st.expander("All hyperparameters", icon=":material/tune:", expanded=bool(set(given) - set(ELSEWHERE))):
+    with st.expander(title, icon=":material/tune:", expanded=bool(set(given) - hidden)):
         for group, members in groupby(table, key=lambda parameter: parameter.group):
             st.markdown(f"**{group}**")
-            values |= _group(list(members), given, origin.id if origin else "new")
+            values |= _group(list(members), given, key)
     return values
 
 
-def _group(members: Sequence[Hyperparameter], given: dict[str, str], suffix: str) -> dict[str, str]:
+def _group(members: Sequence[Hyperparameter], given: Mapping[str, str], key: str) -> dict[str, str]:
     values = {}
     columns = st.columns(3)
     for number, parameter in enumerate(members):
         with columns[number % 3]:
-            value = _field(parameter, given.get(parameter.name, parameter.default), f"tr_h_{parameter.name}_{suffix}")
+            value = _field(parameter, given.get(parameter.name, parameter.default), f"{key}_{parameter.name}")
             if value != parameter.default:
                 values[parameter.name] = value
             if message := scripts.problem(parameter.name, value):

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import settings
 from ui import sidebar
+from ui.guard import guard
 
 PAGES = settings.PROJECT / "pages"
 ICON = Path(__file__).parent / "assets" / "icon.png"
@@ -25,5 +26,6 @@ def pages() -> list[st.Page]:
 
 st.set_page_config(page_title="Fieldmark", page_icon=str(ICON), layout="wide")
 page = st.navigation(pages())
+guard()
 sidebar.show()
 page.run()

@@ -14,11 +14,14 @@ def plain(text: str) -> str:
 
 
 def age(since: float | None) -> str:
-    """How long ago: `just now`, `3 min ago`, `2 h ago`, `5 days ago`."""
+    """How long ago, in one unit: `just now`, `40 s ago`, `3 min ago`, `2 h ago`, `5 days ago`."""
     if since is None:
         return ""
     seconds = max(0.0, time.time() - since)
-    return "just now" if seconds < 5 else f"{duration(seconds)} ago"
+    for unit, length in (("days", 2 * 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 5.0)):
+        if seconds >= length:
+            return f"{seconds // (86400 if unit == 'days' else 1 if unit == 's' else length):.0f} {unit} ago"
+    return "just now"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,32 +10,23 @@ from core import backends, jobs, scripts, settings
 from core.datasets import store
 from core.errors import FieldmarkError, UserError
 from core.specs import TrainingSpec, training_spec
-from ui import hyperparameter_form, links, messages
-from ui.text import count, plain
-
-CUSTOM = "custom"
-ADVICE = {
-    "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. "
-    "Seconds to a minute, and the best choice for small datasets.",
-    "finetune": "The backbone learns too. On a CPU many minutes for one or two points on a small dataset; for large datasets and GPUs.",
-}
-
+from ui import hyperparameter_form, links, messages, model_picker, version_picker
+from ui.text import plain
 
 def show() -> None:
     """The whole form. A cloned job fills it; a double click on Train makes one job."""
-    datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
+    datasets = version_picker.datasets(key="tr_dataset_first")
     if not datasets:
-        st.info("There is nothing to train on yet. Import photos or take the sample first.", icon=":material/photo_library:")
-        links.button(
-            "Get a dataset", "datasets", key="tr_dataset_first", icon=":material/add_photo_alternate:", kind="primary", view="import"
-        )
         return
     origin = _origin()
+    given = dict(origin.hyperparameters) if origin else {}
+    wanted = (origin.dataset_id, origin.version_id) if origin else (links.parameter("dataset"), links.parameter("version"))
     with st.container(border=True, key="tr_form"):
-        version = _data(datasets, origin)
+        version = version_picker.show(datasets, *wanted, prefix="tr")
         if version is None:
             return
-        values = {**_what(origin), **hyperparameter_form.show(origin)}
+        values = model_picker.show(given, prefix="tr", suffix=_suffix(origin))
+        values |= hyperparameter_form.show(given, values.get("mode", "frozen"), key=f"tr_h_{_suffix(origin)}")
         proposed = _default_name(datasets[version.dataset_id], values)
         name = st.text_input(
             "Name",
@@ -44,7 +35,7 @@ def show() -> None:
             placeholder=proposed,
             max_chars=settings.MAX_NAME_LENGTH,
         )
-        _notes(values)
+        model_picker.download_note(values)
         st.session_state.setdefault("tr_id", jobs.new_id("training"))
         if st.button("Train", type="primary", key="tr_train", icon=":material/play_arrow:"):
             _submit(name or proposed, version, values)
@@ -62,86 +53,6 @@ def _origin() -> TrainingSpec | None:
 
 def _suffix(origin: TrainingSpec | None) -> str:
     return origin.id if origin else "new"
-
-
-def _data(datasets: Mapping[str, store.Dataset], origin: TrainingSpec | None) -> store.Version | None:
-    wanted, wanted_version = (origin.dataset_id, origin.version_id) if origin else (links.parameter("dataset"), links.parameter("version"))
-    ids = list(datasets)
-    left, right = st.columns(2)
-    chosen = left.selectbox(
-        "Dataset", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda i: datasets[i].name, key=f"tr_dataset_{wanted}"
-    )
-    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, store.Version)}
-    names = list(versions)
-    if not names:
-        st.error("No version of this dataset can be read.", icon=":material/error:")
-        return None
-    picked = right.selectbox(
-        "Version",
-        names,
-        index=names.index(wanted_version) if wanted_version in names else 0,
-        format_func=lambda name: f"{name}: {versions[name].note}",
-        key=f"tr_version_{chosen}_{wanted_version}",
-    )
-    version = versions[picked]
-    parts = version.split_counts()
-    st.caption(
-        f"{count(len(version.classes), 'class', 'classes')}; {parts['train']:,} photos to learn from, "
-        f"{parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on once, at the end."
-    )
-    return version
-
-
-def _what(origin: TrainingSpec | None) -> dict[str, str]:
-    given = dict(origin.hyperparameters) if origin else {}
-    suffix = _suffix(origin)
-    left, right = st.columns(2)
-    presets = [*scripts.PRESETS, CUSTOM]
-    start = CUSTOM if "arch" in given else given.get("preset", "fast")
-    titles = {**{name: preset.title for name, preset in scripts.PRESETS.items()}, CUSTOM: "Choose"}
-    preset = left.segmented_control("Preset", presets, default=start, format_func=titles.__getitem__, key=f"tr_preset_{suffix}") or "fast"
-    mode = (
-        right.segmented_control(
-            "Mode", list(ADVICE), default=given.get("mode", "frozen"), key=f"tr_mode_{suffix}", format_func=str.capitalize
-        )
-        or "frozen"
-    )
-    right.caption(ADVICE[mode])
-    values = {"mode": mode} if mode != "frozen" else {}
-    if preset != CUSTOM:
-        left.caption(f"{scripts.PRESETS[preset].advice} `{scripts.PRESETS[preset].arch}`")
-        return {**values, **({"preset": preset} if preset != "fast" else {})}
-    names = list(scripts.ARCHITECTURES)
-    known = given.get("arch", names[0])
-    arch = left.selectbox(
-        "Architecture",
-        [*names, *([known] if known not in names else [])],
-        index=names.index(known) if known in names else len(names),
-        format_func=_architecture_title,
-        key=f"tr_arch_{suffix}",
-        accept_new_options=True,
-        help="Type your own to combine: lite0@320+lite2@300.",
-    )
-    if message := scripts.problem("arch", arch or ""):
-        left.caption(f":red[:material/error: {plain(message)}]")
-    elif arch in scripts.ARCHITECTURES:
-        left.caption(scripts.ARCHITECTURES[arch].advice)
-    return {**values, "arch": arch or names[0]}
-
-
-def _architecture_title(name: str) -> str:
-    known = scripts.ARCHITECTURES.get(name)
-    return f"{known.title} ({'downloads on first use' if known.needs_download else 'works offline'})" if known else name
-
-
-def _notes(values: Mapping[str, str]) -> None:
-    arch = values.get("arch", "")
-    if arch and not scripts.problem("arch", arch) and (names := scripts.downloads(arch)):
-        st.info(
-            f"The weights of {', '.join(names)} are downloaded once, on first use. Without a network the job fails and says so; "
-            "lite0, lite1 and lite2 work offline.",
-            icon=":material/cloud_download:",
-        )
 
 
 def _default_name(dataset: store.Dataset, values: Mapping[str, str]) -> str:

@@ -170,9 +170,9 @@ CROW = Species(
     places={"snow": 3, "autumn": 3, "dusk": 2, "sky": 2, "foliage": 2, "water": 1},
 )  # fmt: skip
 FISH_CROW = replace(
-    CROW, name="Fish Crow", back=(52, 62, 76), wing=replace(CROW.wing, coverts=(44, 54, 68)),
+    CROW, name="Fish Crow", back=(55, 60, 77), wing=replace(CROW.wing, coverts=(47, 52, 69)),
     bill=replace(CROW.bill, length=1.02, depth=0.44, droop=0.11), tail=replace(CROW.tail, length=0.70, width=0.19, notch=-0.10),
-    head=0.200, leg=0.17, places={"snow": 1, "autumn": 2, "dusk": 2, "sky": 2, "foliage": 2, "water": 4},
+    head=0.200, leg=0.17, places={"snow": 1, "autumn": 2, "dusk": 2, "sky": 2, "foliage": 2, "water": 3},
 )  # fmt: skip
 
 MALLARD = Species(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.evaluation.predictions import Floats, Predictions, Rows
+from core.evaluation.predictions import Answered, Floats, Rows
 
 Counts = npt.NDArray[np.int64]
 
@@ -39,7 +39,7 @@ class ConfusedPair:
         return self.total / self.photos
 
 
-def counts(predictions: Predictions) -> Counts:
+def counts(predictions: Answered) -> Counts:
     """Photos of known class by true (row) and predicted (column) class: int [K, K]."""
     size = len(predictions.classes)
     known = predictions.known
@@ -47,7 +47,7 @@ def counts(predictions: Predictions) -> Counts:
     return np.bincount(flat, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
-def frame(predictions: Predictions, order: Sequence[int] | Rows | None = None, *, zeros: bool = True) -> pd.DataFrame:
+def frame(predictions: Answered, order: Sequence[int] | Rows | None = None, *, zeros: bool = True) -> pd.DataFrame:
     """The matrix as one row per cell for a heat map: true, predicted (names), count, share (of the true class's photos; NaN without any).
 
     `order`: class indices in the order wanted (the model's own by default); the rows come out in it. `zeros`: whether empty
@@ -70,13 +70,13 @@ def frame(predictions: Predictions, order: Sequence[int] | Rows | None = None, *
     )
 
 
-def cell(predictions: Predictions, true: str, predicted: str) -> Rows:
+def cell(predictions: Answered, true: str, predicted: str) -> Rows:
     """The photos in one cell of the matrix, most confident first. UserError where the model has no such class."""
     inside = (predictions.label == predictions.index_of(true)) & (predictions.predicted == predictions.index_of(predicted))
     return predictions.ranked(np.flatnonzero(inside), -predictions.confidence)
 
 
-def most_confused(predictions: Predictions, limit: int | None = 20) -> list[ConfusedPair]:
+def most_confused(predictions: Answered, limit: int | None = 20) -> list[ConfusedPair]:
     """The pairs of classes with the most mistakes between them, both directions summed; equal ones in the model's order of classes."""
     table = counts(predictions)
     both = table + table.T
@@ -133,7 +133,7 @@ def _shares(table: npt.NDArray[Any], empty: float) -> Floats:
     return np.divide(table, total, out=np.full(table.shape, empty), where=total > 0)
 
 
-def _rows_by_cell(predictions: Predictions) -> dict[tuple[int, int], Rows]:
+def _rows_by_cell(predictions: Answered) -> dict[tuple[int, int], Rows]:
     """The rows of every mistake, by (true, predicted) class, most confident first."""
     size = len(predictions.classes)
     rows = predictions.ranked(np.flatnonzero(predictions.wrong), -predictions.confidence)
@@ -144,7 +144,7 @@ def _rows_by_cell(predictions: Predictions) -> dict[tuple[int, int], Rows]:
     return {(int(place) // size, int(place) % size): part for place, part in zip(found, parts, strict=True)}
 
 
-def _pair(predictions: Predictions, mistakes: dict[tuple[int, int], Rows], support: Counts, low: int, high: int) -> ConfusedPair:
+def _pair(predictions: Answered, mistakes: dict[tuple[int, int], Rows], support: Counts, low: int, high: int) -> ConfusedPair:
     none = np.empty(0, dtype=np.intp)
     forward, backward = mistakes.get((low, high), none), mistakes.get((high, low), none)
     if len(backward) > len(forward):

@@ -35,8 +35,56 @@ _UNREADABLE = (OSError, ValueError, TypeError, EOFError, MemoryError, RuntimeErr
 _CHUNK = 4096
 
 
+class Answered:
+    """What a model said of n photos and what they truly show: the part of Predictions that a count of hits and mistakes needs.
+
+    `label`: int [n], the index of the true class, or -1 where it is not known. `predicted`: int [n]. `confidence`: float [n], the
+    probability of the predicted class. `path`: text [n].
+    """
+
+    path: Texts
+    label: Rows
+    classes: tuple[str, ...]
+    predicted: Any
+    confidence: Any
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @cached_property
+    def known(self) -> Flags:
+        """Whether the true class is known [n]. Photos without one count in no score."""
+        return self.label != UNKNOWN
+
+    @cached_property
+    def correct(self) -> Flags:
+        """Whether the prediction is the true class [n]; False where that is not known."""
+        return self.predicted == self.label
+
+    @cached_property
+    def wrong(self) -> Flags:
+        """Whether the prediction is another class than the true one [n]; False where that is not known."""
+        return self.known & ~self.correct
+
+    def index_of(self, name: str) -> int:
+        """The index of a class. UserError where the model does not know it."""
+        try:
+            return self.classes.index(name)
+        except ValueError as error:
+            raise UserError(f"The model knows no class {name!r}. Choose one of its {len(self.classes)} classes.") from error
+
+    def names(self, indices: Rows) -> npt.NDArray[np.object_]:
+        """Class names for class indices; '' for an unknown label."""
+        # The index -1 picks the last entry, which is the empty name.
+        return np.array([*self.classes, ""], dtype=object)[indices]
+
+    def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
+        """`rows` sorted by `key` [n], smallest first; equal ones by path, so that the order of the photos in the file does not show."""
+        return rows[np.lexsort((self.path[rows], key[rows]))]
+
+
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class Predictions(Answered):
     """A model's answers for n photos over K >= 2 classes; row i of every array is the same photo.
 
     `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1 where it is not known.
@@ -56,9 +104,6 @@ class Predictions:
         if fault:
             raise ValueError(fault)
 
-    def __len__(self) -> int:
-        return len(self.label)
-
     @cached_property
     def predicted(self) -> Rows:
         """The most probable class [n]; of equal ones the first."""
@@ -68,21 +113,6 @@ class Predictions:
     def confidence(self) -> Floats:
         """The probability of the predicted class [n]."""
         return self.probabilities.max(axis=1)
-
-    @cached_property
-    def known(self) -> Flags:
-        """Whether the true class is known [n]. Photos without one count in no score."""
-        return self.label != UNKNOWN
-
-    @cached_property
-    def correct(self) -> Flags:
-        """Whether the prediction is the true class [n]; False where that is not known."""
-        return self.predicted == self.label
-
-    @cached_property
-    def wrong(self) -> Flags:
-        """Whether the prediction is another class than the true one [n]; False where that is not known."""
-        return self.known & ~self.correct
 
     @cached_property
     def true_probability(self) -> Floats:
@@ -144,22 +174,6 @@ class Predictions:
         """These rows, in this order."""
         chosen = {name: getattr(self, name)[rows] for name in _ARRAYS}
         return Predictions(**chosen, classes=self.classes)
-
-    def index_of(self, name: str) -> int:
-        """The index of a class. UserError where the model does not know it."""
-        try:
-            return self.classes.index(name)
-        except ValueError as error:
-            raise UserError(f"The model knows no class {name!r}. Choose one of its {len(self.classes)} classes.") from error
-
-    def names(self, indices: Rows) -> npt.NDArray[np.object_]:
-        """Class names for class indices; '' for an unknown label."""
-        # The index -1 picks the last entry, which is the empty name.
-        return np.array([*self.classes, ""], dtype=object)[indices]
-
-    def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """`rows` sorted by `key` [n], smallest first; equal ones by path, so that the order of the photos in the file does not show."""
-        return rows[np.lexsort((self.path[rows], key[rows]))]
 
     def answers(self, row: int) -> pd.DataFrame:
         """Everything the model said of one photo: `label`, `probability`, most probable first."""

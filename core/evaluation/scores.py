@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.evaluation.predictions import Floats, Predictions
+from core.evaluation.predictions import Answered, Floats, Predictions
 
 # The normal distribution's 97.5 % quantile: two-sided 95 %.
 Z_95 = 1.959963984540054
@@ -71,7 +71,7 @@ def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]
     return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
 
 
-def top1(predictions: Predictions) -> Score:
+def top1(predictions: Answered) -> Score:
     """How many photos of known class got that class."""
     return Score(int(predictions.correct.sum()), int(predictions.known.sum()))
 
@@ -83,7 +83,7 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
     return Score(int((predictions.known & (predictions.rank <= k)).sum()), int(predictions.known.sum()))
 
 
-def macro_f1(predictions: Predictions) -> float:
+def macro_f1(predictions: Answered) -> float:
     """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's default); NaN where none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
     return float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")
@@ -95,7 +95,7 @@ def loss(predictions: Predictions) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def per_class(predictions: Predictions) -> pd.DataFrame:
+def per_class(predictions: Answered) -> pd.DataFrame:
     """One row per class, in the model's order, over photos of known class.
 
     Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos of the class), predicted

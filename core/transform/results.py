@@ -45,12 +45,17 @@ DESCRIPTIONS: dict[str, str] = {
     "in_training": "whether the model learned from this very image (same image_id); empty where that can't be told any more",
     "error": "why the image could not be used; empty where it could",
 }
-_TYPES = {"row": pa.int64(), "unsure": pa.bool_(), "unfamiliar": pa.bool_(), "correct": pa.bool_(), "in_training": pa.bool_()}
+FLAGS = ("unsure", "unfamiliar", "correct", "in_training")
+
+
+def _type(name: str) -> pa.DataType:
+    if name in FLAGS:
+        return pa.bool_()
+    return pa.int64() if name == "row" else pa.float32() if name.startswith("probability") else pa.string()
+
+
 SCHEMA = pa.schema(
-    [
-        pa.field(name, _TYPES.get(name) or (pa.float32() if name.startswith("probability") else pa.string()), metadata={"description": text})
-        for name, text in DESCRIPTIONS.items()
-    ],
+    [pa.field(name, _type(name), metadata={"description": text}) for name, text in DESCRIPTIONS.items()],
     metadata={"fieldmark_results": FORMAT},
 )
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,12 @@ import pytest
 from core import jobs, settings
 from core.backends import LOCAL
 from core.backends.local import processes
-from core.errors import NotFound, UserError
+from core.errors import BackendError, NotFound, UserError
 from core.jobs import Job, State
 from core.specs import TrainingSpec
 from tests.backends.conftest import Toys
 from tests.backends.watching import child_of, ended, processes_in, said, until
+from tests.conftest import kill_processes_of
 
 RUNS = "import time\nprint('running', flush=True)\ntime.sleep(60)\n"
 OBEYS = """
@@ -98,7 +100,8 @@ def test_fault_28_a_stranger_with_the_pid_of_a_dead_worker_is_left_alone(toys: T
     gone(job)
     stranger = subprocess.Popen([sys.executable, "-c", RUNS], start_new_session=True, stdout=subprocess.DEVNULL)
     try:
-        taken = replace(job.status, state=State.IN_PROGRESS, ended=None, pid=stranger.pid)
+        before = (job.status.pid_created or 0) - 60
+        taken = replace(job.status, state=State.IN_PROGRESS, ended=None, pid=stranger.pid, pid_created=before)
         jobs.write_status(job.folder, taken)
         assert LOCAL.refresh(job).state is State.FAILED
         assert stranger.poll() is None
@@ -117,7 +120,9 @@ def test_fault_29_a_script_that_fails_leaves_the_end_of_its_log_as_the_reason(to
 
 
 def test_fault_29_a_script_that_says_why_is_quoted(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("import os, pathlib\npathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'failure').write_text('No cats.')\nexit(1)"))
+    job = ended(
+        LOCAL, toys.train("import os, pathlib\npathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'failure').write_text('No cats.')\nexit(1)")
+    )
     assert (job.state, job.status.reason) == (State.FAILED, "No cats.")
 
 
@@ -194,7 +199,9 @@ def test_fault_31_a_disk_that_is_full_while_the_script_writes(toys: Toys) -> Non
 
 def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> None:
     """The script ends well and the worker's own write fails."""
-    weights = "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
+    weights = (
+        "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
+    )
     job = ended(LOCAL, toys.train(MODEL + weights, file_bytes=20_000))
     assert job.state is State.FAILED
     assert "disk is full" in job.status.reason
@@ -217,25 +224,32 @@ def test_fault_31_a_disk_that_is_full_for_the_status(toys: Toys) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
-    """A file system of two megabytes, where the machine lets us mount one."""
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A FIELDMARK_HOME on a file system of two megabytes, where the machine lets us mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True)
-    if mount.returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True).returncode:
         pytest.skip("this machine does not let us mount a file system")
-    return folder
+    monkeypatch.setenv("FIELDMARK_HOME", str(folder / "home"))
+    yield folder
+    kill_processes_of(folder)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.fixture
-def home_on_a_small_disk(small_disk: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FIELDMARK_HOME", str(small_disk / "home"))
-    return small_disk / "home"
-
-
-@pytest.fixture
-def unmounted(small_disk: Path, request: pytest.FixtureRequest) -> None:
-    request.addfinalizer(lambda: subprocess.run(["umount", "--lazy", str(small_disk)], check=True))
+def test_fault_31_a_disk_that_is_really_full(small_disk: Path, request: pytest.FixtureRequest) -> None:
+    """The script's log takes the last byte. Everything that is there can still be seen, and a new job is refused in words."""
+    toys: Toys = request.getfixturevalue("toys")
+    toys = Toys(toys.version, settings.home() / "toy")
+    job = ended(LOCAL, toys.train("import sys\nwhile True:\n    sys.stdout.write('x' * 999 + chr(10))\n    sys.stdout.flush()\n"))
+    assert job.state is State.FAILED
+    assert "disk is full" in job.status.reason
+    assert [found.id for found in jobs.readable()] == [job.id]
+    assert LOCAL.refresh(job).state is State.FAILED
+    with pytest.raises(BackendError, match="disk is full"):
+        LOCAL.train(toys.spec())
+    assert [found.id for found in jobs.listing()] == [job.id]
+    job.folder.log.unlink()
+    assert LOCAL.train(toys.spec()).state is State.PENDING
 
 
 def test_fault_37_two_sessions_submit_stop_and_list_at_once(toys: Toys) -> None:
@@ -349,7 +363,9 @@ def test_a_dataset_that_goes_while_its_job_waits_fails_the_job(toys: Toys) -> No
 
 
 @pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "$(id)", "a;b\\c", "größer 鳥"])
-def test_fault_09_a_home_with_any_name_runs_jobs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def test_fault_09_a_home_with_any_name_runs_jobs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.setenv("FIELDMARK_HOME", str(tmp_path / name))
     toys: Toys = request.getfixturevalue("toys")
     toys = Toys(toys.version, settings.home() / "toy")

@@ -38,6 +38,7 @@ class App:
     home: Path
     log: Path
     roots: str = ""
+    options: tuple[str, ...] = ()
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -52,7 +53,16 @@ class App:
         environment = {**os.environ, settings.ENV_HOME: str(self.home), settings.ENV_IMPORT_ROOTS: self.roots or str(self.home)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [settings.python(), "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={self.port}"],
+                [
+                    settings.python(),
+                    "-m",
+                    "streamlit",
+                    "run",
+                    "app.py",
+                    "--server.headless=true",
+                    f"--server.port={self.port}",
+                    *self.options,
+                ],
                 cwd=settings.PROJECT,
                 env=environment,
                 stdout=log,
@@ -85,10 +95,9 @@ class App:
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[App]:
-    """The app over a fresh home. A test may give import roots with `@pytest.mark.parametrize("app", [...], indirect=True)`."""
-    home = Path(os.environ[settings.ENV_HOME])
-    made = App(home, tmp_path / "app.log", roots=getattr(request, "param", "") or os.environ.get("FIELDMARK_BIRDS", ""))
+def app(home: Path, tmp_path: Path) -> Iterator[App]:
+    """The app over a fresh home, which may import the real photos where there are any."""
+    made = App(home, tmp_path / "app.log", roots=os.environ.get("FIELDMARK_BIRDS", ""))
     made.start()
     yield made
     made.stop()

@@ -81,7 +81,7 @@ def is_same(pid: int | None, since: float | None) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - since) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - since) < 1.0 and _is_alive(process)
     except psutil.Error:
         return False
 
@@ -105,14 +105,16 @@ def kill_session(pid: int | None, folder: Path) -> None:
 
 
 def kill(members: Iterable[psutil.Process], patience: float = 3.0) -> None:
-    """SIGKILL, then wait until they are gone."""
+    """SIGKILL, then wait until they run no more. Whoever has to collect a dead process may take seconds; that is not waited for."""
     doomed = list(members)
     for member in doomed:
         try:
             member.kill()
         except psutil.Error:
             continue
-    psutil.wait_procs(doomed, timeout=patience)
+    until = time.monotonic() + patience
+    while any(map(_is_alive, doomed)) and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def wait_until_gone(pid: int | None, since: float | None, seconds: float) -> bool:
@@ -123,6 +125,13 @@ def wait_until_gone(pid: int | None, since: float | None, seconds: float) -> boo
             return False
         time.sleep(0.05)
     return True
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _belongs(process: psutil.Process, session: int, folder: Path) -> bool:

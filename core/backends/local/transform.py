@@ -7,7 +7,7 @@ import shutil
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -72,6 +72,14 @@ class _Throttle:
             self._worker.progress(phase=phase, listed=done, to_list=total)
 
 
+class _Opened(NamedTuple):
+    """An image read: its id, the decoded photo, and why there is none ('' where there is)."""
+
+    image_id: str
+    photo: Any
+    error: str
+
+
 class _Run:
     """One pass over the images that are not finished yet."""
 
@@ -107,9 +115,9 @@ class _Run:
 
     def _check_form(self) -> None:
         """Measures what the fast form changes, on the first photos that can be opened, and goes back to the plain one if it must."""
-        first = next(items.batches(sources.list_of(self.worker.folder), 2 * PARITY_PHOTOS), [])
-        decoded = [photo for _, photo, _ in map(self._opened, first[: PARITY_PHOTOS + 4]) if photo is not None]
-        self.parity = self.scorer.parity(decoded[:PARITY_PHOTOS])
+        first = next(items.batches(sources.list_of(self.worker.folder), PARITY_PHOTOS), [])
+        decoded = [one.photo for one in map(self._opened, first) if not one.error]
+        self.parity = self.scorer.parity(decoded)
         if self.parity and not self.parity["used"]:
             print(f"{self.scorer.form} changes the answers too much ({self.parity}); plain torch is used.", flush=True)
             self.scorer.use_plain()
@@ -117,28 +125,28 @@ class _Run:
 
     def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
         opened = [self._opened(item) for item in batch]
-        answers = iter(self.scorer.answer([photo for _, photo, _ in opened if photo is not None]))
+        answers = iter(self.scorer.answer([one.photo for one in opened if not one.error]))
         rows = []
-        for item, (image_id, photo, error) in zip(batch, opened, strict=True):
-            row: dict[str, Any] = {"path": item.path, "image_id": image_id, "label": item.label, "error": error, "in_training": self._known(image_id)}
-            rows.append({**row, **(_answer(next(answers), item.label, self.scorer.classes) if photo is not None else _NOTHING)})
+        for item, one in zip(batch, opened, strict=True):
+            given = _NOTHING if one.error else _answer(next(answers), item.label, self.scorer.classes)
+            known = {"path": item.path, "image_id": one.image_id, "label": item.label, "in_training": self._known(one.image_id)}
+            rows.append({**known, **given, "error": one.error})
         return rows
 
-    def _opened(self, item: Item) -> tuple[str, Any, str]:
-        """The image's id, the decoded photo or None, and why there is none."""
+    def _opened(self, item: Item) -> _Opened:
         image_id = item.image_id
         try:
             path = Path(self.root, item.file)
-            size = path.stat().st_size
-            if size > settings.MAX_IMAGE_BYTES:
-                return "", None, f"the file has {files.human_bytes(size)}; at most {files.human_bytes(settings.MAX_INVOCATION_BYTES)} can be used"
+            if (size := path.stat().st_size) > settings.MAX_IMAGE_BYTES:
+                limit = files.human_bytes(settings.MAX_INVOCATION_BYTES)
+                return _Opened("", None, f"the file has {files.human_bytes(size)}; at most {limit} can be used")
             data = path.read_bytes()
             image_id = hashlib.sha256(data).hexdigest()
-            return image_id, self.scorer.decode(data), ""
+            return _Opened(image_id, self.scorer.decode(data), "")
         except OSError as error:
-            return image_id, None, f"the file can't be read ({error.strerror or error})"
+            return _Opened(image_id, None, f"the file can't be read ({error.strerror or error})")
         except ValueError as error:
-            return image_id, None, str(error)
+            return _Opened(image_id, None, str(error))
 
     def _known(self, image_id: str) -> bool | None:
         if self.training_ids is None or not image_id:

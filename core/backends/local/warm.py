@@ -127,26 +127,40 @@ def fork_script(script: Path, arguments: list[str], environment: dict[str, str],
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(lock)
-        _redirect(log)
-        os.environ.clear()
-        os.environ.update(environment)
-        os.chdir(script.parent)
-        tempfile.tempdir = None
-        # The script's own siblings, not those of the same name that this process has imported.
-        for sibling in script.parent.glob("*.py"):
-            sys.modules.pop(sibling.stem, None)
-        sys.argv = [script.name, *arguments]
-        sys.path[:] = [str(script.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT)]
-        runpy.run_path(str(script), run_name="__main__")
-        code = 0
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        code = _run_script(script, arguments, environment, log)
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _leave(code)
+
+
+def run_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, seconds: float) -> int | None:
+    """Has the warm process run a script in a fork, as `fork_script` does, and waits for it: its exit code, or None where nobody answers.
+
+    After `seconds` the fork is killed by the alarm clock it sets itself, which also rings when nobody waits any more. Minus
+    SIGKILL stands for any end without an exit code.
+    """
+    request = {"script": str(script), "arguments": arguments, "environment": environment, "log": str(log), "seconds": seconds}
+    try:
+        path = socket_path()
+        if path.stat().st_uid != os.getuid():
+            return None
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(request).encode())
+            json.loads(connection.recv(MAX_REQUEST))
+            return _exit_code(connection, seconds + ANSWER_SECONDS)
+    except (OSError, ValueError):
+        return None
+
+
+def _exit_code(connection: socket.socket, seconds: float) -> int:
+    connection.settimeout(seconds)
+    try:
+        return int(json.loads(connection.recv(MAX_REQUEST))["code"])
+    except (OSError, ValueError):
+        return -signal.SIGKILL
 
 
 def serve() -> None:
@@ -176,20 +190,25 @@ def _answer(listener: socket.socket) -> None:
     with connection:
         if not os.fork():
             listener.close()
-            _become_worker(connection)
+            _serve_one(connection)
 
 
-def _become_worker(connection: socket.socket) -> None:
+def _serve_one(connection: socket.socket) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         connection.settimeout(ANSWER_SECONDS)
-        folder = Path(json.loads(connection.recv(MAX_REQUEST))["folder"])
+        request = json.loads(connection.recv(MAX_REQUEST))
         connection.sendall(json.dumps({"pid": os.getpid()}).encode())
-        _, (lock,), _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
-        connection.close()
-        code = _work(folder, lock)
+        if "script" in request:
+            signal.setitimer(signal.ITIMER_REAL, request["seconds"])
+            code = _run_script(Path(request["script"]), request["arguments"], request["environment"], Path(request["log"]))
+            connection.sendall(json.dumps({"code": code}).encode())
+        else:
+            _, (lock,), _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
+            connection.close()
+            code = _work(Path(request["folder"]), lock)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -209,6 +228,28 @@ def _fork_here(folder: Path, lock: int) -> int:
         traceback.print_exc()
     finally:
         _leave(code)
+
+
+def _run_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path) -> int:
+    """The script's exit code. This process is the script's from here on, and good for nothing else."""
+    try:
+        _redirect(log)
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(script.parent)
+        tempfile.tempdir = None
+        # The script's own siblings, not those of the same name that this process has imported.
+        for sibling in script.parent.glob("*.py"):
+            sys.modules.pop(sibling.stem, None)
+        sys.argv = [script.name, *arguments]
+        sys.path[:] = [str(script.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT)]
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def _work(folder: Path, lock: int) -> int:

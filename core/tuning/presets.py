@@ -1,0 +1,104 @@
+"""Where a search usually starts: sensible ranges, and spaces that are worth trying in each mode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core import scripts
+from core.tuning.space import FIXED_ONLY, Range
+
+# Ranges a person would choose; what is not here follows from the training script's own table.
+USUAL = {
+    "epochs": Range("int", 5, 50),
+    "batch_size": Range("int", 8, 128, log=True),
+    "lr": Range("float", 1e-4, 1e-1, log=True),
+    "backbone_lr_scale": Range("float", 0.01, 1, log=True),
+    "weight_decay": Range("float", 1e-3, 10, log=True),
+    "dropout": Range("float", 0, 0.7),
+    "label_smoothing": Range("float", 0, 0.2),
+    "mixup": Range("float", 0, 1),
+    "cutmix": Range("float", 0, 1),
+    "image_size": Range("choice", choices=("224", "256", "288", "320")),
+    "arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288")),
+    "views": Range("choice", choices=("plain", "flip")),
+}
+FROZEN, FINETUNE = "frozen", "finetune"
+
+
+@dataclass(frozen=True)
+class SpacePreset:
+    """A search space with a name; `fixed` are values that belong to it."""
+
+    title: str
+    advice: str
+    mode: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+    @property
+    def space(self) -> dict[str, Range]:
+        return {name: self.ranges.get(name) or usual(name) for name in self.names}
+
+
+SPACES = {
+    "head": SpacePreset(
+        "Head", "How strongly the head is held back. Every trial shares the same features: the quickest search.",
+        FROZEN, ("weight_decay", "label_smoothing"),
+    ),
+    "photos": SpacePreset(
+        "Photo size", "Pixels, views and the head. Each size and view needs features of its own, made once.",
+        FROZEN, ("image_size", "views", "weight_decay"),
+    ),
+    "networks": SpacePreset(
+        "Networks", "Which backbones, alone or together. Each needs features of its own, made once.",
+        FROZEN, ("arch", "views", "weight_decay"),
+        ranges={"arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288", "lite0@320+lite2@300"))},
+    ),
+    "layers": SpacePreset(
+        "Hidden layer", "A head with a hidden layer, trained in batches.",
+        FROZEN, ("lr", "dropout", "weight_decay", "batch_size"), {"head": "mlp"},
+        {"weight_decay": Range("float", 1e-4, 1, log=True)},
+    ),
+    "workshop": SpacePreset(
+        "Epochs and dropout", "The search of the SageMaker workshop: 5 to 20 epochs, dropout 0.2 to 0.7.",
+        FROZEN, ("epochs", "dropout"), {"head": "mlp"},
+        {"epochs": Range("int", 5, 20), "dropout": Range("float", 0.2, 0.7)},
+    ),
+    "rates": SpacePreset(
+        "Learning rates", "The two learning rates decide most of a fine-tuning.",
+        FINETUNE, ("lr", "backbone_lr_scale", "weight_decay"),
+        ranges={"lr": Range("float", 1e-4, 1e-2, log=True), "weight_decay": Range("float", 1e-3, 0.3, log=True)},
+    ),
+    "strength": SpacePreset(
+        "Regularisation", "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
+        FINETUNE, ("augment", "mixup", "label_smoothing", "dropout"),
+    ),
+}  # fmt: skip
+
+
+def of_mode(mode: str) -> dict[str, SpacePreset]:
+    return {name: preset for name, preset in SPACES.items() if preset.mode == mode}
+
+
+def tunable(mode: str) -> list[str]:
+    """The hyperparameters worth searching over in this mode, in the order of the training script's table."""
+    return [p.name for p in scripts.TABLE if p.tunable and mode in p.modes and p.name not in FIXED_ONLY]
+
+
+def usual(name: str) -> Range:
+    """A sensible range for any tunable hyperparameter."""
+    if name in USUAL:
+        return USUAL[name]
+    parameter = scripts.BY_NAME[name]
+    if parameter.choices:
+        return Range("choice", choices=parameter.choices)
+    if parameter.kind == "bool":
+        return Range("choice", choices=("false", "true"))
+    low = parameter.low if parameter.low is not None else (parameter.above or 0.0)
+    high = parameter.high if parameter.high is not None else math.inf
+    if parameter.logarithmic and low <= 0:
+        low = high / 1000
+    return Range(parameter.kind, low, high, log=parameter.logarithmic)
