@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from core import settings
 from core.backends.local import processes
+
+# Above this share of the machine used by others, a figure says more about them.
+DISTURBED = 0.1
 
 
 class BenchmarkError(Exception):
@@ -25,10 +31,14 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One ended program: its seconds from process start to process end, and each line with the second it came at."""
+    """One ended program: its seconds from process start to process end, and each line with the second it came at.
+
+    `disturbed` is the share of the machine that other programs, or other guests of the same host, used meanwhile.
+    """
 
     seconds: float
     lines: tuple[tuple[float, str], ...]
+    disturbed: float = 0.0
 
     def report(self) -> dict[str, Any]:
         """The JSON object in the program's last line, which is how peers say what they reached."""
@@ -106,16 +116,18 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str
     """Runs a program to its end, its clock starting before the process does. BenchmarkError where it fails."""
     print(f"  {label} ...", end="", file=sys.stderr, flush=True)
     lines: list[tuple[float, str]] = []
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), _cpu_of_others()
     with subprocess.Popen(command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         lines.extend((time.perf_counter() - start, line.rstrip("\n")) for line in process.stdout)
     seconds = time.perf_counter() - start
-    print(f" {seconds:.1f} s", file=sys.stderr, flush=True)
+    disturbed = max(0.0, _cpu_of_others() - cpu) / (seconds * psutil.cpu_count())
+    warning = f" (others used {disturbed:.0%} of the machine: measure again when it is quiet)" if disturbed > DISTURBED else ""
+    print(f" {seconds:.1f} s{warning}", file=sys.stderr, flush=True)
     if process.returncode != 0:
         end = "\n".join(text for _, text in lines[-20:])
         raise BenchmarkError(f"{label} ended with code {process.returncode}:\n{end}")
-    return Run(seconds, tuple(lines))
+    return Run(seconds, tuple(lines), disturbed)
 
 
 def run_peer(name: str, images: Path, manifest: Path, *options: str) -> Run:
@@ -133,6 +145,13 @@ def workspace() -> Path:
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _cpu_of_others() -> float:
+    """Processor seconds since the start of the machine that neither its idling nor an ended child of ours accounts for."""
+    times, children = psutil.cpu_times(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    everyone = times.user + times.system + getattr(times, "nice", 0) + getattr(times, "steal", 0)
+    return float(everyone - children.ru_utime - children.ru_stime)
 
 
 def machine() -> str:

@@ -10,6 +10,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def saliency_maps(model: Model, image: Path, labels: Sequence[str]) -> dict[str,
     missing = {label: path for label, path in wanted.items() if not path.is_file()}
     if missing:
         folder = _model_folder(model)
+        images.open_image(image)
         chosen = [part for label in missing for part in ("--label", label)]
         next(iter(missing.values())).parent.mkdir(parents=True, exist_ok=True)
         tasks.run("saliency", [str(folder), str(image), *(str(path) for path in missing.values()), *chosen])
@@ -58,6 +60,7 @@ def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
     path = _folder(model) / f"{_image_id(image)}.npy"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
+        images.open_image(image)
         tasks.run("embed", [str(_model_folder(model)), str(image), str(path)])
     made: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
     return made
@@ -77,8 +80,9 @@ def keep_upload(data: bytes) -> Path:
 def forget_uploads() -> None:
     """Removes the photos that `keep_upload` put away more than a day ago."""
     for path in settings.uploads_dir().iterdir():
-        if _KEPT.fullmatch(path.name) and time.time() - path.stat().st_mtime > KEPT_UPLOAD_SECONDS:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if _KEPT.fullmatch(path.name) and time.time() - path.stat().st_mtime > KEPT_UPLOAD_SECONDS:
+                path.unlink()
 
 
 def _image_id(image: Path) -> str:

@@ -36,9 +36,12 @@ SIGNATURES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"BM": ".bmp", b"GIF8
 
 @dataclass(frozen=True)
 class Entry:
-    """One photo to decide about. `id` is its image_id, `label` what it is called so far ('' where that is not known), `proposed`
-    what it would be called, `answer` the model's `{"label", "probability"}` entries, best first, `origin` the job or endpoint it
-    comes from, `reason` why it was set aside, `added` seconds since 1970."""
+    """One photo to decide about.
+
+    `id` is its image_id, `label` what it is called so far ('' where that is not known), `proposed` what it would be called. `answer`
+    are the model's `{"label", "probability"}` entries, best first. `origin` is the job or endpoint it comes from, `reason` why it was
+    set aside, `added` seconds since 1970. `decided`: a person said that `proposed` is right (LEAVE_OUT: leave the photo out).
+    """
 
     id: str
     shown: str
@@ -49,6 +52,7 @@ class Entry:
     origin: str
     reason: str
     added: float
+    decided: bool = False
 
     @property
     def photo(self) -> Path:
@@ -85,7 +89,7 @@ def add(
     reason: str = "",
 ) -> Entry:
     """Sets a photo aside. The proposed label is the one it has, else the model's. A photo that waits already gets the
-    newer answer and keeps its proposed label.
+    newer answer; what a person decided about it stays.
 
     Raises BadImage for what is no photo, UserError where MAX_ENTRIES wait, NotFound where the file is gone.
     """
@@ -100,8 +104,7 @@ def add(
     entry = Entry(image_id, names.shown(shown), label, proposed, ranked, model_id, origin, reason, time.time())
     with _locked():
         if _folder(image_id).is_dir():
-            entry = replace(entry, proposed=_proposed_before(image_id) or proposed)
-            _write(_folder(image_id), entry)
+            _write(_folder(image_id), _with_earlier_word(entry))
         else:
             _make(entry, data)
     return entry
@@ -133,12 +136,15 @@ def read(entry_id: str) -> Entry:
         raise NotFound("This photo does not wait for review any more; it may have been dealt with in another window.") from error
 
 
-def propose(entry_ids: Sequence[str], label: str) -> None:
-    """Notes what these photos should be called, for whoever decides. Raises UserError for a label that can't be used."""
-    clean = names.clean_name(label, "class name")
+def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> None:
+    """Notes what these photos should be called (LEAVE_OUT: not at all), and whether that is a person's word. Nothing else changes yet.
+
+    Raises UserError for a label that can't be used, NotFound for a photo that was dealt with meanwhile.
+    """
+    clean = label if label == LEAVE_OUT else names.clean_name(label, "class name")
     with _locked():
         for entry_id in entry_ids:
-            _write(_folder(entry_id), replace(read(entry_id), proposed=clean))
+            _write(_folder(entry_id), replace(read(entry_id), proposed=clean, decided=decided))
 
 
 def dismiss(entry_ids: Sequence[str]) -> None:
@@ -259,11 +265,13 @@ def _make(entry: Entry, data: bytes) -> None:
         os.rename(made, _folder(entry.id))
 
 
-def _proposed_before(entry_id: str) -> str:
+def _with_earlier_word(entry: Entry) -> Entry:
+    """The newer entry with what was proposed or decided about its photo before."""
     try:
-        return read(entry_id).proposed
+        before = read(entry.id)
     except NotFound:
-        return ""
+        return entry
+    return replace(entry, proposed=before.proposed if before.decided else entry.proposed, decided=before.decided)
 
 
 def _home() -> Path:

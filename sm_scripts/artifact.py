@@ -16,7 +16,7 @@ from runtime import write_atomic
 
 # What inference.py imports, directly or not. A test loads an artifact with nothing else in reach.
 CODE = ("inference.py", "model.py", "backbones.py", "head.py", "images.py", "preprocessing.py", "tensors.py", "familiarity.py")
-_NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "deviation")
+_NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "deviation", "means")
 
 
 def write(folder: Path, info: dict[str, Any], state: dict[str, torch.Tensor]) -> None:

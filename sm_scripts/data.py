@@ -38,17 +38,34 @@ class Photos:
     def __len__(self) -> int:
         return len(self.files)
 
-    def rows(self, split: str, labelled: bool = True) -> np.ndarray:
-        """Positions of the split's usable photos, in order."""
-        chosen = np.flatnonzero(self.splits == split)
-        if labelled:
-            chosen = chosen[self.labels[chosen] != UNKNOWN]
+    def rows(self, split: str) -> np.ndarray:
+        """Positions of the split's usable photos with a known label, in order."""
+        return self._usable((self.splits == split) & (self.labels != UNKNOWN))
+
+    def unlabelled_rows(self, split: str) -> np.ndarray:
+        """Positions of the split's usable photos without one: they can be predicted, but not scored."""
+        return self._usable((self.splits == split) & (self.labels == UNKNOWN))
+
+    def _usable(self, mask: np.ndarray) -> np.ndarray:
+        chosen = np.flatnonzero(mask)
         return chosen[~np.isin(chosen, list(self.bad))] if self.bad else chosen
 
     def mark_bad(self, row: int, reason: str) -> None:
         if row not in self.bad:
             self.bad[row] = reason
             log(f"bad image, left out: {self.paths[row]}: {reason}")
+
+    def mark_all_bad(self, found: list[dict[int, str]]) -> None:
+        """Marks the rows found bad (row -> reason, from each process), and every other row of the same content."""
+        reasons = {row: reason for part in found for row, reason in part.items()}
+        if not reasons:
+            return
+        twins: dict[str, list[int]] = {}
+        for row, image_id in enumerate(self.image_ids):
+            twins.setdefault(image_id, []).append(row)
+        for row, reason in sorted(reasons.items()):
+            for twin in twins[self.image_ids[row]]:
+                self.mark_bad(twin, reason)
 
     def check_bad(self) -> None:
         """TrainingError where more than MAX_BAD_SHARE of the photos cannot be used."""
@@ -60,6 +77,9 @@ class Photos:
             )
         if self.bad:
             log(f"{len(self.bad)} of {len(self)} images cannot be used and are left out")
+        empty = [self.classes[label] for label in range(len(self.classes)) if not (self.labels[self.rows("train")] == label).any()]
+        if empty:
+            raise TrainingError(f"No usable photo is left in the train split for {', '.join(empty)}.")
 
 
 def load() -> Photos:

@@ -96,9 +96,18 @@ def gathered(value: Any) -> list[Any]:
     return boxes
 
 
+def summed(*values: float) -> list[float]:
+    """Each of `values`, summed over all processes."""
+    if world() == 1:
+        return list(values)
+    box = torch.tensor(values, dtype=torch.float64, device="cuda" if torch.cuda.is_available() else "cpu")
+    distributed.all_reduce(box)
+    return box.tolist()
+
+
 def any_true(value: bool) -> bool:
     """Whether it is true in any process; all of them agree on the answer."""
-    return any(gathered(value)) if world() > 1 else value
+    return summed(float(value))[0] > 0
 
 
 def mean_gradients(parameters: list[torch.nn.Parameter]) -> None:

@@ -1,6 +1,8 @@
-"""One photo to the features that a model makes of it, for finding photos that look alike to the model.
+"""One photo to the features that a model makes of it.
 
     python sm_scripts/embed.py MODEL_DIR photo.jpg features.npy
+
+Their cosine with the features of another photo says how alike the two look to the model.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+
 import preprocessing
 import saliency
-import torch
 from runtime import write_atomic
 
 

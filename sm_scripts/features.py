@@ -115,13 +115,13 @@ def cache_root(checkpoint_dir: Path) -> Path:
     return Path(os.environ.get("SM_CHANNEL_FEATURES") or checkpoint_dir / "features")
 
 
-def ensure(photos: Photos, caches: dict[str, Cache], how: Preprocessing, make_form: Callable[[], Form]) -> None:
-    """Makes what is missing for one backbone and marks the photos that cannot be used. `make_form` is called only where needed.
+def ensure(photos: Photos, rows: np.ndarray, caches: dict[str, Cache], how: Preprocessing, make_form: Callable[[], Form]) -> None:
+    """Makes what `rows` miss for one backbone and marks the photos that cannot be used. `make_form` is called only where needed.
 
     With several processes each makes its share; a process that does not share the first one's folder also sends it.
     """
     first = next(iter(caches.values()))
-    missing = _missing(photos, caches) if distributed.is_first() else None
+    missing = _missing(photos, rows, caches) if distributed.is_first() else None
     missing = distributed.from_first(missing)
     if not len(missing):
         log(f"features of all photos are cached ({', '.join(cache.folder.name for cache in caches.values())})")
@@ -130,16 +130,17 @@ def ensure(photos: Photos, caches: dict[str, Cache], how: Preprocessing, make_fo
         _extract(photos, distributed.from_first(None), caches, how, make_form)
         return
     with first.sole_writer():
-        missing = distributed.from_first(_missing(photos, caches))
+        missing = distributed.from_first(_missing(photos, rows, caches))
         _extract(photos, missing, caches, how, make_form)
 
 
-def _missing(photos: Photos, caches: dict[str, Cache]) -> np.ndarray:
-    """Rows of photos, one per content, that some view has no features of; in order."""
-    ids = np.array([image_id.encode() for image_id in photos.image_ids], dtype="S64")
-    unique, rows = np.unique(ids, return_index=True)
+def _missing(photos: Photos, rows: np.ndarray, caches: dict[str, Cache]) -> np.ndarray:
+    """Those of `rows`, one per content, that some view has no features of; in order."""
+    ids = np.array([photos.image_ids[row].encode() for row in rows], dtype="S64")
+    unique, first = np.unique(ids, return_index=True)
     cached = np.logical_and.reduce([np.isin(unique, cache.image_ids()) for cache in caches.values()])
-    return np.sort(rows[~cached & ~np.isin(rows, list(photos.bad))])
+    left = np.sort(rows[first][~cached])
+    return left[~np.isin(left, list(photos.bad))]
 
 
 def _extract(photos: Photos, missing: np.ndarray, caches: dict[str, Cache], how: Preprocessing, make_form: Callable[[], Form]) -> None:
@@ -152,19 +153,7 @@ def _extract(photos: Photos, missing: np.ndarray, caches: dict[str, Cache], how:
         extraction.run()
         bad = extraction.bad
     _send_to_first(photos, mine, caches)
-    twins: dict[str, list[int]] = {}
-    for found in distributed.gathered(bad):
-        for row, reason in sorted(found.items()):
-            twins = twins or _rows_by_content(photos)
-            for twin in twins[photos.image_ids[row]]:
-                photos.mark_bad(twin, reason)
-
-
-def _rows_by_content(photos: Photos) -> dict[str, list[int]]:
-    rows: dict[str, list[int]] = {}
-    for row, image_id in enumerate(photos.image_ids):
-        rows.setdefault(image_id, []).append(row)
-    return rows
+    photos.mark_all_bad(distributed.gathered(bad))
 
 
 def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -> None:

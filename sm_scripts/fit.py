@@ -47,10 +47,15 @@ class Hooks:
 
 
 class Watch:
-    """Keeps the best epoch (the lowest validation loss, or train loss where there is no validation) and knows when to stop."""
+    """Keeps the best epoch and knows when to stop.
 
-    def __init__(self, patience: int) -> None:
-        self.patience, self.best_loss, self.best_epoch = patience, math.inf, 0
+    The best has the lowest validation loss or, `by_accuracy`, the highest validation accuracy, ties going to the lower loss. Without
+    a validation split it is the last one.
+    """
+
+    def __init__(self, patience: int, by_accuracy: bool = False) -> None:
+        self.patience, self.by_accuracy = patience, by_accuracy
+        self.best_score, self.best_epoch = (-math.inf, -math.inf), 0
         self.best_state: dict[str, torch.Tensor] = {}
         self.history: list[dict[str, float]] = []
 
@@ -59,17 +64,29 @@ class Watch:
         self.history.append(row)
         epoch = len(self.history)
         refuse_nan(epoch, row)
-        loss = row.get("validation_loss", row["train_loss"])
-        if loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, epoch
-            self.best_state = {name: value.detach().clone() for name, value in state.items()}
+        score = self._score(row)
+        if score > self.best_score:
+            self._keep(epoch, score, state)
         return bool(self.patience) and epoch - self.best_epoch >= self.patience
+
+    def start(self, row: dict[str, float], state: dict[str, torch.Tensor]) -> None:
+        """Epoch 0: what is there before training, to be beaten by a later epoch."""
+        self._keep(0, self._score(row), state)
+
+    def _keep(self, epoch: int, score: tuple[float, float], state: dict[str, torch.Tensor]) -> None:
+        self.best_score, self.best_epoch = score, epoch
+        self.best_state = {name: value.detach().clone() for name, value in state.items()}
+
+    def _score(self, row: dict[str, float]) -> tuple[float, float]:
+        if "validation_loss" not in row:
+            return float(len(self.history)), 0.0
+        return row["validation_accuracy"] if self.by_accuracy else 0.0, -row["validation_loss"]
 
     def fit(self) -> Fit:
         return Fit(self.best_state, self.best_epoch, len(self.history), self.history)
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("best_loss", "best_epoch", "best_state", "history")}
+        return {name: getattr(self, name) for name in ("best_score", "best_epoch", "best_state", "history")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

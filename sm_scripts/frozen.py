@@ -15,7 +15,7 @@ import torch
 from architectures import VIEWS
 from cache import Cache
 from checkpoints import Checkpoints
-from data import SPLITS, UNKNOWN, Photos
+from data import SPLITS, Photos
 from fit import Examples, Fit, Hooks, LogisticRegression, fit_adamw, fit_lbfgs
 from head import Head, logits_of
 from hyperparameters import AUTO
@@ -67,32 +67,31 @@ class Trained:
     weight_decay: float
 
 
-def collect(job: Job, photos: Photos, planned: list[PlannedBackbone]) -> Table | None:
-    """Makes and gathers the features; None in every process but the first. Bad photos are marked; too many are a TrainingError."""
+def collect(job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tuple[str, ...] = SPLITS) -> Table | None:
+    """Makes and gathers the features of `splits`; None in every process but the first. Bad photos are marked; too many fail."""
     root = features.cache_root(job.checkpoint_dir)
-    precision = forms.precision_of(job.values["precision"], job.device)
+    rows = np.flatnonzero(np.isin(photos.splits, splits))
     parts: list[tuple[int, list[Cache]]] = []
     with phase("features"):
         for backbone in planned:
-            caches = {view: Cache(root, backbone.recipe(view, precision)) for view in VIEWS[job.values["views"]]}
+            caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[job.values["views"]]}
             networks = root / "networks" / f"{backbone.architecture.timm_name}-{backbone.file.sha256[:12]}-{backbone.how.image_size}"
             make_form = functools.partial(
                 forms.choose, backbone.make, backbone.how.image_size, job.values["precision"], job.device, job.cpus, networks
             )
-            features.ensure(photos, caches, backbone.how, make_form)
+            features.ensure(photos, rows, caches, backbone.how, make_form)
             parts.append((backbone.architecture.dimensions, list(caches.values())))
             check_stop()
         photos.check_bad()
         if not distributed.is_first():
             return None
-        return _table(photos, parts, job)
+        return _table(photos, parts, job, splits)
 
 
-def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job) -> Table:
+def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job, splits: tuple[str, ...]) -> Table:
     rows, known, every, start = [], {}, {}, 0
-    for split in SPLITS:
-        labelled, unlabelled = photos.rows(split), photos.rows(split, labelled=False)
-        unlabelled = unlabelled[photos.labels[unlabelled] == UNKNOWN]
+    for split in splits:
+        labelled, unlabelled = photos.rows(split), photos.unlabelled_rows(split)
         rows += [labelled, unlabelled]
         known[split] = slice(start, start + len(labelled))
         start += len(labelled) + len(unlabelled)
@@ -102,19 +101,20 @@ def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job) -> Ta
     return Table(vectors, torch.from_numpy(photos.labels[chosen]), chosen, known, every)
 
 
-def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints) -> Trained:
+def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None) -> Trained:
     """Chooses the L2 strength, trains the head epoch by epoch, and refits it on train and validation where that is asked for."""
     train, validation = table.examples("train"), table.examples("validation")
     if len(train) * train.features.shape[1] * classes < WORTH_THREADS:
         torch.set_num_threads(1)
-    resume = checkpoints.load()
+    resume = checkpoints.load() if checkpoints else None
     with phase("training"):
         weight_decay = resume["weight_decay"] if resume else _weight_decay(job, train, validation, classes)
         hooks = Hooks(
             _Reporter(len(train), job.values["epochs"]),
-            lambda state: checkpoints.save_if_due({"weight_decay": weight_decay, "fit": state}),
-            resume["fit"] if resume else None,
+            resume=resume["fit"] if resume else None,
         )
+        if checkpoints:
+            hooks.checkpoint = lambda state: checkpoints.save_if_due({"weight_decay": weight_decay, "fit": state})
         head, fit = _fitted(job, train, validation, weight_decay, classes, hooks)
         if len(validation):
             held_out, split, name = logits_of(head, validation.features), "validation", "validation"

@@ -60,7 +60,7 @@ TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter("image_size", "int", AUTO, "Side in pixels of every backbone's input; more pixels are the cheapest accuracy. auto: the arch's.",
                    _MODEL, low=MIN_IMAGE_SIZE, high=MAX_IMAGE_SIZE, automatic=True, tunable=True),
     Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror image and averages. auto: the preset's.",
-                   _MODEL, choices=tuple(VIEWS), automatic=True, tunable=True),
+                   _MODEL, choices=tuple(VIEWS), automatic=True, modes=("frozen",), tunable=True),
     Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp has one hidden layer of 256 units.",
                    _MODEL, choices=("linear", "mlp"), tunable=True),
     Hyperparameter("epochs", "int", AUTO, "Passes over the train split (iterations, for lbfgs). auto: 200 for lbfgs, 30 for an adamw head, 8 for finetune.",
@@ -71,6 +71,8 @@ TABLE: tuple[Hyperparameter, ...] = (
                    _TRAINING, above=0, high=10, automatic=True, tunable=True, logarithmic=True),
     Hyperparameter("backbone_lr_scale", "float", "0.1", "The backbone's learning rate as a share of lr.",
                    _TRAINING, low=0, high=1, modes=_FINETUNE, tunable=True, logarithmic=True),
+    Hyperparameter("freeze_share", "float", "0.3", "Share of the backbone's layers, from the first on, that stay as they are; 0 trains them all.",
+                   _TRAINING, low=0, high=1, modes=_FINETUNE, tunable=True),
     Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs where it can be used.",
                    _TRAINING, choices=("lbfgs", "adamw"), automatic=True),
     Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from zero.", _TRAINING, low=0, high=100, modes=_FINETUNE),
@@ -200,21 +202,19 @@ def from_arguments(arguments: Sequence[str], description: str) -> tuple[dict[str
 
 
 def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with every `auto` replaced by what it means beside the others. weight_decay may stay auto: data decides it."""
+    """`values` with every `auto` replaced by what it means beside the others. weight_decay may stay auto: the data decides it.
+
+    Raises BadValue where two values exclude each other.
+    """
     made = dict(values)
-    preset = PRESETS[made["preset"]]
-    if made["views"] == AUTO:
-        made["views"] = ("flip" if "flip" in preset.views else "plain") if made["arch"] == AUTO else "plain"
-    if made["arch"] == AUTO:
-        made["arch"] = preset.arch
-    if made["image_size"] != AUTO:
-        made["arch"] = "+".join(f"{choice.name}@{made['image_size']}" for choice in parse_arch(made["arch"]))
-    lbfgs = made["mode"] == "frozen" and made["head"] == "linear"
+    finetune = made["mode"] == "finetune"
+    made["views"] = _views(made, finetune)
+    made["arch"] = _whole_arch(made, finetune)
+    lbfgs = not finetune and made["head"] == "linear"
     if made["optimizer"] == AUTO:
         made["optimizer"] = "lbfgs" if lbfgs else "adamw"
     elif made["optimizer"] == "lbfgs" and not lbfgs:
         raise BadValue("optimizer", "lbfgs is only for a linear head in frozen mode; choose adamw")
-    finetune = made["mode"] == "finetune"
     choices = {
         "epochs": 8 if finetune else 200 if made["optimizer"] == "lbfgs" else 30,
         "batch_size": 32 if finetune else 64,
@@ -226,3 +226,22 @@ def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
     if made["weight_decay"] == AUTO and made["optimizer"] == "adamw":
         made["weight_decay"] = 0.01
     return made
+
+
+def _views(made: Mapping[str, Any], finetune: bool) -> str:
+    if finetune:
+        return "plain"
+    if made["views"] != AUTO:
+        return str(made["views"])
+    return PRESETS[made["preset"]].views if made["arch"] == AUTO else "plain"
+
+
+def _whole_arch(made: Mapping[str, Any], finetune: bool) -> str:
+    preset = PRESETS[made["preset"]]
+    arch = (preset.finetune_arch if finetune else preset.arch) if made["arch"] == AUTO else made["arch"]
+    choices = parse_arch(arch)
+    if finetune and len(choices) > 1:
+        raise BadValue("arch", f"finetune trains one backbone, and {arch} names {len(choices)}; choose one of them, or mode frozen")
+    if made["image_size"] == AUTO:
+        return arch
+    return "+".join(f"{choice.name}@{made['image_size']}" for choice in choices)

@@ -112,5 +112,5 @@ def predict_batch(model: models.Model, photos: list[torch.Tensor], top_k: int = 
 def score_batch(model: models.Model, photos: list[torch.Tensor]) -> tuple[torch.Tensor, list[bool]]:
     """Calibrated probabilities float32 [n, classes] on the CPU, and which photos are unlike everything seen in training."""
     features = model.features(model.inputs(photos))
-    probabilities = model.probabilities(model.head(features)).cpu()
-    return probabilities, [False] * len(photos)
+    probabilities = model.probabilities(model.head(features))
+    return probabilities.cpu(), model.unfamiliar(features).tolist()

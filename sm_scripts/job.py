@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from data import Photos
+from forms import precision_of
 
 # Changing these does not make it another training: a resumed job may differ in them.
 _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version", "unsure_target"}
@@ -18,7 +19,7 @@ _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version",
 
 @dataclass(frozen=True)
 class Job:
-    """`values` are typed and resolved; `strings` are the hyperparameters as given, for the record."""
+    """`values` are typed and resolved; `strings` are the hyperparameters as given; `precision` is the arithmetic, fp32 or bf16."""
 
     values: dict[str, Any]
     strings: dict[str, str]
@@ -27,17 +28,23 @@ class Job:
     checkpoint_dir: Path
     device: torch.device
     cpus: int
+    precision: str
+
+    def with_values(self, **changes: Any) -> Job:
+        return replace(self, values={**self.values, **changes})
 
 
 def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Job(
         values,
         strings,
         Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")),
         output_dir(),
         Path(values["checkpoint_dir"]),
-        torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device,
         len(os.sched_getaffinity(0)),
+        precision_of(values["precision"], device),
     )
 
 

@@ -2,74 +2,146 @@
 
 from __future__ import annotations
 
+import artifact
+import distributed
+import familiarity
+import finetune
 import frozen
+import numpy as np
+import outcome
 import report
 import torch
-from artifact import parameters, write
 from checkpoints import Checkpoints
-from data import Photos
-from head import logits_of
+from data import SPLITS, Photos
+from head import Head, logits_of
 from job import Job, fingerprint
 from model import INFO_FILE
+from outcome import Outcome
+from pictures import Pictures
 from plan import PlannedBackbone, plan
 from runtime import elapsed, log, phase, seconds
 
 
 def run(job: Job, photos: Photos) -> None:
+    """Trains, scores and stores. Raises Stopped, TrainingError."""
     checkpoints = Checkpoints(job.checkpoint_dir, fingerprint(job.values, photos))
     if checkpoints.finished() and (job.model_dir / INFO_FILE).is_file():
         log("this training is finished already; nothing to do")
         return
-    _run_frozen(job, photos, checkpoints)
-    checkpoints.finish()
-    log(f"done; seconds: {', '.join(f'{name} {value:.2f}' for name, value in seconds.items())}, total {elapsed():.2f}")
+    made = _finetune(job, photos, checkpoints) if job.values["mode"] == "finetune" else _frozen(job, photos, checkpoints)
+    if made:
+        _store(job, photos, made)
+        checkpoints.finish()
+        log(f"done in {elapsed():.2f} s: " + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()))
 
 
-def _run_frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> None:
+def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | None:
     planned = plan(job.values["arch"])
     table = frozen.collect(job, photos, planned)
     if table is None:
-        return
+        return None
     trained = frozen.train(job, table, len(photos.classes), checkpoints)
-    with phase("evaluation"):
-        calibration = report.calibrate(job, trained.held_out, table.labels[table.known[trained.held_out_split]])
-        logits = _logits(table, trained)
-        rows = {split: table.rows[table.every[split]] for split in logits}
-        probabilities = {split: (rows[split], torch.softmax(values / calibration["temperature"], 1)) for split, values in logits.items()}
-        held_out = table.rows[table.known[trained.held_out_split]], torch.softmax(trained.held_out / calibration["temperature"], 1)
-        figures = report.scored(photos, {**probabilities, trained.held_out_name: held_out}, trained.fit.best_epoch)
-        report.write_predictions(job, photos, probabilities)
-    with phase("artifact"):
-        state = _state(planned, trained.head)
-        info = report.model_info(
-            job,
-            photos,
-            planned,
-            {
-                "temperature": calibration["temperature"],
-                "unsure_threshold": calibration["unsure_threshold"],
-                "calibration": {"split": trained.held_out_name, **calibration},
-                "unfamiliar": None,
-                "metrics": figures,
-                "refit": {"on": ["train", "validation"], "held_out_figures": trained.held_out_name} if trained.refitted else None,
-                "weight_decay": trained.weight_decay,
-                "best_epoch": trained.fit.best_epoch,
-                "epochs_run": trained.fit.epochs_run,
-                "seconds": {**{name: round(value, 3) for name, value in seconds.items()}, "total": round(elapsed(), 3)},
-                "parameters": parameters(state),
-            },
-        )
-        write(job.model_dir, info, state)
-
-
-def _logits(table: frozen.Table, trained: frozen.Trained) -> dict[str, torch.Tensor]:
-    """Logits of every split that has photos. Those of validation are of the head that had not seen them, whatever was refitted later."""
     logits = {split: logits_of(trained.head, table.vectors[rows]) for split, rows in table.every.items() if rows.stop > rows.start}
     if trained.held_out_split == "validation":
         logits["validation"] = torch.cat([trained.held_out, logits["validation"][len(trained.held_out) :]])
-    return logits
+    features = {split: (table.rows[rows], table.vectors[rows]) for split, rows in table.known.items()}
+    means, similarities = outcome.familiar(photos, features, len(photos.classes))
+    return Outcome(
+        {split: table.rows[table.every[split]] for split in logits},
+        logits,
+        (trained.held_out_name, table.rows[table.known[trained.held_out_split]], trained.held_out),
+        means,
+        similarities,
+        _state(planned, trained.head),
+        [backbone.entry() for backbone in planned],
+        trained.fit.best_epoch,
+        trained.fit.epochs_run,
+        {
+            "refit": {"on": ["train", "validation"], "held_out_figures": "validation"} if trained.refitted else None,
+            "weight_decay": trained.weight_decay,
+        },
+    )
 
 
-def _state(planned: list[PlannedBackbone], head: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _state(planned: list[PlannedBackbone], head: Head) -> dict[str, torch.Tensor]:
     state = {f"backbones.{index}.network.{name}": value for index, backbone in enumerate(planned) for name, value in backbone.state().items()}
     return {**state, **{f"head.{name}": value for name, value in head.state_dict().items()}}
+
+
+def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | None:
+    (planned,) = plan(job.values["arch"])
+    head = _first_head(job, photos, planned)
+    pictures = Pictures(photos, planned.how, job.checkpoint_dir / "pictures.tmp", job.cpus)
+    with phase("decoding"):
+        mine = np.arange(len(photos))[distributed.rank() :: distributed.world()]
+        photos.mark_all_bad(distributed.gathered(pictures.check(mine)))
+        photos.check_bad()
+    with phase("training"):
+        tuned = finetune.Tuner(job, photos, pictures, planned.classifier(head), checkpoints).run()
+    with phase("evaluation"):
+        rows = {split: np.concatenate([photos.rows(split), photos.unlabelled_rows(split)]) for split in SPLITS}
+        answers = {split: finetune.answers(tuned.classifier, pictures, chosen) for split, chosen in rows.items() if len(chosen)}
+    if not distributed.is_first():
+        return None
+    known = {split: photos.rows(split) for split in SPLITS}
+    empty = torch.empty(0, len(photos.classes))
+    features = {split: (known[split], answers[split][0][: len(known[split])] if split in answers else empty) for split in SPLITS}
+    means, similarities = outcome.familiar(photos, features, len(photos.classes))
+    held_out = answers["validation"][1][: len(known["validation"])] if "validation" in answers else empty
+    return Outcome(
+        {split: rows[split] for split in answers},
+        {split: logits for split, (_, logits) in answers.items()},
+        ("validation", known["validation"], held_out),
+        means,
+        similarities,
+        tuned.state(),
+        [{**planned.entry(), "folded": True}],
+        tuned.best_epoch,
+        tuned.epochs_run,
+    )
+
+
+def _first_head(job: Job, photos: Photos, planned: PlannedBackbone) -> Head:
+    """A head trained on frozen features, the same in every process: fine-tuning that starts from a random one first ruins the backbone."""
+    table = frozen.collect(job, photos, [planned], ("train", "validation"))
+    linear = job.values["head"] == "linear"
+    first = job.with_values(optimizer="lbfgs" if linear else "adamw", weight_decay="auto" if linear else 0.01, refit=False, epochs=200 if linear else 30,
+                            lr=0.003, batch_size=64, label_smoothing=0.0)  # fmt: skip
+    head = frozen.train(first, table, len(photos.classes), None).head if table else None
+    torch.set_num_threads(job.cpus)
+    return distributed.from_first(head)
+
+
+def _store(job: Job, photos: Photos, made: Outcome) -> None:
+    with phase("artifact"):
+        name, rows, logits = made.held_out
+        calibration = report.calibrate(job, logits, torch.from_numpy(photos.labels[rows]))
+        probabilities = {
+            split: (made.rows[split], torch.softmax(values / calibration["temperature"], 1)) for split, values in made.logits.items()
+        }
+        held_out = (rows, torch.softmax(logits / calibration["temperature"], 1))
+        figures = report.scored(photos, {**probabilities, name: held_out}, made.best_epoch)
+        report.write_predictions(job, photos, probabilities)
+        state = {**made.state, "means": made.means}
+        info = report.model_info(
+            job,
+            photos,
+            {
+                "backbones": made.entries,
+                "temperature": calibration["temperature"],
+                "unsure_threshold": calibration["unsure_threshold"],
+                "calibration": {"split": name, "target": job.values["unsure_target"], **calibration},
+                "unfamiliar": {
+                    "method": "cosine to the nearest class mean",
+                    "threshold": familiarity.threshold(made.similarities),
+                    "false_alarms": familiarity.FALSE_ALARMS,
+                },
+                "metrics": figures,
+                "best_epoch": made.best_epoch,
+                "epochs_run": made.epochs_run,
+                "seconds": {**{name: round(value, 3) for name, value in seconds.items()}, "total": round(elapsed(), 3)},
+                "parameters": artifact.parameters(state),
+                **made.more,
+            },
+        )
+        artifact.write(job.model_dir, info, state)

@@ -14,6 +14,9 @@ import weights
 import zoo
 from architectures import ARCHITECTURES, Architecture, Choice, parse_arch, resize_for
 from cache import Recipe
+from finetune import Classifier
+from forms import folded
+from head import Head
 from preprocessing import Preprocessing
 from runtime import TrainingError, log
 
@@ -43,6 +46,10 @@ class PlannedBackbone:
             first = " ".join(str(error).split())[:300]
             raise TrainingError(f"The weights in {self.file.path} are not those of {self.architecture.timm_name}: {first}") from None
         return backbones.Backbone(network, self.how).eval()
+
+    def classifier(self, head: Head) -> Classifier:
+        """The backbone, its batch-norm folded, and `head`, to be trained together."""
+        return Classifier(folded(self.make()), head)
 
     def recipe(self, view: str, precision: str) -> Recipe:
         return Recipe(self.name, self.file.sha256, self.how, view, precision)

@@ -51,15 +51,26 @@ def from_pillow(image: Any) -> torch.Tensor:
 
 def prepare(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     """uint8 [3, H, W] -> uint8 [3, image_size, image_size]; a pure function of its arguments."""
+    image = resized(image, how)
+    top, left = crop_start(image, how)
+    return image[:, top : top + how.image_size, left : left + how.image_size]
+
+
+def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
+    """uint8 [3, H, W] with its short side at `how.resize`."""
     image = _without_ends(image)
     height, width = image.shape[1:]
-    scale = how.resize / min(height, width)
+    if min(height, width) == how.resize:
+        return image
     # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
     size = (how.resize, int(how.resize * width / height)) if height <= width else (int(how.resize * height / width), how.resize)
-    if scale != 1:
-        image = torch.nn.functional.interpolate(image[None], size, mode=how.interpolation, antialias=True, align_corners=False)[0]
-    top, left = (round((side - how.image_size) / 2) for side in image.shape[1:])
-    return image[:, top : top + how.image_size, left : left + how.image_size]
+    return torch.nn.functional.interpolate(image[None], size, mode=how.interpolation, antialias=True, align_corners=False)[0]
+
+
+def crop_start(image: torch.Tensor, how: Preprocessing) -> tuple[int, int]:
+    """(top, left) of the centre crop of a resized photo."""
+    height, width = image.shape[1:]
+    return round((height - how.image_size) / 2), round((width - how.image_size) / 2)
 
 
 def _without_ends(image: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,6 @@ from calibration import calibration_error, fit_temperature, unsure_threshold
 from data import SPLITS, Photos
 from job import Job
 from model import FORMAT
-from plan import PlannedBackbone
 from runtime import log, metrics, write_atomic
 from scoring import figures
 
@@ -61,14 +60,13 @@ def write_predictions(job: Job, photos: Photos, probabilities: dict[str, tuple[n
     write_atomic(job.output_dir / "predictions.npz", buffer.getvalue())
 
 
-def model_info(job: Job, photos: Photos, planned: list[PlannedBackbone], more: dict[str, Any]) -> dict[str, Any]:
+def model_info(job: Job, photos: Photos, more: dict[str, Any]) -> dict[str, Any]:
     """model.json, except what `more` says of the training's outcome."""
     values = job.values
     return {
         "format": FORMAT,
         "name": values["name"] or f"{values['arch']} {values['mode']}",
         "arch": values["arch"],
-        "backbones": [backbone.entry() for backbone in planned],
         "views": list(VIEWS[values["views"]]),
         "head": values["head"],
         "mode": values["mode"],

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import backbones
-import images
-import model as models
-import preprocessing
 import torch
 from PIL import Image
+from torch import nn
+
+import backbones
+import model as models
+import preprocessing
 from preprocessing import Preprocessing
 from runtime import write_atomic
-from torch import nn
 
 # Larger photos are drawn smaller; what the model sees stays the same.
 MAX_SIDE = 1024
@@ -88,13 +88,13 @@ def evidence(model: models.Model, photo: torch.Tensor, labels: Sequence[str]) ->
         [_look(backbone, batch, view == "flip") for view in model.info["views"]]
         for backbone, batch in zip(model.backbones, model.inputs([photo]), strict=True)
     ]
-    logits = model.head(torch.cat([sum(look.features for look in views) / len(views) for views in looks], dim=1))
+    logits = model.head(torch.cat([torch.stack([look.features for look in views]).mean(0) for views in looks], dim=1))
     targets = [int(logits.argmax()), *(_index(model, label) for label in labels)]
     leaves = [look.places for views in looks for look in views]
     found = []
     for target in targets:
         gradients = iter(torch.autograd.grad(logits[0, target], leaves, retain_graph=True))
-        found.append([sum(look.evidence(next(gradients)) for look in views).cpu() for views in looks])
+        found.append([torch.stack([look.evidence(next(gradients)) for look in views]).sum(0).cpu() for views in looks])
     return model.probabilities(logits.detach())[0].cpu(), found
 
 
@@ -156,9 +156,13 @@ def seen(height: int, width: int, how: Preprocessing) -> tuple[float, float, flo
     return top, left, bottom, right
 
 
-def heat(maps: Sequence[torch.Tensor], hows: Sequence[Preprocessing], original: tuple[int, int], size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean of the backbones' maps over a photo of `original` (height, width) pixels that is drawn in `size`: float [size], and
-    bool [size], what any backbone saw."""
+def heat(
+    maps: Sequence[torch.Tensor], hows: Sequence[Preprocessing], original: tuple[int, int], size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of the backbones' maps over a photo of `original` (height, width) pixels that is drawn in `size`: float [size].
+
+    And bool [size], what any backbone saw.
+    """
     total, visible = torch.zeros(size), torch.zeros(size, dtype=torch.bool)
     for places, how in zip(maps, hows, strict=True):
         top, left, bottom, right = (round(share * size[place % 2]) for place, share in enumerate(seen(*original, how)))

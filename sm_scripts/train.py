@@ -54,13 +54,17 @@ def main(arguments: list[str]) -> int:
 def run(values: dict, strings: dict[str, str]) -> None:
     with runtime.phase("imports"):
         runtime.keep_memory()
+        import distributed
+        distributed.relaunch_under_torchrun(sys.argv[1:])
         import data
         import job as jobs
         import pipeline
         import torch
+    distributed.start()
     job = jobs.make(values, strings)
     runtime.log(f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}")
     pipeline.run(job, data.load())
+    distributed.stop()
 
 
 def _fail(reason: str, code: int) -> int:

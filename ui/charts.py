@@ -61,6 +61,22 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
     st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per class, stacked by split")
 
 
+def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
+    """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most frequent first."""
+    figure = go.Figure()
+    for name, colour in (("sure", PALETTE[0]), ("unsure", PALETTE[3])):
+        figure.add_bar(y=table["class"], x=table[name], name=name, orientation="h", marker_color=colour)
+    figure.update_layout(
+        barmode="stack",
+        height=max(220, 60 + 24 * len(table)),
+        margin={"l": 10, "r": 10, "t": 10, "b": 40},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        xaxis_title="photos",
+        yaxis={"autorange": "reversed", "automargin": True},
+    )
+    st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per predicted class, sure and unsure")
+
+
 def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[str, str] | None:
     """The confusion matrix; returns the clicked cell as (true, predicted).
 

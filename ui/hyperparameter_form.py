@@ -15,7 +15,9 @@ from ui.text import plain
 ELSEWHERE = (*scripts.OURS, "preset", "mode", "arch")
 
 
-def show(given: Mapping[str, str], mode: str, *, key: str, without: Sequence[str] = (), title: str = "All hyperparameters") -> dict[str, str]:
+def show(
+    given: Mapping[str, str], mode: str, *, key: str, without: Sequence[str] = (), title: str = "All hyperparameters"
+) -> dict[str, str]:
     """What was set to something else than its default, by name. A value that can't be used says so below its field.
 
     `given` are the values of a job to start from; `without` names hyperparameters that are not offered.

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core import files
-from core.datasets import store
 from core.errors import NotFound
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import calibration_view, charts, links, model_about, photos
-from ui.gallery import gallery
+from ui import calibration_view, charts, links, model_about, photo_view
+from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain
 
-PAGE_SIZE = 36
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "About")
 
 
 def show(model: Model) -> None:
     """Everything about one model."""
     try:
-        predictions: Predictions | None = _predictions(model)
+        predictions: Predictions | None = predictions_of(model)
     except NotFound as error:
         predictions = None
         st.warning(plain(str(error)), icon=":material/warning:")
@@ -46,16 +40,7 @@ def show(model: Model) -> None:
         calibration_view.show(model, predictions, split)
     else:
         shows[view](model, part)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _read(model_id: str, modified: float, _model: Model) -> Predictions:
-    return _model.predictions()
-
-
-def _predictions(model: Model) -> Predictions:
-    path = model.folder.predictions
-    return _read(model.id, path.stat().st_mtime if path.exists() else 0.0, model)
+    photo_view.show(model, [(model.name, predictions)])
 
 
 def _actions(model: Model) -> None:
@@ -129,7 +114,7 @@ def _mistakes(model: Model, part: Predictions) -> None:
         st.success("Not one mistake on this split.", icon=":material/check_circle:")
         return
     st.caption(f"{count(len(rows), 'mistake')}, the most confident first.")
-    wall(model, part, _page(rows, "mistakes"), key="mistakes")
+    wall(model, part, page(rows, "mistakes"), key="mistakes")
 
 
 def _photos(model: Model, part: Predictions) -> None:
@@ -145,7 +130,7 @@ def _photos(model: Model, part: Predictions) -> None:
             kind
         ]
     )
-    wall(model, part, _page(rows, "photos"), key="photos")
+    wall(model, part, page(rows, "photos"), key="photos")
 
 
 def _classes(model: Model, part: Predictions) -> None:
@@ -156,36 +141,3 @@ def _classes(model: Model, part: Predictions) -> None:
         column_config=dict.fromkeys(("precision", "recall", "f1"), bar),
         alt="Precision, recall and F1 per class",
     )
-
-
-def wall(model: Model, part: Predictions, rows: Sequence[int] | np.ndarray, *, key: str) -> None:
-    """The photos of these rows, each with what was predicted; a click opens one with all its probabilities."""
-    chosen = part.take(np.asarray(rows, dtype=int))
-    if not len(chosen):
-        st.caption("No photos.")
-        return
-    root = store.dataset(model.dataset_id).root
-    frame = pd.DataFrame({"image_id": chosen.image_id, "path": chosen.path, "label": _true_names(model, chosen)})
-    detail = [f"{model.classes[p]} {c:.0%}" for p, c in zip(chosen.predicted, chosen.confidence, strict=True)]
-    tone = ["right" if right else "wrong" for right in chosen.correct]
-    opened = gallery(photos.tiles(root, frame, detail, tone), key=f"mo_{key}_{model.id}", side=150)
-    if opened:
-        row = int(np.flatnonzero(chosen.image_id == opened)[0])
-        photos.show_photo(root, {**frame.iloc[row], "facts": _facts(model, chosen, row)})
-
-
-def _facts(model: Model, part: Predictions, row: int) -> dict[str, str]:
-    ranked = np.argsort(-part.probabilities[row])[:5]
-    answers = {f"{place}. {model.classes[index]}": f"{part.probabilities[row][index]:.1%}" for place, index in enumerate(ranked, 1)}
-    return {"Split": str(part.split[row]), **answers}
-
-
-def _true_names(model: Model, part: Predictions) -> list[str]:
-    return [model.classes[index] if index >= 0 else "unknown" for index in part.label]
-
-
-def _page(rows: np.ndarray, key: str) -> np.ndarray:
-    pages = max(1, -(-len(rows) // PAGE_SIZE))
-    number = st.pagination(pages, key=f"mo_page_{key}", bind="query-params") if pages > 1 else 1
-    start = (min(int(number or 1), pages) - 1) * PAGE_SIZE
-    return rows[start : start + PAGE_SIZE]

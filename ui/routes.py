@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from core import images
+from core import explain, features, images
 from core.backends import LOCAL
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 ONE_YEAR = 31_536_000
+TIDY_SECONDS = 3600
 
 
 async def thumbnail(request: Request) -> Response:
@@ -31,10 +33,20 @@ async def thumbnail(request: Request) -> Response:
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """What starts and ends with the app itself. Jobs and endpoints are not among it: they outlive the app."""
     warm = LOCAL.warm_up()
+    tidying = asyncio.create_task(_tidy())
     try:
         yield {}
     finally:
+        tidying.cancel()
         LOCAL.cool_down(warm)
+
+
+async def _tidy() -> None:
+    """Keeps what is only cached within its bounds, at the start and then every hour, beside the pages and not before them."""
+    while True:
+        await asyncio.to_thread(features.trim)
+        await asyncio.to_thread(explain.forget_uploads)
+        await asyncio.sleep(TIDY_SECONDS)
 
 
 ROUTES = [Route("/thumbnails/{image_id}", thumbnail)]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import backends, jobs
 from core.backends import EndpointState
-from ui import links
+from ui import jobs_table, links
 from ui.text import count
 
 MARK = str(Path(__file__).parent / "assets" / "mark.svg")
@@ -21,7 +21,7 @@ def show() -> None:
     serving = [e for e in backends.endpoints() if e.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)]
     with st.sidebar:
         if running:
-            page = {"training": "train", "import": "datasets"}[running[0].kind]
+            page = jobs_table.PAGES[running[0].kind]
             links.link(page, f"{count(len(running), 'job')} running", ":material/progress_activity:", job=running[0].id)
         if serving:
             links.link("deploy", f"{count(len(serving), 'endpoint')} up", ":material/bolt:")

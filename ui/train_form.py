@@ -13,6 +13,7 @@ from core.specs import TrainingSpec, training_spec
 from ui import hyperparameter_form, links, messages, model_picker, version_picker
 from ui.text import plain
 
+
 def show() -> None:
     """The whole form. A cloned job fills it; a double click on Train makes one job."""
     datasets = version_picker.datasets(key="tr_dataset_first")

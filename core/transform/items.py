@@ -31,17 +31,23 @@ class Item(NamedTuple):
 
 def write(items: Iterable[Item], target: Path) -> int:
     """Writes the list, whole or not at all and in bounded memory; how many rows it has."""
-    count = 0
+    written = 0
     with files.atomic(target) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         waiting: list[Item] = []
         for item in items:
             waiting.append(item)
             if len(waiting) == ROW_GROUP:
                 writer.write_table(_table(waiting))
-                count, waiting = count + len(waiting), []
+                written, waiting = written + len(waiting), []
         if waiting:
             writer.write_table(_table(waiting))
-    return count + len(waiting)
+    return written + len(waiting)
+
+
+def count(source: Path) -> int:
+    """How many rows a list has. Raises NotFound where it can't be read."""
+    with _opened(source) as file:
+        return int(file.metadata.num_rows)
 
 
 def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
@@ -64,12 +70,12 @@ def files_of(source: Path, rows: Iterable[int]) -> list[str]:
         found: dict[int, str] = {}
         first = 0
         for group in range(file.metadata.num_row_groups):
-            count = file.metadata.row_group(group).num_rows
-            inside = sorted({row for row in wanted if first <= row < first + count})
+            size = file.metadata.row_group(group).num_rows
+            inside = sorted({row for row in wanted if first <= row < first + size})
             if inside:
                 column = file.read_row_group(group, columns=["file"])["file"]
                 found.update(zip(inside, pc.take(column, pa.array([row - first for row in inside])).to_pylist(), strict=True))
-            first += count
+            first += size
     return [found[row] for row in wanted]
 
 

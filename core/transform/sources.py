@@ -41,6 +41,9 @@ class Source:
 
 def require_images(spec: TransformSpec) -> None:
     """UserError, before any job is made, where there is nothing to go through or it may not be read."""
+    if spec.resumed_from:
+        RunFolder.of(spec.resumed_from)  # what it lists and keeps is all that counts
+        return
     if spec.source == "split":
         parts = store.version(spec.dataset_id, spec.version_id).split_counts()
         if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
@@ -69,6 +72,7 @@ def collect(spec: TransformSpec, folder: RunFolder, classes: Collection[str], pr
         found = _uploaded(Path(spec.path), source.root)
     else:
         if spec.source == "archive":
+            shutil.rmtree(source.root, ignore_errors=True)
             unpacked = archives.extract(Path(spec.path), source.root, lambda done, total: progress("Unpacking", done, total), should_stop)
             source.ignored.update(unpacked.ignored)
         found = _in_folder(source.root, source.ignored, should_stop)
@@ -93,17 +97,34 @@ def list_of(folder: RunFolder) -> Path:
 
 
 def take_over(previous: RunFolder, folder: RunFolder) -> int:
-    """Takes the list, and the images that only the job before had, from the job that this one resumes; how many rows there are.
+    """Takes the list, and the images that only the job before had, from the job that this one resumes.
 
-    Files are linked, not copied: each of the two jobs can be deleted without the other. Raises NotFound where they are gone.
+    How many rows there are; 0 where that job did not come as far as its list. Files are linked, not copied: each of the two jobs
+    can be deleted without the other.
     """
-    if not list_of(previous).exists():
-        return 0
-    _link(list_of(previous), list_of(folder))
     images = previous.input / "images"
     if images.is_dir():
         shutil.copytree(images, folder.input / "images", copy_function=_link)
-    return sum(map(len, items.batches(list_of(folder), items.ROW_GROUP)))
+    if not list_of(previous).exists():
+        return 0
+    _link(list_of(previous), list_of(folder))
+    return items.count(list_of(folder))
+
+
+def release(spec: TransformSpec) -> None:
+    """Removes an uploaded archive, once its images are in the job's folder."""
+    path = Path(spec.path)
+    if spec.source == "archive" and path.parent == settings.uploads_dir():
+        path.unlink(missing_ok=True)
+
+
+def keep_archive(upload: IO[bytes], size: int) -> Path:
+    """Saves an uploaded archive under a name of ours. UserError where the disk has no room for it and its images."""
+    files.require_free_space(settings.uploads_dir(), 2 * size, "This archive and its photos")
+    path = settings.uploads_dir() / f"{secrets.token_hex(8)}.archive"
+    with files.atomic(path) as target:
+        shutil.copyfileobj(upload, target)
+    return path
 
 
 def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:

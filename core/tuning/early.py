@@ -42,7 +42,9 @@ def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
     epoch, rung = _last_epoch(trial), first
     while rung <= epoch:
         mine = _best_until(trial, rung, spec.objective)
-        reached = [found for other in peers if _last_epoch(other) >= rung and (found := _best_until(other, rung, spec.objective)) is not None]
+        reached = [
+            found for other in peers if _last_epoch(other) >= rung and (found := _best_until(other, rung, spec.objective)) is not None
+        ]
         kept = max(1, (len(reached) + 1) // REDUCTION)
         if mine is not None and len(reached) + 1 >= REDUCTION and sum(found > mine for found in reached) >= kept:
             return f"{STOPPED_EARLY} at epoch {rung}: {abs(mine):.4f} is not among the best {kept} of {len(reached) + 1} trials there."

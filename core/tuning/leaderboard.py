@@ -150,6 +150,22 @@ def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
+    """`frame` of the trials that have a value, in the order they ended, with `value`, `minutes` since the first trial started, and
+    `best`: the best completed value so far."""
+    chosen = [trial for trial in (board.trials if trials is None else trials) if trial.value is not None]
+    chosen.sort(key=lambda trial: (trial.ended or math.inf, trial.number))
+    if not chosen:
+        return pd.DataFrame()
+    start = min((trial.started for trial in board.trials if trial.started), default=0.0)
+    table = frame(board, chosen)
+    table["value"] = table[board.spec.objective]
+    table["minutes"] = [((trial.ended or trial.started or start) - start) / 60 for trial in chosen]
+    completed = table["value"].where(pd.Series([trial.state is State.COMPLETED for trial in chosen]))
+    table["best"] = completed.cummax() if board.objective.maximize else completed.cummin()
+    return table
+
+
 def shown_value(values: spaces.Range, text: str | None) -> float | int | str | None:
     """A tuned value as its type; None where the trial has none, and the text where it lies outside the range now."""
     if text is None:
@@ -171,7 +187,9 @@ def _outcome(job: Job, objective: str) -> tuple[dict[str, Any], tuple[dict[str, 
 
 
 @lru_cache(maxsize=4096)
-def _kept_outcome(folder: Path, objective: str, _ended: float | None, completed: bool) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _kept_outcome(
+    folder: Path, objective: str, _ended: float | None, completed: bool
+) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
     return _read_outcome(folder, objective, completed)
 
 

@@ -44,7 +44,9 @@ class Strategy:
 
 STRATEGIES = {
     "tpe": Strategy("Bayesian (TPE)", "Learns from the trials so far where good values lie. The best start."),
-    "gp": Strategy("Bayesian (Gaussian process)", "Models the objective as a surface; strong with few trials and few numbers. A second per trial."),
+    "gp": Strategy(
+        "Bayesian (Gaussian process)", "Models the objective as a surface; strong with few trials and few numbers. A second per trial."
+    ),
     "random": Strategy("Random", "Every trial on its own; honest, and easy to run in parallel."),
     "grid": Strategy("Grid", "Every combination once."),
     "hyperband": Strategy(

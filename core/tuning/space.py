@@ -79,6 +79,12 @@ class Range:
         low, high, value = (math.log(part) if self.log else part for part in (self.low, self.high, float(text)))
         return (value - low) / (high - low)
 
+    def at(self, position: float) -> float:
+        """The number at a position from 0 to 1, on the scale of the range."""
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        number = low + (high - low) * position
+        return float(self.text(math.exp(number) if self.log else number))
+
     def words(self) -> str:
         """The range for people: `0.0001 to 0.1 (log)`, `linear or mlp`."""
         if self.kind == "choice":
@@ -140,7 +146,9 @@ def _check_range(name: str, values: Range) -> None:
             raise UserError(f"{name}: give two to {MAX_CHOICES} different values to choose from, or fix it.", field=name)
         return
     if not (math.isfinite(values.low) and math.isfinite(values.high) and values.low < values.high):
-        raise UserError(f"{name}: the range has to go from a smaller number to a larger one, not {values.low:g} to {values.high:g}.", field=name)
+        raise UserError(
+            f"{name}: the range has to go from a smaller number to a larger one, not {values.low:g} to {values.high:g}.", field=name
+        )
     if values.log and values.low <= 0:
         raise UserError(f"{name}: a logarithmic range starts above 0, not at {values.low:g}.", field=name)
     if values.kind == "int" and (values.low != int(values.low) or values.high != int(values.high)):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.jobs import State
 from core.specs import TuningSpec
-from core.tuning import leaderboard, space as spaces
+from core.tuning import leaderboard
+from core.tuning import space as spaces
 from core.tuning.leaderboard import Trial
 from core.tuning.search import OBJECTIVES
 from core.tuning.space import Range
@@ -149,7 +150,10 @@ def _frozen(
     states = optuna.trial.TrialState
     state = states.COMPLETE if found.score is not None else states.PRUNED if found.steps else states.RUNNING
     values: dict[str, Any] = {name: space[name].value(text) for name, text in found.params.items()}
-    clipped = {name: value if space[name].kind == "choice" else min(max(value, space[name].low), space[name].high) for name, value in values.items()}
+    clipped = {
+        name: value if space[name].kind == "choice" else min(max(value, space[name].low), space[name].high)
+        for name, value in values.items()
+    }
     return optuna.trial.create_trial(
         state=state,
         value=found.score,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from core import settings
 from core.backends import LOCAL, Backend
 from core.backends.local import backend as local_backend
+from core.backends.local import warm
 from core.datasets import store
 from core.jobs import Job
 from core.specs import TrainingSpec
@@ -37,7 +39,10 @@ class Toys:
     """Submits training jobs whose script is the test's. Backend, worker, locks, signals and files are the real ones."""
 
     version: store.Version
-    folder: Path
+
+    @property
+    def folder(self) -> Path:
+        return settings.home() / toy_worker.FOLDER
 
     def spec(self, name: str = "Toy") -> TrainingSpec:
         return TrainingSpec(name, self.version.dataset_id, self.version.id, {})
@@ -54,8 +59,8 @@ class Toys:
 
 
 @pytest.fixture
-def toys(home: Path, version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
+def toys(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
     monkeypatch.setattr(local_backend, "WORKER", toy_worker.__name__)
     # A toy has to go through the toys' worker, whatever warm process there may be.
-    monkeypatch.setattr(local_backend.warm, "fork_worker", lambda folder, lock: None)
-    return Toys(version, home / toy_worker.FOLDER)
+    monkeypatch.setattr(warm, "fork_worker", lambda folder, lock: None)
+    return Toys(version)

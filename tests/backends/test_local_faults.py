@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,43 +17,18 @@ import pytest
 from core import jobs, settings
 from core.backends import LOCAL
 from core.backends.local import processes
-from core.errors import BackendError, NotFound, UserError
-from core.jobs import Job, State
+from core.datasets import store
+from core.errors import NotFound, UserError
+from core.jobs import State
 from core.specs import TrainingSpec
 from tests.backends.conftest import Toys
-from tests.backends.watching import child_of, ended, processes_in, said, until
+from tests.backends.scripts import EXPLAINS, MODEL, OBEYS, REFUSES, RUNS
+from tests.backends.watching import child_of, ended, gone, running, until
 from tests.conftest import kill_processes_of
-
-RUNS = "import time\nprint('running', flush=True)\ntime.sleep(60)\n"
-OBEYS = """
-import pathlib, signal, sys, time
-def stop(*_):
-    pathlib.Path(sys.argv[sys.argv.index('--checkpoint_dir') + 1], 'checkpoint').write_text('learned so far')
-    sys.exit(143)
-signal.signal(signal.SIGTERM, stop)
-print('running', flush=True)
-time.sleep(60)
-"""
-REFUSES = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('running', flush=True)\ntime.sleep(60)\n"
-MODEL = """
-import json, os, pathlib
-folder = pathlib.Path(os.environ['SM_MODEL_DIR'])
-(folder / 'model.json').write_text(json.dumps({'format': 1, 'classes': ['cat', 'dog']}))
-"""
-
-
-def running(job: Job) -> Job:
-    """The job once its script has said so."""
-    said(LOCAL, job, "running")
-    return LOCAL.refresh(job)
-
-
-def gone(job: Job) -> None:
-    until(lambda: not processes_in(job.folder.path), f"processes of {job.id} are left: {processes_in(job.folder.path)}", 10)
 
 
 def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened(toys: Toys) -> None:
-    job = running(toys.train(RUNS))
+    job = running(LOCAL, toys.train(RUNS))
     child_of(job.status.pid).kill()
     job = ended(LOCAL, job)
     assert job.state is State.FAILED
@@ -65,7 +39,7 @@ def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened
 
 
 def test_a_trainer_that_is_ended_from_outside_says_so(toys: Toys) -> None:
-    job = running(toys.train(RUNS))
+    job = running(LOCAL, toys.train(RUNS))
     child_of(job.status.pid).terminate()
     job = ended(LOCAL, job)
     assert job.state is State.FAILED
@@ -73,7 +47,7 @@ def test_a_trainer_that_is_ended_from_outside_says_so(toys: Toys) -> None:
 
 
 def test_fault_27_a_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys) -> None:
-    job = running(toys.train(RUNS))
+    job = running(LOCAL, toys.train(RUNS))
     trainer = child_of(job.status.pid)
     os.kill(job.status.pid or 0, signal.SIGKILL)
     until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
@@ -120,9 +94,7 @@ def test_fault_29_a_script_that_fails_leaves_the_end_of_its_log_as_the_reason(to
 
 
 def test_fault_29_a_script_that_says_why_is_quoted(toys: Toys) -> None:
-    job = ended(
-        LOCAL, toys.train("import os, pathlib\npathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'failure').write_text('No cats.')\nexit(1)")
-    )
+    job = ended(LOCAL, toys.train(EXPLAINS.format(reason="No cats.")))
     assert (job.state, job.status.reason) == (State.FAILED, "No cats.")
 
 
@@ -139,7 +111,7 @@ def test_fault_29_a_script_that_cannot_even_start(toys: Toys) -> None:
 
 
 def test_fault_30_stop_saves_and_ends(toys: Toys) -> None:
-    job = running(toys.train(OBEYS))
+    job = running(LOCAL, toys.train(OBEYS))
     LOCAL.stop(job)
     LOCAL.stop(job)
     job = ended(LOCAL, job)
@@ -151,7 +123,7 @@ def test_fault_30_stop_saves_and_ends(toys: Toys) -> None:
 
 
 def test_fault_30_a_script_that_will_not_stop_is_killed(toys: Toys) -> None:
-    job = running(toys.train(REFUSES, stop_seconds=0.5))
+    job = running(LOCAL, toys.train(REFUSES, stop_seconds=0.5))
     LOCAL.stop(job)
     until(lambda: LOCAL.refresh(job).state is State.STOPPING, "Stopping")
     assert ended(LOCAL, job, 10).state is State.STOPPED
@@ -168,7 +140,7 @@ def test_fault_30_stop_while_pending(toys: Toys) -> None:
 
 
 def test_fault_30_sigterm_to_the_worker_is_a_stop(toys: Toys) -> None:
-    job = running(toys.train(OBEYS))
+    job = running(LOCAL, toys.train(OBEYS))
     os.kill(job.status.pid or 0, signal.SIGTERM)
     assert ended(LOCAL, job).state is State.STOPPED
     assert (job.folder.checkpoints / "checkpoint").exists()
@@ -183,73 +155,25 @@ def test_a_stop_that_comes_too_late_changes_nothing(toys: Toys) -> None:
     assert LOCAL.refresh(job) == job
 
 
-def test_fault_31_a_disk_that_is_full_while_the_script_writes(toys: Toys) -> None:
-    """No file may grow beyond 20 kB here, which is how a full disk looks to a program, and needs no root."""
-    script = (
-        "import os, pathlib, sys\n"
-        "kept = pathlib.Path(sys.argv[sys.argv.index('--checkpoint_dir') + 1])\n"
-        "(kept / 'one').write_bytes(b'1' * 1000)\n"
-        "(kept / 'two').write_bytes(b'2' * 100_000)\n"
-    )
-    job = ended(LOCAL, toys.train(script, file_bytes=20_000))
+def test_a_dataset_that_is_not_there_is_refused_before_there_is_a_job(home: Path) -> None:
+    with pytest.raises(NotFound):
+        LOCAL.train(TrainingSpec("x", "no-such", "v1", {}))
+    assert jobs.listing() == []
+
+
+def test_fault_20_a_hyperparameter_that_cannot_run_is_refused_before_there_is_a_job(toys: Toys) -> None:
+    with pytest.raises(UserError) as refusal:
+        LOCAL.train(replace(toys.spec(), hyperparameters={"lr": "-1"}))
+    assert refusal.value.field == "lr"
+    assert jobs.listing() == []
+
+
+def test_a_dataset_that_goes_before_its_job_begins_fails_the_job(toys: Toys) -> None:
+    job = toys.train(MODEL)
+    store.delete(toys.version.dataset_id)
+    job = ended(LOCAL, job)
     assert job.state is State.FAILED
-    assert "File too large" in job.status.reason
-    assert (job.folder.checkpoints / "one").stat().st_size == 1000
-
-
-def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> None:
-    """The script ends well and the worker's own write fails."""
-    weights = (
-        "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
-    )
-    job = ended(LOCAL, toys.train(MODEL + weights, file_bytes=20_000))
-    assert job.state is State.FAILED
-    assert "disk is full" in job.status.reason
-    assert not job.folder.artifact.exists()
-    assert list(job.folder.output.iterdir()) == [], "no half archive is left"
-
-
-def test_fault_31_a_disk_that_is_full_for_the_log(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("for n in range(10_000):\n    print('a line that takes room', n, flush=True)\n", file_bytes=20_000))
-    assert job.state is State.FAILED
-    assert job.status.reason
-    assert job.folder.log.stat().st_size <= 20_000
-
-
-def test_fault_31_a_disk_that_is_full_for_the_status(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train(RUNS, file_bytes=100))
-    assert job.state is State.FAILED
-    assert "died without a word" in job.status.reason
-    assert [found.id for found in jobs.readable()] == [job.id]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A FIELDMARK_HOME on a file system of two megabytes, where the machine lets us mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True).returncode:
-        pytest.skip("this machine does not let us mount a file system")
-    monkeypatch.setenv("FIELDMARK_HOME", str(folder / "home"))
-    yield folder
-    kill_processes_of(folder)
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def test_fault_31_a_disk_that_is_really_full(small_disk: Path, request: pytest.FixtureRequest) -> None:
-    """The script's log takes the last byte. Everything that is there can still be seen, and a new job is refused in words."""
-    toys: Toys = request.getfixturevalue("toys")
-    toys = Toys(toys.version, settings.home() / "toy")
-    job = ended(LOCAL, toys.train("import sys\nwhile True:\n    sys.stdout.write('x' * 999 + chr(10))\n    sys.stdout.flush()\n"))
-    assert job.state is State.FAILED
-    assert "disk is full" in job.status.reason
-    assert [found.id for found in jobs.readable()] == [job.id]
-    assert LOCAL.refresh(job).state is State.FAILED
-    with pytest.raises(BackendError, match="disk is full"):
-        LOCAL.train(toys.spec())
-    assert [found.id for found in jobs.listing()] == [job.id]
-    job.folder.log.unlink()
-    assert LOCAL.train(toys.spec()).state is State.PENDING
+    assert toys.version.dataset_id in job.status.reason
 
 
 def test_fault_37_two_sessions_submit_stop_and_list_at_once(toys: Toys) -> None:
@@ -286,16 +210,16 @@ def test_fault_37_two_sessions_submit_stop_and_list_at_once(toys: Toys) -> None:
 
 
 def test_fault_38_out_of_memory_on_a_gpu_is_passed_on_in_words(toys: Toys) -> None:
-    said_by_the_script = "Out of memory: use a lower batch size (batch_size)."
-    script = f"import os, pathlib\npathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'failure').write_text({said_by_the_script!r})\nexit(1)"
-    assert "lower batch size" in ended(LOCAL, toys.train(script)).status.reason
+    job = ended(LOCAL, toys.train(EXPLAINS.format(reason="Out of memory: use a lower batch size (batch_size).")))
+    assert job.state is State.FAILED
+    assert "lower batch size" in job.status.reason
 
 
 def test_fault_53_a_secret_of_the_app_reaches_no_job(toys: Toys, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = "canary-that-no-job-may-see"
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "SM_HP_SECRET", "PYTHONSTARTUP"):
         monkeypatch.setenv(name, canary)
-    job = running(toys.train("import os\nprint(dict(os.environ), flush=True)\n" + RUNS))
+    job = running(LOCAL, toys.train("import os\nprint(dict(os.environ), flush=True)\n" + RUNS))
     for process in (psutil.Process(job.status.pid), child_of(job.status.pid)):
         assert canary not in str(process.environ())
         assert canary not in str(process.cmdline())
@@ -307,67 +231,15 @@ def test_fault_53_a_secret_of_the_app_reaches_no_job(toys: Toys, home: Path, mon
     assert not [path for path in kept if canary.encode() in path.read_bytes()]
 
 
-def test_a_log_is_read_on_from_where_it_was_and_never_splits_a_character(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("pass"))
-    text = "höher, größer, 鳥\n" * 50
-    job.folder.log.write_bytes(b"")
-    shown, position = "", 0
-    for byte in text.encode():
-        with job.folder.log.open("ab") as file:
-            file.write(bytes([byte]))
-        chunk = LOCAL.log(job, position)
-        shown, position = shown + chunk.text, chunk.next
-    assert shown == text
+@pytest.fixture(params=["a b", "a'b", 'a"b', "$(id)", "a;b\\c", "größer 鳥"])
+def strange_home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    path = tmp_path / request.param
+    monkeypatch.setenv("FIELDMARK_HOME", str(path))
+    yield path
+    kill_processes_of(path)
 
 
-def test_fault_36_a_log_of_a_gigabyte_is_shown_from_its_end(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("pass"))
-    with job.folder.log.open("wb") as file:
-        file.truncate(2**30)
-        file.seek(0, os.SEEK_END)
-        file.write(b"\xff\xfe half a character \xe9\n50 %\r100 %\rdone\nhalf a li")
-    start = time.monotonic()
-    chunk = LOCAL.log(job)
-    assert time.monotonic() - start < 1
-    assert chunk.skipped
-    assert len(chunk.text) <= settings.LOG_TAIL_BYTES
-    assert chunk.text.endswith("\n50 %\n100 %\ndone\nhalf a li")
-    assert LOCAL.log(job, chunk.next).text == ""
-
-
-def test_a_log_that_is_not_there_is_empty(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("pass"))
-    job.folder.log.unlink()
-    assert LOCAL.log(job).text == ""
-
-
-def test_a_dataset_that_is_not_there_is_refused_before_there_is_a_job(home: Path) -> None:
-    with pytest.raises(NotFound):
-        LOCAL.train(TrainingSpec("x", "no-such", "v1", {}))
-    assert jobs.listing() == []
-
-
-def test_fault_20_a_hyperparameter_that_cannot_run_is_refused_before_there_is_a_job(toys: Toys) -> None:
-    with pytest.raises(UserError) as refusal:
-        LOCAL.train(replace(toys.spec(), hyperparameters={"lr": "-1"}))
-    assert refusal.value.field == "lr"
-    assert jobs.listing() == []
-
-
-def test_a_dataset_that_goes_while_its_job_waits_fails_the_job(toys: Toys) -> None:
-    toys.script(MODEL)
-    spec = toys.spec()
-    (toys.version.folder / "version.json").rename(toys.version.folder / "gone")
-    with pytest.raises(NotFound):
-        LOCAL.train(spec)
-
-
-@pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "$(id)", "a;b\\c", "größer 鳥"])
-def test_fault_09_a_home_with_any_name_runs_jobs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    monkeypatch.setenv("FIELDMARK_HOME", str(tmp_path / name))
-    toys: Toys = request.getfixturevalue("toys")
-    toys = Toys(toys.version, settings.home() / "toy")
+def test_fault_09_a_home_with_any_name_runs_jobs(strange_home: Path, toys: Toys) -> None:
     job = ended(LOCAL, toys.train(MODEL))
+    assert job.folder.path.is_relative_to(strange_home)
     assert job.state is State.COMPLETED, job.status.reason

@@ -34,6 +34,17 @@ def said(backend: Backend, job: Job, text: str, seconds: float = PATIENCE) -> fl
     return until(lambda: text in backend.log(job).text, f"{text!r} in the log of {job.id}", seconds)
 
 
+def running(backend: Backend, job: Job) -> Job:
+    """The job once its script has said that it runs."""
+    said(backend, job, "running")
+    return backend.refresh(job)
+
+
+def gone(job: Job) -> None:
+    """Waits until no process of the job is left."""
+    until(lambda: not processes_in(job.folder.path), f"the end of {processes_in(job.folder.path)}", 10)
+
+
 def settled(backend: Backend, endpoint: Endpoint, seconds: float = PATIENCE) -> Endpoint:
     """The endpoint once it is no longer Creating."""
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import expect
+
 DROP = """
 ([zone, files]) => {
   const transfer = new DataTransfer()
@@ -41,7 +43,8 @@ def press(page: Any, name: str) -> None:
 
 def choose(page: Any, label: str) -> None:
     """A segment of a segmented control, or a tab."""
-    page.get_by_text(label, exact=True).first.click()
+    tab = page.get_by_role("tab", name=re.compile(rf"{re.escape(label)}$"))
+    tab.or_(page.locator('[data-testid="stButtonGroup"]').get_by_text(label, exact=True)).first.click()
     page.wait_for_timeout(300)
     settle(page)
 
@@ -57,6 +60,17 @@ def metric(page: Any, label: str) -> str:
     """The value of a figure by its label."""
     card = page.locator('[data-testid="stMetric"]').filter(has_text=label).first
     return str(card.locator('[data-testid="stMetricValue"]').inner_text()).strip()
+
+
+def until_metric(page: Any, label: str, value: str) -> None:
+    """Waits until a figure has this value."""
+    card = page.locator('[data-testid="stMetric"]').filter(has_text=label).first
+    expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value, timeout=20_000)
+
+
+def until_charts(page: Any, count: int) -> None:
+    """Waits until the page shows so many Plotly charts."""
+    expect(page.locator('[data-testid="stPlotlyChart"]')).to_have_count(count, timeout=20_000)
 
 
 def drop(page: Any, photos: Sequence[Path]) -> None:

@@ -36,7 +36,7 @@ def train_and_restart(app: App, page: Any) -> None:
     page.get_by_text("Completed").first.wait_for(timeout=180_000)
     steps.settle(page)
     assert jobs.read(job.id).state is State.COMPLETED
-    assert page.locator('[data-testid="stPlotlyChart"]').count() == 2
+    steps.until_charts(page, 2)
 
 
 def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:

@@ -18,11 +18,12 @@ from core.backends.local import client, processes, warm
 from core.datasets import store
 from core.datasets.names import clean_name
 from core.errors import BackendError, NotFound, UserError
-from core.jobs import Job, RunFolder, State
+from core.jobs import Job, RunFolder, State, Status
 from core.tuning import search as tuning
 from core.transform import sources
 
 INVOKE_SECONDS = 60
+KILL_SECONDS = 5
 WORKER = "core.backends.local.worker"
 SERVER = "core.backends.local.server"
 
@@ -99,12 +100,15 @@ class LocalBackend(Backend):
 
     def delete(self, endpoint: Endpoint) -> None:
         folder = RunFolder.of(endpoint.id)
-        if not folder.path.exists():
-            return
-        status = _settled(endpoint.id).status
+        try:
+            status = _settled(endpoint.id).status
+        except NotFound:
+            # Another session has deleted it, or its files are damaged; then what is left of it goes.
+            status = Status()
         if processes.terminate(status.pid, status.pid_created):
-            processes.wait_until_gone(status.pid, status.pid_created, settings.STOP_SECONDS)
+            _wait_for_lock(folder, settings.STOP_SECONDS)
         processes.kill_session(status.pid, folder.path)
+        _wait_for_lock(folder, KILL_SECONDS)
         jobs.delete(endpoint.id)
 
     def warm_up(self) -> subprocess.Popen[bytes]:
@@ -151,6 +155,13 @@ def _settled(job_id: str, seconds: float = 5.0) -> Job:
         time.sleep(0.02)
 
 
+def _wait_for_lock(folder: RunFolder, seconds: float) -> None:
+    """Waits until the job's process has let go: a dead one does so only when the last of its threads has ended."""
+    until = time.monotonic() + seconds
+    while jobs.is_locked(folder.lock) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
 def _bury(job: Job) -> Job:
     """Ends a job whose worker died: kills what it left behind and writes why it failed."""
     processes.kill_session(job.status.pid, job.folder.path)
@@ -175,7 +186,7 @@ def _endpoint(job: Job) -> Endpoint:
         state=_endpoint_state(job),
         created=job.created,
         url=str(progress.get("url", "")),
-        reason=job.status.reason if job.state is State.FAILED else "",
+        reason=job.status.reason if job.state.is_finished else "",
         details=progress,
     )
 

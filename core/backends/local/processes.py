@@ -117,16 +117,6 @@ def kill(members: Iterable[psutil.Process], patience: float = 3.0) -> None:
         time.sleep(0.01)
 
 
-def wait_until_gone(pid: int | None, since: float | None, seconds: float) -> bool:
-    """Whether the process ended within `seconds`."""
-    until = time.monotonic() + seconds
-    while is_same(pid, since):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +40,7 @@ from core.jobs import RunFolder, State, Status
 MAX_WAITING = 32
 BODY_SECONDS = 30
 SMOKE_SECONDS = 60
+ENDED = "The server was asked to end, as when the machine shuts down. Deploy the model again to serve it."
 
 
 class Refused(Exception):
@@ -85,16 +87,18 @@ def application(service: Service) -> Starlette:
             service.errors += 1
             return failure(error.status, error.code, str(error))
         except TimeoutError:
+            service.errors += 1
             return failure(408, "too_slow", f"The image did not arrive within {BODY_SECONDS} seconds.")
         except ClientDisconnect:
             return Response(status_code=499)
 
     async def on_error(_: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
+        service.errors += status == 500
         code, message = {404: ("not_found", "There is only /ping and /invocations here."), 405: ("method", "Use POST /invocations.")}.get(
             status, ("internal", "The model failed on this image; the endpoint's log has the details.")
         )
-        return failure(status, code, message)
+        return failure(status, code, message, getattr(error, "headers", None))
 
     routes = [Route("/ping", ping, methods=["GET"]), Route("/invocations", invocations, methods=["POST"])]
     return Starlette(routes=routes, exception_handlers={404: on_error, 405: on_error, 500: on_error})
@@ -114,8 +118,8 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def failure(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+def failure(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
 
 
 def load_service(model_folder: Path) -> Service:
@@ -173,7 +177,7 @@ class Server:
         self._write()
         try:
             self._serve(self._load())
-            self._write(state=State.STOPPED, reason="Ended on request.", ended=time.time())
+            self._write(state=State.STOPPED, reason=ENDED, ended=time.time())
             return 0
         except FieldmarkError as error:
             reason = str(error)

@@ -37,8 +37,8 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
     if code == 0:
         return
     if time.monotonic() - start >= seconds:
-        raise BackendError(f"This took longer than {seconds:.0f} seconds and was ended. The machine may be busy with a job: try again later.")
-    raise BackendError(said.splitlines()[-1] if code > 0 and said else f"The process that was to do this was ended (code {code}). Try again.")
+        raise BackendError(f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the machine busy: try again later.")
+    raise BackendError(said.splitlines()[-1] if code > 0 and said else f"The process that worked on it was ended (code {code}). Try again.")
 
 
 def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:
@@ -49,8 +49,16 @@ def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:
     command = [settings.python(), str(script), *arguments]
     try:
         with log.open("wb") as output:
-            return subprocess.run(
-                command, cwd=script.parent, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=seconds
-            ).returncode
+            ended = subprocess.run(
+                command,
+                cwd=script.parent,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=seconds,
+                check=False,
+            )
+            return ended.returncode
     except subprocess.TimeoutExpired:
         return -1

@@ -56,6 +56,7 @@ def _listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
     except UserError:
         worker.check_stop()
         raise
+    sources.release(spec)
     files.write_json(worker.folder.input / "source.json", {"total": source.total, "ignored": dict(source.ignored)})
     return source.total
 

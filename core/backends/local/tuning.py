@@ -17,7 +17,7 @@ from core.backends.local import warm
 from core.backends.local.backend import LocalBackend
 from core.errors import BackendError, NotFound
 from core.jobs import Job, State
-from core.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.specs import TrainingSpec, tuning_spec
 from core.tuning import early, leaderboard, search, study
 from core.tuning.leaderboard import Board, Trial
 
@@ -124,7 +124,9 @@ class Tuner:
         return min(1 if self._makes_features() else self.spec.parallel, left)
 
     def _makes_features(self) -> bool:
-        return self.spec.fixed.get("mode", "frozen") == "frozen" and not any(trial.curve or trial.state.is_finished for trial in self.board.trials)
+        return self.spec.fixed.get("mode", "frozen") == "frozen" and not any(
+            trial.curve or trial.state.is_finished for trial in self.board.trials
+        )
 
     def _judge(self) -> None:
         """Stops the trials that are not worth going on with."""

@@ -1,0 +1,210 @@
+"""Where cached features live, how they are read, and how the cache is kept within its bounds.
+
+A training job keeps the features of every photo under `<home>/features/<key>/`: files that hold `image_ids` (sha256, 'S64') and
+`features` [n, dimensions], whole or not at all, of one backbone, size, view and arithmetic (see sm_scripts/cache.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core import settings
+from core.datasets import store
+from core.errors import NotFound
+from core.models import Model
+
+Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.bytes_]
+
+COUNT = 8
+# Rows turned into 32-bit numbers at a time.
+_CHUNK = 4096
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+# A folder touched more recently may be in use by a job that reads it, which leaves no other trace.
+IN_USE_SECONDS = 3600
+_TRIMMED = ".trimmed-"
+
+
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first. They were looked for among `n` training photos."""
+
+    photos: pd.DataFrame
+    n: int
+
+
+def similar_to_photo(model: Model, image_id: str, path: str = "", count: int = COUNT) -> Similar:
+    """The training photos most similar to a photo of the same dataset, which itself, as `path`, is left out.
+
+    Similarity is the cosine between what a backbone makes of two photos (their plain view), averaged over the model's backbones:
+    exact, over every training photo. Raises NotFound where the features are not cached any more.
+    """
+    folders = _folders(model)
+    wanted = np.array([image_id.encode()], dtype="S64")
+    parts = [next((vectors[0] for _, vectors in _matches(folder, wanted)), None) for folder in folders]
+    if any(part is None for part in parts):
+        raise NotFound(f"The features of photo {image_id[:12]} are not in the cache. Train a model again to have them made.")
+    return _nearest(model, folders, [part for part in parts if part is not None], count, path)
+
+
+def similar_to_features(model: Model, features: Floats, count: int = COUNT) -> Similar:
+    """As `similar_to_photo`, for any photo, by the features [all dimensions] that core.explain.features makes of it."""
+    ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
+    return _nearest(model, _folders(model), np.split(features, ends[:-1]), count, "")
+
+
+def _nearest(model: Model, folders: Sequence[Path], parts: Sequence[Floats], count: int, leave_out: str) -> Similar:
+    photos = _training_photos(model, leave_out)
+    ids: Ids = photos["image_id"].to_numpy().astype("S64")
+    order = np.argsort(ids, kind="stable")
+    unique, rows = np.unique(ids[order], return_inverse=True)
+    total, backbones = np.zeros(len(unique), np.float32), np.zeros(len(unique), np.int8)
+    for folder, part in zip(folders, parts, strict=True):
+        done = np.zeros(len(unique), dtype=bool)
+        for places, vectors in _matches(folder, unique):
+            total[places[~done[places]]] += _cosines(vectors[~done[places]], part)
+            done[places] = True
+        backbones += done
+    similarity = np.full(len(photos), np.nan, np.float32)
+    similarity[order] = np.where(backbones == len(folders), total / len(folders), np.nan)[rows]
+    found = np.flatnonzero(np.isfinite(similarity))
+    if not len(found):
+        raise _not_cached(model)
+    best = found[np.lexsort((photos["path"].to_numpy()[found], -similarity[found]))][:count]
+    return Similar(photos.iloc[best].assign(similarity=similarity[best]).reset_index(drop=True), len(found))
+
+
+def _training_photos(model: Model, leave_out: str) -> pd.DataFrame:
+    version = store.version(model.dataset_id, model.version_id)
+    photos = store.manifest_of(version, ["image_id", "path", "label"], [("split", "==", "train")])
+    return photos[photos["path"] != leave_out] if leave_out else photos
+
+
+def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
+    direction = query.astype(np.float32) / max(float(np.linalg.norm(query)), 1e-12)
+    made = np.empty(len(vectors), np.float32)
+    for start in range(0, len(vectors), _CHUNK):
+        part = vectors[start : start + _CHUNK].astype(np.float32)
+        made[start : start + _CHUNK] = part @ direction / np.maximum(np.linalg.norm(part, axis=1), 1e-12)
+    return made
+
+
+def _folders(model: Model) -> list[Path]:
+    """One cached folder per backbone of the model. NotFound where one is missing."""
+    if model.description.get("mode") == "finetune":
+        raise NotFound("Similar photos are found by features that the training keeps. A fine-tuned model's own features are not kept.")
+    return [_folder(model, backbone) for backbone in model.description["backbones"]]
+
+
+def _folder(model: Model, backbone: dict[str, Any]) -> Path:
+    name = re.escape(f"{str(backbone['arch']).replace('/', '_')}-{backbone['image_size']}-plain-")
+    pattern = re.compile(rf"{name}\w+-[0-9a-f]{{12}}")
+    found = [path for path in settings.features_dir().iterdir() if pattern.fullmatch(path.name)]
+    if not found:
+        raise _not_cached(model)
+    # Several differ in their arithmetic or in a file of weights; the one used last is this model's or as good.
+    newest = max(found, key=lambda path: path.stat().st_mtime)
+    os.utime(newest)
+    return newest
+
+
+def _not_cached(model: Model) -> NotFound:
+    return NotFound(
+        f"The features of the photos that {model.name} learned from are not in the cache any more; it keeps what was used last. "
+        "Train the model again to have them made."
+    )
+
+
+def _matches(folder: Path, ids: Ids) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]:
+    """Positions in `ids` (sorted, each once) with their vectors, one file of the cache after the other: memory holds one of them."""
+    for path in sorted(folder.glob("*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                cached: Ids = stored["image_ids"]
+                places = np.searchsorted(ids, cached)
+                places[places == len(ids)] = 0
+                wanted = np.flatnonzero(ids[places] == cached) if len(ids) else np.empty(0, np.intp)
+                if len(wanted):
+                    yield places[wanted], stored["features"][wanted]
+        except _UNREADABLE:
+            # Damaged, or trimmed at this moment; the next training makes it again.
+            continue
+
+
+def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:
+    """Removes cached features and converted networks, those first that were used the longest ago, until `limit` bytes are kept.
+
+    What a job adds to (it holds the folder's lock) or used within the last hour stays. Returns the names of what was removed.
+    """
+    root = settings.features_dir()
+    for leftover in root.glob(f"{_TRIMMED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    folders = [path for path in [*root.iterdir(), *(root / "networks").glob("*")] if path.is_dir() and path.name != "networks"]
+    entries = sorted((_used(path), _size(path), path) for path in folders)
+    total, removed = sum(size for _, size, _ in entries), []
+    for _, size, path in entries:
+        if total > limit and _remove(path):
+            total -= size
+            removed.append(path.name)
+    return removed
+
+
+def _remove(path: Path) -> bool:
+    """Whether the folder was free and is gone. It is renamed first: nobody finds half of it."""
+    try:
+        with _held(path) as free:
+            if not free or time.time() - _used(path) < IN_USE_SECONDS:
+                return False
+            doomed = settings.features_dir() / f"{_TRIMMED}{uuid.uuid4().hex}"
+            path.rename(doomed)
+    except FileNotFoundError:
+        return False
+    shutil.rmtree(doomed, ignore_errors=True)
+    return True
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[bool]:
+    """The lock that a job holds while it adds to this folder; whether it was free."""
+    used = path.stat()
+    with (path / "lock").open("a") as file:
+        # Making the lock's file is no use of the features.
+        os.utime(path, ns=(used.st_atime_ns, used.st_mtime_ns))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _used(path: Path) -> float:
+    """When the folder was last written to, or opened by a job, which touches it; 0 where it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        # A job's temporary file may take its real name at this moment.
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total

@@ -1,0 +1,198 @@
+"""What the trials suggest to do next, in words, each with its evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core import models, scripts
+from core.errors import NotFound
+from core.evaluation import comparison
+from core.jobs import State
+from core.tuning import importance
+from core.tuning.leaderboard import Board, Trial, rank_key
+from core.tuning.space import Range
+
+ENOUGH_TRIALS = 8
+TOP = 5
+EDGE = 0.1
+MIN_TIES = 3
+MIN_OF_CHOICE = 4
+LONG_WITHOUT = 12
+SMALL_IMPORTANCE = 0.05
+CHANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing to do or to know. `kind` is edge, ties, defaults, failed, choice, small or long; `trials` are the numbers it rests on."""
+
+    kind: str
+    text: str
+    trials: tuple[int, ...] = ()
+
+
+def advise(board: Board) -> list[Advice]:
+    """Everything there is to say, the weightiest first."""
+    best = board.best()
+    if best is None:
+        return list(_failures(board))
+    ranked = sorted(board.completed(), key=lambda trial: rank_key(trial, board.objective))
+    found = [*_failures(board), *_ties(board, ranked), *_defaults(board, best)]
+    if len(ranked) >= ENOUGH_TRIALS:
+        found += [*_edges(board, ranked), *_choices(board, ranked), *_small(board, ranked), *_long(board, best)]
+    return found
+
+
+def _failures(board: Board) -> Iterator[Advice]:
+    failed = [trial for trial in board.trials if trial.state is State.FAILED]
+    if not failed:
+        return
+    reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
+    ended = sum(trial.state.is_finished for trial in board.trials)
+    culprit = _shared_by(failed, board)
+    words = f"{len(failed)} of {ended} trials failed" + (f", {times} of them so: {reason}" if len(failed) > 1 else f": {reason}")
+    if culprit:
+        words = f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: leave that value out."
+    yield Advice("failed", words, tuple(trial.number for trial in failed))
+
+
+def _shared_by(failed: list[Trial], board: Board) -> tuple[str, str] | None:
+    """A choice that all the failed trials have and no completed one."""
+    for name, values in board.space.items():
+        if values.kind == "choice" and len({trial.params.get(name) for trial in failed}) == 1 and failed[0].params.get(name):
+            text = failed[0].params[name]
+            if len(failed) > 1 and all(trial.params.get(name) != text for trial in board.completed()):
+                return name, text
+    return None
+
+
+def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
+    tied = [trial for trial in ranked if trial.value == ranked[0].value]
+    if len(tied) < MIN_TIES or not board.objective.maximize:
+        return
+    best = ranked[0]
+    figure = f"{best.correct}/{best.n}" if board.objective.figure == "top1" and best.n else f"{best.value:.4f}"
+    words = f"{len(tied)} trials tie at {figure}"
+    if best.value == 1.0:
+        words = f"{board.objective.title} is saturated: {words}. There is nothing left to see in it: use the loss as the objective, or a harder split."
+    elif best.n:
+        words += f": with {best.n} validation photos, one photo is {100 / best.n:.1f} points. The loss tells them apart ({_losses(tied)}); a larger validation split would, too."
+    yield Advice("ties", words, tuple(trial.number for trial in tied))
+
+
+def _losses(tied: list[Trial]) -> str:
+    losses = [trial.loss for trial in tied if trial.loss is not None]
+    return f"{min(losses):.4f} to {max(losses):.4f}" if losses else "none was reported"
+
+
+def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
+    baseline = board.baseline()
+    if baseline is None or len(board.completed()) < 2:
+        return
+    if baseline.id == best.id:
+        yield Advice(
+            "defaults",
+            f"No trial beats the defaults ({_figure(baseline)}): the search may be too narrow, or there is little to gain here.",
+            (baseline.number,),
+        )
+    elif (chance := _chance(best, baseline)) is not None and chance[2] > CHANCE and best.value != baseline.value:
+        only_best, only_baseline, p_value = chance
+        yield Advice(
+            "defaults",
+            f"The best trial is ahead of the defaults ({_figure(best)} against {_figure(baseline)}), but not by more than chance: it alone is right on "
+            f"{only_best} of the validation photos, the defaults alone on {only_baseline} (McNemar's exact test, p = {p_value:.2f}).",
+            (best.number, baseline.number),
+        )  # fmt: skip
+
+
+def _chance(best: Trial, baseline: Trial) -> tuple[int, int, float] | None:
+    """(photos only the best gets right, only the defaults, p) on validation; None where the answers are not there any more."""
+    try:
+        answers = [models.read(trial.id).predictions().of_split("validation") for trial in (best, baseline)]
+    except (NotFound, ValueError):
+        return None
+    found = comparison.compare(*answers)
+    return (found.counts["only_a"], found.counts["only_b"], found.p_value) if len(found) else None
+
+
+def _figure(trial: Trial) -> str:
+    return f"{trial.correct}/{trial.n}" if trial.correct is not None and trial.n else f"{trial.value:.4f}"
+
+
+def _edges(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
+    tuned = [trial for trial in ranked if importance.inside(trial, board.space)][:TOP]
+    for name, values in board.space.items() if tuned else ():
+        if values.kind == "choice":
+            continue
+        places = [values.position(trial.params[name]) for trial in tuned]
+        for upwards in (False, True):
+            near = [place for place in places if (place > 1 - EDGE if upwards else place < EDGE)]
+            at_edge = places[0] > 1 - EDGE if upwards else places[0] < EDGE
+            if at_edge and len(near) * 2 >= len(places) and _can_widen(name, values, upwards):
+                yield _edge(name, values, tuned, len(near), upwards)
+
+
+def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool) -> Advice:
+    end, way = (f"upper end, {values.high:g}", "upwards") if upwards else (f"lower end, {values.low:g}", "downwards")
+    shown = name.replace("_", " ")
+    return Advice(
+        "edge",
+        f"Best at the edge of the range: {shown} = {float(tuned[0].params[name]):.3g} is near the {end}, and so are {near} of the best {len(tuned)}. Widen {shown} {way}.",
+        tuple(trial.number for trial in tuned),
+    )
+
+
+def _can_widen(name: str, values: Range, upwards: bool) -> bool:
+    """Whether the training script takes values beyond this end of the range."""
+    further = values.high + (values.high - values.low) if upwards else values.low - (values.high - values.low)
+    if values.log and not upwards:
+        further = values.low / 10
+    if values.kind == "int":
+        further = round(further)
+    parameter = scripts.BY_NAME[name]
+    lowest = parameter.low if parameter.low is not None else parameter.above
+    bound = parameter.high if upwards else lowest
+    return not scripts.problem(name, f"{further:g}") or (bound is not None and bound != (values.high if upwards else values.low))
+
+
+def _choices(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
+    for name, values in board.space.items():
+        if values.kind != "choice":
+            continue
+        top = {trial.params.get(name) for trial in ranked[: max(TOP, len(ranked) // 4)]}
+        for text in values.choices:
+            tried = [trial for trial in ranked if trial.params.get(name) == text]
+            if text not in top and len(tried) >= MIN_OF_CHOICE:
+                place = ranked.index(tried[0]) + 1
+                yield Advice(
+                    "choice",
+                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and came {_ordinal(place)} at best of {len(ranked)}: leave it out.",
+                    tuple(trial.number for trial in tried),
+                )
+
+
+def _small(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
+    if len(ranked) < importance.SANE_TRIALS:
+        return
+    for name, share in importance.importances(ranked, board.space, board.spec.objective).items():
+        if share < SMALL_IMPORTANCE and len(board.space) > 1:
+            yield Advice(
+                "small", f"{name.replace('_', ' ')} hardly matters here ({share:.0%} of the importance): fix it, and the search is easier."
+            )
+
+
+def _long(board: Board, best: Trial) -> Iterator[Advice]:
+    later = [trial for trial in board.trials if trial.number > best.number and trial.state.is_finished]
+    if len(later) >= LONG_WITHOUT:
+        yield Advice(
+            "long",
+            f"The last {len(later)} trials brought nothing better than trial {best.number}: more of the same will hardly help.",
+            (best.number,),
+        )
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -1,0 +1,90 @@
+"""Which hyperparameters decide whether a trial is among the best: PED-ANOVA, in numpy, so that a page draws it without Optuna.
+
+Source: Watanabe, Bansal and Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces,
+IJCAI 2023. A hyperparameter matters where its values are spread differently among the best trials than among all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from core.tuning.leaderboard import Trial
+from core.tuning.space import Range
+from core.tuning.study import score
+
+BEST_SHARE = 0.1
+MIN_BEST = 5
+GRID = 50
+# Below this an estimate says more about chance than about the hyperparameters.
+SANE_TRIALS = 20
+FEWEST_TRIALS = 4
+
+Floats = npt.NDArray[np.float64]
+
+
+def importances(trials: Sequence[Trial], space: Mapping[str, Range], objective: str) -> dict[str, float]:
+    """Each tuned hyperparameter's share of the importance, largest first, adding up to 1; empty where nothing can be said.
+
+    The best are the best tenth, five at least, ties included. Only completed trials inside the space count.
+    """
+    known = [trial for trial in trials if trial.value is not None and trial.state == "Completed" and inside(trial, space)]
+    if len(known) < FEWEST_TRIALS:
+        return {}
+    scores = np.array([score(trial, objective) for trial in known])
+    wanted = min(max(MIN_BEST, math.ceil(BEST_SHARE * len(known))), len(known) // 2)
+    best = scores >= np.sort(scores)[-wanted]
+    if best.all():
+        return {}
+    found = {name: _divergence(*_cells([trial.params[name] for trial in known], values), best) for name, values in space.items()}
+    total = sum(found.values())
+    return {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])} if total > 0 else {}
+
+
+def inside(trial: Trial, space: Mapping[str, Range]) -> bool:
+    """Whether a trial has a value of every tuned hyperparameter, in its range."""
+    return set(trial.params) >= set(space) and all(values.holds(trial.params[name]) for name, values in space.items())
+
+
+def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], int, bool]:
+    """(cell of each value, how many cells there are, whether cells next to each other are alike)."""
+    if values.kind == "choice":
+        return np.array([values.choices.index(text) for text in texts]), len(values.choices), False
+    size = GRID if values.kind == "float" else min(GRID, round(values.high - values.low) + 1)
+    positions = np.array([values.position(text) for text in texts])
+    return np.clip(np.rint(positions * (size - 1)), 0, size - 1).astype(np.int64), size, True
+
+
+def _divergence(cells: npt.NDArray[np.int64], size: int, ordered: bool, best: npt.NDArray[np.bool_]) -> float:
+    """Pearson's divergence of the best trials' density from that of all."""
+    estimate = _density if ordered else _shares
+    top, everything = estimate(cells[best], size) + 1e-12, estimate(cells, size) + 1e-12
+    return float(everything @ (top / everything - 1) ** 2)
+
+
+def _shares(cells: npt.NDArray[np.int64], size: int) -> Floats:
+    """Shares of categories, with one trial's worth of doubt spread over all."""
+    return (np.bincount(cells, minlength=size) + 1 / size) / (len(cells) + 1)
+
+
+def _density(cells: npt.NDArray[np.int64], size: int) -> Floats:
+    """A Parzen estimate on a grid of cells: a truncated Gaussian per value (bandwidth by Scott's rule, Multivariate Density
+    Estimation, 1992) and a wide one for doubt."""
+    counts = np.bincount(cells, minlength=size)
+    places = np.flatnonzero(counts)
+    low, high = np.percentile(cells, [25, 75])
+    spread = min(float((high - low) / 1.34), float(cells.std(ddof=1))) if len(cells) > 1 else 0.0
+    width = max(1.059 * spread * len(cells) ** -0.2, 0.5 / 1.64)
+    centres, widths = np.append(places, (size - 1) / 2), np.append(np.full(len(places), width), size)
+    weights = np.append(counts[places], 1.0) / (len(cells) + 1)
+    edges = (np.arange(size + 1) - 0.5)[None, :]
+    below = _normal_cdf((edges - centres[:, None]) / widths[:, None])
+    mass = np.diff(below, axis=1) / (below[:, -1:] - below[:, :1])
+    return np.asarray(weights @ mass)
+
+
+def _normal_cdf(values: Floats) -> Floats:
+    return np.vectorize(lambda value: 0.5 * (1 + math.erf(value / math.sqrt(2))))(values)

@@ -1,0 +1,32 @@
+"""Batch: a model over many photos, the table of its answers, and the review of those that are in doubt."""
+
+import streamlit as st
+
+from core import jobs, models, review
+from ui import batch_form, batch_job, jobs_table, links, messages, review_queue
+from ui.guard import guard
+from ui.text import plain
+
+guard()
+
+asked = links.parameter("job")
+if asked:
+    with messages.shown():
+        job = jobs.read(asked)
+        links.link("batch", "All batches", ":material/arrow_back:")
+        st.title(plain(job.name))
+        batch_job.show(job)
+elif links.parameter("view") == "review":
+    links.link("batch", "All batches", ":material/arrow_back:")
+    st.title("Review queue")
+    with messages.shown():
+        review_queue.show()
+else:
+    title, action = st.columns([4, 1], vertical_alignment="bottom")
+    title.title("Batch")
+    with action:
+        links.button(f"Review queue ({review.count()})", "batch", key="ba_review", icon=":material/rate_review:", view="review")
+    with messages.shown():
+        batch_form.show(models.listing())
+    st.subheader("Batches")
+    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")

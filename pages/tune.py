@@ -1,0 +1,24 @@
+"""Tune: let many training jobs look for good hyperparameters, watch them, and understand what they say."""
+
+import streamlit as st
+
+from core import jobs
+from ui import links, messages, tuning_form, tuning_list, tuning_view
+from ui.guard import guard
+from ui.text import plain
+
+guard()
+
+asked = links.parameter("job")
+if asked:
+    with messages.shown():
+        job = jobs.read(asked)
+        links.link("tune", "All tuning jobs", ":material/arrow_back:")
+        st.title(plain(job.name))
+        tuning_view.show(job)
+else:
+    st.title("Tune")
+    with messages.shown():
+        tuning_form.show()
+    st.subheader("Tuning jobs")
+    tuning_list.show()

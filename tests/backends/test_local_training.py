@@ -1,0 +1,149 @@
+"""Real trainings through the local backend: what outlives the app, going on from where a job was stopped, and repeating it by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from core import jobs, metrics, models, settings
+from core.backends import LOCAL, commands
+from core.jobs import Job, State
+from core.models import Model
+from core.specs import TrainingSpec, training_spec
+from tests.backends.watching import ended, gone, said
+from tests.conftest import SMALL
+
+# A second or two of small steps: time enough to interrupt it.
+STEPS = {**SMALL, "head": "mlp", "epochs": "200", "early_stopping_patience": "0", "refit": "false"}
+APP = """
+import json, sys, time
+from core.backends import LOCAL
+from core.specs import TrainingSpec
+print(LOCAL.train(TrainingSpec(**json.loads(sys.argv[1]))).id, flush=True)
+time.sleep(600)
+"""
+NEXT_APP = """
+from core import jobs, models
+from core.backends import LOCAL
+for job in jobs.readable("training"):
+    print(job.id, LOCAL.refresh(job).state, models.of_job(job).metrics("test")["n"])
+"""
+
+
+def spec_for(model: Model, hyperparameters: dict[str, str] = STEPS, resumed_from: str = "") -> TrainingSpec:
+    return TrainingSpec("Small", model.dataset_id, model.version_id, hyperparameters, resumed_from=resumed_from)
+
+
+def app(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process that uses the backend as the app does, leading a group of its own as in a terminal."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=settings.PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def submitted_by(process: subprocess.Popen[str]) -> Job:
+    assert process.stdout
+    return jobs.read(process.stdout.readline().strip())
+
+
+def curve(job: Job) -> list[tuple[float, float]]:
+    """(epoch, validation loss) of every epoch that the job itself ran."""
+    rows = metrics.MetricLog(job.folder.log).refresh()
+    return [(row["epoch"], row["validation_loss"]) for row in rows if "validation_loss" in row]
+
+
+def test_fault_25_a_training_outlives_its_app(small_model: Model) -> None:
+    """One app is killed and another gets a Ctrl-C; both trainings end well and a new app shows them with all their figures."""
+    apps = [app(APP, json.dumps(asdict(spec_for(small_model)))) for _ in range(2)]
+    running = [submitted_by(process) for process in apps]
+    for job in running:
+        said(LOCAL, job, "[metrics] epoch=2 ")
+    apps[0].kill()
+    # A terminal sends Ctrl-C to the whole group in the foreground.
+    os.killpg(apps[1].pid, signal.SIGINT)
+    for process in apps:
+        process.communicate(timeout=20)
+    for job in running:
+        assert ended(LOCAL, job).state is State.COMPLETED
+        assert [epoch for epoch, _ in curve(job)] == list(range(1, 201))
+    shown, _ = app(NEXT_APP).communicate(timeout=60)
+    assert set(shown.splitlines()) == {f"{job.id} Completed 6" for job in [*running, small_model.job]}
+
+
+def test_fault_34_a_resumed_training_is_the_uninterrupted_one(small_model: Model) -> None:
+    stopped, whole = LOCAL.train(spec_for(small_model)), LOCAL.train(spec_for(small_model))
+    said(LOCAL, stopped, "[metrics] epoch=20 ")
+    LOCAL.stop(stopped)
+    stopped = ended(LOCAL, stopped)
+    assert stopped.state is State.STOPPED
+    assert len(curve(stopped)) < 200
+    # What a kill between writing and renaming leaves.
+    (stopped.folder.checkpoints / ".checkpoint-000009.pt.1.tmp").write_bytes(b"half")
+    resumed = ended(LOCAL, LOCAL.train(spec_for(small_model, resumed_from=stopped.id)))
+    assert resumed.state is State.COMPLETED, resumed.status.reason
+    assert "resuming from checkpoint" in LOCAL.log(resumed).text
+    assert list(resumed.folder.checkpoints.glob("*.tmp")) == []
+    whole = ended(LOCAL, whole)
+    assert curve(stopped) + curve(resumed) == pytest.approx(curve(whole), abs=1e-6)
+    for split in settings.SPLITS:
+        assert models.of_job(resumed).metrics(split) == pytest.approx(models.of_job(whole).metrics(split), abs=1e-6)
+
+
+def test_fault_33_checkpoints_that_cannot_be_read_are_not_a_silent_new_start(small_model: Model) -> None:
+    stopped = LOCAL.train(spec_for(small_model))
+    said(LOCAL, stopped, "[metrics] epoch=20 ")
+    LOCAL.stop(stopped)
+    ended(LOCAL, stopped)
+    damaged = list(stopped.folder.checkpoints.glob("checkpoint-*.pt"))
+    assert damaged
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:100])
+    resumed = ended(LOCAL, LOCAL.train(spec_for(small_model, resumed_from=stopped.id)))
+    assert resumed.state is State.FAILED
+    assert "checkpoints" in resumed.status.reason
+    assert curve(resumed) == []
+
+
+def test_a_job_is_not_resumed_while_it_runs(small_model: Model) -> None:
+    running = LOCAL.train(spec_for(small_model, {**STEPS, "epochs": "10000"}))
+    resumed = ended(LOCAL, LOCAL.train(spec_for(small_model, {**STEPS, "epochs": "10000"}, resumed_from=running.id)))
+    assert resumed.state is State.FAILED
+    assert "still running" in resumed.status.reason
+    LOCAL.stop(running)
+    ended(LOCAL, running)
+    gone(running)
+
+
+def test_shown_as_code_it_trains_by_hand(small_model: Model, tmp_path: Path) -> None:
+    command = commands.training(small_model.folder, training_spec(small_model.job))
+    (tmp_path / "again").mkdir()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = subprocess.run(command, shell=True, cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+    again = json.loads((tmp_path / "again" / "model" / models.DESCRIPTION).read_text())
+    for split, figures in small_model.description["metrics"].items():
+        assert again["metrics"][split] == pytest.approx(figures, abs=1e-6)
+
+
+def test_a_job_leaves_nothing_outside_its_folder(small_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    job = ended(LOCAL, LOCAL.train(spec_for(small_model, SMALL)))
+    assert job.state is State.COMPLETED, job.status.reason
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not job.folder.temporary.exists()
+    assert {path.name for path in job.folder.path.iterdir()} == {
+        "job.json", "status.json", "lock", "log.txt", "input", "model", "checkpoints", "output",
+    }  # fmt: skip

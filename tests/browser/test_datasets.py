@@ -1,0 +1,112 @@
+"""Datasets in the browser: archives dropped on the page, bad files among good ones, species, splits and the gallery's filters."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.datasets import store
+from tests.browser import steps
+from tests.browser.conftest import App
+from tests.datasets import made
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"cardinal": 12, "crow": 12, "flicker": 12}
+
+
+def zipped(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, path.relative_to(folder))
+    return archive
+
+
+def only_dataset() -> store.Dataset:
+    (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
+    return dataset
+
+
+def import_folder(app: App, page: Any, folder: Path) -> None:
+    steps.visit(page, app.url, "datasets")
+    steps.fill(page, "Folder", str(folder))
+    steps.press(page, "Import the folder")
+    steps.say(page, "Photos in use", 60)
+    steps.settle(page)
+
+
+def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path: Path) -> None:
+    folder = made.class_folders(tmp_path / "birds", SIZES)
+    (folder / "crow" / "words.jpg").write_text("these are words")
+    (folder / "crow" / "half.jpg").write_bytes((folder / "crow" / "000.jpg").read_bytes()[:400])
+    (folder / "crow" / "Thumbs.db").write_text("x")
+    steps.visit(page, app.url, "datasets")
+    steps.choose(page, "Drop an archive")
+    page.locator('input[type="file"]').first.set_input_files(zipped(folder, tmp_path / "birds.zip"))
+    steps.press(page, "Import the archive")
+    steps.say(page, "Photos in use", 60)
+    steps.settle(page)
+    assert steps.metric(page, "Photos in use") == "36"
+    steps.choose(page, "Report")
+    assert steps.metric(page, "Can't be used") == "2"
+    assert steps.metric(page, "Other files left aside") == "1"
+    assert only_dataset().root.is_relative_to(app.home)
+    assert not list((app.home / "uploads").iterdir())
+
+
+def test_an_archive_that_leads_out_of_itself_is_refused_in_words(app: App, page: Any, tmp_path: Path) -> None:
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("../../evil.txt", "x")
+    steps.visit(page, app.url, "datasets")
+    steps.choose(page, "Drop an archive")
+    page.locator('input[type="file"]').first.set_input_files(archive)
+    steps.press(page, "Import the archive")
+    steps.say(page, "evil.txt", 60)
+    assert not store.datasets()
+
+
+@pytest.mark.parametrize(("path", "words"), [("", "Say which folder"), ("/etc", "/etc"), ("{home}/nowhere", "nowhere")])
+def test_a_folder_that_cannot_be_imported_says_why(app: App, page: Any, path: str, words: str) -> None:
+    steps.visit(page, app.url, "datasets")
+    steps.fill(page, "Folder", path.format(home=app.home))
+    steps.press(page, "Import the folder")
+    steps.say(page, words, 30)
+    steps.settle(page)
+    assert not store.datasets()
+
+
+def test_species_and_split_make_a_new_version_and_leave_the_old_one(app: App, page: Any) -> None:
+    folder = made.class_folders(app.home / "photos", SIZES)
+    import_folder(app, page, folder)
+    steps.choose(page, "New version")
+    page.get_by_role("button", name="Remove crow").or_(
+        page.locator('[aria-label^="crow"] svg, [data-baseweb="tag"]:has-text("crow") svg')
+    ).first.click()
+    steps.settle(page)
+    steps.press(page, "Make the version")
+    steps.until_metric(page, "Classes", "2")
+    versions = [version for version in store.versions(only_dataset().id) if isinstance(version, store.Version)]
+    assert [version.classes for version in versions] == [("cardinal", "flicker"), ("cardinal", "crow", "flicker")]
+    assert sorted(path.name for path in (folder / "crow").iterdir()) == [f"{number:03d}.jpg" for number in range(12)]
+
+
+def test_the_gallery_filters_and_its_link_brings_the_view_back(app: App, page: Any) -> None:
+    import_folder(app, page, made.class_folders(app.home / "photos", SIZES))
+    assert steps.tiles(page).count() == 36
+    steps.choose(page, "Test")
+    steps.say(page, "6 photos")
+    here = page.url
+    assert "ds_split=Test" in here
+    page.goto(here)
+    steps.say(page, "6 photos")
+    steps.settle(page)
+    assert steps.tiles(page).count() == 6
+    loaded = "(tiles) => tiles.every((tile) => tile.querySelector('img').naturalWidth > 0)"
+    page.wait_for_timeout(500)
+    assert steps.tiles(page).evaluate_all(loaded)
+    steps.tiles(page).first.click()
+    steps.say(page, "Image id")

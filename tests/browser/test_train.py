@@ -1,0 +1,109 @@
+"""Training in the browser: bad values beside their fields, a double click, a stop, a resume, two jobs compared."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import backends, jobs, metrics
+from core.datasets import importing, store
+from core.datasets.importing import ImportSource
+from core.jobs import State
+from core.specs import TrainingSpec
+from tests.browser import steps
+from tests.browser.conftest import App
+from tests.datasets import made
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"cardinal": 12, "crow": 12, "flicker": 12}
+SMALL = {"arch": "lite0@64"}
+
+
+@pytest.fixture
+def version(app: App, monkeypatch: pytest.MonkeyPatch) -> store.Version:
+    monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(app.home))
+    return importing.run_import(ImportSource("folder", made.class_folders(app.home / "photos", SIZES)), "Small birds")
+
+
+def ended(page: Any, words: str, seconds: float = 120) -> None:
+    page.get_by_text(words).first.wait_for(timeout=seconds * 1000)
+    steps.settle(page)
+
+
+@pytest.mark.parametrize(("field", "value", "words"), [("lr", "0", "above 0"), ("lr", "nan", "number"), ("epochs", "many", "whole number")])
+def test_fault_20_a_bad_value_is_said_beside_its_field_and_nothing_starts(
+    app: App, page: Any, version: store.Version, field: str, value: str, words: str
+) -> None:
+    steps.visit(page, app.url, "train")
+    page.get_by_text("All hyperparameters").click()
+    steps.fill(page, field, value)
+    column = page.locator('[data-testid="stColumn"]').filter(has=page.get_by_label(field, exact=True)).last
+    column.get_by_text(words).first.wait_for()
+    steps.press(page, "Train")
+    steps.settle(page)
+    assert not jobs.listing("training")
+
+
+def test_fault_24_a_double_click_on_train_makes_one_job(app: App, page: Any, version: store.Version) -> None:
+    steps.visit(page, app.url, "train")
+    page.get_by_role("button", name="Train").last.dblclick()
+    ended(page, "Completed")
+    assert len(jobs.listing("training")) == 1
+
+
+def test_a_running_job_is_watched_stopped_and_resumed(app: App, page: Any, version: store.Version) -> None:
+    long = {**SMALL, "mode": "finetune", "epochs": "5000", "early_stopping_patience": "0"}
+    job = backends.LOCAL.train(TrainingSpec("Long one", version.dataset_id, version.id, long))
+    steps.visit(page, app.url, f"train?job={job.id}")
+    page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for(timeout=120_000)
+    moving = page.locator('[data-testid="stFragment"], [data-testid="stMain"]').get_by_text("is done.").first
+    before = moving.inner_text()
+    page.wait_for_function("([node, before]) => node.innerText != before", arg=[moving.element_handle(), before], timeout=60_000)
+    steps.press(page, "Stop")
+    ended(page, "Stopped", 60)
+    assert jobs.read(job.id).state is State.STOPPED
+    reached = epochs(job)
+
+    steps.press(page, "Resume")
+    steps.say(page, "Running for", 60)
+    (again,) = [other for other in jobs.readable("training") if other.id != job.id]
+    page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for(timeout=120_000)
+    assert min(epochs(again)) > 1
+    assert min(epochs(again)) >= max(reached) - 1
+    steps.press(page, "Stop")
+    ended(page, "Stopped", 60)
+
+
+def epochs(job: jobs.Job) -> list[int]:
+    return [int(row["epoch"]) for row in metrics.epochs(metrics.MetricLog(job.folder.log).refresh())]
+
+
+def test_two_jobs_are_compared(app: App, page: Any, version: store.Version) -> None:
+    for name, values in (("Linear", SMALL), ("Two layers", {**SMALL, "head": "mlp"})):
+        backends.LOCAL.train(TrainingSpec(name, version.dataset_id, version.id, values))
+    for job in jobs.readable("training"):
+        wait_for(job)
+    steps.visit(page, app.url, "train?view=compare")
+    steps.say(page, "What differs in their settings")
+    steps.until_charts(page, 2)
+    assert page.locator('[data-testid="stDataFrame"]').count() == 2
+
+
+def wait_for(job: jobs.Job, seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not backends.LOCAL.refresh(job).state.is_finished and time.monotonic() < until:
+        time.sleep(0.1)
+    assert backends.LOCAL.refresh(job).state is State.COMPLETED
+
+
+def test_fault_29_a_failed_job_says_why(app: App, page: Any, version: store.Version, tmp_path: Path) -> None:
+    job = backends.LOCAL.train(TrainingSpec("Downloads", version.dataset_id, version.id, {"arch": "resnet18"}))
+    steps.visit(page, app.url, f"train?job={job.id}")
+    ended(page, "Failed")
+    alert = page.locator('[data-testid="stAlert"]').first.inner_text()
+    assert "resnet18" in alert
+    assert "lite0" in alert

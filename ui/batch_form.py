@@ -1,0 +1,167 @@
+"""The form that starts a batch: which model, over which photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+
+from core import backends, files, jobs, settings
+from core.datasets import store
+from core.errors import FieldmarkError, UserError
+from core.models import Model
+from core.specs import TransformSpec
+from core.transform import sources
+from ui import links, messages, model_list
+from ui.text import count, plain
+
+SOURCES = {
+    "split": ":material/photo_library: A dataset",
+    "folder": ":material/folder_open: A folder on this machine",
+    "archive": ":material/folder_zip: An archive",
+    "upload": ":material/upload: Photos",
+}
+NO_SPLIT = "all"
+
+
+def show(models: Sequence[Model]) -> None:
+    """The whole form. A double click on Run makes one job."""
+    if not models:
+        st.info("There is no model yet to go through photos with. Train one first.", icon=":material/model_training:")
+        links.button("Train a model", "train", key="ba_train", icon=":material/model_training:", kind="primary")
+        return
+    by_id = {model.id: model for model in models}
+    asked, ids = links.parameter("model"), list(by_id)
+    with st.container(border=True, key="ba_form"):
+        left, right = st.columns([3, 2])
+        chosen = left.selectbox(
+            "Model",
+            ids,
+            index=ids.index(asked) if asked in ids else 0,
+            format_func=lambda i: model_list.title(by_id[i]),
+            key=f"ba_model_{asked}",
+        )
+        kind = (
+            st.segmented_control("Photos from", list(SOURCES), default="split", format_func=SOURCES.__getitem__, key="ba_source") or "split"
+        )
+        make, proposed = _FORMS[kind](by_id[chosen])
+        name = right.text_input("Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
+        st.session_state.setdefault("ba_id", jobs.new_id("transform"))
+        if st.button("Run", type="primary", key="ba_run", icon=":material/play_arrow:", disabled=make is None) and make:
+            _submit(lambda: make({"name": name or proposed, "model_id": chosen, "id": st.session_state["ba_id"]}))
+        st.caption("It runs on this workstation and goes on when this page or the app is closed.")
+
+
+Make = Callable[[dict[str, Any]], TransformSpec]
+
+
+def _split(model: Model) -> tuple[Make | None, str]:
+    datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
+    if not datasets:
+        st.info("There is no dataset.", icon=":material/photo_library:")
+        return None, "Batch"
+    ids = list(datasets)
+    left, right = st.columns(2)
+    own = model.dataset_id
+    chosen = left.selectbox(
+        "Dataset", ids, index=ids.index(own) if own in ids else 0, format_func=lambda i: datasets[i].name, key=f"ba_dataset_{model.id}"
+    )
+    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, store.Version)}
+    if not versions:
+        st.error("No version of this dataset can be read.", icon=":material/error:")
+        return None, "Batch"
+    names = list(versions)
+    wanted = model.version_id if chosen == own and model.version_id in names else names[0]
+    picked = right.selectbox(
+        "Version", names, index=names.index(wanted), format_func=lambda v: f"{v}: {versions[v].note}", key=f"ba_version_{model.id}_{chosen}"
+    )
+    parts = {split: n for split, n in versions[picked].split_counts().items() if n}
+    parts[NO_SPLIT] = sum(parts.values())
+    split = st.segmented_control(
+        "Split",
+        list(parts),
+        default="test" if "test" in parts else NO_SPLIT,
+        format_func=lambda s: f"{s.capitalize()} ({parts[s]:,})",
+        key=f"ba_split_{chosen}_{picked}",
+    ) or NO_SPLIT  # fmt: skip
+    if chosen == own and split not in ("test", "unused"):
+        st.caption(":material/info: The model has learned from some of these photos; on them it looks better than it is.")
+    title = f"{datasets[chosen].name}, {split if split != NO_SPLIT else 'all photos'}"
+
+    def make(common: dict[str, Any]) -> TransformSpec:
+        return TransformSpec(source="split", dataset_id=chosen, version_id=picked, split=split, shown=f"{title}, {picked}", **common)
+
+    return make, title
+
+
+def _folder(_: Model) -> tuple[Make | None, str]:
+    roots = ", ".join(str(root) for root in settings.import_roots())
+    path = st.text_input("Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}.").strip()
+    st.caption(
+        "Every photo in it and below it; nothing there is changed. Where a folder bears the name of one of the model's classes, "
+        "its photos count as labelled so, and the answers are scored."
+    )
+    return lambda common: TransformSpec(source="folder", path=path, shown=path, **common), PurePath(path).name or "Folder"
+
+
+def _archive(_: Model) -> tuple[Make | None, str]:
+    where = st.segmented_control("Archive", ["Drop it here", "On this machine"], default="Drop it here", key="ba_archive_where")
+    if where == "On this machine":
+        path = st.text_input("Path", key="ba_archive_path", placeholder="/data/june.zip").strip()
+        return lambda common: TransformSpec(source="archive", path=path, shown=PurePath(path).name, **common), PurePath(
+            path
+        ).stem or "Archive"
+    upload = st.file_uploader(
+        "ZIP or TAR",
+        type=["zip", "tar", "gz", "tgz", "bz2", "xz"],
+        key="ba_archive",
+        max_upload_size=settings.MAX_UPLOAD_MB,
+        label_visibility="collapsed",
+    )
+    if upload is None:
+        return None, "Archive"
+    name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
+
+    def make(common: dict[str, Any]) -> TransformSpec:
+        return TransformSpec(source="archive", path=str(sources.keep_archive(upload, upload.size)), shown=name, **common)
+
+    return make, name.split(".")[0] or "Archive"
+
+
+def _upload(_: Model) -> tuple[Make | None, str]:
+    whole = st.toggle("A folder with everything below it", key="ba_whole")
+    uploads = st.file_uploader(
+        "Photos",
+        type=[suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES],
+        accept_multiple_files="directory" if whole else True,
+        key=f"ba_photos_{whole}",
+        label_visibility="collapsed",
+    )
+    if not uploads:
+        st.caption("For more than a few hundred photos, name a folder on this machine instead: nothing has to be copied then.")
+        return None, "Photos"
+    st.caption(f"{count(len(uploads), 'photo')}, {files.human_bytes(sum(upload.size for upload in uploads))}")
+
+    def make(common: dict[str, Any]) -> TransformSpec:
+        kept = sources.keep_uploads((upload.name, upload) for upload in uploads)
+        return TransformSpec(source="upload", path=str(kept), shown=count(len(uploads), "photo"), **common)
+
+    return make, count(len(uploads), "photo")
+
+
+_FORMS = {"split": _split, "folder": _folder, "archive": _archive, "upload": _upload}
+
+
+def _submit(make: Callable[[], TransformSpec]) -> None:
+    try:
+        job = backends.LOCAL.transform(make())
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    except FieldmarkError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.session_state["ba_id"] = jobs.new_id("transform")
+    links.to("batch", job=job.id)

@@ -1,0 +1,94 @@
+"""What can be done with a tuning job: stop it, go on with it, clone it, delete it; and what it was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core import backends, jobs, settings
+from core.jobs import Job
+from core.specs import tuning_spec
+from core.tuning import search
+from core.tuning import space as spaces
+from core.tuning.leaderboard import Board
+from ui import job_card, links, messages
+from ui.text import plain
+
+MORE_TRIALS = 10
+
+
+def show(job: Job, board: Board) -> None:
+    """The buttons beside the state."""
+    if not job.state.is_finished:
+        job_card.stop_button(job)
+        return
+    later = next((other for other in jobs.readable("tuning") if other.spec.get("continues") == job.id), None)
+    if later:
+        links.link("tune", f"It goes on as {plain(later.name)}", ":material/arrow_forward:", job=later.id)
+    else:
+        _more_trials(job, board)
+    links.button("Clone", "tune", key="tu_clone", icon=":material/content_copy:", clone=job.id)
+
+
+def _more_trials(job: Job, board: Board) -> None:
+    """Goes on with the same trials as a new job: what is there is not repeated."""
+    left = board.spec.max_trials - len(board.trials)
+    with st.popover("Go on", icon=":material/resume:"):
+        st.caption("Continues the search with all its trials. Nothing that was tried is tried again.")
+        more = st.number_input("More trials", 1, search.MAX_TRIALS, left if left > 0 else MORE_TRIALS, key=f"tu_more_{job.id}")
+        st.session_state.setdefault(f"tu_next_{job.id}", jobs.new_id("tuning"))
+        if st.button("Start", key="tu_go_on", type="primary", icon=":material/play_arrow:"):
+            spec = replace(
+                tuning_spec(job),
+                max_trials=len(board.trials) + int(more),
+                continues=job.id,
+                id=st.session_state[f"tu_next_{job.id}"],
+                patience=0,
+                target=None,
+            )
+            with messages.shown():
+                links.to("tune", job=backends.of(job).tune(spec).id)
+
+
+def details(job: Job) -> None:
+    """What was asked for, and the way to delete the job with its trials."""
+    spec = tuning_spec(job)
+    with st.expander("Settings", icon=":material/tune:"):
+        rows = {
+            "objective": f"{search.OBJECTIVES[spec.objective].title}, {search.OBJECTIVES[spec.objective].direction}",
+            "strategy": search.STRATEGIES[spec.strategy].title,
+            **{f"{name} (varies)": values.words() for name, values in spaces.parse(spec.space).items()},
+            **{f"{name} (fixed)": value for name, value in spec.fixed.items()},
+            "trials": f"{spec.max_trials}, {spec.parallel} at the same time",
+            "time limit": f"{spec.max_seconds:g} s" if spec.max_seconds else "none",
+            "stops without improvement after": f"{spec.patience} trials" if spec.patience else "never",
+            "target": "none" if spec.target is None else f"{spec.target:g}",
+            "bad trials": "stopped early" if spec.early_stopping else "run to their end",
+            "learned from": f"{', '.join(spec.warm_start)} ({job.status.progress.get('warm_start_trials', 0)} trials)"
+            if spec.warm_start
+            else "nothing",
+            "seed": str(spec.seed),
+        }
+        st.dataframe({"setting": list(rows), "value": list(rows.values())}, hide_index=True, alt="Settings of the tuning job")
+        st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
+        links.link("datasets", "Its dataset version", ":material/photo_library:", dataset=spec.dataset_id, version=spec.version_id)
+        _rename_or_delete(job)
+    with st.expander("Log", icon=":material/article:"):
+        st.code(backends.of(job).log(job).text[-20_000:] or "Nothing to report.", language=None, height=200)
+
+
+def _rename_or_delete(job: Job) -> None:
+    name = st.text_input("Name", job.name, key=f"tu_rename_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
+    if name.strip() and name != job.name:
+        with messages.shown():
+            jobs.set_label(job.id, name=name)
+            st.rerun()
+    sure = st.checkbox("Delete this tuning job, its trials and their models", key=f"tu_sure_{job.id}", disabled=not job.state.is_finished)
+    if st.button("Delete", key="tu_delete", icon=":material/delete:", disabled=not sure):
+        with messages.shown():
+            for trial in jobs.readable("training"):
+                if trial.spec.get("tuning_id") == job.id:
+                    jobs.delete(trial.id)
+            jobs.delete(job.id)
+            links.to("tune")

@@ -1,0 +1,113 @@
+"""The filters of a tuning job's page: by status, the best only, and ranges of values. They hold for every chart and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.tuning.leaderboard import Board, Trial, status_words
+from core.tuning.space import Range
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is shown. `ranges` are (low, high) of numbers, None being open; `choices` the values kept of a category."""
+
+    statuses: tuple[str, ...] = ()
+    top: int = 0
+    ranges: Mapping[str, tuple[float | None, float | None]] | None = None
+    choices: Mapping[str, tuple[str, ...]] | None = None
+
+    def listed(self, board: Board) -> list[Trial]:
+        """The ranked trials by status and place alone: what a chart shows that fades the others itself."""
+        ranked = [trial for trial in board.ranked() if not self.statuses or status_words(trial) in self.statuses]
+        return ranked[: self.top] if self.top else ranked
+
+    def inside(self, trial: Trial) -> bool:
+        """Whether a trial's values lie in the chosen ranges."""
+        for name, (low, high) in (self.ranges or {}).items():
+            if (
+                name not in trial.params
+                or not (low is None or float(trial.params[name]) >= low)
+                or not (high is None or float(trial.params[name]) <= high)
+            ):
+                return False
+        return all(trial.params.get(name) in kept for name, kept in (self.choices or {}).items())
+
+    def shown(self, board: Board) -> list[Trial]:
+        """The ranked trials that pass everything."""
+        return [trial for trial in self.listed(board) if self.inside(trial)]
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.statuses or self.top or self.ranges or self.choices)
+
+
+def show(board: Board) -> Filters:
+    """The fields, in a popover, and what they say."""
+    key = _key(board)
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        statuses = sorted({status_words(trial) for trial in board.trials})
+        chosen = st.pills("Status", statuses, selection_mode="multi", key=f"{key}_status")
+        top = st.number_input("Only the best", 0, len(board.trials) or 1, 0, key=f"{key}_top", help="0: all.")
+        ranges: dict[str, tuple[float | None, float | None]] = {}
+        choices: dict[str, tuple[str, ...]] = {}
+        for name, values in board.space.items():
+            if values.kind == "choice":
+                kept = st.multiselect(name.replace("_", " "), values.choices, key=f"{key}_{name}_kept", placeholder="All")
+                choices |= {name: tuple(kept)} if kept else {}
+            else:
+                low, high = _bounds(name, values, key)
+                ranges |= {name: (low, high)} if (low, high) != (None, None) else {}
+        st.button("Show all", key=f"{key}_reset", icon=":material/filter_alt_off:", on_click=reset, args=(board,))
+    return Filters(tuple(chosen), int(top), ranges, choices)
+
+
+def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | None]:
+    left, right = st.columns(2)
+    shown = name.replace("_", " ")
+    low = left.number_input(f"{shown} from", value=None, format="%g", key=f"{key}_{name}_low", placeholder=f"{values.low:g}")
+    high = right.number_input(f"{shown} to", value=None, format="%g", key=f"{key}_{name}_high", placeholder=f"{values.high:g}")
+    return low, high
+
+
+def reset(board: Board) -> None:
+    """Takes every filter out, before the page is drawn again."""
+    key = _key(board)
+    st.session_state[f"{key}_status"], st.session_state[f"{key}_top"] = [], 0
+    brush(board, {})
+
+
+def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
+    """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis; a missing axis is open."""
+    key = _key(board)
+    for name, values in board.space.items():
+        low, high = brushes.get(name, (None, None))
+        if values.kind == "choice":
+            inside = [text for text in values.choices if low is not None and high is not None and low <= values.position(text) <= high]
+            st.session_state[f"{key}_{name}_kept"] = inside
+        else:
+            st.session_state[f"{key}_{name}_low"] = None if low is None or low <= 0 else values.at(low)
+            st.session_state[f"{key}_{name}_high"] = None if high is None or high >= 1 else values.at(high)
+
+
+def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
+    """The ranges as positions on their axes, for the chart that is brushed."""
+    found = {}
+    for name, (low, high) in (filters.ranges or {}).items():
+        values = board.space[name]
+        found[name] = (0.0 if low is None else _clipped(values, low), 1.0 if high is None else _clipped(values, high))
+    for name, kept in (filters.choices or {}).items():
+        places = [board.space[name].position(text) for text in kept]
+        found[name] = (max(0.0, min(places) - 0.04), min(1.0, max(places) + 0.04))
+    return found
+
+
+def _clipped(values: Range, number: float) -> float:
+    return values.position(f"{min(max(number, values.low), values.high):.12g}")
+
+
+def _key(board: Board) -> str:
+    return f"tu_f_{board.job.id}"
