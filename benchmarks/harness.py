@@ -121,7 +121,7 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str
         assert process.stdout is not None
         lines.extend((time.perf_counter() - start, line.rstrip("\n")) for line in process.stdout)
     seconds = time.perf_counter() - start
-    disturbed = max(0.0, _cpu_of_others() - cpu) / (seconds * psutil.cpu_count())
+    disturbed = max(0.0, _cpu_of_others() - cpu) / (seconds * (psutil.cpu_count() or 1))
     warning = f" (others used {disturbed:.0%} of the machine: measure again when it is quiet)" if disturbed > DISTURBED else ""
     print(f" {seconds:.1f} s{warning}", file=sys.stderr, flush=True)
     if process.returncode != 0:

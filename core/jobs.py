@@ -78,6 +78,11 @@ class Job:
         return self.status.state
 
     @property
+    def tuning_id(self) -> str:
+        """The tuning job whose trial this is, or the empty string."""
+        return str(self.spec.get("tuning_id", ""))
+
+    @property
     def folder(self) -> RunFolder:
         return RunFolder.of(self.id)
 

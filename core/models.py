@@ -95,6 +95,16 @@ def check_description(value: Any) -> dict[str, Any]:
     return value
 
 
+def archive(model: Model) -> Path:
+    """The model's `model.tar.gz`; that of a trial is packed when it is first wanted. Raises NotFound where there is none."""
+    target = model.folder.artifact
+    if not target.exists() and model.job.tuning_id and (model.folder.model / WEIGHTS).exists():
+        pack(model.folder.model, target)
+    if not target.exists():
+        raise NotFound("This model's model.tar.gz is missing, so it can't be served. Train it again.")
+    return target
+
+
 def pack(folder: Path, archive: Path) -> None:
     """`model.tar.gz` of a model folder, the same bytes for the same content."""
     with files.atomic(archive) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:

@@ -132,6 +132,7 @@ class EndpointSpec:
         clean_name(self.name, "name")
 
 
+Spec = TrainingSpec | ImportSpec | TuningSpec | TransformSpec | EndpointSpec
 Known = TypeVar("Known", TrainingSpec, TuningSpec, TransformSpec)
 
 
@@ -147,7 +148,7 @@ def check_hyperparameters(values: Mapping[str, str]) -> None:
             )
 
 
-def as_dict(spec: TrainingSpec | ImportSpec | TuningSpec | TransformSpec | EndpointSpec) -> dict[str, Any]:
+def as_dict(spec: Spec) -> dict[str, Any]:
     """The spec as job.json holds it."""
     return asdict(spec)
 

@@ -91,7 +91,9 @@ VIEWS: dict[str, tuple[str, ...]] = {"plain": ("plain",), "flip": ("plain", "fli
 PRESETS: dict[str, Preset] = {
     "fast": Preset("Fast", "lite0@288", "plain", "lite0@224", "A model in seconds; the right first run."),
     "balanced": Preset("Balanced", "lite0@320", "flip", "lite0@288", "About twice the time, a little better."),
-    "best": Preset("Best", "lite0@320+lite1@240+lite2@300", "flip", "lite2@300", "Three backbones together: six times the time, three points better."),
+    "best": Preset(
+        "Best", "lite0@320+lite1@240+lite2@300", "flip", "lite2@300", "Three backbones together: six times the time, three points better."
+    ),
 }
 
 

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import tensors
 import torch
+
+import tensors
 import zoo
 from backbones import PACKAGE
 from model import INFO_FILE, WEIGHTS_FILE

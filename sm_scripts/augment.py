@@ -49,7 +49,9 @@ def _transforms() -> Any:
     return transforms
 
 
-def _affine(photo: torch.Tensor, angle: float = 0.0, across: float = 0.0, down: float = 0.0, shear: tuple[float, float] = (0.0, 0.0)) -> torch.Tensor:
+def _affine(
+    photo: torch.Tensor, angle: float = 0.0, across: float = 0.0, down: float = 0.0, shear: tuple[float, float] = (0.0, 0.0)
+) -> torch.Tensor:
     side = photo.shape[1]
     return _transforms().affine(photo, angle, [round(across * side), round(down * side)], 1.0, list(shear), fill=[128.0])
 

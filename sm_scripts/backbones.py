@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import itertools
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from preprocessing import Preprocessing
 from torch import nn
+
+from preprocessing import Preprocessing
 
 PACKAGE = "timm_models"
 
@@ -65,7 +67,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Only neighbours inside one parent are folded; the caller checks that the outputs stayed the same.
     """
     children = list(network.named_children())
-    for (_, first), (name, second) in zip(children, children[1:], strict=False):
+    for (_, first), (name, second) in itertools.pairwise(children):
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d) and second.running_var is not None:
             _fold(first, second)
             setattr(network, name, nn.Sequential(*(part for part in (getattr(second, "drop", None), getattr(second, "act", None)) if part)))
@@ -76,7 +78,8 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    assert norm.running_var is not None and norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
     gain = torch.rsqrt(norm.running_var + norm.eps) * (norm.weight if norm.affine else 1)
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean
     convolution.weight.mul_(gain[:, None, None, None])

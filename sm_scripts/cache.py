@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+
 from preprocessing import Preprocessing
 from runtime import check_stop, log, write_atomic
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from runtime import TrainingError, log, stop_asked, write_atomic
 
 KEEP = 2
@@ -86,5 +87,5 @@ class Checkpoints:
     def _check(self, fingerprint: str, name: str) -> None:
         if fingerprint != self.fingerprint:
             raise TrainingError(
-                f"{self.folder / name} belongs to a training with other hyperparameters or photos. Use another --checkpoint_dir, or delete it."
+                f"{self.folder / name} belongs to a training with other settings or photos. Use another --checkpoint_dir, or delete it."
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+
 from runtime import TrainingError, check_stop, log
 
 SPLITS = ("train", "validation", "test")
@@ -88,7 +89,9 @@ def load() -> Photos:
     if manifest and root:
         photos = _from_manifest(Path(manifest), Path(root))
     elif os.environ.get("SM_CHANNEL_TRAIN"):
-        photos = _from_folders({split: Path(os.environ[f"SM_CHANNEL_{split.upper()}"]) for split in SPLITS if f"SM_CHANNEL_{split.upper()}" in os.environ})
+        photos = _from_folders(
+            {split: Path(os.environ[f"SM_CHANNEL_{split.upper()}"]) for split in SPLITS if f"SM_CHANNEL_{split.upper()}" in os.environ}
+        )
     else:
         raise TrainingError(
             "There are no photos: set SM_CHANNEL_IMAGES and SM_CHANNEL_MANIFEST, or SM_CHANNEL_TRAIN to a folder of <class>/<image> "

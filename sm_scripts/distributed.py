@@ -9,8 +9,9 @@ import sys
 from typing import Any
 
 import torch
-from runtime import log, quiet
 from torch import distributed
+
+from runtime import log, quiet
 
 PORT = 29_551
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import preprocessing
 import saliency
 from runtime import write_atomic
 
@@ -24,10 +23,10 @@ from runtime import write_atomic
 def features(model_dir: Path, data: bytes) -> np.ndarray:
     """float32 [all dimensions]: the backbones' features of the photo in `data`, one after the other, of the plain view.
 
-    Raises images.BadImage, and ValueError for a model that cannot be loaded.
+    Raises ValueError for a bad image, and for a model that cannot be loaded.
     """
     model = saliency.load(model_dir)
-    inputs = model.inputs([preprocessing.decode(data)])
+    inputs = model.inputs([saliency.decode(data)])
     parts = [backbone(batch)[0] for backbone, batch in zip(model.backbones, inputs, strict=True)]
     return torch.cat(parts).float().cpu().numpy()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,26 @@ class Parity:
 
 
 def install(model: Any, precision: str, cpus: int, cache: Path) -> list[forms.Form]:
-    """Puts the fastest form of each backbone into `model.forms`. `cache` is a folder that keeps the converted networks."""
+    """Puts the fastest form of each backbone into `model.forms`. `cache` is a folder that keeps the converted networks, by their
+    weights: models with the same frozen backbone share one."""
     made = []
-    for index, (backbone, entry) in enumerate(zip(model.backbones, model.info["backbones"], strict=True)):
+    for backbone, entry in zip(model.backbones, model.info["backbones"], strict=True):
         # A copy, because some forms round the weights in place.
         make = functools.partial(copy.deepcopy, backbone)
         size = entry["image_size"]
-        made.append(forms.choose(make, size, precision, model.device, cpus, cache / f"{index}-{size}"))
+        kept = cache / f"{entry['timm_name']}-{fingerprint(backbone)}-{size}"
+        made.append(forms.choose(make, size, precision, model.device, cpus, kept))
     model.forms = list(made)
     return made
+
+
+def fingerprint(backbone: torch.nn.Module) -> str:
+    """12 hexadecimal digits that stand for everything the backbone computes with: its weights and its normalisation."""
+    digest = hashlib.sha256()
+    for name, values in sorted([*backbone.state_dict().items(), ("mean", backbone.mean), ("scale", backbone.scale)]):
+        digest.update(name.encode())
+        digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:12]
 
 
 def uninstall(model: Any) -> None:

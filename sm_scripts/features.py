@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import distributed
 import numpy as np
-import preprocessing
 import torch
+
+import distributed
+import preprocessing
 from cache import Cache
 from data import Photos
 from forms import Form
@@ -148,7 +149,7 @@ def _extract(photos: Photos, missing: np.ndarray, caches: dict[str, Cache], how:
     bad: dict[int, str] = {}
     if len(mine):
         form = make_form()
-        log(f"{len(missing)} photos need features: {form.name}, batches of {form.batch}, {form.workers} workers in {distributed.world()} process(es)")
+        log(f"{len(missing)} photos need features: {form.name}, batches of {form.batch}, {form.workers} workers x {distributed.world()}")
         extraction = Extraction(photos, mine, form, how, caches)
         extraction.run()
         bad = extraction.bad

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import augment
-import distributed
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
+
+import augment
+import distributed
 from backbones import Backbone
 from checkpoints import Checkpoints
 from data import Photos
@@ -22,8 +25,6 @@ from head import Head
 from job import Job
 from pictures import Pictures
 from runtime import Diverged, Stopped, check_stop, log, metrics, stop_asked
-from torch import nn
-from torch.nn import functional
 
 REPORT_SECONDS = 5.0
 EVALUATION_BATCH = 64
@@ -52,7 +53,9 @@ class Tuned:
     def state(self) -> dict[str, torch.Tensor]:
         """Under the names of Model's state dict."""
         state = self.classifier.state_dict()
-        return {name.replace("backbone.", "backbones.0.", 1) if name.startswith("backbone.") else name: value for name, value in state.items()}
+        return {
+            name.replace("backbone.", "backbones.0.", 1) if name.startswith("backbone.") else name: value for name, value in state.items()
+        }
 
 
 class Average:
@@ -91,7 +94,7 @@ class Tuner:
 
     def __init__(self, job: Job, photos: Photos, pictures: Pictures, classifier: Classifier, checkpoints: Checkpoints) -> None:
         self.job, self.values, self.photos, self.pictures, self.checkpoints = job, job.values, photos, pictures, checkpoints
-        self.classifier = classifier.to(job.device, memory_format=torch.channels_last).eval()
+        self.classifier = classifier.to(job.device).to(memory_format=torch.channels_last).eval()
         freeze(classifier.backbone.network, self.values["freeze_share"])
         self.parameters = {name: parameter for name, parameter in classifier.named_parameters() if parameter.requires_grad}
         self.optimizer = torch.optim.AdamW(self._groups(), lr=self.values["lr"])
@@ -174,10 +177,15 @@ class Tuner:
         self.optimizer.step()
         self.average.update()
         right = int((logits.argmax(1).cpu() == labels).sum())
-        loss, right, seen = distributed.summed(losses.sum().item(), right, len(rows))
+        self._count(*distributed.summed(losses.sum().item(), right, len(rows)))
+
+    def _count(self, loss: float, right: float, seen: float) -> None:
         if not math.isfinite(loss):
             raise Diverged(f"epoch {self.epoch}, step {self.step + 1}")
-        self.loss_sum, self.right, self.seen, self.done_here = self.loss_sum + loss, self.right + int(right), self.seen + int(seen), self.done_here + int(seen)
+        self.loss_sum += loss
+        self.right += int(right)
+        self.seen += int(seen)
+        self.done_here += int(seen)
 
     def _seed(self, step: int) -> int:
         return (self.values["seed"] * 1_000_003 + self.epoch) * 100_003 + step

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.nn import functional
+
 from head import CHUNK, Head, logits_of
 from runtime import Diverged, check_stop
-from torch.nn import functional
 
 LBFGS_MEMORY = 20
 CONVERGED = 1e-6
@@ -117,7 +118,9 @@ class LogisticRegression:
     standardisation is folded into the weights, ((x - m) / s) W + b = x (W / s) + (b - (m / s) W).
     """
 
-    def __init__(self, head: Head, examples: Examples, weight_decay: float, label_smoothing: float, start: torch.Tensor | None = None) -> None:
+    def __init__(
+        self, head: Head, examples: Examples, weight_decay: float, label_smoothing: float, start: torch.Tensor | None = None
+    ) -> None:
         self.examples, self.weight_decay, self.smoothing = examples, weight_decay, label_smoothing
         self.mean, self.inverse = head.mean, 1 / head.deviation
         self.weights = torch.zeros(len(head.mean) + 1, head.last.out_features) if start is None else start.clone()
@@ -143,7 +146,9 @@ class LogisticRegression:
             objective -= (targets * log_probabilities).sum().item() / count
             loss -= log_probabilities.gather(1, labels[:, None]).sum().item() / count
             right += int((log_probabilities.argmax(1) == labels).sum())
-        gradient = torch.cat([(outer - torch.outer(self.mean, inner)) * self.inverse[:, None] + self.weight_decay * weights[:-1], inner[None]])
+        gradient = torch.cat(
+            [(outer - torch.outer(self.mean, inner)) * self.inverse[:, None] + self.weight_decay * weights[:-1], inner[None]]
+        )
         value = objective + self.weight_decay / 2 * weights[:-1].square().sum().item()
         return Evaluation(value, gradient, loss, right / count)
 

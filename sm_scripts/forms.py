@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
 from backbones import Backbone, fold_batch_norm
 from runtime import log
 

@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
+from torch.nn import functional
+
 import distributed
 import features
 import forms
-import numpy as np
-import torch
 from architectures import VIEWS
 from cache import Cache
 from checkpoints import Checkpoints
@@ -22,7 +24,6 @@ from hyperparameters import AUTO
 from job import Job
 from plan import PlannedBackbone
 from runtime import check_stop, log, metrics, phase
-from torch.nn import functional
 
 # L2 strengths tried on validation, strongest first: each fit starts where the one before it ended.
 WEIGHT_DECAYS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -102,18 +103,19 @@ def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job, split
 
 
 def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None) -> Trained:
-    """Chooses the L2 strength, trains the head epoch by epoch, and refits it on train and validation where that is asked for."""
+    """Chooses the L2 strength, trains the head epoch by epoch, and refits it on train and validation where that is asked for.
+
+    Without `checkpoints` it is the first step of something longer: nothing is saved and no metric line is written.
+    """
     train, validation = table.examples("train"), table.examples("validation")
     if len(train) * train.features.shape[1] * classes < WORTH_THREADS:
         torch.set_num_threads(1)
     resume = checkpoints.load() if checkpoints else None
     with phase("training"):
         weight_decay = resume["weight_decay"] if resume else _weight_decay(job, train, validation, classes)
-        hooks = Hooks(
-            _Reporter(len(train), job.values["epochs"]),
-            resume=resume["fit"] if resume else None,
-        )
+        hooks = Hooks(resume=resume["fit"] if resume else None)
         if checkpoints:
+            hooks.on_epoch = _Reporter(len(train), job.values["epochs"])
             hooks.checkpoint = lambda state: checkpoints.save_if_due({"weight_decay": weight_decay, "fit": state})
         head, fit = _fitted(job, train, validation, weight_decay, classes, hooks)
         if len(validation):

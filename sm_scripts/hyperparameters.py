@@ -47,60 +47,82 @@ class Hyperparameter:
     logarithmic: bool = False
 
 
-_MODEL, _TRAINING, _REGULARISATION = "Model", "Training", "Regularisation"
-_AUGMENTATION, _SPEED, _RUN = "Augmentation", "Speed", "Run"
-_FINETUNE = ("finetune",)
+_FINETUNE, _FROZEN = ("finetune",), ("frozen",)
 
-TABLE: tuple[Hyperparameter, ...] = (
-    Hyperparameter("preset", "choice", "fast", "Sets arch and views; what is given explicitly overrides it.", _MODEL, choices=tuple(PRESETS)),
-    Hyperparameter("mode", "choice", "frozen", "frozen trains a head on cached features, in seconds; finetune trains the backbone too, in many minutes on a CPU "
-                   "for one or two points on small datasets.", _MODEL, choices=("frozen", "finetune")),
-    Hyperparameter("arch", "arch", AUTO, "Backbones, as name or name@pixels joined by +, for example lite0@320+lite2@300. auto: the preset's.",
-                   _MODEL, automatic=True, tunable=True),
-    Hyperparameter("image_size", "int", AUTO, "Side in pixels of every backbone's input; more pixels are the cheapest accuracy. auto: the arch's.",
-                   _MODEL, low=MIN_IMAGE_SIZE, high=MAX_IMAGE_SIZE, automatic=True, tunable=True),
+_MODEL: tuple[Hyperparameter, ...] = (
+    Hyperparameter("preset", "choice", "fast",
+                   "Sets arch and views; what is given explicitly overrides it.", "Model", choices=tuple(PRESETS)),
+    Hyperparameter("mode", "choice", "frozen",
+                   "frozen trains a head on cached features, in seconds; finetune trains the backbone too, which takes many minutes.", "Model",
+                   choices=("frozen", "finetune")),
+    Hyperparameter("arch", "arch", AUTO,
+                   "Backbones, as name or name@pixels joined by +, for example lite0@320+lite2@300. auto: the preset's.",
+                   "Model", automatic=True, tunable=True),
+    Hyperparameter("image_size", "int", AUTO,
+                   "Side in pixels of every backbone's input; more pixels are the cheapest accuracy. auto: the arch's.",
+                   "Model", low=MIN_IMAGE_SIZE, high=MAX_IMAGE_SIZE, automatic=True, tunable=True),
     Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror image and averages. auto: the preset's.",
-                   _MODEL, choices=tuple(VIEWS), automatic=True, modes=("frozen",), tunable=True),
+                   "Model", choices=tuple(VIEWS), automatic=True, modes=_FROZEN, tunable=True),
     Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp has one hidden layer of 256 units.",
-                   _MODEL, choices=("linear", "mlp"), tunable=True),
-    Hyperparameter("epochs", "int", AUTO, "Passes over the train split (iterations, for lbfgs). auto: 200 for lbfgs, 30 for an adamw head, 8 for finetune.",
-                   _TRAINING, low=1, high=10_000, automatic=True, tunable=True),
-    Hyperparameter("batch_size", "int", AUTO, "Photos per step. lbfgs uses all at once. auto: 64 for a head, 32 for finetune.",
-                   _TRAINING, low=1, high=4096, automatic=True, tunable=True, logarithmic=True),
-    Hyperparameter("lr", "float", AUTO, "Learning rate of adamw. auto: 0.003 for a head, 0.001 for finetune.",
-                   _TRAINING, above=0, high=10, automatic=True, tunable=True, logarithmic=True),
-    Hyperparameter("backbone_lr_scale", "float", "0.1", "The backbone's learning rate as a share of lr.",
-                   _TRAINING, low=0, high=1, modes=_FINETUNE, tunable=True, logarithmic=True),
-    Hyperparameter("freeze_share", "float", "0.3", "Share of the backbone's layers, from the first on, that stay as they are; 0 trains them all.",
-                   _TRAINING, low=0, high=1, modes=_FINETUNE, tunable=True),
-    Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs where it can be used.",
-                   _TRAINING, choices=("lbfgs", "adamw"), automatic=True),
-    Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from zero.", _TRAINING, low=0, high=100, modes=_FINETUNE),
-    Hyperparameter("early_stopping_patience", "int", "10", "Stops after so many epochs without a better validation loss; 0 never stops early. Not for lbfgs, which runs until it converges.",
-                   _TRAINING, low=0, high=10_000),
-    Hyperparameter("refit", "bool", "true", "After the settings are chosen on validation, the head learns from train and validation together. "
-                   "The validation figures stay those of the fit that had not seen validation.", _TRAINING, modes=("frozen",)),
-    Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation (linear head), else 0.01.",
-                   _REGULARISATION, low=0, high=1000, automatic=True, tunable=True, logarithmic=True),
-    Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last layer while training with adamw.",
-                   _REGULARISATION, low=0, high=0.95, tunable=True),
-    Hyperparameter("label_smoothing", "float", "0", "Share of the label spread over all classes.", _REGULARISATION, low=0, high=0.9, tunable=True),
-    Hyperparameter("ema", "float", "0.99", "Decay of the averaged weights that are evaluated and kept; 0 turns averaging off.",
-                   _REGULARISATION, low=0, high=0.99999, modes=_FINETUNE),
-    Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.", _AUGMENTATION,
-                   choices=("none", "light", "randaugment"), modes=_FINETUNE, tunable=True),
-    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is off.", _AUGMENTATION, low=0, high=10, modes=_FINETUNE, tunable=True),
-    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is off.", _AUGMENTATION, low=0, high=10, modes=_FINETUNE, tunable=True),
-    Hyperparameter("precision", "choice", AUTO, "auto: the fastest safe arithmetic of the hardware (bf16 where it has it). exact: fp32, eager.",
-                   _SPEED, choices=("exact",), automatic=True),
-    Hyperparameter("seed", "int", "7", "Makes the run repeatable.", _RUN, low=0, high=2**31 - 1),
-    Hyperparameter("unsure_target", "float", "0.95", "The share of right answers wanted among those a model is sure of; sets when it says unsure.",
-                   _RUN, low=0, high=1),
-    Hyperparameter("checkpoint_dir", "text", "/opt/ml/checkpoints", "Folder for checkpoints; a job started again continues from there.", _RUN),
-    Hyperparameter("name", "text", "", "The model's name.", _RUN),
-    Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is known.", _RUN),
-    Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is known.", _RUN),
+                   "Model", choices=("linear", "mlp"), tunable=True),
 )  # fmt: skip
+
+_TRAINING: tuple[Hyperparameter, ...] = (
+    Hyperparameter("epochs", "int", AUTO,
+                   "Passes over the train split (iterations, for lbfgs). auto: 200 for lbfgs, 30 for an adamw head, 8 for finetune.",
+                   "Training", low=1, high=10_000, automatic=True, tunable=True),
+    Hyperparameter("batch_size", "int", AUTO, "Photos per step. lbfgs uses all at once. auto: 64 for a head, 32 for finetune.",
+                   "Training", low=1, high=4096, automatic=True, tunable=True, logarithmic=True),
+    Hyperparameter("lr", "float", AUTO, "Learning rate of adamw. auto: 0.003 for a head, 0.001 for finetune.",
+                   "Training", above=0, high=10, automatic=True, tunable=True, logarithmic=True),
+    Hyperparameter("backbone_lr_scale", "float", "0.1", "The backbone's learning rate as a share of lr.",
+                   "Training", low=0, high=1, modes=_FINETUNE, tunable=True, logarithmic=True),
+    Hyperparameter("freeze_share", "float", "0.3",
+                   "Share of the backbone's layers, from the first on, that stay as they are; 0 trains them all.",
+                   "Training", low=0, high=1, modes=_FINETUNE, tunable=True),
+    Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs where it can be used.",
+                   "Training", choices=("lbfgs", "adamw"), automatic=True),
+    Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from zero.",
+                   "Training", low=0, high=100, modes=_FINETUNE),
+    Hyperparameter("early_stopping_patience", "int", "10",
+                   "Stops after so many epochs without a better validation; 0 never does. Not for lbfgs, which runs until it converges.",
+                   "Training", low=0, high=10_000),
+    Hyperparameter("refit", "bool", "true",
+                   "Once the settings are chosen on validation, the head learns from train and validation together. "
+                   "The validation figures stay those of the fit that had not seen validation.", "Training", modes=_FROZEN),
+)  # fmt: skip
+
+_REGULARISATION: tuple[Hyperparameter, ...] = (
+    Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation for lbfgs, else 0.01.",
+                   "Regularisation", low=0, high=1000, automatic=True, tunable=True, logarithmic=True),
+    Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last layer while training with adamw.",
+                   "Regularisation", low=0, high=0.95, tunable=True),
+    Hyperparameter("label_smoothing", "float", "0", "Share of the label that is spread over all classes.",
+                   "Regularisation", low=0, high=0.9, tunable=True),
+    Hyperparameter("ema", "float", "0.99", "Decay of the averaged weights that are evaluated and kept; 0 turns averaging off.",
+                   "Regularisation", low=0, high=0.99999, modes=_FINETUNE),
+    Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.",
+                   "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE, tunable=True),
+    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+)  # fmt: skip
+
+_RUN: tuple[Hyperparameter, ...] = (
+    Hyperparameter("precision", "choice", AUTO,
+                   "auto: the fastest safe arithmetic of the hardware (bf16 where it has it). exact: fp32, eager.",
+                   "Run", choices=("exact",), automatic=True),
+    Hyperparameter("seed", "int", "7", "Makes the run repeatable.", "Run", low=0, high=2**31 - 1),
+    Hyperparameter("unsure_target", "float", "0.95",
+                   "Share of right answers wanted among those the model is sure of: sets when it says unsure.",
+                   "Run", low=0, high=1),
+    Hyperparameter("checkpoint_dir", "text", "/opt/ml/checkpoints",
+                   "Folder for checkpoints; a job started again continues from there.", "Run"),
+    Hyperparameter("name", "text", "", "The model's name.", "Run"),
+    Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is known.", "Run"),
+    Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is known.", "Run"),
+)  # fmt: skip
+
+TABLE: tuple[Hyperparameter, ...] = (*_MODEL, *_TRAINING, *_REGULARISATION, *_RUN)
 BY_NAME = {parameter.name: parameter for parameter in TABLE}
 
 
@@ -191,7 +213,12 @@ def parser(description: str) -> argparse.ArgumentParser:
         group = groups.setdefault(parameter.group, None) or made.add_argument_group(parameter.group)
         groups[parameter.group] = group
         words = f" {{{','.join(_words(parameter))}}}" if parameter.choices else ""
-        group.add_argument(f"--{parameter.name}", default=None, metavar="VALUE", help=f"{parameter.help}{words} (default: {parameter.default})".replace("%", "%%"))
+        group.add_argument(
+            f"--{parameter.name}",
+            default=None,
+            metavar="VALUE",
+            help=f"{parameter.help}{words} (default: {parameter.default})".replace("%", "%%"),
+        )
     return made
 
 

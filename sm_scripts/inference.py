@@ -20,11 +20,12 @@ from typing import Any
 if str(Path(__file__).resolve().parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import backbones  # noqa: E402
-import images  # noqa: E402
-import model as models  # noqa: E402
-import preprocessing  # noqa: E402
-import torch  # noqa: E402
+import torch
+
+import backbones
+import images
+import model as models
+import preprocessing
 
 MAX_BYTES = 6_291_456
 TOP_K = 5

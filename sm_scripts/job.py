@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from data import Photos
 from forms import precision_of
 
@@ -43,9 +44,19 @@ def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
         output_dir(),
         Path(values["checkpoint_dir"]),
         device,
-        len(os.sched_getaffinity(0)),
+        _cores(),
         precision_of(values["precision"], device),
     )
+
+
+def _cores() -> int:
+    """How many cores this training may use, torch told so: all it may run on, or fewer where OMP_NUM_THREADS shares them out."""
+    available = len(os.sched_getaffinity(0))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    cores = min(available, int(given)) if given.isdigit() and int(given) else available
+    # A forked process has read that variable long ago.
+    torch.set_num_threads(cores)
+    return cores
 
 
 def output_dir() -> Path:

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 import backbones
 import familiarity
 import tensors
-import torch
 from head import Head
 from preprocessing import Preprocessing, prepare
-from torch import nn
 
 FORMAT = 1
 WEIGHTS_FILE, INFO_FILE = "model.safetensors", "model.json"
@@ -74,7 +75,9 @@ def _network(entry: dict[str, Any], package: Path) -> nn.Module:
 
 
 def preprocessing_of(entry: dict[str, Any]) -> Preprocessing:
-    return Preprocessing(entry["image_size"], entry["resize"], tuple(entry["mean"]), tuple(entry["std"]), entry["interpolation"], entry["crop"])
+    return Preprocessing(
+        entry["image_size"], entry["resize"], tuple(entry["mean"]), tuple(entry["std"]), entry["interpolation"], entry["crop"]
+    )
 
 
 def load(folder: Path, package: Path) -> Model:

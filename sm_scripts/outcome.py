@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import familiarity
 import numpy as np
 import torch
+
+import familiarity
 from data import Photos
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import augment
 import numpy as np
-import preprocessing
 import torch
+
+import augment
+import preprocessing
 from data import Photos
 from images import BadImage
 from preprocessing import Preprocessing
@@ -85,7 +86,10 @@ def square_of(photo: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     """The photo with `how.resize` on both sides, cut so that its middle is `prepare(photo, how)` to the pixel."""
     resized = preprocessing.resized(photo, how)
     margin = round((how.resize - how.image_size) / 2)
-    top, left = (min(max(0, start - margin), side - how.resize) for start, side in zip(preprocessing.crop_start(resized, how), resized.shape[1:], strict=True))
+    top, left = (
+        min(max(0, start - margin), side - how.resize)
+        for start, side in zip(preprocessing.crop_start(resized, how), resized.shape[1:], strict=True)
+    )
     return resized[:, top : top + how.resize, left : left + how.resize].contiguous()
 
 

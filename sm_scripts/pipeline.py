@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
 import artifact
 import distributed
 import familiarity
 import finetune
 import frozen
-import numpy as np
 import outcome
 import report
-import torch
 from checkpoints import Checkpoints
 from data import SPLITS, Photos
 from head import Head, logits_of
+from hyperparameters import AUTO
 from job import Job, fingerprint
 from model import INFO_FILE
 from outcome import Outcome
@@ -64,7 +66,9 @@ def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | Non
 
 
 def _state(planned: list[PlannedBackbone], head: Head) -> dict[str, torch.Tensor]:
-    state = {f"backbones.{index}.network.{name}": value for index, backbone in enumerate(planned) for name, value in backbone.state().items()}
+    state = {
+        f"backbones.{index}.network.{name}": value for index, backbone in enumerate(planned) for name, value in backbone.state().items()
+    }
     return {**state, **{f"head.{name}": value for name, value in head.state_dict().items()}}
 
 
@@ -105,8 +109,12 @@ def _first_head(job: Job, photos: Photos, planned: PlannedBackbone) -> Head:
     """A head trained on frozen features, the same in every process: fine-tuning that starts from a random one first ruins the backbone."""
     table = frozen.collect(job, photos, [planned], ("train", "validation"))
     linear = job.values["head"] == "linear"
-    first = job.with_values(optimizer="lbfgs" if linear else "adamw", weight_decay="auto" if linear else 0.01, refit=False, epochs=200 if linear else 30,
-                            lr=0.003, batch_size=64, label_smoothing=0.0)  # fmt: skip
+    how = (
+        {"optimizer": "lbfgs", "weight_decay": AUTO, "epochs": 200}
+        if linear
+        else {"optimizer": "adamw", "weight_decay": 0.01, "epochs": 30}
+    )
+    first = job.with_values(**how, refit=False, lr=0.003, batch_size=64, label_smoothing=0.0)
     head = frozen.train(first, table, len(photos.classes), None).head if table else None
     torch.set_num_threads(job.cpus)
     return distributed.from_first(head)

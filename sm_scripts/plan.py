@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import backbones
 import torch
+
+import backbones
 import weights
 import zoo
 from architectures import ARCHITECTURES, Architecture, Choice, parse_arch, resize_for
@@ -98,7 +99,7 @@ def _from_timm(choice: Choice) -> Architecture:
     if cfg is None or not cfg.hf_hub_id:
         raise TrainingError(f"timm has no pretrained weights for {name}.")
     base = Architecture(name, name, "", cfg.input_size[-1], cfg.crop_pct, (tuple(cfg.mean), tuple(cfg.std)), 0, hub=cfg.hf_hub_id)
-    return replace(base, dimensions=backbones.create(zoo.module_of(name), name, package(name)).num_features)
+    return replace(base, dimensions=int(backbones.create(zoo.module_of(name), name, package(name)).num_features))  # type: ignore[arg-type]
 
 
 _folders: list[tempfile.TemporaryDirectory[str]] = []

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import images
 import torch
+
+import images
 
 # A photo longer than this many times its short side loses its ends before it is resized; the centre crop would drop them anyway.
 MAX_ASPECT = 4

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from architectures import VIEWS
 from calibration import calibration_error, fit_temperature, unsure_threshold
 from data import SPLITS, Photos
@@ -23,7 +24,8 @@ def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
     before, after = torch.softmax(logits, 1), torch.softmax(logits / temperature, 1)
     threshold = unsure_threshold(after, labels, job.values["unsure_target"])
     errors = {"ece_before": calibration_error(before, labels), "ece_after": calibration_error(after, labels)}
-    log(f"temperature {temperature:.3f}: calibration error {errors['ece_before']:.4f} -> {errors['ece_after']:.4f}; unsure below {threshold:.3f}")
+    log(f"temperature {temperature:.3f}, unsure below {threshold:.3f}")
+    log(f"calibration error {errors['ece_before']:.4f}, with the temperature {errors['ece_after']:.4f}")
     return {"temperature": temperature, "unsure_threshold": threshold, **errors}
 
 

@@ -116,7 +116,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"The disk is full: {text}. Free some space and start the job again; the last checkpoint is whole."
     if "out of memory" in text or isinstance(error, MemoryError):
-        return f"Out of memory: use a lower batch size (batch_size) or a smaller image_size. ({text.splitlines()[0] if text else 'MemoryError'})"
+        first = text.splitlines()[0] if text else "MemoryError"
+        return f"Out of memory: use a lower batch size (batch_size) or a smaller image_size. ({first})"
     return f"{type(error).__name__}: {text}"
 
 

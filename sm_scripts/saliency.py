@@ -12,6 +12,7 @@ a photo share one scale, on which 1 is the strongest evidence for the predicted 
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import math
 import sys
@@ -24,19 +25,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-import backbones
-import model as models
-import preprocessing
-from preprocessing import Preprocessing
 from runtime import write_atomic
 
 # Larger photos are drawn smaller; what the model sees stays the same.
 MAX_SIDE = 1024
 # From weak to strong evidence, and how much of the photo the strongest hides.
 COLOURS = ((94, 31, 112), (196, 62, 70), (240, 138, 48), (255, 236, 130))
-OPACITY = 0.62
-# What the network does not see: half grey, and darker.
-UNSEEN_COLOUR, UNSEEN_LIGHT = 0.15, 0.55
+OPACITY = 0.68
+# How much of a photo's own colour stays, so that the map's stands out, and how bright is what the network does not see.
+COLOUR_LEFT, UNSEEN_LIGHT = 0.55, 0.4
 QUALITY = 88
 
 
@@ -73,13 +70,24 @@ class Look:
         return grid.T.reshape(-1, side, side)
 
 
-def load(folder: Path) -> models.Model:
-    """The model in `folder`, in plain fp32. Raises ValueError naming what is missing or damaged."""
-    model = models.load(folder, folder / "code" / backbones.PACKAGE)
-    return model.requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+def load(folder: Path) -> Any:
+    """The model in `folder`, rebuilt by the code that travels with it, so that a model of an earlier version is still understood.
+
+    One model to a process. Raises ValueError naming what is missing or damaged.
+    """
+    if not (folder / "code" / "inference.py").is_file():
+        raise ValueError(f"{folder} holds no model: code/inference.py is missing")
+    sys.path.insert(0, str(folder / "code"))
+    return importlib.import_module("inference").model_fn(str(folder)).requires_grad_(False)
 
 
-def evidence(model: models.Model, photo: torch.Tensor, labels: Sequence[str]) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
+def decode(data: bytes) -> torch.Tensor:
+    """The photo as uint8 [3, height, width], as the model that was loaded decodes it. Raises its BadImage, a ValueError."""
+    photo: torch.Tensor = importlib.import_module("preprocessing").decode(data)
+    return photo
+
+
+def evidence(model: Any, photo: torch.Tensor, labels: Sequence[str]) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
     """The calibrated probabilities [classes] of `photo` (uint8 [3, height, width]), and what speaks for each class.
 
     For the predicted class, then for each of `labels`: one map [rows, columns] per backbone. Raises Unexplained.
@@ -98,7 +106,7 @@ def evidence(model: models.Model, photo: torch.Tensor, labels: Sequence[str]) ->
     return model.probabilities(logits.detach())[0].cpu(), found
 
 
-def _index(model: models.Model, label: str) -> int:
+def _index(model: Any, label: str) -> int:
     if label not in model.classes:
         raise Unexplained(f"the model knows no class {label!r}")
     return model.classes.index(label)
@@ -143,12 +151,12 @@ def _checked(look: Look, network: nn.Module) -> Look:
     return look
 
 
-def seen(height: int, width: int, how: Preprocessing) -> tuple[float, float, float, float]:
+def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]:
     """(top, left, bottom, right) of what `preprocessing.prepare` lets through, as shares of a photo's height and width."""
-    shorter = min(height, width)
+    shorter, longest = min(height, width), importlib.import_module("preprocessing").MAX_ASPECT * min(height, width)
     edges = []
     for side in (height, width):
-        kept = min(side, preprocessing.MAX_ASPECT * shorter)
+        kept = min(side, longest)
         resized = how.resize if side == shorter else int(how.resize * kept / shorter)
         start = (side - kept) // 2 + round((resized - how.image_size) / 2) * kept / resized
         edges.append((start / side, (start + how.image_size * kept / resized) / side))
@@ -157,7 +165,7 @@ def seen(height: int, width: int, how: Preprocessing) -> tuple[float, float, flo
 
 
 def heat(
-    maps: Sequence[torch.Tensor], hows: Sequence[Preprocessing], original: tuple[int, int], size: tuple[int, int]
+    maps: Sequence[torch.Tensor], hows: Sequence[Any], original: tuple[int, int], size: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The mean of the backbones' maps over a photo of `original` (height, width) pixels that is drawn in `size`: float [size].
 
@@ -176,23 +184,23 @@ def overlay(photo: torch.Tensor, strength: torch.Tensor, visible: torch.Tensor) 
     """`photo` (uint8 [3, height, width]) with `strength` (0 to 1, [height, width]) in colour over it."""
     pixels = photo.float()
     grey = pixels.mean(0, keepdim=True)
-    unseen = UNSEEN_LIGHT * (UNSEEN_COLOUR * pixels + (1 - UNSEEN_COLOUR) * grey)
+    pixels = COLOUR_LEFT * pixels + (1 - COLOUR_LEFT) * grey
     palette = torch.tensor(COLOURS, dtype=torch.float32)
     place = strength.clamp(0, 1) * (len(COLOURS) - 1)
     lower = place.floor().long().clamp(max=len(COLOURS) - 2)
     between = (place - lower)[..., None]
     colour = (palette[lower] * (1 - between) + palette[lower + 1] * between).permute(2, 0, 1)
     opacity = OPACITY * strength.clamp(0, 1) ** 0.7
-    drawn = torch.where(visible, pixels * (1 - opacity) + colour * opacity, unseen)
+    drawn = torch.where(visible, pixels * (1 - opacity) + colour * opacity, UNSEEN_LIGHT * grey)
     return Image.fromarray(drawn.round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy())
 
 
-def explain(model: models.Model, data: bytes, labels: Sequence[str]) -> list[tuple[str, float, Image.Image]]:
+def explain(model: Any, data: bytes, labels: Sequence[str]) -> list[tuple[str, float, Image.Image]]:
     """(class, probability, the photo in `data` with the class's evidence over it) for each of `labels`, or for the predicted class.
 
-    Raises images.BadImage and Unexplained.
+    Raises ValueError: a bad image, or Unexplained.
     """
-    photo = preprocessing.decode(data)
+    photo = decode(data)
     probabilities, found = evidence(model, photo, labels)
     shown = _smaller(photo)
     sizes = (photo.shape[1], photo.shape[2]), (shown.shape[1], shown.shape[2])

@@ -21,6 +21,7 @@ SIGTERM saves a checkpoint and exits 143; started again, it goes on from there. 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import runtime
 from hyperparameters import BadValue, from_arguments, resolve
@@ -51,15 +52,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def run(values: dict, strings: dict[str, str]) -> None:
+def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     with runtime.phase("imports"):
         runtime.keep_memory()
         import distributed
+
         distributed.relaunch_under_torchrun(sys.argv[1:])
+        import torch
+
         import data
         import job as jobs
         import pipeline
-        import torch
     distributed.start()
     job = jobs.make(values, strings)
     runtime.log(f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}")

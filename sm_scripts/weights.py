@@ -9,14 +9,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensors
 import torch
+
+import tensors
 from architectures import ARCHITECTURES, Architecture
 from runtime import TrainingError, log
 
 DOWNLOAD_TIMEOUT_SECONDS = 10
 OFFLINE_CHOICES = "Without a network use lite0, lite1 or lite2, whose weights are installed with Fieldmark"
 
+_SUFFIXES = (".safetensors", ".pth")
 # How often each stage of EfficientNet-Lite repeats its block, by the digit of its name.
 _REPEATS = {0: (1, 2, 2, 3, 3, 4, 1), 1: (1, 3, 3, 4, 4, 5, 1), 2: (1, 3, 3, 4, 4, 5, 1)}
 _FIRST_STAGE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -37,7 +39,7 @@ class WeightsFile:
 
 def find(name: str, timm_name: str, hub: str = "") -> WeightsFile:
     """The weights of the backbone `name`. Raises TrainingError saying what was tried and what works offline."""
-    channel = _in_channel(timm_name)
+    channel = _in_channel(timm_name, name)
     if channel:
         return _described(channel, "the weights channel")
     architecture = ARCHITECTURES.get(name)
@@ -75,15 +77,10 @@ def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, t
     return renamed
 
 
-def _in_channel(timm_name: str) -> Path | None:
+def _in_channel(*names: str) -> Path | None:
     folder = os.environ.get("SM_CHANNEL_WEIGHTS")
-    if not folder:
-        return None
-    for suffix in (".safetensors", ".pth", ".bin"):
-        path = Path(folder) / f"{timm_name}{suffix}"
-        if path.is_file():
-            return path
-    return None
+    candidates = [Path(folder) / f"{name}{suffix}" for name in names for suffix in _SUFFIXES] if folder else []
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _packaged(architecture: Architecture) -> Path:
@@ -109,9 +106,10 @@ def _downloaded(name: str, timm_name: str, hub: str) -> Path:
         log(f"looking for the weights of {name} at huggingface.co/{hub}")
         return Path(hf_hub_download(hub, "model.safetensors"))
     except Exception as error:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
         raise TrainingError(
-            f"The weights of {name} could not be downloaded from huggingface.co/{hub} ({type(error).__name__}: {str(error).splitlines()[0][:200]}). "
-            f"{OFFLINE_CHOICES}, or put {timm_name}.safetensors into the weights channel (SM_CHANNEL_WEIGHTS)."
+            f"The weights of {name} could not be downloaded from huggingface.co/{hub} ({reason}). {OFFLINE_CHOICES}, "
+            f"or put {timm_name}.safetensors into the weights channel (SM_CHANNEL_WEIGHTS)."
         ) from None
 
 

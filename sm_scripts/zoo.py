@@ -8,10 +8,13 @@ and the two things timm takes from torchvision (a second's import) are left out:
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
+import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from runtime import TrainingError
@@ -48,15 +51,33 @@ def module_of(timm_name: str) -> str:
 
 
 def version_key(timm_names: list[str]) -> str:
-    """Names a copy: the same for the same timm and backbones."""
-    text = f"{(timm_folder() / 'version.py').read_text()}{sorted({module_of(name) for name in timm_names})}"
+    """Names a copy: the same for the same timm, the same backbones and the same way of copying."""
+    text = f"{(timm_folder() / 'version.py').read_text()}{sorted({module_of(name) for name in timm_names})}{Path(__file__).read_text()}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def copy(timm_names: list[str], into: Path) -> None:
-    """Writes the package for `timm_names` into the new folder `into`."""
-    source = timm_folder()
+    """Writes the package for `timm_names` into the new folder `into`.
+
+    A copy is kept beside the cached features, where that channel is: making one takes longer than training a head.
+    """
     shutil.rmtree(into, ignore_errors=True)
+    channel = os.environ.get("SM_CHANNEL_FEATURES")
+    if not channel:
+        _make(timm_names, into)
+        return
+    kept = Path(channel) / "packages" / version_key(timm_names)
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=kept.parent) as folder:
+            _make(timm_names, Path(folder) / kept.name)
+            with contextlib.suppress(OSError):  # another job was quicker
+                (Path(folder) / kept.name).rename(kept)
+    shutil.copytree(kept, into)
+
+
+def _make(timm_names: list[str], into: Path) -> None:
+    source = timm_folder()
     for part in ("models", "layers", "data"):
         (into / part).mkdir(parents=True)
     for path in sorted((source / "layers").glob("*.py")):

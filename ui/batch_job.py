@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.jobs import Job, State
 from core.models import Model
 from core.specs import TransformSpec, transform_spec
-from ui import batch_results, jobs_table, links, messages
+from ui import batch_about, batch_results, jobs_table, links, messages
 from ui.text import age, count, duration, plain
 
 LIVE_SECONDS = 0.8
@@ -26,7 +26,7 @@ def show(job: Job) -> None:
     st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
     if model is None:
         st.warning("The model of this batch is not there any more; its table can still be downloaded.", icon=":material/warning:")
-        batch_results.downloads(job)
+        batch_about.downloads(job)
         return
     batch_results.show(job, model)
 

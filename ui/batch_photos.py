@@ -15,7 +15,7 @@ from core.errors import FieldmarkError
 from core.jobs import Job
 from core.transform import items, results, sources
 from core.transform.table import Table
-from ui import links, photos
+from ui import batch_about, links, photos
 from ui.gallery import Photo, gallery
 from ui.text import count, plain
 
@@ -49,13 +49,16 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
     event = st.dataframe(
         _table_frame(frame),
         hide_index=True,
-        row_height=64,
+        row_height=60,
+        height=min(720, 40 + 60 * len(frame)),
         on_select="rerun",
         selection_mode="multi-row",
         key=f"ba_table_{job.id}_{part[0]}_{len(part)}",
         column_config={
-            "photo": st.column_config.ImageColumn("photo", width=90),
-            "probability": st.column_config.ProgressColumn("probability", format="percent", min_value=0.0, max_value=1.0),
+            "photo": st.column_config.ImageColumn("photo", width=80),
+            "path": st.column_config.TextColumn("path", width="medium"),
+            "probability": st.column_config.ProgressColumn("probability", format="percent", min_value=0.0, max_value=1.0, width=130),
+            "probability 2": st.column_config.NumberColumn("probability 2", format="percent"),
         },
         alt="Results, a page of rows",
     )
@@ -63,6 +66,7 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
     _bar(job, found, np.array(chosen, dtype=int) if chosen else rows, root, selected=bool(chosen))
     if len(chosen) == 1 and st.button("Open this photo", key="ba_open", icon=":material/open_in_full:"):
         _open(job, frame[frame["row"] == chosen[0]].iloc[0], root)
+    batch_about.downloads(job)
 
 
 def with_files(job: Job, frame: pd.DataFrame) -> pd.DataFrame:
@@ -94,22 +98,13 @@ def _tile(row: dict[Any, Any]) -> Photo:
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns worth showing, in the order they are read; label and error only where there is one."""
     shown = pd.DataFrame({"photo": [photos.url(image_id) if image_id else None for image_id in frame["image_id"]]})
-    for name in (
-        "path",
-        "label",
-        "prediction",
-        "probability",
-        "prediction_2",
-        "probability_2",
-        "unsure",
-        "unfamiliar",
-        "in_training",
-        "error",
-    ):
-        shown[name.replace("_", " ")] = frame[name].to_numpy()
-    empty = [name for name in ("label", "error") if not shown[name].astype(bool).any()]
-    return shown.drop(columns=empty)
+    names = ["prediction", "probability", "label", "error", "path", "prediction_2", "probability_2", "unsure", "unfamiliar", "in_training"]
+    for name in names:
+        if name not in ("label", "error") or frame[name].astype(bool).any():
+            shown[name.replace("_", " ")] = frame[name].to_numpy()
+    return shown
 
 
 def _bar(job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False) -> None:

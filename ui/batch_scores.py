@@ -1,4 +1,4 @@
-"""How right a batch was, where labels are known: the figure with its n, the confusion matrix, and the photos behind each cell."""
+"""What a batch said in all: how often each class was the answer, and, where labels are known, how right it was; the photos behind both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 from core.evaluation import confusion, scores
 from core.jobs import Job
 from core.transform import table
-from core.transform.table import Answers, Table
+from core.transform.table import Answers, Choice, Table
 from ui import batch_photos, charts
 from ui.text import count, plain, share
 
@@ -18,7 +18,7 @@ MAX_PHOTOS = 36
 PAIRS = 6
 
 
-def show(job: Job, found: Table, root: Path | None) -> None:
+def accuracy(job: Job, found: Table, root: Path | None) -> None:
     """Accuracy, matrix and the most confused pairs; photos the model learned from can be left out."""
     answers = found.answers
     if (found.in_training[answers.row] == table.YES).any() and st.toggle(
@@ -37,6 +37,23 @@ def show(job: Job, found: Table, root: Path | None) -> None:
         st.subheader("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(job, found, answers, pair, number, root)
+
+
+def classes(job: Job, found: Table, root: Path | None) -> None:
+    """Answers per class; a click on a row shows its photos."""
+    counts = found.counts()
+    charts.predicted_classes(counts, key="ba_counts")
+    shown = counts.assign(photos=counts["sure"] + counts["unsure"])[["class", "photos", "unsure"]]
+    event = st.dataframe(
+        shown, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"ba_classes_{job.id}", alt="Photos per predicted class"
+    )
+    if not event["selection"]["rows"]:
+        st.caption("Choose a row to see the photos of that answer, the least certain first.")
+        return
+    name = str(counts["class"].iloc[event["selection"]["rows"][0]])
+    rows = found.select(Choice(prediction=name, order="least confident"))
+    st.markdown(f"**{plain(name)}**: {count(len(rows), 'photo')}{f', the {MAX_PHOTOS} least certain' if len(rows) > MAX_PHOTOS else ''}")
+    _photos(job, found, rows[:MAX_PHOTOS], root, "class")
 
 
 def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None:

@@ -10,7 +10,7 @@ from core import backends, models
 from core.errors import NotFound
 from core.jobs import Job, State, Unreadable
 from ui import links
-from ui.text import age, duration, plain, share
+from ui.text import age, count, duration, plain, share
 
 COLOURS = {
     State.PENDING: "gray",
@@ -68,7 +68,9 @@ def _line(job: Job) -> None:
 
 
 def _result(job: Job) -> str:
-    """What a finished training job reached, on test or else on validation."""
+    """What a finished training job reached, on test or else on validation; what a batch went through."""
+    if job.kind == "transform":
+        return _transformed(job)
     if job.kind != "training" or job.state is not State.COMPLETED:
         return f"{job.kind}, "
     try:
@@ -78,3 +80,15 @@ def _result(job: Job) -> str:
     split = next((name for name in ("test", "validation") if model.metrics(name)), "")
     figures = model.metrics(split) if split else {}
     return f"{share(int(figures['correct']), int(figures['n']))} on {split}, " if figures else "training, "
+
+
+def _transformed(job: Job) -> str:
+    facts = job.status.progress
+    if job.state is not State.COMPLETED or "total" not in facts:
+        return ""
+    words = [count(int(facts["total"]), "photo")]
+    if facts.get("labelled"):
+        words.append(share(int(facts["correct"]), int(facts["labelled"])))
+    if facts.get("errors"):
+        words.append(count(int(facts["errors"]), "error"))
+    return ", ".join(words) + ", "

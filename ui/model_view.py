@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import files
+from core import files, models
 from core.errors import NotFound
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import calibration_view, charts, links, model_about, photo_view
+from ui import calibration_view, charts, links, model_about, model_compare, photo_view
 from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain
 
-VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "About")
+VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
 
 
 def show(model: Model) -> None:
@@ -38,21 +38,24 @@ def show(model: Model) -> None:
         model_about.show(model)
     elif view == "Calibration":
         calibration_view.show(model, predictions, split)
+    elif view == "Compare":
+        model_compare.show(model, part, split)
     else:
         shows[view](model, part)
-    photo_view.show(model, [(model.name, predictions)])
+    others = model_compare.asked(model) if view == "Compare" else []
+    photo_view.show(model, [(model.name, predictions), *others])
 
 
 def _actions(model: Model) -> None:
     with st.container(horizontal=True):
         links.button("Deploy", "deploy", key="mo_deploy", icon=":material/rocket_launch:", kind="primary", model=model.id)
         artifact = model.folder.artifact
-        if artifact.exists():
-            size = files.human_bytes(artifact.stat().st_size)
+        if artifact.exists() or model.job.tuning_id:
+            size = f" ({files.human_bytes(artifact.stat().st_size)})" if artifact.exists() else ""
             # A callable, so that the file is read when it is asked for and not at every redraw.
             st.download_button(
-                f"model.tar.gz ({size})",
-                artifact.read_bytes,
+                f"model.tar.gz{size}",
+                lambda: models.archive(model).read_bytes(),
                 f"{model.id}.tar.gz",
                 "application/gzip",
                 key="mo_download",

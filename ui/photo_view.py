@@ -203,10 +203,12 @@ def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *
     """Where in the photo the model finds its evidence for each of `labels` (class: what it is, in a word), made on a click and kept."""
     kept = explain.kept_maps(model, image_id, list(labels))
     if not all(path.is_file() for path in kept.values()):
-        if not st.button("Show where the model looks", key=key, icon=":material/center_focus_strong:", help="Takes about a second; the result is kept."):
+        place = st.empty()
+        if not place.button("Show it on the photo", key=key, icon=":material/center_focus_strong:", help="Takes a second or two"):
             return
-        with st.spinner("Asking the model"):
+        with place, st.spinner("Asking the model"):
             kept = explain.saliency_maps(model, image, list(labels))
+        place.empty()
     for column, (label, role) in zip(st.columns(max(2, len(labels))), labels.items(), strict=False):
         with column:
             st.image(kept[label], width="stretch", alt=f"The photo with the evidence for {label} in colour")

@@ -64,8 +64,16 @@ def _row(board: Board, trial: Trial, place: int | None) -> dict[str, Any]:
     if board.objective.figure == "top1":
         row["photos"] = f"{trial.correct}/{trial.n}" if trial.correct is not None else ""
     row |= {"loss": trial.loss, "curve": spark(board, trial)}
-    row |= {name: trial.params.get(name, BASELINE if trial.is_baseline else "") for name in board.space}
+    row |= {name: short(trial.params.get(name, BASELINE if trial.is_baseline else "")) for name in board.space}
     return {**row, "seconds": trial.seconds}
+
+
+def short(text: str) -> str:
+    """A tuned value with four digits, which is as much as a person compares."""
+    try:
+        return f"{float(text):.4g}"
+    except ValueError:
+        return text
 
 
 def spark(board: Board, trial: Trial) -> list[float]:
@@ -78,15 +86,17 @@ def spark(board: Board, trial: Trial) -> list[float]:
 def _columns(board: Board) -> dict[str, Any]:
     config = st.column_config
     return {
-        "place": config.NumberColumn("#", width=40, pinned=True),
+        "place": config.NumberColumn("#", width=44, pinned=True),
         "trial": config.NumberColumn("Trial", width=60, pinned=True),
         "status": config.TextColumn("Status", width=110),
-        "objective": config.NumberColumn(board.objective.title, format="%.4f"),
+        "objective": config.NumberColumn(
+            board.objective.title.removeprefix("Validation ").capitalize(), format="%.4f", width=84, help="On validation."
+        ),
         "photos": config.TextColumn("Photos", width=70, help="Right of all validation photos."),
-        "loss": config.NumberColumn("Loss", format="%.4f", help="On validation; breaks ties."),
-        "curve": config.LineChartColumn("Curve", width=120, help="The objective by epoch."),
+        "loss": config.NumberColumn("Loss", format="%.4f", width=76, help="On validation; breaks ties."),
+        "curve": config.LineChartColumn("Curve", width=96, help="The objective by epoch."),
         **{name: config.TextColumn(name.replace("_", " ")) for name in board.space},
-        "seconds": config.NumberColumn("Seconds", format="%.1f", width=80),
+        "seconds": config.NumberColumn("Seconds", format="%.1f", width=76),
     }
 
 

@@ -145,7 +145,7 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         x=[_nearest(board.space[first], columns, trial.params[first]) for trial in known],
         y=[_nearest(board.space[second], rows, trial.params[second]) for trial in known],
     )
-    dots = alt.Chart(table).mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9, cursor="pointer").encode(
+    dots = alt.Chart(table).mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9).encode(
         x=alt.X("x:N", sort=columns), y=alt.Y("y:N", sort=rows[::-1]), tooltip=_tooltip(board, table)
     ).add_params(PICK)  # fmt: skip
     _clickable(board, heat + dots, "contour", f"{board.objective.title} over {first} and {second}", height=380)

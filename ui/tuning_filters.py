@@ -10,6 +10,8 @@ import streamlit as st
 from core.tuning.leaderboard import Board, Trial, status_words
 from core.tuning.space import Range
 
+OBJECTIVE = "objective"
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -26,13 +28,10 @@ class Filters:
         return ranked[: self.top] if self.top else ranked
 
     def inside(self, trial: Trial) -> bool:
-        """Whether a trial's values lie in the chosen ranges."""
+        """Whether a trial's values and its objective lie in the chosen ranges."""
         for name, (low, high) in (self.ranges or {}).items():
-            if (
-                name not in trial.params
-                or not (low is None or float(trial.params[name]) >= low)
-                or not (high is None or float(trial.params[name]) <= high)
-            ):
+            number = _number(trial, name)
+            if number is None or (low is not None and number < low) or (high is not None and number > high):
                 return False
         return all(trial.params.get(name) in kept for name, kept in (self.choices or {}).items())
 
@@ -54,7 +53,7 @@ def show(board: Board) -> Filters:
         top = st.number_input("Only the best", 0, len(board.trials) or 1, 0, key=f"{key}_top", help="0: all.")
         ranges: dict[str, tuple[float | None, float | None]] = {}
         choices: dict[str, tuple[str, ...]] = {}
-        for name, values in board.space.items():
+        for name, values in axes(board).items():
             if values.kind == "choice":
                 kept = st.multiselect(name.replace("_", " "), values.choices, key=f"{key}_{name}_kept", placeholder="All")
                 choices |= {name: tuple(kept)} if kept else {}
@@ -73,6 +72,13 @@ def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | N
     return low, high
 
 
+def axes(board: Board) -> dict[str, Range]:
+    """The ranges of all that can be filtered by: the hyperparameters, and the objective as far as the trials have reached."""
+    reached = [trial.value for trial in board.trials if trial.value is not None]
+    low, high = (min(reached), max(reached)) if reached else (0.0, 1.0)
+    return {**board.space, OBJECTIVE: Range("float", low, high if high > low else low + 1e-6)}
+
+
 def reset(board: Board) -> None:
     """Takes every filter out, before the page is drawn again."""
     key = _key(board)
@@ -83,7 +89,7 @@ def reset(board: Board) -> None:
 def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
     """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis; a missing axis is open."""
     key = _key(board)
-    for name, values in board.space.items():
+    for name, values in axes(board).items():
         low, high = brushes.get(name, (None, None))
         if values.kind == "choice":
             inside = [text for text in values.choices if low is not None and high is not None and low <= values.position(text) <= high]
@@ -97,12 +103,18 @@ def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
     """The ranges as positions on their axes, for the chart that is brushed."""
     found = {}
     for name, (low, high) in (filters.ranges or {}).items():
-        values = board.space[name]
+        values = axes(board)[name]
         found[name] = (0.0 if low is None else _clipped(values, low), 1.0 if high is None else _clipped(values, high))
     for name, kept in (filters.choices or {}).items():
         places = [board.space[name].position(text) for text in kept]
         found[name] = (max(0.0, min(places) - 0.04), min(1.0, max(places) + 0.04))
     return found
+
+
+def _number(trial: Trial, name: str) -> float | None:
+    if name == OBJECTIVE:
+        return trial.value
+    return float(trial.params[name]) if name in trial.params else None
 
 
 def _clipped(values: Range, number: float) -> float:

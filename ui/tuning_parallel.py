@@ -6,7 +6,6 @@ never as HTML.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,9 +14,8 @@ from core.tuning import importance
 from core.tuning.leaderboard import Board, Trial
 from core.tuning.space import Range
 from ui import tuning_board, tuning_filters
-from ui.tuning_filters import Filters
+from ui.tuning_filters import OBJECTIVE, Filters
 
-OBJECTIVE = "objective"
 MAX_LABELLED_CHOICES = 12
 
 CSS = """
@@ -42,8 +40,10 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   if (!svg) {
     svg = document.createElementNS(SVG, "svg")
     svg.setAttribute("class", "plot")
-    parentElement.appendChild(svg)
-    new ResizeObserver(() => svg.redraw && svg.redraw()).observe(parentElement)
+    const frame = document.createElement("div")
+    frame.appendChild(svg)
+    parentElement.appendChild(frame)
+    new ResizeObserver(() => svg.redraw && svg.redraw()).observe(frame)
   }
   if (svg.dragging) return
   const make = (name, attributes, text) => {
@@ -73,13 +73,15 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 
   const drawAxis = (axis, index, width) => {
     const x = across(index, width)
-    const parts = [make("line", { x1: x, x2: x, y1: down(0), y2: down(1), class: "axis" }), make("text", { x, y: 16, class: "name" }, axis.label)]
+    const parts = [make("line", { x1: x, x2: x, y1: down(0), y2: down(1), class: "axis" })]
+    parts.push(make("text", { x, y: 16, class: "name" }, axis.label))
     for (const [position, label] of axis.ticks) {
       parts.push(make("line", { x1: x - 4, x2: x, y1: down(position), y2: down(position), class: "axis" }))
       parts.push(make("text", { x: x + 6, y: down(position) + 4, class: "tick" }, label))
     }
     const brush = data.brushes[axis.name]
-    const shown = make("rect", { x: x - 9, width: 18, y: brush ? down(brush[1]) : 0, height: brush ? down(brush[0]) - down(brush[1]) : 0, class: "brush" })
+    const [from, to] = brush ? [down(brush[1]), down(brush[0])] : [0, 0]
+    const shown = make("rect", { x: x - 9, width: 18, y: from, height: to - from, class: "brush" })
     const zone = make("rect", { x: x - 14, width: 28, y: TOP - 8, height: HEIGHT - TOP - BOTTOM + 16, class: "zone" })
     zone.appendChild(make("title", {}, "Drag along the axis to keep a part of it; click to keep all."))
     zone.onpointerdown = (event) => drag(event, axis, zone, shown)
@@ -108,7 +110,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   }
 
   svg.redraw = () => {
-    const width = parentElement.clientWidth || 700
+    const width = svg.parentElement.clientWidth || 700
     svg.setAttribute("viewBox", "0 0 " + width + " " + HEIGHT)
     svg.setAttribute("height", HEIGHT)
     svg.setAttribute("role", "img")
@@ -128,35 +130,18 @@ def show(board: Board, filters: Filters) -> None:
     if not known:
         st.caption("No trial with a value is shown.")
         return
-    low, high = (
-        min(trial.value for trial in known if trial.value is not None),
-        max(trial.value for trial in known if trial.value is not None),
-    )
+    axes = tuning_filters.axes(board)
     best = board.best()
-    axes = [_axis(name, values) for name, values in board.space.items()]
-    axes.append(
-        {
-            "name": OBJECTIVE,
-            "label": board.objective.title.lower(),
-            "ticks": [[place, f"{low + (high - low) * place:.4g}"] for place in (0, 0.5, 1)],
-        }
-    )
-    lines = [
-        {
-            "trial": trial.number,
-            "positions": [*(values.position(trial.params[name]) for name, values in board.space.items()), _place(trial, low, high)],
-            "shade": _place(trial, low, high) if board.objective.maximize else 1 - _place(trial, low, high),
-            "inside": filters.inside(trial),
-            "best": best is not None and trial.id == best.id,
-            "words": _words(board, trial),
-        }
-        for trial in reversed(known)
-    ]
     key = f"tu_parallel_{board.job.id}"
-    data = {"axes": axes, "lines": lines, "brushes": tuning_filters.brushes(board, filters), "alt": "Parallel coordinates of the trials"}
+    data = {
+        "axes": [_axis(name, values, board) for name, values in axes.items()],
+        "lines": [_line(trial, axes, board, filters, best) for trial in reversed(known)],
+        "brushes": tuning_filters.brushes(board, filters),
+        "alt": "Parallel coordinates of the trials",
+    }
     _PLOT(data=data, key=key, on_brushes_change=lambda: _brushed(board, key), on_opened_change=lambda: _opened(key))
     st.caption(
-        "Drag along an axis to keep a part of it: every chart follows. A click on an axis keeps all of it, a click on a line opens its trial."
+        "Drag along an axis to keep a part of it, and every chart follows; click on it to keep all. A click on a line opens its trial."
     )
 
 
@@ -169,24 +154,24 @@ def _opened(key: str) -> None:
         tuning_board.open_trial(int(number))
 
 
-def _place(trial: Trial, low: float, high: float) -> float:
-    assert trial.value is not None
-    return (trial.value - low) / (high - low) if high > low else 0.5
-
-
-def _axis(name: str, values: Range) -> dict[str, Any]:
+def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
+    label = board.objective.title.lower() if name == OBJECTIVE else name.replace("_", " ") + (" (log)" if values.log else "")
     if values.kind == "choice":
         step = max(1, len(values.choices) // MAX_LABELLED_CHOICES)
         ticks = [[values.position(text), text] for text in values.choices[::step]]
     else:
-        ticks = [[place, f"{values.at(place):.3g}"] for place in (0, 0.25, 0.5, 0.75, 1)]
-    return {"name": name, "label": name.replace("_", " ") + (" (log)" if values.log else ""), "ticks": ticks}
+        ticks = [[place, f"{values.at(place):.4g}"] for place in (0, 0.25, 0.5, 0.75, 1)]
+    return {"name": name, "label": label, "ticks": ticks}
 
 
-def _words(board: Board, trial: Trial) -> str:
+def _line(trial: Trial, axes: dict[str, Range], board: Board, filters: Filters, best: Trial | None) -> dict[str, Any]:
+    height = axes[OBJECTIVE].position(f"{trial.value:.12g}")
     values = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in trial.params.items())
-    return f"Trial {trial.number}: {trial.value:.4f}; {values}"
-
-
-def trials_of(filters: Filters, board: Board) -> Sequence[Trial]:
-    return filters.shown(board)
+    return {
+        "trial": trial.number,
+        "positions": [*(board.space[name].position(trial.params[name]) for name in board.space), height],
+        "shade": height if board.objective.maximize else 1 - height,
+        "inside": filters.inside(trial),
+        "best": best is not None and trial.id == best.id,
+        "words": f"Trial {trial.number}: {trial.value:.4f}; {values}",
+    }

@@ -66,7 +66,7 @@ def _figures(job: Job, board: Board) -> None:
     seconds = sorted(trial.seconds for trial in board.completed() if trial.seconds is not None)
     with st.grid(4, min_column_width=170, gap="small"):
         gain = (
-            f"{best.value - baseline.value:+.4f} against the defaults"
+            f"{best.value - baseline.value:+.4f} on the defaults"
             if best and baseline and best.value is not None and baseline.value is not None
             else None
         )

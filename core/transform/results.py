@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core import files, settings
@@ -25,7 +26,7 @@ TOP_K = settings.TOP_K
 ROW_GROUP = 20_000
 SHARD = re.compile(r"part-(\d{9})-(\d{9})\.parquet")
 # A killed job repeats what its last shard lacks: seconds at first, later a fiftieth of its running time, so that shards stay few.
-FLUSH_SECONDS, FLUSH_SHARE = 2.0, 0.02
+FLUSH_SECONDS, FLUSH_SHARE = 1.0, 0.02
 
 DESCRIPTIONS: dict[str, str] = {
     "row": "position in the job's list of images, from 0",
@@ -96,6 +97,11 @@ def done(folder: RunFolder) -> int:
         return int(pq.read_metadata(results_file(folder)).num_rows)
     found = shards(folder)
     return _range(found[-1])[1] if found else 0
+
+
+def errors(folder: RunFolder) -> int:
+    """How many of the finished rows are images that could not be used."""
+    return sum(int(pc.sum(pc.not_equal(pq.read_table(path, columns=["error"])["error"], "")).as_py() or 0) for path in parts(folder))
 
 
 class Writer:

@@ -22,7 +22,7 @@ Three = npt.NDArray[np.int8]
 OUTCOMES = ("all", "wrong", "right", "unsure", "unfamiliar", "errors", "unlabelled")
 ORDERS = ("listed", "least confident", "most confident")
 _COUNTED = ("prediction", "label", "probability", *results.FLAGS, "error")
-YES, NO = 1, 0
+YES, NO, NOT_KNOWN = 1, 0, -1
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Table:
     """n finished rows. `predicted` and `label`: int [n] into `names` (the model's classes first, then other labels), -1 for none.
 
     `probability`: float [n], NaN for a row with an error. `unsure`, `unfamiliar`, `error`: bool [n]. `correct`, `in_training`:
-    1, 0, or -1 where it is not known [n].
+    YES, NO or NOT_KNOWN [n].
     """
 
     folder: RunFolder
@@ -113,7 +113,7 @@ class Table:
     @cached_property
     def answers(self) -> Answers:
         """What can be scored: images that were answered and whose label is one of the model's classes."""
-        rows = np.flatnonzero((self.correct != UNKNOWN) & ~self.error)
+        rows = np.flatnonzero((self.correct != NOT_KNOWN) & ~self.error)
         return Answers(self.label[rows], self.predicted[rows], self.probability[rows], rows, self.classes)
 
     def without_training(self) -> Answers:
@@ -140,7 +140,7 @@ class Table:
             "unsure": self.unsure,
             "unfamiliar": self.unfamiliar,
             "errors": self.error,
-            "unlabelled": (self.correct == UNKNOWN) & ~self.error,
+            "unlabelled": (self.correct == NOT_KNOWN) & ~self.error,
         }
         return masks[outcome].copy() if outcome in masks else np.ones(len(self), dtype=bool)
 
@@ -151,7 +151,7 @@ def read(folder: RunFolder, classes: Sequence[str]) -> Table:
     table = pa.concat_tables([results.SCHEMA.empty_table().select(_COUNTED), *parts]).combine_chunks()
     others = set(pc.unique(table["label"]).to_pylist()) | set(pc.unique(table["prediction"]).to_pylist())
     names = (*classes, *sorted(others - set(classes) - {"", None}))
-    flags = {name: np.asarray(table[name].cast(pa.int8()).fill_null(UNKNOWN), dtype=np.int8) for name in results.FLAGS}
+    flags = {name: np.asarray(table[name].cast(pa.int8()).fill_null(NOT_KNOWN), dtype=np.int8) for name in results.FLAGS}
     return Table(
         folder,
         tuple(classes),

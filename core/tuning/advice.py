@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core import models, scripts
 from core.errors import NotFound
@@ -76,9 +77,12 @@ def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     figure = f"{best.correct}/{best.n}" if board.objective.figure == "top1" and best.n else f"{best.value:.4f}"
     words = f"{len(tied)} trials tie at {figure}"
     if best.value == 1.0:
-        words = f"{board.objective.title} is saturated: {words}. There is nothing left to see in it: use the loss as the objective, or a harder split."
+        words = f"{board.objective.title} is saturated: {words}. Use the loss as the objective, or a harder split."
     elif best.n:
-        words += f": with {best.n} validation photos, one photo is {100 / best.n:.1f} points. The loss tells them apart ({_losses(tied)}); a larger validation split would, too."
+        words += (
+            f": with {best.n} validation photos, one photo is {100 / best.n:.1f} points. "
+            f"The loss tells them apart ({_losses(tied)}); a larger validation split would, too."
+        )
     yield Advice("ties", words, tuple(trial.number for trial in tied))
 
 
@@ -97,20 +101,22 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
             f"No trial beats the defaults ({_figure(baseline)}): the search may be too narrow, or there is little to gain here.",
             (baseline.number,),
         )
-    elif (chance := _chance(best, baseline)) is not None and chance[2] > CHANCE and best.value != baseline.value:
+    elif (chance := _chance(best.id, baseline.id)) is not None and chance[2] > CHANCE and best.value != baseline.value:
         only_best, only_baseline, p_value = chance
         yield Advice(
             "defaults",
-            f"The best trial is ahead of the defaults ({_figure(best)} against {_figure(baseline)}), but not by more than chance: it alone is right on "
-            f"{only_best} of the validation photos, the defaults alone on {only_baseline} (McNemar's exact test, p = {p_value:.2f}).",
+            f"The best trial is ahead of the defaults ({_figure(best)} against {_figure(baseline)}), but not by more than chance: "
+            f"it alone is right on {only_best} of the validation photos, the defaults alone on {only_baseline} "
+            f"(McNemar's exact test, p = {p_value:.2f}).",
             (best.number, baseline.number),
-        )  # fmt: skip
+        )
 
 
-def _chance(best: Trial, baseline: Trial) -> tuple[int, int, float] | None:
+@lru_cache(maxsize=256)
+def _chance(best: str, baseline: str) -> tuple[int, int, float] | None:
     """(photos only the best gets right, only the defaults, p) on validation; None where the answers are not there any more."""
     try:
-        answers = [models.read(trial.id).predictions().of_split("validation") for trial in (best, baseline)]
+        answers = [models.read(trial_id).predictions().of_split("validation") for trial_id in (best, baseline)]
     except (NotFound, ValueError):
         return None
     found = comparison.compare(*answers)
@@ -139,22 +145,17 @@ def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool
     shown = name.replace("_", " ")
     return Advice(
         "edge",
-        f"Best at the edge of the range: {shown} = {float(tuned[0].params[name]):.3g} is near the {end}, and so are {near} of the best {len(tuned)}. Widen {shown} {way}.",
+        f"Best at the edge of the range: {shown} = {float(tuned[0].params[name]):.3g} is near the {end}, and so are {near} of the "
+        f"best {len(tuned)}. Widen {shown} {way}.",
         tuple(trial.number for trial in tuned),
     )
 
 
 def _can_widen(name: str, values: Range, upwards: bool) -> bool:
     """Whether the training script takes values beyond this end of the range."""
-    further = values.high + (values.high - values.low) if upwards else values.low - (values.high - values.low)
-    if values.log and not upwards:
-        further = values.low / 10
-    if values.kind == "int":
-        further = round(further)
     parameter = scripts.BY_NAME[name]
     lowest = parameter.low if parameter.low is not None else parameter.above
-    bound = parameter.high if upwards else lowest
-    return not scripts.problem(name, f"{further:g}") or (bound is not None and bound != (values.high if upwards else values.low))
+    return values.high != parameter.high if upwards else values.low != lowest
 
 
 def _choices(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
@@ -168,7 +169,8 @@ def _choices(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
                 place = ranked.index(tried[0]) + 1
                 yield Advice(
                     "choice",
-                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and came {_ordinal(place)} at best of {len(ranked)}: leave it out.",
+                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and came {_ordinal(place)} of {len(ranked)} at best: "
+                    "leave it out.",
                     tuple(trial.number for trial in tried),
                 )
 

@@ -31,7 +31,8 @@ def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
     mine = _best_until(trial, epoch, objective)
     if epoch < MIN_EPOCHS or mine is None or len(reached) < MIN_OTHERS or mine >= median(reached):
         return ""
-    return f"{STOPPED_EARLY} after epoch {epoch}: its best so far, {abs(mine):.4f}, is worse than the median of {len(reached)} others, {abs(median(reached)):.4f}."
+    middle = f"the median of {len(reached)} others, {abs(median(reached)):.4f}"
+    return f"{STOPPED_EARLY} after epoch {epoch}: its best so far, {abs(mine):.4f}, is worse than {middle}."
 
 
 def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:

@@ -110,6 +110,13 @@ def test_fault_29_a_script_that_cannot_even_start(toys: Toys) -> None:
     assert "SyntaxError" in job.status.reason
 
 
+def test_what_a_script_leaves_in_its_temporary_folder_is_removed(toys: Toys) -> None:
+    job = ended(LOCAL, toys.train("import tempfile\nprint(tempfile.mkdtemp())\n" + MODEL))
+    temporary = Path(LOCAL.log(job).text.strip())
+    assert temporary.is_relative_to(job.folder.path)
+    assert not temporary.exists()
+
+
 def test_fault_30_stop_saves_and_ends(toys: Toys) -> None:
     job = running(LOCAL, toys.train(OBEYS))
     LOCAL.stop(job)

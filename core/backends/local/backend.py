@@ -19,8 +19,8 @@ from core.datasets import store
 from core.datasets.names import clean_name
 from core.errors import BackendError, NotFound, UserError
 from core.jobs import Job, RunFolder, State, Status
-from core.tuning import search as tuning
 from core.transform import sources
+from core.tuning import search as tuning
 
 INVOKE_SECONDS = 60
 KILL_SECONDS = 5
@@ -56,8 +56,7 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
-        if not models.read(spec.model_id).folder.artifact.exists():
-            raise NotFound("This model's model.tar.gz is missing, so it can't be served. Train it again.")
+        models.archive(models.read(spec.model_id))
         return _endpoint(self._submit(spec, SERVER))
 
     def refresh(self, job: Job) -> Job:
@@ -128,7 +127,7 @@ class LocalBackend(Backend):
         except NotFound:
             return None
 
-    def _submit(self, spec: specs.TrainingSpec | specs.ImportSpec | specs.TuningSpec | specs.TransformSpec | specs.EndpointSpec, module: str) -> Job:
+    def _submit(self, spec: specs.Spec, module: str) -> Job:
         name = clean_name(spec.name, "name")
         try:
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, specs.as_dict(spec))

@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from core import files, models, settings
+from core import files, settings
+from core.errors import BackendError
 from core.models import Model
 
 PARITY_PHOTOS = 16
@@ -18,18 +18,22 @@ PARITY_PHOTOS = 16
 class Scorer:
     """Answers for batches of photos; safe to call from `workers` threads at once."""
 
-    def __init__(self, model: Model, folder: Path) -> None:
-        """Unpacks the model's artifact into `folder` and loads it. Raises BadArchive where it is not one."""
-        models.unpack(model.folder.artifact, folder)
+    def __init__(self, model: Model) -> None:
+        """Loads the model from its job's folder. Raises BackendError where a part of it is missing or damaged."""
+        folder = model.folder.model
         # The artifact's code first, so that it answers as its endpoint does; what it lacks (the forms) comes from the scripts.
         sys.path[:] = [str(folder / "code"), *sys.path, str(settings.SM_SCRIPTS)]
         self._inference, self._fastest, self._torch = map(import_module, ("inference", "fastest", "torch"))
-        self._networks = settings.features_dir() / "networks" / model.id
-        self._model = self._inference.model_fn(str(folder))
+        networks = settings.features_dir() / "networks"
+        self._measured = networks / f"{model.id}.json"
+        try:
+            self._model = self._inference.model_fn(str(folder))
+        except (OSError, ValueError) as error:
+            raise BackendError(f"The model {model.name} can't be loaded: {error}. Train it again.") from error
         self.classes = model.classes
-        precision = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
+        self._precision = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        forms = self._fastest.install(self._model, precision, cpus, self._networks)
+        forms = self._fastest.install(self._model, self._precision, cpus, networks)
         self.form = " + ".join(dict.fromkeys(form.name for form in forms))
         self.batch = min(form.batch for form in forms)
         # On a GPU the threads decode; on a CPU each decodes its batch and runs it.
@@ -51,10 +55,9 @@ class Scorer:
     def parity(self, photos: Sequence[Any]) -> dict[str, Any]:
         """How the fast form's answers differ from eager fp32's, measured once per model and form and kept. Where they differ too
         much, the plain form is used from here on. `photos` are at most PARITY_PHOTOS decoded ones."""
-        kept = self._networks / "parity.json"
-        if kept.exists() and (found := files.read_json(kept)).get("form") == self.form:
+        if self._measured.exists() and (found := files.read_json(self._measured)).get("form") == self.form:
             return dict(found)
-        if not photos or "exact" in self.form:
+        if not photos or self._precision == "exact":
             return {}
         measured = self._fastest.parity(self._model, [photo.pixels for photo in photos], self.batch)
         found = {
@@ -64,7 +67,7 @@ class Scorer:
             "same_class": measured.same_class,
             "used": measured.good,
         }
-        files.write_json(kept, found)
+        files.write_json(self._measured, found)
         return found
 
     def use_plain(self) -> None:

@@ -59,12 +59,30 @@ def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | warm.
 
 
 def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
-    """Puts the job's own copy of the scripts and the manifest into its folder, so that it can be repeated exactly."""
-    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    version = store.version(spec.dataset_id, spec.version_id)
-    manifest.write_csv(store.manifest_of(version), manifest_folder(folder) / "manifest.csv")
+    """Puts the job's own copy of the scripts and the manifest into its folder, so that it can be repeated exactly.
+
+    A trial shares both with its tuning job: all trials run the same code, and a manifest of a million rows is written once.
+    """
+    source = RunFolder.of(spec.tuning_id) if spec.tuning_id else None
+    if source and manifest_folder(source).is_dir():
+        shutil.copytree(source.input, folder.input, copy_function=_link, dirs_exist_ok=True)
+    else:
+        copy_input(folder, spec.dataset_id, spec.version_id)
     if spec.resumed_from:
         _take_checkpoints(RunFolder.of(spec.resumed_from), folder)
+
+
+def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
+    """The scripts and the manifest, copied into a job's folder."""
+    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    manifest.write_csv(store.manifest_of(store.version(dataset_id, version_id)), manifest_folder(folder) / "manifest.csv")
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
@@ -123,7 +141,8 @@ def conclude(worker: Worker, code: int) -> None:
     if code == 0:
         if not (worker.folder.model / models.DESCRIPTION).exists():
             raise BackendError("The training script ended well but wrote no model. Its log may say why.")
-        models.pack(worker.folder.model, worker.folder.artifact)
+        if not worker.job.tuning_id:  # models.archive packs a trial's when it is wanted
+            models.pack(worker.folder.model, worker.folder.artifact)
         return
     worker.check_stop()
     raise BackendError(failure_reason(worker.folder, code))

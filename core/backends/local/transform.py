@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
 from collections import deque
 from pathlib import Path
@@ -15,9 +14,10 @@ from core import files, jobs, models, settings
 from core.backends.local import pipeline
 from core.backends.local.scorer import PARITY_PHOTOS, Scorer
 from core.errors import BackendError, UserError
+from core.evaluation import scores
 from core.jobs import RunFolder
 from core.specs import TransformSpec, transform_spec
-from core.transform import items, lineage, results, sources
+from core.transform import items, lineage, results, sources, table
 from core.transform.items import Item
 
 if TYPE_CHECKING:
@@ -35,11 +35,7 @@ def run(worker: Worker) -> None:
     total = _listed(worker, spec, model)
     worker.check_stop()
     worker.progress(phase="Loading the model", total=total)
-    try:
-        scorer = Scorer(model, worker.folder.model)
-        _Run(worker, spec, scorer, lineage.training_ids(model), total).go()
-    finally:
-        shutil.rmtree(worker.folder.model, ignore_errors=True)
+    _Run(worker, spec, Scorer(model), lineage.training_ids(model), total).go()
 
 
 def _listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
@@ -89,7 +85,7 @@ class _Run:
         self.root = sources.root_of(spec, worker.folder)
         self.writer = results.Writer(worker.folder)
         self.done = self.before = self.writer.end
-        self.errors = 0
+        self.errors = results.errors(worker.folder)
         self.parity: dict[str, Any] = {}
         self.started = self.reported = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque([(self.started, self.done)])
@@ -112,7 +108,8 @@ class _Run:
         self._report("Predicting")
         self.worker.check_stop()
         self.writer.finish()
-        self._report("Done")
+        score = scores.top1(table.read(self.worker.folder, self.scorer.classes).answers)
+        self._report("Done", correct=score.correct, labelled=score.n)
 
     def _check_form(self) -> None:
         """Measures what the fast form changes, on the first photos that can be opened, and goes back to the plain one if it must."""
@@ -155,7 +152,7 @@ class _Run:
         place = int(np.searchsorted(self.training_ids, image_id.encode()))
         return place < len(self.training_ids) and bool(self.training_ids[place] == image_id.encode())
 
-    def _report(self, phase: str) -> None:
+    def _report(self, phase: str, **more: int) -> None:
         now = self.reported = time.monotonic()
         self.recent.append((now, self.done))
         while len(self.recent) > 2 and now - self.recent[0][0] > RATE_SECONDS:
@@ -174,6 +171,7 @@ class _Run:
             seconds=round(now - self.started, 2),
             form=self.scorer.form,
             parity=self.parity,
+            **more,
         )
 
 

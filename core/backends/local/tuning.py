@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core import jobs, settings
-from core.backends.local import warm
+from core.backends.local import training, warm
 from core.backends.local.backend import LocalBackend
 from core.errors import BackendError, NotFound
-from core.jobs import Job, State
-from core.specs import TrainingSpec, tuning_spec
+from core.jobs import State
+from core.specs import TrainingSpec, TuningSpec, tuning_spec
 from core.tuning import early, leaderboard, search, study
 from core.tuning.leaderboard import Board, Trial
 
@@ -35,16 +35,17 @@ Answer = TypeVar("Answer")
 
 def run(worker: Worker) -> None:
     """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the running trials when it is stopped."""
+    spec = tuning_spec(worker.job)
+    training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
     warm.fork_from_here(worker.lock)
-    Tuner(worker).run()
+    Tuner(worker, spec).run()
 
 
 class Tuner:
     """One tuning job at work. `board` is the leaderboard as the folders say; running trials are read again at each turn."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker, self.backend = worker, LocalBackend()
-        self.spec = tuning_spec(worker.job)
+    def __init__(self, worker: Worker, spec: TuningSpec) -> None:
+        self.worker, self.spec, self.backend = worker, spec, LocalBackend()
         self.board = leaderboard.read(worker.job.id)
         self.prior = study.prior_of(self.spec, _boards(self.spec.warm_start))
         self.cores = len(os.sched_getaffinity(0))
@@ -234,8 +235,3 @@ def in_fork(function: Callable[[], Answer]) -> Answer:
 
 def _boards(tuning_ids: tuple[str, ...]) -> list[Board]:
     return [leaderboard.read(tuning_id) for tuning_id in tuning_ids]
-
-
-def trial_jobs(job: Job) -> list[Job]:
-    """The training jobs of a tuning job alone, without those it continues."""
-    return [trial for trial in jobs.readable("training") if trial.spec.get("tuning_id") == job.id]

@@ -245,6 +245,8 @@ def _run_script(script: Path, arguments: list[str], environment: dict[str, str],
         sys.path[:] = [str(script.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT)]
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception:
         traceback.print_exc()

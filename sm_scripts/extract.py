@@ -1,0 +1,83 @@
+"""Makes the features of photos and nothing else: what a training would keep, for whoever compares photos with one another.
+
+    SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest SM_CHANNEL_FEATURES=cache SM_OUTPUT_DATA_DIR=out \\
+    python extract.py --arch lite0@288
+
+Takes the arguments of train.py. Writes SM_OUTPUT_DATA_DIR/features.json: `caches`, a list per backbone with the name of the cache
+folder of each view, and `bad`, the photos that could not be used with the reason. A photo that is cached is not opened.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import runtime
+from hyperparameters import BadValue, from_arguments, resolve
+
+runtime.catch_signals()
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
+    try:
+        values, strings = from_arguments(arguments, __doc__ or "")
+        run(resolve(values), strings)
+    except BadValue as error:
+        return _fail(f"Bad argument {error}", runtime.EXIT_BAD_ARGUMENT)
+    except runtime.Stopped:
+        runtime.log("stopped; the features made so far are kept")
+        return runtime.EXIT_STOPPED
+    except runtime.TrainingError as error:
+        return _fail(str(error), error.exit_code)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _fail(runtime.explain(error), runtime.EXIT_FAILED)
+    return 0
+
+
+def run(values: dict[str, Any], strings: dict[str, str]) -> None:
+    """Fills the caches of every backbone and view that the values name. Raises TrainingError, Stopped."""
+    runtime.keep_memory()
+    import numpy as np
+
+    import data
+    import features
+    import forms
+    import job as jobs
+    from architectures import VIEWS
+    from cache import Cache
+    from plan import plan
+
+    job = jobs.make(values, strings)
+    photos = data.load()
+    root = features.cache_root(job.checkpoint_dir)
+    made = []
+    for backbone in plan(values["arch"]):
+        caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[values["views"]]}
+        networks = root / "networks" / f"{backbone.architecture.timm_name}-{backbone.file.sha256[:12]}-{backbone.how.image_size}"
+        make_form = functools.partial(
+            forms.choose, backbone.make, backbone.how.image_size, values["precision"], job.device, job.cpus, networks
+        )
+        features.ensure(photos, np.arange(len(photos)), caches, backbone.how, make_form)
+        made.append([cache.folder.name for cache in caches.values()])
+        runtime.check_stop()
+    bad = {photos.paths[row]: reason for row, reason in photos.bad.items()}
+    runtime.write_atomic(job.output_dir / "features.json", json.dumps({"caches": made, "bad": bad}).encode())
+    runtime.log(f"features of {len(photos) - len(bad)} photos are cached, {len(bad)} could not be used")
+
+
+def _fail(reason: str, code: int) -> int:
+    runtime.write_failure(Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")), reason)
+    print(f"FAILED: {reason}", file=sys.stderr, flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

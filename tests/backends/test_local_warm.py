@@ -1,0 +1,300 @@
+"""The pre-started process: workers and trainers forked from it behave as those that were started, and nothing depends on it.
+
+Most tests use one that has imported nothing heavy, and training scripts of a few lines: it is the forking that is tested here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from core import jobs, settings
+from core.backends import LOCAL
+from core.backends.local import backend as local_backend
+from core.backends.local import processes, warm
+from core.datasets import store
+from core.jobs import Job, State
+from tests.backends import toy_worker
+from tests.backends.conftest import Toys
+from tests.backends.scripts import MODEL, OBEYS, REFUSES, RUNS
+from tests.backends.watching import child_of, ended, gone, running, until
+
+# A warm process in all but what takes its time: it says that it has torch, so that trainers are forked from workers as well.
+LIGHT = """
+import sys, types
+from core.backends.local import warm
+from tests.backends import toy_worker
+toy_worker.prepare()
+sys.modules["torch"] = types.ModuleType("torch")
+warm.HEAVY, warm.OPTIONAL = (), ()
+warm.serve()
+"""
+APP = f"""
+import subprocess, sys, time
+from core.backends import LOCAL
+from core.backends.local import backend, warm
+from core.specs import TrainingSpec
+backend.WORKER = {toy_worker.__name__!r}
+held = subprocess.Popen([sys.executable, "-c", {LIGHT!r}], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+while not warm.socket_path().exists():
+    time.sleep(0.01)
+job = LOCAL.train(TrainingSpec("Toy", sys.argv[1], "v1", {{}}))
+print(held.pid, job.id, flush=True)
+time.sleep(600)
+"""
+# Everything about a process that a training script could notice, except its pid.
+FACTS = """
+import json, os, sys
+import architectures
+facts = {
+    "environment": dict(os.environ),
+    "folder": os.getcwd(),
+    "arguments": sys.argv[1:],
+    "name": __name__,
+    "file": os.path.realpath(__file__),
+    "input": sys.stdin.read(),
+    "path": [entry for entry in sys.path if entry],
+    "first": os.path.realpath(sys.path[0]),
+    "sibling": os.path.realpath(architectures.__file__),
+    "open": sorted(os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)),
+    "locks": [number for number in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{number}")
+              and os.readlink(f"/proc/self/fd/{number}").endswith("/lock")],
+}
+print("FACTS", json.dumps(facts), flush=True)
+"""
+
+
+def facts_of(job: Job) -> dict[str, Any]:
+    (line,) = [line for line in LOCAL.log(job).text.splitlines() if line.startswith("FACTS")]
+    # Only the id differs between two jobs.
+    return dict(json.loads(line.removeprefix("FACTS ").replace(job.id, "ID")))
+
+
+def forked_by(pid: int | None, process: subprocess.Popen[bytes]) -> bool:
+    return psutil.Process(pid).ppid() == process.pid
+
+
+Warm = subprocess.Popen[bytes]
+Start = Callable[[], Warm]
+
+
+@pytest.fixture
+def warm_toys(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
+    """Toys that go through a warm process where there is one."""
+    monkeypatch.setattr(local_backend, "WORKER", toy_worker.__name__)
+    toys = Toys(version)
+    toys.script("pass")
+    return toys
+
+
+@pytest.fixture
+def start(warm_toys: Toys) -> Iterator[Start]:
+    """Starts a light warm process and waits until it takes jobs; afterwards it has to end by itself."""
+    started: list[Warm] = []
+
+    def make() -> Warm:
+        before = warm.socket_path().stat().st_ino if warm.socket_path().exists() else 0
+        process = subprocess.Popen(
+            [sys.executable, "-c", LIGHT],
+            env=processes.worker_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.append(process)
+        until(lambda: warm.socket_path().exists() and warm.socket_path().stat().st_ino != before, "the warm process")
+        return process
+
+    yield make
+    for process in started:
+        if process.poll() is None:
+            LOCAL.cool_down(process)
+
+
+def test_a_forked_trainer_cannot_tell_that_it_was_not_started(warm_toys: Toys, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment, folder, arguments, input, output and modules of both, compared; and no secret in either."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    # The warm process has imported ours of that name already.
+    (warm_toys.folder / "architectures.py").write_text("")
+    cold = ended(LOCAL, warm_toys.train(FACTS + MODEL))
+    process = start()
+    forked = warm_toys.train(FACTS + MODEL)
+    assert forked_by(forked.status.pid, process)
+    forked = ended(LOCAL, forked)
+    assert cold.state is forked.state is State.COMPLETED, forked.status.reason
+    found = facts_of(forked)
+    assert found == facts_of(cold)
+    assert str(settings.PROJECT) not in list(found["path"])
+    assert found["locks"] == []
+    assert "canary" not in str(found)
+
+
+def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(warm_toys: Toys, start: Start) -> None:
+    process = start()
+    job = running(LOCAL, warm_toys.train(RUNS))
+    worker = psutil.Process(job.status.pid)
+    assert forked_by(worker.pid, process)
+    assert Path(worker.cwd()) == job.folder.path
+    assert os.getsid(worker.pid) == os.getsid(child_of(worker.pid).pid) == worker.pid
+    LOCAL.stop(job)
+    ended(LOCAL, job)
+
+
+@pytest.mark.parametrize(("script", "code"), [("raise SystemExit(3)", 3), ("exit('no cats')", 1), ("raise ValueError('no cats')", 1)])
+def test_a_forked_trainer_that_fails(warm_toys: Toys, start: Start, script: str, code: int) -> None:
+    start()
+    job = ended(LOCAL, warm_toys.train(script))
+    assert job.state is State.FAILED
+    assert f"code {code}" in job.status.reason
+    assert code == 3 or "no cats" in job.status.reason
+
+
+def test_fault_30_a_forked_trainer_stops(warm_toys: Toys, start: Start) -> None:
+    start()
+    job = running(LOCAL, warm_toys.train(OBEYS))
+    LOCAL.stop(job)
+    job = ended(LOCAL, job)
+    assert job.state is State.STOPPED
+    assert (job.folder.checkpoints / "checkpoint").exists()
+    gone(job)
+
+
+def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey(warm_toys: Toys, start: Start) -> None:
+    warm_toys.script(REFUSES, stop_seconds=0.5)
+    start()
+    job = running(LOCAL, LOCAL.train(warm_toys.spec()))
+    os.kill(job.status.pid or 0, signal.SIGTERM)
+    assert ended(LOCAL, job, 20).state is State.STOPPED
+    gone(job)
+
+
+def test_fault_26_a_forked_trainer_that_is_killed(warm_toys: Toys, start: Start) -> None:
+    start()
+    job = running(LOCAL, warm_toys.train(RUNS))
+    child_of(job.status.pid).kill()
+    assert "killed by signal 9" in ended(LOCAL, job).status.reason
+
+
+def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(warm_toys: Toys, start: Start) -> None:
+    """The trainer is a copy of its worker and must not hold the lock that says the job is alive."""
+    process = start()
+    job = running(LOCAL, warm_toys.train(RUNS))
+    os.kill(job.status.pid or 0, signal.SIGKILL)
+    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free", 10)
+    assert LOCAL.refresh(job).state is State.FAILED
+    gone(job)
+    assert process.poll() is None
+    until(lambda: not psutil.Process(process.pid).children(), "no dead worker is kept", 10)
+
+
+def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_on(warm_toys: Toys) -> None:
+    warm_toys.script(RUNS.replace("60", "2") + MODEL)
+    app = subprocess.Popen(
+        [sys.executable, "-c", APP, warm_toys.version.dataset_id], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True
+    )
+    assert app.stdout
+    pid, job_id = app.stdout.readline().split()
+    job = running(LOCAL, jobs.read(job_id))
+    assert psutil.Process(job.status.pid).ppid() == int(pid)
+    app.kill()
+    app.communicate()
+    until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process", 10)
+    assert not warm.socket_path().exists()
+    assert LOCAL.refresh(job).state is State.IN_PROGRESS
+    assert ended(LOCAL, job).state is State.COMPLETED
+
+
+def test_without_a_warm_process_jobs_are_started(warm_toys: Toys) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(warm.socket_path()))
+    assert warm.socket_path().exists(), "as a killed warm process leaves it"
+    assert ended(LOCAL, warm_toys.train(MODEL)).state is State.COMPLETED
+
+
+def test_a_home_whose_path_is_too_long_for_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    home = tmp_path / "home" / ("long-" * 20) / ("name-" * 20)
+    monkeypatch.setenv("FIELDMARK_HOME", str(home))
+    process = request.getfixturevalue("start")()
+    assert warm.socket_path().parent == Path(tempfile.gettempdir())
+    toys: Toys = request.getfixturevalue("warm_toys")
+    job = toys.train(MODEL)
+    assert forked_by(job.status.pid, process)
+    assert ended(LOCAL, job).state is State.COMPLETED
+    LOCAL.cool_down(process)
+    assert not warm.socket_path().exists()
+
+
+def test_two_apps_over_one_home(warm_toys: Toys, start: Start) -> None:
+    first, second = start(), start()
+    job = warm_toys.train(MODEL)
+    assert forked_by(job.status.pid, second)
+    LOCAL.cool_down(first)
+    assert warm.socket_path().exists(), "the second one's is left alone"
+    again = LOCAL.train(warm_toys.spec())
+    assert forked_by(again.status.pid, second)
+    LOCAL.cool_down(second)
+    assert not warm.socket_path().exists()
+    assert [ended(LOCAL, job).state for job in (job, again)] == [State.COMPLETED] * 2
+
+
+def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(warm_toys: Toys, start: Start) -> None:
+    process = start()
+    silent, rude = (socket.socket(socket.AF_UNIX) for _ in range(2))
+    with silent, rude:
+        silent.connect(str(warm.socket_path()))
+        rude.connect(str(warm.socket_path()))
+        rude.sendall(b"{not json")
+        job = warm_toys.train(MODEL)
+        assert forked_by(job.status.pid, process)
+    assert ended(LOCAL, job).state is State.COMPLETED
+    until(lambda: not psutil.Process(process.pid).children(), "the forks that talked to them", 10)
+
+
+def test_a_warm_process_that_answers_too_late_makes_no_second_worker(
+    warm_toys: Toys, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "ANSWER_SECONDS", 0.3)
+    process = start()
+    process.send_signal(signal.SIGSTOP)
+    job = warm_toys.train(RUNS)
+    process.send_signal(signal.SIGCONT)
+    assert not forked_by(job.status.pid, process)
+    job = running(LOCAL, job)
+    until(lambda: not psutil.Process(process.pid).children(), "the fork that came too late", 10)
+    assert LOCAL.log(job).text.count("running") == 1
+    LOCAL.stop(job)
+    ended(LOCAL, job)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that belongs to somebody else")
+def test_a_socket_that_belongs_to_somebody_else_is_not_talked_to(warm_toys: Toys, start: Start) -> None:
+    process = start()
+    os.chown(warm.socket_path(), 12345, 12345)
+    job = warm_toys.train(MODEL)
+    assert not forked_by(job.status.pid, process)
+    assert ended(LOCAL, job).state is State.COMPLETED
+
+
+def test_forking_is_quick(warm_toys: Toys, start: Start) -> None:
+    start()
+    warm_toys.script("print('running', flush=True)\n" + MODEL)
+    begun = time.monotonic()
+    job = LOCAL.train(warm_toys.spec())
+    until(lambda: "running" in LOCAL.log(job).text, "the first line")
+    print(f"\nfrom submission to the script's first line, forked, nothing imported: {time.monotonic() - begun:.3f} s")
+    ended(LOCAL, job)

@@ -1,0 +1,65 @@
+"""What a batch was and left: the model's form and what it changes, the speed, the table to take away, and the log."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backends, files
+from core.jobs import Job
+from core.transform import results
+from ui.text import count, duration, plain
+
+
+def show(job: Job) -> None:
+    """Facts, downloads and the log."""
+    facts = job.status.progress
+    st.markdown(f"**Form of the model**: {plain(str(facts.get('form', 'not chosen yet')))}. {_parity(facts.get('parity') or {})}")
+    if facts.get("seconds"):
+        rate = f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding included"
+        st.markdown(f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting.")
+    downloads(job)
+    with st.expander("The table's columns", icon=":material/table:"):
+        rows = {"column": list(results.DESCRIPTIONS), "what it holds": list(results.DESCRIPTIONS.values())}
+        st.dataframe(rows, hide_index=True, alt="The columns of the results and what they hold")
+    with st.expander("Log", icon=":material/article:"):
+        st.code(backends.of(job).log(job).text[-20_000:] or "Nothing.", language=None, height=200)
+    st.caption(f"Batch `{job.id}`, kept in `{job.folder.path}`.")
+
+
+def downloads(job: Job) -> None:
+    """CSV and Parquet of all rows, made when they are asked for."""
+    folder = job.folder
+    with st.container(horizontal=True):
+        st.download_button(
+            "All rows as CSV",
+            lambda: b"".join(results.to_csv(folder)),
+            f"{job.id}.csv",
+            "text/csv",
+            key="ba_csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        path = results.results_file(folder)
+        if path.exists():
+            st.download_button(
+                f"Parquet ({files.human_bytes(path.stat().st_size)})",
+                path.read_bytes,
+                f"{job.id}.parquet",
+                "application/vnd.apache.parquet",
+                key="ba_parquet",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _parity(parity: dict[str, float]) -> str:
+    if not parity:
+        return ""
+    number = int(parity["photos"])
+    words = f"Beside plain fp32, on {count(number, 'photo')}: no probability differs by more than {parity['max_difference']:.3f}"
+    return f"{words}, {int(parity['same_class'])} of {number} have the same best class."
+
+
+def _start(job: Job) -> float | None:
+    seconds = job.status.seconds
+    return max(0.0, seconds - float(job.status.progress["seconds"])) if seconds is not None else None
