@@ -10,16 +10,22 @@ TARGET, TARGET_PLAIN = 30.0, 2.5
 
 
 def run() -> Outcome:
-    runs = frozen.cold()
-    ours, plain = frozen.ours("ours, cold", runs), frozen.plain()
     where = photos()
+    (cold, _), (shell, _) = frozen.in_the_app(), frozen.from_a_shell()
+    ours, plain, workshop = frozen.app_row("cold", cold), frozen.plain(), frozen.workshop()
     extra = {
         "peer_plain": round(plain.value, 3),
         "ratio_plain": round(plain.value / ours.value, 2),
         "target_plain": TARGET_PLAIN,
         "accuracy_plain": plain.accuracy,
+        "ours_from_a_shell": round(shell.run.seconds, 3),
+        "ratio_from_a_shell": round(workshop.value / shell.run.seconds, 2),
         "import_seconds": round(where.import_seconds, 3),
     }
     counts = ", ".join(f"{count} {split}" for split, count in where.version.split_counts().items() if count)
-    brought_in = Row("importing the photos, once", where.import_seconds, note=f"{where.name}: {counts}", compared=False)
-    return Outcome("cold_train", "s", ours, frozen.workshop(), TARGET, runs[0].n, others=(plain, brought_in), extra=extra)
+    others = (
+        plain,
+        frozen.shell_row("cold", shell),
+        Row("importing the photos, once", where.import_seconds, note=f"{where.name}: {counts}", compared=False),
+    )
+    return Outcome("cold_train", "s", ours, workshop, TARGET, shell.n, others=others, extra=extra)

@@ -9,5 +9,11 @@ TARGET = 200.0
 
 
 def run() -> Outcome:
-    runs = frozen.warm()
-    return Outcome("warm_train", "s", frozen.ours("ours, warm", runs), frozen.workshop(), TARGET, runs[0].n, others=(frozen.plain(),))
+    (_, warm), (_, shell) = frozen.in_the_app(), frozen.from_a_shell()
+    workshop = frozen.workshop()
+    extra = {
+        "ours_from_a_shell": round(shell.run.seconds, 3),
+        "ratio_from_a_shell": round(workshop.value / shell.run.seconds, 2),
+    }
+    others = (frozen.plain(), frozen.shell_row("warm", shell))
+    return Outcome("warm_train", "s", frozen.app_row("warm", warm), workshop, TARGET, shell.n, others=others, extra=extra)

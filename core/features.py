@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core import settings
+from core import files, settings
 from core.datasets import store
 from core.errors import NotFound
 from core.models import Model
@@ -144,6 +144,33 @@ def _matches(folder: Path, ids: Ids) -> Iterator[tuple[npt.NDArray[np.intp], npt
         except _UNREADABLE:
             # Damaged, or trimmed at this moment; the next training makes it again.
             continue
+
+
+def read(
+    folders: Sequence[str], image_ids: Sequence[str], dtype: npt.DTypeLike = np.float32
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """The features [n, all dimensions] that these folders of the cache hold, one folder's beside the next one's, for each photo, and
+    which photos have them in every folder; the others' rows are 0. An id may come more than once."""
+    ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
+    unique, rows = np.unique(ids, return_inverse=True)
+    parts, found = [], np.ones(len(unique), dtype=bool)
+    for name in folders:
+        part, there = np.zeros((len(unique), 0), dtype), np.zeros(len(unique), dtype=bool)
+        for places, vectors in _matches(settings.features_dir() / name, unique):
+            part = part if part.shape[1] else np.zeros((len(unique), vectors.shape[1]), dtype)
+            part[places], there[places] = vectors, True
+        parts.append(part)
+        found &= there
+    matrix = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    alike = len(unique) == len(ids) and bool((rows == np.arange(len(ids))).all())
+    return (matrix, found) if alike else (matrix[rows], found[rows])
+
+
+def keep(folder: str, image_ids: Sequence[str], values: Floats) -> None:
+    """Adds figures [n, d] of these photos to a folder of the cache, whole or not at all."""
+    ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
+    with files.atomic(settings.features_dir() / folder / f"{uuid.uuid4().hex}.npz") as file:
+        np.savez(file, image_ids=ids, features=values)
 
 
 def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:

@@ -10,10 +10,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from core import files, settings
 from core.datasets.names import clean_name
 from core.errors import NotFound, UserError
 
+# How the reason of a job begins whose process was killed, or went down with its machine.
+DIED = "The process that ran this job died without a word"
 ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}")
 
 
@@ -200,9 +203,8 @@ def read(job_id: str) -> Job:
     """The job as its folder says. Raises NotFound where there is none, or where it can't be read."""
     folder = RunFolder.of(job_id)
     try:
-        body, status = files.read_json(folder.spec), files.read_json(folder.status)
-        label = files.read_json(folder.label) if folder.label.exists() else {}
-        return _job(job_id, body, status, label)
+        label = _stamp(folder.label) if folder.label.exists() else None
+        return _read(folder, _stamp(folder.spec), _stamp(folder.status), label)
     except FileNotFoundError as error:
         raise NotFound(f"Job {job_id} is not here: {error.filename} is missing.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -216,6 +218,11 @@ def listing(kind: str = "") -> list[Job | Unreadable]:
 
 def readable(kind: str = "") -> list[Job]:
     return [job for job in _entries(kind) if isinstance(job, Job)]
+
+
+def without_trials(found: Iterable[Job | Unreadable]) -> list[Job | Unreadable]:
+    """The jobs that a list shows: a tuning job stands for its trials."""
+    return [item for item in found if isinstance(item, Unreadable) or not item.tuning_id]
 
 
 def write_status(folder: RunFolder, status: Status) -> None:
@@ -268,7 +275,22 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
         try:
             yield read(name)
         except NotFound as error:
-            yield Unreadable(name, str(error))
+            # Another session may have deleted it since the folder was listed.
+            if (settings.jobs_dir() / name).is_dir():
+                yield Unreadable(name, str(error))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is replaced."""
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=8192)
+def _read(folder: RunFolder, _spec: tuple[int, ...], _status: tuple[int, ...], label: tuple[int, ...] | None) -> Job:
+    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second, and few of them change."""
+    body, status = files.read_json(folder.spec), files.read_json(folder.status)
+    return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
 
 
 def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[str, Any]) -> Job:

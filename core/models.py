@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
 import tarfile
@@ -60,11 +61,14 @@ class Model:
         return load(self.folder.predictions, self.classes)
 
 
-def listing() -> list[Model]:
-    """Every model, newest first. A training job without a readable artifact is not a model; the job list shows it."""
+def listing(including: str = "") -> list[Model]:
+    """Every model, newest first. A training job without a readable artifact is not a model; the job list shows it.
+
+    Of a tuning job's trials only those with a tag are listed, which the best one gets by itself, and the one called `including`.
+    """
     found = []
     for job in jobs.readable("training"):
-        if job.state is State.COMPLETED:
+        if job.state is State.COMPLETED and (not job.tuning_id or job.tags or job.id == including):
             try:
                 found.append(of_job(job))
             except NotFound:
@@ -107,7 +111,11 @@ def archive(model: Model) -> Path:
 
 def pack(folder: Path, archive: Path) -> None:
     """`model.tar.gz` of a model folder, the same bytes for the same content."""
-    with files.atomic(archive) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:
+    with (
+        files.atomic(archive) as file,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 _add(tar, path, path.relative_to(folder).as_posix())
@@ -117,12 +125,15 @@ def unpack(archive: Path, into: Path) -> dict[str, Any]:
     """Unpacks a model archive into an empty folder and returns its description.
 
     Raises BadArchive, with nothing written outside `into`, for a member that leads elsewhere, a link, a pickle, a
-    missing or unreadable description, or an archive beyond the limits.
+    missing or unreadable description, a wrong checksum, or an archive beyond the limits.
     """
     try:
-        with tarfile.open(archive) as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream) as tar:
             _check_members(list(_bounded(tar)))
             tar.extractall(into, filter="data")
+            # The checksum stands at the very end, behind what tarfile reads.
+            while stream.read(2**20):
+                pass
         return check_description(files.read_json(into / DESCRIPTION))
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise BadArchive(f"{archive.name} is not a model archive: {error}") from error

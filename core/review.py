@@ -104,7 +104,8 @@ def add(
     entry = Entry(image_id, names.shown(shown), label, proposed, ranked, model_id, origin, reason, time.time())
     with _locked():
         if _folder(image_id).is_dir():
-            _write(_folder(image_id), _with_earlier_word(entry))
+            entry = _with_earlier_word(entry)
+            _write(_folder(image_id), entry)
         else:
             _make(entry, data)
     return entry

@@ -43,7 +43,15 @@ MAX_BAD_FRACTION = 0.05
 # Serving: the request limit is InvokeEndpoint's BodyBlob maximum.
 MAX_INVOCATION_BYTES = 6_291_456
 ENDPOINT_START_SECONDS = 120
+MAX_ENDPOINT_SECONDS = 30 * 86_400
 TOP_K = 5
+
+# What an endpoint keeps of the photos it was sent, and how hard it may be tried.
+CAPTURE_PHOTOS = 2_000
+CAPTURE_BYTES = 256 * 2**20
+MAX_CAPTURE_PHOTOS = 20_000
+MAX_LOAD_REQUESTS = 20_000
+MAX_LOAD_CLIENTS = 64
 
 # Jobs.
 STOP_SECONDS = 30

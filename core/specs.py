@@ -120,20 +120,71 @@ class TransformSpec:
 
 
 @dataclass(frozen=True)
-class EndpointSpec:
-    """One server for one model."""
+class InspectSpec:
+    """A look for what may be wrong in a dataset version: labels, copies, outliers, bad photos. `maps` are the projections to make."""
 
-    kind: ClassVar[str] = "endpoint"
+    kind: ClassVar[str] = "inspect"
     name: str
-    model_id: str
-    id: str = field(default_factory=lambda: jobs.new_id("endpoint"))
+    dataset_id: str
+    version_id: str
+    maps: tuple[str, ...] = ("pca",)
+    id: str = field(default_factory=lambda: jobs.new_id("inspect"))
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
 
 
-Spec = TrainingSpec | ImportSpec | TuningSpec | TransformSpec | EndpointSpec
-Known = TypeVar("Known", TrainingSpec, TuningSpec, TransformSpec)
+@dataclass(frozen=True)
+class EndpointSpec:
+    """One server for one model.
+
+    After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest form that answers the same, `exact` for fp32
+    arithmetic only. `port` is what it listens on where that is free; 0 means any. Of `capture_share` (0 to 1) of the photos it keeps
+    photo and answer, the newest `capture_photos` and `capture_bytes` at most.
+    """
+
+    kind: ClassVar[str] = "endpoint"
+    PRECISIONS: ClassVar[tuple[str, ...]] = ("auto", "exact")
+    name: str
+    model_id: str
+    seconds: float = 0
+    precision: str = "auto"
+    port: int = 0
+    capture_share: float = 0
+    capture_photos: int = settings.CAPTURE_PHOTOS
+    capture_bytes: int = settings.CAPTURE_BYTES
+    id: str = field(default_factory=lambda: jobs.new_id("endpoint"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        _require(0 <= self.seconds <= settings.MAX_ENDPOINT_SECONDS, "Use at most 30 days, or 0 for no end.", "seconds")
+        _require(self.precision in self.PRECISIONS, f"Use one of {', '.join(self.PRECISIONS)}.", "precision")
+        _require(self.port == 0 or 1024 <= self.port <= 65535, "Use a port from 1024 to 65535, or 0 for any.", "port")
+        _require(0 <= self.capture_share <= 1, "Use a share from 0 to 1.", "capture_share")
+        most = settings.MAX_CAPTURE_PHOTOS
+        _require(10 <= self.capture_photos <= most, f"Use 10 to {most:,} photos.", "capture_photos")
+        _require(self.capture_bytes >= 2**20, "Use at least 1 MB.", "capture_bytes")
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """A load test of an endpoint: `requests` photos of its model's test split, from `clients` who each wait for their answer."""
+
+    kind: ClassVar[str] = "load"
+    name: str
+    endpoint_id: str
+    requests: int = 200
+    clients: int = 8
+    id: str = field(default_factory=lambda: jobs.new_id("load"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        _require(1 <= self.requests <= settings.MAX_LOAD_REQUESTS, f"Use 1 to {settings.MAX_LOAD_REQUESTS:,} requests.", "requests")
+        _require(1 <= self.clients <= settings.MAX_LOAD_CLIENTS, f"Use 1 to {settings.MAX_LOAD_CLIENTS} clients.", "clients")
+
+
+Spec = TrainingSpec | ImportSpec | InspectSpec | TuningSpec | TransformSpec | EndpointSpec | LoadSpec
+Known = TypeVar("Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec)
 
 
 def check_hyperparameters(values: Mapping[str, str]) -> None:
@@ -146,6 +197,11 @@ def check_hyperparameters(values: Mapping[str, str]) -> None:
                 f"{name}: {str(value)[:60]!r} can't be passed to a job. Use letters, digits, spaces and _ . , : / + = @ - (at most 256).",
                 field=name,
             )
+
+
+def _require(holds: bool, message: str, name: str) -> None:
+    if not holds:
+        raise UserError(message, field=name)
 
 
 def as_dict(spec: Spec) -> dict[str, Any]:
@@ -167,6 +223,22 @@ def tuning_spec(job: jobs.Job) -> TuningSpec:
 def transform_spec(job: jobs.Job) -> TransformSpec:
     """The spec of a transform job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
     return _read_back(TransformSpec, job)
+
+
+def endpoint_spec(job: jobs.Job) -> EndpointSpec:
+    """The spec of an endpoint, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(EndpointSpec, job)
+
+
+def load_spec(job: jobs.Job) -> LoadSpec:
+    """The spec of a load test, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(LoadSpec, job)
+
+
+def inspect_spec(job: jobs.Job) -> InspectSpec:
+    """The spec of an inspect job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    spec = _read_back(InspectSpec, job)
+    return replace(spec, maps=tuple(spec.maps))
 
 
 def _read_back(kind: type[Known], job: jobs.Job) -> Known:

@@ -27,6 +27,6 @@ else:
     with action:
         links.button(f"Review queue ({review.count()})", "batch", key="ba_review", icon=":material/rate_review:", view="review")
     with messages.shown():
-        batch_form.show(models.listing())
+        batch_form.show(models.listing(links.parameter("model")))
     st.subheader("Batches")
     jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")

@@ -21,6 +21,6 @@ else:
     st.title("Deploy")
     if asked:
         st.info("That endpoint is not there any more.", icon=":material/info:")
-    deploy_form.show(models.listing())
+    deploy_form.show(models.listing(links.parameter("model")))
     st.subheader("Endpoints")
     endpoint_view.listing(list(endpoints.values()))

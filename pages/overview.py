@@ -10,7 +10,7 @@ from ui.guard import guard
 guard()
 
 datasets = [item for item in store.datasets() if isinstance(item, store.Dataset)]
-all_jobs = [job for job in jobs.listing() if not isinstance(job, jobs.Job) or job.kind != "endpoint"]
+all_jobs = [job for job in jobs.without_trials(jobs.listing()) if not isinstance(job, jobs.Job) or job.kind != "endpoint"]
 found_models = models.listing()
 endpoints = backends.endpoints()
 

@@ -21,13 +21,16 @@ if asked:
 elif links.parameter("view") == "compare":
     links.link("train", "All training jobs", ":material/arrow_back:")
     st.title("Compare jobs")
-    compare_view.show(jobs.readable("training"))
+    compare_view.show([job for job in jobs.readable("training") if not job.tuning_id])
 else:
     st.title("Train")
     with messages.shown():
         train_form.show()
     st.subheader("Training jobs")
-    found = jobs.listing("training")
+    every = jobs.listing("training")
+    found = jobs.without_trials(every)
+    if len(found) < len(every) and st.toggle(f"Also the {len(every) - len(found)} trials of tuning jobs", key="tr_trials"):
+        found = every
     if len(found) > 1:
         links.link("train", "Compare jobs", ":material/compare_arrows:", view="compare")
     jobs_table.show(found, key="tr_jobs", empty="No training job yet. Press Train and watch it learn.")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import jobs
-from ui import links, messages, tuning_form, tuning_list, tuning_view
+from ui import links, messages, tuning_compare, tuning_form, tuning_list, tuning_view
 from ui.guard import guard
 from ui.text import plain
 
@@ -16,6 +16,11 @@ if asked:
         links.link("tune", "All tuning jobs", ":material/arrow_back:")
         st.title(plain(job.name))
         tuning_view.show(job)
+elif links.parameter("view") == "compare":
+    links.link("tune", "All tuning jobs", ":material/arrow_back:")
+    st.title("Compare tuning jobs")
+    with messages.shown():
+        tuning_compare.show(tuning_list.heads())
 else:
     st.title("Tune")
     with messages.shown():

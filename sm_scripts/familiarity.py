@@ -38,12 +38,14 @@ def left_out_similarity(features: torch.Tensor, labels: torch.Tensor, classes: i
 
 
 def threshold(similarities: torch.Tensor) -> float:
-    """The similarity below which FALSE_ALARMS of photos like those of training lie; -1 (never unfamiliar) without any."""
+    """The similarity below which FALSE_ALARMS of photos like those of training lie, less a standard error, which keeps a threshold
+    drawn from a dozen photos from being their minimum; -1 (never unfamiliar) without any."""
     if not len(similarities):
         return -1.0
+    margin = float(similarities.std(correction=0)) / len(similarities) ** 0.5
     # numpy's and torch's interpolated quantile, without torch's limit of 16 million values.
     ordered = similarities.sort().values
     place = FALSE_ALARMS * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
-    return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))
+    return float(ordered[low] + (place - low) * (ordered[high] - ordered[low])) - margin

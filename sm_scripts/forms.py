@@ -96,7 +96,7 @@ class OpenVinoForm:
         self.name = f"OpenVINO {precision}"
         openvino = import_openvino()
         core = openvino.Core()
-        network = _converted(openvino, core, make, size, cache)
+        network = converted(openvino, core, make, size, cache)
         network.reshape([self.batch, 3, size, size])
         self._compiled = core.compile_model(
             network,
@@ -151,7 +151,8 @@ def import_openvino() -> Any:
     return openvino
 
 
-def _converted(openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None) -> Any:
+def converted(openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None) -> Any:
+    """A backbone as an OpenVINO network for a batch of one, from the folder `cache` where it was kept there before."""
     path = cache / "openvino.xml" if cache else None
     if path and path.is_file():
         try:

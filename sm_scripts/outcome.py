@@ -31,11 +31,18 @@ class Outcome:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-def familiar(photos: Photos, features: dict[str, tuple[np.ndarray, torch.Tensor]], classes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(class means, similarities of photos like those of training) from features per split of labelled photos."""
+def familiar(
+    photos: Photos, features: dict[str, tuple[np.ndarray, torch.Tensor]], classes: int, trained_backbone: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(class means, similarities of photos like those of training) from the features of labelled photos per split.
+
+    Photos like those of training are the validation photos and, unless the backbone was trained on them, the train photos, each
+    against class means made without it.
+    """
     rows, vectors = features["train"]
     labels = torch.from_numpy(photos.labels[rows])
     means = familiarity.centres(vectors, labels, classes)
-    if len(features["validation"][0]):
-        return means, familiarity.similarity(features["validation"][1], means)
-    return means, familiarity.left_out_similarity(vectors, labels, classes)
+    known = familiarity.similarity(features["validation"][1], means)
+    if trained_backbone and len(known):
+        return means, known
+    return means, torch.cat([known, familiarity.left_out_similarity(vectors, labels, classes)])

@@ -47,7 +47,7 @@ def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | Non
     if trained.held_out_split == "validation":
         logits["validation"] = torch.cat([trained.held_out, logits["validation"][len(trained.held_out) :]])
     features = {split: (table.rows[rows], table.vectors[rows]) for split, rows in table.known.items()}
-    means, similarities = outcome.familiar(photos, features, len(photos.classes))
+    means, similarities = outcome.familiar(photos, features, len(photos.classes), trained_backbone=False)
     return Outcome(
         {split: table.rows[table.every[split]] for split in logits},
         logits,
@@ -90,7 +90,7 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
     known = {split: photos.rows(split) for split in SPLITS}
     empty = torch.empty(0, len(photos.classes))
     features = {split: (known[split], answers[split][0][: len(known[split])] if split in answers else empty) for split in SPLITS}
-    means, similarities = outcome.familiar(photos, features, len(photos.classes))
+    means, similarities = outcome.familiar(photos, features, len(photos.classes), trained_backbone=True)
     held_out = answers["validation"][1][: len(known["validation"])] if "validation" in answers else empty
     return Outcome(
         {split: rows[split] for split in answers},

@@ -99,7 +99,7 @@ def _from_timm(choice: Choice) -> Architecture:
     if cfg is None or not cfg.hf_hub_id:
         raise TrainingError(f"timm has no pretrained weights for {name}.")
     base = Architecture(name, name, "", cfg.input_size[-1], cfg.crop_pct, (tuple(cfg.mean), tuple(cfg.std)), 0, hub=cfg.hf_hub_id)
-    return replace(base, dimensions=int(backbones.create(zoo.module_of(name), name, package(name)).num_features))  # type: ignore[arg-type]
+    return replace(base, dimensions=int(backbones.create(zoo.module_of(name), name, package(name)).head_hidden_size))  # type: ignore[arg-type]
 
 
 _folders: list[tempfile.TemporaryDirectory[str]] = []

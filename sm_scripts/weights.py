@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from architectures import ARCHITECTURES, Architecture
 from runtime import TrainingError, log
 
 DOWNLOAD_TIMEOUT_SECONDS = 10
+HUB_FILE = "model.safetensors"
 OFFLINE_CHOICES = "Without a network use lite0, lite1 or lite2, whose weights are installed with Fieldmark"
 
 _SUFFIXES = (".safetensors", ".pth")
@@ -96,15 +98,18 @@ def _packaged(architecture: Architecture) -> Path:
 
 
 def _downloaded(name: str, timm_name: str, hub: str) -> Path:
-    for variable in ("HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT"):
-        os.environ.setdefault(variable, str(DOWNLOAD_TIMEOUT_SECONDS))
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         from huggingface_hub import hf_hub_download
 
-        log(f"looking for the weights of {name} at huggingface.co/{hub}")
-        return Path(hf_hub_download(hub, "model.safetensors"))
+        try:
+            return Path(hf_hub_download(hub, HUB_FILE, local_files_only=True))
+        except FileNotFoundError:
+            log(f"downloading the weights of {name} from huggingface.co/{hub}")
+        # The hub's client tries again and again for half a minute before it says that there is no network.
+        with urllib.request.urlopen(f"https://huggingface.co/{hub}/resolve/main/{HUB_FILE}", timeout=DOWNLOAD_TIMEOUT_SECONDS):
+            return Path(hf_hub_download(hub, HUB_FILE))
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
         raise TrainingError(

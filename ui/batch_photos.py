@@ -19,7 +19,12 @@ from ui import batch_about, links, photos
 from ui.gallery import Photo, gallery
 from ui.text import count, plain
 
-WALL_PAGE, TABLE_PAGE = 48, 50
+WALL_PAGE, TABLE_PAGE, ERRORS_PAGE = 48, 50, 100
+# Stands where a photo could not be opened: a grey frame with a stroke through it.
+NO_PICTURE = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 30'%3E%3Cpath d='M14 10h12v10H14zM12 23 28 7' "
+    "fill='none' stroke='%23888' stroke-linecap='round'/%3E%3C/svg%3E"
+)
 MAX_ASIDE = 500
 
 
@@ -69,6 +74,13 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
     batch_about.downloads(job)
 
 
+def errors(found: Table, rows: np.ndarray) -> None:
+    """The photos that could not be used, by name, with the reason."""
+    st.caption(f"{count(len(rows), 'photo')} could not be used.")
+    frame = found.page(_page(rows, ERRORS_PAGE))[["path", "error"]]
+    st.dataframe(frame, hide_index=True, height="content", alt="Photos that could not be used, with the reason")
+
+
 def with_files(job: Job, frame: pd.DataFrame) -> pd.DataFrame:
     """Whole rows with the `file` each image lies in."""
     return frame.assign(file=items.files_of(sources.list_of(job.folder), frame["row"]))
@@ -94,7 +106,7 @@ def _tile(row: dict[Any, Any]) -> Photo:
     doubt = "; unsure" if row["unsure"] else ""
     title = row["label"] or row["path"].rsplit("/", 1)[-1]
     tone = "wrong" if row["error"] or row["correct"] is False else "right" if row["correct"] is True else ""
-    return Photo(str(row["row"]), photos.url(row["image_id"] or "none"), title, f"{answer}{doubt}", tone)
+    return Photo(str(row["row"]), NO_PICTURE if row["error"] else photos.url(row["image_id"]), title, f"{answer}{doubt}", tone)
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -108,18 +120,20 @@ def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bar(job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False) -> None:
-    """What can be done with the rows that are shown or selected."""
-    usable = rows[~found.error[rows]]
+    """How many rows are shown or selected, and setting them aside; of all rows, only those the model is unsure of."""
+    whole = len(rows) == len(found) and not selected
+    usable = rows[~found.error[rows] & (found.unsure[rows] | (not whole))]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{count(len(rows), 'photo')}{' selected' if selected else ''}.", width="content")
         if root and 0 < len(usable) <= MAX_ASIDE:
-            words = "The photos wait in the review queue with the model's answers; there they get their right label."
-            if st.button(f"Set {count(len(usable), 'photo')} aside for review", key="ba_aside", icon=":material/rate_review:", help=words):
+            words = "They wait in the review queue with the model's answers, and get their right label there."
+            label = f"Set {'the ' if whole else ''}{count(len(usable), 'unsure photo' if whole else 'photo')} aside for review"
+            if st.button(label, key="ba_aside", icon=":material/rate_review:", help=words):
                 set_aside(job, found, usable, root)
         elif root and len(usable) > MAX_ASIDE:
-            st.caption(f"At most {MAX_ASIDE} can be set aside at once: choose Unsure, or a narrower confidence.", width="content")
-        if review.count():
-            links.link("batch", f"Review queue ({review.count()})", ":material/rate_review:", view="review")
+            st.caption(f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the confidence, for example.", width="content")
+        if waiting := review.count():
+            links.link("batch", f"Review queue ({waiting})", ":material/rate_review:", view="review")
 
 
 def set_aside(job: Job, found: Table, rows: np.ndarray, root: Path) -> None:

@@ -82,16 +82,13 @@ def _so_far(done: int) -> None:
 
 def _figures(job: Job, found: Table) -> None:
     total = int(job.status.progress.get("total", len(found)))
-    score = scores.top1(found.answers)
-    why = f"Top-1, over the {count(score.n, 'photo')} whose known class is one of the model's."
+    score = scores.top1(found.unseen if len(found.unseen) else found.answers)
+    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
+    why += ", without those it learned from." if 0 < len(found.unseen) < len(found.answers) else "."
+    accuracy = (f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", why) if score.n else ("-", None, "No photo here has a known class.")
     figures = [
         ("Photos", f"{len(found):,}", f"of {total:,}" if len(found) < total else None, "Finished photos, errors among them."),
-        (
-            "Accuracy",
-            f"{score.value:.3f}" if score.n else "-",
-            f"{score.correct:,}/{score.n:,}" if score.n else None,
-            why if score.n else "No photo has a known class.",
-        ),
+        ("Accuracy", *accuracy),
         ("Unsure", *_part(int(found.unsure.sum()), len(found)), "The best answer's probability lies below the model's own threshold."),
         ("Unfamiliar", *_part(int(found.unfamiliar.sum()), len(found)), "Unlike everything the model saw in training."),
         ("Errors", *_part(int(found.error.sum()), len(found)), "Photos that could not be used, each with its reason."),
@@ -108,25 +105,32 @@ def _part(number: int, total: int) -> tuple[str, str | None]:
 def _warnings(found: Table) -> None:
     errors = int(found.error.sum())
     if errors:
-        verb = "could not be used, and Errors below says why"
-        st.warning(f"{count(errors, 'photo')} of {len(found):,} {verb}. The others are answered.", icon=":material/broken_image:")
+        words = f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see why. The others are answered."
+        st.warning(words, icon=":material/broken_image:")
     seen = int((found.in_training == table.YES).sum())
     if seen:
         words = f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, whatever the file is called)."
-        clean = scores.top1(found.without_training())
-        if clean.n and clean.n < len(found.answers):
-            words += f" On the {clean.n:,} others its accuracy is {share(clean.correct, clean.n)}."
-        elif len(found.answers) and not clean.n:
+        if len(found.unseen):
+            words += f" They do not count in the accuracy; with them it would be {_with_them(found)}."
+        elif len(found.answers):
             words += " The accuracy here says nothing about new photos."
         st.warning(words, icon=":material/school:")
     elif len(found.answers) and (found.in_training[~found.error] == table.NOT_KNOWN).all():
         st.info("The data the model learned from is gone, so nobody can tell whether it has seen these photos.", icon=":material/info:")
 
 
+def _with_them(found: Table) -> str:
+    score = scores.top1(found.answers)
+    return share(score.correct, score.n)
+
+
 def _rows(job: Job, found: Table, root: Path | None, view: str) -> None:
-    rows = found.select(_choice(found))
+    choice = _choice(found)
+    rows = found.select(choice)
     if not len(rows):
         st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
+    elif choice.outcome == "errors":
+        batch_photos.errors(found, rows)
     elif view == "photos":
         batch_photos.wall(job, found, rows, root)
     else:

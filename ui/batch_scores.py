@@ -24,7 +24,7 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     if (found.in_training[answers.row] == table.YES).any() and st.toggle(
         "Leave out the photos the model learned from", value=True, key="ba_unseen"
     ):
-        answers = found.without_training()
+        answers = found.unseen
     if not len(answers):
         st.info("Every labelled photo here was in the model's training, so no accuracy can be told.", icon=":material/school:")
         return

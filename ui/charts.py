@@ -18,6 +18,22 @@ PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B
 LABELLED_CELLS = 24
 
 
+def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
+    """A title, and margins and a legend like those of the other charts."""
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        height=height,
+        margin={"l": 50, "r": 10, "t": 60, "b": 40},
+        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 1, "xanchor": "right", "traceorder": "normal"},
+    )
+
+
+def faint(colour: str) -> str:
+    """A colour `#rrggbb` for the area around its line."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.14)"
+
+
 def curves(rows: Sequence[dict[str, float]], metric: str, title: str, *, best_epoch: int | None = None, key: str) -> None:
     """Train and validation of one metric over epochs, on one scale; the kept epoch is marked."""
     figure = go.Figure()
@@ -90,14 +106,19 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
         tooltip=["true", "predicted", "count", alt.Tooltip("share:Q", format=".0%", title="share of the true class")],
     )
     heat = base.mark_rect().encode(
-        color=alt.Color("share:Q", title="share of the true class", scale=alt.Scale(domain=[0, 1]), legend=alt.Legend(format=".0%")),
+        # The square root lets a few mistakes of many photos show.
+        color=alt.Color(
+            "share:Q", title="share of the true class", scale=alt.Scale(type="sqrt", domain=[0, 1]), legend=alt.Legend(format=".0%")
+        ),
         stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
         strokeWidth=alt.value(2),
     ).add_params(pick)  # fmt: skip
     layers = heat
     if not large:
+        # The scale runs from light to dark on a light page, and the other way round on a dark one.
+        strong, weak = ("#10201A", "#DFE6E1") if st.context.theme.type == "dark" else ("#FFFFFF", "#3D4A43")
         text = base.transform_filter("datum.count > 0").mark_text(fontSize=12).encode(
-            text="count:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("gray"))
+            text="count:Q", color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak))
         )  # fmt: skip
         layers = heat + text
     side = min(860, max(340, 26 * len(order) + 110))

@@ -22,6 +22,9 @@ def show(job: Job) -> None:
         if job.state in (State.FAILED, State.STOPPED):
             _resume(job)
         links.button("Clone", "train", key="tr_clone", icon=":material/content_copy:", clone=job.id)
+        if job.tuning_id:
+            number = str(job.spec.get("trial", ""))
+            links.link("tune", f"Trial {number} of its tuning job", ":material/tune:", job=job.tuning_id, trial=number)
         with st.popover("More", icon=":material/more_horiz:"):
             _more(job)
 

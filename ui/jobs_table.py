@@ -30,7 +30,7 @@ ICONS = {
 }
 PAGE_SIZE = 25
 LOOK_AGAIN_SECONDS = 2.0
-PAGES = {"training": "train", "import": "datasets", "endpoint": "deploy", "transform": "batch"}
+PAGES = {"training": "train", "import": "datasets", "endpoint": "deploy", "transform": "batch", "tuning": "tune"}
 
 
 def badge(state: State) -> str:
@@ -67,10 +67,19 @@ def _line(job: Job) -> None:
     st.caption(f"{_result(job)}{age(job.created)}{seconds}{tags}", width="content")
 
 
+def tuned(job: Job) -> str:
+    """Best value and trials of a tuning job, as its worker reported them last."""
+    progress = job.status.progress
+    best = f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, " if progress.get("best") is not None else ""
+    return f"{best}{progress.get('trials', 0)} of {job.spec['max_trials']} trials"
+
+
 def _result(job: Job) -> str:
     """What a finished training job reached, on test or else on validation; what a batch went through."""
     if job.kind == "transform":
         return _transformed(job)
+    if job.kind == "tuning":
+        return f"{tuned(job)}, "
     if job.kind != "training" or job.state is not State.COMPLETED:
         return f"{job.kind}, "
     try:

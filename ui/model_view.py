@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core import files, models
@@ -9,11 +11,12 @@ from core.errors import NotFound
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import calibration_view, charts, links, model_about, model_compare, photo_view
+from ui import calibration_view, charts, class_view, links, model_about, model_compare, photo_view
 from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain
 
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
+ALL, HARDEST = "all", "hardest"
 
 
 def show(model: Model) -> None:
@@ -28,16 +31,19 @@ def show(model: Model) -> None:
     if predictions is None or not splits:
         model_about.show(model)
         return
-    left, right = st.columns([2, 3])
-    split = left.segmented_control("Measured on", splits, default=splits[0], key="mo_split", bind="query-params") or splits[0]
-    view = right.segmented_control("View", VIEWS, default=VIEWS[0], key="mo_view", bind="query-params") or VIEWS[0]
+    with st.container(horizontal=True):
+        view = st.segmented_control("View", VIEWS, default=VIEWS[0], key="mo_view", bind="query-params", wrap=True) or VIEWS[0]
+        split = st.segmented_control("Measured on", splits, default=splits[0], key="mo_split", bind="query-params") or splits[0]
     part = predictions.of_split(split)
-    _figures(part, split)
-    shows = {"Confusion": _confusion, "Mistakes": _mistakes, "Photos": _photos, "Classes": _classes}
+    if view not in ("Compare", "About"):
+        _figures(part, split)
+    shows = {"Confusion": _confusion, "Mistakes": _mistakes, "Photos": _photos}
     if view == "About":
         model_about.show(model)
     elif view == "Calibration":
         calibration_view.show(model, predictions, split)
+    elif view == "Classes":
+        class_view.show(model, part, split)
     elif view == "Compare":
         model_compare.show(model, part, split)
     else:
@@ -81,10 +87,12 @@ def _figures(part: Predictions, split: str) -> None:
 
 
 def _confusion(model: Model, part: Predictions) -> None:
-    large = len(model.classes) > charts.LABELLED_CELLS
-    order = confusion.grouped_order(confusion.counts(part)) if large else range(len(model.classes))
+    order = _classes_shown(model, part)
     names = [model.classes[index] for index in order]
-    clicked = charts.confusion(confusion.frame(part, list(order), zeros=not large), names, key=f"matrix_{model.id}_{part.split[0]}")
+    large = len(names) > charts.LABELLED_CELLS
+    clicked = charts.confusion(confusion.frame(part, order, zeros=not large), names, key=f"matrix_{model.id}_{part.split[0]}_{len(names)}")
+    if len(names) < len(model.classes):
+        st.caption("Mistakes with classes that are not shown here are in no cell, but in the shares.")
     if clicked:
         rows = confusion.cell(part, *clicked)
         st.markdown(
@@ -98,6 +106,16 @@ def _confusion(model: Model, part: Predictions) -> None:
         st.subheader("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(model, part, pair, number)
+
+
+def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
+    """All classes in their own order; of many, all in an order that shows groups, or the hardest, whose names can be read."""
+    few = charts.LABELLED_CELLS
+    if len(model.classes) <= few:
+        return range(len(model.classes))
+    names = {ALL: f"All {len(model.classes)}", HARDEST: f"The {few} with the most mistakes"}
+    shown = st.segmented_control("Classes", list(names), default=ALL, format_func=names.__getitem__, key="mo_matrix", bind="query-params")
+    return list(confusion.hardest_classes(part, few) if shown == HARDEST else confusion.grouped_order(confusion.counts(part)))
 
 
 def _pair(model: Model, part: Predictions, pair: confusion.ConfusedPair, number: int) -> None:
@@ -134,13 +152,3 @@ def _photos(model: Model, part: Predictions) -> None:
         ]
     )
     wall(model, part, page(rows, "photos"), key="photos")
-
-
-def _classes(model: Model, part: Predictions) -> None:
-    bar = st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
-    st.dataframe(
-        scores.per_class(part),
-        hide_index=True,
-        column_config=dict.fromkeys(("precision", "recall", "f1"), bar),
-        alt="Precision, recall and F1 per class",
-    )

@@ -125,11 +125,12 @@ def _words(subject: Subject) -> None:
     st.caption(f"{plain(subject.path)}, in {subject.split}")
     if not subject.answers:
         st.caption("The model was not asked about this photo when it was made.")
+    bars = BARS // max(1, len(subject.answers))
     for answer in subject.answers:
         if len(subject.answers) > 1:
             st.markdown(f"**{plain(answer.title)}**")
         _verdict(answer)
-        probabilities(answer.predictions.answers(answer.row), subject.label, key=f"{answer.title}_{subject.image_id}")
+        probabilities(answer.predictions.answers(answer.row), subject.label, key=f"{answer.title}_{subject.image_id}", bars=bars)
 
 
 def _verdict(answer: Answer) -> None:
@@ -152,9 +153,9 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def probabilities(answers: pd.DataFrame, true: str, *, key: str) -> None:
+def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BARS) -> None:
     """The likeliest classes as bars and all of them in a table; `answers`: label and probability, most probable first."""
-    shown = answers.head(BARS)
+    shown = answers.head(bars)
     colours = [RIGHT if label == true else WRONG if rank == 0 and true else OTHER for rank, label in enumerate(shown["label"])]
     figure = go.Figure(
         go.Bar(

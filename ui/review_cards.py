@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import images, review
+from core import review
 from core.datasets.store import Version
 from core.errors import FieldmarkError
 from core.review import Entry
-from ui import messages
+from ui import messages, photos
+from ui.gallery import Photo, gallery
 from ui.text import plain
 
 LEAVE_OUT = "Leave it out"
@@ -44,12 +45,12 @@ def page_actions(entries: Sequence[Entry]) -> None:
 
 def _card(entry: Entry, version: Version) -> None:
     short = entry.id[:16]
-    picture = images.thumbnail_path(entry.id)
-    if picture.exists():
-        st.image(str(picture), width="stretch", alt=entry.shown)
-    st.caption(f"{plain(entry.shown.rsplit('/', 1)[-1])}{f'; {plain(entry.reason)}' if entry.reason else ''}")
-    for answer in entry.answer[:SHOWN_ANSWERS]:
-        st.markdown(f"{plain(answer['label'])} :gray[{answer['probability']:.0%}]")
+    name = entry.shown.rsplit("/", 1)[-1]
+    if gallery([Photo(entry.id, photos.url(entry.id), name, entry.reason)], key=f"rv_photo_{short}", side=180):
+        answers = {f"{place}. {answer['label']}": f"{answer['probability']:.1%}" for place, answer in enumerate(entry.answer, 1)}
+        facts = {**answers, "Label so far": entry.label or "none", "File": entry.shown}
+        photos.show_photo(entry.photo.parent, {"path": review.PHOTO, "label": entry.proposed or name, "facts": facts})
+    st.markdown("  \n".join(f"{plain(a['label'])} :gray[{a['probability']:.0%}]" for a in entry.answer[:SHOWN_ANSWERS]))
     options = list(dict.fromkeys([*version.classes, *([entry.proposed] if entry.proposed else []), LEAVE_OUT]))
     proposed = LEAVE_OUT if entry.decided and entry.proposed == review.LEAVE_OUT else entry.proposed
     st.selectbox(

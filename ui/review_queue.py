@@ -74,6 +74,7 @@ def _queue(entries: Sequence[Entry], version: Version) -> None:
     answers = sorted({entry.prediction for entry in entries if entry.prediction})
     wanted = right.selectbox("The model said", ["", *answers], format_func=lambda n: n or "Anything", key="rv_class")
     chosen = [e for e in entries if (shown == "All" or e.decided == (shown == "Decided")) and (not wanted or e.prediction == wanted)]
+    chosen.sort(key=lambda entry: (entry.probability if entry.answer else 0.0, entry.id))
     if not chosen:
         st.success("Every photo is decided about." if shown == "Undecided" else "None.", icon=":material/check_circle:")
         return

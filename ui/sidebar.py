@@ -17,7 +17,7 @@ MARK = str(Path(__file__).parent / "assets" / "mark.svg")
 def show() -> None:
     """Logo, running jobs and endpoints. Reading a few small files, it is cheap enough for every page."""
     st.logo(MARK, size="large")
-    running = [job for job in jobs.readable() if not job.state.is_finished and job.kind != "endpoint"]
+    running = [job for job in jobs.readable() if not job.state.is_finished and job.kind != "endpoint" and not job.tuning_id]
     serving = [e for e in backends.endpoints() if e.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)]
     with st.sidebar:
         if running:

@@ -9,10 +9,9 @@ import streamlit as st
 from core import backends, jobs, settings
 from core.jobs import Job
 from core.specs import tuning_spec
-from core.tuning import search
-from core.tuning import space as spaces
+from core.tuning import leaderboard, search
 from core.tuning.leaderboard import Board
-from ui import job_card, links, messages
+from ui import job_card, links, messages, tuning_compare
 from ui.text import plain
 
 MORE_TRIALS = 10
@@ -28,6 +27,7 @@ def show(job: Job, board: Board) -> None:
         links.link("tune", f"It goes on as {plain(later.name)}", ":material/arrow_forward:", job=later.id)
     else:
         _more_trials(job, board)
+    links.button("Compare", "tune", key="tu_to_compare", icon=":material/compare_arrows:", view="compare", jobs=job.id)
     links.button("Clone", "tune", key="tu_clone", icon=":material/content_copy:", clone=job.id)
 
 
@@ -53,26 +53,16 @@ def _more_trials(job: Job, board: Board) -> None:
 
 def details(job: Job) -> None:
     """What was asked for, and the way to delete the job with its trials."""
-    spec = tuning_spec(job)
+    board = leaderboard.read(job.id)
     with st.expander("Settings", icon=":material/tune:"):
-        rows = {
-            "objective": f"{search.OBJECTIVES[spec.objective].title}, {search.OBJECTIVES[spec.objective].direction}",
-            "strategy": search.STRATEGIES[spec.strategy].title,
-            **{f"{name} (varies)": values.words() for name, values in spaces.parse(spec.space).items()},
-            **{f"{name} (fixed)": value for name, value in spec.fixed.items()},
-            "trials": f"{spec.max_trials}, {spec.parallel} at the same time",
-            "time limit": f"{spec.max_seconds:g} s" if spec.max_seconds else "none",
-            "stops without improvement after": f"{spec.patience} trials" if spec.patience else "never",
-            "target": "none" if spec.target is None else f"{spec.target:g}",
-            "bad trials": "stopped early" if spec.early_stopping else "run to their end",
-            "learned from": f"{', '.join(spec.warm_start)} ({job.status.progress.get('warm_start_trials', 0)} trials)"
-            if spec.warm_start
-            else "nothing",
-            "seed": str(spec.seed),
-        }
+        rows = tuning_compare.asked_for(board)
+        if board.spec.warm_start:
+            rows["learned from"] += f" ({job.status.progress.get('warm_start_trials', 0)} trials)"
         st.dataframe({"setting": list(rows), "value": list(rows.values())}, hide_index=True, alt="Settings of the tuning job")
         st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
-        links.link("datasets", "Its dataset version", ":material/photo_library:", dataset=spec.dataset_id, version=spec.version_id)
+        links.link(
+            "datasets", "Its dataset version", ":material/photo_library:", dataset=board.spec.dataset_id, version=board.spec.version_id
+        )
         _rename_or_delete(job)
     with st.expander("Log", icon=":material/article:"):
         st.code(backends.of(job).log(job).text[-20_000:] or "Nothing to report.", language=None, height=200)
@@ -88,7 +78,7 @@ def _rename_or_delete(job: Job) -> None:
     if st.button("Delete", key="tu_delete", icon=":material/delete:", disabled=not sure):
         with messages.shown():
             for trial in jobs.readable("training"):
-                if trial.spec.get("tuning_id") == job.id:
+                if trial.tuning_id == job.id:
                     jobs.delete(trial.id)
             jobs.delete(job.id)
             links.to("tune")

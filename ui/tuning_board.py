@@ -11,7 +11,6 @@ import streamlit as st
 from core.jobs import State
 from core.tuning import leaderboard
 from core.tuning.leaderboard import BASELINE, Board, Trial
-from ui import links
 
 SPARK_POINTS = 40
 MAX_ROWS_HEIGHT = 460
@@ -98,7 +97,3 @@ def _columns(board: Board) -> dict[str, Any]:
         **{name: config.TextColumn(name.replace("_", " ")) for name in board.space},
         "seconds": config.NumberColumn("Seconds", format="%.1f", width=76),
     }
-
-
-def compare_link(board: Board) -> None:
-    links.link("tune", "Compare with other tuning jobs", ":material/compare_arrows:", view="compare", jobs=board.job.id)

@@ -24,6 +24,7 @@ STATUS_COLOURS = {
     "Completed": "#2C8A69", "InProgress": "#4A86B8", "Pending": "#4A86B8", "Stopping": "#B58A10", "Stopped": "#8A8F82",
     "Stopped early": "#B58A10", "Failed": "#C4552D",
 }  # fmt: skip
+Y_SCALE = alt.Scale(zero=False, padding=12)
 GOOD, BAD = "#1E6B52", "#D8CDB4"
 PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=False)
 
@@ -39,7 +40,7 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
     x = alt.X(
         f"{axis}:Q", title="trial" if axis == "trial" else "minutes since the start", axis=alt.Axis(tickMinStep=1 if axis == "trial" else 0)
     )
-    y = alt.Y("value:Q", title=board.objective.title.lower(), scale=alt.Scale(zero=False))
+    y = alt.Y("value:Q", title=board.objective.title.lower(), scale=Y_SCALE)
     points = (
         alt.Chart(table)
         .mark_point(filled=True, size=70, cursor="pointer")
@@ -49,7 +50,7 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
     line = (
         alt.Chart(table.dropna(subset=["best"]).sort_values(axis))
         .mark_line(interpolate="step-after", color="#8A9A8E", strokeWidth=2)
-        .encode(x=x, y=alt.Y("best:Q", title=board.objective.title.lower(), scale=alt.Scale(zero=False)))
+        .encode(x=x, y=alt.Y("best:Q", title=board.objective.title.lower(), scale=Y_SCALE))
     )
     layers = line + points
     if (baseline := board.baseline()) is not None:
@@ -72,7 +73,7 @@ def slices(board: Board, trials: Sequence[Trial]) -> None:
 
 
 def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
-    y = alt.Y("value:Q", title=board.objective.title.lower(), scale=alt.Scale(zero=False))
+    y = alt.Y("value:Q", title=board.objective.title.lower(), scale=Y_SCALE)
     colour = alt.Color("trial:Q", scale=alt.Scale(range=[BAD, GOOD]), legend=None)
     shown = name.replace("_", " ")
     field = _field(name)

@@ -9,7 +9,6 @@ import streamlit as st
 from core import backends, jobs
 from core.datasets import store
 from core.jobs import Job, State, Unreadable
-from core.tuning import search
 from ui import jobs_table, links
 from ui.text import age, duration, plain
 
@@ -45,16 +44,8 @@ def _lines() -> None:
         with st.container(key=f"tu_line_{job.id}", horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(jobs_table.badge(now.state), width="content")
             links.link("tune", plain(now.name), job=now.id)
-            st.caption(f"{summary(now)}, {age(now.created)}", width="content")
-
-
-def summary(job: Job) -> str:
-    """Best value, trials and time of a tuning job, from what its worker reported last."""
-    progress = job.status.progress
-    title = search.OBJECTIVES[job.spec["objective"]].title.lower()
-    best = f"best {title} {progress['best']:.4f}, " if progress.get("best") is not None else ""
-    tried = f"{progress.get('trials', 0)} of {job.spec['max_trials']} trials"
-    return f"{best}{tried}" + (f" in {duration(job.status.seconds)}" if job.status.started else "")
+            seconds = f" in {duration(now.status.seconds)}" if now.status.started else ""
+            st.caption(f"{jobs_table.tuned(now)}{seconds}, {age(now.created)}", width="content")
 
 
 def usual_seconds(version: store.Version, mode: str) -> float | None:

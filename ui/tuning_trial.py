@@ -16,6 +16,8 @@ from ui import charts, jobs_table, links
 from ui.text import duration, plain, share
 
 KEPT = "kept"
+FIGURES = ("validation_accuracy", "validation_loss", "validation_macro_f1", "train_loss")
+SHOW_POINTS = 40
 
 
 def show(board: Board) -> None:
@@ -69,28 +71,29 @@ def _facts(board: Board, trial: Trial) -> None:
 
 
 def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260) -> None:
-    """The objective by epoch of each trial, on one scale."""
-    name = board.spec.objective
-    rows = [
-        {"trial": trial.number, "epoch": row["epoch"], name: row.get(name, row.get("validation_accuracy"))}
-        for trial in trials
-        for row in trial.curve
-    ]
-    if not rows:
+    """One figure by epoch of each trial, on one scale; which one is chosen above the chart."""
+    names = [name for name in FIGURES if any(name in row for trial in trials for row in trial.curve)]
+    if not names:
         st.caption("No epoch has been reported yet.")
         return
-    hover = alt.selection_point(name="near", on="mouseover", fields=["trial"], empty=False)
+    start = board.spec.objective if board.spec.objective in names else names[0]
+    name = st.segmented_control(
+        "Figure", names, default=start, key=f"{key}_figure", format_func=lambda n: n.replace("_", " "), label_visibility="collapsed"
+    )
+    name = name or start
+    rows = [{"trial": trial.number, "epoch": row["epoch"], name: row.get(name)} for trial in trials for row in trial.curve]
+    near = alt.selection_point(name="near", on="mouseover", fields=["trial"], empty=False)
     chart = (
-        alt.Chart(pd.DataFrame(rows))
-        .mark_line(point=len(rows) < 40)
+        alt.Chart(pd.DataFrame(rows).dropna())
+        .mark_line(point=len(rows) < SHOW_POINTS)
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y(f"{name}:Q", title=board.objective.title.lower(), scale=alt.Scale(zero=False)),
+            y=alt.Y(f"{name}:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False, padding=8)),
             color=alt.Color("trial:N", legend=None, scale=alt.Scale(range=charts.PALETTE)),
-            opacity=alt.condition(hover, alt.value(1), alt.value(0.75 if len(trials) < 6 else 0.45)),
+            opacity=alt.condition(near, alt.value(1), alt.value(0.75 if len(trials) < 6 else 0.45)),
             tooltip=["trial", "epoch", alt.Tooltip(f"{name}:Q", format=".4f")],
         )
-        .add_params(hover)
+        .add_params(near)
         .properties(height=height)
     )
-    st.altair_chart(chart, key=key, alt=f"{board.objective.title} by epoch")
+    st.altair_chart(chart, key=f"{key}_{name}", alt=f"{name.replace('_', ' ')} by epoch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -90,6 +91,15 @@ class Backend(Protocol):
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
         """One image in, the answer of DESIGN.md 4.2 out. BackendError carries the endpoint's own message."""
         ...
+
+    def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
+        """`invoke` for one thread that asks often, over a connection that is kept; what it returns are the answer's bytes."""
+        ...
+
+    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
+        """What the endpoint has counted since it is in service: requests, photos, errors, busy, timed, p50_ms, p95_ms. Empty where it
+        does not say."""
+        return {}
 
     def delete(self, endpoint: Endpoint) -> None:
         """Ends the endpoint and removes all that was made for it. Idempotent."""

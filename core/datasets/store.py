@@ -175,15 +175,20 @@ def add_dataset(
     return version(staged.id, "v1")
 
 
-def add_version(parent: Version, frame: pd.DataFrame, note: str, split: Mapping[str, Any]) -> Version:
+def add_version(
+    parent: Version, frame: pd.DataFrame, note: str, split: Mapping[str, Any], attached: Mapping[str, Any] | None = None
+) -> Version:
     """The next version of `parent`'s dataset. Sessions that add at the same time each get a version of their own.
 
-    Raises UserError for a manifest that can't be used, NotFound where the dataset has gone.
+    `attached` are JSON values kept beside the manifest, by file name. Raises UserError for a manifest that can't be used, NotFound
+    where the dataset has gone.
     """
     folder = _versions_dir(dataset(parent.dataset_id).id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
     with hidden(folder, secrets.token_hex(6)) as made:
         manifest.write(frame, made / "manifest.parquet")
+        for name, value in (attached or {}).items():
+            files.write_json(made / name, value)
         facts = _facts(parent.id, note, frame, split, {})
         number = max(map(_number, _version_names(parent.dataset_id)), default=0)
         while True:

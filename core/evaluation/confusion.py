@@ -87,6 +87,14 @@ def most_confused(predictions: Answered, limit: int | None = 20) -> list[Confuse
     return [_pair(predictions, mistakes, support, int(first[i]), int(second[i])) for i in ranking]
 
 
+def hardest_classes(predictions: Answered, limit: int) -> Rows:
+    """The `limit` classes with the most mistakes, made of them or into them: class indices, in `grouped_order`."""
+    table = counts(predictions)
+    mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
+    chosen = np.sort(np.argsort(-mistakes, kind="stable")[:limit])
+    return chosen[grouped_order(table[np.ix_(chosen, chosen)])]
+
+
 def pairs_frame(pairs: Sequence[ConfusedPair]) -> pd.DataFrame:
     """The pairs as a table: first, second, total, first_as_second, second_as_first (counts), photos, share."""
     columns = ("first", "second", "total", "first_as_second", "second_as_first", "photos", "share")

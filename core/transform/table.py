@@ -116,8 +116,9 @@ class Table:
         rows = np.flatnonzero((self.correct != NOT_KNOWN) & ~self.error)
         return Answers(self.label[rows], self.predicted[rows], self.probability[rows], rows, self.classes)
 
-    def without_training(self) -> Answers:
-        """As `answers`, without the images the model learned from."""
+    @cached_property
+    def unseen(self) -> Answers:
+        """As `answers`, without the images the model learned from: what an accuracy should be counted over."""
         answers = self.answers
         kept = self.in_training[answers.row] != YES
         parts = {name: getattr(answers, name)[kept] for name in ("label", "predicted", "confidence", "row")}

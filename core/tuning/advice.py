@@ -53,7 +53,8 @@ def _failures(board: Board) -> Iterator[Advice]:
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     ended = sum(trial.state.is_finished for trial in board.trials)
     culprit = _shared_by(failed, board)
-    words = f"{len(failed)} of {ended} trials failed" + (f", {times} of them so: {reason}" if len(failed) > 1 else f": {reason}")
+    share = "" if len(failed) == 1 else ", all of them so" if times == len(failed) else f", {times} of them so"
+    words = f"{len(failed)} of {ended} trials failed{share}: {reason}"
     if culprit:
         words = f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: leave that value out."
     yield Advice("failed", words, tuple(trial.number for trial in failed))

@@ -54,6 +54,11 @@ class Trial:
         return not self.params
 
     @property
+    def died(self) -> bool:
+        """Whether its process was killed, rather than that it failed by itself."""
+        return self.state is State.FAILED and self.reason.startswith(jobs.DIED)
+
+    @property
     def stopped_early(self) -> bool:
         """Whether the tuning job ended it because it was doing worse than others."""
         return self.state is State.STOPPED and self.reason.startswith(STOPPED_EARLY)
@@ -99,8 +104,10 @@ def read(tuning_id: str) -> Board:
     job = jobs.read(tuning_id)
     spec = tuning_spec(job)
     wanted = {link.id for link in chain(job)}
-    found = [of_job(trial, spec) for trial in jobs.readable("training") if trial.spec.get("tuning_id") in wanted]
-    return Board(job, spec, spaces.parse(spec.space), tuple(sorted(found, key=lambda trial: (trial.number, trial.id))))
+    found = [trial for trial in jobs.readable("training") if trial.tuning_id in wanted]
+    # A trial that died with its machine and was run again stands there once, as it went the last time.
+    newest = {int(trial.spec.get("trial", 0)): trial for trial in sorted(found, key=lambda trial: trial.created)}
+    return Board(job, spec, spaces.parse(spec.space), tuple(of_job(newest[number], spec) for number in sorted(newest)))
 
 
 def chain(job: Job) -> list[Job]:

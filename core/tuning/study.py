@@ -138,7 +138,7 @@ def _sampler(spec: TuningSpec, seed: int, by_chance: bool) -> optuna.samplers.Ba
         return optuna.samplers.RandomSampler(seed=seed)
     startup = max(4, min(10, spec.max_trials // 3))
     if spec.strategy == "gp":
-        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup, deterministic_objective=True)
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=spec.parallel > 1)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
@@ -23,7 +22,7 @@ from core.models import Model
 from core.specs import EndpointSpec
 from tests import shapes
 from tests.backends.asking import Answer, Client
-from tests.backends.watching import gone, settled, until
+from tests.backends.watching import gone, settled, until, worker_of
 from tests.conftest import kill_processes_of
 
 CANARY = "canary-that-no-endpoint-may-see"
@@ -86,7 +85,7 @@ def over_http(endpoint: Endpoint) -> Client:
 
 
 def process_of(endpoint: Endpoint) -> psutil.Process:
-    return psutil.Process(jobs.read(endpoint.id).status.pid)
+    return worker_of(jobs.read(endpoint.id))
 
 
 def test_fault_43_an_endpoint_outlives_its_app_and_the_next_app_lists_it(live: Endpoint) -> None:
@@ -162,7 +161,7 @@ def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(small_model:
     job = jobs.read(endpoint.id)
     with pytest.raises(UserError, match="still running"):
         jobs.delete(endpoint.id)
-    os.kill(job.status.pid or 0, signal.SIGKILL)
+    worker_of(job).kill()
     until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
     (endpoint,) = LOCAL.endpoints()
     assert endpoint.state is EndpointState.FAILED

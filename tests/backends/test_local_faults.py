@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from core import jobs, settings
@@ -23,13 +20,13 @@ from core.jobs import State
 from core.specs import TrainingSpec
 from tests.backends.conftest import Toys
 from tests.backends.scripts import EXPLAINS, MODEL, OBEYS, REFUSES, RUNS
-from tests.backends.watching import child_of, ended, gone, running, until
+from tests.backends.watching import ended, gone, running, trainer_of, until, worker_of
 from tests.conftest import kill_processes_of
 
 
 def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened(toys: Toys) -> None:
     job = running(LOCAL, toys.train(RUNS))
-    child_of(job.status.pid).kill()
+    trainer_of(job).kill()
     job = ended(LOCAL, job)
     assert job.state is State.FAILED
     assert "killed by signal 9" in job.status.reason
@@ -40,7 +37,7 @@ def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened
 
 def test_a_trainer_that_is_ended_from_outside_says_so(toys: Toys) -> None:
     job = running(LOCAL, toys.train(RUNS))
-    child_of(job.status.pid).terminate()
+    trainer_of(job).terminate()
     job = ended(LOCAL, job)
     assert job.state is State.FAILED
     assert "from outside" in job.status.reason
@@ -48,8 +45,8 @@ def test_a_trainer_that_is_ended_from_outside_says_so(toys: Toys) -> None:
 
 def test_fault_27_a_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys) -> None:
     job = running(LOCAL, toys.train(RUNS))
-    trainer = child_of(job.status.pid)
-    os.kill(job.status.pid or 0, signal.SIGKILL)
+    trainer = trainer_of(job)
+    worker_of(job).kill()
     until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
     assert trainer.is_running(), "the trainer outlives its worker until somebody looks"
     job = LOCAL.refresh(job)
@@ -62,7 +59,7 @@ def test_fault_27_a_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys) 
 
 def test_fault_27_a_worker_that_dies_before_it_says_anything(toys: Toys) -> None:
     job = toys.train(RUNS)
-    os.kill(job.status.pid or 0, signal.SIGKILL)
+    worker_of(job).kill()
     until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
     assert LOCAL.refresh(job).state is State.FAILED
     gone(job)
@@ -148,7 +145,7 @@ def test_fault_30_stop_while_pending(toys: Toys) -> None:
 
 def test_fault_30_sigterm_to_the_worker_is_a_stop(toys: Toys) -> None:
     job = running(LOCAL, toys.train(OBEYS))
-    os.kill(job.status.pid or 0, signal.SIGTERM)
+    worker_of(job).terminate()
     assert ended(LOCAL, job).state is State.STOPPED
     assert (job.folder.checkpoints / "checkpoint").exists()
 
@@ -227,10 +224,10 @@ def test_fault_53_a_secret_of_the_app_reaches_no_job(toys: Toys, home: Path, mon
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "SM_HP_SECRET", "PYTHONSTARTUP"):
         monkeypatch.setenv(name, canary)
     job = running(LOCAL, toys.train("import os\nprint(dict(os.environ), flush=True)\n" + RUNS))
-    for process in (psutil.Process(job.status.pid), child_of(job.status.pid)):
+    for process in (worker_of(job), trainer_of(job)):
         assert canary not in str(process.environ())
         assert canary not in str(process.cmdline())
-    assert "FIELDMARK_HOME" not in child_of(job.status.pid).environ(), "the script is told its channels and nothing about us"
+    assert "FIELDMARK_HOME" not in trainer_of(job).environ(), "the script is told its channels and nothing about us"
     LOCAL.stop(job)
     ended(LOCAL, job)
     kept = [path for path in home.rglob("*") if path.is_file()]

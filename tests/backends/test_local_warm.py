@@ -29,7 +29,7 @@ from core.jobs import Job, State
 from tests.backends import toy_worker
 from tests.backends.conftest import Toys
 from tests.backends.scripts import MODEL, OBEYS, REFUSES, RUNS
-from tests.backends.watching import child_of, ended, gone, running, until
+from tests.backends.watching import ended, gone, running, trainer_of, until, worker_of
 
 # A warm process in all but what takes its time: it says that it has torch, so that trainers are forked from workers as well.
 LIGHT = """
@@ -145,10 +145,10 @@ def test_a_forked_trainer_cannot_tell_that_it_was_not_started(warm_toys: Toys, s
 def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(warm_toys: Toys, start: Start) -> None:
     process = start()
     job = running(LOCAL, warm_toys.train(RUNS))
-    worker = psutil.Process(job.status.pid)
+    worker = worker_of(job)
     assert forked_by(worker.pid, process)
     assert Path(worker.cwd()) == job.folder.path
-    assert os.getsid(worker.pid) == os.getsid(child_of(worker.pid).pid) == worker.pid
+    assert os.getsid(worker.pid) == os.getsid(trainer_of(job).pid) == worker.pid
     LOCAL.stop(job)
     ended(LOCAL, job)
 
@@ -176,7 +176,7 @@ def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey
     warm_toys.script(REFUSES, stop_seconds=0.5)
     start()
     job = running(LOCAL, LOCAL.train(warm_toys.spec()))
-    os.kill(job.status.pid or 0, signal.SIGTERM)
+    worker_of(job).terminate()
     assert ended(LOCAL, job, 20).state is State.STOPPED
     gone(job)
 
@@ -184,7 +184,7 @@ def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey
 def test_fault_26_a_forked_trainer_that_is_killed(warm_toys: Toys, start: Start) -> None:
     start()
     job = running(LOCAL, warm_toys.train(RUNS))
-    child_of(job.status.pid).kill()
+    trainer_of(job).kill()
     assert "killed by signal 9" in ended(LOCAL, job).status.reason
 
 
@@ -192,7 +192,7 @@ def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(warm_
     """The trainer is a copy of its worker and must not hold the lock that says the job is alive."""
     process = start()
     job = running(LOCAL, warm_toys.train(RUNS))
-    os.kill(job.status.pid or 0, signal.SIGKILL)
+    worker_of(job).kill()
     until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free", 10)
     assert LOCAL.refresh(job).state is State.FAILED
     gone(job)
@@ -208,7 +208,7 @@ def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_o
     assert app.stdout
     pid, job_id = app.stdout.readline().split()
     job = running(LOCAL, jobs.read(job_id))
-    assert psutil.Process(job.status.pid).ppid() == int(pid)
+    assert worker_of(job).ppid() == int(pid)
     app.kill()
     app.communicate()
     until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process", 10)

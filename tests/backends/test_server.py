@@ -17,6 +17,7 @@ import uvicorn
 
 from core import settings
 from core.backends.local import server
+from core.backends.local.serving import Service
 from tests.backends.asking import SECONDS, Client, answer_of
 from tests.backends.watching import until
 
@@ -53,13 +54,13 @@ class Toy(ModuleType):
 @dataclass
 class Served(Client):
     toy: Toy
-    service: server.Service
+    service: Service
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
     toy = Toy()
-    service = server.Service(toy, None)
+    service = Service(toy, None, workers=2)
     listener = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(server.application(service), log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from core import jobs
 from core.backends import Backend, Endpoint, EndpointState
 from core.jobs import Job
 
@@ -60,9 +61,17 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return list(_processes_in(folder))
 
 
-def child_of(worker: int | None) -> psutil.Process:
-    """The one child of a worker: its trainer."""
-    (child,) = psutil.Process(worker).children()
+def worker_of(job: Job) -> psutil.Process:
+    """The process that runs the job."""
+    pid = job.status.pid or jobs.read(job.id).status.pid
+    # Without one, whatever is done to "the worker" would be done to the tests.
+    assert pid, f"{job.id} has no process yet"
+    return psutil.Process(pid)
+
+
+def trainer_of(job: Job) -> psutil.Process:
+    """The one child of the job's worker: its script."""
+    (child,) = worker_of(job).children()
     return child
 
 

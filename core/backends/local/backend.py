@@ -8,7 +8,9 @@ import os
 import subprocess
 import time
 import urllib.error
+from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 
@@ -23,9 +25,9 @@ from core.transform import sources
 from core.tuning import search as tuning
 
 INVOKE_SECONDS = 60
+FIGURES_SECONDS = 2
 KILL_SECONDS = 5
 WORKER = "core.backends.local.worker"
-SERVER = "core.backends.local.server"
 
 
 class LocalBackend(Backend):
@@ -50,6 +52,11 @@ class LocalBackend(Backend):
         """Submits an import; datasets live where the app runs, so only this backend has it."""
         return self._submit(spec, WORKER)
 
+    def inspect(self, spec: specs.InspectSpec) -> Job:
+        """Submits a look for faults in a dataset version; like an import, only this backend has it."""
+        store.version(spec.dataset_id, spec.version_id)
+        return self._submit(spec, WORKER)
+
     def transform(self, spec: specs.TransformSpec) -> Job:
         models.read(spec.model_id)
         sources.require_images(spec)
@@ -57,7 +64,11 @@ class LocalBackend(Backend):
 
     def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
         models.archive(models.read(spec.model_id))
-        return _endpoint(self._submit(spec, SERVER))
+        return _endpoint(self._submit(spec, WORKER))
+
+    def load_test(self, spec: specs.LoadSpec) -> Job:
+        """Submits a load test of an endpoint; whatever backend that is on, the test runs here."""
+        return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:
         # The lock first: a worker writes its last status before it lets go, so a free lock and an unfinished
@@ -87,7 +98,9 @@ class LocalBackend(Backend):
             job.folder.stop_request.touch()
 
     def endpoints(self) -> list[Endpoint]:
-        return [_endpoint(job) for job in map(self._still_there, jobs.readable("endpoint")) if job]
+        # A completed one has deleted itself at its deadline; only what it recorded is still there.
+        found = map(self._still_there, jobs.readable("endpoint"))
+        return [_endpoint(job) for job in found if job and job.state is not State.COMPLETED]
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
         try:
@@ -95,7 +108,27 @@ class LocalBackend(Backend):
         except urllib.error.HTTPError as error:
             raise BackendError(_message(error.read())) from error
         except (OSError, ValueError, HTTPException) as error:
-            raise BackendError(f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again.") from error
+            raise _no_answer(endpoint, error) from error
+
+    def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
+        connection = client.Connection(endpoint.url, INVOKE_SECONDS)
+
+        def send(body: bytes, content_type: str) -> bytes:
+            try:
+                status, answer = connection.post(body, content_type)
+            except (OSError, HTTPException) as error:
+                raise _no_answer(endpoint, error) from error
+            if status != HTTPStatus.OK:
+                raise BackendError(_message(answer))
+            return answer
+
+        return send
+
+    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
+        try:
+            return client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS) if endpoint.url else {}
+        except (OSError, ValueError, HTTPException):
+            return {}
 
     def delete(self, endpoint: Endpoint) -> None:
         folder = RunFolder.of(endpoint.id)
@@ -104,7 +137,8 @@ class LocalBackend(Backend):
         except NotFound:
             # Another session has deleted it, or its files are damaged; then what is left of it goes.
             status = Status()
-        if processes.terminate(status.pid, status.pid_created):
+        # One that serves gets the time to answer who waits; one that is still loading has nobody.
+        if status.progress.get("url") and processes.terminate(status.pid, status.pid_created):
             _wait_for_lock(folder, settings.STOP_SECONDS)
         processes.kill_session(status.pid, folder.path)
         _wait_for_lock(folder, KILL_SECONDS)
@@ -165,7 +199,7 @@ def _bury(job: Job) -> Job:
     """Ends a job whose worker died: kills what it left behind and writes why it failed."""
     processes.kill_session(job.status.pid, job.folder.path)
     why = "the disk is full" if files.is_full(job.folder.path) else "it was killed, or the machine was restarted"
-    reason = f"The process that ran this job died without a word: {why}. Its log is kept. Resume it to go on from its last checkpoint."
+    reason = f"{jobs.DIED}: {why}. Its log is kept. Resume it to go on from its last checkpoint."
     status = replace(job.status, state=State.FAILED, reason=reason, ended=time.time())
     try:
         jobs.write_status(job.folder, status)
@@ -196,6 +230,10 @@ def _endpoint_state(job: Job) -> EndpointState:
     if job.state is State.STOPPING:
         return EndpointState.DELETING
     return EndpointState.IN_SERVICE if job.status.progress.get("url") else EndpointState.CREATING
+
+
+def _no_answer(endpoint: Endpoint, error: Exception) -> BackendError:
+    return BackendError(f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again.")
 
 
 def _message(body: bytes) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -14,3 +16,37 @@ def post_image(url: str, body: bytes, content_type: str, seconds: float) -> dict
     request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": content_type}, method="POST")
     with _OPENER.open(request, timeout=seconds) as answer:
         return dict(json.load(answer))
+
+
+def get_json(url: str, seconds: float) -> dict[str, Any]:
+    """The JSON object at `url`. Raises OSError or ValueError."""
+    with _OPENER.open(url, timeout=seconds) as answer:
+        return dict(json.load(answer))
+
+
+class Connection:
+    """A connection that is kept from one request to the next, for one thread; made anew where the other side has closed it."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+
+    def post(self, body: bytes, content_type: str) -> tuple[int, bytes]:
+        """Status and answer. Raises OSError or http.client.HTTPException."""
+        fresh = self._connection.sock is None
+        try:
+            return self._post(body, content_type)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self._connection.close()
+            if fresh:
+                raise
+            return self._post(body, content_type)
+
+    def _post(self, body: bytes, content_type: str) -> tuple[int, bytes]:
+        try:
+            self._connection.request("POST", "/invocations", body, {"Content-Type": content_type})
+            answer = self._connection.getresponse()
+            return answer.status, answer.read()
+        except BaseException:
+            self._connection.close()
+            raise

@@ -45,10 +45,5 @@ def in_order(
 
 
 def _begun(waiting: deque[Future[Answer]]) -> deque[Future[Answer]]:
-    """What runs or is done: batches start in order, so the first one that can still be cancelled ends the list."""
-    kept: deque[Future[Answer]] = deque()
-    for future in waiting:
-        if future.cancel():
-            break
-        kept.append(future)
-    return kept
+    """What runs or is done. The last ones are called off first, for batches begin in order: what is left has no gap."""
+    return deque(reversed([future for future in reversed(waiting) if not future.cancel()]))

@@ -52,6 +52,15 @@ class Scorer:
         """The endpoint's answers (DESIGN.md 4.2) for at most `batch` decoded photos, in their order."""
         return list(self._inference.predict_batch(self._model, [photo.pixels for photo in photos], settings.TOP_K)) if photos else []
 
+    def prepare(self, photos: Sequence[Any]) -> Any:
+        """Decoded photos as the network takes them: one part of `answer`, for measuring."""
+        return self._model.inputs([photo.pixels for photo in photos])
+
+    def forward(self, inputs: Any) -> Any:
+        """What `prepare` made through the network to logits: the other part."""
+        with self._torch.inference_mode():
+            return self._model(inputs)
+
     def parity(self, photos: Sequence[Any]) -> dict[str, Any]:
         """How the fast form's answers differ from eager fp32's, measured once per model and form and kept. Where they differ too
         much, the plain form is used from here on. `photos` are at most PARITY_PHOTOS decoded ones."""

@@ -1,46 +1,51 @@
-"""The endpoint's process: serves one model on 127.0.0.1 with the artifact's own inference code.
+"""The HTTP surface of an endpoint, on 127.0.0.1.
 
-    python -m core.backends.local.server RUN_FOLDER --lock FD
+    POST /invocations   image/* or application/x-image: one photo -> its answer (DESIGN.md 4.2)
+                        multipart/form-data: every file in it is a photo -> {"answers": [...]}, in the order of the photos
+                        application/json: {"photos": ["<base64>", ...]} -> the same
+    GET  /ping          whether it is there, and how many requests and errors it has seen
+    GET  /metrics       the same with times and what it runs
 
-It says InService only after a smoke image came back through its own HTTP door, for an open port proves nothing.
+A request has at most settings.MAX_INVOCATION_BYTES, as InvokeEndpoint allows. Whatever is refused has one shape,
+`{"error": {"code", "message"}}`; among several photos one that can't be used has it in place of its answer.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import importlib.util
+import base64
+import binascii
 import io
-import os
-import signal
-import socket
-import sys
-import threading
+import json
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import ModuleType
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core import jobs, models, settings
-from core.backends.local import client, processes
+from core import settings
+from core.backends.local import client
+from core.backends.local.serving import Answer, Service, as_json, error_body
 from core.errors import FieldmarkError
-from core.jobs import RunFolder, State, Status
 
-MAX_WAITING = 32
+MAX_WAITING = 64
+MAX_PHOTOS = 32
+# Requests whose bodies are being read or answered; each may hold settings.MAX_INVOCATION_BYTES in memory.
+MAX_OPEN = 128
 BODY_SECONDS = 30
 SMOKE_SECONDS = 60
-ENDED = "The server was asked to end, as when the machine shuts down. Deploy the model again to serve it."
+ONE_PHOTO = "application/x-image"
+INSIDE = "The model failed on this photo; the endpoint's log has the details."
+
+Photo = tuple[bytes, str]
 
 
 class Refused(Exception):
@@ -51,62 +56,68 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-@dataclass
-class Service:
-    """The loaded model behind a bounded queue. Torch uses all cores for one image, so one runs at a time."""
-
-    inference: ModuleType
-    model: Any
-    waiting: int = 0
-    requests: int = 0
-    errors: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, body: bytes, content_type: str) -> bytes:
-        """One image's bytes to the answer's JSON, by the artifact's own four functions."""
-        with self.lock:
-            data = self.inference.input_fn(body, content_type)
-            prediction = self.inference.predict_fn(data, self.model)
-            answer = self.inference.output_fn(prediction, "application/json")
-        text = answer[0] if isinstance(answer, tuple) else answer
-        return text if isinstance(text, bytes) else str(text).encode()
-
-
-def application(service: Service) -> Starlette:
-    """The HTTP surface: `/ping` and `/invocations`, one error shape for everything else."""
+def application(service: Service, about: Mapping[str, Any] | None = None) -> Starlette:
+    """The HTTP surface. `about` is what `/metrics` says besides the counts."""
+    opened = 0
 
     async def ping(_: Request) -> Response:
         return JSONResponse({"status": "healthy", "requests": service.requests, "errors": service.errors})
 
+    async def metrics(_: Request) -> Response:
+        return JSONResponse({**service.figures(), **(about or {})})
+
     async def invocations(request: Request) -> Response:
+        nonlocal opened
+        start = time.perf_counter()
         service.requests += 1
+        opened += 1
         try:
-            body = await asyncio.wait_for(read_body(request), BODY_SECONDS)
-            return Response(await _answer(service, body, request.headers.get("content-type", "")), media_type="application/json")
+            return await _invoked(service, request, start, opened)
         except Refused as error:
             service.errors += 1
+            service.busy += error.status == 503
             return failure(error.status, error.code, str(error))
         except TimeoutError:
             service.errors += 1
-            return failure(408, "too_slow", f"The image did not arrive within {BODY_SECONDS} seconds.")
+            return failure(408, "too_slow", f"The photo did not arrive within {BODY_SECONDS} seconds.")
         except ClientDisconnect:
             return Response(status_code=499)
+        finally:
+            opened -= 1
 
     async def on_error(_: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
         service.errors += status == 500
-        code, message = {404: ("not_found", "There is only /ping and /invocations here."), 405: ("method", "Use POST /invocations.")}.get(
-            status, ("internal", "The model failed on this image; the endpoint's log has the details.")
-        )
+        code, message = {
+            404: ("not_found", "There is only /ping, /metrics and /invocations here."),
+            405: ("method", "Use POST /invocations."),
+        }.get(status, ("internal", INSIDE))
         return failure(status, code, message, getattr(error, "headers", None))
 
-    routes = [Route("/ping", ping, methods=["GET"]), Route("/invocations", invocations, methods=["POST"])]
+    routes = [
+        Route("/ping", ping, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+        Route("/invocations", invocations, methods=["POST"]),
+    ]
     return Starlette(routes=routes, exception_handlers={404: on_error, 405: on_error, 500: on_error})
+
+
+async def _invoked(service: Service, request: Request, start: float, opened: int) -> Response:
+    if opened > MAX_OPEN:
+        raise Refused(503, "busy", f"{MAX_OPEN} requests are open already. Try again in a moment.")
+    body = await asyncio.wait_for(read_body(request), BODY_SECONDS)
+    photos, several = await _photos_in(body, request.headers)
+    if service.waiting + len(photos) > MAX_WAITING:
+        raise Refused(503, "busy", f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in a moment.")
+    answers = await service.answers(photos)
+    text = as_json({"answers": list(map(_one_of_several, answers))}) if several else service.as_text(_checked(answers[0]))
+    service.count(time.perf_counter() - start, len(photos))
+    return Response(text, media_type="application/json")
 
 
 async def read_body(request: Request) -> bytes:
     """The body, refused as soon as it is too large: by its declared length, or while it arrives."""
-    too_large = Refused(413, "too_large", f"An image may have at most {settings.MAX_INVOCATION_BYTES:,} bytes.")
+    too_large = Refused(413, "too_large", f"A request may have at most {settings.MAX_INVOCATION_BYTES:,} bytes.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > settings.MAX_INVOCATION_BYTES:
         raise too_large
@@ -119,19 +130,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def failure(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
-
-
-def load_service(model_folder: Path) -> Service:
-    """The artifact's `inference.py` and its model, imported from the artifact and from nowhere else of the project."""
-    code = model_folder / "code"
-    sys.path.insert(0, str(code))
-    spec = importlib.util.spec_from_file_location("inference", code / "inference.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["inference"] = module
-    spec.loader.exec_module(module)
-    return Service(module, module.model_fn(str(model_folder)))
+    return JSONResponse(error_body(code, message), status_code=status, headers=headers)
 
 
 def smoke_image() -> bytes:
@@ -150,85 +149,60 @@ def smoke(url: str) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def _answer(service: Service, body: bytes, content_type: str) -> bytes:
-    if service.waiting >= MAX_WAITING:
-        raise Refused(503, "busy", f"{MAX_WAITING} requests are waiting already. Try again in a moment.")
-    service.waiting += 1
+async def _photos_in(body: bytes, headers: Headers) -> tuple[list[Photo], bool]:
+    """The photos of a request with their content types, and whether it is of the kind that may hold several."""
+    content_type = headers.get("content-type", "")
+    kind = content_type.split(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        photos = await _in_form(body, headers)
+    elif kind == "application/json":
+        photos = await run_in_threadpool(_in_json, body)
+    else:
+        return [(body, content_type)], False
+    if not photos:
+        raise Refused(400, "no_photo", "There is no photo in this request.")
+    if len(photos) > MAX_PHOTOS:
+        raise Refused(413, "too_many", f"There are {len(photos)} photos in this request; at most {MAX_PHOTOS} are taken at once.")
+    return photos, True
+
+
+async def _in_form(body: bytes, headers: Headers) -> list[Photo]:
+    async def whole() -> AsyncIterator[bytes]:
+        yield body
+
     try:
-        return await run_in_threadpool(service.answer, body, content_type)
+        form = await MultiPartParser(headers, whole(), max_files=MAX_PHOTOS + 1).parse()  # type: ignore[arg-type]
+    except (MultiPartException, ValueError, KeyError) as error:
+        raise Refused(400, "bad_form", f"The form can't be read: {getattr(error, 'message', error)}") from error
+    async with asyncio.timeout(BODY_SECONDS):
+        found = [(await part.read(), ONE_PHOTO) for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        await form.close()
+    return found
+
+
+def _in_json(body: bytes) -> list[Photo]:
+    try:
+        listed = json.loads(body)["photos"]
+        return [(base64.b64decode(text, validate=True), ONE_PHOTO) for text in listed]
+    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as error:
+        raise Refused(400, "bad_json", 'The body has to be {"photos": ["<base64>", ...]}.') from error
+
+
+def _one_of_several(answer: Answer | BaseException) -> Answer:
+    try:
+        return _checked(answer)
+    except Refused as error:
+        return error_body(error.code, str(error))
     except Exception as error:
-        status, code = getattr(error, "status", None), getattr(error, "code", None)
-        if isinstance(status, int) and isinstance(code, str):
-            raise Refused(status, code, str(error)) from error
-        raise
-    finally:
-        service.waiting -= 1
+        traceback.print_exception(error)
+        return error_body("internal", INSIDE)
 
 
-class Server:
-    """Writes the endpoint's status while it loads, proves itself, serves and ends."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.job = jobs.read(folder.path.name)
-        self.status = Status(State.IN_PROGRESS, started=time.time(), pid=os.getpid(), pid_created=processes.created(os.getpid()))
-
-    def run(self) -> int:
-        self._write()
-        try:
-            self._serve(self._load())
-            self._write(state=State.STOPPED, reason=ENDED, ended=time.time())
-            return 0
-        except FieldmarkError as error:
-            reason = str(error)
-        except Exception as error:
-            traceback.print_exc()
-            reason = f"The model could not be served: {type(error).__name__}: {error}"
-        self._write(state=State.FAILED, reason=reason[: settings.MAX_FAILURE_CHARS], ended=time.time(), progress={})
-        return 1
-
-    def _load(self) -> Service:
-        started = time.perf_counter()
-        models.unpack(models.read(str(self.job.spec["model_id"])).folder.artifact, self.folder.model)
-        service = load_service(self.folder.model)
-        print(f"Model loaded in {time.perf_counter() - started:.1f} s.", flush=True)
-        return service
-
-    def _serve(self, service: Service) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(application(service), log_level="warning", timeout_graceful_shutdown=10, access_log=False)
-        server = uvicorn.Server(config)
-        # Uvicorn ends gracefully and then raises the signal again, which would kill this process before it has said how it ended.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        proof: list[BaseException] = []
-        threading.Thread(target=self._prove, args=(server, url, proof), daemon=True).start()
-        server.run(sockets=[listener])
-        if proof:
-            raise FieldmarkError(f"The server started, but its smoke image failed: {proof[0]}")
-
-    def _prove(self, server: uvicorn.Server, url: str, proof: list[BaseException]) -> None:
-        try:
-            milliseconds = smoke(url)
-            self._write(progress={"url": url, "smoke_ms": round(milliseconds, 1)})
-            print(f"In service at {url}; the smoke image took {milliseconds:.1f} ms.", flush=True)
-        except Exception as error:
-            proof.append(error)
-            server.should_exit = True
-
-    def _write(self, **changes: Any) -> None:
-        self.status = replace(self.status, **changes)
-        jobs.write_status(self.folder, self.status)
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the endpoint's lock")
-    options = parser.parse_args(arguments)
-    os.set_inheritable(options.lock, False)
-    return Server(RunFolder(options.folder)).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _checked(answer: Answer | BaseException) -> Answer:
+    """The answer. Raises Refused with what the artifact said where it refused the photo, and anything else as it is."""
+    if not isinstance(answer, BaseException):
+        return answer
+    status, code = getattr(answer, "status", None), getattr(answer, "code", None)
+    if isinstance(status, int) and isinstance(code, str):
+        raise Refused(status, code, str(answer)) from answer
+    raise answer

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from core.backends.local import processes, warm
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
-from core.specs import TrainingSpec, training_spec
+from core.specs import InspectSpec, TrainingSpec, training_spec
 
 if TYPE_CHECKING:
     from core.backends.local.worker import Worker
@@ -41,15 +42,19 @@ def run(worker: Worker) -> None:
 
 
 def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | warm.Forked:
-    """The script as a child: forked where this worker has torch in memory already, else a new interpreter."""
+    """The training script as a child."""
+    return launch(worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec))
+
+
+def launch(worker: Worker, script: str, values: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes] | warm.Forked:
+    """A script of the job's own copy as a child: forked where this worker has torch in memory already, else a new interpreter."""
     folder = worker.folder
     folder.temporary.mkdir(exist_ok=True)
-    values, variables = arguments(folder, spec), environment(folder, spec)
     if warm.is_warm():
-        return warm.fork_script(code_folder(folder) / "train.py", values, variables, folder.log, lock=worker.lock)
+        return warm.fork_script(code_folder(folder) / script, values, variables, folder.log, lock=worker.lock)
     with folder.log.open("ab") as log:
         return subprocess.Popen(
-            [settings.python(), "train.py", *values],
+            [settings.python(), script, *values],
             cwd=code_folder(folder),
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -85,6 +90,10 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+def copy_scripts(folder: RunFolder) -> None:
+    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+
+
 def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
     """The script's arguments: each hyperparameter as `--name value`, all strings, as on SageMaker."""
     values = {
@@ -96,7 +105,7 @@ def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
     return [part for name, value in sorted(values.items()) for part in (f"--{name}", value)]
 
 
-def environment(folder: RunFolder, spec: TrainingSpec) -> dict[str, str]:
+def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str, str]:
     """What SageMaker's container would set, with this workstation's folders."""
     channels = {
         "images": store.dataset(spec.dataset_id).root,
@@ -121,13 +130,14 @@ def environment(folder: RunFolder, spec: TrainingSpec) -> dict[str, str]:
     )
 
 
-def wait(worker: Worker, trainer: subprocess.Popen[bytes] | warm.Forked) -> int:
-    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it."""
+def wait(worker: Worker, trainer: subprocess.Popen[bytes] | warm.Forked, tick: Callable[[], None] = lambda: None) -> int:
+    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it. Calls `tick` meanwhile."""
     deadline = None
     while True:
         try:
             return trainer.wait(POLL_SECONDS)
         except subprocess.TimeoutExpired:
+            tick()
             if worker.stopping and deadline is None:
                 worker.progress(phase="stopping")
                 trainer.terminate()

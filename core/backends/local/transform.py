@@ -108,7 +108,7 @@ class _Run:
         self._report("Predicting")
         self.worker.check_stop()
         self.writer.finish()
-        score = scores.top1(table.read(self.worker.folder, self.scorer.classes).answers)
+        score = scores.top1(table.read(self.worker.folder, self.scorer.classes).unseen)
         self._report("Done", correct=score.correct, labelled=score.n)
 
     def _check_form(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +55,8 @@ class Tuner:
 
     def run(self) -> None:
         try:
+            self._look()
+            self._repeat_the_dead()
             while not (ended := self._turn()):
                 time.sleep(POLL_SECONDS)
         except BaseException:
@@ -101,16 +103,28 @@ class Tuner:
         if params is None:
             self.exhausted = True
             return
+        self._replace([*self.board.trials, self._submit(number, params)])
+
+    def _repeat_the_dead(self) -> None:
+        """Runs the trials again that died with the job that this one continues; one that had learned something goes on from there."""
+        for trial in [trial for trial in self.board.trials if trial.died]:
+            again = self._submit(trial.number, trial.params, resumed_from=trial.id if trial.started else "")
+            if not trial.started:
+                jobs.delete(trial.id)
+            self._replace([again if other.id == trial.id else other for other in self.board.trials])
+
+    def _submit(self, number: int, params: Mapping[str, str], resumed_from: str = "") -> Trial:
         spec = TrainingSpec(
             search.trial_name(self.spec, number),
             self.spec.dataset_id,
             self.spec.version_id,
             {**self.spec.fixed, **params},
+            resumed_from=resumed_from,
             tuning_id=self.worker.job.id,
             trial=number,
         )
         os.environ[THREADS] = str(self.cores if self._makes_features() else max(1, self.cores // self.spec.parallel))
-        self._replace([*self.board.trials, leaderboard.of_job(self.backend.train(spec), self.spec)])
+        return leaderboard.of_job(self.backend.train(spec), self.spec)
 
     def _suggest(self) -> dict[str, str] | None:
         def suggest() -> dict[str, str] | None:

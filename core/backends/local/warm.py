@@ -6,6 +6,7 @@ Without it everything works the same, a few seconds slower.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import json
@@ -25,8 +26,27 @@ from typing import NoReturn
 from core import settings
 
 # Imported before any job asks, in this order. Nothing here starts a thread or touches a GPU, for both would not survive a fork.
-HEAVY = ("numpy", "pandas", "pyarrow.parquet", "pyarrow.csv", "PIL.Image", "torch", "torchvision", "timm", "safetensors.torch", "optuna")
-OURS = ("core.backends.local.worker", "core.backends.local.training", "core.backends.local.tuning", "core.backends.local.importing")
+HEAVY = (
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
+    "pyarrow.csv",
+    "PIL.Image",
+    "torch",
+    "torchvision",
+    "timm",
+    "safetensors.torch",
+    "optuna",
+)
+OURS = (
+    "core.backends.local.worker",
+    "core.backends.local.training",
+    "core.backends.local.tuning",
+    "core.backends.local.importing",
+    "core.backends.local.endpoint",
+)
 OPTIONAL = ("openvino",)
 ANSWER_SECONDS = 5.0
 MAX_REQUEST = 65_536
@@ -286,3 +306,6 @@ def _preload() -> None:
             importlib.import_module(name)
         except ImportError:
             print(f"{name} is not installed; training goes on without it.", flush=True)
+    # What is here now is nobody's garbage: a collection in a fork would copy every page of it.
+    gc.collect()
+    gc.freeze()

@@ -27,7 +27,10 @@ RUNNERS = {
     "training": "core.backends.local.training",
     "tuning": "core.backends.local.tuning",
     "import": "core.backends.local.importing",
+    "inspect": "core.backends.local.inspecting",
     "transform": "core.backends.local.transform",
+    "endpoint": "core.backends.local.endpoint",
+    "load": "core.backends.local.load",
 }
 
 

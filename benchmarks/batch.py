@@ -1,0 +1,130 @@
+"""A batch of photos in a running app, beside what the same model in the same form does with photos that lie ready in memory.
+
+On a CPU, reading and decoding a photo takes time of the very cores that run the network, so that no program can hide it behind
+the network, as one with a GPU can. `possible` says how much of the forward-only rate is left where nothing but that is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import app, harness
+from benchmarks.harness import Outcome, Row
+from benchmarks.photos import Photos, photos
+from core import models, settings
+from core.backends import LOCAL
+from core.backends.local import processes
+from core.jobs import State
+from core.models import Model
+from core.specs import TransformSpec
+
+REPEATS = 3
+# The bound by decoding is the tighter the quicker the network is; the quickest preset is shown beside it.
+PRESET, QUICK = "best", "fast"
+SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Photos per second of the whole batch, of the network alone, and of reading and decoding alone; medians of REPEATS."""
+
+    batch: float
+    forward: float
+    decode: float
+    form: str
+    accuracy: float
+    n: int
+
+    @property
+    def share(self) -> float:
+        return self.batch / self.forward
+
+    @property
+    def possible(self) -> float:
+        """The share that is left where both take the same cores and nothing is lost besides: 1 / (1 / forward + 1 / decode)."""
+        return 1 / (1 / self.forward + 1 / self.decode) / self.forward
+
+
+def run() -> Outcome:
+    where = photos()
+    with app.running():
+        best, quick = (rates(trained(where, preset)) for preset in (PRESET, QUICK))
+        plain = harness.run_peer("batch_loop", where.root, where.manifest, "--model", str(trained(where, PRESET).folder.model)).report()
+    return Outcome(
+        "batch",
+        "photos/s",
+        Row(f"ours: batch, {PRESET}", best.batch, best.accuracy, _note(best)),
+        Row(f"network alone, {PRESET}", best.forward, note=f"{best.form}, photos in memory"),
+        0.9,
+        best.n,
+        more_is_better=True,
+        others=(
+            Row("peer: a DataLoader loop", plain["images_per_second"], plain["accuracy"], f"{PRESET}, eager fp32, Pillow, two workers"),
+            Row(
+                f"ours: batch, {QUICK}",
+                quick.batch,
+                quick.accuracy,
+                f"{quick.share:.2f} of its network alone; {_note(quick)}",
+                compared=False,
+            ),
+            Row(f"network alone, {QUICK}", quick.forward, note=f"{quick.form}, photos in memory", compared=False),
+        ),
+        extra={
+            "possible": round(best.possible, 3),
+            "loop": round(plain["images_per_second"], 1),
+            QUICK: {"batch": round(quick.batch, 1), "forward": round(quick.forward, 1), "possible": round(quick.possible, 3)},
+        },
+    )
+
+
+def trained(where: Photos, preset: str) -> Model:
+    """The model of a preset, trained once."""
+    for model in models.listing():
+        if model.job.spec["hyperparameters"].get("preset") == preset:
+            return model
+    app.train(where, preset, preset=preset)
+    return models.listing()[0]
+
+
+def rates(model: Model) -> Rates:
+    """The batch and its parts in turn, so that what slows the machine down slows each of them."""
+    batches, parts = [], []
+    for number in range(REPEATS + 1):
+        facts = transform(model)
+        # The first run converts the networks and measures what that changes in the answers.
+        if number:
+            batches.append(facts)
+            parts.append(alone(model))
+    middle = {name: statistics.median(part[name] for part in parts) for name in ("forward", "decode")}
+    last = batches[-1]
+    rate = statistics.median(facts["images_per_second"] for facts in batches)
+    return Rates(rate, **middle, form=last["form"], accuracy=last["correct"] / last["labelled"], n=last["labelled"])
+
+
+def transform(model: Model) -> dict[str, Any]:
+    """One transform job, submitted as the Batch page does; what it reported at its end."""
+    print(f"  ours: batch of {SPLIT}, {model.name} ...", end="", file=sys.stderr, flush=True)
+    spec = TransformSpec("benchmark", model.id, "split", dataset_id=model.dataset_id, version_id=model.version_id, split=SPLIT)
+    job = LOCAL.transform(spec)
+    seconds = app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, time.perf_counter())
+    ended = LOCAL.refresh(job)
+    if ended.state is not State.COMPLETED:
+        raise harness.BenchmarkError(f"the batch ended as {ended.state}: {ended.status.reason}")
+    print(f" {ended.status.progress['images_per_second']:.0f} photos/s, {seconds:.1f} s in all", file=sys.stderr, flush=True)
+    return ended.status.progress
+
+
+def alone(model: Model) -> dict[str, float]:
+    """The rates of the parts, in a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.parts", model.id, SPLIT]
+    env = {**processes.worker_environment(), "PYTHONPATH": str(settings.PROJECT)}
+    return dict(json.loads(harness.run(command, cwd=settings.PROJECT, env=env, label="the network alone, decoding alone").lines[-1][1]))
+
+
+def _note(measured: Rates) -> str:
+    return f"decoding leaves {measured.possible:.2f} of it possible on these cores"

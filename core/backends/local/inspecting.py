@@ -1,0 +1,84 @@
+"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in numpy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from core import files, metrics
+from core.backends.local import training
+from core.datasets import inspection, manifest, store
+from core.datasets.store import Version
+from core.errors import BackendError
+from core.specs import InspectSpec, inspect_spec
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
+
+PRESET = "fast"
+REPORT_SECONDS = 0.4
+
+
+def run(worker: Worker) -> None:
+    """Looks through the version and keeps what was found in the dataset's folder."""
+    spec = inspect_spec(worker.job)
+    version = store.version(spec.dataset_id, spec.version_id)
+    report = _Reporter(worker)
+    caches = _features(worker, spec, version, report)
+    made = inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop)
+    worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
+
+
+def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
+    """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
+    folder = worker.folder
+    training.copy_scripts(folder)
+    # All of them are wanted, so all are 'train' here; each content once.
+    rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
+    manifest.write_csv(rows, training.manifest_folder(folder) / "manifest.csv")
+    worker.check_stop()
+    arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
+    script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
+    log = metrics.MetricLog(folder.log)
+    try:
+        code = training.wait(worker, script, lambda: report.features(log, len(rows)))
+    except BaseException:
+        script.kill()
+        raise
+    finally:
+        shutil.rmtree(folder.temporary, ignore_errors=True)
+    worker.check_stop()
+    if code != 0:
+        raise BackendError(training.failure_reason(folder, code))
+    made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
+    return [views[0] for views in made]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Reporter:
+    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is always written."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._last, self._phase = worker, 0.0, ""
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if phase == self._phase and now - self._last < REPORT_SECONDS:
+            return
+        if phase != self._phase:
+            self._began, self._phase = now, phase
+        self._last = now
+        rate = done / max(now - self._began, 1e-6)
+        eta = (total - done) / rate if done and total > done else None
+        self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
+
+    def features(self, log: metrics.MetricLog, total: int) -> None:
+        """How far the script is, by the last line it wrote about it."""
+        if time.monotonic() - self._last >= REPORT_SECONDS:
+            rows: list[dict[str, Any]] = [row for row in log.refresh() if "features_done" in row]
+            self("Making features", int(rows[-1]["features_done"]) if rows else 0, int(rows[-1]["features_total"]) if rows else total)

@@ -1,0 +1,1 @@
+"""What may be wrong with a dataset, found in numpy from its photos and their cached features."""

@@ -1,0 +1,81 @@
+"""A draft: edits gathered on a version until they become the next one. It is a file, so it survives the page, the tab and the app.
+
+<HOME>/datasets/<dataset_id>/drafts/<version_id>.json   [{"action", "values", "why", "when"}, ...]
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from core import files, settings
+from core.datasets import edits, store
+from core.datasets.edits import Step
+from core.datasets.store import Version
+from core.errors import NotFound, UserError
+
+
+def steps(version: Version) -> list[Step]:
+    """What waits to be done, in order. Raises NotFound where the draft can't be read."""
+    try:
+        return [Step(**step) for step in files.read_json(_path(version))]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise NotFound(f"The draft of {version.id} can't be read ({error}). Discard it to begin again.") from error
+
+
+def add(version: Version, step: Step) -> list[Step]:
+    """Adds a step and returns the draft. Raises UserError where the step can't be done after those that are there."""
+    with _locked(version):
+        made = [*steps(version), step]
+        edits.applied(store.manifest_of(version), made)
+        _write(version, made)
+    return made
+
+
+def undo(version: Version) -> list[Step]:
+    """Takes the last step back; an empty draft stays empty."""
+    with _locked(version):
+        made = steps(version)[:-1]
+        _write(version, made)
+    return made
+
+
+def discard(version: Version) -> None:
+    with _locked(version):
+        _path(version).unlink(missing_ok=True)
+
+
+def finish(version: Version, note: str = "") -> Version:
+    """Makes the draft the dataset's next version, and is empty after that. Raises UserError as edits.make does; the draft stays."""
+    with _locked(version):
+        made = edits.make(version, steps(version), note)
+        _path(version).unlink(missing_ok=True)
+    return made
+
+
+def _write(version: Version, made: list[Step]) -> None:
+    if made:
+        files.write_json(_path(version), [asdict(step) for step in made])
+    else:
+        _path(version).unlink(missing_ok=True)
+
+
+def _path(version: Version) -> Path:
+    return settings.datasets_dir() / version.dataset_id / "drafts" / f"{version.id}.json"
+
+
+@contextmanager
+def _locked(version: Version) -> Iterator[None]:
+    """One writer at a time; sessions that edit the same version add to one draft."""
+    folder = _path(version).parent
+    if not folder.parent.is_dir():
+        raise NotFound("This dataset is gone; it may have been deleted in another window.")
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,166 @@
+"""What an inspection found in a dataset version: lists of photos that may need mending, and the map.
+
+<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/   inspection.json, issues.parquet, photos.parquet
+
+The folder is made hidden and renamed; the newest number counts. The photos are those of the version that can be used and were not
+left out, whatever their split.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core import files, settings
+from core.datasets import findings, history, store
+from core.datasets.staging import hidden
+from core.datasets.store import Version
+from core.errors import NotFound, UserError
+
+MIN_PHOTOS = 4
+FACTS, ISSUES, PHOTOS = "inspection.json", "issues.parquet", "photos.parquet"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A list of photos: its title, what stands in it, and what to do about it."""
+
+    title: str
+    advice: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "label": Kind(
+        "Likely mislabelled",
+        "Classifiers that had not seen the photo say something else than its label, and so do the photos nearest to it.",
+    ),
+    "leak": Kind(
+        "Leaks", "The same picture stands in two splits, so the test repeats what was learned. Move both to one split, or leave one out."
+    ),
+    "duplicate": Kind("Copies", "The same picture more than once in one split. Leave the copies out, above all where their labels differ."),
+    "outlier": Kind("Outliers", "Far from every other photo: perhaps something else altogether, perhaps only a rare view."),
+    "blurred": Kind("Blurred", "Not even the part with most detail is sharp."),
+    "dark": Kind("Dark", "Too dark to see much."),
+    "overexposed": Kind("Overexposed", "Even the darkest parts are bright."),
+    "odd size": Kind("Odd size", "Very long, or far smaller than the others: little of it is left when the network sees it."),
+}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One look through a version. `counts` are photos per kind of KINDS (groups for copies and leaks); `maps` the projections made."""
+
+    version: Version
+    folder: Path
+    created: str
+    photos: int
+    seconds: float
+    counts: Mapping[str, int]
+    maps: tuple[str, ...]
+    skipped: int = 0
+
+    def issues(self, kind: str | None = None) -> pd.DataFrame:
+        """Rows: kind, rank, path, image_id, label, split, score, evidence, suggestion, other, group; by rank within a kind."""
+        return _read(self.folder / ISSUES, [("kind", "==", kind)] if kind else None)
+
+    def points(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows: path, image_id, label, split, predicted, confidence, own, group, the quality figures, and x and y of each map."""
+        return _read(self.folder / PHOTOS, None, columns)
+
+
+def usable(version: Version) -> pd.DataFrame:
+    """The manifest rows that an inspection looks at."""
+    return store.manifest_of(version, filters=[("problem", "==", "")]).reset_index(drop=True)
+
+
+def make(
+    version: Version,
+    caches: Sequence[str],
+    *,
+    maps: Sequence[str],
+    workers: int,
+    progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
+    check: Callable[[], None] = lambda: None,
+) -> Inspection:
+    """Looks through the version by the features in the folders `caches` of the cache. `check` may raise to end it early.
+
+    Raises UserError where there are too few photos to compare.
+    """
+    started = time.monotonic()
+    frame = usable(version)
+    if frame["image_id"].nunique() < MIN_PHOTOS:
+        raise UserError(f"There are fewer than {MIN_PHOTOS} different photos in this version: too few to compare. Add photos.")
+    found = findings.find(version, frame, caches, maps=maps, workers=workers, progress=progress, check=check)
+    check()
+    parent = _folder(version)
+    parent.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "photos": len(found.photos),
+        "seconds": round(time.monotonic() - started, 2),
+        "counts": found.counts(KINDS),
+        "maps": list(maps),
+        "skipped": len(frame) - len(found.photos),
+    }
+    with hidden(parent, secrets.token_hex(6)) as made:
+        for name, table in ((ISSUES, found.issues), (PHOTOS, found.photos)):
+            with files.atomic(made / name) as file:
+                table.to_parquet(file, index=False, compression="zstd")
+        files.write_json(made / FACTS, facts)
+        number = max(_numbers(parent), default=0) + 1
+        os.rename(made, parent / str(number))
+    for older in _numbers(parent):
+        if older < number - 1:
+            shutil.rmtree(parent / str(older), ignore_errors=True)
+    return of(version) or _missing(version)
+
+
+def of(version: Version) -> Inspection | None:
+    """The newest inspection of this version that can be read; None where there is none."""
+    parent = _folder(version)
+    for number in sorted(_numbers(parent), reverse=True):
+        try:
+            facts: dict[str, Any] = files.read_json(parent / str(number) / FACTS)
+            return Inspection(version, parent / str(number), **{**facts, "maps": tuple(facts["maps"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return None
+
+
+def nearest(version: Version) -> Inspection | None:
+    """The inspection of this version, or of the nearest of its ancestors that has one."""
+    return next((found for item in history.lineage(version) if (found := of(item))), None)
+
+
+def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split it had, and can be used."""
+    now = frame.loc[frame["problem"] == "", ["path", "label", "split"]]
+    return issues.merge(now, on=["path", "label", "split"]).sort_values(["kind", "rank"]).reset_index(drop=True)
+
+
+def _folder(version: Version) -> Path:
+    return settings.datasets_dir() / version.dataset_id / "inspections" / version.id
+
+
+def _numbers(parent: Path) -> list[int]:
+    return [int(item.name) for item in parent.iterdir() if item.name.isdigit()] if parent.is_dir() else []
+
+
+def _read(path: Path, filters: Any = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, filters=filters, columns=list(columns) if columns else None)
+    except (OSError, ValueError) as error:
+        raise NotFound(f"What the inspection found can't be read any more ({error}). Inspect the version again.") from error
+
+
+def _missing(version: Version) -> Inspection:
+    raise NotFound(f"The inspection of {version.id} was removed while it was made. Inspect the version again.")
