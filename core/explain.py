@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core import features as cached
 from core import files, images, settings
 from core.backends.local import tasks
 from core.errors import BadImage, NotFound, UserError
+from core.features import COUNT, Similar
 from core.models import DESCRIPTION, WEIGHTS, Model
 
 KEPT_UPLOAD_SECONDS = 24 * 3600
@@ -55,8 +57,14 @@ def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, P
     return {label: _folder(model) / f"{image_id}-{model.classes.index(label)}.jpg" for label in labels}
 
 
+def similar(model: Model, image: Path, count: int = COUNT, leave_out: str = "") -> Similar:
+    """The training photos most similar to this photo, see core.features.similar_to_features; raises as that and as `saliency`."""
+    known = cached.of_photo(model, _image_id(image))
+    return cached.similar_to_features(model, features(model, image) if known is None else known, count, leave_out)
+
+
 def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
-    """What the model's backbones make of the photo [all dimensions]; see core.features for finding photos like it. Raises as `saliency`."""
+    """What the model's backbones make of the photo [all dimensions]. Raises as `saliency`."""
     path = _folder(model) / f"{_image_id(image)}.npy"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,27 +48,25 @@ class Similar:
     n: int
 
 
-def similar_to_photo(model: Model, image_id: str, path: str = "", count: int = COUNT) -> Similar:
-    """The training photos most similar to a photo of the same dataset, which itself, as `path`, is left out.
+def of_photo(model: Model, image_id: str) -> Floats | None:
+    """What the model's backbones make of a photo (the plain view) [all dimensions], from the cache; None where it is not there.
 
-    Similarity is the cosine between what a backbone makes of two photos (their plain view), averaged over the model's backbones:
-    exact, over every training photo. Raises NotFound where the features are not cached any more.
+    Raises NotFound where not even the photos that the model learned from are cached any more.
     """
-    folders = _folders(model)
     wanted = np.array([image_id.encode()], dtype="S64")
-    parts = [next((vectors[0] for _, vectors in _matches(folder, wanted)), None) for folder in folders]
-    if any(part is None for part in parts):
-        raise NotFound(f"The features of photo {image_id[:12]} are not in the cache. Train a model again to have them made.")
-    return _nearest(model, folders, [part for part in parts if part is not None], count, path)
+    parts = [next((vectors[0] for _, vectors in _matches(folder, wanted)), None) for folder in _folders(model)]
+    found = [part.astype(np.float32) for part in parts if part is not None]
+    return np.concatenate(found) if len(found) == len(parts) else None
 
 
-def similar_to_features(model: Model, features: Floats, count: int = COUNT) -> Similar:
-    """As `similar_to_photo`, for any photo, by the features [all dimensions] that core.explain.features makes of it."""
+def similar_to_features(model: Model, features: Floats, count: int = COUNT, leave_out: str = "") -> Similar:
+    """The training photos most similar to a photo with these features [all dimensions]; `leave_out` is a path, of the photo itself.
+
+    Similarity is the cosine between what a backbone makes of two photos, averaged over the model's backbones: exact, over every
+    training photo. Raises NotFound where their features are not cached any more.
+    """
     ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
-    return _nearest(model, _folders(model), np.split(features, ends[:-1]), count, "")
-
-
-def _nearest(model: Model, folders: Sequence[Path], parts: Sequence[Floats], count: int, leave_out: str) -> Similar:
+    folders, parts = _folders(model), np.split(features, ends[:-1])
     photos = _training_photos(model, leave_out)
     ids: Ids = photos["image_id"].to_numpy().astype("S64")
     order = np.argsort(ids, kind="stable")
@@ -105,9 +103,13 @@ def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
 
 
 def _folders(model: Model) -> list[Path]:
-    """One cached folder per backbone of the model. NotFound where one is missing."""
+    """One folder of cached features per backbone of the model. NotFound where one is missing."""
     if model.description.get("mode") == "finetune":
-        raise NotFound("Similar photos are found by features that the training keeps. A fine-tuned model's own features are not kept.")
+        # Nobody else's photos go through its backbone, so they lie with the model, and are not trimmed.
+        own = model.folder.output / "features"
+        if not own.is_dir():
+            raise NotFound(f"The features of the photos that {model.name} learned from were not kept when it was fine-tuned.")
+        return [own]
     return [_folder(model, backbone) for backbone in model.description["backbones"]]
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import jobs
 from core.datasets import store
-from ui import dataset_view, imports, jobs_table, links, messages
+from ui import dataset_view, imports, inspecting, jobs_table, links, messages
 from ui.guard import guard
 from ui.text import plain
 
@@ -24,6 +24,8 @@ if datasets and not importing:
 
 for job in running:
     imports.progress(job)
+if asked:
+    inspecting.follow(asked)
 if asked and not any(job.id == asked for job in running):
     imports.outcome(asked)
 

@@ -1,26 +1,34 @@
-"""Deploy: serve a model, drop photos on the page, see what it answers and how fast."""
+"""Deploy: serve a model, ask it about photos, try how much it bears, and see what it was sent."""
 
 import streamlit as st
 
-from core import backends, models
-from ui import deploy_form, endpoint_view, links, messages
+from core import backends, jobs, models
+from core.jobs import State
+from ui import deploy_form, endpoint_list, endpoint_view, links, messages
 from ui.guard import guard
 from ui.text import plain
 
 guard()
 
 endpoints = {endpoint.id: endpoint for endpoint in backends.endpoints()}
+ended = {job.id: job for job in jobs.readable("endpoint") if job.state is State.COMPLETED}
 asked = links.parameter("endpoint") or links.parameter("job")
 
 if asked in endpoints:
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(endpoints[asked].name))
     with messages.shown():
-        endpoint_view.show(endpoints[asked])
+        endpoint_view.show(endpoints[asked], list(endpoints.values()))
+elif asked in ended:
+    links.link("deploy", "All endpoints", ":material/arrow_back:")
+    st.title(plain(ended[asked].name))
+    with messages.shown():
+        endpoint_list.show_ended(ended[asked])
 else:
     st.title("Deploy")
     if asked:
         st.info("That endpoint is not there any more.", icon=":material/info:")
-    deploy_form.show(models.listing(links.parameter("model")))
+    deploy_form.show(models.listing())
     st.subheader("Endpoints")
-    endpoint_view.listing(list(endpoints.values()))
+    endpoint_list.show(list(endpoints.values()))
+    endpoint_list.ended(list(ended.values()))

@@ -17,6 +17,7 @@ class Architecture:
     """A backbone: its name in timm, what a person should know, and the preprocessing its weights were trained with.
 
     `package` is the Python package that carries the weights, empty where they are downloaded (`hub`, a Hugging Face repository).
+    `fixed_size`: the network is built for one size (a ViT), and its weights are resampled for another.
     """
 
     timm_name: str
@@ -28,7 +29,7 @@ class Architecture:
     dimensions: int
     package: str = ""
     hub: str = ""
-    multiple: int = 1
+    fixed_size: bool = False
 
     @property
     def needs_download(self) -> bool:
@@ -66,7 +67,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "vit_small_patch16_224.dino": Architecture(
         "vit_small_patch16_224.dino", "ViT-S DINO", "Trained without labels: good for a map of the photos and for odd datasets.",
-        224, 0.9, IMAGENET, 384, hub="timm/vit_small_patch16_224.dino", multiple=16,
+        224, 0.9, IMAGENET, 384, hub="timm/vit_small_patch16_224.dino", fixed_size=True,
     ),
     "convnext_large_inat21": Architecture(
         "convnext_large_mlp", "ConvNeXt-Large, iNaturalist 2021",

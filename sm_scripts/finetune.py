@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +15,10 @@ from torch.nn import functional
 
 import augment
 import distributed
-from backbones import Backbone
 from checkpoints import Checkpoints
+from classifier import Average, Classifier, exact_depthwise, freeze, put
 from data import Photos
 from fit import Watch, scores
-from head import Head
 from job import Job
 from pictures import Pictures
 from runtime import Diverged, Stopped, check_stop, log, metrics, stop_asked
@@ -29,17 +26,6 @@ from runtime import Diverged, Stopped, check_stop, log, metrics, stop_asked
 REPORT_SECONDS = 5.0
 EVALUATION_BATCH = 64
 LARGEST_GRADIENT = 5.0
-
-
-class Classifier(nn.Module):
-    """uint8 [n, 3, size, size] -> logits float32 [n, classes]."""
-
-    def __init__(self, backbone: Backbone, head: Head) -> None:
-        super().__init__()
-        self.backbone, self.head = backbone, head
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.head(self.backbone(pixels).float())
 
 
 @dataclass
@@ -58,37 +44,6 @@ class Tuned:
         }
 
 
-class Average:
-    """An exponential moving average of parameters; it follows quickly at first. With decay 0 it is the parameters themselves."""
-
-    def __init__(self, parameters: dict[str, nn.Parameter], decay: float) -> None:
-        self.parameters, self.decay, self.steps = parameters, decay, 0
-        self.values = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-
-    @torch.no_grad()
-    def update(self) -> None:
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.decay else 0.0
-        for name, parameter in self.parameters.items():
-            self.values[name].lerp_(parameter, 1 - decay)
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """The average in the parameters' place."""
-        kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
-        put(self.parameters, self.values)
-        try:
-            yield
-        finally:
-            put(self.parameters, kept)
-
-
-@torch.no_grad()
-def put(parameters: dict[str, nn.Parameter], values: dict[str, torch.Tensor]) -> None:
-    for name, parameter in parameters.items():
-        parameter.copy_(values[name])
-
-
 class Tuner:
     """One fine-tuning: its photos, network, optimizer and place in the schedule."""
 
@@ -96,6 +51,8 @@ class Tuner:
         self.job, self.values, self.photos, self.pictures, self.checkpoints = job, job.values, photos, pictures, checkpoints
         self.classifier = classifier.to(job.device).to(memory_format=torch.channels_last).eval()
         freeze(classifier.backbone.network, self.values["freeze_share"])
+        if job.device.type == "cpu":
+            exact_depthwise(classifier.backbone.network)
         self.parameters = {name: parameter for name, parameter in classifier.named_parameters() if parameter.requires_grad}
         self.optimizer = torch.optim.AdamW(self._groups(), lr=self.values["lr"])
         self.average = Average(self.parameters, self.values["ema"])
@@ -241,14 +198,6 @@ class Tuner:
         self.watch.load_state_dict(state["watch"])
         for name, value in state["place"].items():
             setattr(self, name, value)
-
-
-def freeze(network: nn.Module, share: float) -> None:
-    """Keeps the first `share` of the network's layers as they are: they look for edges and colours, and cost the most to train."""
-    layers = [module for module in network.modules() if list(module.parameters(recurse=False))]
-    for layer in layers[: round(share * len(layers))]:
-        for parameter in layer.parameters(recurse=False):
-            parameter.requires_grad = False
 
 
 @torch.no_grad()

@@ -55,7 +55,7 @@ def choose(make: Callable[[], Backbone], size: int, precision: str, device: torc
     """
     arithmetic = precision_of(precision, device)
     if device.type == "cuda":
-        return TorchForm(make(), "exact" if precision == "exact" else "fast", arithmetic, device, 2)
+        return TorchForm(make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus))
     if precision == "exact":
         return TorchForm(make(), "exact", arithmetic, device, 1)
     if importlib.util.find_spec("openvino"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,11 +19,13 @@ import preprocessing
 from data import Photos
 from images import BadImage
 from preprocessing import Preprocessing
-from runtime import log
+from runtime import check_stop, log
 
 SHARE_OF_MEMORY = 0.25
 SHARE_OF_DISK = 0.5
 AHEAD = 3
+REPORT_SECONDS = 5.0
+CHECKED_AT_ONCE = 512
 
 
 class Pictures:
@@ -45,9 +48,16 @@ class Pictures:
             self.ready[row] = True
         return square
 
-    def check(self, rows: Iterable[int]) -> dict[int, str]:
-        """Decodes `rows`, so that a bad photo is known before training starts; row -> reason for those that cannot be used."""
-        return {row: reason for row, reason in self.pool.map(self._problem, rows) if reason}
+    def check(self, rows: np.ndarray) -> dict[int, str]:
+        """Decodes `rows`, so that a bad photo is known before training starts: row -> reason, for those that cannot be used."""
+        found, said = {}, time.monotonic()
+        for start in range(0, len(rows), CHECKED_AT_ONCE):
+            found |= {row: reason for row, reason in self.pool.map(self._problem, rows[start : start + CHECKED_AT_ONCE].tolist()) if reason}
+            if time.monotonic() - said > REPORT_SECONDS:
+                log(f"{min(start + CHECKED_AT_ONCE, len(rows))} of {len(rows)} photos decoded")
+                said = time.monotonic()
+            check_stop()
+        return found
 
     def _problem(self, row: int) -> tuple[int, str]:
         try:

@@ -21,13 +21,13 @@ from model import INFO_FILE
 from outcome import Outcome
 from pictures import Pictures
 from plan import PlannedBackbone, plan
-from runtime import elapsed, log, phase, seconds
+from runtime import elapsed, log, peak_memory, phase, seconds
 
 
 def run(job: Job, photos: Photos) -> None:
     """Trains, scores and stores. Raises Stopped, TrainingError."""
     checkpoints = Checkpoints(job.checkpoint_dir, fingerprint(job.values, photos))
-    if checkpoints.finished() and (job.model_dir / INFO_FILE).is_file():
+    if distributed.from_first(checkpoints.finished() and (job.model_dir / INFO_FILE).is_file()):
         log("this training is finished already; nothing to do")
         return
     made = _finetune(job, photos, checkpoints) if job.values["mode"] == "finetune" else _frozen(job, photos, checkpoints)
@@ -35,6 +35,7 @@ def run(job: Job, photos: Photos) -> None:
         _store(job, photos, made)
         checkpoints.finish()
         log(f"done in {elapsed():.2f} s: " + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()))
+        log(f"peak memory {peak_memory() / 2**20:.0f} MB")
 
 
 def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | None:
@@ -147,6 +148,7 @@ def _store(job: Job, photos: Photos, made: Outcome) -> None:
                 "metrics": figures,
                 "best_epoch": made.best_epoch,
                 "epochs_run": made.epochs_run,
+                "peak_memory_bytes": peak_memory(),
                 "seconds": {**{name: round(value, 3) for name, value in seconds.items()}, "total": round(elapsed(), 3)},
                 "parameters": artifact.parameters(state),
                 **made.more,

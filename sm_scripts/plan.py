@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import weights
 import zoo
 from architectures import ARCHITECTURES, Architecture, Choice, parse_arch, resize_for
 from cache import Recipe
-from finetune import Classifier
+from classifier import Classifier
 from forms import folded
 from head import Head
 from preprocessing import Preprocessing
@@ -35,18 +35,31 @@ class PlannedBackbone:
 
     def state(self) -> dict[str, torch.Tensor]:
         """The pretrained weights under timm's names, without the classifier."""
+        if self.arguments:
+            return self.make().network.state_dict()
+        return self._stored()
+
+    def _stored(self) -> dict[str, torch.Tensor]:
         loaded = weights.read(self.file, self.architecture)
         return {name: value for name, value in loaded.items() if not name.startswith(_CLASSIFIERS)}
 
     def make(self) -> backbones.Backbone:
         """Raises TrainingError where the weights do not fit the network exactly."""
-        network = backbones.create(self.module, self.architecture.timm_name, package(self.architecture.timm_name), **self.arguments)
+        network = backbones.create(self.module, self.architecture.timm_name, package(self.architecture.timm_name))
         try:
-            network.load_state_dict(self.state(), strict=True)
+            network.load_state_dict(self._stored(), strict=True)
         except RuntimeError as error:
             first = " ".join(str(error).split())[:300]
             raise TrainingError(f"The weights in {self.file.path} are not those of {self.architecture.timm_name}: {first}") from None
+        if self.arguments:
+            self._resample(network)
         return backbones.Backbone(network, self.how).eval()
+
+    def _resample(self, network: Any) -> None:
+        try:
+            network.set_input_size(**self.arguments)
+        except (AttributeError, AssertionError) as error:
+            raise TrainingError(f"{self.name} cannot take {self.how.image_size} pixels: {str(error) or 'its size is fixed'}.") from None
 
     def classifier(self, head: Head) -> Classifier:
         """The backbone, its batch-norm folded, and `head`, to be trained together."""
@@ -83,12 +96,11 @@ def plan(arch: str) -> list[PlannedBackbone]:
         architecture = ARCHITECTURES.get(choice.name) or _from_timm(choice)
         module = zoo.module_of(architecture.timm_name)
         size = choice.image_size or architecture.image_size
-        if size % architecture.multiple:
-            raise TrainingError(f"{choice.name} needs an image_size that is a multiple of {architecture.multiple}; {size} is not.")
+        arguments = {"img_size": size} if architecture.fixed_size and size != architecture.image_size else {}
         how = Preprocessing(size, resize_for(size, architecture.crop_share), *architecture.normalisation)
         file = weights.find(choice.name, architecture.timm_name, architecture.hub)
         log(f"{architecture.title} at {size} pixels, weights from {file.source}")
-        planned.append(PlannedBackbone(choice.name, architecture, module, how, file, {}))
+        planned.append(PlannedBackbone(choice.name, architecture, module, how, file, arguments))
     return planned
 
 
@@ -98,8 +110,12 @@ def _from_timm(choice: Choice) -> Architecture:
     cfg = backbones.pretrained_cfg(zoo.module_of(name), name, package(name))
     if cfg is None or not cfg.hf_hub_id:
         raise TrainingError(f"timm has no pretrained weights for {name}.")
-    base = Architecture(name, name, "", cfg.input_size[-1], cfg.crop_pct, (tuple(cfg.mean), tuple(cfg.std)), 0, hub=cfg.hf_hub_id)
-    return replace(base, dimensions=int(backbones.create(zoo.module_of(name), name, package(name)).head_hidden_size))  # type: ignore[arg-type]
+    network: Any = backbones.create(zoo.module_of(name), name, package(name))
+    normalisation = (tuple(cfg.mean), tuple(cfg.std))
+    return Architecture(
+        name, name, "", cfg.input_size[-1], cfg.crop_pct, normalisation, network.head_hidden_size,
+        hub=cfg.hf_hub_id, fixed_size=bool(cfg.fixed_input_size),
+    )  # fmt: skip
 
 
 _folders: list[tempfile.TemporaryDirectory[str]] = []

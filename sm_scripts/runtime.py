@@ -6,6 +6,7 @@ import ctypes
 import errno
 import math
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -106,6 +107,11 @@ def keep_memory() -> None:
         libc.mallopt(top_pad, 64 * 2**20)
     except (OSError, AttributeError):
         return
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process had in use at most."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def explain(error: BaseException) -> str:

@@ -36,8 +36,9 @@ PARITY_PHOTOS = 8
 
 @dataclass(frozen=True)
 class Chosen:
-    """What answers: `batch` photos at most at a time in each of `workers` threads. `milliseconds` is the network's time for a photo,
-    `plain_milliseconds` that of plain fp32. `same_class` and `max_difference` (of a probability) compare the two on `photos` photos."""
+    """What answers: `batch` photos at most at a time in each of `workers` threads. `milliseconds` is what the network costs for a photo
+    (processor time; on a GPU time), `plain_milliseconds` the same in plain fp32. `same_class` and `max_difference` (of a probability)
+    compare the two on `photos` photos."""
 
     form: str
     batch: int
@@ -149,16 +150,18 @@ def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
 
 def _measured(model: Any, name: str, cpus: int, photos: list[torch.Tensor]) -> Chosen | None:
     """What the form in `model.forms` does, beside plain fp32; None where it is slower or answers otherwise."""
-    batch = min(form.batch for form in model.forms)
+    made = model.forms
+    batch = min(form.batch for form in made)
+    # On one core, for where other jobs run too, plain torch waits for a second one longer than it works.
     with forms.one_thread():
         parity = fastest.parity(model, photos[:PARITY_PHOTOS], batch)
-    milliseconds, made = _milliseconds(model, photos[0]), model.forms
-    fastest.uninstall(model)
-    plain, model.forms = _milliseconds(model, photos[0]), made
+        milliseconds = _milliseconds(model, photos[0])
+        fastest.uninstall(model)
+        plain, model.forms = _milliseconds(model, photos[0]), made
     log(f"{name}: {milliseconds:.1f} ms a photo, plain fp32 {plain:.1f} ms; {parity}")
     if not parity.good or milliseconds > plain:
         return None
-    workers = cpus if model.device.type == "cuda" else max(form.workers for form in model.forms)
+    workers = cpus if model.device.type == "cuda" else max(form.workers for form in made)
     figures = round(milliseconds, 3), round(plain, 3), parity.photos, round(parity.max_difference, 6), parity.same_class
     return Chosen(name, batch, workers, *figures)
 
@@ -180,12 +183,13 @@ def _keep(cache: Path, key: str, chosen: Chosen) -> None:
 
 
 def _milliseconds(model: Any, photo: torch.Tensor) -> float:
-    """The least of TRIES: what disturbs only adds."""
+    """The least of TRIES: what disturbs only adds. Processor time, so that other jobs on this machine count for little."""
+    clock = time.perf_counter if model.device.type == "cuda" else time.process_time
     inputs = model.inputs([photo])
     taken = []
     with torch.inference_mode():
         for _ in range(TRIES):
-            start = time.perf_counter()
+            start = clock()
             model.features(inputs)
-            taken.append(time.perf_counter() - start)
+            taken.append(clock() - start)
     return 1000 * min(taken)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from runtime import TrainingError
 
+SENT_ALONG = Path(__file__).parent / "timm_models"
 _MODELS_INIT = '"""The modules of timm.models that the model is built from; each is imported by name."""\n'
 _DATA_INIT = "from .constants import *\n"
 _TORCHVISION = '''"""Stands in for the one class of torchvision that timm.layers names; nothing here makes or meets one."""
@@ -31,6 +32,9 @@ class FrozenBatchNorm2d(Module):
 
 
 def timm_folder() -> Path:
+    """timm's source: a copy that was sent along with these scripts, for a container that may install nothing, or the installed one."""
+    if (SENT_ALONG / "version.py").is_file():
+        return SENT_ALONG
     spec = importlib.util.find_spec("timm")
     if not spec or not spec.origin:
         raise TrainingError("timm is not installed; run: pip install -r requirements.txt")
@@ -109,7 +113,9 @@ def _siblings(node: ast.ImportFrom) -> set[str]:
     module = node.module or ""
     if node.level == 1:
         return {module.split(".")[0]} if module else {alias.name for alias in node.names}
-    return {module.split(".")[2]} if module.startswith("timm.models.") else set()
+    # timm.models.x as timm writes it, ..models.x as a copy does.
+    match = re.fullmatch(r"(?:timm\.)?models\.(\w+)", module)
+    return {match[1]} if match and node.level in (0, 2) else set()
 
 
 def _write(source: Path, target: Path) -> None:

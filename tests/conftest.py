@@ -18,6 +18,8 @@ from core.specs import TrainingSpec
 from tests import shapes
 
 ENV_BIRDS = "FIELDMARK_BIRDS"
+# A secret of the app that is planted where jobs could find it.
+CANARY = "canary-that-no-job-may-see"
 SMALL = {"preset": "fast", "arch": "lite0@64", "precision": "exact", "weight_decay": "0.01"}
 
 
@@ -69,8 +71,32 @@ def small_model(home: Path, trained_home: Path) -> models.Model:
     return models.listing()[-1]
 
 
+@pytest.fixture(scope="session")
+def heated_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Iterator[Path]:
+    """A copy of `trained_home` with a warm process that has imported everything, as the app has one some seconds after its start."""
+    home = tmp_path_factory.mktemp("heated") / "home"
+    shutil.copytree(trained_home, home, ignore=shutil.ignore_patterns("features"))
+    (home / "features").symlink_to(trained_home / "features")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDMARK_HOME", str(home))
+        patch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+        process = LOCAL.warm_up()
+        while process.poll() is None and "ready" not in (home / "warm.log").read_text():
+            time.sleep(0.05)
+    yield home
+    LOCAL.cool_down(process)
+    kill_processes_of(home)
+
+
+@pytest.fixture
+def heated(heated_home: Path, monkeypatch: pytest.MonkeyPatch) -> models.Model:
+    """The small model in a home that all tests share which ask for this: its jobs start warm, so real ones take a second."""
+    monkeypatch.setenv("FIELDMARK_HOME", str(heated_home))
+    return models.listing()[-1]
+
+
 def kill_processes_of(home: Path) -> None:
-    """Kills every process whose environment, working folder or command line names `home`, and waits until each is gone."""
+    """Kills every process whose environment, working folder or command line names `home`, and waits until none of them runs."""
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = [process for process in psutil.process_iter() if process.pid not in spared and _belongs_to(process, str(home))]
     for process in found:
@@ -78,8 +104,17 @@ def kill_processes_of(home: Path) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    _, alive = psutil.wait_procs(found, timeout=10)
-    assert not alive, f"still running ten seconds after SIGKILL: {alive}"
+    until = time.monotonic() + 10
+    while alive := [process for process in found if _runs(process)]:
+        assert time.monotonic() < until, f"still running ten seconds after SIGKILL: {alive}"
+        time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _belongs_to(process: psutil.Process, home: str) -> bool:

@@ -19,7 +19,9 @@ SOURCES = {"split": "Photos of", "folder": "Photos of the folder", "archive": "P
 
 
 def show(job: Job) -> None:
-    """The whole page of one batch."""
+    """The whole page of one batch. Raises NotFound for a job of another kind."""
+    if job.kind != TransformSpec.kind:
+        raise NotFound(f"{job.name} is a {job.kind} job, not a batch.")
     job = backends.of(job).refresh(job)
     model = _model(job)
     _about(job, model)

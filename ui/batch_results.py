@@ -57,12 +57,12 @@ def show(job: Job, model: Model) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _read(job_id: str, _parts: tuple[str, ...], _classes: tuple[str, ...]) -> Table:
+def _read(job_id: str, parts: tuple[str, ...], _classes: tuple[str, ...]) -> Table:
     return table.read(jobs.RunFolder.of(job_id), _classes)
 
 
 def _table(job: Job, model: Model) -> Table:
-    """Read again only where rows have come since: the names of the files say which rows are in them."""
+    """Read again only where rows have come since: the names of the files, `parts`, say which rows are in them."""
     return _read(job.id, tuple(path.name for path in results.parts(job.folder)), model.classes)
 
 

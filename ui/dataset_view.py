@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from core import settings
-from core.datasets import store
+from core.datasets import edits, store
 from core.datasets.report import ImportReport
 from core.datasets.store import Dataset, Version
-from ui import charts, links, photos, split_form
+from ui import charts, dataset_draft, dataset_history, dataset_issues, dataset_links, dataset_map, dataset_mend, links, photos, split_form
 from ui.gallery import gallery
 from ui.text import count, plain
 
@@ -22,16 +22,12 @@ def show(datasets: Mapping[str, Dataset]) -> None:
     """The chosen dataset and version, both in the address of the page."""
     dataset, version = _choose(datasets)
     _figures(dataset, version)
-    views = ["Photos", "Classes", "Report", "New version"]
-    view = st.segmented_control("View", views, default="Photos", key="ds_view", bind="query-params", label_visibility="collapsed")
-    if view == "Classes":
-        _classes(version)
-    elif view == "Report":
-        _report(dataset, version)
-    elif view == "New version":
-        split_form.show(dataset, version)
-    else:
-        _photos(dataset, version)
+    dataset_draft.bar(version)
+    dataset_links.arrive()
+    view = st.segmented_control(
+        "View", list(VIEWS), default="Photos", required=True, key=dataset_links.VIEW, bind="query-params", label_visibility="collapsed"
+    )
+    VIEWS[view](dataset, version)
 
 
 def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version]:
@@ -100,9 +96,13 @@ def _more(dataset: Dataset) -> None:
 
 def _how(split: Mapping[str, object]) -> str:
     seed = split.get("seed", settings.DEFAULT_SEED)
-    if split.get("kind") == "official":
-        return f"The split its makers gave; what they left out is carved from train, class by class, with seed {seed}."
-    return f"Split at random within each class, with seed {seed}."
+    how = {
+        "official": "The split its makers gave; what they left out is carved from train, class by class,",
+        "grouped": "Split at random within each class, copies kept together,",
+        "k-fold": f"Fold {split.get('fold')} of {split.get('folds')}: another part of train is validation in each,",
+    }.get(str(split.get("kind")), "Split at random within each class,")
+    moved = split.get("moved")
+    return f"{how} with seed {seed}." + (f" {count(int(str(moved)), 'photo')} moved by hand since." if moved else "")
 
 
 def _photos(dataset: Dataset, version: Version) -> None:
@@ -122,17 +122,25 @@ def _photos(dataset: Dataset, version: Version) -> None:
     if frame.empty:
         st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
         return
+    if st.toggle("Select photos", key="ds_select", bind="query-params", help="To relabel, move or leave out many at once."):
+        dataset_mend.wall(dataset, version, frame, key="ds_photos_wall")
+        _turn(pages)
+        return
     detail = [str(problem or split) for problem, split in zip(frame["problem"], frame["split"], strict=True)]
     tone = ["wrong" if problem else "" for problem in frame["problem"]]
     opened = gallery(photos.tiles(dataset.root, frame, detail, tone), key="ds_gallery")
-    if pages > 1:
-        st.pagination(pages, key="ds_page", bind="query-params")
+    _turn(pages)
     if opened:
         row = frame[frame["image_id"] == opened].iloc[0]
         photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)})
 
 
-def _classes(version: Version) -> None:
+def _turn(pages: int) -> None:
+    if pages > 1:
+        st.pagination(pages, key="ds_page", bind="query-params")
+
+
+def _classes(_dataset: Dataset, version: Version) -> None:
     table = pd.DataFrame.from_dict(version.counts, orient="index")[list(settings.SPLITS)]
     table.insert(0, "images", table.sum(axis=1))
     table = table.rename_axis("class").reset_index()
@@ -148,6 +156,7 @@ def _classes(version: Version) -> None:
 def _report(dataset: Dataset, version: Version) -> None:
     facts = ImportReport.of(store.version(dataset.id, "v1").report)
     bad = store.manifest_of(version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")])
+    bad = bad[~edits.is_left_out(bad["problem"])]
     with st.grid(4, min_column_width=180, gap="small"):
         st.metric("Photos that can be used", f"{facts.images:,}", border=True)
         st.metric("Can't be used", f"{facts.bad_count:,}", border=True)
@@ -168,3 +177,14 @@ def _report(dataset: Dataset, version: Version) -> None:
     if facts.duplicates:
         st.markdown("**The same bytes more than once.** Copies always share a split, so they can't leak from train into test.")
         st.dataframe(pd.DataFrame(facts.duplicates, columns=["photo", "the same again"]), hide_index=True, alt="Exact duplicates")
+
+
+VIEWS = {
+    "Photos": _photos,
+    "Map": dataset_map.show,
+    "Issues": dataset_issues.show,
+    "Classes": _classes,
+    "Report": _report,
+    "History": dataset_history.show,
+    "New version": split_form.show,
+}

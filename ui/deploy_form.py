@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 from core import backends, jobs, settings, specs
-from core.errors import UserError
+from core.errors import FieldmarkError, UserError
 from core.models import Model
 from ui import links, messages, model_list
+from ui.text import plain
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+DEADLINES = {
+    "when I delete it": 0,
+    "after 15 minutes": 15 * MINUTE,
+    "after an hour": HOUR,
+    "after 8 hours": 8 * HOUR,
+    "after a day": DAY,
+    "after a week": 7 * DAY,
+}
+PRECISIONS = {"auto": "the fastest form that gives the same answers", "exact": "fp32 arithmetic only"}
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which model, under which name; goes to the endpoint's page at once."""
+    """Which model, under which name, for how long; goes to the endpoint's page at once."""
     if not models:
         st.info("There is no model to serve yet. Train one first.", icon=":material/model_training:")
         links.button("Train a model", "train", key="dp_train", icon=":material/model_training:", kind="primary")
@@ -21,8 +34,8 @@ def show(models: Sequence[Model]) -> None:
     by_id = {model.id: model for model in models}
     asked = links.parameter("model")
     ids = list(by_id)
-    with st.container(border=True):
-        left, right = st.columns([3, 2])
+    with st.container(border=True, key="dp_form"):
+        left, middle, right = st.columns([3, 2, 2])
         chosen = left.selectbox(
             "Model",
             ids,
@@ -30,19 +43,56 @@ def show(models: Sequence[Model]) -> None:
             format_func=lambda i: model_list.title(by_id[i]),
             key=f"dp_model_{asked}",
         )
-        name = right.text_input("Name", key="dp_name", placeholder=by_id[chosen].name, max_chars=settings.MAX_NAME_LENGTH)
+        name = middle.text_input("Name", key="dp_name", placeholder=by_id[chosen].name, max_chars=settings.MAX_NAME_LENGTH)
+        ends = right.selectbox(
+            "It ends", list(DEADLINES), key="dp_ends", help="The endpoint itself keeps the time, also while this app is closed."
+        )
+        with st.expander("More"):
+            more = _more()
         st.caption("It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app is closed.")
         # The id is made with the form and not with the click: two clicks are one endpoint.
         st.session_state.setdefault("dp_id", jobs.new_id("endpoint"))
         if st.button("Start the endpoint", type="primary", key="dp_start", icon=":material/rocket_launch:"):
-            _start(chosen, name or by_id[chosen].name)
+            _start({"name": name or by_id[chosen].name, "model_id": chosen, "seconds": float(DEADLINES[ends]), **more})
 
 
-def _start(model_id: str, name: str) -> None:
+def _more() -> dict[str, Any]:
+    left, right = st.columns(2)
+    precision = left.selectbox("It answers with", list(PRECISIONS), format_func=PRECISIONS.__getitem__, key="dp_precision")
+    port = right.number_input(
+        "Port", 0, 65535, 0, key="dp_port", help="0 takes any that is free. Where the one you name is taken, it takes another and says so."
+    )
+    share = left.slider(
+        "Keep photos for the monitor",
+        0,
+        100,
+        0,
+        step=5,
+        format="%d %%",
+        key="dp_share",
+        help="This share of the photos it is sent, chosen by chance, is kept with their answers, on this machine only.",
+    )
+    most = right.number_input(
+        "Keep at most",
+        10,
+        settings.MAX_CAPTURE_PHOTOS,
+        settings.CAPTURE_PHOTOS,
+        step=100,
+        key="dp_most",
+        disabled=not share,
+        help=f"Photos, and {settings.CAPTURE_BYTES // 2**20} MB of them; the oldest go first.",
+    )
+    return {"precision": precision, "port": int(port), "capture_share": share / 100, "capture_photos": int(most)}
+
+
+def _start(values: dict[str, Any]) -> None:
     try:
-        endpoint = backends.LOCAL.deploy(specs.EndpointSpec(name=name, model_id=model_id, id=st.session_state["dp_id"]))
+        endpoint = backends.LOCAL.deploy(specs.EndpointSpec(**values, id=st.session_state["dp_id"]))
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
+        return
+    except FieldmarkError as error:
+        st.error(plain(str(error)), icon=":material/error:")
         return
     st.session_state["dp_id"] = jobs.new_id("endpoint")
     links.to("deploy", endpoint=endpoint.id)

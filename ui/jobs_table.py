@@ -30,7 +30,7 @@ ICONS = {
 }
 PAGE_SIZE = 25
 LOOK_AGAIN_SECONDS = 2.0
-PAGES = {"training": "train", "import": "datasets", "endpoint": "deploy", "transform": "batch", "tuning": "tune"}
+PAGES = {"training": "train", "import": "datasets", "inspect": "datasets", "endpoint": "deploy", "transform": "batch", "tuning": "tune"}
 
 
 def badge(state: State) -> str:

@@ -55,6 +55,7 @@ def show(model: Model) -> None:
 def _actions(model: Model) -> None:
     with st.container(horizontal=True):
         links.button("Deploy", "deploy", key="mo_deploy", icon=":material/rocket_launch:", kind="primary", model=model.id)
+        links.button("Run over photos", "batch", key="mo_batch", icon=":material/grid_view:", model=model.id)
         artifact = model.folder.artifact
         if artifact.exists() or model.job.tuning_id:
             size = f" ({files.human_bytes(artifact.stat().st_size)})" if artifact.exists() else ""

@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import explain, features, images
+from core import explain, images
 from core.datasets import store
 from core.errors import FieldmarkError, NotFound
 from core.evaluation.predictions import Predictions
@@ -107,7 +107,7 @@ def _dialog(model: Model, subject: Subject) -> None:
         st.markdown("**The training photos most like it**")
         similar(
             model,
-            lambda: features.similar_to_photo(model, subject.image_id, subject.path),
+            lambda: explain.similar(model, path, leave_out=subject.path),
             key=f"{model.id}_{subject.image_id}",
             on_open=open_photo,
         )

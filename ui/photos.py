@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core import files, images
+from core.datasets import manifest
 from core.errors import FieldmarkError
 from ui.gallery import Photo
 from ui.text import plain
@@ -40,6 +42,12 @@ def tiles(root: Path, frame: pd.DataFrame, detail: Sequence[str] | None = None, 
         Photo(id=str(image_id), url=url(image_id), title=str(label), detail=str(text), tone=shade)
         for image_id, label, text, shade in zip(frame["image_id"], frame["label"], details, tones, strict=True)
     ]
+
+
+def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The box of a manifest row and the photo's size, as a tile takes them; nothing where there is no box."""
+    box = tuple(row.get(name, math.nan) for name in manifest.BOX)
+    return {} if any(map(math.isnan, box)) else {"box": box, "size": (int(row["width"]), int(row["height"]))}
 
 
 @st.dialog("Photo", width="large")

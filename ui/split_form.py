@@ -2,63 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core import settings
-from core.datasets import store
+from core.datasets import history, inspection
 from core.datasets.store import Dataset, Version
 from core.errors import UserError
-from ui import links, messages
+from ui import dataset_links, messages
 from ui.text import count
+
+TITLES = {
+    "official": "The official split",
+    "stratified": "At random, class by class",
+    "grouped": "At random, copies together",
+    "k-fold": "Folds for cross-validation",
+}
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """Species and split for a new version. It starts from the import, so that a class left out once can come back."""
-    first = store.version(dataset.id, "v1")
+    """Classes and split for a new version. A class that was left out once can come back; what was mended stays mended."""
     st.markdown(
-        "A version never changes once it is made: models stay comparable. A new one is made from the import with the choices below."
+        "A version never changes once it is made: models stay comparable. A new one is made from this one with the choices below; "
+        "labels that were mended stay mended, and photos that were left out stay out."
     )
+    table = _classes(dataset.id, version.id, version)
     labels = st.multiselect(
         "Classes",
-        sorted(first.counts),
-        default=[name for name in version.classes if name in first.counts],
+        sorted(table),
+        default=[name for name in version.classes if name in table],
         key=f"ds_labels_{dataset.id}_{version.id}",
         help="Choose two or more, or all.",
     )
-    split = _split(dataset, first)
+    split = _split(version, official=table)
     note = st.text_input("Note", key="ds_note", placeholder="What this version is for", max_chars=4 * settings.MAX_NAME_LENGTH)
-    if st.button("Make the version", type="primary", key="ds_make_version", icon=":material/new_label:"):
-        _make(first, split, labels, note)
+    if split and st.button("Make the version", type="primary", key="ds_make_version", icon=":material/new_label:"):
+        _make(version, split, labels, note, whole=set(labels) == set(table))
 
 
-def _split(dataset: Dataset, first: Version) -> dict[str, Any]:
-    official = first.split.get("kind") == "official"
-    kinds = ["official", "stratified"] if official else ["stratified"]
-    titles = {"official": "The official split", "stratified": "At random, class by class"}
-    kind = st.radio("Split", kinds, format_func=titles.__getitem__, key=f"ds_split_kind_{dataset.id}", horizontal=True)
+@st.cache_data(max_entries=16, show_spinner=False)
+def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, bool]:
+    """The classes that the version or an ancestor has, and whether its makers put any photo of each into train."""
+    table = pd.DataFrame(history.everything(_version)[["label", "official"]])
+    return {str(name): bool(has) for name, has in (table["official"] == "train").groupby(table["label"]).any().items()}
+
+
+def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
+    """What the person chose, as splits.apply takes it; empty where something has to be done first."""
+    kinds = [kind for kind in TITLES if kind != "official" or any(official.values())]
+    kind = st.radio("Split", kinds, format_func=TITLES.__getitem__, key=f"ds_split_kind_{version.dataset_id}", horizontal=True)
     left, middle, right = st.columns(3)
     if kind == "official":
         share = left.slider("Share of train used for validation", 0.05, 0.5, 0.15, 0.05, key="ds_validation_share")
-        seed = middle.number_input("Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key="ds_seed_official")
-        return {"kind": "official", "validation_share": share, "seed": int(seed)}
+        return {"kind": kind, "validation_share": share, "seed": _seed(middle, kind)}
+    if kind == "k-fold":
+        folds = left.number_input("Folds", 2, 20, 5, key="ds_folds", help="As many versions are made; test stays as it is.")
+        st.caption("Each photo of train and validation is validation in exactly one of the versions.")
+        return {"kind": kind, "folds": int(folds), "fold": 1, "seed": _seed(middle, kind)}
+    if kind == "grouped" and inspection.nearest(version) is None:
+        st.info("Nobody has looked for copies in this dataset yet: inspect it first, under Issues.", icon=":material/search_insights:")
+        return {}
     validation = left.slider("Validation", 0.05, 0.45, settings.DEFAULT_RATIOS["validation"], 0.05, key="ds_validation")
     test = middle.slider("Test", 0.05, 0.45, settings.DEFAULT_RATIOS["test"], 0.05, key="ds_test")
-    seed = right.number_input(
-        "Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key="ds_seed", help="The same seed makes the same split, on any machine."
-    )
     train = round(1 - validation - test, 6)
-    st.caption(f"Train {train:.0%}, validation {validation:.0%}, test {test:.0%}.")
-    return {"kind": "stratified", "ratios": {"train": train, "validation": validation, "test": test}, "seed": int(seed)}
+    together = " Copies and near-copies that the inspection found share a split." if kind == "grouped" else ""
+    st.caption(f"Train {train:.0%}, validation {validation:.0%}, test {test:.0%}.{together}")
+    return {"kind": kind, "ratios": {"train": train, "validation": validation, "test": test}, "seed": _seed(right, kind)}
 
 
-def _make(first: Version, split: dict[str, Any], labels: list[str], note: str) -> None:
-    everything = set(labels) == set(first.counts)
-    words = note or ("All classes" if everything else count(len(labels), "class", "classes")) + f", {split['kind']} split"
+def _seed(place: Any, kind: str) -> int:
+    help_text = "The same seed makes the same split, on any machine."
+    return int(place.number_input("Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key=f"ds_seed_{kind}", help=help_text))
+
+
+def _make(version: Version, split: dict[str, Any], labels: list[str], note: str, *, whole: bool) -> None:
+    words = note or f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, {TITLES[split['kind']].lower()}"
     try:
-        made = store.derive(first, split, labels, words)
+        units = inspection.units(version) if split["kind"] == "grouped" else None
+        numbers = range(1, int(split.get("folds", 1)) + 1)
+        for number in numbers:
+            named = f"{words}, fold {number} of {len(numbers)}" if "folds" in split else words
+            how = {**split, "fold": number} if "folds" in split else split
+            made = history.resplit(version, how, labels, named, units)
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return
-    links.to("datasets", dataset=made.dataset_id, version=made.id)
+    dataset_links.to(made.dataset_id, made.id, "Photos")

@@ -137,9 +137,10 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
     ).dropna()  # fmt: skip
     scheme = alt.Scale(range=[BAD, GOOD] if board.objective.maximize else [GOOD, BAD])
     heat = alt.Chart(cells).mark_rect().encode(
-        x=alt.X("x:N", sort=columns, title=_shown(first), axis=_sparse(columns)),
-        y=alt.Y("y:N", sort=rows[::-1], title=_shown(second), axis=_sparse(rows)),
+        x=alt.X("x:N", sort=columns, title=_shown(first), axis=_sparse(columns, board.space[first])),
+        y=alt.Y("y:N", sort=rows[::-1], title=_shown(second), axis=_sparse(rows, board.space[second])),
         color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
+        stroke=alt.Stroke("value:Q", scale=scheme, legend=None),
         tooltip=[alt.Tooltip("x:N", title=_shown(first)), alt.Tooltip("y:N", title=_shown(second)), alt.Tooltip("value:Q", format=".4f")],
     )  # fmt: skip
     table = _table(board, known).assign(
@@ -193,15 +194,12 @@ def _jitter(count: int) -> Any:
     return (np.arange(count) * 0.618034) % 1
 
 
-def _sparse(texts: Sequence[str]) -> alt.Axis:
-    """Labels on about six cells of an axis."""
+def _sparse(texts: Sequence[str], values: Range) -> alt.Axis:
+    """Labels on about six cells of an axis, numbers with three digits."""
     step = max(1, len(texts) // 6)
-    return alt.Axis(
-        values=[text for place, text in enumerate(texts) if place % step == 0],
-        labelAngle=0,
-        labelOverlap=True,
-        format="~g" if len(texts) > 8 else "",
-    )
+    shown = [text for place, text in enumerate(texts) if place % step == 0]
+    short = alt.Undefined if values.kind == "choice" else "format(toNumber(datum.value), '.3~g')"
+    return alt.Axis(values=shown, labelAngle=0, labelOverlap=True, labelExpr=short, grid=False)
 
 
 def _nearest(values: Range, texts: Sequence[str], text: str) -> str:

@@ -33,11 +33,10 @@ def show(board: Board) -> None:
             st.space("stretch")
             actions(trial, key="tu_trial")
             st.button("", icon=":material/close:", key="tu_trial_close", help="Close", on_click=_close, type="tertiary")
-        left, right = st.columns([2, 3])
-        with left:
+        with st.grid(2, min_column_width=300):
             _facts(board, trial)
-        with right:
-            curves(board, [trial], key=f"tu_trial_curve_{board.job.id}")
+            with st.container():
+                curves(board, [trial], key=f"tu_trial_curve_{board.job.id}")
         if trial.reason:
             (st.error if trial.state is State.FAILED else st.info)(plain(trial.reason))
 

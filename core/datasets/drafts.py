@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +26,19 @@ def steps(version: Version) -> list[Step]:
         return []
     except (OSError, ValueError, TypeError, UserError) as error:
         raise NotFound(f"The draft of {version.id} can't be read ({error}). Discard it to begin again.") from error
+
+
+def marks(made: Sequence[Step]) -> dict[str, str]:
+    """What will be different about each photo, in a few words: `now Fish Crow, to test`; by path."""
+    found: dict[str, dict[str, str]] = {}
+    for step in made:
+        for path, value in step.values.items():
+            place = found.setdefault(path, {})
+            if step.action == edits.RELABEL:
+                place["label"] = f"now {value}"
+            else:
+                place["split"] = "left out" if step.action == edits.LEAVE_OUT else f"to {value}"
+    return {path: ", ".join(words.values()) for path, words in found.items()}
 
 
 def add(version: Version, step: Step) -> list[Step]:

@@ -129,9 +129,8 @@ def summary(steps: Iterable[Step]) -> str:
 
 def require_trainable(frame: pd.DataFrame) -> None:
     """UserError, by name, where a class in use would have no photo left in train, or fewer than two classes remain."""
-    used = frame[frame["split"] != "unused"]
-    learned = set(used.loc[used["split"] == "train", "label"])
-    lost = sorted(set(used["label"]) - learned)
+    learned = set(frame.loc[frame["split"] == "train", "label"].unique())
+    lost = sorted(set(frame.loc[frame["split"] != "unused", "label"].unique()) - learned)
     if lost:
         raise UserError(
             f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one there, or leave its other photos out too."

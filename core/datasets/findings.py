@@ -85,7 +85,8 @@ def find(
         _rows(frame, first[far], "outlier", deviation[far], [_far(value) for value in deviation[far]]),
         *_badly_made(photos),
     ]
-    return Findings(pd.concat(parts, ignore_index=True)[list(ISSUE_COLUMNS)], photos)
+    issues = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return Findings(issues[list(ISSUE_COLUMNS)], photos)
 
 
 def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _Contents:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from core.datasets import edits, store
+from core.datasets import edits, splits, store
 from core.datasets.store import Version
 from core.errors import UserError
 
@@ -106,10 +107,19 @@ def everything(version: Version) -> pd.DataFrame:
     frame = store.manifest_of(version)
     for older in lineage(version)[1:]:
         rows = store.manifest_of(older)
-        missing = rows[~rows["path"].isin(frame["path"])]
+        missing = rows[pd.Index(frame["path"]).get_indexer(pd.Index(rows["path"])) < 0]
         if len(missing):
             frame = pd.concat([frame, missing], ignore_index=True)
     return frame
+
+
+def resplit(
+    version: Version, split: Mapping[str, Any], labels: Sequence[str], note: str, units: Mapping[str, str] | None = None
+) -> Version:
+    """The next version with only these classes, split as `split` describes (see splits.apply). Labels that were mended stay mended,
+    photos that were left out stay out, and classes that an ancestor had can come back. Raises UserError where that can't be done."""
+    frame = splits.select_classes(everything(version), labels)
+    return store.add_version(version, splits.apply(frame, split, units), note, split)
 
 
 def _rows(version: Version) -> pd.DataFrame:

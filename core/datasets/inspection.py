@@ -27,6 +27,7 @@ from core.datasets.store import Version
 from core.errors import NotFound, UserError
 
 MIN_PHOTOS = 4
+GROUPED = ("leak", "duplicate")
 FACTS, ISSUES, PHOTOS = "inspection.json", "issues.parquet", "photos.parquet"
 
 
@@ -142,9 +143,21 @@ def nearest(version: Version) -> Inspection | None:
 
 
 def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split it had, and can be used."""
+    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split it had, and can be used. Of a
+    group of copies something is left only while two of them are."""
     now = frame.loc[frame["problem"] == "", ["path", "label", "split"]]
-    return issues.merge(now, on=["path", "label", "split"]).sort_values(["kind", "rank"]).reset_index(drop=True)
+    left = issues.merge(now, on=["path", "label", "split"])
+    alone = left["kind"].isin(GROUPED) & (left.groupby(["kind", "group"])["path"].transform("size") < 2)
+    return left[~alone].sort_values(["kind", "rank"]).reset_index(drop=True)
+
+
+def units(version: Version) -> dict[str, str] | None:
+    """For each image_id the one that stands for its group of copies and near-copies, by the nearest inspection; None without one."""
+    found = nearest(version)
+    if found is None:
+        return None
+    table = found.points(["image_id", "group"])
+    return dict(zip(table["image_id"], table.groupby("group")["image_id"].transform("min"), strict=True))
 
 
 def _folder(version: Version) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from core.datasets.detect.vectors import Floats
 
@@ -56,3 +57,14 @@ def tsne(vectors: Floats, *, seed: int = 0) -> Floats:
         made[start : start + 1024] = laid[distance.argmin(axis=1)]
     made[chosen] = laid
     return made
+
+
+def inside(points: npt.NDArray[np.number], corners: npt.NDArray[np.number]) -> npt.NDArray[np.bool_]:
+    """Which of `points` [n, 2] lie inside the polygon `corners` [m, 2], by the even-odd rule."""
+    x, y = np.asarray(points, float).T
+    found = np.zeros(len(points), dtype=bool)
+    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        crosses = (y1 > y) != (y2 > y)
+        if crosses.any():
+            found ^= crosses & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    return found

@@ -20,15 +20,25 @@ PARTS = ("test", "validation", "train")
 MAX_LISTED = 12
 
 
-def apply(frame: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
-    """The split that `how` describes, as version.json keeps it: {"kind": "official", "validation_share", "seed"} or
-    {"kind": "stratified", "ratios", "seed"}, with an optional "skip_small". Raises UserError as those functions do."""
+KINDS = ("official", "stratified", "grouped", "k-fold")
+
+
+def apply(frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The split that `how` describes, as version.json keeps it: {"kind": "official", "validation_share", "seed"},
+    {"kind": "stratified" or "grouped", "ratios", "seed"}, {"kind": "k-fold", "folds", "fold", "seed"}, with an optional
+    "skip_small". "grouped" needs `units` (see `grouped`). Raises UserError as those functions do."""
     kind, seed, skip_small = how.get("kind"), int(how.get("seed", settings.DEFAULT_SEED)), bool(how.get("skip_small", False))
     if kind == "official":
         return official(frame, float(how["validation_share"]), seed, skip_small=skip_small)
     if kind == "stratified":
         return stratified(frame, how["ratios"], seed, skip_small=skip_small)
-    raise UserError(f"There is no split of the kind {kind!r}. Use 'official' or 'stratified'.", field="split")
+    if kind == "grouped":
+        if units is None:
+            raise UserError("Nobody has looked for copies in this dataset yet. Inspect it first.", field="split")
+        return grouped(frame, how["ratios"], seed, units, skip_small=skip_small)
+    if kind == "k-fold":
+        return k_fold(frame, int(how["folds"]), int(how["fold"]), seed, skip_small=skip_small)
+    raise UserError(f"There is no split of the kind {kind!r}. Use {', '.join(KINDS)}.", field="split")
 
 
 def stratified(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, skip_small: bool = False) -> pd.DataFrame:
@@ -40,6 +50,39 @@ def stratified(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, s
     ratios = _checked(ratios)
     result, sizes = _split_rows(frame, _usable(frame), ratios, seed)
     return _finished(result, sizes, needed=[part for part in PARTS if ratios[part] > 0], skip_small=skip_small)
+
+
+def grouped(
+    frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, units: Mapping[str, str], *, skip_small: bool = False
+) -> pd.DataFrame:
+    """As `stratified`, but photos that belong together never stand in two splits: `units` names for an image_id the one that stands
+    for its group (itself where it is not named). Ratios and class sizes then count groups."""
+    ratios = _checked(ratios)
+    usable = _usable(frame)
+    unit = frame["image_id"].map(units).fillna(frame["image_id"])
+    result, sizes = _split_rows(frame.assign(image_id=unit), usable, ratios, seed)
+    needed = [part for part in PARTS if ratios[part] > 0]
+    return _finished(frame.assign(split=result["split"]), sizes, needed=needed, skip_small=skip_small)
+
+
+def k_fold(frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small: bool = False) -> pd.DataFrame:
+    """Number `fold` (from 1) of `folds` cuts of what `frame` has in train and validation: that part is validation, the others are
+    train. Test stays as it is. Each photo is validation in exactly one of the folds.
+
+    Raises UserError for fewer than 2 folds, and, by class name, for a class too small to be in both parts.
+    """
+    if folds < 2 or not 1 <= fold <= folds:
+        raise UserError(f"Use 2 folds or more, and one of them; not fold {fold} of {folds}.", field="folds")
+    chosen = frame["split"].isin(["train", "validation"]) & _usable(frame)
+    owner, position, rows, labels = _ranked(frame, chosen, seed)
+    split = frame["split"].copy()
+    split[chosen] = np.where(position[rows] % folds == fold - 1, "validation", "train")
+    size = pd.Series(np.bincount(owner, minlength=len(labels)), index=labels)
+    small = size[size < folds]
+    if len(small) and not skip_small:
+        listing = ", ".join(f'"{label}" ({count})' for label, count in small.head(MAX_LISTED).items())
+        raise UserError(f"Too few images for {folds} folds: {listing}. Each class needs one for each fold. Use fewer folds.", field="folds")
+    return _finished(frame.assign(split=split), size, needed=["train", "validation"], skip_small=skip_small)
 
 
 def official(frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False) -> pd.DataFrame:
@@ -109,6 +152,18 @@ def _usable(frame: pd.DataFrame) -> pd.Series:
 
 def _split_rows(frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, float], seed: int) -> tuple[pd.DataFrame, pd.Series]:
     """`frame` with the chosen rows split and the others 'unused', and the number of different chosen images per class."""
+    owner, position, image, labels = _ranked(frame, chosen, seed)
+    size = np.bincount(owner, minlength=len(labels))
+    test, validation = _cuts(size[owner], ratios)
+    parts = np.select([position < test, position < test + validation], ["test", "validation"], "train")
+    split = pd.Series("unused", index=frame.index, dtype="str")
+    split[chosen] = parts[image]
+    return frame.assign(split=split), pd.Series(size, index=labels)
+
+
+def _ranked(frame: pd.DataFrame, chosen: pd.Series, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Index]:
+    """The class of each different chosen image and its place among its class's, in a seeded order; for each chosen row which of the
+    images it is; and the classes' names."""
     rows = frame.loc[chosen, ["image_id", "label"]]
     image, ids = pd.factorize(rows["image_id"])
     label, labels = pd.factorize(rows["label"], sort=True)
@@ -119,11 +174,7 @@ def _split_rows(frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, flo
     size = np.bincount(owner, minlength=len(labels))
     position = np.empty(len(ids), dtype=np.int64)
     position[order] = np.arange(len(ids)) - (np.cumsum(size) - size)[owner[order]]
-    test, validation = _cuts(size[owner], ratios)
-    parts = np.select([position < test, position < test + validation], ["test", "validation"], "train")
-    split = pd.Series("unused", index=frame.index, dtype="str")
-    split[chosen] = parts[image]
-    return frame.assign(split=split), pd.Series(size, index=labels)
+    return owner, position, image, labels
 
 
 def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -27,11 +27,15 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return BACKENDS[request.param]
 
 
-@pytest.fixture
-def version(home: Path) -> store.Version:
+def toy_version(root: Path) -> store.Version:
     """A dataset that only toys train on: a manifest without files."""
     frame = made.frame({"cat": 4, "dog": 4}).assign(split=["train", "train", "validation", "test"] * 2)
-    return store.add_dataset("Toys", home, "made by a test", frame, {}, split={})
+    return store.add_dataset("Toys", root, "made by a test", frame, {}, split={})
+
+
+@pytest.fixture
+def version(home: Path) -> store.Version:
+    return toy_version(home)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ class TestContract:
         assert backends.named(backend.name) is backend
         assert backend.title
 
-    def test_a_training_job_from_submission_to_model(self, backend: Backend, small_model: Model) -> None:
-        spec = spec_for(small_model, SMALL)
+    def test_a_training_job_from_submission_to_model(self, backend: Backend, heated: Model) -> None:
+        spec = spec_for(heated, SMALL)
         before = len(jobs.listing("training"))
         start = time.monotonic()
         job, again = backend.train(spec), backend.train(spec)
@@ -61,22 +61,22 @@ class TestContract:
         assert metrics.epochs(metrics.MetricLog(job.folder.log).refresh())
         assert job.folder.artifact.is_file()
 
-    def test_a_finished_job_never_changes_again(self, backend: Backend, small_model: Model) -> None:
-        job = small_model.job
+    def test_a_finished_job_never_changes_again(self, backend: Backend, heated: Model) -> None:
+        job = heated.job
         for _ in range(2):
             backend.stop(job)
             assert backend.refresh(job) == job
 
-    def test_the_log_in_pieces_is_the_whole_log(self, backend: Backend, small_model: Model) -> None:
-        whole = backend.log(small_model.job)
+    def test_the_log_in_pieces_is_the_whole_log(self, backend: Backend, heated: Model) -> None:
+        whole = backend.log(heated.job)
         assert not whole.skipped
         assert "[metrics] epoch=" in whole.text
-        assert backend.log(small_model.job, whole.next).text == ""
+        assert backend.log(heated.job, whole.next).text == ""
         middle = len(whole.text[: len(whole.text) // 2].encode())
-        assert whole.text.encode()[middle:].decode() == backend.log(small_model.job, middle).text
+        assert whole.text.encode()[middle:].decode() == backend.log(heated.job, middle).text
 
-    def test_a_running_job_can_be_watched_and_stopped(self, backend: Backend, small_model: Model) -> None:
-        job = backend.train(spec_for(small_model, LONG))
+    def test_a_running_job_can_be_watched_and_stopped(self, backend: Backend, heated: Model) -> None:
+        job = backend.train(spec_for(heated, LONG))
         said(backend, job, "[metrics] epoch=2 ")
         start = time.monotonic()
         assert backend.refresh(job).state is State.IN_PROGRESS
@@ -89,25 +89,25 @@ class TestContract:
         backend.stop(job)
         assert backend.refresh(job) == job
 
-    def test_a_job_that_fails_says_why(self, backend: Backend, small_model: Model) -> None:
-        job = ended(backend, backend.train(spec_for(small_model, {**SMALL, "arch": "timm/no_such_network"})))
+    def test_a_job_that_fails_says_why(self, backend: Backend, heated: Model) -> None:
+        job = ended(backend, backend.train(spec_for(heated, {**SMALL, "arch": "timm/no_such_network"})))
         assert job.state is State.FAILED
         assert "no_such_network" in job.status.reason
 
     @pytest.mark.parametrize(("name", "value"), [("lr", "0"), ("epochs", "1000000000"), ("arch", "no_such_model"), ("batch_size", "0")])
-    def test_fault_20_a_spec_that_cannot_run_is_refused(self, backend: Backend, small_model: Model, name: str, value: str) -> None:
+    def test_fault_20_a_spec_that_cannot_run_is_refused(self, backend: Backend, heated: Model, name: str, value: str) -> None:
         before = jobs.listing()
         with pytest.raises(UserError) as refusal:
-            backend.train(spec_for(small_model, {name: value}))
+            backend.train(spec_for(heated, {name: value}))
         assert refusal.value.field == name
         assert jobs.listing() == before
 
-    def test_a_dataset_that_is_not_there_is_refused(self, backend: Backend, small_model: Model) -> None:
+    def test_a_dataset_that_is_not_there_is_refused(self, backend: Backend, heated: Model) -> None:
         with pytest.raises(NotFound):
-            backend.train(replace(spec_for(small_model, SMALL), dataset_id="no-such-dataset", id=jobs.new_id("training")))
+            backend.train(replace(spec_for(heated, SMALL), dataset_id="no-such-dataset", id=jobs.new_id("training")))
 
-    def test_an_endpoint_from_deployment_to_deletion(self, backend: Backend, small_model: Model) -> None:
-        spec = EndpointSpec("Shapes", small_model.id)
+    def test_an_endpoint_from_deployment_to_deletion(self, backend: Backend, heated: Model) -> None:
+        spec = EndpointSpec("Shapes", heated.id)
         start = time.monotonic()
         endpoint, again = backend.deploy(spec), backend.deploy(spec)
         assert time.monotonic() - start < AT_ONCE
@@ -130,7 +130,7 @@ class TestContract:
         with pytest.raises(BackendError):
             backend.invoke(endpoint, png("circle"), "image/png")
 
-    def test_a_model_that_is_not_there_is_not_deployed(self, backend: Backend, small_model: Model) -> None:
+    def test_a_model_that_is_not_there_is_not_deployed(self, backend: Backend, heated: Model) -> None:
         with pytest.raises(NotFound):
             backend.deploy(EndpointSpec("None", jobs.new_id("training")))
         assert backend.endpoints() == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -22,10 +22,9 @@ from core.models import Model
 from core.specs import EndpointSpec
 from tests import shapes
 from tests.backends.asking import Answer, Client
-from tests.backends.watching import gone, settled, until, worker_of
-from tests.conftest import kill_processes_of
+from tests.backends.watching import ended, gone, settled, until, worker_of
+from tests.conftest import CANARY
 
-CANARY = "canary-that-no-endpoint-may-see"
 APP = """
 import sys, time
 from core.backends import LOCAL
@@ -54,28 +53,26 @@ def png(name: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Iterator[tuple[Path, str]]:
-    """A home and the id of an endpoint in it, which an app deployed that was killed before the endpoint was up."""
-    home = tmp_path_factory.mktemp("deployed") / "home"
-    shutil.copytree(trained_home, home, symlinks=True, ignore=shutil.ignore_patterns("features"))
+def deployed(heated_home: Path) -> Iterator[str]:
+    """The id of an endpoint that an app deployed which was killed before the endpoint was up."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIELDMARK_HOME", str(home))
-        app = python(APP, models.listing()[0].id, AWS_SECRET_ACCESS_KEY=CANARY)
+        patch.setenv("FIELDMARK_HOME", str(heated_home))
+        app = python(APP, models.listing()[-1].id, AWS_SECRET_ACCESS_KEY=CANARY)
         assert app.stdout
         endpoint_id = app.stdout.readline().strip()
         app.kill()
         app.wait()
         app.stdout.close()
-    yield home, endpoint_id
-    kill_processes_of(home)
+        yield endpoint_id
+        patch.setenv("FIELDMARK_HOME", str(heated_home))
+        for endpoint in LOCAL.endpoints():
+            LOCAL.delete(endpoint)
 
 
 @pytest.fixture
-def live(deployed: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+def live(deployed: str, heated: Model) -> Endpoint:
     """The endpoint of the killed app, in service."""
-    home, endpoint_id = deployed
-    monkeypatch.setenv("FIELDMARK_HOME", str(home))
-    endpoint = settled(LOCAL, next(found for found in LOCAL.endpoints() if found.id == endpoint_id))
+    endpoint = settled(LOCAL, next(found for found in LOCAL.endpoints() if found.id == deployed))
     assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
     return endpoint
 
@@ -173,11 +170,18 @@ def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(small_model:
     assert not job.folder.path.exists()
 
 
-def test_a_server_that_the_system_ends_says_so(small_model: Model) -> None:
-    endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("Ended", small_model.id)))
+def test_fault_39_on_a_taken_port_it_takes_another_and_when_the_system_ends_it_it_says_so(heated: Model) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("Ended", heated.id, port=port)))
+    assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
+    assert over_http(endpoint).port != port
+    assert endpoint.details["port_taken"] == port
     process_of(endpoint).terminate()
-    until(lambda: LOCAL.endpoints()[0].state is EndpointState.FAILED, "Failed", 20)
-    assert "asked to end" in LOCAL.endpoints()[0].reason
+    job = ended(LOCAL, jobs.read(endpoint.id))
+    assert "asked to end" in job.status.reason
+    assert next(found for found in LOCAL.endpoints() if found.id == endpoint.id).state is EndpointState.FAILED
+    LOCAL.delete(endpoint)
 
 
 def test_deleted_while_it_is_being_created(small_model: Model) -> None:

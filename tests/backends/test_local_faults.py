@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +21,11 @@ from core.datasets import store
 from core.errors import NotFound, UserError
 from core.jobs import State
 from core.specs import TrainingSpec
+from tests.backends import toy_worker
 from tests.backends.conftest import Toys
 from tests.backends.scripts import EXPLAINS, MODEL, OBEYS, REFUSES, RUNS
 from tests.backends.watching import ended, gone, running, trainer_of, until, worker_of
-from tests.conftest import kill_processes_of
+from tests.conftest import CANARY, kill_processes_of
 
 
 def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened(toys: Toys) -> None:
@@ -220,22 +224,58 @@ def test_fault_38_out_of_memory_on_a_gpu_is_passed_on_in_words(toys: Toys) -> No
 
 
 def test_fault_53_a_secret_of_the_app_reaches_no_job(toys: Toys, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    canary = "canary-that-no-job-may-see"
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "SM_HP_SECRET", "PYTHONSTARTUP"):
-        monkeypatch.setenv(name, canary)
+        monkeypatch.setenv(name, CANARY)
     job = running(LOCAL, toys.train("import os\nprint(dict(os.environ), flush=True)\n" + RUNS))
     for process in (worker_of(job), trainer_of(job)):
-        assert canary not in str(process.environ())
-        assert canary not in str(process.cmdline())
+        assert CANARY not in str(process.environ())
+        assert CANARY not in str(process.cmdline())
     assert "FIELDMARK_HOME" not in trainer_of(job).environ(), "the script is told its channels and nothing about us"
     LOCAL.stop(job)
     ended(LOCAL, job)
     kept = [path for path in home.rglob("*") if path.is_file()]
     assert kept
-    assert not [path for path in kept if canary.encode() in path.read_bytes()]
+    assert not [path for path in kept if CANARY.encode() in path.read_bytes()]
 
 
-@pytest.fixture(params=["a b", "a'b", 'a"b', "$(id)", "a;b\\c", "größer 鳥"])
+APP = f"""
+import json, sys, time
+from core.backends import LOCAL
+from core.backends.local import backend
+from core.specs import TrainingSpec
+backend.WORKER = {toy_worker.__name__!r}
+print(LOCAL.train(TrainingSpec(**json.loads(sys.argv[1]))).id, flush=True)
+time.sleep(60)
+"""
+
+
+def ctrl_c(app: subprocess.Popen[str]) -> None:
+    """As a terminal sends it: to the whole group in the foreground."""
+    os.killpg(app.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("end", [subprocess.Popen.kill, ctrl_c])
+def test_fault_25_a_job_outlives_its_app(toys: Toys, end: Callable[[subprocess.Popen[str]], None]) -> None:
+    toys.script(RUNS.replace("60", "1") + "print('done', flush=True)\n" + MODEL)
+    spec = json.dumps(asdict(toys.spec()))
+    app = subprocess.Popen(
+        [sys.executable, "-c", APP, spec],
+        cwd=settings.PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert app.stdout
+    job = running(LOCAL, jobs.read(app.stdout.readline().strip()))
+    end(app)
+    app.communicate(timeout=20)
+    assert LOCAL.refresh(job).state is State.IN_PROGRESS
+    assert ended(LOCAL, job).state is State.COMPLETED
+    assert "done" in LOCAL.log(job).text
+
+
+@pytest.fixture(params=['a\'b "c"', "$(id);d\\e", "größer 鳥"])
 def strange_home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / request.param
     monkeypatch.setenv("FIELDMARK_HOME", str(path))

@@ -21,7 +21,7 @@ from tests.backends.watching import ended, gone, said
 from tests.conftest import SMALL
 
 # A second or two of small steps: time enough to interrupt it.
-STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "120", "early_stopping_patience": "0", "refit": "false"}
+STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "80", "early_stopping_patience": "0", "refit": "false"}
 APP = """
 import json, sys, time
 from core.backends import LOCAL
@@ -30,10 +30,11 @@ print(LOCAL.train(TrainingSpec(**json.loads(sys.argv[1]))).id, flush=True)
 time.sleep(600)
 """
 NEXT_APP = """
+import sys
 from core import jobs, models
 from core.backends import LOCAL
-for job in jobs.readable("training"):
-    print(job.id, LOCAL.refresh(job).state, models.of_job(job).metrics("test")["n"])
+for job_id in sys.argv[1:]:
+    print(job_id, LOCAL.refresh(jobs.read(job_id)).state, models.read(job_id).metrics("test")["n"])
 """
 
 
@@ -64,9 +65,9 @@ def curve(job: Job) -> dict[float, float]:
     return {row["epoch"]: row["validation_loss"] for row in rows if "validation_loss" in row}
 
 
-def test_fault_25_a_training_outlives_its_app(small_model: Model) -> None:
+def test_fault_25_a_training_outlives_its_app(heated: Model) -> None:
     """One app is killed and another gets a Ctrl-C; both trainings end well and a new app shows them with all their figures."""
-    apps = [app(APP, json.dumps(asdict(spec_for(small_model)))) for _ in range(2)]
+    apps = [app(APP, json.dumps(asdict(spec_for(heated)))) for _ in range(2)]
     running = [submitted_by(process) for process in apps]
     for job in running:
         said(LOCAL, job, "[metrics] epoch=2 ")
@@ -77,21 +78,21 @@ def test_fault_25_a_training_outlives_its_app(small_model: Model) -> None:
         process.communicate(timeout=20)
     for job in running:
         assert ended(LOCAL, job).state is State.COMPLETED
-        assert list(curve(job)) == list(range(1, 121))
-    shown, _ = app(NEXT_APP).communicate(timeout=60)
-    assert set(shown.splitlines()) == {f"{job.id} Completed 6" for job in [*running, small_model.job]}
+        assert list(curve(job)) == list(range(1, 81))
+    shown, _ = app(NEXT_APP, *(job.id for job in running)).communicate(timeout=60)
+    assert shown.splitlines() == [f"{job.id} Completed 6" for job in running]
 
 
-def test_fault_34_a_resumed_training_is_the_uninterrupted_one(small_model: Model) -> None:
-    stopped, whole = LOCAL.train(spec_for(small_model)), LOCAL.train(spec_for(small_model))
+def test_fault_34_a_resumed_training_is_the_uninterrupted_one(heated: Model) -> None:
+    stopped, whole = LOCAL.train(spec_for(heated)), LOCAL.train(spec_for(heated))
     said(LOCAL, stopped, "[metrics] epoch=5 ")
     LOCAL.stop(stopped)
     stopped = ended(LOCAL, stopped)
     assert stopped.state is State.STOPPED
-    assert len(curve(stopped)) < 120
+    assert len(curve(stopped)) < 80
     # What a kill between writing and renaming leaves.
     (stopped.folder.checkpoints / ".checkpoint-000009.pt.1.tmp").write_bytes(b"half")
-    resumed = ended(LOCAL, LOCAL.train(spec_for(small_model, resumed_from=stopped.id)))
+    resumed = ended(LOCAL, LOCAL.train(spec_for(heated, resumed_from=stopped.id)))
     assert resumed.state is State.COMPLETED, resumed.status.reason
     assert "resuming from checkpoint" in LOCAL.log(resumed).text
     assert list(resumed.folder.checkpoints.glob("*.tmp")) == []
@@ -102,8 +103,8 @@ def test_fault_34_a_resumed_training_is_the_uninterrupted_one(small_model: Model
         assert models.of_job(resumed).metrics(split) == pytest.approx(models.of_job(whole).metrics(split), abs=1e-6)
 
 
-def test_fault_33_checkpoints_that_cannot_be_read_are_not_a_silent_new_start(small_model: Model) -> None:
-    stopped = LOCAL.train(spec_for(small_model))
+def test_fault_33_checkpoints_that_cannot_be_read_are_not_a_silent_new_start(heated: Model) -> None:
+    stopped = LOCAL.train(spec_for(heated))
     said(LOCAL, stopped, "[metrics] epoch=5 ")
     LOCAL.stop(stopped)
     ended(LOCAL, stopped)
@@ -111,15 +112,15 @@ def test_fault_33_checkpoints_that_cannot_be_read_are_not_a_silent_new_start(sma
     assert damaged
     for path in damaged:
         path.write_bytes(path.read_bytes()[:100])
-    resumed = ended(LOCAL, LOCAL.train(spec_for(small_model, resumed_from=stopped.id)))
+    resumed = ended(LOCAL, LOCAL.train(spec_for(heated, resumed_from=stopped.id)))
     assert resumed.state is State.FAILED
     assert "checkpoints" in resumed.status.reason
     assert curve(resumed) == {}
 
 
-def test_a_job_is_not_resumed_while_it_runs(small_model: Model) -> None:
-    running = LOCAL.train(spec_for(small_model, {**STEPS, "epochs": "10000"}))
-    resumed = ended(LOCAL, LOCAL.train(spec_for(small_model, {**STEPS, "epochs": "10000"}, resumed_from=running.id)))
+def test_a_job_is_not_resumed_while_it_runs(heated: Model) -> None:
+    running = LOCAL.train(spec_for(heated, {**STEPS, "epochs": "10000"}))
+    resumed = ended(LOCAL, LOCAL.train(spec_for(heated, {**STEPS, "epochs": "10000"}, resumed_from=running.id)))
     assert resumed.state is State.FAILED
     assert "still running" in resumed.status.reason
     LOCAL.stop(running)
@@ -127,19 +128,19 @@ def test_a_job_is_not_resumed_while_it_runs(small_model: Model) -> None:
     gone(running)
 
 
-def test_shown_as_code_it_trains_by_hand(small_model: Model, tmp_path: Path) -> None:
-    command = commands.training(small_model.folder, training_spec(small_model.job))
+def test_shown_as_code_it_trains_by_hand(heated: Model, tmp_path: Path) -> None:
+    command = commands.training(heated.folder, training_spec(heated.job))
     (tmp_path / "again").mkdir()
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     run = subprocess.run(["sh", "-c", command], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stdout + run.stderr
     again = json.loads((tmp_path / "again" / "model" / models.DESCRIPTION).read_text())
-    for split, figures in small_model.description["metrics"].items():
+    for split, figures in heated.description["metrics"].items():
         assert again["metrics"][split] == pytest.approx(figures, abs=1e-6)
 
 
-def test_a_job_keeps_what_it_needs_in_its_folder_and_nothing_else(small_model: Model) -> None:
-    assert {path.name for path in small_model.folder.path.iterdir()} == {
+def test_a_job_keeps_what_it_needs_in_its_folder_and_nothing_else(heated: Model) -> None:
+    assert {path.name for path in heated.folder.path.iterdir()} == {
         "job.json", "status.json", "lock", "log.txt", "input", "model", "checkpoints", "output",
     }  # fmt: skip
-    assert {path.name for path in small_model.folder.input.iterdir()} == {"code", "manifest"}
+    assert {path.name for path in heated.folder.input.iterdir()} == {"code", "manifest"}

@@ -27,9 +27,10 @@ from core.backends.local import processes, warm
 from core.datasets import store
 from core.jobs import Job, State
 from tests.backends import toy_worker
-from tests.backends.conftest import Toys
+from tests.backends.conftest import Toys, toy_version
 from tests.backends.scripts import MODEL, OBEYS, REFUSES, RUNS
 from tests.backends.watching import ended, gone, running, trainer_of, until, worker_of
+from tests.conftest import CANARY, kill_processes_of
 
 # A warm process in all but what takes its time: it says that it has torch, so that trainers are forked from workers as well.
 LIGHT = """
@@ -90,9 +91,24 @@ Warm = subprocess.Popen[bytes]
 Start = Callable[[], Warm]
 
 
+def started() -> Warm:
+    """A light warm process that takes jobs."""
+    before = warm.socket_path().stat().st_ino if warm.socket_path().exists() else 0
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIGHT],
+        env=processes.worker_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until(lambda: warm.socket_path().exists() and warm.socket_path().stat().st_ino != before, "the warm process")
+    return process
+
+
 @pytest.fixture
 def warm_toys(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
-    """Toys that go through a warm process where there is one."""
+    """Toys in a home of their own that go through a warm process where there is one."""
     monkeypatch.setattr(local_backend, "WORKER", toy_worker.__name__)
     toys = Toys(version)
     toys.script("pass")
@@ -101,37 +117,58 @@ def warm_toys(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
 
 @pytest.fixture
 def start(warm_toys: Toys) -> Iterator[Start]:
-    """Starts a light warm process and waits until it takes jobs; afterwards it has to end by itself."""
-    started: list[Warm] = []
+    """Starts a light warm process; afterwards each has to end by itself."""
+    made: list[Warm] = []
 
     def make() -> Warm:
-        before = warm.socket_path().stat().st_ino if warm.socket_path().exists() else 0
-        process = subprocess.Popen(
-            [sys.executable, "-c", LIGHT],
-            env=processes.worker_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        started.append(process)
-        until(lambda: warm.socket_path().exists() and warm.socket_path().stat().st_ino != before, "the warm process")
-        return process
+        made.append(started())
+        return made[-1]
 
     yield make
-    for process in started:
+    for process in made:
         if process.poll() is None:
             LOCAL.cool_down(process)
 
 
-def test_a_forked_trainer_cannot_tell_that_it_was_not_started(warm_toys: Toys, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Toys, Warm]]:
+    """One light warm process for all tests that do it no harm. Its workers give a script half a second to stop."""
+    home = tmp_path_factory.mktemp("light") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDMARK_HOME", str(home))
+        patch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+        toys = Toys(toy_version(home))
+        toys.script("pass", stop_seconds=0.5)
+        process = started()
+        yield home, toys, process
+        patch.setenv("FIELDMARK_HOME", str(home))
+        LOCAL.cool_down(process)
+        assert not warm.socket_path().exists()
+    kill_processes_of(home)
+
+
+@pytest.fixture
+def process(shared: tuple[Path, Toys, Warm]) -> Warm:
+    return shared[2]
+
+
+@pytest.fixture
+def toys(shared: tuple[Path, Toys, Warm], monkeypatch: pytest.MonkeyPatch) -> Toys:
+    """Toys that go through the shared warm process."""
+    monkeypatch.setenv("FIELDMARK_HOME", str(shared[0]))
+    monkeypatch.setattr(local_backend, "WORKER", toy_worker.__name__)
+    return shared[1]
+
+
+def test_a_forked_trainer_cannot_tell_that_it_was_not_started(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment, folder, arguments, input, output and modules of both, compared; and no secret in either."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     # The warm process has imported ours of that name already.
-    (warm_toys.folder / "architectures.py").write_text("")
-    cold = ended(LOCAL, warm_toys.train(FACTS + MODEL))
-    process = start()
-    forked = warm_toys.train(FACTS + MODEL)
+    (toys.folder / "architectures.py").write_text("")
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+        patch.setattr(warm, "fork_worker", lambda folder, lock: None)
+        cold = ended(LOCAL, toys.train(FACTS + MODEL))
+    forked = toys.train(FACTS + MODEL)
     assert forked_by(forked.status.pid, process)
     forked = ended(LOCAL, forked)
     assert cold.state is forked.state is State.COMPLETED, forked.status.reason
@@ -139,12 +176,11 @@ def test_a_forked_trainer_cannot_tell_that_it_was_not_started(warm_toys: Toys, s
     assert found == facts_of(cold)
     assert str(settings.PROJECT) not in list(found["path"])
     assert found["locks"] == []
-    assert "canary" not in str(found)
+    assert CANARY not in str(found)
 
 
-def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(warm_toys: Toys, start: Start) -> None:
-    process = start()
-    job = running(LOCAL, warm_toys.train(RUNS))
+def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(toys: Toys, process: Warm) -> None:
+    job = running(LOCAL, toys.train(RUNS))
     worker = worker_of(job)
     assert forked_by(worker.pid, process)
     assert Path(worker.cwd()) == job.folder.path
@@ -154,17 +190,15 @@ def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(wa
 
 
 @pytest.mark.parametrize(("script", "code"), [("raise SystemExit(3)", 3), ("exit('no cats')", 1), ("raise ValueError('no cats')", 1)])
-def test_a_forked_trainer_that_fails(warm_toys: Toys, start: Start, script: str, code: int) -> None:
-    start()
-    job = ended(LOCAL, warm_toys.train(script))
+def test_a_forked_trainer_that_fails(toys: Toys, process: Warm, script: str, code: int) -> None:
+    job = ended(LOCAL, toys.train(script))
     assert job.state is State.FAILED
     assert f"code {code}" in job.status.reason
     assert code == 3 or "no cats" in job.status.reason
 
 
-def test_fault_30_a_forked_trainer_stops(warm_toys: Toys, start: Start) -> None:
-    start()
-    job = running(LOCAL, warm_toys.train(OBEYS))
+def test_fault_30_a_forked_trainer_stops(toys: Toys, process: Warm) -> None:
+    job = running(LOCAL, toys.train(OBEYS))
     LOCAL.stop(job)
     job = ended(LOCAL, job)
     assert job.state is State.STOPPED
@@ -172,32 +206,62 @@ def test_fault_30_a_forked_trainer_stops(warm_toys: Toys, start: Start) -> None:
     gone(job)
 
 
-def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey(warm_toys: Toys, start: Start) -> None:
-    warm_toys.script(REFUSES, stop_seconds=0.5)
-    start()
-    job = running(LOCAL, LOCAL.train(warm_toys.spec()))
+def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey(toys: Toys, process: Warm) -> None:
+    job = running(LOCAL, toys.train(REFUSES))
     worker_of(job).terminate()
     assert ended(LOCAL, job, 20).state is State.STOPPED
     gone(job)
 
 
-def test_fault_26_a_forked_trainer_that_is_killed(warm_toys: Toys, start: Start) -> None:
-    start()
-    job = running(LOCAL, warm_toys.train(RUNS))
+def test_fault_26_a_forked_trainer_that_is_killed(toys: Toys, process: Warm) -> None:
+    job = running(LOCAL, toys.train(RUNS))
     trainer_of(job).kill()
     assert "killed by signal 9" in ended(LOCAL, job).status.reason
 
 
-def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(warm_toys: Toys, start: Start) -> None:
+def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys, process: Warm) -> None:
     """The trainer is a copy of its worker and must not hold the lock that says the job is alive."""
-    process = start()
-    job = running(LOCAL, warm_toys.train(RUNS))
+    job = running(LOCAL, toys.train(RUNS))
     worker_of(job).kill()
     until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free", 10)
     assert LOCAL.refresh(job).state is State.FAILED
     gone(job)
     assert process.poll() is None
     until(lambda: not psutil.Process(process.pid).children(), "no dead worker is kept", 10)
+
+
+def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(toys: Toys, process: Warm) -> None:
+    silent, rude = (socket.socket(socket.AF_UNIX) for _ in range(2))
+    with silent, rude:
+        silent.connect(str(warm.socket_path()))
+        rude.connect(str(warm.socket_path()))
+        rude.sendall(b"{not json")
+        job = toys.train(MODEL)
+        assert forked_by(job.status.pid, process)
+    assert ended(LOCAL, job).state is State.COMPLETED
+    until(lambda: not psutil.Process(process.pid).children(), "the forks that talked to them", 10)
+
+
+def test_a_warm_process_that_answers_too_late_makes_no_second_worker(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm, "ANSWER_SECONDS", 0.3)
+    process.send_signal(signal.SIGSTOP)
+    job = toys.train(RUNS)
+    process.send_signal(signal.SIGCONT)
+    assert not forked_by(job.status.pid, process)
+    job = running(LOCAL, job)
+    until(lambda: not psutil.Process(process.pid).children(), "the fork that came too late", 10)
+    assert LOCAL.log(job).text.count("running") == 1
+    LOCAL.stop(job)
+    ended(LOCAL, job)
+
+
+def test_forking_is_quick(toys: Toys, process: Warm) -> None:
+    toys.script("print('running', flush=True)\n" + MODEL)
+    begun = time.monotonic()
+    job = LOCAL.train(toys.spec())
+    until(lambda: "running" in LOCAL.log(job).text, "the first line")
+    print(f"\nfrom submission to the script's first line, forked, nothing imported: {time.monotonic() - begun:.3f} s")
+    ended(LOCAL, job)
 
 
 def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_on(warm_toys: Toys) -> None:
@@ -252,35 +316,6 @@ def test_two_apps_over_one_home(warm_toys: Toys, start: Start) -> None:
     assert [ended(LOCAL, job).state for job in (job, again)] == [State.COMPLETED] * 2
 
 
-def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(warm_toys: Toys, start: Start) -> None:
-    process = start()
-    silent, rude = (socket.socket(socket.AF_UNIX) for _ in range(2))
-    with silent, rude:
-        silent.connect(str(warm.socket_path()))
-        rude.connect(str(warm.socket_path()))
-        rude.sendall(b"{not json")
-        job = warm_toys.train(MODEL)
-        assert forked_by(job.status.pid, process)
-    assert ended(LOCAL, job).state is State.COMPLETED
-    until(lambda: not psutil.Process(process.pid).children(), "the forks that talked to them", 10)
-
-
-def test_a_warm_process_that_answers_too_late_makes_no_second_worker(
-    warm_toys: Toys, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(warm, "ANSWER_SECONDS", 0.3)
-    process = start()
-    process.send_signal(signal.SIGSTOP)
-    job = warm_toys.train(RUNS)
-    process.send_signal(signal.SIGCONT)
-    assert not forked_by(job.status.pid, process)
-    job = running(LOCAL, job)
-    until(lambda: not psutil.Process(process.pid).children(), "the fork that came too late", 10)
-    assert LOCAL.log(job).text.count("running") == 1
-    LOCAL.stop(job)
-    ended(LOCAL, job)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that belongs to somebody else")
 def test_a_socket_that_belongs_to_somebody_else_is_not_talked_to(warm_toys: Toys, start: Start) -> None:
     process = start()
@@ -288,13 +323,3 @@ def test_a_socket_that_belongs_to_somebody_else_is_not_talked_to(warm_toys: Toys
     job = warm_toys.train(MODEL)
     assert not forked_by(job.status.pid, process)
     assert ended(LOCAL, job).state is State.COMPLETED
-
-
-def test_forking_is_quick(warm_toys: Toys, start: Start) -> None:
-    start()
-    warm_toys.script("print('running', flush=True)\n" + MODEL)
-    begun = time.monotonic()
-    job = LOCAL.train(warm_toys.spec())
-    until(lambda: "running" in LOCAL.log(job).text, "the first line")
-    print(f"\nfrom submission to the script's first line, forked, nothing imported: {time.monotonic() - begun:.3f} s")
-    ended(LOCAL, job)

@@ -77,7 +77,9 @@ def command(folder: Path, **values: str) -> list[str]:
     return [str(SM_SCRIPTS / "train.py"), *(part for name, value in given.items() for part in (f"--{name}", value))]
 
 
-def start(folder: Path, photos: Path, env: dict[str, str] | None = None, launcher: list[str] | None = None, **values: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, photos: Path, env: dict[str, str] | None = None, launcher: list[str] | None = None, **values: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", *(launcher or []), *command(folder, **values)],
         env=environment(folder, photos, **(env or {})), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

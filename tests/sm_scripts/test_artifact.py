@@ -120,7 +120,9 @@ def test_tensors_are_safetensors_files(tmp_path: Path) -> None:
         assert torch.equal(again[name], value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00" * 7, b"\xff" * 64, np.uint64(20).tobytes() + b'{"a":{"dtype":"F32"}}', np.uint64(2).tobytes() + b"[]"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 7, b"\xff" * 64, np.uint64(20).tobytes() + b'{"a":{"dtype":"F32"}}', np.uint64(2).tobytes() + b"[]"]
+)
 def test_what_is_not_safetensors_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(ValueError, match=r"x\.safetensors"):

@@ -18,7 +18,9 @@ ACROSS = 4
 @pytest.fixture(scope="module")
 def manifest(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """manifest.csv with the official test split, and 15 % of each species' official train photos for validation."""
-    paths, train = (dict(line.split() for line in (birds / name).read_text().splitlines() if line) for name in ("images.txt", "train_test_split.txt"))
+    paths, train = (
+        dict(line.split() for line in (birds / name).read_text().splitlines() if line) for name in ("images.txt", "train_test_split.txt")
+    )
     draw, groups = random.Random(7), {}
     for number, path in sorted(paths.items()):
         groups.setdefault((path.split("/")[0], train[number] == "1"), []).append(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -66,15 +65,6 @@ def test_two_processes_train_the_same_model(tuned: running.Run, photos: Path, fe
         assert row == pytest.approx(other, abs=0.005)
     assert both.info["metrics"]["test"]["n"] == 12
     assert len(both.predictions["path"]) == len(set(both.predictions["path"])) == 48
-
-
-def test_two_processes_make_each_feature_once(trained: running.Run, photos: Path, tmp_path: Path) -> None:
-    both = running.train(tmp_path, photos, None, TORCHRUN)
-    assert both.code == 0, both.log
-    assert both.info["metrics"]["test"] == pytest.approx(trained.info["metrics"]["test"], abs=1e-5)
-    assert both.log.count("done in") == 1
-    made = np.concatenate([np.load(path)["image_ids"] for path in (tmp_path / "features").rglob("*.npz")])
-    assert len(made) == len(set(made)) == 48
 
 
 @pytest.mark.parametrize("kind", ["none", "light", "randaugment"])

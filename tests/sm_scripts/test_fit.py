@@ -33,7 +33,9 @@ def made_head(points: torch.Tensor, classes: int = 4) -> heads.Head:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_the_gradient_is_that_of_the_objective(blobs: tuple[torch.Tensor, torch.Tensor], smoothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_is_that_of_the_objective(
+    blobs: tuple[torch.Tensor, torch.Tensor], smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     points, labels = blobs
     monkeypatch.setattr(fit, "CHUNK", 50)
     head = made_head(points)

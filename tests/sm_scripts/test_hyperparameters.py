@@ -83,6 +83,8 @@ def test_the_tables_are_read_without_torch() -> None:
 
 
 def test_help_explains_every_argument() -> None:
-    shown = subprocess.run([sys.executable, "train.py", "--help"], cwd=running.SM_SCRIPTS, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [sys.executable, "train.py", "--help"], cwd=running.SM_SCRIPTS, capture_output=True, text=True, check=True
+    ).stdout
     assert all(f"--{parameter.name}" in shown and parameter.help for parameter in hyperparameters.TABLE)
     assert "torchrun" in shown

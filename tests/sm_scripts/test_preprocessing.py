@@ -108,7 +108,7 @@ def odd_photos(folder: Path) -> None:
     photo.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
     photo.save(folder / "turned.jpg", exif=exif, quality=95)
     photo.convert("L").save(folder / "gray.jpg", quality=95)
-    Image.fromarray((np.asarray(photo.convert("L")).astype(np.uint16) * 257)).save(folder / "deep.png")
+    Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257).save(folder / "deep.png")
     palette = photo.quantize(16)
     palette.save(folder / "palette.png", transparency=0)
     photo.convert("RGBA").save(folder / "alpha.webp", lossless=True)

@@ -56,7 +56,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> running.Run:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model(marked: running.Run) -> models.Model:
     return models.load(marked.model, marked.model / "code" / backbones.PACKAGE).requires_grad_(False)
 
@@ -77,8 +77,6 @@ def test_the_evidence_for_a_class_lies_where_its_mark_is(model: models.Model, na
     shares = torch.stack([drawn[:half, :half].sum(), drawn[:half, half:].sum(), drawn[half:, :half].sum(), drawn[half:, half:].sum()])
     assert int(shares.argmax()) == quadrant, shares
     assert shares[quadrant] > 0.4 * shares.sum(), "chance would be 0.25, and the map has 4 x 4 places"
-    row, column = divmod(int(drawn.argmax()), SIZE)
-    assert (row // half, column // half) == divmod(quadrant, 2), "the strongest place"
 
 
 def test_with_a_linear_head_it_is_cam(model: models.Model) -> None:
@@ -94,29 +92,36 @@ def test_with_a_linear_head_it_is_cam(model: models.Model) -> None:
     assert torch.allclose(maps[0], expected, atol=1e-4)
 
 
-def test_a_mirrored_photo_has_the_mirrored_map(model: models.Model) -> None:
-    model.info = {**model.info, "views": ["plain", "flip"]}
+def test_a_mirrored_photo_has_the_mirrored_map(model: models.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(model.info, "views", ["plain", "flip"])
     photo = pixels(drawing("disc", 0, 3))
     _, (one,) = saliency.evidence(model, photo, [])
     _, (other,) = saliency.evidence(model, photo.flip(2), [])
     assert torch.allclose(one[0], other[0].flip(1), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [("resnet18", 64), ("convnext_atto", 64), ("swin_tiny_patch4_window7_224", 224), ("vit_tiny_patch16_224", 224), ("mixer_s32_224", 224)],
-)
-def test_every_kind_of_backbone_has_a_map_and_keeps_its_features(name: str, size: int) -> None:
+@pytest.mark.parametrize("name", ["resnet18", "convnext_atto", "vit_tiny_patch16_224", "mixer_s32_224"])
+def test_every_kind_of_backbone_has_a_map_and_keeps_its_features(name: str) -> None:
     torch.manual_seed(0)
-    network = timm.create_model(name, num_classes=0).eval().requires_grad_(False)
-    backbone = backbones.Backbone(network, Preprocessing(size, size, HOW.mean, HOW.std))
-    batch = torch.randint(0, 256, (1, 3, size, size), dtype=torch.uint8)
+    size = {"img_size": HOW.image_size} if "_224" in name else {}
+    network = timm.create_model(name, num_classes=0, **size).eval().requires_grad_(False)
+    backbone = backbones.Backbone(network, HOW)
+    batch = torch.randint(0, 256, (1, 3, HOW.image_size, HOW.image_size), dtype=torch.uint8)
     look = saliency._look(backbone, batch, mirrored=False)
     assert torch.allclose(look.features, backbone(batch), atol=1e-5)
-    (gradient,) = torch.autograd.grad((look.features * torch.randn_like(look.features)).sum(), look.places)
+    (gradient,) = torch.autograd.grad(look.features.square().sum(), look.places)
     found = look.evidence(gradient)
     assert found.shape[0] == found.shape[1] > 1
     assert found.max() > 0
+
+
+def test_channels_may_come_first_or_last_and_places_as_tokens() -> None:
+    places, slopes = torch.randn(1, 6, 3, 3), torch.randn(1, 6, 3, 3)
+    expected = saliency.Look(places, places, 0, mirrored=False).evidence(slopes)
+    last = [tensor.permute(0, 2, 3, 1) for tensor in (places, slopes)]
+    assert torch.allclose(saliency.Look(last[0], places, 0, mirrored=False).evidence(last[1]), expected)
+    tokens = [torch.cat([torch.randn(1, 2, 6), tensor.flatten(2).transpose(1, 2)], dim=1) for tensor in (places, slopes)]
+    assert torch.allclose(saliency.Look(tokens[0], places, 2, mirrored=False).evidence(tokens[1]), expected)
 
 
 def test_a_network_without_a_map_of_places_is_refused_in_words() -> None:
@@ -174,21 +179,26 @@ def test_the_predicted_class_is_explained_where_none_is_named_and_large_photos_a
         assert found.size == (saliency.MAX_SIDE, saliency.MAX_SIDE // 2)
 
 
-def test_what_cannot_be_explained_is_said_in_one_line(marked: running.Run, tmp_path: Path) -> None:
-    photo, text = tmp_path / "photo.png", tmp_path / "text.jpg"
+def test_what_cannot_be_explained_is_said_in_one_line(
+    marked: running.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    photo, text, out = tmp_path / "photo.png", tmp_path / "text.jpg", tmp_path / "map.png"
     drawing("disc", 0, 1).save(photo)
     text.write_text("no photo")
     for arguments, reason in (
-        ((marked.model, photo, "--label", "robin", tmp_path / "map.png"), "knows no class 'robin'"),
-        ((marked.model, text, tmp_path / "map.png"), "not an image"),
-        ((tmp_path, photo, tmp_path / "map.png"), "holds no model"),
+        ((marked.model, photo, "--label", "robin", out), "knows no class 'robin'"),
+        ((marked.model, text, out), "not an image"),
+        ((marked.model, tmp_path / "gone.png", out), "gone.png"),
+        ((tmp_path, photo, out), "holds no model"),
     ):
-        done = by_hand(*arguments)
-        assert done.returncode == 1
-        assert reason in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert not (tmp_path / "map.png").exists()
-    assert by_hand(marked.model, photo, "--label", "disc", tmp_path / "a.png", tmp_path / "b.png").returncode == 2
+        assert saliency.main([str(argument) for argument in arguments]) == 1
+        said = capsys.readouterr().err
+        assert reason in said
+        assert said.count("\n") == 1
+        assert not out.exists()
+    with pytest.raises(SystemExit):
+        saliency.main([str(marked.model), str(photo), "--label", "disc", str(out), str(tmp_path / "b.png")])
 
 
 def test_a_model_is_rebuilt_by_the_code_that_travels_with_it(marked: running.Run, photos: Path, tmp_path: Path) -> None:

@@ -89,16 +89,15 @@ def test_weights_of_another_network_are_refused_and_the_channel_comes_first(tmp_
         planned.make()
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vit_small_patch16_224.dino", "convnext_tiny", "timm/mobilenetv3_small_050"])
-def test_any_backbone_of_timm_trains_from_a_given_file(name: str, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arch", ["resnet18@64", "vit_small_patch16_224.dino@64", "convnext_tiny@64", "timm/mobilenetv3_small_050@64"])
+def test_any_backbone_of_timm_trains_from_a_given_file(arch: str, photos: Path, tmp_path: Path) -> None:
     import timm
 
-    timm_name = name.removeprefix("timm/")
+    timm_name = arch.split("@")[0].removeprefix("timm/")
     (tmp_path / "weights").mkdir()
     torch.manual_seed(0)
     tensors.save(timm.create_model(timm_name, pretrained=False).state_dict(), tmp_path / "weights" / f"{timm_name}.safetensors")
-    size = "" if "vit" in name else "@64"
-    run = running.train(tmp_path, photos, {"SM_CHANNEL_WEIGHTS": str(tmp_path / "weights")}, arch=f"{name}{size}", weight_decay="0.1")
+    run = running.train(tmp_path, photos, {"SM_CHANNEL_WEIGHTS": str(tmp_path / "weights")}, arch=arch, weight_decay="0.1")
     assert run.code == 0, run.log
 
     import inference
@@ -109,6 +108,25 @@ def test_any_backbone_of_timm_trains_from_a_given_file(name: str, photos: Path, 
     photo = inference.input_fn((photos / rows["path"][index]).read_bytes(), "image/png")
     served, _ = inference.score_batch(model, [photo.pixels])
     assert torch.allclose(served[0], torch.from_numpy(rows["probabilities"][index]), atol=1e-4)
+
+
+def test_a_size_that_a_vit_cannot_take_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import timm
+
+    monkeypatch.setenv("SM_CHANNEL_WEIGHTS", str(tmp_path))
+    name = "vit_small_patch16_224.dino"
+    tensors.save(timm.create_model(name, num_classes=0).state_dict(), tmp_path / f"{name}.safetensors")
+    (planned,) = plan.plan(f"{name}@100")
+    with pytest.raises(Exception, match="cannot take 100 pixels"):
+        planned.make()
+
+
+def test_a_container_without_timm_uses_the_copy_sent_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo.copy(["tf_efficientnet_lite0"], tmp_path / "sent")
+    expected = {path.relative_to(tmp_path / "sent"): path.read_text() for path in (tmp_path / "sent").rglob("*.py")}
+    monkeypatch.setattr(zoo, "SENT_ALONG", tmp_path / "sent")
+    zoo.copy(["tf_efficientnet_lite0"], tmp_path / "again")
+    assert {path.relative_to(tmp_path / "again"): path.read_text() for path in (tmp_path / "again").rglob("*.py")} == expected
 
 
 def test_a_name_timm_does_not_have_is_refused() -> None:

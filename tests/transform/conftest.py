@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def folder(home: Path) -> Iterator[RunFolder]:
     job, lock = jobs.create(jobs.new_id("transform"), "transform", "By hand", "local", {})
     assert lock is not None
     yield job.folder
-    jobs.os.close(lock)
+    os.close(lock)
 
 
 def started(spec: TransformSpec) -> Job:
@@ -62,8 +63,8 @@ def ended(job: Job) -> Job:
     return backends.LOCAL.refresh(job)
 
 
-def until(happened: object, what: str, seconds: float = PATIENCE) -> None:
+def until(happened: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     start = time.monotonic()
-    while not happened():  # type: ignore[operator]
+    while not happened():
         assert time.monotonic() - start < seconds, f"{what}: not within {seconds:.0f} s"
         time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pandas as pd
@@ -112,7 +113,8 @@ def test_killed_between_the_table_and_the_removal_of_its_shards(folder: RunFolde
 @pytest.mark.parametrize("finished", [False, True])
 def test_rows_of_the_job_before_are_taken_over(folder: RunFolder, finished: bool) -> None:
     job, lock = jobs.create(jobs.new_id("transform"), "transform", "Again", "local", {})
-    jobs.os.close(lock or 0)
+    assert lock is not None
+    os.close(lock)
     writer = write(folder, 2, 6)
     if finished:
         writer.finish()

@@ -60,7 +60,7 @@ class _Endpoint:
         self.worker.check_stop()
         self._say(phase="Finding its fastest form")
         chosen = _fastest_form(inference, network, model, self.spec.precision)
-        self._say(phase="Sending it a smoke image", **chosen)
+        self._say(phase="Sending it a smoke image", form=chosen["form"], chosen=chosen)
         recorder = capture.Recorder(self.worker.folder, self.spec) if self.spec.capture_share else None
         service = Service(
             inference,

@@ -71,10 +71,10 @@ class _Reporter:
         if phase == self._phase and now - self._last < REPORT_SECONDS:
             return
         if phase != self._phase:
-            self._began, self._phase = now, phase
+            self._phase, self._began, self._before = phase, now, done
         self._last = now
-        rate = done / max(now - self._began, 1e-6)
-        eta = (total - done) / rate if done and total > done else None
+        made = done - self._before
+        eta = round((total - done) * (now - self._began) / made, 1) if made and total > done else None
         self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
 
     def features(self, log: metrics.MetricLog, total: int) -> None:

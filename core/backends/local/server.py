@@ -64,7 +64,7 @@ def application(service: Service, about: Mapping[str, Any] | None = None) -> Sta
         return JSONResponse({"status": "healthy", "requests": service.requests, "errors": service.errors})
 
     async def metrics(_: Request) -> Response:
-        return JSONResponse({**service.figures(), **(about or {})})
+        return JSONResponse({**(about or {}), **service.figures()})
 
     async def invocations(request: Request) -> Response:
         nonlocal opened

@@ -45,6 +45,7 @@ OURS = (
     "core.backends.local.training",
     "core.backends.local.tuning",
     "core.backends.local.importing",
+    "core.backends.local.transform",
     "core.backends.local.endpoint",
 )
 OPTIONAL = ("openvino",)

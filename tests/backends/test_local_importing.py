@@ -1,0 +1,82 @@
+"""Import jobs: photos in, a dataset out, or nothing at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core import settings
+from core.backends import LOCAL
+from core.datasets import store
+from core.jobs import State
+from core.specs import ImportSpec
+from tests import shapes
+from tests.backends.watching import ended, gone, until, worker_of
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
+    return shapes.draw(tmp_path / "shapes", per_class=6)
+
+
+def uploaded(photos: Path) -> Path:
+    """The photos as an archive that a browser sent."""
+    return Path(shutil.make_archive(str(settings.uploads_dir() / "1a2b3c"), "zip", photos))
+
+
+def test_a_folder_becomes_a_dataset(photos: Path) -> None:
+    job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos))))
+    assert job.state is State.COMPLETED, job.status.reason
+    version = store.version(job.status.progress["dataset_id"], job.status.progress["version_id"])
+    assert sum(version.split_counts().values()) == 18
+    assert store.dataset(version.dataset_id).name == "Shapes"
+    gone(job)
+
+
+def test_an_upload_becomes_a_dataset_and_is_removed(photos: Path) -> None:
+    archive = uploaded(photos)
+    job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive), shown="../../etc/my shapes.zip")))
+    assert job.state is State.COMPLETED, job.status.reason
+    assert not archive.exists()
+
+
+def test_fault_06_an_upload_that_is_refused_says_why_and_is_removed(home: Path) -> None:
+    archive = settings.uploads_dir() / "1a2b3c.zip"
+    archive.write_bytes(b"Rar!\x1a\x07\x00 named zip")
+    job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive), shown="birds.zip")))
+    assert job.state is State.FAILED
+    assert job.status.reason
+    assert "Traceback" not in LOCAL.log(job).text
+    assert not archive.exists()
+    assert store.datasets() == []
+
+
+def test_fault_10_a_folder_outside_the_import_roots_is_refused(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The roots of the app hold in its worker as well."""
+    (tmp_path / "allowed").mkdir()
+    monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path / "allowed"))
+    job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos))))
+    assert job.state is State.FAILED
+    assert "outside the folders" in job.status.reason
+    assert store.datasets() == []
+
+
+def test_fault_30_an_import_that_is_stopped_leaves_nothing(photos: Path) -> None:
+    archive = uploaded(photos)
+    job = LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive)))
+    LOCAL.stop(job)
+    assert ended(LOCAL, job).state is State.STOPPED
+    assert store.datasets() == []
+    assert not archive.exists()
+
+
+def test_fault_27_an_import_that_is_killed_leaves_no_half_dataset(photos: Path) -> None:
+    job = LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos)))
+    until(lambda: LOCAL.refresh(job).state is not State.PENDING, "its beginning")
+    worker_of(job).kill()
+    assert ended(LOCAL, job).state in (State.FAILED, State.COMPLETED)
+    assert not [found for found in store.datasets() if isinstance(found, store.Unreadable)]
+    gone(job)

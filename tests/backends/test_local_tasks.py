@@ -1,0 +1,125 @@
+"""Short tasks: a script run forked from the warm process, or without one, ends in the same way; and it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import settings
+from core.backends import LOCAL
+from core.backends.local import processes, tasks, warm
+from core.errors import BackendError
+from tests.backends.watching import until
+
+LIGHT = """
+from core.backends.local import warm
+warm.HEAVY, warm.OURS, warm.OPTIONAL = (), (), ()
+warm.serve()
+"""
+SAYS = """
+import os, sys
+from pathlib import Path
+Path(sys.argv[1]).write_text(f"{os.getppid()} {os.environ.get('AWS_SECRET_ACCESS_KEY')} {os.getcwd()} {sys.argv[2:]}")
+"""
+
+
+@pytest.fixture
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    monkeypatch.setattr(settings, "SM_SCRIPTS", folder)
+    return folder
+
+
+@pytest.fixture(params=["cold", "warm"])
+def parent(request: pytest.FixtureRequest, home: Path) -> Iterator[int]:
+    """The pid that a task's process has as its parent: ours, or a warm process's that has imported nothing heavy."""
+    if request.param == "cold":
+        yield os.getpid()
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIGHT],
+        cwd=settings.home(),
+        env=processes.worker_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    until(warm.socket_path().exists, "the warm process")
+    yield process.pid
+    LOCAL.cool_down(process)
+
+
+def test_a_task_runs_by_itself_and_sees_no_secret(scripts: Path, parent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    (scripts / "says.py").write_text(SAYS)
+    tasks.run("says", [str(tmp_path / "said"), "--label", "Wren, or 'so'"])
+    assert (tmp_path / "said").read_text() == f"{parent} None {scripts} ['--label', \"Wren, or 'so'\"]"
+
+
+def test_a_task_that_fails_says_why_in_its_last_line(scripts: Path, parent: int) -> None:
+    (scripts / "fails.py").write_text("print('beginning')\nraise SystemExit('The photo has no bird.')")
+    (scripts / "breaks.py").write_text("raise ValueError('no cats')")
+    (scripts / "silent.py").write_text("raise SystemExit(3)")
+    for name, reason in (("fails", r"^The photo has no bird\.$"), ("breaks", "no cats"), ("silent", "code 3")):
+        with pytest.raises(BackendError, match=reason):
+            tasks.run(name, [])
+
+
+def test_a_task_that_hangs_is_ended(scripts: Path, parent: int, tmp_path: Path) -> None:
+    (scripts / "hangs.py").write_text("import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(60)")
+    start = time.monotonic()
+    with pytest.raises(BackendError, match="longer than 2 seconds"):
+        tasks.run("hangs", [str(tmp_path / "pid")], seconds=2)
+    assert time.monotonic() - start < 5
+    until(lambda: not psutil.pid_exists(int((tmp_path / "pid").read_text())), "the end of the task")
+
+
+def test_a_task_that_is_killed_is_told_from_one_that_failed(scripts: Path, parent: int) -> None:
+    (scripts / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(BackendError, match="was ended"):
+        tasks.run("dies", [])
+
+
+def test_one_task_at_a_time(scripts: Path, parent: int, tmp_path: Path) -> None:
+    (scripts / "slow.py").write_text(
+        "import sys, time\nopen(sys.argv[1], 'a').write('[')\ntime.sleep(0.3)\nopen(sys.argv[1], 'a').write(']')"
+    )
+    threads = [threading.Thread(target=tasks.run, args=("slow", [str(tmp_path / "turns")])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "turns").read_text() == "[][][]"
+    (scripts / "long.py").write_text("import time\ntime.sleep(3)")
+    first = threading.Thread(target=tasks.run, args=("long", []))
+    first.start()
+    time.sleep(0.2)
+    with pytest.raises(BackendError, match="busy"):
+        tasks.run("slow", [str(tmp_path / "turns")], seconds=0.5)
+    first.join()
+
+
+def test_a_warm_process_that_has_died_is_done_without(scripts: Path, home: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIGHT],
+        cwd=settings.home(),
+        env=processes.worker_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    until(warm.socket_path().exists, "the warm process")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert warm.socket_path().exists()
+    (scripts / "says.py").write_text(SAYS)
+    tasks.run("says", [str(tmp_path / "said")])
+    assert (tmp_path / "said").read_text().startswith(str(os.getpid()))

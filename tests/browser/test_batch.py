@@ -1,0 +1,120 @@
+"""Batch in the browser: photos dropped on the page, watched to the table, filtered by the address, set aside, decided about."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import backends, jobs, models, review
+from core.datasets import store
+from core.jobs import State
+from core.specs import TransformSpec
+from tests import shapes
+from tests.browser import steps
+from tests.browser.conftest import App
+
+pytestmark = pytest.mark.browser
+
+MANY = 4000
+
+
+@pytest.fixture
+def app(home: Path, small_model: models.Model, tmp_path: Path) -> Any:
+    """The app over a home with one small model, which may read folders of this test."""
+    made = App(home, tmp_path / "app.log", roots=str(tmp_path))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return shapes.draw(tmp_path / "photos", per_class=5)
+
+
+def until_completed(page: Any) -> None:
+    steps.say(page, "Completed", 90)
+    steps.settle(page)
+
+
+def test_from_dropped_photos_to_a_new_dataset_version(app: App, page: Any, small_model: models.Model, tmp_path: Path) -> None:
+    new = [tmp_path / f"{name}.png" for name in shapes.CLASSES]
+    for number, path in enumerate(new):
+        shapes.photo(path.stem, 900 + number).save(path)
+    steps.visit(page, app.url, "batch")
+    steps.choose(page, "Photos")
+    page.locator('.st-key-ba_photos_False input[type="file"]').set_input_files(new)
+    steps.say(page, "3 photos")
+    page.get_by_role("button", name="Run").last.dblclick()
+    until_completed(page)
+    assert len(jobs.listing("transform")) == 1
+    assert steps.metric(page, "Photos") == "3"
+    steps.tiles(page).nth(2).wait_for()
+    assert steps.tiles(page).count() == 3
+    page.wait_for_function("[...document.querySelectorAll('button.photo img')].every((image) => image.naturalWidth > 0)")
+    steps.choose(page, "Table")
+    row_of_table = page.locator('[data-testid="stDataFrame"]').first
+    row_of_table.wait_for()
+    steps.choose(page, "Photos")
+    steps.tiles(page).first.click()
+    page.locator(".st-key-ba_photo_aside button").first.click()
+    steps.say(page, "It waits in the review queue")
+    (entry,) = review.entries()
+    steps.visit(page, app.url, "batch?view=review")
+    page.locator('[data-testid="stCheckbox"]').filter(has_text="Decided").first.click()
+    steps.say(page, "new to it")
+    page.locator(".st-key-rv_own label").first.click()
+    steps.settle(page)
+    steps.press(page, f"Make the next version of {store.dataset(small_model.dataset_id).name}")
+    steps.say(page, "is made")
+    newest = store.latest(small_model.dataset_id)
+    assert newest.parent == small_model.version_id
+    assert entry.id in set(store.manifest_of(newest)["image_id"])
+    steps.press(page, "Train on it")
+    steps.say(page, "to learn from")
+    assert newest.id in page.url
+
+
+def test_a_view_is_an_address(app: App, page: Any, small_model: models.Model, photos: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"no photo")
+    job = backends.LOCAL.transform(TransformSpec("Shapes", small_model.id, "folder", path=str(photos), shown=str(photos)))
+    steps.visit(page, app.url, f"batch?job={job.id}")
+    until_completed(page)
+    steps.choose(page, "Errors")
+    steps.say(page, "1 photo could not be used")
+    assert "ba_show=Errors" in page.url
+    page.reload()
+    steps.say(page, "1 photo could not be used")
+    steps.visit(page, app.url, f"batch?job={job.id}&ba_view=Accuracy")
+    page.locator('[data-testid="stVegaLiteChart"]').wait_for()
+    steps.say(page, "Top-1")
+    with page.expect_download() as download:
+        steps.choose(page, "About")
+        steps.press(page, "All rows as CSV")
+    lines = Path(download.value.path()).read_text().strip().splitlines()
+    assert len(lines) == 17
+    assert lines[0].startswith('"row","path","image_id"')
+
+
+def test_a_running_batch_is_watched_stopped_and_resumed(
+    app: App, page: Any, small_model: models.Model, photos: Path, tmp_path: Path
+) -> None:
+    few = sorted(photos.rglob("*.png"))
+    (tmp_path / "many").mkdir()
+    for number in range(MANY):
+        os.link(few[number % len(few)], tmp_path / "many" / f"{number:05}.png")
+    job = backends.LOCAL.transform(TransformSpec("Many", small_model.id, "folder", path=str(tmp_path / "many")))
+    steps.visit(page, app.url, f"batch?job={job.id}")
+    steps.say(page, f"of {MANY:,} photos", 60)
+    steps.press(page, "Stop")
+    steps.say(page, "Resume goes on with the rest", 60)
+    steps.settle(page)
+    assert 0 < int(steps.metric(page, "Photos").replace(",", "")) < MANY
+    steps.press(page, "Resume")
+    until_completed(page)
+    assert steps.metric(page, "Photos") == f"{MANY:,}"
+    states = [item.state for item in jobs.readable("transform")]
+    assert sorted(states) == [State.COMPLETED, State.STOPPED]

@@ -1,0 +1,163 @@
+"""What a finished model says about itself: every count leads to its photos, and a photo to where the model looks and what it knows."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from core import files, models
+from core.evaluation import confusion
+from core.evaluation.comparison import compare
+from core.evaluation.predictions import Predictions
+from core.jobs import RunFolder
+from tests.browser import steps
+from tests.browser.conftest import App
+
+pytestmark = pytest.mark.browser
+
+
+def answered(model: models.Model, change: Callable[[dict[str, np.ndarray]], None]) -> models.Model:
+    """The model with other stored predictions."""
+    path = model.folder.predictions
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    change(arrays)
+    np.savez(path, **arrays)
+    return models.read(model.id)
+
+
+def mistaken(model: models.Model, every: int) -> models.Model:
+    """The model with every so manieth photo taken for the class after its own."""
+
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        count = arrays["probabilities"].shape[1]
+        for row in range(0, len(arrays["label"]), every):
+            arrays["probabilities"][row] = 0.1 / (count - 1)
+            arrays["probabilities"][row, (arrays["label"][row] + 1) % count] = 0.9
+
+    return answered(model, change)
+
+
+def copied(model: models.Model, name: str) -> models.Model:
+    """A second model, of a job like the first one's."""
+    folder = RunFolder.of(f"{model.id[:-6]}{name.encode().hex()[:6]}")
+    shutil.copytree(model.folder.path, folder.path)
+    job = files.read_json(folder.spec)
+    files.write_json(folder.spec, {**job, "id": folder.path.name, "name": name})
+    return models.read(folder.path.name)
+
+
+def of_classes(model: models.Model, count: int, photos: int) -> models.Model:
+    """The model as if it knew so many classes and had been asked about so many photos."""
+    classes = [f"Species {number:03d}" for number in range(count)]
+    description = json.loads((model.folder.model / models.DESCRIPTION).read_text())
+    files.write_json(model.folder.model / models.DESCRIPTION, {**description, "classes": classes})
+
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        chance = np.random.default_rng(3)
+        rows = chance.integers(0, len(arrays["label"]), photos)
+        arrays["path"] = arrays["path"][rows]
+        arrays["image_id"] = np.array([f"{number:064x}" for number in range(photos)])
+        arrays["split"] = np.array(["test"] * photos)
+        arrays["label"] = chance.integers(0, count, photos).astype(np.int32)
+        logits = chance.standard_normal((photos, count)).astype(np.float32)
+        logits[np.arange(photos), arrays["label"]] += 3.5
+        raised = np.exp(logits)
+        arrays["probabilities"], arrays["classes"] = raised / raised.sum(axis=1, keepdims=True), np.array(classes)
+
+    return answered(model, change)
+
+
+def click_cell(page: Any, true: str, predicted: str) -> None:
+    cells = page.locator("svg.marks g.mark-rect path")
+    cells.first.wait_for()
+    labels = cells.evaluate_all("cells => cells.map(cell => cell.getAttribute('aria-label') || '')")
+    (place,) = [i for i, label in enumerate(labels) if f"true: {true};" in f"{label};" and f"predicted: {predicted};" in f"{label};"]
+    cells.nth(place).click(force=True)
+
+
+def first_mistake(part: Predictions) -> tuple[str, str, int]:
+    pair = confusion.most_confused(part, 1)[0]
+    return pair.first, pair.second, len(pair.first_as_second)
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_a_click_on_a_cell_of_the_matrix_shows_its_photos(small_model: models.Model, app: App, page: Any, count: int) -> None:
+    model = mistaken(small_model, 3) if count == 3 else of_classes(small_model, count, 4000)
+    true, predicted, number = first_mistake(model.predictions().of_split("test"))
+    steps.visit(page, app.url, f"models?model={model.id}&mo_split=test")
+    click_cell(page, true, predicted)
+    steps.say(page, f"{true} taken for {predicted}")
+    wall = page.locator('[class*="st-key-mo_cell_"]')
+    expect(wall.locator("button.photo")).to_have_count(number)
+    wall.locator("button.photo").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"wrong {predicted}")
+    assert re.search(r"photo=[0-9a-f]{64}", page.url)
+
+
+def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(small_model: models.Model, app: App, page: Any) -> None:
+    model = mistaken(small_model, 2)
+    test = model.predictions().of_split("test")
+    row = int(np.flatnonzero(test.wrong)[0])
+    steps.visit(page, app.url, f"models?model={model.id}&photo={test.image_id[row]}")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(str(test.path[row]))
+    assert dialog.locator('[data-testid="stPlotlyChart"]').count() == 1
+    steps.press(page, "Show it on the photo")
+    for name in (test.names(test.predicted)[row], test.names(test.label)[row]):
+        expect(dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")).to_be_visible(timeout=60_000)
+    similar = dialog.locator("button.photo")
+    expect(similar).to_have_count(8)
+    expect(similar.first).to_contain_text(re.compile(r"similarity 0\.\d\d\d"))
+
+    before = page.url
+    similar.first.click()
+    page.wait_for_url(lambda url: "photo=" in url and url != before)
+    expect(dialog).to_contain_text("in train")
+    dialog.get_by_role("button", name="Close").click()
+    page.wait_for_url(lambda url: "photo=" not in url)
+    expect(dialog).to_have_count(0)
+
+
+def test_two_models_on_the_same_photos(small_model: models.Model, app: App, page: Any) -> None:
+    model, other = mistaken(small_model, 4), mistaken(copied(small_model, "Second"), 3)
+    compared = compare(model.predictions().of_split("test"), other.predictions().of_split("test"))
+    steps.visit(page, app.url, f"models?model={model.id}&mo_view=Compare&mo_split=test&with={other.id}")
+    for group, number in compared.counts.items():
+        expect(page.locator(f".st-key-mo_group_{group} button")).to_have_text(str(number))
+    assert steps.metric(page, "McNemar") == f"{compared.p_value:.3f}"
+    page.locator(".st-key-mo_group_only_b button").click()
+    steps.say(page, "only Second right")
+    assert "group=only_b" in page.url
+    expect(steps.tiles(page)).to_have_count(compared.counts["only_b"])
+    steps.tiles(page).first.click()
+    expect(page.get_by_role("dialog").locator('[data-testid="stPlotlyChart"]')).to_have_count(2)
+
+
+def test_a_bar_of_the_reliability_diagram_shows_its_photos(small_model: models.Model, app: App, page: Any) -> None:
+    model = mistaken(small_model, 2)
+    steps.visit(page, app.url, f"models?model={model.id}&mo_view=Calibration&mo_split=test")
+    steps.until_charts(page, 2)
+    test = model.predictions().of_split("test")
+    inside = int(np.count_nonzero((test.confidence > 13 / 15) & (test.confidence <= 14 / 15)))
+    bars = page.locator(".js-plotly-plot").first.locator(".nsewdrag").nth(1).bounding_box()
+    page.mouse.click(bars["x"] + bars["width"] * 0.9, bars["y"] + bars["height"] * 0.2)
+    steps.say(page, "with a stated probability from 0.87 to 0.93")
+    expect(page.locator('[class*="st-key-mo_bin_"] button.photo')).to_have_count(inside)
+
+
+def test_a_row_of_the_classes_shows_the_photos_of_the_class(small_model: models.Model, app: App, page: Any) -> None:
+    model = mistaken(small_model, 5)
+    steps.visit(page, app.url, f"models?model={model.id}&mo_view=Classes&mo_split=test")
+    box = page.locator('[data-testid="stDataFrame"]').bounding_box()
+    page.mouse.click(box["x"] + 15, box["y"] + 35 + 17)
+    page.get_by_text("of its photos are recognised").wait_for()
+    assert steps.tiles(page).count() > 0

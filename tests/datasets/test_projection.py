@@ -1,0 +1,54 @@
+"""The map: what is alike lies together, the same photos always give the same map, and few or equal photos give one, too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.datasets import projection
+
+
+def clouds(each: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    label = np.repeat(np.arange(3), each)
+    return (4 * np.eye(3, 20)[label] + np.random.default_rng(0).normal(size=(3 * each, 20)) * 0.4).astype(np.float32), label
+
+
+@pytest.mark.parametrize("method", projection.METHODS)
+def test_clouds_stay_apart_and_the_map_is_repeatable(method: str) -> None:
+    vectors, label = clouds()
+    make = getattr(projection, method)
+    points = make(vectors)
+    assert points.shape == (90, 2)
+    assert points.dtype == np.float32
+    centres = np.stack([points[label == cloud].mean(0) for cloud in range(3)])
+    nearest = np.argmin(np.linalg.norm(points[:, None] - centres[None], axis=2), axis=1)
+    assert (nearest == label).all()
+    assert np.array_equal(points, make(vectors))
+
+
+@pytest.mark.parametrize("method", projection.METHODS)
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_few_photos_have_a_map(method: str, count: int) -> None:
+    points = getattr(projection, method)(clouds()[0][:count])
+    assert points.shape == (count, 2)
+    assert np.isfinite(points).all()
+
+
+def test_pca_is_the_same_for_equal_photos_and_one_dimension() -> None:
+    assert np.isfinite(projection.pca(np.ones((5, 4), np.float32))).all()
+    assert projection.pca(np.arange(5, dtype=np.float32)[:, None]).shape == (5, 2)
+
+
+def test_pca_of_a_sample_is_nearly_that_of_all() -> None:
+    vectors = clouds(400)[0]
+    whole, part = projection.pca(vectors), projection.pca(vectors, sample=300)
+    assert np.abs(np.corrcoef(whole[:, 0], part[:, 0])[0, 1]) > 0.99
+
+
+def test_a_large_map_places_what_was_not_laid_out_beside_its_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "TSNE_ROWS", 45)
+    vectors, label = clouds()
+    points = projection.tsne(vectors)
+    spread = max(points[label == cloud].std() for cloud in range(3))
+    assert spread < points.std()
+    assert len(np.unique(points.round(4), axis=0)) == 45

@@ -1,0 +1,146 @@
+"""The Batch page and the review queue, drawn by Streamlit's own test runner over jobs that really ran."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import jobs, models, review, settings
+from core.datasets import store
+from core.jobs import Job
+from core.specs import TransformSpec
+from tests import shapes
+from tests.test_pages import drawn
+from tests.transform.conftest import ended, started
+
+PAGE = "batch.py"
+
+
+@pytest.fixture(scope="module")
+def finished(shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A batch over a folder: labelled and unlabelled photos, one of them known from training, one broken, one with a hostile name."""
+    folder = shapes.draw(tmp_path_factory.mktemp("page") / "photos", per_class=6)
+    shapes.photo("square", 999).save(folder / ":red[x] <script>.png")
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDMARK_HOME", str(shared_home))
+        patch.setenv("FIELDMARK_IMPORT_ROOTS", str(folder))
+        model = models.listing()[-1]
+        return ended(started(TransformSpec("Shapes again", model.id, "folder", path=str(folder), shown=str(folder))))
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(home: Path) -> Iterator[None]:
+    yield
+    shutil.rmtree(home / "review", ignore_errors=True)
+
+
+def words(app: AppTest) -> str:
+    elements = (*app.markdown, *app.caption, *app.warning, *app.info, *app.error, *app.success)
+    return " ".join(str(element.value) for element in elements)
+
+
+def pressed(app: AppTest, key: str) -> AppTest:
+    app = app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_batch_is_started_from_the_form_and_a_double_click_makes_one(model: models.Model) -> None:
+    before = {job.id for job in jobs.readable("transform")}
+    app = drawn(PAGE)
+    assert not app.exception
+    app.text_input(key="ba_name").input("From the form").run()
+    spec_id = app.session_state["ba_id"]
+    pressed(app, "ba_run")
+    (job,) = [job for job in jobs.readable("transform") if job.id not in before]
+    assert (job.id, job.name) == (spec_id, "From the form")
+    assert job.spec["split"] == "test"
+    assert ended(job).state is jobs.State.COMPLETED
+
+
+def test_a_folder_that_can_not_be_used_is_refused_beside_the_form() -> None:
+    app = drawn(PAGE)
+    app.segmented_control(key="ba_source").set_value("folder").run()
+    app.text_input(key="ba_folder").input("/etc").run()
+    app = pressed(app, "ba_run")
+    assert "outside the folders" in words(app).replace("\\", "")
+
+
+def test_the_results_say_what_there_is_and_what_to_beware_of(finished: Job) -> None:
+    app = drawn(PAGE, job=finished.id)
+    assert not app.exception
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Photos"] == "20"
+    assert figures["Errors"] == "1"
+    assert "1 of 20 photos could not be used" in words(app)
+    assert "The model learned from" in words(app)
+
+
+@pytest.mark.parametrize("view", ["photos", "table", "classes", "accuracy", "about"])
+def test_every_view_is_drawn(finished: Job, view: str) -> None:
+    app = drawn(PAGE, job=finished.id)
+    app.segmented_control(key="ba_view").set_value(view).run()
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("outcome", ["right", "unlabelled", "errors"])
+def test_filters_narrow_the_rows(finished: Job, outcome: str) -> None:
+    app = drawn(PAGE, job=finished.id)
+    app.pills(key="ba_show").set_value(outcome).run()
+    assert not app.exception
+    if outcome == "errors":
+        assert list(app.dataframe[0].value["path"]) == ["broken.jpg"]
+    else:
+        assert f"{19 - 18 if outcome == 'unlabelled' else 18} photo" in words(app)
+
+
+def test_fault_12_foreign_names_are_shown_as_text(finished: Job) -> None:
+    app = drawn(PAGE, job=finished.id)
+    assert ":red[x]" not in words(app)
+
+
+def test_photos_are_set_aside_decided_about_and_become_a_version(finished: Job, model: models.Model) -> None:
+    app = drawn(PAGE, job=finished.id)
+    app.pills(key="ba_show").set_value("unlabelled").run()
+    pressed(app, "ba_aside")
+    (entry,) = review.entries()
+    assert entry.answer[0]["label"] == entry.proposed
+    assert entry.origin == finished.id
+    app = drawn(PAGE, view="review")
+    assert not app.exception
+    label = next(box for box in app.selectbox if (box.key or "").startswith("rv_label_"))
+    label.set_value("circle").run()
+    assert (review.read(entry.id).proposed, review.read(entry.id).decided) == ("circle", True)
+    app = drawn(PAGE, view="review")
+    app = pressed(app, "rv_decide")
+    assert "your own folder" in words(app).replace("\\", "")
+    app.checkbox(key="rv_own").check().run()
+    pressed(app, "rv_decide")
+    newest = store.latest(model.dataset_id)
+    assert newest.parent == model.version_id
+    frame = store.manifest_of(newest)
+    added = frame[frame["image_id"] == entry.id].iloc[0]
+    assert (added["label"], added["split"]) == ("circle", "train")
+    assert review.count() == 0
+
+
+def test_an_empty_queue_and_a_strange_link_say_so(model: models.Model) -> None:
+    assert "No photo waits" in words(drawn(PAGE, view="review"))
+    app = drawn(PAGE, view="review", made="nothing-1:v9")
+    assert not app.exception
+    app = drawn(PAGE, job=model.id)
+    assert not app.exception
+    assert "not a batch" in words(app)
+
+
+def test_without_a_model_the_way_to_one_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.ENV_HOME, str(tmp_path / "fresh"))
+    app = drawn(PAGE)
+    assert not app.exception
+    assert "no model yet" in words(app)

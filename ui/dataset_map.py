@@ -1,0 +1,147 @@
+"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from core import settings
+from core.datasets import projection, store
+from core.datasets.inspection import Inspection
+from core.datasets.projection import inside
+from core.datasets.store import Dataset, Version
+from ui import charts, dataset_mend, inspecting, links, map_chart, photos
+from ui.map_chart import SIZE, Points
+from ui.text import count, plain
+
+DRAWN = 20_000
+PAGE_SIZE = 48
+LASSO = "lasso"
+COLOURS = ("Label", "Split", "Right or wrong", "Confidence")
+STEPS = ("#A23E48", "#C4552D", "#D08A3C", "#B9A23A", "#8FA64B", "#5F9E63", "#3B8F77", "#2C7F8C", "#2F6690", "#3A4F8C")
+
+
+def show(dataset: Dataset, version: Version) -> None:
+    """The map of the version's inspection, or of its nearest ancestor's."""
+    found = inspecting.current(dataset, version)
+    if found is None:
+        return
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    colour = left.segmented_control("Colour by", COLOURS, default=COLOURS[0], key="ds_colour", bind="query-params") or COLOURS[0]
+    with right:
+        method = _method(dataset, version, found)
+    table = _table(str(found.folder), method, version.id, found, version)
+    lasso = _lasso()
+    asked = map_chart.show(
+        _points(table, colour), lasso, key=f"ds_map_{version.id}_{method}", url=photos.url(""), alt=f"Map of {count(len(table), 'photo')}"
+    )
+    if asked.lasso:
+        links.set_parameters(**{LASSO: ";".join(f"{x},{y}" for x, y in asked.lasso), "ds_map_page": ""})
+        st.rerun()
+    if asked.opened:
+        row = store.manifest_of(version, filters=[("image_id", "==", asked.opened)]).iloc[0]
+        photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)})
+    drawn = f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all." if len(table) > DRAWN else ""
+    st.caption(f"{_explained(colour)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}")
+    _gallery(dataset, version, table, lasso)
+
+
+def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
+    """The projection to show; one that was not made yet can be asked for."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
+        if len(found.maps) > 1:
+            return (
+                st.segmented_control(
+                    "Layout",
+                    found.maps,
+                    default=found.maps[0],
+                    format_func=projection.TITLES.__getitem__,
+                    key="ds_layout",
+                    bind="query-params",
+                )
+                or found.maps[0]
+            )
+        inspecting.button(dataset, version, "Lay it out by t-SNE, too", maps=projection.METHODS)
+    return found.maps[0]
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _table(folder: str, method: str, version_id: str, _found: Inspection, _version: Version) -> pd.DataFrame:
+    """One row per photo that is in the version, with its labels of today, and x and y from 0 to SIZE."""
+    table = _found.points(["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"])
+    now = store.manifest_of(_version, columns=["path", "label", "split", "problem"], filters=[("problem", "==", "")])
+    table = table.merge(now, on="path")
+    for axis in "xy":
+        values = table.pop(f"{method}_{axis}")
+        span = max(float(values.max() - values.min()), 1e-9)
+        table[axis] = ((values - values.min()) / span * 0.94 * SIZE + 0.03 * SIZE).round().astype(int)
+    return table
+
+
+def _points(table: pd.DataFrame, by: str) -> Points:
+    shown = table if len(table) <= DRAWN else table.sample(DRAWN, random_state=0)
+    colour, palette, names = _coloured(shown, by)
+    said = [f"{label}, {split}" for label, split in zip(shown["label"], shown["split"], strict=True)]
+    return Points(shown["x"].to_numpy(), shown["y"].to_numpy(), colour, shown["image_id"].tolist(), said, palette, names)
+
+
+def _coloured(table: pd.DataFrame, by: str) -> tuple[npt.NDArray[np.integer], Sequence[str], Sequence[str]]:
+    """A colour number per photo, the colours, and what each means."""
+    if by == "Split":
+        number = table["split"].map({name: place for place, name in enumerate(settings.SPLITS)}).to_numpy(dtype=np.int64)
+        return number, [charts.SPLIT_COLOURS[name] for name in settings.SPLITS], [name.capitalize() for name in settings.SPLITS]
+    if by == "Right or wrong":
+        right = (table["predicted"] == table["label"]).to_numpy().astype(np.int64)
+        number = np.where(table["predicted"] == "", 2, right)
+        return number, [charts.PALETTE[1], charts.PALETTE[0], charts.SPLIT_COLOURS["unused"]], ["Wrong", "Right", "Not judged"]
+    if by == "Confidence":
+        place = np.clip(np.nan_to_num(table["confidence"].to_numpy()) * len(STEPS), 0, len(STEPS) - 1).astype(np.int64)
+        return place, STEPS, [f"{step / len(STEPS):.0%} to {(step + 1) / len(STEPS):.0%}" for step in range(len(STEPS))]
+    number, names = pd.factorize(table["label"], sort=True)
+    return number.astype(np.int64), class_colours(len(names)), [str(name) for name in names]
+
+
+def class_colours(classes: int) -> list[str]:
+    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three lightnesses."""
+    return [f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)" for place in range(classes)]
+
+
+def _explained(by: str) -> str:
+    asked = "classifiers that had not seen the photo, asked by the inspection"
+    return {"Right or wrong": f"The answer of {asked}.", "Confidence": f"How sure {asked}, were of their answer."}.get(by, "")
+
+
+def _lasso() -> list[tuple[int, int]]:
+    """The lasso in the page's address; whatever else stands there counts as none."""
+    try:
+        corners = [tuple(map(int, corner.split(","))) for corner in links.parameter(LASSO).split(";") if corner]
+    except ValueError:
+        return []
+    return [(corner[0], corner[1]) for corner in corners if len(corner) == 2]
+
+
+def _gallery(dataset: Dataset, version: Version, table: pd.DataFrame, lasso: list[tuple[int, int]]) -> None:
+    if len(lasso) < 3:
+        return
+    chosen = table[inside(table[["x", "y"]].to_numpy(), np.array(lasso))]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count(len(chosen), 'photo')} inside**: {_mix(chosen)}", width="content")
+        if st.button("Forget the lasso", key="ds_map_forget", icon=":material/close:"):
+            links.set_parameters(**{LASSO: ""})
+            st.rerun()
+    if chosen.empty:
+        return
+    pages = -(-len(chosen) // PAGE_SIZE)
+    number = min(int(st.pagination(pages, key="ds_map_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    page = chosen.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    dataset_mend.wall(dataset, version, page, key="ds_map_wall", why="chosen on the map")
+
+
+def _mix(chosen: pd.DataFrame) -> str:
+    counts = chosen["label"].value_counts()
+    listed = ", ".join(f"{plain(str(name))} {number:,}" for name, number in counts.head(5).items())
+    return listed + (f" and {len(counts) - 5} more classes" if len(counts) > 5 else "")
