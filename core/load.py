@@ -55,14 +55,19 @@ def run(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Sends `requests` photos, taken in turn from `photos`. Each client is a thread that calls what `connect` gave it, which raises
-    FieldmarkError for a request that is refused or fails."""
+    FieldmarkError for a request that is refused or fails. threading.BrokenBarrierError where a client could not begin."""
     result, numbers, ready = Result(), itertools.count(), threading.Barrier(clients + 1)
     stop = threading.Event()
 
     def client(first: int) -> None:
-        send = connect()
-        for number in range(WARM_UP):
-            _timed(send, photos[(first + number) % len(photos)], Result())
+        try:
+            send = connect()
+            for number in range(WARM_UP):
+                _timed(send, photos[(first + number) % len(photos)], Result())
+        except BaseException:
+            # The others, and whoever started them, would wait for this one for ever.
+            ready.abort()
+            raise
         ready.wait()
         while not stop.is_set() and (number := next(numbers)) < requests:
             _timed(send, photos[number % len(photos)], result)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import backends, jobs, models
 from core.jobs import State
-from ui import deploy_form, endpoint_list, endpoint_view, links, messages
+from ui import deploy_form, endpoint_list, endpoint_load, endpoint_view, links, messages
 from ui.guard import guard
 from ui.text import plain
 
@@ -12,7 +12,7 @@ guard()
 
 endpoints = {endpoint.id: endpoint for endpoint in backends.endpoints()}
 ended = {job.id: job for job in jobs.readable("endpoint") if job.state is State.COMPLETED}
-asked = links.parameter("endpoint") or links.parameter("job")
+asked = links.parameter("endpoint") or endpoint_load.endpoint_of(links.parameter("job"))
 
 if asked in endpoints:
     links.link("deploy", "All endpoints", ":material/arrow_back:")

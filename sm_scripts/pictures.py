@@ -50,7 +50,8 @@ class Pictures:
 
     def check(self, rows: np.ndarray) -> dict[int, str]:
         """Decodes `rows`, so that a bad photo is known before training starts: row -> reason, for those that cannot be used."""
-        found, said = {}, time.monotonic()
+        found: dict[int, str] = {}
+        said = time.monotonic()
         for start in range(0, len(rows), CHECKED_AT_ONCE):
             found |= {row: reason for row, reason in self.pool.map(self._problem, rows[start : start + CHECKED_AT_ONCE].tolist()) if reason}
             if time.monotonic() - said > REPORT_SECONDS:

@@ -260,8 +260,13 @@ def test_a_running_job_is_not_deleted_and_an_ended_one_twice() -> None:
 def test_a_job_that_goes_while_the_list_is_read_is_not_unreadable() -> None:
     made = [make() for _ in range(30)]
     seen: list[jobs.Job | jobs.Unreadable] = []
+
+    def delete() -> None:
+        for job in made:
+            jobs.delete(job.id)
+
     with ThreadPoolExecutor(2) as pool:
-        deleting = pool.submit(lambda: [jobs.delete(job.id) for job in made])
+        deleting = pool.submit(delete)
         while not deleting.done():
             seen += jobs.listing()
     assert not [item for item in seen if isinstance(item, jobs.Unreadable)]

@@ -188,8 +188,8 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
         st.error(plain(answer["failed"]), icon=":material/error:")
         return
     mark = {item.label: " :green[:material/check:]"} if item.label else {}
-    lines = (f"1. {plain(entry['label'])} :gray[{entry['probability']:.1%}]{mark.get(entry['label'], '')}" for entry in answer["predictions"])
-    st.markdown("\n".join(lines))
+    ranked = [(entry["label"], entry["probability"]) for entry in answer["predictions"]]
+    st.markdown("\n".join(f"1. {plain(label)} :gray[{value:.1%}]{mark.get(label, '')}" for label, value in ranked))
     if answer.get("unfamiliar"):
         st.markdown(":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this answer.")
     elif answer.get("unsure"):

@@ -14,13 +14,15 @@ def show(endpoint: Endpoint) -> None:
     """curl and Python for one photo, and for several in one request."""
     url = f"{endpoint.url}/invocations"
     st.markdown("One photo, from a terminal:")
-    st.code(f"curl -s -X POST -H 'Content-Type: {MEDIA_TYPE}' --data-binary @photo.jpg {url}", language="bash")
+    st.code(f"curl -s -H 'Content-Type: {MEDIA_TYPE}' --data-binary @photo.jpg \\\n  {url}", language="bash")
     st.markdown("From Python, which keeps the connection for many photos:")
     st.code(
         "import requests\n\n"
+        f'url = "{url}"\n'
         "session = requests.Session()\n"
+        f'session.headers["Content-Type"] = "{MEDIA_TYPE}"\n'
         'with open("photo.jpg", "rb") as photo:\n'
-        f'    answer = session.post("{url}", data=photo.read(), headers={{"Content-Type": "{MEDIA_TYPE}"}}, timeout=60)\n'
+        "    answer = session.post(url, data=photo.read(), timeout=60)\n"
         "answer.raise_for_status()\n"
         'print(answer.json()["predictions"][0])',
         language="python",
@@ -30,8 +32,13 @@ def show(endpoint: Endpoint) -> None:
     st.markdown("Or as JSON:")
     st.code(
         "import base64, requests\n\n"
-        'photos = [base64.b64encode(open(name, "rb").read()).decode() for name in ("one.jpg", "two.jpg")]\n'
-        f'print(requests.post("{url}", json={{"photos": photos}}, timeout=60).json()["answers"])',
+        f'url = "{url}"\n'
+        "photos = []\n"
+        'for name in ("one.jpg", "two.jpg"):\n'
+        '    with open(name, "rb") as photo:\n'
+        "        photos.append(base64.b64encode(photo.read()).decode())\n"
+        'answer = requests.post(url, json={"photos": photos}, timeout=60)\n'
+        'print(answer.json()["answers"])',
         language="python",
     )
     st.markdown("Its health and its figures:")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import backends, files, jobs, settings
 from core.backends import Endpoint
-from core.errors import FieldmarkError, UserError
+from core.errors import FieldmarkError, NotFound, UserError
 from core.jobs import Job, State
 from core.specs import LoadSpec
 from ui import charts, jobs_table, links, messages
@@ -27,11 +27,20 @@ def show(endpoint: Endpoint) -> None:
     if not tests:
         st.caption("A test runs in a process of its own on this machine, so it shares its cores with the endpoint.")
         return
-    wanted = links.parameter("test")
+    wanted = links.parameter("test") or links.parameter("job")
     chosen = next((job for job in tests if job.id == wanted), tests[0])
     st.fragment(_test, run_every=None if chosen.state.is_finished else LOOK_SECONDS)(chosen.id, chosen.state.is_finished)
     if len(tests) > 1:
         _table(tests, chosen)
+
+
+def endpoint_of(job_id: str) -> str:
+    """The endpoint that a load test with this id is of; any other id as it is."""
+    try:
+        job = jobs.read(job_id)
+    except NotFound:
+        return job_id
+    return str(job.spec.get("endpoint_id", job_id))
 
 
 def _form(endpoint: Endpoint) -> None:
@@ -108,13 +117,13 @@ def _histogram(job: Job) -> None:
     most = float(times["ms"].quantile(0.995)) * 1.05
     bars = alt.Chart(times[times["ms"] <= most]).mark_bar(color=charts.PALETTE[0]).encode(
         x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
-        y=alt.Y("count():Q", title="requests"),
+        y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
         tooltip=[alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"), alt.Tooltip("count():Q", title="requests")],
     )  # fmt: skip
     marks = pd.DataFrame({"ms": [times["ms"].quantile(share) for share in (0.5, 0.95)], "name": ["p50", "p95"]})
     rules = alt.Chart(marks).mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1]).encode(x="ms:Q")
     names = alt.Chart(marks).mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1]).encode(
-        x="ms:Q", y=alt.value(6), text="name:N"
+        x="ms:Q", y=alt.value(2), text="name:N"
     )  # fmt: skip
     st.altair_chart(
         (bars + rules + names).properties(height=260), key=f"dp_load_chart_{job.id}", alt="Histogram of the times of the answers"

@@ -77,7 +77,9 @@ def _figures(kept: pd.DataFrame) -> None:
                 help="The probability of the predicted class, calibrated; this share of the photos lies below it.",
             )
         for flag in ("unsure", "unfamiliar"):
-            st.metric(flag.capitalize(), f"{int(kept[flag].sum())}/{len(kept)} = {kept[flag].mean():.3f}", border=True)
+            st.metric(
+                flag.capitalize(), f"{kept[flag].mean():.3f}", border=True, help=f"{int(kept[flag].sum()):,} of {len(kept):,} photos."
+            )
 
 
 def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:

@@ -30,7 +30,15 @@ ICONS = {
 }
 PAGE_SIZE = 25
 LOOK_AGAIN_SECONDS = 2.0
-PAGES = {"training": "train", "import": "datasets", "inspect": "datasets", "endpoint": "deploy", "transform": "batch", "tuning": "tune"}
+PAGES = {
+    "training": "train",
+    "import": "datasets",
+    "inspect": "datasets",
+    "endpoint": "deploy",
+    "transform": "batch",
+    "tuning": "tune",
+    "load": "deploy",
+}
 
 
 def badge(state: State) -> str:

@@ -42,8 +42,9 @@ def running(backend: Backend, job: Job) -> Job:
 
 
 def gone(job: Job) -> None:
-    """Waits until no process of the job is left."""
+    """Waits until no process of the job is left, down to the last thread of each."""
     until(lambda: not processes_in(job.folder.path), f"the end of {processes_in(job.folder.path)}", 10)
+    until(lambda: not jobs.is_locked(job.folder.lock), f"the lock of {job.id}", 10)
 
 
 def settled(backend: Backend, endpoint: Endpoint, seconds: float = PATIENCE) -> Endpoint:

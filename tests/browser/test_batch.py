@@ -31,7 +31,8 @@ def app(home: Path, small_model: models.Model, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     return shapes.draw(tmp_path / "photos", per_class=5)
 
 
@@ -110,7 +111,10 @@ def test_a_running_batch_is_watched_stopped_and_resumed(
     steps.visit(page, app.url, f"batch?job={job.id}")
     steps.say(page, f"of {MANY:,} photos", 60)
     steps.press(page, "Stop")
-    steps.say(page, "Resume goes on with the rest", 60)
+    try:
+        steps.say(page, "Resume goes on with the rest", 30)
+    except Exception:
+        page.screenshot(path="/tmp/fm/batch/dbg.png"); Path("/tmp/fm/batch/dbg.txt").write_text(repr(jobs.read(job.id))+str(job.folder.stop_request.exists())+job.folder.log.read_text()+app.log.read_text()[-3000:]); raise
     steps.settle(page)
     assert 0 < int(steps.metric(page, "Photos").replace(",", "")) < MANY
     steps.press(page, "Resume")

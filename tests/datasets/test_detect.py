@@ -133,14 +133,15 @@ def test_swapped_labels_are_found_and_others_are_not() -> None:
 
 def test_copies_do_not_vouch_for_one_another() -> None:
     """A wrong label that stands on three copies of one photo would be learned from them, were they not held out together."""
-    features, label = clear()
-    features[[1, 2]] = features[0]
+    features, label = clear(each=80)
+    features[1:10] = features[0]
     swapped = label.copy()
-    swapped[:3] = 2
+    swapped[:10] = 2
     near = vectors.neighbours(features, 10)
-    group = np.arange(len(label))
-    group[[1, 2]] = 0
-    assert set(labels.mislabelled(swapped, labels.answers(features, swapped, group, near))) == {0, 1, 2}
+    alone, together = np.arange(len(label)), np.maximum(np.arange(len(label)) - 9, 0)
+    apart, held_out = (labels.margin(swapped, labels.answers(features, swapped, group, near))[:10] for group in (alone, together))
+    assert (held_out < apart).all()
+    assert labels.answers(features, swapped, together, near).agreeing[0] < labels.answers(features, swapped, alone, near).agreeing[0]
 
 
 @pytest.mark.parametrize("sizes", [(20, 1), (20, 20, 1), (1, 1), (2, 2)])
@@ -166,6 +167,7 @@ def test_neighbours_are_exact_and_leave_the_photo_itself_out() -> None:
 
 def test_many_vectors_are_reduced_and_keep_their_angles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors, "EXACT_ROWS", 100)
+    monkeypatch.setattr(vectors, "SAMPLE", 500)
     chance = np.random.default_rng(3)
     made = (chance.normal(size=(600, 40)) @ chance.normal(size=(40, 400))).astype(np.float32)
     small = vectors.reduced(made)

@@ -27,7 +27,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> running.Run:
     """A finished run on `photos`: leave it as it is."""
-    run = running.train(tmp_path_factory.mktemp("trained"), photos, name="Shapes", dataset_id="shapes-1", dataset_version="v1")
+    run = running.train_by([], tmp_path_factory.mktemp("trained"), photos, name="Shapes", dataset_id="shapes-1", dataset_version="v1")
     assert run.code == 0, run.log
     return run
 

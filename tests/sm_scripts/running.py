@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
+import multiprocessing
 import os
+import resource
+import runpy
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -77,32 +85,76 @@ def command(folder: Path, **values: str) -> list[str]:
     return [str(SM_SCRIPTS / "train.py"), *(part for name, value in given.items() for part in (f"--{name}", value))]
 
 
-def start(
-    folder: Path, photos: Path, env: dict[str, str] | None = None, launcher: list[str] | None = None, **values: str
-) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", *(launcher or []), *command(folder, **values)],
-        env=environment(folder, photos, **(env or {})), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+@dataclass
+class Started:
+    """A run that is going on."""
+
+    folder: Path
+    process: BaseProcess
+
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text()
+
+    def finished(self, seconds: float = 300) -> Run:
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"still running after {seconds} s\n{self.log()}"
+        return Run(self.folder, self.process.exitcode, self.log())
+
+
+def start(folder: Path, photos: Path, env: dict[str, str] | None = None, largest_file: int = 0, **values: str) -> Started:
+    """Starts train.py in a process of its own, forked from one that has imported torch, as the app does: it saves a second each.
+
+    `largest_file`, in bytes, is how a full disk is played without one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = (environment(folder, photos, **(env or {})), command(folder, **values), str(folder / "log.txt"), largest_file)
+    process = _forking().Process(target=_run_script, args=arguments)
+    process.start()
+    return Started(folder, process)
+
+
+@functools.cache
+def _forking() -> BaseContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "PIL.Image"])
+    return context
+
+
+def _run_script(env: dict[str, str], arguments: list[str], log: str, largest_file: int) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    file = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    if largest_file:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    sys.path.insert(0, str(SM_SCRIPTS))
+    sys.argv = arguments
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+def train(folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str) -> Run:
+    return start(folder, photos, env, **values).finished()
+
+
+def train_by(launcher: list[str], folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str) -> Run:
+    """The same from a fresh interpreter, with `launcher` (torchrun's arguments, or nothing) before the script."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *launcher, *command(folder, **values)],
+        env=environment(folder, photos, **(env or {})), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
     )  # fmt: skip
-
-
-def train(folder: Path, photos: Path, env: dict[str, str] | None = None, launcher: list[str] | None = None, **values: str) -> Run:
-    process = start(folder, photos, env, launcher, **values)
-    log, _ = process.communicate(timeout=300)
-    return Run(folder, process.returncode, log)
+    return Run(folder, done.returncode, done.stdout)
 
 
 def stopped_after(text: str, folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str) -> Run:
-    """A run that gets SIGTERM once a line of its log contains `text`."""
-    process = start(folder, photos, env, **values)
-    assert process.stdout
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line and process.poll() is None:
-            process.terminate()
-            text = "\0"
-    return Run(folder, process.wait(timeout=60), "".join(lines))
+    """A run that gets SIGTERM once its log contains `text`."""
+    started = start(folder, photos, env, **values)
+    while started.process.is_alive() and not ((folder / "log.txt").exists() and text in started.log()):
+        time.sleep(0.002)
+    if started.process.is_alive() and started.process.pid:
+        os.kill(started.process.pid, signal.SIGTERM)
+    return started.finished()
 
 
 def write_manifest(folder: Path, rows: list[tuple[str, str, str]]) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.sm_scripts import running
 
-ACROSS = 4
+ACROSS = 6
 
 
 @pytest.fixture(scope="module")

@@ -22,15 +22,14 @@ def ids(*numbers: int) -> np.ndarray:
 
 def test_two_simultaneous_runs_make_each_feature_once(photos: Path, tmp_path: Path) -> None:
     shared = {"SM_CHANNEL_FEATURES": str(tmp_path / "features")}
-    processes = [running.start(tmp_path / name, photos, shared) for name in "ab"]
-    logs = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], logs
+    started = [running.start(tmp_path / name, photos, shared) for name in "ab"]
+    runs = [one.finished() for one in started]
+    assert [run.code for run in runs] == [0, 0], runs
     (folder,) = (tmp_path / "features").glob("lite0-64-plain-fp32-*")
     made = np.concatenate([np.load(path)["image_ids"] for path in folder.glob("*.npz")])
     assert len(made) == len(set(made)) == 48
-    assert sum("photos need features" in log for log in logs) == 1
-    first, second = (running.Run(tmp_path / name, 0, "").info["metrics"] for name in "ab")
-    assert first == second
+    assert sum("photos need features" in run.log for run in runs) == 1
+    assert runs[0].info["metrics"] == runs[1].info["metrics"]
 
 
 def test_another_run_reads_what_one_has_made(trained: running.Run, photos: Path, tmp_path: Path, features: dict[str, str]) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -85,18 +81,9 @@ def test_fault_31_a_full_disk_is_named_and_the_checkpoint_before_still_loads(
     running.stopped_after("epoch=20 ", tmp_path, photos, features, **HEAD)
     (before,) = (tmp_path / "checkpoints").glob("checkpoint-*.pt")
     size = before.stat().st_size
-
-    def no_room() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
-
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", *running.command(tmp_path, **HEAD)], env=running.environment(tmp_path, photos, **features),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=no_room,
-    )  # fmt: skip
-    log, _ = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "disk is full" in running.Run(tmp_path, 1, log).failure
+    full = running.start(tmp_path, photos, features, largest_file=size // 2, **HEAD).finished()
+    assert full.code == 1
+    assert "disk is full" in full.failure
     assert not list((tmp_path / "checkpoints").glob(".*.tmp"))
     again = running.train(tmp_path, photos, features, **HEAD)
     assert again.code == 0, again.log

@@ -68,7 +68,7 @@ def test_sagemakers_environment_says_how_many_processes(monkeypatch: pytest.Monk
 
 
 def test_two_gpus_are_two_processes_started_by_the_script_itself(photos: Path, tmp_path: Path, trained: running.Run) -> None:
-    run = running.train(tmp_path, photos, {"SM_NUM_GPUS": "2", "SM_HOSTS": '["algo-1"]', "SM_CURRENT_HOST": "algo-1"})
+    run = running.train_by([], tmp_path, photos, {"SM_NUM_GPUS": "2", "SM_HOSTS": '["algo-1"]', "SM_CURRENT_HOST": "algo-1"})
     assert run.code == 0, run.log
     assert "2 processes" in run.log
     assert run.info["metrics"]["test"] == pytest.approx(trained.info["metrics"]["test"], abs=1e-5)

@@ -89,7 +89,7 @@ def test_weights_of_another_network_are_refused_and_the_channel_comes_first(tmp_
         planned.make()
 
 
-@pytest.mark.parametrize("arch", ["resnet18@64", "vit_small_patch16_224.dino@64", "convnext_tiny@64", "timm/mobilenetv3_small_050@64"])
+@pytest.mark.parametrize("arch", ["resnet18@64", "vit_small_patch16_224.dino@64", "timm/mobilenetv3_small_050@64+lite0@64"])
 def test_any_backbone_of_timm_trains_from_a_given_file(arch: str, photos: Path, tmp_path: Path) -> None:
     import timm
 
@@ -108,17 +108,6 @@ def test_any_backbone_of_timm_trains_from_a_given_file(arch: str, photos: Path, 
     photo = inference.input_fn((photos / rows["path"][index]).read_bytes(), "image/png")
     served, _ = inference.score_batch(model, [photo.pixels])
     assert torch.allclose(served[0], torch.from_numpy(rows["probabilities"][index]), atol=1e-4)
-
-
-def test_a_size_that_a_vit_cannot_take_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import timm
-
-    monkeypatch.setenv("SM_CHANNEL_WEIGHTS", str(tmp_path))
-    name = "vit_small_patch16_224.dino"
-    tensors.save(timm.create_model(name, num_classes=0).state_dict(), tmp_path / f"{name}.safetensors")
-    (planned,) = plan.plan(f"{name}@100")
-    with pytest.raises(Exception, match="cannot take 100 pixels"):
-        planned.make()
 
 
 def test_a_container_without_timm_uses_the_copy_sent_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,13 +188,16 @@ def serve() -> None:
     """The process itself: answers requests until standard input closes."""
     _preload()
     path = socket_path()
-    path.unlink(missing_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.unlink(missing_ok=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
-        listener.bind(str(path))
-        path.chmod(0o600)
-        ours = path.stat().st_ino
+        listener.bind(str(draft))
+        draft.chmod(0o600)
         listener.listen()
+        # In its place only now, so that whoever finds it is answered; another app's is replaced in the same moment.
+        os.replace(draft, path)
+        ours = path.stat().st_ino
         selector.register(listener, selectors.EVENT_READ)
         selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
         print("ready", flush=True)
