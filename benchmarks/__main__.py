@@ -13,7 +13,7 @@ from importlib import import_module
 from benchmarks import harness
 
 # Each is a module of this package with `run() -> harness.Outcome`, imported only when asked for.
-NAMES = ("cold_train", "warm_train", "finetune", "job_start", "tuning", "batch")
+NAMES = ("cold_train", "warm_train", "finetune", "job_start", "tuning", "batch", "unfamiliar", "endpoint_latency", "endpoint_throughput")
 
 
 def main(arguments: list[str]) -> int:

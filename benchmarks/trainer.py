@@ -43,6 +43,15 @@ class Training:
 
 def train(photos: Photos, features: Path, *, label: str, **hyperparameters: str) -> Training:
     """Trains once, in a run folder of its own that is removed again. `features` is the cache, empty for a cold run."""
+    return _train(photos, features, label, hyperparameters, None)
+
+
+def train_and_keep(photos: Photos, features: Path, model: Path, *, label: str, **hyperparameters: str) -> Training:
+    """As `train`, and the folder of the trained model becomes `model`."""
+    return _train(photos, features, label, hyperparameters, model)
+
+
+def _train(photos: Photos, features: Path, label: str, hyperparameters: dict[str, str], keep: Path | None) -> Training:
     features.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=harness.workspace()))
     code = shutil.copytree(settings.SM_SCRIPTS, folder / "code", ignore=shutil.ignore_patterns("__pycache__"))
@@ -52,6 +61,8 @@ def train(photos: Photos, features: Path, *, label: str, **hyperparameters: str)
     command = [sys.executable, "train.py", *arguments, "--checkpoint_dir", str(folder / "checkpoints")]
     run = harness.run(command, cwd=code, env=environment(folder, photos, features), label=f"ours: {label}")
     model = json.loads((folder / "model" / "model.json").read_bytes())
+    if keep:
+        (folder / "model").rename(keep)
     shutil.rmtree(folder)
     return Training(run, model)
 

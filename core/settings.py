@@ -58,6 +58,9 @@ STOP_SECONDS = 30
 MAX_FAILURE_CHARS = 1024
 LOG_TAIL_BYTES = 256 * 1024
 
+# Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to nothing.
+TUNING_MODELS_KEPT = 30
+
 # Cached features.
 MAX_FEATURE_CACHE_BYTES = 10 * 2**30
 

@@ -13,6 +13,7 @@ from core.errors import NotFound, UserError
 
 # Both of AWS's container contracts carry names and values of these shapes safely, one of them through a shell file.
 HYPERPARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
+UNSAFE = re.compile(r"[^A-Za-z0-9_.,:/+=@ -]")
 HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
 
 
@@ -185,6 +186,11 @@ class LoadSpec:
 
 Spec = TrainingSpec | ImportSpec | InspectSpec | TuningSpec | TransformSpec | EndpointSpec | LoadSpec
 Known = TypeVar("Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec)
+
+
+def carried_name(name: str) -> str:
+    """A job's name as an argument of the training script: only safe characters, and no hyphen first, which would be an option."""
+    return UNSAFE.sub("_", name).lstrip("- ")[: settings.MAX_NAME_LENGTH] or "model"
 
 
 def check_hyperparameters(values: Mapping[str, str]) -> None:

@@ -149,3 +149,11 @@ def test_fault_35_fields_of_a_newer_version_are_left_out() -> None:
 def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(spec: dict[str, Any]) -> None:
     with pytest.raises(NotFound, match="can't be read"):
         specs.training_spec(job_of(spec))
+
+
+@pytest.mark.parametrize(
+    ("name", "carried"), [("Birds, fast", "Birds, fast"), ("Rotkehlchen ü", "Rotkehlchen _"), ("-x", "x"), ("it's", "it_s"), ("--", "model")]
+)
+def test_a_name_is_carried_to_the_script_in_safe_characters(name: str, carried: str) -> None:
+    assert specs.carried_name(name) == carried
+    assert specs.HYPERPARAMETER_VALUE.fullmatch(carried)

@@ -35,7 +35,9 @@ def set_parameters(**parameters: str) -> None:
             del st.query_params[name]
 
 
-def button(label: str, page: str, *, key: str, icon: str | None = None, kind: Any = "secondary", **parameters: str) -> None:
+def button(
+    label: str, page: str, *, key: str, icon: str | None = None, kind: Any = "secondary", hint: str | None = None, **parameters: str
+) -> None:
     """A button that leads to another page."""
-    if st.button(label, key=key, icon=icon, type=kind):
+    if st.button(label, key=key, icon=icon, type=kind, help=hint):
         to(page, **parameters)

@@ -140,7 +140,7 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         x=alt.X("x:N", sort=columns, title=_shown(first), axis=_sparse(columns, board.space[first])),
         y=alt.Y("y:N", sort=rows[::-1], title=_shown(second), axis=_sparse(rows, board.space[second])),
         color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
-        stroke=alt.Stroke("value:Q", scale=scheme, legend=None),
+        stroke=alt.Stroke("value:Q", scale=scheme, title=board.objective.title.lower()),
         tooltip=[alt.Tooltip("x:N", title=_shown(first)), alt.Tooltip("y:N", title=_shown(second)), alt.Tooltip("value:Q", format=".4f")],
     )  # fmt: skip
     table = _table(board, known).assign(

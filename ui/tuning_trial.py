@@ -8,9 +8,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core import jobs
+from core import jobs, settings
 from core.jobs import State
-from core.tuning import leaderboard
+from core.tuning import keeping, leaderboard
 from core.tuning.leaderboard import Board, Trial
 from ui import charts, jobs_table, links
 from ui.text import duration, plain, share
@@ -45,6 +45,16 @@ def actions(trial: Trial, *, key: str) -> None:
     """The ways from a trial to its model, an endpoint and its training job."""
     if trial.state is State.COMPLETED:
         links.button("Open the model", "models", key=f"{key}_model", icon=":material/verified:", model=trial.id)
+        if not keeping.has_weights(trial):
+            links.button(
+                "Train again",
+                "train",
+                key=f"{key}_again",
+                icon=":material/replay:",
+                clone=trial.id,
+                hint=f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same settings make the same model again.",
+            )
+            return
         links.button("Deploy", "deploy", key=f"{key}_deploy", icon=":material/rocket_launch:", model=trial.id)
         kept = KEPT in trial.tags
         if not kept and st.button(

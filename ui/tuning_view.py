@@ -22,6 +22,7 @@ ADVICE_ICONS = {"edge": "open_in_full", "ties": "join", "defaults": "balance", "
 
 def show(job: Job) -> None:
     """The whole view; it redraws itself while the job runs and the page once when it has ended."""
+    leaderboard.read(job.id)  # what cannot be read is said by the page, not by the part that redraws itself
     now = backends.of(job).refresh(job)
     st.fragment(_live, run_every=None if now.state.is_finished else LIVE_SECONDS)(job.id, now.state.is_finished)
     tuning_actions.details(now)

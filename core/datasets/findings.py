@@ -16,7 +16,7 @@ from core.datasets import projection, store
 from core.datasets.detect import duplicates, labels, outliers, quality, vectors
 from core.datasets.detect.vectors import Floats, Ints, Neighbours
 from core.datasets.store import Version
-from core.errors import FieldmarkError
+from core.errors import FieldmarkError, UserError
 
 Report = Callable[[str, int, int], None]
 Check = Callable[[], None]
@@ -25,6 +25,7 @@ ISSUE_COLUMNS = ("kind", "rank", "path", "image_id", "label", "split", "score", 
 # Figures of a photo's making, kept by content beside the features; a new number where they are measured in another way.
 QUALITY_CACHE = "quality-1"
 NEIGHBOURS = 10
+MIN_PHOTOS = 4
 BATCH = 64
 IN_USE = ("train", "validation", "test")
 
@@ -93,6 +94,8 @@ def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _
     many = len(frame) > vectors.EXACT_ROWS
     matrix, found = features.read(caches, frame["image_id"].tolist(), np.float16 if many else np.float32)
     frame = frame[found].reset_index(drop=True)
+    if frame["image_id"].nunique() < MIN_PHOTOS:
+        raise UserError(f"Fewer than {MIN_PHOTOS} different photos of this version can still be opened. Bring the others back.")
     member, ids = pd.factorize(frame["image_id"])
     first = np.unique(member, return_index=True)[1].astype(np.int64)
     units = vectors.unit(vectors.reduced(matrix[found][first]))

@@ -24,9 +24,8 @@ from core import files, settings
 from core.datasets import findings, history, store
 from core.datasets.staging import hidden
 from core.datasets.store import Version
-from core.errors import NotFound, UserError
+from core.errors import NotFound
 
-MIN_PHOTOS = 4
 GROUPED = ("leak", "duplicate")
 FACTS, ISSUES, PHOTOS = "inspection.json", "issues.parquet", "photos.parquet"
 
@@ -94,12 +93,10 @@ def make(
 ) -> Inspection:
     """Looks through the version by the features in the folders `caches` of the cache. `check` may raise to end it early.
 
-    Raises UserError where there are too few photos to compare.
+    Raises UserError where there are too few photos left to compare.
     """
     started = time.monotonic()
     frame = usable(version)
-    if frame["image_id"].nunique() < MIN_PHOTOS:
-        raise UserError(f"There are fewer than {MIN_PHOTOS} different photos in this version: too few to compare. Add photos.")
     found = findings.find(version, frame, caches, maps=maps, workers=workers, progress=progress, check=check)
     check()
     parent = _folder(version)

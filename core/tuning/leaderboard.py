@@ -21,6 +21,7 @@ from core.tuning.search import OBJECTIVES, Objective
 MAX_CHAIN = 100
 BASELINE = "defaults"
 STOPPED_EARLY = "Stopped early"
+INTERRUPTED = "Stopped with its tuning job"
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ class Trial:
         return not self.params
 
     @property
-    def died(self) -> bool:
-        """Whether its process was killed, rather than that it failed by itself."""
-        return self.state is State.FAILED and self.reason.startswith(jobs.DIED)
+    def interrupted(self) -> bool:
+        """Whether it ended for no reason of its own: its process was killed, or its tuning job was stopped."""
+        died = self.state is State.FAILED and self.reason.startswith(jobs.DIED)
+        return died or (self.state is State.STOPPED and self.reason.startswith(INTERRUPTED))
 
     @property
     def stopped_early(self) -> bool:

@@ -13,6 +13,7 @@ from core.datasets import store
 from core.jobs import State
 from core.specs import TransformSpec
 from tests import shapes
+from tests.backends.watching import until
 from tests.browser import steps
 from tests.browser.conftest import App
 
@@ -112,9 +113,10 @@ def test_a_running_batch_is_watched_stopped_and_resumed(
     steps.say(page, f"of {MANY:,} photos", 60)
     steps.press(page, "Stop")
     try:
-        steps.say(page, "Resume goes on with the rest", 30)
-    except Exception:
-        page.screenshot(path="/tmp/fm/batch/dbg.png"); Path("/tmp/fm/batch/dbg.txt").write_text(repr(jobs.read(job.id))+str(job.folder.stop_request.exists())+job.folder.log.read_text()+app.log.read_text()[-3000:]); raise
+        until(job.folder.stop_request.exists, "the stop to arrive", 20)
+    except AssertionError:
+        page.screenshot(path="/tmp/fm/batch/dbg.png"); Path("/tmp/fm/batch/dbg.txt").write_text(repr(jobs.read(job.id).status)+app.log.read_text()[-3000:]); raise
+    steps.say(page, "Resume goes on with the rest", 60)
     steps.settle(page)
     assert 0 < int(steps.metric(page, "Photos").replace(",", "")) < MANY
     steps.press(page, "Resume")

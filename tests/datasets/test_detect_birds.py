@@ -23,7 +23,6 @@ from tests.conftest import kill_processes_of
 
 pytestmark = pytest.mark.slow
 
-CROWS = ("American Crow", "Fish Crow")
 SEED = 2011
 COPIES, FAULTY = 20, 10
 
@@ -126,10 +125,9 @@ def shares(listed: set[str], true: set[str]) -> tuple[float, float]:
 def test_swapped_labels_are_found(planted: Planted) -> None:
     issues = planted.found.issues("label")
     listed, true = set(issues["path"]), set(planted.swapped["path"])
-    crows = {
-        row["path"] for row in planted.found.points().to_dict("records") if any(name.replace(" ", "_") in row["label"] for name in CROWS)
-    }
-    crows |= {path for path in true if any(name.replace(" ", "_") in path for name in CROWS)}
+    rows = planted.found.points(["path", "label"])
+    crow = rows["path"].str.contains("_Crow/") | rows["label"].str.contains("_Crow")
+    crows = set(rows.loc[crow, "path"])
     for words, (precision, recall) in (
         ("with the crows", shares(listed, true)),
         ("crows aside", shares(listed - crows, true - crows)),
@@ -164,29 +162,34 @@ def test_blurred_and_dark_photos_are_found(planted: Planted, kind: str) -> None:
     assert len(listed - true) <= 1
 
 
-def accuracy(version: store.Version) -> tuple[int, int]:
-    job = finished(LOCAL.train(TrainingSpec("Mended", version.dataset_id, version.id, {"preset": "fast"})))
-    test = models.of_job(job).metrics("test")
-    return int(test["correct"]), int(test["n"])
+def right_answers(version: store.Version, truth: dict[str, str]) -> tuple[int, int, int]:
+    """A model's right answers on test by the labels of its version, by the true ones, and the number of test photos."""
+    model = models.of_job(finished(LOCAL.train(TrainingSpec("Mended", version.dataset_id, version.id, {"preset": "fast"}))))
+    test = model.predictions().of_split("test")
+    answers = test.names(test.predicted)
+    really = sum(answer == truth[path] for path, answer in zip(test.path, answers, strict=True))
+    return int(model.metrics("test")["correct"]), really, len(test)
 
 
 def test_mending_brings_back_what_wrong_labels_cost(birds: Path, homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 % of the labels to learn from are swapped; then the suggestions of the first list are taken. Test is left alone throughout."""
+    """10 % of the labels are swapped, whatever their split; then every suggestion of the first list is taken, unseen."""
     monkeypatch.setenv("FIELDMARK_HOME", str(homes / "mending"))
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(birds))
     first = importing.run_import(importing.ImportSource("folder", birds), "Birds")
-    learned = store.manifest_of(first, filters=[("split", "in", ["train", "validation"])]).reset_index(drop=True)
-    wrong = swapped(learned, 0.1, np.random.default_rng(SEED))
+    frame = store.manifest_of(first)
+    truth = dict(zip(frame["path"], frame["label"], strict=True))
+    wrong = swapped(frame, 0.1, np.random.default_rng(SEED))
     second = edits.make(first, [Step(RELABEL, dict(zip(wrong["path"], wrong["wrong"], strict=True)))])
     finished(LOCAL.inspect(InspectSpec("Birds", second.dataset_id, second.id)))
     found = inspection.of(second)
     assert found
-    issues = found.issues("label")
-    taken = issues[issues["split"].isin(["train", "validation"])]
+    taken = found.issues("label")
     third = edits.make(second, [Step(RELABEL, dict(zip(taken["path"], taken["suggestion"], strict=True)), "suggested")])
-    clean, spoilt, mended = (accuracy(version) for version in (first, second, third))
-    fixed = len(set(taken["path"]) & set(wrong["path"]))
-    print(f"clean {clean}, {len(wrong)} of {len(learned)} swapped {spoilt}, {len(taken)} suggestions taken ({fixed} on swapped) {mended}")
-    assert spoilt[0] < clean[0]
-    assert mended[0] > spoilt[0]
-    assert mended[0] - spoilt[0] >= 0.5 * (clean[0] - spoilt[0])
+    clean, spoilt, mended = (right_answers(version, truth) for version in (first, second, third))
+    fixed = sum(row["suggestion"] == truth[row["path"]] for row in taken.to_dict("records"))
+    print(f"{len(wrong)} of {len(frame)} labels swapped; {len(taken)} suggestions taken, {fixed} of them true")
+    for words, (shown, really, n) in (("clean", clean), ("swapped", spoilt), ("mended", mended)):
+        print(f"{words}: test accuracy {shown}/{n} as shown, {really}/{n} by the true labels")
+    assert spoilt[0] < 0.93 * clean[0]
+    assert mended[0] - spoilt[0] >= 0.8 * (clean[0] - spoilt[0])
+    assert mended[1] >= 0.97 * clean[1]

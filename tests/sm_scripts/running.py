@@ -140,10 +140,9 @@ def train(folder: Path, photos: Path, env: dict[str, str] | None = None, **value
 
 def train_by(launcher: list[str], folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str) -> Run:
     """The same from a fresh interpreter, with `launcher` (torchrun's arguments, or nothing) before the script."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *launcher, *command(folder, **values)],
-        env=environment(folder, photos, **(env or {})), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    arguments = [sys.executable, "-W", "ignore", *launcher, *command(folder, **values)]
+    variables = environment(folder, photos, **(env or {}))
+    done = subprocess.run(arguments, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
     return Run(folder, done.returncode, done.stdout)
 
 

@@ -49,7 +49,7 @@ def test_fault_33_a_truncated_newest_checkpoint_falls_to_the_one_before(
     uninterrupted: running.Run, photos: Path, features: dict[str, str], tmp_path: Path
 ) -> None:
     running.stopped_after("epoch=20 ", tmp_path, photos, features, **HEAD)
-    (newest,) = (tmp_path / "checkpoints").glob("checkpoint-*.pt")
+    newest = max((tmp_path / "checkpoints").glob("checkpoint-*.pt"))
     (tmp_path / "checkpoints" / "checkpoint-000009.pt").write_bytes(newest.read_bytes()[:2000])
     (tmp_path / "checkpoints" / ".checkpoint-000010.pt.123.tmp").write_bytes(b"half")
     resumed = running.train(tmp_path, photos, features, **HEAD)
@@ -79,7 +79,7 @@ def test_fault_31_a_full_disk_is_named_and_the_checkpoint_before_still_loads(
     uninterrupted: running.Run, photos: Path, features: dict[str, str], tmp_path: Path
 ) -> None:
     running.stopped_after("epoch=20 ", tmp_path, photos, features, **HEAD)
-    (before,) = (tmp_path / "checkpoints").glob("checkpoint-*.pt")
+    before = max((tmp_path / "checkpoints").glob("checkpoint-*.pt"))
     size = before.stat().st_size
     full = running.start(tmp_path, photos, features, largest_file=size // 2, **HEAD).finished()
     assert full.code == 1

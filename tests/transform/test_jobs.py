@@ -194,7 +194,9 @@ def test_a_killed_job_is_failed_and_goes_on_where_it_was(model: models.Model, ph
     (folder / "00000.png").write_bytes(b"broken")
     job = started(over_folder(model, folder))
     until(lambda: results.shards(job.folder), "the first shard")
-    os.kill(int(jobs.read(job.id).status.pid or 0), signal.SIGKILL)
+    pid = jobs.read(job.id).status.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
     job = ended(job)
     assert job.state is State.FAILED
     finished = results.done(job.folder)

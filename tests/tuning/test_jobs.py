@@ -92,9 +92,16 @@ def test_a_stop_ends_the_running_trial_too(tuning: Tuning) -> None:
     LOCAL.stop(job)
     board = finished(job, State.STOPPED)
     last = board.trials[-1]
-    assert (last.state, last.reason) == (State.STOPPED, "Stopped, because its tuning job was stopped.")
+    assert (last.state, last.reason) == (State.STOPPED, "Stopped with its tuning job: it was asked to stop.")
     assert not last.stopped_early
     assert not processes_in(jobs.read(last.id).folder.path)
+
+    tuning.script()
+    after = finished(LOCAL.tune(tuning.spec(max_trials=3, continues=job.id)))
+    assert [trial.number for trial in after.trials] == [1, 2, 3]
+    assert len(after.completed()) == 3
+    assert after.trials[1].params == last.params
+    assert jobs.read(after.trials[1].id).spec["resumed_from"] == last.id, "what was stopped goes on"
 
 
 def test_kill_9_in_the_middle_loses_and_repeats_nothing(tuning: Tuning) -> None:

@@ -177,11 +177,18 @@ def test_defaults_that_nothing_beats() -> None:
     assert "No trial beats the defaults (47/48)" in kinds(made.board(trials))["defaults"]
 
 
-def test_a_choice_that_never_wins_and_a_hyperparameter_that_hardly_matters() -> None:
+def test_a_choice_that_never_wins() -> None:
     trials = trials_where(lambda p: 5 * (p["head"] == "mlp") - abs(math.log10(p["weight_decay"]) + 2), 60)
     said = advice.advise(made.board(trials, WIDE))
     assert any("head = linear was tried" in item.text and "leave it out" in item.text for item in said if item.kind == "choice")
-    assert any("hardly matters" in item.text for item in said if item.kind == "small")
+
+
+def test_a_hyperparameter_that_hardly_matters() -> None:
+    trials = trials_where(lambda p: -((math.log10(p["weight_decay"]) + 2) ** 2), 200)
+    said = [item.text for item in advice.advise(made.board(trials, WIDE)) if item.kind == "small"]
+    assert any(text.startswith("head hardly matters") for text in said)
+    assert not any("weight decay" in text for text in said)
+    assert not any(item.kind == "small" for item in advice.advise(made.board(trials[:15], WIDE))), "too few to say so"
 
 
 def test_a_long_time_without_anything_better() -> None:

@@ -68,17 +68,16 @@ class _Endpoint:
             batch=chosen["batch"],
             workers=chosen["workers"],
             prepare=_one_core if chosen["workers"] > 1 else lambda: None,
-            on_answer=recorder.offer if recorder else None,
         )
         try:
-            self._serve(service)
+            self._serve(service, recorder)
         finally:
             if recorder:
                 recorder.close()
         if not self.time_is_up:
             raise BackendError(ENDED)
 
-    def _serve(self, service: Service) -> None:
+    def _serve(self, service: Service, recorder: capture.Recorder | None) -> None:
         listener, taken = _listener(self.spec.port)
         self.progress["port_taken"] = self.spec.port if taken else 0
         url = f"http://{HOST}:{listener.getsockname()[1]}"
@@ -86,16 +85,20 @@ class _Endpoint:
         config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, access_log=False)
         running = uvicorn.Server(config)
         proof: list[BaseException] = []
-        threading.Thread(target=self._prove, args=(running, service, url, proof), daemon=True).start()
+        threading.Thread(target=self._prove, args=(running, service, recorder, url, proof), daemon=True).start()
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
         running.run(sockets=[listener])
         if proof:
             raise BackendError(f"The server started, but its smoke image failed: {proof[0]}")
 
-    def _prove(self, running: uvicorn.Server, service: Service, url: str, proof: list[BaseException]) -> None:
+    def _prove(
+        self, running: uvicorn.Server, service: Service, recorder: capture.Recorder | None, url: str, proof: list[BaseException]
+    ) -> None:
         try:
             milliseconds = server.smoke(url)
+            # Neither counted nor kept: what comes from here on is what it is sent.
             service.reset()
+            service.on_answer = recorder.offer if recorder else None
             seconds = time.perf_counter() - self.started
             self._say(phase="", url=url, smoke_ms=round(milliseconds, 1), start_seconds=round(seconds, 2), since=time.time())
             print(f"In service at {url} after {seconds:.1f} s; the smoke image took {milliseconds:.1f} ms.", flush=True)

@@ -36,7 +36,7 @@ class Service:
     """The loaded model. `inference` is the artifact's own module: what it refuses and how it answers is its affair.
 
     Each of `workers` threads takes up to `batch` photos that wait: more than one only where the model's form gains by it, which on a
-    CPU none does. `prepare` is run in each thread first, `on_answer` gets each photo's bytes with its answer.
+    CPU none does. `prepare` is run in each thread first; `on_answer`, once it is set, gets each photo's bytes with its answer.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Service:
         batch: int = 1,
         workers: int = 1,
         prepare: Callable[[], None] = lambda: None,
-        on_answer: Callable[[bytes, Answer], None] | None = None,
     ) -> None:
         self.inference, self.model, self.batch = inference, model, batch
-        self.prepare, self.on_answer = prepare, on_answer
+        self.prepare = prepare
+        self.on_answer: Callable[[bytes, Answer], None] | None = None
         self.reset()
         self.waiting = 0
         self._queue: SimpleQueue[Waiting] = SimpleQueue()

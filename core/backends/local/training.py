@@ -16,7 +16,7 @@ from core.backends.local import processes, warm
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
-from core.specs import InspectSpec, TrainingSpec, training_spec
+from core.specs import InspectSpec, TrainingSpec, carried_name, training_spec
 
 if TYPE_CHECKING:
     from core.backends.local.worker import Worker
@@ -97,6 +97,7 @@ def copy_scripts(folder: RunFolder) -> None:
 def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
     """The script's arguments: each hyperparameter as `--name value`, all strings, as on SageMaker."""
     values = {
+        "name": carried_name(spec.name),
         **spec.hyperparameters,
         "dataset_id": spec.dataset_id,
         "dataset_version": spec.version_id,

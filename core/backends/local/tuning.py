@@ -18,7 +18,7 @@ from core.backends.local.backend import LocalBackend
 from core.errors import BackendError, NotFound
 from core.jobs import State
 from core.specs import TrainingSpec, TuningSpec, tuning_spec
-from core.tuning import early, leaderboard, search, study
+from core.tuning import early, keeping, leaderboard, search, study
 from core.tuning.leaderboard import Board, Trial
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.02
 JUDGE_SECONDS = 0.5
 FIRST_FAILURES = 3
-BEST_TAG = "best of its tuning"
 THREADS = "OMP_NUM_THREADS"
 
 Answer = TypeVar("Answer")
@@ -56,15 +55,15 @@ class Tuner:
     def run(self) -> None:
         try:
             self._look()
-            self._repeat_the_dead()
+            self._go_on_with_interrupted()
             while not (ended := self._turn()):
                 time.sleep(POLL_SECONDS)
         except BaseException:
-            self._stop_running("its tuning job was stopped")
+            self._stop_running("it was asked to stop")
             raise
-        self._stop_running(f"its tuning job ended: {ended}")
+        self._stop_running(ended)
         self._report(ended=ended)
-        tag_best(self.board)
+        keeping.tag_best(self.board)
 
     def _turn(self) -> str:
         """Looks at the running trials and starts the next ones; why the job is over, or the empty string."""
@@ -87,7 +86,10 @@ class Tuner:
                     break
             except ChildProcessError:
                 break
+        running = len(self._running())
         self._replace([self._read(trial) if not trial.state.is_finished else trial for trial in self.board.trials])
+        if len(self._running()) < running:
+            keeping.tidy(self.board)
 
     def _read(self, trial: Trial) -> Trial:
         try:
@@ -105,9 +107,9 @@ class Tuner:
             return
         self._replace([*self.board.trials, self._submit(number, params)])
 
-    def _repeat_the_dead(self) -> None:
-        """Runs the trials again that died with the job that this one continues; one that had learned something goes on from there."""
-        for trial in [trial for trial in self.board.trials if trial.died]:
+    def _go_on_with_interrupted(self) -> None:
+        """Runs the trials on that ended with the job that this one continues, from their checkpoints where they have any."""
+        for trial in [trial for trial in self.board.trials if trial.interrupted]:
             again = self._submit(trial.number, trial.params, resumed_from=trial.id if trial.started else "")
             if not trial.started:
                 jobs.delete(trial.id)
@@ -178,7 +180,7 @@ class Tuner:
     def _stop_running(self, reason: str) -> None:
         running = self._running()
         for trial in running:
-            self._stop(trial, f"Stopped, because {reason}.")
+            self._stop(trial, f"{leaderboard.INTERRUPTED}: {reason}.")
         until = time.monotonic() + settings.STOP_SECONDS + 5
         while self._running() and time.monotonic() < until:
             self._look()
@@ -210,15 +212,6 @@ class Tuner:
         if values != self._shown:
             self._shown = values
             self.worker.progress(**values)
-
-
-def tag_best(board: Board) -> None:
-    """The best trial gets a tag, and so stands among the models; a trial that was the best before more were added loses it."""
-    best = board.best()
-    for trial in board.trials:
-        tags = tuple(tag for tag in trial.tags if tag != BEST_TAG) + ((BEST_TAG,) if best and trial.id == best.id else ())
-        if tags != trial.tags:
-            jobs.set_label(trial.id, tags=tags)
 
 
 def in_fork(function: Callable[[], Answer]) -> Answer:

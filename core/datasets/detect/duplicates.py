@@ -21,8 +21,10 @@ from core.datasets.detect.vectors import Ints, Neighbours, Progress
 
 CANDIDATES = 3
 WORTH_A_LOOK = 0.55
-# Cosine of lite0 features at 288 pixels. Of 255,000 pairs of different bird photos none has more than 0.87.
+# Cosine of lite0 features at 288 pixels. Of 255,000 pairs of different bird photos none has more than 0.87. Where all photos are
+# alike, as drawings are, a pair also has to stand out by so many standard deviations among the nearest neighbours.
 ALIKE = 0.9
+STANDS_OUT = 3.0
 BATCH = 64
 KEPT_PICTURES = 4096
 
@@ -46,7 +48,7 @@ def near_pairs(
     check: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """Pairs of rows that show the same picture: COLUMNS. `thumbnails` has a picture per row of `neighbours`, None where there is none."""
-    pairs = _candidates(neighbours)
+    pairs, alike = _candidates(neighbours), _alike(neighbours)
 
     @lru_cache(maxsize=KEPT_PICTURES)
     def picture(row: int) -> Image.Image | None:
@@ -62,7 +64,7 @@ def near_pairs(
         found = matching.match(one, other) if one and other else None
         if found and found.score >= matching.SAME:
             return first, second, COPY, found.score, found.words
-        return (first, second, SCENE, cosine, f"{SCENE} to the network") if cosine >= ALIKE else None
+        return (first, second, SCENE, cosine, f"{SCENE} to the network") if cosine >= alike else None
 
     made = []
     with ThreadPoolExecutor(max(1, workers)) as pool:
@@ -87,6 +89,13 @@ def groups(count: int, pairs: pd.DataFrame) -> Ints:
         low, high = sorted((root(int(first)), root(int(second))))
         parent[high] = low
     return np.array([root(row) for row in range(count)], dtype=np.int64)
+
+
+def _alike(neighbours: Neighbours) -> float:
+    """The cosine from which two photos count as nearly the same picture in this dataset."""
+    nearest = neighbours.cosines[:, 0]
+    middle = float(np.median(nearest))
+    return max(ALIKE, middle + STANDS_OUT * 1.4826 * float(np.median(np.abs(nearest - middle))))
 
 
 def _candidates(neighbours: Neighbours) -> list[tuple[int, int, float]]:

@@ -1,0 +1,44 @@
+"""Answers per second to 8 clients: our endpoint beside TorchServe with sagemaker-pytorch-inference's handler, eager fp32."""
+
+from __future__ import annotations
+
+import os
+
+from benchmarks import served
+from benchmarks.harness import Outcome, Row
+
+REQUESTS, CLIENTS = 400, 8
+TARGET = 3.0
+
+
+def run() -> Outcome:
+    # A worker on each core: the peer's best where several clients ask.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    duels = {arch: served.duel(arch, requests=REQUESTS, clients=CLIENTS, workers=cores, threads=1) for arch in (served.ARCH, served.OTHER)}
+    main, other = duels[served.ARCH], duels[served.OTHER]
+    return Outcome(
+        "endpoint_throughput",
+        "photos/s",
+        Row(f"ours, {served.ARCH}", main.ours.per_second, main.ours.accuracy, f"p95 {main.ours.quantile(0.95):.0f} ms, {main.form}"),
+        Row(
+            f"peer: TorchServe, {served.ARCH}",
+            main.peer.per_second,
+            main.peer.accuracy,
+            f"p95 {main.peer.quantile(0.95):.0f} ms, eager fp32, {cores} workers",
+        ),
+        TARGET,
+        main.n,
+        more_is_better=True,
+        others=tuple(
+            Row(f"{name}, {served.OTHER}", side.per_second, note=f"random weights, p95 {side.quantile(0.95):.0f} ms", compared=False)
+            for name, side in (("ours", other.ours), ("peer: TorchServe", other.peer))
+        ),
+        extra={
+            "clients": CLIENTS,
+            served.OTHER: {
+                "ours": round(other.ours.per_second, 1),
+                "peer": round(other.peer.per_second, 1),
+                "ratio": round(other.ours.per_second / other.peer.per_second, 2),
+            },
+        },
+    )

@@ -1,0 +1,166 @@
+"""What `endpoint_latency` and `endpoint_throughput` share: our endpoint and TorchServe, up at once, with the same model and photos.
+
+The clients are the same for both: threads that keep their connection and send real JPEGs, each the next one once it has its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import app, harness
+from benchmarks.harness import BenchmarkError
+from benchmarks.peers import torchserve
+from benchmarks.photos import Photos, photos
+from core import jobs, load, models, settings
+from core.backends import LOCAL, Endpoint, EndpointState
+from core.backends.local import client, processes
+from core.datasets import store
+from core.errors import BackendError
+from core.jobs import State, Status
+from core.models import Model
+from core.specs import EndpointSpec
+
+ARCH, OTHER = "lite0", "resnet18"
+ROUNDS = 3
+SECONDS = 60.0
+MEDIA_TYPE = "application/x-image"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One server and what it did: `results` are its rounds, `accuracy` its top-1 over the test photos."""
+
+    url: str
+    results: tuple[load.Result, ...]
+    accuracy: float
+
+    def quantile(self, share: float) -> float:
+        """The median over the rounds, in milliseconds."""
+        return statistics.median(result.quantile(share) for result in self.results)
+
+    @property
+    def per_second(self) -> float:
+        return statistics.median(result.per_second for result in self.results)
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Both sides over `n` test photos, and the form in which ours answered."""
+
+    ours: Side
+    peer: Side
+    form: str
+    n: int
+
+
+def duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:
+    """Both servers in turn, ROUNDS times. The peer has `workers` processes of `threads` threads each."""
+    where = photos()
+    bodies, labels = _test_photos(where)
+    with app.running(), _peer(where, arch, workers, threads) as peer:
+        endpoint = _deployed(_model(where, arch))
+        try:
+            urls = {"ours": endpoint.url, "peer": peer}
+            accuracy = {name: _accuracy(url, bodies, labels) for name, url in urls.items()}
+            rounds: dict[str, list[load.Result]] = {name: [] for name in urls}
+            for _ in range(ROUNDS):
+                for name, url in urls.items():
+                    rounds[name].append(_round(f"{arch}, {name}", url, bodies, requests, clients))
+        finally:
+            LOCAL.delete(endpoint)
+    sides = {name: Side(url, tuple(rounds[name]), accuracy[name]) for name, url in urls.items()}
+    return Duel(sides["ours"], sides["peer"], str(endpoint.details["form"]), len(bodies))
+
+
+@contextmanager
+def _peer(where: Photos, arch: str, workers: int, threads: int) -> Iterator[str]:
+    try:
+        torchserve.environment()
+    except torchserve.Missing as error:
+        raise BenchmarkError(f"the peer can't run here: {error}") from error
+    with tempfile.TemporaryDirectory(dir=harness.workspace()) as work:
+        exported, folder = Path(work, "model"), Path(work, "server")
+        folder.mkdir()
+        _python("benchmarks.peers.torchserve_export", str(_model(where, arch).folder.model), str(exported))
+        with torchserve.serving(exported, folder, workers=workers, threads=threads) as url:
+            yield url
+
+
+def _model(where: Photos, arch: str) -> Model:
+    """The model of that architecture: trained where its weights are at hand, else random."""
+    found = {model.description["arch"]: model for model in models.listing()}
+    if arch in found:
+        return found[arch]
+    if arch == ARCH:
+        app.train(where, arch, arch=arch)
+    else:
+        _random(_model(where, ARCH), arch)
+    return next(model for model in models.listing() if model.description["arch"] == arch)
+
+
+def _random(source: Model, arch: str) -> None:
+    """A training job's folder with a model of random weights in it."""
+    job, lock = jobs.create(jobs.new_id("training"), "training", arch, "local", source.job.spec)
+    if lock is not None:
+        os.close(lock)
+    _python("benchmarks.random_model", str(source.folder.model), str(job.folder.model), arch)
+    models.pack(job.folder.model, job.folder.artifact)
+    jobs.write_status(job.folder, Status(State.COMPLETED, started=time.time(), ended=time.time()))
+
+
+def _python(module: str, *arguments: str) -> None:
+    env = {**processes.clean_environment(), "PYTHONPATH": str(settings.PROJECT)}
+    harness.run([sys.executable, "-m", module, *arguments], cwd=settings.PROJECT, env=env, label=module)
+
+
+def _deployed(model: Model) -> Endpoint:
+    spec = EndpointSpec("benchmark", model.id)
+    LOCAL.deploy(spec)
+    start = time.perf_counter()
+    app.wait_for(lambda: _now(spec.id).state is not EndpointState.CREATING, start)
+    endpoint = _now(spec.id)
+    if endpoint.state is not EndpointState.IN_SERVICE:
+        raise BenchmarkError(f"the endpoint is {endpoint.state}: {endpoint.reason}")
+    return endpoint
+
+
+def _now(endpoint_id: str) -> Endpoint:
+    return next(endpoint for endpoint in LOCAL.endpoints() if endpoint.id == endpoint_id)
+
+
+def _test_photos(where: Photos) -> tuple[list[bytes], list[str]]:
+    rows = store.manifest_of(where.version, ["path", "label"], [("split", "==", "test")])
+    return [(where.root / path).read_bytes() for path in rows["path"]], list(rows["label"])
+
+
+def _accuracy(url: str, bodies: list[bytes], labels: list[str]) -> float:
+    connection = client.Connection(url, SECONDS)
+    said = [json.loads(connection.post(body, MEDIA_TYPE)[1])["predictions"][0]["label"] for body in bodies]
+    return sum(one == other for one, other in zip(said, labels, strict=True)) / len(labels)
+
+
+def _round(label: str, url: str, bodies: list[bytes], requests: int, clients: int) -> load.Result:
+    def connect() -> load.Send:
+        connection = client.Connection(url, SECONDS)
+
+        def send(body: bytes) -> None:
+            status, answer = connection.post(body, MEDIA_TYPE)
+            if status != 200:
+                raise BackendError(f"{status}: {answer[:200]!r}")
+
+        return send
+
+    result = load.run(connect, bodies, requests=requests, clients=clients)
+    print(f"  {label}: p50 {result.quantile(0.5):.1f} ms, {result.per_second:.0f}/s", file=sys.stderr, flush=True)
+    if result.failed:
+        raise BenchmarkError(f"{result.failed} of {requests} requests failed: {dict(result.errors)}")
+    return result

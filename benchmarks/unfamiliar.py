@@ -1,0 +1,127 @@
+"""Whether a model notices what it has not learned: AUROC of its familiarity for images without birds, and for species left out.
+
+The peer is what any classifier offers without more: its own largest probability (Hendrycks and Gimpel 2017).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import harness, strangers
+from benchmarks.harness import Outcome, Row
+from benchmarks.photos import BY_RATIOS, OFFICIAL, Photos, photos
+from benchmarks.trainer import Training, train_and_keep
+from core import settings
+from core.backends.local import processes
+from core.datasets import manifest, store
+
+TARGET = 1.0
+# Each class is left out once: of birds12, three at a time.
+FOLDS = 4
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a served model said of some images: the larger, the more familiar; and how many it flagged."""
+
+    similarity: Floats
+    confidence: Floats
+    flagged: int
+
+    def __len__(self) -> int:
+        return len(self.similarity)
+
+
+def run() -> Outcome:
+    where = photos()
+    trained, folder = _train(where, "all")
+    known = _ask(folder, _test_photos(where), "test photos")
+    strange = {kind: _ask(folder, paths, kind) for kind, paths in strangers.write(harness.workspace() / "strangers").items() if paths}
+    every = _together(list(strange.values()))
+    left_out = _left_out(where)
+    rows = [_row(f"  {kind}", known, scores) for kind, scores in strange.items()]
+    ours = Row("familiarity", auroc(known.similarity, every.similarity), trained.accuracy, f"{len(every)} images without a bird")
+    peer = Row("peer: largest probability", auroc(known.confidence, every.confidence), trained.accuracy, "the same images")
+    species = Row("  species left out", left_out["auroc"], note=f"{left_out['n']} photos, {left_out['folds']} trainings", compared=False)
+    extra = {
+        "species_left_out": round(left_out["auroc"], 4),
+        "species_left_out_peer": round(left_out["peer"], 4),
+        "false_alarms": round(known.flagged / len(known), 4),
+        "caught": round(every.flagged / len(every), 4),
+        "strangers": {kind: len(scores) for kind, scores in strange.items()},
+    }
+    return Outcome("unfamiliar", "AUROC", ours, peer, TARGET, len(known), more_is_better=True, others=(*rows, species), extra=extra)
+
+
+def auroc(familiar: Floats, strange: Floats) -> float:
+    """How often a photo like those of training scores above one unlike them; a tie counts half (Mann and Whitney 1947)."""
+    ordered = np.sort(strange)
+    below, not_above = (np.searchsorted(ordered, familiar, side=side) for side in ("left", "right"))
+    return float((below + not_above).sum() / (2 * len(familiar) * len(strange)))
+
+
+def _row(name: str, known: Scores, scores: Scores) -> Row:
+    peer = auroc(known.confidence, scores.confidence)
+    note = f"{scores.flagged}/{len(scores)} flagged; largest probability {peer:.3f}"
+    return Row(name, auroc(known.similarity, scores.similarity), note=note, compared=False)
+
+
+def _left_out(where: Photos) -> dict[str, float]:
+    """The mean AUROC over trainings that each leave a quarter of the classes out, which each class is once."""
+    found, peers, count = [], [], 0
+    for fold in range(FOLDS):
+        hidden = where.version.classes[fold::FOLDS]
+        kept = [name for name in where.version.classes if name not in hidden]
+        part = _of_classes(where, kept, f"fold-{fold}")
+        _, folder = _train(part, f"without {', '.join(hidden)}")
+        known = _ask(folder, _test_photos(part), "their test photos")
+        strange = _ask(folder, _test_photos(where, hidden), "test photos of the species left out")
+        found.append(auroc(known.similarity, strange.similarity))
+        peers.append(auroc(known.confidence, strange.confidence))
+        count += len(strange)
+    return {"auroc": float(np.mean(found)), "peer": float(np.mean(peers)), "n": count, "folds": FOLDS}
+
+
+def _of_classes(where: Photos, labels: Sequence[str], name: str) -> Photos:
+    """The dataset with only these classes, split as the whole is."""
+    official = set(store.manifest_of(where.version, columns=["official"])["official"])
+    version = store.derive(where.version, OFFICIAL if {"train", "test"} <= official else BY_RATIOS, labels)
+    path = harness.workspace() / name / "manifest.csv"
+    path.parent.mkdir()
+    manifest.write_csv(store.manifest_of(version), path)
+    return dataclasses.replace(where, manifest=path, version=version)
+
+
+def _test_photos(where: Photos, labels: Sequence[str] = ()) -> list[Path]:
+    rows = store.manifest_of(where.version, ["path", "label"], [("split", "==", "test")])
+    chosen = rows[rows["label"].isin(labels)] if labels else rows
+    return [where.root / path for path in chosen["path"]]
+
+
+def _train(where: Photos, label: str) -> tuple[Training, Path]:
+    kept = harness.workspace() / f"model-{where.manifest.parent.name}"
+    return train_and_keep(where, harness.workspace() / "features", kept, label=label, preset="fast"), kept
+
+
+def _ask(folder: Path, paths: Sequence[Path], label: str) -> Scores:
+    listed = harness.workspace() / "list.json"
+    listed.write_text(json.dumps([str(path) for path in paths]))
+    command = [sys.executable, "-m", "benchmarks.familiar_scores", str(folder), str(listed)]
+    run = harness.run(command, cwd=settings.PROJECT, env=processes.clean_environment(processes.ALLOCATOR), label=f"{len(paths)} {label}")
+    said = run.report()
+    return Scores(np.array(said["similarity"]), np.array(said["confidence"]), sum(said["unfamiliar"]))
+
+
+def _together(parts: Sequence[Scores]) -> Scores:
+    similarity, confidence = (np.concatenate([getattr(part, name) for part in parts]) for name in ("similarity", "confidence"))
+    return Scores(similarity, confidence, sum(part.flagged for part in parts))

@@ -1,0 +1,109 @@
+"""A version taken elsewhere: as folders, as a table, or as the manifest that SageMaker's own training images read.
+
+Everything is written to a file or folder of our own making and appears whole or not at all; nothing of the dataset is changed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import pandas as pd
+
+from core import files
+from core.datasets import store
+from core.datasets.store import Version
+from core.errors import FieldmarkError, UserError
+
+Progress = Callable[[int, int], None]
+
+USED = ("train", "validation", "test")
+FORMATS = {"zip": "Folders, in a ZIP", "csv": "A table (CSV)", "augmented": "SageMaker manifest"}
+
+
+def used(version: Version) -> pd.DataFrame:
+    """The rows in train, validation and test."""
+    return store.manifest_of(version, filters=[("split", "in", list(USED))]).reset_index(drop=True)
+
+
+def folders(version: Version, target: Path, progress: Progress = lambda done, total: None) -> Path:
+    """A ZIP at `target` with `<split>/<class>/<photo>`, the bytes as they are, and manifest.csv. It can be imported again as it is.
+
+    Raises UserError where nothing is in use, where the disk is too small, and for a class name that is no folder's name.
+    """
+    rows, dataset = used(version), store.dataset(version.dataset_id)
+    if rows.empty:
+        raise UserError("No photo of this version is in a split, so there is nothing to export.")
+    files.require_free_space(target.parent, int(rows["size_bytes"].sum()), "The export")
+    names = list(_names(rows))
+    with files.atomic(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for place, (path, name) in enumerate(zip(rows["path"], names, strict=True)):
+            with _opened(store.image_path(dataset, path), path) as source, archive.open(name, "w", force_zip64=True) as entry:
+                shutil.copyfileobj(source, entry)
+            progress(place + 1, len(names))
+        archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+    return target
+
+
+def table(version: Version) -> str:
+    """The whole manifest as CSV, every row and column, what was left out included."""
+    buffer = io.StringIO()
+    store.manifest_of(version).to_csv(buffer, index=False)
+    return buffer.getvalue()
+
+
+def augmented(version: Version, prefix: str, split: str) -> str:
+    """One split as an augmented manifest: a JSON object per line with `source-ref` below `prefix` (an S3 address), the class's number
+    as `label`, and `label-metadata` with its name, as Ground Truth writes it for single-label image classification.
+
+    Raises UserError for a prefix that is no S3 address and for a split that has no photos.
+    """
+    if not prefix.startswith("s3://") or not prefix[5:].strip("/"):
+        raise UserError(f"{prefix!r} is no S3 address. Write s3://bucket/folder, where the photos are or will be.", field="prefix")
+    rows = used(version)
+    rows = rows[rows["split"] == split]
+    if rows.empty:
+        raise UserError(f"No photo of this version is in {split}.", field="split")
+    number = {label: place for place, label in enumerate(version.classes)}
+    lines = (_line(row, prefix.rstrip("/"), number, version) for row in rows[["path", "label"]].to_dict("records"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _line(row: Any, prefix: str, number: dict[str, int], version: Version) -> str:
+    metadata = {
+        "class-name": row["label"],
+        "confidence": 1.0,
+        "type": "groundtruth/image-classification",
+        "human-annotated": "yes",
+        "creation-date": version.created,
+        "job-name": f"{version.dataset_id}/{version.id}",
+    }
+    body = {"source-ref": f"{prefix}/{row['path']}", "label": number.get(row["label"], -1), "label-metadata": metadata}
+    return json.dumps(body, ensure_ascii=False)
+
+
+def _names(rows: pd.DataFrame) -> Iterator[str]:
+    """`<split>/<class>/<file>`; files of one name in a class keep apart by the beginning of their image id."""
+    seen: set[str] = set()
+    for row in rows[["path", "label", "split", "image_id"]].to_dict("records"):
+        label = str(row["label"])
+        if "/" in label or "\\" in label or label in (".", ".."):
+            raise UserError(f"The class {label!r} can't be the name of a folder. Relabel it, then export.")
+        file = PurePosixPath(row["path"])
+        name = f"{row['split']}/{label}/{file.name}"
+        if name.casefold() in seen:
+            name = f"{row['split']}/{label}/{file.stem}-{row['image_id'][:8]}-{len(seen)}{file.suffix}"
+        seen.add(name.casefold())
+        yield name
+
+
+def _opened(path: Path, shown: str) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise FieldmarkError(f"{shown} can't be read any more ({error.strerror}). Bring it back, or leave it out, then export.") from error
