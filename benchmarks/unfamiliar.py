@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +45,8 @@ class Scores:
 def run() -> Outcome:
     where = photos()
     trained, folder = _train(where, "all")
-    known = _ask(folder, _test_photos(where), "test photos")
-    strange = {kind: _ask(folder, paths, kind) for kind, paths in strangers.write(harness.workspace() / "strangers").items() if paths}
+    strange = _ask(folder, {"known": _test_photos(where), **strangers.write(harness.workspace() / "strangers")})
+    known = strange.pop("known")
     every = _together(list(strange.values()))
     left_out = _left_out(where)
     rows = [_row(f"  {kind}", known, scores) for kind, scores in strange.items()]
@@ -84,8 +84,8 @@ def _left_out(where: Photos) -> dict[str, float]:
         kept = [name for name in where.version.classes if name not in hidden]
         part = _of_classes(where, kept, f"fold-{fold}")
         _, folder = _train(part, f"without {', '.join(hidden)}")
-        known = _ask(folder, _test_photos(part), "their test photos")
-        strange = _ask(folder, _test_photos(where, hidden), "test photos of the species left out")
+        answers = _ask(folder, {"known": _test_photos(part), "hidden": _test_photos(where, hidden)})
+        known, strange = answers["known"], answers["hidden"]
         found.append(auroc(known.similarity, strange.similarity))
         peers.append(auroc(known.confidence, strange.confidence))
         count += len(strange)
@@ -113,13 +113,21 @@ def _train(where: Photos, label: str) -> tuple[Training, Path]:
     return train_and_keep(where, harness.workspace() / "features", kept, label=label, preset="fast"), kept
 
 
-def _ask(folder: Path, paths: Sequence[Path], label: str) -> Scores:
+def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores]:
+    """What the model in `folder` says of each group of images that has any, in one process."""
     listed = harness.workspace() / "list.json"
-    listed.write_text(json.dumps([str(path) for path in paths]))
+    paths = [str(path) for group in groups.values() for path in group]
+    listed.write_text(json.dumps(paths))
     command = [sys.executable, "-m", "benchmarks.familiar_scores", str(folder), str(listed)]
-    run = harness.run(command, cwd=settings.PROJECT, env=processes.clean_environment(processes.ALLOCATOR), label=f"{len(paths)} {label}")
-    said = run.report()
-    return Scores(np.array(said["similarity"]), np.array(said["confidence"]), sum(said["unfamiliar"]))
+    environment = processes.clean_environment(processes.ALLOCATOR)
+    said = harness.run(command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images").report()
+    answers, start = {}, 0
+    for name, group in groups.items():
+        part = slice(start, start + len(group))
+        start = part.stop
+        if group:
+            answers[name] = Scores(np.array(said["similarity"][part]), np.array(said["confidence"][part]), sum(said["unfamiliar"][part]))
+    return answers
 
 
 def _together(parts: Sequence[Scores]) -> Scores:

@@ -169,9 +169,15 @@ def test_new_photos_need_leave_to_go_into_a_persons_own_folder(version: Version,
 
 def test_new_photos_join_a_dataset_that_fieldmark_keeps(home: Path, tmp_path: Path) -> None:
     frame = manifest.frame_of(
-        {"path": [f"{n}.png" for n in range(4)], "label": ["cat", "cat", "dog", "dog"], "image_id": [f"{n:064x}" for n in range(4)], "width": [9] * 4, "height": [9] * 4,
-         "split": ["train", "test", "train", "test"]}
-    )  # fmt: skip
+        {
+            "path": [f"{n}.png" for n in range(4)],
+            "label": ["cat", "cat", "dog", "dog"],
+            "image_id": [f"{n:064x}" for n in range(4)],
+            "split": ["train", "test", "train", "test"],
+            "width": [9] * 4,
+            "height": [9] * 4,
+        }
+    )
     with store.stage("Kept") as staged:
         staged.images.mkdir()
         version = store.add_dataset("Kept", staged.images, "test", frame, {}, split={}, staged=staged)

@@ -152,7 +152,8 @@ def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(sp
 
 
 @pytest.mark.parametrize(
-    ("name", "carried"), [("Birds, fast", "Birds, fast"), ("Rotkehlchen ü", "Rotkehlchen _"), ("-x", "x"), ("it's", "it_s"), ("--", "model")]
+    ("name", "carried"),
+    [("Birds, fast", "Birds, fast"), ("Rotkehlchen ü", "Rotkehlchen _"), ("-x", "x"), ("it's", "it_s"), ("--", "model")],
 )
 def test_a_name_is_carried_to_the_script_in_safe_characters(name: str, carried: str) -> None:
     assert specs.carried_name(name) == carried

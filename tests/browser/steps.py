@@ -85,6 +85,11 @@ def tiles(page: Any) -> Any:
     return page.locator("button.photo")
 
 
+def answers(page: Any) -> Any:
+    """The photos on an endpoint's page, each a card with what was answered."""
+    return page.locator("button.card")
+
+
 def say(page: Any, words: str, seconds: float = 20) -> None:
     """Waits until the page says so."""
     page.get_by_text(words).first.wait_for(timeout=seconds * 1000)

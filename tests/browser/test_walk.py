@@ -46,7 +46,7 @@ def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:
     page.get_by_text("InService").first.wait_for(timeout=90_000)
     steps.settle(page)
     steps.drop(page, photos)
-    answers = page.get_by_text("ms in the model")
+    answers = steps.answers(page)
     answers.nth(len(photos) - 1).wait_for(timeout=60_000)
     assert answers.count() == len(photos)
 
@@ -129,5 +129,5 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     # Sure answers of different species: a borderline one may tip over between the arithmetic of training and of serving.
     sure = [int(np.argmax(predictions.probabilities[:, index])) for index in range(0, 12, 3)]
     ask_by_dropping(app, page, [root / predictions.path[row] for row in sure])
-    said = page.locator('[data-testid="stMarkdown"] strong').all_inner_texts()
+    said = steps.answers(page).locator(".first").all_inner_texts()
     assert sorted(said) == sorted(predictions.classes[predictions.predicted[row]] for row in sure)

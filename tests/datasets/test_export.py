@@ -41,13 +41,15 @@ def test_folders_can_be_imported_again_and_are_the_same(version: store.Version, 
 def test_files_of_one_name_in_a_class_do_not_replace_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     for label in ("Crow", "Jay"):
+        # A class folder is known by the photos that lie directly in it.
+        made.photo(tmp_path / "photos" / label / "1.jpg", seed=made.seed_of(label))
         for part in ("a", "b", "c"):
             for name in ("1.jpg", "2.JPG"):
                 made.photo(tmp_path / "photos" / label / part / name, seed=made.seed_of(label + part + name))
     version = importing.run_import(importing.ImportSource("folder", tmp_path / "photos"), "Birds")
     with zipfile.ZipFile(export.folders(version, tmp_path / "out.zip")) as archive:
         names = [name for name in archive.namelist() if name != "manifest.csv"]
-    assert len({name.casefold() for name in names}) == 12
+    assert len({name.casefold() for name in names}) == 14
 
 
 def test_the_table_has_every_row_and_column(version: store.Version) -> None:

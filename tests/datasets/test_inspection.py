@@ -12,7 +12,7 @@ from PIL import ImageOps
 
 from core import features, jobs, models
 from core.backends import LOCAL
-from core.datasets import edits, history, importing, inspection, store
+from core.datasets import edits, history, importing, inspection, splits, store
 from core.datasets.inspection import KINDS, Inspection
 from core.errors import UserError
 from core.jobs import State
@@ -96,24 +96,26 @@ def test_a_child_shows_its_parents_findings_without_what_was_changed(version: st
     assert len(left) < len(issues)
 
 
-def test_near_copies_share_a_split_when_that_is_asked_for(version: store.Version) -> None:
+def test_each_group_of_copies_has_one_photo_that_stands_for_it(version: store.Version) -> None:
     units = inspection.units(version)
     assert units
-    points = found(version).points(["image_id", "group"])
+    points = found(version).points(["path", "image_id", "group"])
+    assert (points["image_id"].map(units).groupby(points["group"]).nunique() == 1).all()
+    assert points["image_id"].map(units).nunique() == points["group"].nunique()
+
+
+def test_photos_that_belong_together_share_a_split(tmp_path: Path) -> None:
+    frame = made.frame({"a": 40, "b": 40})
+    ids = frame["image_id"].tolist()
+    units = {image_id: ids[place - place % 4] for place, image_id in enumerate(ids)}
     for seed in range(5):
-        made = history.resplit(version, {**HOW, "kind": "grouped", "seed": seed}, version.classes, "", units)
-        split = store.manifest_of(made).set_index("image_id")["split"]
-        table = points.drop_duplicates("image_id")
-        together = table.assign(split=table["image_id"].map(split.groupby(level=0).first())).groupby("group")["split"].nunique()
-        assert (together == 1).all()
-    second = store.add_dataset("Other", Path("/nowhere"), "x", made_frame(), {}, split=HOW)
-    assert inspection.units(second) is None
+        split = splits.apply(frame, {**HOW, "kind": "grouped", "seed": seed}, units)
+        assert (split.groupby(split["image_id"].map(units))["split"].nunique() == 1).all()
+        assert set(split["split"]) == {"train", "validation", "test"}
+    other = store.add_dataset("Other", tmp_path, "x", splits.apply(frame, HOW), {}, split=HOW)
+    assert inspection.units(other) is None
     with pytest.raises(UserError, match="Inspect it first"):
-        history.resplit(second, {**HOW, "kind": "grouped"}, ["a", "b"], "")
-
-
-def made_frame() -> object:
-    return made.frame({"a": 6, "b": 6}).assign(split="train")
+        history.resplit(other, {**HOW, "kind": "grouped"}, ["a", "b"], "")
 
 
 def test_a_damaged_inspection_is_as_if_there_were_none(version: store.Version) -> None:

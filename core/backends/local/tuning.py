@@ -50,7 +50,7 @@ class Tuner:
         self.cores = len(os.sched_getaffinity(0))
         self.exhausted = False
         self._shown: dict[str, Any] = {}
-        self._judged = 0.0
+        self._judged, self._started = 0.0, time.monotonic()
 
     def run(self) -> None:
         try:
@@ -167,7 +167,7 @@ class Tuner:
         best = board.best()
         if best and spec.target is not None and best.value is not None and not board.objective.better(spec.target, best.value):
             return f"trial {best.number} reached the target: {best.value:.4f}"
-        if spec.max_seconds and time.time() - self.worker.job.created > spec.max_seconds:
+        if spec.max_seconds and time.monotonic() - self._started > spec.max_seconds:
             return f"the time limit of {spec.max_seconds:g} s was reached"
         if spec.patience and best and sum(trial.number > best.number for trial in done) >= spec.patience:
             return f"{spec.patience} trials brought no improvement on trial {best.number}"
