@@ -144,3 +144,13 @@ def test_agrees_with_scikit_learn(drawn: Callable[..., Predictions], seed: int) 
     found = drawn(300, 7, seed, unknown=0.1)
     reference = metrics.confusion_matrix(found.label[found.known], found.predicted[found.known], labels=range(7))
     assert confusion.counts(found).tolist() == reference.tolist()
+
+
+def test_the_hardest_classes_are_those_with_the_most_mistakes(drawn: Callable[..., Predictions]) -> None:
+    predictions = drawn(n=3000, count=30, seed=4)
+    table = confusion.counts(predictions)
+    mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
+    chosen = confusion.hardest_classes(predictions, 8)
+    assert len(set(chosen.tolist())) == 8
+    assert mistakes[chosen].min() >= np.delete(mistakes, chosen).max()
+    assert sorted(confusion.hardest_classes(predictions, 99).tolist()) == list(range(30))

@@ -166,7 +166,7 @@ def test_the_first_trial_has_all_cores_and_parallel_ones_share_them(tuning: Tuni
     said = [LOCAL.log(jobs.read(trial.id)).text.splitlines()[0] for trial in board.trials]
     assert said == [f"running {cores}", *["running 1"] * cores]
     first, *others = board.trials
-    assert all((other.started or 0) > (first.started or 0) + float(WAITING) / 3 for other in others)
+    assert min(other.started or 0 for other in others) > (first.started or 0)
     assert max(other.started or 0 for other in others) < min(other.ended or 0 for other in others), "they ran at the same time"
 
 
