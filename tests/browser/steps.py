@@ -68,6 +68,11 @@ def until_metric(page: Any, label: str, value: str) -> None:
     expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value, timeout=20_000)
 
 
+def until_tiles(page: Any, count: int) -> None:
+    """Waits until the gallery shows so many photos."""
+    expect(tiles(page)).to_have_count(count, timeout=20_000)
+
+
 def until_charts(page: Any, count: int) -> None:
     """Waits until the page shows so many Plotly charts."""
     expect(page.locator('[data-testid="stPlotlyChart"]')).to_have_count(count, timeout=20_000)

@@ -96,7 +96,7 @@ def test_species_and_split_make_a_new_version_and_leave_the_old_one(app: App, pa
 
 def test_the_gallery_filters_and_its_link_brings_the_view_back(app: App, page: Any) -> None:
     import_folder(app, page, made.class_folders(app.home / "photos", SIZES))
-    assert steps.tiles(page).count() == 36
+    steps.until_tiles(page, 36)
     steps.choose(page, "Test")
     steps.say(page, "6 photos")
     here = page.url
@@ -104,7 +104,7 @@ def test_the_gallery_filters_and_its_link_brings_the_view_back(app: App, page: A
     page.goto(here)
     steps.say(page, "6 photos")
     steps.settle(page)
-    assert steps.tiles(page).count() == 6
+    steps.until_tiles(page, 6)
     loaded = "(tiles) => tiles.every((tile) => tile.querySelector('img').naturalWidth > 0)"
     page.wait_for_timeout(500)
     assert steps.tiles(page).evaluate_all(loaded)

@@ -69,7 +69,7 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
     assert dataset.drawn
     assert steps.metric(page, "Photos in use") == "600"
-    assert steps.tiles(page).count() == 48
+    steps.until_tiles(page, 48)
 
     steps.press(page, "Train on this version")
     steps.say(page, "photos to learn from")
