@@ -67,6 +67,9 @@ def small_model(home: Path, trained_home: Path) -> models.Model:
     """A real model in this test's home, with its dataset, its job and its cached features: three classes of shapes, 64 pixels."""
     for part in ("datasets", "jobs"):
         shutil.copytree(trained_home / part, home / part, dirs_exist_ok=True)
+    # An app that runs over this home already has made the folder, still empty.
+    if (home / "features").is_dir():
+        (home / "features").rmdir()
     (home / "features").symlink_to(trained_home / "features")
     return models.listing()[-1]
 
@@ -76,6 +79,9 @@ def heated_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) ->
     """A copy of `trained_home` with a warm process that has imported everything, as the app has one some seconds after its start."""
     home = tmp_path_factory.mktemp("heated") / "home"
     shutil.copytree(trained_home, home, ignore=shutil.ignore_patterns("features"))
+    # An app that runs over this home already has made the folder, still empty.
+    if (home / "features").is_dir():
+        (home / "features").rmdir()
     (home / "features").symlink_to(trained_home / "features")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_HOME", str(home))
