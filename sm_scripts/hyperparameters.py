@@ -53,7 +53,7 @@ _MODEL: tuple[Hyperparameter, ...] = (
     Hyperparameter("preset", "choice", "fast",
                    "Sets arch and views; what is given explicitly overrides it.", "Model", choices=tuple(PRESETS)),
     Hyperparameter("mode", "choice", "frozen",
-                   "frozen trains a head on cached features, in seconds. finetune trains the backbone too: minutes, for large datasets.",
+                   "frozen trains a head on cached features, in seconds. finetune trains the backbone too, for large datasets.",
                    "Model", choices=("frozen", "finetune")),
     Hyperparameter("arch", "arch", AUTO,
                    "Backbones, as name or name@pixels joined by +, for example lite0@320+lite2@300. auto: the preset's.",
