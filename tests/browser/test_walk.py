@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,10 @@ def ask_by_curl(page: Any, photo: Path) -> dict[str, Any]:
     page.get_by_text("Use it from code").first.click()
     line = page.locator('[data-testid="stCode"]').filter(has_text="curl").first.inner_text().strip()
     assert "127.0.0.1" in line
-    done = subprocess.run(["bash", "-c", line.replace("@photo.jpg", f"@{photo}")], capture_output=True, check=True, timeout=60)
-    return dict(json.loads(done.stdout))
+    done = subprocess.run(["bash", "-c", line.replace("@photo.jpg", shlex.quote(f"@{photo}"))], capture_output=True, check=True, timeout=60)
+    answer = dict(json.loads(done.stdout))
+    assert "predictions" in answer, f"{line}\n{answer}"
+    return answer
 
 
 @pytest.mark.slow
@@ -79,7 +82,7 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     test = model.metrics("test")
     steps.visit(page, app.url, f"models?model={model.id}")
     assert steps.metric(page, "Photos") == f"{test['correct']}/{test['n']}"
-    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 1
+    page.locator('[data-testid="stVegaLiteChart"]').first.wait_for()
     with page.expect_download() as download:
         page.locator(".st-key-mo_download button").click()
     assert Path(download.value.path()).read_bytes() == model.folder.artifact.read_bytes()
