@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from benchmarks import served
 from benchmarks.harness import Outcome, Row
 
@@ -12,9 +10,10 @@ TARGET = 3.0
 
 
 def run() -> Outcome:
-    # A worker on each core: the peer's best where several clients ask.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    duels = {arch: served.duel(arch, requests=REQUESTS, clients=CLIENTS, workers=cores, threads=1) for arch in (served.ARCH, served.OTHER)}
+    def busiest(side: served.Side) -> float:
+        return side.per_second
+
+    duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=CLIENTS, better=busiest) for arch in (served.ARCH, served.OTHER)}
     main, other = duels[served.ARCH], duels[served.OTHER]
     return Outcome(
         "endpoint_throughput",
@@ -24,7 +23,7 @@ def run() -> Outcome:
             f"peer: TorchServe, {served.ARCH}",
             main.peer.per_second,
             main.peer.accuracy,
-            f"p95 {main.peer.quantile(0.95):.0f} ms, eager fp32, {cores} workers",
+            f"p95 {main.peer.quantile(0.95):.0f} ms, {main.peer_form}",
         ),
         TARGET,
         main.n,

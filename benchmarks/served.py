@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,15 +54,25 @@ class Side:
 
 @dataclass(frozen=True)
 class Duel:
-    """Both sides over `n` test photos, and the form in which ours answered."""
+    """Both sides over `n` test photos, and the forms in which they answered."""
 
     ours: Side
     peer: Side
     form: str
+    peer_form: str
     n: int
 
 
-def duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:
+def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[Side], float]) -> Duel:
+    """The duel in which the peer did best, by what `better` makes of a side: of one with all cores in one worker, and one with workers
+    of one core each, as many as clients can use. Where other programs run too, the threads of a worker wait for each other."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    settings_of_peer = dict.fromkeys([(1, cores), (min(cores, clients), 1)])
+    duels = [_duel(arch, requests=requests, clients=clients, workers=workers, threads=threads) for workers, threads in settings_of_peer]
+    return max(duels, key=lambda found: better(found.peer))
+
+
+def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:
     """Both servers in turn, ROUNDS times. The peer has `workers` processes of `threads` threads each."""
     where = photos()
     bodies, labels = _test_photos(where)
@@ -78,7 +88,8 @@ def duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) 
         finally:
             LOCAL.delete(endpoint)
     sides = {name: Side(url, tuple(rounds[name]), accuracy[name]) for name, url in urls.items()}
-    return Duel(sides["ours"], sides["peer"], str(endpoint.details["form"]), len(bodies))
+    peer_form = f"eager fp32, workers x threads: {workers} x {threads}"
+    return Duel(sides["ours"], sides["peer"], str(endpoint.details["form"]), peer_form, len(bodies))
 
 
 @contextmanager
