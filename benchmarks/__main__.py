@@ -23,8 +23,9 @@ def main(arguments: list[str]) -> int:
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(NAMES)}")
     try:
-        for name in names:
-            harness.show(import_module(f"benchmarks.{name}").run())
+        with harness.alone():
+            for name in names:
+                harness.show(import_module(f"benchmarks.{name}").run())
     except harness.BenchmarkError as error:
         print(f"Not measured: {error}", file=sys.stderr)
         return 1

@@ -111,7 +111,11 @@ def transform(model: Model) -> dict[str, Any]:
     print(f"  ours: batch of {SPLIT}, {model.name} ...", end="", file=sys.stderr, flush=True)
     spec = TransformSpec("benchmark", model.id, "split", dataset_id=model.dataset_id, version_id=model.version_id, split=SPLIT)
     job = LOCAL.transform(spec)
-    seconds = app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, time.perf_counter())
+    clicked = time.perf_counter()
+    # Seldom: on two cores, asking costs what is to be measured.
+    while not LOCAL.refresh(job).state.is_finished:
+        time.sleep(0.25)
+    seconds = time.perf_counter() - clicked
     ended = LOCAL.refresh(job)
     if ended.state is not State.COMPLETED:
         raise harness.BenchmarkError(f"the batch ended as {ended.state}: {ended.status.reason}")

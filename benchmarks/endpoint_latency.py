@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from benchmarks import served
 from benchmarks.harness import Outcome, Row
+from core import load
 
 REQUESTS = 200
 TARGET = 4.0
 
 
 def run() -> Outcome:
-    def quickest(side: served.Side) -> float:
-        return -side.quantile(0.5)
+    def quickest(result: load.Result) -> float:
+        return -result.quantile(0.5)
 
     duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=1, better=quickest) for arch in (served.ARCH, served.OTHER)}
     main, other = duels[served.ARCH], duels[served.OTHER]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from benchmarks import served
 from benchmarks.harness import Outcome, Row
+from core import load
 
 REQUESTS, CLIENTS = 400, 8
 TARGET = 3.0
 
 
 def run() -> Outcome:
-    def busiest(side: served.Side) -> float:
-        return side.per_second
+    def busiest(result: load.Result) -> float:
+        return result.per_second
 
     duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=CLIENTS, better=busiest) for arch in (served.ARCH, served.OTHER)}
     main, other = duels[served.ARCH], duels[served.OTHER]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import os
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,18 @@ def show(outcome: Outcome) -> None:
     if outcome.target is not None:
         print(f"  target {outcome.target:g}x: {'reached' if outcome.ratio >= outcome.target else 'MISSED'}")
     print(outcome.as_json(), flush=True)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Waits until no other benchmark runs on this machine, for two at once measure each other."""
+    with (Path(tempfile.gettempdir()) / f"fieldmark-benchmarks-{os.getuid()}.lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("  waiting for another benchmark to end ...", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str) -> Run:

@@ -31,6 +31,7 @@ from core.specs import EndpointSpec
 
 ARCH, OTHER = "lite0", "resnet18"
 ROUNDS = 3
+TRIAL = 30
 SECONDS = 60.0
 MEDIA_TYPE = "application/x-image"
 
@@ -63,13 +64,20 @@ class Duel:
     n: int
 
 
-def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[Side], float]) -> Duel:
-    """The duel in which the peer did best, by what `better` makes of a side: of one with all cores in one worker, and one with workers
-    of one core each, as many as clients can use. Where other programs run too, the threads of a worker wait for each other."""
+def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[load.Result], float]) -> Duel:
+    """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by what `better` makes of it: all
+    cores in one worker, or workers of one core each. Where other programs run too, the threads of a worker wait for each other."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings_of_peer = dict.fromkeys([(1, cores), (min(cores, clients), 1)])
-    duels = [_duel(arch, requests=requests, clients=clients, workers=workers, threads=threads) for workers, threads in settings_of_peer]
-    return max(duels, key=lambda found: better(found.peer))
+    where = photos()
+    bodies, _ = _test_photos(where)
+    tried = {}
+    with app.running():
+        for workers, threads in dict.fromkeys([(1, cores), (min(cores, clients), 1)]):
+            with _peer(where, arch, workers, threads) as url:
+                label = f"{arch}, trial of the peer with {workers} x {threads}"
+                tried[workers, threads] = better(_round(label, url, bodies, TRIAL * clients, clients))
+    workers, threads = max(tried, key=lambda setting: tried[setting])
+    return _duel(arch, requests=requests, clients=clients, workers=workers, threads=threads)
 
 
 def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:

@@ -70,6 +70,9 @@ class SoloForm:
         self._alone = self._compile(core, network, 1, min(self.workers, MAX_THREADS_ALONE)) if self.workers > 1 else self._shared
         self._lock, self._calls = threading.Lock(), 0
         self._threads = threading.local()
+        # Its Python binding sets itself up in the first call; two threads that both make it wait for each other for ever.
+        for compiled in (self._alone, self._shared):
+            compiled.create_infer_request().infer([torch.zeros(1, 3, size, size, dtype=torch.uint8).numpy()], share_inputs=True)
 
     def _compile(self, core: Any, network: Any, streams: int, threads: int) -> Any:
         options = {

@@ -7,6 +7,7 @@ import streamlit as st
 from core import backends, files
 from core.jobs import Job
 from core.transform import results
+from ui import downloads
 from ui.text import count, duration, plain
 
 
@@ -17,7 +18,7 @@ def show(job: Job) -> None:
     if facts.get("seconds"):
         rate = f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding included"
         st.markdown(f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting.")
-    downloads(job)
+    take_away(job)
     with st.expander("The table's columns", icon=":material/table:"):
         rows = {"column": list(results.DESCRIPTIONS), "what it holds": list(results.DESCRIPTIONS.values())}
         st.dataframe(rows, hide_index=True, alt="The columns of the results and what they hold")
@@ -26,30 +27,13 @@ def show(job: Job) -> None:
     st.caption(f"Batch `{job.id}`, kept in `{job.folder.path}`.")
 
 
-def downloads(job: Job) -> None:
+def take_away(job: Job) -> None:
     """CSV and Parquet of all rows, made when they are asked for."""
-    folder = job.folder
     with st.container(horizontal=True):
-        st.download_button(
-            "All rows as CSV",
-            lambda: b"".join(results.to_csv(folder)),
-            f"{job.id}.csv",
-            "text/csv",
-            key="ba_csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        path = results.results_file(folder)
+        downloads.link("All rows as CSV", job.id, "results.csv", key="ba_csv")
+        path = results.results_file(job.folder)
         if path.exists():
-            st.download_button(
-                f"Parquet ({files.human_bytes(path.stat().st_size)})",
-                path.read_bytes,
-                f"{job.id}.parquet",
-                "application/vnd.apache.parquet",
-                key="ba_parquet",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+            downloads.link(f"Parquet ({files.human_bytes(path.stat().st_size)})", job.id, "results.parquet", key="ba_parquet")
 
 
 def _parity(parity: dict[str, float]) -> str:

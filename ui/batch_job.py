@@ -28,7 +28,7 @@ def show(job: Job) -> None:
     st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
     if model is None:
         st.warning("The model of this batch is not there any more; its table can still be downloaded.", icon=":material/warning:")
-        batch_about.downloads(job)
+        batch_about.take_away(job)
         return
     batch_results.show(job, model)
 

@@ -63,7 +63,7 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
     _bar(job, found, chosen if len(chosen) else rows, root, selected=bool(len(chosen)))
     if len(chosen) == 1 and st.button("Open this photo", key="ba_open", icon=":material/open_in_full:"):
         batch_photo.show(job, dict(frame[frame["row"] == chosen[0]].iloc[0]), root)
-    batch_about.downloads(job)
+    batch_about.take_away(job)
 
 
 def errors(found: Table, rows: np.ndarray) -> None:

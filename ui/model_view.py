@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import files, models
+from core import files
 from core.errors import NotFound
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import calibration_view, charts, class_view, links, model_about, model_compare, photo_view
+from ui import calibration_view, charts, class_view, downloads, links, model_about, model_compare, photo_view
 from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain
 
@@ -59,15 +59,7 @@ def _actions(model: Model) -> None:
         artifact = model.folder.artifact
         if artifact.exists() or model.job.tuning_id:
             size = f" ({files.human_bytes(artifact.stat().st_size)})" if artifact.exists() else ""
-            # A callable, so that the file is read when it is asked for and not at every redraw.
-            st.download_button(
-                f"model.tar.gz{size}",
-                lambda: models.archive(model).read_bytes(),
-                f"{model.id}.tar.gz",
-                "application/gzip",
-                key="mo_download",
-                icon=":material/download:",
-            )
+            downloads.link(f"model.tar.gz{size}", model.id, "model.tar.gz", key="mo_download")
         links.button("Its training job", "train", key="mo_job", icon=":material/show_chart:", job=model.id)
 
 

@@ -1,4 +1,4 @@
-"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed through the websocket."""
+"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed through the websocket, and big downloads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from core import explain, features, images
 from core.backends import LOCAL
+from ui import downloads
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 ONE_YEAR = 31_536_000
@@ -49,4 +50,4 @@ async def _tidy() -> None:
         await asyncio.sleep(TIDY_SECONDS)
 
 
-ROUTES = [Route("/thumbnails/{image_id}", thumbnail)]
+ROUTES = [Route("/thumbnails/{image_id}", thumbnail), *downloads.ROUTES]

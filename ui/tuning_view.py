@@ -155,7 +155,7 @@ def _bar(board: Board) -> tuning_filters.Filters:
         filters = tuning_filters.show(board)
         st.download_button(
             "CSV",
-            lambda: tuning_board.as_csv(board, filters.shown(board)),
+            tuning_board.as_csv(board, filters.shown(board)),
             f"{board.job.id}.csv",
             "text/csv",
             key="tu_csv",

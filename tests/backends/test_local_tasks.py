@@ -23,6 +23,7 @@ from tests.backends.watching import until
 LIGHT = """
 from core.backends.local import warm
 warm.HEAVY, warm.OURS, warm.OPTIONAL = (), (), ()
+warm.ANSWER_SECONDS = 60.0
 warm.serve()
 """
 SAYS = """
@@ -41,8 +42,12 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(params=["cold", "warm"])
-def parent(request: pytest.FixtureRequest, home: Path) -> Iterator[int]:
-    """The pid that a task's process has as its parent: ours, or a warm process's that has imported nothing heavy."""
+def parent(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The pid that a task's process has as its parent: ours, or a warm process's that has imported nothing heavy.
+
+    With all the patience in the world: a machine that stands still for some seconds would have the task run without it.
+    """
+    monkeypatch.setattr(warm, "ANSWER_SECONDS", 60.0)
     if request.param == "cold":
         yield os.getpid()
         return

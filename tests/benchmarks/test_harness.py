@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from benchmarks import harness
 from benchmarks.__main__ import NAMES, main
 from benchmarks.harness import BenchmarkError, Outcome, Row
+from core import settings
 
 
 def outcome(ours: float, peer: float, *, more_is_better: bool) -> Outcome:
@@ -55,3 +58,18 @@ def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFi
         main(["cold"])
     said = capsys.readouterr().err
     assert all(name in said for name in NAMES)
+
+
+def test_two_benchmarks_never_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = f"""
+import tempfile, time; tempfile.tempdir = {str(tmp_path)!r}
+from benchmarks import harness
+with harness.alone():
+    print("running", flush=True); time.sleep(0.5); print("done", flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "running\n"
+        with harness.alone():
+            assert other.stdout.readline() == "done\n"

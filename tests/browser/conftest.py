@@ -97,7 +97,7 @@ class App:
 @pytest.fixture
 def app(home: Path, tmp_path: Path) -> Iterator[App]:
     """The app over a fresh home, which may import the real photos where there are any."""
-    made = App(home, tmp_path / "app.log", roots=os.environ.get("FIELDMARK_BIRDS", ""))
+    made = App(home, tmp_path / "app.log", roots=os.pathsep.join(filter(None, [str(home), os.environ.get("FIELDMARK_BIRDS")])))
     made.start()
     yield made
     made.stop()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from core import capture, jobs, review
 from core.backends import LOCAL, Endpoint, EndpointState
@@ -103,8 +104,8 @@ def test_a_load_test_and_what_the_monitor_makes_of_it(app: App, page: Any, serve
     opened(app, page, served, dp_view="Monitor")
     steps.say(page, "photos kept, of 100%")
     steps.say(page, "Classes drift")
-    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 2
-    assert steps.tiles(page).count() > 0
+    expect(page.locator('[data-testid="stVegaLiteChart"]')).to_have_count(2, timeout=20_000)
+    steps.tiles(page).first.wait_for()
 
 
 def test_an_endpoint_that_is_killed_says_so_and_is_started_again(app: App, page: Any, served: Endpoint) -> None:

@@ -84,7 +84,7 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     assert steps.metric(page, "Photos") == f"{test['correct']}/{test['n']}"
     page.locator('[data-testid="stVegaLiteChart"]').first.wait_for()
     with page.expect_download() as download:
-        page.locator(".st-key-mo_download button").click()
+        page.locator(".st-key-mo_download a").click()
     assert Path(download.value.path()).read_bytes() == model.folder.artifact.read_bytes()
 
     photos = [dataset.root / path for path in model.predictions().of_split("test").path[:3]]

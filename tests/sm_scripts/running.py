@@ -72,6 +72,8 @@ def environment(folder: Path, photos: Path, **more: str) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", str(folder)),
         "OMP_NUM_THREADS": "1",
+        # A process that ends without Python's own exit, as a fork and a killed one do, leaves its temporary folder behind.
+        "TMPDIR": str(folder),
         "SM_MODEL_DIR": str(folder / "model"),
         "SM_OUTPUT_DATA_DIR": str(folder / "output"),
         "SM_CHANNEL_FEATURES": str(folder / "features"),
