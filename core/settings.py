@@ -58,6 +58,11 @@ STOP_SECONDS = 30
 MAX_FAILURE_CHARS = 1024
 LOG_TAIL_BYTES = 256 * 1024
 
+# What a platform may be asked for: SageMaker's own limits.
+MAX_INSTANCES = 100
+MAX_JOB_SECONDS = 5 * 86_400
+SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
+
 # Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to nothing.
 TUNING_MODELS_KEPT = 30
 

@@ -15,6 +15,42 @@ from core.errors import NotFound, UserError
 HYPERPARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 UNSAFE = re.compile(r"[^A-Za-z0-9_.,:/+=@ -]")
 HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
+# As SageMaker names them; empty for what has no instances.
+INSTANCE_TYPE = re.compile(r"(ml\.[a-z0-9-]+\.[a-z0-9-]+)?")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a platform is asked to run a job or an endpoint on. A job without it runs on whatever its backend has.
+
+    `max_seconds` ends a job, whatever it does; `wait_seconds` is how long a spot job may wait for machines on top of that. An endpoint
+    with `memory_mb` is serverless: it has no instances, answers at most `concurrency` requests at once and costs nothing while idle.
+    """
+
+    instance_type: str = ""
+    instance_count: int = 1
+    spot: bool = False
+    max_seconds: int = 3600
+    wait_seconds: int = 3600
+    volume_gb: int = 30
+    memory_mb: int = 0
+    concurrency: int = 5
+
+    def __post_init__(self) -> None:
+        named = INSTANCE_TYPE.fullmatch(self.instance_type) is not None
+        _require(named, f"{self.instance_type!r} is not an instance type.", "instance_type")
+        most = settings.MAX_INSTANCES
+        _require(1 <= self.instance_count <= most, f"Use 1 to {most} instances.", "instance_count")
+        longest = settings.MAX_JOB_SECONDS
+        _require(60 <= self.max_seconds <= longest, "Use a time limit from one minute to five days.", "max_seconds")
+        _require(0 <= self.wait_seconds <= longest, "Use a waiting time of at most five days.", "wait_seconds")
+        _require(1 <= self.volume_gb <= 16_384, "Use a disk of 1 to 16,384 GB.", "volume_gb")
+        _require(self.memory_mb in (0, *settings.SERVERLESS_MB), "Use 1024 to 6144 MB of memory, in steps of 1024.", "memory_mb")
+        _require(1 <= self.concurrency <= 200, "Use 1 to 200 requests at once.", "concurrency")
+
+    @property
+    def is_serverless(self) -> bool:
+        return self.memory_mb > 0
 
 
 @dataclass(frozen=True)
@@ -30,6 +66,7 @@ class TrainingSpec:
     resumed_from: str = ""
     tuning_id: str = ""
     trial: int = 0
+    resources: Resources | None = None
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
@@ -80,6 +117,7 @@ class TuningSpec:
     warm_start: tuple[str, ...] = ()
     continues: str = ""
     id: str = field(default_factory=lambda: jobs.new_id("tuning"))
+    resources: Resources | None = None
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
@@ -108,6 +146,7 @@ class TransformSpec:
     shown: str = ""
     id: str = field(default_factory=lambda: jobs.new_id("transform"))
     resumed_from: str = ""
+    resources: Resources | None = None
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
@@ -155,6 +194,7 @@ class EndpointSpec:
     capture_photos: int = settings.CAPTURE_PHOTOS
     capture_bytes: int = settings.CAPTURE_BYTES
     id: str = field(default_factory=lambda: jobs.new_id("endpoint"))
+    resources: Resources | None = None
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
@@ -250,6 +290,8 @@ def inspect_spec(job: jobs.Job) -> InspectSpec:
 def _read_back(kind: type[Known], job: jobs.Job) -> Known:
     known = {name: job.spec[name] for name in kind.__dataclass_fields__ if name in job.spec}
     try:
+        if given := known.get("resources"):
+            known["resources"] = Resources(**{name: given[name] for name in Resources.__dataclass_fields__ if name in given})
         return kind(**known)
     except (TypeError, AttributeError, UserError) as error:
         raise NotFound(f"What job {job.id} was asked to do can't be read: {error}") from error

@@ -11,7 +11,7 @@ from core import jobs, scripts, specs
 from core.datasets.names import JOINERS
 from core.errors import NotFound, UserError
 from core.jobs import Job, Status
-from core.specs import EndpointSpec, ImportSpec, TrainingSpec
+from core.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec
 
 ALLOWED = ["", "0.001", "1e-3", "True", "lite0@320+lite2@300", "s3://bucket/key=1,2", "a b-c_d.e:f/g+h=i@j", "x" * 256]
 REFUSED = [
@@ -134,6 +134,28 @@ def job_of(spec: dict[str, Any]) -> Job:
 def test_a_spec_is_read_back_as_it_was_written() -> None:
     spec = training(lr="0.01")
     assert specs.training_spec(job_of(specs.as_dict(spec))) == spec
+
+
+def test_resources_are_read_back_with_their_spec() -> None:
+    resources = Resources("ml.g5.xlarge", instance_count=2, spot=True, max_seconds=7200)
+    spec = replace(training(lr="0.01"), resources=resources)
+    body = specs.as_dict(spec)
+    assert specs.training_spec(job_of(body)) == spec
+    newer = {**body, "resources": {**body["resources"], "colour": "blue"}}
+    assert specs.training_spec(job_of(newer)).resources == resources
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("instance_type", "m5.large"), ("instance_type", "ml.m5.large; ls"), ("instance_count", 0), ("instance_count", 101),
+        ("max_seconds", 0), ("max_seconds", 10**9), ("wait_seconds", -1), ("volume_gb", 0), ("memory_mb", 1000), ("concurrency", 0),
+    ],
+)  # fmt: skip
+def test_resources_that_no_platform_gives_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(UserError) as refusal:
+        Resources(**{name: value})
+    assert refusal.value.field == name
 
 
 def test_fault_35_fields_of_a_newer_version_are_left_out() -> None:

@@ -7,16 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from core import jobs, metrics, models, settings
 from core.backends import LOCAL, commands
+from core.errors import UserError
 from core.jobs import Job, State
 from core.models import Model
-from core.specs import TrainingSpec, training_spec
+from core.specs import Resources, TrainingSpec, training_spec
 from tests.backends.watching import ended, gone, said
 from tests.conftest import SMALL
 
@@ -144,3 +145,11 @@ def test_a_job_keeps_what_it_needs_in_its_folder_and_nothing_else(heated: Model)
         "job.json", "status.json", "lock", "log.txt", "input", "model", "checkpoints", "output",
     }  # fmt: skip
     assert {path.name for path in heated.folder.input.iterdir()} == {"code", "manifest"}
+
+
+def test_resources_that_a_workstation_cannot_give_are_refused(small_model: Model) -> None:
+    before = jobs.listing()
+    spec = replace(spec_for(small_model), resources=Resources("ml.m5.xlarge"))
+    with pytest.raises(UserError, match="no instances"):
+        LOCAL.train(spec)
+    assert jobs.listing() == before

@@ -163,6 +163,8 @@ class LocalBackend(Backend):
 
     def _submit(self, spec: specs.Spec, module: str) -> Job:
         name = clean_name(spec.name, "name")
+        if getattr(spec, "resources", None):
+            raise UserError(f"{self.title} has no instances to choose from. Leave that out, or run it elsewhere.", field="resources")
         try:
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, specs.as_dict(spec))
         except OSError as error:
