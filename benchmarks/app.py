@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.harness import BenchmarkError
 from benchmarks.photos import Photos
-from core import metrics
+from core import metrics, settings
 from core.backends import LOCAL
 from core.backends.local import warm
 from core.jobs import Job, State
@@ -37,6 +37,7 @@ def running() -> Iterator[None]:
     process = LOCAL.warm_up()
     try:
         wait_for(warm.socket_path().exists, time.perf_counter())
+        wait_for(lambda: any((settings.features_dir() / "networks").glob("*/*.xml")), time.perf_counter())
         yield
     finally:
         LOCAL.cool_down(process)

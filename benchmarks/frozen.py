@@ -45,10 +45,17 @@ def in_the_app() -> tuple[app.Watched, app.Watched]:
     where, cold = photos(), []
     with app.running():
         for _ in range(REPEATS):
-            shutil.rmtree(settings.features_dir())
+            forget_features()
             cold.append(app.train(where, "cold, in the app", preset=PRESET))
         warm = [app.train(where, f"warm, in the app, {change}", preset=PRESET, **change) for change in CHANGES]
     return app.median(cold), app.median(warm)
+
+
+def forget_features() -> None:
+    """All but the converted networks, which an app makes ready when it starts, before there are photos."""
+    for folder in settings.features_dir().iterdir():
+        if folder.name != "networks":
+            shutil.rmtree(folder)
 
 
 @functools.cache

@@ -110,10 +110,13 @@ def archive(model: Model) -> Path:
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """`model.tar.gz` of a model folder, the same bytes for the same content."""
+    """`model.tar.gz` of a model folder, the same bytes for the same content.
+
+    Stored, not compressed: weights shrink by 8 %, and that would cost a third of the seconds of a training on cached features.
+    """
     with (
         files.atomic(archive) as file,
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed,
+        gzip.GzipFile("", "wb", compresslevel=0, fileobj=file, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for path in sorted(folder.rglob("*")):

@@ -14,6 +14,7 @@ SM_SCRIPTS = PROJECT / "sm_scripts"
 
 ENV_HOME = "FIELDMARK_HOME"
 ENV_IMPORT_ROOTS = "FIELDMARK_IMPORT_ROOTS"
+ENV_PREPARE = "FIELDMARK_PREPARE"
 
 # Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
@@ -108,6 +109,11 @@ def import_roots() -> tuple[Path, ...]:
         return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
     usual = [Path.home(), PROJECT.parent, Path("/mnt"), Path("/media"), Path("/data"), Path("/Volumes")]
     return tuple(p.resolve() for p in usual if p.is_dir() and p != Path("/"))
+
+
+def prepares() -> bool:
+    """Whether an app that has just started converts the default networks, so that the first job need not; FIELDMARK_PREPARE=0 says no."""
+    return os.environ.get(ENV_PREPARE, "1") != "0"
 
 
 def python() -> str:

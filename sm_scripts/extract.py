@@ -49,7 +49,6 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
 
     import data
     import features
-    import forms
     import job as jobs
     from architectures import VIEWS
     from cache import Cache
@@ -61,10 +60,7 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     made = []
     for backbone in plan(values["arch"]):
         caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[values["views"]]}
-        networks = root / "networks" / f"{backbone.architecture.timm_name}-{backbone.file.sha256[:12]}-{backbone.how.image_size}"
-        make_form = functools.partial(
-            forms.choose, backbone.make, backbone.how.image_size, values["precision"], job.device, job.cpus, networks
-        )
+        make_form = functools.partial(backbone.form, root, values["precision"], job.device, job.cpus)
         features.ensure(photos, np.arange(len(photos)), caches, backbone.how, make_form)
         made.append([cache.folder.name for cache in caches.values()])
         runtime.check_stop()

@@ -13,7 +13,6 @@ from torch.nn import functional
 
 import distributed
 import features
-import forms
 from architectures import VIEWS
 from cache import Cache
 from checkpoints import Checkpoints
@@ -76,10 +75,7 @@ def collect(job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tu
     with phase("features"):
         for backbone in planned:
             caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[job.values["views"]]}
-            networks = root / "networks" / f"{backbone.architecture.timm_name}-{backbone.file.sha256[:12]}-{backbone.how.image_size}"
-            make_form = functools.partial(
-                forms.choose, backbone.make, backbone.how.image_size, job.values["precision"], job.device, job.cpus, networks
-            )
+            make_form = functools.partial(backbone.form, root, job.values["precision"], job.device, job.cpus)
             features.ensure(photos, rows, caches, backbone.how, make_form)
             parts.append((backbone.architecture.dimensions, list(caches.values())))
             check_stop()

@@ -16,7 +16,7 @@ import zoo
 from architectures import ARCHITECTURES, Architecture, Choice, parse_arch, resize_for
 from cache import Recipe
 from classifier import Classifier
-from forms import folded
+from forms import Form, choose, folded
 from head import Head
 from preprocessing import Preprocessing
 from runtime import TrainingError, log
@@ -60,6 +60,11 @@ class PlannedBackbone:
             network.set_input_size(**self.arguments)
         except (AttributeError, AssertionError) as error:
             raise TrainingError(f"{self.name} cannot take {self.how.image_size} pixels: {str(error) or 'its size is fixed'}.") from None
+
+    def form(self, root: Path, precision: str, device: torch.device, cpus: int) -> Form:
+        """The fastest form for this machine; its converted network is kept below `root`, where the features are."""
+        kept = root / "networks" / f"{self.architecture.timm_name}-{self.file.sha256[:12]}-{self.how.image_size}"
+        return choose(self.make, self.how.image_size, precision, device, cpus, kept)
 
     def classifier(self, head: Head) -> Classifier:
         """The backbone, its batch-norm folded, and `head`, to be trained together."""

@@ -29,6 +29,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "home"
     monkeypatch.setenv("FIELDMARK_HOME", str(path))
     monkeypatch.delenv("FIELDMARK_IMPORT_ROOTS", raising=False)
+    # Seconds of both cores at every start of an app, for a job that most tests never run.
+    monkeypatch.setenv("FIELDMARK_PREPARE", "0")
     yield path
     kill_processes_of(path)
 
@@ -53,6 +55,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_HOME", str(folder / "home"))
         patch.setenv("FIELDMARK_IMPORT_ROOTS", str(folder))
+        patch.setenv("FIELDMARK_PREPARE", "0")
         version = importing.run_import(importing.ImportSource("folder", photos), "Shapes")
         job = LOCAL.train(TrainingSpec("Small", version.dataset_id, version.id, SMALL))
         while not (job := LOCAL.refresh(job)).state.is_finished:
@@ -85,6 +88,7 @@ def heated_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) ->
     (home / "features").symlink_to(trained_home / "features")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_HOME", str(home))
+        patch.setenv("FIELDMARK_PREPARE", "0")
         patch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
         process = LOCAL.warm_up()
         while process.poll() is None and "ready" not in (home / "warm.log").read_text():

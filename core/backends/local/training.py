@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import files, jobs, models, settings
-from core.backends.local import processes, warm
+from core.backends.local import forks, processes
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
@@ -41,17 +41,17 @@ def run(worker: Worker) -> None:
     conclude(worker, code)
 
 
-def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | warm.Forked:
+def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | forks.Forked:
     """The training script as a child."""
     return launch(worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec))
 
 
-def launch(worker: Worker, script: str, values: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes] | warm.Forked:
+def launch(worker: Worker, script: str, values: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes] | forks.Forked:
     """A script of the job's own copy as a child: forked where this worker has torch in memory already, else a new interpreter."""
     folder = worker.folder
     folder.temporary.mkdir(exist_ok=True)
-    if warm.is_warm():
-        return warm.fork_script(code_folder(folder) / script, values, variables, folder.log, lock=worker.lock)
+    if forks.is_warm():
+        return forks.fork_script(code_folder(folder) / script, values, variables, folder.log, lock=worker.lock)
     with folder.log.open("ab") as log:
         return subprocess.Popen(
             [settings.python(), script, *values],
@@ -131,7 +131,7 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
     )
 
 
-def wait(worker: Worker, trainer: subprocess.Popen[bytes] | warm.Forked, tick: Callable[[], None] = lambda: None) -> int:
+def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: Callable[[], None] = lambda: None) -> int:
     """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it. Calls `tick` meanwhile."""
     deadline = None
     while True:

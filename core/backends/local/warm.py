@@ -11,19 +11,17 @@ import hashlib
 import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from pathlib import Path
-from typing import NoReturn
 
 from core import settings
+from core.backends.local import forks
 
 # Imported before any job asks, in this order. Nothing here starts a thread or touches a GPU, for both would not survive a fork.
 HEAVY = (
@@ -49,7 +47,10 @@ OURS = (
     "core.backends.local.endpoint",
 )
 OPTIONAL = ("openvino",)
+# The preset whose networks are converted as soon as there is time, so that the first job need not; it needs no download.
+PREPARED = "fast"
 ANSWER_SECONDS = 5.0
+PREPARE_SECONDS = 300.0
 MAX_REQUEST = 65_536
 MAX_SOCKET_PATH = 100
 
@@ -108,53 +109,6 @@ def fork_worker(folder: Path, lock: int) -> int | None:
         return None
 
 
-class Forked:
-    """A forked trainer with the few verbs of subprocess.Popen that a worker uses."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def wait(self, timeout: float) -> int:
-        until = time.monotonic() + timeout
-        while True:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-            if time.monotonic() > until:
-                raise subprocess.TimeoutExpired("train.py", timeout)
-            time.sleep(0.01)
-
-    def terminate(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-
-def is_warm() -> bool:
-    """Whether this process was forked from one that has torch."""
-    return "torch" in sys.modules
-
-
-def fork_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int) -> Forked:
-    """Runs a script as `python script arguments` would, in a fork of this process: its own environment, folder and output.
-
-    `lock` is closed in the fork, for a job whose worker is dead must not look alive.
-    """
-    pid = os.fork()
-    if pid:
-        return Forked(pid)
-    code = 1
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.close(lock)
-        code = _run_script(script, arguments, environment, log)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        _leave(code)
-
-
 def run_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, seconds: float) -> int | None:
     """Has the warm process run a script in a fork, as `fork_script` does, and waits for it: its exit code, or None where nobody answers.
 
@@ -201,11 +155,33 @@ def serve() -> None:
         selector.register(listener, selectors.EVENT_READ)
         selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
         print("ready", flush=True)
+        if settings.prepares():
+            _prepare(listener)
         while not any(key.fd == sys.stdin.fileno() for key, _ in selector.select()):
             _answer(listener)
     # Another app over the same home may have put its own socket there since.
     if path.exists() and path.stat().st_ino == ours:
         path.unlink()
+
+
+def _prepare(listener: socket.socket) -> None:
+    """Converts the networks of PREPARED in a fork that nobody waits for; what it said is in prepare.log."""
+    from core.backends.local import processes
+
+    if os.fork():
+        return
+    code = 1
+    try:
+        listener.close()
+        os.setsid()
+        signal.setitimer(signal.ITIMER_REAL, PREPARE_SECONDS)
+        arguments = [str(settings.features_dir()), "--preset", PREPARED]
+        environment = processes.clean_environment({**processes.ALLOCATOR, "SM_CHANNEL_WEIGHTS": str(settings.weights_dir())})
+        code = forks.run(settings.SM_SCRIPTS / "prepare.py", arguments, environment, settings.home() / "prepare.log")
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        forks.leave(code)
 
 
 def _answer(listener: socket.socket) -> None:
@@ -227,16 +203,16 @@ def _serve_one(connection: socket.socket) -> None:
         connection.sendall(json.dumps({"pid": os.getpid()}).encode())
         if "script" in request:
             signal.setitimer(signal.ITIMER_REAL, request["seconds"])
-            code = _run_script(Path(request["script"]), request["arguments"], request["environment"], Path(request["log"]))
+            code = forks.run(Path(request["script"]), request["arguments"], request["environment"], Path(request["log"]))
             connection.sendall(json.dumps({"code": code}).encode())
         else:
             _, (lock,), _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
             connection.close()
-            code = _work(Path(request["folder"]), lock)
+            code = forks.work(Path(request["folder"]), lock)
     except BaseException:
         traceback.print_exc()
     finally:
-        _leave(code)
+        forks.leave(code)
 
 
 def _fork_here(folder: Path, lock: int) -> int:
@@ -247,57 +223,11 @@ def _fork_here(folder: Path, lock: int) -> int:
     try:
         os.close(_forking.pop("lock"))
         os.setsid()
-        code = _work(folder, lock)
+        code = forks.work(folder, lock)
     except BaseException:
         traceback.print_exc()
     finally:
-        _leave(code)
-
-
-def _run_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path) -> int:
-    """The script's exit code. This process is the script's from here on, and good for nothing else."""
-    try:
-        _redirect(log)
-        os.environ.clear()
-        os.environ.update(environment)
-        os.chdir(script.parent)
-        tempfile.tempdir = None
-        # The script's own siblings, not those of the same name that this process has imported.
-        for sibling in script.parent.glob("*.py"):
-            sys.modules.pop(sibling.stem, None)
-        sys.argv = [script.name, *arguments]
-        sys.path[:] = [str(script.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT)]
-        runpy.run_path(str(script), run_name="__main__")
-    except SystemExit as error:
-        if isinstance(error.code, str):
-            print(error.code, file=sys.stderr)
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except Exception:
-        traceback.print_exc()
-        return 1
-    return 0
-
-
-def _work(folder: Path, lock: int) -> int:
-    _redirect(folder / "log.txt")
-    os.chdir(folder)
-    return int(importlib.import_module("core.backends.local.worker").main([str(folder), "--lock", str(lock)]))
-
-
-def _leave(code: int) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _redirect(log: Path) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    nowhere, output = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for source, target in ((nowhere, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
-    os.close(nowhere)
-    os.close(output)
+        forks.leave(code)
 
 
 def _preload() -> None:
