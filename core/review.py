@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from core import files, images, settings
-from core.datasets import manifest, names, store
+from core.datasets import edits, manifest, names, store
 from core.datasets.store import Version
 from core.errors import NotFound, UserError
 
@@ -167,7 +167,7 @@ def folder_for_new(dataset: store.Dataset) -> tuple[Path, bool]:
 
 
 def decide(decisions: Mapping[str, str], parent: Version, note: str = "", *, into_own_folder: bool = False) -> Outcome:
-    """Makes the next version of `parent`'s dataset, in which each of these photos has its decided label; LEAVE_OUT means `unused`.
+    """Makes the next version of `parent`'s dataset, in which each of these photos has its decided label, or is left out as edits do it.
 
     Photos that the dataset does not have yet are copied below its root (see `folder_for_new`; into a person's own folder only where
     `into_own_folder` says so) and join train. The entries leave the queue. Raises UserError where nothing would change, a label
@@ -202,9 +202,11 @@ def _changed(frame: pd.DataFrame, labels: Mapping[str, str]) -> tuple[pd.DataFra
     frame = frame.copy()
     decided = frame["image_id"].map(labels)
     here = decided.notna()
-    out = here & (decided == LEAVE_OUT) & (frame["split"] != "unused")
+    out = here & (decided == LEAVE_OUT) & (frame["problem"] == "")
     other = here & (decided != LEAVE_OUT) & (decided != frame["label"])
     frame.loc[out, "split"] = "unused"
+    # Without the mark a later split would bring the photo back.
+    frame.loc[out, "problem"] = f"{edits.LEFT_OUT}: decided in the review"
     frame.loc[other, "label"] = decided[other]
     return frame, frame.loc[other, "image_id"].nunique(), frame.loc[out, "image_id"].nunique()
 

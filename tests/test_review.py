@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core import images, review, settings
-from core.datasets import importing, manifest, store
+from core.datasets import edits, history, importing, manifest, store
 from core.datasets.store import Version
 from core.errors import BadImage, NotFound, UserError
 from core.review import Entry
@@ -135,6 +135,27 @@ def test_a_photo_can_be_left_out(version: Version) -> None:
     assert outcome.left_out == 1
     assert outcome.version.note == "Not a shape at all"
     assert row_of(outcome.version, entry)["split"] == "unused"
+
+
+@pytest.mark.parametrize("kind", ["stratified", "grouped"])
+def test_a_photo_left_out_in_review_stays_out_of_a_later_split(version: Version, kind: str) -> None:
+    entry = in_dataset(version, "test")
+    left = review.decide({entry.id: review.LEAVE_OUT}, version).version
+    how = {"kind": kind, "ratios": settings.DEFAULT_RATIOS, "seed": 3}
+    again = history.resplit(left, how, left.classes, "", {} if kind == "grouped" else None)
+    row = row_of(again, entry)
+    assert (row["split"], row["problem"]) == ("unused", "left out: decided in the review")
+    assert history.diff(version, left).summary() == "1 left out"
+
+
+def test_an_unused_photo_left_out_in_review_is_marked_too(version: Version) -> None:
+    entry = in_dataset(version)
+    unused = edits.make(version, [edits.move([str(row_of(version, entry)["path"])], "unused")])
+    outcome = review.decide({entry.id: review.LEAVE_OUT}, unused)
+    assert outcome.left_out == 1
+    review.add(store.image_path(store.dataset(version.dataset_id), str(row_of(version, entry)["path"])), shown="again")
+    with pytest.raises(UserError, match="Nothing would change"):
+        review.decide({entry.id: review.LEAVE_OUT}, outcome.version)
 
 
 def test_a_decision_that_changes_nothing_is_refused_and_one_that_confirms_others_is_not(version: Version) -> None:
