@@ -1,0 +1,156 @@
+"""The way to AWS: one client per service, with bounded patience, and AWS's errors in words that say what to do.
+
+boto3 is imported on first use only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from core.backends.sagemaker import account as accounts
+from core.errors import BackendError
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 20
+ATTEMPTS = 4
+POOL = 16
+# What boto3 reads of the environment, and so what a watcher is given. Nothing else of ours ever gets these.
+CREDENTIALS = (
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_EC2_METADATA_DISABLED",
+)  # fmt: skip
+CREDENTIAL_PREFIXES = ("AWS_CONTAINER_", "AWS_ENDPOINT_URL_")
+
+_THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException",
+            "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}  # fmt: skip
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"}
+_BROKEN = {"InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable", "ServiceUnavailableException", "500", "503"}
+_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
+_lock = threading.Lock()
+
+
+def environment() -> dict[str, str]:
+    """The variables that lead boto3 to the account: what a watcher is given on top of a clean environment."""
+    return {name: value for name, value in os.environ.items() if name in CREDENTIALS or name.startswith(CREDENTIAL_PREFIXES)}
+
+
+def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -> Any:
+    """The boto3 client of a service, in the account's region or in `region`; kept, and shared by all threads.
+
+    BackendError where there is no region to ask in, or where boto3 can't be used.
+    """
+    wanted = region or accounts.load().region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    with asking("reaching AWS"), _lock:
+        return _client(name, wanted, read_seconds, tuple(sorted(environment().items())))
+
+
+@lru_cache(maxsize=64)
+def _client(name: str, region: str, read_seconds: float, _environment: tuple[tuple[str, str], ...]) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        max_pool_connections=POOL,
+        user_agent_extra="fieldmark",
+        parameter_validation=True,
+    )
+    return boto3.Session().client(name, region_name=region or None, config=config)
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turns what boto3 raises inside the block into a BackendError that begins with `what` could not be done. Its cause is kept."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise BackendError(f"{what[:1].upper()}{what[1:]} did not work: {words(error)}") from error
+
+
+def words(error: BaseException) -> str:
+    """An error of boto3 as a sentence that says what to do."""
+    from botocore import exceptions
+
+    kind = code_of(error)
+    if kind:
+        return _refusal(kind, error)
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError | exceptions.CredentialRetrievalError):
+        return "there are no usable AWS credentials here. Run `aws configure`, or set AWS_PROFILE, and start Fieldmark again."
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{error}. Set AWS_PROFILE to one of `aws configure list-profiles`."
+    if isinstance(error, exceptions.NoRegionError):
+        return "no region is set. Give one on the AWS page."
+    if isinstance(error, exceptions.TokenRetrievalError | exceptions.SSOError):
+        return "the AWS sign-in has expired. Run `aws sso login` and try again."
+    if isinstance(error, exceptions.HTTPClientError):
+        return "AWS does not answer; the network may be gone."
+    return str(error)
+
+
+def code_of(error: BaseException | None) -> str:
+    """AWS's own code of an error, its own or its cause's, or the empty string."""
+    for found in (error, error.__cause__ if error else None):
+        response = getattr(found, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same question may be answered later: no network, throttled, signed out, or AWS itself out of order."""
+    from botocore import exceptions
+
+    cause = error.__cause__ or error
+    if isinstance(cause, exceptions.ClientError):
+        return code_of(cause) in _THROTTLED | _EXPIRED | _BROKEN
+    return isinstance(cause, exceptions.BotoCoreError) and not isinstance(cause, exceptions.ParamValidationError)
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether AWS says that what was asked for does not exist."""
+    code, text = code_of(error), str(error.__cause__ or error).lower()
+    gone = code in ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NotFound", "404")
+    return gone or (code == "ValidationException" and ("could not find" in text or "does not exist" in text))
+
+
+def is_there_already(error: BaseException) -> bool:
+    """Whether AWS refused a name because something has it."""
+    text = str(error.__cause__ or error).lower()
+    return code_of(error) == "ResourceInUse" or (code_of(error) == "ValidationException" and "already exist" in text)
+
+
+def _refusal(kind: str, error: BaseException) -> str:
+    message = str(getattr(error, "response", {}).get("Error", {}).get("Message", "")) or str(error)
+    if kind in _THROTTLED:
+        return "AWS asks for patience (too many requests). It is tried again by itself."
+    if kind in _EXPIRED:
+        return "the AWS credentials are not valid any more. Sign in again with `aws sso login` or `aws configure`, then restart Fieldmark."
+    if kind in _DENIED:
+        return f"the permission {_action(error, message)} is missing. Add it to the policy of whoever runs Fieldmark. AWS says: {message}"
+    if kind == "ResourceLimitExceeded":
+        return f"a quota of the account is too small: {message} Choose another instance type, or ask for more under Service Quotas."
+    if kind == "NoSuchBucket":
+        return "the bucket does not exist. Give another one on the AWS page, or make it there."
+    if kind == "PermanentRedirect" or (kind == "301"):
+        return "the bucket lies in another region than the jobs. Give one in the same region on the AWS page."
+    return f"{message} ({kind})"
+
+
+def _action(error: BaseException, message: str) -> str:
+    """The permission that was missing: as AWS names it, or made of the call."""
+    if found := _ACTION.search(message):
+        return found[1]
+    operation = str(getattr(error, "operation_name", "")) or "of this call"
+    return f"for {operation}"

@@ -1,0 +1,65 @@
+"""Which account's things are used: what can be saved, what is refused beside its field, and that nothing secret is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker.account import Account
+from core.errors import NotFound, UserError
+
+GOOD = {"region": "eu-central-1", "role_arn": "arn:aws:iam::123456789012:role/Fieldmark", "bucket": "photos"}
+
+
+def test_it_is_read_back_as_it_was_saved() -> None:
+    account = accounts.check_form({**GOOD, "subnets": "subnet-0a1b2c3d, subnet-0a1b2c3e", "security_groups": "sg-0a1b2c3d"})
+    accounts.save(account)
+    assert accounts.load() == accounts.required() == account
+    assert account.subnets == ("subnet-0a1b2c3d", "subnet-0a1b2c3e")
+
+
+def test_without_one_everything_is_empty_and_a_job_is_refused() -> None:
+    assert accounts.load() == Account()
+    with pytest.raises(UserError, match="AWS page"):
+        accounts.required()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("region", "Frankfurt"), ("role_arn", "Fieldmark"), ("role_arn", "arn:aws:iam::1:user/x"), ("bucket", "My_Bucket"),
+        ("prefix", "/a/"), ("prefix", "a b"), ("subnets", "10.0.0.0/24"), ("security_groups", "default"), ("kms_key", "a key"),
+        ("subnets", "subnet-0a1b2c3d"), ("training_image", "an image; rm"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_right_is_refused_beside_its_field(field: str, value: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        accounts.check_form({**GOOD, field: value})
+    assert refusal.value.field == field
+
+
+def test_where_things_lie() -> None:
+    account = Account(**GOOD, prefix="team/birds")
+    assert account.uri("code/x.tar.gz") == "s3://photos/team/birds/code/x.tar.gz"
+    assert account.key() == "team/birds"
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '{"subnets": 3}', "3"])
+def test_fault_35_a_damaged_file_says_so(home: Path, body: str) -> None:
+    home.mkdir(exist_ok=True)
+    (home / accounts.FILE).write_text(body)
+    with pytest.raises(NotFound, match=r"aws\.json can't be read"):
+        accounts.load()
+
+
+def test_it_holds_no_secret(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    found: dict[str, Any] = asdict(accounts.suggested())
+    assert found["region"] == "eu-west-1"
+    accounts.save(Account(**GOOD))
+    assert "canary" not in (home / accounts.FILE).read_text()
