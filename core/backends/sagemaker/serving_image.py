@@ -1,12 +1,19 @@
-"""The archive that a serving image is given: the model's own, and beside it what that image's server needs to find its way in."""
+"""What serves a model: the container images on offer, and the archive that they are given.
+
+The archive is the model's own, and beside it what that image's server needs to find its way in.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core import models, settings
+from core.backends.sagemaker import images
+from core.backends.sagemaker.account import Account
 from core.models import Model
 
 # For the PyTorch image, whose toolkit looks for the entry point below code/.
@@ -16,6 +23,62 @@ RAY_DEPLOYMENT, RAY_CONFIG = "ray_deployment.py", "config.yaml"
 RAY_APPLICATION = "applications:\n  - name: fieldmark\n    route_prefix: /\n    import_path: ray_deployment:app\n"
 LOG_LEVEL = "20"
 ANSWER_TIMEOUT = "60"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of AWS's serving images: `cpu` and `gpu` are repository and tag.
+
+    `ends` is the day after which AWS mends it no more, where that is known; `sdk` the framework and version that the SageMaker SDK
+    finds it by; `memory_mb` what it takes while it serves (measured), so that less is not offered for it.
+    """
+
+    title: str
+    cpu: str
+    gpu: str
+    sdk: tuple[str, str]
+    memory_mb: int
+    ends: date | None = None
+
+    @property
+    def is_past_its_end(self) -> bool:
+        return self.ends is not None and datetime.now(UTC).date() > self.ends
+
+    @property
+    def note(self) -> str:
+        """What a person should know about its age."""
+        if self.ends is None:
+            return f"{self.title}: AWS names no end of its patches."
+        when = "no security patches from AWS since" if self.is_past_its_end else "patched by AWS until"
+        return f"{self.title}: {when} {self.ends:%Y-%m-%d}."
+
+
+# The default first.
+SERVERS: Mapping[str, Server] = {
+    "pytorch": Server(
+        "PyTorch 2.6 inference image (TorchServe)",
+        "pytorch-inference:2.6.0-cpu-py312",
+        "pytorch-inference:2.6.0-gpu-py312",
+        ("pytorch", "2.6.0"),
+        3072,
+        date(2026, 6, 30),
+    ),
+    "ray": Server(
+        "Ray Serve 1.4 image (PyTorch 2.10)",
+        "ray:serve-ml-sagemaker-cpu-v1.4",
+        "ray:serve-ml-sagemaker-cuda-v1.4",
+        ("ray-serve", "1.4"),
+        4096,
+    ),
+}
+
+
+def image(server: str, account: Account, instance_type: str = "") -> str:
+    """The address of a serving image; a serverless endpoint has no instance type. UserError for a region without one."""
+    if account.inference_image:
+        return account.inference_image
+    chosen = SERVERS[server]
+    return f"{images.registry(account.region)}/{chosen.gpu if images.has_gpu(instance_type) else chosen.cpu}"
 
 
 def pack(model: Model, server: str, folder: Path) -> Path:
