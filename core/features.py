@@ -42,7 +42,7 @@ _TRIMMED = ".trimmed-"
 
 @dataclass(frozen=True, eq=False)
 class Similar:
-    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first. They were looked for among `n` training photos."""
+    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first. They were looked for among `n` photos."""
 
     photos: pd.DataFrame
     n: int
@@ -71,18 +71,45 @@ def similar_to_features(model: Model, features: Floats, count: int = COUNT, leav
     ids: Ids = photos["image_id"].to_numpy().astype("S64")
     order = np.argsort(ids, kind="stable")
     unique, rows = np.unique(ids[order], return_inverse=True)
-    total, backbones = np.zeros(len(unique), np.float32), np.zeros(len(unique), np.int8)
+    similarity = np.full(len(photos), np.nan, np.float32)
+    similarity[order] = _similarity(folders, parts, unique)[rows]
+    best = _best(photos, similarity, count)
+    if best is None:
+        raise _not_cached(model)
+    return best
+
+
+def nearest(folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: int = COUNT) -> Similar | None:
+    """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the features in these folders of the cache:
+    exact, each content once. None where its own features, or those of all the others, are not there."""
+    paths = [settings.features_dir() / name for name in folders]
+    wanted = np.array([image_id.encode()], dtype="S64")
+    found = [next((vectors[0] for _, vectors in _matches(path, wanted)), None) for path in paths]
+    parts = [part.astype(np.float32) for part in found if part is not None]
+    if not paths or len(parts) != len(paths):
+        return None
+    others = photos[photos["image_id"] != image_id].drop_duplicates("image_id").sort_values("image_id")
+    return _best(others, _similarity(paths, parts, others["image_id"].to_numpy().astype("S64")), count)
+
+
+def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> Floats:
+    """The cosine [n] between each of `ids` (sorted, each once) and the query, averaged over the folders; `parts` is the query's vector
+    in each. NaN where a folder does not have the photo."""
+    total, backbones = np.zeros(len(ids), np.float32), np.zeros(len(ids), np.int8)
     for folder, part in zip(folders, parts, strict=True):
-        done = np.zeros(len(unique), dtype=bool)
-        for places, vectors in _matches(folder, unique):
+        done = np.zeros(len(ids), dtype=bool)
+        for places, vectors in _matches(folder, ids):
             total[places[~done[places]]] += _cosines(vectors[~done[places]], part)
             done[places] = True
         backbones += done
-    similarity = np.full(len(photos), np.nan, np.float32)
-    similarity[order] = np.where(backbones == len(folders), total / len(folders), np.nan)[rows]
+    return np.where(backbones == len(folders), total / len(folders), np.float32(np.nan))
+
+
+def _best(photos: pd.DataFrame, similarity: Floats, count: int) -> Similar | None:
+    """The `count` most similar of `photos`, ties by path; None where no similarity is known."""
     found = np.flatnonzero(np.isfinite(similarity))
     if not len(found):
-        raise _not_cached(model)
+        return None
     best = found[np.lexsort((photos["path"].to_numpy()[found], -similarity[found]))][:count]
     return Similar(photos.iloc[best].assign(similarity=similarity[best]).reset_index(drop=True), len(found))
 
@@ -114,12 +141,17 @@ def _folders(model: Model) -> list[Path]:
 
 
 def _folder(model: Model, backbone: dict[str, Any]) -> Path:
+    exact = [path for path in settings.features_dir().iterdir() if path.name == backbone.get("features")]
+    if exact:
+        os.utime(exact[0])
+        return exact[0]
     name = re.escape(f"{str(backbone['arch']).replace('/', '_')}-{backbone['image_size']}-plain-")
     pattern = re.compile(rf"{name}\w+-[0-9a-f]{{12}}")
     found = [path for path in settings.features_dir().iterdir() if pattern.fullmatch(path.name)]
     if not found:
         raise _not_cached(model)
-    # Several differ in their arithmetic or in a file of weights; the one used last is this model's or as good.
+    # Of an older model, which doesn't name it, or trimmed. Several differ in their arithmetic or in a file of weights; the one used
+    # last is this model's or as good.
     newest = max(found, key=lambda path: path.stat().st_mtime)
     os.utime(newest)
     return newest

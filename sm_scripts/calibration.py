@@ -50,7 +50,9 @@ def unsure_threshold(probabilities: torch.Tensor, labels: torch.Tensor, target: 
     confidence, order = confidence.sort(descending=True)
     right = (predicted == labels)[order].double()
     share = right.cumsum(0) / torch.arange(1, len(right) + 1)
-    enough = torch.nonzero(share >= target).flatten()
+    # Photos of equal confidence stay or go together: only the last of each such run can be where the threshold cuts.
+    ends_run = torch.cat([confidence[1:] != confidence[:-1], torch.ones(1, dtype=torch.bool)])
+    enough = torch.nonzero((share >= target) & ends_run).flatten()
     if not len(enough):
         return 1.0
     last = int(enough[-1])

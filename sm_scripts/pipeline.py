@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import torch
 
@@ -21,7 +23,7 @@ from model import INFO_FILE
 from outcome import Outcome
 from pictures import Pictures
 from plan import PlannedBackbone, plan
-from runtime import elapsed, log, peak_memory, phase, seconds
+from runtime import elapsed, log, peak_memory, phase, seconds, write_atomic
 
 
 def run(job: Job, photos: Photos) -> None:
@@ -56,7 +58,7 @@ def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | Non
         means,
         similarities,
         _state(planned, trained.head),
-        [backbone.entry() for backbone in planned],
+        [{**backbone.entry(), "features": backbone.recipe("plain", job.precision).key()} for backbone in planned],
         trained.fit.best_epoch,
         trained.fit.epochs_run,
         {
@@ -89,6 +91,7 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
     if not distributed.is_first():
         return None
     known = {split: photos.rows(split) for split in SPLITS}
+    _keep_features(job, photos, known["train"], answers["train"][0])
     empty = torch.empty(0, len(photos.classes))
     features = {split: (known[split], answers[split][0][: len(known[split])] if split in answers else empty) for split in SPLITS}
     means, similarities = outcome.familiar(photos, features, len(photos.classes), trained_backbone=True)
@@ -104,6 +107,14 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
         tuned.best_epoch,
         tuned.epochs_run,
     )
+
+
+def _keep_features(job: Job, photos: Photos, rows: np.ndarray, vectors: torch.Tensor) -> None:
+    """The training photos as the trained backbone sees them: nobody else makes these, and similar photos are looked up in them."""
+    image_ids = np.array([photos.image_ids[row].encode() for row in rows], dtype="S64")
+    buffer = io.BytesIO()
+    np.savez(buffer, image_ids=image_ids, features=vectors[: len(rows)].half().numpy())
+    write_atomic(job.output_dir / "features" / "train.npz", buffer.getvalue())
 
 
 def _first_head(job: Job, photos: Photos, planned: PlannedBackbone) -> Head:

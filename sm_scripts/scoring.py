@@ -29,9 +29,9 @@ def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]
 
 
 def macro_f1(predicted: torch.Tensor, labels: torch.Tensor, classes: int) -> float:
-    """The mean over the classes that occur of 2 tp / (2 tp + fp + fn)."""
+    """The mean of 2 tp / (2 tp + fp + fn) over the classes that occur, as a true or as a predicted class (scikit-learn's default)."""
     support = torch.bincount(labels, minlength=classes).double()
     chosen = torch.bincount(predicted, minlength=classes).double()
     hits = torch.bincount(labels[predicted == labels], minlength=classes).double()
     f1 = 2 * hits / (support + chosen).clamp(min=1)
-    return f1[support > 0].mean().item()
+    return f1[support + chosen > 0].mean().item()

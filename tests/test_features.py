@@ -135,6 +135,19 @@ def test_a_fine_tuned_model_has_features_of_its_own(version: store.Version) -> N
     assert similar(model, 1).photos["path"][0] == path
 
 
+def test_a_model_is_answered_from_the_folder_it_names(version: store.Version) -> None:
+    ids = [image_id(number) for number in range(PHOTOS)]
+    chance = np.random.default_rng(3)
+    own, other = (chance.standard_normal((PHOTOS, 4)).astype(np.float32) for _ in range(2))
+    write("two-48-plain-fp32-0123456789ab", ids, own)
+    write("two-48-plain-bf16-ba9876543210", ids, other)
+    for folder, expected in (("two-48-plain-fp32-0123456789ab", own), ("two-48-plain-bf16-ba9876543210", other)):
+        model = model_of(version, backbones=[{"arch": "two", "image_size": 48, "dimensions": 4, "features": folder}])
+        made = features.of_photo(model, ids[3])
+        assert made is not None
+        assert np.allclose(made, expected[3])
+
+
 def test_photos_that_only_one_backbone_has_seen_are_left_out(version: store.Version, vectors: list[np.ndarray]) -> None:
     for path in sorted((settings.features_dir() / "two-48-plain-fp32-0123456789ab").glob("*.npz"))[:2]:
         path.write_bytes(path.read_bytes()[:200])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,6 +41,21 @@ def test_a_tuned_model_serves_what_training_predicted(tuned: running.Run, photos
         photo = inference.input_fn((photos / rows["path"][index]).read_bytes(), "image/png")
         served, _ = inference.score_batch(model, [photo.pixels])
         assert torch.allclose(served[0], torch.from_numpy(rows["probabilities"][index]), atol=1e-4)
+
+
+def test_the_training_photos_are_kept_as_the_tuned_network_sees_them(tuned: running.Run, photos: Path) -> None:
+    import inference
+
+    with np.load(tuned.folder / "output" / "features" / "train.npz", allow_pickle=False) as kept:
+        image_ids, vectors = kept["image_ids"], kept["features"]
+    assert vectors.shape == (24, tuned.info["backbones"][0]["dimensions"])
+    model = inference.model_fn(str(tuned.model))
+    rows = tuned.predictions
+    index = rows["image_id"].tolist().index(image_ids[5].decode())
+    photo = inference.input_fn((photos / rows["path"][index]).read_bytes(), "image/png")
+    with torch.inference_mode():
+        seen = model.backbones[0](model.inputs([photo.pixels])[0])[0]
+    assert torch.allclose(seen, torch.from_numpy(vectors[5]).float(), atol=0.02)
 
 
 def test_fault_34_resumed_in_the_middle_equals_uninterrupted(

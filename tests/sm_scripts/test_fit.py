@@ -124,6 +124,19 @@ def test_the_unsure_threshold_keeps_as_many_as_reach_the_target(target: float, k
     assert int((confidence >= threshold).sum()) == kept
 
 
+def test_photos_of_equal_confidence_stay_or_go_together() -> None:
+    confidence = torch.tensor([0.9, 0.7, 0.7, 0.6])
+    probabilities = torch.stack([confidence, 1 - confidence], 1)
+    # Two of the three photos down to 0.7 are right, and one of the two at 0.7 can't be kept without the other.
+    threshold = calibration.unsure_threshold(probabilities, torch.tensor([0, 0, 1, 1]), 0.9)
+    assert (confidence >= threshold).tolist() == [True, False, False, False]
+
+
+def test_macro_f1_counts_a_class_that_is_only_predicted() -> None:
+    predicted, labels = torch.tensor([0, 2]), torch.tensor([0, 0])
+    assert scoring.macro_f1(predicted, labels, 4) == pytest.approx((2 / 3 + 0) / 2)
+
+
 def test_a_target_nobody_reaches_makes_every_answer_unsure() -> None:
     probabilities = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
     assert calibration.unsure_threshold(probabilities, torch.tensor([1, 1]), 0.9) == 1.0
