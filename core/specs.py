@@ -17,6 +17,8 @@ UNSAFE = re.compile(r"[^A-Za-z0-9_.,:/+=@ -]")
 HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
 # As SageMaker names them; empty for what has no instances.
 INSTANCE_TYPE = re.compile(r"(ml\.[a-z0-9-]+\.[a-z0-9-]+)?")
+ENDPOINT_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}")
+S3_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class Resources:
 
     `max_seconds` ends a job, whatever it does; `wait_seconds` is how long a spot job may wait for machines on top of that. An endpoint
     with `memory_mb` is serverless: it has no instances, answers at most `concurrency` requests at once and costs nothing while idle.
+    One with `max_instances` grows up to so many while it is busy. `server` names the image that serves a model.
     """
+
+    SERVERS: ClassVar[tuple[str, ...]] = ("pytorch", "ray")
 
     instance_type: str = ""
     instance_count: int = 1
@@ -35,6 +40,8 @@ class Resources:
     volume_gb: int = 30
     memory_mb: int = 0
     concurrency: int = 5
+    server: str = "pytorch"
+    max_instances: int = 0
 
     def __post_init__(self) -> None:
         named = INSTANCE_TYPE.fullmatch(self.instance_type) is not None
@@ -47,6 +54,10 @@ class Resources:
         _require(1 <= self.volume_gb <= 16_384, "Use a disk of 1 to 16,384 GB.", "volume_gb")
         _require(self.memory_mb in (0, *settings.SERVERLESS_MB), "Use 1024 to 6144 MB of memory, in steps of 1024.", "memory_mb")
         _require(1 <= self.concurrency <= 200, "Use 1 to 200 requests at once.", "concurrency")
+        _require(self.server in self.SERVERS, f"Use one of {', '.join(self.SERVERS)}.", "server")
+        _require(0 <= self.max_instances <= most, f"Use at most {most} instances.", "max_instances")
+        grows = not self.max_instances or self.instance_count <= self.max_instances
+        _require(grows, "It begins with more instances than it may grow to.", "max_instances")
 
     @property
     def is_serverless(self) -> bool:
@@ -129,12 +140,13 @@ class TransformSpec:
     """One model over many images. `source` says where they are, and which of the other fields count:
 
     `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`: every image below `path`.
-    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.transform.sources kept them in.
+    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.transform.sources kept them in. `s3`: the objects
+    below `path`, `s3://bucket/prefix`, or those that a manifest of SageMaker's there names.
     `shown` is the name that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not repeated.
     """
 
     kind: ClassVar[str] = "transform"
-    SOURCES: ClassVar[tuple[str, ...]] = ("split", "folder", "archive", "upload")
+    SOURCES: ClassVar[tuple[str, ...]] = ("split", "folder", "archive", "upload", "s3")
     ALL_SPLITS: ClassVar[str] = "all"
     name: str
     model_id: str
@@ -155,6 +167,8 @@ class TransformSpec:
         if self.source != "split":
             if not self.path.strip():
                 raise UserError("Say which photos to go through.", field="path")
+            if self.source == "s3":
+                _require(S3_PLACE.fullmatch(self.path) is not None, "Write it as s3://bucket/folder/.", "path")
         elif self.split not in (*settings.SPLITS, self.ALL_SPLITS):
             raise UserError(f"There is no split called {self.split!r}.", field="split")
 
@@ -176,7 +190,7 @@ class InspectSpec:
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """One server for one model.
+    """One server for one model. `attached` is the name of an endpoint that somebody else made: it is used, and never changed or deleted.
 
     After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest form that answers the same, `exact` for fp32
     arithmetic only. `port` is what it listens on where that is free; 0 means any. Of `capture_share` (0 to 1) of the photos it keeps
@@ -195,6 +209,7 @@ class EndpointSpec:
     capture_bytes: int = settings.CAPTURE_BYTES
     id: str = field(default_factory=lambda: jobs.new_id("endpoint"))
     resources: Resources | None = None
+    attached: str = ""
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
@@ -205,6 +220,8 @@ class EndpointSpec:
         most = settings.MAX_CAPTURE_PHOTOS
         _require(10 <= self.capture_photos <= most, f"Use 10 to {most:,} photos.", "capture_photos")
         _require(self.capture_bytes >= 2**20, "Use at least 1 MB.", "capture_bytes")
+        named = not self.attached or ENDPOINT_NAME.fullmatch(self.attached) is not None
+        _require(named, f"{self.attached[:80]!r} is not the name of an endpoint.", "attached")
 
 
 @dataclass(frozen=True)

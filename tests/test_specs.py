@@ -11,7 +11,7 @@ from core import jobs, scripts, specs
 from core.datasets.names import JOINERS
 from core.errors import NotFound, UserError
 from core.jobs import Job, Status
-from core.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec
+from core.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, TransformSpec
 
 ALLOWED = ["", "0.001", "1e-3", "True", "lite0@320+lite2@300", "s3://bucket/key=1,2", "a b-c_d.e:f/g+h=i@j", "x" * 256]
 REFUSED = [
@@ -180,3 +180,31 @@ def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(sp
 def test_a_name_is_carried_to_the_script_in_safe_characters(name: str, carried: str) -> None:
     assert specs.carried_name(name) == carried
     assert specs.HYPERPARAMETER_VALUE.fullmatch(carried)
+
+
+@pytest.mark.parametrize("path", ["s3://bucket", "bucket/photos", "https://bucket/photos", "s3:///photos"])
+def test_a_place_in_s3_is_written_as_one(path: str) -> None:
+    with pytest.raises(UserError) as caught:
+        TransformSpec("S3", "fm-training-20260101t000000-abcdef", "s3", path=path)
+    assert caught.value.field == "path"
+    assert TransformSpec("S3", "fm-training-20260101t000000-abcdef", "s3", path="s3://my-photos/june/").path
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"server": "triton"}, "server"),
+        ({"max_instances": 101}, "max_instances"),
+        ({"instance_count": 4, "max_instances": 2}, "max_instances"),
+    ],
+)
+def test_resources_of_an_endpoint_are_checked(values: dict[str, Any], field: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Resources("ml.m5.large", **values)
+    assert caught.value.field == field
+
+
+def test_only_an_endpoints_name_can_be_attached_to() -> None:
+    with pytest.raises(UserError) as caught:
+        EndpointSpec("Theirs", "", attached="no such name!")
+    assert caught.value.field == "attached"

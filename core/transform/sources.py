@@ -49,6 +49,8 @@ def require_images(spec: TransformSpec) -> None:
         if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
             raise UserError(f"The {spec.split} split of this dataset version has no photos. Choose another one.", field="split")
         return
+    if spec.source == "s3":
+        raise UserError("Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path")
     path = importing.importable(Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve()))
     if spec.source == "archive":
         if not path.is_file():

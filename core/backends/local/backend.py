@@ -63,6 +63,8 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
+        if spec.attached:
+            raise UserError(f"{self.title} has no endpoints of others to attach to.", field="attached")
         models.archive(models.read(spec.model_id))
         return _endpoint(self._submit(spec, WORKER))
 
