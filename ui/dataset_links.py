@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
+from core.datasets.store import Dataset, Version
 from ui import links
 
 VIEW = "ds_view"
-_NEXT = "ds_next_view"
+PHOTO = "photo"
+# What a person had chosen on the page; kept while a photo's own page is open, for widgets that are not drawn are forgotten.
+KEPT = (
+    "ds_view",
+    "ds_class",
+    "ds_split",
+    "ds_page",
+    "ds_select",
+    "ds_find",
+    "ds_sort",
+    "ds_down",
+    "ds_boxes",
+    "ds_sizes",
+    "ds_colour",
+    "ds_layout",
+)
+KEPT_BEGIN = ("ds_map_page", "ds_issue_page", "ds_history_page", "ds_compare_")
+_NEXT = "ds_next_values"
+_BACK = "ds_back"
 
 
 def to(dataset_id: str, version_id: str, view: str) -> None:
     """Goes to a view of a version; nothing after this call runs. A bound widget's parameter can't be set, so its value is, next."""
-    st.session_state[_NEXT] = view
+    st.session_state[_NEXT] = {VIEW: view}
     links.to("datasets", dataset=dataset_id, version=version_id)
 
 
 def arrive() -> None:
-    """Takes up the view that `to` asked for; to be called before the choice of views is drawn."""
-    if view := st.session_state.pop(_NEXT, ""):
-        st.session_state[VIEW] = view
+    """Takes up the choices that `to` or `back` asked for; to be called before anything that can be chosen is drawn."""
+    for name, value in st.session_state.pop(_NEXT, {}).items():
+        st.session_state[name] = value
+
+
+def open_photo(dataset_id: str, version_id: str, path: str) -> None:
+    """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the way back."""
+    values = {str(name): value for name, value in st.session_state.items() if name in KEPT or str(name).startswith(KEPT_BEGIN)}
+    free = {name: value for name, value in st.query_params.items() if name not in values and name not in (PHOTO, "job")}
+    st.session_state[_BACK] = (values, free)
+    links.to("datasets", dataset=dataset_id, version=version_id, photo=path)
+
+
+def back(dataset: Dataset, version: Version) -> None:
+    """The way back from a photo's page to where it was opened, or to the dataset's photos."""
+    if st.button("Back", key="ds_photo_back", icon=":material/arrow_back:", type="tertiary"):
+        values, free = st.session_state.pop(_BACK, ({}, {}))
+        st.session_state[_NEXT] = values
+        same: dict[str, Any] = {**free, "dataset": dataset.id, "version": version.id}
+        links.to("datasets", **same)

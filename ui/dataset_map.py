@@ -43,8 +43,7 @@ def show(dataset: Dataset, version: Version) -> None:
         links.set_parameters(**{LASSO: ";".join(f"{x},{y}" for x, y in asked.lasso), "ds_map_page": ""})
         st.rerun()
     if asked.opened:
-        row = store.manifest_of(version, filters=[("image_id", "==", asked.opened)]).iloc[0]
-        photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)})
+        dataset_mend.look(dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0]))
     drawn = f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all." if len(table) > DRAWN else ""
     st.caption(f"{_explained(colour)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}")
     _gallery(dataset, version, table, lasso)

@@ -12,8 +12,8 @@ from core.datasets import drafts, edits, store
 from core.datasets.edits import Step
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
+from ui import dataset_links, photos
 from ui import gallery as walls
-from ui import photos
 from ui.gallery import Photo
 from ui.text import count, plain
 
@@ -40,8 +40,13 @@ def wall(
     tiles = _tiles(dataset, version, rows, detail, groups, boxes)
     picked = walls.select(tiles, key=key)
     if picked.opened:
-        row = store.manifest_of(version, filters=[("path", "==", picked.opened)]).iloc[0]
-        photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)})
+        look(dataset, version, picked.opened)
+
+
+def look(dataset: Dataset, version: Version, path: str) -> None:
+    """A quick look at a photo, with the way to its own page."""
+    row = store.manifest_of(version, filters=[("path", "==", path)]).iloc[0]
+    photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)}, lambda: dataset_links.open_photo(dataset.id, version.id, path))
 
 
 def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, str]) -> None:
@@ -61,13 +66,18 @@ def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, s
                 on_click=_do,
                 args=(version, key, lambda: Step(edits.RELABEL, taken, why)),
             )
-        with st.popover("Relabel", icon=":material/label:"):
-            _relabel(version, key, chosen, why)
-        with st.popover("Move", icon=":material/swap_horiz:"):
-            _move(version, key, chosen, why)
-        with st.popover("Leave out", icon=":material/block:"):
-            _leave_out(version, key, chosen, why)
+        choices(version, chosen, key=key, why=why)
         st.button("Clear", key=f"{key}_clear", icon=":material/close:", on_click=walls.clear, args=(key,))
+
+
+def choices(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
+    """What can be done with these photos, by path; a wall of this `key` selects nothing any more when it is done."""
+    with st.popover("Relabel", icon=":material/label:"):
+        _relabel(version, key, chosen, why)
+    with st.popover("Move", icon=":material/swap_horiz:"):
+        _move(version, key, chosen, why)
+    with st.popover("Leave out", icon=":material/block:"):
+        _leave_out(version, key, chosen, why)
 
 
 def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> None:

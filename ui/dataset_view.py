@@ -11,19 +11,32 @@ from core import settings
 from core.datasets import edits, store
 from core.datasets.report import ImportReport
 from core.datasets.store import Dataset, Version
-from ui import charts, dataset_draft, dataset_history, dataset_issues, dataset_links, dataset_map, dataset_mend, links, photos, split_form
-from ui.gallery import gallery
+from ui import (
+    charts,
+    dataset_draft,
+    dataset_gallery,
+    dataset_history,
+    dataset_issues,
+    dataset_links,
+    dataset_map,
+    dataset_photo,
+    links,
+    split_form,
+)
 from ui.text import count, plain
-
-PAGE_SIZE = 48
 
 
 def show(datasets: Mapping[str, Dataset]) -> None:
     """The chosen dataset and version, both in the address of the page."""
     dataset, version = _choose(datasets)
+    asked = links.parameter(dataset_links.PHOTO)
+    if asked:
+        dataset_draft.bar(version)
+        dataset_photo.show(dataset, version, asked)
+        return
+    dataset_links.arrive()
     _figures(dataset, version)
     dataset_draft.bar(version)
-    dataset_links.arrive()
     view = st.segmented_control(
         "View", list(VIEWS), default="Photos", required=True, key=dataset_links.VIEW, bind="query-params", label_visibility="collapsed"
     )
@@ -105,41 +118,6 @@ def _how(split: Mapping[str, object]) -> str:
     return f"{how} with seed {seed}." + (f" {count(int(str(moved)), 'photo')} moved by hand since." if moved else "")
 
 
-def _photos(dataset: Dataset, version: Version) -> None:
-    left, right = st.columns([3, 2])
-    label = left.selectbox(
-        "Class", ["", *version.counts], format_func=lambda name: name or "All classes", key="ds_class", bind="query-params"
-    )
-    split = right.segmented_control("Split", list(settings.SPLITS), format_func=str.capitalize, key="ds_split", bind="query-params")
-    number = int(st.session_state.get("ds_page", 1) or 1)
-    frame, total = store.page(version, label=label or None, split=split or None, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
-    pages = max(1, -(-total // PAGE_SIZE))
-    if number > pages:
-        st.session_state["ds_page"] = 1
-        st.rerun()
-    shown = f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + len(frame):,} shown" if pages > 1 else ""
-    st.caption(f"{count(total, 'photo')}{shown}. Click one to see it whole.")
-    if frame.empty:
-        st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
-        return
-    if st.toggle("Select photos", key="ds_select", bind="query-params", help="To relabel, move or leave out many at once."):
-        dataset_mend.wall(dataset, version, frame, key="ds_photos_wall")
-        _turn(pages)
-        return
-    detail = [str(problem or split) for problem, split in zip(frame["problem"], frame["split"], strict=True)]
-    tone = ["wrong" if problem else "" for problem in frame["problem"]]
-    opened = gallery(photos.tiles(dataset.root, frame, detail, tone), key="ds_gallery")
-    _turn(pages)
-    if opened:
-        row = frame[frame["image_id"] == opened].iloc[0]
-        photos.show_photo(dataset.root, {**row, "facts": photos.facts_of(row)})
-
-
-def _turn(pages: int) -> None:
-    if pages > 1:
-        st.pagination(pages, key="ds_page", bind="query-params")
-
-
 def _classes(_dataset: Dataset, version: Version) -> None:
     table = pd.DataFrame.from_dict(version.counts, orient="index")[list(settings.SPLITS)]
     table.insert(0, "images", table.sum(axis=1))
@@ -180,7 +158,7 @@ def _report(dataset: Dataset, version: Version) -> None:
 
 
 VIEWS = {
-    "Photos": _photos,
+    "Photos": dataset_gallery.show,
     "Map": dataset_map.show,
     "Issues": dataset_issues.show,
     "Classes": _classes,

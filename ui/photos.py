@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from PIL import Image, ImageDraw
 
 from core import files, images
 from core.datasets import manifest
@@ -18,6 +19,7 @@ from ui.gallery import Photo
 from ui.text import plain
 
 THREADS = 4
+BOX_COLOUR = "#DDBB55"
 
 
 def url(image_id: str) -> str:
@@ -50,9 +52,19 @@ def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {} if any(map(math.isnan, box)) else {"box": box, "size": (int(row["width"]), int(row["height"]))}
 
 
+def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:
+    """The photo, with its box (x, y, width, height in pixels) drawn in. Raises BadImage."""
+    image = images.open_image(path)
+    if box:
+        x, y, width, height = box
+        line = max(2, round(max(image.size) / 250))
+        ImageDraw.Draw(image).rectangle((x, y, x + width, y + height), outline=BOX_COLOUR, width=line)
+    return image
+
+
 @st.dialog("Photo", width="large")
-def show_photo(root: Path, row: dict[str, Any]) -> None:
-    """One photo, whole, with all that is known of it."""
+def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | None = None) -> None:
+    """One photo, whole, with all that is known of it; `on_page` leads to its own page, where it has one."""
     picture, facts = st.columns([3, 2])
     with picture:
         try:
@@ -64,6 +76,8 @@ def show_photo(root: Path, row: dict[str, Any]) -> None:
         st.caption(plain(str(row["path"])))
         for name, value in row.get("facts", {}).items():
             st.markdown(f"**{name}**  \n{plain(str(value))}")
+        if on_page and st.button("Open its page", key="photo_page", icon=":material/open_in_full:"):
+            on_page()
 
 
 def facts_of(row: pd.Series) -> dict[str, str]:

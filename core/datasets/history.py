@@ -70,6 +70,22 @@ def changed(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts).sort_values(["path", "what"]).reset_index(drop=True)
 
 
+def story(dataset_id: str, path: str) -> pd.DataFrame:
+    """What happened to one photo, oldest first: version, parent, when, what, before, after, why. Versions that leave it as it is in
+    their parent are passed over."""
+    rows: dict[str, pd.DataFrame] = {}
+    parts = []
+    for version in reversed([item for item in store.versions(dataset_id) if isinstance(item, Version)]):
+        rows[version.id] = store.manifest_of(version, columns=_READ, filters=[("path", "==", path)])
+        before = rows.get(version.parent, rows[version.id].iloc[:0])
+        step = changed(before, rows[version.id])
+        if len(step):
+            said = step.merge(_reasons(version, step), on=["path", "what"])
+            parts.append(said.assign(parent=version.parent))
+    columns = ["version", "parent", "when", "what", "before", "after", "why"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns, dtype="str")
+
+
 def revert(what: Version, on: Version, note: str = "") -> Version:
     """A new version after `on`, in which what the version `what` changed is taken back. A photo that was changed again since is
     left as it is now. Raises UserError where nothing is left to take back, and for the first version."""

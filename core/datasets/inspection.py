@@ -57,7 +57,8 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """One look through a version. `counts` are photos per kind of KINDS (groups for copies and leaks); `maps` the projections made."""
+    """One look through a version. `counts` are photos per kind of KINDS (groups for copies and leaks); `maps` the projections made;
+    `caches` the folders of the cache with the features that it compared."""
 
     version: Version
     folder: Path
@@ -67,6 +68,7 @@ class Inspection:
     counts: Mapping[str, int]
     maps: tuple[str, ...]
     skipped: int = 0
+    caches: tuple[str, ...] = ()
 
     def issues(self, kind: str | None = None) -> pd.DataFrame:
         """Rows: kind, rank, path, image_id, label, split, score, evidence, suggestion, other, group; by rank within a kind."""
@@ -108,6 +110,7 @@ def make(
         "counts": found.counts(KINDS),
         "maps": list(maps),
         "skipped": len(frame) - len(found.photos),
+        "caches": list(caches),
     }
     with hidden(parent, secrets.token_hex(6)) as made:
         for name, table in ((ISSUES, found.issues), (PHOTOS, found.photos)):
@@ -128,7 +131,8 @@ def of(version: Version) -> Inspection | None:
     for number in sorted(_numbers(parent), reverse=True):
         try:
             facts: dict[str, Any] = files.read_json(parent / str(number) / FACTS)
-            return Inspection(version, parent / str(number), **{**facts, "maps": tuple(facts["maps"])})
+            texts = {name: tuple(facts.get(name, ())) for name in ("maps", "caches")}
+            return Inspection(version, parent / str(number), **{**facts, **texts})
         except (OSError, ValueError, TypeError, KeyError):
             continue
     return None

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -95,7 +94,7 @@ def read(path: Path, columns: Sequence[str] | None = None, filters: Filters | No
     try:
         table = pq.read_table(path, columns=list(columns) if columns else None, filters=list(filters) if filters else None)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return table.to_pandas()
 
 
@@ -104,37 +103,6 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     validate(frame)
     with files.atomic(path) as file:
         pa.csv.write_csv(_table(frame), file)
-
-
-def page(
-    path: Path,
-    *,
-    label: str | None = None,
-    split: str | None = None,
-    problem: bool | None = None,
-    offset: int = 0,
-    limit: int = 60,
-) -> tuple[pd.DataFrame, int]:
-    """Rows `offset` to `offset + limit` of those with this label, split and (True, False) problem, and how many there are in all.
-
-    Reads the filtered columns of the row groups that can match, then only the row groups of this page.
-    Raises NotFound where the file is missing or damaged.
-    """
-    wanted = {"label": label, "split": split}
-    filters: list[tuple[str, str, Any]] = [(name, "==", value) for name, value in wanted.items() if value is not None]
-    if problem is not None:
-        filters.append(("problem", "!=" if problem else "==", ""))
-    try:
-        with pq.ParquetFile(path) as file:
-            positions = _matching(file, filters)
-            if positions is None:
-                total = file.metadata.num_rows
-                chosen = np.arange(min(offset, total), min(offset + limit, total))
-            else:
-                total, chosen = len(positions), positions[offset : offset + limit]
-            return _rows_at(file, chosen).to_pandas(), total
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
 
 
 def counts(frame: pd.DataFrame) -> Counts:
@@ -152,36 +120,5 @@ def _table(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False).replace_schema_metadata()
 
 
-def _matching(file: pq.ParquetFile, filters: Filters) -> np.ndarray | None:
-    """Positions in the file of the rows that pass, or None where there is nothing to filter."""
-    if not filters:
-        return None
-    found, start = [np.empty(0, dtype=np.int64)], 0
-    columns = [name for name, _, _ in filters]
-    for group in range(file.metadata.num_row_groups):
-        rows = file.metadata.row_group(group)
-        if _can_match(rows, filters):
-            table = file.read_row_group(group, columns=columns)
-            masks = [(pc.equal if operator == "==" else pc.not_equal)(table[name], value) for name, operator, value in filters]
-            found.append(start + np.flatnonzero(np.logical_and.reduce([mask.to_numpy() for mask in masks])))
-        start += rows.num_rows
-    return np.concatenate(found)
-
-
-def _can_match(rows: pq.RowGroupMetaData, filters: Filters) -> bool:
-    for name, operator, value in filters:
-        statistics = rows.column(COLUMNS.index(name)).statistics
-        if operator == "==" and statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
-            return False
-    return True
-
-
-def _rows_at(file: pq.ParquetFile, positions: np.ndarray) -> pa.Table:
-    starts = np.cumsum([0] + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)])
-    owners = np.searchsorted(starts, positions, side="right") - 1
-    parts = [file.read_row_group(int(group)).take(positions[owners == group] - starts[group]) for group in np.unique(owners)]
-    return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
-
-
-def _unreadable(path: Path, error: Exception) -> NotFound:
+def unreadable(path: Path, error: Exception) -> NotFound:
     return NotFound(f"The manifest {path} can't be read ({error}). Delete this dataset and import it again.")

@@ -21,12 +21,14 @@ from typing import Any
 import pandas as pd
 
 from core import files, settings
-from core.datasets import manifest, splits
+from core.datasets import browse, manifest, splits
+from core.datasets.browse import Query
 from core.datasets.names import clean_name
 from core.datasets.staging import DELETED, Staged, hidden, stage
 from core.errors import NotFound
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+EVERYTHING = Query()
 VERSION_PATTERN = re.compile(r"v[1-9][0-9]{0,8}")
 
 
@@ -127,11 +129,14 @@ def manifest_of(of: Version, columns: Sequence[str] | None = None, filters: mani
     return manifest.read(of.manifest_path, columns, filters)
 
 
-def page(
-    of: Version, *, label: str | None = None, split: str | None = None, problem: bool | None = None, offset: int = 0, limit: int = 60
-) -> tuple[pd.DataFrame, int]:
-    """Rows of one page of the gallery, by label and path, and how many rows pass the filters: see manifest.page."""
-    return manifest.page(of.manifest_path, label=label, split=split, problem=problem, offset=offset, limit=limit)
+def page(of: Version, query: Query = EVERYTHING, *, offset: int = 0, limit: int = 60) -> tuple[pd.DataFrame, int]:
+    """Rows of one page of the gallery, and how many rows pass the query: see browse.page."""
+    return browse.page(of.manifest_path, query, offset, limit)
+
+
+def count(of: Version, query: Query = EVERYTHING) -> int:
+    """How many rows pass the query."""
+    return browse.count(of.manifest_path, query)
 
 
 def image_path(of: Dataset, path: str) -> Path:

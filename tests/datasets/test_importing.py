@@ -19,6 +19,7 @@ from PIL import Image
 
 from core import settings
 from core.datasets import importing, layouts, sketchbook, store
+from core.datasets.browse import Query
 from core.datasets.importing import ImportProgress, ImportSource, run_import
 from core.datasets.report import ImportReport
 from core.errors import BadArchive, UserError
@@ -270,7 +271,7 @@ def test_fault_13_bad_images_are_counted_and_named(roots: Path) -> None:
     version = import_folder(roots)
     assert version.problems == 4
     assert version.split_counts()["unused"] == 4
-    rows, total = store.page(version, problem=True)
+    rows, total = store.page(version, Query(problem=True))
     assert total == 4
     assert set(rows["path"]) == {"Owl/cut.png", "Owl/text.jpg", "Owl/empty.jpg", "Crow/huge.png"}
     assert [item["path"] for item in version.report["bad"]] == list(rows["path"])

@@ -12,7 +12,7 @@ from PIL import ImageOps
 
 from core import features, jobs, models
 from core.backends import LOCAL
-from core.datasets import edits, history, importing, inspection, splits, store
+from core.datasets import edits, history, importing, inspection, photo, splits, store
 from core.datasets.inspection import KINDS, Inspection
 from core.errors import UserError
 from core.jobs import State
@@ -163,3 +163,15 @@ def test_training_after_an_inspection_makes_no_features_again(version: store.Ver
     assert not models.listing()
     names = {path.name for path in (version.folder.parents[3] / "features").iterdir()}
     assert any(name.startswith("lite0-288-plain") for name in names)
+
+
+def test_the_photos_most_like_one_and_what_was_found_about_it(version: store.Version) -> None:
+    record = photo.find(version, "triangle/mirrored.png")
+    found = photo.neighbours(record, 5)
+    assert found is not None
+    assert found.n == len(set(store.manifest_of(version)["image_id"])) - 2  # without itself and the broken one
+    assert record.image_id not in set(found.photos["image_id"])
+    assert found.photos.iloc[0]["path"] == "triangle/01.png"
+    assert set(record.issues["kind"]) & {"leak", "duplicate"}
+    mended = edits.make(version, [edits.relabel([record.path], "circle")])
+    assert photo.find(mended, record.path).issues.empty

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.datasets import splits, staging, store
+from core.datasets import browse, splits, staging, store
 from core.errors import NotFound, UserError
 from tests.datasets import made
 
@@ -187,6 +187,6 @@ def test_a_page_of_many_rows_reads_few_of_them(tmp_path: Path) -> None:
     frame = made.frame({f"Species {number:03d}": 1000 for number in range(100)})
     version = store.add_dataset("Many", tmp_path, "x", splits.apply(frame, HOW), {}, split=HOW)
     started = time.perf_counter()
-    rows, total = store.page(version, label="Species 050", split="train", offset=300, limit=60)
+    rows, total = store.page(version, browse.Query(label="Species 050", split="train"), offset=300, limit=60)
     assert (len(rows), total) == (60, 700)
     assert time.perf_counter() - started < 0.5

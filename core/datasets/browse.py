@@ -1,0 +1,269 @@
+"""Looking through a manifest a page at a time: filtered, searched and sorted by column, without ever reading the whole of it.
+
+Positions that pass are kept for the latest queries: a manifest never changes, and turning a page then costs only that page's rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from core.datasets import manifest
+from core.errors import UserError
+
+Positions = npt.NDArray[np.int32]
+Values = npt.NDArray[np.float64]
+
+# What photos can be sorted by, and the columns that is made of; the manifest itself is sorted by label and path.
+SORTS: dict[str, tuple[str, ...]] = {
+    "label": (),
+    "path": ("path",),
+    "split": ("split",),
+    "width": ("width",),
+    "height": ("height",),
+    "pixels": ("width", "height"),
+    "aspect": ("width", "height"),
+    "size_bytes": ("size_bytes",),
+    "box": ("width", "height", "box_width", "box_height"),
+}
+RANGES = ("width", "height", "aspect")
+KEPT_QUERIES = 8
+KEPT_PAGES = 16
+PAGE_ROWS = 1_000
+BINS = 40
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows, in which order. `name` is looked for in the path, whatever its capitals. `ranges` are (one of RANGES, from, to), ends
+    included; a photo whose size is not known is in none. `problem`: only those with (True) or without (False) one."""
+
+    label: str = ""
+    split: str = ""
+    problem: bool | None = None
+    name: str = ""
+    ranges: tuple[tuple[str, float, float], ...] = ()
+    sort: str = "label"
+    descending: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sort not in SORTS:
+            raise UserError(f"Photos can't be sorted by {self.sort!r}. Use {', '.join(SORTS)}.", field="sort")
+        if any(name not in RANGES for name, _, _ in self.ranges):
+            raise UserError(f"There are ranges of {', '.join(RANGES)} only.", field="ranges")
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether all rows pass, in the order of the file."""
+        return self == Query()
+
+
+def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd.DataFrame, int]:
+    """Rows `offset` to `offset + limit` (at most PAGE_ROWS) of those that pass, and how many pass in all.
+
+    Raises NotFound where the file is missing or damaged.
+    """
+    try:
+        stamp = _stamp(path)
+        return _page(path, stamp, query, offset, min(limit, PAGE_ROWS)).copy(), _count(path, stamp, query)
+    except (OSError, pa.ArrowException) as error:
+        raise manifest.unreadable(path, error) from error
+
+
+def count(path: Path, query: Query) -> int:
+    """How many rows pass. Raises NotFound where the file is missing or damaged."""
+    try:
+        return _count(path, _stamp(path), query)
+    except (OSError, pa.ArrowException) as error:
+        raise manifest.unreadable(path, error) from error
+
+
+def has_boxes(path: Path) -> bool:
+    """Whether any row has a box; asked of the file's statistics. Raises NotFound where the file is missing or damaged."""
+    try:
+        return _has_boxes(path, _stamp(path))
+    except (OSError, pa.ArrowException) as error:
+        raise manifest.unreadable(path, error) from error
+
+
+def sizes(path: Path, query: Query) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How large the photos are that pass, but for the query's ranges: cells (`width`, `width_to`, `height`, `height_to`, `photos`) and
+    bars of the shape (`aspect`, `aspect_to`, `photos`), BINS each way at most. Empty where no size is known."""
+    try:
+        return _sizes(path, _stamp(path), replace(query, ranges=(), sort="label", descending=False))
+    except (OSError, pa.ArrowException) as error:
+        raise manifest.unreadable(path, error) from error
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def _count(path: Path, stamp: tuple[int, int], query: Query) -> int:
+    return _rows(path, stamp) if query.is_everything else len(_positions(path, stamp, query))
+
+
+@lru_cache(maxsize=KEPT_PAGES)
+def _rows(path: Path, _stamp: tuple[int, int]) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+@lru_cache(maxsize=KEPT_PAGES)
+def _page(path: Path, stamp: tuple[int, int], query: Query, offset: int, limit: int) -> pd.DataFrame:
+    if query.is_everything:
+        total = _rows(path, stamp)
+        chosen = np.arange(min(offset, total), min(offset + limit, total), dtype=np.int32)
+    else:
+        chosen = _positions(path, stamp, query)[offset : offset + limit]
+    with pq.ParquetFile(path) as file:
+        return _rows_at(file, chosen)
+
+
+@lru_cache(maxsize=KEPT_QUERIES)
+def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
+    """Places in the file of the rows that pass, in the query's order."""
+    with pq.ParquetFile(path) as file:
+        chosen = _matching(file, query)
+        if query.sort == "label":
+            return chosen[::-1] if query.descending else chosen
+        table = file.read(columns=list(SORTS[query.sort]))
+    key = _key(table, query.sort)
+    if isinstance(key, np.ndarray):
+        order = np.argsort(-key[chosen] if query.descending else key[chosen], kind="stable")
+        return chosen[order]
+    ordered = pc.array_sort_indices(key.take(pa.array(chosen)), order="descending" if query.descending else "ascending")
+    return chosen[ordered.to_numpy()]
+
+
+def _matching(file: pq.ParquetFile, query: Query) -> Positions:
+    """Places of the rows that pass, in the order of the file; row groups that can't hold any are not read."""
+    columns = _needed(query)
+    if not columns:
+        return np.arange(file.metadata.num_rows, dtype=np.int32)
+    found, start = [np.empty(0, dtype=np.int32)], 0
+    for group in range(file.metadata.num_row_groups):
+        about = file.metadata.row_group(group)
+        if _can_match(about, query):
+            mask = _mask(file.read_row_group(group, columns=columns), query)
+            found.append((start + np.flatnonzero(mask)).astype(np.int32))
+        start += about.num_rows
+    return np.concatenate(found)
+
+
+def _needed(query: Query) -> list[str]:
+    asked = {"label": query.label, "split": query.split, "path": query.name, "problem": query.problem is not None}
+    columns = [name for name, wanted in asked.items() if wanted]
+    return columns + (["width", "height"] if query.ranges else [])
+
+
+def _mask(table: pa.Table, query: Query) -> npt.NDArray[np.bool_]:
+    masks = [np.ones(len(table), dtype=bool)]
+    for name, value in (("label", query.label), ("split", query.split)):
+        if value:
+            masks.append(pc.equal(table[name], value).to_numpy())
+    if query.problem is not None:
+        masks.append((pc.not_equal if query.problem else pc.equal)(table["problem"], "").to_numpy())
+    if query.name:
+        masks.append(pc.match_substring(table["path"], query.name, ignore_case=True).to_numpy())
+    if query.ranges:
+        values = _measures(table)
+        masks += [(values[name] >= low) & (values[name] <= high) & (values["width"] > 0) for name, low, high in query.ranges]
+    return np.logical_and.reduce(masks)
+
+
+def _can_match(about: pq.RowGroupMetaData, query: Query) -> bool:
+    for name, value in (("label", query.label), ("split", query.split)):
+        statistics = about.column(manifest.COLUMNS.index(name)).statistics
+        if value and statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+            return False
+    return True
+
+
+def _measures(table: pa.Table) -> dict[str, Values]:
+    """Width and height in pixels, and width through height; 0 where they are not known."""
+    width, height = (table[name].to_numpy().astype(np.float64) for name in ("width", "height"))
+    return {"width": width, "height": height, "aspect": width / np.maximum(height, 1)}
+
+
+def _key(table: pa.Table, sort: str) -> Any:
+    """What to sort by, a value per row: numbers, or pyarrow's strings."""
+    if sort in ("path", "split"):
+        return table[sort].combine_chunks()
+    if sort in ("pixels", "aspect", "box"):
+        values = _measures(table)
+        pixels = values["width"] * values["height"]
+        if sort == "box":
+            share = table["box_width"].to_numpy() * table["box_height"].to_numpy() / np.maximum(pixels, 1)
+            return np.nan_to_num(share, nan=-1.0)
+        return pixels if sort == "pixels" else values["aspect"]
+    return table[sort].to_numpy().astype(np.float64)
+
+
+def _rows_at(file: pq.ParquetFile, positions: Positions) -> pd.DataFrame:
+    """These rows, in this order; only their row groups are read."""
+    starts = np.cumsum([0] + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)])
+    owners = np.searchsorted(starts, positions, side="right") - 1
+    parts, places = [manifest.SCHEMA.empty_table()], [np.empty(0, dtype=np.int64)]
+    for group in np.unique(owners):
+        here = np.flatnonzero(owners == group)
+        parts.append(file.read_row_group(int(group)).take(positions[here] - starts[group]))
+        places.append(here)
+    frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return frame.iloc[np.argsort(np.concatenate(places), kind="stable")].reset_index(drop=True)
+
+
+@lru_cache(maxsize=KEPT_QUERIES)
+def _has_boxes(path: Path, _stamp: tuple[int, int]) -> bool:
+    with pq.ParquetFile(path) as file:
+        place = manifest.COLUMNS.index("box_x")
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        # Without statistics nobody knows: then the page offers to draw boxes, and perhaps draws none.
+        return any((stats := about.column(place).statistics) is None or stats.null_count < about.num_rows for about in groups)
+
+
+@lru_cache(maxsize=KEPT_QUERIES)
+def _sizes(path: Path, stamp: tuple[int, int], query: Query) -> tuple[pd.DataFrame, pd.DataFrame]:
+    with pq.ParquetFile(path) as file:
+        values = _measures(file.read(columns=["width", "height"]))
+    if not query.is_everything:
+        values = {name: some[_positions(path, stamp, query)] for name, some in values.items()}
+    known = values["width"] > 0
+    width, height, aspect = (values[name][known] for name in RANGES)
+    if not len(width):
+        return pd.DataFrame(columns=["width", "width_to", "height", "height_to", "photos"]), pd.DataFrame(
+            columns=["aspect", "aspect_to", "photos"]
+        )
+    edges = [_edges(side, whole=True) for side in (width, height)]
+    counts = np.histogram2d(width, height, bins=edges)[0]
+    x, y = np.nonzero(counts)
+    cells = pd.DataFrame(
+        {
+            "width": edges[0][x],
+            "width_to": edges[0][x + 1],
+            "height": edges[1][y],
+            "height_to": edges[1][y + 1],
+            "photos": counts[x, y].astype(int),
+        }
+    )
+    steps = _edges(aspect, whole=False)
+    bars = pd.DataFrame({"aspect": steps[:-1], "aspect_to": steps[1:], "photos": np.histogram(aspect, steps)[0]})
+    return cells, bars[bars["photos"] > 0]
+
+
+def _edges(values: Values, *, whole: bool) -> Values:
+    """Borders of at most BINS bins, all of them whole numbers where asked; every value lies between the first and the last."""
+    low, high = float(values.min()), float(values.max())
+    if whole:
+        step = max(1.0, np.ceil((high - low + 1) / BINS))
+        return np.arange(low, high + step + 1, step)
+    return np.linspace(low, max(high, low + 0.01), BINS + 1)
