@@ -13,7 +13,18 @@ from importlib import import_module
 from benchmarks import harness
 
 # Each is a module of this package with `run() -> harness.Outcome`, imported only when asked for.
-NAMES = ("cold_train", "warm_train", "finetune", "job_start", "tuning", "batch", "unfamiliar", "endpoint_latency", "endpoint_throughput")
+NAMES = (
+    "cold_train",
+    "warm_train",
+    "finetune",
+    "job_start",
+    "tuning",
+    "batch",
+    "unfamiliar",
+    "endpoint_latency",
+    "endpoint_throughput",
+    "app_start",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from core import backends, jobs, models, review
 from core.datasets import store
+from core.jobs import State
 from core.specs import TransformSpec
 from tests import shapes
+from tests.backends.watching import until
 from tests.browser import steps
 from tests.browser.conftest import App
 
@@ -92,7 +95,29 @@ def test_a_view_is_an_address(app: App, page: Any, small_model: models.Model, ph
     steps.say(page, "Top-1")
     with page.expect_download() as download:
         steps.choose(page, "About")
-        steps.press(page, "All rows as CSV")
+        page.get_by_role("link", name="All rows as CSV").click()
     lines = Path(download.value.path()).read_text().strip().splitlines()
     assert len(lines) == 17
     assert lines[0].startswith('"row","path","image_id"')
+
+
+def test_a_running_batch_is_watched_stopped_and_resumed(
+    app: App, page: Any, small_model: models.Model, photos: Path, tmp_path: Path
+) -> None:
+    few = sorted(photos.rglob("*.png"))
+    (tmp_path / "many").mkdir()
+    for number in range(MANY):
+        os.link(few[number % len(few)], tmp_path / "many" / f"{number:05}.png")
+    job = backends.LOCAL.transform(TransformSpec("Many", small_model.id, "folder", path=str(tmp_path / "many")))
+    steps.visit(page, app.url, f"batch?job={job.id}")
+    steps.say(page, f"of {MANY:,} photos", 60)
+    steps.press(page, "Stop")
+    until(job.folder.stop_request.exists, "the stop to arrive")
+    steps.say(page, "Resume goes on with the rest", 60)
+    steps.settle(page)
+    assert 0 < int(steps.metric(page, "Photos").replace(",", "")) < MANY
+    steps.press(page, "Resume")
+    until_completed(page)
+    assert steps.metric(page, "Photos") == f"{MANY:,}"
+    states = [item.state for item in jobs.readable("transform")]
+    assert sorted(states) == [State.COMPLETED, State.STOPPED]
