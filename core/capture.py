@@ -7,6 +7,7 @@ A segment is a tenth of what may be kept. Where the bounds are reached, the olde
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import random
@@ -44,16 +45,45 @@ def folder_of(folder: RunFolder) -> Path:
     return folder.output / "captured"
 
 
+class Keeper:
+    """Puts photos with their answers into segments, and lets the oldest go. For one writer at a time."""
+
+    def __init__(self, folder: RunFolder, limits: Limits) -> None:
+        self._root, self._limits = folder_of(folder), limits
+        self._segment: Path | None = None
+        self._number = 0
+        self._photos = self._bytes = 0
+
+    def keep(self, moment: float, photo: bytes, answer: dict[str, Any]) -> None:
+        """`moment` in seconds since 1970. OSError where it can't be written, or where the disk is nearly full."""
+        if self._segment is None or self._photos * SEGMENTS >= self._limits.photos or self._bytes * SEGMENTS >= self._limits.size_bytes:
+            self._segment = self._begin_segment(moment)
+        name = f"{self._photos:06}"
+        (self._segment / name).write_bytes(photo)
+        line = {"time": moment, "image_id": hashlib.sha256(photo).hexdigest(), "file": name, **answer}
+        with (self._segment / ANSWERS).open("a", encoding="utf-8") as output:
+            output.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._photos += 1
+        self._bytes += len(photo)
+
+    def _begin_segment(self, moment: float) -> Path:
+        for doomed in _segments(self._root)[: -(SEGMENTS - 1)]:
+            shutil.rmtree(doomed, ignore_errors=True)
+        self._number += 1
+        segment = self._root / f"{int(1000 * moment):015}-{self._number:06}"
+        segment.mkdir(parents=True, exist_ok=True)
+        self._photos = self._bytes = 0
+        if shutil.disk_usage(self._root).free < settings.MIN_FREE_BYTES:
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
+        return segment
+
+
 class Recorder:
     """Writes a sample of photos and answers beside the server, never in its way."""
 
     def __init__(self, folder: RunFolder, spec: EndpointSpec) -> None:
-        self._root = folder_of(folder)
         self._share = spec.capture_share
-        self._limits = Limits(spec.capture_photos, spec.capture_bytes)
-        self._segment: Path | None = None
-        self._number = 0
-        self._photos = self._bytes = 0
+        self._keeper = Keeper(folder, Limits(spec.capture_photos, spec.capture_bytes))
         self._queue: Queue[tuple[float, bytes, dict[str, Any]] | None] = Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._write_all, daemon=True)
         self._thread.start()
@@ -74,33 +104,11 @@ class Recorder:
     def _write_all(self) -> None:
         while (item := self._queue.get()) is not None:
             try:
-                self._write(*item)
+                if self._share:
+                    self._keeper.keep(*item)
             except OSError as error:
                 print(f"Photos are not kept any more: {files.os_reason(error)}", flush=True)
                 self._share = 0.0
-
-    def _write(self, moment: float, photo: bytes, answer: dict[str, Any]) -> None:
-        if self._segment is None or self._photos * SEGMENTS >= self._limits.photos or self._bytes * SEGMENTS >= self._limits.size_bytes:
-            self._begin_segment(moment)
-        assert self._segment
-        name = f"{self._photos:06}"
-        (self._segment / name).write_bytes(photo)
-        line = {"time": moment, "image_id": hashlib.sha256(photo).hexdigest(), "file": name, **answer}
-        with (self._segment / ANSWERS).open("a", encoding="utf-8") as output:
-            output.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._photos += 1
-        self._bytes += len(photo)
-
-    def _begin_segment(self, moment: float) -> None:
-        for doomed in _segments(self._root)[: -(SEGMENTS - 1)]:
-            shutil.rmtree(doomed, ignore_errors=True)
-        self._number += 1
-        self._segment = self._root / f"{int(1000 * moment):015}-{self._number:06}"
-        self._segment.mkdir(parents=True)
-        self._photos = self._bytes = 0
-        if shutil.disk_usage(self._root).free < settings.MIN_FREE_BYTES:
-            print("Photos are not kept any more: the disk is nearly full.", flush=True)
-            self._share = 0.0
 
 
 def read(folder: RunFolder) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def collect(spec: TransformSpec, folder: RunFolder, classes: Collection[str], pr
             source.ignored.update(unpacked.ignored)
         found = _in_folder(source.root, source.ignored, should_stop)
     if spec.source != "split":
-        found = _labelled(found, classes)
+        found = labelled(found, classes)
     source.total = items.write(_counted(found, progress, should_stop), list_of(folder))
     if not source.total:
         raise UserError(f"There are no images in {shown(spec.shown or spec.path)}. {_formats()}", field="path")
@@ -180,7 +180,7 @@ def _uploaded(kept: Path, target: Path) -> Iterator[Item]:
         raise NotFound(f"The uploaded photos are not here any more ({error}). Drop them again.") from error
 
 
-def _labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
+def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
     """Each image with the label of the nearest folder around it that bears a class's name."""
     known: dict[str, str] = {}
     names = set(classes)

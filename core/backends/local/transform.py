@@ -17,7 +17,7 @@ from core.errors import BackendError, UserError
 from core.evaluation import scores
 from core.jobs import RunFolder
 from core.specs import TransformSpec, transform_spec
-from core.transform import items, lineage, results, sources, table
+from core.transform import items, lineage, results, rows, sources, table
 from core.transform.items import Item
 
 if TYPE_CHECKING:
@@ -32,13 +32,14 @@ def run(worker: Worker) -> None:
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     worker.progress(phase="Listing photos")
-    total = _listed(worker, spec, model)
+    total = listed(worker, spec, model)
     worker.check_stop()
     worker.progress(phase="Loading the model", total=total)
     _Run(worker, spec, Scorer(model), lineage.training_ids(model), total).go()
 
 
-def _listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
+def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
+    """Lists the job's images in its folder; how many there are. UserError where there are none."""
     if spec.resumed_from:
         previous = RunFolder.of(spec.resumed_from)
         if jobs.is_locked(previous.lock):
@@ -95,9 +96,9 @@ class _Run:
         self.started = time.monotonic()
         self.recent = deque([(self.started, self.done)])
         batches = items.batches(sources.list_of(self.worker.folder), self.scorer.batch, self.writer.end)
-        rows = pipeline.in_order(self._answered, batches, self.scorer.workers, lambda: self.worker.stopping, self.scorer.start_thread)
+        found = pipeline.in_order(self._answered, batches, self.scorer.workers, lambda: self.worker.stopping, self.scorer.start_thread)
         try:
-            for batch in rows:
+            for batch in found:
                 self.writer.add(batch)
                 self.done += len(batch)
                 self.errors += sum(bool(row["error"]) for row in batch)
@@ -124,12 +125,11 @@ class _Run:
     def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
         opened = [self._opened(item) for item in batch]
         answers = iter(self.scorer.answer([one.photo for one in opened if not one.error]))
-        rows = []
-        for item, one in zip(batch, opened, strict=True):
-            given = _NOTHING if one.error else _answer(next(answers), item.label, self.scorer.classes)
-            known = {"path": item.path, "image_id": one.image_id, "label": item.label, "in_training": self._known(one.image_id)}
-            rows.append({**known, **given, "error": one.error})
-        return rows
+        given = [None if one.error else next(answers) for one in opened]
+        return [
+            rows.row(item, one.image_id, answer, one.error, self.scorer.classes, self.training_ids)
+            for item, one, answer in zip(batch, opened, given, strict=True)
+        ]
 
     def _opened(self, item: Item) -> _Opened:
         image_id = item.image_id
@@ -145,12 +145,6 @@ class _Run:
             return _Opened(image_id, None, f"the file can't be read ({error.strerror or error})")
         except ValueError as error:
             return _Opened(image_id, None, str(error))
-
-    def _known(self, image_id: str) -> bool | None:
-        if self.training_ids is None or not image_id:
-            return None
-        place = int(np.searchsorted(self.training_ids, image_id.encode()))
-        return place < len(self.training_ids) and bool(self.training_ids[place] == image_id.encode())
 
     def _report(self, phase: str, **more: int) -> None:
         now = self.reported = time.monotonic()
@@ -173,15 +167,3 @@ class _Run:
             parity=self.parity,
             **more,
         )
-
-
-_NOTHING: dict[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
-
-
-def _answer(answer: dict[str, Any], label: str, classes: tuple[str, ...]) -> dict[str, Any]:
-    """The columns that hold an endpoint's answer."""
-    row: dict[str, Any] = {"unsure": bool(answer["unsure"]), "unfamiliar": bool(answer["unfamiliar"])}
-    for place, entry in enumerate(answer["predictions"][: results.TOP_K], 1):
-        end = f"_{place}" if place > 1 else ""
-        row |= {f"prediction{end}": entry["label"], f"probability{end}": entry["probability"]}
-    return {**row, "correct": row["prediction"] == label if label in classes else None}
