@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from ui import downloads
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 ONE_YEAR = 31_536_000
 TIDY_SECONDS = 3600
+WARM_AFTER_SECONDS = 2.0
 
 
 async def thumbnail(request: Request) -> Response:
@@ -33,17 +35,34 @@ async def thumbnail(request: Request) -> Response:
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """What starts and ends with the app itself. Jobs and endpoints are not among it: they outlive the app."""
-    warm = LOCAL.warm_up()
-    tidying = asyncio.create_task(_tidy())
+    tasks = [asyncio.create_task(work) for work in (asyncio.to_thread(_import_first_page), _keep_warm(), _tidy())]
     try:
         yield {}
     finally:
-        tidying.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _import_first_page() -> None:
+    """While the browser fetches Streamlit's own files there is time to import what the first page needs."""
+    importlib.import_module("ui.home")
+    importlib.import_module("ui.sidebar")
+
+
+async def _keep_warm() -> None:
+    """The process that makes jobs start at once; it takes a core for seconds, so the first page goes first."""
+    await asyncio.sleep(WARM_AFTER_SECONDS)
+    warm = LOCAL.warm_up()
+    try:
+        await asyncio.Event().wait()
+    finally:
         LOCAL.cool_down(warm)
 
 
 async def _tidy() -> None:
-    """Keeps what is only cached within its bounds, at the start and then every hour, beside the pages and not before them."""
+    """Keeps what is only cached within its bounds, soon after the start and then every hour, beside the pages and not before them."""
+    await asyncio.sleep(WARM_AFTER_SECONDS)
     while True:
         await asyncio.to_thread(features.trim)
         await asyncio.to_thread(explain.forget_uploads)
