@@ -27,6 +27,7 @@ from core import files, settings
 from core.datasets import store
 from core.errors import NotFound
 from core.models import Model
+from sm_scripts import boxes
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.bytes_]
@@ -68,7 +69,7 @@ def similar_to_features(model: Model, features: Floats, count: int = COUNT, leav
     ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
     folders, parts = _folders(model), np.split(features, ends[:-1])
     photos = _training_photos(model, leave_out)
-    ids: Ids = photos["image_id"].to_numpy().astype("S64")
+    ids: Ids = photos["key"].to_numpy().astype("S64")
     order = np.argsort(ids, kind="stable")
     unique, rows = np.unique(ids[order], return_inverse=True)
     similarity = np.full(len(photos), np.nan, np.float32)
@@ -115,8 +116,14 @@ def _best(photos: pd.DataFrame, similarity: Floats, count: int) -> Similar | Non
 
 
 def _training_photos(model: Model, leave_out: str) -> pd.DataFrame:
+    """image_id, path, label, and `key`: the name of what the model saw of the photo."""
     version = store.version(model.dataset_id, model.version_id)
-    photos = store.manifest_of(version, ["image_id", "path", "label"], [("split", "==", "train")])
+    columns = ["image_id", "path", "label"]
+    photos = store.manifest_of(version, [*columns, *(boxes.COLUMNS if model.is_cropped else ())], [("split", "==", "train")])
+    photos["key"] = photos["image_id"]
+    if model.is_cropped:
+        inside = map(boxes.edges, zip(*(photos.pop(name) for name in boxes.COLUMNS), strict=True))
+        photos["key"] = list(map(boxes.key, photos["image_id"], inside))
     return photos[photos["path"] != leave_out] if leave_out else photos
 
 

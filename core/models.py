@@ -51,6 +51,11 @@ class Model:
     def version_id(self) -> str:
         return str(self.job.spec.get("version_id", ""))
 
+    @property
+    def is_cropped(self) -> bool:
+        """Whether it learned from, and was scored on, photos cropped to their boxes."""
+        return str(self.description.get("hyperparameters", {}).get("crop_to_box", "")).lower() == "true"
+
     def metrics(self, split: str) -> dict[str, Any]:
         """The figures of one split as the training script counted them; empty where that split had no images."""
         found = self.description.get("metrics", {}).get(split)

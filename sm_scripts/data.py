@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
+import boxes
 from runtime import TrainingError, check_stop, log
 
 SPLITS = ("train", "validation", "test")
@@ -26,6 +28,7 @@ class Photos:
     """One row per photo, as columns: a million photos are a few arrays, not a million objects.
 
     `labels` holds positions in `classes`, UNKNOWN (-1) for a photo without a label or of a class that training has not seen.
+    `boxes`, where photos are cropped, holds (left, top, right, bottom) in pixels, None for a photo that is seen whole.
     """
 
     image_ids: list[str]
@@ -35,6 +38,28 @@ class Photos:
     splits: np.ndarray
     classes: list[str]
     bad: dict[int, str] = field(default_factory=dict)
+    boxes: list[boxes.Edges | None] | None = None
+
+    def key(self, row: int) -> str:
+        """The name of what the network sees of a photo: its image_id, or that of its crop."""
+        return boxes.key(self.image_ids[row], self.boxes[row]) if self.boxes else self.image_ids[row]
+
+    def seen(self, row: int, photo: Any) -> Any:
+        """What the network sees of a decoded photo [3, height, width]: all of it, or what its box holds."""
+        return boxes.crop(photo, self.boxes[row]) if self.boxes else photo
+
+    def crop_to_boxes(self) -> None:
+        """From now on what lies outside a photo's box is not seen. TrainingError where no photo has a box."""
+        manifest = os.environ.get("SM_CHANNEL_MANIFEST")
+        try:
+            found = boxes.read(Path(manifest) / "manifest.csv") if manifest else {}
+        except ValueError as error:
+            raise TrainingError(str(error)) from error
+        self.boxes = [found.get(path) for path in self.paths]
+        count = sum(inside is not None for inside in self.boxes)
+        if not count:
+            raise TrainingError("crop_to_box was asked for, and no photo has a box. Train without it, or add boxes to the manifest.")
+        log(f"{count} of {len(self)} photos are cropped to their boxes; the others are seen whole")
 
     def __len__(self) -> int:
         return len(self.files)

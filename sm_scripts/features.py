@@ -78,8 +78,9 @@ class Extraction:
         pictures, image_ids = [], []
         for row in rows:
             try:
-                pictures.append(preprocessing.prepare(preprocessing.decode(_bytes(self.photos.files[row])), self.how))
-                image_ids.append(self.photos.image_ids[row].encode())
+                photo = self.photos.seen(row, preprocessing.decode(_bytes(self.photos.files[row])))
+                pictures.append(preprocessing.prepare(photo, self.how))
+                image_ids.append(self.photos.key(row).encode())
             except BadImage as error:
                 self.bad[int(row)] = str(error)
             except OSError as error:
@@ -137,7 +138,7 @@ def ensure(photos: Photos, rows: np.ndarray, caches: dict[str, Cache], how: Prep
 
 def _missing(photos: Photos, rows: np.ndarray, caches: dict[str, Cache]) -> np.ndarray:
     """Those of `rows`, one per content, that some view has no features of; in order."""
-    ids = np.array([photos.image_ids[row].encode() for row in rows], dtype="S64")
+    ids = np.array([photos.key(row).encode() for row in rows], dtype="S64")
     unique, first = np.unique(ids, return_index=True)
     cached = np.logical_and.reduce([np.isin(unique, cache.image_ids()) for cache in caches.values()])
     left = np.sort(rows[first][~cached])
@@ -161,7 +162,7 @@ def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -
     """Copies features made on other hosts into the first process's cache; processes that share its folder send nothing."""
     if distributed.world() == 1:
         return
-    wanted = np.array([photos.image_ids[row].encode() for row in mine], dtype="S64")
+    wanted = np.array([photos.key(row).encode() for row in mine], dtype="S64")
     for cache in caches.values():
         marker = distributed.from_first(f".here-{os.getpid()}-{time.time_ns()}")
         if distributed.is_first():

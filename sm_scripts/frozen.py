@@ -94,7 +94,7 @@ def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job, split
         start += len(labelled) + len(unlabelled)
         every[split] = slice(known[split].start, start)
     chosen = np.concatenate(rows)
-    vectors = features.gather([photos.image_ids[row] for row in chosen], parts, job.checkpoint_dir / "features.tmp")
+    vectors = features.gather([photos.key(row) for row in chosen], parts, job.checkpoint_dir / "features.tmp")
     return Table(vectors, torch.from_numpy(photos.labels[chosen]), chosen, known, every)
 
 

@@ -69,5 +69,7 @@ def fingerprint(values: dict[str, Any], photos: Photos) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for column in (photos.image_ids, photos.classes):
         digest.update("\n".join(column).encode() + b"\0")
+    if photos.boxes:
+        digest.update(repr(photos.boxes).encode())
     digest.update(photos.labels.tobytes() + "".join(photos.splits.tolist()).encode())
     return digest.hexdigest()

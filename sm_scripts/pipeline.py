@@ -111,7 +111,7 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
 
 def _keep_features(job: Job, photos: Photos, rows: np.ndarray, vectors: torch.Tensor) -> None:
     """The training photos as the trained backbone sees them: nobody else makes these, and similar photos are looked up in them."""
-    image_ids = np.array([photos.image_ids[row].encode() for row in rows], dtype="S64")
+    image_ids = np.array([photos.key(row).encode() for row in rows], dtype="S64")
     buffer = io.BytesIO()
     np.savez(buffer, image_ids=image_ids, features=vectors[: len(rows)].half().numpy())
     write_atomic(job.output_dir / "features" / "train.npz", buffer.getvalue())

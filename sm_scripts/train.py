@@ -66,7 +66,10 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     distributed.start()
     job = jobs.make(values, strings)
     runtime.log(f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}")
-    pipeline.run(job, data.load())
+    photos = data.load()
+    if values["crop_to_box"]:
+        photos.crop_to_boxes()
+    pipeline.run(job, photos)
     distributed.stop()
 
 

@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 from core import explain, features, models, settings
-from core.datasets import store
+from core.datasets import manifest, store
 from core.errors import NotFound
 from core.jobs import Job, Status
+from sm_scripts import boxes
 from tests import shapes
 from tests.datasets import made
 
@@ -243,3 +244,20 @@ def test_what_a_killed_trimming_left_is_removed() -> None:
     left = made_folder(".trimmed-0123", 1, 0)
     assert features.trim() == []
     assert not left.exists()
+
+
+def test_a_model_of_crops_is_compared_by_its_crops(home: Path) -> None:
+    frame = made.frame({"cat": 4, "dog": 4}).assign(split="train")
+    frame["image_id"] = [image_id(number) for number in range(8)]
+    frame.loc[:5, list(manifest.BOX)] = [2.5, 3.0, 20.0, 10.0]
+    version = store.add_dataset("Made up", home, "made by a test", frame, {}, split={})
+    model = model_of(version, hyperparameters={"crop_to_box": "True"})
+    chance = np.random.default_rng(1)
+    seen = [boxes.key(image_id(number), (2, 3, 23, 13) if number < 6 else None) for number in range(8)]
+    parts = [chance.standard_normal((8, size)).astype(np.float32) for size in DIMENSIONS]
+    for folder, part in zip(("timm_one-32-plain-fp32-0123456789ab", "two-48-plain-fp32-0123456789ab"), parts, strict=True):
+        write(folder, seen, part)
+    found = features.similar_to_features(model, np.concatenate([part[1] for part in parts]), count=2)
+    assert found.n == 8
+    assert found.photos["image_id"].iloc[0] == image_id(1)
+    assert np.isclose(found.photos["similarity"].iloc[0], 1)

@@ -14,7 +14,7 @@ from core.errors import FieldmarkError, UserError
 from core.models import Model
 from core.specs import TransformSpec
 from core.transform import sources
-from ui import links, messages, model_list
+from ui import cropped, links, messages, model_list
 from ui.text import count, plain
 
 SOURCES = {
@@ -47,6 +47,7 @@ def show(models: Sequence[Model]) -> None:
             st.segmented_control("Photos from", list(SOURCES), default="split", format_func=SOURCES.__getitem__, key="ba_source") or "split"
         )
         make, proposed = _FORMS[kind](by_id[chosen])
+        cropped.warn(by_id[chosen])
         name = right.text_input("Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
         st.session_state.setdefault("ba_id", jobs.new_id("transform"))
         if st.button("Run", type="primary", key="ba_run", icon=":material/play_arrow:", disabled=make is None) and make:

@@ -10,7 +10,7 @@ import streamlit as st
 from core import backends, jobs, settings, specs
 from core.errors import FieldmarkError, UserError
 from core.models import Model
-from ui import links, messages, model_list
+from ui import cropped, links, messages, model_list
 from ui.text import plain
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -43,6 +43,7 @@ def show(models: Sequence[Model]) -> None:
             format_func=lambda i: model_list.title(by_id[i]),
             key=f"dp_model_{asked}",
         )
+        cropped.warn(by_id[chosen])
         name = middle.text_input("Name", key="dp_name", placeholder=by_id[chosen].name, max_chars=settings.MAX_NAME_LENGTH)
         ends = right.selectbox(
             "It ends", list(DEADLINES), key="dp_ends", help="The endpoint itself keeps the time, also while this app is closed."

@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import calibration_view, charts, class_view, downloads, links, model_about, model_compare, photo_view
+from ui import calibration_view, charts, class_view, cropped, downloads, links, model_about, model_compare, photo_view
 from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain
 
@@ -27,6 +27,7 @@ def show(model: Model) -> None:
         predictions = None
         st.warning(plain(str(error)), icon=":material/warning:")
     _actions(model)
+    cropped.warn(model)
     splits = [s for s in ("test", "validation", "train") if predictions is not None and (predictions.split == s).any()]
     if predictions is None or not splits:
         model_about.show(model)
