@@ -5,12 +5,11 @@ The deadline is kept here, and stands as a tag on the endpoint, so that the AWS 
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core import files, models, settings
+from core import models, settings
 from core.backends.base import EndpointState
 from core.backends.local.server import smoke_image
 from core.backends.local.worker import Left, Stopped
@@ -18,7 +17,6 @@ from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import capturing, connection, endpoint_figures, endpoints, failures, hosting, prices, serving_image
 from core.backends.sagemaker.logs import LogTail
 from core.backends.sagemaker.storage import Store
-from core.backends.sagemaker.upload import patiently
 from core.backends.sagemaker.watcher import Watch
 from core.errors import BackendError
 from core.specs import endpoint_spec
@@ -95,7 +93,8 @@ class _Life:
             return  # it was in service and is gone; _keep says so
         self._check()
         self._say(phase=SENDING)
-        uri = self._send_model()
+        server = hosting.resources_of(self.spec).server
+        uri = serving_image.send(models.read(self.spec.model_id), server, self.worker.folder.temporary, Store(self.account), self._check)
         self._check()
         self._say(phase=MAKING)
         for what, make, request in (
@@ -104,20 +103,6 @@ class _Life:
             ("creating the endpoint", self.client.create_endpoint, hosting.endpoint_request(self.spec, self.deadline)),
         ):
             self.watch.surely(lambda what=what, make=make, request=request: hosting.create(what, make, request))  # type: ignore[misc]
-
-    def _send_model(self) -> str:
-        """The archive, named by its content, so that the same model is sent once."""
-        server = hosting.resources_of(self.spec).server
-        self.worker.folder.temporary.mkdir(exist_ok=True)
-        archive = serving_image.pack(models.read(self.spec.model_id), server, self.worker.folder.temporary)
-        with archive.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        store, key = Store(self.account), f"models/{digest}.tar.gz"
-        print(f"The archive for the {server} image has {files.human_bytes(archive.stat().st_size)}.", flush=True)
-        if not self.watch.surely(lambda: store.has(key)):
-            patiently(lambda: store.put_file(key, archive), self._check)
-        archive.unlink()
-        return store.uri(key)
 
     def _await_service(self) -> None:
         while True:

@@ -5,15 +5,18 @@ The archive is the model's own, and beside it what that image's server needs to 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from core import models, settings
+from core import files, models, settings
 from core.backends.sagemaker import images
 from core.backends.sagemaker.account import Account
+from core.backends.sagemaker.storage import Store
+from core.backends.sagemaker.upload import patiently
 from core.models import Model
 
 # For the PyTorch image, whose toolkit looks for the entry point below code/.
@@ -94,6 +97,23 @@ def pack(model: Model, server: str, folder: Path) -> Path:
     models.pack(contents, archive)
     shutil.rmtree(contents)
     return archive
+
+
+def send(model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]) -> str:
+    """The archive into the bucket, named by its content so that the same model is sent once; where it lies. Raises BackendError."""
+    folder.mkdir(exist_ok=True)
+    archive = pack(model, server, folder)
+    with archive.open("rb") as file:
+        key = f"models/{hashlib.file_digest(file, 'sha256').hexdigest()}.tar.gz"
+    print(f"The archive for the {server} image has {files.human_bytes(archive.stat().st_size)}.", flush=True)
+
+    def put() -> None:
+        if not store.has(key):
+            store.put_file(key, archive)
+
+    patiently(put, check_stop)
+    archive.unlink()
+    return store.uri(key)
 
 
 def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
