@@ -12,8 +12,10 @@ TARGET, TARGET_PLAIN = 30.0, 2.5
 def run() -> Outcome:
     where = photos()
     (cold, _), (shell, _) = frozen.in_the_app(), frozen.from_a_shell()
-    ours, plain, workshop = frozen.app_row("cold", cold), frozen.plain(), frozen.workshop()
+    ours, plain, workshop, notebook = frozen.app_row("cold", cold), frozen.plain(), frozen.workshop(), frozen.notebook()
     extra = {
+        "peer_as_written": round(notebook.value, 3),
+        "ratio_as_written": round(notebook.value / ours.value, 2),
         "peer_plain": round(plain.value, 3),
         "ratio_plain": round(plain.value / ours.value, 2),
         "target_plain": TARGET_PLAIN,
@@ -24,6 +26,7 @@ def run() -> Outcome:
     }
     counts = ", ".join(f"{count} {split}" for split, count in where.version.split_counts().items() if count)
     others = (
+        notebook,
         plain,
         frozen.shell_row("cold", shell),
         Row("importing the photos, once", where.import_seconds, note=f"{where.name}: {counts}", compared=False),

@@ -10,10 +10,12 @@ TARGET = 200.0
 
 def run() -> Outcome:
     (_, warm), (_, shell) = frozen.in_the_app(), frozen.from_a_shell()
-    workshop = frozen.workshop()
+    workshop, notebook = frozen.workshop(), frozen.notebook()
     extra = {
+        "peer_as_written": round(notebook.value, 3),
+        "ratio_as_written": round(notebook.value / frozen.app_row("warm", warm).value, 2),
         "ours_from_a_shell": round(shell.run.seconds, 3),
         "ratio_from_a_shell": round(workshop.value / shell.run.seconds, 2),
     }
-    others = (frozen.plain(), frozen.shell_row("warm", shell))
+    others = (notebook, frozen.plain(), frozen.shell_row("warm", shell))
     return Outcome("warm_train", "s", frozen.app_row("warm", warm), workshop, TARGET, shell.n, others=others, extra=extra)
