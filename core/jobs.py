@@ -24,7 +24,9 @@ from core.errors import NotFound, UserError
 
 # How the reason of a job begins whose process was killed, or went down with its machine.
 DIED = "The process that ran this job died without a word"
-ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}")
+# Ours; a trial that SageMaker named has its tuning job's id with a number and eight digits more.
+ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}(-\d{3,}-[0-9a-f]{8})?")
+ID_DASHES = 3
 
 
 class State(StrEnum):
@@ -269,15 +271,26 @@ def is_locked(lock: Path) -> bool:
 
 
 def _entries(kind: str) -> Iterator[Job | Unreadable]:
-    wanted = f"fm-{kind}-" if kind else "fm-"
-    names = [entry.name for entry in os.scandir(settings.jobs_dir()) if entry.name.startswith(wanted) and entry.is_dir()]
-    for name in sorted(names, key=lambda n: n.rsplit("-", 2)[-2:], reverse=True):
+    names = [entry.name for entry in os.scandir(settings.jobs_dir()) if _is_of_kind(entry.name, kind) and entry.is_dir()]
+    for name in sorted(names, key=_place, reverse=True):
         try:
             yield read(name)
         except NotFound as error:
             # Another session may have deleted it since the folder was listed.
             if (settings.jobs_dir() / name).is_dir():
                 yield Unreadable(name, str(error))
+
+
+def _is_of_kind(name: str, kind: str) -> bool:
+    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by SageMaker is a training job."""
+    if not kind or not name.startswith("fm-tuning-"):
+        return name.startswith(f"fm-{kind}-" if kind else "fm-")
+    return (kind == "training") == (name.count("-") > ID_DASHES) and kind in ("training", "tuning")
+
+
+def _place(name: str) -> list[str]:
+    """Sorts names by their time."""
+    return name.split("-")[2:]
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

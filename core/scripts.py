@@ -51,3 +51,9 @@ def downloads(arch: str) -> list[str]:
     """The architectures of an `--arch` list whose weights a job would have to download."""
     names = [choice.name for choice in architectures.parse_arch(arch)]
     return [name for name in names if name not in ARCHITECTURES or ARCHITECTURES[name].needs_download]
+
+
+def choices(arch: str) -> list[Any]:
+    """The backbones that an `--arch` list names, in order, each with `name` and `image_size`. ValueError says what is wrong."""
+    found: list[Any] = architectures.parse_arch(arch)
+    return found

@@ -14,6 +14,7 @@ SM_SCRIPTS = PROJECT / "sm_scripts"
 
 ENV_HOME = "FIELDMARK_HOME"
 ENV_IMPORT_ROOTS = "FIELDMARK_IMPORT_ROOTS"
+ENV_POLL_SECONDS = "FIELDMARK_POLL_SECONDS"
 ENV_PREPARE = "FIELDMARK_PREPARE"
 
 # Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
@@ -62,6 +63,7 @@ LOG_TAIL_BYTES = 256 * 1024
 # What a platform may be asked for: SageMaker's own limits.
 MAX_INSTANCES = 100
 MAX_JOB_SECONDS = 5 * 86_400
+POLL_SECONDS = 3.0
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 
 # Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to nothing.
@@ -114,6 +116,11 @@ def import_roots() -> tuple[Path, ...]:
 def prepares() -> bool:
     """Whether an app that has just started converts the default networks, so that the first job need not; FIELDMARK_PREPARE=0 says no."""
     return os.environ.get(ENV_PREPARE, "1") != "0"
+
+
+def poll_seconds() -> float:
+    """How often a watcher asks its platform at most; it asks less often while nothing happens."""
+    return float(os.environ.get(ENV_POLL_SECONDS) or POLL_SECONDS)
 
 
 def python() -> str:

@@ -158,12 +158,13 @@ def _from_manifest(folder: Path, root: Path) -> Photos:
         missing = {"image_id", "path", "label", "split"} - set(reader.fieldnames or ())
         if missing:
             raise TrainingError(f"{path} has no column {', '.join(sorted(missing))}.")
-        rows = [(row["image_id"], row["path"], row["label"], row["split"]) for row in reader if row["split"] in SPLITS]
-    for _, relative, _, _ in rows:
+        # `key`, where there is one, is where a photo lies; its path stays what people know it by.
+        rows = [(r["image_id"], r.get("key") or r["path"], r["path"], r["label"], r["split"]) for r in reader if r["split"] in SPLITS]
+    for _, relative, _, _, _ in rows:
         pure = PurePosixPath(relative)
         if pure.is_absolute() or ".." in pure.parts:
             raise TrainingError(f"{path} names {relative!r}, which leads outside the folder of images.")
-    return _photos((image_id, f"{root}/{relative}", relative, label, split) for image_id, relative, label, split in rows)
+    return _photos((image_id, f"{root}/{relative}", shown, label, split) for image_id, relative, shown, label, split in rows)
 
 
 def _from_folders(folders: dict[str, Path]) -> Photos:

@@ -14,6 +14,8 @@ import torch
 from data import Photos
 from forms import precision_of
 
+# In --checkpoint_dir it stands for the name of the training job: trials that share a folder keep apart in it.
+OWN_NAME = "@job"
 # Changing these does not make it another training: a resumed job may differ in them.
 _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version", "unsure_target"}
 
@@ -42,7 +44,7 @@ def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
         strings,
         Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")),
         output_dir(),
-        Path(values["checkpoint_dir"]),
+        Path(values["checkpoint_dir"].replace(OWN_NAME, os.environ.get("TRAINING_JOB_NAME", "job"))),
         device,
         _cores(),
         precision_of(values["precision"], device),

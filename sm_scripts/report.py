@@ -40,6 +40,10 @@ def scored(photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tens
             made[name] = found
             log(f"{name}: top-1 {found['correct']}/{found['n']} = {found['top1']:.4f}, top-5 {found['top5']:.4f}, loss {found['loss']:.4f}")
     final = {f"{name}_{figure}": made[name][figure] for name in ("test",) if name in made for figure in ("loss", "top5", "macro_f1", "n")}
+    if "validation" in made:
+        # Once more and last, without an epoch: SageMaker's tuner goes by what is said last, and the kept epoch need not be the last one.
+        found = made["validation"]
+        metrics(validation_accuracy=found["top1"], validation_loss=found["loss"], validation_macro_f1=found["macro_f1"])
     if "test" in made:
         metrics(epoch=best_epoch, test_accuracy=made["test"]["top1"], **final)
     return made

@@ -323,3 +323,16 @@ def test_states_end_where_they_should() -> None:
     assert asdict(Status())["state"] == "Pending"
     assert Status().seconds is None
     assert (Status(started=time.time() - 5).seconds or 0) >= 5
+
+
+def test_a_trial_that_sagemaker_named_is_a_training_job_in_its_tuning_jobs_place(home: Path) -> None:
+    tuning, after = "fm-tuning-20261123t070000-abcdef", "fm-training-20261123t070100-abcdef"
+    before = "fm-training-20261123t065900-abcdef"
+    trials = [f"{tuning}-001-1a2b3c4d", f"{tuning}-002-00000000"]
+    for job_id, kind in ((tuning, "tuning"), (after, "training"), (before, "training"), *((trial, "training") for trial in trials)):
+        _, lock = jobs.create(job_id, kind, "Job", "sagemaker", {})
+        assert lock is not None
+        os.close(lock)
+    assert [job.id for job in jobs.readable("training")] == [after, *reversed(trials), before]
+    assert [job.id for job in jobs.readable("tuning")] == [tuning]
+    assert len(jobs.readable()) == 5

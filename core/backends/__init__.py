@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk
 from core.backends.local.backend import LocalBackend
+from core.backends.sagemaker.backend import SageMakerBackend
 from core.errors import NotFound
 from core.jobs import Job
 
 LOCAL = LocalBackend()
-BACKENDS: dict[str, Backend] = {LOCAL.name: LOCAL}
+SAGEMAKER = SageMakerBackend()
+BACKENDS: dict[str, Backend] = {LOCAL.name: LOCAL, SAGEMAKER.name: SAGEMAKER}
 
 
 def named(name: str) -> Backend:
@@ -28,4 +30,4 @@ def endpoints() -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: endpoint.created, reverse=True)
 
 
-__all__ = ["BACKENDS", "LOCAL", "Backend", "Endpoint", "EndpointState", "LogChunk", "endpoints", "named", "of"]
+__all__ = ["BACKENDS", "LOCAL", "SAGEMAKER", "Backend", "Endpoint", "EndpointState", "LogChunk", "endpoints", "named", "of"]

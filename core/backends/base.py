@@ -55,6 +55,20 @@ class Backend(Protocol):
 
     name: str
     title: str
+    # Whether a spec has to say which resources it runs on.
+    asks_resources: bool = False
+
+    def is_ready(self) -> bool:
+        """Whether work can be submitted here at all, as far as this machine knows; never asks a platform."""
+        return True
+
+    def facts(self, job: Job) -> dict[str, str]:
+        """What a job's page shows of where it runs, in words by title; empty where there is nothing to say."""
+        return {}
+
+    def as_code(self, job: Job) -> dict[str, str]:
+        """The job as programs that repeat it by hand, by title: shell where the title says so, else Python."""
+        return {}
 
     def train(self, spec: TrainingSpec) -> Job:
         """Submits a training job and returns at once. UserError where the spec cannot run."""

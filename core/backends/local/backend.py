@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from http.client import HTTPException
 from typing import Any
 
 from core import files, jobs, models, scripts, settings, specs
+from core.backends import reading
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk
 from core.backends.local import client, processes, warm
 from core.datasets import store
@@ -82,18 +82,7 @@ class LocalBackend(Backend):
         return _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
-        try:
-            size = job.folder.log.stat().st_size
-            start = max(after, size - settings.LOG_TAIL_BYTES)
-            with job.folder.log.open("rb") as file:
-                file.seek(start)
-                text = file.read(settings.LOG_TAIL_BYTES)
-        except FileNotFoundError:
-            return LogChunk("", 0)
-        # A character whose last bytes are not written yet is left for the next call.
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        shown = decoder.decode(text).replace("\r", "\n")
-        return LogChunk(shown, start + len(text) - len(decoder.getstate()[0]), skipped=start > after)
+        return reading.log(job, after)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:

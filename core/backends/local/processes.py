@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -41,8 +42,9 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
 
-def start(arguments: list[str], folder: Path, *, lock: int) -> int:
-    """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid.
+def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None) -> int:
+    """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid. Its environment is a
+    clean one plus `variables`.
 
     Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of its own, for a
     Ctrl-C in the app's terminal would reach it otherwise.
@@ -51,7 +53,7 @@ def start(arguments: list[str], folder: Path, *, lock: int) -> int:
         process = subprocess.Popen(
             [*arguments, "--lock", str(lock)],
             cwd=folder,
-            env=worker_environment(),
+            env={**worker_environment(), **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -65,6 +67,17 @@ def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
     ours = {name: os.environ[name] for name in (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE) if os.environ.get(name)}
     return clean_environment({**ours, **ALLOCATOR, "PYTHONPATH": str(settings.PROJECT)})
+
+
+def take_lock(path: Path) -> int | None:
+    """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has it."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def created(pid: int) -> float | None:

@@ -1,4 +1,4 @@
-"""The process that runs one job on this workstation: it holds the job's lock for life and is the only writer of its status.
+"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for life and alone writes its status.
 
 python -m core.backends.local.worker RUN_FOLDER --lock FD
 """
@@ -20,22 +20,30 @@ from typing import Any
 from core import files, jobs, settings
 from core.backends.local import processes
 from core.errors import FieldmarkError
-from core.jobs import RunFolder, State, Status
+from core.jobs import RunFolder, State
 
-# Which module runs a kind of job; imported on demand, so that an import job does not pay for a training job's needs.
+# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay for a training job's needs.
 RUNNERS = {
-    "training": "core.backends.local.training",
-    "tuning": "core.backends.local.tuning",
-    "import": "core.backends.local.importing",
-    "inspect": "core.backends.local.inspecting",
-    "transform": "core.backends.local.transform",
-    "endpoint": "core.backends.local.endpoint",
-    "load": "core.backends.local.load",
+    ("local", "training"): "core.backends.local.training",
+    ("local", "tuning"): "core.backends.local.tuning",
+    ("local", "import"): "core.backends.local.importing",
+    ("local", "inspect"): "core.backends.local.inspecting",
+    ("local", "transform"): "core.backends.local.transform",
+    ("local", "endpoint"): "core.backends.local.endpoint",
+    ("local", "load"): "core.backends.local.load",
+    ("sagemaker", "training"): "core.backends.sagemaker.training",
+    ("sagemaker", "tuning"): "core.backends.sagemaker.tuning",
+    ("sagemaker", "transform"): "core.backends.sagemaker.transform",
+    ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints",
 }
 
 
 class Stopped(Exception):
-    """The job ended because it was asked to."""
+    """The job ended because it was asked to; its text, where it has one, says by whom."""
+
+
+class Left(Exception):
+    """The watcher goes, and the job that it watched goes on elsewhere."""
 
 
 class Worker:
@@ -47,30 +55,49 @@ class Worker:
     def __init__(self, folder: RunFolder, lock: int) -> None:
         self.folder, self.lock = folder, lock
         self.job = jobs.read(folder.path.name)
+        # Set where the job's platform says so before anybody here asked.
+        self.ending = False
         self._terminated = False
-        self._status = Status(State.IN_PROGRESS, started=time.time(), pid=os.getpid(), pid_created=processes.created(os.getpid()))
+        # A watcher takes up what another one left.
+        started = self.job.status.started or time.time()
+        self._status = replace(
+            self.job.status, state=State.IN_PROGRESS, started=started, pid=os.getpid(), pid_created=processes.created(os.getpid())
+        )
+
+    @property
+    def watches(self) -> bool:
+        """Whether the job itself runs elsewhere, so that the end of this process is not the end of the job."""
+        return self.job.backend != "local"
 
     @property
     def stopping(self) -> bool:
         """Whether the job was asked to end: by its page (a file, which works before the worker is up) or by SIGTERM."""
-        return self._terminated or self.folder.stop_request.exists()
+        return (self._terminated and not self.watches) or self.folder.stop_request.exists()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this process alone was asked to end."""
+        return self._terminated and self.watches
 
     def run(self) -> int:
         """Runs the job to its end and writes how it ended; the exit code is for the process."""
         signal.signal(signal.SIGTERM, self._asked_to_stop)
         try:
             self._write()
-            import_module(RUNNERS[self.job.kind]).run(self)
+            import_module(RUNNERS[self.job.backend, self.job.kind]).run(self)
             self._end(State.COMPLETED)
-        except Stopped:
-            self._end(State.STOPPED, self._why_stopped())
+        except Left:
+            return 0
+        except Stopped as stop:
+            self._end(State.STOPPED, str(stop) or self._why_stopped())
         except FieldmarkError as error:
             self._end(State.FAILED, str(error))
         except OSError as error:
             self._end(State.FAILED, files.os_reason(error))
         except Exception as error:
             traceback.print_exc()
-            self._end(State.FAILED, f"Unexpected {type(error).__name__}: {error}. The log has the whole story.")
+            elsewhere = " The job itself may go on where it runs." if self.watches else ""
+            self._end(State.FAILED, f"Unexpected {type(error).__name__}: {error}. The log has the whole story.{elsewhere}")
         return 0 if self._status.state is not State.FAILED else 1
 
     def progress(self, **values: Any) -> None:
@@ -97,7 +124,7 @@ class Worker:
         self._write()
 
     def _write(self) -> None:
-        if self._status.state is State.IN_PROGRESS and self.stopping:
+        if self._status.state is State.IN_PROGRESS and (self.stopping or self.ending):
             self._status = replace(self._status, state=State.STOPPING)
         jobs.write_status(self.folder, self._status)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,10 +63,7 @@ def load() -> Account:
     """The account as it was saved last; an empty one where there is none. NotFound where the file can't be read."""
     path = settings.home() / FILE
     try:
-        body = files.read_json(path)
-        known = {name: value for name, value in body.items() if name in Account.__dataclass_fields__}
-        account = Account(**known)
-        return replace(account, subnets=tuple(account.subnets), security_groups=tuple(account.security_groups))
+        return _read(files.read_json(path))
     except FileNotFoundError:
         return Account()
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -83,6 +82,11 @@ def required() -> Account:
     if not account.is_set_up:
         raise UserError("SageMaker is not set up yet: give a region, a role and a bucket on the AWS page.", field="backend")
     return account
+
+
+def of_job(spec: Mapping[str, Any]) -> Account:
+    """The account that a job was submitted to, whatever is set up now."""
+    return _read(spec.get("account", {}))
 
 
 def check_form(values: dict[str, Any]) -> Account:
@@ -127,12 +131,18 @@ def suggested() -> Account:
     if not in_studio():
         return account
     try:
-        from sagemaker.core.helper.session_helper import Session, get_execution_role
-
-        session = Session()
-        return replace(account, region=session.boto_region_name, role_arn=get_execution_role(), bucket=session.default_bucket())
+        # Studio brings the SDK; nowhere else is it needed, so it is not one of our requirements.
+        sdk = importlib.import_module("sagemaker.core.helper.session_helper")
+        session = sdk.Session()
+        return replace(account, region=session.boto_region_name, role_arn=sdk.get_execution_role(), bucket=session.default_bucket())
     except Exception:  # whatever keeps the SDK from answering, the person can type it
         return account
+
+
+def _read(body: Mapping[str, Any]) -> Account:
+    known = {name: value for name, value in body.items() if name in Account.__dataclass_fields__}
+    account = Account(**known)
+    return replace(account, subnets=tuple(account.subnets), security_groups=tuple(account.security_groups))
 
 
 def _split(text: Any) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ A test compares the table with the SageMaker SDK's own wherever that is installe
 
 from __future__ import annotations
 
+import re
+
 from core.backends.sagemaker.account import Account
 from core.errors import UserError
 
@@ -24,14 +26,12 @@ USUAL_REGIONS = (
     "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
     "us-east-1", "us-east-2", "us-west-1", "us-west-2",
 )  # fmt: skip
-# Families of instances with an NVIDIA GPU: p and g, not the ARM ones with a g in their name.
-_GPU_FAMILIES = ("p2", "p3", "p4", "p5", "p6", "g4dn", "g5", "g6", "g7")
+_GPU = re.compile(r"ml\.[pg]\d")
 
 
 def has_gpu(instance_type: str) -> bool:
     """Whether an instance type has NVIDIA GPUs: `ml.g5.xlarge` has, `ml.m5.large` and `ml.m6g.large` have not."""
-    family = instance_type.removeprefix("ml.").split(".")[0]
-    return any(family == name or family.rstrip("den") == name for name in _GPU_FAMILIES)
+    return _GPU.match(instance_type) is not None
 
 
 def training(account: Account, instance_type: str) -> str:
@@ -45,5 +45,5 @@ def registry(region: str) -> str:
     """`763104351884.dkr.ecr.us-east-1.amazonaws.com`. UserError for a region that is not in the table."""
     number = USUAL_REGISTRY if region in USUAL_REGIONS else REGISTRIES.get(region)
     if number is None:
-        raise UserError(f"Fieldmark knows no image of AWS for the region {region}. Give the image's address on the AWS page.", field="region")
+        raise UserError(f"No image of AWS is known for the region {region}. Give the image's address on the AWS page.", field="region")
     return f"{number}.dkr.ecr.{region}.amazonaws.com"

@@ -1,0 +1,107 @@
+"""A SageMaker job's log, brought line by line into its run folder, each line once, also across watchers that were killed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from core import files
+from core.backends.sagemaker import connection
+from core.errors import BackendError
+from core.jobs import RunFolder
+
+TRAINING = "/aws/sagemaker/TrainingJobs"
+STATE = "streams.json"
+PAGES = 10
+# Streams of a job that begin later, of another host or of a spot machine's successor, are looked for every so many quiet turns.
+LOOK_FOR_STREAMS = 5
+_HOST = re.compile(r"/(algo-\d+)")
+
+
+class LogTail:
+    """Reads on in every stream of one job. What was read is known by its place in each stream and by the size of the log then."""
+
+    def __init__(self, folder: RunFolder, name: str, region: str, group: str = TRAINING) -> None:
+        self.folder, self.name, self.group = folder, name, group
+        self.client = connection.client("logs", region=region)
+        self._turn = 0
+        self._tokens: dict[str, str] = {}
+        self._restore()
+
+    @property
+    def found(self) -> bool:
+        """Whether the job has said anything yet."""
+        return bool(self._tokens)
+
+    def read(self) -> bool:
+        """Appends what is new to the log; whether there was anything. BackendError where the platform does not answer."""
+        self._turn += 1
+        if not self._tokens or self._turn % LOOK_FOR_STREAMS == 0:
+            self._find_streams()
+        news = [self._read_stream(stream) for stream in sorted(self._tokens)]
+        return any(news)
+
+    def _find_streams(self) -> None:
+        try:
+            with connection.asking("looking for the log"):
+                pages = self.client.get_paginator("describe_log_streams").paginate(
+                    logGroupName=self.group, logStreamNamePrefix=f"{self.name}/"
+                )
+                names = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+        except BackendError as error:
+            if connection.is_missing(error):
+                return  # the group appears with the first job's first line
+            raise
+        for name in names:
+            self._tokens.setdefault(name, "")
+
+    def _read_stream(self, stream: str) -> bool:
+        news = False
+        for _ in range(PAGES):
+            token = self._tokens[stream]
+            given: dict[str, Any] = {"nextToken": token} if token else {}
+            try:
+                with connection.asking("reading the log"):
+                    page = self.client.get_log_events(logGroupName=self.group, logStreamName=stream, startFromHead=True, **given)
+            except BackendError as error:
+                if connection.is_missing(error):
+                    return news
+                raise
+            # The end of a stream is where the token stays the same.
+            if page["nextForwardToken"] == token and not page["events"]:
+                return news
+            self._append(stream, [event["message"] for event in page["events"]], page["nextForwardToken"])
+            news = news or bool(page["events"])
+            if not page["events"]:
+                return news
+        return news
+
+    def _append(self, stream: str, messages: list[str], token: str) -> None:
+        host = _HOST.search(stream)
+        # The first host speaks for all; what others say is marked, so that no metric is counted twice.
+        mark = f"[{host[1]}] " if host and host[1] != "algo-1" else ""
+        with self.folder.log.open("ab") as log:
+            if messages:
+                log.write("".join(f"{mark}{message.rstrip()}\n" for message in messages).encode())
+                log.flush()
+                os.fsync(log.fileno())
+            size = log.tell()
+        self._tokens[stream] = token
+        files.write_json(self._state, {"size": size, "tokens": self._tokens})
+
+    @property
+    def _state(self) -> Path:
+        return self.folder.path / STATE
+
+    def _restore(self) -> None:
+        """Goes on where the last watcher was sure to be: what it wrote after that is cut off and read again."""
+        try:
+            state = files.read_json(self._state)
+            size, tokens = int(state["size"]), dict(state["tokens"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        self._tokens = tokens
+        if self.folder.log.exists() and self.folder.log.stat().st_size > size:
+            os.truncate(self.folder.log, size)

@@ -1,0 +1,117 @@
+"""What a training container is sent besides photos: our scripts with all that they need beyond AWS's PyTorch image, and the weights.
+
+Nothing is installed when a job starts: timm's model code travels inside the archive, pretrained weights as a channel.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from core import scripts, settings
+from core.errors import BackendError
+
+ENTRY = "train.py"
+# The folder in which sm_scripts/zoo.py looks for timm's code.
+TIMM = "timm_models"
+_TIMM_PARTS = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
+# With pip allowed, the one package that makes a CPU several times quicker; the toolkit reads this file.
+REQUIREMENTS = "requirements.txt"
+OPENVINO = b"openvino>=2025.3,<2027\n"
+SUFFIXES = (".safetensors", ".pth")
+
+
+def sourcedir(*, allow_pip: bool) -> bytes:
+    """`sourcedir.tar.gz` for SageMaker's script mode: the same bytes for the same files, whenever it is made."""
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name, data in sorted(members(allow_pip=allow_pip)):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(data), 0o644, 0
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def members(*, allow_pip: bool) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of every file of the archive."""
+    for path in settings.SM_SCRIPTS.glob("*.py"):
+        yield path.name, path.read_bytes()
+    timm = _package("timm")
+    for pattern in _TIMM_PARTS:
+        for path in timm.glob(pattern):
+            yield f"{TIMM}/{path.relative_to(timm).as_posix()}", path.read_bytes()
+    if allow_pip:
+        yield REQUIREMENTS, OPENVINO
+
+
+def weights(arch: str) -> list[tuple[str, Path]]:
+    """(name in the channel, file) of the pretrained weights of an `--arch` list.
+
+    Downloads what is not on this machine. BackendError where that does not work, and for a name that timm does not have.
+    """
+    return [_weights(choice.name) for choice in scripts.choices(arch)]
+
+
+def digest(paths: list[tuple[str, Path]]) -> str:
+    """Names a set of files by their names and contents."""
+    total = hashlib.sha256()
+    for name, path in sorted(paths):
+        with path.open("rb") as file:
+            total.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\0".encode())
+    return total.hexdigest()
+
+
+def _weights(name: str) -> tuple[str, Path]:
+    architecture = scripts.ARCHITECTURES.get(name)
+    timm_name = architecture.timm_name if architecture else name.removeprefix("timm/")
+    for stem in (timm_name, name):
+        for suffix in SUFFIXES:
+            path = settings.weights_dir() / f"{stem}{suffix}"
+            if path.is_file():
+                return f"{timm_name}{suffix}", path
+    if architecture and architecture.package:
+        found = sorted(_package(architecture.package).rglob("*.pth"))
+        if found:
+            return f"{timm_name}.pth", found[0]
+    return f"{timm_name}.safetensors", _downloaded(timm_name, architecture.hub if architecture else "")
+
+
+def _downloaded(timm_name: str, hub: str) -> Path:
+    try:
+        hub = hub or _hub_of(timm_name)
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(hub, "model.safetensors"))
+    except BackendError:
+        raise
+    except Exception as error:
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise BackendError(
+            f"The weights of {timm_name} could not be downloaded to this machine, so there is nothing to send ({first}). "
+            f"Use lite0, lite1 or lite2, which are here, or put {timm_name}.safetensors into {settings.weights_dir()}."
+        ) from error
+
+
+def _hub_of(timm_name: str) -> str:
+    import timm
+
+    known = timm.models.get_pretrained_cfg(timm_name, allow_unregistered=False) if timm.is_model(timm_name) else None
+    if known is None or not known.hf_hub_id:
+        raise BackendError(f"timm has no pretrained weights called {timm_name!r}; its list is at https://huggingface.co/timm.")
+    return str(known.hf_hub_id)
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, found without importing it."""
+    spec = importlib.util.find_spec(name)
+    if not spec or not spec.origin:
+        raise BackendError(f"The package {name} is not installed here, so it can't be sent along. Run: pip install -r requirements.txt")
+    return Path(spec.origin).parent

@@ -1,0 +1,167 @@
+"""Watching what runs on SageMaker from here: created once, asked every few seconds, stopped when asked, and never lost.
+
+The platform is the truth. While it does not answer, nothing is decided: what was seen last stays, with its time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from core import settings
+from core.backends.local.worker import Left
+from core.backends.sagemaker import connection
+from core.errors import BackendError
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
+
+FINISHED = ("Completed", "Failed", "Stopped")
+KNOWN = ("InProgress", "Stopping", *FINISHED)
+SLICE = 0.1
+# Asked less and less often while nothing changes, up to so many times the usual pause.
+SLOWEST = 5
+GROWTH = 1.3
+# While AWS does not answer at all.
+LONGEST_SECONDS = 60.0
+
+Answer = TypeVar("Answer")
+
+
+class Watched(Protocol):
+    """A job on the platform. `describe` is None where there is no such job; all but `facts` may raise BackendError."""
+
+    def describe(self) -> dict[str, Any] | None: ...
+
+    def create(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def status(self, described: Mapping[str, Any]) -> str:
+        """InProgress, Stopping, Completed, Failed, Stopped; or a word that is new."""
+        ...
+
+    def look(self, described: Mapping[str, Any]) -> bool:
+        """What else there is to read while it runs; whether there was anything new."""
+        ...
+
+    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+        """What the job's page shows of it."""
+        ...
+
+
+class Watch:
+    """One watcher's turns over one job."""
+
+    def __init__(self, worker: Worker, watched: Watched) -> None:
+        self.worker, self.watched = worker, watched
+        self.seen = float(worker.job.status.progress.get("seen") or 0.0)
+        self.facts: dict[str, Any] = {name: value for name, value in worker.job.status.progress.items() if name != "stale"}
+        self._pause = settings.poll_seconds()
+        self._stop_sent = False
+
+    def submit(self) -> None:
+        """Creates the job. Its name is ours and is the token: where the answer was lost, what is there is taken up, never made twice."""
+        while True:
+            try:
+                self.watched.create()
+                return
+            except BackendError as error:
+                if connection.is_there_already(error):
+                    return
+                if not connection.is_passing(error):
+                    raise
+                self._stale(error)
+            self._wait(LONGEST_SECONDS / 12)
+            if self.exists():
+                return
+            self.worker.check_stop()
+
+    def exists(self) -> bool:
+        """Whether the platform has the job; asked until there is an answer."""
+        return self.surely(self.watched.describe) is not None
+
+    def surely(self, ask: Callable[[], Answer]) -> Answer:
+        """Asks until there is an answer; a refusal is raised. Leaves where this process is asked to end."""
+        pause = settings.poll_seconds()
+        while True:
+            try:
+                return ask()
+            except BackendError as error:
+                if not connection.is_passing(error):
+                    raise
+                self._stale(error)
+            self._wait(pause)
+            pause = min(LONGEST_SECONDS, pause * 2)
+
+    def follow(self) -> dict[str, Any]:
+        """Asks until the job has ended and returns what the platform says of it then."""
+        while True:
+            described = self.surely(self._describe)
+            status = self.watched.status(described)
+            if status not in FINISHED:
+                self._pass_stop_on(status)
+            news = self._look(described)
+            self._show(described, status)
+            if status in FINISHED:
+                return described
+            self._wait(self._next_pause(news))
+
+    def say(self, **facts: Any) -> None:
+        """Shows something of our own, before the platform knows of the job."""
+        self.facts = facts
+        self.worker.progress(**facts)
+
+    def _describe(self) -> dict[str, Any]:
+        described = self.watched.describe()
+        if described is None:
+            raise BackendError("SageMaker does not know this job any more.")
+        self.seen = time.time()
+        return described
+
+    def _pass_stop_on(self, status: str) -> None:
+        if self.worker.stopping and not self._stop_sent and status != "Stopping":
+            try:
+                self.watched.stop()
+                self._stop_sent = True
+            except BackendError as error:
+                # It may have ended in this very moment; the next answer says so.
+                print(f"stopping: {error}", flush=True)
+        self.worker.ending = status == "Stopping"
+
+    def _look(self, described: Mapping[str, Any]) -> bool:
+        try:
+            return self.watched.look(described)
+        except BackendError as error:
+            if not connection.is_passing(error):
+                print(f"the log can't be read: {error}", flush=True)
+            return False
+
+    def _show(self, described: Mapping[str, Any], status: str) -> None:
+        known = {} if status in KNOWN else {"phase": f"unknown: {status}"}
+        before = {name: value for name, value in self.facts.items() if name != "seen"}
+        self.facts = {**self.watched.facts(described), **known}
+        if self.facts != before:
+            self._pause = settings.poll_seconds()
+        self.facts["seen"] = self.seen
+        self.worker.progress(**self.facts)
+
+    def _stale(self, error: BackendError) -> None:
+        self.worker.progress(**self.facts, stale=str(error))
+
+    def _next_pause(self, news: bool) -> float:
+        usual = settings.poll_seconds()
+        self._pause = usual if news else min(usual * SLOWEST, self._pause * GROWTH)
+        return self._pause
+
+    def _wait(self, seconds: float) -> None:
+        """Raises Left where this process is asked to end; wakes up early for a stop that was not passed on yet."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.worker.leaving:
+                raise Left
+            if self.worker.stopping and not self._stop_sent and not self.worker.ending:
+                time.sleep(SLICE)
+                return
+            time.sleep(min(SLICE, max(0.0, until - time.monotonic())))
