@@ -14,16 +14,13 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
 
+from core.backends.sagemaker import policy
 from core.backends.sagemaker.account import Account
 
 SECONDS = 12.0
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:[\w+=,.@/-]*/)?([\w+=,.@-]+)")
 ASSUMED = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([\w+=,.@-]+)/.*")
 SERVICE = "sagemaker.amazonaws.com"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}],
-}
 NO_CREDENTIALS = (
     "Sign in on this machine: run `aws configure sso` or `aws configure`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, and start the app again. Fieldmark never asks for keys and keeps none."
@@ -152,7 +149,7 @@ def _role_named(account: Account) -> Check:
         "Jobs run as a role of your account. Make one in IAM for the service SageMaker (it then has the trust policy below), "
         "and put its ARN above: arn:aws:iam::<account>:role/<name>."
     )
-    return Check("Role", Verdict.BAD, words, fix, json.dumps(TRUST, indent=1))
+    return Check("Role", Verdict.BAD, words, fix, policy.as_text(policy.trust(account)))
 
 
 def _bucket_named(account: Account) -> Check:
@@ -170,13 +167,13 @@ def _role(account: Account, client: MakeClient) -> Check:
     except Exception as error:
         if _code(error) in MISSING:
             fix = "Check its name, or make it in IAM for the service SageMaker, with this trust policy:"
-            return Check("Role", Verdict.BAD, f"There is no role {match[2]} in this account.", fix, json.dumps(TRUST, indent=1))
+            return Check("Role", Verdict.BAD, f"There is no role {match[2]} in this account.", fix, policy.as_text(policy.trust(account)))
         return _failed("Role", error)
     document = role.get("AssumeRolePolicyDocument") or {}
     if trusts(json.loads(unquote(document)) if isinstance(document, str) else document):
         return Check("Role", Verdict.GOOD, f"{match[2]} exists, and SageMaker may take it on.")
     words = f"SageMaker may not take on {match[2]}: its trust policy does not name {SERVICE}."
-    return Check("Role", Verdict.BAD, words, "In IAM, under Trust relationships of the role, put:", json.dumps(TRUST, indent=1))
+    return Check("Role", Verdict.BAD, words, "In IAM, under Trust relationships of the role, put:", policy.as_text(policy.trust(account)))
 
 
 def trusts(document: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from core import files
-from core.backends.sagemaker import connection, storage, transform_input
+from core.backends.sagemaker import cleanup, connection, storage, transform_input
 from core.backends.sagemaker.storage import Store
 from core.errors import BackendError, UserError
 from core.jobs import RunFolder
@@ -27,7 +27,6 @@ SUFFIX = ".out"
 NO_ANSWER = "SageMaker left no answer for this photo"
 # Photos that lie in S3 are brought here to be looked at, up to so many.
 SHOWN_PHOTOS = 2_000
-DELETE_AT_ONCE = 1000
 
 
 @dataclass
@@ -114,19 +113,4 @@ class Output:
 
     def remove(self) -> None:
         """Deletes what the job kept in the bucket, its photos excepted: they are shared."""
-        bucket, account = self.store.account.bucket, self.store.account
-        for chunk in _chunks(self.store.keys(storage.transform_key(self.spec.id, "")), DELETE_AT_ONCE):
-            doomed = [{"Key": account.key(key)} for key in chunk]
-            with connection.asking(f"deleting what {self.spec.id} kept in {bucket}"):
-                self.store.client.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
-
-
-def _chunks(keys: Iterator[str], size: int) -> Iterator[list[str]]:
-    waiting: list[str] = []
-    for key in keys:
-        waiting.append(key)
-        if len(waiting) == size:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
+        cleanup.delete_objects(self.store, storage.transform_key(self.spec.id, ""))

@@ -1,0 +1,135 @@
+"""What runs in the account's region and costs money, of ours and of others, as AWS said when it was asked last.
+
+Asking takes seconds, so `look` does it beside the pages, and what it found is kept in a file: every page shows that, with its age.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core import files, settings
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker.account import Account
+from core.errors import NotFound
+
+FILE = "aws-running.json"
+# An endpoint is idle that has had no request for so long.
+IDLE_SECONDS = 3600.0
+KINDS = ("endpoint", "training", "tuning", "transform", "notebook")
+_looking = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One thing that runs. `created` in seconds since 1970; `usd_per_hour` None where no price is known; `ours`: Fieldmark made it.
+
+    `deadline` is when it should end by itself, `requests` how many an endpoint had within IDLE_SECONDS (None: not known).
+    """
+
+    kind: str
+    name: str
+    arn: str
+    state: str
+    created: float
+    ours: bool = False
+    title: str = ""
+    machines: str = ""
+    usd_per_hour: float | None = None
+    deadline: float | None = None
+    requests: float | None = None
+    model_id: str = ""
+
+    @property
+    def usd(self) -> float | None:
+        """What it has cost so far, about."""
+        return None if self.usd_per_hour is None else self.usd_per_hour * max(0.0, time.time() - self.created) / 3600
+
+    @property
+    def is_idle(self) -> bool:
+        return self.kind == "endpoint" and self.requests == 0 and time.time() - self.created > IDLE_SECONDS
+
+    @property
+    def is_overdue(self) -> bool:
+        return self.deadline is not None and time.time() > self.deadline
+
+
+@dataclass(frozen=True)
+class Running:
+    """What AWS said at `seen`. `problems`: what could not be asked, and why."""
+
+    region: str
+    seen: float
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[str, ...] = ()
+    account_key: str = ""
+
+    @property
+    def ours(self) -> list[Resource]:
+        return [resource for resource in self.resources if resource.ours]
+
+    @property
+    def others(self) -> list[Resource]:
+        return [resource for resource in self.resources if not resource.ours]
+
+    @property
+    def usd_per_hour(self) -> float:
+        """Of ours, as far as prices are known."""
+        return sum(resource.usd_per_hour or 0.0 for resource in self.ours)
+
+
+def kept() -> Running | None:
+    """What was found last in the account that is set up now; None where nothing was. Reads one small file."""
+    try:
+        body = files.read_json(_file())
+        found = Running(
+            str(body["region"]),
+            float(body["seen"]),
+            tuple(
+                Resource(**{name: entry[name] for name in Resource.__dataclass_fields__ if name in entry}) for entry in body["resources"]
+            ),
+            tuple(body["problems"]),
+            str(body["account_key"]),
+        )
+        return found if found.account_key == key_of(accounts.load()) else None
+    except (OSError, ValueError, KeyError, TypeError, NotFound):
+        return None
+
+
+def look_beside(older_than: float) -> None:
+    """Asks AWS in a thread where what is kept is older than so many seconds; returns at once."""
+    try:
+        account = accounts.load()
+    except NotFound:
+        return
+    found = kept()
+    if not account.region or (found and time.time() - found.seen < older_than) or not _looking.acquire(blocking=False):
+        return
+
+    def looking() -> None:
+        from core.backends.sagemaker.inventory import look
+
+        try:
+            keep(look(account))
+        finally:
+            _looking.release()
+
+    threading.Thread(target=looking, daemon=True).start()
+
+
+def is_looking() -> bool:
+    return _looking.locked()
+
+
+def keep(found: Running) -> None:
+    files.write_json(_file(), asdict(found))
+
+
+def key_of(account: Account) -> str:
+    return f"{account.region} {account.role_arn} {account.bucket}"
+
+
+def _file() -> Path:
+    return settings.home() / FILE
