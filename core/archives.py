@@ -30,6 +30,7 @@ from core.errors import BadArchive, UserError
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
+Wanted = Callable[[str], bool]
 
 CHUNK = 2**18
 # Names and attributes of an entry are read at once; longer ones are an attack on memory.
@@ -70,8 +71,11 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.casefold() in JUNK
 
 
-def extract(archive: Path, into: Path, progress: Progress | None = None, should_stop: ShouldStop | None = None) -> ArchiveReport:
-    """Unpacks `archive` into the new folder `into`, whole or not at all. `progress` gets bytes done and bytes in all.
+def extract(
+    archive: Path, into: Path, progress: Progress | None = None, should_stop: ShouldStop | None = None, wanted: Wanted | None = None
+) -> ArchiveReport:
+    """Unpacks `archive` into the new folder `into`, whole or not at all. `progress` gets bytes done and bytes in all. Entries that are
+    not `wanted`, by name, are checked as the others and left where they are.
 
     Raises BadArchive, naming the entry, for paths that lead outside, links, devices, encryption, clashing names, sizes that lie,
     archives in archives, damage, and anything beyond the bounds in core.settings; UserError where the disk is too small or
@@ -80,7 +84,7 @@ def extract(archive: Path, into: Path, progress: Progress | None = None, should_
     into.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".tmp", dir=into.parent))
     try:
-        unpacking = _Unpacking(temporary, archive.stat().st_size, progress, should_stop)
+        unpacking = _Unpacking(temporary, archive.stat().st_size, progress, should_stop, wanted)
         with archive.open("rb") as file, _damage_named():
             _unpack(file, unpacking)
         if not unpacking.files:
@@ -95,12 +99,15 @@ def extract(archive: Path, into: Path, progress: Progress | None = None, should_
 class _Unpacking:
     """One extraction on its way: what has been admitted and written, and the bounds that hold for it."""
 
-    def __init__(self, folder: Path, archive_bytes: int, progress: Progress | None, should_stop: ShouldStop | None) -> None:
+    def __init__(
+        self, folder: Path, archive_bytes: int, progress: Progress | None, should_stop: ShouldStop | None, wanted: Wanted | None = None
+    ) -> None:
         self.folder = folder
         self.archive_bytes = archive_bytes
         self.limit = min(settings.MAX_ARCHIVE_BYTES, max(archive_bytes * settings.MAX_ARCHIVE_RATIO, settings.ARCHIVE_RATIO_FROM))
         self.progress = progress or (lambda done, total: None)
         self.should_stop = should_stop or (lambda: False)
+        self.wanted = wanted or (lambda name: True)
         self.entries = self.files = self.bytes = 0
         self.ignored: Counter[str] = Counter()
         self._seen: dict[str, tuple[str, bool]] = {}
@@ -119,6 +126,8 @@ class _Unpacking:
         if not is_dir and parts[-1].lower().endswith(ARCHIVE_SUFFIXES):
             raise _refused(name, "is itself an archive. Unpack that one first, then import its folder")
         self._claim(parts, is_dir)
+        if not self.wanted(name):
+            return None
         self.files += not is_dir
         self.bytes += size
         self.require_bounded(self.bytes)

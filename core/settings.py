@@ -104,6 +104,10 @@ def uploads_dir() -> Path:
     return _made(home() / "uploads")
 
 
+def downloads_dir() -> Path:
+    return _made(home() / "downloads")
+
+
 def import_roots() -> tuple[Path, ...]:
     """The folders that a person may import from: a page can name any server path, so the choice is bounded."""
     given = os.environ.get(ENV_IMPORT_ROOTS)

@@ -86,7 +86,7 @@ class TrainingSpec:
 
 @dataclass(frozen=True)
 class ImportSpec:
-    """One import of a folder, an archive or the sample into a new dataset."""
+    """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource) into a new dataset."""
 
     kind: ClassVar[str] = "import"
     name: str
@@ -94,6 +94,7 @@ class ImportSpec:
     path: str = ""
     shown: str = ""
     skip_small: bool = True
+    classes: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: jobs.new_id("import"))
 
     def __post_init__(self) -> None:

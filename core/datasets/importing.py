@@ -1,4 +1,4 @@
-"""From a folder, an archive or the built-in sample to version v1 of a dataset: found, decoded, hashed, split, reported.
+"""From photos, wherever they come from, to version v1 of a dataset: found, decoded, hashed, split, reported.
 
 Nothing of the person's own folder is changed or copied. A dataset appears when everything about it is done, or not at all.
 """
@@ -10,47 +10,24 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core import archives, files, images, settings
-from core.datasets import layouts, manifest, report, splits, store
+from core import images, settings
+from core.datasets import layouts, manifest, origins, report, splits, store
 from core.datasets.layouts import Layout
+from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import clean_name, shown
-from core.datasets.staging import Staged, stage
+from core.datasets.origins import ImportSource
+from core.datasets.staging import stage
 from core.errors import UserError
 
-KINDS = ("folder", "archive", "sample")
 BATCH = 16
-PROGRESS_SECONDS = 0.1
 VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
 MIN_IMAGES_PER_CLASS = 3
-
-
-@dataclass(frozen=True)
-class ImportSource:
-    """Where images come from. kind 'folder' and 'archive' need a path; `shown` is the name that a browser gave an uploaded file,
-    which is only ever displayed."""
-
-    kind: str
-    path: Path | None = None
-    shown: str = ""
-
-
-@dataclass(frozen=True)
-class ImportProgress:
-    """How far an import is. `unit` is 'images', 'files' or 'bytes'; total 0 and eta_seconds None mean that nobody knows."""
-
-    phase: str
-    done: int
-    total: int
-    unit: str
-    rate: float
-    eta_seconds: float | None
 
 
 def run_import(
@@ -69,20 +46,22 @@ def run_import(
     a path outside the import roots, and where `should_stop` said so; BadArchive as `archives.extract` does.
     """
     clean_name(name, "dataset name")
-    path = _checked_path(source)
+    path = origins.checked_path(source)
     try:
-        return _imported(source, path, name, _Meter(progress, should_stop), skip_small, seed)
+        return _imported(source, path, name, Meter(progress, should_stop), skip_small, seed)
     except OSError as error:
         place = shown(str(error.filename)) if error.filename else "the disk"
         raise UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.") from error
 
 
-def _imported(source: ImportSource, path: Path | None, name: str, meter: _Meter, skip_small: bool, seed: int) -> store.Version:
+def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, skip_small: bool, seed: int) -> store.Version:
     with stage(name) as staged:
-        folder, ignored = _brought_in(source, path, staged, meter)
+        folder, ignored = origins.brought_in(source, path, staged, meter)
         started = time.perf_counter()
         layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
         layout.ignored.update(ignored)
+        if source.classes:
+            layout.keep_only(source.classes)
         _require_trainable(layout, skip_small)
         frame = _read(layout, meter)
         _require_some_good(frame)
@@ -92,70 +71,13 @@ def _imported(source: ImportSource, path: Path | None, name: str, meter: _Meter,
         return store.add_dataset(
             name,
             layout.root,
-            _described(source, path),
+            origins.described(source, path),
             frame,
             made.as_dict(),
             split=how,
             drawn=source.kind == "sample",
             staged=staged,
         )
-
-
-def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
-    """`path`, absolute and with its links followed, where it lies in a folder that may be imported from; UserError otherwise.
-
-    The refusal comes before any look at the path, so that it tells nothing about what is there.
-    """
-    roots = settings.import_roots() if roots is None else roots
-    try:
-        resolved = path.expanduser().resolve()
-    except (OSError, RuntimeError, ValueError):
-        raise UserError(f"{shown(str(path))} is no path. Check it.", field="path") from None
-    if not any(resolved.is_relative_to(root) for root in roots):
-        raise UserError(
-            f"{shown(str(path))} is outside the folders that may be imported from: {', '.join(map(str, roots))}. "
-            f"Move it there, or name its folder in {settings.ENV_IMPORT_ROOTS}.",
-            field="path",
-        )
-    return resolved
-
-
-def _checked_path(source: ImportSource) -> Path | None:
-    if source.kind not in KINDS:
-        raise UserError(f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(KINDS)}.", field="kind")
-    if source.kind == "sample":
-        return None
-    if source.path is None or not str(source.path).strip():
-        raise UserError(f"Say which {source.kind} to import.", field="path")
-    if source.kind == "folder":
-        path = importable(source.path)
-        if not path.is_dir():
-            raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
-        return path
-    path = importable(source.path, (*settings.import_roots(), settings.uploads_dir().resolve()))
-    if not path.is_file():
-        raise UserError(f"{shown(source.shown or str(path))} is no file. Check the path.", field="path")
-    return path
-
-
-def _brought_in(source: ImportSource, path: Path | None, staged: Staged, meter: _Meter) -> tuple[Path, dict[str, int]]:
-    """The folder to look for images in, and what was left out on the way there."""
-    if source.kind == "folder" and path is not None:
-        return path, {}
-    if source.kind == "archive" and path is not None:
-        unpacked = archives.extract(path, staged.images, meter.start("Unpacking", "bytes"))
-        return staged.images, unpacked.ignored
-    from core.datasets import sketchbook
-
-    files.require_free_space(staged.folder, 2**26, "The sample")
-    sketchbook.draw(staged.images, progress=meter.start("Drawing", "images"))
-    return staged.images, {}
-
-
-def _described(source: ImportSource, path: Path | None) -> str:
-    if source.kind == "sample":
-        return "Built-in sketchbook"
-    return f"{source.kind.capitalize()} {shown(source.shown or str(path))}"
 
 
 def _require_trainable(layout: Layout, skip_small: bool) -> None:
@@ -183,7 +105,7 @@ def _require_some_good(frame: pd.DataFrame) -> None:
         raise UserError(f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.", field="path")
 
 
-def _read(layout: Layout, meter: _Meter) -> pd.DataFrame:
+def _read(layout: Layout, meter: Meter) -> pd.DataFrame:
     """The manifest of what was found, not yet split: every image decoded whole and hashed."""
     facts = _examined([layout.root / found.path for found in layout.found], meter.start("Reading images", "images"))
     columns: dict[str, Any] = dict(zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True))
@@ -239,40 +161,3 @@ def _split(frame: pd.DataFrame, seed: int, skip_small: bool) -> tuple[pd.DataFra
         except UserError as error:
             notes.append(f"The official split could not be used, so this one was made by ratios. {error}")
     return splits.apply(frame, by_ratios), by_ratios, notes
-
-
-class _Meter:
-    """Turns bare counts into ImportProgress, not too often, and raises UserError as soon as the person has asked to stop."""
-
-    def __init__(self, progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]) -> None:
-        self._progress, self._should_stop = progress, should_stop
-
-    def start(self, phase: str, unit: str) -> Callable[[int, int], None]:
-        """The callback of a phase that knows how much there is to do."""
-        started = time.perf_counter()
-        told = 0.0
-
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            if self._should_stop():
-                raise UserError("The import was stopped. Nothing was kept.")
-            now = time.perf_counter()
-            if now - told < PROGRESS_SECONDS and done != total:
-                return
-            told = now
-            rate = done / max(now - started, 1e-6)
-            eta = (total - done) / rate if total and rate else None
-            self._progress(ImportProgress(phase, done, total, unit, rate, eta))
-
-        return tell
-
-    def counting(self, phase: str, unit: str) -> Callable[[], None]:
-        """The callback of a phase that only counts what it meets."""
-        tell, seen = self.start(phase, unit), 0
-
-        def count() -> None:
-            nonlocal seen
-            seen += 1
-            tell(seen, 0)
-
-        return count

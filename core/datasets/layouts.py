@@ -61,14 +61,26 @@ class Found:
 
 @dataclass
 class Layout:
-    """What was recognised below `root`. `empty` are class folders without images; `missing` images are listed but not there."""
+    """What was recognised below `root`. `empty` are class folders without images; `absent` counts, by class, images that a table lists
+    and that are not there."""
 
     kind: str
     root: Path
     found: list[Found] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     empty: list[str] = field(default_factory=list)
-    missing: int = 0
+    absent: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def missing(self) -> int:
+        return sum(self.absent.values())
+
+    def keep_only(self, labels: Collection[str]) -> None:
+        """Takes these classes only, as if the others had never been listed."""
+        chosen = set(labels)
+        self.found = [found for found in self.found if found.label in chosen]
+        self.empty = [label for label in self.empty if label in chosen]
+        self.absent = Counter({label: count for label, count in self.absent.items() if label in chosen})
 
 
 Reader = Callable[[Path, OnFile], Layout]
@@ -230,13 +242,13 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
     boxes = {key: _box(value) for key, value in _table(root / "bounding_boxes.txt", needed=False).items()}
     there = {path.relative_to(layout.root).as_posix() for path in images_below(layout.root, layout.ignored, on_file)}
     for key, name in names.items():
+        label = classes.get(labels.get(key, "")) or species(PurePosixPath(name).parts[0])
         if name not in there:
-            layout.missing += 1
+            layout.absent[label] += 1
             continue
         there.discard(name)
         if key not in labels:
             raise UserError(f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}.")
-        label = classes.get(labels[key]) or species(PurePosixPath(name).parts[0])
         layout.found.append(Found(name, label, official.get(key, ""), boxes.get(key)))
     layout.ignored.update({UNLISTED: len(there)} if there else {})
     _check_classes(layout)

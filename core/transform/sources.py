@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from core import archives, files, settings
-from core.datasets import importing, layouts, manifest, store
+from core.datasets import layouts, manifest, origins, store
 from core.datasets.names import shown
 from core.errors import NotFound, UserError
 from core.jobs import RunFolder
@@ -51,7 +51,7 @@ def require_images(spec: TransformSpec) -> None:
         return
     if spec.source == "s3":
         raise UserError("Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path")
-    path = importing.importable(Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve()))
+    path = origins.importable(Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve()))
     if spec.source == "archive":
         if not path.is_file():
             raise UserError(f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path")

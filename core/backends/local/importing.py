@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from core import settings
 from core.datasets import importing
-from core.datasets.importing import ImportProgress, ImportSource
+from core.datasets.meter import ImportProgress
+from core.datasets.origins import ImportSource
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def run(worker: Worker) -> None:
     """Imports what the job's spec names, reporting as it goes; an upload is removed once it is unpacked."""
     spec = worker.job.spec
     path = Path(spec["path"]) if spec["path"] else None
-    source = ImportSource(spec["source"], path, shown=spec["shown"])
+    source = ImportSource(spec["source"], path, shown=spec["shown"], classes=tuple(spec.get("classes", ())))
     try:
         version = importing.run_import(source, spec["name"], _Reporter(worker), lambda: worker.stopping, skip_small=spec["skip_small"])
     except UserError:
