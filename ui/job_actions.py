@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from core import backends, jobs, models, settings
-from core.backends import commands
 from core.errors import NotFound
 from core.jobs import Job, State
 from core.specs import TrainingSpec, training_spec
@@ -35,9 +34,7 @@ def details(job: Job) -> None:
         job_card.settings_of(job)
         if job.note:
             st.markdown(f"**Note**: {job.note}")
-    with st.expander("Show as code", icon=":material/code:"):
-        st.markdown("The same job by hand, from the project's folder:")
-        st.code(commands.training(job.folder, training_spec(job)), language="bash")
+    job_card.as_code(job)
 
 
 def _resume(job: Job) -> None:
@@ -53,6 +50,7 @@ def _resume(job: Job) -> None:
             spec.hyperparameters,
             id=st.session_state[f"tr_resume_{job.id}"],
             resumed_from=job.id,
+            resources=spec.resources,
         )
         with messages.shown():
             links.to("train", job=backends.of(job).train(again).id)

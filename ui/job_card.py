@@ -58,7 +58,31 @@ def _header(job: Job) -> None:
         st.markdown(
             f"{jobs_table.badge(job.state)} started {age(job.status.started)}" if job.status.started else jobs_table.badge(job.state)
         )
+        where(job)
         stop_button(job)
+
+
+def where(job: Job) -> None:
+    """What the job runs on, where that is not this machine, and how old all this is where it is not new."""
+    backend = backends.of(job)
+    if words := [f"{title.lower()} {text}" for title, text in backend.facts(job).items()]:
+        st.caption(plain(f"{backend.title}, {', '.join(words)}"), width="content")
+    if notice := backend.notice(job):
+        st.caption(f":orange[:material/history: {plain(notice)}]", width="content")
+
+
+def as_code(job: Job) -> None:
+    """The job as programs, where its backend has some."""
+    programs = backends.of(job).as_code(job)
+    if not programs:
+        return
+    with st.expander("Show as code", icon=":material/code:"):
+        title = programs[0].title
+        if len(programs) > 1:
+            title = st.segmented_control("As", [each.title for each in programs], default=title, key=f"as_code_{job.id}") or title
+        chosen = next(each for each in programs if each.title == title)
+        st.markdown(plain(chosen.about))
+        st.code(chosen.text, language=chosen.language)
 
 
 def _reason(job: Job, rows: list[dict[str, float]]) -> None:
@@ -95,7 +119,7 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
         st.metric("Photos per second", f"{rate:,.0f}" if rate else "-", border=True, height="stretch", help=RATE_HELP)
         st.metric("Took" if job.state.is_finished else "Running for", duration(job.status.seconds), border=True, height="stretch")
     if not job.state.is_finished:
-        _progress(rows)
+        _progress(job, rows)
 
 
 def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
@@ -118,15 +142,20 @@ def backbone_rate(rows: list[dict[str, float]]) -> float | None:
     return next((row["images_per_second"] for row in reversed(measured) if row.get("images_per_second")), None)
 
 
-def _progress(rows: list[dict[str, float]]) -> None:
-    """A bar for the phase before the first epoch: the photos that went through the backbone."""
-    if epochs := metrics.epochs(rows):
+def _progress(job: Job, rows: list[dict[str, float]]) -> None:
+    """A bar for the phases before the first epoch: photos on their way to the platform, photos that went through the backbone."""
+    told = job.status.progress
+    if not rows and told.get("total"):
+        left = f", about {duration(told['seconds_left'])} left" if told.get("seconds_left") else ""
+        words = f"{told['phase']}: {told['done']:,} of {told['total']:,}{left}"
+        st.progress(min(1.0, told["done"] / told["total"]), text=plain(words))
+    elif epochs := metrics.epochs(rows):
         st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
     elif rows and rows[-1].get("features_total"):
         done, total = rows[-1].get("features_done", 0), rows[-1]["features_total"]
         st.progress(min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
     else:
-        st.progress(0.0, text="Starting")
+        st.progress(0.0, text=plain(str(told.get("phase") or "Starting")))
 
 
 def best_epoch(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core import backends, jobs, scripts, settings
+from core import jobs, scripts, settings
 from core.datasets import store
 from core.errors import FieldmarkError, UserError
 from core.specs import TrainingSpec, training_spec
-from ui import hyperparameter_form, links, messages, model_picker, version_picker
+from ui import hyperparameter_form, links, messages, model_picker, version_picker, where_form
 from ui.text import plain
+from ui.where_form import Where
 
 
 def show() -> None:
@@ -37,10 +38,17 @@ def show() -> None:
             max_chars=settings.MAX_NAME_LENGTH,
         )
         model_picker.download_note(values)
+        where = where_form.show(
+            origin.resources if origin else None,
+            where_form.cloned_from(),
+            prefix="tr",
+            suffix=_suffix(origin),
+            mode=values.get("mode", "frozen"),
+        )
         st.session_state.setdefault("tr_id", jobs.new_id("training"))
         if st.button("Train", type="primary", key="tr_train", icon=":material/play_arrow:"):
-            _submit(name or proposed, version, values)
-        st.caption("It runs on this workstation, costs nothing, and goes on when this page or the app is closed.")
+            _submit(name or proposed, version, values, where)
+        st.caption(where_form.words(where))
 
 
 def _origin() -> TrainingSpec | None:
@@ -62,11 +70,11 @@ def _default_name(dataset: store.Dataset, values: Mapping[str, str]) -> str:
     return f"{dataset.name}, {what}{fine}"[: settings.MAX_NAME_LENGTH]
 
 
-def _submit(name: str, version: store.Version, values: Mapping[str, str]) -> None:
+def _submit(name: str, version: store.Version, values: Mapping[str, str], where: Where) -> None:
     try:
         scripts.check(values)
-        spec = TrainingSpec(name, version.dataset_id, version.id, dict(values), id=st.session_state["tr_id"])
-        job = backends.LOCAL.train(spec)
+        spec = TrainingSpec(name, version.dataset_id, version.id, dict(values), id=st.session_state["tr_id"], resources=where.resources)
+        job = where.backend.train(spec)
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return

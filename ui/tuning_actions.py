@@ -64,6 +64,7 @@ def details(job: Job) -> None:
             "datasets", "Its dataset version", ":material/photo_library:", dataset=board.spec.dataset_id, version=board.spec.version_id
         )
         _rename_or_delete(job)
+    job_card.as_code(job)
     with st.expander("Log", icon=":material/article:"):
         st.code(backends.of(job).log(job).text[-20_000:] or "Nothing to report.", language=None, height=200)
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from core import backends, jobs, scripts, settings
+from core import jobs, scripts, settings
 from core.datasets import store
 from core.errors import FieldmarkError, UserError
 from core.specs import TuningSpec, tuning_spec
 from core.tuning import search
 from core.tuning import space as spaces
 from core.tuning.space import Range
-from ui import hyperparameter_form, links, messages, model_picker, tuning_list, tuning_space, version_picker
+from ui import hyperparameter_form, links, messages, model_picker, tuning_list, tuning_space, version_picker, where_form
 from ui.text import count, duration, plain
+from ui.where_form import Where
 
 NO_LIMIT = 0
 FEW_PHOTOS = 100
@@ -53,10 +54,19 @@ def show() -> None:
         name = st.text_input(
             "Name", origin.name if origin else "", key=f"tu_name_{suffix}", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
         )
+        where = where_form.show(
+            origin.resources if origin else None,
+            where_form.cloned_from(),
+            prefix="tu",
+            suffix=suffix,
+            mode=mode,
+            trials=limits["max_trials"],
+            parallel=limits["parallel"],
+        )
         st.session_state.setdefault("tu_id", jobs.new_id("tuning"))
         if st.button("Start tuning", type="primary", key="tu_start", icon=":material/play_arrow:"):
-            _submit(name or proposed, version, fixed, space, {**how, **limits, "warm_start": warm})
-        st.caption("It runs on this workstation, costs nothing, and goes on when this page or the app is closed.")
+            _submit(name or proposed, version, fixed, space, {**how, **limits, "warm_start": warm}, where)
+        st.caption(where_form.words(where))
 
 
 def _origin() -> TuningSpec | None:
@@ -102,7 +112,7 @@ def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
             search.MAX_PARALLEL,
             start.parallel,
             key=f"tu_parallel_{suffix}",
-            help="They share the cores of this machine.",
+            help="On this workstation they share its cores.",
         )
         minutes = st.number_input("Time limit, minutes", 0.0, value=start.max_seconds / 60, key=f"tu_minutes_{suffix}", help="0: none.")
         patience = st.number_input(
@@ -184,13 +194,15 @@ def _notes(version: store.Version, fixed: Mapping[str, str], space: Mapping[str,
         st.info("  \n".join(words), icon=":material/info:")
 
 
-def _submit(name: str, version: store.Version, fixed: Mapping[str, str], space: Mapping[str, Range], how: dict[str, Any]) -> None:
+def _submit(
+    name: str, version: store.Version, fixed: Mapping[str, str], space: Mapping[str, Range], how: dict[str, Any], where: Where
+) -> None:
     try:
         how["target"] = _read(how["target"], float, "Target") if how["target"] else None
         how["seed"] = _read(how["seed"], int, "Seed")
         scripts.check(fixed)
-        spec = TuningSpec(name, version.dataset_id, version.id, dict(fixed), spaces.as_dict(space), id=st.session_state["tu_id"], **how)
-        job = backends.LOCAL.tune(spec)
+        how |= {"id": st.session_state["tu_id"], "resources": where.resources}
+        job = where.backend.tune(TuningSpec(name, version.dataset_id, version.id, dict(fixed), spaces.as_dict(space), **how))
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.backends.base import Backend, Endpoint, EndpointState, LogChunk
+from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
 from core.backends.local.backend import LocalBackend
 from core.backends.sagemaker.backend import SageMakerBackend
 from core.errors import NotFound
@@ -30,4 +30,4 @@ def endpoints() -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: endpoint.created, reverse=True)
 
 
-__all__ = ["BACKENDS", "LOCAL", "SAGEMAKER", "Backend", "Endpoint", "EndpointState", "LogChunk", "endpoints", "named", "of"]
+__all__ = ["BACKENDS", "LOCAL", "SAGEMAKER", "Backend", "Endpoint", "EndpointState", "LogChunk", "Program", "endpoints", "named", "of"]

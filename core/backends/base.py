@@ -43,6 +43,16 @@ class LogChunk:
     skipped: bool = False
 
 
+@dataclass(frozen=True)
+class Program:
+    """A job as code. `language` is what the text is in, `bash` or `python`; `about` says how to run it."""
+
+    title: str
+    about: str
+    language: str
+    text: str
+
+
 class Backend(Protocol):
     """Where jobs and endpoints run.
 
@@ -66,9 +76,13 @@ class Backend(Protocol):
         """What a job's page shows of where it runs, in words by title; empty where there is nothing to say."""
         return {}
 
-    def as_code(self, job: Job) -> dict[str, str]:
-        """The job as programs that repeat it by hand, by title: shell where the title says so, else Python."""
-        return {}
+    def notice(self, job: Job) -> str:
+        """How old what is shown of a running job is, and why; empty where it is as good as now."""
+        return ""
+
+    def as_code(self, job: Job) -> list[Program]:
+        """The job as programs that repeat it by hand; empty where it cannot be said yet."""
+        return []
 
     def train(self, spec: TrainingSpec) -> Job:
         """Submits a training job and returns at once. UserError where the spec cannot run."""

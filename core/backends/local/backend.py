@@ -14,8 +14,8 @@ from http.client import HTTPException
 from typing import Any
 
 from core import files, jobs, models, scripts, settings, specs
-from core.backends import reading
-from core.backends.base import Backend, Endpoint, EndpointState, LogChunk
+from core.backends import commands, reading
+from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
 from core.backends.local import client, processes, warm
 from core.datasets import store
 from core.datasets.names import clean_name
@@ -83,6 +83,12 @@ class LocalBackend(Backend):
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return reading.log(job, after)
+
+    def as_code(self, job: Job) -> list[Program]:
+        if job.kind != "training":
+            return []
+        text = commands.training(job.folder, specs.training_spec(job))
+        return [Program("Shell", "The same job by hand, from the project's folder:", "bash", text)]
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:

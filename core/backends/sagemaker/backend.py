@@ -10,10 +10,10 @@ from typing import Any
 
 from core import files, jobs, models, scripts, settings, specs
 from core.backends import reading
-from core.backends.base import Backend, Endpoint, LogChunk
+from core.backends.base import Backend, Endpoint, LogChunk, Program
 from core.backends.local import processes
 from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import connection, images, requests
+from core.backends.sagemaker import connection, images, requests, telling
 from core.datasets import store
 from core.datasets.names import clean_name
 from core.errors import BackendError, UserError
@@ -23,7 +23,6 @@ from core.tuning import search as tuning
 WORKER = "core.backends.local.worker"
 # A watcher that was killed is followed by another one, but not by one a second.
 RESTART_SECONDS = 2.0
-STALE_SECONDS = 60.0
 
 
 class SageMakerBackend(Backend):
@@ -82,13 +81,28 @@ class SageMakerBackend(Backend):
         # The lock first, as on this workstation; but here the end of the watcher is not the end of the job.
         held = jobs.is_locked(job.folder.lock)
         now = jobs.read(job.id)
-        if held or now.state.is_finished or now.tuning_id or time.time() - job.folder.lock.stat().st_mtime < RESTART_SECONDS:
+        if now.tuning_id and not now.state.is_finished:
+            # A trial is watched by its tuning job's watcher.
+            self.refresh(jobs.read(now.tuning_id))
+            return now
+        if held or now.state.is_finished or time.time() - job.folder.lock.stat().st_mtime < RESTART_SECONDS:
             return now
         lock = processes.take_lock(job.folder.lock)
         return now if lock is None else self._watch(jobs.read(job.id), lock)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return reading.log(job, after)
+
+    def facts(self, job: Job) -> dict[str, str]:
+        return telling.facts(job)
+
+    def notice(self, job: Job) -> str:
+        return telling.notice(job)
+
+    def as_code(self, job: Job) -> list[Program]:
+        from core.backends.sagemaker import programs
+
+        return programs.of_job(job)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:

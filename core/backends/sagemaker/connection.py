@@ -42,6 +42,11 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in CREDENTIALS or name.startswith(CREDENTIAL_PREFIXES)}
 
 
+def emulated() -> str:
+    """The address that AWS calls are led to instead of AWS; empty where they are not."""
+    return os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER") or os.environ.get("AWS_ENDPOINT_URL") or ""
+
+
 def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -> Any:
     """The boto3 client of a service, in the account's region or in `region`; kept, and shared by all threads.
 
@@ -94,7 +99,7 @@ def words(error: BaseException) -> str:
         return "no region is set. Give one on the AWS page."
     if isinstance(error, exceptions.TokenRetrievalError | exceptions.SSOError):
         return "the AWS sign-in has expired. Run `aws sso login` and try again."
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return "AWS does not answer; the network may be gone."
     return str(error)
 

@@ -1,0 +1,61 @@
+"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the SageMaker SDK v3."""
+
+from __future__ import annotations
+
+import copy
+import pprint
+from typing import Any
+
+from core import files
+from core.backends.base import Program
+from core.backends.sagemaker.training import request_path
+from core.jobs import Job
+
+WIDTH = 120
+BOTO3 = '''"""Repeats a job on Amazon SageMaker: pip install boto3, then run this with your AWS credentials."""
+
+import time
+
+import boto3
+
+request = {request}
+# SageMaker takes a name once only, so this is another job.
+name = time.strftime("fieldmark-again-%Y%m%d-%H%M%S")
+sagemaker = boto3.client("sagemaker", region_name={region!r})
+sagemaker.create_{verb}({key}=name, **request)
+while True:
+    found = sagemaker.describe_{verb}({key}=name)
+    print(found["{status}"], flush=True)
+    if found["{status}"] not in ("InProgress", "Stopping"):
+        break
+    time.sleep(10)
+'''
+
+
+def of_job(job: Job) -> list[Program]:
+    """Empty until the job's inputs are in the bucket, for the programs name them."""
+    try:
+        request = files.read_json(request_path(job.folder))
+    except (OSError, ValueError):
+        return []
+    return [Program("boto3", "What was asked of SageMaker, as another job:", "python", _boto3(job, request))]
+
+
+def _boto3(job: Job, request: dict[str, Any]) -> str:
+    tuning = "HyperParameterTuningJobName" in request
+    key = "HyperParameterTuningJobName" if tuning else "TrainingJobName"
+    kept = copy.deepcopy({name: value for name, value in request.items() if name != key})
+    _keep_apart(kept.get("TrainingJobDefinition", kept))
+    return BOTO3.format(
+        request=pprint.pformat(kept, width=WIDTH, sort_dicts=False),
+        region=str(job.spec.get("account", {}).get("region", "")),
+        verb="hyper_parameter_tuning_job" if tuning else "training_job",
+        key=key,
+        status="HyperParameterTuningJobStatus" if tuning else "TrainingJobStatus",
+    )
+
+
+def _keep_apart(definition: dict[str, Any]) -> None:
+    """Another job's checkpoints: with those of this one it would find itself finished."""
+    if "CheckpointConfig" in definition:
+        definition["CheckpointConfig"]["S3Uri"] += "-again"

@@ -1,0 +1,116 @@
+"""Where a job runs: on this workstation, or on a platform with machines to choose, which cost money, and how much that is at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core import backends, jobs
+from core.backends import Backend
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker import prices
+from core.errors import NotFound
+from core.specs import Resources
+from ui import links
+from ui.text import plain
+
+FREE = "It runs on this workstation, costs nothing, and goes on when this page or the app is closed."
+PAID = "It goes on when this page or the app is closed, and ends by itself at the time limit at the latest."
+CPU, GPU = "ml.m5.xlarge", "ml.g4dn.xlarge"
+MINUTES = 60
+
+
+@dataclass(frozen=True)
+class Where:
+    """The chosen backend, and what to run on where it asks for that."""
+
+    backend: Backend
+    resources: Resources | None
+
+
+def show(given: Resources | None, backend: str, *, prefix: str, suffix: str, mode: str, trials: int = 1, parallel: int = 1) -> Where:
+    """The choice and its fields; `given` and `backend` are those of a job to start from. `trials` in all, `parallel` at once.
+
+    Raises UserError, naming the field, for resources that cannot be.
+    """
+    ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
+    chosen = backends.LOCAL.name
+    if len(ready) > 1:
+        start = backend if backend in ready else chosen
+        asked = st.segmented_control(
+            "Where it runs", list(ready), default=start, format_func=lambda name: ready[name].title, key=f"{prefix}_where_{suffix}"
+        )
+        chosen = asked or start
+    if not ready[chosen].asks_resources:
+        return Where(ready[chosen], None)
+    return Where(ready[chosen], _machines(given or Resources(_usual(mode)), f"{prefix}_{suffix}_{mode}", trials, parallel))
+
+
+def cloned_from() -> str:
+    """The backend of the job that is being cloned, or the empty string."""
+    try:
+        return jobs.read(links.parameter("clone")).backend if links.parameter("clone") else ""
+    except NotFound:
+        return ""
+
+
+def words(where: Where) -> str:
+    """What to know before the button is pressed."""
+    return PAID if where.resources else FREE
+
+
+def _usual(mode: str) -> str:
+    return GPU if mode == "finetune" else CPU
+
+
+def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resources:
+    known = prices.instances()
+    with st.grid(4, min_column_width=170, gap="small"):
+        machine = st.selectbox(
+            "Machine",
+            list(dict.fromkeys([start.instance_type, *known])),
+            format_func=lambda name: known[name].title if name in known else name,
+            key=f"{key}_machine",
+            accept_new_options=True,
+            help="Any instance type of SageMaker can be typed.",
+        )
+        count = st.number_input(
+            "Machines", 1, 20, start.instance_count, key=f"{key}_machines", help="Several share one training (torchrun)."
+        )
+        minutes, most = start.max_seconds // MINUTES, 5 * 24 * MINUTES
+        limit = st.number_input("Time limit, minutes", 1, most, minutes, key=f"{key}_limit", help="Of each job; then it is ended.")
+        disk = st.number_input("Disk, GB", 1, 16_384, start.volume_gb, key=f"{key}_disk")
+    spot = st.toggle(
+        "Spot machines",
+        start.spot,
+        key=f"{key}_spot",
+        help="Much cheaper, but AWS may take them back; the job then waits for others and goes on from its last checkpoint.",
+    )
+    wait = start.wait_seconds
+    if spot:
+        wait = MINUTES * int(st.number_input("Wait for them at most, minutes", 0, most, wait // MINUTES, key=f"{key}_wait", width=260))
+    resources = Resources(str(machine or ""), int(count), spot, int(limit) * MINUTES, wait, int(disk))
+    _price(resources, trials, parallel)
+    return resources
+
+
+def _price(resources: Resources, trials: int, parallel: int) -> None:
+    """What it costs at the very most, and where the price is from."""
+    region = accounts.load().region
+    found = prices.estimate(
+        resources.instance_type,
+        "training",
+        region,
+        count=resources.instance_count,
+        seconds=resources.max_seconds,
+        jobs=trials,
+        parallel=min(trials, parallel),
+    )
+    if found.price is None:
+        st.info(plain(found.words), icon=":material/payments:")
+        return
+    times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)" if trials > 1 else ""
+    spot = " Spot machines cost up to 90 % less." if resources.spot else ""
+    words = f"**{plain(prices.money(found.at_most))} at most**{times}, {plain(prices.money(found.per_hour))} an hour.{spot}"
+    st.info(f"{words} {plain(found.price.origin[:1].upper() + found.price.origin[1:])}.", icon=":material/payments:")
