@@ -62,7 +62,7 @@ def submitted_by(process: subprocess.Popen[str]) -> Job:
 
 def curve(job: Job) -> dict[float, float]:
     """The validation loss of every epoch that the job itself ran."""
-    rows = metrics.MetricLog(job.folder.log).refresh()
+    rows = metrics.epochs(metrics.MetricLog(job.folder.log).refresh())
     return {row["epoch"]: row["validation_loss"] for row in rows if "validation_loss" in row}
 
 
