@@ -18,7 +18,7 @@ import pandas as pd
 
 from core import images, settings
 from core.datasets import layouts, manifest, origins, report, splits, store
-from core.datasets.layouts import Layout
+from core.datasets.found import Layout
 from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import clean_name, shown
 from core.datasets.origins import ImportSource

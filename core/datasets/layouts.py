@@ -3,6 +3,7 @@
 - CUB-200-2011: the tables images.txt and image_class_labels.txt beside images/, with its split, boxes and class names.
 - `<class>/<image>` folders; photos deeper in a class folder belong to that class.
 - train, validation (val) and test folders of class folders: their split is the official one.
+- a table of labels (CSV) beside its images, see label_table.
 Each also one or two folders further down.
 """
 
@@ -12,75 +13,35 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-from core import settings
-from core.archives import HIDDEN, is_junk
-from core.datasets.names import clashes, clean_name, shown
+from core.archives import is_junk
+from core.datasets import label_table
+from core.datasets.found import (
+    LOOSE,
+    SPLIT_FOLDERS,
+    UNLISTED,
+    Box,
+    Found,
+    Layout,
+    OnFile,
+    check_classes,
+    images_below,
+    is_image,
+    reason,
+)
+from core.datasets.names import shown
 from core.errors import UserError
-
-Box = tuple[float, float, float, float]
-OnFile = Callable[[], None]
 
 MAX_DEPTH = 3
 CUB_TABLES = ("images.txt", "image_class_labels.txt")
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-
-# Why a file is left out of an import; the report counts them under these words.
-NOT_IMAGE = "not an image file"
-LOOSE = "image outside the class folders"
-LINK = "link"
-UNLISTED = "image not in the tables"
-BAD_NAME = "file name is not valid text"
-
 UNDERSTOOD = (
     "Fieldmark understands a folder with one folder of images per class, such folders below train, validation and test, "
+    "a CSV with a column of file names and one of labels beside its images, "
     "and the CUB-200-2011 layout (images.txt, image_class_labels.txt and images/)."
 )
-
-
-@dataclass(frozen=True)
-class Found:
-    """One image file: `path` relative to the layout's root, its label, its official split ('' where none), its box in pixels."""
-
-    path: str
-    label: str
-    official: str = ""
-    box: Box | None = None
-
-
-@dataclass
-class Layout:
-    """What was recognised below `root`. `empty` are class folders without images; `absent` counts, by class, images that a table lists
-    and that are not there."""
-
-    kind: str
-    root: Path
-    found: list[Found] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    empty: list[str] = field(default_factory=list)
-    absent: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def missing(self) -> int:
-        return sum(self.absent.values())
-
-    def keep_only(self, labels: Collection[str]) -> None:
-        """Takes these classes only, as if the others had never been listed."""
-        chosen = set(labels)
-        self.found = [found for found in self.found if found.label in chosen]
-        self.empty = [label for label in self.empty if label in chosen]
-        self.absent = Counter({label: count for label, count in self.absent.items() if label in chosen})
 
 
 Reader = Callable[[Path, OnFile], Layout]
@@ -116,8 +77,11 @@ def _recognised(folder: Path, on_file: OnFile) -> Layout:
 def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Reader]]:
     """The highest folders, at most `depth` levels down, that have a layout, each with its reader."""
     folders = _subfolders(folder)
+    table = None if _is_cub(folder) else label_table.find(folder)
     if _is_cub(folder):
         yield folder, _read_cub
+    elif table:
+        yield folder, partial(label_table.read, table)
     elif _is_split(folders):
         yield folder, _read_split_folders
     elif len(folders) > 1 and any(map(_holds_image, folders)):
@@ -146,11 +110,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _holds_image(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return any(_is_image(entry.name) and entry.is_file(follow_symlinks=False) for entry in entries)
-
-
-def _is_image(name: str) -> bool:
-    return not is_junk(name) and name.lower().endswith(settings.IMAGE_SUFFIXES)
+        return any(is_image(entry.name) and entry.is_file(follow_symlinks=False) for entry in entries)
 
 
 def _why_nothing(folder: Path) -> str:
@@ -162,7 +122,7 @@ def _why_nothing(folder: Path) -> str:
 def _read_class_folders(root: Path, on_file: OnFile) -> Layout:
     layout = Layout("class folders", root)
     _add_classes(layout, root, "", on_file)
-    _check_classes(layout)
+    check_classes(layout)
     return layout
 
 
@@ -172,7 +132,7 @@ def _read_split_folders(root: Path, on_file: OnFile) -> Layout:
         part = SPLIT_FOLDERS.get(sub.name.casefold())
         if part:
             _add_classes(layout, sub, part, on_file)
-    _check_classes(layout)
+    check_classes(layout)
     return layout
 
 
@@ -186,49 +146,7 @@ def _add_classes(layout: Layout, folder: Path, official: str, on_file: OnFile) -
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_symlink() or not entry.is_dir() or is_junk(entry.name):
-                layout.ignored[LOOSE if _is_image(entry.name) and not entry.is_symlink() else _reason(entry)] += 1
-
-
-def _check_classes(layout: Layout) -> None:
-    """Cleans the class names, and refuses those that clash: two folders must never quietly become one class, or one two."""
-    names = {found.label for found in layout.found} | set(layout.empty)
-    groups = clashes(names)
-    if groups:
-        listed = "; ".join(" and ".join(repr(shown(name)) for name in group) for group in groups[:6])
-        raise UserError(f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders.")
-    clean = {name: clean_name(name, "class name") for name in names}
-    layout.found = [Found(found.path, clean[found.label], found.official, found.box) for found in layout.found]
-    layout.empty = sorted({clean[name] for name in layout.empty} - {found.label for found in layout.found})
-
-
-def images_below(folder: Path, ignored: Counter[str], on_file: OnFile) -> Iterator[Path]:
-    """Image files at any depth, folder by folder, by name; what is left out is counted in `ignored`. Links are never followed."""
-    with os.scandir(folder) as listed:
-        entries = sorted(listed, key=lambda entry: entry.name)
-    for entry in entries:
-        on_file()
-        if entry.is_dir(follow_symlinks=False) and not is_junk(entry.name):
-            yield from images_below(Path(entry.path), ignored, on_file)
-        elif entry.is_file(follow_symlinks=False) and _is_image(entry.name) and _is_text(entry.path):
-            yield Path(entry.path)
-        else:
-            ignored[_reason(entry)] += 1
-
-
-def _reason(entry: os.DirEntry[str]) -> str:
-    if is_junk(entry.name):
-        return HIDDEN
-    if entry.is_symlink():
-        return LINK
-    return NOT_IMAGE if _is_text(entry.name) else BAD_NAME
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+                layout.ignored[LOOSE if is_image(entry.name) and not entry.is_symlink() else reason(entry)] += 1
 
 
 def _read_cub(root: Path, on_file: OnFile) -> Layout:
@@ -251,7 +169,7 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
             raise UserError(f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}.")
         layout.found.append(Found(name, label, official.get(key, ""), boxes.get(key)))
     layout.ignored.update({UNLISTED: len(there)} if there else {})
-    _check_classes(layout)
+    check_classes(layout)
     return layout
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.datasets import layouts
+from core.datasets import found
+from core.datasets.found import Layout
 from core.datasets.splits import listed
 
 # Lists in version.json stay short whatever comes in; the counts are complete, and so are the manifest's rows.
@@ -22,7 +23,8 @@ class ImportReport:
     """The result of an import.
 
     layout: which form was recognised. images: usable ones. bad: [{"path", "problem"}] of `bad_count`. ignored: {reason: files}.
-    missing: images that a table lists and that are not there. duplicates: [[path, path], ...] of equal bytes, of
+    missing: images that a table lists and that are not there. row_errors: why rows of a table of labels can't be used, of
+    `row_error_count`. duplicates: [[path, path], ...] of equal bytes, of
     `duplicate_count`; clashes are those with two labels, leaks those with two official splits. imbalance: largest class through
     smallest. left_out: classes too small for the split, kept as 'unused' rows. warnings: sentences for the person.
     """
@@ -34,6 +36,8 @@ class ImportReport:
     bad: list[dict[str, str]] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
     missing: int = 0
+    row_error_count: int = 0
+    row_errors: list[str] = field(default_factory=list)
     duplicate_count: int = 0
     duplicates: list[list[str]] = field(default_factory=list)
     clash_count: int = 0
@@ -56,7 +60,7 @@ class ImportReport:
         return asdict(self)
 
 
-def make(frame: pd.DataFrame, layout: layouts.Layout, seconds: float, notes: Sequence[str] = ()) -> ImportReport:
+def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[str] = ()) -> ImportReport:
     """The report on a manifest that has been split, made from `layout` in `seconds`; `notes` come first among its warnings."""
     bad = frame[frame["problem"] != ""]
     usable = frame[frame["problem"] == ""]
@@ -74,6 +78,8 @@ def make(frame: pd.DataFrame, layout: layouts.Layout, seconds: float, notes: Seq
         bad=[{"path": path, "problem": problem} for path, problem in bad[["path", "problem"]].head(MAX_ROWS).to_numpy()],
         ignored={reason: int(count) for reason, count in sorted(layout.ignored.items()) if count},
         missing=layout.missing,
+        row_error_count=len(layout.row_errors),
+        row_errors=layout.row_errors[:MAX_ROWS],
         duplicate_count=len(pairs),
         duplicates=_paths(pairs),
         clash_count=len(clash),
@@ -102,7 +108,7 @@ def _paths(pairs: pd.DataFrame) -> list[list[str]]:
 
 def _warnings(report: ImportReport) -> list[str]:
     files = report.images + report.bad_count
-    links = report.ignored.get(layouts.LINK, 0)
+    links = report.ignored.get(found.LINK, 0)
     said = {
         f"{report.bad_count} of {files} images can't be used, more than half: check that this is the right folder.": (
             report.bad_count > WARN_BAD_FRACTION * files
@@ -110,6 +116,7 @@ def _warnings(report: ImportReport) -> list[str]:
         f"The largest class has {report.imbalance:.0f} times as many images as the smallest.": report.imbalance >= WARN_IMBALANCE,
         f"{report.clash_count} images stand in two classes with the same bytes: one of the labels is wrong.": report.clash_count,
         f"{report.leak_count} images stand in two parts of the official split, which makes its accuracy look better.": report.leak_count,
+        f"{report.row_error_count} of the rows in the table of labels can't be used; the report lists them.": report.row_error_count,
         f"{links} links were left out: Fieldmark never follows a link. Import the folder that they lead to.": links,
         f"Left out, because too few images could be used: {listed(report.left_out)}.": report.left_out,
     }

@@ -15,6 +15,7 @@ from typing import IO
 
 from core import archives, files, settings
 from core.datasets import layouts, manifest, origins, store
+from core.datasets.found import images_below
 from core.datasets.names import shown
 from core.errors import NotFound, UserError
 from core.jobs import RunFolder
@@ -159,7 +160,7 @@ def _in_folder(root: Path, ignored: Counter[str], should_stop: ShouldStop) -> It
             raise UserError("The job was stopped while it listed its images.")
 
     try:
-        for path in layouts.images_below(root, ignored, on_file):
+        for path in images_below(root, ignored, on_file):
             relative = path.relative_to(root).as_posix()
             yield Item(relative, relative)
     except OSError as error:

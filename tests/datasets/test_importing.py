@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from core import settings
-from core.datasets import importing, layouts, sketchbook, store
+from core.datasets import found, importing, sketchbook, store
 from core.datasets.browse import Query
 from core.datasets.importing import ImportProgress, ImportSource, run_import
 from core.datasets.report import ImportReport
@@ -83,7 +83,7 @@ def test_the_report_says_what_was_found(roots: Path) -> None:
     assert (report.images, report.classes, report.bad_count, report.missing) == (38, 2, 1, 0)
     assert report.bad[0]["path"] == "Crow/cut.jpg"
     assert report.bad[0]["problem"]
-    assert report.ignored == {layouts.NOT_IMAGE: 1}
+    assert report.ignored == {found.NOT_IMAGE: 1}
     assert report.duplicates == [["Crow/001.jpg", "Crow/copy.jpg"], ["Crow/002.jpg", "Owl/crow.jpg"]]
     assert report.clashes == [["Crow/002.jpg", "Owl/crow.jpg"]]
     assert report.imbalance == 8.5

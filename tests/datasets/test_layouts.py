@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets import layouts
+from core.datasets import found, layouts
 from core.errors import UserError
 from tests.datasets import made
 
 
 def labels_of(layout: layouts.Layout) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for found in layout.found:
-        counts[found.label] = counts.get(found.label, 0) + 1
+    for item in layout.found:
+        counts[item.label] = counts.get(item.label, 0) + 1
     return counts
 
 
@@ -62,7 +62,7 @@ def test_cub_may_list_more_than_is_there_and_hold_more_than_is_listed(tmp_path: 
     made.cub(tmp_path, absent=[1000, 1003, 1030])
     made.photo(tmp_path / "images" / "017.Cardinal" / "mine.jpg")
     layout = layouts.recognise(tmp_path)
-    assert (layout.missing, len(layout.found), layout.ignored) == (3, 21, {layouts.UNLISTED: 1})
+    assert (layout.missing, len(layout.found), layout.ignored) == (3, 21, {found.UNLISTED: 1})
 
 
 def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> Non
     made.photo(tmp_path / "loose.jpg")
     layout = layouts.recognise(tmp_path)
     assert labels_of(layout) == {"Crow": 2, "Owl": 2}
-    assert layout.ignored == {"hidden or system file": 4, layouts.NOT_IMAGE: 3, layouts.LOOSE: 1}
+    assert layout.ignored == {"hidden or system file": 4, found.NOT_IMAGE: 3, found.LOOSE: 1}
 
 
 @pytest.mark.parametrize("twins", [("Cat", "cat"), ("Cat", "Cat "), tuple(unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))])
@@ -136,7 +136,7 @@ def test_fault_10_links_are_never_followed(tmp_path: Path) -> None:
     (root / "Owl" / "loop").symlink_to(root)
     layout = layouts.recognise(root)
     assert labels_of(layout) == {"Crow": 2, "Owl": 2}
-    assert layout.ignored == {layouts.LINK: 4}
+    assert layout.ignored == {found.LINK: 4}
 
 
 def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
         Path(os.fsdecode(os.fsencode(root / "Owl") + b"/\xff\xfe.jpg")).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system refuses such a name itself")
-    assert layouts.recognise(root).ignored == {layouts.BAD_NAME: 1}
+    assert layouts.recognise(root).ignored == {found.BAD_NAME: 1}
 
 
 def test_fault_18_empty_classes_are_named(tmp_path: Path) -> None:
