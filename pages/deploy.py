@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import backends, jobs, models
 from core.jobs import State
-from ui import deploy_form, endpoint_list, endpoint_load, endpoint_view, links, messages
+from ui import deploy_form, endpoint_attach, endpoint_list, endpoint_load, endpoint_view, links, messages
 from ui.guard import guard
 from ui.text import plain
 
@@ -28,7 +28,9 @@ else:
     st.title("Deploy")
     if asked:
         st.info("That endpoint is not there any more.", icon=":material/info:")
-    deploy_form.show(models.listing())
+    found = models.listing()
+    deploy_form.show(found)
+    endpoint_attach.show(found)
     st.subheader("Endpoints")
     endpoint_list.show(list(endpoints.values()))
     endpoint_list.ended(list(ended.values()))

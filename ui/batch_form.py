@@ -8,13 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from core import backends, files, jobs, settings
+from core import files, jobs, settings
+from core.backends import Backend
 from core.datasets import store
 from core.errors import FieldmarkError, UserError
 from core.models import Model
 from core.specs import TransformSpec
 from core.transform import sources
-from ui import cropped, links, messages, model_list
+from ui import cropped, links, messages, model_list, where_serving
 from ui.text import count, plain
 
 SOURCES = {
@@ -22,7 +23,10 @@ SOURCES = {
     "folder": ":material/folder_open: A folder on this machine",
     "archive": ":material/folder_zip: An archive",
     "upload": ":material/upload: Photos",
+    "s3": ":material/cloud: S3",
 }
+HERE = "It runs on this workstation and goes on when this page or the app is closed."
+ELSEWHERE = "Photos that are not in the bucket yet are sent first, each once. It goes on when this page or the app is closed."
 NO_SPLIT = "all"
 
 
@@ -35,6 +39,7 @@ def show(models: Sequence[Model]) -> None:
     by_id = {model.id: model for model in models}
     asked, ids = links.parameter("model"), list(by_id)
     with st.container(border=True, key="ba_form"):
+        where = where_serving.backend("ba")
         left, right = st.columns([3, 2])
         chosen = left.selectbox(
             "Model",
@@ -43,16 +48,18 @@ def show(models: Sequence[Model]) -> None:
             format_func=lambda i: model_list.title(by_id[i]),
             key=f"ba_model_{asked}",
         )
-        kind = (
-            st.segmented_control("Photos from", list(SOURCES), default="split", format_func=SOURCES.__getitem__, key="ba_source") or "split"
-        )
+        kinds = [kind for kind in SOURCES if kind != "s3" or where.asks_resources]
+        kind = st.segmented_control("Photos from", kinds, default="split", format_func=SOURCES.__getitem__, key="ba_source") or "split"
         make, proposed = _FORMS[kind](by_id[chosen])
         cropped.warn(by_id[chosen])
         name = right.text_input("Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
         st.session_state.setdefault("ba_id", jobs.new_id("transform"))
-        if st.button("Run", type="primary", key="ba_run", icon=":material/play_arrow:", disabled=make is None) and make:
-            _submit(lambda: make({"name": name or proposed, "model_id": chosen, "id": st.session_state["ba_id"]}))
-        st.caption("It runs on this workstation and goes on when this page or the app is closed.")
+        with messages.shown():
+            resources = where_serving.batch("ba") if where.asks_resources else None
+            common = {"name": name or proposed, "model_id": chosen, "id": st.session_state["ba_id"], "resources": resources}
+            if st.button("Run", type="primary", key="ba_run", icon=":material/play_arrow:", disabled=make is None) and make:
+                _submit(where, lambda: make(common))
+        st.caption(ELSEWHERE if where.asks_resources else HERE)
 
 
 Make = Callable[[dict[str, Any]], TransformSpec]
@@ -153,12 +160,21 @@ def _upload(_: Model) -> tuple[Make | None, str]:
     return make, count(len(uploads), "photo")
 
 
-_FORMS = {"split": _split, "folder": _folder, "archive": _archive, "upload": _upload}
+def _s3(_: Model) -> tuple[Make | None, str]:
+    path = st.text_input("Place in S3", key="ba_s3", placeholder="s3://my-photos/june/").strip()
+    st.caption(
+        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or .json). The role has to be allowed to "
+        "read it. Where a folder bears the name of one of the model's classes, its photos count as labelled so."
+    )
+    return lambda common: TransformSpec(source="s3", path=path, shown=path, **common), PurePath(path).name or "S3"
 
 
-def _submit(make: Callable[[], TransformSpec]) -> None:
+_FORMS = {"split": _split, "folder": _folder, "archive": _archive, "upload": _upload, "s3": _s3}
+
+
+def _submit(where: Backend, make: Callable[[], TransformSpec]) -> None:
     try:
-        job = backends.LOCAL.transform(make())
+        job = where.transform(make())
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return

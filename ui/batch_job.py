@@ -15,7 +15,13 @@ from ui import batch_about, batch_results, jobs_table, links, messages
 from ui.text import age, count, duration, plain
 
 LIVE_SECONDS = 0.8
-SOURCES = {"split": "Photos of", "folder": "Photos of the folder", "archive": "Photos of the archive", "upload": "Dropped on the page:"}
+SOURCES = {
+    "split": "Photos of",
+    "folder": "Photos of the folder",
+    "archive": "Photos of the archive",
+    "upload": "Dropped on the page:",
+    "s3": "Photos at",
+}
 
 
 def show(job: Job) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from core import backends, jobs, settings, specs
+from core import jobs, settings, specs
+from core.backends import Backend
 from core.errors import FieldmarkError, UserError
 from core.models import Model
-from ui import cropped, links, messages, model_list
+from ui import cropped, links, messages, model_list, where_serving
 from ui.text import plain
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -22,11 +23,13 @@ DEADLINES = {
     "after a day": DAY,
     "after a week": 7 * DAY,
 }
+USUAL_PAID_END = "after 8 hours"
+KEEPS_TIME = "The endpoint itself keeps the time, also while this app is closed."
 PRECISIONS = {"auto": "the fastest form that gives the same answers", "exact": "fp32 arithmetic only"}
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which model, under which name, for how long; goes to the endpoint's page at once."""
+    """Which model, under which name, where and for how long; goes to the endpoint's page at once."""
     if not models:
         st.info("There is no model to serve yet. Train one first.", icon=":material/model_training:")
         links.button("Train a model", "train", key="dp_train", icon=":material/model_training:", kind="primary")
@@ -35,6 +38,7 @@ def show(models: Sequence[Model]) -> None:
     asked = links.parameter("model")
     ids = list(by_id)
     with st.container(border=True, key="dp_form"):
+        where = where_serving.backend("dp")
         left, middle, right = st.columns([3, 2, 2])
         chosen = left.selectbox(
             "Model",
@@ -45,16 +49,39 @@ def show(models: Sequence[Model]) -> None:
         )
         cropped.warn(by_id[chosen])
         name = middle.text_input("Name", key="dp_name", placeholder=by_id[chosen].name, max_chars=settings.MAX_NAME_LENGTH)
-        ends = right.selectbox(
-            "It ends", list(DEADLINES), key="dp_ends", help="The endpoint itself keeps the time, also while this app is closed."
-        )
+        ends = _ends(right, where)
+        given = {"name": name or by_id[chosen].name, "model_id": chosen, "seconds": float(DEADLINES[ends])}
+        with messages.shown():
+            given |= _on_platform() if where.asks_resources else _here()
+            # The id is made with the form and not with the click: two clicks are one endpoint.
+            st.session_state.setdefault("dp_id", jobs.new_id("endpoint"))
+            if st.button("Start the endpoint", type="primary", key="dp_start", icon=":material/rocket_launch:"):
+                _start(where, given)
+
+
+def _ends(place: Any, where: Backend) -> str:
+    """When it ends; where it costs, it does so by itself unless somebody says otherwise."""
+    names = list(DEADLINES)
+    index = names.index(USUAL_PAID_END) if where.asks_resources else 0
+    words = "The deadline is kept on this machine, and as a tag on the endpoint." if where.asks_resources else KEEPS_TIME
+    return str(place.selectbox("It ends", names, index=index, key=f"dp_ends_{where.name}", help=words))
+
+
+def _here() -> dict[str, Any]:
+    with st.expander("More"):
+        more = _more()
+    st.caption("It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app is closed.")
+    return more
+
+
+def _on_platform() -> dict[str, Any]:
+    resources = where_serving.endpoint("dp")
+    given: dict[str, Any] = {"resources": resources}
+    if not resources.is_serverless:
         with st.expander("More"):
-            more = _more()
-        st.caption("It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app is closed.")
-        # The id is made with the form and not with the click: two clicks are one endpoint.
-        st.session_state.setdefault("dp_id", jobs.new_id("endpoint"))
-        if st.button("Start the endpoint", type="primary", key="dp_start", icon=":material/rocket_launch:"):
-            _start({"name": name or by_id[chosen].name, "model_id": chosen, "seconds": float(DEADLINES[ends]), **more})
+            given |= _capture("This share of the photos it is sent is kept with their answers, in the bucket, and brought here.")
+    st.caption("It stays up when this page or the app is closed. It takes SageMaker some minutes to start it.")
+    return given
 
 
 def _more() -> dict[str, Any]:
@@ -63,16 +90,13 @@ def _more() -> dict[str, Any]:
     port = right.number_input(
         "Port", 0, 65535, 0, key="dp_port", help="0 takes any that is free. Where the one you name is taken, it takes another and says so."
     )
-    share = left.slider(
-        "Keep photos for the monitor",
-        0,
-        100,
-        0,
-        step=5,
-        format="%d %%",
-        key="dp_share",
-        help="This share of the photos it is sent, chosen by chance, is kept with their answers, on this machine only.",
-    )
+    kept = _capture("This share of the photos it is sent, chosen by chance, is kept with their answers, on this machine only.")
+    return {"precision": precision, "port": int(port), **kept}
+
+
+def _capture(words: str) -> dict[str, Any]:
+    left, right = st.columns(2)
+    share = left.slider("Keep photos for the monitor", 0, 100, 0, step=5, format="%d %%", key="dp_share", help=words)
     most = right.number_input(
         "Keep at most",
         10,
@@ -83,12 +107,12 @@ def _more() -> dict[str, Any]:
         disabled=not share,
         help=f"Photos, and {settings.CAPTURE_BYTES // 2**20} MB of them; the oldest go first.",
     )
-    return {"precision": precision, "port": int(port), "capture_share": share / 100, "capture_photos": int(most)}
+    return {"capture_share": share / 100, "capture_photos": int(most)}
 
 
-def _start(values: dict[str, Any]) -> None:
+def _start(where: Backend, values: dict[str, Any]) -> None:
     try:
-        endpoint = backends.LOCAL.deploy(specs.EndpointSpec(**values, id=st.session_state["dp_id"]))
+        endpoint = where.deploy(specs.EndpointSpec(**values, id=st.session_state["dp_id"]))
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return

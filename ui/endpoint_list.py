@@ -37,12 +37,13 @@ def _cards(known: Sequence[str]) -> None:
 
 
 def _line(endpoint: Endpoint) -> str:
-    words = f"made {age(endpoint.created)}{until(endpoint)}"
+    words = f"{plain(backends.of(endpoint).title)}, made {age(endpoint.created)}{until(endpoint)}"
     if endpoint.state is EndpointState.FAILED:
         return f"{words}. {plain(endpoint.reason)}"
     figures = backends.of(endpoint).figures(endpoint)
-    if not figures:
-        return f"{words}, {plain(str(endpoint.details.get('phase') or 'starting')).lower()}"
+    if "requests" not in figures:
+        now = "in service" if endpoint.state is EndpointState.IN_SERVICE else endpoint.details.get("phase") or "starting"
+        return f"{words}, {plain(str(now)).lower()}"
     p50 = f", p50 {figures['p50_ms']:.1f} ms" if figures.get("p50_ms") is not None else ""
     return f"{plain(_model_name(endpoint))}, {words}, {count(figures['requests'], 'request')}, {count(figures['errors'], 'error')}{p50}"
 
@@ -67,7 +68,8 @@ def ended(found: Sequence[Job]) -> None:
 
 def show_ended(job: Job) -> None:
     """One that has deleted itself: what it kept, until that is removed too."""
-    st.markdown(f":gray-badge[Ended] It deleted itself {age(job.status.ended)}, as chosen when it was started.")
+    why = job.status.progress.get("gone") or "It deleted itself, as chosen when it was started."
+    st.markdown(f":gray-badge[Ended {age(job.status.ended)}] {plain(str(why))}")
     with st.container(horizontal=True):
         links.button(
             "Deploy its model again", "deploy", key="dp_redeploy", icon=":material/rocket_launch:", model=str(job.spec["model_id"])

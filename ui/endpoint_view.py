@@ -11,12 +11,15 @@ import streamlit as st
 
 from core import backends, jobs
 from core.backends import Endpoint, EndpointState
+from core.backends.sagemaker import prices
 from core.specs import endpoint_spec
 from ui import endpoint_code, endpoint_load, endpoint_monitor, endpoint_photos, links, messages
 from ui.text import age, count, duration, plain
 
 COLOURS = {EndpointState.CREATING: "blue", EndpointState.IN_SERVICE: "green", EndpointState.DELETING: "orange", EndpointState.FAILED: "red"}
 VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
+PHASES = ("Loading the model", "Finding its fastest form", "Sending it a smoke image")
+COUNTED = "Since it is in service; the smoke image is not counted."
 LOOK_SECONDS = 2.0
 CREATING_SECONDS = 0.5
 
@@ -63,10 +66,11 @@ def _creating(endpoint_id: str) -> None:
     now = _now(endpoint_id)
     if now is None or now.state is not EndpointState.CREATING:
         st.rerun()
-    phases = ("Loading the model", "Finding its fastest form", "Sending it a smoke image")
+    phases = list(now.details.get("phases") or PHASES)
     phase = str(now.details.get("phase") or "Starting")
     done = (phases.index(phase) + 1) / (len(phases) + 1) if phase in phases else 0.05
-    st.progress(done, text=f"{phase}. Started {age(now.created)}.")
+    st.progress(done, text=f"{phase}. Started {age(now.created)}.{_cost(now)}")
+    _stale(now)
     delete_button(now)
 
 
@@ -93,12 +97,14 @@ def _restart_button(endpoint: Endpoint) -> None:
 
 def delete_button(endpoint: Endpoint) -> None:
     """Ends the endpoint, or takes away what is left of it; asks first where photos that it kept would go too."""
-    label = "Stop and delete" if endpoint.state is not EndpointState.FAILED else "Delete"
-    words = "The model stays; the server and the photos that it kept go."
+    attached = bool(endpoint.details.get("attached"))
+    label = "Detach" if attached else "Stop and delete" if endpoint.state is not EndpointState.FAILED else "Delete"
+    words = "It is only forgotten here." if attached else "The model stays; the server and the photos that it kept go."
     if st.button(label, key=f"dp_delete_{endpoint.id}", icon=":material/delete:", help=words):
-        with st.spinner("Ending the endpoint"):
-            backends.of(endpoint).delete(endpoint)
-        links.to("deploy")
+        with messages.shown():
+            with st.spinner("Ending the endpoint"):
+                backends.of(endpoint).delete(endpoint)
+            links.to("deploy")
 
 
 def _live(endpoint_id: str) -> None:
@@ -107,12 +113,14 @@ def _live(endpoint_id: str) -> None:
     if now is None or now.state is not EndpointState.IN_SERVICE:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{badge(now)} made {age(now.created)}{until(now)}", width="content")
-        links.link("models", "Its model", ":material/verified:", model=now.model_id)
+        st.markdown(f"{badge(now)} made {age(now.created)}{until(now)}{_cost(now)}", width="content")
+        if now.model_id:
+            links.link("models", "Its model", ":material/verified:", model=now.model_id)
         delete_button(now)
+    _stale(now)
     figures = backends.of(now).figures(now)
     with st.grid(5, min_column_width=130, gap="small"):
-        _count("Requests", figures, "requests", "Since it is in service; the smoke image is not counted.")
+        _count("Requests", figures, "requests", str(now.details.get("counted") or COUNTED))
         _count(
             "Errors",
             figures,
@@ -124,6 +132,22 @@ def _live(endpoint_id: str) -> None:
         for name in ("p50", "p95"):
             value = figures.get(f"{name}_ms")
             st.metric(name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed)
+
+
+def _cost(endpoint: Endpoint) -> str:
+    """`, on 1 x ml.m5.large, about 0.05 USD so far`, or nothing where it costs nothing."""
+    details = endpoint.details
+    if not details.get("instance"):
+        return ""
+    usd = details.get("usd_per_hour")
+    so_far = f", about {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
+    return plain(f", {details['instance']}{so_far}")
+
+
+def _stale(endpoint: Endpoint) -> None:
+    """Where its platform does not answer: since when, and why."""
+    if why := endpoint.details.get("stale"):
+        st.warning(f"As it was {age(endpoint.details.get('seen'))}: {plain(str(why))}", icon=":material/cloud_off:")
 
 
 def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
@@ -150,6 +174,8 @@ def _about(endpoint: Endpoint) -> None:
         )
     words.append(f". The smoke image came back in {details.get('smoke_ms', 0)} ms")
     words.append(f", {details['start_seconds']:.1f} s after the start." if "start_seconds" in details else ".")
+    if image := details.get("image"):
+        words.append(f" {image}")
     if port := details.get("port_taken"):
         words.append(f" Port {port} was taken, so it listens on another one.")
-    st.caption("".join(words))
+    st.caption(plain("".join(words)))

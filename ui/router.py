@@ -23,6 +23,7 @@ def pages() -> list[st.Page]:
         st.Page(PAGES / "models.py", title="Models", icon=":material/verified:", url_path="models"),
         st.Page(PAGES / "deploy.py", title="Deploy", icon=":material/rocket_launch:", url_path="deploy"),
         st.Page(PAGES / "batch.py", title="Batch", icon=":material/grid_view:", url_path="batch"),
+        st.Page(PAGES / "aws.py", title="AWS", icon=":material/cloud:", url_path="aws"),
     ]
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import backends, jobs
 from core.backends import EndpointState
-from ui import jobs_table, links
+from ui import aws_strip, jobs_table, links
 from ui.text import count
 
 MARK = str(Path(__file__).parent / "assets" / "mark.svg")
@@ -27,3 +27,4 @@ def show() -> None:
             links.link("deploy", f"{count(len(serving), 'endpoint')} up", ":material/bolt:")
         if not running and not serving:
             st.caption("Nothing is running.")
+        aws_strip.show()

@@ -45,7 +45,7 @@ class LogChunk:
 
 @dataclass(frozen=True)
 class Program:
-    """A job as code. `language` is what the text is in, `bash` or `python`; `about` says how to run it."""
+    """A job or an endpoint as code. `language` is what the text is in, `bash` or `python`; `about` says how to run it."""
 
     title: str
     about: str
@@ -128,6 +128,10 @@ class Backend(Protocol):
         """What the endpoint has counted since it is in service: requests, photos, errors, busy, timed, p50_ms, p95_ms. Empty where it
         does not say."""
         return {}
+
+    def usage(self, endpoint: Endpoint) -> list[Program]:
+        """The endpoint from code: what asks it about a photo, ready to be run."""
+        return []
 
     def delete(self, endpoint: Endpoint) -> None:
         """Ends the endpoint and removes all that was made for it. Idempotent."""

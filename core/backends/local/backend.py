@@ -16,7 +16,7 @@ from typing import Any
 from core import files, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
-from core.backends.local import client, processes, warm
+from core.backends.local import client, processes, usage, warm
 from core.datasets import store
 from core.datasets.names import clean_name
 from core.errors import BackendError, NotFound, UserError
@@ -126,6 +126,9 @@ class LocalBackend(Backend):
             return client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS) if endpoint.url else {}
         except (OSError, ValueError, HTTPException):
             return {}
+
+    def usage(self, endpoint: Endpoint) -> list[Program]:
+        return usage.programs(endpoint.url)
 
     def delete(self, endpoint: Endpoint) -> None:
         folder = RunFolder.of(endpoint.id)

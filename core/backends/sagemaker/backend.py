@@ -128,6 +128,11 @@ class SageMakerBackend(Backend):
 
         return endpoints.figures(endpoint)
 
+    def usage(self, endpoint: Endpoint) -> list[Program]:
+        from core.backends.sagemaker import endpoints
+
+        return endpoints.usage(endpoint)
+
     def delete(self, endpoint: Endpoint) -> None:
         from core.backends.sagemaker import endpoints
 

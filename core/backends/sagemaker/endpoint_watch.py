@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SENDING, MAKING, PROVING = "Sending the model", "SageMaker is starting it", "Sending it a smoke image"
 PHASES = (SENDING, MAKING, PROVING)
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
+COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
+LIMITS = "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it refuses comes as a ModelError."
 TICK = 0.2
 # Once in service, how often AWS is asked how it stands, in multiples of the usual pause; and for its figures, in seconds.
 CALM = 6
@@ -73,7 +75,13 @@ class _Life:
 
     def _known(self) -> dict[str, Any]:
         """What is known without asking."""
-        known: dict[str, Any] = {"region": self.account.region, "deadline": self.deadline, "attached": self.spec.attached}
+        known: dict[str, Any] = {
+            "region": self.account.region,
+            "deadline": self.deadline,
+            "attached": self.spec.attached,
+            "counted": COUNTED,
+            "limits": LIMITS,
+        }
         if self.spec.attached:
             return known
         resources = hosting.resources_of(self.spec)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core import jobs, models
-from core.backends.base import Endpoint, EndpointState
+from core.backends.base import Endpoint, EndpointState, Program
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, hosting, serving_image
+from core.backends.sagemaker.usage import programs
 from core.errors import BackendError, FieldmarkError, NotFound, UserError
 from core.jobs import Job, RunFolder, State
 from core.specs import EndpointSpec
@@ -137,6 +138,10 @@ def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
 def figures(endpoint: Endpoint) -> dict[str, Any]:
     """What CloudWatch had counted when the watcher asked last; empty before it has."""
     return dict(endpoint.details.get("figures") or {})
+
+
+def usage(endpoint: Endpoint) -> list[Program]:
+    return programs(platform_name(endpoint), str(endpoint.details.get("region", "")), connection.emulated())
 
 
 def delete(endpoint: Endpoint) -> None:
