@@ -86,7 +86,8 @@ class TrainingSpec:
 
 @dataclass(frozen=True)
 class ImportSpec:
-    """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource) into a new dataset."""
+    """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource) into a new dataset; or, with
+    `dataset_id`, into the version `version_id` of one, as its next version (see extending)."""
 
     kind: ClassVar[str] = "import"
     name: str
@@ -95,6 +96,10 @@ class ImportSpec:
     shown: str = ""
     skip_small: bool = True
     classes: tuple[str, ...] = ()
+    dataset_id: str = ""
+    version_id: str = ""
+    join: str = "train"
+    into_own_folder: bool = False
     id: str = field(default_factory=lambda: jobs.new_id("import"))
 
     def __post_init__(self) -> None:

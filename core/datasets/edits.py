@@ -87,7 +87,7 @@ def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
         else:
             made = _moved(made, dict(zip(made.loc[places, "image_id"], values, strict=True)), places)
     if any(step.action == RELABEL for step in steps):
-        _require_no_clash(made["label"].unique())
+        require_no_clash(made["label"].unique())
     return made
 
 
@@ -155,7 +155,8 @@ def _how(parent: Version, steps: Sequence[Step]) -> dict[str, Any]:
     return {**parent.split, "moved": int(parent.split.get("moved", 0)) + moved} if moved else dict(parent.split)
 
 
-def _require_no_clash(labels: Iterable[str]) -> None:
+def require_no_clash(labels: Iterable[str]) -> None:
+    """UserError where two of these class names differ only in what an eye does not see."""
     groups = names.clashes(labels)
     if groups:
         listed = " and ".join(repr(names.shown(name)) for name in groups[0])

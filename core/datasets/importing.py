@@ -63,7 +63,7 @@ def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, 
         if source.classes:
             layout.keep_only(source.classes)
         _require_trainable(layout, skip_small)
-        frame = _read(layout, meter)
+        frame = read_rows(layout, meter)
         _require_some_good(frame)
         frame, how, notes = _split(frame, seed, skip_small)
         made = report.make(frame, layout, time.perf_counter() - started, notes)
@@ -105,7 +105,7 @@ def _require_some_good(frame: pd.DataFrame) -> None:
         raise UserError(f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.", field="path")
 
 
-def _read(layout: Layout, meter: Meter) -> pd.DataFrame:
+def read_rows(layout: Layout, meter: Meter) -> pd.DataFrame:
     """The manifest of what was found, not yet split: every image decoded whole and hashed."""
     facts = _examined([layout.root / found.path for found in layout.found], meter.start("Reading images", "images"))
     columns: dict[str, Any] = dict(zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True))

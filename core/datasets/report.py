@@ -86,7 +86,7 @@ def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[st
         clashes=_paths(clash),
         leak_count=len(leak),
         leaks=_paths(leak),
-        imbalance=round(float(sizes.max() / sizes.min()), 2),
+        imbalance=round(float(sizes.max() / sizes.min()), 2) if len(sizes) else 1.0,
         left_out=left_out,
         seconds=round(seconds, 3),
         images_per_second=round(len(frame) / max(seconds, 1e-6), 1),

@@ -52,6 +52,11 @@ def stratified(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, s
     return _finished(result, sizes, needed=[part for part in PARTS if ratios[part] > 0], skip_small=skip_small)
 
 
+def shared_out(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int) -> pd.DataFrame:
+    """As `stratified`, of whatever there is: a class too small for every part goes where the ratios put its few images."""
+    return _split_rows(frame, _usable(frame), _checked(ratios), seed)[0]
+
+
 def grouped(
     frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, units: Mapping[str, str], *, skip_small: bool = False
 ) -> pd.DataFrame:

@@ -181,11 +181,16 @@ def add_dataset(
 
 
 def add_version(
-    parent: Version, frame: pd.DataFrame, note: str, split: Mapping[str, Any], attached: Mapping[str, Any] | None = None
+    parent: Version,
+    frame: pd.DataFrame,
+    note: str,
+    split: Mapping[str, Any],
+    attached: Mapping[str, Any] | None = None,
+    report: Mapping[str, Any] | None = None,
 ) -> Version:
     """The next version of `parent`'s dataset. Sessions that add at the same time each get a version of their own.
 
-    `attached` are JSON values kept beside the manifest, by file name. Raises UserError for a manifest that can't be used, NotFound
+    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an import, where one brought photos in. Raises UserError for a manifest that can't be used, NotFound
     where the dataset has gone.
     """
     folder = _versions_dir(dataset(parent.dataset_id).id)
@@ -194,7 +199,7 @@ def add_version(
         manifest.write(frame, made / "manifest.parquet")
         for name, value in (attached or {}).items():
             files.write_json(made / name, value)
-        facts = _facts(parent.id, note, frame, split, {})
+        facts = _facts(parent.id, note, frame, split, report or {})
         number = max(map(_number, _version_names(parent.dataset_id)), default=0)
         while True:
             number += 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core import settings
-from core.datasets import importing
+from core.datasets import extending, importing, store
 from core.datasets.meter import ImportProgress
 from core.datasets.origins import ImportSource
 from core.errors import UserError
@@ -25,7 +26,7 @@ def run(worker: Worker) -> None:
     path = Path(spec["path"]) if spec["path"] else None
     source = ImportSource(spec["source"], path, shown=spec["shown"], classes=tuple(spec.get("classes", ())))
     try:
-        version = importing.run_import(source, spec["name"], _Reporter(worker), lambda: worker.stopping, skip_small=spec["skip_small"])
+        version = _made(source, spec, _Reporter(worker), lambda: worker.stopping)
     except UserError:
         worker.check_stop()
         raise
@@ -33,6 +34,14 @@ def run(worker: Worker) -> None:
         if path and path.parent == settings.uploads_dir():
             path.unlink(missing_ok=True)
     worker.progress(phase="Done", dataset_id=version.dataset_id, version_id=version.id)
+
+
+def _made(source: ImportSource, spec: dict[str, Any], report: _Reporter, should_stop: Callable[[], bool]) -> store.Version:
+    """A new dataset's first version, or the next one of the dataset that the spec names."""
+    if not spec.get("dataset_id"):
+        return importing.run_import(source, spec["name"], report, should_stop, skip_small=spec["skip_small"])
+    parent = store.version(spec["dataset_id"], spec["version_id"])
+    return extending.run_extension(source, parent, report, should_stop, join=spec["join"], into_own_folder=spec["into_own_folder"])
 
 
 class _Reporter:

@@ -1,0 +1,131 @@
+"""More photos later: the next version of the same dataset, known bytes once, and nothing of the old version touched."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.datasets import edits, extending, history, importing, manifest, store
+from core.datasets.origins import ImportSource
+from core.errors import UserError
+from tests.datasets import made
+
+SIZES = {"Crow": 8, "Jay": 8}
+
+
+@pytest.fixture
+def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Version:
+    monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
+    return importing.run_import(ImportSource("folder", made.class_folders(tmp_path / "photos", SIZES)), "Birds")
+
+
+@pytest.fixture
+def more(tmp_path: Path, version: store.Version) -> Path:
+    """Three new crows and four of a new class, two known photos (one under another label), a new one twice, and a broken one."""
+    folder = made.class_folders(tmp_path / "more", {"Crow": 3, "Owl": 4})
+    shutil.copyfile(tmp_path / "photos" / "Crow" / "000.jpg", folder / "Crow" / "known.jpg")
+    shutil.copyfile(tmp_path / "photos" / "Jay" / "000.jpg", folder / "Crow" / "jay.jpg")
+    shutil.copyfile(folder / "Owl" / "000.jpg", folder / "Owl" / "again.jpg")
+    (folder / "Owl" / "broken.jpg").write_text("words")
+    return folder
+
+
+def rows(version: store.Version) -> dict[str, tuple[str, str]]:
+    return {row["path"]: (row["label"], row["split"]) for row in store.manifest_of(version).to_dict("records")}
+
+
+def test_new_photos_join_train_and_known_ones_come_once(version: store.Version, more: Path, tmp_path: Path) -> None:
+    grown = extending.run_extension(ImportSource("folder", more), version, into_own_folder=True)
+    assert (grown.id, grown.parent) == ("v2", "v1")
+    before, after = rows(version), rows(grown)
+    assert {path: after[path] for path in before} == before
+    new = {path: value for path, value in after.items() if path not in before}
+    assert sorted(new.values()) == [("Crow", "train")] * 3 + [("Owl", "train")] * 4
+    assert all(path.startswith("added/") and (tmp_path / "photos" / path).is_file() for path in new)
+    assert grown.classes == ("Crow", "Jay", "Owl")
+    said = " ".join(grown.report["warnings"])
+    for words in (
+        "2 of the photos were in the dataset",
+        "1 of those have another label",
+        "1 of the new photos came more",
+        "New classes: Owl",
+    ):
+        assert words in said
+    assert grown.report["bad_count"] == 1
+    assert history.diff(version, grown).summary() == "7 added"
+    assert grown.split["added"] == 7
+    manifest.validate(store.manifest_of(grown))
+
+
+def test_the_same_again_is_nothing_new(version: store.Version, more: Path, tmp_path: Path) -> None:
+    grown = extending.run_extension(ImportSource("folder", more), version, into_own_folder=True)
+    folders = sorted((tmp_path / "photos" / "added").iterdir())
+    with pytest.raises(UserError, match="nothing new"):
+        extending.run_extension(ImportSource("folder", more), grown, into_own_folder=True)
+    assert sorted((tmp_path / "photos" / "added").iterdir()) == folders
+    assert len(store.versions(version.dataset_id)) == 2
+
+
+def test_photos_put_into_the_datasets_own_folder_stay_where_they_are(version: store.Version, tmp_path: Path) -> None:
+    made.photo(tmp_path / "photos" / "Jay" / "new.jpg", seed=77)
+    (tmp_path / "photos" / "Crow" / "001.jpg").write_bytes((tmp_path / "photos" / "Jay" / "new.jpg").read_bytes() + b"changed")
+    grown = extending.run_extension(ImportSource("folder", tmp_path / "photos"), version)
+    new = set(rows(grown)) - set(rows(version))
+    assert new == {"Jay/new.jpg"}
+    assert any("1 files have changed" in warning for warning in grown.report["warnings"])
+    assert not (tmp_path / "photos" / "added").exists()
+
+
+def test_a_persons_own_folder_needs_leave(version: store.Version, more: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="your own folder") as refusal:
+        extending.run_extension(ImportSource("folder", more), version)
+    assert refusal.value.field == "own_folder"
+    assert not (tmp_path / "photos" / "added").exists()
+
+
+def test_an_archive_into_a_dataset_that_fieldmark_keeps(version: store.Version, more: Path, tmp_path: Path, home: Path) -> None:
+    for name, folder in (("first", tmp_path / "photos"), ("second", more)):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for path in sorted(folder.rglob("*.jpg")):
+                archive.write(path, path.relative_to(folder))
+    kept = importing.run_import(ImportSource("archive", tmp_path / "first.zip"), "Kept")
+    grown = extending.run_extension(ImportSource("archive", tmp_path / "second.zip"), kept, join="shared")
+    root = store.dataset(kept.dataset_id).root
+    assert root.is_relative_to(home)
+    assert all((root / path).is_file() for path in rows(grown))
+    assert not [path for path in (home / "datasets").iterdir() if path.name.startswith(".staging")]
+    owls = [split for label, split in rows(grown).values() if label == "Owl"]
+    assert sorted(owls) == ["test", "train", "train", "validation"]
+
+
+def test_new_photos_may_wait_unused(version: store.Version, more: Path) -> None:
+    grown = extending.run_extension(ImportSource("folder", more), version, join="unused", into_own_folder=True)
+    assert grown.classes == version.classes
+    assert grown.split_counts()["unused"] == 7
+
+
+def test_what_was_left_out_is_known_too(version: store.Version, tmp_path: Path) -> None:
+    out = edits.make(version, [edits.leave_out(["Crow/000.jpg"], "blurred")])
+    made.photo(tmp_path / "photos" / "Jay" / "new.jpg", seed=77)
+    grown = extending.run_extension(ImportSource("folder", tmp_path / "photos"), out)
+    frame = store.manifest_of(grown).set_index("path")
+    assert frame.loc["Crow/000.jpg", "problem"] == "left out: blurred"
+
+
+@pytest.mark.parametrize("name", ["crow", "CROW "])
+def test_class_names_that_clash_are_refused_and_nothing_is_copied(name: str, version: store.Version, tmp_path: Path) -> None:
+    folder = made.class_folders(tmp_path / "clash", {name: 3, "Owl": 3})
+    with pytest.raises(UserError, match="differ only"):
+        extending.run_extension(ImportSource("folder", folder), version, into_own_folder=True)
+    assert not (tmp_path / "photos" / "added").exists()
+
+
+def test_a_stop_while_copying_leaves_nothing(version: store.Version, more: Path, tmp_path: Path) -> None:
+    added = tmp_path / "photos" / "added"
+    with pytest.raises(UserError, match="stopped"):
+        extending.run_extension(ImportSource("folder", more), version, should_stop=added.exists, into_own_folder=True)
+    assert not list(added.iterdir())
+    assert len(store.versions(version.dataset_id)) == 1
