@@ -1,6 +1,7 @@
 # make run    opens the app; the first time it makes .venv and installs what is needed
 # make test   runs every test          make check  looks for faults without running anything
 # make bench  measures (NAME=... one)  make clean  removes what the others made
+# make aws-demo  opens the app on an emulated SageMaker, to try its AWS side without an account
 
 PORT     ?=
 HEADLESS ?=
@@ -15,7 +16,7 @@ PYTHON   ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14
 	"$$p" -c '$(SUITABLE)' 2>/dev/null && { command -v "$$p"; break; }; done)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run install install-dev chromium test check format bench clean
+.PHONY: run install install-dev chromium containers aws-demo test check format bench clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -50,8 +51,14 @@ ifeq ($(CHROMIUM),)
 		echo "No Chromium here, so the browser tests are skipped. To run them:  sudo apt install chromium   (macOS: brew install chromium)"; fi
 endif
 
-test: install-dev chromium
+containers: install-dev
+	@$(PY) -m tests.sagemaker.containers >/dev/null || echo "So the tests on the emulated SageMaker are skipped."
+
+test: install-dev chromium containers
 	$(PY) -m pytest $(ARGS)
+
+aws-demo: install-dev containers
+	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
 
 check: install-dev
 	$(PY) -m ruff check .

@@ -1,0 +1,121 @@
+"""What the account may have at once, and what things cost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from tests.sagemaker.emulator.errors import ApiError, invalid
+from tests.sagemaker.emulator.world import REGION, Record, World, cut
+
+# USD an hour, us-east-1: enough of a price list to ask it questions, and no more up to date than that.
+PRICES = {
+    ("ml.t3.medium", "Hosting"): 0.05,
+    ("ml.m5.large", "Training"): 0.115,
+    ("ml.m5.large", "Hosting"): 0.115,
+    ("ml.m5.large", "Transform"): 0.115,
+    ("ml.m5.xlarge", "Training"): 0.23,
+    ("ml.m5.xlarge", "Hosting"): 0.23,
+    ("ml.m5.xlarge", "Transform"): 0.23,
+    ("ml.c5.xlarge", "Training"): 0.204,
+    ("ml.c5.xlarge", "Hosting"): 0.204,
+    ("ml.g4dn.xlarge", "Training"): 0.736,
+    ("ml.g4dn.xlarge", "Hosting"): 0.736,
+    ("ml.g5.2xlarge", "Training"): 1.515,
+}
+USES = ("training job usage", "spot training job usage", "endpoint usage", "transform job usage")
+TYPES = ("ml.t3.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g5.2xlarge", "ml.p3.2xlarge")
+# A new account has none of these.
+NONE_AT_FIRST = ("ml.g", "ml.p")
+
+
+class Account:
+    """Counts the instances that run, by type and use."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._used: dict[str, int] = {}
+
+    def quota(self, name: str) -> int:
+        """How many instances "<type> for <use>" may have."""
+        settings = self._world.settings
+        return settings.quotas.get(name, 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota)
+
+    def take(self, instance_type: str, use: str, count: int) -> None:
+        """ResourceLimitExceeded where there would be more than the quota allows."""
+        name = f"{instance_type} for {use}"
+        with self._world.lock:
+            used, most = self._used.get(name, 0), self.quota(name)
+            if used + count > most:
+                raise ApiError(
+                    "ResourceLimitExceeded",
+                    f"The account-level service limit '{name}' is {most} Instances, with current utilization of {used} Instances and a "
+                    f"request delta of {count} Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS "
+                    "Service Quotas is not available, contact AWS support to request an increase for this quota.",
+                )
+            self._used[name] = used + count
+
+    def give_back(self, instance_type: str, use: str, count: int) -> None:
+        with self._world.lock:
+            self._used[f"{instance_type} for {use}"] -= count
+
+    def list_service_quotas(self, request: Record) -> Record:
+        _only_sagemaker(request)
+        named = {f"{kind} for {use}" for kind in TYPES for use in USES} | set(self._world.settings.quotas)
+        rows, token = cut([self._described(name) for name in sorted(named)], request, default=100)
+        return {"Quotas": rows, **token}
+
+    def get_service_quota(self, request: Record) -> Record:
+        _only_sagemaker(request)
+        found = [
+            row for row in self.list_service_quotas({**request, "MaxResults": 10_000})["Quotas"] if row["QuotaCode"] == request["QuotaCode"]
+        ]
+        if not found:
+            raise ApiError("NoSuchResourceException", "The request failed because the specified quota does not exist.")
+        return {"Quota": found[0]}
+
+    def _described(self, name: str) -> Record:
+        code = f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
+        value = float(self.quota(name))
+        return {"ServiceCode": "sagemaker", "ServiceName": "Amazon SageMaker", "QuotaCode": code, "QuotaName": name, "Value": value,
+                "Unit": "None", "Adjustable": True, "GlobalQuota": False}  # fmt: skip
+
+    def get_products(self, request: Record) -> Record:
+        if request.get("ServiceCode") != "AmazonSageMaker":
+            raise invalid("The emulator only has a price list of AmazonSageMaker.")
+        wanted = {rule["Field"]: rule["Value"] for rule in request.get("Filters", [])}
+        products = [_product(kind, use, usd) for (kind, use), usd in PRICES.items()]
+        rows = [item for item in products if all(item["product"]["attributes"].get(field) == value for field, value in wanted.items())]
+        rows, token = cut(rows, request, default=100)
+        return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(row) for row in rows], **token}
+
+
+def _only_sagemaker(request: Record) -> None:
+    if request.get("ServiceCode") != "sagemaker":
+        raise ApiError("NoSuchResourceException", "The emulator only has quotas of sagemaker.")
+
+
+def _product(kind: str, use: str, usd: float) -> Record:
+    attributes = {
+        "servicecode": "AmazonSageMaker",
+        "productFamily": "ML Instance",
+        "instanceName": kind,
+        "instanceType": f"{kind}-{use}",
+        "component": use,
+        "platoinstancename": kind,
+        "platoinstancetype": use,
+        "regionCode": REGION,
+        "location": "US East (N. Virginia)",
+    }
+    price = {"unit": "Hrs", "pricePerUnit": {"USD": f"{usd:.10f}"}, "description": f"${usd} per {use} {kind} hour in US East (N. Virginia)"}
+    sku = hashlib.sha256(f"{kind}{use}".encode()).hexdigest()[:16].upper()
+    terms = {
+        "OnDemand": {
+            f"{sku}.JRTCKXETXF": {"priceDimensions": {f"{sku}.JRTCKXETXF.6YS6EN2CT7": price}, "effectiveDate": "2026-11-01T00:00:00Z"}
+        }
+    }
+    return {
+        "product": {"sku": sku, "productFamily": "ML Instance", "attributes": attributes},
+        "serviceCode": "AmazonSageMaker",
+        "terms": terms,
+    }

@@ -1,0 +1,89 @@
+"""Runs one command and outlives nothing: when its standard input closes, everything that the command has started is killed.
+
+    python keeper.py --grace 5 COMMAND ...
+
+Whoever started it holds the other end of that input, so the kernel closes it however that process ends, SIGKILL included. SIGTERM is
+passed on to the command's process group; what still runs after `--grace` seconds is killed. The exit code is the command's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36
+POLL_SECONDS = 0.5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--grace", type=float, default=5.0)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    _prctl(SET_CHILD_SUBREAPER, 1)
+    wake, asked = os.pipe()
+    for end in (wake, asked):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(asked, warn_on_full_buffer=False)
+    stops: list[float] = []
+    signal.signal(signal.SIGTERM, lambda *_: stops.append(time.monotonic() + options.grace))
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    try:
+        return _watch(child, wake, stops)
+    finally:
+        _kill_descendants()
+
+
+def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float]) -> int:
+    """The child's exit code, 128 + n for a signal; 137 where the owner of our input is gone."""
+    passed_on = False
+    while (code := child.poll()) is None:
+        ready, _, _ = select.select([sys.stdin.fileno(), wake], [], [], POLL_SECONDS)
+        if wake in ready:
+            os.read(wake, 4096)
+        if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1):
+            return 128 + signal.SIGKILL
+        if stops and not passed_on:
+            passed_on = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+        if stops and time.monotonic() > stops[0]:
+            return 128 + signal.SIGKILL
+    return code if code >= 0 else 128 - code
+
+
+def _die_with_parent() -> None:
+    """For the case that the keeper itself is killed."""
+    _prctl(SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _kill_descendants() -> None:
+    """As the subreaper of all of them, the keeper sees those too that were left by their own parents."""
+    while alive := psutil.Process().children(recursive=True):
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Models: a container image's name, an artifact in S3 and an environment."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from tests.sagemaker.emulator.errors import invalid
+from tests.sagemaker.emulator.storage import split
+from tests.sagemaker.emulator.world import Record, Table, World, page, picked, shown
+
+
+class Models:
+    def __init__(self, world: World) -> None:
+        self._table = Table(world, "model", "model", "ModelName")
+        self._world = world
+
+    def container(self, name: str) -> Record:
+        """The one container of the model, ApiError where there is no such model."""
+        row = self._table.get(name)
+        return row.get("PrimaryContainer") or row["Containers"][0]
+
+    def isolated(self, name: str) -> bool:
+        return bool(self._table.get(name)["EnableNetworkIsolation"])
+
+    def create_model(self, request: Record) -> Record:
+        containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
+        if len(containers) != 1:
+            raise invalid("The emulator serves models of one container: PrimaryContainer, or Containers with one.")
+        uri = containers[0].get("ModelDataUrl", "")
+        if not uri.startswith("s3://"):
+            raise invalid("The emulator serves models from ModelDataUrl, s3://<bucket>/<key of a model.tar.gz>.")
+        if "ExecutionRoleArn" not in request:
+            raise invalid("ExecutionRoleArn is required for a model whose artifact is in S3.")
+        try:
+            self._world.storage.s3.head_object(**dict(zip(("Bucket", "Key"), split(uri), strict=True)))
+        except ClientError:
+            raise invalid(f"Could not find model data at {uri}.") from None
+        arn = self._world.arn("model", request["ModelName"])
+        more = {"ModelArn": arn, "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False)}
+        self._table.add(request, more)
+        return {"ModelArn": arn}
+
+    def describe_model(self, request: Record) -> Record:
+        return shown(self._table.get(request["ModelName"]))
+
+    def list_models(self, request: Record) -> Record:
+        rows, token = page(list(self._table.rows.values()), request, name="ModelName")
+        return {"Models": [picked(row, ("ModelName", "ModelArn", "CreationTime")) for row in rows], **token}
+
+    def delete_model(self, request: Record) -> None:
+        self._table.get(request["ModelName"])
+        self._table.remove(request["ModelName"])

@@ -1,0 +1,123 @@
+"""The emulator with the project's own scripts: trained, watched, served, asked, transformed and deleted by plain boto3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core import metrics
+from tests import shapes
+from tests.sagemaker import asking, making
+
+BUCKET = "real-birds"
+
+
+@pytest.fixture(scope="module")
+def trained(emulator: asking.Emulator) -> dict[str, Any]:
+    """The description of a finished training job."""
+    s3, sagemaker = emulator.client("s3"), emulator.client("sagemaker")
+    s3.create_bucket(Bucket=BUCKET)
+    making.put_real(s3, BUCKET)
+    sagemaker.create_training_job(**making.real_training(BUCKET, "real-1"))
+    return making.finished(sagemaker, "real-1")
+
+
+@pytest.fixture(scope="module")
+def model(emulator: asking.Emulator, trained: dict[str, Any]) -> str:
+    container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": trained["ModelArtifacts"]["S3ModelArtifacts"], "Environment": {}}
+    emulator.client("sagemaker").create_model(ModelName="real", ExecutionRoleArn=asking.ROLE, PrimaryContainer=container)
+    return "real"
+
+
+@pytest.fixture(scope="module")
+def endpoint(emulator: asking.Emulator, model: str) -> Iterator[str]:
+    sagemaker = emulator.client("sagemaker")
+    variant = {"VariantName": "AllTraffic", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="real", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="real", EndpointConfigName="real")
+    assert sagemaker.describe_endpoint(EndpointName="real")["EndpointStatus"] == "Creating"
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="real", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    yield "real"
+    sagemaker.delete_endpoint(EndpointName="real")
+
+
+def photo(name: str, number: int = 40) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    shapes.photo(name, number).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_the_projects_script_trains_a_model_in_a_container(emulator: asking.Emulator, trained: dict[str, Any]) -> None:
+    said = making.log(emulator, "real-1")
+    assert trained["TrainingJobStatus"] == "Completed", (trained.get("FailureReason"), said)
+    assert making.phases(trained) == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    files = making.unpacked(emulator.client("s3"), trained["ModelArtifacts"]["S3ModelArtifacts"])
+    assert json.loads(files["model.json"])["classes"] == sorted(shapes.CLASSES)
+    assert "code/inference.py" in files
+    output = making.unpacked(emulator.client("s3"), f"s3://{BUCKET}/out/real-1/output/output.tar.gz")
+    assert "predictions.npz" in output
+
+
+def test_its_log_and_its_final_metrics_say_the_same(emulator: asking.Emulator, trained: dict[str, Any]) -> None:
+    rows = [row for row in map(metrics.parse, making.log(emulator, "real-1")) if row]
+    final = {item["MetricName"]: item["Value"] for item in trained["FinalMetricDataList"]}
+    last = {name: next(row[name] for row in reversed(rows) if name in row) for name in final}
+    assert final["test_accuracy"] >= 0.9
+    assert final == pytest.approx(last)
+
+
+def test_its_model_answers_over_an_endpoint(emulator: asking.Emulator, endpoint: str) -> None:
+    runtime = emulator.client("sagemaker-runtime")
+    for name in shapes.CLASSES:
+        answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=photo(name), ContentType="image/png", Accept="application/json")
+        assert answer["InvokedProductionVariant"] == "AllTraffic"
+        assert json.load(answer["Body"])["predictions"][0]["label"] == name
+
+
+def test_what_the_container_refuses_is_a_model_error(emulator: asking.Emulator, endpoint: str) -> None:
+    runtime = emulator.client("sagemaker-runtime")
+    with pytest.raises(runtime.exceptions.ModelError, match="text/csv is not accepted") as caught:
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1,2", ContentType="text/csv")
+    assert caught.value.response["OriginalStatusCode"] == 500
+    with pytest.raises(runtime.exceptions.ValidationError, match="6291456"):
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x" * 6_291_457, ContentType="image/png")
+
+
+def test_a_transform_job_answers_for_every_object(emulator: asking.Emulator, model: str) -> None:
+    sagemaker, s3 = emulator.client("sagemaker"), emulator.client("s3")
+    for name in shapes.CLASSES:
+        s3.put_object(Bucket=BUCKET, Key=f"asked/{name}/one.png", Body=photo(name))
+    sagemaker.create_transform_job(
+        TransformJobName="real",
+        ModelName=model,
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/asked/"}},
+            "ContentType": "image/png",
+        },
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/answers", "Accept": "application/json"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    sagemaker.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName="real", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    for name in shapes.CLASSES:
+        answer = json.load(s3.get_object(Bucket=BUCKET, Key=f"answers/{name}/one.png.out")["Body"])
+        assert answer["predictions"][0]["label"] == name
+
+
+def test_a_deleted_endpoint_is_gone_with_its_processes(emulator: asking.Emulator, model: str, endpoint: str) -> None:
+    sagemaker = emulator.client("sagemaker")
+    sagemaker.create_endpoint(EndpointName="short", EndpointConfigName="real")
+    with pytest.raises(sagemaker.exceptions.ClientError, match="in-progress"):
+        sagemaker.delete_endpoint(EndpointName="short")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="short", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    serving = emulator.processes("serve_python")
+    sagemaker.delete_endpoint(EndpointName="short")
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="short", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert [row["EndpointName"] for row in sagemaker.list_endpoints(NameContains="short")["Endpoints"]] == []
+    assert len(emulator.processes("serve_python")) == len(serving) - 1
+    sagemaker.describe_endpoint_config(EndpointConfigName="real")
+    sagemaker.describe_model(ModelName=model)
