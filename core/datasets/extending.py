@@ -29,7 +29,6 @@ from core.errors import UserError
 # Where new photos go: all to train, so that test stays what it was; shared out among the splits; or nowhere yet.
 JOINS = ("train", "shared", "unused")
 ADDED = "added"
-MAX_NOTE_CLASSES = 6
 
 
 def run_extension(
@@ -88,7 +87,7 @@ def _extended(dataset: Dataset, parent: Version, layout: Layout, frame: pd.DataF
         edits.require_trainable(made)
         notes = _notes(before, known, usable, fresh, changed)
         facts = report.make(pd.concat([fresh, frame[frame["problem"] != ""]]), layout, time.perf_counter() - started, notes)
-        words = f"{len(fresh):,} photos brought in from {origins.described(how.source, how.path)}"
+        words = f"{len(fresh):,} new from {origins.described(how.source, how.path)}"
         split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
         return store.add_version(parent, made, words, split, report=facts.as_dict())
 
@@ -114,15 +113,12 @@ def _notes(before: pd.DataFrame, known: pd.DataFrame, usable: pd.DataFrame, fres
     other = known[known["label"] != known["image_id"].map(labels)]
     twice = len(usable) - len(known) - len(fresh) - changed
     new = sorted(set(fresh["label"]) - set(before["label"]))
-    named = ", ".join(shown(label) for label in new[:MAX_NOTE_CLASSES]) + (
-        f" and {len(new) - MAX_NOTE_CLASSES} more" if len(new) > 6 else ""
-    )
     said = {
-        f"{len(known):,} of the photos were in the dataset already, by their bytes, and were not taken twice.": len(known),
-        f"{len(other):,} of those have another label here than in the dataset; the dataset's was kept.": len(other),
-        f"{twice:,} of the new photos came more than once and were taken once.": twice,
-        f"{changed:,} files have changed since they were imported; their old rows were kept.": changed,
-        f"New classes: {named}.": new,
+        f"Photos that were in the dataset already, by their bytes, and were not taken twice: {len(known):,}.": len(known),
+        f"Of those, with another label here than in the dataset, which keeps its own: {len(other):,}.": len(other),
+        f"New photos that came more than once and were taken once: {twice:,}.": twice,
+        f"Files that have changed since they were imported, whose rows stay as they were: {changed:,}.": changed,
+        f"New classes: {splits.listed(new)}.": new,
     }
     return [text for text, holds in said.items() if holds]
 
@@ -137,8 +133,8 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
         return
     if is_own_folder(dataset) and not into_own_folder:
         raise UserError(
-            f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new ones into {dataset.root / ADDED}, or copy "
-            "them there yourself and import that folder.",
+            f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new ones into {dataset.root / ADDED}, or "
+            "copy them there yourself and import that folder.",
             field="own_folder",
         )
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")

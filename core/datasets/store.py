@@ -190,8 +190,8 @@ def add_version(
 ) -> Version:
     """The next version of `parent`'s dataset. Sessions that add at the same time each get a version of their own.
 
-    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an import, where one brought photos in. Raises UserError for a manifest that can't be used, NotFound
-    where the dataset has gone.
+    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an import, where one brought photos in.
+    Raises UserError for a manifest that can't be used, NotFound where the dataset has gone.
     """
     folder = _versions_dir(dataset(parent.dataset_id).id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
