@@ -14,7 +14,7 @@ from tests.sagemaker.emulator.container import ML, Container, Layout
 from tests.sagemaker.emulator.world import REGION, Record, World
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-FOLDERS = ("input/config", "input/data", "model", "output/data", "code", "checkpoints")
+FOLDERS = ("input/config", "input/data", "model", "output/data", "code")
 MAX_FAILURE_CHARS = 900
 
 

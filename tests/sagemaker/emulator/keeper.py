@@ -48,10 +48,12 @@ def main() -> int:
 def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float]) -> int:
     """The child's exit code, 128 + n for a signal; 137 where the owner of our input is gone."""
     passed_on = False
-    while (code := child.poll()) is None:
+    # The toolkit itself dies of SIGTERM at once, while the script that it runs is still saving what it has.
+    while (code := child.poll()) is None or (passed_on and psutil.Process().children(recursive=True)):
         ready, _, _ = select.select([sys.stdin.fileno(), wake], [], [], POLL_SECONDS)
         if wake in ready:
             os.read(wake, 4096)
+            _collect(but=child.pid)
         if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1):
             return 128 + signal.SIGKILL
         if stops and not passed_on:
@@ -79,10 +81,16 @@ def _kill_descendants() -> None:
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                continue
+        _collect(0)
         time.sleep(0.01)
+
+
+def _collect(but: int) -> None:
+    """Takes notice of every child that has ended, `but` one: strays are the keeper's children once their parents are gone."""
+    for process in psutil.Process().children():
+        with contextlib.suppress(ChildProcessError, psutil.NoSuchProcess):
+            if process.pid != but and process.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(process.pid, os.WNOHANG)
 
 
 if __name__ == "__main__":
