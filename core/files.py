@@ -67,6 +67,11 @@ def require_free_space(folder: Path, needed: int, what: str) -> None:
         )
 
 
+def free_bytes(folder: Path) -> int:
+    """What `folder`'s disk still holds beyond the reserve."""
+    return max(0, shutil.disk_usage(folder).free - settings.MIN_FREE_BYTES)
+
+
 def is_full(folder: Path) -> bool:
     """Whether `folder`'s disk has so little room that even a small file may not fit."""
     return shutil.disk_usage(folder).free < FULL_BYTES

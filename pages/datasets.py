@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import jobs
 from core.datasets import store
-from ui import dataset_view, imports, inspecting, jobs_table, links, messages
+from ui import dataset_view, import_forms, imports, inspecting, jobs_table, links, messages
 from ui.guard import guard
 from ui.text import plain
 
@@ -35,7 +35,7 @@ for item in everything:
 
 if importing:
     st.subheader("Import photos")
-    imports.form()
+    import_forms.form(datasets)
     if datasets:
         links.link("datasets", "Back to the datasets", ":material/arrow_back:")
 elif datasets:

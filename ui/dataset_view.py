@@ -92,6 +92,15 @@ def _figures(dataset: Dataset, version: Version) -> None:
             dataset=dataset.id,
             version=version.id,
         )
+        links.button(
+            "Add photos",
+            "datasets",
+            key="ds_add",
+            icon=":material/add_photo_alternate:",
+            hint="They make the next version; photos that are here already are not taken twice.",
+            view="import",
+            into=dataset.id,
+        )
         with st.popover("More", icon=":material/more_horiz:"):
             _more(dataset)
 
@@ -132,7 +141,7 @@ def _classes(_dataset: Dataset, version: Version) -> None:
 
 
 def _report(dataset: Dataset, version: Version) -> None:
-    facts = ImportReport.of(store.version(dataset.id, "v1").report)
+    facts = ImportReport.of(version.report or store.version(dataset.id, "v1").report)
     bad = store.manifest_of(version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")])
     bad = bad[~edits.is_left_out(bad["problem"])]
     with st.grid(4, min_column_width=180, gap="small"):
@@ -150,6 +159,9 @@ def _report(dataset: Dataset, version: Version) -> None:
         st.dataframe(bad, hide_index=True, alt="Files that can't be used, with the reason")
     if facts.ignored:
         st.markdown("**Left aside**: " + plain(", ".join(f"{number} {reason}" for reason, number in facts.ignored.items())))
+    if facts.row_errors:
+        st.markdown(f"**{count(facts.row_error_count, 'row')} of the table of labels can't be used:**")
+        st.dataframe({"row": facts.row_errors}, hide_index=True, alt="Rows of the table of labels that can't be used, with the reason")
     if facts.missing:
         st.markdown(f"**{count(facts.missing, 'photo')} listed in the tables are not in the folder.**")
     if facts.duplicates:
