@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -105,9 +105,12 @@ def heated(heated_home: Path, monkeypatch: pytest.MonkeyPatch) -> models.Model:
     return models.listing()[-1]
 
 
-def kill_processes_of(home: Path) -> None:
-    """Kills every process whose environment, working folder or command line names `home`, and waits until none of them runs."""
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+def kill_processes_of(home: Path, but: Collection[int] = ()) -> None:
+    """Kills every process whose environment, working folder or command line names `home`, and waits until none of them runs.
+
+    Those whose pids are in `but` are left alone.
+    """
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents()), *but}
     found = [process for process in psutil.process_iter() if process.pid not in spared and _belongs_to(process, str(home))]
     for process in found:
         try:

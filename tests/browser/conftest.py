@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core import settings
+from tests.conftest import kill_processes_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -29,6 +31,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 START_SECONDS = 60
+# What the app itself keeps in its home.
+KEPT = ("warm.sock", "warm.log")
 
 
 @dataclass
@@ -83,6 +87,13 @@ class App:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def pids(self) -> set[int]:
+        """The app's own process and its children, which are what keeps it warm; empty where it has ended."""
+        assert self.process
+        if self.process.poll() is not None:
+            return set()
+        return {self.process.pid, *(child.pid for child in psutil.Process(self.process.pid).children())}
+
     def _wait(self) -> None:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
@@ -94,13 +105,43 @@ class App:
         raise AssertionError(f"the app did not start:\n{self.log.read_text()}")
 
 
-@pytest.fixture
-def app(home: Path, tmp_path: Path) -> Iterator[App]:
-    """The app over a fresh home, which may import the real photos where there are any."""
-    made = App(home, tmp_path / "app.log", roots=os.pathsep.join(filter(None, [str(home), os.environ.get("FIELDMARK_BIRDS")])))
-    made.start()
+@pytest.fixture(scope="session")
+def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for all tests: starting one takes longer than most of them. It may import what tests make, and the real photos."""
+    folder = tmp_path_factory.mktemp("app")
+    roots = filter(None, [str(tmp_path_factory.getbasetemp()), os.environ.get("FIELDMARK_BIRDS")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(settings.ENV_PREPARE, "0")
+        made = App(folder / "home", folder / "app.log", roots=os.pathsep.join(roots))
+        made.home.mkdir()
+        made.start()
     yield made
     made.stop()
+    kill_processes_of(made.home)
+
+
+@pytest.fixture
+def home(running_app: App, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The app's home, empty. What a test started in it is killed and what it left there is removed, but for the app itself."""
+    monkeypatch.setenv(settings.ENV_HOME, str(running_app.home))
+    monkeypatch.delenv(settings.ENV_IMPORT_ROOTS, raising=False)
+    monkeypatch.setenv(settings.ENV_PREPARE, "0")
+    yield running_app.home
+    kill_processes_of(running_app.home, but=running_app.pids())
+    for path in running_app.home.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in KEPT:
+            path.unlink()
+
+
+@pytest.fixture
+def app(running_app: App, home: Path) -> App:
+    """The app over a home with nothing in it; started again where the test before has ended it."""
+    assert running_app.process
+    if running_app.process.poll() is not None:
+        running_app.start()
+    return running_app
 
 
 @pytest.fixture(scope="session")

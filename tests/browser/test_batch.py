@@ -23,15 +23,6 @@ MANY = 1500
 
 
 @pytest.fixture
-def app(home: Path, small_model: models.Model, tmp_path: Path) -> Any:
-    """The app over a home with one small model, which may read folders of this test."""
-    made = App(home, tmp_path / "app.log", roots=str(tmp_path))
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     return shapes.draw(tmp_path / "photos", per_class=5)
