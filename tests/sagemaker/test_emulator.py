@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,20 +33,20 @@ def model(emulator: asking.Emulator, trained: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def endpoint(emulator: asking.Emulator, model: str) -> Iterator[str]:
+def endpoint(emulator: asking.Emulator, model: str) -> str:
+    """In service; the last test deletes it."""
     sagemaker = emulator.client("sagemaker")
     variant = {"VariantName": "AllTraffic", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     sagemaker.create_endpoint_config(EndpointConfigName="real", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="real", EndpointConfigName="real")
     assert sagemaker.describe_endpoint(EndpointName="real")["EndpointStatus"] == "Creating"
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.delete_endpoint(EndpointName="real")
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="real", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    yield "real"
-    sagemaker.delete_endpoint(EndpointName="real")
+    return "real"
 
 
 def photo(name: str, number: int = 40) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     shapes.photo(name, number).save(buffer, "PNG")
     return buffer.getvalue()
@@ -110,14 +110,11 @@ def test_a_transform_job_answers_for_every_object(emulator: asking.Emulator, mod
 
 def test_a_deleted_endpoint_is_gone_with_its_processes(emulator: asking.Emulator, model: str, endpoint: str) -> None:
     sagemaker = emulator.client("sagemaker")
-    sagemaker.create_endpoint(EndpointName="short", EndpointConfigName="real")
-    with pytest.raises(sagemaker.exceptions.ClientError, match="in-progress"):
-        sagemaker.delete_endpoint(EndpointName="short")
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="short", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    serving = emulator.processes("serve_python")
-    sagemaker.delete_endpoint(EndpointName="short")
-    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="short", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    assert [row["EndpointName"] for row in sagemaker.list_endpoints(NameContains="short")["Endpoints"]] == []
-    assert len(emulator.processes("serve_python")) == len(serving) - 1
+    before = emulator.processes("serve_python")
+    sagemaker.delete_endpoint(EndpointName=endpoint)
+    assert sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "Deleting"
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert [row["EndpointName"] for row in sagemaker.list_endpoints(NameContains=endpoint)["Endpoints"]] == []
+    assert len(emulator.processes("serve_python")) == len(before) - 1
     sagemaker.describe_endpoint_config(EndpointConfigName="real")
     sagemaker.describe_model(ModelName=model)

@@ -1,0 +1,211 @@
+"""Endpoints and transform jobs of the emulator with an inference.py of a few lines: limits, capture, updates, faults of the container."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.sagemaker import asking, making
+
+BUCKET = "small-serving"
+INFERENCE = """
+import json, os, socket, time
+def model_fn(folder):
+    if os.environ.get("BROKEN"):
+        raise RuntimeError("cannot be loaded")
+    return open(os.path.join(folder, "name.txt")).read()
+def input_fn(body, kind):
+    if body == b"bad":
+        raise ValueError("this is bad")
+    return len(body)
+def predict_fn(size, model):
+    return {"model": model, "size": size, "hosts": open("/proc/net/route").read().count("\\n")}
+def output_fn(answer, accept):
+    return json.dumps(answer)
+"""
+
+
+@pytest.fixture(scope="module")
+def models(emulator: asking.Emulator) -> asking.Emulator:
+    """Models called first, second, broken (can't be loaded), isolated, and empty (not an archive)."""
+    s3, sagemaker = emulator.client("s3"), emulator.client("sagemaker")
+    s3.create_bucket(Bucket=BUCKET)
+    for name in ("first", "second"):
+        s3.put_object(
+            Bucket=BUCKET, Key=f"{name}.tar.gz", Body=making.archive({"name.txt": name.encode(), "code/inference.py": INFERENCE.encode()})
+        )
+    s3.put_object(Bucket=BUCKET, Key="empty.tar.gz", Body=b"")
+    for name, key, more in (
+        ("first", "first", {}),
+        ("second", "second", {}),
+        ("broken", "first", {"Environment": {"BROKEN": "1"}}),
+        ("empty", "empty", {}),
+    ):
+        container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz", **more}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=asking.ROLE, PrimaryContainer=container)
+    return emulator
+
+
+def deploy(emulator: asking.Emulator, name: str, model: str, serverless: dict[str, int] | None = None, **config: Any) -> dict[str, Any]:
+    """The endpoint as it is once it is no longer being made."""
+    sagemaker = emulator.client("sagemaker")
+    machine = {"ServerlessConfig": serverless} if serverless else {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": model, **machine}], **config
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    return settled(emulator, name)
+
+
+def settled(emulator: asking.Emulator, name: str) -> dict[str, Any]:
+    def done() -> dict[str, Any] | None:
+        row = emulator.client("sagemaker").describe_endpoint(EndpointName=name)
+        return row if row["EndpointStatus"] not in ("Creating", "Updating") else None
+
+    return asking.wait_for(done, f"the end of {name}'s start")
+
+
+def ask(emulator: asking.Emulator, name: str, body: bytes = b"12345") -> dict[str, Any]:
+    answer = emulator.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=body, ContentType="application/x-image")
+    return json.load(answer["Body"])
+
+
+@pytest.fixture(scope="module")
+def captured(models: asking.Emulator) -> Iterator[str]:
+    """A real-time endpoint of the model `first` that keeps all it is asked."""
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": f"s3://{BUCKET}/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+    }
+    row = deploy(models, "captured", "first", DataCaptureConfig=capture)
+    assert row["EndpointStatus"] == "InService", row.get("FailureReason")
+    yield "captured"
+    models.client("sagemaker").delete_endpoint(EndpointName="captured")
+
+
+def test_requests_and_answers_are_captured(models: asking.Emulator, captured: str) -> None:
+    ask(models, captured, b"seven b")
+    s3 = models.client("s3")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"captured/{captured}/AllTraffic/")["Contents"]]
+    lines = [json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in keys]
+    parts = [line["captureData"] for line in lines if base64.b64decode(line["captureData"]["endpointInput"]["data"]) == b"seven b"]
+    assert json.loads(parts[0]["endpointOutput"]["data"])["size"] == 7
+
+
+def test_what_the_script_raises_is_a_server_error_with_its_words(models: asking.Emulator, captured: str) -> None:
+    with pytest.raises(ClientError, match="this is bad") as caught:
+        ask(models, captured, b"bad")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    assert caught.value.response["OriginalStatusCode"] == 500
+    assert ask(models, captured)["size"] == 5
+
+
+def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulator, captured: str) -> None:
+    sagemaker = models.client("sagemaker")
+    variant = {"VariantName": "AllTraffic", "ModelName": "second", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="newer", ProductionVariants=[variant])
+    sagemaker.create_endpoint_config(EndpointConfigName="worse", ProductionVariants=[{**variant, "ModelName": "empty"}])
+    assert ask(models, captured)["model"] == "first"
+    sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="newer")
+    assert sagemaker.describe_endpoint(EndpointName=captured)["EndpointStatus"] == "Updating"
+    assert ask(models, captured)["model"] == "first"
+    assert settled(models, captured)["EndpointConfigName"] == "newer"
+    assert ask(models, captured)["model"] == "second"
+    sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="worse")
+    row = settled(models, captured)
+    assert (row["EndpointStatus"], row["EndpointConfigName"]) == ("InService", "newer")
+    assert "unpacked" in row["FailureReason"]
+    assert ask(models, captured)["model"] == "second"
+
+
+def test_a_model_that_cannot_be_loaded_passes_the_ping_and_answers_nothing(models: asking.Emulator) -> None:
+    """As TorchServe does: whoever trusts InService alone is deceived."""
+    row = deploy(models, "broken", "broken", {"MemorySizeInMB": 3072, "MaxConcurrency": 2})
+    assert row["EndpointStatus"] == "InService"
+    with pytest.raises(ClientError, match="Worker died"):
+        ask(models, "broken")
+    said = asking.wait_for(lambda: making.log(models, "AllTraffic", "/aws/sagemaker/Endpoints/broken"), "its log")
+    assert any("cannot be loaded" in line for line in said)
+    with pytest.raises(ClientError, match="4194304"):
+        ask(models, "broken", b"x" * 4_194_305)
+    models.client("sagemaker").delete_endpoint(EndpointName="broken")
+
+
+def test_an_endpoint_that_does_not_start_says_why(models: asking.Emulator) -> None:
+    row = deploy(models, "empty", "empty")
+    assert row["EndpointStatus"] == "Failed"
+    assert "unpacked" in row["FailureReason"]
+    models.ask("POST", "fail", kind="endpoint", reason="Insufficient capacity for ml.m5.large")
+    models.client("sagemaker").create_endpoint(EndpointName="no-room", EndpointConfigName="empty")
+    assert settled(models, "no-room")["FailureReason"] == "Insufficient capacity for ml.m5.large"
+    for name in ("empty", "no-room"):
+        models.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
+@pytest.mark.parametrize(
+    ("serverless", "reason"),
+    [
+        ({"MemorySizeInMB": 1500, "MaxConcurrency": 1}, "one of 1024"),
+        ({"MemorySizeInMB": 7168, "MaxConcurrency": 1}, "6144"),
+        ({"MemorySizeInMB": 2048, "MaxConcurrency": 201}, "200"),
+    ],
+)
+def test_serverless_limits(models: asking.Emulator, serverless: dict[str, int], reason: str) -> None:
+    with pytest.raises(ClientError, match=reason):
+        deploy(models, "too-much", "first", serverless)
+
+
+def test_a_transform_job_goes_on_after_a_bad_object_and_fails(models: asking.Emulator) -> None:
+    s3, sagemaker = models.client("s3"), models.client("sagemaker")
+    for name, body in {"a.png": b"a", "sub/b.png": b"bad", "c.png": b"ccc", "left-out.png": b"x"}.items():
+        s3.put_object(Bucket=BUCKET, Key=f"asked/{name}", Body=body)
+    s3.put_object(
+        Bucket=BUCKET, Key="asked.manifest", Body=json.dumps([{"prefix": f"s3://{BUCKET}/asked/"}, "a.png", "sub/b.png", "c.png"]).encode()
+    )
+    source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/asked.manifest"}}
+    sagemaker.create_transform_job(
+        TransformJobName="mixed",
+        ModelName="first",
+        MaxConcurrentTransforms=2,
+        TransformInput={"DataSource": source, "ContentType": "application/x-image"},
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/answers/"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 2},
+    )
+
+    def ended() -> dict[str, Any] | None:
+        row = sagemaker.describe_transform_job(TransformJobName="mixed")
+        return row if row["TransformJobStatus"] in ("Completed", "Failed", "Stopped") else None
+
+    row = asking.wait_for(ended, "the end of the transform job")
+    assert (row["TransformJobStatus"], row["FailureReason"]) == ("Failed", "AlgorithmError: See job logs for more information")
+    written = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="answers/")["Contents"]}
+    assert written == {"answers/a.png.out", "answers/c.png.out"}
+    assert any("asked/sub/b.png" in line and "this is bad" in line for line in making.log(models, "mixed", "/aws/sagemaker/TransformJobs"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("java"), reason="TorchServe needs Java (on Debian: apt install openjdk-17-jre-headless)")
+def test_torchserve_serves_the_same_artifact(models: asking.Emulator) -> None:
+    """AWS's whole serving stack, Java front end and all."""
+    with models.settings(server="torchserve", ping_seconds=120):
+        row = deploy(models, "torchserve", "first")
+    assert row["EndpointStatus"] == "InService", row.get("FailureReason")
+    answer = asking.wait_for(lambda: _answer(models, "torchserve"), "TorchServe's first answer", 120)
+    assert (answer["model"], answer["size"]) == ("first", 5)
+    models.client("sagemaker").delete_endpoint(EndpointName="torchserve")
+    asking.wait_for(lambda: not models.processes("serve_torchserve"), "the end of TorchServe")
+
+
+def _answer(emulator: asking.Emulator, name: str) -> dict[str, Any] | None:
+    try:
+        return ask(emulator, name)
+    except ClientError:
+        return None
