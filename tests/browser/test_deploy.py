@@ -41,7 +41,7 @@ def opened(app: App, page: Any, endpoint: Endpoint, **parameters: str) -> None:
 
 def test_from_the_form_to_an_endpoint_with_a_deadline(app: App, page: Any, small_model: Model) -> None:
     steps.visit(page, app.url, f"deploy?model={small_model.id}")
-    page.locator(".st-key-dp_ends input").click()
+    page.locator(".st-key-dp_ends_local input").click()
     page.get_by_text("after an hour", exact=True).click()
     steps.press(page, "Start the endpoint")
     page.get_by_text("deletes itself in").first.wait_for(timeout=90_000)
