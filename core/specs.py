@@ -195,6 +195,22 @@ class InspectSpec:
 
 
 @dataclass(frozen=True)
+class ExportSpec:
+    """The photos of a dataset version in use, copied into the new folder `path` as `<split>/<class>/<photo>`."""
+
+    kind: ClassVar[str] = "export"
+    name: str
+    dataset_id: str
+    version_id: str
+    path: str
+    id: str = field(default_factory=lambda: jobs.new_id("export"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        _require(self.path.strip() not in ("", "/"), "Say into which folder.", "path")
+
+
+@dataclass(frozen=True)
 class EndpointSpec:
     """One server for one model. `attached` is the name of an endpoint that somebody else made: it is used, and never changed or deleted.
 
@@ -247,7 +263,7 @@ class LoadSpec:
         _require(1 <= self.clients <= settings.MAX_LOAD_CLIENTS, f"Use 1 to {settings.MAX_LOAD_CLIENTS} clients.", "clients")
 
 
-Spec = TrainingSpec | ImportSpec | InspectSpec | TuningSpec | TransformSpec | EndpointSpec | LoadSpec
+Spec = TrainingSpec | ImportSpec | InspectSpec | ExportSpec | TuningSpec | TransformSpec | EndpointSpec | LoadSpec
 Known = TypeVar("Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec)
 
 

@@ -20,6 +20,7 @@ from ui import (
     dataset_links,
     dataset_map,
     dataset_photo,
+    export_form,
     links,
     split_form,
 )
@@ -177,4 +178,5 @@ VIEWS = {
     "Report": _report,
     "History": dataset_history.show,
     "New version": split_form.show,
+    "Export": export_form.show,
 }

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from core import explain, features, images
 from core.backends import LOCAL
-from ui import downloads
+from ui import downloads, export_routes
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 ONE_YEAR = 31_536_000
@@ -69,4 +69,4 @@ async def _tidy() -> None:
         await asyncio.sleep(TIDY_SECONDS)
 
 
-ROUTES = [Route("/thumbnails/{image_id}", thumbnail), *downloads.ROUTES]
+ROUTES = [Route("/thumbnails/{image_id}", thumbnail), *downloads.ROUTES, *export_routes.ROUTES]

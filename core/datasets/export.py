@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pandas as pd
 
@@ -21,9 +22,10 @@ from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
 Progress = Callable[[int, int], None]
+Entry = tuple[Path, str, str]
 
 USED = ("train", "validation", "test")
-FORMATS = {"zip": "Folders, in a ZIP", "csv": "A table (CSV)", "augmented": "SageMaker manifest"}
+CHUNK = 2**18
 
 
 def used(version: Version) -> pd.DataFrame:
@@ -36,17 +38,53 @@ def folders(version: Version, target: Path, progress: Progress = lambda done, to
 
     Raises UserError where nothing is in use, where the disk is too small, and for a class name that is no folder's name.
     """
-    rows, dataset = used(version), store.dataset(version.dataset_id)
-    if rows.empty:
-        raise UserError("No photo of this version is in a split, so there is nothing to export.")
-    files.require_free_space(target.parent, int(rows["size_bytes"].sum()), "The export")
-    names = list(_names(rows))
+    entries = _entries(version)
+    files.require_free_space(target.parent, _size(version), "The export")
     with files.atomic(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for place, (path, name) in enumerate(zip(rows["path"], names, strict=True)):
-            with _opened(store.image_path(dataset, path), path) as source, archive.open(name, "w", force_zip64=True) as entry:
+        for place, (path, shown, name) in enumerate(entries, 1):
+            with _opened(path, shown) as source, archive.open(name, "w", force_zip64=True) as entry:
                 shutil.copyfileobj(source, entry)
-            progress(place + 1, len(names))
+            progress(place, len(entries))
         archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+    return target
+
+
+def stream(version: Version) -> Iterator[bytes]:
+    """The same ZIP piece by piece, for a download that begins at once and leaves nothing on the disk.
+
+    Raises as `folders` does, and where a photo is not there any more: before the first piece, since a download can't say so later.
+    """
+    entries = _entries(version)
+    for path, shown, _ in entries:
+        if not path.is_file():
+            raise FieldmarkError(f"{shown} is not there any more. Bring it back, or leave it out, then export.")
+    return _streamed(version, entries)
+
+
+def into_folder(version: Version, target: Path, progress: Progress = lambda done, total: None) -> Path:
+    """The new folder `target` with `<split>/<class>/<photo>` and manifest.csv, whole or not at all; the photos are copies.
+
+    Raises UserError where there is such a folder already, and as `folders` does.
+    """
+    if target.exists():
+        raise UserError(f"{target} is there already, and nothing in it is replaced. Name a new folder.", field="path")
+    if not target.parent.is_dir():
+        raise UserError(f"There is no folder {target.parent}. Make it first, or name another one.", field="path")
+    entries = _entries(version)
+    files.require_free_space(target.parent, _size(version), "The export")
+    making = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    try:
+        for place, (path, shown, name) in enumerate(entries, 1):
+            (making / name).parent.mkdir(parents=True, exist_ok=True)
+            with _opened(path, shown) as source, (making / name).open("xb") as copy:
+                shutil.copyfileobj(source, copy)
+            progress(place, len(entries))
+        (making / "manifest.csv").write_text(table(version), encoding="utf-8")
+        making.rename(target)
+    except OSError as error:
+        raise UserError(f"{target} can't be written. {files.os_reason(error)}", field="path") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
     return target
 
 
@@ -85,6 +123,47 @@ def _line(row: Any, prefix: str, number: dict[str, int], version: Version) -> st
     }
     body = {"source-ref": f"{prefix}/{row['path']}", "label": number.get(row["label"], -1), "label-metadata": metadata}
     return json.dumps(body, ensure_ascii=False)
+
+
+class _Pipe:
+    """What a ZIP writes into and a download takes out of."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None: ...
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+def _streamed(version: Version, entries: Sequence[Entry]) -> Iterator[bytes]:
+    pipe = _Pipe()
+    with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for path, shown, name in entries:
+            with _opened(path, shown) as source, archive.open(name, "w", force_zip64=True) as entry:
+                while chunk := source.read(CHUNK):
+                    entry.write(chunk)
+                    yield pipe.take()
+        archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+    yield pipe.take()
+
+
+def _entries(version: Version) -> list[Entry]:
+    """Where each photo in use lies, its path as shown, and its name in an export."""
+    rows, dataset = used(version), store.dataset(version.dataset_id)
+    if rows.empty:
+        raise UserError("No photo of this version is in a split, so there is nothing to export.")
+    return [(store.image_path(dataset, path), str(path), name) for path, name in zip(rows["path"], _names(rows), strict=True)]
+
+
+def _size(version: Version) -> int:
+    return int(used(version)["size_bytes"].sum())
 
 
 def _names(rows: pd.DataFrame) -> Iterator[str]:

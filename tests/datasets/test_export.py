@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from core.backends import LOCAL
 from core.datasets import edits, export, importing, store
 from core.errors import FieldmarkError, UserError
+from core.jobs import State
+from core.specs import ExportSpec
 from tests.datasets import made
+from ui import export_routes
 
 SIZES = {"Crow": 8, "Jay": 8, "Eichelhäher": 8}
 
@@ -88,3 +95,75 @@ def test_a_class_that_cannot_be_a_folder_is_named(version: store.Version, tmp_pa
     slashed = edits.make(version, [edits.relabel([path], "a/b")])
     with pytest.raises(UserError, match="a/b"):
         export.folders(slashed, tmp_path / "out.zip")
+
+
+def test_a_streamed_zip_holds_what_the_file_holds(version: store.Version, tmp_path: Path) -> None:
+    pieces = list(export.stream(version))
+    assert len(pieces) > 24
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as streamed, zipfile.ZipFile(export.folders(version, tmp_path / "out.zip")) as whole:
+        assert streamed.testzip() is None
+        assert {name: streamed.read(name) for name in streamed.namelist()} == {name: whole.read(name) for name in whole.namelist()}
+
+
+def test_a_stream_says_what_is_gone_before_it_begins(version: store.Version, tmp_path: Path) -> None:
+    (tmp_path / "photos" / export.used(version).iloc[3]["path"]).unlink()
+    with pytest.raises(FieldmarkError, match="not there any more"):
+        export.stream(version)
+
+
+def test_copied_into_a_folder_they_can_be_imported_again(version: store.Version, tmp_path: Path) -> None:
+    target = export.into_folder(version, tmp_path / "copies")
+    again = importing.run_import(importing.ImportSource("folder", target), "Again")
+    assert set(store.manifest_of(again)["image_id"]) == set(store.manifest_of(version)["image_id"])
+    assert again.split["kind"] == "official"
+    with pytest.raises(UserError, match="there already"):
+        export.into_folder(version, target)
+    with pytest.raises(UserError, match="no folder"):
+        export.into_folder(version, tmp_path / "no" / "where")
+
+
+def test_a_copy_that_fails_leaves_nothing(version: store.Version, tmp_path: Path) -> None:
+    (tmp_path / "photos" / export.used(version).iloc[20]["path"]).unlink()
+    with pytest.raises(FieldmarkError, match="can't be read"):
+        export.into_folder(version, tmp_path / "copies")
+    assert sorted(path.name for path in tmp_path.iterdir() if "copies" in path.name) == []
+
+
+def test_an_export_job_copies_and_reports(version: store.Version, tmp_path: Path) -> None:
+    job = LOCAL.export(ExportSpec("Birds", version.dataset_id, version.id, str(tmp_path / "copies")))
+    while not (job := LOCAL.refresh(job)).state.is_finished:
+        time.sleep(0.05)
+    assert job.state is State.COMPLETED, job.status.reason
+    assert len(list((tmp_path / "copies").rglob("*.jpg"))) == 24
+    with pytest.raises(UserError, match="outside"):
+        LOCAL.export(ExportSpec("Birds", version.dataset_id, version.id, "/etc/birds"))
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(Starlette(routes=export_routes.ROUTES))
+
+
+def test_the_routes_serve_all_three_forms(client: TestClient, version: store.Version) -> None:
+    photos = client.get("/" + export_routes.address(version, "photos.zip"))
+    assert zipfile.ZipFile(io.BytesIO(photos.content)).testzip() is None
+    assert photos.headers["content-disposition"] == 'attachment; filename="birds-v1.zip"'
+    assert client.get("/" + export_routes.address(version, "table.csv")).text == export.table(version)
+    manifest = client.get("/" + export_routes.address(version, "test.manifest"), params={"prefix": "s3://b/p"})
+    assert manifest.text == export.augmented(version, "s3://b/p", "test")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("{dataset}/v9/photos.zip", "no such version"),
+        ("nothing/v1/table.csv", "nothing"),
+        ("..%2f..%2fetc/v1/table.csv", ""),
+        ("{dataset}/v1/test.manifest?prefix=http://x", "S3 address"),
+        ("{dataset}/v1/passwd.manifest?prefix=s3://b/p", "passwd"),
+    ],
+)
+def test_what_can_not_be_exported_is_said(client: TestClient, version: store.Version, path: str, words: str) -> None:
+    answer = client.get("/downloads/datasets/" + path.format(dataset=version.dataset_id))
+    assert answer.status_code == 404
+    assert words in answer.text

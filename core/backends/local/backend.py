@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 from core import files, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
 from core.backends.local import client, processes, usage, warm
-from core.datasets import store
+from core.datasets import origins, store
 from core.datasets.names import clean_name
 from core.errors import BackendError, NotFound, UserError
 from core.jobs import Job, RunFolder, State, Status
@@ -55,6 +56,12 @@ class LocalBackend(Backend):
     def inspect(self, spec: specs.InspectSpec) -> Job:
         """Submits a look for faults in a dataset version; like an import, only this backend has it."""
         store.version(spec.dataset_id, spec.version_id)
+        return self._submit(spec, WORKER)
+
+    def export(self, spec: specs.ExportSpec) -> Job:
+        """Submits the copying of a dataset version into a folder; like an import, only this backend has it."""
+        store.version(spec.dataset_id, spec.version_id)
+        origins.importable(Path(spec.path))
         return self._submit(spec, WORKER)
 
     def transform(self, spec: specs.TransformSpec) -> Job:

@@ -19,6 +19,7 @@ from typing import Any
 
 from core import files, jobs, settings
 from core.backends.local import processes
+from core.backends.local.endings import Left, Stopped
 from core.errors import FieldmarkError
 from core.jobs import RunFolder, State
 
@@ -28,6 +29,7 @@ RUNNERS = {
     ("local", "tuning"): "core.backends.local.tuning",
     ("local", "import"): "core.backends.local.importing",
     ("local", "inspect"): "core.backends.local.inspecting",
+    ("local", "export"): "core.backends.local.exporting",
     ("local", "transform"): "core.backends.local.transform",
     ("local", "endpoint"): "core.backends.local.endpoint",
     ("local", "load"): "core.backends.local.load",
@@ -36,14 +38,6 @@ RUNNERS = {
     ("sagemaker", "transform"): "core.backends.sagemaker.transform",
     ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints",
 }
-
-
-class Stopped(Exception):
-    """The job ended because it was asked to; its text, where it has one, says by whom."""
-
-
-class Left(Exception):
-    """The watcher goes, and the job that it watched goes on elsewhere."""
 
 
 class Worker:
