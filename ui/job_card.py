@@ -65,8 +65,8 @@ def _header(job: Job) -> None:
 def where(job: Job) -> None:
     """What the job runs on, where that is not this machine, and how old all this is where it is not new."""
     backend = backends.of(job)
-    if words := [f"{title.lower()} {text}" for title, text in backend.facts(job).items()]:
-        st.caption(plain(f"{backend.title}, {', '.join(words)}"), width="content")
+    if facts := backend.facts(job):
+        st.caption(plain(f"{backend.title}: {', '.join(facts.values())}"), width="content")
     if notice := backend.notice(job):
         st.caption(f":orange[:material/history: {plain(notice)}]", width="content")
 

@@ -66,21 +66,21 @@ def _usual(mode: str) -> str:
 
 def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resources:
     known = prices.instances()
-    with st.grid(4, min_column_width=170, gap="small"):
-        machine = st.selectbox(
-            "Machine",
-            list(dict.fromkeys([start.instance_type, *known])),
-            format_func=lambda name: known[name].title if name in known else name,
-            key=f"{key}_machine",
-            accept_new_options=True,
-            help="Any instance type of SageMaker can be typed.",
-        )
-        count = st.number_input(
-            "Machines", 1, 20, start.instance_count, key=f"{key}_machines", help="Several share one training (torchrun)."
-        )
-        minutes, most = start.max_seconds // MINUTES, 5 * 24 * MINUTES
-        limit = st.number_input("Time limit, minutes", 1, most, minutes, key=f"{key}_limit", help="Of each job; then it is ended.")
-        disk = st.number_input("Disk, GB", 1, 16_384, start.volume_gb, key=f"{key}_disk")
+    first, second, third, fourth = st.columns([2, 1, 1, 1])
+    machine = first.selectbox(
+        "Machine",
+        list(dict.fromkeys([start.instance_type, *known])),
+        format_func=lambda name: known[name].title if name in known else name,
+        key=f"{key}_machine",
+        accept_new_options=True,
+        help="Any instance type of SageMaker can be typed.",
+    )
+    count = second.number_input(
+        "Machines", 1, 20, start.instance_count, key=f"{key}_machines", help="Several share one training (torchrun)."
+    )
+    minutes, most = start.max_seconds // MINUTES, 5 * 24 * MINUTES
+    limit = third.number_input("Time limit, minutes", 1, most, minutes, key=f"{key}_limit", help="Of each job; then it is ended.")
+    disk = fourth.number_input("Disk, GB", 1, 16_384, start.volume_gb, key=f"{key}_disk")
     spot = st.toggle(
         "Spot machines",
         start.spot,

@@ -73,7 +73,7 @@ class Backend(Protocol):
         return True
 
     def facts(self, job: Job) -> dict[str, str]:
-        """What a job's page shows of where it runs, in words by title; empty where there is nothing to say."""
+        """What a job's page shows of where it runs, by title, in words that stand alone; empty where there is nothing to say."""
         return {}
 
     def notice(self, job: Job) -> str:

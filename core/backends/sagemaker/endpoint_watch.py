@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from core import models, settings
 from core.backends.base import EndpointState
+from core.backends.local.endings import Left, Stopped
 from core.backends.local.server import smoke_image
-from core.backends.local.worker import Left, Stopped
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import capturing, connection, endpoint_figures, endpoints, failures, hosting, prices, serving_image
 from core.backends.sagemaker.logs import LogTail

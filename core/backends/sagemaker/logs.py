@@ -83,8 +83,9 @@ class LogTail:
         # The first host speaks for all; what others say is marked, so that no metric is counted twice.
         mark = f"[{host[1]}] " if host and host[1] != "algo-1" else ""
         with self.folder.log.open("ab") as log:
-            if messages:
-                log.write("".join(f"{mark}{message.rstrip()}\n" for message in messages).encode())
+            # The toolkit puts an empty line after many of the script's.
+            if lines := [f"{mark}{message.rstrip()}\n" for message in messages if message.strip()]:
+                log.write("".join(lines).encode())
                 log.flush()
                 os.fsync(log.fileno())
             size = log.tell()

@@ -25,11 +25,11 @@ def facts(job: Job) -> dict[str, str]:
     if billed:
         cost = prices.estimate(machine, "training", region, count=count, seconds=float(billed))
         money = f", about {prices.money(cost.at_most)}" if cost.at_most is not None and not spot else ""
-        found["Billed"] = f"{int(billed)} s x {count} {'machine' if count == 1 else 'machines'}{money}"
+        found["Billed"] = f"billed {int(billed)} s{f' x {count}' if count > 1 else ''}{money}"
         if spot and (trained := progress.get("training_seconds")):
-            found["Saved by spot"] = f"{max(0.0, 1 - float(billed) / float(trained)):.0%}"
-    if progress.get("interruptions"):
-        found["Taken back"] = f"{progress['interruptions']} times"
+            found["Saved by spot"] = f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
+    if times := progress.get("interruptions"):
+        found["Taken back"] = f"machines taken back {'once' if times == 1 else f'{times} times'}"
     return {title: text for title, text in found.items() if text}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import files, jobs, models, scripts, settings
-from core.backends.local.worker import Stopped
+from core.backends.local.endings import Stopped
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, failures, packaging, requests, storage, upload
 from core.backends.sagemaker.account import Account

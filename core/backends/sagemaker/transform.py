@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import files, jobs, models
 from core.backends.local import transform as listing
-from core.backends.local.worker import Stopped
+from core.backends.local.endings import Stopped
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, failures, hosting, prices, requests, serving_image, storage, transform_input, upload
 from core.backends.sagemaker.account import Account

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import files, jobs
 from core.backends.local import processes
-from core.backends.local.worker import Stopped
+from core.backends.local.endings import Stopped
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, failures, requests, training, tuning_request
 from core.backends.sagemaker.account import Account

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core import settings
-from core.backends.local.worker import Left
+from core.backends.local.endings import Left
 from core.backends.sagemaker import connection
 from core.errors import BackendError
 

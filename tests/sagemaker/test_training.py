@@ -1,0 +1,159 @@
+"""Training jobs on SageMaker, from the form's spec to the model on this machine: real containers, real files, a real wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import jobs, metrics, models
+from core.backends import LOCAL, SAGEMAKER
+from core.backends.sagemaker import account as accounts
+from core.errors import UserError
+from core.jobs import State
+from core.models import Model
+from core.specs import Resources, TrainingSpec
+from tests.backends import watching as local
+from tests.conftest import SMALL
+from tests.sagemaker.asking import Emulator
+from tests.sagemaker.watching import LONG, MACHINE, PATIENCE, STEPS, ended, said, spec, until_phase
+
+
+def written(aws: Emulator, prefix: str) -> dict[str, Any]:
+    """What lies in the bucket below a prefix, and when each was written last."""
+    found = aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix=f"fieldmark/{prefix}")
+    return {entry["Key"]: entry["LastModified"] for entry in found.get("Contents", [])}
+
+
+def test_the_same_training_on_both_backends_gives_the_same_answers(aws: Emulator, small_model: Model) -> None:
+    job = ended(SAGEMAKER.train(spec(small_model)))
+    assert job.state is State.COMPLETED, job.status.reason
+    model = models.read(job.id)
+    assert models.listing()[0].id == job.id, "it stands among the models like any other"
+    mine, theirs = small_model.predictions(), model.predictions()
+    assert list(theirs.image_id) == list(mine.image_id)
+    assert list(theirs.path) == list(mine.path), "photos keep the names that people know"
+    difference = float(np.abs(mine.probabilities - theirs.probabilities).max())
+    print(f"\nlargest difference of a probability: {difference:.2e}")
+    assert difference < 1e-4
+    assert model.metrics("test")["n"] == small_model.metrics("test")["n"]
+    assert models.unpack(job.folder.artifact, job.folder.path / "again")["classes"] == list(model.classes)
+    assert metrics.epochs(metrics.MetricLog(job.folder.log).refresh())
+    assert job.status.progress["billable_seconds"] > 0
+
+
+def test_photos_are_sent_once_whatever_trains_on_them(aws: Emulator, small_model: Model) -> None:
+    first = ended(SAGEMAKER.train(spec(small_model)))
+    sent = written(aws, "images/")
+    assert len(sent) == len(small_model.predictions())
+    again = ended(SAGEMAKER.train(spec(small_model, {**SMALL, "weight_decay": "0.1"})))
+    assert (first.state, again.state) == (State.COMPLETED, State.COMPLETED)
+    assert written(aws, "images/") == sent, "not one photo was sent again"
+    for part in ("code/", "weights/", "datasets/"):
+        assert written(aws, part)
+
+
+def test_it_is_watched_stopped_and_gone_on_with(aws: Emulator, small_model: Model) -> None:
+    job = SAGEMAKER.train(spec(small_model, LONG))
+    said(job, "[metrics] epoch=2 ")
+    assert SAGEMAKER.refresh(job).state is State.IN_PROGRESS
+    local.until(lambda: written(aws, f"jobs/{job.id}/checkpoints/checkpoint-"), "a checkpoint in the bucket")
+    SAGEMAKER.stop(job)
+    SAGEMAKER.stop(job)
+    job = ended(job)
+    assert job.state is State.STOPPED, job.status.reason
+    assert list(job.folder.checkpoints.glob("checkpoint-*.pt")), "the newest one is here, for whichever backend goes on"
+    again = SAGEMAKER.train(spec(small_model, LONG, resumed_from=job.id))
+    said(again, "resuming from checkpoint-")
+    SAGEMAKER.stop(again)
+    assert ended(again).state is State.STOPPED
+
+
+def test_a_job_that_was_stopped_there_goes_on_here(aws: Emulator, small_model: Model) -> None:
+    job = SAGEMAKER.train(spec(small_model, STEPS | {"epochs": "3000"}))
+    said(job, "[metrics] epoch=20 ")
+    local.until(lambda: written(aws, f"jobs/{job.id}/checkpoints/checkpoint-"), "a checkpoint in the bucket")
+    SAGEMAKER.stop(job)
+    job = ended(job)
+    again = LOCAL.train(TrainingSpec("On", small_model.dataset_id, small_model.version_id, STEPS | {"epochs": "3000"}, resumed_from=job.id))
+    local.said(LOCAL, again, "resuming from checkpoint-")
+
+
+def test_without_a_network_the_container_has_all_it_needs(aws: Emulator, small_model: Model) -> None:
+    accounts.save(replace(accounts.load(), network_isolation=True))
+    job = ended(SAGEMAKER.train(spec(small_model)))
+    assert job.state is State.COMPLETED, job.status.reason
+
+
+def test_two_machines_share_a_training(aws: Emulator, small_model: Model) -> None:
+    job = ended(SAGEMAKER.train(spec(small_model, resources=replace(MACHINE, instance_count=2))), 2 * PATIENCE)
+    assert job.state is State.COMPLETED, job.status.reason
+    text = job.folder.log.read_text()
+    assert "2 hosts with 1 processes each" in text
+    rows = metrics.MetricLog(job.folder.log).refresh()
+    epochs = [row["epoch"] for row in rows if "train_loss" in row]
+    assert len(epochs) == len(set(epochs)), "only one of them speaks"
+
+
+def test_a_spot_machine_is_taken_back_and_the_job_goes_on(aws: Emulator, small_model: Model) -> None:
+    job = SAGEMAKER.train(spec(small_model, STEPS | {"epochs": "800"}, replace(MACHINE, spot=True)))
+    said(job, "[metrics] epoch=20 ")
+    local.until(lambda: written(aws, f"jobs/{job.id}/checkpoints/checkpoint-"), "a checkpoint in the bucket")
+    aws.ask("POST", "interrupt", TrainingJobName=job.id)
+    said(job, "resuming from checkpoint-")
+    job = ended(job)
+    assert job.state is State.COMPLETED, job.status.reason
+    assert job.status.progress["interruptions"] == 1
+    assert "Saved by spot" in SAGEMAKER.facts(job)
+
+
+def test_a_time_limit_ends_it_with_a_word(aws: Emulator, small_model: Model) -> None:
+    job = ended(SAGEMAKER.train(spec(small_model, LONG, Resources("ml.m5.xlarge", max_seconds=60))), 2 * PATIENCE)
+    assert job.state is State.STOPPED, job.status.reason
+    assert "time limit" in job.status.reason
+
+
+def test_fault_09_names_are_free_text(aws: Emulator, small_model: Model) -> None:
+    name = """it's "$(id)" <b>; 鳥"""
+    job = ended(SAGEMAKER.train(replace(spec(small_model), name=name)))
+    assert job.state is State.COMPLETED, job.status.reason
+    assert models.read(job.id).name == name
+
+
+def test_a_photo_that_changed_since_the_import_is_left_out(aws: Emulator, small_model: Model, tmp_path: Path) -> None:
+    from core.datasets import store
+
+    root = store.dataset(small_model.dataset_id).root
+    victim = min(root.rglob("*.png"))
+    before = victim.read_bytes()
+    victim.write_bytes(b"not what it was")
+    try:
+        job = ended(SAGEMAKER.train(spec(small_model)))
+    finally:
+        victim.write_bytes(before)
+    assert job.state is State.COMPLETED, job.status.reason
+    text = job.folder.log.read_text()
+    assert f"{victim}: it changed since the import" in text
+    assert "1 of" in text
+
+
+@pytest.mark.parametrize("resources", [None, Resources()])
+def test_a_spec_without_a_machine_is_refused(aws: Emulator, small_model: Model, resources: Resources | None) -> None:
+    before = jobs.listing()
+    with pytest.raises(UserError) as refusal:
+        SAGEMAKER.train(replace(spec(small_model), resources=resources))
+    assert refusal.value.field == "instance_type"
+    assert jobs.listing() == before
+
+
+def test_the_programs_are_there_once_the_job_is(aws: Emulator, small_model: Model) -> None:
+    job = SAGEMAKER.train(spec(small_model))
+    until_phase(job, "Training")
+    (program,) = SAGEMAKER.as_code(job)[:1]
+    compile(program.text, "program", "exec")
+    assert "create_training_job" in program.text
+    assert json.dumps(accounts.load().role_arn)[1:-1] in program.text

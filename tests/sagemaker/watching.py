@@ -1,0 +1,38 @@
+"""Jobs on the emulator as a page sees them: small ones, looked at until they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.backends import SAGEMAKER
+from core.jobs import Job
+from core.models import Model
+from core.specs import Resources, TrainingSpec
+from tests.backends import watching
+from tests.conftest import SMALL
+
+MACHINE = Resources("ml.m5.xlarge", max_seconds=600)
+# A container imports torch twice, on a machine that others may use as well.
+PATIENCE = 180.0
+# Steps for some ten seconds: time enough to interrupt it.
+STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "400", "early_stopping_patience": "0", "refit": "false"}
+LONG = {**STEPS, "epochs": "10000"}
+
+
+def spec(model: Model, hyperparameters: Mapping[str, str] = SMALL, resources: Resources = MACHINE, **more: Any) -> TrainingSpec:
+    return TrainingSpec("Small", model.dataset_id, model.version_id, hyperparameters, resources=resources, **more)
+
+
+def ended(job: Job, seconds: float = PATIENCE) -> Job:
+    return watching.ended(SAGEMAKER, job, seconds)
+
+
+def said(job: Job, text: str, seconds: float = PATIENCE) -> None:
+    watching.said(SAGEMAKER, job, text, seconds)
+
+
+def until_phase(job: Job, phase: str, seconds: float = PATIENCE) -> Job:
+    """The job once it says that it is in this phase."""
+    watching.until(lambda: SAGEMAKER.refresh(job).status.progress.get("phase") == phase, f"{phase} of {job.id}", seconds)
+    return SAGEMAKER.refresh(job)
