@@ -15,11 +15,10 @@ datasets = {item.id: item for item in everything if isinstance(item, store.Datas
 running = [job for job in jobs.readable("import") if not job.state.is_finished]
 asked = links.parameter("job")
 
-title, action = st.columns([4, 1], vertical_alignment="bottom")
-title.title("Datasets")
 importing = not datasets or links.parameter("view") == "import"
-if datasets and not importing:
-    with action:
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+    st.title("Datasets", width="content")
+    if datasets and not importing:
         links.button("Import photos", "datasets", key="ds_new", icon=":material/add:", view="import")
 
 for job in running:

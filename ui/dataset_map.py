@@ -9,18 +9,22 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from core import settings
+from core import models, settings
 from core.datasets import projection, store
 from core.datasets.inspection import Inspection
 from core.datasets.projection import inside
 from core.datasets.store import Dataset, Version
-from ui import charts, dataset_mend, inspecting, links, map_chart, photos
+from core.errors import NotFound
+from core.models import Model
+from ui import charts, dataset_mend, inspecting, links, map_chart, model_list, photos
 from ui.map_chart import SIZE, Points
+from ui.photo_wall import predictions_of
 from ui.text import count, plain
 
 DRAWN = 20_000
 PAGE_SIZE = 48
 LASSO = "lasso"
+JUDGED = ("Right or wrong", "Confidence")
 COLOURS = ("Label", "Split", "Right or wrong", "Confidence")
 STEPS = ("#A23E48", "#C4552D", "#D08A3C", "#B9A23A", "#8FA64B", "#5F9E63", "#3B8F77", "#2C7F8C", "#2F6690", "#3A4F8C")
 
@@ -35,6 +39,9 @@ def show(dataset: Dataset, version: Version) -> None:
     with right:
         method = _method(dataset, version, found)
     table = _table(str(found.folder), method, version.id, found, version)
+    model = _judge() if colour in JUDGED else None
+    if model:
+        table = _judged_by(model, table)
     lasso = _lasso()
     asked = map_chart.show(
         _points(table, colour), lasso, key=f"ds_map_{version.id}_{method}", url=photos.url(""), alt=f"Map of {count(len(table), 'photo')}"
@@ -45,7 +52,7 @@ def show(dataset: Dataset, version: Version) -> None:
     if asked.opened:
         dataset_mend.look(dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0]))
     drawn = f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all." if len(table) > DRAWN else ""
-    st.caption(f"{_explained(colour)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}")
+    st.caption(f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}")
     _gallery(dataset, version, table, lasso)
 
 
@@ -98,8 +105,10 @@ def _coloured(table: pd.DataFrame, by: str) -> tuple[npt.NDArray[np.integer], Se
         number = np.where(table["predicted"] == "", 2, right)
         return number, [charts.PALETTE[1], charts.PALETTE[0], charts.SPLIT_COLOURS["unused"]], ["Wrong", "Right", "Not judged"]
     if by == "Confidence":
-        place = np.clip(np.nan_to_num(table["confidence"].to_numpy()) * len(STEPS), 0, len(STEPS) - 1).astype(np.int64)
-        return place, STEPS, [f"{step / len(STEPS):.0%} to {(step + 1) / len(STEPS):.0%}" for step in range(len(STEPS))]
+        sure = table["confidence"].to_numpy(dtype=float)
+        place = np.clip(np.nan_to_num(sure) * len(STEPS), 0, len(STEPS) - 1).astype(np.int64)
+        words = [f"{step / len(STEPS):.0%} to {(step + 1) / len(STEPS):.0%}" for step in range(len(STEPS))]
+        return np.where(np.isfinite(sure), place, len(STEPS)), [*STEPS, charts.SPLIT_COLOURS["unused"]], [*words, "Not judged"]
     number, names = pd.factorize(table["label"], sort=True)
     return number.astype(np.int64), class_colours(len(names)), [str(name) for name in names]
 
@@ -109,9 +118,37 @@ def class_colours(classes: int) -> list[str]:
     return [f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)" for place in range(classes)]
 
 
-def _explained(by: str) -> str:
-    asked = "classifiers that had not seen the photo, asked by the inspection"
-    return {"Right or wrong": f"The answer of {asked}.", "Confidence": f"How sure {asked}, were of their answer."}.get(by, "")
+def _judge() -> Model | None:
+    """Whose answers colour the points: those of a model, or of the inspection's own classifiers (None)."""
+    known = {model.id: model for model in models.listing()}
+    if not known:
+        return None
+    chosen = st.selectbox(
+        "Answers of",
+        ["", *known],
+        format_func=lambda i: model_list.title(known[i]) if i else "The inspection: classifiers that had not seen the photo",
+        key="ds_judge",
+        bind="query-params",
+        help="A model knows the photos that it was trained and measured on; the others stay grey.",
+    )
+    return known.get(chosen)
+
+
+def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what the model says of each photo; nothing where it was not asked."""
+    try:
+        given = predictions_of(model)
+    except NotFound as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return table
+    said = pd.DataFrame({"image_id": given.image_id, "predicted": given.names(given.predicted), "confidence": given.confidence})
+    answers = table[["image_id"]].merge(said.drop_duplicates("image_id"), how="left", on="image_id")
+    return table.assign(predicted=answers["predicted"].fillna("").to_numpy(), confidence=answers["confidence"].to_numpy())
+
+
+def _explained(by: str, model: Model | None) -> str:
+    asked = f"{plain(model.name)}, of its own training photos, too" if model else "classifiers that had not seen the photo"
+    return {"Right or wrong": f"The answers of {asked}.", "Confidence": f"How sure the answers are, of {asked}."}.get(by, "")
 
 
 def _lasso() -> list[tuple[int, int]]:

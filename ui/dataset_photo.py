@@ -39,9 +39,9 @@ def show(dataset: Dataset, version: Version, asked: str) -> None:
         picture, facts = st.columns([3, 2], gap="medium")
         with picture:
             _picture(dataset, record)
+            _mend(version, record)
         with facts:
             _facts(dataset, record)
-            _mend(version, record)
         st.markdown("##### What the models say")
         _answers(record)
         st.markdown("##### The photos most like it")
@@ -62,7 +62,6 @@ def _picture(dataset: Dataset, record: Record) -> None:
 def _facts(dataset: Dataset, record: Record) -> None:
     row = record.row
     st.markdown(f"### {plain(str(row['label']))}")
-    st.caption(plain(record.path))
     pixels = f"{row['width']} x {row['height']} px" if row["width"] else "not known"
     rows = {
         "Split": f"{row['split']}, as its makers have it" if row["official"] == row["split"] else str(row["split"]),
@@ -72,10 +71,9 @@ def _facts(dataset: Dataset, record: Record) -> None:
         "Box": "" if math.isnan(row["box_x"]) else "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row),
         "Same bytes": ", ".join(record.copies),
         **{KINDS[kind].title: words for kind, words in zip(record.issues["kind"], record.issues["evidence"], strict=True)},
-        "File": str(dataset.root / record.path),
-        "Image id": record.image_id,
     }
     st.markdown("  \n".join(f"**{name}** {plain(value)}" for name, value in rows.items() if value))
+    st.caption(f"{plain(str(dataset.root / record.path))}  \nImage id {record.image_id}")
 
 
 def _mend(version: Version, record: Record) -> None:
@@ -133,8 +131,9 @@ def _neighbours(dataset: Dataset, version: Version, record: Record) -> None:
     with st.spinner("Looking through the photos"):
         found = photo.neighbours(record)
     if found is None:
-        st.caption("An inspection makes what photos are compared by.")
-        inspecting.button(dataset, version, "Inspect this version")
+        known = inspecting.current(dataset, version)
+        if known is not None and not known.caches:
+            inspecting.button(dataset, version, "Inspect this version again, to compare its photos")
         return
     table = found.photos
     detail = [f"{split}, similarity {value:.3f}" for split, value in zip(table["split"], table["similarity"], strict=True)]
