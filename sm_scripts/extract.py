@@ -11,35 +11,18 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import runtime
-from hyperparameters import BadValue, from_arguments, resolve
+import script
 
 runtime.catch_signals()
 
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
-    try:
-        values, strings = from_arguments(arguments, __doc__ or "")
-        run(resolve(values), strings)
-    except BadValue as error:
-        return _fail(f"Bad argument {error}", runtime.EXIT_BAD_ARGUMENT)
-    except runtime.Stopped:
-        runtime.log("stopped; the features made so far are kept")
-        return runtime.EXIT_STOPPED
-    except runtime.TrainingError as error:
-        return _fail(str(error), error.exit_code)
-    except Exception as error:
-        import traceback
-
-        traceback.print_exc()
-        return _fail(runtime.explain(error), runtime.EXIT_FAILED)
-    return 0
+    return script.main(run, arguments, __doc__ or "", "stopped; the features made so far are kept")
 
 
 def run(values: dict[str, Any], strings: dict[str, str]) -> None:
@@ -67,12 +50,6 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     bad = {photos.paths[row]: reason for row, reason in photos.bad.items()}
     runtime.write_atomic(job.output_dir / "features.json", json.dumps({"caches": made, "bad": bad}).encode())
     runtime.log(f"features of {len(photos) - len(bad)} photos are cached, {len(bad)} could not be used")
-
-
-def _fail(reason: str, code: int) -> int:
-    runtime.write_failure(Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")), reason)
-    print(f"FAILED: {reason}", file=sys.stderr, flush=True)
-    return code
 
 
 if __name__ == "__main__":

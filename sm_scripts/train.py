@@ -24,7 +24,7 @@ import sys
 from typing import Any
 
 import runtime
-from hyperparameters import BadValue, from_arguments, resolve
+import script
 
 runtime.catch_signals()
 
@@ -32,24 +32,7 @@ runtime.catch_signals()
 def main(arguments: list[str]) -> int:
     """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
     runtime.log("Fieldmark training starts")
-    try:
-        values, strings = from_arguments(arguments, __doc__ or "")
-        values = resolve(values)
-    except BadValue as error:
-        return _fail(f"Bad argument {error}", runtime.EXIT_BAD_ARGUMENT)
-    try:
-        run(values, strings)
-    except runtime.Stopped:
-        runtime.log("stopped; what was done is saved, and the same job started again goes on from there")
-        return runtime.EXIT_STOPPED
-    except runtime.TrainingError as error:
-        return _fail(str(error), error.exit_code)
-    except Exception as error:
-        import traceback
-
-        traceback.print_exc()
-        return _fail(runtime.explain(error), runtime.EXIT_FAILED)
-    return 0
+    return script.main(run, arguments, __doc__ or "", "stopped; what was done is saved, and the same job started again goes on from there")
 
 
 def run(values: dict[str, Any], strings: dict[str, str]) -> None:
@@ -71,15 +54,6 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
         photos.crop_to_boxes()
     pipeline.run(job, photos)
     distributed.stop()
-
-
-def _fail(reason: str, code: int) -> int:
-    import os
-    from pathlib import Path
-
-    runtime.write_failure(Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")), reason)
-    print(f"FAILED: {reason}", file=sys.stderr, flush=True)
-    return code
 
 
 if __name__ == "__main__":
