@@ -102,12 +102,11 @@ def _figures(job: Job, board: Board) -> None:
 def _expected(job: Job, board: Board, done: int) -> str:
     """How long it will still take if the trials go on like this."""
     spent = job.status.seconds
+    if not board.trials:
+        return str(job.status.progress.get("phase") or "Starting")
     if done < 2 or not spent:
-        return (
-            "The first trial makes the features that the others share."
-            if board.spec.fixed.get("mode", "frozen") == "frozen"
-            else "The first trials are running."
-        )
+        shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"
+        return "The first trial makes the features that the others share." if shares else "The first trials are running."
     return f"About {duration(spent / done * (board.spec.max_trials - done))} left."
 
 

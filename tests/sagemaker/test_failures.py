@@ -96,6 +96,7 @@ def test_fault_46_an_error_of_aws_names_what_is_missing(error: Exception, words:
 
 def test_what_is_missing_and_what_is_there_already_are_told_apart() -> None:
     assert connection.is_missing(refused("ValidationException", 'Could not find training job "x".'))
+    assert connection.is_missing(refused("ValidationException", "Requested resource not found."))
     assert connection.is_missing(refused("404"))
     assert not connection.is_missing(refused("ValidationException", "1 validation error detected"))
     assert connection.is_there_already(refused("ResourceInUse", "Training job names must be unique"))

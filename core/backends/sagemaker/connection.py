@@ -127,7 +127,7 @@ def is_missing(error: BaseException) -> bool:
     """Whether AWS says that what was asked for does not exist."""
     code, text = code_of(error), str(error.__cause__ or error).lower()
     gone = code in ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NotFound", "404")
-    return gone or (code == "ValidationException" and ("could not find" in text or "does not exist" in text))
+    return gone or (code == "ValidationException" and any(words in text for words in ("not found", "could not find", "does not exist")))
 
 
 def is_there_already(error: BaseException) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pprint
 from typing import Any
 
 from core import files
@@ -47,12 +46,24 @@ def _boto3(job: Job, request: dict[str, Any]) -> str:
     kept = copy.deepcopy({name: value for name, value in request.items() if name != key})
     _keep_apart(kept.get("TrainingJobDefinition", kept))
     return BOTO3.format(
-        request=pprint.pformat(kept, width=WIDTH, sort_dicts=False),
+        request=written(kept),
         region=str(job.spec.get("account", {}).get("region", "")),
         verb="hyper_parameter_tuning_job" if tuning else "training_job",
         key=key,
         status="HyperParameterTuningJobStatus" if tuning else "TrainingJobStatus",
     )
+
+
+def written(value: Any, indent: int = 0) -> str:
+    """A value as Python, short things on one line."""
+    line = repr(value)
+    if not isinstance(value, dict | list) or len(line) + indent <= WIDTH:
+        return line
+    inside = " " * (indent + 4)
+    if isinstance(value, dict):
+        lines = [f"{inside}{key!r}: {written(part, indent + 4)},\n" for key, part in value.items()]
+        return "{\n" + "".join(lines) + " " * indent + "}"
+    return "[\n" + "".join(f"{inside}{written(part, indent + 4)},\n" for part in value) + " " * indent + "]"
 
 
 def _keep_apart(definition: dict[str, Any]) -> None:

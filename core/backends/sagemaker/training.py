@@ -152,14 +152,13 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
     if jobs.is_locked(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
     watch.say(phase="Taking over the checkpoints")
-    target = storage.job_key(spec.id, "checkpoints")
+    target, prefix = storage.job_key(spec.id, "checkpoints"), storage.job_key(source.id, "checkpoints/")
+    there = list(store.keys(prefix)) if source.backend == watch.worker.job.backend else []
+    for key in there:
+        store.copy(key, f"{target}/{key.removeprefix(prefix)}")
     here = [path for path in sorted(source.folder.checkpoints.glob("*")) if path.is_file() and not path.name.startswith(".")]
-    for path in here:
+    for path in here if not there else ():
         store.put_file(f"{target}/{path.name}", path)
-    if not here and source.backend == watch.worker.job.backend:
-        prefix = storage.job_key(source.id, "checkpoints/")
-        for key in store.keys(prefix):
-            store.copy(key, f"{target}/{key.removeprefix(prefix)}")
 
 
 def drain(tail: LogTail) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import files, jobs
 from core.backends.local import processes
-from core.backends.local.endings import Stopped
+from core.backends.local.endings import Left, Stopped
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, failures, requests, training, tuning_request
 from core.backends.sagemaker.account import Account
@@ -126,6 +126,8 @@ class Tuning:
                 self._mirror(job)
             if all(job.state.is_finished for job in self._trials()):
                 return
+            if self.worker.leaving:
+                raise Left
             time.sleep(1.0)
 
     def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:

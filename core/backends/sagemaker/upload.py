@@ -21,6 +21,8 @@ from core.datasets import manifest, store
 from core.errors import BackendError
 
 THREADS = 16
+# Photos handed to the threads at once, so that a million of them are not a million waiting objects.
+AT_A_TIME = 2_000
 # Up to here asking for each photo is quicker than listing all that may lie there.
 ASK_EACH = 2_000
 SAMPLE = 20
@@ -127,13 +129,13 @@ class Sending:
             there = self._present(pool.map)
             missing = [key for key in self.photos if key not in there]
             self._done = self._there = len(there)
-            futures = [pool.submit(self._send, key) for key in missing]
             try:
-                for future in futures:
-                    future.result()
-                    self.check_stop()
-                    if time.monotonic() - self._said > REPORT_SECONDS:
-                        self._say(started)
+                for start in range(0, len(missing), AT_A_TIME):
+                    for future in [pool.submit(self._send, key) for key in missing[start : start + AT_A_TIME]]:
+                        future.result()
+                        self.check_stop()
+                        if time.monotonic() - self._said > REPORT_SECONDS:
+                            self._say(started)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
