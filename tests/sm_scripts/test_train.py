@@ -15,7 +15,7 @@ from tests.sm_scripts import running
 
 def test_metric_lines_are_what_the_app_and_sagemaker_read(trained: running.Run) -> None:
     rows = [row for row in map(metrics.parse, trained.log.splitlines()) if row]
-    epochs = [row for row in rows if "validation_loss" in row]
+    epochs = [row for row in rows if "train_loss" in row]
     assert [row["epoch"] for row in epochs] == list(range(1, trained.info["epochs_run"] + 1))
     assert all({"train_loss", "train_accuracy", "validation_accuracy", "images_per_second", "eta_seconds"} <= set(row) for row in epochs)
     assert rows[-1]["test_n"] == 12
