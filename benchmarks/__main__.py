@@ -24,6 +24,8 @@ NAMES = (
     "endpoint_latency",
     "endpoint_throughput",
     "app_start",
+    "page_scale",
+    "import_rate",
 )
 
 

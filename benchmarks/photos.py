@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import harness
 from core import settings
 from core.datasets import importing, manifest, store
+from core.datasets.origins import ImportSource
 
 ENV_BIRDS = "FIELDMARK_BIRDS"
 OFFICIAL = {"kind": "official", "validation_share": 0.15, "seed": settings.DEFAULT_SEED}
@@ -37,7 +38,7 @@ def photos() -> Photos:
     """
     os.environ[settings.ENV_HOME] = str(harness.workspace() / "home")
     given = os.environ.get(ENV_BIRDS)
-    source = importing.ImportSource("folder", Path(given).resolve()) if given else importing.ImportSource("sample")
+    source = ImportSource("folder", Path(given).resolve()) if given else ImportSource("sample")
     if given:
         os.environ[settings.ENV_IMPORT_ROOTS] = given
     start = time.perf_counter()

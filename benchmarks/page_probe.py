@@ -1,0 +1,56 @@
+"""Draws the datasets page by Streamlit's own runner and prints how long that takes: what page_scale runs, once for each dataset.
+
+python -m benchmarks.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from core import settings
+
+REDRAWS = 9
+SECONDS = 120
+ROUTER = str(settings.PROJECT / "ui" / "router.py")
+PAGE = str(settings.PROJECT / "pages" / "datasets.py")
+
+
+def main(views: Mapping[str, Mapping[str, str]]) -> None:
+    _opened({})  # what the first page ever costs, imports above all, is app_start's matter
+    found = {name: _drawn(parameters) for name, parameters in views.items()}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"views": found, "peak_mb": peak}))
+
+
+def _drawn(parameters: Mapping[str, str]) -> dict[str, float]:
+    """Milliseconds of the view's first drawing in a session, and the median of the redraws after it."""
+    app, first = _opened(parameters)
+    if app.exception or (not app.get("component") and not app.get("bidi_component")):
+        raise SystemExit(f"the page shows no photos: {[item.value for item in app.exception]}")
+    again = []
+    for _ in range(REDRAWS):
+        started = time.perf_counter()
+        app.run()
+        again.append(1000 * (time.perf_counter() - started))
+    return {"first_ms": round(first, 1), "redraw_ms": round(statistics.median(again), 1)}
+
+
+def _opened(parameters: Mapping[str, str]) -> tuple[Any, float]:
+    app = AppTest.from_file(ROUTER, default_timeout=SECONDS)
+    app.query_params.update(parameters)
+    app.run()
+    started = time.perf_counter()
+    app.switch_page(PAGE).run()
+    return app, 1000 * (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,119 @@
+"""The datasets page over a million photos beside the same page over a thousand: opened, filtered, searched, sorted, turned and redrawn.
+
+Ours is the redraw of a page with a million rows, the peer the same with a thousand; a ratio of 0.5 is twice as slow. The photos'
+paths are made up, the thumbnails on the pages that are shown are real. A process of its own draws the page, as the app's would, and
+says how much memory that took.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import harness
+from benchmarks.harness import Outcome, Row
+from core import images, settings
+from core.backends.local import processes
+from core.datasets import manifest, store
+from core.datasets.browse import Query
+
+# So few classes that one of them fills a page even of the small dataset: both pages then show as many photos.
+MANY, FEW, CLASSES = 1_000_000, 1_000, 20
+# What is looked at: the parameters in the address, and the rows that will then be on the page.
+VIEWS: dict[str, tuple[Mapping[str, str], Query, int]] = {
+    "all photos": ({}, Query(), 0),
+    "one class": ({"ds_class": "Species 010"}, Query(label="Species 010"), 0),
+    "a search by name": ({"ds_find": "/00000"}, Query(name="/00000"), 0),
+    "sorted by file size": ({"ds_sort": "File size", "ds_down": "true"}, Query(sort="size_bytes", descending=True), 0),
+    "a page in the middle": ({"ds_page": "{middle}"}, Query(), 1),
+}
+PAGE_ROWS = 48
+
+
+def run() -> Outcome:
+    """Milliseconds of a redraw, the median over all views."""
+    many, few = _measured(MANY), _measured(FEW)
+    ours, peer = (statistics.median(found["views"][name]["redraw_ms"] for name in VIEWS) for found in (many, few))
+    others = [
+        Row(
+            f"{name}: {step}",
+            many["views"][name][f"{step}_ms"],
+            note=f"with 1,000 rows {few['views'][name][f'{step}_ms']:.0f}",
+            compared=False,
+        )
+        for name in VIEWS
+        for step in ("first", "redraw")
+    ]
+    note = f"peak memory of the process {many['peak_mb']:.0f} MB (with 1,000 rows {few['peak_mb']:.0f} MB)"
+    return Outcome(
+        "page_scale",
+        "ms",
+        Row(f"redraw with {MANY:,} rows", ours, note=note),
+        Row(f"redraw with {FEW:,} rows", peer),
+        target=0.5,
+        n=MANY,
+        others=tuple(others),
+        extra={"peak_mb": round(many["peak_mb"]), "peak_mb_peer": round(few["peak_mb"]), "views": many["views"]},
+    )
+
+
+def _measured(rows: int) -> dict[str, Any]:
+    home = harness.workspace() / f"rows-{rows}"
+    with in_home(home):
+        version = _dataset(rows, home)
+        addresses = {name: _address(version, name, rows) for name in VIEWS}
+    command = [sys.executable, "-m", "benchmarks.page_probe", json.dumps(addresses)]
+    environment = processes.clean_environment({settings.ENV_HOME: str(home), settings.ENV_PREPARE: "0"})
+    return harness.run(command, cwd=settings.PROJECT, env=environment, label=f"the page with {rows:,} rows").report()
+
+
+@contextmanager
+def in_home(path: Path) -> Iterator[None]:
+    """The block works in this FIELDMARK_HOME."""
+    before = os.environ.get(settings.ENV_HOME)
+    os.environ[settings.ENV_HOME] = str(path)
+    try:
+        yield
+    finally:
+        os.environ.pop(settings.ENV_HOME)
+        if before is not None:
+            os.environ[settings.ENV_HOME] = before
+
+
+def _dataset(rows: int, home: Path) -> store.Version:
+    """A dataset of so many rows in CLASSES classes, every photo another one."""
+    chance = np.random.default_rng(0)
+    label = np.sort(np.arange(rows) % CLASSES)
+    ids = chance.bytes(32 * rows).hex()
+    frame = manifest.frame_of(
+        {
+            "image_id": [ids[64 * row : 64 * row + 64] for row in range(rows)],
+            "path": [f"Species {name:03d}/{row:07d}.jpg" for row, name in enumerate(label)],
+            "label": [f"Species {name:03d}" for name in label],
+            "split": chance.choice(["train", "validation", "test"], rows, p=[0.7, 0.15, 0.15]),
+            "width": chance.integers(300, 501, rows),
+            "height": chance.integers(300, 501, rows),
+            "size_bytes": chance.integers(20_000, 200_000, rows),
+        }
+    )
+    return store.add_dataset("Many", home, "made by a benchmark", frame, {}, split={"kind": "stratified"})
+
+
+def _address(version: store.Version, name: str, rows: int) -> dict[str, str]:
+    """The view's parameters; the thumbnails of its page are there afterwards."""
+    given, query, middle = VIEWS[name]
+    page = max(1, rows // PAGE_ROWS // 2) if middle else 1
+    for image_id in store.page(version, query, offset=(page - 1) * PAGE_ROWS, limit=PAGE_ROWS)[0]["image_id"]:
+        path = images.thumbnail_path(image_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.frombuffer(bytes.fromhex(image_id) * 27, np.uint8).reshape(16, 18, 3)).resize((240, 214)).save(path, "JPEG")
+    return {"dataset": version.dataset_id, **{key: value.format(middle=page) for key, value in given.items()}}
