@@ -13,7 +13,8 @@ CUSTOM = "custom"
 ADVICE = {
     "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. "
     "Seconds to a minute, and the best choice for small datasets.",
-    "finetune": "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a small dataset; for large datasets and GPUs.",
+    "finetune": "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a small dataset; "
+    "for large datasets and GPUs.",
 }
 
 
