@@ -15,6 +15,7 @@ from core.tuning import space as spaces
 from core.tuning.leaderboard import Board
 from ui import charts, links
 from ui.text import duration, plain, share
+from ui.tuning_board import short
 
 MAX_JOBS = 8
 HEIGHT = 320
@@ -72,7 +73,9 @@ def _results(boards: dict[str, Board]) -> None:
                 "trials": f"{len(done)} of {board.spec.max_trials}",
                 "failed": sum(trial.state is State.FAILED for trial in done),
                 "took": duration(board.job.status.seconds),
-                "best values": ", ".join(f"{key} {value}" for key, value in best.params.items()) or leaderboard.BASELINE if best else "",
+                "best values": ", ".join(f"{key} {short(value)}" for key, value in best.params.items()) or leaderboard.BASELINE
+                if best
+                else "",
             }
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="What each tuning job found")
@@ -82,6 +85,10 @@ def _results(boards: dict[str, Board]) -> None:
                 links.link("models", f"Best of {plain(name)}", ":material/verified:", model=best.id)
             if number == MAX_JOBS:
                 break
+
+
+def _values_of(trial: leaderboard.Trial) -> str:
+    return ", ".join(f"{name} {short(value)}" for name, value in trial.params.items()) or leaderboard.BASELINE
 
 
 def _overlay(boards: dict[str, Board]) -> None:

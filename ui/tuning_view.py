@@ -116,7 +116,8 @@ def _best(board: Board) -> None:
     if best is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="tu_best"):
-        values = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in best.params.items()) or "the defaults"
+        shown = [f"{name.replace('_', ' ')} {tuning_board.short(text)}" for name, text in best.params.items()]
+        values = ", ".join(shown) or "the defaults"
         figure = share(int(best.correct), int(best.n)) if best.correct is not None and best.n else f"{best.value:.4f}"
         st.markdown(f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on validation{_tested(board, best)}", width="stretch")
         links.button("Open the model", "models", key="tu_best_model", icon=":material/verified:", kind="primary", model=best.id)

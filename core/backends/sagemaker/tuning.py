@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core import files, jobs
+from core import files, jobs, settings
 from core.backends.local import processes
 from core.backends.local.endings import Left, Stopped
 from core.backends.sagemaker import account as accounts
@@ -40,20 +41,18 @@ def run(worker: Worker) -> None:
     watch = Watch(worker, tuning)
     if not training.request_path(worker.folder).exists():
         worker.check_stop()
-        store = Store(tuning.account)
-        inputs = training.prepare(watch, spec, _archs(spec), store)
+        inputs = training.prepare(watch, spec, _archs(spec), Store(tuning.account))
         worker.check_stop()
         if first := tuning_request.baseline(spec):
             folder = tuning.folder_of(first)
             files.write_json(training.request_path(folder), requests.training(first, tuning.account, inputs))
         files.write_json(training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs))
-        tuning.start_baseline(watch)
+    tuning.start_baseline(watch)
+    if not watch.exists():
+        if spec.parallel == 1:
+            tuning.wait_for_baseline(watch)
+        worker.check_stop()
         watch.submit()
-    else:
-        tuning.start_baseline(watch)
-        if not watch.exists():
-            worker.check_stop()
-            watch.submit()
     described = watch.follow()
     watch.surely(tuning.finish)
     tuning.conclude(described)
@@ -113,6 +112,17 @@ class Tuning:
         if watch.surely(own.describe) is None:
             self.worker.check_stop()
             Watch(self.worker, own).submit()
+
+    def wait_for_baseline(self, watch: Watch) -> None:
+        """Where only one job may run at a time, the search begins when the baseline has ended."""
+        while self.baseline_id and not (job := jobs.read(self.baseline_id)).state.is_finished:
+            if self.worker.leaving:
+                raise Left
+            if self.worker.stopping:
+                job.folder.stop_request.touch()
+            watch.surely(functools.partial(self._mirror, job))
+            watch.say(**{**self.facts({}), "phase": "Trying the defaults", "seen": time.time()})
+            time.sleep(settings.poll_seconds())
 
     def look(self, described: Mapping[str, Any]) -> bool:
         """Mirrors the trials; whether anything happened."""
