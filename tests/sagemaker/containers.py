@@ -36,22 +36,25 @@ class Missing(Exception):
 
 
 def environment() -> Path:
-    """The folder of the virtual environment, made on first use. Raises Missing."""
+    """The folder of the virtual environment, made on first use. Raises Missing.
+
+    It is named after what it was made from, so that a changed one does not take it from under those who use it.
+    """
+    mark = _fingerprint()
+    folder = FOLDER / mark[:12]
     with _alone():
-        done = FOLDER / "made-from.txt"
-        if done.is_file() and done.read_text() == _fingerprint():
-            return FOLDER
-        print("  making the environment of the emulated containers ...", file=sys.stderr, flush=True)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        _make()
-        done.write_text(_fingerprint())
-    return FOLDER
+        if not (folder / "complete").is_file():
+            print("  making the environment of the emulated containers ...", file=sys.stderr, flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            _make(folder)
+            (folder / "complete").touch()
+    return folder
 
 
-def _make() -> None:
-    _run([sys.executable, "-m", "venv", str(FOLDER)])
-    share(next(FOLDER.glob("lib/python*/site-packages")), FOLDER / "shared")
-    install = [str(FOLDER / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+def _make(folder: Path) -> None:
+    _run([sys.executable, "-m", "venv", str(folder)])
+    share(next(folder.glob("lib/python*/site-packages")), folder / "shared")
+    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*install, "-r", str(REQUIREMENTS)])
 
 
@@ -93,7 +96,7 @@ def _normal(name: str) -> str:
 
 def _fingerprint() -> str:
     versions = sorted(f"{name} {importlib.metadata.version(name)}" for name in closure(SHARED))
-    parts = [sys.version, sys.prefix, REQUIREMENTS.read_text(), Path(__file__).read_text(), *versions]
+    parts = [sys.version, sys.prefix, str(SHARED), REQUIREMENTS.read_text(), *versions]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -113,8 +116,8 @@ def _run(command: list[str]) -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Several test processes may ask at once; one makes it, the others wait."""
-    FOLDER.parent.mkdir(exist_ok=True)
-    with (FOLDER.parent / "containers.lock").open("w") as file:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

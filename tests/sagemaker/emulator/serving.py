@@ -80,7 +80,12 @@ class ModelServer:
         java = {}
         if self._java:
             self._port, management = _free_port(), _free_port()
-            java = {"SAGEMAKER_BIND_TO_PORT": str(self._port), "SAGEMAKER_SAFE_PORT_RANGE": f"{management}-{management}"}
+            # Its workers listen on Unix sockets in there, which have short names only.
+            java = {
+                "TMPDIR": str(self._short),
+                "SAGEMAKER_BIND_TO_PORT": str(self._port),
+                "SAGEMAKER_SAFE_PORT_RANGE": f"{management}-{management}",
+            }
         return {
             "PATH": f"{self._containers / 'bin'}{os.pathsep}{os.defpath}",
             "AWS_REGION": REGION,
