@@ -2,6 +2,7 @@
 # make test   runs every test          make check  looks for faults without running anything
 # make bench  measures (NAME=... one)  make clean  removes what the others made
 # make aws-demo  opens the app on an emulated SageMaker, to try its AWS side without an account
+# make studio    starts it inside SageMaker Studio, behind its proxy, and says at which address
 
 PORT     ?=
 HEADLESS ?=
@@ -16,7 +17,7 @@ PYTHON   ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14
 	"$$p" -c '$(SUITABLE)' 2>/dev/null && { command -v "$$p"; break; }; done)
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run install install-dev chromium containers aws-demo test check format bench clean
+.PHONY: run install install-dev chromium containers aws-demo studio test check format bench clean
 
 run: install
 	$(PY) -m streamlit run app.py --server.showEmailPrompt=false \
@@ -59,6 +60,9 @@ test: install-dev chromium containers
 
 aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
+
+studio: install
+	$(PY) -m ui.studio $(if $(PORT),--port $(PORT)) $(ARGS)
 
 check: install-dev
 	$(PY) -m ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -29,8 +30,13 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         again = st.button("Check again", key="aws_check", icon=":material/refresh:")
     if again or st.session_state.get(KEPT, (None,))[0] != asked:
-        st.session_state[KEPT] = (asked, _POOL.submit(preflight.run, account, wanted, connection.client))
+        st.session_state[KEPT] = (asked, _POOL.submit(preflight.run, account, wanted, _clients(account)))
     st.fragment(_checks, run_every=None if st.session_state[KEPT][1].done() else LOOK_SECONDS)(account)
+
+
+def _clients(account: accounts.Account) -> preflight.MakeClient:
+    """boto3's clients in the account's region; who we are can be asked in any."""
+    return functools.partial(connection.client, region=account.region or prices.USUAL_REGION)
 
 
 def _wanted(region: str) -> list[Wanted]:
@@ -65,5 +71,8 @@ def _list(checks: Sequence[Check]) -> None:
             st.markdown(f":{colour}[:material/{icon}:] **{check.name}** {plain(check.found)}")
             if check.fix:
                 st.markdown(plain(check.fix))
-            if check.code:
-                st.code(check.code, language="json" if check.code.startswith("{") else None)
+            if check.code.startswith("{"):
+                with st.expander("The policy to put there"):
+                    st.code(check.code, language="json")
+            elif check.code:
+                st.code(check.code, language=None)

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core import files
 from core.backends.sagemaker import account as accounts
-from ui.text import plain
 
 # The websocket library refuses a longer line of headers unless it is told otherwise; SageMaker's own cookies are large.
 LINE_LIMIT, LIMIT_VARIABLE = 8192, "WEBSOCKETS_MAX_LINE_LENGTH"
@@ -43,7 +42,7 @@ def _origin() -> None:
     headers = {name.lower(): value for name, value in st.context.headers.to_dict().items()}
     origin, host = headers.get("origin", ""), headers.get("host", "")
     same = not origin or origin.split("://")[-1] == host
-    words = f"The browser says it is at {plain(origin or 'nothing')}, the proxy that this is {plain(host)}."
+    words = f"The browser says it is at `{origin or 'nothing'}`, the proxy that this is `{host}`."
     _line("green" if same else "orange", "check_circle" if same else "help", words)
 
 

@@ -19,13 +19,13 @@ def show() -> None:
     found = running.kept()
     where = "Emulator" if connection.emulated() else "AWS"
     if not found:
-        links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="running")
+        links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="Running")
         return
-    if found.problems and not found.resources:
-        links.link("aws", f"{where}: not reached, {age(found.seen)}", ":material/cloud_off:", aws_view="running")
+    if not found.reached:
+        links.link("aws", f"{where}: not reached, {age(found.seen)}", ":material/cloud_off:", aws_view="Running")
         return
     number = len(found.ours)
     words = f"{count(number, 'thing')}, {prices.money(found.usd_per_hour)} an hour" if number else "nothing runs"
     idle = sum(resource.is_idle or resource.is_overdue for resource in found.ours)
     words += f", {idle} idle" if idle else ""
-    links.link("aws", f"{where}: {words} ({age(found.seen)})", ":material/cloud:", aws_view="running")
+    links.link("aws", f"{where}: {words} ({age(found.seen)})", ":material/cloud:", aws_view="Running")

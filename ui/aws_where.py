@@ -14,7 +14,7 @@ def show() -> None:
     """One line about the account; a note where nothing of this is AWS."""
     if address := connection.emulated():
         st.warning(
-            f"**This is an emulator, not AWS.** AWS_ENDPOINT_URL leads to {plain(address)}: jobs really run, on that machine, and cost "
+            f"**This is an emulator, not AWS.** AWS_ENDPOINT_URL leads to `{address}`: jobs really run, on that machine, and cost "
             "nothing. It says nothing about permissions, quotas, images, GPUs or times of the real thing.",
             icon=":material/science:",
         )

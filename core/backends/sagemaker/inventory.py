@@ -28,12 +28,12 @@ def look(account: Account) -> Running:
     """Asks AWS, each kind beside the others. What may not be asked is among the problems; nothing is raised."""
     found = _Found()
     if not account.region:
-        return Running("", time.time(), (), ("No region is chosen.",), key_of(account))
+        return Running("", time.time(), (), ("No region is chosen.",), key_of(account), reached=False)
     try:
         client = connection.client("sagemaker", region=account.region)
         watch = connection.client("cloudwatch", region=account.region)
     except BackendError as error:
-        return Running(account.region, time.time(), (), (str(error),), key_of(account))
+        return Running(account.region, time.time(), (), (str(error),), key_of(account), reached=False)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         listers: dict[str, Callable[[], list[Resource]]] = {
             "endpoints": lambda: [_endpoint(client, watch, account, entry) for entry in _endpoints(client)],
@@ -49,7 +49,8 @@ def look(account: Account) -> Running:
             except BackendError as error:
                 found.problems.append(f"The {name} can't be listed: {error}")
     ordered = sorted(found.resources, key=lambda resource: resource.created, reverse=True)
-    return Running(account.region, time.time(), tuple(ordered), tuple(found.problems), key_of(account))
+    reached = len(found.problems) < len(listers)
+    return Running(account.region, time.time(), tuple(ordered), tuple(found.problems), key_of(account), reached)
 
 
 def _endpoints(client: Any) -> list[Mapping[str, Any]]:

@@ -72,8 +72,6 @@ def settings_only(account: Account) -> list[Check]:
 def run(account: Account, wanted: Sequence[Wanted], client: MakeClient, seconds: float = SECONDS) -> list[Check]:
     """Every check, in the order they are shown. `client` gives boto3's client of a service. Takes at most about `seconds`."""
     local = settings_only(account)
-    if local[0].verdict is Verdict.BAD:
-        return [*local, Check("Credentials", Verdict.UNSURE, "Not looked at.", "Choose a region first.")]
     pool = ThreadPoolExecutor(8)
     try:
         caller: dict[str, str] = {}
@@ -84,9 +82,9 @@ def run(account: Account, wanted: Sequence[Wanted], client: MakeClient, seconds:
         if local[1].verdict is Verdict.GOOD:
             tasks["Role"] = lambda: _role(account, client)
             tasks["PassRole"] = lambda: _pass_role(account, client, caller["Arn"])
-        if local[2].verdict is Verdict.GOOD:
+        if account.region and local[2].verdict is Verdict.GOOD:
             tasks["Bucket"] = lambda: _bucket(account, client)
-        if wanted:
+        if account.region and wanted:
             tasks["Quotas"] = lambda: _quotas(account, client, wanted)
         futures = {name: pool.submit(task) for name, task in tasks.items()}
         wait(futures.values(), timeout=seconds)

@@ -58,13 +58,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Running:
-    """What AWS said at `seen`. `problems`: what could not be asked, and why."""
+    """What AWS said at `seen`. `problems`: what could not be asked, and why; `reached`: whether there was any answer."""
 
     region: str
     seen: float
     resources: tuple[Resource, ...] = ()
     problems: tuple[str, ...] = ()
     account_key: str = ""
+    reached: bool = True
 
     @property
     def ours(self) -> list[Resource]:
@@ -92,6 +93,7 @@ def kept() -> Running | None:
             ),
             tuple(body["problems"]),
             str(body["account_key"]),
+            bool(body.get("reached", True)),
         )
         return found if found.account_key == key_of(accounts.load()) else None
     except (OSError, ValueError, KeyError, TypeError, NotFound):

@@ -44,7 +44,7 @@ def key_of(item: Item, spec: TransformSpec) -> str:
 
 def prefix_of(spec: TransformSpec, store: Store) -> str:
     """What all keys of a job are relative to."""
-    return _place(spec)[0] if spec.source == "s3" else store.uri(f"{storage.IMAGES}/")
+    return _place(spec)[0] if spec.source == "s3" else f"{store.uri(storage.IMAGES)}/"
 
 
 def list_s3(spec: TransformSpec, folder: RunFolder, classes: Collection[str], check_stop: Callable[[], None]) -> int:

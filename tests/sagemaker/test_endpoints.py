@@ -1,0 +1,272 @@
+"""Endpoints on SageMaker, on the emulator: made once, asked, ended; what goes wrong is said and costs nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from core import backends, jobs, models
+from core.backends import EndpointState
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker import hosting, running
+from core.backends.sagemaker.inventory import look
+from core.errors import BackendError, UserError
+from core.models import Model
+from core.specs import EndpointSpec, Resources
+from tests import shapes
+from tests.sagemaker import serving
+from tests.sagemaker.asking import Emulator
+
+SAGEMAKER = backends.SAGEMAKER
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIELDMARK_POLL_SECONDS", serving.POLL_SECONDS)
+
+
+@pytest.fixture
+def model(aws: Emulator, small_model: Model) -> Iterator[Model]:
+    return small_model
+
+
+def left(aws: Emulator) -> dict[str, int]:
+    """How many endpoints, configurations and models there are in the emulator."""
+    client = aws.client("sagemaker")
+    return {
+        "endpoints": len(client.list_endpoints(NameContains="fm-")["Endpoints"]),
+        "configurations": len(client.list_endpoint_configs(NameContains="fm-")["EndpointConfigs"]),
+        "models": len(client.list_models(NameContains="fm-")["Models"]),
+    }
+
+
+NOTHING = {"endpoints": 0, "configurations": 0, "models": 0}
+
+
+def test_a_serverless_endpoint_from_deploy_to_delete(aws: Emulator, model: Model) -> None:
+    start = time.monotonic()
+    endpoint = serving.deploy(model)
+    assert time.monotonic() - start < 5
+    assert endpoint.state is EndpointState.CREATING
+    endpoint = serving.in_service(endpoint)
+    assert endpoint.details["smoke_ms"] > 0, "it is in service only once a smoke image came back"
+    assert "2026-06-30" in endpoint.details["image"]
+    for name in shapes.CLASSES:
+        answer = SAGEMAKER.invoke(endpoint, serving.png(name), "image/png")
+        assert answer["predictions"][0]["label"] == name
+        assert set(answer) >= {"model", "predictions", "unsure", "unfamiliar", "latency_ms"}
+    assert left(aws) == {"endpoints": 1, "configurations": 1, "models": 1}
+    SAGEMAKER.delete(endpoint)
+    assert serving.now(endpoint.id) is None
+    serving.until(lambda: left(aws) == NOTHING, "the removal")
+    SAGEMAKER.delete(endpoint)
+
+
+def test_it_answers_as_the_local_endpoint_does(model: Model) -> None:
+    here = backends.LOCAL.deploy(EndpointSpec("Here", model.id, precision="exact"))
+    there = serving.in_service(serving.deploy(model))
+    serving.until(
+        lambda: any(e.id == here.id and e.state is EndpointState.IN_SERVICE for e in backends.LOCAL.endpoints()), "the local start"
+    )
+    here = next(endpoint for endpoint in backends.LOCAL.endpoints() if endpoint.id == here.id)
+    assert {endpoint.id for endpoint in backends.endpoints()} == {here.id, there.id}, "both stand in one list"
+    for name in shapes.CLASSES:
+        for seed in range(4):
+            photo = serving.png(name, seed)
+            answers = [json.loads(backends.of(endpoint).connect(endpoint)(photo, "image/png")) for endpoint in (here, there)]
+            ours, theirs = ({entry["label"]: entry["probability"] for entry in answer["predictions"]} for answer in answers)
+            assert ours.keys() == theirs.keys()
+            assert max(abs(ours[label] - theirs[label]) for label in ours) < 1e-4
+            assert [answer["unsure"] for answer in answers].count(True) in (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"), [(b"no photo", "image/jpeg", "cannot be used"), (b"1,2", "text/csv", "not accepted"), (b"", "image/png", "")]
+)
+def test_what_it_refuses_is_said_in_its_own_words(model: Model, body: bytes, kind: str, said: str) -> None:
+    endpoint = serving.in_service(serving.deploy(model))
+    with pytest.raises(BackendError, match=said):
+        SAGEMAKER.invoke(endpoint, body, kind)
+    assert SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"], "it lives on"
+
+
+def test_a_photo_too_large_for_serverless_is_refused_before_it_is_sent(aws: Emulator, model: Model) -> None:
+    endpoint = serving.in_service(serving.deploy(model))
+    with pytest.raises(BackendError, match="4 MB"):
+        SAGEMAKER.invoke(endpoint, b"x" * (4 * 2**20 + 1), "image/png")
+
+
+def test_the_same_spec_twice_is_one_endpoint(aws: Emulator, model: Model) -> None:
+    spec = EndpointSpec("Once", model.id, resources=serving.REAL_TIME)
+    before = aws.done("CreateEndpoint")
+    first, second = SAGEMAKER.deploy(spec), SAGEMAKER.deploy(spec)
+    assert first.id == second.id == spec.id
+    serving.in_service(first)
+    assert aws.done("CreateEndpoint") == before + 1
+
+
+@pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
+def test_fault_45_a_lost_answer_makes_no_second_one(aws: Emulator, model: Model, operation: str) -> None:
+    aws.fault("lost", operation)
+    before = aws.done(operation)
+    serving.in_service(serving.deploy(model))
+    assert aws.done(operation) == before + 1
+
+
+def test_fault_45_throttling_is_waited_out(aws: Emulator, model: Model) -> None:
+    aws.fault("throttled", "CreateEndpoint", times=5)
+    serving.in_service(serving.deploy(model))
+
+
+def test_fault_39_an_endpoint_that_cannot_start_fails_with_the_reason_and_leaves_nothing(aws: Emulator, model: Model) -> None:
+    reason = "The primary container for production variant AllTraffic did not pass the ping health check. Please check CloudWatch logs."
+    aws.ask("POST", "fail", kind="endpoint", reason=reason)
+    endpoint = serving.deploy(model)
+    serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
+    failed = serving.now(endpoint.id)
+    assert failed
+    assert failed.state is EndpointState.FAILED
+    assert "ping health check" in failed.reason
+    serving.until(lambda: left(aws) == NOTHING, "the removal of what was made")
+    SAGEMAKER.delete(failed)
+    assert serving.now(endpoint.id) is None
+
+
+def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(aws: Emulator, model: Model) -> None:
+    """/ping of the real image lies: only the smoke image shows that the model can't answer."""
+    (model.folder.model / "code" / "inference.py").write_text(
+        "class RequestError(ValueError):\n    code, status = 'bad', 400\n"
+        "def model_fn(folder): return None\ndef input_fn(body, kind): return body\n"
+        "def predict_fn(photo, model): raise RuntimeError('upside down')\ndef output_fn(answer, accept): return str(answer)\n"
+    )
+    models.pack(model.folder.model, model.folder.artifact)
+    endpoint = serving.deploy(model)
+    serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
+    failed = serving.now(endpoint.id)
+    assert failed
+    assert "smoke image failed" in failed.reason
+    serving.until(lambda: left(aws) == NOTHING, "the removal: what answers nobody must not cost")
+
+
+def test_fault_47_a_quota_of_zero_is_explained(aws: Emulator, model: Model) -> None:
+    endpoint = serving.deploy(model, Resources("ml.p3.2xlarge"))
+    serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
+    failed = serving.now(endpoint.id)
+    assert failed
+    assert "quota" in failed.reason.lower()
+    assert "ml.p3.2xlarge" in failed.reason
+    serving.until(lambda: left(aws) == NOTHING, "the removal")
+
+
+def test_it_deletes_itself_at_its_deadline(aws: Emulator, model: Model) -> None:
+    endpoint = serving.in_service(serving.deploy(model, seconds=25.0))
+    arn = aws.client("sagemaker").describe_endpoint(EndpointName=endpoint.id)["EndpointArn"]
+    tags = {tag["Key"]: tag["Value"] for tag in aws.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]}
+    assert tags["fieldmark"] == "1"
+    assert abs(float(tags["fieldmark:deadline"]) - endpoint.details["deadline"]) < 1
+    serving.until(lambda: serving.now(endpoint.id) is None, "its deadline", 60)
+    serving.until(lambda: left(aws) == NOTHING, "the removal")
+    assert jobs.read(endpoint.id).state is jobs.State.COMPLETED
+
+
+def test_fault_43_a_killed_watcher_is_followed_by_another_and_nothing_is_made_twice(aws: Emulator, model: Model) -> None:
+    import psutil
+
+    endpoint = serving.in_service(serving.deploy(model))
+    before = aws.done("CreateEndpoint")
+    pid = jobs.read(endpoint.id).status.pid
+    assert pid
+    psutil.Process(pid).kill()
+    serving.until(lambda: (serving.now(endpoint.id) is not None) and jobs.read(endpoint.id).status.pid not in (pid, None), "a new watcher")
+    assert serving.in_service(endpoint).url == endpoint.url
+    assert SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"]
+    assert aws.done("CreateEndpoint") == before
+    SAGEMAKER.delete(endpoint)
+    serving.until(lambda: left(aws) == NOTHING, "the removal")
+
+
+def test_deleted_while_it_is_made_it_is_gone_once_aws_lets_it(aws: Emulator, model: Model) -> None:
+    with aws.settings(endpoint_seconds=6.0):
+        endpoint = serving.deploy(model)
+        serving.until(lambda: left(aws)["endpoints"] == 1, "the creation")
+        SAGEMAKER.delete(endpoint)
+        found = serving.now(endpoint.id)
+        assert found is None or found.state is EndpointState.DELETING
+        serving.until(lambda: left(aws) == NOTHING and serving.now(endpoint.id) is None, "the removal")
+
+
+def test_one_that_somebody_else_deleted_is_not_shown_as_running(aws: Emulator, model: Model) -> None:
+    endpoint = serving.in_service(serving.deploy(model))
+    aws.client("sagemaker").delete_endpoint(EndpointName=endpoint.id)
+    serving.until(lambda: serving.now(endpoint.id) is None, "its end")
+    assert "not from here" in jobs.read(endpoint.id).status.progress["gone"]
+    serving.until(lambda: left(aws) == NOTHING, "the removal of what was left")
+
+
+def test_an_endpoint_of_others_can_be_asked_and_is_never_deleted(aws: Emulator, model: Model) -> None:
+    theirs = serving.in_service(serving.deploy(model))
+    attached = SAGEMAKER.deploy(EndpointSpec("Theirs", model.id, attached=theirs.id))
+    attached = serving.in_service(attached)
+    assert SAGEMAKER.invoke(attached, serving.png("circle"), "image/png")["predictions"]
+    SAGEMAKER.delete(attached)
+    assert serving.now(attached.id) is None
+    assert left(aws)["endpoints"] == 1
+    assert SAGEMAKER.invoke(theirs, serving.png("circle"), "image/png")["predictions"]
+
+
+def test_attaching_to_what_is_not_there_fails_in_words(aws: Emulator, model: Model) -> None:
+    endpoint = SAGEMAKER.deploy(EndpointSpec("Nobody", model.id, attached="nobody-made-this"))
+    serving.until(lambda: jobs.read(endpoint.id).state.is_finished, "its end")
+    assert "no endpoint nobody-made-this" in jobs.read(endpoint.id).status.reason
+
+
+def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory(aws: Emulator, model: Model) -> None:
+    resources = Resources("ml.m5.large", max_instances=3)
+    endpoint = serving.in_service(serving.deploy(model, resources, capture_share=1.0))
+    scaling = aws.client("application-autoscaling")
+    target = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert [(one["MinCapacity"], one["MaxCapacity"]) for one in target if endpoint.id in one["ResourceId"]] == [(1, 3)]
+    found = look(accounts.load())
+    assert not found.problems
+    (mine,) = [resource for resource in found.ours if resource.name == endpoint.id]
+    assert (mine.kind, mine.title, mine.machines, mine.usd_per_hour) == ("endpoint", "Served", "1 x ml.m5.large", 0.115)
+    assert mine.model_id == model.id
+    running.keep(found)
+    kept = running.kept()
+    assert kept
+    assert kept.usd_per_hour == pytest.approx(0.115)
+    SAGEMAKER.delete(endpoint)
+    assert not [
+        t for t in scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] if endpoint.id in t["ResourceId"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resources", "more", "field"),
+    [
+        (None, {}, "instance_type"),
+        (Resources(), {}, "instance_type"),
+        (Resources("ml.m5.large", memory_mb=4096), {}, "instance_type"),
+        (Resources(memory_mb=2048), {}, "memory_mb"),
+        (Resources(memory_mb=3072, server="ray"), {}, "memory_mb"),
+        (serving.SERVERLESS, {"capture_share": 0.5}, "capture_share"),
+        (serving.REAL_TIME, {"port": 8000}, "precision"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_at_once(
+    aws: Emulator, model: Model, resources: Resources | None, more: dict[str, object], field: str
+) -> None:
+    before = aws.asked("CreateModel")
+    with pytest.raises(UserError) as caught:
+        serving.deploy(model, resources, **more)
+    assert caught.value.field == field
+    assert aws.asked("CreateModel") == before
+    assert not jobs.readable("endpoint")
+
+
+def test_states_that_are_new_are_no_crash() -> None:
+    assert hosting.state_of("Levitating") is EndpointState.FAILED
+    assert hosting.state_of("SystemUpdating") is EndpointState.IN_SERVICE
