@@ -7,10 +7,12 @@ from typing import Any
 
 from core import files
 from core.backends.base import Program
+from core.backends.sagemaker import sdk_program
 from core.backends.sagemaker.training import request_path
 from core.jobs import Job
 
 WIDTH = 120
+TRAINING, TUNING = "TrainingJobName", "HyperParameterTuningJobName"
 BOTO3 = '''"""Repeats a job on Amazon SageMaker: pip install boto3, then run this with your AWS credentials."""
 
 import time
@@ -37,19 +39,30 @@ def of_job(job: Job) -> list[Program]:
         request = files.read_json(request_path(job.folder))
     except (OSError, ValueError):
         return []
-    return [Program("boto3", "What was asked of SageMaker, as another job:", "python", _boto3(job, request))]
+    again = _again(request)
+    account = dict(job.spec.get("account", {}))
+    sdk = sdk_program.tuning(again, account) if TUNING in request else sdk_program.training(again, account)
+    return [
+        Program("boto3", "What was asked of SageMaker, as another job:", "python", _boto3(job, again, tuning=TUNING in request)),
+        Program("SageMaker SDK v3", "The same with AWS's own Python SDK, version 3:", "python", sdk),
+    ]
 
 
-def _boto3(job: Job, request: dict[str, Any]) -> str:
-    tuning = "HyperParameterTuningJobName" in request
-    key = "HyperParameterTuningJobName" if tuning else "TrainingJobName"
-    kept = copy.deepcopy({name: value for name, value in request.items() if name != key})
-    _keep_apart(kept.get("TrainingJobDefinition", kept))
+def _again(request: dict[str, Any]) -> dict[str, Any]:
+    """The request without its name, and with checkpoints of its own: with those of this job it would find itself finished."""
+    kept = copy.deepcopy({name: value for name, value in request.items() if name not in (TUNING, TRAINING)})
+    definition = kept.get("TrainingJobDefinition", kept)
+    if "CheckpointConfig" in definition:
+        definition["CheckpointConfig"]["S3Uri"] += "-again"
+    return kept
+
+
+def _boto3(job: Job, request: dict[str, Any], *, tuning: bool) -> str:
     return BOTO3.format(
-        request=written(kept),
+        request=written(request),
         region=str(job.spec.get("account", {}).get("region", "")),
         verb="hyper_parameter_tuning_job" if tuning else "training_job",
-        key=key,
+        key=TUNING if tuning else TRAINING,
         status="HyperParameterTuningJobStatus" if tuning else "TrainingJobStatus",
     )
 
@@ -64,9 +77,3 @@ def written(value: Any, indent: int = 0) -> str:
         lines = [f"{inside}{key!r}: {written(part, indent + 4)},\n" for key, part in value.items()]
         return "{\n" + "".join(lines) + " " * indent + "}"
     return "[\n" + "".join(f"{inside}{written(part, indent + 4)},\n" for part in value) + " " * indent + "]"
-
-
-def _keep_apart(definition: dict[str, Any]) -> None:
-    """Another job's checkpoints: with those of this one it would find itself finished."""
-    if "CheckpointConfig" in definition:
-        definition["CheckpointConfig"]["S3Uri"] += "-again"
