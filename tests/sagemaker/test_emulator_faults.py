@@ -59,6 +59,22 @@ def test_access_denied_names_the_action(aws: asking.Emulator) -> None:
     assert (caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]) == ("AccessDenied", 403)
 
 
+def test_a_denied_action_is_refused_and_the_simulator_says_so_before(aws: asking.Emulator, bucket: str) -> None:
+    iam = aws.client("iam")
+    question = {"PolicySourceArn": asking.ROLE, "ActionNames": ["sagemaker:CreateModel", "iam:PassRole"], "ResourceArns": [asking.ROLE]}
+    with aws.settings(denied=["sagemaker:Create*"]):
+        answers = iam.simulate_principal_policy(**question)["EvaluationResults"]
+        assert {row["EvalActionName"]: row["EvalDecision"] for row in answers} == {
+            "sagemaker:CreateModel": "implicitDeny",
+            "iam:PassRole": "allowed",
+        }
+        with pytest.raises(ClientError, match="sagemaker:CreateModel"):
+            once(aws).create_model(**model("allowed-later", bucket))
+        once(aws).list_models()
+    once(aws).create_model(**model("allowed-later", bucket))
+    assert {row["EvalDecision"] for row in iam.simulate_principal_policy(**question)["EvaluationResults"]} == {"allowed"}
+
+
 def test_throttling_is_survived_by_a_client_that_tries_again(aws: asking.Emulator, bucket: str) -> None:
     before = aws.done("CreateModel")
     aws.fault("throttled", "CreateModel", times=2)
@@ -148,6 +164,14 @@ def test_the_account_has_a_role_that_sagemaker_may_take(aws: asking.Emulator) ->
     assert role["Arn"] == asking.ROLE
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "sagemaker.amazonaws.com"}
     assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+def test_notebooks_are_listed(aws: asking.Emulator) -> None:
+    sagemaker = aws.client("sagemaker")
+    sagemaker.create_notebook_instance(NotebookInstanceName="left-on", InstanceType="ml.t3.medium", RoleArn=asking.ROLE)
+    assert [row["NotebookInstanceName"] for row in sagemaker.list_notebook_instances()["NotebookInstances"]] == ["left-on"]
+    sagemaker.stop_notebook_instance(NotebookInstanceName="left-on")
+    sagemaker.delete_notebook_instance(NotebookInstanceName="left-on")
 
 
 def test_what_the_emulator_does_not_do_it_says(aws: asking.Emulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,6 +107,31 @@ def test_what_the_script_raises_is_a_server_error_with_its_words(models: asking.
     assert caught.value.response["Error"]["Code"] == "ModelError"
     assert caught.value.response["OriginalStatusCode"] == 500
     assert ask(models, captured)["size"] == 5
+
+
+def test_cloudwatch_counts_invocations_and_errors(models: asking.Emulator, captured: str) -> None:
+    def sums() -> dict[str, float]:
+        found = {}
+        for name in ("Invocations", "Invocation5XXErrors", "ModelLatency"):
+            points = models.client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/SageMaker",
+                MetricName=name,
+                Dimensions=[{"Name": "EndpointName", "Value": captured}, {"Name": "VariantName", "Value": "AllTraffic"}],
+                StartTime=time.time() - 600,
+                EndTime=time.time() + 60,
+                Period=60,
+                Statistics=["Sum"],
+            )["Datapoints"]
+            found[name] = sum(point["Sum"] for point in points)
+        return found
+
+    before = sums()
+    ask(models, captured)
+    with pytest.raises(ClientError):
+        ask(models, captured, b"bad")
+    after = asking.wait_for(lambda: now if (now := sums())["Invocations"] >= before["Invocations"] + 2 else None, "the count")
+    assert after["Invocation5XXErrors"] >= before["Invocation5XXErrors"] + 1
+    assert after["ModelLatency"] > before["ModelLatency"]
 
 
 def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulator, captured: str) -> None:

@@ -12,7 +12,9 @@ from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.capture import Capture
 from tests.sagemaker.emulator.errors import ApiError, JobFailure, invalid
 from tests.sagemaker.emulator.models import Models
-from tests.sagemaker.emulator.variant import Variant, choose
+from tests.sagemaker.emulator.serving import Reply
+from tests.sagemaker.emulator.traffic import Traffic
+from tests.sagemaker.emulator.variant import ModelError, Variant, choose
 from tests.sagemaker.emulator.world import ACCOUNT, Record, Table, World, now, page, picked, shown
 
 SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
@@ -23,6 +25,7 @@ class Endpoints:
         self._world, self._account, self._models, self._containers = world, account, models, containers
         self._configs = Table(world, "endpoint-config", "endpoint configuration", "EndpointConfigName")
         self._table = Table(world, "endpoint", "endpoint", "EndpointName")
+        self._traffic = Traffic(world.storage)
 
     # Configurations
 
@@ -154,6 +157,17 @@ class Endpoints:
 
     # Invocations
 
+    def _timed(self, name: str, variant: Variant, body: bytes, headers: dict[str, str]) -> Reply:
+        """The container's answer; CloudWatch is told how it went."""
+        began = time.monotonic()
+        try:
+            reply = variant.post(body, headers)
+        except ModelError as error:
+            self._traffic.count(name, variant.name, error.original, time.monotonic() - began)
+            raise
+        self._traffic.count(name, variant.name, reply.status, time.monotonic() - began)
+        return reply
+
     def invoke(self, name: str, request: Request) -> Response:
         """What InvokeEndpoint answers."""
         row = self._table.rows.get(name)
@@ -165,6 +179,6 @@ class Endpoints:
             "Content-Type": request.headers.get("Content-Type", "application/octet-stream"),
             "Accept": request.headers.get("Accept", "application/json"),
         }
-        reply = variant.post(body, headers)
+        reply = self._timed(name, variant, body, headers)
         row["_capture"].take(variant.name, body, headers["Content-Type"], reply)
         return Response(reply.body, 200, {"x-Amzn-Invoked-Production-Variant": variant.name}, content_type=reply.kind)

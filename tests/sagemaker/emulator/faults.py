@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tests.sagemaker.emulator.errors import ApiError
+from tests.sagemaker.emulator.permissions import refused
 
 # kind -> (code, HTTP status, message)
 REFUSALS = {
     "throttled": ("ThrottlingException", 400, "Rate exceeded"),
-    "denied": ("AccessDeniedException", 400, ""),
     "expired": ("ExpiredTokenException", 403, "The security token included in the request is expired"),
     "unknown_key": ("UnrecognizedClientException", 403, "The security token included in the request is invalid."),
     "broken": ("InternalFailure", 500, "Service is temporarily unavailable"),
@@ -23,8 +23,9 @@ REFUSALS = {
         "The account-level service limit is exceeded. Please use AWS Service Quotas to request an increase.",
     ),
 }
-# "lost": it is done, and the answer never arrives. "cut": it is not done, and there is no answer. "slow": `seconds` later.
-OTHERS = ("lost", "cut", "slow")
+# "lost": it is done, and the answer never arrives. "cut": it is not done, and there is no answer.
+# "slow": `seconds` later. "denied" names the action.
+OTHERS = ("lost", "cut", "slow", "denied")
 
 
 @dataclass
@@ -46,12 +47,9 @@ class Fault:
         return fnmatch.fnmatchcase(operation, self.operation) and fnmatch.fnmatchcase(service, self.service)
 
     def error(self, service: str, operation: str) -> ApiError:
-        code, status, message = REFUSALS[self.kind]
         if self.kind == "denied":
-            message = (
-                f"User: arn:aws:iam::123456789012:user/demo is not authorized to perform: {service}:{operation} on resource: * "
-                f"because no identity-based policy allows the {service}:{operation} action"
-            )
+            return refused(service, operation)
+        code, status, message = REFUSALS[self.kind]
         return ApiError(code, self.message or message, status)
 
 

@@ -25,6 +25,7 @@ from tests.sagemaker.emulator.endpoints import Endpoints
 from tests.sagemaker.emulator.errors import ApiError
 from tests.sagemaker.emulator.faults import Fault, Faults
 from tests.sagemaker.emulator.models import Models
+from tests.sagemaker.emulator.permissions import Permissions
 from tests.sagemaker.emulator.storage import OWN_KEY
 from tests.sagemaker.emulator.tagging import Tagging
 from tests.sagemaker.emulator.training import Training
@@ -68,6 +69,7 @@ class Emulator:
         self.transforms = Transforms(world, account, self.models, containers)
         self._parts = (self.training, self.tuning, self.models, self.endpoints, self.transforms, Tagging(world))
         self._control = Control(self)
+        self._permissions = Permissions(world)
         self._other = {
             "AWSPriceListService.GetProducts": account.get_products,
             "ServiceQuotasV20190624.ListServiceQuotas": account.list_service_quotas,
@@ -101,22 +103,28 @@ class Emulator:
             time.sleep(fault.seconds)
         if fault and fault.kind == "cut":
             return _cut(environ, start_response)
-        application = self._answer(request, service, operation, fault) or self._moto
+        application = self._answer(request, (service, operation, own), fault) or self._moto
         if fault and fault.kind == "lost":
             list(application(environ, lambda *_: lambda _: None))
             return _cut(environ, start_response)
         return application(environ, start_response)
 
-    def _answer(self, request: Request, service: str, operation: str, fault: Fault | None) -> Response | None:
-        """None where moto is to answer."""
+    def _answer(self, request: Request, signed: tuple[str, str, bool], fault: Fault | None) -> Response | None:
+        """None where moto is to answer: all that the emulator asks itself, the other services, and notebooks, which it only lists."""
+        service, operation, own = signed
         target = request.headers.get("X-Amz-Target", "")
         try:
             if fault and fault.kind not in ("lost", "slow"):
                 raise fault.error(service, operation)
-            if target.startswith("SageMaker."):
+            if own:
+                return None
+            self._permissions.check(service, operation)
+            if target.startswith("SageMaker.") and "NotebookInstance" not in operation:
                 answer = self._call(operation, json.loads(request.get_data() or b"{}"))
             elif invoked := _INVOKE.fullmatch(request.path):
                 answer = self.endpoints.invoke(invoked[1], request)
+            elif operation == "SimulatePrincipalPolicy":
+                answer = self._permissions.simulate(request)
             elif target in self._other:
                 answer = _json(self._other[target](json.loads(request.get_data() or b"{}")))
             else:

@@ -93,7 +93,7 @@ class ModelError(ApiError):
     """The container answered with an error, or not at all (status 0)."""
 
     def __init__(self, status: int, said: str, endpoint: str) -> None:
-        quoted = said[:QUOTED_CHARS]
+        quoted, self.original = said[:QUOTED_CHARS], status
         kind = "server" if status >= 500 or not status else "client"
         where = f"See https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEventViewer:group=/aws/sagemaker/Endpoints/{endpoint}"
         super().__init__(

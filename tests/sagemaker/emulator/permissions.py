@@ -1,0 +1,55 @@
+"""Who may do what: everything, but for the actions that a test denies; IAM's simulator says the same beforehand."""
+
+from __future__ import annotations
+
+import fnmatch
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Request, Response
+
+from tests.sagemaker.emulator.errors import ApiError
+from tests.sagemaker.emulator.world import World
+
+NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
+
+
+class Permissions:
+    """`Settings.denied` holds patterns of actions as in policies: `sagemaker:CreateEndpoint`, `s3:*`, `iam:PassRole`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def allowed(self, action: str) -> bool:
+        return not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in self._world.settings.denied)
+
+    def check(self, service: str, operation: str) -> None:
+        """ApiError where the action is denied."""
+        if not self.allowed(f"{service}:{operation}"):
+            raise refused(service, operation)
+
+    def simulate(self, request: Request) -> Response:
+        """SimulatePrincipalPolicy's answer for the asked actions, each on each resource."""
+        actions = [value for name, value in request.form.items() if name.startswith("ActionNames.member.")]
+        resources = [value for name, value in request.form.items() if name.startswith("ResourceArns.member.")] or ["*"]
+        results = "".join(
+            f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
+            f"<EvalDecision>{'allowed' if self.allowed(action) else 'implicitDeny'}</EvalDecision>"
+            "<MatchedStatements/><MissingContextValues/></member>"
+            for action in actions
+            for resource in resources
+        )
+        body = (
+            f'<SimulatePrincipalPolicyResponse xmlns="{NAMESPACE}"><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated>'
+            f"<EvaluationResults>{results}</EvaluationResults></SimulatePrincipalPolicyResult>"
+            "<ResponseMetadata><RequestId>emulated</RequestId></ResponseMetadata></SimulatePrincipalPolicyResponse>"
+        )
+        return Response(body, content_type="text/xml")
+
+
+def refused(service: str, operation: str) -> ApiError:
+    action = f"{service}:{operation}"
+    return ApiError(
+        "AccessDeniedException",
+        f"User: arn:aws:iam::123456789012:user/demo is not authorized to perform: {action} on resource: * "
+        f"because no identity-based policy allows the {action} action",
+    )
