@@ -76,9 +76,11 @@ def running(root: Path) -> Iterator[Emulator]:
     """An emulator in a process of its own, which ends with the block, or with this process, however that ends."""
     command = [sys.executable, "-m", "tests.sagemaker.emulator", "--root", str(root), "--attached"]
     root.mkdir(parents=True, exist_ok=True)
+    # It belongs to no test's home: what a test leaves behind is found, and killed, by that.
+    variables = {name: value for name, value in os.environ.items() if name != settings.ENV_HOME}
     with (root / "emulator.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=settings.PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=dict(os.environ)
+            command, cwd=settings.PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=variables
         )
     assert process.stdin is not None
     assert process.stdout is not None
