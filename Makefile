@@ -1,6 +1,7 @@
 # make run    opens the app; the first time it makes .venv and installs what is needed
 # make test   runs every test          make check  looks for faults without running anything
 # make bench  measures (NAME=... one)  make clean  removes what the others made
+# make sdk    makes an environment with the SageMaker SDK (0.9 GB); from then on the tests that run "Show as code" use it
 # make aws-demo  opens the app on an emulated SageMaker, to try its AWS side without an account
 # make studio    starts it inside SageMaker Studio, behind its proxy, and says at which address
 
@@ -55,8 +56,15 @@ endif
 containers: install-dev
 	@$(PY) -m tests.sagemaker.containers >/dev/null || echo "So the tests on the emulated SageMaker are skipped."
 
+sdk: build/sdk/.installed
+
+build/sdk/.installed: requirements-sdk.txt | $(PY)
+	$(PY) -m venv --clear build/sdk
+	build/sdk/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-sdk.txt
+	@touch $@
+
 test: install-dev chromium containers
-	$(PY) -m pytest $(ARGS)
+	FIELDMARK_SDK_PYTHON=$(abspath $(wildcard build/sdk/bin/python)) $(PY) -m pytest $(ARGS)
 
 aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
