@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -31,7 +32,8 @@ def show(version: Version, query: Query) -> None:
         drawn = _chart(_cells(cells, now), f"ds_sizes_{key}", "How many photos are of which width and height")
     with right:
         drawn = {**drawn, **_chart(_bars(bars, now), f"ds_shapes_{key}", "How many photos are of which shape")}
-    found = {name: (float(min(drawn[name])), float(max(drawn[name]))) for name in RANGES if drawn.get(name)}
+    tables = {"width": cells, "height": cells, "aspect": bars}
+    found = {name: _whole_bins(tables[name], name, drawn[name]) for name in RANGES if drawn.get(name)}
     if found and found != {name: now.get(name) for name in found}:
         links.set_parameters(**{name: f"{low:.6g},{high:.6g}" for name, (low, high) in found.items()})
         st.session_state["ds_page"] = 1
@@ -43,6 +45,16 @@ def forget() -> None:
     links.set_parameters(**dict.fromkeys(RANGES, ""))
     st.session_state["ds_page"] = 1
     st.rerun()
+
+
+def _whole_bins(table: pd.DataFrame, name: str, drawn: Sequence[float]) -> tuple[float, float]:
+    """The range of all bins that what was drawn touches, for nobody draws exactly along their borders."""
+    low, high = float(min(drawn)), float(max(drawn))
+    touched = table[(table[name] <= high) & (table[f"{name}_to"] > low)]
+    if touched.empty:
+        return low, high
+    step = 0.0 if name == "aspect" else 1.0
+    return float(touched[name].min()), float(touched[f"{name}_to"].max()) - step
 
 
 def _chart(chart: Any, key: str, alt_text: str) -> dict[str, Any]:
