@@ -173,7 +173,7 @@ def unscale(endpoint_id: str, scaling: Any) -> None:
         with connection.asking("ending the scaling"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
     except BackendError as error:
-        if connection.code_of(error) != "ObjectNotFoundException" and not connection.is_missing(error):
+        if connection.code_of(error) != "ObjectNotFoundException" and "No scalable target found" not in str(error):
             raise
 
 
