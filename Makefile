@@ -64,7 +64,7 @@ build/sdk/.installed: requirements-sdk.txt | $(PY)
 	@touch $@
 
 test: install-dev chromium containers
-	FIELDMARK_SDK_PYTHON=$(abspath $(wildcard build/sdk/bin/python)) $(PY) -m pytest $(ARGS)
+	FIELDMARK_SDK_PYTHON=$(if $(wildcard build/sdk/.installed),$(abspath build/sdk/bin/python)) $(PY) -m pytest $(ARGS)
 
 aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
