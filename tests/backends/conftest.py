@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from core import settings
-from core.backends import LOCAL, Backend
+from core.backends import LOCAL, SAGEMAKER, Backend
 from core.backends.local import backend as local_backend
 from core.backends.local import warm
+from core.backends.sagemaker import account as accounts
 from core.datasets import store
 from core.jobs import Job
-from core.specs import TrainingSpec
+from core.specs import Resources, TrainingSpec
 from tests.backends import toy_worker
 from tests.datasets import made
+from tests.sagemaker.conftest import aws, emulator
 
-BACKENDS: dict[str, Backend] = {"local": LOCAL}
+__all__ = ["aws", "emulator"]
+
+BACKENDS: dict[str, Backend] = {"local": LOCAL, "sagemaker": SAGEMAKER}
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-def backend(request: pytest.FixtureRequest) -> Backend:
-    """Each backend in turn."""
-    return BACKENDS[request.param]
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
+    """Each backend in turn; SageMaker is the emulator's, set up for the home that the tests of the contract share."""
+    found = BACKENDS[request.param]
+    if not found.asks_resources:
+        yield found
+        return
+    request.getfixturevalue("aws")
+    account = accounts.load()
+    request.getfixturevalue("heated")
+    monkeypatch.setenv(settings.ENV_POLL_SECONDS, "0.3")
+    accounts.save(account)
+    yield found
+    (settings.home() / accounts.FILE).unlink()
+
+
+def machines(backend: Backend) -> Resources | None:
+    """What a job is asked to run on, where its backend wants to know."""
+    return Resources("ml.m5.xlarge", max_seconds=600) if backend.asks_resources else None
+
+
+def server(backend: Backend) -> Resources | None:
+    """What an endpoint is asked to run on."""
+    return Resources(memory_mb=4096) if backend.asks_resources else None
 
 
 def toy_version(root: Path) -> store.Version:

@@ -16,6 +16,7 @@ from core.jobs import State
 from core.models import Model
 from core.specs import EndpointSpec, TrainingSpec
 from tests import shapes
+from tests.backends.conftest import machines, server
 from tests.backends.watching import ended, said, settled
 from tests.conftest import SMALL
 
@@ -25,8 +26,8 @@ LONG = {**SMALL, "head": "mlp", "epochs": "10000", "early_stopping_patience": "0
 AT_ONCE = 5.0
 
 
-def spec_for(model: Model, hyperparameters: Mapping[str, str], name: str = "Contract") -> TrainingSpec:
-    return TrainingSpec(name, model.dataset_id, model.version_id, hyperparameters)
+def spec_for(backend: Backend, model: Model, hyperparameters: Mapping[str, str], name: str = "Contract") -> TrainingSpec:
+    return TrainingSpec(name, model.dataset_id, model.version_id, hyperparameters, resources=machines(backend))
 
 
 def png(name: str) -> bytes:
@@ -41,7 +42,7 @@ class TestContract:
         assert backend.title
 
     def test_a_training_job_from_submission_to_model(self, backend: Backend, heated: Model) -> None:
-        spec = spec_for(heated, SMALL)
+        spec = spec_for(backend, heated, SMALL)
         before = len(jobs.listing("training"))
         start = time.monotonic()
         job, again = backend.train(spec), backend.train(spec)
@@ -76,7 +77,7 @@ class TestContract:
         assert whole.text.encode()[middle:].decode() == backend.log(heated.job, middle).text
 
     def test_a_running_job_can_be_watched_and_stopped(self, backend: Backend, heated: Model) -> None:
-        job = backend.train(spec_for(heated, LONG))
+        job = backend.train(spec_for(backend, heated, LONG))
         said(backend, job, "[metrics] epoch=2 ")
         start = time.monotonic()
         assert backend.refresh(job).state is State.IN_PROGRESS
@@ -90,7 +91,7 @@ class TestContract:
         assert backend.refresh(job) == job
 
     def test_a_job_that_fails_says_why(self, backend: Backend, heated: Model) -> None:
-        job = ended(backend, backend.train(spec_for(heated, {**SMALL, "arch": "timm/no_such_network"})))
+        job = ended(backend, backend.train(spec_for(backend, heated, {**SMALL, "arch": "timm/no_such_network"})))
         assert job.state is State.FAILED
         assert "no_such_network" in job.status.reason
 
@@ -98,16 +99,16 @@ class TestContract:
     def test_fault_20_a_spec_that_cannot_run_is_refused(self, backend: Backend, heated: Model, name: str, value: str) -> None:
         before = jobs.listing()
         with pytest.raises(UserError) as refusal:
-            backend.train(spec_for(heated, {name: value}))
+            backend.train(spec_for(backend, heated, {name: value}))
         assert refusal.value.field == name
         assert jobs.listing() == before
 
     def test_a_dataset_that_is_not_there_is_refused(self, backend: Backend, heated: Model) -> None:
         with pytest.raises(NotFound):
-            backend.train(replace(spec_for(heated, SMALL), dataset_id="no-such-dataset", id=jobs.new_id("training")))
+            backend.train(replace(spec_for(backend, heated, SMALL), dataset_id="no-such-dataset", id=jobs.new_id("training")))
 
     def test_an_endpoint_from_deployment_to_deletion(self, backend: Backend, heated: Model) -> None:
-        spec = EndpointSpec("Shapes", heated.id)
+        spec = EndpointSpec("Shapes", heated.id, resources=server(backend))
         start = time.monotonic()
         endpoint, again = backend.deploy(spec), backend.deploy(spec)
         assert time.monotonic() - start < AT_ONCE
@@ -132,5 +133,5 @@ class TestContract:
 
     def test_a_model_that_is_not_there_is_not_deployed(self, backend: Backend, heated: Model) -> None:
         with pytest.raises(NotFound):
-            backend.deploy(EndpointSpec("None", jobs.new_id("training")))
+            backend.deploy(EndpointSpec("None", jobs.new_id("training"), resources=server(backend)))
         assert backend.endpoints() == []

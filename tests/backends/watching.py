@@ -12,7 +12,7 @@ from core import jobs
 from core.backends import Backend, Endpoint, EndpointState
 from core.jobs import Job
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def until(happened: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:

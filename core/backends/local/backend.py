@@ -103,7 +103,7 @@ class LocalBackend(Backend):
 
     def endpoints(self) -> list[Endpoint]:
         # A completed one has deleted itself at its deadline; only what it recorded is still there.
-        found = map(self._still_there, jobs.readable("endpoint"))
+        found = map(self._still_there, (job for job in jobs.readable("endpoint") if job.backend == self.name))
         return [_endpoint(job) for job in found if job and job.state is not State.COMPLETED]
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
