@@ -37,7 +37,7 @@ def show(given: Resources | None, backend: str, *, prefix: str, suffix: str, mod
     ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
     chosen = backends.LOCAL.name
     if len(ready) > 1:
-        start = backend if backend in ready else chosen
+        start = ready.get(backend, backends.LOCAL).name
         asked = st.segmented_control(
             "Where it runs", list(ready), default=start, format_func=lambda name: ready[name].title, key=f"{prefix}_where_{suffix}"
         )
