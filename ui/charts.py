@@ -69,8 +69,8 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
     figure.update_layout(
         barmode="stack",
         height=max(220, 60 + 24 * len(table)),
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        margin={"l": 10, "r": 10, "t": 36, "b": 40},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis_title="photos",
         yaxis={"autorange": "reversed", "automargin": True},
     )

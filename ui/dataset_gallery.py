@@ -46,7 +46,7 @@ def show(dataset: Dataset, version: Version) -> None:
     number = min(int(st.pagination(pages, key="ds_page", bind="query-params") or 1), pages) if pages > 1 else 1
     with wall:
         frame, _ = store.page(version, query, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
-        _said(query, total, number, len(frame), pages)
+        _said(query, total, number, len(frame), pages, "" if selecting else " Click one to see it whole.")
         if frame.empty:
             st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
         else:
@@ -77,7 +77,7 @@ def _asked(version: Version, boxed: bool) -> Query:
         on_change=_first_page,
     )
     split = right.segmented_control(
-        "Split", list(settings.SPLITS), format_func=str.capitalize, key="ds_split", bind="query-params", on_change=_first_page
+        "Split", list(settings.SPLITS), format_func=str.capitalize, key="ds_split", bind="query-params", on_change=_first_page, wrap=True
     )
     find, order = st.columns([3, 2])
     name = find.text_input(
@@ -113,11 +113,11 @@ def ranges() -> tuple[tuple[str, float, float], ...]:
     return tuple(found)
 
 
-def _said(query: Query, total: int, number: int, here: int, pages: int) -> None:
+def _said(query: Query, total: int, number: int, here: int, pages: int, hint: str) -> None:
     shown = f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + here:,} shown" if pages > 1 else ""
     limits = ", ".join(f"{name} {_number(low)} to {_number(high)}{'' if name == 'aspect' else ' px'}" for name, low, high in query.ranges)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{count(total, 'photo')}{shown}. Click one to see it whole.", width="content")
+        st.caption(f"{count(total, 'photo')}{shown}.{hint}", width="content")
         if limits and st.button(f"Only {limits}", key="ds_any_size", icon=":material/close:", help="Takes this filter away."):
             dataset_sizes.forget()
 

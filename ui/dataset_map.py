@@ -23,7 +23,7 @@ from ui.text import count, plain
 
 DRAWN = 20_000
 PAGE_SIZE = 48
-LASSO = "lasso"
+LASSO, JUDGE = "lasso", "judge"
 JUDGED = ("Right or wrong", "Confidence")
 COLOURS = ("Label", "Split", "Right or wrong", "Confidence")
 STEPS = ("#A23E48", "#C4552D", "#D08A3C", "#B9A23A", "#8FA64B", "#5F9E63", "#3B8F77", "#2C7F8C", "#2F6690", "#3A4F8C")
@@ -39,7 +39,7 @@ def show(dataset: Dataset, version: Version) -> None:
     with right:
         method = _method(dataset, version, found)
     table = _table(str(found.folder), method, version.id, found, version)
-    model = _judge() if colour in JUDGED else None
+    model = _judge(dataset) if colour in JUDGED else None
     if model:
         table = _judged_by(model, table)
     lasso = _lasso()
@@ -118,19 +118,23 @@ def class_colours(classes: int) -> list[str]:
     return [f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)" for place in range(classes)]
 
 
-def _judge() -> Model | None:
+def _judge(dataset: Dataset) -> Model | None:
     """Whose answers colour the points: those of a model, or of the inspection's own classifiers (None)."""
-    known = {model.id: model for model in models.listing()}
+    asked = links.parameter(JUDGE)
+    known = {model.id: model for model in models.listing(asked) if model.dataset_id == dataset.id}
     if not known:
         return None
+    ids = ["", *known]
     chosen = st.selectbox(
         "Answers of",
-        ["", *known],
+        ids,
+        index=ids.index(asked) if asked in ids else 0,
         format_func=lambda i: model_list.title(known[i]) if i else "The inspection: classifiers that had not seen the photo",
-        key="ds_judge",
-        bind="query-params",
+        key=f"ds_judge_{asked}",
         help="A model knows the photos that it was trained and measured on; the others stay grey.",
     )
+    if chosen != asked:
+        links.set_parameters(**{JUDGE: chosen})
     return known.get(chosen)
 
 

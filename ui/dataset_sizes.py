@@ -80,7 +80,7 @@ def _bars(bars: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
     brush = alt.selection_interval(name=BRUSH, encodings=["x"])
     limits = {"aspect": [float(bars["aspect"].min()), float(bars["aspect_to"].max())], "photos": [0, float(bars["photos"].max())]}
     columns = alt.Chart(bars).mark_bar(color=charts.PALETTE[0]).encode(
-        x=alt.X("aspect:Q", title="shape: width through height", scale=alt.Scale(domain=limits["aspect"], nice=False)),
+        x=alt.X("aspect:Q", title="width / height", scale=alt.Scale(domain=limits["aspect"], nice=False)),
         x2="aspect_to",
         y=alt.Y("photos:Q", title="photos"),
         y2=alt.datum(0),

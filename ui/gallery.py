@@ -38,7 +38,8 @@ CSS = """
 .open { right: 7px; padding: 0; cursor: pointer; opacity: 0; }
 .cell:hover .open, .cell:focus-within .open { opacity: 1; }
 .open:focus-visible { outline: 2px solid var(--st-primary-color); }
-.bar { display: flex; gap: 14px; align-items: baseline; padding: 2px 2px 8px; font-size: 0.86rem; }
+.bar { display: flex; flex-wrap: wrap; gap: 4px 14px; align-items: baseline; padding: 2px 2px 8px; font-size: 0.86rem; }
+.bar button, .bar .count { white-space: nowrap; }
 .bar button { border: 0; background: none; padding: 0; font: inherit; color: var(--st-link-color); cursor: pointer;
   text-decoration: underline; }
 .bar button:disabled { opacity: 0.4; cursor: default; text-decoration: none; }
