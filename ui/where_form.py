@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core import backends, jobs
+from core import jobs
 from core.backends import Backend
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import prices
 from core.errors import NotFound
 from core.specs import Resources
-from ui import links
+from ui import links, where_serving
 from ui.text import plain
 
 FREE = "It runs on this workstation, costs nothing, and goes on when this page or the app is closed."
@@ -29,22 +29,14 @@ class Where:
     resources: Resources | None
 
 
-def show(given: Resources | None, backend: str, *, prefix: str, suffix: str, mode: str, trials: int = 1, parallel: int = 1) -> Where:
-    """The choice and its fields; `given` and `backend` are those of a job to start from. `trials` in all, `parallel` at once.
-
-    Raises UserError, naming the field, for resources that cannot be.
+def show(given: Resources | None, origin: str, *, prefix: str, suffix: str, mode: str, trials: int = 1, parallel: int = 1) -> Where:
+    """The choice and its fields; `given` and `origin` are resources and backend of a job to start from. The price is for `trials` jobs,
+    `parallel` at once. Raises UserError, naming the field, for resources that cannot be.
     """
-    ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
-    chosen = backends.LOCAL.name
-    if len(ready) > 1:
-        start = ready.get(backend, backends.LOCAL).name
-        asked = st.segmented_control(
-            "Where it runs", list(ready), default=start, format_func=lambda name: ready[name].title, key=f"{prefix}_where_{suffix}"
-        )
-        chosen = asked or start
-    if not ready[chosen].asks_resources:
-        return Where(ready[chosen], None)
-    return Where(ready[chosen], _machines(given or Resources(_usual(mode)), f"{prefix}_{suffix}_{mode}", trials, parallel))
+    chosen = where_serving.backend(f"{prefix}_{suffix}", start=origin)
+    if not chosen.asks_resources:
+        return Where(chosen, None)
+    return Where(chosen, _machines(given or Resources(_usual(mode)), f"{prefix}_{suffix}_{mode}", trials, parallel))
 
 
 def cloned_from() -> str:
