@@ -72,12 +72,15 @@ class Emulator:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Emulator]:
-    """An emulator in a process of its own, which ends with the block, or with this process, however that ends."""
+def running(root: Path, **environment: str) -> Iterator[Emulator]:
+    """An emulator in a process of its own, which ends with the block, or with this process, however that ends.
+
+    `environment` holds variables that it gets in place of this process's own.
+    """
     command = [sys.executable, "-m", "tests.sagemaker.emulator", "--root", str(root), "--attached"]
     root.mkdir(parents=True, exist_ok=True)
     # It belongs to no test's home: what a test leaves behind is found, and killed, by that.
-    variables = {name: value for name, value in os.environ.items() if name != settings.ENV_HOME}
+    variables = {name: value for name, value in os.environ.items() if name != settings.ENV_HOME} | environment
     with (root / "emulator.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=settings.PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=variables

@@ -69,8 +69,8 @@ def channel(name: str, uri: str, kind: str = "S3Prefix", mode: str = "File") -> 
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": mode}
 
 
-def definition(bucket: str, code: str, **more: Any) -> dict[str, Any]:
-    """What training jobs and the trials of a tuning job have in common. `code` is the key of a sourcedir.tar.gz."""
+def definition(bucket: str, **more: Any) -> dict[str, Any]:
+    """What training jobs and the trials of a tuning job have in common."""
     return {
         "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": DEFINITIONS},
         "RoleArn": asking.ROLE,
@@ -83,6 +83,7 @@ def definition(bucket: str, code: str, **more: Any) -> dict[str, Any]:
 
 
 def hyperparameters(bucket: str, code: str, **values: str) -> dict[str, str]:
+    """`values`, and by what the toolkit finds train.py: `code` is the key of a sourcedir.tar.gz."""
     return {
         "sagemaker_program": "train.py",
         "sagemaker_submit_directory": f"s3://{bucket}/{code}",
@@ -98,7 +99,6 @@ def real_training(bucket: str, name: str, **values: str) -> dict[str, Any]:
     parts = ("images", "manifest", "weights")
     request = definition(
         bucket,
-        "code/real.tar.gz",
         Environment={},
         InputDataConfig=[channel(part, f"s3://{bucket}/{part}/") for part in parts],
         CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints/{name}"},

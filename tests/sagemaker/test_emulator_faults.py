@@ -71,6 +71,10 @@ def test_a_denied_action_is_refused_and_the_simulator_says_so_before(aws: asking
         with pytest.raises(ClientError, match="sagemaker:CreateModel"):
             once(aws).create_model(**model("allowed-later", bucket))
         once(aws).list_models()
+    with aws.settings(denied=["s3:PutObject"]):
+        with pytest.raises(ClientError, match="s3:PutObject"):
+            aws.client("s3").put_object(Bucket=bucket, Key="denied", Body=b"")
+        assert aws.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"]
     once(aws).create_model(**model("allowed-later", bucket))
     assert {row["EvalDecision"] for row in iam.simulate_principal_policy(**question)["EvaluationResults"]} == {"allowed"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ import json, os, signal, sys, time
 from pathlib import Path
 stop = []
 signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-kept = Path("/opt/ml/checkpoints/step") if Path("/opt/ml/checkpoints").exists() else Path(os.environ["SM_MODEL_DIR"], "step")
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+kept = Path(given.get("--kept", os.environ["SM_MODEL_DIR"]), "step")
 step = int(kept.read_text()) if kept.exists() else 0
 print(f"begins at {step}", flush=True)
-for step in range(step + 1, 1 + int(sys.argv[sys.argv.index("--steps") + 1])):
+for step in range(step + 1, 1 + int(given["--steps"])):
     print(f"step={step} accuracy={step / 100}", flush=True)
     time.sleep(0.05)
     kept.write_text(str(step))
@@ -48,7 +50,11 @@ needs_mounts = pytest.mark.skipif(bool(container.why_no_mounts()), reason=f"no L
 
 @pytest.fixture(scope="module")
 def scripts(emulator: asking.Emulator) -> asking.Emulator:
-    """The bucket with the scripts of this file."""
+    """The emulator with the bucket of this file's scripts."""
+    return put_scripts(emulator)
+
+
+def put_scripts(emulator: asking.Emulator) -> asking.Emulator:
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     for name, text in {"count": COUNT, "look": LOOK, "fail": "raise ValueError('asked to fail')"}.items():
@@ -59,8 +65,9 @@ def scripts(emulator: asking.Emulator) -> asking.Emulator:
 
 
 def request(name: str, script: str = "count", steps: int = 3, **more: Any) -> dict[str, Any]:
-    values = making.hyperparameters(BUCKET, f"code/{script}.tar.gz", steps=str(steps))
-    return {"TrainingJobName": name, "HyperParameters": values, **making.definition(BUCKET, "", **more)}
+    kept = {"kept": "/opt/ml/checkpoints"} if "CheckpointConfig" in more else {}
+    values = making.hyperparameters(BUCKET, f"code/{script}.tar.gz", steps=str(steps), **kept)
+    return {"TrainingJobName": name, "HyperParameters": values, **making.definition(BUCKET, **more)}
 
 
 def running(emulator: asking.Emulator, name: str, text: str) -> None:
@@ -122,7 +129,6 @@ def spot(name: str, steps: int, wait: int = 120) -> dict[str, Any]:
     )
 
 
-@needs_mounts
 @pytest.mark.parametrize("warned", [True, False])
 def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emulator, warned: bool) -> None:
     sagemaker, name = scripts.client("sagemaker"), f"spot-{warned}".lower()
@@ -224,6 +230,20 @@ def test_several_hosts_know_each_other(scripts: asking.Emulator) -> None:
     }
     streams = scripts.client("logs").describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="cluster/")
     assert [stream["logStreamName"].rsplit("-", 1)[0] for stream in streams["logStreams"]] == ["cluster/algo-1", "cluster/algo-2"]
+
+
+def test_without_namespaces_jobs_run_all_the_same(emulator: asking.Emulator, tmp_path: Path) -> None:
+    """Nothing on the PATH, so no unshare: as on a machine, or in a container, that does not allow it."""
+    with asking.running(tmp_path, PATH="/nowhere") as plain:
+        put_scripts(plain)
+        sagemaker = plain.client("sagemaker")
+        checkpoints = {"S3Uri": f"s3://{BUCKET}/checkpoints/plain"}
+        sagemaker.create_training_job(**request("plain", CheckpointConfig=checkpoints))
+        sagemaker.create_training_job(**request("plain-isolated", EnableNetworkIsolation=True))
+        row = making.finished(sagemaker, "plain")
+        assert row["TrainingJobStatus"] == "Completed", row.get("FailureReason")
+        assert plain.client("s3").get_object(Bucket=BUCKET, Key="checkpoints/plain/step")["Body"].read() == b"3"
+        assert "need Linux namespaces" in making.finished(sagemaker, "plain-isolated")["FailureReason"]
 
 
 def test_the_quota_counts_what_runs(scripts: asking.Emulator) -> None:

@@ -47,7 +47,7 @@ def config(strategy: str = "Bayesian", jobs: int | None = 4, parallel: int = 2, 
 
 def request(name: str, of: dict[str, Any], epochs: int = 2, **static: str) -> dict[str, Any]:
     values = making.hyperparameters(BUCKET, "code/score.tar.gz", epochs=str(epochs), **static)
-    definition = {"StaticHyperParameters": values, **making.definition(BUCKET, "")}
+    definition = {"StaticHyperParameters": values, **making.definition(BUCKET)}
     return {"HyperParameterTuningJobName": name, "HyperParameterTuningJobConfig": of, "TrainingJobDefinition": definition}
 
 
@@ -110,6 +110,28 @@ def test_a_stopped_job_stops_its_trials(scripts: asking.Emulator) -> None:
     row = finished(sagemaker, "stops")
     assert row["HyperParameterTuningJobStatus"] == "Stopped"
     assert row["TrainingJobStatusCounters"] == {"Completed": 0, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 2}
+
+
+def test_a_job_ends_when_its_target_is_reached(scripts: asking.Emulator) -> None:
+    sagemaker = scripts.client("sagemaker")
+    of = config("Random", jobs=9, parallel=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.1})
+    sagemaker.create_hyper_parameter_tuning_job(**request("target", of))
+    row = finished(sagemaker, "target")
+    assert row["HyperParameterTuningJobStatus"] == "Completed"
+    assert len(trials(sagemaker, "target")) < 9
+
+
+def test_hyperband_gives_the_best_more_epochs(scripts: asking.Emulator) -> None:
+    """None of them needs the forty reports that it would make: the best is stopped at its ninth, the others before or there."""
+    sagemaker = scripts.client("sagemaker")
+    hyperband = {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 9}}
+    of = config("Hyperband", jobs=4, parallel=4, StrategyConfig=hyperband)
+    sagemaker.create_hyper_parameter_tuning_job(**request("band", of, 40, pause="0.25"))
+    row = finished(sagemaker, "band")
+    assert row["HyperParameterTuningJobStatus"] == "Completed"
+    assert row["TrainingJobStatusCounters"]["Stopped"] == 4
+    counts = [sum("accuracy=" in line for line in making.log(scripts, trial["TrainingJobName"])) for trial in trials(sagemaker, "band")]
+    assert 9 <= max(counts) < 40
 
 
 def test_hopeless_trials_are_cut_short(scripts: asking.Emulator) -> None:

@@ -22,10 +22,11 @@ class Permissions:
     def allowed(self, action: str) -> bool:
         return not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in self._world.settings.denied)
 
-    def check(self, service: str, operation: str) -> None:
+    def check(self, service: str, operation: str, request: Request) -> None:
         """ApiError where the action is denied."""
-        if not self.allowed(f"{service}:{operation}"):
-            raise refused(service, operation)
+        action = s3_action(request) if service == "s3" else operation
+        if not self.allowed(f"{service}:{action}"):
+            raise refused(service, action)
 
     def simulate(self, request: Request) -> Response:
         """SimulatePrincipalPolicy's answer for the asked actions, each on each resource."""
@@ -44,6 +45,18 @@ class Permissions:
             "<ResponseMetadata><RequestId>emulated</RequestId></ResponseMetadata></SimulatePrincipalPolicyResponse>"
         )
         return Response(body, content_type="text/xml")
+
+
+def s3_action(request: Request) -> str:
+    """The action that a policy names for this request: S3's operations are told apart by method and path alone."""
+    bucket, _, key = request.path.lstrip("/").partition("/")
+    if key:
+        return {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(request.method, "PutObject")
+    if not bucket:
+        return "ListAllMyBuckets"
+    if request.method == "GET":
+        return "GetBucketLocation" if "location" in request.args else "ListBucket"
+    return {"PUT": "CreateBucket", "HEAD": "ListBucket", "DELETE": "DeleteBucket"}.get(request.method, "DeleteObject")
 
 
 def refused(service: str, operation: str) -> ApiError:

@@ -118,7 +118,7 @@ class Emulator:
                 raise fault.error(service, operation)
             if own:
                 return None
-            self._permissions.check(service, operation)
+            self._permissions.check(service, operation, request)
             if target.startswith("SageMaker.") and "NotebookInstance" not in operation:
                 answer = self._call(operation, json.loads(request.get_data() or b"{}"))
             elif invoked := _INVOKE.fullmatch(request.path):

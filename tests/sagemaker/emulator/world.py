@@ -35,7 +35,7 @@ class Settings:
     # Instances that may run at once, by "<type> for <use>"; `default_quota` for what is not named.
     quotas: dict[str, int] = field(default_factory=dict)
     default_quota: int = 20
-    # Actions that nobody has, as in policies: "sagemaker:CreateEndpoint", "s3:*".
+    # Actions that nobody has, as in policies: "sagemaker:CreateEndpoint", "s3:PutObject".
     denied: list[str] = field(default_factory=list)
     # What is paid of a spot instance's price.
     spot_share: float = 0.3
