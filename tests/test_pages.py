@@ -11,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import files, jobs, settings
+from core.backends.local import worker
 from core.jobs import RunFolder, State, Status
+from ui import jobs_table
 
 PAGES = sorted(path.name for path in (settings.PROJECT / "pages").glob("*.py"))
 ROUTER = str(settings.PROJECT / "ui" / "router.py")
@@ -37,6 +39,10 @@ def ended_job(number: int, state: State = State.COMPLETED) -> str:
     folder.log.write_text("[metrics] epoch=1 train_loss=0.5 train_accuracy=0.8 validation_loss=0.6 validation_accuracy=0.75\n")
     jobs.write_status(folder, Status(state, "", time.time() - 60, time.time()))
     return job_id
+
+
+def test_every_kind_of_job_has_a_page_that_lists_link_to() -> None:
+    assert {kind for _, kind in worker.RUNNERS} == set(jobs_table.PAGES)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -11,7 +11,7 @@ from core.datasets import inspection
 from core.datasets.inspection import Inspection
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
-from core.specs import InspectSpec, inspect_spec
+from core.specs import ExportSpec, InspectSpec, inspect_spec
 from ui import dataset_links, job_card, messages
 from ui.text import count, duration, plain
 
@@ -34,9 +34,11 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
 
 
 def follow(job_id: str) -> None:
-    """A link to an inspect job leads to what it found, or is still finding."""
+    """A link to an inspect job leads to what it found, or is still finding; one to an export to its view."""
     with messages.shown():
         job = jobs.read(job_id)
+        if job.kind == ExportSpec.kind:
+            dataset_links.to(str(job.spec["dataset_id"]), str(job.spec["version_id"]), "Export")
         if job.kind == InspectSpec.kind:
             spec = inspect_spec(job)
             dataset_links.to(spec.dataset_id, spec.version_id, "Issues")

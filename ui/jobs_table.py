@@ -34,6 +34,7 @@ PAGES = {
     "training": "train",
     "import": "datasets",
     "inspect": "datasets",
+    "export": "datasets",
     "endpoint": "deploy",
     "transform": "batch",
     "tuning": "tune",
