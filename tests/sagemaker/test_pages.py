@@ -1,0 +1,95 @@
+"""The Train and Tune pages with SageMaker behind them, in a real browser: from the form to the model, and with the network gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import jobs, models, settings
+from core.backends import SAGEMAKER
+from core.jobs import State
+from core.models import Model
+from tests.browser import steps
+from tests.browser.conftest import App, browser, page
+from tests.sagemaker.asking import Emulator
+from tests.sagemaker.watching import LONG, PATIENCE, ended, said, spec
+
+__all__ = ["browser", "page"]
+pytestmark = pytest.mark.browser
+CREATE = "CreateTrainingJob"
+# As long as a page may take with the network gone, beside what any page takes on a busy machine.
+DRAWN_SECONDS = 6.0
+
+
+@pytest.fixture
+def app(aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """An app over the small model's home, set up for the emulator."""
+    monkeypatch.setenv(settings.ENV_PREPARE, "0")
+    monkeypatch.setenv(settings.ENV_POLL_SECONDS, "0.3")
+    made = App(home, tmp_path / "app.log", roots=str(tmp_path))
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_from_the_form_to_the_model(app: App, aws: Emulator, small_model: Model, page: Any) -> None:
+    before = aws.done(CREATE)
+    steps.visit(page, app.url, f"train?clone={small_model.id}")
+    steps.choose(page, "Amazon SageMaker")
+    steps.say(page, "USD at most")
+    page.get_by_role("button", name="Train").last.dblclick()
+    steps.say(page, "ml.m5.xlarge, us-east-1", PATIENCE)
+    (job,) = [found for found in jobs.readable("training") if found.backend == "sagemaker"]
+    assert ended(job).state is State.COMPLETED, jobs.read(job.id).status.reason
+    steps.until_charts(page, 2)
+    steps.say(page, "Completed")
+    steps.say(page, "billed")
+    page.get_by_text("Show as code").click()
+    steps.say(page, "create_training_job")
+    steps.choose(page, "SageMaker SDK v3")
+    steps.say(page, "ModelTrainer")
+    steps.press(page, "Open the model")
+    steps.say(page, "Test")
+    assert models.read(job.id).metrics("test")["n"] == 6
+    assert aws.done(CREATE) - before == 1, "two clicks are one job"
+
+
+def test_what_cannot_run_there_is_said_beside_the_form(app: App, aws: Emulator, small_model: Model, page: Any) -> None:
+    before = jobs.listing()
+    steps.visit(page, app.url, "tune")
+    steps.choose(page, "Amazon SageMaker")
+    steps.say(page, "30 trials x 60 minutes")
+    steps.fill(page, "Without improvement", "1")
+    steps.press(page, "Start tuning")
+    steps.say(page, "3 trials or more")
+    assert jobs.listing() == before
+
+
+def test_fault_49_pages_draw_with_the_network_gone_and_say_how_old_they_are(
+    app: App, aws: Emulator, small_model: Model, page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = SAGEMAKER.train(spec(small_model, LONG))
+    said(job, "[metrics] epoch=2 ")
+    worker = SAGEMAKER.refresh(job).status.pid
+    assert worker
+    os.kill(worker, signal.SIGKILL)
+    app.stop()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    app.start()
+    steps.visit(page, app.url, "train")
+    for path, words in (("train", "Training jobs"), (f"train?job={job.id}", "InProgress"), ("tune", "Tuning jobs"), ("deploy", "Deploy")):
+        start = time.monotonic()
+        page.goto(f"{app.url}/{path}")
+        steps.say(page, words)
+        steps.settle(page)
+        assert time.monotonic() - start < DRAWN_SECONDS, path
+    page.goto(f"{app.url}/train?job={job.id}")
+    steps.say(page, "As SageMaker said it at", PATIENCE)
+    steps.say(page, "the network may be gone", PATIENCE)
+    assert jobs.read(job.id).state is State.IN_PROGRESS
