@@ -78,7 +78,7 @@ def _row(resource: Resource) -> None:
     with st.container(border=True, key=f"aws_row_{resource.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":{COLOURS.get(resource.state, 'gray')}-badge[{plain(resource.state)}]", width="content")
-            name = plain(resource.title or resource.name)
+            name = plain(_name_here(resource.name) or resource.title or resource.name)
             if _is_here(resource.name):
                 links.link(PAGES[resource.kind], name, **_parameters(resource))
             else:
@@ -99,7 +99,7 @@ def _facts(resource: Resource) -> str:
     if resource.usd_per_hour is None:
         words.append("price not known")
     elif resource.usd_per_hour:
-        words.append(f"{prices.money(resource.usd_per_hour)} an hour, about {prices.money(resource.usd)} so far")
+        words.append(f"{prices.money(resource.usd_per_hour)} an hour, {prices.money(resource.usd)} so far")
     elif resource.machines.startswith("serverless"):
         words.append("costs only while it answers")
     if resource.deadline and not resource.is_overdue:
@@ -133,11 +133,15 @@ def _others(found: Sequence[Resource]) -> None:
 
 
 def _is_here(name: str) -> bool:
+    return bool(_name_here(name))
+
+
+def _name_here(job_id: str) -> str:
+    """What a job is called on this machine, for tags take fewer characters; empty where it is not known here."""
     try:
-        jobs.read(name)
+        return jobs.read(job_id).name
     except NotFound:
-        return False
-    return True
+        return ""
 
 
 def _origin(region: str) -> str:

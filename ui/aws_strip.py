@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from core.backends.sagemaker import connection, prices, running
 from ui import links
 from ui.aws_where import is_set_up
@@ -24,8 +26,8 @@ def show() -> None:
     if not found.reached:
         links.link("aws", f"{where}: not reached, {age(found.seen)}", ":material/cloud_off:", aws_view="Running")
         return
-    number = len(found.ours)
-    words = f"{count(number, 'thing')}, {prices.money(found.usd_per_hour)} an hour" if number else "nothing runs"
+    links.link("aws", f"{where}: {prices.money(found.usd_per_hour)} an hour", ":material/cloud:", aws_view="Running")
     idle = sum(resource.is_idle or resource.is_overdue for resource in found.ours)
+    words = f"{count(len(found.ours), 'thing')} running" if found.ours else "Nothing runs there"
     words += f", {idle} idle" if idle else ""
-    links.link("aws", f"{where}: {words} ({age(found.seen)})", ":material/cloud:", aws_view="Running")
+    st.caption(f"{words}, as of {age(found.seen)}.")

@@ -69,7 +69,7 @@ def _creating(endpoint_id: str) -> None:
     phases = list(now.details.get("phases") or PHASES)
     phase = str(now.details.get("phase") or "Starting")
     done = (phases.index(phase) + 1) / (len(phases) + 1) if phase in phases else 0.05
-    st.progress(done, text=f"{phase}. Started {age(now.created)}.{_cost(now)}")
+    st.progress(done, text=f"{phase}. Started {age(now.created)}{_cost(now)}.")
     _stale(now)
     delete_button(now)
 
@@ -119,7 +119,7 @@ def _live(endpoint_id: str) -> None:
         delete_button(now)
     _stale(now)
     figures = backends.of(now).figures(now)
-    with st.grid(5, min_column_width=130, gap="small"):
+    with st.grid(4 if now.details.get("region") else 5, min_column_width=130, gap="small"):
         _count("Requests", figures, "requests", str(now.details.get("counted") or COUNTED))
         _count(
             "Errors",
@@ -127,20 +127,24 @@ def _live(endpoint_id: str) -> None:
             "errors",
             f"Requests that were refused or failed, {figures.get('busy', 0):,} of them because too many waited.",
         )
-        _count("Waiting", figures, "waiting", "Photos in the queue or being answered at this moment.")
-        timed = f"From a request's first byte to its answer, over the newest {count(int(figures.get('timed', 0)), 'request')}."
+        if not now.details.get("region"):
+            _count("Waiting", figures, "waiting", "Photos in the queue or being answered at this moment.")
+        timed = (
+            str(now.details.get("timed_as") or "")
+            or f"From a request's first byte to its answer, over the newest {count(int(figures.get('timed', 0)), 'request')}."
+        )
         for name in ("p50", "p95"):
             value = figures.get(f"{name}_ms")
             st.metric(name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed)
 
 
 def _cost(endpoint: Endpoint) -> str:
-    """`, on 1 x ml.m5.large, about 0.05 USD so far`, or nothing where it costs nothing."""
+    """`, 1 x ml.m5.large, 0.05 USD so far`, or nothing where it costs nothing."""
     details = endpoint.details
     if not details.get("instance"):
         return ""
     usd = details.get("usd_per_hour")
-    so_far = f", about {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
+    so_far = f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
     return plain(f", {details['instance']}{so_far}")
 
 

@@ -60,7 +60,7 @@ def batch(prefix: str) -> Resources:
 
 def _server(place: Any, prefix: str) -> str:
     names = serving_image.SERVERS
-    chosen = place.selectbox("Image", list(names), format_func=lambda name: names[name].title, key=f"{prefix}_server")
+    chosen = place.selectbox("Served by", list(names), format_func=lambda name: names[name].title, key=f"{prefix}_server")
     return str(chosen)
 
 

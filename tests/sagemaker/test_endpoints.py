@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from core import backends, jobs, models
+from core import backends, capture, jobs, models
 from core.backends import EndpointState
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import hosting, running
@@ -238,6 +239,14 @@ def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory
     kept = running.kept()
     assert kept
     assert kept.usd_per_hour == pytest.approx(0.115)
+    photo = serving.png("circle")
+    SAGEMAKER.invoke(endpoint, photo, "image/png")
+    folder = jobs.read(endpoint.id).folder
+    serving.until(lambda: hashlib.sha256(photo).hexdigest() in set(capture.read(folder)["image_id"]), "the kept photo's way here")
+    kept = capture.read(folder).set_index("image_id").loc[hashlib.sha256(photo).hexdigest()]
+    assert kept["prediction"] == "circle"
+    assert (capture.folder_of(folder) / kept["file"]).read_bytes() == photo
+    serving.until(lambda: backends.of(endpoint).figures(serving.now(endpoint.id) or endpoint).get("requests", 0) >= 3, "CloudWatch's count")
     SAGEMAKER.delete(endpoint)
     assert not [
         t for t in scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] if endpoint.id in t["ResourceId"]

@@ -106,7 +106,7 @@ def test_a_damaged_refreshed_table_is_as_none(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("usd", "text"), [(None, "not known"), (0, "0 USD"), (0.0004, "less than 0.01 USD"), (0.115, "0.115 USD"), (1234.5, "1,234.50 USD")]
+    ("usd", "text"), [(None, "not known"), (0, "0 USD"), (0.0004, "< 0.01 USD"), (0.115, "0.115 USD"), (1234.5, "1,234.50 USD")]
 )
 def test_money_is_not_written_more_exactly_than_it_is_known(usd: float | None, text: str) -> None:
     assert prices.money(usd) == text

@@ -28,11 +28,11 @@ SENDING, MAKING, PROVING = "Sending the model", "SageMaker is starting it", "Sen
 PHASES = (SENDING, MAKING, PROVING)
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
 COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
+TIMED = "What the model takes, over the last hours, minute by minute; the way there and back is not in it."
 LIMITS = "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it refuses comes as a ModelError."
 TICK = 0.2
-# Once in service, how often AWS is asked how it stands, in multiples of the usual pause; and for its figures, in seconds.
-CALM = 6
-FIGURES_SECONDS = 60.0
+# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the usual pause.
+CALM, COUNTING = 8, 20
 # A serverless endpoint may start its container with the first request.
 SMOKE_SECONDS = 300.0
 NOT_READY = ("ModelNotReadyException", "ServiceUnavailable", "ThrottlingException", "InternalFailure")
@@ -81,6 +81,7 @@ class _Life:
             "attached": self.spec.attached,
             "counted": COUNTED,
             "limits": LIMITS,
+            "timed_as": TIMED,
         }
         if self.spec.attached:
             return known
@@ -170,7 +171,7 @@ class _Life:
             state = hosting.state_of(found["EndpointStatus"])
             if state is EndpointState.FAILED:
                 raise BackendError(self._why_failed(found))
-            if time.monotonic() - counted > FIGURES_SECONDS:
+            if time.monotonic() - counted > COUNTING * settings.poll_seconds():
                 counted = time.monotonic()
                 self._count(found)
             self._say(seen=time.time())

@@ -147,7 +147,7 @@ def money(usd: float | None) -> str:
     if usd == 0:
         return "0 USD"
     if usd < 0.01:
-        return "less than 0.01 USD"
+        return "< 0.01 USD"
     return f"{usd:,.3f} USD" if usd < 1 else f"{usd:,.2f} USD"
 
 

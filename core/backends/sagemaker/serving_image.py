@@ -51,9 +51,9 @@ class Server:
     def note(self) -> str:
         """What a person should know about its age."""
         if self.ends is None:
-            return f"{self.title}: AWS names no end of its patches."
-        when = "no security patches from AWS since" if self.is_past_its_end else "patched by AWS until"
-        return f"{self.title}: {when} {self.ends:%Y-%m-%d}."
+            return "AWS names no end of this image's patches."
+        when = "gets no security patches from AWS since" if self.is_past_its_end else "is patched by AWS until"
+        return f"This image {when} {self.ends:%Y-%m-%d}."
 
 
 # The default first.
