@@ -86,7 +86,8 @@ def test_a_failing_script_is_the_failure_reason(scripts: asking.Emulator) -> Non
     row = making.finished(sagemaker, "fails")
     assert row["TrainingJobStatus"] == "Failed"
     assert row["FailureReason"].startswith("AlgorithmError: ")
-    assert "ValueError: asked to fail" in row["FailureReason"]
+    # The toolkit breaks the last lines of stderr as they happen to arrive.
+    assert all(word in row["FailureReason"] for word in ("ExecuteUserScriptError", "ValueError", "asked to fail"))
     assert row["FailureReason"].endswith("exit code: 1")
 
 
@@ -132,8 +133,8 @@ def spot(name: str, steps: int, wait: int = 120) -> dict[str, Any]:
 @pytest.mark.parametrize("warned", [True, False])
 def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emulator, warned: bool) -> None:
     sagemaker, name = scripts.client("sagemaker"), f"spot-{warned}".lower()
-    sagemaker.create_training_job(**spot(name, 60))
-    running(scripts, name, "step=20 ")
+    sagemaker.create_training_job(**spot(name, 40))
+    running(scripts, name, "step=10 ")
     scripts.ask("POST", "interrupt", TrainingJobName=name, warned=warned)
     row = making.finished(sagemaker, name)
     once = ["Starting", "Downloading", "Training"]
@@ -143,7 +144,7 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emu
     assert begins[1] >= 1
     assert ("stops on SIGTERM" in making.log(scripts, name)) is warned
     assert row["BillableTimeInSeconds"] < row["TrainingTimeInSeconds"]
-    assert making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])["model.txt"] == b"60"
+    assert making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])["model.txt"] == b"40"
 
 
 def test_a_spot_job_that_finds_no_capacity_gives_up(scripts: asking.Emulator) -> None:

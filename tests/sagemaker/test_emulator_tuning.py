@@ -126,7 +126,7 @@ def test_hyperband_gives_the_best_more_epochs(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
     hyperband = {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 9}}
     of = config("Hyperband", jobs=4, parallel=4, StrategyConfig=hyperband)
-    sagemaker.create_hyper_parameter_tuning_job(**request("band", of, 40, pause="0.25"))
+    sagemaker.create_hyper_parameter_tuning_job(**request("band", of, 40, pause="0.2"))
     row = finished(sagemaker, "band")
     assert row["HyperParameterTuningJobStatus"] == "Completed"
     assert row["TrainingJobStatusCounters"]["Stopped"] == 4
@@ -139,7 +139,7 @@ def test_hopeless_trials_are_cut_short(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
     grid = {"CategoricalParameterRanges": [{"Name": "arch", "Values": ["a", "c", "b"]}]}
     of = config("Grid", jobs=None, parallel=1, ParameterRanges=grid, TrainingJobEarlyStoppingType="Auto")
-    sagemaker.create_hyper_parameter_tuning_job(**request("early", of, 20, pause="0.1"))
+    sagemaker.create_hyper_parameter_tuning_job(**request("early", of, 12, pause="0.1"))
     finished(sagemaker, "early")
     ended = {trial["TunedHyperParameters"]["arch"]: trial for trial in trials(sagemaker, "early")}
     assert {arch: trial["TrainingJobStatus"] for arch, trial in ended.items()} == {"a": "Completed", "c": "Completed", "b": "Stopped"}
