@@ -15,7 +15,8 @@ datasets = {item.id: item for item in everything if isinstance(item, store.Datas
 running = [job for job in jobs.readable("import") if not job.state.is_finished]
 asked = links.parameter("job")
 
-importing = not datasets or links.parameter("view") == "import"
+# While an import is looked at, no dataset is shown below it: which one would that be?
+importing = not datasets or bool(asked) or links.parameter("view") == "import"
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.title("Datasets", width="content")
     if datasets and not importing:

@@ -52,7 +52,7 @@ def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version]:
         "Dataset", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda i: datasets[i].name, key=f"ds_choice_{wanted}"
     )
     if chosen != wanted:
-        links.set_parameters(dataset=chosen, version="", job="")
+        links.set_parameters(dataset=chosen, version="")
     versions = {item.id: item for item in store.versions(chosen) if isinstance(item, Version)}
     names = list(versions)
     if not names:
@@ -124,8 +124,9 @@ def _how(split: Mapping[str, object]) -> str:
         "grouped": "Split at random within each class, copies kept together,",
         "k-fold": f"Fold {split.get('fold')} of {split.get('folds')}: another part of train is validation in each,",
     }.get(str(split.get("kind")), "Split at random within each class,")
-    moved = split.get("moved")
-    return f"{how} with seed {seed}." + (f" {count(int(str(moved)), 'photo')} moved by hand since." if moved else "")
+    since = {name: int(str(split.get(name, 0))) for name in ("moved", "added")}
+    words = {"moved": "moved by hand since.", "added": "added since."}
+    return " ".join([f"{how} with seed {seed}.", *(f"{count(number, 'photo')} {words[name]}" for name, number in since.items() if number)])
 
 
 def _classes(_dataset: Dataset, version: Version) -> None:
@@ -150,7 +151,9 @@ def _report(dataset: Dataset, version: Version) -> None:
         st.metric("Can't be used", f"{facts.bad_count:,}", border=True)
         st.metric("Other files left aside", f"{sum(facts.ignored.values()):,}", border=True)
         st.metric("The same photo again", f"{facts.duplicate_count:,}", border=True)
-    st.caption(f"The import read {facts.images_per_second:,.0f} photos a second for {facts.seconds:.1f} s and decoded each one whole.")
+    st.caption(
+        f"What came in with {version.id if version.report else 'v1'}: the import read {facts.images_per_second:,.0f} photos a second for {facts.seconds:.1f} s and decoded each one whole."
+    )
     for warning in facts.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     if bad.empty:

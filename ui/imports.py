@@ -13,7 +13,8 @@ from ui.text import duration, plain
 def submit(spec: ImportSpec) -> None:
     """Starts the import and goes to its page."""
     with messages.shown():
-        links.to("datasets", job=backends.LOCAL.import_dataset(spec).id)
+        job = backends.LOCAL.import_dataset(spec)
+        links.to("datasets", job=job.id, **({"into": spec.dataset_id} if spec.dataset_id else {}))
 
 
 def progress(job: jobs.Job) -> None:

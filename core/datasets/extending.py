@@ -87,7 +87,7 @@ def _extended(dataset: Dataset, parent: Version, layout: Layout, frame: pd.DataF
         edits.require_trainable(made)
         notes = _notes(before, known, usable, fresh, changed)
         facts = report.make(pd.concat([fresh, frame[frame["problem"] != ""]]), layout, time.perf_counter() - started, notes)
-        words = f"{len(fresh):,} new from {origins.described(how.source, how.path)}"
+        words = f"{len(fresh):,} new: {origins.described(how.source, how.path)}"
         split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
         return store.add_version(parent, made, words, split, report=facts.as_dict())
 
