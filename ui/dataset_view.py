@@ -151,9 +151,9 @@ def _report(dataset: Dataset, version: Version) -> None:
         st.metric("Can't be used", f"{facts.bad_count:,}", border=True)
         st.metric("Other files left aside", f"{sum(facts.ignored.values()):,}", border=True)
         st.metric("The same photo again", f"{facts.duplicate_count:,}", border=True)
-    st.caption(
-        f"What came in with {version.id if version.report else 'v1'}: the import read {facts.images_per_second:,.0f} photos a second for {facts.seconds:.1f} s and decoded each one whole."
-    )
+    first = version.id if version.report else "v1"
+    rate = f"{facts.images_per_second:,.0f} photos a second for {facts.seconds:.1f} s"
+    st.caption(f"What came in with {first}: the import read {rate} and decoded each one whole.")
     for warning in facts.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     if bad.empty:
