@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,6 +79,31 @@ def test_its_model_answers_over_an_endpoint(emulator: asking.Emulator, endpoint:
         answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=photo(name), ContentType="image/png", Accept="application/json")
         assert answer["InvokedProductionVariant"] == "AllTraffic"
         assert json.load(answer["Body"])["predictions"][0]["label"] == name
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="TorchServe needs Java (on Debian: apt install openjdk-17-jre-headless)")
+def test_torchserve_gives_the_same_answers(emulator: asking.Emulator, endpoint: str) -> None:
+    """AWS's whole serving stack, Java front end and all, with the same artifact."""
+    sagemaker = emulator.client("sagemaker")
+    with emulator.settings(server="torchserve", ping_seconds=120):
+        sagemaker.create_endpoint(EndpointName="torchserve", EndpointConfigName="real")
+        sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="torchserve", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    for body in map(photo, shapes.CLASSES):
+        ours, theirs = (
+            asking.wait_for(partial(answer, emulator, name, body), f"{name}'s answer", 120) for name in (endpoint, "torchserve")
+        )
+        assert theirs["predictions"] == ours["predictions"]
+    sagemaker.delete_endpoint(EndpointName="torchserve")
+    asking.wait_for(lambda: not emulator.processes("serve_torchserve"), "the end of TorchServe")
+
+
+def answer(emulator: asking.Emulator, name: str, body: bytes) -> dict[str, Any] | None:
+    """What an endpoint says about a photo; None as long as its worker has no model yet, for /ping says nothing about that."""
+    runtime = emulator.client("sagemaker-runtime")
+    try:
+        return json.load(runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="image/png")["Body"])
+    except runtime.exceptions.ModelError:
+        return None
 
 
 def test_what_the_container_refuses_is_a_model_error(emulator: asking.Emulator, endpoint: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -215,23 +214,3 @@ def test_a_transform_job_goes_on_after_a_bad_object_and_fails(models: asking.Emu
     written = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="answers/")["Contents"]}
     assert written == {"answers/a.png.out", "answers/c.png.out"}
     assert any("asked/sub/b.png" in line and "this is bad" in line for line in making.log(models, "mixed", "/aws/sagemaker/TransformJobs"))
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("java"), reason="TorchServe needs Java (on Debian: apt install openjdk-17-jre-headless)")
-def test_torchserve_serves_the_same_artifact(models: asking.Emulator) -> None:
-    """AWS's whole serving stack, Java front end and all."""
-    with models.settings(server="torchserve", ping_seconds=120):
-        row = deploy(models, "torchserve", "first")
-    assert row["EndpointStatus"] == "InService", row.get("FailureReason")
-    answer = asking.wait_for(lambda: _answer(models, "torchserve"), "TorchServe's first answer", 120)
-    assert (answer["model"], answer["size"]) == ("first", 5)
-    models.client("sagemaker").delete_endpoint(EndpointName="torchserve")
-    asking.wait_for(lambda: not models.processes("serve_torchserve"), "the end of TorchServe")
-
-
-def _answer(emulator: asking.Emulator, name: str) -> dict[str, Any] | None:
-    try:
-        return ask(emulator, name)
-    except ClientError:
-        return None
