@@ -149,3 +149,14 @@ def test_back_from_a_photo_the_filters_are_as_they_were(app: App, page: Any, box
     steps.press(page, "Back")
     steps.until_tiles(page, 8)
     expect(page.get_by_label("Name", exact=True)).to_have_value("cardinal_0")
+
+
+def test_an_import_that_fails_beside_other_datasets_stays_said(app: App, page: Any, boxed: store.Version) -> None:
+    steps.visit(page, app.url, f"datasets?view=import&into={boxed.dataset_id}")
+    steps.fill(page, "Folder", str(app.home / "nowhere"))
+    steps.press(page, "Import the folder")
+    steps.say(page, "nowhere is no folder")
+    steps.settle(page)
+    page.goto(page.url)
+    steps.say(page, "nowhere is no folder")
+    assert len(store.versions(boxed.dataset_id)) == 1
