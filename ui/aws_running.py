@@ -18,8 +18,8 @@ from ui.jobs_table import PAGES
 from ui.text import age, count, duration, plain
 
 LOOK_SECONDS = 1.0
-# Older than this it is asked for again when the view opens.
-FRESH_SECONDS = 30.0
+# Older than this it is asked for again while the view is open.
+FRESH_SECONDS = 10.0
 WORDS = {"endpoint": "endpoint", "training": "training job", "tuning": "tuning job", "transform": "batch", "notebook": "notebook"}
 COLOURS = {"InService": "green", "Failed": "red", "Creating": "blue", "Deleting": "orange", "Stopping": "orange"}
 
@@ -29,11 +29,11 @@ def show() -> None:
     if not is_set_up():
         st.info("Set up the account first; then everything that runs in it is listed here.", icon=":material/account_circle:")
         return
-    running.look_beside(FRESH_SECONDS)
     st.fragment(_found, run_every=LOOK_SECONDS)()
 
 
 def _found() -> None:
+    running.look_beside(FRESH_SECONDS)
     found = running.kept()
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Look again", key="aws_look", icon=":material/refresh:", disabled=running.is_looking()):

@@ -9,16 +9,16 @@ from ui import links
 from ui.aws_where import is_set_up
 from ui.text import age, count
 
-# How old it may be before AWS is asked again, beside the page.
-FRESH_SECONDS = 120.0
+# How old it may be before AWS is asked again, beside the page; and once something was started since.
+FRESH_SECONDS, CHANGED_SECONDS = 120.0, 10.0
 
 
-def show() -> None:
-    """Nothing where no account is set up."""
+def show(newest: float) -> None:
+    """Nothing where no account is set up. `newest` is when something was started last from here."""
     if not is_set_up():
         return
-    running.look_beside(FRESH_SECONDS)
     found = running.kept()
+    running.look_beside(CHANGED_SECONDS if found and newest > found.seen - CHANGED_SECONDS else FRESH_SECONDS)
     where = "Emulator" if connection.emulated() else "AWS"
     if not found:
         links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="Running")

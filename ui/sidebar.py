@@ -27,4 +27,4 @@ def show() -> None:
             links.link("deploy", f"{count(len(serving), 'endpoint')} up", ":material/bolt:")
         if not running and not serving:
             st.caption("Nothing is running.")
-        aws_strip.show()
+        aws_strip.show(max([job.created for job in running] + [endpoint.created for endpoint in serving], default=0.0))

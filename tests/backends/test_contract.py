@@ -14,7 +14,8 @@ from core.backends import Backend, EndpointState
 from core.errors import BackendError, NotFound, UserError
 from core.jobs import State
 from core.models import Model
-from core.specs import EndpointSpec, TrainingSpec
+from core.specs import EndpointSpec, TrainingSpec, TransformSpec
+from core.transform import table
 from tests import shapes
 from tests.backends.conftest import machines, server
 from tests.backends.watching import ended, said, settled
@@ -130,6 +131,29 @@ class TestContract:
         backend.delete(endpoint)
         with pytest.raises(BackendError):
             backend.invoke(endpoint, png("circle"), "image/png")
+
+    def test_a_batch_from_submission_to_table(self, backend: Backend, heated: Model) -> None:
+        spec = TransformSpec(
+            "Batch", heated.id, "split", heated.dataset_id, heated.version_id, "test", shown="Shapes", resources=machines(backend)
+        )
+        start = time.monotonic()
+        job, again = backend.transform(spec), backend.transform(spec)
+        assert time.monotonic() - start < AT_ONCE
+        assert job.id == again.id == spec.id
+        job = ended(backend, job)
+        assert job.state is State.COMPLETED, job.status.reason
+        found = table.read(job.folder, heated.classes)
+        assert len(found) == job.status.progress["done"] == job.status.progress["total"] == heated.metrics("test")["n"]
+        said = heated.predictions().of_split("test")
+        page = found.page(range(len(found))).set_index("image_id")
+        assert list(page.loc[list(said.image_id), "prediction"]) == [heated.classes[code] for code in said.predicted]
+        assert not any(page["in_training"])
+
+    def test_a_batch_over_nothing_is_refused(self, backend: Backend, heated: Model) -> None:
+        spec = TransformSpec("None", heated.id, "split", heated.dataset_id, heated.version_id, "unused", resources=machines(backend))
+        with pytest.raises(UserError) as caught:
+            backend.transform(spec)
+        assert caught.value.field == "split"
 
     def test_a_model_that_is_not_there_is_not_deployed(self, backend: Backend, heated: Model) -> None:
         with pytest.raises(NotFound):
