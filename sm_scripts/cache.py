@@ -50,6 +50,8 @@ class Cache:
 
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self.folder = root / recipe.key()
+        # Features that earlier jobs made, which this one only reads: a channel on SageMaker.
+        self.earlier = Path(os.environ["SM_CHANNEL_CACHED"]) / recipe.key() if "SM_CHANNEL_CACHED" in os.environ else None
         # Half the space; bf16 has fewer digits than float16, so nothing is lost where it is used.
         self.dtype = np.float16 if recipe.precision == "bf16" else np.float32
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -71,13 +73,13 @@ class Cache:
                 log(f"cached features in {path} cannot be read: {error}")
 
     def _shards(self) -> Iterator[tuple[Path, np.ndarray]]:
-        for path in sorted(self.folder.glob("*.npz")):
+        for path in [*sorted(self.folder.glob("*.npz")), *(sorted(self.earlier.glob("*.npz")) if self.earlier else ())]:
             try:
                 with np.load(path, allow_pickle=False) as shard:
                     yield path, shard["image_ids"]
             except _UNREADABLE as error:
                 log(f"cached features in {path} cannot be read and are made again: {error}")
-                if not isinstance(error, OSError):
+                if not isinstance(error, OSError) and path.parent == self.folder:
                     path.unlink(missing_ok=True)
 
     def add(self, image_ids: np.ndarray, features: np.ndarray) -> None:

@@ -53,6 +53,8 @@ def test_photos_are_sent_once_whatever_trains_on_them(aws: Emulator, small_model
     again = ended(SAGEMAKER.train(spec(small_model, {**SMALL, "weight_decay": "0.1"})))
     assert (first.state, again.state) == (State.COMPLETED, State.COMPLETED)
     assert written(aws, "images/") == sent, "not one photo was sent again"
+    assert "photos need features" in first.folder.log.read_text()
+    assert "features of all photos are cached" in again.folder.log.read_text(), "and none goes through the network again"
     for part in ("code/", "weights/", "datasets/"):
         assert written(aws, part)
 

@@ -48,6 +48,8 @@ def test_trials_are_ordinary_jobs_with_a_leaderboard_and_a_best_model(aws: Emula
     assert all(set(trial.params) == set(SPACE) and trial.id.startswith(f"{job.id}-") for trial in others)
     assert all(spaces.parse(spec.space)[name].holds(text) for trial in others for name, text in trial.params.items())
     assert all(len(trial.curve) == 30 for trial in board.trials), "every epoch of every trial"
+    said = [jobs.read(trial.id).folder.log.read_text() for trial in board.trials]
+    assert ["features of all photos are cached" in text for text in said] == [False, True, True, True], "the baseline makes them for all"
     best = board.best()
     assert best is not None
     assert models.read(best.id).metrics("validation")["n"] == 6

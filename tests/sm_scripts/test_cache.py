@@ -48,6 +48,20 @@ def test_a_damaged_file_is_made_again(trained: running.Run, photos: Path, tmp_pa
     assert again.info["metrics"] == trained.info["metrics"]
 
 
+def test_what_an_earlier_job_made_is_read_and_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SageMaker hands it over as a channel; a damaged file in it is passed over, for it is not ours to remove."""
+    before = cache.Cache(tmp_path / "before", RECIPE)
+    before.add(ids(1, 2), np.ones((2, 4), np.float32))
+    broken = before.folder / "broken.npz"
+    broken.write_bytes(b"not what it was")
+    monkeypatch.setenv("SM_CHANNEL_CACHED", str(tmp_path / "before"))
+    now = cache.Cache(tmp_path / "now", RECIPE)
+    now.add(ids(3), np.ones((1, 4), np.float32))
+    assert sorted(now.image_ids()) == sorted(ids(1, 2, 3))
+    assert broken.exists()
+    assert len(list(now.folder.glob("*.npz"))) == 1
+
+
 def test_everything_a_vector_depends_on_is_in_the_key() -> None:
     keys = {
         RECIPE.key(),

@@ -23,13 +23,15 @@ TAG = "fieldmark"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the parts of a training lie: whole URIs. `images` names the photos one by one; `weights` ends with a slash."""
+    """Where the parts of a training lie: whole URIs. `images` names the photos one by one; `weights` ends with a slash, as does
+    `features`, which is empty where no earlier job made any."""
 
     code: str
     images: str
     table: str
     weights: str
     photos: int
+    features: str = ""
 
 
 def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
@@ -101,6 +103,8 @@ def channels(account: Account, inputs: Inputs) -> list[dict[str, Any]]:
         # FastFile reads only whole prefixes, never a list.
         photos = _channel("images", "S3Prefix", f"{account.uri(storage.IMAGES)}/", "FastFile")
     found = [photos, _channel("manifest", "S3Prefix", inputs.table, "File"), _channel("weights", "S3Prefix", inputs.weights, "File")]
+    if inputs.features:
+        found.append(_channel("cached", "S3Prefix", inputs.features, "File"))
     if account.network_isolation:
         found.append(_channel(CODE_CHANNEL, "S3Prefix", inputs.code, "File"))
     return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core import files, jobs, models, scripts, settings
 from core.backends.local.endings import Stopped
 from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import connection, failures, packaging, requests, storage, upload
+from core.backends.sagemaker import connection, failures, kept_features, packaging, requests, storage, upload
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.logs import LogTail
 from core.backends.sagemaker.storage import Store
@@ -139,7 +139,9 @@ def prepare(watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str],
         lambda now: watch.say(**_upload_facts(now)),
         watch.worker.check_stop,
     )
-    return requests.Inputs(store.uri(code_key), sent.images, sent.table, f"{store.uri(weights_key)}/", sent.photos)
+    return requests.Inputs(
+        store.uri(code_key), sent.images, sent.table, f"{store.uri(weights_key)}/", sent.photos, kept_features.uri(store, spec)
+    )
 
 
 def _upload_facts(now: upload.Progress) -> dict[str, Any]:
@@ -179,6 +181,7 @@ def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
     """Brings here what the job left; returns for a finished model only."""
     status = job.status(described)
     store = Store(job.account)
+    watch.surely(lambda: kept_features.keep(store, job.spec, job.name))
     if status == "Completed":
         watch.worker.progress(**{**watch.facts, "phase": "Bringing the model here"})
         watch.surely(lambda: fetch(store, job.folder, described))

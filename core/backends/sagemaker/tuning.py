@@ -7,14 +7,14 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from core import files, jobs, settings
 from core.backends.local import processes
 from core.backends.local.endings import Left, Stopped
 from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import connection, failures, requests, training, tuning_request
+from core.backends.sagemaker import connection, failures, kept_features, requests, training, tuning_request
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.storage import Store
 from core.backends.sagemaker.training import Training
@@ -40,22 +40,37 @@ def run(worker: Worker) -> None:
     tuning = Tuning(worker, spec, accounts.of_job(worker.job.spec))
     watch = Watch(worker, tuning)
     if not training.request_path(worker.folder).exists():
-        worker.check_stop()
-        inputs = training.prepare(watch, spec, _archs(spec), Store(tuning.account))
-        worker.check_stop()
-        if first := tuning_request.baseline(spec):
-            folder = tuning.folder_of(first)
-            files.write_json(training.request_path(folder), requests.training(first, tuning.account, inputs))
-        files.write_json(training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs))
-    tuning.start_baseline(watch)
-    if not watch.exists():
-        if spec.parallel == 1:
-            tuning.wait_for_baseline(watch)
-        worker.check_stop()
-        watch.submit()
+        _begin(watch, tuning)
+    else:
+        tuning.start_baseline(watch)
+        if not watch.exists():
+            worker.check_stop()
+            watch.submit()
     described = watch.follow()
     watch.surely(tuning.finish)
     tuning.conclude(described)
+
+
+def _begin(watch: Watch, tuning: Tuning) -> None:
+    """Sends what the trials need, runs the baseline, and hands the search to SageMaker."""
+    worker, spec, store = watch.worker, tuning.spec, Store(tuning.account)
+    worker.check_stop()
+    archs = _archs(spec)
+    inputs = training.prepare(watch, spec, archs, store)
+    worker.check_stop()
+    if first := tuning_request.baseline(spec):
+        folder = tuning.folder_of(first)
+        if not training.request_path(folder).exists():
+            files.write_json(training.request_path(folder), requests.training(first, tuning.account, inputs))
+        tuning.start_baseline(watch)
+        makes_features = spec.fixed.get("mode", "frozen") == "frozen" and not kept_features.cover(store, spec, archs)
+        if makes_features or spec.parallel == 1:
+            # The others share the features that it makes; and where one machine is allowed, there is one.
+            tuning.wait_for_baseline(watch)
+            inputs = replace(inputs, features=kept_features.uri(store, spec))
+    worker.check_stop()
+    files.write_json(training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs))
+    watch.submit()
 
 
 def _archs(spec: TuningSpec) -> list[str]:
@@ -225,12 +240,17 @@ class Tuning:
         news = own.look(described)
         if status in FINISHED:
             training.drain(own.tail)
+            self._keep_features(job)
             self._end(job, own, described, status)
             return True
         state = State.STOPPING if status == "Stopping" else State.IN_PROGRESS
         now = Status(state, started=_seconds(described, "CreationTime"), progress={**own.facts(described), "seen": time.time()})
         jobs.write_status(job.folder, now)
         return news or job.state is not state
+
+    def _keep_features(self, job: Job) -> None:
+        if job.id == self.baseline_id:
+            kept_features.keep(Store(self.account), self.spec, job.id)
 
     def _end(self, job: Job, own: Training, described: Mapping[str, Any], status: str) -> None:
         """Brings the trial's model here and writes how it ended; then its lock is let go."""
