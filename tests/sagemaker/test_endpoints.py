@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -279,3 +280,17 @@ def test_what_aws_would_refuse_is_refused_at_once(
 def test_states_that_are_new_are_no_crash() -> None:
     assert hosting.state_of("Levitating") is EndpointState.FAILED
     assert hosting.state_of("SystemUpdating") is EndpointState.IN_SERVICE
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("java") is None, reason="TorchServe needs Java 17")
+def test_torchserve_itself_answers_and_refuses_in_our_words(aws: Emulator, model: Model) -> None:
+    """The server of AWS's image, not its stand-in: the entry point's refusals have to come through it."""
+    with aws.settings(server="torchserve", ping_seconds=120):
+        endpoint = serving.in_service(serving.deploy(model, Resources(memory_mb=6144)))
+        assert SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"][0]["label"] == "circle"
+        with pytest.raises(BackendError, match="cannot be used"):
+            SAGEMAKER.invoke(endpoint, b"no photo", "image/jpeg")
+        with pytest.raises(BackendError, match="not accepted"):
+            SAGEMAKER.invoke(endpoint, b"1,2", "text/csv")
+        SAGEMAKER.delete(endpoint)
