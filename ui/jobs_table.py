@@ -73,7 +73,13 @@ def _line(job: Job) -> None:
     links.link(PAGES[job.kind], plain(job.name), job=job.id)
     seconds = f", ran {duration(job.status.seconds)}" if job.status.started else ""
     tags = "".join(f" :gray-badge[{plain(tag)}]" for tag in job.tags)
-    st.caption(f"{_result(job)}{age(job.created)}{seconds}{tags}", width="content")
+    st.caption(f"{_result(job)}{age(job.created)}{seconds}{elsewhere(job)}{tags}", width="content")
+
+
+def elsewhere(job: Job) -> str:
+    """Where the job runs, where that is a platform."""
+    backend = backends.of(job)
+    return f", {backend.title}" if backend.asks_resources else ""
 
 
 def tuned(job: Job) -> str:

@@ -9,7 +9,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from core import backends
 from core.jobs import Job, State
+from core.specs import Resources
 from core.tuning import leaderboard, search
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Board
@@ -158,4 +160,11 @@ def asked_for(board: Board) -> dict[str, Any]:
         "defaults first": "yes" if spec.baseline else "no",
         "learned from": ", ".join(spec.warm_start) or "nothing",
         "seed": str(spec.seed),
+        "runs on": backends.of(board.job).title,
+        **({"machines": _machines(spec.resources)} if spec.resources else {}),
     }
+
+
+def _machines(resources: Resources) -> str:
+    spot = ", spot" if resources.spot else ""
+    return f"{resources.instance_count} x {resources.instance_type}{spot}, at most {resources.max_seconds // 60} minutes"

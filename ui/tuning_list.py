@@ -45,7 +45,7 @@ def _lines() -> None:
             st.markdown(jobs_table.badge(now.state), width="content")
             links.link("tune", plain(now.name), job=now.id)
             seconds = f" in {duration(now.status.seconds)}" if now.status.started else ""
-            st.caption(f"{jobs_table.tuned(now)}{seconds}, {age(now.created)}", width="content")
+            st.caption(f"{jobs_table.tuned(now)}{seconds}, {age(now.created)}{jobs_table.elsewhere(now)}", width="content")
 
 
 def usual_seconds(version: store.Version, mode: str) -> float | None:

@@ -1,0 +1,41 @@
+"""Who works on this workstation pays nothing for SageMaker: its packages are not even imported until somebody asks AWS something."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import settings
+from core.models import Model
+
+HEAVY = ("boto3", "botocore", "sagemaker", "torch", "moto")
+PAGE = """
+import json, sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("ui/router.py", default_timeout=60).run()
+app = app.switch_page(sys.argv[1]).run()
+assert not app.exception, app.exception
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
+def imported(code: str, *arguments: str) -> set[str]:
+    """The packages that are in memory after this code."""
+    ran = subprocess.run([sys.executable, "-c", code, *arguments], cwd=settings.PROJECT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return set(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def test_importing_core_imports_no_boto3() -> None:
+    code = "import json, sys; import core.backends; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    assert not imported(code) & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", ["train", "tune", "deploy", "batch", "models", "overview"])
+def test_drawing_a_page_without_an_account_imports_no_boto3(small_model: Model, name: str) -> None:
+    page = Path(settings.PROJECT) / "pages" / f"{name}.py"
+    assert not imported(PAGE, str(page)) & set(HEAVY)
