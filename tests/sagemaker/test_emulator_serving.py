@@ -6,12 +6,14 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.sagemaker import asking, making
+from tests.sagemaker.emulator import container
 
 BUCKET = "small-serving"
 INFERENCE = """
@@ -19,13 +21,17 @@ import json, os, socket, time
 def model_fn(folder):
     if os.environ.get("BROKEN"):
         raise RuntimeError("cannot be loaded")
+    global kept
+    kept = b"x" * (1 << 20) * int(os.environ.get("MEGABYTES", "0"))
     return open(os.path.join(folder, "name.txt")).read()
 def input_fn(body, kind):
     if body == b"bad":
         raise ValueError("this is bad")
+    if body == b"slow":
+        time.sleep(3)
     return len(body)
 def predict_fn(size, model):
-    return {"model": model, "size": size, "hosts": open("/proc/net/route").read().count("\\n")}
+    return {"model": model, "size": size, "routes": open("/proc/net/route").read().count("\\n")}
 def output_fn(answer, accept):
     return json.dumps(answer)
 """
@@ -33,7 +39,7 @@ def output_fn(answer, accept):
 
 @pytest.fixture(scope="module")
 def models(emulator: asking.Emulator) -> asking.Emulator:
-    """Models called first, second, broken (can't be loaded), isolated, and empty (not an archive)."""
+    """Models called first, second, isolated (no network), large (over a gigabyte), broken (can't be loaded), empty (no archive)."""
     s3, sagemaker = emulator.client("s3"), emulator.client("sagemaker")
     s3.create_bucket(Bucket=BUCKET)
     for name in ("first", "second"):
@@ -44,11 +50,15 @@ def models(emulator: asking.Emulator) -> asking.Emulator:
     for name, key, more in (
         ("first", "first", {}),
         ("second", "second", {}),
+        ("isolated", "first", {}),
+        ("large", "first", {"Environment": {"MEGABYTES": "1200"}}),
         ("broken", "first", {"Environment": {"BROKEN": "1"}}),
         ("empty", "empty", {}),
     ):
         container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz", **more}
-        sagemaker.create_model(ModelName=name, ExecutionRoleArn=asking.ROLE, PrimaryContainer=container)
+        sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=asking.ROLE, PrimaryContainer=container, EnableNetworkIsolation=name == "isolated"
+        )
     return emulator
 
 
@@ -128,9 +138,13 @@ def test_cloudwatch_counts_invocations_and_errors(models: asking.Emulator, captu
     ask(models, captured)
     with pytest.raises(ClientError):
         ask(models, captured, b"bad")
-    after = asking.wait_for(lambda: now if (now := sums())["Invocations"] >= before["Invocations"] + 2 else None, "the count")
-    assert after["Invocation5XXErrors"] >= before["Invocation5XXErrors"] + 1
-    assert after["ModelLatency"] > before["ModelLatency"]
+
+    def counted() -> bool:
+        now = sums()
+        more = {name: now[name] - before[name] for name in now}
+        return more["Invocations"] >= 2 and more["Invocation5XXErrors"] >= 1 and more["ModelLatency"] > 0
+
+    asking.wait_for(counted, "the count")
 
 
 def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulator, captured: str) -> None:
@@ -144,6 +158,9 @@ def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulato
     assert ask(models, captured)["model"] == "first"
     assert settled(models, captured)["EndpointConfigName"] == "newer"
     assert ask(models, captured)["model"] == "second"
+    wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}]
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName=captured, DesiredWeightsAndCapacities=wanted)
+    assert settled(models, captured)["ProductionVariants"][0]["CurrentInstanceCount"] == 3
     sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="worse")
     row = settled(models, captured)
     assert (row["EndpointStatus"], row["EndpointConfigName"]) == ("InService", "newer")
@@ -162,6 +179,34 @@ def test_a_model_that_cannot_be_loaded_passes_the_ping_and_answers_nothing(model
     with pytest.raises(ClientError, match="4194304"):
         ask(models, "broken", b"x" * 4_194_305)
     models.client("sagemaker").delete_endpoint(EndpointName="broken")
+
+
+@pytest.mark.skipif(bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}")
+def test_a_serverless_endpoint_without_a_network_answers_as_many_as_it_may(models: asking.Emulator) -> None:
+    row = deploy(models, "isolated", "isolated", {"MemorySizeInMB": 3072, "MaxConcurrency": 1})
+    assert row["ProductionVariants"][0]["CurrentServerlessConfig"]["MaxConcurrency"] == 1
+    assert ask(models, "isolated") == {"model": "first", "size": 5, "routes": 0}
+    once = models.client("sagemaker-runtime", retries={"total_max_attempts": 1})
+
+    def refused() -> bool:
+        try:
+            once.invoke_endpoint(EndpointName="isolated", Body=b"x", ContentType="application/x-image")
+        except ClientError as error:
+            return bool(error.response["Error"]["Code"] == "ThrottlingException")
+        return False
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, models, "isolated", b"slow")
+        asking.wait_for(refused, "the refusal of a second request")
+        assert slow.result()["size"] == 4
+    models.client("sagemaker").delete_endpoint(EndpointName="isolated")
+
+
+def test_a_serverless_endpoint_fails_where_its_memory_is_too_small(models: asking.Emulator) -> None:
+    row = deploy(models, "large", "large", {"MemorySizeInMB": 1024, "MaxConcurrency": 1})
+    assert row["EndpointStatus"] == "Failed"
+    assert "MemorySizeInMB" in row["FailureReason"]
+    models.client("sagemaker").delete_endpoint(EndpointName="large")
 
 
 def test_an_endpoint_that_does_not_start_says_why(models: asking.Emulator) -> None:

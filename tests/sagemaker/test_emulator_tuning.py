@@ -112,6 +112,18 @@ def test_a_stopped_job_stops_its_trials(scripts: asking.Emulator) -> None:
     assert row["TrainingJobStatusCounters"] == {"Completed": 0, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 2}
 
 
+def test_a_job_whose_trials_all_fail_fails(scripts: asking.Emulator) -> None:
+    sagemaker = scripts.client("sagemaker")
+    values = request("fails", config("Random", jobs=2))
+    values["TrainingJobDefinition"]["StaticHyperParameters"]["epochs"] = "many"
+    sagemaker.create_hyper_parameter_tuning_job(**values)
+    row = finished(sagemaker, "fails")
+    assert row["HyperParameterTuningJobStatus"] == "Failed"
+    assert "No training job succeeded" in row["FailureReason"]
+    assert (row["TrainingJobStatusCounters"]["NonRetryableError"], row["ObjectiveStatusCounters"]["Failed"]) == (2, 2)
+    assert "BestTrainingJob" not in row
+
+
 def test_a_job_ends_when_its_target_is_reached(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
     of = config("Random", jobs=9, parallel=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.1})
