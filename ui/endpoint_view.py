@@ -36,6 +36,9 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     if endpoint.state is EndpointState.FAILED:
         _failed(endpoint)
         return
+    if endpoint.state is EndpointState.DELETING:
+        st.fragment(_deleting, run_every=LOOK_SECONDS)(endpoint.id)
+        return
     st.fragment(_live, run_every=LOOK_SECONDS)(endpoint.id)
     _about(endpoint)
     view = st.segmented_control("View", VIEWS, default=VIEWS[0], key="dp_view", bind="query-params", label_visibility="collapsed")
@@ -72,6 +75,15 @@ def _creating(endpoint_id: str) -> None:
     st.progress(done, text=f"{phase}. Started {age(now.created)}{_cost(now)}.")
     _stale(now)
     delete_button(now)
+
+
+def _deleting(endpoint_id: str) -> None:
+    now = _now(endpoint_id)
+    if now is None or now.state is not EndpointState.DELETING:
+        st.rerun()
+    st.markdown(f"{badge(now)} made {age(now.created)}{_cost(now)}")
+    st.caption(":material/progress_activity: It is being ended, also when this page or the app is closed.")
+    _stale(now)
 
 
 def _failed(endpoint: Endpoint) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, prices, running
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.running import Resource, Running
+from core.jobs import State, Status
 from tests.sagemaker.asking import Emulator
 
 ROUTER = str(settings.PROJECT / "ui" / "router.py")
@@ -137,3 +139,23 @@ def test_fault_53_no_view_shows_a_secret(aws: Emulator, monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
     for view in VIEWS:
         assert "canary" not in text(page(view))
+
+
+def test_an_endpoint_that_is_being_deleted_has_a_page_that_comes_to_rest() -> None:
+    name = jobs.new_id("endpoint")
+    spec = {"name": "Birds", "model_id": "gone", "id": name, "account": {"region": "eu-west-1"}}
+    job, lock = jobs.create(name, "endpoint", "Birds", "sagemaker", spec)
+    assert lock is not None
+    try:
+        jobs.write_status(
+            job.folder, Status(State.IN_PROGRESS, started=time.time(), progress={"url": "https://nowhere", "region": "eu-west-1"})
+        )
+        job.folder.stop_request.touch()
+        app = AppTest.from_file(ROUTER, default_timeout=SECONDS)
+        app.query_params["endpoint"] = name
+        app.run()
+        app = app.switch_page(str(settings.PROJECT / "pages" / "deploy.py")).run()
+        assert not app.exception
+        assert "It is being ended" in text(app)
+    finally:
+        os.close(lock)

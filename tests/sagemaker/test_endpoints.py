@@ -294,3 +294,32 @@ def test_torchserve_itself_answers_and_refuses_in_our_words(aws: Emulator, model
         with pytest.raises(BackendError, match="not accepted"):
             SAGEMAKER.invoke(endpoint, b"1,2", "text/csv")
         SAGEMAKER.delete(endpoint)
+
+
+def test_fault_49_with_the_network_gone_it_stays_as_it_was_seen_and_a_delete_is_not_lost(
+    aws: Emulator, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = serving.in_service(serving.deploy(model))
+    # The watcher keeps the way it was given; everything that is asked from here finds nobody.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    start = time.monotonic()
+    found = serving.now(endpoint.id)
+    assert time.monotonic() - start < 3
+    assert found
+    assert found.state is EndpointState.IN_SERVICE
+    with pytest.raises(BackendError, match="network"):
+        SAGEMAKER.delete(endpoint)
+    serving.until(lambda: left(aws) == NOTHING, "the removal by its watcher")
+    serving.until(lambda: serving.now(endpoint.id) is None, "its end")
+
+
+def test_fault_49_a_watcher_without_a_network_says_since_when_and_goes_on(aws: Emulator, model: Model) -> None:
+    endpoint = serving.in_service(serving.deploy(model))
+    aws.fault("throttled", "DescribeEndpoint", times=40)
+    serving.until(lambda: "stale" in (jobs.read(endpoint.id).status.progress), "that it is stale")
+    found = serving.now(endpoint.id)
+    assert found
+    assert found.state is EndpointState.IN_SERVICE
+    assert found.details["seen"] > 0
+    aws.ask("DELETE", "faults")
+    serving.until(lambda: "stale" not in jobs.read(endpoint.id).status.progress, "the next answer")

@@ -1,0 +1,89 @@
+"""The archives that the serving images are given, run as far as they run without those images."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from core import models
+from core.backends.sagemaker import serving_image
+from core.models import Model
+from tests import shapes
+
+# Ray itself is not installed here: its decorator is the only thing of it that the file uses before a request comes.
+RAY = "class Deployment:\n    def __init__(self, made): self.made = made\n    def bind(self): return self.made\ndeployment = Deployment\n"
+ASK = """
+import asyncio, json, sys
+sys.path[:0] = [sys.argv[1], sys.argv[2]]
+import ray_deployment
+from starlette.requests import Request
+
+def asked(body, kind):
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", kind.encode())]}
+    answer = asyncio.run(served(Request(scope, receive)))
+    return answer.status_code, json.loads(answer.body)
+
+served = ray_deployment.app()
+print(json.dumps([asked(open(sys.argv[3], "rb").read(), "image/png"), asked(b"no photo", "image/png"), asked(b"1,2", "text/csv")]))
+"""
+
+
+def unpacked(model: Model, server: str, folder: Path) -> Path:
+    archive = serving_image.pack(model, server, folder)
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "opt", filter="data")
+    return folder / "opt"
+
+
+@pytest.mark.parametrize(("batch", "statuses"), [(False, [200, 400, 415]), (True, [200, 200, 200])])
+def test_the_ray_deployment_answers_and_refuses(small_model: Model, tmp_path: Path, batch: bool, statuses: list[int]) -> None:
+    folder = unpacked(small_model, "ray", tmp_path)
+    assert "import_path: ray_deployment:app" in (folder / "config.yaml").read_text()
+    stand_in = tmp_path / "stand_in" / "ray"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "serve.py").write_text(RAY)
+    photo = tmp_path / "photo.png"
+    shapes.photo("circle", 7).save(photo)
+    variables = dict(serving_image.environment("ray", "us-east-1", batch=batch))
+    run = subprocess.run(
+        [sys.executable, "-c", ASK, str(folder), str(stand_in.parent), str(photo)],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    answers = json.loads(run.stdout.splitlines()[-1])
+    assert [status for status, _ in answers] == statuses
+    assert answers[0][1]["predictions"][0]["label"] == "circle"
+    assert [answer["error"]["code"] for _, answer in answers[1:]] == ["bad_image", "unsupported_type"]
+
+
+@pytest.mark.parametrize("server", serving_image.SERVERS)
+def test_the_archive_is_the_models_own_and_the_same_each_time(small_model: Model, tmp_path: Path, server: str) -> None:
+    first, second = (serving_image.pack(small_model, server, tmp_path / name).read_bytes() for name in ("a", "b"))
+    assert first == second
+    folder = unpacked(small_model, server, tmp_path)
+    assert models.check_description(json.loads((folder / "model.json").read_text()))["classes"] == list(small_model.classes)
+    assert (folder / "code" / "hosted.py").is_file()
+    assert not list(folder.rglob("requirements.txt")), "nothing is installed when it starts"
+
+
+def test_the_entry_point_runs_without_the_toolkit_too(small_model: Model, tmp_path: Path) -> None:
+    """By hand, as any script of the project: the toolkit's own exception is only there where the toolkit is."""
+    folder = unpacked(small_model, "pytorch", tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import hosted, inference\n"
+        "try: hosted.input_fn(b'x', 'text/csv')\n"
+        "except inference.UnsupportedType: print('refused')"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(folder / "code")], capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == "refused", run.stderr
