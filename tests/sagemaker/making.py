@@ -19,6 +19,8 @@ IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.14-cpu-amzn2023-
 SERVING_IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
 # AWS's toolkit without its PyTorch part, which imports torch only to note its version.
 PLAIN = {"SAGEMAKER_TRAINING_MODULE": ""}
+# Its inference handler without the PyTorch part, in the same way.
+PLAIN_SERVING = {"EMULATOR_HANDLER": "sagemaker_inference.default_handler_service:DefaultHandlerService"}
 DEFINITIONS = [{"Name": "accuracy", "Regex": r"accuracy=([0-9.]+)"}]
 
 

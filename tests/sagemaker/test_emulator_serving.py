@@ -17,7 +17,7 @@ from tests.sagemaker.emulator import container
 
 BUCKET = "small-serving"
 INFERENCE = """
-import json, os, socket, time
+import json, os, time
 def model_fn(folder):
     if os.environ.get("BROKEN"):
         raise RuntimeError("cannot be loaded")
@@ -28,7 +28,7 @@ def input_fn(body, kind):
     if body == b"bad":
         raise ValueError("this is bad")
     if body == b"slow":
-        time.sleep(3)
+        time.sleep(2)
     return len(body)
 def predict_fn(size, model):
     return {"model": model, "size": size, "routes": open("/proc/net/route").read().count("\\n")}
@@ -47,15 +47,16 @@ def models(emulator: asking.Emulator) -> asking.Emulator:
             Bucket=BUCKET, Key=f"{name}.tar.gz", Body=making.archive({"name.txt": name.encode(), "code/inference.py": INFERENCE.encode()})
         )
     s3.put_object(Bucket=BUCKET, Key="empty.tar.gz", Body=b"")
-    for name, key, more in (
+    for name, key, variables in (
         ("first", "first", {}),
         ("second", "second", {}),
         ("isolated", "first", {}),
-        ("large", "first", {"Environment": {"MEGABYTES": "1200"}}),
-        ("broken", "first", {"Environment": {"BROKEN": "1"}}),
+        ("large", "first", {"MEGABYTES": "1200"}),
+        ("broken", "first", {"BROKEN": "1"}),
         ("empty", "empty", {}),
     ):
-        container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz", **more}
+        environment = {**making.PLAIN_SERVING, **variables}
+        container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz", "Environment": environment}
         sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=asking.ROLE, PrimaryContainer=container, EnableNetworkIsolation=name == "isolated"
         )

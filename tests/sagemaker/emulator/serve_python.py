@@ -5,6 +5,8 @@
 What is AWS's: sagemaker-inference and sagemaker-pytorch-inference, which find inference.py, load the model and answer. What is not: the
 HTTP server, which is werkzeug's on a Unix socket, so that it can be reached in a container without a network. As TorchServe does, it says
 that it is healthy before the model has answered anything, and keeps saying so when the model could not be loaded.
+
+EMULATOR_HANDLER in a model's environment names another handler, `module:class`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 CODE = f"{BASE}/model/code"
+HANDLER = "sagemaker_pytorch_serving_container.handler_service:HandlerService"
 
 
 class Context:
@@ -69,7 +72,8 @@ def load() -> Any:
     """The handler with its model, or None with the reason in the log."""
     sys.path.insert(0, CODE)
     try:
-        service = import_module("sagemaker_pytorch_serving_container.handler_service").HandlerService()
+        module, name = os.environ.get("EMULATOR_HANDLER", HANDLER).split(":")
+        service = getattr(import_module(module), name)()
         service.initialize(Context({}))
     except Exception:
         traceback.print_exc()
