@@ -23,8 +23,9 @@ Progress = Callable[[int, int], None]
 
 CHUNK = 2**18
 TIMEOUT_SECONDS = 30.0
-# An address is given up after so many attempts in a row that brought nothing.
+# An address is given up after so many attempts in a row that brought nothing; sooner where nothing has ever come from it.
 IDLE_TRIES = 4
+FIRST_TRIES = 3
 WAIT_SECONDS = (0.5, 2.0, 8.0)
 # Once more from the first address, and from nothing: a part that came broken spoils what others added to it.
 ROUNDS = 2
@@ -43,7 +44,11 @@ class Published:
 
 
 class _Unreachable(Exception):
-    """An address that gives nothing more; the message says why."""
+    """An address that gives nothing more; the message says why. `dead`: it has not given a single byte."""
+
+    def __init__(self, reason: str, *, dead: bool = False) -> None:
+        super().__init__(reason)
+        self.dead = dead
 
 
 def fetch(what: Published, folder: Path, progress: Progress = lambda done, total: None, check: Callable[[], None] = lambda: None) -> Path:
@@ -57,14 +62,19 @@ def fetch(what: Published, folder: Path, progress: Progress = lambda done, total
     if target.is_file() and md5(target, check) == what.md5:
         return target
     files.require_free_space(folder, max(0, what.size - _size(part)), f"Downloading {what.name}")
+    progress(_size(part), what.size)
     reasons: dict[str, str] = {}
+    dead: set[str] = set()
     for address in what.addresses * ROUNDS:
+        if address in dead:
+            continue
         whole = False
         try:
             _bring(address, part, what.size, progress, check)
             whole = True
         except _Unreachable as error:
             reasons[address] = str(error)
+            dead |= {address} if error.dead else set()
         # What a server says of the length may be wrong either way: only the checksum decides.
         if part.is_file() and md5(part, check) == what.md5:
             os.replace(part, target)
@@ -93,8 +103,9 @@ def md5(path: Path, check: Callable[[], None] = lambda: None) -> str:
 
 def _bring(address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]) -> None:
     """Adds to `part` until the server says that this is all. Raises _Unreachable where it does not come that far."""
-    idle, reason = 0, "no answer"
-    while idle < IDLE_TRIES:
+    idle, reason, began = 0, "no answer", _size(part)
+    while idle < (IDLE_TRIES if _size(part) > began else FIRST_TRIES):
+        _wait(WAIT_SECONDS[min(idle, len(WAIT_SECONDS)) - 1] if idle else 0, check)
         before = _size(part)
         try:
             if _read_on(address, part, size, progress, check):
@@ -103,12 +114,11 @@ def _bring(address: str, part: Path, size: int, progress: Progress, check: Calla
         except urllib.error.HTTPError as error:
             reason = f"it answers {error.code} {error.reason}"
             if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
-                raise _Unreachable(reason) from error
+                raise _Unreachable(reason, dead=True) from error
         except (OSError, HTTPException) as error:
             reason = str(getattr(error, "reason", "") or error) or type(error).__name__
         idle = 0 if _size(part) > before else idle + 1
-        _wait(WAIT_SECONDS[min(idle, len(WAIT_SECONDS) - 1)] if idle else 0, check)
-    raise _Unreachable(reason)
+    raise _Unreachable(reason, dead=_size(part) <= began)
 
 
 def _read_on(address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]) -> bool:
