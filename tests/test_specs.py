@@ -102,7 +102,7 @@ def test_fault_22_both_containers_ways_to_write_a_value_mean_the_same(name: str,
     assert all(value == values[0] and type(value) is type(values[0]) for value in values)
 
 
-GOOD_NAMES = ["a b", "a'b", 'a"b', "$(id)", "<script>", ":red[x]", "größer", "鳥類", "🐦", f"👩{next(iter(JOINERS))}", "x" * 80]
+GOOD_NAMES = ["a b", "a'b", 'a"b', "$(id)", "<script>", ":red[x]", "größer", "鳥類", "🐦", f"👩{min(JOINERS)}", "x" * 80]
 BAD_NAMES = ["", "   ", "a\nb", "a\tb", "\0", "..", ".", "x" * 81, "x" * 300, "\u202egnp.exe"]
 
 
