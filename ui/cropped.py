@@ -1,10 +1,19 @@
-"""A word of warning beside models that learned from photos cropped to their boxes."""
+"""Training on photos cropped to their boxes: offered where there are boxes, with a word of warning beside such a model."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from core.datasets import browse
+from core.datasets.store import Version
 from core.models import Model
+
+OPTION = "crop_to_box"
+
+
+def not_offered(version: Version) -> tuple[str, ...]:
+    """The hyperparameters that make no sense for this version: it can't crop to boxes where no photo has one."""
+    return () if browse.has_boxes(version.manifest_path) else (OPTION,)
 
 
 def warn(model: Model) -> None:

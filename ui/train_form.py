@@ -10,7 +10,7 @@ from core import jobs, scripts, settings
 from core.datasets import store
 from core.errors import FieldmarkError, UserError
 from core.specs import TrainingSpec, training_spec
-from ui import hyperparameter_form, links, messages, model_picker, version_picker, where_form
+from ui import cropped, hyperparameter_form, links, messages, model_picker, version_picker, where_form
 from ui.text import plain
 from ui.where_form import Where
 
@@ -28,7 +28,9 @@ def show() -> None:
         if version is None:
             return
         values = model_picker.show(given, prefix="tr", suffix=_suffix(origin))
-        values |= hyperparameter_form.show(given, values.get("mode", "frozen"), key=f"tr_h_{_suffix(origin)}")
+        values |= hyperparameter_form.show(
+            given, values.get("mode", "frozen"), key=f"tr_h_{_suffix(origin)}", without=cropped.not_offered(version)
+        )
         proposed = _default_name(datasets[version.dataset_id], values)
         name = st.text_input(
             "Name",

@@ -14,7 +14,7 @@ from core.specs import TuningSpec, tuning_spec
 from core.tuning import search
 from core.tuning import space as spaces
 from core.tuning.space import Range
-from ui import hyperparameter_form, links, messages, model_picker, tuning_list, tuning_space, version_picker, where_form
+from ui import cropped, hyperparameter_form, links, messages, model_picker, tuning_list, tuning_space, version_picker, where_form
 from ui.text import count, duration, plain
 from ui.where_form import Where
 
@@ -44,7 +44,11 @@ def show() -> None:
         )
         given |= tuning_space.fixed_by_preset(mode, key=f"tu_space_{suffix}")
         fixed |= hyperparameter_form.show(
-            given, mode, key=f"tu_h_{suffix}_{'_'.join(sorted(given))}", without=list(space), title="What stays fixed"
+            given,
+            mode,
+            key=f"tu_h_{suffix}_{'_'.join(sorted(given))}",
+            without=[*space, *cropped.not_offered(version)],
+            title="What stays fixed",
         )
         fixed = {name: value for name, value in fixed.items() if name not in space}
         limits = _limits(origin, suffix)
