@@ -64,7 +64,7 @@ def _form(endpoint: Endpoint) -> None:
 def _start(endpoint: Endpoint, requests: int, clients: int) -> None:
     name = f"{count(requests, 'request')} from {count(clients, 'client')}"
     try:
-        job = backends.LOCAL.load_test(LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"]))
+        job = backends.of(endpoint).load_test(LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"]))
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return
@@ -77,14 +77,14 @@ def _start(endpoint: Endpoint, requests: int, clients: int) -> None:
 
 
 def _test(job_id: str, was_finished: bool) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
+    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
     if job.state.is_finished and not was_finished:
         st.rerun()
     progress = job.status.progress
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content")
         if not job.state.is_finished and st.button("Stop", key=f"dp_load_stop_{job_id}", icon=":material/stop_circle:"):
-            backends.LOCAL.stop(job)
+            backends.of(job).stop(job)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     if not job.state.is_finished:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from core.errors import BackendError
 from core.jobs import Job
-from core.specs import EndpointSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec, TuningSpec
 
 
 class EndpointState(StrEnum):
@@ -128,6 +128,10 @@ class Backend(Protocol):
         """What the endpoint has counted since it is in service: requests, photos, errors, busy, timed, p50_ms, p95_ms. Empty where it
         does not say."""
         return {}
+
+    def load_test(self, spec: LoadSpec) -> Job:
+        """Submits a load test of an endpoint of this backend; wherever that is, the test itself runs on this machine."""
+        raise self._cannot("test endpoints under load")
 
     def usage(self, endpoint: Endpoint) -> list[Program]:
         """The endpoint from code: what asks it about a photo, ready to be run."""

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 
 from core import backends, capture, jobs, models
-from core.backends import EndpointState
+from core.backends import Endpoint, EndpointState
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import hosting, running
 from core.backends.sagemaker.inventory import look
 from core.errors import BackendError, UserError
 from core.models import Model
-from core.specs import EndpointSpec, Resources
+from core.specs import EndpointSpec, LoadSpec, Resources
 from tests import shapes
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator
@@ -35,13 +35,13 @@ def model(aws: Emulator, small_model: Model) -> Iterator[Model]:
     return small_model
 
 
-def left(aws: Emulator) -> dict[str, int]:
-    """How many endpoints, configurations and models there are in the emulator."""
-    client = aws.client("sagemaker")
+def left(aws: Emulator, endpoint: Endpoint) -> dict[str, int]:
+    """What of an endpoint there is in the emulator."""
+    client, name = aws.client("sagemaker"), endpoint.id
     return {
-        "endpoints": len(client.list_endpoints(NameContains="fm-")["Endpoints"]),
-        "configurations": len(client.list_endpoint_configs(NameContains="fm-")["EndpointConfigs"]),
-        "models": len(client.list_models(NameContains="fm-")["Models"]),
+        "endpoints": len(client.list_endpoints(NameContains=name)["Endpoints"]),
+        "configurations": len(client.list_endpoint_configs(NameContains=name)["EndpointConfigs"]),
+        "models": len(client.list_models(NameContains=name)["Models"]),
     }
 
 
@@ -60,10 +60,10 @@ def test_a_serverless_endpoint_from_deploy_to_delete(aws: Emulator, model: Model
         answer = SAGEMAKER.invoke(endpoint, serving.png(name), "image/png")
         assert answer["predictions"][0]["label"] == name
         assert set(answer) >= {"model", "predictions", "unsure", "unfamiliar", "latency_ms"}
-    assert left(aws) == {"endpoints": 1, "configurations": 1, "models": 1}
+    assert left(aws, endpoint) == {"endpoints": 1, "configurations": 1, "models": 1}
     SAGEMAKER.delete(endpoint)
     assert serving.now(endpoint.id) is None
-    serving.until(lambda: left(aws) == NOTHING, "the removal")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal")
     SAGEMAKER.delete(endpoint)
 
 
@@ -132,7 +132,7 @@ def test_fault_39_an_endpoint_that_cannot_start_fails_with_the_reason_and_leaves
     assert failed
     assert failed.state is EndpointState.FAILED
     assert "ping health check" in failed.reason
-    serving.until(lambda: left(aws) == NOTHING, "the removal of what was made")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal of what was made")
     SAGEMAKER.delete(failed)
     assert serving.now(endpoint.id) is None
 
@@ -150,7 +150,7 @@ def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(aws: Em
     failed = serving.now(endpoint.id)
     assert failed
     assert "smoke image failed" in failed.reason
-    serving.until(lambda: left(aws) == NOTHING, "the removal: what answers nobody must not cost")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal: what answers nobody must not cost")
 
 
 def test_fault_47_a_quota_of_zero_is_explained(aws: Emulator, model: Model) -> None:
@@ -160,7 +160,7 @@ def test_fault_47_a_quota_of_zero_is_explained(aws: Emulator, model: Model) -> N
     assert failed
     assert "quota" in failed.reason.lower()
     assert "ml.p3.2xlarge" in failed.reason
-    serving.until(lambda: left(aws) == NOTHING, "the removal")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal")
 
 
 def test_it_deletes_itself_at_its_deadline(aws: Emulator, model: Model) -> None:
@@ -170,7 +170,7 @@ def test_it_deletes_itself_at_its_deadline(aws: Emulator, model: Model) -> None:
     assert tags["fieldmark"] == "1"
     assert abs(float(tags["fieldmark:deadline"]) - endpoint.details["deadline"]) < 1
     serving.until(lambda: serving.now(endpoint.id) is None, "its deadline", 60)
-    serving.until(lambda: left(aws) == NOTHING, "the removal")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal")
     assert jobs.read(endpoint.id).state is jobs.State.COMPLETED
 
 
@@ -187,17 +187,17 @@ def test_fault_43_a_killed_watcher_is_followed_by_another_and_nothing_is_made_tw
     assert SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"]
     assert aws.done("CreateEndpoint") == before
     SAGEMAKER.delete(endpoint)
-    serving.until(lambda: left(aws) == NOTHING, "the removal")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal")
 
 
 def test_deleted_while_it_is_made_it_is_gone_once_aws_lets_it(aws: Emulator, model: Model) -> None:
     with aws.settings(endpoint_seconds=6.0):
         endpoint = serving.deploy(model)
-        serving.until(lambda: left(aws)["endpoints"] == 1, "the creation")
+        serving.until(lambda: left(aws, endpoint)["endpoints"] == 1, "the creation")
         SAGEMAKER.delete(endpoint)
         found = serving.now(endpoint.id)
         assert found is None or found.state is EndpointState.DELETING
-        serving.until(lambda: left(aws) == NOTHING and serving.now(endpoint.id) is None, "the removal")
+        serving.until(lambda: left(aws, endpoint) == NOTHING and serving.now(endpoint.id) is None, "the removal")
 
 
 def test_one_that_somebody_else_deleted_is_not_shown_as_running(aws: Emulator, model: Model) -> None:
@@ -205,7 +205,7 @@ def test_one_that_somebody_else_deleted_is_not_shown_as_running(aws: Emulator, m
     aws.client("sagemaker").delete_endpoint(EndpointName=endpoint.id)
     serving.until(lambda: serving.now(endpoint.id) is None, "its end")
     assert "not from here" in jobs.read(endpoint.id).status.progress["gone"]
-    serving.until(lambda: left(aws) == NOTHING, "the removal of what was left")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal of what was left")
 
 
 def test_an_endpoint_of_others_can_be_asked_and_is_never_deleted(aws: Emulator, model: Model) -> None:
@@ -215,7 +215,7 @@ def test_an_endpoint_of_others_can_be_asked_and_is_never_deleted(aws: Emulator, 
     assert SAGEMAKER.invoke(attached, serving.png("circle"), "image/png")["predictions"]
     SAGEMAKER.delete(attached)
     assert serving.now(attached.id) is None
-    assert left(aws)["endpoints"] == 1
+    assert left(aws, theirs)["endpoints"] == 1
     assert SAGEMAKER.invoke(theirs, serving.png("circle"), "image/png")["predictions"]
 
 
@@ -309,7 +309,7 @@ def test_fault_49_with_the_network_gone_it_stays_as_it_was_seen_and_a_delete_is_
     assert found.state is EndpointState.IN_SERVICE
     with pytest.raises(BackendError, match="network"):
         SAGEMAKER.delete(endpoint)
-    serving.until(lambda: left(aws) == NOTHING, "the removal by its watcher")
+    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal by its watcher")
     serving.until(lambda: serving.now(endpoint.id) is None, "its end")
 
 
@@ -323,3 +323,11 @@ def test_fault_49_a_watcher_without_a_network_says_since_when_and_goes_on(aws: E
     assert found.details["seen"] > 0
     aws.ask("DELETE", "faults")
     serving.until(lambda: "stale" not in jobs.read(endpoint.id).status.progress, "the next answer")
+
+
+def test_a_load_test_reaches_it_and_its_process_has_the_way_to_aws(aws: Emulator, model: Model) -> None:
+    endpoint = serving.in_service(serving.deploy(model))
+    job = serving.ended(SAGEMAKER.load_test(LoadSpec("12 from 2", endpoint.id, requests=12, clients=2)))
+    assert job.state is jobs.State.COMPLETED, job.status.reason
+    assert job.status.progress["done"] == 12
+    assert job.status.progress["failed"] == 0

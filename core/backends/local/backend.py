@@ -76,7 +76,6 @@ class LocalBackend(Backend):
         return _endpoint(self._submit(spec, WORKER))
 
     def load_test(self, spec: specs.LoadSpec) -> Job:
-        """Submits a load test of an endpoint; whatever backend that is on, the test runs here."""
         return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:

@@ -35,6 +35,7 @@ RUNNERS = {
     ("local", "load"): "core.backends.local.load",
     ("sagemaker", "training"): "core.backends.sagemaker.training",
     ("sagemaker", "tuning"): "core.backends.sagemaker.tuning",
+    ("sagemaker", "load"): "core.backends.local.load",
     ("sagemaker", "transform"): "core.backends.sagemaker.transform",
     ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints",
 }

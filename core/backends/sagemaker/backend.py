@@ -128,6 +128,9 @@ class SageMakerBackend(Backend):
 
         return endpoints.figures(endpoint)
 
+    def load_test(self, spec: specs.LoadSpec) -> Job:
+        return self.submit(spec)
+
     def usage(self, endpoint: Endpoint) -> list[Program]:
         from core.backends.sagemaker import endpoints
 

@@ -184,4 +184,5 @@ def _said(error: BaseException | None) -> str:
     try:
         return str(json.loads(original.splitlines()[0])["error"]["message"])
     except (ValueError, KeyError, TypeError, IndexError):
-        return f"The endpoint failed on this photo: {original[:300]}"
+        # What follows the first line is the container's traceback, which its log has as well.
+        return f"The endpoint failed on this photo: {(original.splitlines() or [''])[0][:300]}"

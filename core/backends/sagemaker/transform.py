@@ -184,7 +184,7 @@ class Transform:
             "form": f"{server.title} on {machines}, plain fp32",
             "instance_type": self.resources.instance_type,
             "instance_count": self.resources.instance_count,
-            "billable_seconds": seconds * self.resources.instance_count if seconds else None,
+            "billable_seconds": seconds,
         }
         return known
 
