@@ -21,7 +21,7 @@ from tests.backends import watching
 from tests.backends.watching import until
 from tests.conftest import SMALL
 from tests.sagemaker.asking import Emulator
-from tests.sagemaker.watching import LONG, STEPS, ended, said, spec, until_phase
+from tests.sagemaker.watching import LONG, STEPS, ended, said, spec, until_phase, written
 
 CREATE = "CreateTrainingJob"
 # As long as a page may take with the network gone.
@@ -65,11 +65,13 @@ def test_fault_25_a_watcher_that_is_killed_is_followed_by_another(aws: Emulator,
 
 
 def test_fault_25_a_watcher_that_is_killed_while_it_sends_goes_on(aws: Emulator, created: list[int], small_model: Model) -> None:
-    aws.fault("slow", "PutObject", seconds=1.0, times=20)
+    aws.fault("slow", "PutObject", seconds=1.5, times=40)
     job = SAGEMAKER.train(spec(small_model))
-    until_phase(job, "Sending the photos")
+    until(lambda: written(aws, "images/"), "the first photo in the bucket")
     killed(job)
+    sent = written(aws, "images/")
     assert ended(job).state is State.COMPLETED
+    assert sent.items() <= written(aws, "images/").items(), "what was there was not sent again"
 
 
 def test_a_watcher_that_is_asked_to_end_leaves_the_job_alone(aws: Emulator, created: list[int], small_model: Model) -> None:

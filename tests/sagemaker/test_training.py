@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +19,7 @@ from core.specs import Resources, TrainingSpec
 from tests.backends import watching as local
 from tests.conftest import SMALL
 from tests.sagemaker.asking import Emulator
-from tests.sagemaker.watching import LONG, MACHINE, PATIENCE, STEPS, ended, said, spec, until_phase
-
-
-def written(aws: Emulator, prefix: str) -> dict[str, Any]:
-    """What lies in the bucket below a prefix, and when each was written last."""
-    found = aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix=f"fieldmark/{prefix}")
-    return {entry["Key"]: entry["LastModified"] for entry in found.get("Contents", [])}
+from tests.sagemaker.watching import LONG, MACHINE, PATIENCE, STEPS, ended, said, spec, until_phase, written
 
 
 def test_the_same_training_on_both_backends_gives_the_same_answers(aws: Emulator, small_model: Model) -> None:
@@ -83,6 +76,17 @@ def test_a_job_that_was_stopped_there_goes_on_here(aws: Emulator, small_model: M
     job = ended(job)
     again = LOCAL.train(TrainingSpec("On", small_model.dataset_id, small_model.version_id, STEPS | {"epochs": "3000"}, resumed_from=job.id))
     local.said(LOCAL, again, "resuming from checkpoint-")
+
+
+def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: Model) -> None:
+    job = LOCAL.train(replace(spec(small_model, LONG), resources=None))
+    local.said(LOCAL, job, "[metrics] epoch=20 ")
+    LOCAL.stop(job)
+    job = local.ended(LOCAL, job)
+    again = SAGEMAKER.train(spec(small_model, LONG, resumed_from=job.id))
+    said(again, "resuming from checkpoint-")
+    SAGEMAKER.stop(again)
+    assert ended(again).state is State.STOPPED
 
 
 def test_without_a_network_the_container_has_all_it_needs(aws: Emulator, small_model: Model) -> None:

@@ -75,15 +75,29 @@ def test_fault_25_a_watcher_that_is_killed_repeats_and_loses_nothing(aws: Emulat
     assert [aws.done(name) - count for name, count in zip(CREATES, before, strict=True)] == [1, 1]
 
 
-def test_it_is_stopped_with_its_trials(aws: Emulator, small_model: Model) -> None:
+def test_one_trial_is_stopped_and_then_all_of_them(aws: Emulator, small_model: Model) -> None:
     job = SAGEMAKER.tune(tuning(small_model, fixed={**FIXED, "epochs": "10000"}))
-    until(lambda: len(leaderboard.read(job.id).trials) > 1, "the first trial", PATIENCE)
+    until(lambda: any(trial.curve for trial in leaderboard.read(job.id).trials), "the first epoch of the baseline", PATIENCE)
+    (baseline,) = leaderboard.read(job.id).trials
+    SAGEMAKER.stop(jobs.read(baseline.id))
+    until(lambda: len(leaderboard.read(job.id).trials) > 1, "the first trial of the search", PATIENCE)
+    assert jobs.read(baseline.id).status.reason == "Stopped on request."
     SAGEMAKER.stop(job)
     job = ended(job, 2 * PATIENCE)
     assert job.state is State.STOPPED
-    trials = leaderboard.read(job.id).trials
+    _, *trials = leaderboard.read(job.id).trials
     assert trials
     assert all(trial.state is State.STOPPED and trial.interrupted for trial in trials), [trial.reason for trial in trials]
+
+
+def test_hyperband_ends_the_worse_trials_early(aws: Emulator, small_model: Model) -> None:
+    spec = tuning(small_model, strategy="hyperband", fixed={**FIXED, "epochs": "9"}, max_trials=5, baseline=False)
+    job = ended(SAGEMAKER.tune(spec), 3 * PATIENCE)
+    assert job.state is State.COMPLETED, job.status.reason
+    trials = leaderboard.read(job.id).trials
+    assert len(trials) == 5
+    assert any(trial.state is State.COMPLETED for trial in trials)
+    assert all(trial.stopped_early or trial.state is State.COMPLETED for trial in trials), [trial.reason for trial in trials]
 
 
 def test_it_goes_on_with_more_trials_and_learns_from_the_first(aws: Emulator, small_model: Model) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.backends import SAGEMAKER
+from core.backends.sagemaker import account as accounts
 from core.jobs import Job
 from core.models import Model
 from core.specs import Resources, TrainingSpec
 from tests.backends import watching
 from tests.conftest import SMALL
+from tests.sagemaker.asking import Emulator
 
 MACHINE = Resources("ml.m5.xlarge", max_seconds=600)
 # A container imports torch twice, on a machine that others may use as well.
@@ -36,3 +38,9 @@ def until_phase(job: Job, phase: str, seconds: float = PATIENCE) -> Job:
     """The job once it says that it is in this phase."""
     watching.until(lambda: SAGEMAKER.refresh(job).status.progress.get("phase") == phase, f"{phase} of {job.id}", seconds)
     return SAGEMAKER.refresh(job)
+
+
+def written(aws: Emulator, prefix: str) -> dict[str, Any]:
+    """What lies in the bucket below a prefix, and when each was written last."""
+    found = aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix=f"fieldmark/{prefix}")
+    return {entry["Key"]: entry["LastModified"] for entry in found.get("Contents", [])}

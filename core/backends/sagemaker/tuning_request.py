@@ -21,6 +21,9 @@ MOST_PARENTS = 5
 MOST_TRIALS = 750
 FEWEST_SECONDS = 120
 FEWEST_PATIENCE = 3
+# A job that reaches MaxResource is stopped, model or not, and the script reports besides its epochs: before the first when it
+# fine-tunes, and once more at the end.
+MORE_REPORTS = 3
 # Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's own name there.
 OWN_CHECKPOINTS = f"{requests.CHECKPOINTS}/@job"
 
@@ -111,8 +114,8 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
         "RandomSeed": spec.seed,
     }
     if spec.strategy == "hyperband":
-        # The training script reports once more at its end, which is not an epoch.
-        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": hyperband_epochs(spec) + 1}}
+        most = hyperband_epochs(spec) + MORE_REPORTS
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}}
     enough: dict[str, Any] = {}
     if spec.target is not None:
         enough["TargetObjectiveMetricValue"] = spec.target
