@@ -13,17 +13,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+# How much longer than the box's longer side the square around it is.
+MARGIN = 1.2
 COLUMNS = ("box_x", "box_y", "box_width", "box_height")
 
 Edges = tuple[int, int, int, int]
 
 
 def edges(box: tuple[float, float, float, float]) -> Edges | None:
-    """(left, top, right, bottom) in whole pixels, outwards, of a box (x, y, width, height); None for one that holds nothing."""
+    """(left, top, right, bottom) in whole pixels of the square around a box (x, y, width, height); None for one that holds nothing.
+
+    A square, and larger than the box, since the network sees the middle of what it is given: a tight crop would lose bill and tail.
+    """
     x, y, width, height = box
     if not all(map(math.isfinite, box)) or width <= 0 or height <= 0:
         return None
-    return max(0, math.floor(x)), max(0, math.floor(y)), math.ceil(x + width), math.ceil(y + height)
+    half = MARGIN * max(width, height) / 2
+    middle, centre = x + width / 2, y + height / 2
+    return max(0, math.floor(middle - half)), max(0, math.floor(centre - half)), math.ceil(middle + half), math.ceil(centre + half)
 
 
 def key(image_id: str, inside: Edges | None) -> str:
@@ -32,7 +39,7 @@ def key(image_id: str, inside: Edges | None) -> str:
 
 
 def crop(image: Any, inside: Edges | None) -> Any:
-    """The part of a photo [3, height, width] that its box holds; the whole where nothing of the box lies in the photo."""
+    """The part of a photo [3, height, width] between these edges; the whole where nothing of the photo lies there."""
     if inside is None:
         return image
     left, top, right, bottom = inside

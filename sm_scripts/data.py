@@ -45,11 +45,11 @@ class Photos:
         return boxes.key(self.image_ids[row], self.boxes[row]) if self.boxes else self.image_ids[row]
 
     def seen(self, row: int, photo: Any) -> Any:
-        """What the network sees of a decoded photo [3, height, width]: all of it, or what its box holds."""
+        """What the network sees of a decoded photo [3, height, width]: all of it, or the square around its box."""
         return boxes.crop(photo, self.boxes[row]) if self.boxes else photo
 
     def crop_to_boxes(self) -> None:
-        """From now on what lies outside a photo's box is not seen. TrainingError where no photo has a box."""
+        """From now on only the square around a photo's box is seen. TrainingError where no photo has a box."""
         manifest = os.environ.get("SM_CHANNEL_MANIFEST")
         try:
             found = boxes.read(Path(manifest) / "manifest.csv") if manifest else {}

@@ -64,7 +64,7 @@ _MODEL: tuple[Hyperparameter, ...] = (
     Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror image and averages. auto: the preset's.",
                    "Model", choices=tuple(VIEWS), automatic=True, modes=_FROZEN, tunable=True),
     Hyperparameter("crop_to_box", "bool", "false",
-                   "Learns from what the boxes hold, and is scored on that. Asked later, the model sees whole photos: crop them first.",
+                   "Learns from the squares around the boxes, and is scored on those. Asked later, it sees whole photos: crop them first.",
                    "Model"),
     Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp has one hidden layer of 256 units.",
                    "Model", choices=("linear", "mlp"), tunable=True),

@@ -1,4 +1,4 @@
-"""Training on what the boxes hold: the same model, to the digit, as from photos that were cropped beforehand."""
+"""Training on the squares around the boxes: the same model, to the digit, as from photos that were cropped beforehand."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def modules(*names: str) -> list[Any]:
 
 def drawn(folder: Path, *, beforehand: bool) -> Path:
     """Photos with a class's shape in the box and another class's beside it; `beforehand` cropped, then without boxes. One has none."""
+    (boxes,) = modules("boxes")
     rows = []
     for name, other in zip(shapes.CLASSES, [*list(shapes.CLASSES)[1:], "circle"], strict=True):
         for number, split in enumerate(SPLIT):
@@ -36,13 +37,18 @@ def drawn(folder: Path, *, beforehand: bool) -> Path:
             box = (3 + number, 2, *shapes.SIZE) if number else None
             path = folder / name / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            kept = whole.crop((box[0], box[1], box[0] + box[2], box[1] + box[3])) if beforehand and box else whole
+            kept = whole.crop(_clipped(boxes.edges(box), whole.size)) if beforehand and box else whole
             kept.save(path)
             image_id = hashlib.sha256(path.read_bytes()).hexdigest()
             rows.append([image_id, f"{name}/{number}.png", name, split, *(box if box and not beforehand else [""] * 4)])
     with (folder / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return folder
+
+
+def _clipped(inside: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = inside
+    return left, top, min(right, size[0]), min(bottom, size[1])
 
 
 def probabilities(run: running.Run) -> np.ndarray:
@@ -89,14 +95,14 @@ def test_fine_tuning_sees_the_crop_too(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("box", "expected"),
     [
-        ((10.4, 5.6, 20.0, 9.9), (10, 5, 31, 16)),
-        ((-3.0, -1.0, 10.0, 5.0), (0, 0, 7, 4)),
+        ((10.4, 5.6, 20.0, 9.9), (8, 0, 33, 23)),
+        ((-3.0, -1.0, 10.0, 5.0), (0, 0, 8, 8)),
         ((NAN, 1, 1, 1), None),
         ((1, 1, 0, 5), None),
         ((1, 1, math.inf, 5), None),
     ],
 )
-def test_a_box_is_whole_pixels_outwards(box: tuple[float, float, float, float], expected: tuple[int, ...] | None) -> None:
+def test_a_box_becomes_a_square_around_it_in_whole_pixels(box: tuple[float, float, float, float], expected: tuple[int, ...] | None) -> None:
     (boxes,) = modules("boxes")
     assert boxes.edges(box) == expected
 
