@@ -7,7 +7,7 @@ import streamlit as st
 from core import backends, files
 from core.jobs import Job
 from core.transform import results
-from ui import downloads
+from ui import downloads, job_card
 from ui.text import count, duration, plain
 
 
@@ -19,6 +19,7 @@ def show(job: Job) -> None:
         rate = f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding included"
         st.markdown(f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting.")
     take_away(job)
+    job_card.as_code(job)
     with st.expander("The table's columns", icon=":material/table:"):
         rows = {"column": list(results.DESCRIPTIONS), "what it holds": list(results.DESCRIPTIONS.values())}
         st.dataframe(rows, hide_index=True, alt="The columns of the results and what they hold")

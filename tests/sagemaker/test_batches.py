@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from tests import shapes
 from tests.backends import watching
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator
+from tests.sagemaker.test_programs import run, sdk
+
+__all__ = ["sdk"]
 
 SAGEMAKER, LOCAL = backends.SAGEMAKER, backends.LOCAL
 
@@ -36,10 +40,10 @@ def read(job: Job, model: Model) -> table.Table:
 
 
 def nothing_left(aws: Emulator, job: Job) -> None:
-    """Model, manifest and answers are gone; the photos stay, for they are shared."""
+    """Model and answers are gone; the photos stay, for they are shared, and the list of them."""
     assert not aws.client("sagemaker").list_models(NameContains=job.id)["Models"]
     bucket = accounts.load().bucket
-    assert not aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"fieldmark/transform/{job.id}").get("Contents")
+    assert not aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"fieldmark/transform/{job.id}/output").get("Contents")
 
 
 def test_a_split_gives_the_table_that_it_gives_here(aws: Emulator, small_model: Model) -> None:
@@ -58,6 +62,19 @@ def test_a_split_gives_the_table_that_it_gives_here(aws: Emulator, small_model: 
     assert (facts["done"], facts["total"], facts["errors"]) == (len(theirs), len(theirs), 0)
     assert facts["billable_seconds"] > 0
     nothing_left(aws, there)
+
+
+@pytest.mark.parametrize("title", ["boto3", "SageMaker SDK v3"])
+def test_a_batch_is_repeated_by_hand(aws: Emulator, small_model: Model, tmp_path: Path, title: str, request: pytest.FixtureRequest) -> None:
+    python = sys.executable if title == "boto3" else request.getfixturevalue("sdk")
+    job = serving.ended(serving.batch(small_model))
+    before = {entry["TransformJobName"] for entry in aws.client("sagemaker").list_transform_jobs(MaxResults=100)["TransformJobSummaries"]}
+    assert "Completed" in run(python, job, title, tmp_path)
+    found = aws.client("sagemaker").list_transform_jobs(MaxResults=100)["TransformJobSummaries"]
+    (made,) = [entry["TransformJobName"] for entry in found if entry["TransformJobName"] not in before]
+    answers = aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix=f"fieldmark/transform/{job.id}/output-again/")
+    assert len(answers["Contents"]) == job.status.progress["total"]
+    assert not aws.client("sagemaker").list_models(NameContains=made)["Models"]
 
 
 def test_fault_44_bad_photos_are_rows_and_no_failure(aws: Emulator, small_model: Model, tmp_path: Path) -> None:

@@ -100,9 +100,9 @@ class SageMakerBackend(Backend):
         return telling.notice(job)
 
     def as_code(self, job: Job) -> list[Program]:
-        from core.backends.sagemaker import programs
+        from core.backends.sagemaker import programs, transform_program
 
-        return programs.of_job(job)
+        return transform_program.of_job(job) if job.kind == specs.TransformSpec.kind else programs.of_job(job)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:

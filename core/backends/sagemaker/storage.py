@@ -6,7 +6,7 @@ weights/<hash>/<name>                            pretrained weights of one choic
 code/<sha256>.tar.gz                             the training scripts
 jobs/<job id>/                                   output and checkpoints
 models/<sha256>.tar.gz                           what serving images are given
-transform/<job id>/                              input.manifest and output, removed when the answers are here
+transform/<job id>/                              input.manifest, and output until the answers are here
 captured/<endpoint id>/                          photos that an endpoint kept
 """
 

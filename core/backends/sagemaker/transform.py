@@ -17,6 +17,7 @@ from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.logs import LogTail
 from core.backends.sagemaker.storage import Store
 from core.backends.sagemaker.transform_output import Output
+from core.backends.sagemaker.transform_program import MODEL, REQUEST
 from core.backends.sagemaker.watcher import Watch
 from core.errors import BackendError, UserError
 from core.evaluation import scores
@@ -28,7 +29,6 @@ from core.transform import items, lineage, results, sources, table
 if TYPE_CHECKING:
     from core.backends.local.worker import Worker
 
-REQUEST = "request.json"
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 # A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB together.
 PAYLOAD_MB, MOST_AT_ONCE = 7, 14
@@ -98,6 +98,7 @@ class Transform:
         watch.say(phase="Sending the model")
         archive = serving_image.send(model, self.resources.server, folder.temporary, self.store, worker.check_stop)
         request = hosting.model_request(spec, self.account, archive, batch=True)
+        files.write_json(folder.input / MODEL, request)
         watch.surely(lambda: hosting.create("creating the model", self.client.create_model, request))
         files.write_json(folder.input / REQUEST, self.request(uri))
 

@@ -112,5 +112,5 @@ class Output:
             return ""
 
     def remove(self) -> None:
-        """Deletes what the job kept in the bucket, its photos excepted: they are shared."""
-        cleanup.delete_objects(self.store, storage.transform_key(self.spec.id, ""))
+        """Deletes the answers in the bucket. Its photos stay, for they are shared, and its list of them, for whoever repeats the job."""
+        cleanup.delete_objects(self.store, storage.transform_key(self.spec.id, "output/"))
