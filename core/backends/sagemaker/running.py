@@ -110,11 +110,13 @@ def look_beside(older_than: float) -> None:
     if not account.region or (found and time.time() - found.seen < older_than) or not _looking.acquire(blocking=False):
         return
 
+    target = _file()
+
     def looking() -> None:
         from core.backends.sagemaker.inventory import look
 
         try:
-            keep(look(account))
+            files.write_json(target, asdict(look(account)))
         finally:
             _looking.release()
 
