@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -329,8 +328,3 @@ def _status(values: dict[str, Any]) -> Status:
     if not whole or not all(isinstance(moment, int | float | None) for moment in times):
         raise ValueError("status.json holds a value of the wrong kind")
     return status
-
-
-def as_text(spec: dict[str, Any]) -> str:
-    """A spec as it would be compared or shown: sorted JSON."""
-    return json.dumps(spec, indent=1, sort_keys=True)

@@ -14,6 +14,7 @@ import pytest
 from core import backends, jobs, metrics
 from core.backends import LOCAL, SAGEMAKER
 from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker.backend import RESTART_SECONDS
 from core.errors import UserError
 from core.jobs import Job, State
 from core.models import Model
@@ -72,6 +73,18 @@ def test_fault_25_a_watcher_that_is_killed_while_it_sends_goes_on(aws: Emulator,
     sent = written(aws, "images/")
     assert ended(job).state is State.COMPLETED
     assert sent.items() <= written(aws, "images/").items(), "what was there was not sent again"
+
+
+def test_fault_37_twenty_sessions_that_look_at_once_start_one_watcher(aws: Emulator, created: list[int], small_model: Model) -> None:
+    job = SAGEMAKER.train(spec(small_model, STEPS))
+    said(job, "[metrics] epoch=2 ")
+    killed(job)
+    time.sleep(RESTART_SECONDS)
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda _: SAGEMAKER.refresh(job), range(60)))
+    assert {seen.id for seen in found} == {job.id}
+    assert len(watching.processes_in(job.folder.path)) == 1
+    assert ended(job).state is State.COMPLETED
 
 
 def test_a_watcher_that_is_asked_to_end_leaves_the_job_alone(aws: Emulator, created: list[int], small_model: Model) -> None:
