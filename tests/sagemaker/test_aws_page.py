@@ -115,6 +115,21 @@ def test_an_emulator_is_called_one(aws: Emulator) -> None:
     assert "This is an emulator, not AWS" in text(page("Account"))
 
 
+@pytest.mark.parametrize(
+    ("address", "emulated"),
+    [
+        ("", False),
+        ("http://127.0.0.1:4599", True),
+        ("https://vpce-1.api.sagemaker.eu-west-1.vpce.amazonaws.com", False),
+        ("http://amazonaws.com.example.org", True),
+    ],
+)
+def test_a_vpc_endpoint_is_no_emulator(monkeypatch: pytest.MonkeyPatch, address: str, emulated: bool) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SAGEMAKER", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    assert bool(connection.emulated()) is emulated
+
+
 def test_prices_are_asked_for_at_the_press_of_a_button(aws: Emulator) -> None:
     app = page("Prices")
     assert "approximate, AWS was not asked" in text(app)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlparse
 
 from core.backends.sagemaker import account as accounts
 from core.errors import BackendError
@@ -44,7 +45,9 @@ def environment() -> dict[str, str]:
 
 def emulated() -> str:
     """The address that AWS calls are led to instead of AWS; empty where they are not."""
-    return os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    address = os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    # A VPC's own way to AWS is AWS.
+    return "" if (urlparse(address).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) else address
 
 
 def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -> Any:
