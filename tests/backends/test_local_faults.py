@@ -239,7 +239,9 @@ def test_fault_53_a_secret_of_the_app_reaches_no_job(toys: Toys, home: Path, mon
 
 
 APP = f"""
-import json, sys, time
+import json, signal, sys, time
+# Whoever runs the tests in the background has them ignore it, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from core.backends import LOCAL
 from core.backends.local import backend
 from core.specs import TrainingSpec
