@@ -8,7 +8,8 @@
 PORT     ?=
 HEADLESS ?=
 NAME     ?=
-ARGS     ?=
+# Two at a time: tests wait for processes and pages more than they compute.
+ARGS     ?= -n 2 --dist loadfile
 
 VENV     := .venv
 PY       := $(VENV)/bin/python
