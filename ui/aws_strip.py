@@ -23,10 +23,9 @@ def show(newest: float) -> None:
     if not found:
         links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="Running")
         return
-    if not found.reached:
-        links.link("aws", f"{where}: not reached, {age(found.seen)}", ":material/cloud_off:", aws_view="Running")
-        return
-    links.link("aws", f"{where}: {prices.money(found.usd_per_hour)} an hour", ":material/cloud:", aws_view="Running")
+    money = f"{prices.money(found.usd_per_hour)} an hour"
+    said = money if found.reached else f"not reached; {money}" if found.ours else "not reached"
+    links.link("aws", f"{where}: {said}", ":material/cloud:" if found.reached else ":material/cloud_off:", aws_view="Running")
     idle = sum(resource.is_idle or resource.is_overdue for resource in found.ours)
     words = f"{count(len(found.ours), 'thing')} running" if found.ours else "Nothing runs there"
     words += f", {idle} idle" if idle else ""

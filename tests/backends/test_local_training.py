@@ -24,7 +24,9 @@ from tests.conftest import SMALL
 # A second or two of small steps: time enough to interrupt it.
 STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "80", "early_stopping_patience": "0", "refit": "false"}
 APP = """
-import json, sys, time
+import json, signal, sys, time
+# Whoever runs the tests in the background has them ignore it, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from core.backends import LOCAL
 from core.specs import TrainingSpec
 print(LOCAL.train(TrainingSpec(**json.loads(sys.argv[1]))).id, flush=True)

@@ -133,8 +133,8 @@ def test_fault_09_names_are_free_text(aws: Emulator, small_model: Model) -> None
 def test_a_photo_that_changed_since_the_import_is_left_out(aws: Emulator, small_model: Model, tmp_path: Path) -> None:
     from core.datasets import store
 
-    root = store.dataset(small_model.dataset_id).root
-    victim = min(root.rglob("*.png"))
+    photos = store.manifest_of(store.version(small_model.dataset_id, small_model.version_id))
+    victim = store.dataset(small_model.dataset_id).root / min(photos["path"])
     before = victim.read_bytes()
     victim.write_bytes(b"not what it was")
     try:

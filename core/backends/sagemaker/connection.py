@@ -57,7 +57,13 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
     """
     wanted = region or accounts.load().region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     with asking("reaching AWS"), _lock:
-        return _client(name, wanted, read_seconds, tuple(sorted(environment().items())))
+        while True:
+            led = environment()
+            made = _client(name, wanted, read_seconds, tuple(sorted(led.items())))
+            if led == environment():
+                return made
+            # The environment changed while boto3 read it: the client may lead elsewhere than its key says.
+            _client.cache_clear()
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core import files, settings
@@ -20,6 +20,8 @@ FILE = "aws-running.json"
 IDLE_SECONDS = 3600.0
 KINDS = ("endpoint", "training", "tuning", "transform", "notebook")
 _looking = threading.Lock()
+# When AWS was asked last for what each file keeps, whether it answered or not.
+_tried: dict[Path, float] = {}
 
 
 @dataclass(frozen=True)
@@ -106,17 +108,20 @@ def look_beside(older_than: float) -> None:
         account = accounts.load()
     except NotFound:
         return
-    found = kept()
-    if not account.region or (found and time.time() - found.seen < older_than) or not _looking.acquire(blocking=False):
+    found, target = kept(), _file()
+    newest = max(found.seen if found else 0.0, _tried.get(target, 0.0))
+    if not account.region or time.time() - newest < older_than or not _looking.acquire(blocking=False):
         return
-
-    target = _file()
+    _tried[target] = time.time()
 
     def looking() -> None:
         from core.backends.sagemaker.inventory import look
 
         try:
-            files.write_json(target, asdict(look(account)))
+            now = look(account)
+            # What was seen last is worth more than nothing: where AWS can't be reached it stays, with its time.
+            kept_on = replace(found, reached=False, problems=now.problems) if found and not now.reached else now
+            files.write_json(target, asdict(kept_on))
         finally:
             _looking.release()
 

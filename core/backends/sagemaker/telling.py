@@ -8,6 +8,7 @@ from typing import Any
 
 from core.backends.sagemaker import prices
 from core.jobs import Job
+from core.specs import TransformSpec
 
 # Watchers ask at least this often while all is well.
 FRESH_SECONDS = 30.0
@@ -23,14 +24,20 @@ def facts(job: Job) -> dict[str, str]:
     found = {"Machines": f"{f'{count} x ' if count > 1 else ''}{machine}{', spot' if spot else ''}", "Region": region}
     billed = progress.get("billable_seconds")
     if billed:
-        cost = prices.estimate(machine, "training", region, count=count, seconds=float(billed))
-        money = f", about {prices.money(cost.at_most)}" if cost.at_most is not None and not spot else ""
+        use = "transform" if job.kind == TransformSpec.kind else "training"
+        cost = prices.estimate(machine, use, region, count=count, seconds=float(billed))
+        money = f", {_about(cost.at_most)}" if cost.at_most is not None and not spot else ""
         found["Billed"] = f"billed {int(billed)} s{f' x {count}' if count > 1 else ''}{money}"
         if spot and (trained := progress.get("training_seconds")):
             found["Saved by spot"] = f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
     if times := progress.get("interruptions"):
         found["Taken back"] = f"machines taken back {'once' if times == 1 else f'{times} times'}"
     return {title: text for title, text in found.items() if text}
+
+
+def _about(usd: float) -> str:
+    words = prices.money(usd)
+    return f"less than {words[2:]}" if words.startswith("< ") else f"about {words}"
 
 
 def notice(job: Job) -> str:
