@@ -16,6 +16,9 @@ from core.backends import LOCAL
 from core.datasets import importing
 from core.specs import TrainingSpec
 from tests import shapes
+from tests.browsing import browser, page
+
+__all__ = ["browser", "page"]
 
 ENV_BIRDS = "FIELDMARK_BIRDS"
 # A secret of the app that is planted where jobs could find it.

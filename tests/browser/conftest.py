@@ -1,4 +1,4 @@
-"""The real app in a real browser: `streamlit run app.py` on a free port, Debian's Chromium through Playwright."""
+"""The real app in a real browser: `streamlit run app.py` on a free port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,16 +19,6 @@ import pytest
 from core import settings
 from tests.conftest import kill_processes_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_SECONDS = 60
 # What the app itself keeps in its home.
 KEPT = ("warm.sock", "warm.log")
@@ -142,27 +131,3 @@ def app(running_app: App, home: Path) -> App:
     if running_app.process.poll() is not None:
         running_app.start()
     return running_app
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine; `make test` installs one where it may")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A fresh tab. Whatever a page script raised fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(20_000)
-    tab = context.new_page()
-    yield tab
-    broken = tab.locator('[data-testid="stException"]').all_inner_texts()
-    context.close()
-    assert not broken, broken

@@ -16,11 +16,10 @@ from core.backends import SAGEMAKER
 from core.jobs import State
 from core.models import Model
 from tests.browser import steps
-from tests.browser.conftest import App, browser, page
+from tests.browser.conftest import App
 from tests.sagemaker.asking import Emulator
 from tests.sagemaker.watching import LONG, PATIENCE, ended, said, spec
 
-__all__ = ["browser", "page"]
 pytestmark = pytest.mark.browser
 CREATE = "CreateTrainingJob"
 # As long as a page may take with the network gone, beside what any page takes on a busy machine.

@@ -16,11 +16,10 @@ from core.specs import EndpointSpec
 from tests import shapes
 from tests.backends.watching import settled
 from tests.browser import steps
-from tests.browser.conftest import App, browser, page
+from tests.browser.conftest import App
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator
 
-__all__ = ["browser", "page"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE = 120.0
 
