@@ -9,7 +9,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from core.backends.sagemaker import prices
+from core import jobs
+from core.backends.sagemaker import prices, telling
 
 
 def listed(usd: str, use: str, attribute: str = "platoinstancetype") -> str:
@@ -89,6 +90,26 @@ def test_a_refresh_takes_the_place_of_the_table_in_its_region_only() -> None:
     elsewhere = prices.hourly("ml.m5.large", "training", "us-east-1")
     assert elsewhere is not None
     assert (elsewhere.usd, elsewhere.asked) == (0.115, False)
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_what_was_billed_is_priced_by_what_the_machine_was_used_for() -> None:
+    prices.refresh(client({"ml.m5.large": [listed("36", "Training"), listed("72", "Transform")]}), "eu-west-1")
+    spec = {"resources": {"instance_type": "ml.m5.large"}, "account": {"region": "eu-west-1"}}
+
+    def billed(kind: str, seconds: int) -> str:
+        status = jobs.Status(jobs.State.COMPLETED, progress={"billable_seconds": seconds})
+        return telling.facts(jobs.Job(jobs.new_id(kind), kind, "Job", "sagemaker", 0.0, spec, status))["Billed"]
+
+    assert billed("training", 100) == "billed 100 s, about 1.00 USD"
+    assert billed("transform", 100) == "billed 100 s, about 2.00 USD"
+
+
+def test_a_cost_of_next_to_nothing_is_said_in_words() -> None:
+    spec = {"resources": {"instance_type": "ml.m5.large"}, "account": {"region": "us-east-1"}}
+    status = jobs.Status(jobs.State.COMPLETED, progress={"billable_seconds": 3})
+    job = jobs.Job(jobs.new_id("training"), "training", "Job", "sagemaker", 0.0, spec, status)
+    assert telling.facts(job)["Billed"] == "billed 3 s, less than 0.01 USD"
 
 
 @pytest.mark.usefixtures("one_by_one")
