@@ -51,13 +51,15 @@ def test_leftovers_and_objects_of_deleted_jobs_go_and_nothing_of_others(aws: Emu
     monkeypatch.setattr(cleanup, "YOUNG_SECONDS", 0.0)
     client, s3, bucket = aws.client("sagemaker"), aws.client("s3"), accounts.load().bucket
     ours, theirs = jobs.new_id("endpoint"), "payroll-model"
+    # What other tests have left in the same emulator.
+    before = planned(look(accounts.load()))
     for key in ("models/x.tar.gz", f"jobs/{ours}/output/model.tar.gz", "jobs/payroll/output/model.tar.gz"):
         s3.put_object(Bucket=bucket, Key=f"fieldmark/{key}", Body=b"0123456789")
     container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{bucket}/fieldmark/models/x.tar.gz"}
     for name in (ours, theirs):
         client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     time.sleep(0.1)
-    found = planned(look(accounts.load()))
+    found = {key: doomed for key, doomed in planned(look(accounts.load())).items() if key not in before}
     assert set(found) == {("model", ours), ("objects", ours)}
     assert found["objects", ours].size_bytes == 10
     done = list(cleanup.carry_out(accounts.load(), [*found.values(), cleanup.Doomed("model", theirs, "by mistake")]))
