@@ -25,7 +25,7 @@ from tests.sagemaker.asking import Emulator
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SPECIES = ("American Crow", "Cardinal", "European Goldfinch", "Indigo Bunting")
 # A head with a hidden layer takes many small steps: some seconds in which its curves are seen to move.
-LONG = {"epochs": "400", "batch size": "16", "early stopping patience": "0", "head": "mlp"}
+LONG = {"epochs": "1200", "batch size": "16", "early stopping patience": "0", "head": "mlp"}
 CREATES = {
     "CreateTrainingJob": 2,
     "CreateHyperParameterTuningJob": 1,
@@ -112,7 +112,7 @@ def train(app: App, page: Any, version: store.Version) -> models.Model:
     (job,) = jobs.readable("training")
     assert job.backend == "sagemaker"
     assert job.spec["hyperparameters"] == {"arch": "lite0@64", **{label.replace(" ", "_"): value for label, value in LONG.items()}}
-    assert len(metrics.epochs(metrics.MetricLog(job.folder.log).refresh())) == 400
+    assert len(metrics.epochs(metrics.MetricLog(job.folder.log).refresh())) == 1200
     return models.read(job.id)
 
 

@@ -19,7 +19,8 @@ MACHINE = Resources("ml.m5.xlarge", max_seconds=600)
 PATIENCE = 180.0
 # Steps for some ten seconds: time enough to interrupt it.
 STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "400", "early_stopping_patience": "0", "refit": "false"}
-LONG = {**STEPS, "epochs": "10000"}
+# Minutes, for what only ends when it is ended.
+LONG = {**STEPS, "epochs": "10000", "batch_size": "2"}
 
 
 def spec(model: Model, hyperparameters: Mapping[str, str] = SMALL, resources: Resources = MACHINE, **more: Any) -> TrainingSpec:
