@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -111,6 +112,26 @@ def test_one_task_at_a_time(scripts: Path, parent: int, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="busy"):
         tasks.run("slow", [str(tmp_path / "turns")], seconds=0.5)
     first.join()
+
+
+def test_an_end_that_is_told_with_the_beginning_is_read_as_both(home: Path, tmp_path: Path) -> None:
+    """What ends at once on a busy machine: both answers are there before the first is read. It must not run a second time."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        warm.socket_path().parent.mkdir(parents=True, exist_ok=True)
+        listener.bind(str(warm.socket_path()))
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(warm.MAX_REQUEST)
+                connection.sendall(b'{"pid": 7}\n{"code": 3}\n')
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        code = warm.run_script(tmp_path / "any.py", [], {}, tmp_path / "log.txt", 5.0)
+        thread.join()
+    assert code == 3
 
 
 def test_a_warm_process_that_has_died_is_done_without(scripts: Path, home: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import BinaryIO
 
 from core import settings
 from core.backends.local import forks
@@ -124,16 +125,18 @@ def run_script(script: Path, arguments: list[str], environment: dict[str, str], 
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode())
-            json.loads(connection.recv(MAX_REQUEST))
-            return _exit_code(connection, seconds + ANSWER_SECONDS)
+            # Line by line: a script that ends at once has its exit code sent before the first answer is read.
+            with connection.makefile("rb") as answers:
+                json.loads(answers.readline(MAX_REQUEST))
+                return _exit_code(connection, answers, seconds + ANSWER_SECONDS)
     except (OSError, ValueError):
         return None
 
 
-def _exit_code(connection: socket.socket, seconds: float) -> int:
+def _exit_code(connection: socket.socket, answers: BinaryIO, seconds: float) -> int:
     connection.settimeout(seconds)
     try:
-        return int(json.loads(connection.recv(MAX_REQUEST))["code"])
+        return int(json.loads(answers.readline(MAX_REQUEST))["code"])
     except (OSError, ValueError):
         return -signal.SIGKILL
 
@@ -200,11 +203,11 @@ def _serve_one(connection: socket.socket) -> None:
         os.setsid()
         connection.settimeout(ANSWER_SECONDS)
         request = json.loads(connection.recv(MAX_REQUEST))
-        connection.sendall(json.dumps({"pid": os.getpid()}).encode())
+        connection.sendall(json.dumps({"pid": os.getpid()}).encode() + b"\n")
         if "script" in request:
             signal.setitimer(signal.ITIMER_REAL, request["seconds"])
             code = forks.run(Path(request["script"]), request["arguments"], request["environment"], Path(request["log"]))
-            connection.sendall(json.dumps({"code": code}).encode())
+            connection.sendall(json.dumps({"code": code}).encode() + b"\n")
         else:
             _, (lock,), _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
             connection.close()
