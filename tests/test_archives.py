@@ -142,9 +142,9 @@ def test_fault_03_a_zip_bomb_is_refused_at_once(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "bomb.zip", {"Cat/1.jpg": bytes(10_000_000)})
     data = path.read_bytes()
     path.write_bytes(data.replace(struct.pack("<L", 10_000_000), struct.pack("<L", 2**32 - 2)))
-    started = time.perf_counter()
+    started = time.process_time()
     assert "bomb" in refused(path, tmp_path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_fault_03_a_tar_bomb_is_refused_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_fault_06_encrypted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.9])
 def test_fault_06_truncated(kind: str, kept: float, tmp_path: Path) -> None:
     path = tmp_path / f"a.{kind}"
-    entries = {f"Cat/{n}.jpg": os.urandom(20_000) for n in range(8)}
+    entries = {f"Cat/{n}.jpg": os.urandom(60_000) for n in range(8)}
     make_zip(path, entries) if kind == "zip" else make_tar(path, entries, TAR_MODES[kind])
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])

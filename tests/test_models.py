@@ -131,9 +131,9 @@ def test_fault_42_an_archive_that_unpacks_to_more_than_a_disk_is_refused_at_once
         bomb.size = 20 * 2**30
         content = buffer.getvalue()[: made.offset] + bomb.tobuf() + bytes(2**20)
     archive.write_bytes(gzip.compress(content))
-    start = time.monotonic()
+    start = time.process_time()
     assert "larger than a model may be" in refused(archive, tmp_path)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_fault_42_an_archive_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_a_task_that_hangs_is_ended(scripts: Path, parent: int, tmp_path: Path) 
     start = time.monotonic()
     with pytest.raises(BackendError, match="longer than 2 seconds"):
         tasks.run("hangs", [str(tmp_path / "pid")], seconds=2)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30, "it would have slept for a minute"
     until(lambda: not psutil.pid_exists(int((tmp_path / "pid").read_text())), "the end of the task")
 
 

@@ -78,7 +78,7 @@ def test_fault_25_a_training_outlives_its_app(heated: Model) -> None:
     # A terminal sends Ctrl-C to the whole group in the foreground.
     os.killpg(apps[1].pid, signal.SIGINT)
     for process in apps:
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     for job in running:
         assert ended(LOCAL, job).state is State.COMPLETED
         assert list(curve(job)) == list(range(1, 81))

@@ -31,7 +31,7 @@ def settle(page: Any) -> None:
 
 def visit(page: Any, url: str, path: str = "") -> None:
     page.goto(f"{url}/{path}")
-    page.wait_for_selector('[data-testid="stHeading"], [data-testid="stMarkdown"]', timeout=30_000)
+    page.wait_for_selector('[data-testid="stHeading"], [data-testid="stMarkdown"]', timeout=60_000)
     settle(page)
 
 
@@ -65,17 +65,17 @@ def metric(page: Any, label: str) -> str:
 def until_metric(page: Any, label: str, value: str) -> None:
     """Waits until a figure has this value."""
     card = page.locator('[data-testid="stMetric"]').filter(has_text=label).first
-    expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value, timeout=20_000)
+    expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value, timeout=60_000)
 
 
 def until_tiles(page: Any, count: int) -> None:
     """Waits until the gallery shows so many photos."""
-    expect(tiles(page)).to_have_count(count, timeout=20_000)
+    expect(tiles(page)).to_have_count(count, timeout=60_000)
 
 
 def until_charts(page: Any, count: int) -> None:
     """Waits until the page shows so many Plotly charts."""
-    expect(page.locator('[data-testid="stPlotlyChart"]')).to_have_count(count, timeout=20_000)
+    expect(page.locator('[data-testid="stPlotlyChart"]')).to_have_count(count, timeout=60_000)
 
 
 def drop(page: Any, photos: Sequence[Path]) -> None:
@@ -95,6 +95,6 @@ def answers(page: Any) -> Any:
     return page.locator("button.card")
 
 
-def say(page: Any, words: str, seconds: float = 20) -> None:
+def say(page: Any, words: str, seconds: float = 60) -> None:
     """Waits until the page says so."""
     page.get_by_text(words).first.wait_for(timeout=seconds * 1000)

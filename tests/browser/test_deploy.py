@@ -63,9 +63,9 @@ def test_test_photos_are_marked_and_one_is_flagged(app: App, page: Any, served: 
     assert marked == shown > 0
     steps.say(page, "right on")
     steps.answers(page).first.click()
-    page.get_by_text("The answer is wrong? Say what it is.").wait_for(timeout=20_000)
+    page.get_by_text("The answer is wrong? Say what it is.").wait_for(timeout=60_000)
     steps.press(page, "Set aside for review")
-    until(lambda: review.count() == 1, "the photo in the review queue", 20)
+    until(lambda: review.count() == 1, "the photo in the review queue", 60)
     (entry,) = review.entries()
     assert (entry.origin, entry.model_id) == (served.id, served.model_id)
 
@@ -100,18 +100,18 @@ def test_a_load_test_and_what_the_monitor_makes_of_it(app: App, page: Any, serve
     assert steps.metric(page, "Failed") == "0"
     assert steps.metric(page, "p50").endswith("ms")
     folder = jobs.read(served.id).folder
-    until(lambda: len(capture.read(folder)) >= 200, "the kept photos", 20)
+    until(lambda: len(capture.read(folder)) >= 200, "the kept photos", 60)
     opened(app, page, served, dp_view="Monitor")
     steps.say(page, "photos kept, of 100%")
     steps.say(page, "Classes drift")
-    expect(page.locator('[data-testid="stVegaLiteChart"]')).to_have_count(2, timeout=20_000)
+    expect(page.locator('[data-testid="stVegaLiteChart"]')).to_have_count(2, timeout=60_000)
     steps.tiles(page).first.wait_for()
 
 
 def test_an_endpoint_that_is_killed_says_so_and_is_started_again(app: App, page: Any, served: Endpoint) -> None:
     opened(app, page, served)
     os.kill(jobs.read(served.id).status.pid or 0, signal.SIGKILL)
-    page.get_by_text("died without a word").first.wait_for(timeout=30_000)
+    page.get_by_text("died without a word").first.wait_for(timeout=60_000)
     steps.settle(page)
     steps.press(page, "Start it again")
     page.get_by_text("InService").first.wait_for(timeout=90_000)
@@ -129,4 +129,4 @@ def test_one_that_has_deleted_itself_leaves_what_it_kept(app: App, page: Any, sm
     steps.visit(page, app.url, f"deploy?endpoint={endpoint.id}")
     steps.say(page, "It deleted itself")
     steps.press(page, "Forget it")
-    until(lambda: not folder.path.exists(), "nothing is left", 20)
+    until(lambda: not folder.path.exists(), "nothing is left", 60)

@@ -21,7 +21,7 @@ from tests.browser import steps
 from tests.browser.conftest import App
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 def answered(model: models.Model, change: Callable[[dict[str, np.ndarray]], None]) -> models.Model:

@@ -42,7 +42,7 @@ def tuned(version: store.Version, **more: Any) -> jobs.Job:
 
 
 def until_address(page: Any, words: str) -> None:
-    page.wait_for_function("words => window.location.href.includes(words)", arg=words, timeout=20_000)
+    page.wait_for_function("words => window.location.href.includes(words)", arg=words, timeout=60_000)
 
 
 def test_from_the_form_to_an_endpoint_of_the_best_trial(app: App, page: Any, version: store.Version) -> None:

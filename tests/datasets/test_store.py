@@ -186,7 +186,7 @@ def test_what_a_killed_import_left_is_swept_and_a_running_one_is_not() -> None:
 def test_a_page_of_many_rows_reads_few_of_them(tmp_path: Path) -> None:
     frame = made.frame({f"Species {number:03d}": 1000 for number in range(100)})
     version = store.add_dataset("Many", tmp_path, "x", splits.apply(frame, HOW), {}, split=HOW)
-    started = time.perf_counter()
+    started = time.process_time()
     rows, total = store.page(version, browse.Query(label="Species 050", split="train"), offset=300, limit=60)
     assert (len(rows), total) == (60, 700)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5

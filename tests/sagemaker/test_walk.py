@@ -105,7 +105,7 @@ def train(app: App, page: Any, version: store.Version) -> models.Model:
     steps.say(page, "ml.m5.xlarge, us-east-1", PATIENCE)
     steps.say(page, "is done.", PATIENCE)
     curve = page.locator('[data-testid="stPlotlyChart"] path.js-line').first
-    expect(curve).not_to_have_attribute("d", str(curve.get_attribute("d")), timeout=20_000)
+    expect(curve).not_to_have_attribute("d", str(curve.get_attribute("d")), timeout=60_000)
     steps.say(page, "Completed", PATIENCE)
     steps.say(page, "billed")
     steps.settle(page)

@@ -187,7 +187,7 @@ def test_a_time_limit_stops_what_runs(tuning: Tuning) -> None:
     job = tuning.start(max_seconds=2.0, wait=SLOW)
     start = time.monotonic()
     board = finished(job)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60
     assert "time limit of 2 s" in board.trials[-1].reason
     assert board.best() is None
 

@@ -84,9 +84,9 @@ def test_fault_52_five_hundred_trials_are_drawn_quickly(home: Path) -> None:
     for view in VIEWS:
         app = page(job=spec.id)
         app.session_state["tu_view"] = view
-        start = time.monotonic()
+        start = time.process_time()
         app.run()
-        assert time.monotonic() - start < 2.5, view
+        assert time.process_time() - start < 2.5, view
         assert not app.exception
 
 
