@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.jobs import Job, State
 from core.models import Model
 from core.specs import TransformSpec, transform_spec
-from ui import batch_about, batch_results, job_card, jobs_table, links, messages
+from ui import batch_about, batch_results, job_state, jobs_table, links, messages
 from ui.text import age, count, duration, plain
 
 LIVE_SECONDS = 0.8
@@ -66,7 +66,7 @@ def _live(job_id: str, was_finished: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         started = f" started {age(job.status.started)}, took {duration(job.status.seconds)}" if job.status.started else ""
         st.markdown(f"{jobs_table.badge(job.state)}{started if job.state.is_finished else ''}", width="content")
-        job_card.where(job)
+        job_state.where(job)
         _stop(job)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")

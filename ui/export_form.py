@@ -11,7 +11,7 @@ from core.datasets import export
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.specs import ExportSpec
-from ui import export_routes, job_card
+from ui import export_routes, job_state
 from ui.text import count, duration, plain
 
 LIVE_SECONDS = 0.7
@@ -89,4 +89,4 @@ def _progress(job_id: str) -> None:
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, done / total) if total else 0.0, text=f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}{left}")
-        job_card.stop_button(job)
+        job_state.stop_button(job)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import backends, files, jobs
 from core.specs import ImportSpec
-from ui import job_card, links, messages
+from ui import job_state, links, messages
 from ui.text import duration, plain
 
 
@@ -46,4 +46,4 @@ def _progress(job_id: str) -> None:
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
     words = f"{plain(str(facts.get('phase', 'Starting')))}: {amount}{left}" if total else plain(str(facts.get("phase", "Starting")))
     st.progress(min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}")
-    job_card.stop_button(job)
+    job_state.stop_button(job)

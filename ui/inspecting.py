@@ -12,7 +12,7 @@ from core.datasets.inspection import Inspection
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.specs import ExportSpec, InspectSpec, inspect_spec
-from ui import dataset_links, job_card, messages
+from ui import dataset_links, job_state, messages
 from ui.text import count, duration, plain
 
 LIVE_SECONDS = 0.7
@@ -90,4 +90,4 @@ def _progress(job_id: str) -> None:
     amount = f": {done:,} of {count(total, 'photo')}{left}" if total > 1 else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, done / total) if total else 0.0, text=f"Inspecting. {plain(str(facts.get('phase', 'Starting')))}{amount}")
-        job_card.stop_button(job)
+        job_state.stop_button(job)

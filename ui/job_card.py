@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import backends, jobs, metrics
 from core.jobs import Job, State
-from ui import charts, jobs_table, links
+from ui import charts, job_state, jobs_table, links
 from ui.text import age, duration, plain
 
 LIVE_SECONDS = 1.0
@@ -26,19 +26,6 @@ def metric_log(path: Path) -> metrics.MetricLog:
 def show(job: Job) -> None:
     """The whole card; it redraws itself while the job runs and the page once when it has ended."""
     st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
-
-
-def stop_button(job: Job) -> None:
-    """Stop, with what will happen; nothing for an ended job."""
-    if job.state.is_finished:
-        return
-    asked = job.state is State.STOPPING or job.folder.stop_request.exists()
-    label = "Stopping..." if asked else "Stop"
-    if st.button(
-        label, key=f"stop_{job.id}", icon=":material/stop_circle:", disabled=asked, help="It saves a checkpoint first, then ends."
-    ):
-        backends.of(job).stop(job)
-        st.rerun(scope="fragment")
 
 
 def _live(job_id: str, was_finished: bool) -> None:
@@ -58,17 +45,8 @@ def _header(job: Job) -> None:
         st.markdown(
             f"{jobs_table.badge(job.state)} started {age(job.status.started)}" if job.status.started else jobs_table.badge(job.state)
         )
-        where(job)
-        stop_button(job)
-
-
-def where(job: Job) -> None:
-    """What the job runs on, where that is not this machine, and how old all this is where it is not new."""
-    backend = backends.of(job)
-    if facts := backend.facts(job):
-        st.caption(plain(f"{backend.title}: {', '.join(facts.values())}"), width="content")
-    if notice := backend.notice(job):
-        st.caption(f":orange[:material/history: {plain(notice)}]", width="content")
+        job_state.where(job)
+        job_state.stop_button(job)
 
 
 def as_code(job: Job) -> None:

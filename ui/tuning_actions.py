@@ -11,7 +11,7 @@ from core.jobs import Job
 from core.specs import tuning_spec
 from core.tuning import leaderboard, search
 from core.tuning.leaderboard import Board
-from ui import job_card, links, messages, tuning_compare
+from ui import job_card, job_state, links, messages, tuning_compare
 from ui.text import plain
 
 MORE_TRIALS = 10
@@ -20,7 +20,7 @@ MORE_TRIALS = 10
 def show(job: Job, board: Board) -> None:
     """The buttons beside the state."""
     if not job.state.is_finished:
-        job_card.stop_button(job)
+        job_state.stop_button(job)
         return
     later = next((other for other in jobs.readable("tuning") if other.spec.get("continues") == job.id), None)
     if later:

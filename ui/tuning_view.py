@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.jobs import Job, State
 from core.tuning import advice, leaderboard
 from core.tuning.leaderboard import Board, Trial
-from ui import job_card, jobs_table, links, tuning_actions, tuning_board, tuning_charts, tuning_filters, tuning_parallel, tuning_trial
+from ui import job_state, jobs_table, links, tuning_actions, tuning_board, tuning_charts, tuning_filters, tuning_parallel, tuning_trial
 from ui.text import age, count, duration, plain, share
 
 LIVE_SECONDS = 1.0
@@ -50,7 +50,7 @@ def _header(job: Job, board: Board) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         started = f" started {age(job.status.started)}" if job.status.started else ""
         st.markdown(jobs_table.badge(job.state) + started, width="content")
-        job_card.where(job)
+        job_state.where(job)
         tuning_actions.show(job, board)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
