@@ -21,6 +21,8 @@ from backbones import Backbone, fold_batch_norm
 from runtime import log
 
 BATCH = 8
+# What two Zen 5 cores run fastest: lite0 at 288 in bf16, 490 photos/s, against 420 with 8 whose layers no longer fit the cache.
+OPENVINO_BATCH = 4
 CUDA_BATCH = 64
 FOLDING_TOLERANCE = 1e-3
 PROBE_SIZE = 64
@@ -92,7 +94,7 @@ class TorchForm:
 
 class OpenVinoForm:
     def __init__(self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None) -> None:
-        self.precision, self.workers, self.batch = precision, max(1, cpus), BATCH
+        self.precision, self.workers, self.batch = precision, max(1, cpus), OPENVINO_BATCH
         self.name = f"OpenVINO {precision}"
         openvino = import_openvino()
         core = openvino.Core()
