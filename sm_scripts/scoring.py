@@ -20,7 +20,8 @@ def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]
     return {
         "top1": correct / count,
         "top5": int((ranked == labels[:, None]).any(1).sum()) / count,
-        "loss": -probabilities.gather(1, labels[:, None]).clamp(min=1e-12).log().mean().item(),
+        # Of probabilities that are all 1 the mean is -0.0, which nobody wants to read.
+        "loss": abs(probabilities.gather(1, labels[:, None]).clamp(min=1e-12).log().mean().item()),
         "macro_f1": macro_f1(ranked[:, 0], labels, probabilities.shape[1]),
         "ece": calibration_error(probabilities, labels),
         "correct": correct,

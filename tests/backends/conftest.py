@@ -36,7 +36,6 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     request.getfixturevalue("aws")
     account = accounts.load()
     request.getfixturevalue("heated")
-    monkeypatch.setenv(settings.ENV_POLL_SECONDS, "0.3")
     accounts.save(account)
     yield found
     (settings.home() / accounts.FILE).unlink()

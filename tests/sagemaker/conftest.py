@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from core import settings
 from core.backends.sagemaker import account
 from tests.sagemaker import asking, containers
+
+POLL_SECONDS = "0.2"
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +29,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[asking.Emulat
 
 @pytest.fixture
 def aws(emulator: asking.Emulator, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[asking.Emulator]:
-    """The app is set up for the emulator: endpoint, keys, region, role, and a bucket of its own.
+    """The app is set up for the emulator: endpoint, keys, region, role, and a bucket of its own. Watchers ask it often, for it is near.
 
     When the test ends, what it started is ended, and no fault is left. The emulator's counts go on over all tests.
     """
@@ -36,6 +39,7 @@ def aws(emulator: asking.Emulator, home: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv(name, raising=False)
     for name, value in asking.environment(emulator.url).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv(settings.ENV_POLL_SECONDS, POLL_SECONDS)
     emulator.client("s3").create_bucket(Bucket=bucket)
     account.save(account.Account(region=asking.REGION, role_arn=asking.ROLE, bucket=bucket))
     yield emulator

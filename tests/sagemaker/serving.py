@@ -18,7 +18,6 @@ from tests import shapes
 
 SERVERLESS = Resources(memory_mb=3072)
 REAL_TIME = Resources("ml.m5.large")
-POLL_SECONDS = "0.2"
 PATIENCE = 120.0
 
 

@@ -20,11 +20,6 @@ from tests.sagemaker.asking import ROLE, Emulator
 SAGEMAKER = backends.SAGEMAKER
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FIELDMARK_POLL_SECONDS", serving.POLL_SECONDS)
-
-
 def planned(found: Running) -> dict[tuple[str, str], cleanup.Doomed]:
     return {(doomed.kind, doomed.name): doomed for doomed in cleanup.plan(accounts.load(), found)}
 

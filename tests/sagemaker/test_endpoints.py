@@ -26,11 +26,6 @@ from tests.sagemaker.asking import Emulator
 SAGEMAKER = backends.SAGEMAKER
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FIELDMARK_POLL_SECONDS", serving.POLL_SECONDS)
-
-
 @pytest.fixture
 def model(aws: Emulator, small_model: Model) -> Iterator[Model]:
     return small_model

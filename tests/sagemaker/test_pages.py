@@ -27,7 +27,6 @@ CREATE = "CreateTrainingJob"
 def app(aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """An app over the small model's home, set up for the emulator."""
     monkeypatch.setenv(settings.ENV_PREPARE, "0")
-    monkeypatch.setenv(settings.ENV_POLL_SECONDS, "0.3")
     made = App(home, tmp_path / "app.log", roots=str(tmp_path))
     made.start()
     yield made

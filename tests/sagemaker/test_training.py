@@ -19,7 +19,7 @@ from core.specs import Resources, TrainingSpec
 from tests.backends import watching as local
 from tests.conftest import SMALL
 from tests.sagemaker.asking import Emulator
-from tests.sagemaker.watching import LONG, MACHINE, PATIENCE, STEPS, ended, said, spec, until_phase, written
+from tests.sagemaker.watching import LASTING, LONG, MACHINE, ended, said, spec, until_phase, written
 
 
 def test_the_same_training_on_both_backends_gives_the_same_answers(aws: Emulator, small_model: Model) -> None:
@@ -69,12 +69,12 @@ def test_it_is_watched_stopped_and_gone_on_with(aws: Emulator, small_model: Mode
 
 
 def test_a_job_that_was_stopped_there_goes_on_here(aws: Emulator, small_model: Model) -> None:
-    job = SAGEMAKER.train(spec(small_model, STEPS | {"epochs": "3000"}))
+    job = SAGEMAKER.train(spec(small_model, LASTING))
     said(job, "[metrics] epoch=20 ")
     local.until(lambda: written(aws, f"jobs/{job.id}/checkpoints/checkpoint-"), "a checkpoint in the bucket")
     SAGEMAKER.stop(job)
     job = ended(job)
-    again = LOCAL.train(TrainingSpec("On", small_model.dataset_id, small_model.version_id, STEPS | {"epochs": "3000"}, resumed_from=job.id))
+    again = LOCAL.train(TrainingSpec("On", small_model.dataset_id, small_model.version_id, LASTING, resumed_from=job.id))
     local.said(LOCAL, again, "resuming from checkpoint-")
 
 
@@ -96,7 +96,7 @@ def test_without_a_network_the_container_has_all_it_needs(aws: Emulator, small_m
 
 
 def test_two_machines_share_a_training(aws: Emulator, small_model: Model) -> None:
-    job = ended(SAGEMAKER.train(spec(small_model, resources=replace(MACHINE, instance_count=2))), 2 * PATIENCE)
+    job = ended(SAGEMAKER.train(spec(small_model, resources=replace(MACHINE, instance_count=2))), 360)
     assert job.state is State.COMPLETED, job.status.reason
     text = job.folder.log.read_text()
     assert "2 hosts with 1 processes each" in text
@@ -106,7 +106,7 @@ def test_two_machines_share_a_training(aws: Emulator, small_model: Model) -> Non
 
 
 def test_a_spot_machine_is_taken_back_and_the_job_goes_on(aws: Emulator, small_model: Model) -> None:
-    job = SAGEMAKER.train(spec(small_model, STEPS | {"epochs": "800"}, replace(MACHINE, spot=True)))
+    job = SAGEMAKER.train(spec(small_model, LASTING, replace(MACHINE, spot=True)))
     said(job, "[metrics] epoch=20 ")
     local.until(lambda: written(aws, f"jobs/{job.id}/checkpoints/checkpoint-"), "a checkpoint in the bucket")
     aws.ask("POST", "interrupt", TrainingJobName=job.id)
@@ -118,7 +118,8 @@ def test_a_spot_machine_is_taken_back_and_the_job_goes_on(aws: Emulator, small_m
 
 
 def test_a_time_limit_ends_it_with_a_word(aws: Emulator, small_model: Model) -> None:
-    job = ended(SAGEMAKER.train(spec(small_model, LONG, Resources("ml.m5.xlarge", max_seconds=60))), 2 * PATIENCE)
+    with aws.settings(limit_second=0.1):
+        job = ended(SAGEMAKER.train(spec(small_model, LONG, Resources("ml.m5.xlarge", max_seconds=60))))
     assert job.state is State.STOPPED, job.status.reason
     assert "time limit" in job.status.reason
 

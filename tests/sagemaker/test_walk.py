@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from core import backends, jobs, metrics, models, settings
+from core import backends, jobs, metrics, models
 from core.backends.sagemaker import account as accounts
 from core.datasets import store
 from core.jobs import State
@@ -40,7 +40,6 @@ PATIENCE = 180.0
 @pytest.fixture
 def app(aws: Emulator, home: Path, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """An app over an empty home that may import the birds and finds the emulator, but in which no account is set up."""
-    monkeypatch.setenv(settings.ENV_POLL_SECONDS, serving.POLL_SECONDS)
     made = App(home, tmp_path / "app.log", roots=str(birds))
     made.start()
     yield made

@@ -17,10 +17,11 @@ from tests.sagemaker.asking import Emulator
 MACHINE = Resources("ml.m5.xlarge", max_seconds=600)
 # A container imports torch twice, on a machine that others may use as well.
 PATIENCE = 180.0
-# Steps for some ten seconds: time enough to interrupt it.
-STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "400", "early_stopping_patience": "0", "refit": "false"}
-# Minutes, for what only ends when it is ended.
-LONG = {**STEPS, "epochs": "10000", "batch_size": "2"}
+# Steps for five seconds on the quickest of machines: time enough to interrupt it. LASTING goes on beyond its first checkpoint, which
+# comes after five seconds; LONG for minutes, for what only ends when it is ended.
+STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "400", "batch_size": "2", "early_stopping_patience": "0", "refit": "false"}
+LASTING = {**STEPS, "epochs": "1200"}
+LONG = {**STEPS, "epochs": "10000"}
 
 
 def spec(model: Model, hyperparameters: Mapping[str, str] = SMALL, resources: Resources = MACHINE, **more: Any) -> TrainingSpec:

@@ -187,7 +187,7 @@ class Run:
     def _late(self) -> str:
         """MaxRuntimeExceeded, MaxWaitTimeExceeded or the empty string."""
         stopping = self._row["StoppingCondition"]
-        if self._trained > stopping.get("MaxRuntimeInSeconds", 86_400):
+        if self._trained > stopping.get("MaxRuntimeInSeconds", 86_400) * self._world.settings.limit_second:
             return "MaxRuntimeExceeded"
         if time.monotonic() - self._created > stopping.get("MaxWaitTimeInSeconds", float("inf")):
             return "MaxWaitTimeExceeded"

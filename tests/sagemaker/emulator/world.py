@@ -24,6 +24,8 @@ class Settings:
     start_seconds: float = 0.2
     # From SIGTERM to SIGKILL: 120 on AWS.
     grace_seconds: float = 10.0
+    # What counts as a second of MaxRuntimeInSeconds, of which AWS takes 60 at least as a limit.
+    limit_second: float = 1.0
     # Between two looks at the checkpoint folder.
     sync_seconds: float = 0.5
     endpoint_seconds: float = 0.0
