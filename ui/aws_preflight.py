@@ -11,7 +11,7 @@ import streamlit as st
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, preflight, prices
 from core.backends.sagemaker.preflight import Check, Verdict, Wanted
-from ui.text import plain
+from ui.text import plain, with_code
 
 USAGES = {"training job": "Training", "spot training job": "Training on spot machines", "transform job": "Batches", "endpoint": "Endpoints"}
 PRICED = {"training job": "training", "spot training job": "training", "transform job": "transform", "endpoint": "hosting"}
@@ -70,7 +70,7 @@ def _list(checks: Sequence[Check]) -> None:
         with st.container(border=True, key=f"aws_check_{check.name.lower()}"):
             st.markdown(f":{colour}[:material/{icon}:] **{check.name}** {plain(check.found)}")
             if check.fix:
-                st.markdown(plain(check.fix))
+                st.markdown(with_code(check.fix))
             if check.code.startswith("{"):
                 with st.expander("The policy to put there"):
                     st.code(check.code, language="json")

@@ -19,14 +19,14 @@ from ui.paste import paste_image
 from ui.text import count, plain
 
 TRIED = (12, 36, 120)
+BESIDE_WIDTH = 260
 
 
 def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     """The whole view; `endpoints` are those that may stand beside it."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.segmented_control("Photos", list(_FORMS), default="Drop photos", key="dp_source", bind="query-params")
-    other = _other(right, endpoint, endpoints)
+        other = _other(endpoint, endpoints)
     asked = {item.image_id: item for item in _FORMS[source or "Drop photos"](endpoint)}
     kept: dict[str, Asked] = st.session_state.setdefault(f"dp_asked_{endpoint.id}", {})
     photos = {**kept, **asked}
@@ -53,19 +53,20 @@ def _again(photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], k
             st.rerun()
 
 
-def _other(place: Any, endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> Endpoint | None:
+def _other(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> Endpoint | None:
     """The endpoint to stand beside this one, from the address."""
     others = {one.id: one for one in endpoints if one.id != endpoint.id and one.state is EndpointState.IN_SERVICE}
     if not others:
         return None
     wanted = links.parameter("beside")
     ids = ["", *others]
-    chosen = place.selectbox(
+    chosen = st.selectbox(
         "Side by side with",
         ids,
         index=ids.index(wanted) if wanted in ids else 0,
         format_func=lambda i: others[i].name if i else "nothing",
         key=f"dp_beside_{endpoint.id}",
+        width=BESIDE_WIDTH,
     )
     links.set_parameters(beside=chosen)
     return others.get(chosen)

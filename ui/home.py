@@ -45,7 +45,7 @@ def figures(
     with st.grid(4, min_column_width=180, gap="medium"):
         st.metric("Datasets", len(datasets), border=True, height="stretch")
         st.metric("Jobs", len(found), f"{running} running" if running else None, delta_color="off", border=True, height="stretch")
-        note = f"newest on test: {share(int(newest['correct']), int(newest['n']))}" if newest else None
+        note = f"newest: {int(newest['correct'])}/{int(newest['n'])} on test" if newest else None
         st.metric("Models", len(models), note, delta_color="off", delta_arrow="off", border=True, height="stretch")
         note = f"{up} in service" if up else None
         st.metric("Endpoints", len(endpoints), note, delta_color="off", delta_arrow="off", border=True, height="stretch")

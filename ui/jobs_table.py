@@ -40,6 +40,8 @@ PAGES = {
     "tuning": "tune",
     "load": "deploy",
 }
+# Where a job's kind is not the word for what it does.
+NOUNS = {"inspect": "inspection", "load": "load test"}
 
 
 def badge(state: State) -> str:
@@ -96,7 +98,7 @@ def _result(job: Job) -> str:
     if job.kind == "tuning":
         return f"{tuned(job)}, "
     if job.kind != "training" or job.state is not State.COMPLETED:
-        return f"{job.kind}, "
+        return f"{NOUNS.get(job.kind, job.kind)}, "
     try:
         model = models.of_job(job)
     except NotFound:

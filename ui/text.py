@@ -13,6 +13,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
 
 
+def with_code(text: str) -> str:
+    """As `plain`, but what stands between backticks is shown as code."""
+    return "".join(f"`{part}`" if place % 2 else plain(part) for place, part in enumerate(text.split("`")))
+
+
 def age(since: float | None) -> str:
     """How long ago, in one unit: `just now`, `40 s ago`, `3 min ago`, `2 h ago`, `5 days ago`."""
     if since is None:
