@@ -57,6 +57,11 @@ def examine(path: Path) -> Facts:
     except BadImage as error:
         size = path.stat().st_size if path.exists() else 0
         return Facts("", 0, 0, size, str(error))
+    return examine_bytes(data)
+
+
+def examine_bytes(data: bytes) -> Facts:
+    """What an image is whose bytes these are."""
     image_id = hashlib.sha256(data).hexdigest()
     try:
         width, height = open_image(data).size

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import files, models
-from core.datasets import drafts, history, photo, store
+from core.datasets import drafts, history, photo, remote, store
 from core.datasets.inspection import KINDS
 from core.datasets.photo import Answer, Record
 from core.datasets.store import Dataset, Version
@@ -73,7 +73,8 @@ def _facts(dataset: Dataset, record: Record) -> None:
         **{KINDS[kind].title: words for kind, words in zip(record.issues["kind"], record.issues["evidence"], strict=True)},
     }
     st.markdown("  \n".join(f"**{name}** {plain(value)}" for name, value in rows.items() if value))
-    st.caption(f"{plain(str(dataset.root / record.path))}  \nImage id {record.image_id}")
+    place = remote.begins(dataset.root) or f"{dataset.root}/"
+    st.caption(f"{plain(place + record.path)}  \nImage id {record.image_id}")
 
 
 def _mend(version: Version, record: Record) -> None:

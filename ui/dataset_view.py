@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core import settings
-from core.datasets import edits, store
+from core import files, settings
+from core.datasets import edits, remote, store
 from core.datasets.report import ImportReport
 from core.datasets.store import Dataset, Version
 from ui import (
@@ -81,7 +81,8 @@ def _figures(dataset: Dataset, version: Version) -> None:
         st.metric("Classes", len(version.classes), border=True)
         for split in settings.SPLITS[:3]:
             st.metric(split.capitalize(), f"{parts[split]:,}", border=True)
-    kind = "Drawings made by Fieldmark" if dataset.drawn else f"Photos in {plain(str(dataset.root))}"
+    place = remote.begins(dataset.root) or str(dataset.root)
+    kind = "Drawings made by Fieldmark" if dataset.drawn else f"Photos in {plain(place)}"
     st.caption(f"{kind}. {_how(version.split)}")
     with st.container(horizontal=True):
         links.button(
@@ -111,10 +112,21 @@ def _more(dataset: Dataset) -> None:
     if st.button("Rename", key="ds_rename_go") and name.strip():
         store.rename(dataset.id, name)
         st.rerun()
+    if remote.begins(dataset.root):
+        _copies(dataset)
     sure = st.checkbox("Delete this dataset and all its versions", key="ds_delete_sure", help="Photos in your own folder are left alone.")
     if st.button("Delete", key="ds_delete", icon=":material/delete:", disabled=not sure) and sure:
         store.delete(dataset.id)
         links.to("datasets")
+
+
+def _copies(dataset: Dataset) -> None:
+    """What is kept here of photos that lie in S3."""
+    photos, size = remote.kept(dataset.root)
+    st.caption(f"Copies here of photos in S3: {photos:,}, {files.human_bytes(size)}. What is needed again is fetched again.")
+    if st.button("Remove the copies", key="ds_forget", icon=":material/cleaning_services:", disabled=not photos):
+        remote.forget(dataset.root)
+        st.rerun()
 
 
 def _how(split: Mapping[str, object]) -> str:

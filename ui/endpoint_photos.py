@@ -11,7 +11,7 @@ import streamlit as st
 
 from core import asking, explain, models, settings
 from core.backends import Endpoint, EndpointState
-from core.datasets import store
+from core.datasets import remote, store
 from core.errors import FieldmarkError
 from ui import endpoint_answers, links
 from ui.endpoint_answers import Asked
@@ -125,6 +125,7 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
 def _try(endpoint: Endpoint, dataset: store.Dataset, version: store.Version, number: int) -> None:
     rows = store.manifest_of(version, ["image_id", "path", "label"], [("split", "==", "test")])
     chosen = rows.iloc[random.sample(range(len(rows)), min(number, len(rows)))]
+    remote.bring(dataset.root, chosen["path"])
     st.session_state[f"dp_asked_{endpoint.id}"] = {
         image_id: Asked(image_id, store.image_path(dataset, path), path, label)
         for image_id, path, label in zip(chosen["image_id"], chosen["path"], chosen["label"], strict=True)

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from core import files, settings
-from core.datasets import cub, extending, store
+from core.datasets import cub, extending, s3, store
 from core.datasets.store import Dataset
 from core.errors import FieldmarkError, UserError
 from core.specs import ImportSpec
@@ -49,12 +49,13 @@ class Into:
 
 
 def form(datasets: Mapping[str, Dataset]) -> None:
-    """Every way in: a folder here, a folder or an archive dropped on the page, CUB-200-2011, the built-in sample."""
+    """Every way in: a folder here, a folder or an archive dropped on the page, Amazon S3, CUB-200-2011, the built-in sample."""
     into = _into(datasets)
     tabs = {
         ":material/folder_open: A folder here": _folder,
         ":material/drive_folder_upload: Drop a folder": _dropped,
         ":material/upload_file: Drop an archive": _archive,
+        ":material/cloud: Amazon S3": _s3,
         ":material/cloud_download: CUB-200-2011": _cub,
         ":material/draw: The sample": _sample,
     }
@@ -142,6 +143,25 @@ def _archive(into: Into) -> None:
     if pressed and upload:
         title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
         _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_kept(upload)), shown=upload.name))
+
+
+def _s3(into: Into) -> None:
+    st.markdown(
+        "A folder in Amazon S3 of the same layouts. Every photo is read once to be checked, and **stays in S3**: what is looked at or "
+        "trained on is fetched when it is needed. SageMaker's jobs take the photos from there without a detour over this machine."
+    )
+    place = st.text_input("Place in S3", key="ds_s3", placeholder=s3.EXAMPLE)
+    st.caption("With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed.")
+    name = _name(into, "ds_s3_name", "folder")
+    if st.button("Import from S3", type="primary", key="ds_import_s3", icon=":material/download:"):
+        _try(into, lambda: _s3_spec(place, name))
+
+
+def _s3_spec(text: str, name: str) -> ImportSpec:
+    place = s3.place_of(text)
+    with st.spinner("Looking into it"):
+        s3.require(place)
+    return ImportSpec(name=name or place.prefix.rstrip("/").rsplit("/", 1)[-1] or place.bucket, source="s3", path=place.uri)
 
 
 def _cub(into: Into) -> None:

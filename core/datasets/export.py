@@ -17,7 +17,7 @@ from typing import IO, Any, cast
 import pandas as pd
 
 from core import files
-from core.datasets import store
+from core.datasets import remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
@@ -159,6 +159,7 @@ def _entries(version: Version) -> list[Entry]:
     rows, dataset = used(version), store.dataset(version.dataset_id)
     if rows.empty:
         raise UserError("No photo of this version is in a split, so there is nothing to export.")
+    remote.bring(dataset.root, rows["path"])
     return [(store.image_path(dataset, path), str(path), name) for path, name in zip(rows["path"], _names(rows), strict=True)]
 
 

@@ -1,6 +1,7 @@
 """More photos for a dataset that is there: its next version, in which known bytes are not taken twice and nothing else changes.
 
-Photos that lie in the dataset's own folder stay where they are. Others are copied to `added/` below it, all of them or none.
+Photos that lie in the dataset's own folder, or place in Amazon S3, stay where they are. Others are copied to `added/` below it, all of
+them or none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from core import files, settings
-from core.datasets import edits, importing, layouts, origins, report, splits, store
+from core.datasets import edits, importing, origins, remote, report, splits, store
 from core.datasets.found import Layout
 from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import shown
@@ -54,10 +55,7 @@ def run_extension(
         with stage(dataset.name) as staged:
             folder, ignored = origins.brought_in(source, path, staged, meter)
             started = time.perf_counter()
-            layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
-            layout.ignored.update(ignored)
-            if source.classes:
-                layout.keep_only(source.classes)
+            layout = importing.recognised(folder, source, ignored, meter)
             frame = importing.read_rows(layout, meter)
             return _extended(dataset, parent, layout, frame, _Ways(source, path, join, into_own_folder, seed), started, meter)
     except OSError as error:
@@ -131,6 +129,9 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
         below = layout.root.resolve().relative_to(root)
         yield [(below / path).as_posix() for path in fresh["path"]]
         return
+    if (inside := remote.extend(root, layout.root)) is not None:
+        yield [f"{inside}{path}" for path in fresh["path"]]
+        return
     if is_own_folder(dataset) and not into_own_folder:
         raise UserError(
             f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new ones into {dataset.root / ADDED}, or "
@@ -140,6 +141,7 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
     target = root / ADDED / f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
     try:
+        remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
         tell = meter.start("Copying", "images")
         for place, path in enumerate(fresh["path"], 1):
             (target / path).parent.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,11 @@ Nothing of the person's own folder is changed or copied. A dataset appears when 
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from core import images, settings
-from core.datasets import layouts, manifest, origins, report, splits, store
+from core.datasets import layouts, manifest, origins, remote, report, splits, store
 from core.datasets.found import Layout
 from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import clean_name, shown
@@ -58,10 +59,7 @@ def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, 
     with stage(name) as staged:
         folder, ignored = origins.brought_in(source, path, staged, meter)
         started = time.perf_counter()
-        layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
-        layout.ignored.update(ignored)
-        if source.classes:
-            layout.keep_only(source.classes)
+        layout = recognised(folder, source, ignored, meter)
         _require_trainable(layout, skip_small)
         frame = read_rows(layout, meter)
         _require_some_good(frame)
@@ -78,6 +76,16 @@ def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, 
             drawn=source.kind == "sample",
             staged=staged,
         )
+
+
+def recognised(folder: Path, source: ImportSource, ignored: Mapping[str, int], meter: Meter) -> Layout:
+    """What lies in the folder that a source was brought into, of the classes that are wanted."""
+    layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
+    layout.ignored.update(ignored)
+    if source.classes:
+        layout.keep_only(source.classes)
+    remote.move(folder, layout.root)
+    return layout
 
 
 def _require_trainable(layout: Layout, skip_small: bool) -> None:
@@ -107,7 +115,8 @@ def _require_some_good(frame: pd.DataFrame) -> None:
 
 def read_rows(layout: Layout, meter: Meter) -> pd.DataFrame:
     """The manifest of what was found, not yet split: every image decoded whole and hashed."""
-    facts = _examined([layout.root / found.path for found in layout.found], meter.start("Reading images", "images"))
+    facts = _examined(layout, meter.start("Reading images", "images"))
+    remote.forget(layout.root)
     columns: dict[str, Any] = dict(zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True))
     for name in ("path", "label", "official"):
         columns[name] = [getattr(found, name) for found in layout.found]
@@ -126,15 +135,18 @@ def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return clipped
 
 
-def _examined(paths: Sequence[Path], progress: Callable[[int, int], None]) -> list[images.Facts]:
+def _examined(layout: Layout, progress: Callable[[int, int], None]) -> list[images.Facts]:
     """What each file is, in order. Threads are enough: Pillow and hashlib let go of the interpreter while they work."""
     facts: list[images.Facts] = []
-    workers = min(os.cpu_count() or 1, 8)
+    paths = [layout.root / found.path for found in layout.found]
+    examine = functools.partial(remote.examine, layout.root)
+    # What comes over a network is waited for rather than worked on.
+    workers = remote.THREADS if remote.begins(layout.root) else min(os.cpu_count() or 1, 8)
     waiting: deque[Future[list[images.Facts]]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for batch in _batches(paths):
-            waiting.append(pool.submit(lambda some: [images.examine(path) for path in some], batch))
+            waiting.append(pool.submit(lambda some: [examine(path) for path in some], batch))
             if len(waiting) > 3 * workers:
                 facts += waiting.popleft().result()
                 progress(len(facts), len(paths))

@@ -1,4 +1,5 @@
-"""Where photos come from: a folder, an archive, CUB-200-2011 or the built-in sample; what may be imported, and how it gets here."""
+"""Where photos come from: a folder, an archive, a place in Amazon S3, CUB-200-2011 or the built-in sample;
+what may be imported, and how it gets here."""
 
 from __future__ import annotations
 
@@ -7,24 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import archives, files, settings
-from core.datasets import cub
+from core.datasets import cub, remote, s3
 from core.datasets.meter import Meter
 from core.datasets.names import shown
 from core.datasets.staging import Staged
 from core.errors import UserError
 
-KINDS = ("folder", "archive", "cub", "sample")
+KINDS = ("folder", "archive", "s3", "cub", "sample")
 
 
 @dataclass(frozen=True)
 class ImportSource:
-    """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of its archive; `shown` is the name that
-    a browser gave an uploaded file, which is only ever displayed. Of `classes` only these are taken, all where there are none."""
+    """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of its archive; 's3' needs a `place`.
+    `shown` is the name that a browser gave an uploaded file, which is only ever displayed. Of `classes` only these are taken, all where
+    there are none."""
 
     kind: str
     path: Path | None = None
     shown: str = ""
     classes: tuple[str, ...] = ()
+    place: str = ""
 
 
 def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
@@ -50,6 +53,9 @@ def checked_path(source: ImportSource) -> Path | None:
     """The path to import from, with its links followed; None where the source needs none. Raises UserError where it may not be used."""
     if source.kind not in KINDS:
         raise UserError(f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(KINDS)}.", field="kind")
+    if source.kind == "s3":
+        s3.place_of(source.place)
+        return None
     if source.kind == "sample" or (source.kind == "cub" and source.path is None):
         return None
     if source.path is None or not str(source.path).strip():
@@ -72,6 +78,8 @@ def brought_in(source: ImportSource, path: Path | None, staged: Staged, meter: M
     if source.kind == "archive" and path is not None:
         unpacked = archives.extract(path, staged.images, meter.start("Unpacking", "bytes"))
         return staged.images, unpacked.ignored
+    if source.kind == "s3":
+        return staged.images, remote.lay_out(s3.place_of(source.place), staged.images, meter)
     if source.kind == "cub":
         chosen = cub.numbers(source.classes)
         archive = cub.archive(path, len(chosen) / len(cub.species()), meter)
@@ -90,4 +98,6 @@ def described(source: ImportSource, path: Path | None) -> str:
         return "Built-in sketchbook"
     if source.kind == "cub":
         return "CUB-200-2011"
+    if source.kind == "s3":
+        return f"Amazon S3 {s3.place_of(source.place).uri}"
     return f"{source.kind.capitalize()} {shown(source.shown or str(path))}"

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from core import files, settings
-from core.datasets import browse, manifest, splits
+from core.datasets import browse, manifest, remote, splits
 from core.datasets.browse import Query
 from core.datasets.names import clean_name
 from core.datasets.staging import DELETED, Staged, hidden, stage
@@ -140,8 +140,11 @@ def count(of: Version, query: Query = EVERYTHING) -> int:
 
 
 def image_path(of: Dataset, path: str) -> Path:
-    """Where the image of this manifest row lies. Raises UserError where a link now leads it outside the dataset's folder."""
-    return files.safe_join(of.root, path)
+    """Where the image of this manifest row lies, fetched where it lies in S3. Raises UserError where a link now leads it outside the
+    dataset's folder, BackendError where S3 refuses."""
+    place = files.safe_join(of.root, path)
+    remote.bring(of.root, [path])
+    return place
 
 
 def add_dataset(

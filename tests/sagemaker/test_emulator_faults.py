@@ -53,7 +53,7 @@ def test_access_denied_names_the_action(aws: asking.Emulator) -> None:
     aws.fault("denied", "Create*")
     with pytest.raises(ClientError, match="not authorized to perform: sagemaker:CreateModel"):
         once(aws).create_model(**model("denied", "faulty"))
-    aws.fault("denied", "PUT", service="s3")
+    aws.fault("denied", "PutObject", service="s3")
     with pytest.raises(ClientError) as caught:
         aws.client("s3").put_object(Bucket="faulty", Key="x", Body=b"")
     assert (caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"]) == ("AccessDenied", 403)
@@ -107,7 +107,7 @@ def test_a_cut_request_has_not(aws: asking.Emulator, bucket: str) -> None:
 
 
 def test_answers_of_the_other_services_get_lost_too(aws: asking.Emulator, bucket: str) -> None:
-    aws.fault("lost", "PUT", service="s3")
+    aws.fault("lost", "PutObject", service="s3")
     with pytest.raises(ConnectionClosedError):
         aws.client("s3", retries={"total_max_attempts": 1}).put_object(Bucket=bucket, Key="lost", Body=b"is there")
     assert aws.client("s3").get_object(Bucket=bucket, Key="lost")["Body"].read() == b"is there"

@@ -36,12 +36,14 @@ S3 = {
     "put_object": {"s3:PutObject"},
     "upload_file": {"s3:PutObject", "s3:AbortMultipartUpload"},
     "upload_fileobj": {"s3:PutObject", "s3:AbortMultipartUpload"},
+    "copy_object": {"s3:GetObject", "s3:PutObject"},
     "copy": {"s3:GetObject", "s3:PutObject"},
     "delete_object": {"s3:DeleteObject"},
     "delete_objects": {"s3:DeleteObject"},
     "list_objects_v2": {"s3:ListBucket"},
     "head_bucket": {"s3:ListBucket"},
 }
+CORE = settings.PROJECT / "core"
 # Python's own words that are also operations: re.search.
 NOT_AWS = {"search"}
 # What AWS checks besides the call itself, and what no call of ours is named after.
@@ -77,7 +79,7 @@ def names_used(path: Path) -> Iterator[str]:
 
 def asked_for() -> set[str]:
     known, found = operations(), set()
-    for path in (settings.PROJECT / "core" / "backends" / "sagemaker").glob("*.py"):
+    for path in [*(CORE / "backends" / "sagemaker").glob("*.py"), CORE / "datasets" / "s3.py"]:
         for name in names_used(path):
             found |= {known[name]} if name in known and name not in NOT_AWS else set()
             found |= S3.get(name, set()) if name != "copy" or path.name == "storage.py" else set()

@@ -17,7 +17,7 @@ from typing import Any
 from core import files, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
-from core.backends.local import client, processes, usage, warm
+from core.backends.local import client, photos, processes, usage, warm
 from core.datasets import origins, store
 from core.datasets.names import clean_name
 from core.errors import BackendError, NotFound, UserError
@@ -178,9 +178,12 @@ class LocalBackend(Backend):
         if lock is None:
             return job
         try:
-            pid = warm.fork_worker(job.folder.path, lock) if module == WORKER else None
+            # The warm process knows no way to S3, and must not: what it forks for others would know it, too.
+            way = {} if getattr(spec, "tuning_id", "") else photos.environment(getattr(spec, "source", ""), getattr(spec, "dataset_id", ""))
+            pid = warm.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
             if pid is None:
-                pid = processes.start([settings.python(), "-m", module, str(job.folder.path)], job.folder.path, lock=lock)
+                command = [settings.python(), "-m", module, str(job.folder.path)]
+                pid = processes.start(command, job.folder.path, lock=lock, variables=way)
         finally:
             os.close(lock)
         return replace(job, status=replace(job.status, pid=pid))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.backends.local import photos
 from core.datasets import export, origins, store
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def run(worker: Worker) -> None:
     """Copies, reporting as it goes; a stop leaves nothing behind."""
     spec = worker.job.spec
     target = origins.importable(Path(spec["path"].strip()))
+    photos.bring(worker, spec["dataset_id"], spec["version_id"])
     started, last = time.monotonic(), 0.0
 
     def report(done: int, total: int) -> None:

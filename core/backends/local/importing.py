@@ -23,8 +23,10 @@ REPORT_EVERY = 0.3
 def run(worker: Worker) -> None:
     """Imports what the job's spec names, reporting as it goes; an upload is removed once it is unpacked."""
     spec = worker.job.spec
-    path = Path(spec["path"]) if spec["path"] else None
-    source = ImportSource(spec["source"], path, shown=spec["shown"], classes=tuple(spec.get("classes", ())))
+    in_s3 = spec["source"] == "s3"
+    path = Path(spec["path"]) if spec["path"] and not in_s3 else None
+    classes = tuple(spec.get("classes", ()))
+    source = ImportSource(spec["source"], path, shown=spec["shown"], classes=classes, place=spec["path"] if in_s3 else "")
     try:
         version = _made(source, spec, _Reporter(worker), lambda: worker.stopping)
     except UserError:

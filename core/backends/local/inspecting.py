@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
-from core.backends.local import training
+from core.backends.local import photos, training
 from core.datasets import inspection, manifest, store
 from core.datasets.store import Version
 from core.errors import BackendError
-from core.specs import InspectSpec, inspect_spec
+from core.specs import InspectSpec, TransformSpec, inspect_spec
 
 if TYPE_CHECKING:
     from core.backends.local.worker import Worker
@@ -26,6 +26,7 @@ def run(worker: Worker) -> None:
     spec = inspect_spec(worker.job)
     version = store.version(spec.dataset_id, spec.version_id)
     report = _Reporter(worker)
+    photos.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
     made = inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop)
     worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import files, jobs, models, settings
-from core.backends.local import forks, processes
+from core.backends.local import forks, photos, processes
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
@@ -29,6 +29,8 @@ def run(worker: Worker) -> None:
     """Trains, and ends as the script ended: an artifact, a stop, or a failure with its reason."""
     spec = training_spec(worker.job)
     prepare(worker.folder, spec)
+    if not spec.tuning_id:
+        photos.bring(worker, spec.dataset_id, spec.version_id)
     worker.check_stop()
     trainer = start(worker, spec)
     try:

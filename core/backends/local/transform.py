@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from core import files, jobs, models, settings
-from core.backends.local import pipeline
+from core.backends.local import photos, pipeline
 from core.backends.local.scorer import PARITY_PHOTOS, Scorer
 from core.errors import BackendError, UserError
 from core.evaluation import scores
@@ -47,6 +47,8 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
         if total := sources.take_over(previous, worker.folder):
             results.take_over(previous, worker.folder)
             return total
+    if spec.source == "split":
+        photos.bring(worker, spec.dataset_id, spec.version_id, spec.split)
     report = _Throttle(worker)
     try:
         source = sources.collect(spec, worker.folder, model.classes, report, lambda: worker.stopping)

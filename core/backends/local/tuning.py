@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core import jobs, settings
-from core.backends.local import training, warm
+from core.backends.local import photos, training, warm
 from core.backends.local.backend import LocalBackend
 from core.errors import BackendError, NotFound
 from core.jobs import State
@@ -36,6 +36,7 @@ def run(worker: Worker) -> None:
     """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the running trials when it is stopped."""
     spec = tuning_spec(worker.job)
     training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
+    photos.bring(worker, spec.dataset_id, spec.version_id)
     warm.fork_from_here(worker.lock)
     Tuner(worker, spec).run()
 

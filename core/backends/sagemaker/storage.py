@@ -86,6 +86,13 @@ class Store:
             origin: Any = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
             self.client.copy(origin, self.account.bucket, self.account.key(target), ExtraArgs=dict(self._encryption))
 
+    def take(self, bucket: str, key: str, etag: str, target: str) -> None:
+        """One object of anybody's to a key of ours, inside S3, if it is still the one with this ETag."""
+        with connection.asking(f"copying s3://{bucket}/{key}"):
+            origin: Any = {"Bucket": bucket, "Key": key}
+            to: dict[str, Any] = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
+            self.client.copy_object(**to, CopySource=origin, CopySourceIfMatch=etag, **self._encryption)
+
 
 def split(uri: str) -> tuple[str, str]:
     """`s3://bucket/a/b` -> (bucket, a/b)."""

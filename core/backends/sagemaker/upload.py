@@ -17,7 +17,7 @@ import pandas as pd
 from core import files
 from core.backends.sagemaker import connection, storage
 from core.backends.sagemaker.storage import IMAGES, Store
-from core.datasets import manifest, store
+from core.datasets import manifest, remote, store
 from core.errors import BackendError
 
 THREADS = 16
@@ -82,7 +82,7 @@ def version(to: Store, dataset_id: str, version_id: str, folder: Path, report: R
         return found
     root = store.dataset(dataset_id).root
     photos = {key: (root / path, image_id) for key, path, image_id in zip(keys, used["path"], used["image_id"], strict=True)}
-    sending = Sending(to, photos, report, check_stop)
+    sending = Sending(to, photos, report, check_stop, remote.origins(root, list(used["path"])))
     sending.run()
     to.put(f"{where}/{TABLE}", table)
     listed = sorted(key for key in photos if key not in sending.unreadable)
@@ -115,6 +115,8 @@ class Sending:
     photos: dict[str, tuple[Path, str]]
     report: Report
     check_stop: Callable[[], None]
+    # Of files whose photos lie in S3 already: the folder that stands for that place, and the object.
+    origins: dict[Path, remote.Origin] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     _done: int = 0
     _there: int = 0
@@ -159,6 +161,10 @@ class Sending:
 
     def _send(self, key: str) -> None:
         path, image_id = self.photos[key]
+        if path in self.origins and self._copied(key, self.origins[path]):
+            with self._lock:
+                self._done += 1
+            return
         try:
             data = path.read_bytes()
             problem = "" if hashlib.sha256(data).hexdigest() == image_id else "it changed since the import"
@@ -173,6 +179,15 @@ class Sending:
         with self._lock:
             self._done += 1
             self._bytes += len(data)
+
+    def _copied(self, key: str, origin: remote.Origin) -> bool:
+        """Whether the photo went from one place in S3 to the other. Where S3 will not do that, it comes by way of this machine."""
+        try:
+            patiently(lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"), self.check_stop)
+            return True
+        except BackendError:
+            remote.bring(origin.root, [origin.path])
+            return False
 
     def _say(self, started: float) -> None:
         self._said = time.monotonic()

@@ -59,6 +59,16 @@ def s3_action(request: Request) -> str:
     return {"PUT": "CreateBucket", "HEAD": "ListBucket", "DELETE": "DeleteBucket"}.get(request.method, "DeleteObject")
 
 
+def s3_operation(request: Request) -> str:
+    """The operation as S3's API calls it, where that says more than the action of a policy."""
+    if request.method == "HEAD":
+        return "HeadObject" if "/" in request.path.strip("/") else "HeadBucket"
+    if "x-amz-copy-source" in request.headers:
+        return "CopyObject"
+    action = s3_action(request)
+    return "ListObjectsV2" if action == "ListBucket" else action
+
+
 def refused(service: str, operation: str) -> ApiError:
     action = f"{service}:{operation}"
     return ApiError(

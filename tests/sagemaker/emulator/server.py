@@ -25,7 +25,7 @@ from tests.sagemaker.emulator.endpoints import Endpoints
 from tests.sagemaker.emulator.errors import ApiError
 from tests.sagemaker.emulator.faults import Fault, Faults
 from tests.sagemaker.emulator.models import Models
-from tests.sagemaker.emulator.permissions import Permissions
+from tests.sagemaker.emulator.permissions import Permissions, s3_operation
 from tests.sagemaker.emulator.storage import OWN_KEY
 from tests.sagemaker.emulator.tagging import Tagging
 from tests.sagemaker.emulator.training import Training
@@ -128,6 +128,8 @@ class Emulator:
             elif target in self._other:
                 answer = _json(self._other[target](json.loads(request.get_data() or b"{}")))
             else:
+                if operation == "CopyObject":
+                    self.world.storage.require_unchanged(request)
                 return None
             self.faults.count(operation)
         except ApiError as error:
@@ -145,7 +147,7 @@ class Emulator:
 
 
 def _signed(request: Request) -> tuple[str, str, bool]:
-    """(service, operation, whether the emulator itself asks) of a request. S3's operations are named by method, queries by Action."""
+    """(service, operation, whether the emulator itself asks) of a request. Queries are named by their Action."""
     signature = _SIGNED.search(request.headers.get("Authorization", ""))
     service = signature[2] if signature else ""
     target = request.headers.get("X-Amz-Target", "")
@@ -154,7 +156,7 @@ def _signed(request: Request) -> tuple[str, str, bool]:
     elif _INVOKE.fullmatch(request.path):
         operation = "InvokeEndpoint"
     elif service in ("s3", ""):
-        operation = request.method
+        operation = s3_operation(request)
     else:
         operation = request.form.get("Action", request.method)
     return service, operation, bool(signature) and signature[1] == OWN_KEY if signature else False

@@ -10,13 +10,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from werkzeug.wrappers import Request
 
-from tests.sagemaker.emulator.errors import JobFailure
+from tests.sagemaker.emulator.errors import ApiError, JobFailure
 
 THREADS = 8
 # The emulator's own requests carry this key, so that faults and counts leave them alone.
@@ -45,6 +46,17 @@ class Storage:
 
     def read(self, bucket: str, key: str) -> bytes:
         return bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def require_unchanged(self, request: Request) -> None:
+        """ApiError where a copy's source is not the object that its condition names: moto does not look at that header."""
+        wanted = request.headers.get("x-amz-copy-source-if-match")
+        bucket, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
+        try:
+            found = self.s3.head_object(Bucket=bucket, Key=key)["ETag"]
+        except ClientError:
+            return  # moto says so
+        if wanted and wanted.strip('"') != found.strip('"'):
+            raise ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412)
 
     def fetch(self, bucket: str, wanted: dict[str, Path]) -> None:
         """Objects, by key, into files."""

@@ -1,0 +1,62 @@
+"""The photos that a job reads, here before it begins: those of a dataset in Amazon S3 are fetched first."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from core.datasets import remote, s3, store
+from core.errors import NotFound
+from core.specs import TransformSpec
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
+
+REPORT_SECONDS = 0.4
+NAMED = 20
+IN_USE = "in use"
+
+
+def environment(source: str, dataset_id: str) -> dict[str, str]:
+    """What a worker's environment needs on top for a job that imports from `source` or reads the photos of this dataset: the way to S3
+    where they lie there, else nothing."""
+    if source == "s3":
+        return s3.environment()
+    try:
+        return s3.environment() if dataset_id and remote.begins(store.dataset(dataset_id).root) else {}
+    except NotFound:
+        return {}
+
+
+def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE) -> None:
+    """Fetches the photos of a version that are not here: those in use, those of one split, or `all`; the job's page shows how far it is.
+
+    What can't be had is named in the log, and for the job it is a photo that can't be read. Raises Stopped, and as remote.bring.
+    """
+    root = store.dataset(dataset_id).root
+    if not remote.begins(root):
+        return
+    rows = store.manifest_of(store.version(dataset_id, version_id), ["path", "split", "problem"])
+    wanted = {IN_USE: rows["split"] != "unused", TransformSpec.ALL_SPLITS: rows["split"] != ""}.get(split, rows["split"] == split)
+    paths = rows["path"][wanted & (rows["problem"] == "")]
+    problems = remote.bring(root, paths, _Report(worker), lambda: worker.stopping)
+    worker.check_stop()
+    for path, reason in list(problems.items())[:NAMED]:
+        print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)
+    if len(problems) > NAMED:
+        print(f"and {len(problems) - NAMED} more", flush=True)
+
+
+class _Report:
+    """Writes the progress to the job's status, seldom enough not to slow the fetching down."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._started, self._last = worker, time.monotonic(), 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= REPORT_SECONDS:
+            self._last = now
+            left = round((total - done) * (now - self._started) / done, 1)
+            counts = {"done": done, "total": total, "unit": "photos"}
+            self._worker.progress(phase="Fetching photos from Amazon S3", **counts, eta_seconds=left, seconds_left=left)
