@@ -114,13 +114,15 @@ def test_one_trial_is_stopped_and_then_all_of_them(aws: Emulator, small_model: M
 
 
 def test_hyperband_ends_the_worse_trials_early(aws: Emulator, small_model: Model) -> None:
-    spec = tuning(small_model, strategy="hyperband", fixed={**FIXED, "epochs": "9"}, max_trials=5, baseline=False)
+    fixed = {**FIXED, "epochs": "9"}
+    spec = tuning(small_model, strategy="hyperband", fixed=fixed, max_trials=5, baseline=False, objective="validation_macro_f1")
     job = ended(SAGEMAKER.tune(spec), 3 * PATIENCE)
     assert job.state is State.COMPLETED, job.status.reason
     trials = leaderboard.read(job.id).trials
     assert len(trials) == 5
     assert any(trial.state is State.COMPLETED for trial in trials)
     assert all(trial.stopped_early or trial.state is State.COMPLETED for trial in trials), [trial.reason for trial in trials]
+    assert all("validation_macro_f1" in row for trial in trials for row in trial.curve), "what it goes by is known after each epoch"
 
 
 def test_it_goes_on_with_more_trials_and_learns_from_the_first(aws: Emulator, small_model: Model) -> None:
