@@ -24,6 +24,7 @@ TABLE = hyperparameters.TABLE
 BY_NAME = hyperparameters.BY_NAME
 ARCHITECTURES = architectures.ARCHITECTURES
 PRESETS = architectures.PRESETS
+VIEWS = architectures.VIEWS
 AUTO = hyperparameters.AUTO
 
 # What the backend sets itself, so that a form does not offer it.

@@ -18,7 +18,7 @@ import distributed
 from checkpoints import Checkpoints
 from classifier import Average, Classifier, exact_depthwise, freeze, put
 from data import Photos
-from fit import Watch, scores
+from fit import Watch, validation_scores
 from job import Job
 from pictures import Pictures
 from runtime import Diverged, Stopped, check_stop, log, metrics, stop_asked
@@ -164,7 +164,7 @@ class Tuner:
             return {}
         with self.average.applied(), self.amp:
             _, logits = answers(self.classifier, self.pictures, rows)
-        return scores("validation", logits, torch.from_numpy(self.photos.labels[rows]))
+        return validation_scores(logits, torch.from_numpy(self.photos.labels[rows]))
 
     def _speed(self) -> dict[str, float]:
         rate = self.done_here / max(time.monotonic() - self.started, 1e-6)

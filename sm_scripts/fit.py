@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from head import CHUNK, Head, logits_of
 from runtime import Diverged, check_stop
+from scoring import macro_f1
 
 LBFGS_MEMORY = 20
 CONVERGED = 1e-6
@@ -212,6 +213,13 @@ def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
     return {f"{prefix}_loss": loss, f"{prefix}_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels)}
 
 
+def validation_scores(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """`scores` on validation with the macro F1: whatever a search goes by is known after each epoch, so that it can stop a trial early."""
+    if not len(labels):
+        return {}
+    return {**scores("validation", logits, labels), "validation_macro_f1": macro_f1(logits.argmax(1), labels.long(), logits.shape[1])}
+
+
 def fit_lbfgs(
     head: Head, train: Examples, validation: Examples, weight_decay: float, label_smoothing: float, epochs: int, hooks: Hooks
 ) -> Fit:
@@ -228,7 +236,7 @@ def fit_lbfgs(
     while going and len(history) < epochs:
         going = regression.step()
         row = {"train_loss": regression.now.loss, "train_accuracy": regression.now.accuracy}
-        row |= scores("validation", regression.logits(validation.features), validation.labels)
+        row |= validation_scores(regression.logits(validation.features), validation.labels)
         history.append(row)
         refuse_nan(len(history), row)
         hooks.on_epoch(len(history), row)
@@ -254,7 +262,7 @@ def fit_adamw(head: Head, train: Examples, validation: Examples, values: dict[st
             group["lr"] = values["lr"] * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
         _train_epoch(head, optimizer, train, values)
         row = scores("train", logits_of(head, train.features), train.labels)
-        row |= scores("validation", logits_of(head, validation.features), validation.labels)
+        row |= validation_scores(logits_of(head, validation.features), validation.labels)
         stop = watch.see(row, {name: value for name, value in head.state_dict().items() if name.startswith("layers")})
         hooks.on_epoch(epoch, row)
         hooks.checkpoint({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "watch": watch.state_dict(), "stop": stop})

@@ -101,6 +101,7 @@ def test_the_real_script_speaks_the_format(small_model: Model) -> None:
     best = min(curve, key=lambda row: row["validation_loss"])
     assert best["epoch"] == small_model.description["best_epoch"]
     assert best["validation_accuracy"] == small_model.metrics("validation")["top1"]
+    assert best["validation_macro_f1"] == pytest.approx(small_model.metrics("validation")["macro_f1"], abs=1e-6)
     test = small_model.metrics("test")
     assert rows[-1]["test_accuracy"] == test["top1"]
     assert rows[-1]["test_n"] == test["n"]

@@ -11,10 +11,12 @@ from core import files
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import cleanup, inventory, prices, running
 from core.backends.sagemaker.cleanup import Doomed
+from core.errors import BackendError
 from ui.aws_where import is_set_up
 from ui.text import count, plain
 
-PLAN, DONE = "aws_plan", "aws_done"
+PLAN, DONE, LEFT_OUT = "aws_plan", "aws_done", "aws_plan_left_out"
+WORDS = {False: "On SageMaker", True: "In the bucket"}
 
 
 def show() -> None:
@@ -23,8 +25,9 @@ def show() -> None:
         st.info("Set up the account first.", icon=":material/account_circle:")
         return
     st.markdown(
-        "Looks for endpoints that are idle, failed or past their deadline, for models and configurations that nothing uses, and for what "
-        "deleted jobs left in the bucket. Nothing is removed before you say so, and nothing that Fieldmark did not make."
+        "Looks for endpoints that are idle, failed or past their deadline, for models and configurations that nothing uses, and in the "
+        "bucket for what deleted jobs left and for photos, dataset versions, scripts, weights and archives that nothing uses any more. "
+        "Nothing is removed before you say so, and nothing that Fieldmark did not make."
     )
     if st.button("Look for what could go", key="aws_plan_button", type="primary", icon=":material/search:"):
         _look()
@@ -39,37 +42,59 @@ def _look() -> None:
     with st.spinner("Asking AWS"):
         found = inventory.look(account)
         running.keep(found)
-        st.session_state[PLAN] = cleanup.plan(account, found)
+        plan, left_out = cleanup.plan(account, found), ""
+        try:
+            plan += cleanup.shared(account, found)
+        except BackendError as error:
+            left_out = str(error)
+    st.session_state.update({PLAN: plan, LEFT_OUT: left_out})
 
 
 def _choose(plan: Sequence[Doomed]) -> None:
+    if left_out := st.session_state.get(LEFT_OUT):
+        st.info(plain(left_out), icon=":material/info:")
     if not plan:
         st.success("There is nothing to clean up.", icon=":material/check_circle:")
         return
+    st.caption("What may belong to somebody else who uses Fieldmark in this account is not chosen; look at it first.")
+    chosen: list[Doomed] = []
+    for stored, title in WORDS.items():
+        if group := [doomed for doomed in plan if doomed.stored is stored]:
+            chosen += _group(title, group)
+    saved, size = sum(doomed.usd_per_hour for doomed in chosen), sum(doomed.size_bytes for doomed in chosen)
+    words = f"Remove {count(len(chosen), 'thing')}"
+    words += f", freeing {files.human_bytes(size)}" if size else ""
+    words += f", saving {prices.money(saved)} an hour" if saved else ""
+    if st.button(words, key="aws_carry_out", icon=":material/delete:", disabled=not chosen):
+        _carry_out(chosen)
+
+
+def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
+    """The table of one place; what of it is chosen."""
+    size = sum(doomed.size_bytes for doomed in group)
+    st.subheader(title + (f", {files.human_bytes(size)}" if size else ""))
     rows = [
         {
             "remove": doomed.sure,
             "what": doomed.kind,
             "name": doomed.name,
             "why": doomed.why,
-            "saves an hour": prices.money(doomed.usd_per_hour) if doomed.usd_per_hour else "",
             "size": files.human_bytes(doomed.size_bytes) if doomed.size_bytes else "",
+            "saves an hour": prices.money(doomed.usd_per_hour) if doomed.usd_per_hour else "",
         }
-        for doomed in plan
+        for doomed in group
     ]
-    st.caption("What may belong to somebody else who uses Fieldmark in this account is not chosen; look at it first.")
+    frame = pd.DataFrame(rows)
+    # A column that says nothing here is left out.
+    frame = frame.drop(columns=[name for name in ("size", "saves an hour") if not frame[name].any()])
     edited = st.data_editor(
-        pd.DataFrame(rows),
+        frame,
         hide_index=True,
-        disabled=["what", "name", "why", "saves an hour", "size"],
-        key=f"aws_doomed_{len(plan)}",
-        alt="What could be removed, and why",
+        disabled=[name for name in frame.columns if name != "remove"],
+        key=f"aws_doomed_{title}_{len(group)}",
+        alt=f"What could be removed, and why: {title}",
     )
-    chosen = [doomed for doomed, remove in zip(plan, edited["remove"], strict=True) if remove]
-    saved = sum(doomed.usd_per_hour for doomed in chosen)
-    words = f"Remove {count(len(chosen), 'thing')}" + (f", saving {prices.money(saved)} an hour" if saved else "")
-    if st.button(words, key="aws_carry_out", icon=":material/delete:", disabled=not chosen):
-        _carry_out(chosen)
+    return [doomed for doomed, remove in zip(group, edited["remove"], strict=True) if remove]
 
 
 def _carry_out(chosen: Sequence[Doomed]) -> None:

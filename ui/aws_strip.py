@@ -13,12 +13,12 @@ from ui.text import age, count
 FRESH_SECONDS, CHANGED_SECONDS = 120.0, 10.0
 
 
-def show(newest: float) -> None:
-    """Nothing where no account is set up. `newest` is when something was started last from here."""
+def show(changed: float) -> None:
+    """Nothing where no account is set up. `changed` is when something was started from here, or ended, last."""
     if not is_set_up():
         return
     found = running.kept()
-    running.look_beside(CHANGED_SECONDS if found and newest > found.seen - CHANGED_SECONDS else FRESH_SECONDS)
+    running.look_beside(CHANGED_SECONDS if found and changed > found.seen - CHANGED_SECONDS else FRESH_SECONDS)
     where = "Emulator" if connection.emulated() else "AWS"
     if not found:
         links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="Running")

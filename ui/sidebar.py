@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from core import backends, jobs
-from core.backends import EndpointState
+from core.backends import Endpoint, EndpointState
+from core.jobs import Job
 from ui import aws_strip, jobs_table, links
+from ui.aws_where import is_set_up
 from ui.text import count
 
 MARK = str(Path(__file__).parent / "assets" / "mark.svg")
+# A page that redraws only a part of itself leaves the strip as it was, so it looks again by itself.
+LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What runs; `changed` is when something was started here or ended last."""
+
+    running: list[Job]
+    serving: list[Endpoint]
+    changed: float
 
 
 def show() -> None:
-    """Logo, running jobs and endpoints. Reading a few small files, it is cheap enough for every page."""
+    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is cheap enough for every page."""
     st.logo(MARK, size="large")
-    running = [job for job in jobs.readable() if not job.state.is_finished and job.kind != "endpoint" and not job.tuning_id]
-    serving = [e for e in backends.endpoints() if e.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)]
+    now = _look()
+    live = bool(now.running or now.serving) or is_set_up()
     with st.sidebar:
-        if running:
-            page = jobs_table.PAGES[running[0].kind]
-            links.link(page, f"{count(len(running), 'job')} running", ":material/progress_activity:", job=running[0].id)
-        if serving:
-            links.link("deploy", f"{count(len(serving), 'endpoint')} up", ":material/bolt:")
-        if not running and not serving:
-            st.caption("Nothing is running.")
-        aws_strip.show(max([job.created for job in running] + [endpoint.created for endpoint in serving], default=0.0))
+        # The first time it is handed what was read just now; later it reads for itself.
+        st.fragment(_lines, run_every=LOOK_SECONDS if live else None)([now])
+
+
+def _look() -> _Now:
+    known = [job for job in jobs.readable() if not job.tuning_id]
+    running = [job for job in known if not job.state.is_finished and job.kind != "endpoint"]
+    serving = [e for e in backends.endpoints() if e.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)]
+    return _Now(running, serving, max((max(job.created, job.status.ended or 0.0) for job in known), default=0.0))
+
+
+def _lines(read: list[_Now]) -> None:
+    now = read.pop() if read else _look()
+    if now.running:
+        page = jobs_table.PAGES[now.running[0].kind]
+        links.link(page, f"{count(len(now.running), 'job')} running", ":material/progress_activity:", job=now.running[0].id)
+    if now.serving:
+        links.link("deploy", f"{count(len(now.serving), 'endpoint')} up", ":material/bolt:")
+    if not now.running and not now.serving:
+        st.caption("Nothing is running.")
+    aws_strip.show(now.changed)

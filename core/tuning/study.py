@@ -82,7 +82,7 @@ def score(trial: Trial, objective: str) -> float:
 
 
 def progress_score(row: Mapping[str, float], objective: str) -> float | None:
-    """How good one epoch was, higher is better; macro F1 is judged by accuracy where the log does not report it."""
+    """How good one epoch was, higher is better. Logs of older trials have no macro F1; there the accuracy stands for it."""
     for name in (objective, "validation_accuracy"):
         value = row.get(name)
         if value is not None and math.isfinite(value):

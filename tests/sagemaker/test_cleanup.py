@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from core import backends, jobs
 from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import cleanup, running
+from core.backends.sagemaker import cleanup, running, shared_litter
 from core.backends.sagemaker.inventory import look
 from core.backends.sagemaker.running import Resource, Running
+from core.errors import BackendError
 from core.models import Model
 from tests.sagemaker import making, serving
 from tests.sagemaker.asking import ROLE, Emulator
@@ -63,6 +67,61 @@ def test_leftovers_and_objects_of_deleted_jobs_go_and_nothing_of_others(aws: Emu
     left = {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]}
     assert left == {"fieldmark/models/x.tar.gz", "fieldmark/jobs/payroll/output/model.tar.gz"}
     client.delete_model(ModelName=theirs)
+
+
+def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_and_goes(
+    aws: Emulator, small_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, client, account = aws.client("s3"), aws.client("sagemaker"), accounts.load()
+    model, here = jobs.new_id("endpoint"), f"datasets/{small_model.dataset_id}/{small_model.version_id}/0a1b"
+    used, old, photo, gone = (letter * 64 for letter in "abcd")
+    names = json.dumps([{"prefix": f"{account.uri('images')}/"}, f"{photo[:2]}/{photo}.jpg"]).encode()
+    stay = {
+        f"models/{used}.tar.gz": b"m" * 5,
+        f"{here}/images.manifest": names,
+        f"images/cc/{photo}.jpg": b"p",
+        "images/cc/not-ours.jpg": b"!",
+    }
+    stay |= {"datasets/payroll.csv": b"!", "code/sourcedir.tar.gz": b"!"}
+    go = {f"models/{old}.tar.gz": b"m" * 7, f"code/{old}.tar.gz": b"c" * 3, "weights/0123456789abcdef/lite0.pth": b"w" * 11}
+    go |= {f"images/dd/{gone}.png": b"p" * 13, "datasets/crows/v2/0a1b/manifest.csv": b"d" * 17, "features/crows/v2/lite0/1.npz": b"f" * 19}
+    for key, body in (stay | go).items():
+        s3.put_object(Bucket=account.bucket, Key=account.key(key), Body=body)
+    container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": account.uri(f"models/{used}.tar.gz")}
+    client.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    assert cleanup.shared(account, look(account)) == [], "what is new may be for a job that is just being prepared"
+    monkeypatch.setattr(shared_litter, "YOUNG_SECONDS", 0.0)
+    monkeypatch.setattr(shared_litter, "PARTS", {name: replace(part, age=0.0) for name, part in shared_litter.PARTS.items()})
+    found = cleanup.shared(account, look(account))
+    assert {(doomed.name, doomed.size_bytes) for doomed in found} == {
+        ("crows/v2", 36), ("models", 7), ("code", 3), ("weights", 11), ("images", 13)
+    }  # fmt: skip
+    assert not any(doomed.sure for doomed in found), "a colleague may use them"
+    wrong = [replace(found[0], name=name) for name in ("payroll", "../v1", f"{small_model.dataset_id}/{small_model.version_id}", "jobs")]
+    assert not any(done.problem for done in cleanup.carry_out(account, [*wrong, *found]))
+    left = {entry["Key"] for entry in s3.list_objects_v2(Bucket=account.bucket)["Contents"]}
+    assert left == {account.key(key) for key in stay}, "what is in use or not Fieldmark's stays, whatever it is called"
+    client.delete_model(ModelName=model)
+
+
+def test_what_jobs_share_is_not_offered_while_it_is_not_known_what_runs(aws: Emulator, small_model: Model) -> None:
+    with pytest.raises(BackendError, match="it is not known what runs"):
+        cleanup.shared(accounts.load(), replace(look(accounts.load()), problems=("The training jobs can't be listed",)))
+    name = jobs.new_id("training")
+    _, lock = jobs.create(name, "training", "Crows", "sagemaker", {"account": asdict(accounts.load())})
+    assert lock is not None
+    with pytest.raises(BackendError, match="while Crows is being prepared"):
+        cleanup.shared(accounts.load(), look(accounts.load()))
+    os.close(lock)
+
+
+def test_a_million_photos_are_looked_through_in_little_memory(tmp_path: Path) -> None:
+    """The names in a manifest, however long it is and wherever it is cut, and who is among them."""
+    names = [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{'5' * 48}" for number in range(40_000)]
+    path = tmp_path / "images.manifest"
+    path.write_text(json.dumps([{"prefix": "s3://b/f/images/"}, *(f"{name[:2]}/{name}.jpg" for name in names)]))
+    assert path.stat().st_size > 2 * shared_litter._CHUNK
+    assert list(shared_litter._beginnings(path)) == [int(name[:16], 16) for name in names]
 
 
 def test_what_others_run_is_listed_and_not_ours(aws: Emulator, small_model: Model) -> None:

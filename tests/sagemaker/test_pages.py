@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 
 from core import jobs, models, settings
 from core.backends import SAGEMAKER
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker import running
+from core.backends.sagemaker.running import Resource, Running
 from core.jobs import State
 from core.models import Model
 from tests.browser import steps
@@ -64,6 +68,20 @@ def test_what_cannot_run_there_is_said_beside_the_form(app: App, aws: Emulator, 
     steps.press(page, "Start tuning")
     steps.say(page, "3 trials or more")
     assert jobs.listing() == before
+
+
+def test_the_strip_keeps_up_on_a_page_that_nobody_touches(app: App, aws: Emulator, page: Any) -> None:
+    steps.visit(page, app.url, "batch")
+    strip = page.locator('[data-testid="stSidebar"]')
+    strip.get_by_text("Nothing runs there").wait_for()
+    now, account, name = time.time(), accounts.load(), jobs.new_id("training")
+    costly = Resource("endpoint", jobs.new_id("endpoint"), "a", "InService", now - 60, True, "Birds", "1 x ml.m5.large", 0.115)
+    running.keep(Running(account.region, now, (costly,), (), running.key_of(account)))
+    strip.get_by_text("0.115 USD an hour").wait_for()
+    _, lock = jobs.create(name, "training", "Here", "local", {})
+    assert lock is not None
+    strip.get_by_text("1 job running").wait_for()
+    os.close(lock)
 
 
 def test_fault_49_pages_draw_with_the_network_gone_and_say_how_old_they_are(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core import jobs, models
 from core.backends import LOCAL, SAGEMAKER
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker import kept_features
+from core.backends.sagemaker.storage import Store
 from core.errors import UserError
 from core.jobs import State
 from core.models import Model
@@ -58,6 +62,25 @@ def test_trials_are_ordinary_jobs_with_a_leaderboard_and_a_best_model(aws: Emula
     assert job.status.progress["trials"] == 4
     assert not any(jobs.is_locked(jobs.read(trial.id).folder.lock) for trial in board.trials)
     assert [aws.done(name) - count for name, count in zip(CREATES, before, strict=True)] == [1, 1], "one search and its baseline"
+    _kept_features_serve_the_same_form_only(small_model)
+
+
+def _kept_features_serve_the_same_form_only(model: Model) -> None:
+    """After a search: whether another one has to wait for its first trial to make features."""
+    store = Store(accounts.load())
+
+    def covered(fixed: dict[str, str] | None = None, space: dict[str, Range] | None = None, machine: str = MACHINE.instance_type) -> bool:
+        given = tuning(model, fixed={**FIXED, **(fixed or {})}, resources=replace(MACHINE, instance_type=machine))
+        return kept_features.cover(store, replace(given, space=spaces.as_dict({**SPACE, **(space or {})})))
+
+    assert covered()
+    assert covered({"head": "linear", "image_size": "64"}), "what does not change a photo's way through the network"
+    for other in ({"precision": "auto"}, {"views": "flip"}, {"image_size": "96"}, {"crop_to_box": "true"}, {"arch": "lite0@64+lite1@64"}):
+        assert not covered(other), other
+    assert not covered(space={"arch": Range("choice", choices=("lite0@64", "lite0@96"))})
+    assert covered(space={"arch": Range("choice", choices=("lite0@64",))})
+    assert not covered(space={"image_size": Range("int", 64, 66)})
+    assert not covered(machine="ml.m7i.xlarge"), "it may calculate in another precision"
 
 
 def test_fault_25_a_watcher_that_is_killed_repeats_and_loses_nothing(aws: Emulator, small_model: Model) -> None:
@@ -91,13 +114,15 @@ def test_one_trial_is_stopped_and_then_all_of_them(aws: Emulator, small_model: M
 
 
 def test_hyperband_ends_the_worse_trials_early(aws: Emulator, small_model: Model) -> None:
-    spec = tuning(small_model, strategy="hyperband", fixed={**FIXED, "epochs": "9"}, max_trials=5, baseline=False)
+    fixed = {**FIXED, "epochs": "9"}
+    spec = tuning(small_model, strategy="hyperband", fixed=fixed, max_trials=5, baseline=False, objective="validation_macro_f1")
     job = ended(SAGEMAKER.tune(spec), 3 * PATIENCE)
     assert job.state is State.COMPLETED, job.status.reason
     trials = leaderboard.read(job.id).trials
     assert len(trials) == 5
     assert any(trial.state is State.COMPLETED for trial in trials)
     assert all(trial.stopped_early or trial.state is State.COMPLETED for trial in trials), [trial.reason for trial in trials]
+    assert all("validation_macro_f1" in row for trial in trials for row in trial.curve), "what it goes by is known after each epoch"
 
 
 def test_it_goes_on_with_more_trials_and_learns_from_the_first(aws: Emulator, small_model: Model) -> None:

@@ -153,6 +153,14 @@ def test_figures_are_counted_over_photos() -> None:
     assert scoring.figures(probabilities[:0], labels[:0]) == {}
 
 
+def test_every_epoch_on_validation_has_its_macro_f1_and_an_empty_split_has_nothing() -> None:
+    logits, labels = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]), torch.tensor([0, 1, 2], dtype=torch.int32)
+    found = fit.validation_scores(logits, labels)
+    assert found["validation_accuracy"] == pytest.approx(2 / 3)
+    assert found["validation_macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert fit.validation_scores(logits[:0], labels[:0]) == {}
+
+
 def test_macro_f1_is_scikit_learns() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     generator = torch.Generator().manual_seed(2)

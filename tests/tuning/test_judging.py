@@ -57,6 +57,22 @@ def test_a_trial_below_the_median_is_stopped_and_says_why() -> None:
     assert made.trial(1, state=State.STOPPED, reason=reason).stopped_early
 
 
+def test_macro_f1_is_judged_by_itself_and_in_old_logs_by_accuracy() -> None:
+    """The accuracy of these trials says the opposite of their macro F1."""
+    spec = made.spec(objective="validation_macro_f1", early_stopping=True)
+
+    def epochs(accuracy: float, **more: float) -> tuple[dict[str, float], ...]:
+        return tuple({"epoch": float(epoch), "validation_accuracy": accuracy, **more} for epoch in (1, 2))
+
+    def judged(**more: float) -> str:
+        bad = made.trial(99, state=State.IN_PROGRESS, correct=None, curve=epochs(0.9, **more))
+        peers = [made.trial(number, curve=epochs(0.6, **({"validation_macro_f1": 0.5} if more else {}))) for number in range(1, 6)]
+        return early.reason_to_stop(bad, peers, spec)
+
+    assert "its best so far, 0.3000, is worse than the median of 5 others, 0.5000" in judged(validation_macro_f1=0.3)
+    assert not judged()
+
+
 @pytest.mark.parametrize(
     ("trial", "others", "on"),
     [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import jobs
-from core.backends.sagemaker import connection, hosting
+from core.backends.sagemaker import connection, hosting, inventory, shared_litter
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.running import Running
 from core.backends.sagemaker.storage import Store
@@ -22,15 +22,19 @@ from core.specs import EndpointSpec
 # What a watcher is just making has no endpoint yet, and is not litter.
 YOUNG_SECONDS = 3600.0
 MOST = 500
-DELETE_AT_ONCE = 1000
 PARTS = ("jobs", "transform", "captured")
+# What a person calls the parts of the bucket that jobs share.
+SHARED = {"code": "scripts", "weights": "weights", "models": "archives", "images": "photos"}
+VERSION = "dataset version"
 
 
 @dataclass(frozen=True)
 class Doomed:
-    """One thing that could go. `kind`: endpoint, model, configuration or objects; `usd_per_hour` is what that saves.
+    """One thing that could go. `kind`: endpoint, model, configuration, objects, or one of what is shared; `usd_per_hour` is what
+    that saves.
 
-    `sure`: it is of no use to anybody; otherwise it may belong to a colleague's Fieldmark in the same account.
+    `sure`: it is of no use to anybody; otherwise it may belong to a colleague's Fieldmark in the same account. `stored`: it lies in
+    the bucket; `shared`: for any job that needs it, see shared_litter.py.
     """
 
     kind: str
@@ -39,6 +43,8 @@ class Doomed:
     usd_per_hour: float = 0.0
     size_bytes: int = 0
     sure: bool = False
+    stored: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,19 @@ def plan(account: Account, found: Running) -> list[Doomed]:
     return [*_endpoints(found), *_leftovers(client, found), *_objects(Store(account))]
 
 
+def shared(account: Account, found: Running) -> list[Doomed]:
+    """What of the parts that jobs share could go as well, never surely. BackendError where AWS can't be asked, or it is not known
+    for sure what is in use."""
+    seen = shared_litter.look(Store(account), connection.client("sagemaker", region=account.region), found)
+    return [
+        Doomed(SHARED.get(one.name, VERSION), one.name, one.why, size_bytes=one.size_bytes, stored=True, shared=True) for one in seen.find()
+    ]
+
+
 def carry_out(account: Account, chosen: Sequence[Doomed]) -> Iterator[Done]:
     """Removes them; what AWS refuses is said, and the others still go."""
     client = connection.client("sagemaker", region=account.region)
     for doomed in chosen:
-        if not ID_PATTERN.match(doomed.name):
-            yield Done(doomed, "It does not bear a name of Fieldmark's, so it is left alone.")
-            continue
         try:
             yield Done(doomed, _remove(client, account, doomed))
         except BackendError as error:
@@ -106,25 +118,21 @@ def _objects(store: Store) -> Iterator[Doomed]:
     """What jobs and endpoints kept in the bucket that are not on this machine any more."""
     for part in PARTS:
         sizes: dict[str, int] = {}
-        for key, size in _sizes(store, f"{part}/"):
-            name = key.split("/")[1]
-            sizes[name] = sizes.get(name, 0) + size
+        for found in store.objects(f"{part}/"):
+            name = found.key.split("/")[1]
+            sizes[name] = sizes.get(name, 0) + found.size_bytes
         for name, size in sizes.items():
             if ID_PATTERN.fullmatch(name) and not _is_here(name):
-                yield Doomed("objects", name, f"{part} in the bucket, and the job is not on this machine any more", size_bytes=size)
-
-
-def _sizes(store: Store, prefix: str) -> Iterator[tuple[str, int]]:
-    start = len(store.account.key("x")) - 1
-    with connection.asking(f"listing {store.uri(prefix)}"):
-        pages = store.client.get_paginator("list_objects_v2").paginate(Bucket=store.account.bucket, Prefix=store.account.key(prefix))
-        for page in pages:
-            for entry in page.get("Contents", []):
-                yield entry["Key"][start:], int(entry["Size"])
+                why = f"{part} in the bucket, and the job is not on this machine any more"
+                yield Doomed("objects", name, why, size_bytes=size, stored=True)
 
 
 def _remove(client: Any, account: Account, doomed: Doomed) -> str:
     """'' once it is gone, else why not."""
+    if doomed.shared:
+        return _remove_shared(client, Store(account), doomed)
+    if not ID_PATTERN.match(doomed.name):
+        return "It does not bear a name of Fieldmark's, so it is left alone."
     if doomed.kind == "endpoint":
         _tell_watcher(doomed.name)
         hosting.unscale(doomed.name, connection.client("application-autoscaling", region=account.region))
@@ -138,17 +146,14 @@ def _remove(client: Any, account: Account, doomed: Doomed) -> str:
         return ""
     store = Store(account)
     for part in PARTS:
-        delete_objects(store, f"{part}/{doomed.name}/")
+        store.delete(store.keys(f"{part}/{doomed.name}/"))
     return ""
 
 
-def delete_objects(store: Store, prefix: str) -> None:
-    """Deletes every object whose key begins so. Raises BackendError where AWS refuses."""
-    waiting = [key for key, _ in _sizes(store, prefix)]
-    for start in range(0, len(waiting), DELETE_AT_ONCE):
-        doomed = [{"Key": store.account.key(key)} for key in waiting[start : start + DELETE_AT_ONCE]]
-        with connection.asking(f"deleting {store.uri(prefix)}"):
-            store.client.delete_objects(Bucket=store.account.bucket, Delete={"Objects": doomed, "Quiet": True})
+def _remove_shared(client: Any, store: Store, doomed: Doomed) -> str:
+    """What is in use is asked for again, for a person may have looked at the plan for an hour."""
+    store.delete(shared_litter.look(store, client, inventory.look(store.account)).keys(doomed.name))
+    return ""
 
 
 def _is_here(name: str) -> bool:

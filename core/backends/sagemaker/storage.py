@@ -12,9 +12,10 @@ captured/<endpoint id>/                          photos that an endpoint kept
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 from core import files
@@ -23,6 +24,15 @@ from core.backends.sagemaker.account import Account
 from core.errors import BackendError
 
 IMAGES = "images"
+DELETE_AT_ONCE = 1000
+
+
+class Stored(NamedTuple):
+    """An object of ours: its key without the account's prefix, its size, and when it was written, in seconds since 1970."""
+
+    key: str
+    size_bytes: int
+    written: float
 
 
 class Store:
@@ -73,12 +83,26 @@ class Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that begin with a prefix, themselves without the account's."""
+        return (found.key for found in self.objects(prefix))
+
+    def objects(self, prefix: str) -> Iterator[Stored]:
+        """What lies below a prefix, a page at a time: a million objects take no more memory than a thousand."""
         start = len(self.account.key("x")) - 1
         with connection.asking(f"listing {self.uri(prefix)}"):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.account.bucket, Prefix=self.account.key(prefix))
             for page in pages:
                 for found in page.get("Contents", []):
-                    yield found["Key"][start:]
+                    yield Stored(found["Key"][start:], int(found["Size"]), found["LastModified"].timestamp())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Deletes these objects, many at a time; what is gone already is fine."""
+        waiting = iter(keys)
+        while some := list(islice(waiting, DELETE_AT_ONCE)):
+            doomed = [{"Key": self.account.key(key)} for key in some]
+            with connection.asking(f"deleting {self.uri(some[0])} and others"):
+                answer = self.client.delete_objects(Bucket=self.account.bucket, Delete={"Objects": doomed, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise BackendError(f"{len(errors)} of {len(some)} objects can't be deleted. The first: {errors[0].get('Message', '')}")
 
     def copy(self, source: str, target: str) -> None:
         """One object to another key, inside S3."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy.typing as npt
 
 from core import files
-from core.backends.sagemaker import cleanup, connection, storage, transform_input
+from core.backends.sagemaker import connection, storage, transform_input
 from core.backends.sagemaker.storage import Store
 from core.errors import BackendError, UserError
 from core.jobs import RunFolder
@@ -113,4 +113,4 @@ class Output:
 
     def remove(self) -> None:
         """Deletes the answers in the bucket. Its photos stay, for they are shared, and its list of them, for whoever repeats the job."""
-        cleanup.delete_objects(self.store, storage.transform_key(self.spec.id, "output/"))
+        self.store.delete(self.store.keys(storage.transform_key(self.spec.id, "output/")))

@@ -55,15 +55,14 @@ def _begin(watch: Watch, tuning: Tuning) -> None:
     """Sends what the trials need, runs the baseline, and hands the search to SageMaker."""
     worker, spec, store = watch.worker, tuning.spec, Store(tuning.account)
     worker.check_stop()
-    archs = _archs(spec)
-    inputs = training.prepare(watch, spec, archs, store)
+    inputs = training.prepare(watch, spec, _archs(spec), store)
     worker.check_stop()
     if first := tuning_request.baseline(spec):
         folder = tuning.folder_of(first)
         if not training.request_path(folder).exists():
             files.write_json(training.request_path(folder), requests.training(first, tuning.account, inputs))
         tuning.start_baseline(watch)
-        makes_features = spec.fixed.get("mode", "frozen") == "frozen" and not kept_features.cover(store, spec, archs)
+        makes_features = spec.fixed.get("mode", "frozen") == "frozen" and not kept_features.cover(store, spec)
         if makes_features or spec.parallel == 1:
             # The others share the features that it makes; and where one machine is allowed, there is one.
             tuning.wait_for_baseline(watch)
