@@ -105,7 +105,7 @@ def show(outcome: Outcome) -> None:
         times = f"{outcome.ratio_to(row):.1f}x" if row.compared and row is not outcome.ours else ""
         lines.append((row.name, f"{row.value:.2f}", accuracy, times, row.note))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    counted = f"; accuracy on {outcome.n} test images" if outcome.n else ""
+    counted = f"; accuracy on {outcome.n} test images" if outcome.ours.accuracy is not None else ""
     print(f"\n{outcome.bench}  ({machine()}{counted})")
     for first, *rest in lines:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest[:-1], widths[1:-1], strict=True)), rest[-1]]
