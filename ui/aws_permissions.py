@@ -8,13 +8,17 @@ from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import policy
 
 FIRST = "For whoever runs Fieldmark"
+ABOUT_FIRST = (
+    "Your own user or role. It may start and end only what bears a name of Fieldmark's. To import photos from S3, put the name of their "
+    f"bucket in place of `{policy.PHOTOS}`; otherwise leave those two statements out."
+)
 
 
 def show() -> None:
     """Who needs what, and no more than that; a test compares it with the calls that the code makes."""
     account = accounts.load()
     documents = {
-        FIRST: ("Your own user or role. It may start and end only what bears a name of Fieldmark's.", policy.person(account)),
+        FIRST: (ABOUT_FIRST, policy.person(account)),
         "For the role": ("What jobs and endpoints may do: read and write below the prefix, and log.", policy.role(account)),
         "The role's trust policy": ("Lets SageMaker take the role on.", policy.trust(account)),
     }

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import explain, features, files, images, models, review
+from core.datasets import remote
 from core.errors import FieldmarkError
 from core.jobs import Job
 from core.transform import results
@@ -26,6 +27,7 @@ def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
 
 def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
     """Puts the photo of a whole row (with its `file`) into the review queue. Raises FieldmarkError where that can't be done."""
+    remote.bring(root, [row["file"]])
     review.add(
         files.safe_join(root, row["file"]),
         shown=row["path"],
@@ -45,6 +47,7 @@ def show(job: Job, row: dict[Any, Any], root: Path | None) -> None:
         if root is None:
             st.warning("The dataset of this photo is not there any more.", icon=":material/warning:")
         elif not row["error"]:
+            photos.fetch(root, [row["file"]])
             st.image(images.open_image(files.safe_join(root, row["file"])), width="stretch", alt=row["label"] or row["path"])
     with words:
         _words(row)

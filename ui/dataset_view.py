@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core import files, settings
+from core import files, jobs, settings
 from core.datasets import edits, remote, store
 from core.datasets.report import ImportReport
 from core.datasets.store import Dataset, Version
@@ -124,7 +124,11 @@ def _copies(dataset: Dataset) -> None:
     """What is kept here of photos that lie in S3."""
     photos, size = remote.kept(dataset.root)
     st.caption(f"Copies here of photos in S3: {photos:,}, {files.human_bytes(size)}. What is needed again is fetched again.")
-    if st.button("Remove the copies", key="ds_forget", icon=":material/cleaning_services:", disabled=not photos):
+    busy = any(job.spec.get("dataset_id") == dataset.id and not job.state.is_finished for job in jobs.readable())
+    words = "A job is at work on these photos; wait for its end." if busy else ""
+    if st.button(
+        "Remove the copies", key="ds_forget", icon=":material/cleaning_services:", disabled=busy or not photos, help=words or None
+    ):
         remote.forget(dataset.root)
         st.rerun()
 

@@ -31,7 +31,7 @@ def make_thumbnails(root: Path, rows: Iterable[tuple[str, str]]) -> None:
     """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo stays without one."""
     missing = [(image_id, path) for image_id, path in rows if image_id and not images.thumbnail_path(image_id).exists()]
     if missing:
-        _fetch(root, [path for _, path in missing])
+        fetch(root, [path for _, path in missing])
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda row: _make(root, *row), missing))
 
@@ -68,7 +68,7 @@ def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | No
     """One photo, whole, with all that is known of it; `on_page` leads to its own page, where it has one."""
     picture, facts = st.columns([3, 2])
     with picture:
-        _fetch(root, [row["path"]])
+        fetch(root, [row["path"]])
         try:
             st.image(images.open_image(files.safe_join(root, row["path"])), width="stretch", alt=str(row["label"]))
         except FieldmarkError as error:
@@ -92,7 +92,7 @@ def facts_of(row: pd.Series) -> dict[str, str]:
     return {**facts, "Image id": f"{row['image_id'][:16]}..."}
 
 
-def _fetch(root: Path, paths: Sequence[str]) -> None:
+def fetch(root: Path, paths: Sequence[str]) -> None:
     """Brings photos here that lie in Amazon S3; where that can't be, the page says so and shows what there is."""
     try:
         remote.bring(root, paths)

@@ -56,7 +56,8 @@ def run_extension(
             folder, ignored = origins.brought_in(source, path, staged, meter)
             started = time.perf_counter()
             layout = importing.recognised(folder, source, ignored, meter)
-            frame = importing.read_rows(layout, meter)
+            known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
+            frame = importing.read_rows(layout, meter, known)
             return _extended(dataset, parent, layout, frame, _Ways(source, path, join, into_own_folder, seed), started, meter)
     except OSError as error:
         place = shown(str(error.filename)) if error.filename else "the disk"

@@ -5,9 +5,9 @@ Nothing of the person's own folder is changed or copied. A dataset appears when 
 
 from __future__ import annotations
 
-import functools
 import os
 import time
+import types
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +29,8 @@ from core.errors import UserError
 BATCH = 16
 VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
 MIN_IMAGES_PER_CLASS = 3
+
+Known = Mapping[str, images.Facts]
 
 
 def run_import(
@@ -113,9 +115,10 @@ def _require_some_good(frame: pd.DataFrame) -> None:
         raise UserError(f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.", field="path")
 
 
-def read_rows(layout: Layout, meter: Meter) -> pd.DataFrame:
-    """The manifest of what was found, not yet split: every image decoded whole and hashed."""
-    facts = _examined(layout, meter.start("Reading images", "images"))
+def read_rows(layout: Layout, meter: Meter, known: Known = types.MappingProxyType({})) -> pd.DataFrame:
+    """The manifest of what was found, not yet split: every image decoded whole and hashed, but for those of which it is `known`, by
+    path, what they are."""
+    facts = _examined(layout, known, meter.start("Reading images", "images"))
     remote.forget(layout.root)
     columns: dict[str, Any] = dict(zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True))
     for name in ("path", "label", "official"):
@@ -135,18 +138,19 @@ def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return clipped
 
 
-def _examined(layout: Layout, progress: Callable[[int, int], None]) -> list[images.Facts]:
+def _examined(layout: Layout, known: Known, progress: Callable[[int, int], None]) -> list[images.Facts]:
     """What each file is, in order. Threads are enough: Pillow and hashlib let go of the interpreter while they work."""
     facts: list[images.Facts] = []
-    paths = [layout.root / found.path for found in layout.found]
-    examine = functools.partial(remote.examine, layout.root)
+    paths = [found.path for found in layout.found]
     # What comes over a network is waited for rather than worked on.
     workers = remote.THREADS if remote.begins(layout.root) else min(os.cpu_count() or 1, 8)
     waiting: deque[Future[list[images.Facts]]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for batch in _batches(paths):
-            waiting.append(pool.submit(lambda some: [examine(path) for path in some], batch))
+            waiting.append(
+                pool.submit(lambda some: [known.get(path) or remote.examine(layout.root, layout.root / path) for path in some], batch)
+            )
             if len(waiting) > 3 * workers:
                 facts += waiting.popleft().result()
                 progress(len(facts), len(paths))
@@ -158,7 +162,7 @@ def _examined(layout: Layout, progress: Callable[[int, int], None]) -> list[imag
     return facts
 
 
-def _batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:
     return (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
 
 

@@ -8,6 +8,7 @@ here does anything for them.
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,8 @@ TABLE_DEPTH, MAX_TABLES, MAX_TABLE_BYTES = 3, 20, 2**28
 BAD_KEY = "key in S3 that can't be a file's name"
 BOTH = "key in S3 that is a folder, too"
 AT_A_TIME = 256
+
+_decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 Progress = Callable[[int, int], None]
 
@@ -101,9 +104,25 @@ def examine(root: Path, path: Path) -> images.Facts:
     if place is None:
         return images.examine(path)
     try:
-        return images.examine_bytes(s3.read(place, path.relative_to(root).as_posix()))
+        data = s3.read(place, path.relative_to(root).as_posix())
     except ValueError as error:
         return images.Facts("", 0, 0, 0, str(error))
+    # Sixteen may be waited for at a time; decoded, a large one takes 150 MB.
+    with _decoding:
+        return images.examine_bytes(data)
+
+
+def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images.Facts]:
+    """What the manifest `before` says of objects that `root` and `other` both stand for and whose ETag is the same; by path below
+    `other`. They need not be read again."""
+    mine, place = _place(root), _place(other)
+    if mine is None or place is None or mine.bucket != place.bucket or not place.prefix.startswith(mine.prefix):
+        return {}
+    found = _table(other).assign(known=lambda rows: place.prefix.removeprefix(mine.prefix) + rows["path"])
+    found = found.merge(_table(root).rename(columns={"path": "known"})[["known", "etag"]], on=["known", "etag"])
+    found = found.merge(before.rename(columns={"path": "known"}), on="known")
+    columns = [found[name] for name in ("path", "image_id", "width", "height", "size_bytes", "problem")]
+    return {path: images.Facts(*facts) for path, *facts in zip(*columns, strict=True) if facts[0]}
 
 
 def forget(root: Path) -> int:

@@ -165,12 +165,13 @@ def test_split_folders_further_down_and_a_table_of_labels(bucket: Bucket, tmp_pa
     assert version_of(imported(f"s3://{BUCKET}/table/")).classes == ("CIRCLE", "SQUARE", "TRIANGLE")
 
 
-def test_new_objects_make_the_next_version(bucket: Bucket, tmp_path: Path) -> None:
+def test_new_objects_make_the_next_version(bucket: Bucket, aws: Emulator) -> None:
     version = version_of(imported())
     bucket.put("birds/circle/new.png", _png("circle", 99))
     bucket.put("elsewhere/square/far.png", _png("square", 98))
-    into = {"dataset_id": version.dataset_id, "version_id": version.id}
-    second = version_of(imported(**into))
+    read = aws.asked("GetObject")
+    second = version_of(imported(dataset_id=version.dataset_id, version_id=version.id))
+    assert aws.asked("GetObject") - read == 1, "what is the same is not read again"
     dataset = store.dataset(version.dataset_id)
     assert second.images == 37
     assert copies(version) == []

@@ -13,9 +13,12 @@ from core.backends.sagemaker.account import Account
 FILE = Path(__file__).with_name("policy.json")
 VPC_SID, KEY_ACTIONS = "RunInsideAVpc", ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant")
 
+# Datasets may come from any bucket, so only a person can say which.
+PHOTOS = "<bucket of your photos>"
+
 
 def person(account: Account) -> dict[str, Any]:
-    """For whoever runs Fieldmark."""
+    """For whoever runs Fieldmark. The bucket to import photos from stands in it as PHOTOS, to be filled in by hand."""
     return _with_key(_filled(account)["person"], account)
 
 
@@ -46,6 +49,7 @@ def _filled(account: Account) -> dict[str, Any]:
         "ROLE": account.role_arn or "arn:aws:iam::<account>:role/<role>",
         "BUCKET": account.bucket or "<bucket>",
         "PREFIX": account.prefix,
+        "PHOTOS": PHOTOS,
     }
     return dict(json.loads(Template(FILE.read_text()).substitute(values)))
 
