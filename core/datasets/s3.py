@@ -6,21 +6,17 @@ The way to AWS is the one that jobs take (region, credentials, patience); it is 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from core import files, settings
 from core.datasets.names import shown
 from core.errors import BackendError, UserError
 
 EXAMPLE = "s3://my-photos/birds"
-TRIES = 4
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_PART_BYTES = 255
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,8 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
             return data
 
     try:
-        return _patiently(ask, connection)
+        found: bytes = connection.patiently(ask)
+        return found
     except BackendError as error:
         if connection.code_of(error) in ("PreconditionFailed", "412"):
             raise ValueError("it has changed in S3 since it was imported; import that place again") from error
@@ -117,17 +114,6 @@ def environment() -> dict[str, str]:
     """What a process needs in its environment to read from S3 as this one does."""
     found: dict[str, str] = _connection().environment()
     return found
-
-
-def _patiently(ask: Callable[[], Answer], connection: Any) -> Answer:
-    for attempt in range(TRIES):
-        try:
-            return ask()
-        except BackendError as error:
-            if attempt == TRIES - 1 or not connection.is_passing(error):
-                raise
-            time.sleep(2**attempt)
-    raise AssertionError("unreachable")
 
 
 def _connection() -> Any:

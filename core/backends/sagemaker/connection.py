@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 from core.backends.sagemaker import account as accounts
@@ -20,6 +21,8 @@ from core.errors import BackendError
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
 ATTEMPTS = 4
+# How often a job asks again by itself, after boto3 has given up.
+TRIES = 4
 POOL = 16
 # What boto3 reads of the environment, and so what a watcher is given. Nothing else of ours ever gets these.
 CREDENTIALS = (
@@ -36,6 +39,8 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Fo
 _BROKEN = {"InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable", "ServiceUnavailableException", "500", "503"}
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 _lock = threading.Lock()
+
+Answer = TypeVar("Answer")
 
 
 def environment() -> dict[str, str]:
@@ -91,6 +96,19 @@ def asking(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise BackendError(f"{what[:1].upper()}{what[1:]} did not work: {words(error)}") from error
+
+
+def patiently(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda: None) -> Answer:
+    """What `ask` answers, asked again after a while where the network or AWS itself was in the way; BackendError when it stays so."""
+    for attempt in range(TRIES - 1):
+        try:
+            return ask()
+        except BackendError as error:
+            if not is_passing(error):
+                raise
+            check_stop()
+            time.sleep(2**attempt)
+    return ask()
 
 
 def words(error: BaseException) -> str:

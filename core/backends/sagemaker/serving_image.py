@@ -13,10 +13,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core import files, models, settings
-from core.backends.sagemaker import images
+from core.backends.sagemaker import connection, images
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.storage import Store
-from core.backends.sagemaker.upload import patiently
 from core.models import Model
 
 # For the PyTorch image, whose toolkit looks for the entry point below code/.
@@ -111,7 +110,7 @@ def send(model: Model, server: str, folder: Path, store: Store, check_stop: Call
         if not store.has(key):
             store.put_file(key, archive)
 
-    patiently(put, check_stop)
+    connection.patiently(put, check_stop)
     archive.unlink()
     return store.uri(key)
 

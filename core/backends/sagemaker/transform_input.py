@@ -107,7 +107,7 @@ def send(spec: TransformSpec, folder: RunFolder, store: Store, start: int, repor
         for key in sending.unreadable:
             del chosen[key]
     target = storage.transform_key(spec.id, "input.manifest")
-    upload.patiently(lambda: store.put(target, manifest(prefix_of(spec, store), sorted(chosen))), check_stop)
+    connection.patiently(lambda: store.put(target, manifest(prefix_of(spec, store), sorted(chosen))), check_stop)
     return store.uri(target)
 
 

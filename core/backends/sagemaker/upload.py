@@ -26,7 +26,6 @@ AT_A_TIME = 2_000
 # Up to here asking for each photo is quicker than listing all that may lie there.
 ASK_EACH = 2_000
 SAMPLE = 20
-TRIES = 4
 REPORT_SECONDS = 1.0
 NAMED = 5
 USED = ("train", "validation", "test")
@@ -175,7 +174,7 @@ class Sending:
                 self.unreadable[key] = f"{path}: {problem}"
                 self._done += 1
             return
-        patiently(lambda: self.to.put(f"{IMAGES}/{key}", data), self.check_stop)
+        connection.patiently(lambda: self.to.put(f"{IMAGES}/{key}", data), self.check_stop)
         with self._lock:
             self._done += 1
             self._bytes += len(data)
@@ -183,7 +182,7 @@ class Sending:
     def _copied(self, key: str, origin: remote.Origin) -> bool:
         """Whether the photo went from one place in S3 to the other. Where S3 will not do that, it comes by way of this machine."""
         try:
-            patiently(lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"), self.check_stop)
+            connection.patiently(lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"), self.check_stop)
             return True
         except BackendError:
             remote.bring(origin.root, [origin.path])
@@ -202,16 +201,3 @@ class Sending:
             raise BackendError(f"None of the photos can be read on this machine, so there is nothing to send. The first: {first}.")
         for text in self.unreadable.values():
             print(f"left out, for it can't be sent: {text}", flush=True)
-
-
-def patiently(send: Callable[[], None], check_stop: Callable[[], None]) -> None:
-    """Does it, again after a while where the network or AWS itself was in the way; BackendError when it stays so."""
-    for attempt in range(TRIES):
-        try:
-            send()
-            return
-        except BackendError as error:
-            if attempt == TRIES - 1 or not connection.is_passing(error):
-                raise
-            check_stop()
-            time.sleep(2**attempt)
