@@ -16,6 +16,7 @@ ENV_HOME = "FIELDMARK_HOME"
 ENV_IMPORT_ROOTS = "FIELDMARK_IMPORT_ROOTS"
 ENV_POLL_SECONDS = "FIELDMARK_POLL_SECONDS"
 ENV_PREPARE = "FIELDMARK_PREPARE"
+ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
 
 # Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
@@ -64,6 +65,8 @@ LOG_TAIL_BYTES = 256 * 1024
 MAX_INSTANCES = 100
 MAX_JOB_SECONDS = 5 * 86_400
 POLL_SECONDS = 3.0
+# From so many photos on copying each before a job starts takes longer than reading it when it is wanted.
+STREAM_FROM = 50_000
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 
 # Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to nothing.
@@ -125,6 +128,11 @@ def prepares() -> bool:
 def poll_seconds() -> float:
     """How often a watcher asks its platform at most; it asks less often while nothing happens."""
     return float(os.environ.get(ENV_POLL_SECONDS) or POLL_SECONDS)
+
+
+def stream_from() -> int:
+    """From how many photos on a job on SageMaker reads them when it wants them and copies none before it starts."""
+    return int(os.environ.get(ENV_STREAM_FROM) or STREAM_FROM)
 
 
 def python() -> str:

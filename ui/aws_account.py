@@ -71,6 +71,7 @@ def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
                 key="aws_allow_pip",
                 help="They then install OpenVINO, which trains several times quicker on a CPU. It needs the internet.",
             )
+            messages.beside(errors, "allow_pip")
             serving = _text("Own serving image", "inference_image", account.inference_image, errors, "", "In place of AWS's.")
     return {
         "subnets": subnets,

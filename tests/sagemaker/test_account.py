@@ -42,6 +42,12 @@ def test_what_cannot_be_right_is_refused_beside_its_field(field: str, value: str
     assert refusal.value.field == field
 
 
+def test_what_a_container_without_a_network_cannot_do_is_refused() -> None:
+    with pytest.raises(UserError) as refusal:
+        accounts.check_form({**GOOD, "network_isolation": True, "allow_pip": True})
+    assert refusal.value.field == "allow_pip"
+
+
 def test_where_things_lie() -> None:
     account = Account(**GOOD, prefix="team/birds")
     assert account.uri("code/x.tar.gz") == "s3://photos/team/birds/code/x.tar.gz"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import jobs, metrics, models
+from core import jobs, metrics, models, settings
 from core.backends import LOCAL, SAGEMAKER
 from core.backends.sagemaker import account as accounts
 from core.errors import UserError
@@ -89,20 +89,42 @@ def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: M
     assert ended(again).state is State.STOPPED
 
 
-def test_without_a_network_the_container_has_all_it_needs(aws: Emulator, small_model: Model) -> None:
-    accounts.save(replace(accounts.load(), network_isolation=True))
-    job = ended(SAGEMAKER.train(spec(small_model)))
+def test_closed_in_encrypted_and_streamed_a_backbone_from_the_hub_is_fine_tuned(
+    aws: Emulator, small_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything that no other job here uses, at once; the hub's weights as they lie on a machine without a network."""
+    import timm
+    from safetensors.torch import save_file
+
+    save_file(timm.create_model("resnet18").state_dict(), settings.weights_dir() / "resnet18.safetensors")
+    monkeypatch.setenv(settings.ENV_STREAM_FROM, "1")
+    inside = {"subnets": ("subnet-0a1b2c3d",), "security_groups": ("sg-0a1b2c3d",)}
+    accounts.save(replace(accounts.load(), network_isolation=True, kms_key="alias/photos", **inside))
+    given = {"mode": "finetune", "arch": "resnet18@32", "precision": "exact", "epochs": "2", "batch_size": "8"}
+    job = ended(SAGEMAKER.train(spec(small_model, given)), 360)
     assert job.state is State.COMPLETED, job.status.reason
+    assert "weights from the weights channel" in job.folder.log.read_text()
+    assert [row["epoch"] for row in metrics.epochs(metrics.MetricLog(job.folder.log).refresh())] == [0, 1, 2]
+    assert models.read(job.id).description["mode"] == "finetune"
+    asked = aws.client("sagemaker").describe_training_job(TrainingJobName=job.id)
+    assert asked["EnableNetworkIsolation"]
+    assert asked["VpcConfig"] == {"Subnets": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}
+    assert asked["OutputDataConfig"]["KmsKeyId"] == asked["ResourceConfig"]["VolumeKmsKeyId"] == "alias/photos"
+    assert {channel["ChannelName"]: channel["InputMode"] for channel in asked["InputDataConfig"]}["images"] == "FastFile"
+    for key in [*written(aws, "images/"), *written(aws, "code/")]:
+        head = aws.client("s3").head_object(Bucket=accounts.load().bucket, Key=key)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/photos"), key
 
 
 def test_two_machines_share_a_training(aws: Emulator, small_model: Model) -> None:
-    job = ended(SAGEMAKER.train(spec(small_model, resources=replace(MACHINE, instance_count=2))), 360)
+    given = {"mode": "finetune", "arch": "lite0@32", "precision": "exact", "epochs": "2", "batch_size": "8"}
+    job = ended(SAGEMAKER.train(spec(small_model, given, replace(MACHINE, instance_count=2))), 360)
     assert job.state is State.COMPLETED, job.status.reason
     text = job.folder.log.read_text()
     assert "2 hosts with 1 processes each" in text
     rows = metrics.MetricLog(job.folder.log).refresh()
-    epochs = [row["epoch"] for row in rows if "train_loss" in row]
-    assert len(epochs) == len(set(epochs)), "only one of them speaks"
+    epochs = [row["epoch"] for row in rows if "train_accuracy" in row]
+    assert epochs == [1, 2], "only one of them speaks"
 
 
 def test_a_spot_machine_is_taken_back_and_the_job_goes_on(aws: Emulator, small_model: Model) -> None:

@@ -135,6 +135,12 @@ def test_it_goes_on_with_more_trials_and_learns_from_the_first(aws: Emulator, sm
     assert sum(trial.is_baseline for trial in board.trials) == 1, "the baseline is not run again"
     described = aws.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=more.id)
     assert described["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm"
+    other = tuning(small_model, fixed={**FIXED, "label_smoothing": "0.1"}, warm_start=(first.id,), max_trials=1, baseline=False)
+    third = ended(SAGEMAKER.tune(other), 3 * PATIENCE)
+    assert third.state is State.COMPLETED, third.status.reason
+    described = aws.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=third.id)
+    assert described["WarmStartConfig"]["WarmStartType"] == "TransferLearning", "a setting more is another training"
+    assert third.status.progress["warm_start_trials"] == 2
 
 
 def test_bad_trials_are_stopped_early_by_sagemaker(aws: Emulator, small_model: Model) -> None:

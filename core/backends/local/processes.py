@@ -65,7 +65,7 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
 
 def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
-    names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS)
+    names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
     ours = {name: os.environ[name] for name in names if os.environ.get(name)}
     return clean_environment({**ours, **ALLOCATOR, "PYTHONPATH": str(settings.PROJECT)})
 

@@ -115,6 +115,8 @@ def check(account: Account) -> None:
             raise UserError(f"{value[:80]!r} can't be right here; it should look like {example}.", field=field)
     if bool(account.subnets) != bool(account.security_groups):
         raise UserError("A VPC needs subnets and security groups, both or neither.", field="subnets")
+    if account.network_isolation and account.allow_pip:
+        raise UserError("A container without a network can't install anything: turn pip or network isolation off.", field="allow_pip")
 
 
 def in_studio() -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from core import metrics
+from core import metrics, settings
 from core.backends.sagemaker import images, packaging, storage
 from core.backends.sagemaker.account import Account
 from core.errors import UserError
@@ -15,8 +15,6 @@ from core.specs import Resources, Spec, TrainingSpec, carried_name
 # The defaults of both the toolkit and of sm_scripts/train.py.
 CHECKPOINTS = "/opt/ml/checkpoints"
 CODE_CHANNEL = "code"
-# From here on copying every photo before the start takes longer than reading each when it is wanted.
-MANY_PHOTOS = 50_000
 _TAG_UNSAFE = re.compile(r"[^\w .:/=+@-]")
 TAG = "fieldmark"
 
@@ -97,7 +95,7 @@ def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) 
 
 
 def channels(account: Account, inputs: Inputs) -> list[dict[str, Any]]:
-    if inputs.photos < MANY_PHOTOS:
+    if inputs.photos < settings.stream_from():
         photos = _channel("images", "ManifestFile", inputs.images, "File")
     else:
         # FastFile reads only whole prefixes, never a list.
