@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from core import backends, jobs, models, settings
-from core.errors import NotFound
+from core.backends import Backend
+from core.errors import NotFound, UserError
 from core.jobs import Job, State
 from core.specs import TrainingSpec, training_spec
-from ui import job_card, links, messages
+from ui import job_card, links, messages, where_form
+from ui.where_form import Where
 
 
 def show(job: Job) -> None:
@@ -24,7 +26,8 @@ def show(job: Job) -> None:
         if job.tuning_id:
             number = str(job.spec.get("trial", ""))
             links.link("tune", f"Trial {number} of its tuning job", ":material/tune:", job=job.tuning_id, trial=number)
-        with st.popover("More", icon=":material/more_horiz:"):
+        # Without keys of their own an open one would stay open on the next job's page, as whatever stands in its place there.
+        with st.popover("More", icon=":material/more_horiz:", key=f"tr_more_{job.id}"):
             _more(job)
 
 
@@ -41,19 +44,41 @@ def _resume(job: Job) -> None:
     has_checkpoint = any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
     words = "Goes on from the last checkpoint, as a new job." if has_checkpoint else "It left no checkpoint: it starts again, as a new job."
     st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
+    spec = training_spec(job)
     if st.button("Resume", key="tr_resume", icon=":material/resume:", type="primary", help=words):
-        spec = training_spec(job)
-        again = TrainingSpec(
-            spec.name,
-            spec.dataset_id,
-            spec.version_id,
-            spec.hyperparameters,
-            id=st.session_state[f"tr_resume_{job.id}"],
-            resumed_from=job.id,
-            resources=spec.resources,
-        )
-        with messages.shown():
-            links.to("train", job=backends.of(job).train(again).id)
+        _go_on(job, spec, Where(backends.of(job), spec.resources))
+    others = [backend for backend in backends.BACKENDS.values() if backend is not backends.of(job) and backend.is_ready()]
+    if others:
+        with st.popover("Resume elsewhere", icon=":material/move_up:", key=f"tr_elsewhere_{job.id}"):
+            _elsewhere(job, spec, others[0], words)
+
+
+def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None:
+    """The same on the other platform, to which the last checkpoint goes along."""
+    mode = str(spec.hyperparameters.get("mode", "frozen"))
+    try:
+        where = where_form.show(spec.resources, other.name, prefix="tr_move", suffix=job.id, mode=mode)
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    st.caption(f"{words} {where_form.words(where)}")
+    if st.button("Resume there", key="tr_resume_there", icon=":material/resume:", type="primary"):
+        _go_on(job, spec, where)
+
+
+def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
+    """A new job from the last checkpoint of this one, wherever either runs. Two clicks are one job."""
+    again = TrainingSpec(
+        spec.name,
+        spec.dataset_id,
+        spec.version_id,
+        spec.hyperparameters,
+        id=st.session_state[f"tr_resume_{job.id}"],
+        resumed_from=job.id,
+        resources=where.resources,
+    )
+    with messages.shown():
+        links.to("train", job=where.backend.train(again).id)
 
 
 def _more(job: Job) -> None:

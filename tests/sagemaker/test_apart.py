@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
 from core import settings
+from core.backends.sagemaker import connection
 from core.models import Model
 
 HEAVY = ("boto3", "botocore", "sagemaker", "torch", "moto")
@@ -39,3 +41,18 @@ def test_importing_core_imports_no_boto3() -> None:
 def test_drawing_a_page_without_an_account_imports_no_boto3(small_model: Model, name: str) -> None:
     page = Path(settings.PROJECT) / "pages" / f"{name}.py"
     assert not imported(PAGE, str(page)) & set(HEAVY)
+
+
+def test_the_clients_of_an_account_share_what_a_session_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each session keeps AWS's addresses and rules for itself: 8 MB for every service that a watcher asks."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of this test alone")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    made: list[boto3.Session] = []
+    session = boto3.Session
+    monkeypatch.setattr(boto3, "Session", lambda: made.append(session()) or made[-1])
+    for service in ("s3", "logs", "sagemaker"):
+        connection.client(service, region="eu-west-1")
+    assert len(made) == 1
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of another account")
+    connection.client("s3", region="eu-west-1")
+    assert len(made) == 2, "another account's keys are another session"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core import jobs, metrics, models, settings
 from core.backends import LOCAL, SAGEMAKER
@@ -83,7 +84,14 @@ def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: M
     local.said(LOCAL, job, "[metrics] epoch=20 ")
     LOCAL.stop(job)
     job = local.ended(LOCAL, job)
-    again = SAGEMAKER.train(spec(small_model, LONG, resumed_from=job.id))
+    page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=60)
+    page.query_params["job"] = job.id
+    page = page.run().switch_page(str(settings.PROJECT / "pages" / "train.py")).run()
+    page.button("tr_resume_there").click().run()
+    assert not page.exception
+    (again,) = [found for found in jobs.readable("training") if found.backend == "sagemaker"]
+    assert again.spec["resumed_from"] == job.id
+    assert again.spec["resources"]["instance_type"] == MACHINE.instance_type, "what a new job would run on"
     said(again, "resuming from checkpoint-")
     SAGEMAKER.stop(again)
     assert ended(again).state is State.STOPPED

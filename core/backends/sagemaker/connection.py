@@ -69,11 +69,19 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
                 return made
             # The environment changed while boto3 read it: the client may lead elsewhere than its key says.
             _client.cache_clear()
+            _session.cache_clear()
+
+
+@lru_cache(maxsize=8)
+def _session(_environment: tuple[tuple[str, str], ...]) -> Any:
+    """One for all clients of an account: what each session reads for itself, AWS's addresses and rules, takes 8 MB a time."""
+    import boto3
+
+    return boto3.Session()
 
 
 @lru_cache(maxsize=64)
-def _client(name: str, region: str, read_seconds: float, _environment: tuple[tuple[str, str], ...]) -> Any:
-    import boto3
+def _client(name: str, region: str, read_seconds: float, environment: tuple[tuple[str, str], ...]) -> Any:
     from botocore.config import Config
 
     config = Config(
@@ -84,7 +92,7 @@ def _client(name: str, region: str, read_seconds: float, _environment: tuple[tup
         user_agent_extra="fieldmark",
         parameter_validation=True,
     )
-    return boto3.Session().client(name, region_name=region or None, config=config)
+    return _session(environment).client(name, region_name=region or None, config=config)
 
 
 @contextmanager
