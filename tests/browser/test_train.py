@@ -72,7 +72,7 @@ def test_a_running_job_is_watched_stopped_and_resumed(app: App, page: Any, versi
     steps.say(page, "Running for", 60)
     (again,) = [other for other in jobs.readable("training") if other.id != job.id]
     page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for(timeout=120_000)
-    assert min(epochs(again)) > 1
+    assert min(epochs(again)) > 0, "with epoch 0 it would have begun anew; on a busy machine it was stopped within epoch 1"
     assert min(epochs(again)) >= max(reached) - 1
     steps.press(page, "Stop")
     ended(page, "Stopped", 60)
