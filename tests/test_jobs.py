@@ -306,7 +306,7 @@ def test_a_status_is_never_seen_half_written() -> None:
         number = 0
         while not done.is_set():
             number += 1
-            jobs.write_status(job.folder, Status(State.IN_PROGRESS, progress={"text": "x" * (number * 997 % 60_000)}))
+            jobs.write_status(job.folder, Status(State.IN_PROGRESS, progress={"text": "x" * (number * 997 % 20_000)}))
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -242,6 +242,8 @@ def _list(root: Path) -> Path:
 
 
 def _place(root: Path) -> Place | None:
+    if not root.name:  # the top of the file system, which photos of no dataset are relative to
+        return None
     try:
         return s3.place_of(files.read_json(_note(root))["place"])
     except FileNotFoundError:

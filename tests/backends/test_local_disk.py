@@ -26,7 +26,7 @@ def test_fault_31_a_disk_that_is_full_while_the_script_writes(toys: Toys) -> Non
         "(kept / 'one').write_bytes(b'1' * 1000)\n"
         "(kept / 'two').write_bytes(b'2' * 100_000)\n"
     )
-    job = ended(LOCAL, toys.train(script, file_bytes=60_000))
+    job = ended(LOCAL, toys.train(script, file_bytes=20_000))
     assert job.state is State.FAILED
     assert "File too large" in job.status.reason
     assert (job.folder.checkpoints / "one").stat().st_size == 1000
@@ -37,7 +37,7 @@ def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> No
     weights = (
         "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
     )
-    job = ended(LOCAL, toys.train(MODEL + weights, file_bytes=60_000))
+    job = ended(LOCAL, toys.train(MODEL + weights, file_bytes=20_000))
     assert job.state is State.FAILED
     assert "disk is full" in job.status.reason
     assert not job.folder.artifact.exists()
@@ -45,10 +45,10 @@ def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> No
 
 
 def test_fault_31_a_disk_that_is_full_for_the_log(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("for n in range(10_000):\n    print('a line that takes room', n, flush=True)\n", file_bytes=60_000))
+    job = ended(LOCAL, toys.train("for n in range(10_000):\n    print('a line that takes room', n, flush=True)\n", file_bytes=20_000))
     assert job.state is State.FAILED
     assert job.status.reason
-    assert job.folder.log.stat().st_size <= 60_000
+    assert job.folder.log.stat().st_size <= 20_000
 
 
 def test_fault_31_a_disk_that_is_full_for_the_status(toys: Toys) -> None:

@@ -49,7 +49,7 @@ def test_the_bins_sum_to_all_photos_of_known_class(drawn: Callable[..., Predicti
 
 def test_a_calibrated_model_has_a_small_error_and_a_vain_one_a_large_one() -> None:
     rng = np.random.default_rng(0)
-    n = 60_000
+    n = 20_000
     confidence = rng.uniform(0.5, 1, n)
     texts = np.array([str(index) for index in range(n)])
     given = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)

@@ -30,8 +30,7 @@ SAGEMAKER, LOCAL = backends.SAGEMAKER, backends.LOCAL
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("FIELDMARK_POLL_SECONDS", serving.POLL_SECONDS)
+def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
 
 

@@ -133,7 +133,7 @@ def spot(name: str, steps: int, wait: int = 120) -> dict[str, Any]:
 @pytest.mark.parametrize("warned", [True, False])
 def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emulator, warned: bool) -> None:
     sagemaker, name = scripts.client("sagemaker"), f"spot-{warned}".lower()
-    sagemaker.create_training_job(**spot(name, 40))
+    sagemaker.create_training_job(**spot(name, 150))
     running(scripts, name, "step=10 ")
     scripts.ask("POST", "interrupt", TrainingJobName=name, warned=warned)
     row = making.finished(sagemaker, name)
@@ -144,7 +144,7 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emu
     assert begins[1] >= 1
     assert ("stops on SIGTERM" in making.log(scripts, name)) is warned
     assert row["BillableTimeInSeconds"] < row["TrainingTimeInSeconds"]
-    assert making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])["model.txt"] == b"40"
+    assert making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])["model.txt"] == b"150"
 
 
 def test_a_spot_job_that_finds_no_capacity_gives_up(scripts: asking.Emulator) -> None:

@@ -39,7 +39,7 @@ def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_ow
     try:
         _wait_for(port, process, tmp_path / "log")
         assert f"/jupyterlab/default/proxy/{port}/" in (tmp_path / "log").read_text()
-        assert _handshake(port, cookie_bytes=60_000).startswith("HTTP/1.1 101")
+        assert _handshake(port, cookie_bytes=20_000).startswith("HTTP/1.1 101")
     finally:
         process.terminate()
         process.wait(20)

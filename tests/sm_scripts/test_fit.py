@@ -100,7 +100,7 @@ def test_a_loss_that_is_no_number_diverged() -> None:
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_is_recovered(true_temperature: float) -> None:
     generator = torch.Generator().manual_seed(1)
-    logits = 3 * torch.randn(60_000, 5, generator=generator)
+    logits = 3 * torch.randn(20_000, 5, generator=generator)
     labels = torch.multinomial(torch.softmax(logits / true_temperature, 1), 1, generator=generator).flatten()
     fitted = calibration.fit_temperature(logits, labels)
     assert fitted == pytest.approx(true_temperature, rel=0.05)

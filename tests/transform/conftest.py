@@ -16,7 +16,7 @@ from core.jobs import Job, RunFolder
 from core.specs import TransformSpec
 from tests.conftest import kill_processes_of
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @pytest.fixture(scope="session")

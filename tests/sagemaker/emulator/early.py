@@ -9,7 +9,7 @@ from tests.sagemaker.emulator.errors import invalid
 from tests.sagemaker.emulator.world import Record
 
 EPOCH_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
-MOST_EPOCHS = 60_000
+MOST_EPOCHS = 20_000
 REDUCTION = 3
 # The rule needs something to compare with.
 FEWEST_OTHERS = 2
