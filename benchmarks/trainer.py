@@ -72,7 +72,7 @@ def environment(folder: Path, photos: Photos, features: Path) -> dict[str, str]:
     channels = {"images": photos.root, "manifest": photos.manifest.parent, "features": features, "weights": folder / "weights"}
     return processes.clean_environment(
         {
-            **processes.ALLOCATOR,
+            **processes.COMPUTING,
             **{f"SM_CHANNEL_{name.upper()}": str(path) for name, path in channels.items()},
             "SM_CHANNELS": json.dumps(list(channels)),
             "SM_MODEL_DIR": str(folder / "model"),

@@ -119,7 +119,7 @@ def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores
     paths = [str(path) for group in groups.values() for path in group]
     listed.write_text(json.dumps(paths))
     command = [sys.executable, "-m", "benchmarks.familiar_scores", str(folder), str(listed)]
-    environment = processes.clean_environment(processes.ALLOCATOR)
+    environment = processes.clean_environment(processes.COMPUTING)
     said = harness.run(command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images").report()
     answers, start = {}, 0
     for name, group in groups.items():

@@ -39,14 +39,14 @@ def test_a_gaussian_process_tunes_heads(heated: Model) -> None:
 
 
 def test_hyperband_ends_bad_fine_tunings_early(heated: Model) -> None:
-    fixed = {"mode": "finetune", "arch": "lite0@32", "precision": "exact", "epochs": "4", "batch_size": "8", "freeze_share": "0"}
+    fixed = {"mode": "finetune", "arch": "lite0@32", "precision": "exact", "epochs": "12", "batch_size": "8", "freeze_share": "0"}
     space = {"lr": Range("choice", choices=("0.0005", "0.0006", "0.0007", "0.0008", "0.0009", "3"))}
     board = tuned(heated, space, fixed, strategy="hyperband", objective="validation_loss", max_trials=6, baseline=False)
     assert len(board.trials) == 6
     early = [trial for trial in board.trials if trial.stopped_early]
-    assert early, "four epochs of six trials, and none was judged"
-    assert all(len(trial.curve) < 4 and "not among the best" in trial.reason for trial in early)
+    assert early, "twelve epochs of six trials, and none was judged"
+    assert all(len(trial.curve) < 12 and "not among the best" in trial.reason for trial in early)
     best = board.best()
     assert best is not None
     assert best.state is State.COMPLETED
-    assert best.curve[-1]["epoch"] == 4
+    assert best.curve[-1]["epoch"] == 12

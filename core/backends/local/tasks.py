@@ -42,7 +42,7 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
 
 
 def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:
-    environment = processes.clean_environment(processes.ALLOCATOR)
+    environment = processes.clean_environment(processes.COMPUTING)
     code = warm.run_script(script, arguments, environment, log, seconds)
     if code is not None:
         return code

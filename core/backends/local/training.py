@@ -118,7 +118,7 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
     }
     return processes.clean_environment(
         {
-            **processes.ALLOCATOR,
+            **processes.COMPUTING,
             # Inside the job's folder, so that what a killed script leaves goes with it.
             "TMPDIR": str(folder.temporary),
             **{f"SM_CHANNEL_{name.upper()}": str(path) for name, path in channels.items()},

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.backends.local.worker import Worker
 
 POLL_SECONDS = 0.02
-JUDGE_SECONDS = 0.5
+JUDGE_SECONDS = 0.2
 FIRST_FAILURES = 3
 THREADS = "OMP_NUM_THREADS"
 

@@ -179,7 +179,7 @@ def _prepare(listener: socket.socket) -> None:
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, PREPARE_SECONDS)
         arguments = [str(settings.features_dir()), "--preset", PREPARED]
-        environment = processes.clean_environment({**processes.ALLOCATOR, "SM_CHANNEL_WEIGHTS": str(settings.weights_dir())})
+        environment = processes.clean_environment({**processes.COMPUTING, "SM_CHANNEL_WEIGHTS": str(settings.weights_dir())})
         code = forks.run(settings.SM_SCRIPTS / "prepare.py", arguments, environment, settings.home() / "prepare.log")
     except BaseException:
         traceback.print_exc()

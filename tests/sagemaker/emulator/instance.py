@@ -88,6 +88,8 @@ class Instance:
             "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
             "SM_CURRENT_HOST": self._layout.host,
             "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(self._layout.hosts))),
+            # The containers of one machine here share its cores, and spinning threads would take them from each other.
+            "OMP_WAIT_POLICY": "PASSIVE",
             **({} if self._layout.isolated else credentials),
             **self._unlike_a_container(),
             **self._row.get("Environment", {}),

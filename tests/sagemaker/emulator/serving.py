@@ -92,6 +92,7 @@ class ModelServer:
             "EMULATOR_SOCKET": str(self._short / "socket"),
             "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
             "OMP_NUM_THREADS": str(os.cpu_count() or 1),
+            "OMP_WAIT_POLICY": "PASSIVE",
             **base,
             **java,
             **self._model.get("Environment", {}),
