@@ -26,6 +26,7 @@ DIED = "The process that ran this job died without a word"
 # Ours; a trial that SageMaker named has its tuning job's id with a number and eight digits more.
 ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}(-\d{3,}-[0-9a-f]{8})?")
 ID_DASHES = 3
+LET_GO_SECONDS = 5.0
 
 
 class State(StrEnum):
@@ -267,6 +268,16 @@ def is_locked(lock: Path) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+def is_let_go(lock: Path, seconds: float = LET_GO_SECONDS) -> bool:
+    """Whether nobody holds the job's lock any more, within some seconds: a process that has written how its job ended is about to end."""
+    until = time.monotonic() + seconds
+    while held := is_locked(lock):
+        if time.monotonic() > until:
+            break
+        time.sleep(0.02)
+    return not held
 
 
 def _entries(kind: str) -> Iterator[Job | Unreadable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -336,3 +337,15 @@ def test_a_trial_that_sagemaker_named_is_a_training_job_in_its_tuning_jobs_place
     assert [job.id for job in jobs.readable("training")] == [after, *reversed(trials), before]
     assert [job.id for job in jobs.readable("tuning")] == [tuning]
     assert len(jobs.readable()) == 5
+
+
+def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_long(tmp_path: Path) -> None:
+    """Its process writes how it ended, and lets go of the lock a moment later."""
+    lock = tmp_path / "lock"
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert not jobs.is_let_go(lock, 0.1)
+    timer = threading.Timer(0.3, lambda: os.close(handle))
+    timer.start()
+    assert jobs.is_let_go(lock, 30)
+    timer.join()

@@ -189,7 +189,7 @@ def manifest_folder(folder: RunFolder) -> Path:
 
 
 def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
-    if jobs.is_locked(source.lock):
+    if not jobs.is_let_go(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
 

@@ -42,7 +42,7 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
     """Lists the job's images in its folder; how many there are. UserError where there are none."""
     if spec.resumed_from:
         previous = RunFolder.of(spec.resumed_from)
-        if jobs.is_locked(previous.lock):
+        if not jobs.is_let_go(previous.lock):
             raise BackendError("The job to resume from is still running.")
         if total := sources.take_over(previous, worker.folder):
             results.take_over(previous, worker.folder)

@@ -151,7 +151,7 @@ def _upload_facts(now: upload.Progress) -> dict[str, Any]:
 def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
     """Puts the checkpoints of the job that this one goes on with where SageMaker gives them to it. Either may have run anywhere."""
     source = jobs.read(spec.resumed_from)
-    if jobs.is_locked(source.folder.lock):
+    if not jobs.is_let_go(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
     watch.say(phase="Taking over the checkpoints")
     target, prefix = storage.job_key(spec.id, "checkpoints"), storage.job_key(source.id, "checkpoints/")

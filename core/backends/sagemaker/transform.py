@@ -105,7 +105,7 @@ class Transform:
     def _listed(self, worker: Worker, model: Model) -> int:
         if self.spec.resumed_from:
             previous = RunFolder.of(self.spec.resumed_from)
-            if jobs.is_locked(previous.lock):
+            if not jobs.is_let_go(previous.lock):
                 raise BackendError("The job to resume from is still running.")
             transform_input.take_over(previous, self.folder)
         if sources.list_of(self.folder).exists():
