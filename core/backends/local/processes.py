@@ -38,6 +38,9 @@ COMPUTING = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
+# Arrow's allocator would have a thread of its own from the import on, and only a process with one thread is forked.
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """The environment of a worker: what a program needs to start, plus `extra`."""
@@ -74,7 +77,7 @@ def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
     names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
     ours = {name: os.environ[name] for name in names if os.environ.get(name)}
-    return clean_environment({**ours, **COMPUTING, "PYTHONPATH": str(settings.PROJECT)})
+    return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
 
 
 def take_lock(path: Path) -> int | None:
