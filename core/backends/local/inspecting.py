@@ -38,7 +38,7 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     training.copy_scripts(folder)
     # All of them are wanted, so all are 'train' here; each content once.
     rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
-    manifest.write_csv(rows, training.manifest_folder(folder) / "manifest.csv")
+    manifest.write_csv(rows, training.made_manifest_folder(folder) / "manifest.csv")
     worker.check_stop()
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
     script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))

@@ -82,7 +82,7 @@ def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
 def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
     """The scripts and the manifest, copied into a job's folder."""
     shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    manifest.write_csv(store.manifest_of(store.version(dataset_id, version_id)), manifest_folder(folder) / "manifest.csv")
+    manifest.write_csv(store.manifest_of(store.version(dataset_id, version_id)), made_manifest_folder(folder) / "manifest.csv")
 
 
 def _link(source: str, target: str) -> None:
@@ -192,6 +192,10 @@ def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
     if not jobs.is_let_go(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
+
+
+def made_manifest_folder(folder: RunFolder) -> Path:
+    return files.folder_below(folder.input, manifest_folder(folder).name)
 
 
 def _gpus() -> int:
