@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from core import settings
+from core import files, settings
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
@@ -82,7 +82,8 @@ def worker_environment() -> dict[str, str]:
 
 def take_lock(path: Path) -> int | None:
     """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has it."""
-    handle = os.open(path, os.O_RDWR)
+    with files.there(path.parent, "job"):
+        handle = os.open(path, os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

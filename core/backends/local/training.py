@@ -102,7 +102,7 @@ def without_threads(write: Callable[[], Answer]) -> Answer:
 
 def write_manifest(folder: RunFolder, rows: pd.DataFrame) -> None:
     """What the script reads of its photos."""
-    manifest.write_csv(rows, manifest_folder(folder) / "manifest.csv")
+    manifest.write_csv(rows, made_manifest_folder(folder) / "manifest.csv")
 
 
 def _link(source: str, target: str) -> None:
@@ -212,6 +212,10 @@ def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
     if not jobs.is_let_go(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
+
+
+def made_manifest_folder(folder: RunFolder) -> Path:
+    return files.folder_below(folder.input, manifest_folder(folder).name)
 
 
 def _gpus() -> int:

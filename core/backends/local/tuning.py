@@ -189,7 +189,7 @@ class Tuner:
     def _stop(self, trial: Trial, reason: str) -> None:
         job = jobs.read(trial.id)
         if not job.folder.stop_request.exists():
-            job.folder.stop_request.write_text(reason)
+            jobs.ask_to_stop(job.folder, reason)
         self.backend.stop(job)
 
     def _running(self) -> list[Trial]:
