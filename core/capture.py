@@ -71,7 +71,8 @@ class Keeper:
             shutil.rmtree(doomed, ignore_errors=True)
         self._number += 1
         segment = self._root / f"{int(1000 * moment):015}-{self._number:06}"
-        segment.mkdir(parents=True, exist_ok=True)
+        files.folder_below(self._root.parent, self._root.name)
+        segment.mkdir(exist_ok=True)
         self._photos = self._bytes = 0
         if shutil.disk_usage(self._root).free < settings.MIN_FREE_BYTES:
             raise OSError(errno.ENOSPC, "the disk is nearly full")

@@ -89,6 +89,7 @@ def thumbnail(image_id: str, path: Path) -> Path:
     if hashlib.sha256(data).hexdigest() != image_id:
         raise BadImage(f"{path.name} has changed since it was imported; import its folder again")
     image = _reduced(data)
+    files.folder_below(settings.thumbnails_dir(), target.parent.name)
     with files.atomic(target) as file:
         image.save(file, "JPEG", quality=JPEG_QUALITY)
     return target

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -227,7 +226,9 @@ def _added(new: Sequence[Entry], labels: Mapping[str, str], parent: Version, int
         path = f"{ADDED}/{entry.id[:2]}/{entry.id}{_suffix(data)}"
         place = files.safe_join(dataset.root, path)
         try:
-            files.write_bytes(place, data)
+            with files.there(dataset.root, "dataset's folder"):
+                files.folder_below(dataset.root, Path(path).parent)
+                files.write_bytes(place, data)
         except OSError as error:
             raise UserError(f"{target} can't be written to ({error.strerror}). Mend that, or leave the new photos out.") from error
         values = (entry.id, path, labels[entry.id], "train", opened.width, opened.height, len(data))
@@ -262,7 +263,7 @@ def _make(entry: Entry, data: bytes) -> None:
     if count() >= MAX_ENTRIES:
         raise UserError(f"{MAX_ENTRIES} photos wait for review already. Decide about some of them first.")
     with tempfile.TemporaryDirectory(prefix=".new-", dir=_home()) as temporary:
-        made = Path(temporary) / "entry"
+        made = files.folder_below(Path(temporary), "entry")
         files.write_bytes(made / PHOTO, data)
         _write(made, entry)
         os.rename(made, _folder(entry.id))
@@ -300,7 +301,7 @@ def _remove(entry_id: str) -> None:
         os.rename(folder, gone)
     except FileNotFoundError:
         return
-    shutil.rmtree(gone, ignore_errors=True)
+    files.remove(gone)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from ui import (
     dataset_photo,
     export_form,
     links,
+    messages,
     split_form,
 )
 from ui.text import count, plain
@@ -110,14 +111,16 @@ def _figures(dataset: Dataset, version: Version) -> None:
 def _more(dataset: Dataset) -> None:
     name = st.text_input("Name", dataset.name, key=f"ds_rename_{dataset.id}", max_chars=settings.MAX_NAME_LENGTH)
     if st.button("Rename", key="ds_rename_go") and name.strip():
-        store.rename(dataset.id, name)
-        st.rerun()
+        with messages.shown():
+            store.rename(dataset.id, name)
+            st.rerun()
     if remote.begins(dataset.root):
         _copies(dataset)
     sure = st.checkbox("Delete this dataset and all its versions", key="ds_delete_sure", help="Photos in your own folder are left alone.")
     if st.button("Delete", key="ds_delete", icon=":material/delete:", disabled=not sure) and sure:
-        store.delete(dataset.id)
-        links.to("datasets")
+        with messages.shown():
+            store.delete(dataset.id)
+            links.to("datasets")
 
 
 def _copies(dataset: Dataset) -> None:

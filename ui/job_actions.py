@@ -82,12 +82,14 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
 
 
 def _more(job: Job) -> None:
+    shown: Job = st.session_state.setdefault(f"tr_shown_{job.id}", job)
     name = st.text_input("Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
     tags = st.text_input("Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows")
     note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
     if st.button("Save", key="tr_save"):
         with messages.shown():
-            jobs.set_label(job.id, name=name, tags=tuple(tag.strip() for tag in tags.split(",") if tag.strip()), note=note)
+            jobs.change_label(shown, name, [tag.strip() for tag in tags.split(",") if tag.strip()], note)
+            del st.session_state[f"tr_shown_{job.id}"]
             st.rerun()
     sure = st.checkbox("Delete this job, its model and its log", key=f"tr_sure_{job.id}", disabled=not job.state.is_finished)
     if st.button("Delete", key="tr_delete", icon=":material/delete:", disabled=not sure):

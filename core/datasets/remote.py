@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -182,7 +182,9 @@ def bring(
         except ValueError as error:
             problems[path] = str(error)
             return
-        files.write_bytes(root / path, data)
+        with files.there(root, "dataset"):
+            files.folder_below(root, PurePosixPath(path).parent)
+            files.write_bytes(root / path, data)
 
     _each(fetch, wanted, progress, should_stop)
     return problems

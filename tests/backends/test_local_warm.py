@@ -45,10 +45,11 @@ warm.serve()
 APP = f"""
 import subprocess, sys, time
 from core.backends import LOCAL
-from core.backends.local import backend, warm
+from core.backends.local import backend, processes, warm
 from core.specs import TrainingSpec
 backend.WORKER = {toy_worker.__name__!r}
-held = subprocess.Popen([sys.executable, "-c", {LIGHT!r}], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+held = subprocess.Popen([sys.executable, "-c", {LIGHT!r}], env=processes.worker_environment(), stdin=subprocess.PIPE,
+                        stdout=subprocess.DEVNULL, start_new_session=True)
 while not warm.socket_path().exists():
     time.sleep(0.01)
 job = LOCAL.train(TrainingSpec("Toy", sys.argv[1], "v1", {{}}))
@@ -91,11 +92,11 @@ Warm = subprocess.Popen[bytes]
 Start = Callable[[], Warm]
 
 
-def started() -> Warm:
+def started(program: str = LIGHT) -> Warm:
     """A light warm process that takes jobs."""
     before = warm.socket_path().stat().st_ino if warm.socket_path().exists() else 0
     process = subprocess.Popen(
-        [sys.executable, "-c", LIGHT],
+        [sys.executable, "-c", program],
         env=processes.worker_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -195,6 +196,16 @@ def test_a_forked_trainer_that_fails(toys: Toys, process: Warm, script: str, cod
     assert job.state is State.FAILED
     assert f"code {code}" in job.status.reason
     assert code == 3 or "no cats" in job.status.reason
+
+
+def test_a_process_with_a_second_thread_is_not_forked(warm_toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What that thread holds at the fork would stay locked for ever: the job is started without the fork."""
+    busy = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    process = started(LIGHT.replace("warm.serve()", busy + "warm.serve()"))
+    job = warm_toys.train(MODEL)
+    assert not forked_by(job.status.pid, process)
+    assert ended(LOCAL, job).state is State.COMPLETED
+    LOCAL.cool_down(process)
 
 
 def test_fault_30_a_forked_trainer_stops(toys: Toys, process: Warm) -> None:

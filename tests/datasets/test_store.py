@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core import settings
+from core import files, settings
 from core.datasets import browse, splits, staging, store
 from core.errors import NotFound, UserError
 from tests.datasets import made
@@ -172,7 +172,7 @@ def test_what_a_killed_import_left_is_swept_and_a_running_one_is_not() -> None:
     (dead, left), (alive, kept) = start(), start()
     dead.send_signal(signal.SIGKILL)
     dead.wait()
-    old = time.time() - 2 * staging.STALE_SECONDS
+    old = time.time() - 2 * files.YOUNG_SECONDS
     for folder in (left, kept):
         os.utime(folder, (old, old))
     assert store.datasets() == []

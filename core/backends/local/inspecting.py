@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
 from core.backends.local import photos, training
-from core.datasets import inspection, manifest, store
+from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
 from core.specs import InspectSpec, TransformSpec, inspect_spec
@@ -36,15 +36,20 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
     folder = worker.folder
     training.copy_scripts(folder)
-    # All of them are wanted, so all are 'train' here; each content once.
-    rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
-    manifest.write_csv(rows, training.manifest_folder(folder) / "manifest.csv")
+
+    def write() -> int:
+        # All of them are wanted, so all are 'train' here; each content once.
+        rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
+        training.write_manifest(folder, rows)
+        return len(rows)
+
+    total = training.without_threads(write)
     worker.check_stop()
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
     script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
     try:
-        code = training.wait(worker, script, lambda: report.features(log, len(rows)))
+        code = training.wait(worker, script, lambda: report.features(log, total))
     except BaseException:
         script.kill()
         raise

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from core import settings
+from core import files, settings
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
@@ -37,6 +37,9 @@ COMPUTING = {
     "MALLOC_TOP_PAD_": "67108864",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+# Arrow's allocator would have a thread of its own from the import on, and only a process with one thread is forked.
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -74,12 +77,13 @@ def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
     names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
     ours = {name: os.environ[name] for name in names if os.environ.get(name)}
-    return clean_environment({**ours, **COMPUTING, "PYTHONPATH": str(settings.PROJECT)})
+    return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
 
 
 def take_lock(path: Path) -> int | None:
     """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has it."""
-    handle = os.open(path, os.O_RDWR)
+    with files.there(path.parent, "job"):
+        handle = os.open(path, os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

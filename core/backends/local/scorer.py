@@ -76,6 +76,7 @@ class Scorer:
             "same_class": measured.same_class,
             "used": measured.good,
         }
+        files.folder_below(settings.features_dir(), self._measured.parent.name)
         files.write_json(self._measured, found)
         return found
 

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from core import files, jobs, models, settings
 from core.backends.local import forks, photos, processes
+from core.backends.local.forks import Answer
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
 from core.specs import InspectSpec, TrainingSpec, carried_name, training_spec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.backends.local.worker import Worker
 
 POLL_SECONDS = 0.05
@@ -81,8 +84,25 @@ def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
 
 def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
     """The scripts and the manifest, copied into a job's folder."""
-    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    manifest.write_csv(store.manifest_of(store.version(dataset_id, version_id)), manifest_folder(folder) / "manifest.csv")
+    copy_scripts(folder)
+
+    def write() -> None:
+        write_manifest(folder, store.manifest_of(store.version(dataset_id, version_id)))
+
+    without_threads(write)
+
+
+def without_threads(write: Callable[[], Answer]) -> Answer:
+    """What `write` returns, called in a fork where this process is to fork a script later: Arrow starts threads
+    to read a manifest."""
+    if not forks.is_warm():
+        return write()
+    return forks.in_fork(write, "The manifest could not be written; the log has the reason.")
+
+
+def write_manifest(folder: RunFolder, rows: pd.DataFrame) -> None:
+    """What the script reads of its photos."""
+    manifest.write_csv(rows, made_manifest_folder(folder) / "manifest.csv")
 
 
 def _link(source: str, target: str) -> None:
@@ -192,6 +212,10 @@ def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
     if not jobs.is_let_go(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
+
+
+def made_manifest_folder(folder: RunFolder) -> Path:
+    return files.folder_below(folder.input, manifest_folder(folder).name)
 
 
 def _gpus() -> int:
