@@ -21,6 +21,7 @@ import pandas as pd
 from core import files
 from core.archives import is_junk
 from core.datasets import exported, names, remote, store
+from core.datasets.staging import unfinished
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
@@ -79,18 +80,23 @@ def into_folder(version: Version, target: Path, progress: Progress = lambda done
     files.require_free_space(target.parent, _size(version), "The export")
     making = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     try:
-        for place, (path, shown, name) in enumerate(entries, 1):
-            (making / name).parent.mkdir(parents=True, exist_ok=True)
-            with _opened(path, shown) as source, (making / name).open("xb") as copy:
-                shutil.copyfileobj(source, copy)
-            progress(place, len(entries))
-        (making / "manifest.csv").write_bytes(_listing(version, entries).encode())
-        making.rename(target)
+        with unfinished(making):
+            _copy(entries, making, progress)
+            (making / "manifest.csv").write_bytes(_listing(version, entries).encode())
+            making.rename(target)
     except OSError as error:
         raise UserError(f"{target} can't be written. {files.os_reason(error)}", field="path") from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return target
+
+
+def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
+    for place, (path, shown, name) in enumerate(entries, 1):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with _opened(path, shown) as source, (folder / name).open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+        progress(place, len(entries))
 
 
 def table(version: Version) -> str:

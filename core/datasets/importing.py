@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import time
 import types
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from core import images, settings
-from core.datasets import edits, layouts, manifest, origins, remote, report, splits, store
+from core.datasets import edits, examining, layouts, manifest, origins, remote, report, splits, store
 from core.datasets.found import UNREADABLE, Layout
 from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import clean_name, shown
@@ -26,7 +26,6 @@ from core.datasets.origins import ImportSource
 from core.datasets.staging import stage
 from core.errors import UserError
 
-BATCH = 16
 VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
 MIN_IMAGES_PER_CLASS = 3
 
@@ -144,32 +143,12 @@ def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return clipped
 
 
-def _examined(layout: Layout, known: Known, progress: Callable[[int, int], None]) -> list[images.Facts]:
+def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images.Facts]:
     """What each file is, in order. Threads are enough: Pillow and hashlib let go of the interpreter while they work."""
-    facts: list[images.Facts] = []
-    paths = [found.path for found in layout.found]
+    paths, cores = [found.path for found in layout.found], min(os.cpu_count() or 1, 8)
     # What comes over a network is waited for rather than worked on.
-    workers = remote.THREADS if remote.begins(layout.root) else min(os.cpu_count() or 1, 8)
-    waiting: deque[Future[list[images.Facts]]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for batch in _batches(paths):
-            waiting.append(
-                pool.submit(lambda some: [known.get(path) or remote.examine(layout.root, layout.root / path) for path in some], batch)
-            )
-            if len(waiting) > 3 * workers:
-                facts += waiting.popleft().result()
-                progress(len(facts), len(paths))
-        while waiting:
-            facts += waiting.popleft().result()
-            progress(len(facts), len(paths))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return facts
-
-
-def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
+    readers = remote.THREADS if remote.begins(layout.root) else cores
+    return examining.examine(paths, known, partial(remote.content, layout.root), tell, readers=readers, decoders=cores)
 
 
 def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from core.datasets.names import clean_name, slug
 
 STAGING = ".staging-"
 DELETED = ".deleted-"
+
+
+_unfinished: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,27 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
         raise files.unwritable(error, folder) or error from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield folder
+        with unfinished(folder):
+            yield folder
     finally:
         files.remove(folder)
         os.close(handle)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """While the block runs, `remove_unfinished` removes this folder."""
+    _unfinished.add(folder)
+    try:
+        yield
+    finally:
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Removes what this process is making: for one that ends without waiting for its own threads."""
+    for folder in list(_unfinished):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(parent: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
-from core.backends.local import photos, training
+from core.backends.local import photos, stopping, training
 from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
@@ -28,7 +28,10 @@ def run(worker: Worker) -> None:
     report = _Reporter(worker)
     photos.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
-    made = inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop)
+    made = stopping.unless_stopped(
+        worker,
+        lambda: inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop),
+    )
     worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
 
 
@@ -49,7 +52,7 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
     try:
-        code = training.wait(worker, script, lambda: report.features(log, total))
+        code = training.wait(worker, script, lambda: report.features(log, total), stopping.GRACE_SECONDS)
     except BaseException:
         script.kill()
         raise
