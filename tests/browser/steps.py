@@ -41,12 +41,32 @@ def press(page: Any, name: str) -> None:
     page.wait_for_timeout(150)
 
 
+def stop_and_delete(page: Any) -> None:
+    """Ends the endpoint of the page, which is asked once more by its name."""
+    press(page, "Stop and delete")
+    page.get_by_role("button", name=re.compile(r"Stop and delete .+")).first.click()
+    page.wait_for_timeout(150)
+
+
 def choose(page: Any, label: str) -> None:
     """A segment of a segmented control, or a tab."""
     tab = page.get_by_role("tab", name=re.compile(rf"{re.escape(label)}$"))
     tab.or_(page.locator('[data-testid="stButtonGroup"]').get_by_text(label, exact=True)).first.click()
     page.wait_for_timeout(300)
     settle(page)
+
+
+def pick(page: Any, label: str, option: re.Pattern[str]) -> None:
+    """An option of a select box, by a part of its words."""
+    page.get_by_role("combobox", name=re.compile(rf"{re.escape(label)}$")).first.click()
+    page.get_by_role("option", name=option).first.click()
+    page.wait_for_timeout(150)
+    settle(page)
+
+
+def chips(page: Any, key: str) -> Any:
+    """What is chosen in the multiselect with this key."""
+    return page.locator(f".st-key-{key} .react-aria-ComboBox [data-tag]")
 
 
 def fill(page: Any, label: str, value: str) -> None:

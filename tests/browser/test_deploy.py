@@ -128,5 +128,5 @@ def test_one_that_has_deleted_itself_leaves_what_it_kept(app: App, page: Any, sm
     steps.say(page, "1 endpoint that deleted itself")
     steps.visit(page, app.url, f"deploy?endpoint={endpoint.id}")
     steps.say(page, "It deleted itself")
-    steps.press(page, "Forget it")
+    steps.press(page, "Forget Short")
     until(lambda: not folder.path.exists(), "nothing is left", 60)

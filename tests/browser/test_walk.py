@@ -104,7 +104,7 @@ def endpoint_survives_a_restart(app: App, page: Any) -> None:
     assert re.search(r"made (just now|\d+ (s|min))", card.inner_text())
     card.get_by_role("link").first.click()
     steps.say(page, "The smoke image came back")
-    steps.press(page, "Stop and delete")
+    steps.stop_and_delete(page)
     steps.say(page, "Nothing is being served")
 
 

@@ -60,7 +60,7 @@ def test_deploy_ask_beside_the_local_one_and_delete(app: App, aws: Emulator, sma
     steps.visit(page, app.url, "aws?aws_view=Running")
     steps.say(page, there.id, 30)
     steps.visit(page, app.url, f"deploy?endpoint={there.id}")
-    steps.press(page, "Stop and delete")
+    steps.stop_and_delete(page)
     page.get_by_role("heading", name="Deploy", exact=True).wait_for(timeout=60_000)
     serving.until(lambda: not aws.client("sagemaker").list_endpoints(NameContains=there.id)["Endpoints"], "the removal")
     assert not aws.client("sagemaker").list_models(NameContains=there.id)["Models"]

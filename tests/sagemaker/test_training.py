@@ -87,7 +87,7 @@ def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: M
     page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=60)
     page.query_params["job"] = job.id
     page = page.run().switch_page(str(settings.PROJECT / "pages" / "train.py")).run()
-    page.button("tr_resume_there").click().run()
+    page.button(f"tr_resume_there_{job.id}").click().run()
     assert not page.exception
     (again,) = [found for found in jobs.readable("training") if found.backend == "sagemaker"]
     assert again.spec["resumed_from"] == job.id

@@ -174,7 +174,7 @@ def batch(app: App, page: Any, model: models.Model) -> None:
 
 def delete(app: App, page: Any, endpoint_id: str) -> None:
     steps.visit(page, app.url, f"deploy?endpoint={endpoint_id}")
-    steps.press(page, "Stop and delete")
+    steps.stop_and_delete(page)
     page.get_by_role("heading", name="Deploy", exact=True).wait_for(timeout=60_000)
     serving.until(lambda: not backends.endpoints(), "the removal of the endpoint")
     steps.visit(page, app.url, "aws?aws_view=Running")
