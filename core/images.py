@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from core import files, settings
 from core.errors import BadImage
@@ -112,11 +111,10 @@ def _reduced(data: bytes) -> Image.Image:
     """The image at thumbnail size. A plain JPEG is decoded at a fraction of its own size, which is several times faster."""
     box = (settings.THUMBNAIL_SIDE, settings.THUMBNAIL_SIDE)
     try:
-        jpeg = Image.open(io.BytesIO(data), formats=("JPEG",))
-        photos.check_size(*jpeg.size)
-        if jpeg.mode in ("RGB", "L"):
+        photo = photos.read(data)
+        if photo.is_plain_jpeg and (jpeg := photos.opened(photo)).mode in ("RGB", "L"):
             jpeg.thumbnail(box, Image.Resampling.BICUBIC, reducing_gap=1.0)
-            return ImageOps.exif_transpose(jpeg).convert("RGB")
+            return photos.upright(jpeg, photo.orientation).convert("RGB")
     except Exception:
         # Whatever is special about it: open_image decides, and says why.
         return _fitted(open_image(data), box)
