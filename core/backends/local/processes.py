@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from core import files, settings
+from core import files, hosts, settings
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
@@ -26,6 +26,17 @@ PROXY_AND_CERTIFICATES = (
     "no_proxy",
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
+)
+
+# What a worker of ours gets besides.
+OURS = (
+    settings.ENV_HOME,
+    settings.ENV_IMPORT_ROOTS,
+    settings.ENV_PREPARE,
+    settings.ENV_POLL_SECONDS,
+    settings.ENV_STREAM_FROM,
+    hosts.ENV_HOSTS,
+    hosts.ENV_ORIGINS,
 )
 
 # glibc would give every batch's activations back to the kernel and fault them in again: half the time of CPU inference. And torch's
@@ -75,8 +86,7 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
 
 def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
-    names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
-    ours = {name: os.environ[name] for name in names if os.environ.get(name)}
+    ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
     return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
 
 
