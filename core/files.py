@@ -6,11 +6,12 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -156,11 +157,18 @@ def folder_below(root: Path, relative: str | PurePath) -> Path:
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
     """A folder among Fieldmark's temporary files, held and then removed. What a killed process leaves of it can be told apart."""
+    with held(settings.temporary_dir() / f"{name}-{secrets.token_hex(6)}") as folder:
+        yield folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """The new folder, locked while the block runs and gone after it, unless it was renamed."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=settings.temporary_dir()))
+        folder.mkdir(mode=settings.OWNER_ONLY)
+        handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise _told(error, settings.temporary_dir() / name) from error
-    handle = os.open(folder, os.O_RDONLY)
+        raise _told(error, folder) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield folder
@@ -170,10 +178,13 @@ def scratch(name: str) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder that nobody looks for any more. What cannot be removed now is swept with the leftovers of the next start."""
+    """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is swept
+    with the leftovers of the next start."""
     for _ in range(REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        with suppress(OSError):
+            folder.unlink()
+        if not os.path.lexists(folder):
             return
 
 

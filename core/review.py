@@ -8,7 +8,6 @@ once. Decided entries become a new version of a dataset; no version that exists 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -278,10 +277,15 @@ def _with_earlier_word(entry: Entry) -> Entry:
     return replace(entry, proposed=before.proposed if before.decided else entry.proposed, decided=before.decided)
 
 
+def sweep() -> None:
+    """Removes what a killed process was about to add or to remove: whoever does so holds the lock."""
+    with _locked():
+        for path in list(_home().glob(".*")):
+            files.remove(path)
+
+
 def _home() -> Path:
-    path = settings.home() / "review"
-    path.mkdir(exist_ok=True)
-    return path
+    return files.folder_below(settings.home(), "review")
 
 
 def _folder(entry_id: str) -> Path:
@@ -307,6 +311,5 @@ def _remove(entry_id: str) -> None:
 @contextmanager
 def _locked() -> Iterator[None]:
     """One decision at a time; the others wait for the moment it takes."""
-    with (_home() / "lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with files.locked(_home(), "queue"):
         yield

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from core import explain, features, images
+from core import explain, features, images, leftovers
 from core.backends import LOCAL
 from ui import downloads, export_routes
 
@@ -64,6 +64,7 @@ async def _tidy() -> None:
     """Keeps what is only cached within its bounds, soon after the start and then every hour, beside the pages and not before them."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     while True:
+        await asyncio.to_thread(leftovers.sweep)
         await asyncio.to_thread(features.trim)
         await asyncio.to_thread(explain.forget_uploads)
         await asyncio.sleep(TIDY_SECONDS)

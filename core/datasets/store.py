@@ -89,7 +89,10 @@ def datasets() -> list[Dataset | Unreadable]:
     found: list[Dataset | Unreadable] = []
     for folder in settings.datasets_dir().iterdir():
         if ID_PATTERN.fullmatch(folder.name) and folder.is_dir():
-            found.append(_dataset_or_reason(folder.name))
+            item = _dataset_or_reason(folder.name)
+            # Another session may have deleted it since the folder was listed.
+            if isinstance(item, Dataset) or folder.is_dir():
+                found.append(item)
     return sorted(found, key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id), reverse=True)
 
 
