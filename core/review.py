@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -261,11 +260,10 @@ def _make(entry: Entry, data: bytes) -> None:
     """A new entry, whole or not at all."""
     if count() >= MAX_ENTRIES:
         raise UserError(f"{MAX_ENTRIES} photos wait for review already. Decide about some of them first.")
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=_home()) as temporary:
-        made = files.folder_below(Path(temporary), "entry")
+    with files.held(_home() / f".new-{entry.id}") as made:
         files.write_bytes(made / PHOTO, data)
         _write(made, entry)
-        os.rename(made, _folder(entry.id))
+        files.move(made, _folder(entry.id))
 
 
 def _with_earlier_word(entry: Entry) -> Entry:
@@ -301,10 +299,9 @@ def _write(folder: Path, entry: Entry) -> None:
 def _remove(entry_id: str) -> None:
     folder = _folder(entry_id)
     gone = folder.with_name(f".gone-{entry_id}-{time.monotonic_ns()}")
-    try:
-        os.rename(folder, gone)
-    except FileNotFoundError:
+    if not folder.is_dir():
         return
+    files.move(folder, gone)
     files.remove(gone)
 
 

@@ -30,7 +30,7 @@ def bar(version: Version) -> None:
                 "Undo", key="ds_draft_undo", icon=":material/undo:", on_click=_undo, args=(version,), help="Takes the last step back."
             )
             with drop.popover("Drop", help="Throws the whole draft away."):
-                st.button("Throw the draft away", key="ds_draft_drop", on_click=drafts.discard, args=(version,))
+                st.button("Throw the draft away", key="ds_draft_drop", on_click=_discard, args=(version,))
             if finish.button("Make the version", type="primary", key="ds_draft_make", icon=":material/new_label:", width="stretch"):
                 _finish(version, words)
             _steps(made)
@@ -48,6 +48,13 @@ def _finish(version: Version, words: str) -> None:
 def _undo(version: Version) -> None:
     try:
         drafts.undo(version)
+    except FieldmarkError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _discard(version: Version) -> None:
+    try:
+        drafts.discard(version)
     except FieldmarkError as error:
         st.toast(plain(str(error)), icon=":material/error:")
 

@@ -129,6 +129,15 @@ def keep_archive(upload: IO[bytes], size: int) -> Path:
 def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
     """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a spec's `path`."""
     folder = inbox.new_folder()
+    try:
+        _keep(photos, folder)
+    except BaseException:
+        files.remove(folder)
+        raise
+    return folder
+
+
+def _keep(photos: Iterable[tuple[str, IO[bytes]]], folder: Path) -> None:
     names = []
     for number, (name, content) in enumerate(photos):
         suffix = PurePosixPath(name.lower()).suffix
@@ -137,7 +146,6 @@ def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
             shutil.copyfileobj(content, target)
         names.append([file, _relative(name)])
     files.write_json(folder / NAMES, names)
-    return folder
 
 
 def _in_split(spec: TransformSpec) -> Iterator[Item]:
