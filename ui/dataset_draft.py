@@ -41,7 +41,7 @@ def bar(version: Version) -> None:
                 st.button(
                     f"Throw away the draft of {plain(name)}: {edits.summary(made)}",
                     key=f"ds_draft_drop_{place}",
-                    on_click=drafts.discard,
+                    on_click=_discard,
                     args=(version,),
                 )
             if finish.button(
@@ -70,6 +70,13 @@ def _finish(version: Version, words: str) -> None:
 def _undo(version: Version) -> None:
     try:
         drafts.undo(version)
+    except FieldmarkError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _discard(version: Version) -> None:
+    try:
+        drafts.discard(version)
     except FieldmarkError as error:
         st.toast(plain(str(error)), icon=":material/error:")
 

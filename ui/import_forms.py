@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import files, settings
+from core import files, inbox, settings
 from core.datasets import cub, extending, s3, store
 from core.datasets.store import Dataset
 from core.errors import FieldmarkError, UserError
@@ -235,7 +234,7 @@ def _try(into: Into, make: Callable[[], ImportSpec]) -> None:
 def _kept(upload: Any) -> Path:
     """Saves an upload under a name of ours; the client's name is only ever shown."""
     files.require_free_space(settings.uploads_dir(), 2 * upload.size, "This archive and its photos")
-    path = _upload_path()
+    path = inbox.new_archive()
     with files.atomic(path) as target:
         shutil.copyfileobj(upload, target)
     return path
@@ -244,12 +243,8 @@ def _kept(upload: Any) -> Path:
 def _packed(uploads: list[Any]) -> Path:
     """The files of a dropped folder as an archive: what arrives under names that a client made up is checked as any other archive."""
     files.require_free_space(settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos")
-    path = _upload_path()
+    path = inbox.new_archive()
     with files.atomic(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for upload in uploads:
             archive.writestr(zipfile.ZipInfo(upload.name), upload.getbuffer())
     return path
-
-
-def _upload_path() -> Path:
-    return settings.uploads_dir() / f"{secrets.token_hex(8)}.archive"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,18 +42,8 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
     It stays locked as long as the block runs, so that what a killed process left behind can be told apart and swept.
     """
     sweep(parent)
-    folder = parent / f"{STAGING}{name}"
-    try:
-        folder.mkdir()
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise files.unwritable(error, folder) or error from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with files.held(parent / f"{STAGING}{name}") as folder:
         yield folder
-    finally:
-        files.remove(folder)
-        os.close(handle)
 
 
 def sweep(parent: Path) -> None:
