@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,12 +56,17 @@ def probe(path: Path) -> tuple[str, int, int, int]:
 
 def examine(path: Path) -> Facts:
     """As `probe`, with the reason in `problem` instead of raised. A file that can't be read or is too large has no image_id."""
+    data = content(path)
+    return data if isinstance(data, Facts) else examine_bytes(data)
+
+
+def content(path: Path) -> bytes | Facts:
+    """The bytes of a file that may be an image, or why there are none."""
     try:
-        data = _bytes_of(path)
+        return _bytes_of(path)
     except BadImage as error:
         size = path.stat().st_size if path.exists() else 0
         return Facts("", 0, 0, size, str(error))
-    return examine_bytes(data)
 
 
 def examine_bytes(data: bytes) -> Facts:

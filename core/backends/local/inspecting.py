@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
-from core.backends.local import photos, processes, training
+from core.backends.local import photos, processes, stopping, training
 from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
@@ -27,7 +27,10 @@ def run(worker: Worker) -> None:
     report = _Reporter(worker)
     photos.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
-    made = inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop)
+    made = stopping.unless_stopped(
+        worker,
+        lambda: inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop),
+    )
     worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
 
 
@@ -48,7 +51,7 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
     try:
-        code = training.wait(worker, script, lambda: report.features(log, total))
+        code = training.wait(worker, script, lambda: report.features(log, total), stopping.GRACE_SECONDS)
     except BaseException:
         script.kill()
         raise

@@ -155,8 +155,14 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
     )
 
 
-def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: Callable[[], None] = lambda: None) -> int:
-    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it. Calls `tick` meanwhile."""
+def wait(
+    worker: Worker,
+    trainer: subprocess.Popen[bytes] | forks.Forked,
+    tick: Callable[[], None] = lambda: None,
+    stop_seconds: float = settings.STOP_SECONDS,
+) -> int:
+    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in `stop_seconds`, kills it. Calls `tick`
+    meanwhile."""
     deadline = None
     while True:
         try:
@@ -166,7 +172,7 @@ def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: 
             if worker.stopping and deadline is None:
                 worker.progress(phase="stopping")
                 trainer.terminate()
-                deadline = time.monotonic() + settings.STOP_SECONDS
+                deadline = time.monotonic() + stop_seconds
             if deadline is not None and time.monotonic() > deadline:
                 trainer.kill()
 
