@@ -39,6 +39,9 @@ class Settings:
     default_quota: int = 20
     # Actions that nobody has, as in policies: "sagemaker:CreateEndpoint", "s3:PutObject".
     denied: list[str] = field(default_factory=list)
+    # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
+    # description of it contradicts itself, so what relies on one of them is wrong.
+    answers: str = "below"
     # What is paid of a spot instance's price.
     spot_share: float = 0.3
 
