@@ -17,6 +17,7 @@ from core.datasets import importing
 from core.specs import TrainingSpec
 from tests import shapes
 from tests.browsing import browser, page
+from tests.patience import PATIENCE
 
 __all__ = ["browser", "page"]
 
@@ -120,9 +121,9 @@ def kill_processes_of(home: Path, but: Collection[int] = ()) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while alive := [process for process in found if _runs(process)]:
-        assert time.monotonic() < until, f"still running ten seconds after SIGKILL: {alive}"
+        assert time.monotonic() < until, f"still running long after SIGKILL: {alive}"
         time.sleep(0.01)
 
 

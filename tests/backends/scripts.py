@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-RUNS = "import time\nprint('running', flush=True)\ntime.sleep(60)\n"
+RUNS = "import time\nprint('running', flush=True)\ntime.sleep(86_400)\n"
 OBEYS = """
 import pathlib, signal, sys, time
 def stop(*_):
@@ -10,9 +10,9 @@ def stop(*_):
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
 print('running', flush=True)
-time.sleep(60)
+time.sleep(86_400)
 """
-REFUSES = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('running', flush=True)\ntime.sleep(60)\n"
+REFUSES = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('running', flush=True)\ntime.sleep(86_400)\n"
 MODEL = """
 import json, os, pathlib
 folder = pathlib.Path(os.environ['SM_MODEL_DIR'])

@@ -271,7 +271,7 @@ def test_fault_25_a_job_outlives_its_app(toys: Toys, end: Callable[[subprocess.P
     assert app.stdout
     job = running(LOCAL, jobs.read(app.stdout.readline().strip()))
     end(app)
-    app.communicate(timeout=60)
+    app.communicate(timeout=300)
     assert LOCAL.refresh(job).state is State.IN_PROGRESS
     assert ended(LOCAL, job).state is State.COMPLETED
     assert "done" in LOCAL.log(job).text

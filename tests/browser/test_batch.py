@@ -29,7 +29,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def until_completed(page: Any) -> None:
-    steps.say(page, "Completed", 90)
+    steps.say(page, "Completed")
     steps.settle(page)
 
 
@@ -101,10 +101,10 @@ def test_a_running_batch_is_watched_stopped_and_resumed(
         os.link(few[number % len(few)], tmp_path / "many" / f"{number:05}.png")
     job = backends.LOCAL.transform(TransformSpec("Many", small_model.id, "folder", path=str(tmp_path / "many")))
     steps.visit(page, app.url, f"batch?job={job.id}")
-    steps.say(page, f"of {MANY:,} photos", 60)
+    steps.say(page, f"of {MANY:,} photos")
     steps.press(page, "Stop")
     until(job.folder.stop_request.exists, "the stop to arrive")
-    steps.say(page, "Resume goes on with the rest", 60)
+    steps.say(page, "Resume goes on with the rest")
     steps.settle(page)
     assert 0 < int(steps.metric(page, "Photos").replace(",", "")) < MANY
     steps.press(page, "Resume")

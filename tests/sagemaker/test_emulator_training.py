@@ -150,7 +150,7 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emu
 def test_a_spot_job_that_finds_no_capacity_gives_up(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
     values = spot("waits", 3, wait=1) | {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}}
-    with scripts.settings(start_seconds=60):
+    with scripts.settings(start_seconds=asking.HELD):
         sagemaker.create_training_job(**values)
         row = making.finished(sagemaker, "waits")
     assert (row["TrainingJobStatus"], row["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")

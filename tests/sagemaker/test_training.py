@@ -19,6 +19,7 @@ from core.models import Model
 from core.specs import Resources, TrainingSpec
 from tests.backends import watching as local
 from tests.conftest import SMALL
+from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator
 from tests.sagemaker.watching import LASTING, LONG, MACHINE, ended, said, spec, until_phase, written
 
@@ -84,7 +85,7 @@ def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: M
     local.said(LOCAL, job, "[metrics] epoch=20 ")
     LOCAL.stop(job)
     job = local.ended(LOCAL, job)
-    page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=60)
+    page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=PATIENCE)
     page.query_params["job"] = job.id
     page = page.run().switch_page(str(settings.PROJECT / "pages" / "train.py")).run()
     page.button("tr_resume_there").click().run()

@@ -75,7 +75,7 @@ class Transforms:
     def _live(self, row: Record) -> None:
         reason, resources = "", row["TransformResources"]
         try:
-            row["_stop"].wait(self._world.settings.start_seconds)
+            self._world.pause(row["_stop"], "start_seconds")
             self._world.fail_if_asked("transform")
             self._transform(row)
         except JobFailure as failure:
