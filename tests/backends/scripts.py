@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 RUNS = "import time\nprint('running', flush=True)\ntime.sleep(86_400)\n"
+# Runs until this file is there, beside the script that the test wrote.
+GO = "go"
+WAITS = """
+import os, time
+print('running', flush=True)
+while not os.path.exists({go!r}):
+    time.sleep(0.05)
+"""
 OBEYS = """
 import pathlib, signal, sys, time
 def stop(*_):

@@ -265,7 +265,7 @@ def test_forking_is_quick(toys: Toys, process: Warm) -> None:
 
 
 def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_on(warm_toys: Toys) -> None:
-    warm_toys.script(RUNS.replace("60", "2") + MODEL)
+    warm_toys.waiting(MODEL)
     app = subprocess.Popen(
         [sys.executable, "-c", APP, warm_toys.version.dataset_id], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True
     )
@@ -278,6 +278,7 @@ def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_o
     until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process")
     assert not warm.socket_path().exists()
     assert LOCAL.refresh(job).state is State.IN_PROGRESS
+    warm_toys.go.touch()
     assert ended(LOCAL, job).state is State.COMPLETED
 
 

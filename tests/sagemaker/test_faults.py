@@ -218,7 +218,7 @@ def test_fault_49_the_network_goes_and_comes_back(
 
 def test_stopped_before_it_was_created_nothing_is_paid(aws: Emulator, created: list[int], small_model: Model) -> None:
     created[0] = 0
-    aws.fault("slow", "PutObject", seconds=1.0, times=40)
+    aws.fault("slow", "PutObject", seconds=3.0, times=40)
     job = SAGEMAKER.train(spec(small_model, LONG))
     until_phase(job, "Sending the photos")
     SAGEMAKER.stop(job)

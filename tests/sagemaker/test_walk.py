@@ -123,7 +123,7 @@ def tune(app: App, page: Any, version: store.Version) -> models.Model:
     small(page)
     steps.say(page, "4 trials x 60 minutes")
     page.get_by_role("button", name=re.compile("Start tuning$")).dblclick()
-    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-3] of 4"))).to_be_visible()
+    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-4] of 4"))).to_be_visible()
     steps.say(page, "It ended because", PATIENCE)
     steps.settle(page)
     assert steps.metric(page, "Trials") == "4 of 4"
