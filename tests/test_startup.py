@@ -67,7 +67,7 @@ def test_the_warm_process_starts_no_thread_and_keeps_no_dead_children(heated: Mo
     count = "import numpy, psutil; print(psutil.Process().num_threads())"
     alone = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=True)
     assert process.num_threads() == int(alone.stdout)
-    until(lambda: not process.children(), "the end of its workers", 60)
+    until(lambda: not process.children(), "the end of its workers")
 
 
 def test_a_cold_start(small_model: Model) -> None:
