@@ -39,6 +39,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     kill_processes_of(path)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Set up first and so ended last: whatever still works in the folders of this run is killed, also where a test was interrupted."""
+    yield
+    kill_processes_of(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(scope="session")
 def birds() -> Path:
     """The folder of real photos in the CUB-200-2011 layout (12 species, 715 photos, official split 360/355)."""
