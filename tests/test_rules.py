@@ -112,7 +112,7 @@ def test_the_backend_rule_sees_what_it_should(source: str, expected: bool) -> No
 
 
 def test_torch_is_never_imported_in_the_app_process() -> None:
-    run = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "", f"importing {run.stdout.strip()} imports torch: move that import into the process that needs it"
 

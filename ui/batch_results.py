@@ -10,7 +10,7 @@ import streamlit as st
 from core import jobs
 from core.errors import NotFound
 from core.evaluation import scores
-from core.jobs import Job
+from core.jobs import Job, State
 from core.models import Model
 from core.specs import transform_spec
 from core.transform import results, sources, table
@@ -39,6 +39,8 @@ def show(job: Job, model: Model) -> None:
         return
     if not job.state.is_finished:
         _so_far(len(found))
+    elif job.state is not State.COMPLETED:
+        _ended_early(job, found)
     _figures(job, found)
     _warnings(found)
     views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
@@ -76,6 +78,12 @@ def _so_far(done: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Below: the first {count(done, 'photo')}, as of now.", width="content")
         st.button("Show what has come since", key="ba_refresh", icon=":material/refresh:", type="tertiary")
+
+
+def _ended_early(job: Job, found: Table) -> None:
+    total = int(job.status.progress.get("total", len(found)))
+    answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
+    st.caption(f"{answered} were answered before this batch ended, the rest were not. Resume asks about those.")
 
 
 def _figures(job: Job, found: Table) -> None:

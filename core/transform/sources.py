@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
