@@ -77,7 +77,6 @@ def extract(
             _unpack(file, unpacking)
         if not unpacking.files:
             raise BadArchive("The archive holds no files. Choose another one.")
-        temporary.chmod(0o755)
         os.replace(temporary, into)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

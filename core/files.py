@@ -6,11 +6,12 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -23,12 +24,14 @@ SMALL_BYTES = 16 * 1024
 DRAFT = ".tmp"
 REMOVALS = 3
 YOUNG_SECONDS = 1.0
+# What this process is making and has to remove where it ends without coming to the end of it.
+_unfinished: set[Path] = set()
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 WHY = {
     errno.ENOSPC: "The disk is full",
     errno.EFBIG: "The disk is full, or no file may grow so large",
     errno.EDQUOT: "The disk is full, as far as your share of it goes",
-    errno.EROFS: "its disk can only be read. Make it writable, and try again.",
+    errno.EROFS: "that disk can only be read. Make it writable, and try again.",
     errno.EACCES: "Fieldmark has no right to. Give its user the right to write there, and try again.",
     errno.EPERM: "Fieldmark has no right to. Give its user the right to write there, and try again.",
 }
@@ -44,7 +47,7 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
     """
     handle, name = _draft(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _whole(os.fdopen(handle, "wb")) as file:
             try:
                 yield file
                 file.flush()
@@ -56,6 +59,16 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Closes a file that was flushed, or is not wanted: what it still holds back has no room."""
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
 def _draft(path: Path) -> tuple[int, str]:
@@ -95,16 +108,24 @@ def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
     """What stands in the way of writing `path`, of which `size` bytes were to be written; None where it is something else."""
     if isinstance(error, Unwritable) or error.errno not in WHY:
         return error if isinstance(error, Unwritable) else None
-    words = f"{path.name} can't be written: {WHY[error.errno]}"
+    place = _place(path)
+    words = f"{path.name} can't be written below {place}: {WHY[error.errno]}"
     if error.errno in FULL:
-        words = f"{WHY[error.errno]}: {path.name} can't be written. {_missing(path, size)}"
+        words = f"{WHY[error.errno]}: {path.name} can't be written. {_missing(place, size)}"
     assert error.errno is not None
     return Unwritable(words, error.errno, os.strerror(error.errno))
 
 
-def _missing(path: Path, size: int) -> str:
-    """How much has to be freed for `path`, and where."""
-    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+def _place(path: Path) -> Path:
+    """The folder that a person knows: Fieldmark's own, or the one that they named."""
+    home = settings.home()
+    if path.is_relative_to(home):
+        return home
+    return next(parent for parent in path.absolute().parents if parent.is_dir())
+
+
+def _missing(folder: Path, size: int) -> str:
+    """How much has to be freed, and where."""
     disk = os.statvfs(folder)
     if disk.f_files and not disk.f_favail:
         return f"The disk of {folder} holds as many files as it can. Delete some, and try again."
@@ -156,24 +177,60 @@ def folder_below(root: Path, relative: str | PurePath) -> Path:
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
     """A folder among Fieldmark's temporary files, held and then removed. What a killed process leaves of it can be told apart."""
+    with held(settings.temporary_dir() / f"{name}-{secrets.token_hex(6)}") as folder:
+        yield folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """The new folder, locked while the block runs and gone after it, unless it was renamed."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=settings.temporary_dir()))
+        folder.mkdir(mode=settings.OWNER_ONLY)
+        handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise _told(error, settings.temporary_dir() / name) from error
-    handle = os.open(folder, os.O_RDONLY)
+        raise _told(error, folder) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield folder
+        with unfinished(folder):
+            yield folder
     finally:
         remove(folder)
         os.close(handle)
 
 
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """While the block runs, `remove_unfinished` removes this folder."""
+    _unfinished.add(folder)
+    try:
+        yield
+    finally:
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Removes what this process is making: for one that ends without waiting for its own threads."""
+    for folder in list(_unfinished):
+        remove(folder)
+
+
+def move(source: Path, target: Path) -> None:
+    """Renames; never replaces a folder that holds files. Raises as `atomic` does, and OSError with
+    ENOTEMPTY or EEXIST where there is one."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        raise _told(error, target) from error
+
+
 def remove(folder: Path) -> None:
-    """Removes a folder that nobody looks for any more. What cannot be removed now is swept with the leftovers of the next start."""
+    """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is swept
+    with the leftovers of the next start."""
     for _ in range(REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        with suppress(OSError):
+            folder.unlink()
+        if not os.path.lexists(folder):
             return
 
 

@@ -10,15 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from core import files, settings
-from core.errors import BadImage
+from core.errors import BadImage, Unwritable
 from sm_scripts import images as photos
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 JPEG_QUALITY = 85
 THREADS = 4
+MAX_UNKEPT = 500
+
+# Thumbnails that a full disk has no room for: a page shows them all the same.
+_unkept: dict[str, bytes] = {}
 
 
 class Facts(NamedTuple):
@@ -93,11 +97,26 @@ def thumbnail(image_id: str, path: Path) -> Path:
     data = _bytes_of(path)
     if hashlib.sha256(data).hexdigest() != image_id:
         raise BadImage(f"{path.name} has changed since it was imported; import its folder again")
-    image = _reduced(data)
-    files.folder_below(settings.thumbnails_dir(), target.parent.name)
-    with files.atomic(target) as file:
-        image.save(file, "JPEG", quality=JPEG_QUALITY)
+    made = io.BytesIO()
+    _reduced(data).save(made, "JPEG", quality=JPEG_QUALITY)
+    try:
+        files.folder_below(settings.thumbnails_dir(), target.parent.name)
+        files.write_bytes(target, made.getvalue())
+    except Unwritable:
+        _remember(image_id, made.getvalue())
+        raise
     return target
+
+
+def unkept(image_id: str) -> bytes | None:
+    """A thumbnail that was made lately and for which the disk had no room."""
+    return _unkept.get(image_id)
+
+
+def _remember(image_id: str, thumbnail: bytes) -> None:
+    _unkept[image_id] = thumbnail
+    for oldest in list(_unkept)[:-MAX_UNKEPT]:
+        _unkept.pop(oldest, None)
 
 
 def thumbnails(images: Sequence[tuple[str, Path]]) -> list[Path | None]:
@@ -117,11 +136,10 @@ def _reduced(data: bytes) -> Image.Image:
     """The image at thumbnail size. A plain JPEG is decoded at a fraction of its own size, which is several times faster."""
     box = (settings.THUMBNAIL_SIDE, settings.THUMBNAIL_SIDE)
     try:
-        jpeg = Image.open(io.BytesIO(data), formats=("JPEG",))
-        photos.check_size(*jpeg.size)
-        if jpeg.mode in ("RGB", "L"):
+        photo = photos.read(data)
+        if photo.is_plain_jpeg and (jpeg := photos.opened(photo)).mode in ("RGB", "L"):
             jpeg.thumbnail(box, Image.Resampling.BICUBIC, reducing_gap=1.0)
-            return ImageOps.exif_transpose(jpeg).convert("RGB")
+            return photos.upright(jpeg, photo.orientation).convert("RGB")
     except Exception:
         # Whatever is special about it: open_image decides, and says why.
         return _fitted(open_image(data), box)

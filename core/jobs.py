@@ -288,7 +288,7 @@ def delete(job_id: str) -> None:
     """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while the job runs."""
     folder = RunFolder.of(job_id)
     doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
-    with _at_rest(folder) as rests:
+    with at_rest(folder, LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
             raise UserError("This job is still running. Stop it first, then delete it.")
         try:
@@ -301,16 +301,16 @@ def delete(job_id: str) -> None:
 
 
 @contextmanager
-def _at_rest(folder: RunFolder) -> Iterator[bool]:
-    """Whether nothing runs in a job's folder, and nothing can begin to while the block runs. A process that has written how its job
-    ended is given the moment in which it lets go."""
+def at_rest(folder: RunFolder, patience: float) -> Iterator[bool]:
+    """Whether nothing runs in a job's folder, and nothing can begin to while the block runs. A
+    process that has written how its job ended is given some seconds in which it lets go."""
     try:
         handle = os.open(folder.lock, os.O_RDONLY)
     except FileNotFoundError:
         yield True
         return
     try:
-        until = time.monotonic() + (LET_GO_SECONDS if _has_ended(folder) else 0.0)
+        until = time.monotonic() + patience
         while not (free := _taken(handle)) and time.monotonic() < until:
             time.sleep(0.02)
         yield free

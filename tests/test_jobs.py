@@ -406,6 +406,6 @@ def test_a_job_is_deleted_right_after_its_end() -> None:
 
 def test_nothing_begins_in_a_job_that_is_being_deleted() -> None:
     job = make(state=State.STOPPED)
-    with jobs._at_rest(job.folder) as rests:
+    with jobs.at_rest(job.folder, 0.0) as rests:
         assert rests
         assert processes.take_lock(job.folder.lock) is None

@@ -63,7 +63,7 @@ def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(heated: Mode
     """What another thread holds when a fork happens is never given back."""
     process = warm_process(heated_home)
     assert process.num_threads() == 1
-    until(lambda: not process.children(), "the end of its workers", 60)
+    until(lambda: not process.children(), "the end of its workers")
 
 
 def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None:

@@ -5,6 +5,7 @@ Everything is written to a file or folder of our own making and appears whole or
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import json
@@ -21,7 +22,6 @@ import pandas as pd
 from core import files
 from core.archives import is_junk
 from core.datasets import exported, names, remote, store
-from core.datasets.staging import unfinished
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
@@ -78,16 +78,26 @@ def into_folder(version: Version, target: Path, progress: Progress = lambda done
         raise UserError(f"There is no folder {target.parent}. Make it first, or name another one.", field="path")
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
-    making = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    with files.held(target.with_name(f"{_making(target)}{secrets.token_hex(4)}")) as making:
+        return _copied(version, entries, making, target, progress)
+
+
+def unfinished(target: Path) -> Iterator[Path]:
+    """What exports to `target` that did not come to their end may have left beside it."""
+    return target.parent.glob(f"{glob.escape(_making(target))}[0-9a-f]*")
+
+
+def _making(target: Path) -> str:
+    return f".{target.name}-"
+
+
+def _copied(version: Version, entries: Sequence[Entry], making: Path, target: Path, progress: Progress) -> Path:
     try:
-        with unfinished(making):
-            _copy(entries, making, progress)
-            (making / "manifest.csv").write_bytes(_listing(version, entries).encode())
-            making.rename(target)
+        _copy(entries, making, progress)
+        (making / "manifest.csv").write_bytes(_listing(version, entries).encode())
+        making.rename(target)
     except OSError as error:
         raise UserError(f"{target} can't be written. {files.os_reason(error)}", field="path") from error
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return target
 
 

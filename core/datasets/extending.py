@@ -23,7 +23,7 @@ from core.datasets.found import Layout
 from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import shown
 from core.datasets.origins import ImportSource
-from core.datasets.staging import stage, unfinished
+from core.datasets.staging import stage
 from core.datasets.store import Dataset, Version
 from core.errors import UserError
 
@@ -142,7 +142,7 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
     target = root / ADDED / f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
     try:
-        with unfinished(target):
+        with files.unfinished(target):
             remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
             tell = meter.start("Copying", "images")
             for place, path in enumerate(fresh["path"], 1):

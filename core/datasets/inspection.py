@@ -8,7 +8,6 @@ left out, whatever their split.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -123,7 +122,7 @@ def _kept(version: Version, found: findings.Findings, facts: Mapping[str, Any]) 
                 table.to_parquet(file, index=False, compression="zstd")
         files.write_json(made / FACTS, facts)
         number = max(_numbers(parent), default=0) + 1
-        os.rename(made, parent / str(number))
+        files.move(made, parent / str(number))
     for older in _numbers(parent):
         if older < number - 1:
             files.remove(parent / str(older))

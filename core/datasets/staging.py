@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +13,6 @@ from core.datasets.names import clean_name, slug
 
 STAGING = ".staging-"
 DELETED = ".deleted-"
-
-
-_unfinished: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -48,35 +42,8 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
     It stays locked as long as the block runs, so that what a killed process left behind can be told apart and swept.
     """
     sweep(parent)
-    folder = parent / f"{STAGING}{name}"
-    try:
-        folder.mkdir()
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise files.unwritable(error, folder) or error from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        with unfinished(folder):
-            yield folder
-    finally:
-        files.remove(folder)
-        os.close(handle)
-
-
-@contextmanager
-def unfinished(folder: Path) -> Iterator[None]:
-    """While the block runs, `remove_unfinished` removes this folder."""
-    _unfinished.add(folder)
-    try:
-        yield
-    finally:
-        _unfinished.discard(folder)
-
-
-def remove_unfinished() -> None:
-    """Removes what this process is making: for one that ends without waiting for its own threads."""
-    for folder in list(_unfinished):
-        shutil.rmtree(folder, ignore_errors=True)
+    with files.held(parent / f"{STAGING}{name}") as folder:
+        yield folder
 
 
 def sweep(parent: Path) -> None:

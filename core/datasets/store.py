@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -89,7 +88,10 @@ def datasets() -> list[Dataset | Unreadable]:
     found: list[Dataset | Unreadable] = []
     for folder in settings.datasets_dir().iterdir():
         if ID_PATTERN.fullmatch(folder.name) and folder.is_dir():
-            found.append(_dataset_or_reason(folder.name))
+            item = _dataset_or_reason(folder.name)
+            # Another session may have deleted it since the folder was listed.
+            if isinstance(item, Dataset) or folder.is_dir():
+                found.append(item)
     return sorted(found, key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id), reverse=True)
 
 
@@ -178,10 +180,7 @@ def add_dataset(
     first = files.folder_below(staged.folder, "versions/v1")
     manifest.write(frame, first / "manifest.parquet")
     files.write_json(first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"})
-    try:
-        os.rename(staged.folder, settings.datasets_dir() / staged.id)
-    except OSError as error:
-        raise files.unwritable(error, staged.folder) or error from error
+    files.move(staged.folder, settings.datasets_dir() / staged.id)
     return version(staged.id, "v1")
 
 
@@ -238,18 +237,14 @@ def delete(dataset_id: str) -> None:
     if not ID_PATTERN.fullmatch(dataset_id) or not folder.is_dir():
         raise NotFound(f"There is no dataset {dataset_id!r}. It may have been deleted already.")
     gone = settings.datasets_dir() / f"{DELETED}{dataset_id}-{secrets.token_hex(3)}"
-    try:
-        os.rename(folder, gone)
-    except FileNotFoundError:
-        raise NotFound(f"There is no dataset {dataset_id!r}. It has just been deleted.") from None
-    except OSError as error:
-        raise files.unwritable(error, folder) or error from error
+    with files.there(folder, "dataset"):
+        files.move(folder, gone)
     files.remove(gone)
 
 
 def _renamed(made: Path, target: Path) -> bool:
     try:
-        os.rename(made, target)
+        files.move(made, target)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False

@@ -166,7 +166,7 @@ def leave(code: int) -> NoReturn:
 def _redirect(log: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    nowhere, output = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nowhere, output = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((nowhere, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     os.close(nowhere)

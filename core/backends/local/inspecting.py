@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
-from core.backends.local import photos, stopping, training
+from core.backends.local import photos, processes, stopping, training
 from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
@@ -57,10 +56,11 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
         script.kill()
         raise
     finally:
-        shutil.rmtree(folder.temporary, ignore_errors=True)
+        was_full = files.is_full(folder.path)
+        processes.clear(folder)
     worker.check_stop()
     if code != 0:
-        raise BackendError(training.failure_reason(folder, code))
+        raise BackendError(training.failure_reason(folder, code, was_full))
     made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
     return [views[0] for views in made]
 

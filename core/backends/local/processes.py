@@ -6,13 +6,16 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from core import files, settings
+from core import files, hosts, settings
+from core.jobs import RunFolder
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
@@ -26,6 +29,17 @@ PROXY_AND_CERTIFICATES = (
     "no_proxy",
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
+)
+
+# What a worker of ours gets besides.
+OURS = (
+    settings.ENV_HOME,
+    settings.ENV_IMPORT_ROOTS,
+    settings.ENV_PREPARE,
+    settings.ENV_POLL_SECONDS,
+    settings.ENV_STREAM_FROM,
+    hosts.ENV_HOSTS,
+    hosts.ENV_ORIGINS,
 )
 
 # glibc would give every batch's activations back to the kernel and fault them in again: half the time of CPU inference. And torch's
@@ -52,6 +66,10 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
 
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None) -> int:
     """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid. Its environment is a
     clean one plus `variables`.
@@ -59,7 +77,7 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
     Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of its own, for a
     Ctrl-C in the app's terminal would reach it otherwise.
     """
-    with (folder / "log.txt").open("ab") as output:
+    with open(folder / "log.txt", "ab", opener=_owner_only) as output:
         process = subprocess.Popen(
             [*arguments, "--lock", str(lock)],
             cwd=folder,
@@ -75,9 +93,31 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
 
 def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
-    names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
-    ours = {name: os.environ[name] for name in names if os.environ.get(name)}
+    ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
     return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
+
+
+@contextmanager
+def private(folder: RunFolder) -> Iterator[None]:
+    """Makes this process one of a job: what it writes is for its owner only, but for what a person
+    asked to have in a folder of their own, and what it only needs for a while is in the job's folder
+    and gone at the end."""
+    if not folder.path.name.startswith("fm-export-"):
+        os.umask(0o077)
+    with suppress(OSError):  # on a full disk there is still something to say
+        folder.temporary.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = str(folder.temporary)
+        tempfile.tempdir = None
+    try:
+        yield
+    finally:
+        files.remove(folder.temporary)
+
+
+def clear(folder: RunFolder) -> None:
+    """Removes what a script of the job left among its temporary files."""
+    for path in folder.temporary.glob("*"):
+        files.remove(path)
 
 
 def take_lock(path: Path) -> int | None:

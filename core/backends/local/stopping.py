@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from core import files
 from core.backends.local.endings import Stopped
-from core.datasets import staging
 
 if TYPE_CHECKING:
     from core.backends.local.worker import Worker
@@ -47,5 +47,5 @@ def _wait(worker: Worker, thread: threading.Thread) -> None:
         if until is None and worker.stopping:
             until = time.monotonic() + GRACE_SECONDS
         if until is not None and time.monotonic() > until and thread.is_alive():
-            staging.remove_unfinished()
+            files.remove_unfinished()
             raise Stopped

@@ -42,8 +42,10 @@ def run(worker: Worker) -> None:
         trainer.kill()
         raise
     finally:
-        shutil.rmtree(worker.folder.temporary, ignore_errors=True)
-    conclude(worker, code)
+        # Asked before the temporary files go, which makes room again.
+        was_full = files.is_full(worker.folder.path)
+        processes.clear(worker.folder)
+    conclude(worker, code, was_full)
 
 
 def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | forks.Forked:
@@ -175,7 +177,7 @@ def wait(
                 trainer.kill()
 
 
-def conclude(worker: Worker, code: int) -> None:
+def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
     """Turns the script's exit code into the job's end. Raises for anything but a finished model."""
     if code == 0:
         if not (worker.folder.model / models.DESCRIPTION).exists():
@@ -184,15 +186,17 @@ def conclude(worker: Worker, code: int) -> None:
             models.pack(worker.folder.model, worker.folder.artifact)
         return
     worker.check_stop()
-    raise BackendError(failure_reason(worker.folder, code))
+    raise BackendError(failure_reason(worker.folder, code, was_full))
 
 
-def failure_reason(folder: RunFolder, code: int) -> str:
-    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log."""
-    # On a full disk the script leaves an empty file.
-    if folder.failure.exists() and (said := folder.failure.read_text(errors="replace").strip()):
+def failure_reason(folder: RunFolder, code: int, was_full: bool = False) -> str:
+    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log.
+    `was_full`: the disk was when it ended."""
+    said = folder.failure.read_text(errors="replace").strip() if folder.failure.exists() else None
+    if said:
         return said[: settings.MAX_FAILURE_CHARS]
-    if files.is_full(folder.path):
+    # On a full disk the script leaves an empty file.
+    if was_full or said == "" or files.is_full(folder.path):
         return "The disk is full. Free some space and resume the job."
     if code == -signal.SIGKILL:
         return (

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from core import scripts, settings
+from core import files, scripts, settings
 from core.backends.local import forks
 
 # Imported before any job asks, in this order. Nothing here may leave a thread or touch a GPU, for both would not survive a fork.
@@ -180,8 +180,11 @@ def _prepare(listener: socket.socket) -> None:
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, PREPARE_SECONDS)
         arguments = [str(settings.features_dir()), "--preset", PREPARED]
-        environment = processes.clean_environment({**processes.COMPUTING, "SM_CHANNEL_WEIGHTS": str(settings.weights_dir())})
-        code = forks.run(settings.SM_SCRIPTS / "prepare.py", arguments, environment, settings.home() / "prepare.log")
+        with files.scratch("prepare") as folder:
+            variables = {"SM_CHANNEL_WEIGHTS": str(settings.weights_dir()), "TMPDIR": str(folder)}
+            environment = processes.clean_environment({**processes.COMPUTING, **variables})
+            script, log = settings.SM_SCRIPTS / "prepare.py", settings.home() / "prepare.log"
+            code = forks.run(script, arguments, environment, log)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -130,7 +130,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock")
     options = parser.parse_args(arguments)
     os.set_inheritable(options.lock, False)
-    return Worker(RunFolder(options.folder), options.lock).run()
+    folder = RunFolder(options.folder)
+    with processes.private(folder):
+        return Worker(folder, options.lock).run()
 
 
 if __name__ == "__main__":
