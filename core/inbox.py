@@ -41,6 +41,12 @@ def sweep() -> None:
             files.remove(path)
 
 
+def discard(path: str) -> None:
+    """Removes an upload that no job took over; a path of anything else is left alone."""
+    if Path(path).parent == settings.uploads_dir():
+        files.remove(Path(path))
+
+
 def _wanted() -> tuple[set[Path], set[Path]]:
     """The paths that jobs name: those that may still read them, and those that are done with them.
     A batch looks at its photos also when it is done."""

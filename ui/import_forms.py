@@ -13,6 +13,7 @@ import streamlit as st
 
 from core import files, inbox, settings
 from core.datasets import cub, extending, s3, store
+from core.datasets.names import clean_name
 from core.datasets.store import Dataset
 from core.errors import FieldmarkError, UserError
 from core.specs import ImportSpec
@@ -136,7 +137,7 @@ def _dropped(into: Into) -> None:
     if st.button("Import what was dropped", type="primary", key="ds_import_dropped", icon=":material/download:", disabled=not uploads):
         top = uploads[0].name.replace("\\", "/").split("/")[0] if uploads else ""
         title = name or (top if "/" in uploads[0].name else "") or "Dropped photos"
-        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_packed(uploads)), shown=top))
+        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_packed(uploads, title)), shown=top))
 
 
 def _archive(into: Into) -> None:
@@ -148,7 +149,7 @@ def _archive(into: Into) -> None:
     pressed = st.button("Import the archive", type="primary", key="ds_import_archive", icon=":material/download:", disabled=upload is None)
     if pressed and upload:
         title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
-        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_kept(upload)), shown=upload.name))
+        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name))
 
 
 def _s3(into: Into) -> None:
@@ -231,8 +232,10 @@ def _try(into: Into, make: Callable[[], ImportSpec]) -> None:
     imports.submit(spec)
 
 
-def _kept(upload: Any) -> Path:
-    """Saves an upload under a name of ours; the client's name is only ever shown."""
+def _kept(upload: Any, title: str) -> Path:
+    """Saves an upload under a name of ours; the client's name is only ever shown. Nothing is saved where `title` can't be a dataset's
+    name."""
+    clean_name(title, "name")
     files.require_free_space(settings.uploads_dir(), 2 * upload.size, "This archive and its photos")
     path = inbox.new_archive()
     with files.atomic(path) as target:
@@ -240,8 +243,9 @@ def _kept(upload: Any) -> Path:
     return path
 
 
-def _packed(uploads: list[Any]) -> Path:
+def _packed(uploads: list[Any], title: str) -> Path:
     """The files of a dropped folder as an archive: what arrives under names that a client made up is checked as any other archive."""
+    clean_name(title, "name")
     files.require_free_space(settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos")
     path = inbox.new_archive()
     with files.atomic(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:

@@ -17,7 +17,7 @@ from core.backends import LOCAL
 from core.backends.local import stopping
 from core.backends.local.endings import Stopped
 from core.datasets import staging, store
-from core.errors import UserError
+from core.errors import FieldmarkError, UserError
 from core.jobs import State
 from core.specs import ImportSpec
 from tests import shapes
@@ -133,3 +133,14 @@ def test_work_that_ends_gives_its_result_or_its_error(home: Path) -> None:
     assert stopping.unless_stopped(cast("Worker", Unasked()), lambda: 7) == 7
     with pytest.raises(UserError, match="in words"):
         stopping.unless_stopped(cast("Worker", Unasked()), fail)
+
+
+def test_an_upload_that_cannot_be_submitted_is_removed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that is full."""
+    archive = uploaded(photos)
+    shutil.rmtree(settings.home() / "jobs", ignore_errors=True)
+    (settings.home() / "jobs").write_text("no folder")
+    with pytest.raises((FieldmarkError, OSError)):
+        LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive)))
+    assert not archive.exists()
+    assert (photos / "circle").is_dir()

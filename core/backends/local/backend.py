@@ -14,13 +14,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from core import files, jobs, models, scripts, settings, specs
+from core import files, inbox, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
 from core.backends.local import client, photos, processes, usage, warm
 from core.datasets import origins, store
 from core.datasets.names import clean_name
-from core.errors import BackendError, NotFound, UserError
+from core.errors import BackendError, FieldmarkError, NotFound, UserError
 from core.jobs import Job, RunFolder, State, Status
 from core.transform import sources
 from core.tuning import search as tuning
@@ -50,8 +50,13 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def import_dataset(self, spec: specs.ImportSpec) -> Job:
-        """Submits an import; datasets live where the app runs, so only this backend has it."""
-        return self._submit(spec, WORKER)
+        """Submits an import; datasets live where the app runs, so only this backend has it. An upload that can't be submitted is
+        removed."""
+        try:
+            return self._submit(spec, WORKER)
+        except (FieldmarkError, OSError):
+            inbox.discard(spec.path)
+            raise
 
     def inspect(self, spec: specs.InspectSpec) -> Job:
         """Submits a look for faults in a dataset version; like an import, only this backend has it."""
