@@ -154,7 +154,8 @@ def _how(split: Mapping[str, object]) -> str:
     }.get(str(split.get("kind")), "Split at random within each class,")
     since = {name: int(str(split.get(name, 0))) for name in ("moved", "added")}
     words = {"moved": "moved by hand since.", "added": "added since."}
-    return " ".join([f"{how} with seed {seed}.", *(f"{count(number, 'photo')} {words[name]}" for name, number in since.items() if number)])
+    made = "As in the export that was imported." if split.get("exported") else f"{how} with seed {seed}."
+    return " ".join([made, *(f"{count(number, 'photo')} {words[name]}" for name, number in since.items() if number)])
 
 
 def _classes(_dataset: Dataset, version: Version) -> None:
