@@ -21,7 +21,7 @@ from typing import Any
 from core import jobs, settings
 from core.datasets import store
 from core.errors import FieldmarkError
-from tests.faults import race_verbs as verbs
+from tests.faults import _race_verbs as verbs
 
 SPREAD_SECONDS = 0.003
 LEAD_SECONDS = 0.004
