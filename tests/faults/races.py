@@ -168,8 +168,7 @@ def _serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         act = verbs.KINDS[order["kind"]].verbs[order["verb"]].act
-        while time.monotonic() < order["at"]:
-            pass
+        time.sleep(max(0.0, order["at"] - time.monotonic()))
         try:
             act(order["thing"], order["mark"])
             said = ""
