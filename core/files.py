@@ -24,6 +24,8 @@ SMALL_BYTES = 16 * 1024
 DRAFT = ".tmp"
 REMOVALS = 3
 YOUNG_SECONDS = 1.0
+# What this process is making and has to remove where it ends without coming to the end of it.
+_unfinished: set[Path] = set()
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 WHY = {
     errno.ENOSPC: "The disk is full",
@@ -189,10 +191,27 @@ def held(folder: Path) -> Iterator[Path]:
         raise _told(error, folder) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield folder
+        with unfinished(folder):
+            yield folder
     finally:
         remove(folder)
         os.close(handle)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """While the block runs, `remove_unfinished` removes this folder."""
+    _unfinished.add(folder)
+    try:
+        yield
+    finally:
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Removes what this process is making: for one that ends without waiting for its own threads."""
+    for folder in list(_unfinished):
+        remove(folder)
 
 
 def move(source: Path, target: Path) -> None:

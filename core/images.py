@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from core import files, settings
 from core.errors import BadImage, Unwritable
@@ -56,12 +56,17 @@ def probe(path: Path) -> tuple[str, int, int, int]:
 
 def examine(path: Path) -> Facts:
     """As `probe`, with the reason in `problem` instead of raised. A file that can't be read or is too large has no image_id."""
+    data = content(path)
+    return data if isinstance(data, Facts) else examine_bytes(data)
+
+
+def content(path: Path) -> bytes | Facts:
+    """The bytes of a file that may be an image, or why there are none."""
     try:
-        data = _bytes_of(path)
+        return _bytes_of(path)
     except BadImage as error:
         size = path.stat().st_size if path.exists() else 0
         return Facts("", 0, 0, size, str(error))
-    return examine_bytes(data)
 
 
 def examine_bytes(data: bytes) -> Facts:
@@ -131,11 +136,10 @@ def _reduced(data: bytes) -> Image.Image:
     """The image at thumbnail size. A plain JPEG is decoded at a fraction of its own size, which is several times faster."""
     box = (settings.THUMBNAIL_SIDE, settings.THUMBNAIL_SIDE)
     try:
-        jpeg = Image.open(io.BytesIO(data), formats=("JPEG",))
-        photos.check_size(*jpeg.size)
-        if jpeg.mode in ("RGB", "L"):
+        photo = photos.read(data)
+        if photo.is_plain_jpeg and (jpeg := photos.opened(photo)).mode in ("RGB", "L"):
             jpeg.thumbnail(box, Image.Resampling.BICUBIC, reducing_gap=1.0)
-            return ImageOps.exif_transpose(jpeg).convert("RGB")
+            return photos.upright(jpeg, photo.orientation).convert("RGB")
     except Exception:
         # Whatever is special about it: open_image decides, and says why.
         return _fitted(open_image(data), box)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ from typing import IO
 
 from core import archives, files, inbox, settings
 from core.datasets import layouts, manifest, origins, store
-from core.datasets.found import images_below
+from core.datasets.found import LeftOut, images_below
 from core.datasets.names import shown
 from core.errors import NotFound, UserError
 from core.jobs import RunFolder
@@ -33,7 +32,7 @@ class Source:
 
     root: Path
     total: int = 0
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: LeftOut = field(default_factory=LeftOut)
 
 
 def require_images(spec: TransformSpec) -> None:
@@ -54,7 +53,7 @@ def require_images(spec: TransformSpec) -> None:
             raise UserError(f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path")
     elif not path.is_dir():
         raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
-    elif next(_in_folder(path, Counter(), lambda: False), None) is None:
+    elif next(_in_folder(path, LeftOut(), lambda: False), None) is None:
         raise UserError(f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path")
 
 
@@ -156,12 +155,14 @@ def _in_split(spec: TransformSpec) -> Iterator[Item]:
         yield Item(path, path, image_id, label)
 
 
-def _in_folder(root: Path, ignored: Counter[str], should_stop: ShouldStop) -> Iterator[Item]:
+def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterator[Item]:
     def on_file() -> None:
         if should_stop():
             raise UserError("The job was stopped while it listed its images.")
 
     try:
+        # Folders further down that can't be read are counted; this one has to be.
+        os.scandir(root).close()
         for path in images_below(root, ignored, on_file):
             relative = path.relative_to(root).as_posix()
             yield Item(relative, relative)

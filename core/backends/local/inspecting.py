@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
-from core.backends.local import photos, processes, training
-from core.datasets import inspection, manifest, store
+from core.backends.local import photos, processes, stopping, training
+from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
 from core.specs import InspectSpec, TransformSpec, inspect_spec
@@ -27,7 +27,10 @@ def run(worker: Worker) -> None:
     report = _Reporter(worker)
     photos.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
-    made = inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop)
+    made = stopping.unless_stopped(
+        worker,
+        lambda: inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop),
+    )
     worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
 
 
@@ -35,15 +38,20 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
     folder = worker.folder
     training.copy_scripts(folder)
-    # All of them are wanted, so all are 'train' here; each content once.
-    rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
-    manifest.write_csv(rows, training.made_manifest_folder(folder) / "manifest.csv")
+
+    def write() -> int:
+        # All of them are wanted, so all are 'train' here; each content once.
+        rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
+        training.write_manifest(folder, rows)
+        return len(rows)
+
+    total = training.without_threads(write)
     worker.check_stop()
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
     script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
     try:
-        code = training.wait(worker, script, lambda: report.features(log, len(rows)))
+        code = training.wait(worker, script, lambda: report.features(log, total), stopping.GRACE_SECONDS)
     except BaseException:
         script.kill()
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from core.backends.local import stopping
 from core.datasets import remote, s3, store
 from core.errors import NotFound
 from core.specs import TransformSpec
@@ -39,7 +40,7 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
     rows = store.manifest_of(store.version(dataset_id, version_id), ["path", "split", "problem"])
     wanted = {IN_USE: rows["split"] != "unused", TransformSpec.ALL_SPLITS: rows["split"] != ""}.get(split, rows["split"] == split)
     paths = rows["path"][wanted & (rows["problem"] == "")]
-    problems = remote.bring(root, paths, _Report(worker), lambda: worker.stopping)
+    problems = stopping.unless_stopped(worker, lambda: remote.bring(root, paths, _Report(worker), lambda: worker.stopping))
     worker.check_stop()
     for path, reason in list(problems.items())[:NAMED]:
         print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)

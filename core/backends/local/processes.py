@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from core import files, settings
+from core import files, hosts, settings
 from core.jobs import RunFolder
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
@@ -31,6 +31,17 @@ PROXY_AND_CERTIFICATES = (
     "REQUESTS_CA_BUNDLE",
 )
 
+# What a worker of ours gets besides.
+OURS = (
+    settings.ENV_HOME,
+    settings.ENV_IMPORT_ROOTS,
+    settings.ENV_PREPARE,
+    settings.ENV_POLL_SECONDS,
+    settings.ENV_STREAM_FROM,
+    hosts.ENV_HOSTS,
+    hosts.ENV_ORIGINS,
+)
+
 # glibc would give every batch's activations back to the kernel and fault them in again: half the time of CPU inference. And torch's
 # threads would wait for each other in loops that take the core from whoever has work: beside two other programs on two cores, a
 # fine-tuning of tiny photos took 12 to 24 s, and 5 s where they sleep instead.
@@ -40,6 +51,9 @@ COMPUTING = {
     "MALLOC_TOP_PAD_": "67108864",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+# Arrow's allocator would have a thread of its own from the import on, and only a process with one thread is forked.
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -79,9 +93,8 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
 
 def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
-    names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
-    ours = {name: os.environ[name] for name in names if os.environ.get(name)}
-    return clean_environment({**ours, **COMPUTING, "PYTHONPATH": str(settings.PROJECT)})
+    ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
+    return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
 
 
 @contextmanager

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from core import files, jobs, models, settings
 from core.backends.local import forks, photos, processes
+from core.backends.local.forks import Answer
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
 from core.specs import InspectSpec, TrainingSpec, carried_name, training_spec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.backends.local.worker import Worker
 
 POLL_SECONDS = 0.05
@@ -83,8 +86,25 @@ def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
 
 def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
     """The scripts and the manifest, copied into a job's folder."""
-    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    manifest.write_csv(store.manifest_of(store.version(dataset_id, version_id)), made_manifest_folder(folder) / "manifest.csv")
+    copy_scripts(folder)
+
+    def write() -> None:
+        write_manifest(folder, store.manifest_of(store.version(dataset_id, version_id)))
+
+    without_threads(write)
+
+
+def without_threads(write: Callable[[], Answer]) -> Answer:
+    """What `write` returns, called in a fork where this process is to fork a script later: Arrow starts threads
+    to read a manifest."""
+    if not forks.is_warm():
+        return write()
+    return forks.in_fork(write, "The manifest could not be written; the log has the reason.")
+
+
+def write_manifest(folder: RunFolder, rows: pd.DataFrame) -> None:
+    """What the script reads of its photos."""
+    manifest.write_csv(rows, made_manifest_folder(folder) / "manifest.csv")
 
 
 def _link(source: str, target: str) -> None:
@@ -135,8 +155,14 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
     )
 
 
-def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: Callable[[], None] = lambda: None) -> int:
-    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it. Calls `tick` meanwhile."""
+def wait(
+    worker: Worker,
+    trainer: subprocess.Popen[bytes] | forks.Forked,
+    tick: Callable[[], None] = lambda: None,
+    stop_seconds: float = settings.STOP_SECONDS,
+) -> int:
+    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in `stop_seconds`, kills it. Calls `tick`
+    meanwhile."""
     deadline = None
     while True:
         try:
@@ -146,7 +172,7 @@ def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: 
             if worker.stopping and deadline is None:
                 worker.progress(phase="stopping")
                 trainer.terminate()
-                deadline = time.monotonic() + settings.STOP_SECONDS
+                deadline = time.monotonic() + stop_seconds
             if deadline is not None and time.monotonic() > deadline:
                 trainer.kill()
 
