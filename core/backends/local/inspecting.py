@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
 from core.backends.local import photos, training
+from core.backends.local.script_runs import ScriptRun
 from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
@@ -46,13 +47,11 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     total = training.without_threads(write)
     worker.check_stop()
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
-    script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
+    environment = training.environment(folder, spec)
+    script = ScriptRun(worker, "extract.py", arguments, environment, lambda _: report.features(log, total))
     try:
-        code = training.wait(worker, script, lambda: report.features(log, total))
-    except BaseException:
-        script.kill()
-        raise
+        code = script.run()
     finally:
         shutil.rmtree(folder.temporary, ignore_errors=True)
     worker.check_stop()
