@@ -17,7 +17,7 @@ from typing import Any
 from core import files, inbox, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
 from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
-from core.backends.local import client, photos, processes, usage, warm
+from core.backends.local import client, hung_workers, photos, processes, usage, warm
 from core.datasets import origins, store
 from core.datasets.names import clean_name
 from core.errors import BackendError, FieldmarkError, NotFound, UserError
@@ -89,9 +89,9 @@ class LocalBackend(Backend):
         with files.there(job.folder.path, "job"):
             held = jobs.is_locked(job.folder.lock)
             now = jobs.read(job.id)
-            if held or now.state.is_finished:
+            if now.state.is_finished:
                 return now
-            return _bury(now)
+            return hung_workers.looked_after(now) if held else _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return reading.log(job, after)
