@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import random
 import shutil
 import threading
@@ -59,10 +60,9 @@ class Keeper:
         if self._segment is None or self._photos * SEGMENTS >= self._limits.photos or self._bytes * SEGMENTS >= self._limits.size_bytes:
             self._segment = self._begin_segment(moment)
         name = f"{self._photos:06}"
-        (self._segment / name).write_bytes(photo)
+        _write(self._segment / name, photo)
         line = {"time": moment, "image_id": hashlib.sha256(photo).hexdigest(), "file": name, **answer}
-        with (self._segment / ANSWERS).open("a", encoding="utf-8") as output:
-            output.write(json.dumps(line, ensure_ascii=False) + "\n")
+        _write(self._segment / ANSWERS, (json.dumps(line, ensure_ascii=False) + "\n").encode())
         self._photos += 1
         self._bytes += len(photo)
 
@@ -71,11 +71,21 @@ class Keeper:
             shutil.rmtree(doomed, ignore_errors=True)
         self._number += 1
         segment = self._root / f"{int(1000 * moment):015}-{self._number:06}"
-        segment.mkdir(parents=True, exist_ok=True)
+        files.folder_below(self._root.parent, self._root.name)
+        segment.mkdir(exist_ok=True)
+        for folder in (self._root, segment):
+            folder.chmod(0o700)
         self._photos = self._bytes = 0
         if shutil.disk_usage(self._root).free < settings.MIN_FREE_BYTES:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
         return segment
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Append to a file that nobody but its owner may read: people send photos of people."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with open(handle, "ab") as output:
+        output.write(data)
 
 
 class Recorder:

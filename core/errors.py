@@ -27,6 +27,18 @@ class NotFound(FieldmarkError):
     """A dataset, job, model or endpoint that is not there, or whose folder cannot be read."""
 
 
+class Unwritable(FieldmarkError, OSError):
+    """What could not be written, in words: a full disk, no right to write, a disk that only reads. It stays an OSError, with its
+    number, for whoever goes on without the file."""
+
+    def __init__(self, message: str, number: int, strerror: str) -> None:
+        super().__init__(message)
+        self.errno, self.strerror = number, strerror
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class BackendError(FieldmarkError):
     """The platform that runs jobs refused or failed; the message carries its reason."""
 

@@ -44,7 +44,7 @@ def saliency_maps(model: Model, image: Path, labels: Sequence[str]) -> dict[str,
         folder = _model_folder(model)
         images.open_image(image)
         chosen = [part for label in missing for part in ("--label", label)]
-        next(iter(missing.values())).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(model)
         tasks.run("saliency", [str(folder), str(image), *(str(path) for path in missing.values()), *chosen])
     return wanted
 
@@ -67,7 +67,7 @@ def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
     """What the model's backbones make of the photo [all dimensions]. Raises as `saliency`."""
     path = _folder(model) / f"{_image_id(image)}.npy"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(model)
         images.open_image(image)
         tasks.run("embed", [str(_model_folder(model)), str(image), str(path)])
     made: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
@@ -103,6 +103,12 @@ def _image_id(image: Path) -> str:
 
 def _folder(model: Model) -> Path:
     return model.folder.output / "explained"
+
+
+def _make_folder(model: Model) -> None:
+    """Where the maps are kept; a model that was deleted meanwhile gets no folder again."""
+    with files.there(model.folder.path, "model"):
+        files.folder_below(model.folder.output, "explained")
 
 
 def _model_folder(model: Model) -> Path:

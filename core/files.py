@@ -3,39 +3,256 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from core import settings
-from core.errors import UserError
+from core.errors import NotFound, Unwritable, UserError
 
 FULL_BYTES = 64 * 1024
+# What even a small file takes, with what the file system itself notes about it.
+SMALL_BYTES = 16 * 1024
+DRAFT = ".tmp"
+REMOVALS = 3
+YOUNG_SECONDS = 1.0
+# What this process is making and has to remove where it ends without coming to the end of it.
+_unfinished: set[Path] = set()
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+WHY = {
+    errno.ENOSPC: "The disk is full",
+    errno.EFBIG: "The disk is full, or no file may grow so large",
+    errno.EDQUOT: "The disk is full, as far as your share of it goes",
+    errno.EROFS: "that disk can only be read. Make it writable, and try again.",
+    errno.EACCES: "Fieldmark has no right to. Give its user the right to write there, and try again.",
+    errno.EPERM: "Fieldmark has no right to. Give its user the right to write there, and try again.",
+}
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` only when the block ends well (temp file, fsync, replace)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` only when the block ends well (temp file, fsync, replace). `size` is what it will
+    take, where that is known.
+
+    The folder has to be there: what was deleted meanwhile never comes back by somebody's writing into it. NotFound where it is
+    not, Unwritable where the disk is full or can't be written to.
+    """
+    handle, name = _draft(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
+        with _whole(os.fdopen(handle, "wb")) as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(handle)
+            except OSError as error:
+                raise _told(error, path, max(size, file.tell())) from error
+            # Before it is closed: a draft that nobody holds belongs to nobody.
+            _put(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
+@contextmanager
+def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Closes a file that was flushed, or is not wanted: what it still holds back has no room."""
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
+
+
+def _draft(path: Path) -> tuple[int, str]:
+    """A new file, held, from which `path` will be made: among Fieldmark's own temporary files where those lie on the same disk, so
+    that what a killed process leaves is found in one place."""
+    try:
+        beside, ours = path.parent, settings.temporary_dir()
+        place = ours if ours.stat().st_dev == beside.stat().st_dev else beside
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=DRAFT, dir=place)
+    except OSError as error:
+        raise _told(error, path) from error
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle, name
+
+
+def _put(draft: str, path: Path) -> None:
+    try:
+        os.replace(draft, path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise _told(error, path) from error
+        # Two mounts of one disk.
+        beside = path.with_name(f"{Path(draft).name}")
+        shutil.copyfile(draft, beside)
+        os.replace(beside, path)
+        Path(draft).unlink()
+
+
+def _told(error: OSError, path: Path, size: int = 0) -> OSError | NotFound:
+    """The error in words, where there are better ones than the system's."""
+    if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+        return NotFound(f"{path.parent} is not there any more: it was deleted meanwhile.")
+    return unwritable(error, path, size) or error
+
+
+def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
+    """What stands in the way of writing `path`, of which `size` bytes were to be written; None where it is something else."""
+    if isinstance(error, Unwritable) or error.errno not in WHY:
+        return error if isinstance(error, Unwritable) else None
+    place = _place(path)
+    words = f"{path.name} can't be written below {place}: {WHY[error.errno]}"
+    if error.errno in FULL:
+        words = f"{WHY[error.errno]}: {path.name} can't be written. {_missing(place, size)}"
+    assert error.errno is not None
+    return Unwritable(words, error.errno, os.strerror(error.errno))
+
+
+def _place(path: Path) -> Path:
+    """The folder that a person knows: Fieldmark's own, or the one that they named."""
+    home = settings.home()
+    if path.is_relative_to(home):
+        return home
+    return next(parent for parent in path.absolute().parents if parent.is_dir())
+
+
+def _missing(folder: Path, size: int) -> str:
+    """How much has to be freed, and where."""
+    disk = os.statvfs(folder)
+    if disk.f_files and not disk.f_favail:
+        return f"The disk of {folder} holds as many files as it can. Delete some, and try again."
+    free = disk.f_bavail * disk.f_frsize
+    needed = max(size, SMALL_BYTES)
+    return (
+        f"At least {human_bytes(needed)} are needed, and the disk of {folder} has {human_bytes(free)} free. "
+        f"Free at least {human_bytes(max(needed - free, SMALL_BYTES))}, and try again."
+    )
+
+
+@contextmanager
+def there(folder: Path, what: str) -> Iterator[None]:
+    """Around what reads or changes a thing's folder: NotFound, in words, where it was deleted before or meanwhile."""
+    try:
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        yield
+    except (FileNotFoundError, NotFound) as error:
+        if folder.is_dir():
+            raise
+        raise NotFound(f"This {what} was deleted meanwhile.") from error
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """`there`, and one at a time: for whatever reads a thing's file and writes it changed. Not to be nested on one folder."""
+    with there(folder, what):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def folder_below(root: Path, relative: str | PurePath) -> Path:
+    """The folder `root/relative`, made where it is missing; `root` itself is never made. FileNotFoundError where that is gone."""
+    folder = root
+    for part in PurePath(relative).parts:
+        folder = folder / part
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _told(error, folder) from error
+    return folder
+
+
+@contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder among Fieldmark's temporary files, held and then removed. What a killed process leaves of it can be told apart."""
+    with held(settings.temporary_dir() / f"{name}-{secrets.token_hex(6)}") as folder:
+        yield folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """The new folder, locked while the block runs and gone after it, unless it was renamed."""
+    try:
+        folder.mkdir(mode=settings.OWNER_ONLY)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _told(error, folder) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with unfinished(folder):
+            yield folder
+    finally:
+        remove(folder)
+        os.close(handle)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """While the block runs, `remove_unfinished` removes this folder."""
+    _unfinished.add(folder)
+    try:
+        yield
+    finally:
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Removes what this process is making: for one that ends without waiting for its own threads."""
+    for folder in list(_unfinished):
+        remove(folder)
+
+
+def move(source: Path, target: Path) -> None:
+    """Renames; never replaces a folder that holds files. Raises as `atomic` does, and OSError with
+    ENOTEMPTY or EEXIST where there is one."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        raise _told(error, target) from error
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is swept
+    with the leftovers of the next start."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.unlink()
+        if not os.path.lexists(folder):
+            return
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether nobody holds this file or folder. What was made within the last second may be about to be held."""
+    try:
+        if time.time() - path.stat().st_mtime < YOUNG_SECONDS:
+            return False
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
 def write_bytes(path: Path, data: bytes) -> None:
-    with atomic(path) as file:
+    with atomic(path, len(data)) as file:
         file.write(data)
 
 
@@ -79,7 +296,9 @@ def is_full(folder: Path) -> bool:
 
 def os_reason(error: OSError) -> str:
     """Why the system refused a file operation, in words."""
-    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+    if isinstance(error, Unwritable):
+        return str(error)
+    if error.errno in FULL:
         return f"The disk is full ({error}). Free some space and try again."
     return f"The system refused a file operation ({error})."
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from core import files, settings
-from core.errors import BadImage
+from core.errors import BadImage, Unwritable
 from sm_scripts import images as photos
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -25,6 +25,10 @@ SHRUNK_SIDES = (1024, 724, 512, 256)
 SHRUNK_QUALITY = 95
 # One at a time: a photo of 50 million pixels takes 200 MB while it is open.
 _shrinking = threading.Lock()
+MAX_UNKEPT = 500
+
+# Thumbnails that a full disk has no room for: a page shows them all the same.
+_unkept: dict[str, bytes] = {}
 
 
 class Facts(NamedTuple):
@@ -58,12 +62,17 @@ def probe(path: Path) -> tuple[str, int, int, int]:
 
 def examine(path: Path) -> Facts:
     """As `probe`, with the reason in `problem` instead of raised. A file that can't be read or is too large has no image_id."""
+    data = content(path)
+    return data if isinstance(data, Facts) else examine_bytes(data)
+
+
+def content(path: Path) -> bytes | Facts:
+    """The bytes of a file that may be an image, or why there are none."""
     try:
-        data = _bytes_of(path)
+        return _bytes_of(path)
     except BadImage as error:
         size = path.stat().st_size if path.exists() else 0
         return Facts("", 0, 0, size, str(error))
-    return examine_bytes(data)
 
 
 def examine_bytes(data: bytes) -> Facts:
@@ -119,10 +128,26 @@ def thumbnail(image_id: str, path: Path) -> Path:
     data = _bytes_of(path)
     if hashlib.sha256(data).hexdigest() != image_id:
         raise BadImage(f"{path.name} has changed since it was imported; import its folder again")
-    image = _reduced(data)
-    with files.atomic(target) as file:
-        image.save(file, "JPEG", quality=JPEG_QUALITY)
+    made = io.BytesIO()
+    _reduced(data).save(made, "JPEG", quality=JPEG_QUALITY)
+    try:
+        files.folder_below(settings.thumbnails_dir(), target.parent.name)
+        files.write_bytes(target, made.getvalue())
+    except Unwritable:
+        _remember(image_id, made.getvalue())
+        raise
     return target
+
+
+def unkept(image_id: str) -> bytes | None:
+    """A thumbnail that was made lately and for which the disk had no room."""
+    return _unkept.get(image_id)
+
+
+def _remember(image_id: str, thumbnail: bytes) -> None:
+    _unkept[image_id] = thumbnail
+    for oldest in list(_unkept)[:-MAX_UNKEPT]:
+        _unkept.pop(oldest, None)
 
 
 def thumbnails(images: Sequence[tuple[str, Path]]) -> list[Path | None]:

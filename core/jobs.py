@@ -7,9 +7,9 @@ import fcntl
 import os
 import re
 import secrets
-import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,6 +27,7 @@ DIED = "The process that ran this job died without a word"
 ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}(-\d{3,}-[0-9a-f]{8})?")
 ID_DASHES = 3
 LET_GO_SECONDS = 5.0
+MAKING, DELETED = ".making-", ".deleted-"
 
 
 class State(StrEnum):
@@ -181,11 +182,14 @@ def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
     between. The same id again returns the job that is there, and None: a double click makes one job.
     """
     folder = RunFolder.of(job_id)
-    making = RunFolder(folder.path.with_name(f".making-{job_id}-{secrets.token_hex(3)}"))
-    for part in (making.input, making.model, making.checkpoints, making.output):
-        part.mkdir(parents=True)
-    handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    making = RunFolder(folder.path.with_name(f"{MAKING}{job_id}-{secrets.token_hex(3)}"))
+    handle = -1
     try:
+        for part in (making.path, making.input, making.model, making.checkpoints, making.output):
+            part.mkdir()
+        # The log as well: what a job says is for its owner only.
+        os.close(os.open(making.log, os.O_WRONLY | os.O_CREAT, 0o600))
+        handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
         files.write_json(making.status, asdict(Status()))
         body = {"id": job_id, "kind": kind, "name": name, "backend": backend, "created": time.time(), "spec": spec}
@@ -193,11 +197,12 @@ def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
         # A rename never replaces a folder that holds files, and nobody sees a job that is half made.
         os.rename(making.path, folder.path)
     except OSError as error:
-        os.close(handle)
-        shutil.rmtree(making.path, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
+        files.remove(making.path)
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return read(job_id), None
-        raise
+        raise files.unwritable(error, making.spec) or error from error
     return read(job_id), handle
 
 
@@ -231,28 +236,102 @@ def write_status(folder: RunFolder, status: Status) -> None:
     files.write_json(folder.status, asdict(status))
 
 
+def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
+    """Leaves the request where the job's process looks for it, once: the first reason stands. Unwritable where that can't be."""
+    with files.there(folder.path, "job"):
+        try:
+            with folder.stop_request.open("x") as request:
+                request.write(reason)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise files.unwritable(error, folder.stop_request) or error from error
+
+
 def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | None = None, note: str | None = None) -> None:
-    """Renames, tags or annotates a job. Its spec stays as it was written. UserError for a name that can't be used."""
-    job = read(job_id)
-    label = {
-        "name": job.name if name is None else clean_name(name, "job name"),
-        "tags": list(tags if tags is not None else job.tags),
-        "note": note if note is not None else job.note,
-    }
-    files.write_json(job.folder.label, label)
+    """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same moment. Its spec stays as it was
+    written. UserError for a name that can't be used, NotFound where the job was deleted meanwhile."""
+    clean = None if name is None else clean_name(name, "job name")
+    with _relabelled(job_id) as label:
+        given = {"name": clean, "tags": None if tags is None else list(tags), "note": note}
+        label.update({part: value for part, value in given.items() if value is not None})
+
+
+def set_tag(job_id: str, tag: str, wanted: bool) -> None:
+    """Gives a job one tag or takes it away; its other tags stay. Raises as `set_label` does."""
+    with _relabelled(job_id) as label:
+        label["tags"] = [kept for kept in label["tags"] if kept != tag] + [tag] * wanted
+
+
+def change_label(shown: Job, name: str, tags: Sequence[str], note: str) -> None:
+    """Takes over what a person changed in the label that was `shown`; what somebody else changed since stays. Raises as `set_label`."""
+    clean = clean_name(name, "job name")
+    removed, added = set(shown.tags) - set(tags), [tag for tag in tags if tag not in shown.tags]
+    with _relabelled(shown.id) as label:
+        label["name"] = clean if name != shown.name else label["name"]
+        label["note"] = note if note != shown.note else label["note"]
+        label["tags"] = [tag for tag in label["tags"] if tag not in removed and tag not in added] + added
+
+
+@contextmanager
+def _relabelled(job_id: str) -> Iterator[dict[str, Any]]:
+    """A job's label, to be changed; nobody else changes it meanwhile."""
+    folder = RunFolder.of(job_id)
+    with files.locked(folder.path, "job"):
+        job = read(job_id)
+        label = {"name": job.name, "tags": list(job.tags), "note": job.note}
+        yield label
+        files.write_json(folder.label, label)
 
 
 def delete(job_id: str) -> None:
-    """Removes an ended job's folder; one that is gone already is fine. UserError while the job runs."""
+    """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while the job runs."""
     folder = RunFolder.of(job_id)
-    if is_locked(folder.lock):
-        raise UserError("This job is still running. Stop it first, then delete it.")
-    doomed = folder.path.with_name(f".deleted-{job_id}-{secrets.token_hex(3)}")
+    doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
+    with at_rest(folder, LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
+        if not rests:
+            raise UserError("This job is still running. Stop it first, then delete it.")
+        try:
+            folder.path.rename(doomed)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise files.unwritable(error, folder.path) or error from error
+    files.remove(doomed)
+
+
+@contextmanager
+def at_rest(folder: RunFolder, patience: float) -> Iterator[bool]:
+    """Whether nothing runs in a job's folder, and nothing can begin to while the block runs. A
+    process that has written how its job ended is given some seconds in which it lets go."""
     try:
-        folder.path.rename(doomed)
+        handle = os.open(folder.lock, os.O_RDONLY)
     except FileNotFoundError:
+        yield True
         return
-    shutil.rmtree(doomed)
+    try:
+        until = time.monotonic() + patience
+        while not (free := _taken(handle)) and time.monotonic() < until:
+            time.sleep(0.02)
+        yield free
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _has_ended(folder: RunFolder) -> bool:
+    """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that can't be read."""
+    try:
+        return read(folder.path.name).state.is_finished
+    except NotFound:
+        return True
 
 
 def is_locked(lock: Path) -> bool:

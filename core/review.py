@@ -8,11 +8,8 @@ once. Decided entries become a new version of a dataset; no version that exists 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -227,7 +224,9 @@ def _added(new: Sequence[Entry], labels: Mapping[str, str], parent: Version, int
         path = f"{ADDED}/{entry.id[:2]}/{entry.id}{_suffix(data)}"
         place = files.safe_join(dataset.root, path)
         try:
-            files.write_bytes(place, data)
+            with files.there(dataset.root, "dataset's folder"):
+                files.folder_below(dataset.root, Path(path).parent)
+                files.write_bytes(place, data)
         except OSError as error:
             raise UserError(f"{target} can't be written to ({error.strerror}). Mend that, or leave the new photos out.") from error
         values = (entry.id, path, labels[entry.id], "train", opened.width, opened.height, len(data))
@@ -261,11 +260,10 @@ def _make(entry: Entry, data: bytes) -> None:
     """A new entry, whole or not at all."""
     if count() >= MAX_ENTRIES:
         raise UserError(f"{MAX_ENTRIES} photos wait for review already. Decide about some of them first.")
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=_home()) as temporary:
-        made = Path(temporary) / "entry"
+    with files.held(_home() / f".new-{entry.id}") as made:
         files.write_bytes(made / PHOTO, data)
         _write(made, entry)
-        os.rename(made, _folder(entry.id))
+        files.move(made, _folder(entry.id))
 
 
 def _with_earlier_word(entry: Entry) -> Entry:
@@ -277,10 +275,15 @@ def _with_earlier_word(entry: Entry) -> Entry:
     return replace(entry, proposed=before.proposed if before.decided else entry.proposed, decided=before.decided)
 
 
+def sweep() -> None:
+    """Removes what a killed process was about to add or to remove: whoever does so holds the lock."""
+    with _locked():
+        for path in list(_home().glob(".*")):
+            files.remove(path)
+
+
 def _home() -> Path:
-    path = settings.home() / "review"
-    path.mkdir(exist_ok=True)
-    return path
+    return files.folder_below(settings.home(), "review")
 
 
 def _folder(entry_id: str) -> Path:
@@ -296,16 +299,14 @@ def _write(folder: Path, entry: Entry) -> None:
 def _remove(entry_id: str) -> None:
     folder = _folder(entry_id)
     gone = folder.with_name(f".gone-{entry_id}-{time.monotonic_ns()}")
-    try:
-        os.rename(folder, gone)
-    except FileNotFoundError:
+    if not folder.is_dir():
         return
-    shutil.rmtree(gone, ignore_errors=True)
+    files.move(folder, gone)
+    files.remove(gone)
 
 
 @contextmanager
 def _locked() -> Iterator[None]:
     """One decision at a time; the others wait for the moment it takes."""
-    with (_home() / "lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with files.locked(_home(), "queue"):
         yield

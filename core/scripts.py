@@ -1,6 +1,6 @@
 """The one place where core looks into the training scripts: their tables of hyperparameters and architectures, free of torch.
 
-The scripts import one another by bare name, for they travel as one folder; so do these two, once.
+The scripts import one another by bare name, for they travel as one folder; so do these three, once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from core.errors import UserError
 sys.path.append(str(settings.SM_SCRIPTS))
 try:
     import architectures  # type: ignore[import-not-found]
+    import first_use  # type: ignore[import-not-found]
     import hyperparameters  # type: ignore[import-not-found]
 finally:
     sys.path.remove(str(settings.SM_SCRIPTS))
@@ -26,6 +27,7 @@ ARCHITECTURES = architectures.ARCHITECTURES
 PRESETS = architectures.PRESETS
 VIEWS = architectures.VIEWS
 AUTO = hyperparameters.AUTO
+import_openvino = first_use.import_openvino
 
 # What the backend sets itself, so that a form does not offer it.
 OURS = ("checkpoint_dir", "dataset_id", "dataset_version", "name")

@@ -6,8 +6,12 @@ Paths are functions, so that a process that changes its environment (a test) see
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+from core.errors import NotFound, Unwritable
 
 PROJECT = Path(__file__).resolve().parent.parent
 SM_SCRIPTS = PROJECT / "sm_scripts"
@@ -18,6 +22,9 @@ ENV_POLL_SECONDS = "FIELDMARK_POLL_SECONDS"
 ENV_PREPARE = "FIELDMARK_PREPARE"
 ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
 
+# What only its owner reads, writes and enters.
+OWNER_ONLY = 0o700
+
 # Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -27,6 +34,8 @@ THUMBNAIL_SIDE = 240
 
 # Archives: bounds that hold before a byte is written.
 MAX_ARCHIVE_ENTRIES = 150_000
+MAX_FOLDERS = 50_000
+MAX_DEPTH = 32
 MAX_ARCHIVE_BYTES = 50 * 2**30
 MAX_ARCHIVE_RATIO = 200
 ARCHIVE_RATIO_FROM = 64 * 2**20
@@ -76,11 +85,33 @@ TUNING_MODELS_KEPT = 30
 MAX_FEATURE_CACHE_BYTES = 10 * 2**30
 
 
+# Homes that this process has used.
+_seen: set[Path] = set()
+
+
 def home() -> Path:
-    """The folder in which everything Fieldmark makes is kept; created on first use."""
+    """The folder in which everything Fieldmark makes is kept; created on first use, for its owner alone.
+
+    NotFound where it was there and is gone: a disk that is not mounted any more must not look like a Fieldmark without datasets.
+    """
     path = Path(os.environ.get(ENV_HOME) or Path.home() / ".fieldmark").expanduser().absolute()
-    path.mkdir(parents=True, exist_ok=True)
+    if path in _seen:
+        if not path.is_dir():
+            raise NotFound(f"Fieldmark's folder {path} is gone. Bring it back (is its disk mounted?), or start Fieldmark again.")
+        return path
+    _make(path, parents=True)
+    _close_to_others(path)
+    _seen.add(path)
     return path
+
+
+def _close_to_others(path: Path) -> None:
+    """What the owner made before belongs to the owner alone, too. A folder with the setgid bit is one that a group shares on
+    purpose: it stays as it is."""
+    found = path.stat()
+    if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISGID and stat.S_IMODE(found.st_mode) & ~OWNER_ONLY:
+        with suppress(OSError):  # a disk that only reads, or that knows no rights
+            path.chmod(stat.S_IMODE(found.st_mode) & OWNER_ONLY)
 
 
 def datasets_dir() -> Path:
@@ -109,6 +140,11 @@ def uploads_dir() -> Path:
 
 def downloads_dir() -> Path:
     return _made(home() / "downloads")
+
+
+def temporary_dir() -> Path:
+    """What is being made, each file or folder held by the process that makes it; the rest is swept when an app starts."""
+    return _made(home() / "tmp")
 
 
 def import_roots() -> tuple[Path, ...]:
@@ -141,5 +177,14 @@ def python() -> str:
 
 
 def _made(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
+    _make(path)
     return path
+
+
+def _make(path: Path, *, parents: bool = False) -> None:
+    try:
+        path.mkdir(mode=OWNER_ONLY, parents=parents, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        words = f"The folder {path} can't be made ({why}). Mend that, or name another folder in {ENV_HOME}."
+        raise Unwritable(words, error.errno or 0, why) from error

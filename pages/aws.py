@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import aws_account, aws_cleanup, aws_permissions, aws_preflight, aws_prices, aws_running, aws_selftest, aws_where, messages
+from ui import aws_account, aws_cleanup, aws_permissions, aws_preflight, aws_prices, aws_running, aws_selftest, aws_where, choices, messages
 from ui.guard import guard
 
 guard()
@@ -20,11 +20,14 @@ st.title("AWS")
 aws_where.show()
 ready = aws_where.is_set_up()
 first = "running" if ready else "account"
-view = (
-    st.segmented_control(
-        "View", list(VIEWS), default=first, format_func=VIEWS.__getitem__, key="aws_view", bind="query-params", label_visibility="collapsed"
-    )
-    or first
+view = choices.segment(
+    "View",
+    list(VIEWS),
+    start=first,
+    label=VIEWS.__getitem__,
+    key="aws_view",
+    bind="query-params",
+    label_visibility="collapsed",
 )
 with messages.shown():
     if view == "running":

@@ -60,11 +60,7 @@ def install(model: Any, precision: str, cpus: int, cache: Path, arithmetic: str 
         make = functools.partial(copy.deepcopy, backbone)
         size = entry["image_size"]
         kept = cache / f"{entry['timm_name']}-{fingerprint(backbone)}-{size}"
-        form = forms.choose(make, size, precision, model.device, cpus, kept, arithmetic)
-        if isinstance(form, forms.OpenVinoForm):
-            # Its Python binding sets itself up in the first call; two threads that both make it wait for each other for ever.
-            form(torch.zeros(form.batch, 3, size, size, dtype=torch.uint8))
-        made.append(form)
+        made.append(forms.choose(make, size, precision, model.device, cpus, kept, arithmetic))
     model.forms = list(made)
     return made
 

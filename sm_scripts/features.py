@@ -43,7 +43,13 @@ class Extraction:
         self.started = time.monotonic()
 
     def run(self) -> None:
-        """Fills the caches and `bad`. Where a stop was asked for, or a thread fails, what is done is saved first."""
+        """Fills the caches and `bad`. Where a stop was asked for, or a thread fails, what is done is saved first.
+
+        The first batch is made before there are threads: what decoding and the network set up at their first
+        use is set up by one thread alone.
+        """
+        if (first := next(self.batches, None)) is not None:
+            self._make(first)
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.form.workers)]
         for thread in threads:
             thread.start()

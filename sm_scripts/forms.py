@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from backbones import Backbone, fold_batch_norm
+from first_use import import_openvino
 from runtime import log
 
 BATCH = 8
@@ -118,6 +119,7 @@ class OpenVinoForm:
                 "ENABLE_CPU_PINNING": False,
             },
         )
+        run_once(self._compiled, (self.batch, 3, size, size))
         self._threads = threading.local()
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -153,12 +155,9 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def import_openvino() -> Any:
-    # Importing OpenVINO reports to Google Analytics where this package is found; Fieldmark sends nothing to anyone.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
+def run_once(compiled: Any, shape: tuple[int, ...]) -> None:
+    """Runs a compiled network in this thread, before several do: what it sets up at first it sets up once."""
+    compiled.create_infer_request().infer([np.zeros(shape, np.uint8)], share_inputs=True)
 
 
 def converted(openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None) -> Any:

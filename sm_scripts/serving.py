@@ -24,6 +24,7 @@ import torch
 import fastest
 import forms
 from backbones import Backbone
+from first_use import import_openvino
 from runtime import log, write_atomic
 
 PLAIN = "torch fp32"
@@ -61,7 +62,7 @@ class SoloForm:
     def __init__(self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None) -> None:
         self.precision, self.workers = precision, max(1, cpus)
         self.name = f"OpenVINO {precision}"
-        openvino = forms.import_openvino()
+        openvino = import_openvino()
         core = openvino.Core()
         network = forms.converted(openvino, core, make, size, cache)
         network.reshape([1, 3, size, size])
@@ -69,9 +70,8 @@ class SoloForm:
         self._alone = self._compile(core, network, 1, min(self.workers, MAX_THREADS_ALONE)) if self.workers > 1 else self._shared
         self._lock, self._calls = threading.Lock(), 0
         self._threads = threading.local()
-        # Its Python binding sets itself up in the first call; two threads that both make it wait for each other for ever.
         for compiled in (self._alone, self._shared):
-            compiled.create_infer_request().infer([torch.zeros(1, 3, size, size, dtype=torch.uint8).numpy()], share_inputs=True)
+            forms.run_once(compiled, (1, 3, size, size))
 
     def _compile(self, core: Any, network: Any, streams: int, threads: int) -> Any:
         options = {

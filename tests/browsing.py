@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_MS
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# Only what never happens should fail: a machine that does something else may keep a page waiting for long.
-PATIENCE_MS = 60_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -17,6 +17,7 @@ from core.datasets import importing
 from core.specs import TrainingSpec
 from tests import shapes
 from tests.browsing import browser, page
+from tests.patience import PATIENCE
 
 __all__ = ["browser", "page"]
 
@@ -36,6 +37,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FIELDMARK_PREPARE", "0")
     yield path
     kill_processes_of(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Set up first and so ended last: whatever still works in the folders of this run is killed, also where a test was interrupted."""
+    yield
+    kill_processes_of(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
@@ -120,9 +128,9 @@ def kill_processes_of(home: Path, but: Collection[int] = ()) -> None:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE
     while alive := [process for process in found if _runs(process)]:
-        assert time.monotonic() < until, f"still running ten seconds after SIGKILL: {alive}"
+        assert time.monotonic() < until, f"still running long after SIGKILL: {alive}"
         time.sleep(0.01)
 
 

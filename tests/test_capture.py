@@ -86,3 +86,11 @@ def test_the_stamp_changes_with_what_is_kept(folder: RunFolder) -> None:
     before = capture.stamp(folder)
     recorded(folder, [b"two"])
     assert capture.stamp(folder) != before
+
+
+def test_nobody_else_on_the_machine_reads_what_is_kept(folder: RunFolder) -> None:
+    recorded(folder, [b"one", b"two"])
+    root = capture.folder_of(folder)
+    modes = {path.stat().st_mode & 0o777 for path in root.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (root, *root.iterdir())} == {0o700}

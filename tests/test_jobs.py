@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from core import jobs, settings
+from core.backends.local import processes
 from core.errors import NotFound, UserError
 from core.jobs import Job, RunFolder, State, Status
 
@@ -349,3 +350,62 @@ def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_lo
     timer.start()
     assert jobs.is_let_go(lock, 30)
     timer.join()
+
+
+def test_parts_of_one_label_that_are_set_at_once_are_all_kept() -> None:
+    for number in range(30):
+        job = make()
+        with ThreadPoolExecutor(4) as pool:
+            acts = (
+                lambda: jobs.set_label(job.id, name=f"Name {number}"),  # noqa: B023, ended with the turn
+                lambda: jobs.set_label(job.id, note=f"Note {number}"),  # noqa: B023
+                lambda: jobs.set_tag(job.id, "best", True),  # noqa: B023
+                lambda: jobs.set_tag(job.id, "kept", True),  # noqa: B023
+            )
+            for future in [pool.submit(act) for act in acts]:
+                future.result()
+        now = jobs.read(job.id)
+        assert (now.name, now.note, set(now.tags)) == (f"Name {number}", f"Note {number}", {"best", "kept"})
+
+
+def test_only_what_a_person_changed_in_a_label_is_taken_over() -> None:
+    shown = make(name="Crows")
+    jobs.set_label(shown.id, note="of another tab")
+    jobs.set_tag(shown.id, "best", True)
+    jobs.change_label(shown, "Crows and jays", ["mine"], "")
+    now = jobs.read(shown.id)
+    assert (now.name, now.note, set(now.tags)) == ("Crows and jays", "of another tab", {"best", "mine"})
+
+
+@pytest.mark.parametrize("verb", ["label", "stop", "lock", "status"])
+def test_a_deleted_job_does_not_come_back(verb: str) -> None:
+    job = make(state=State.COMPLETED)
+    jobs.delete(job.id)
+    acts = {
+        "label": lambda: jobs.set_label(job.id, note="late"),
+        "stop": lambda: jobs.ask_to_stop(job.folder),
+        "lock": lambda: processes.take_lock(job.folder.lock),
+        "status": lambda: jobs.write_status(job.folder, Status()),
+    }
+    with pytest.raises(NotFound, match="deleted meanwhile"):
+        acts[verb]()
+    assert kept() == []
+
+
+def test_a_job_is_deleted_right_after_its_end() -> None:
+    """Its process has written how it ended and is about to let go."""
+    job = make(state=State.COMPLETED)
+    with held(job.folder.lock) as process, ThreadPoolExecutor(1) as pool:
+        deleting = pool.submit(jobs.delete, job.id)
+        time.sleep(0.2)
+        assert not deleting.done()
+        process.kill()
+        deleting.result()
+    assert kept() == []
+
+
+def test_nothing_begins_in_a_job_that_is_being_deleted() -> None:
+    job = make(state=State.STOPPED)
+    with jobs.at_rest(job.folder, 0.0) as rests:
+        assert rests
+        assert processes.take_lock(job.folder.lock) is None

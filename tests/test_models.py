@@ -133,7 +133,7 @@ def test_fault_42_an_archive_that_unpacks_to_more_than_a_disk_is_refused_at_once
     archive.write_bytes(gzip.compress(content))
     start = time.process_time()
     assert "larger than a model may be" in refused(archive, tmp_path)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 10
 
 
 def test_fault_42_an_archive_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,12 @@ from streamlit.testing.v1 import AppTest
 from core import files, jobs, settings
 from core.backends.local import worker
 from core.jobs import RunFolder, State, Status
+from tests.patience import PATIENCE
 from ui import jobs_table
 
 PAGES = sorted(path.name for path in (settings.PROJECT / "pages").glob("*.py"))
 ROUTER = str(settings.PROJECT / "ui" / "router.py")
-SECONDS = 60
+SECONDS = PATIENCE
 
 
 def drawn(name: str, **parameters: str) -> AppTest:

@@ -112,7 +112,7 @@ def test_the_backend_rule_sees_what_it_should(source: str, expected: bool) -> No
 
 
 def test_torch_is_never_imported_in_the_app_process() -> None:
-    run = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "", f"importing {run.stdout.strip()} imports torch: move that import into the process that needs it"
 
@@ -125,6 +125,45 @@ def test_every_page_begins_with_the_guard(page: Path) -> None:
     statements = [node for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
     assert statements, f"{page.name} is empty"
     assert ast.unparse(statements[0]) == "guard()", f"{where(page, statements[0])} stands before the guard"
+
+
+CHOICES = {"selectbox", "multiselect", "segmented_control", "pills", "radio", "select_slider"}
+
+
+def offers_options(node: ast.AST) -> bool:
+    """A call of one of Streamlit's widgets that send a label back, or an option to type more than what is offered."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    ours = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "choices"
+    named = {keyword.arg for keyword in node.keywords}
+    return (called in CHOICES and not ours) or bool(named & {"format_func", "accept_new_options"})
+
+
+def test_every_choice_goes_through_the_module_that_keeps_labels_apart() -> None:
+    """Streamlit takes two options of one label for the last of them: a page would act on another thing than was chosen."""
+    broken = [
+        where(path, node)
+        for path in [PROJECT / "app.py", *sources("pages"), *sources("ui")]
+        if path != PROJECT / "ui" / "choices.py"
+        for node in ast.walk(parse(path))
+        if offers_options(node)
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("st.selectbox('Dataset', ids, format_func=f)", True),
+        ("left.multiselect('Jobs', ids)", True),
+        ("choices.one('Dataset', ids, label=f)", False),
+        ("choices.pills('Status', names, key='x')", False),
+        ("choices.maybe('Class', names, accept_new_options=True)", True),
+    ],
+)
+def test_the_choices_rule_sees_what_it_should(source: str, expected: bool) -> None:
+    assert any(offers_options(node) for node in ast.walk(ast.parse(source))) is expected
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -5,8 +5,6 @@ The seconds are printed (`pytest -rP`), not judged: benchmarks/job_start.py does
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from core.backends import LOCAL
 from core.jobs import Job, State
 from core.models import Model
 from core.specs import TrainingSpec
-from tests.backends.watching import ended, until
+from tests.backends.watching import ended, trainer_of, until, worker_of
 from tests.conftest import SMALL
 
 
@@ -61,13 +59,20 @@ def test_openvino_works_in_a_fork(heated: Model) -> None:
     assert job.state is State.COMPLETED, job.status.reason
 
 
-def test_the_warm_process_starts_no_thread_and_keeps_no_dead_children(heated: Model, heated_home: Path) -> None:
-    """What another thread holds when a fork happens is never given back. Numpy's own are there from its import on, and know forks."""
+def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(heated: Model, heated_home: Path) -> None:
+    """What another thread holds when a fork happens is never given back."""
     process = warm_process(heated_home)
-    count = "import numpy, psutil; print(psutil.Process().num_threads())"
-    alone = subprocess.run([sys.executable, "-c", count], capture_output=True, text=True, check=True)
-    assert process.num_threads() == int(alone.stdout)
-    until(lambda: not process.children(), "the end of its workers", 60)
+    assert process.num_threads() == 1
+    until(lambda: not process.children(), "the end of its workers")
+
+
+def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None:
+    """Reading a manifest starts threads; a worker that had them would start the script anew, seconds slower."""
+    job = LOCAL.train(TrainingSpec("Start", heated.dataset_id, heated.version_id, {**SMALL, "weight_decay": "auto"}))
+    until(lambda: worker_of(job).children() or LOCAL.refresh(job).state.is_finished, "its script")
+    assert "warm.serve()" in str(trainer_of(job).cmdline()), "forked, so it has the command line of the warm process"
+    assert worker_of(job).num_threads() == 1
+    assert ended(LOCAL, job).state is State.COMPLETED
 
 
 def test_a_cold_start(small_model: Model) -> None:

@@ -13,6 +13,8 @@ from ui import messages
 from ui.text import plain
 
 KEPT = "aws_account_errors"
+# What the form began with: only what differs from it was changed here.
+SHOWN = "aws_account_shown"
 
 
 def show() -> None:
@@ -24,13 +26,14 @@ def show() -> None:
         "They are never asked for, shown or kept here."
     )
     errors: dict[str, str] = st.session_state.get(KEPT, {})
+    st.session_state.setdefault(SHOWN, account)
     with st.form("aws_account_form"):
         values = _essentials(account, errors) | _closed_in(account, errors)
         saved = st.form_submit_button("Save", type="primary", icon=":material/save:")
     if account.is_set_up or accounts.in_studio():
         _suggest(account)
     if saved:
-        _save(values)
+        _save(st.session_state[SHOWN], values)
 
 
 def _essentials(account: Account, errors: dict[str, str]) -> dict[str, Any]:
@@ -90,10 +93,11 @@ def _text(label: str, name: str, value: str, errors: dict[str, str], example: st
     return typed
 
 
-def _save(values: dict[str, Any]) -> None:
+def _save(shown: Account, values: dict[str, Any]) -> None:
     try:
-        accounts.save(accounts.check_form(values))
+        accounts.change(shown, accounts.check_form(values))
         st.session_state.pop(KEPT, None)
+        st.session_state.pop(SHOWN, None)
         st.toast("Saved.", icon=":material/check:")
     except UserError as error:
         st.session_state[KEPT] = messages.as_fields(error)
@@ -107,6 +111,7 @@ def _suggest(account: Account) -> None:
     if st.button("Take over Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"):
         with st.spinner("Asking Studio"), messages.shown():
             accounts.save(accounts.suggested())
+            st.session_state.pop(SHOWN, None)
             for name in ("region", "role_arn", "bucket"):
                 st.session_state.pop(f"aws_{name}", None)
             st.rerun()

@@ -15,6 +15,7 @@ from core.errors import BackendError
 from ui.aws_where import is_set_up
 from ui.text import count, plain
 
+NAMED = 2
 PLAN, DONE, LEFT_OUT = "aws_plan", "aws_done", "aws_plan_left_out"
 WORDS = {False: "On SageMaker", True: "In the bucket"}
 
@@ -62,11 +63,18 @@ def _choose(plan: Sequence[Doomed]) -> None:
         if group := [doomed for doomed in plan if doomed.stored is stored]:
             chosen += _group(title, group)
     saved, size = sum(doomed.usd_per_hour for doomed in chosen), sum(doomed.size_bytes for doomed in chosen)
-    words = f"Remove {count(len(chosen), 'thing')}"
+    words = f"Remove {_named(chosen)}"
     words += f", freeing {files.human_bytes(size)}" if size else ""
     words += f", saving {prices.money(saved)} an hour" if saved else ""
     if st.button(words, key="aws_carry_out", icon=":material/delete:", disabled=not chosen):
         _carry_out(chosen)
+
+
+def _named(chosen: Sequence[Doomed]) -> str:
+    """What goes: by name where it is few."""
+    if not 1 <= len(chosen) <= NAMED:
+        return count(len(chosen), "thing")
+    return " and ".join(f"{doomed.kind} {plain(doomed.name)}" for doomed in chosen)
 
 
 def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
@@ -91,7 +99,8 @@ def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
         frame,
         hide_index=True,
         disabled=[name for name in frame.columns if name != "remove"],
-        key=f"aws_doomed_{title}_{len(group)}",
+        # A tick is kept by row: it must not pass to what stands in that row of another plan.
+        key=f"aws_doomed_{title}_{hash(tuple((doomed.kind, doomed.name) for doomed in group))}",
         alt=f"What could be removed, and why: {title}",
     )
     return [doomed for doomed, remove in zip(group, edited["remove"], strict=True) if remove]

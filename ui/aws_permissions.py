@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import policy
+from ui import choices
 
 FIRST = "For whoever runs Fieldmark"
 ABOUT_FIRST = (
@@ -22,7 +23,7 @@ def show() -> None:
         "For the role": ("What jobs and endpoints may do: read and write below the prefix, and log.", policy.role(account)),
         "The role's trust policy": ("Lets SageMaker take the role on.", policy.trust(account)),
     }
-    chosen = st.segmented_control("Policy", list(documents), default=FIRST, key="aws_policy", label_visibility="collapsed") or FIRST
+    chosen = choices.segment("Policy", list(documents), key="aws_policy", label_visibility="collapsed")
     words, document = documents[chosen]
     st.markdown(words)
     if not account.is_set_up:

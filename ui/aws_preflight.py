@@ -11,6 +11,7 @@ import streamlit as st
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, preflight, prices
 from core.backends.sagemaker.preflight import Check, Verdict, Wanted
+from ui import choices
 from ui.text import plain, with_code
 
 USAGES = {"training job": "Training", "spot training job": "Training on spot machines", "transform job": "Batches", "endpoint": "Endpoints"}
@@ -43,8 +44,15 @@ def _wanted(region: str) -> list[Wanted]:
     """The instance type whose quota and price are looked up."""
     names = prices.instances()
     left, middle, right = st.columns([3, 3, 1])
-    machine = left.selectbox("Instance type", list(names), index=1, format_func=lambda n: names[n].title, key="aws_quota_type")
-    usage = middle.selectbox("For", list(USAGES), format_func=USAGES.__getitem__, key="aws_quota_usage")
+    machine = choices.one(
+        "Instance type",
+        list(names),
+        start=list(names)[1],
+        label=lambda n: names[n].title,
+        key="aws_quota_type",
+        on=left,
+    )
+    usage = choices.one("For", list(USAGES), label=USAGES.__getitem__, key="aws_quota_usage", on=middle)
     count = right.number_input("How many", 1, 20, 1, key="aws_quota_count")
     estimate = prices.estimate(machine, PRICED[usage], region or prices.USUAL_REGION, count=int(count))
     st.caption(f"{estimate.words}, {plain(estimate.price.origin)}." if estimate.price else estimate.words)

@@ -15,7 +15,7 @@ from core.errors import FieldmarkError, UserError
 from core.models import Model
 from core.specs import TransformSpec
 from core.transform import sources
-from ui import cropped, links, messages, model_list, where_serving
+from ui import choices, cropped, links, messages, model_list, version_picker, where_serving
 from ui.text import count, plain
 
 SOURCES = {
@@ -37,19 +37,14 @@ def show(models: Sequence[Model]) -> None:
         links.button("Train a model", "train", key="ba_train", icon=":material/model_training:", kind="primary")
         return
     by_id = {model.id: model for model in models}
-    asked, ids = links.parameter("model"), list(by_id)
     with st.container(border=True, key="ba_form"):
         where = where_serving.backend("ba")
         left, right = st.columns([3, 2])
-        chosen = left.selectbox(
-            "Model",
-            ids,
-            index=ids.index(asked) if asked in ids else 0,
-            format_func=lambda i: model_list.title(by_id[i]),
-            key=f"ba_model_{asked}",
-        )
+        chosen = model_list.choose(by_id, key="ba_model", on=left)
         kinds = [kind for kind in SOURCES if kind != "s3" or where.asks_resources]
-        kind = st.segmented_control("Photos from", kinds, default="split", format_func=SOURCES.__getitem__, key="ba_source") or "split"
+        kind = choices.segment("Photos from", kinds, label=SOURCES.__getitem__, key="ba_source")
+        if chosen is None:
+            return
         make, proposed = _FORMS[kind](by_id[chosen])
         cropped.warn(by_id[chosen])
         name = right.text_input("Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
@@ -70,30 +65,29 @@ def _split(model: Model) -> tuple[Make | None, str]:
     if not datasets:
         st.info("There is no dataset.", icon=":material/photo_library:")
         return None, "Batch"
-    ids = list(datasets)
     left, right = st.columns(2)
     own = model.dataset_id
-    chosen = left.selectbox(
-        "Dataset", ids, index=ids.index(own) if own in ids else 0, format_func=lambda i: datasets[i].name, key=f"ba_dataset_{model.id}"
-    )
-    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, store.Version)}
-    if not versions:
-        st.error("No version of this dataset can be read.", icon=":material/error:")
+    chosen = version_picker.dataset(datasets, key=f"ba_dataset_{model.id}", start=own, on=left)
+    if chosen is None:
         return None, "Batch"
-    names = list(versions)
-    wanted = model.version_id if chosen == own and model.version_id in names else names[0]
-    picked = right.selectbox(
-        "Version", names, index=names.index(wanted), format_func=lambda v: f"{v}: {versions[v].note}", key=f"ba_version_{model.id}_{chosen}"
+    version = version_picker.version(
+        chosen,
+        key=f"ba_version_{model.id}_{chosen}",
+        start=model.version_id if chosen == own else "",
+        on=right,
     )
-    parts = {split: n for split, n in versions[picked].split_counts().items() if n}
+    if version is None:
+        return None, "Batch"
+    picked = version.id
+    parts = {split: n for split, n in version.split_counts().items() if n}
     parts[NO_SPLIT] = sum(parts.values())
-    split = st.segmented_control(
+    split = choices.segment(
         "Split",
         list(parts),
-        default="test" if "test" in parts else NO_SPLIT,
-        format_func=lambda s: f"{s.capitalize()} ({parts[s]:,})",
+        start="test" if "test" in parts else NO_SPLIT,
+        label=lambda s: f"{s.capitalize()} ({parts[s]:,})",
         key=f"ba_split_{chosen}_{picked}",
-    ) or NO_SPLIT  # fmt: skip
+    )
     if chosen == own and split not in ("test", "unused"):
         st.caption(":material/info: The model has learned from some of these photos; on them it looks better than it is.")
     title = f"{datasets[chosen].name}, {split if split != NO_SPLIT else 'all photos'}"
@@ -115,7 +109,7 @@ def _folder(_: Model) -> tuple[Make | None, str]:
 
 
 def _archive(_: Model) -> tuple[Make | None, str]:
-    where = st.segmented_control("Archive", ["Drop it here", "On this machine"], default="Drop it here", key="ba_archive_where")
+    where = choices.segment("Archive", ["Drop it here", "On this machine"], key="ba_archive_where")
     if where == "On this machine":
         path = st.text_input("Path", key="ba_archive_path", placeholder="/data/june.zip").strip()
         return lambda common: TransformSpec(source="archive", path=path, shown=PurePath(path).name, **common), PurePath(

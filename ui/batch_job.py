@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.jobs import Job, State
 from core.models import Model
 from core.specs import TransformSpec, transform_spec
-from ui import batch_about, batch_results, job_state, jobs_table, links, messages
+from ui import batch_about, batch_results, job_state, jobs_table, links, messages, removal
 from ui.text import age, count, duration, plain
 
 LIVE_SECONDS = 0.8
@@ -55,7 +55,7 @@ def _about(job: Job, model: Model | None) -> None:
             links.link("models", f"Model {plain(model.name)}", ":material/verified:", model=model.id)
         if job.state in (State.FAILED, State.STOPPED):
             _resume(job, spec)
-        with st.popover("More", icon=":material/more_horiz:"):
+        with st.popover("More", icon=":material/more_horiz:", key=f"ba_more_{job.id}"):
             _more(job)
 
 
@@ -107,7 +107,11 @@ def _progress(job: Job) -> None:
 def _resume(job: Job, spec: TransformSpec) -> None:
     st.session_state.setdefault(f"ba_resume_{job.id}", jobs.new_id("transform"))
     if st.button(
-        "Resume", key="ba_resume", icon=":material/resume:", type="primary", help="As a new batch; finished photos are not repeated."
+        "Resume",
+        key=f"ba_resume_go_{job.id}",
+        icon=":material/resume:",
+        type="primary",
+        help="As a new batch; finished photos are not repeated.",
     ):
         with messages.shown():
             again = replace(spec, id=st.session_state[f"ba_resume_{job.id}"], resumed_from=job.id)
@@ -116,12 +120,21 @@ def _resume(job: Job, spec: TransformSpec) -> None:
 
 def _more(job: Job) -> None:
     name = st.text_input("Name", job.name, key=f"ba_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
-    if st.button("Rename", key="ba_rename"):
+    if st.button("Rename", key=f"ba_rename_{job.id}"):
         with messages.shown():
             jobs.set_label(job.id, name=name)
             st.rerun()
-    sure = st.checkbox("Delete this batch and its table", key=f"ba_sure_{job.id}", disabled=not job.state.is_finished)
-    if st.button("Delete", key="ba_delete", icon=":material/delete:", disabled=not sure):
-        with messages.shown():
-            jobs.delete(job.id)
-            links.to("batch")
+    removal.show(
+        job.name,
+        job.id,
+        lambda: _delete(job),
+        key="ba_delete",
+        parameter="job",
+        facts="the batch and its table",
+        disabled=not job.state.is_finished,
+    )
+
+
+def _delete(job: Job) -> None:
+    jobs.delete(job.id)
+    links.to("batch")

@@ -10,12 +10,12 @@ import streamlit as st
 from core import jobs
 from core.errors import NotFound
 from core.evaluation import scores
-from core.jobs import Job
+from core.jobs import Job, State
 from core.models import Model
 from core.specs import transform_spec
 from core.transform import results, sources, table
 from core.transform.table import Choice, Table
-from ui import batch_about, batch_photos, batch_scores
+from ui import batch_about, batch_photos, batch_scores, choices
 from ui.text import count, share
 
 VIEWS = {"photos": "Photos", "table": "Table", "classes": "Classes", "accuracy": "Accuracy", "about": "About"}
@@ -39,12 +39,12 @@ def show(job: Job, model: Model) -> None:
         return
     if not job.state.is_finished:
         _so_far(len(found))
+    elif job.state is not State.COMPLETED:
+        _ended_early(job, found)
     _figures(job, found)
     _warnings(found)
     views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
-    view = (
-        st.segmented_control("View", views, default="photos", format_func=VIEWS.__getitem__, key="ba_view", bind="query-params") or "photos"
-    )
+    view = choices.segment("View", views, label=VIEWS.__getitem__, key="ba_view", bind="query-params")
     root = _root(job)
     if view == "accuracy":
         batch_scores.accuracy(job, found, root)
@@ -78,6 +78,12 @@ def _so_far(done: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Below: the first {count(done, 'photo')}, as of now.", width="content")
         st.button("Show what has come since", key="ba_refresh", icon=":material/refresh:", type="tertiary")
+
+
+def _ended_early(job: Job, found: Table) -> None:
+    total = int(job.status.progress.get("total", len(found)))
+    answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
+    st.caption(f"{answered} were answered before this batch ended, the rest were not. Resume asks about those.")
 
 
 def _figures(job: Job, found: Table) -> None:
@@ -139,17 +145,41 @@ def _rows(job: Job, found: Table, root: Path | None, view: str) -> None:
 
 def _choice(found: Table) -> Choice:
     present = [name for name in OUTCOMES if name == "all" or len(found.select(Choice(outcome=name)))]
-    outcome = st.pills("Show", present, default="all", format_func=OUTCOMES.__getitem__, key="ba_show", bind="query-params") or "all"
+    outcome = choices.pill(
+        "Show",
+        present,
+        start="all",
+        label=OUTCOMES.__getitem__,
+        key="ba_show",
+        bind="query-params",
+    )
     answers, labels = (sorted(found.names[code] for code in np.unique(codes) if code >= 0) for codes in (found.predicted, found.label))
     columns = st.columns([3, 3, 3, 2] if labels else [3, 3, 2])
-    prediction = columns[0].selectbox(
-        "Predicted", ["", *answers], format_func=lambda name: name or "Any class", key="ba_class", bind="query-params"
+    prediction = choices.one(
+        "Predicted",
+        ["", *answers],
+        label=lambda name: name or "Any class",
+        key="ba_class",
+        bind="query-params",
+        on=columns[0],
     )
     label = ""
     if labels:
-        label = columns[1].selectbox(
-            "Known label", ["", *labels], format_func=lambda name: name or "Any label", key="ba_label", bind="query-params"
+        label = choices.one(
+            "Known label",
+            ["", *labels],
+            label=lambda name: name or "Any label",
+            key="ba_label",
+            bind="query-params",
+            on=columns[1],
         )
     low, high = columns[-2].slider("Confidence", 0, 100, (0, 100), format="%d %%", key="ba_confidence", bind="query-params")
-    order = columns[-1].selectbox("Order", table.ORDERS, format_func=str.capitalize, key="ba_order", bind="query-params")
+    order = choices.one(
+        "Order",
+        table.ORDERS,
+        label=str.capitalize,
+        key="ba_order",
+        bind="query-params",
+        on=columns[-1],
+    )
     return Choice(outcome, prediction, label, low / 100, high / 100, order)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import metrics
 from core.jobs import Job
-from ui import charts, job_card
+from ui import charts, choices, job_card
 from ui.text import duration
 
 
@@ -18,7 +18,13 @@ def show(found: Sequence[Job]) -> None:
     """Choose two or more; the choice is part of the address."""
     by_id = {job.id: job for job in found}
     asked = [job_id for job_id in st.query_params.get("jobs", "").split(",") if job_id in by_id]
-    chosen = st.multiselect("Jobs", list(by_id), default=asked or list(by_id)[:2], format_func=lambda i: by_id[i].name, key="tr_compare")
+    chosen = choices.many(
+        "Jobs",
+        list(by_id),
+        start=asked or list(by_id)[:2],
+        label=lambda i: by_id[i].name,
+        key="tr_compare",
+    )
     st.query_params["jobs"] = ",".join(chosen)
     if len(chosen) < 2:
         st.info("Choose two jobs or more.", icon=":material/compare_arrows:")
@@ -26,7 +32,7 @@ def show(found: Sequence[Job]) -> None:
     jobs = [by_id[job_id] for job_id in chosen]
     rows = {job.id: metrics.epochs(job_card.metric_log(job.folder.log).refresh()) for job in jobs}
     _table(jobs, rows)
-    along = st.segmented_control("Along", ["epoch", "seconds"], default="epoch", key="tr_along") or "epoch"
+    along = choices.segment("Along", ["epoch", "seconds"], key="tr_along")
     left, right = st.columns(2)
     with left:
         _overlay(jobs, rows, "validation_loss", along)

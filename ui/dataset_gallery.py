@@ -14,7 +14,7 @@ from core import files, settings
 from core.datasets import browse, store
 from core.datasets.browse import RANGES, Query
 from core.datasets.store import Dataset, Version
-from ui import dataset_mend, dataset_sizes, links, photos
+from ui import choices, dataset_mend, dataset_sizes, links, photos
 from ui.gallery import Photo, gallery
 from ui.text import count
 
@@ -68,23 +68,39 @@ def _wall(dataset: Dataset, version: Version, frame: pd.DataFrame, query: Query,
 def _asked(version: Version, boxed: bool) -> Query:
     """What the person asks for, by the widgets and the ranges in the address."""
     left, right = st.columns([3, 2])
-    label = left.selectbox(
+    label = choices.one(
         "Class",
         ["", *version.counts],
-        format_func=lambda name: name or "All classes",
+        label=lambda name: name or "All classes",
         key="ds_class",
         bind="query-params",
         on_change=_first_page,
+        on=left,
     )
-    split = right.segmented_control(
-        "Split", list(settings.SPLITS), format_func=str.capitalize, key="ds_split", bind="query-params", on_change=_first_page, wrap=True
+    split = choices.segment_or_none(
+        "Split",
+        list(settings.SPLITS),
+        label=str.capitalize,
+        key="ds_split",
+        bind="query-params",
+        on_change=_first_page,
+        wrap=True,
+        on=right,
     )
     find, order = st.columns([3, 2])
     name = find.text_input(
         "Name", key="ds_find", bind="query-params", placeholder="Part of a file's or folder's name", max_chars=200, on_change=_first_page
     )
     kinds = [kind for kind in SORTS if kind != "box" or boxed]
-    sort = order.selectbox("Sort by", kinds, format_func=SORTS.__getitem__, key="ds_sort", bind="query-params", on_change=_first_page)
+    sort = choices.one(
+        "Sort by",
+        kinds,
+        label=SORTS.__getitem__,
+        key="ds_sort",
+        bind="query-params",
+        on_change=_first_page,
+        on=order,
+    )
     return Query(label=label or "", split=split or "", name=(name or "").strip(), ranges=ranges(), sort=sort or "label")
 
 

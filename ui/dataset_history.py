@@ -12,7 +12,7 @@ from core.datasets.history import Diff
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.specs import TrainingSpec, training_spec
-from ui import dataset_links, dataset_mend, links, messages
+from ui import choices, dataset_links, dataset_mend, links, messages
 from ui.text import plain
 
 PAGE_SIZE = 24
@@ -30,10 +30,14 @@ def show(dataset: Dataset, version: Version) -> None:
     if not others:
         st.caption("This is the only version: there is nothing to compare it with yet.")
         return
-    names = [item.id for item in others]
-    usual = names.index(version.parent) if version.parent in names else 0
     titles = {item.id: f"{item.id}: {item.note}" for item in others}
-    before = st.selectbox("Compare with", names, index=usual, format_func=titles.__getitem__, key=f"ds_compare_{version.id}")
+    before = choices.one(
+        "Compare with",
+        list(titles),
+        start=version.parent,
+        label=titles.__getitem__,
+        key=f"ds_compare_{dataset.id}_{version.id}",
+    )
     with messages.shown():
         _difference(dataset, version, _diff(dataset.id, before, version.id))
 
@@ -73,10 +77,10 @@ def _said(change: Mapping[Hashable, str]) -> str:
 def _train(dataset: Dataset, version: Version) -> None:
     """Training with the settings that were used last on this dataset, at one click; a double click makes one job."""
     last = next((job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None)
-    nonce = f"ds_train_id_{version.id}"
+    nonce = f"ds_train_id_{dataset.id}_{version.id}"
     st.session_state.setdefault(nonce, jobs.new_id("training"))
     how = f"With the settings of {last.name}." if last else "With the fast preset."
-    if st.button("Train on it now", type="primary", key="ds_train_now", icon=":material/play_arrow:", help=how):
+    if st.button("Train on it now", type="primary", key=f"ds_train_now_{dataset.id}_{version.id}", icon=":material/play_arrow:", help=how):
         with messages.shown():
             values = dict(training_spec(last).hyperparameters) if last else {"preset": "fast"}
             name = f"{dataset.name} {version.id}"[: settings.MAX_NAME_LENGTH]
@@ -86,11 +90,12 @@ def _train(dataset: Dataset, version: Version) -> None:
 
 
 def _take_back(dataset: Dataset, version: Version) -> None:
-    with st.popover("Take it back", icon=":material/undo:"):
+    place = f"{dataset.id}_{version.id}"
+    with st.popover("Take it back", icon=":material/undo:", key=f"ds_take_back_{place}"):
         newest = store.latest(dataset.id)
         on = "" if newest.id == version.id else f" What changed after it, up to {newest.id}, stays."
         st.markdown(f"Makes a new version in which what {version.id} changed is as it was in {version.parent}.{on}")
-        if st.button(f"Take {version.id} back", key=f"ds_revert_{version.id}"):
+        if st.button(f"Take {version.id} back", key=f"ds_revert_{place}"):
             try:
                 made = history.revert(version, newest)
             except FieldmarkError as error:

@@ -11,7 +11,7 @@ import streamlit as st
 from core.datasets import inspection, store
 from core.datasets.inspection import GROUPED, KINDS, Inspection
 from core.datasets.store import Dataset, Version
-from ui import dataset_mend, inspecting, links
+from ui import choices, dataset_mend, inspecting, links
 from ui.text import count, duration, plain
 
 PAGE_SIZE = 24
@@ -32,12 +32,11 @@ def _kind(sizes: Mapping[str, int]) -> str:
     """The list to show: by its name in the address, for the numbers on the pills change; at first one that holds something."""
     asked = links.parameter("issue")
     first = asked if asked in KINDS else next((kind for kind, size in sizes.items() if size), "label")
-    kind = st.pills(
+    kind = choices.pill(
         "List",
         list(KINDS),
-        default=first,
-        required=True,
-        format_func=lambda kind: f"{KINDS[kind].title} ({sizes[kind]:,})",
+        start=first,
+        label=lambda kind: f"{KINDS[kind].title} ({sizes[kind]:,})",
         key="ds_issue",
         label_visibility="collapsed",
     )

@@ -16,7 +16,7 @@ from core.datasets.projection import inside
 from core.datasets.store import Dataset, Version
 from core.errors import NotFound
 from core.models import Model
-from ui import charts, dataset_mend, inspecting, links, map_chart, model_list, photos
+from ui import charts, choices, dataset_mend, inspecting, links, map_chart, model_list, photos
 from ui.map_chart import SIZE, Points
 from ui.photo_wall import predictions_of
 from ui.text import count, plain
@@ -35,7 +35,7 @@ def show(dataset: Dataset, version: Version) -> None:
     if found is None:
         return
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    colour = left.segmented_control("Colour by", COLOURS, default=COLOURS[0], key="ds_colour", bind="query-params") or COLOURS[0]
+    colour = choices.segment("Colour by", COLOURS, key="ds_colour", bind="query-params", on=left)
     with right:
         method = _method(dataset, version, found)
     table = _table(str(found.folder), method, version.id, found, version)
@@ -60,16 +60,12 @@ def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
     """The projection to show; one that was not made yet can be asked for."""
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
         if len(found.maps) > 1:
-            return (
-                st.segmented_control(
-                    "Layout",
-                    found.maps,
-                    default=found.maps[0],
-                    format_func=projection.TITLES.__getitem__,
-                    key="ds_layout",
-                    bind="query-params",
-                )
-                or found.maps[0]
+            return choices.segment(
+                "Layout",
+                found.maps,
+                label=projection.TITLES.__getitem__,
+                key="ds_layout",
+                bind="query-params",
             )
         inspecting.button(dataset, version, "Lay it out by t-SNE, too", maps=projection.METHODS)
     return found.maps[0]
@@ -118,24 +114,25 @@ def class_colours(classes: int) -> list[str]:
     return [f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)" for place in range(classes)]
 
 
+INSPECTION = "The inspection: classifiers that had not seen the photo"
+
+
 def _judge(dataset: Dataset) -> Model | None:
     """Whose answers colour the points: those of a model, or of the inspection's own classifiers (None)."""
     asked = links.parameter(JUDGE)
     known = {model.id: model for model in models.listing(asked) if model.dataset_id == dataset.id}
     if not known:
         return None
-    ids = ["", *known]
-    chosen = st.selectbox(
+    chosen = choices.thing(
         "Answers of",
-        ids,
-        index=ids.index(asked) if asked in ids else 0,
-        format_func=lambda i: model_list.title(known[i]) if i else "The inspection: classifiers that had not seen the photo",
-        key=f"ds_judge_{asked}",
+        ["", *known],
+        what="model",
+        parameter=JUDGE,
+        label=lambda i: model_list.in_a_line(known[i]) if i else INSPECTION,
+        key=f"ds_judge_{dataset.id}",
         help="A model knows the photos that it was trained and measured on; the others stay grey.",
     )
-    if chosen != asked:
-        links.set_parameters(**{JUDGE: chosen})
-    return known.get(chosen)
+    return known.get(chosen or "")
 
 
 def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from core.datasets import drafts, edits, store
 from core.datasets.edits import Step
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
-from ui import dataset_links, photos
+from ui import choices, class_picker, dataset_links, photos
 from ui import gallery as walls
 from ui.gallery import Photo
 from ui.text import count, plain
@@ -36,6 +36,8 @@ def wall(
 
     `why` is the reason proposed for an edit, `suggestions` a label for some of the paths, `groups` a heading for each row.
     """
+    # What is selected is kept by path: another dataset, or version, may have photos of the same paths.
+    key = f"{key}_{version.dataset_id}_{version.id}"
     actions(version, key=key, why=why, suggestions=suggestions or {})
     tiles = _tiles(dataset, version, rows, detail, groups, boxes)
     picked = walls.select(tiles, key=key)
@@ -66,11 +68,11 @@ def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, s
                 on_click=_do,
                 args=(version, key, lambda: Step(edits.RELABEL, taken, why)),
             )
-        choices(version, chosen, key=key, why=why)
+        offer(version, chosen, key=key, why=why)
         st.button("Clear", key=f"{key}_clear", icon=":material/close:", on_click=walls.clear, args=(key,))
 
 
-def choices(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
+def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
     """What can be done with these photos, by path; a wall of this `key` selects nothing any more when it is done."""
     with st.popover("Relabel", icon=":material/label:"):
         _relabel(version, key, chosen, why)
@@ -81,12 +83,11 @@ def choices(version: Version, chosen: Sequence[str], *, key: str, why: str) -> N
 
 
 def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
-    label = st.selectbox(
-        "New label", sorted(version.counts), index=None, key=f"{key}_label", placeholder="Choose or type a class", accept_new_options=True
-    )
+    label = class_picker.show("New label", sorted(version.counts), key=f"{key}_label")
     reason = _reason(key, "relabel", why)
+    new = f" as the new class {plain(str(label))}" if class_picker.is_new(label, list(version.counts)) else ""
     st.button(
-        f"Relabel {count(len(chosen), 'photo')}",
+        f"Relabel {count(len(chosen), 'photo')}{new}",
         key=f"{key}_relabel",
         type="primary",
         disabled=not label,
@@ -96,7 +97,7 @@ def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> Non
 
 
 def _move(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
-    split = st.segmented_control("To", list(settings.SPLITS), format_func=str.capitalize, key=f"{key}_split")
+    split = choices.segment_or_none("To", list(settings.SPLITS), label=str.capitalize, key=f"{key}_split")
     st.caption("Copies of the same bytes move along.")
     reason = _reason(key, "move", why)
     st.button(

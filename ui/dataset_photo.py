@@ -85,7 +85,7 @@ def _mend(version: Version, record: Record) -> None:
     if record.row["problem"] and not record.is_left_out:
         return
     with st.container(horizontal=True):
-        dataset_mend.choices(version, [record.path], key="ds_photo", why="")
+        dataset_mend.offer(version, [record.path], key="ds_photo", why="")
 
 
 def _answers(record: Record) -> None:

@@ -13,6 +13,7 @@ from core.datasets.report import ImportReport
 from core.datasets.store import Dataset, Version
 from ui import (
     charts,
+    choices,
     dataset_draft,
     dataset_gallery,
     dataset_history,
@@ -22,14 +23,20 @@ from ui import (
     dataset_photo,
     export_form,
     links,
+    messages,
+    removal,
     split_form,
+    version_picker,
 )
 from ui.text import count, plain
 
 
 def show(datasets: Mapping[str, Dataset]) -> None:
     """The chosen dataset and version, both in the address of the page."""
-    dataset, version = _choose(datasets)
+    chosen = _choose(datasets)
+    if chosen is None:
+        return
+    dataset, version = chosen
     asked = links.parameter(dataset_links.PHOTO)
     if asked:
         dataset_draft.bar(version)
@@ -38,40 +45,28 @@ def show(datasets: Mapping[str, Dataset]) -> None:
     dataset_links.arrive()
     _figures(dataset, version)
     dataset_draft.bar(version)
-    view = st.segmented_control(
-        "View", list(VIEWS), default="Photos", required=True, key=dataset_links.VIEW, bind="query-params", label_visibility="collapsed"
+    view = choices.segment(
+        "View",
+        list(VIEWS),
+        key=dataset_links.VIEW,
+        bind="query-params",
+        label_visibility="collapsed",
     )
     VIEWS[view](dataset, version)
 
 
-def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version]:
-    wanted = links.parameter("dataset")
-    ids = list(datasets)
+def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version] | None:
+    """The dataset and version of the address; None where it names one that is not there, until a person chooses another."""
     left, right = st.columns([3, 2])
-    chosen = left.selectbox(
-        "Dataset", ids, index=ids.index(wanted) if wanted in ids else 0, format_func=lambda i: datasets[i].name, key=f"ds_choice_{wanted}"
-    )
-    if chosen != wanted:
-        links.set_parameters(dataset=chosen, version="")
-    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, Version)}
-    names = list(versions)
-    if not names:
-        store.latest(chosen)  # raises, saying that no version can be read
-    asked = links.parameter("version") if chosen == wanted else ""
-    picked = right.selectbox(
-        "Version",
-        names,
-        index=names.index(asked) if asked in names else 0,
-        format_func=lambda name: _version_title(versions[name]),
-        key=f"ds_version_{chosen}_{len(names)}_{asked}",
-    )
-    if picked != (asked or names[0]):
-        links.set_parameters(version=picked)
-    return datasets[chosen], versions[picked]
-
-
-def _version_title(version: Version) -> str:
-    return f"{version.id}: {version.note}" if version.note else version.id
+    before = links.parameter("dataset")
+    chosen = version_picker.dataset(datasets, key="ds_choice", parameter="dataset", on=left)
+    if chosen is None:
+        return None
+    if chosen != before:
+        links.set_parameters(version="")
+    store.latest(chosen)  # raises, saying that no version can be read
+    version = version_picker.version(chosen, key=f"ds_version_{chosen}", parameter="version", on=right)
+    return (datasets[chosen], version) if version else None
 
 
 def _figures(dataset: Dataset, version: Version) -> None:
@@ -103,21 +98,34 @@ def _figures(dataset: Dataset, version: Version) -> None:
             view="import",
             into=dataset.id,
         )
-        with st.popover("More", icon=":material/more_horiz:"):
-            _more(dataset)
+        with st.popover("More", icon=":material/more_horiz:", key=f"ds_more_{dataset.id}"):
+            _more(dataset, version)
 
 
-def _more(dataset: Dataset) -> None:
+def _more(dataset: Dataset, version: Version) -> None:
     name = st.text_input("Name", dataset.name, key=f"ds_rename_{dataset.id}", max_chars=settings.MAX_NAME_LENGTH)
-    if st.button("Rename", key="ds_rename_go") and name.strip():
-        store.rename(dataset.id, name)
-        st.rerun()
+    if st.button("Rename", key=f"ds_rename_go_{dataset.id}") and name.strip():
+        with messages.shown():
+            store.rename(dataset.id, name)
+            st.rerun()
     if remote.begins(dataset.root):
         _copies(dataset)
-    sure = st.checkbox("Delete this dataset and all its versions", key="ds_delete_sure", help="Photos in your own folder are left alone.")
-    if st.button("Delete", key="ds_delete", icon=":material/delete:", disabled=not sure) and sure:
-        store.delete(dataset.id)
-        links.to("datasets")
+    newest = store.latest(dataset.id)
+    removal.show(
+        dataset.name,
+        dataset.id,
+        lambda: _delete(dataset),
+        key="ds_delete",
+        parameter="dataset",
+        facts=f"{newest.id}, {count(newest.images, 'photo')}",
+        help="With all its versions. Photos in your own folder are left alone.",
+    )
+    st.caption(f"`{dataset.id}`, {version_picker.made(dataset)}")
+
+
+def _delete(dataset: Dataset) -> None:
+    store.delete(dataset.id)
+    links.to("datasets")
 
 
 def _copies(dataset: Dataset) -> None:
@@ -127,7 +135,11 @@ def _copies(dataset: Dataset) -> None:
     busy = any(job.spec.get("dataset_id") == dataset.id and not job.state.is_finished for job in jobs.readable())
     words = "A job is at work on these photos; wait for its end." if busy else ""
     if st.button(
-        "Remove the copies", key="ds_forget", icon=":material/cleaning_services:", disabled=busy or not photos, help=words or None
+        f"Remove the copies of {plain(removal.shortened(dataset.name))}",
+        key=f"ds_forget_{dataset.id}",
+        icon=":material/cleaning_services:",
+        disabled=busy or not photos,
+        help=words or None,
     ):
         remote.forget(dataset.root)
         st.rerun()

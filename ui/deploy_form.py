@@ -11,7 +11,7 @@ from core import jobs, settings, specs
 from core.backends import Backend
 from core.errors import FieldmarkError, UserError
 from core.models import Model
-from ui import cropped, links, messages, model_list, where_serving
+from ui import choices, cropped, links, messages, model_list, where_serving
 from ui.text import plain
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -35,18 +35,12 @@ def show(models: Sequence[Model]) -> None:
         links.button("Train a model", "train", key="dp_train", icon=":material/model_training:", kind="primary")
         return
     by_id = {model.id: model for model in models}
-    asked = links.parameter("model")
-    ids = list(by_id)
     with st.container(border=True, key="dp_form"):
         where = where_serving.backend("dp")
         left, middle, right = st.columns([3, 2, 2])
-        chosen = left.selectbox(
-            "Model",
-            ids,
-            index=ids.index(asked) if asked in ids else 0,
-            format_func=lambda i: model_list.title(by_id[i]),
-            key=f"dp_model_{asked}",
-        )
+        chosen = model_list.choose(by_id, key="dp_model", on=left)
+        if chosen is None:
+            return
         cropped.warn(by_id[chosen])
         name = middle.text_input("Name", key="dp_name", placeholder=by_id[chosen].name, max_chars=settings.MAX_NAME_LENGTH)
         ends = _ends(right, where)
@@ -64,7 +58,7 @@ def _ends(place: Any, where: Backend) -> str:
     names = list(DEADLINES)
     index = names.index(USUAL_PAID_END) if where.asks_resources else 0
     words = "The deadline is kept on this machine, and as a tag on the endpoint." if where.asks_resources else KEEPS_TIME
-    return str(place.selectbox("It ends", names, index=index, key=f"dp_ends_{where.name}", help=words))
+    return choices.one("It ends", names, start=names[index], key=f"dp_ends_{where.name}", help=words, on=place)
 
 
 def _here() -> dict[str, Any]:
@@ -86,7 +80,7 @@ def _on_platform() -> dict[str, Any]:
 
 def _more() -> dict[str, Any]:
     left, right = st.columns(2)
-    precision = left.selectbox("It answers with", list(PRECISIONS), format_func=PRECISIONS.__getitem__, key="dp_precision")
+    precision = choices.one("It answers with", list(PRECISIONS), label=PRECISIONS.__getitem__, key="dp_precision", on=left)
     port = right.number_input(
         "Port", 0, 65535, 0, key="dp_port", help="0 takes any that is free. Where the one you name is taken, it takes another and says so."
     )

@@ -14,7 +14,7 @@ from core import explain, features, files, images, models, review
 from core.backends import Endpoint
 from core.errors import FieldmarkError
 from core.models import Model
-from ui import links, messages, photo_view, photos
+from ui import choices, class_picker, links, messages, photo_view, photos
 from ui.answer_wall import Card, Said, answer_wall
 from ui.text import count, plain, share
 
@@ -44,8 +44,8 @@ def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Ans
         same = len(asked) - len(matching["Differ"])
         st.markdown(f"They agree on {share(same, len(asked))}.")
     offered = [name for name in FILTERS if matching[name]]
-    chosen = st.segmented_control("Show", offered, default=offered[0], format_func=lambda n: f"{n} ({len(matching[n])})", key="dp_filter")
-    items = _page(matching[chosen or offered[0]])
+    chosen = choices.segment("Show", offered, label=lambda n: f"{n} ({len(matching[n])})", key="dp_filter")
+    items = _page(matching[chosen])
     photos.make_thumbnails(Path("/"), [(item.image_id, str(item.path)) for item in items])
     cards = [_card(item, endpoints, answers) for item in items]
     opened = answer_wall(cards, key=f"dp_wall_{endpoints[0].id}", side=400 if len(endpoints) > 1 else 220)
@@ -210,17 +210,16 @@ def _flag(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any]) -> None:
     """What it really is, by a person's word, into the review queue."""
     model = models.read(endpoint.model_id)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    options = [*model.classes, LEAVE_OUT]
-    true = left.selectbox(
-        "The answer is wrong? Say what it is.",
-        options,
-        index=options.index(item.label) if item.label in options else None,
-        placeholder="Choose or type a class",
-        accept_new_options=True,
-        key=f"dp_true_{item.image_id}",
-    )
+    with left:
+        true = class_picker.show(
+            "The answer is wrong? Say what it is.",
+            model.classes,
+            leave_out=LEAVE_OUT,
+            start=item.label,
+            key=f"dp_true_{item.image_id}",
+        )
     if right.button("Set aside for review", key=f"dp_flag_{item.image_id}", icon=":material/flag:"):
-        set_aside(endpoint, item, answer, None if true is None else review.LEAVE_OUT if true == LEAVE_OUT else true)
+        set_aside(endpoint, item, answer, true)
         st.toast("Set aside for review.", icon=":material/rate_review:")
 
 

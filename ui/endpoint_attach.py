@@ -10,7 +10,7 @@ from core import backends, jobs, specs
 from core.backends.sagemaker import running
 from core.errors import FieldmarkError, UserError
 from core.models import Model
-from ui import links, messages, model_list
+from ui import choices, links, messages, model_list, own_option
 from ui.aws_where import is_set_up
 from ui.text import plain
 
@@ -24,19 +24,20 @@ def show(models: Sequence[Model]) -> None:
     with st.expander("Use an endpoint that is there already", icon=":material/link:"):
         by_id = {model.id: model for model in models}
         left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
-        name = left.selectbox(
+        name = own_option.maybe(
             "Endpoint in the account",
             _names(),
-            index=None,
-            accept_new_options=True,
-            placeholder="Choose or type its name",
+            own="Another endpoint...",
+            field="Its name",
             key="dp_attach_name",
+            on=left,
         )
-        model_id = middle.selectbox(
+        model_id = choices.one(
             "The model that it serves",
             [UNKNOWN, *by_id],
-            format_func=lambda i: model_list.title(by_id[i]) if i else "one that is not here",
+            label=lambda i: model_list.in_a_line(by_id[i]) if i else "one that is not here",
             key="dp_attach_model",
+            on=middle,
         )
         st.session_state.setdefault("dp_attach_id", jobs.new_id("endpoint"))
         if right.button("Use it", key="dp_attach", icon=":material/link:", disabled=not name) and name:

@@ -10,7 +10,7 @@ from core import backends, capture, jobs, models
 from core.backends import Endpoint, EndpointState
 from core.errors import NotFound
 from core.jobs import Job
-from ui import endpoint_monitor, links, messages
+from ui import endpoint_monitor, links, messages, removal
 from ui.endpoint_view import badge, until
 from ui.text import age, count, plain
 
@@ -74,7 +74,10 @@ def show_ended(job: Job) -> None:
         links.button(
             "Deploy its model again", "deploy", key="dp_redeploy", icon=":material/rocket_launch:", model=str(job.spec["model_id"])
         )
-        if st.button("Forget it", key=f"dp_forget_{job.id}", icon=":material/delete:", help="Removes its log and the photos that it kept."):
+        name = plain(removal.shortened(job.name))
+        if st.button(
+            f"Forget {name}", key=f"dp_forget_{job.id}", icon=":material/delete:", help="Removes its log and the photos that it kept."
+        ):
             with messages.shown():
                 jobs.delete(job.id)
                 links.to("deploy")

@@ -16,7 +16,7 @@ from core.errors import NotFound
 from core.evaluation.predictions import Floats
 from core.jobs import Job
 from core.models import Model
-from ui import charts, links, messages, photos
+from ui import charts, choices, links, messages, photos
 from ui.gallery import Photo, gallery
 from ui.text import count, plain
 
@@ -165,9 +165,13 @@ def _confidence(kept: pd.DataFrame, known: Floats) -> None:
 def _photos(job: Job, kept: pd.DataFrame) -> None:
     st.markdown("**Kept photos**, the newest first")
     left, right = st.columns([3, 2])
-    chosen = left.segmented_control("Show", list(FILTERS), default="all", format_func=FILTERS.__getitem__, key="dp_kept_filter") or "all"
-    label = right.selectbox(
-        "Class", ["", *sorted(kept["prediction"].unique())], format_func=lambda n: n or "All classes", key="dp_kept_class"
+    chosen = choices.segment("Show", list(FILTERS), start="all", label=FILTERS.__getitem__, key="dp_kept_filter", on=left)
+    label = choices.one(
+        "Class",
+        ["", *sorted(kept["prediction"].unique())],
+        label=lambda n: n or "All classes",
+        key="dp_kept_class",
+        on=right,
     )
     part = kept if chosen == "all" else kept[kept["probability"] < 0.5] if chosen == "low" else kept[kept[chosen]]
     part = (part[part["prediction"] == label] if label else part).iloc[::-1]

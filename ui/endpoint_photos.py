@@ -13,7 +13,7 @@ from core import asking, explain, models, settings
 from core.backends import Endpoint, EndpointState
 from core.datasets import remote, store
 from core.errors import FieldmarkError
-from ui import endpoint_answers, links
+from ui import choices, endpoint_answers
 from ui.endpoint_answers import Asked
 from ui.paste import paste_image
 from ui.text import count, plain
@@ -25,9 +25,9 @@ BESIDE_WIDTH = 260
 def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     """The whole view; `endpoints` are those that may stand beside it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = st.segmented_control("Photos", list(_FORMS), default="Drop photos", key="dp_source", bind="query-params")
+        source = choices.segment("Photos", list(_FORMS), key="dp_source", bind="query-params")
         other = _other(endpoint, endpoints)
-    asked = {item.image_id: item for item in _FORMS[source or "Drop photos"](endpoint)}
+    asked = {item.image_id: item for item in _FORMS[source](endpoint)}
     kept: dict[str, Asked] = st.session_state.setdefault(f"dp_asked_{endpoint.id}", {})
     photos = {**kept, **asked}
     if not photos:
@@ -62,18 +62,16 @@ def _other(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> Endpoint | None
     others = {one.id: one for one in endpoints if one.id != endpoint.id and one.state is EndpointState.IN_SERVICE}
     if not others:
         return None
-    wanted = links.parameter("beside")
-    ids = ["", *others]
-    chosen = st.selectbox(
+    chosen = choices.thing(
         "Side by side with",
-        ids,
-        index=ids.index(wanted) if wanted in ids else 0,
-        format_func=lambda i: others[i].name if i else "nothing",
+        ["", *others],
+        what="endpoint",
+        parameter="beside",
+        label=lambda i: others[i].name if i else "nothing",
         key=f"dp_beside_{endpoint.id}",
         width=BESIDE_WIDTH,
     )
-    links.set_parameters(beside=chosen)
-    return others.get(chosen)
+    return others.get(chosen or "")
 
 
 def _dropped(endpoint: Endpoint) -> list[Asked]:

@@ -13,7 +13,7 @@ from core import backends, jobs
 from core.backends import Endpoint, EndpointState
 from core.backends.sagemaker import prices
 from core.specs import endpoint_spec
-from ui import endpoint_code, endpoint_load, endpoint_monitor, endpoint_photos, links, messages
+from ui import choices, endpoint_code, endpoint_load, endpoint_monitor, endpoint_photos, links, messages, removal
 from ui.text import age, count, duration, parity_words, plain
 
 COLOURS = {EndpointState.CREATING: "blue", EndpointState.IN_SERVICE: "green", EndpointState.DELETING: "orange", EndpointState.FAILED: "red"}
@@ -41,7 +41,7 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
         return
     st.fragment(_live, run_every=LOOK_SECONDS)(endpoint.id)
     _about(endpoint)
-    view = st.segmented_control("View", VIEWS, default=VIEWS[0], key="dp_view", bind="query-params", label_visibility="collapsed")
+    view = choices.segment("View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed")
     if view in _SHOWS:
         _SHOWS[view](endpoint)
     else:
@@ -108,15 +108,17 @@ def _restart_button(endpoint: Endpoint) -> None:
 
 
 def delete_button(endpoint: Endpoint) -> None:
-    """Ends the endpoint, or takes away what is left of it; asks first where photos that it kept would go too."""
+    """Ends the endpoint, or takes away what is left of it; asks first, by its name."""
     attached = bool(endpoint.details.get("attached"))
-    label = "Detach" if attached else "Stop and delete" if endpoint.state is not EndpointState.FAILED else "Delete"
+    verb = "Detach" if attached else "Stop and delete" if endpoint.state is not EndpointState.FAILED else "Delete"
     words = "It is only forgotten here." if attached else "The model stays; the server and the photos that it kept go."
-    if st.button(label, key=f"dp_delete_{endpoint.id}", icon=":material/delete:", help=words):
-        with messages.shown():
-            with st.spinner("Ending the endpoint"):
-                backends.of(endpoint).delete(endpoint)
-            links.to("deploy")
+    with st.popover(verb, icon=":material/delete:", key=f"dp_ending_{endpoint.id}", help=words):
+        if st.button(f"{verb} {plain(removal.shortened(endpoint.name))}", key=f"dp_delete_{endpoint.id}", type="primary"):
+            with messages.shown():
+                with st.spinner("Ending the endpoint"):
+                    backends.of(endpoint).delete(endpoint)
+                links.to("deploy")
+        st.caption(words)
 
 
 def _live(endpoint_id: str) -> None:

@@ -11,7 +11,7 @@ from core.datasets import export
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.specs import ExportSpec
-from ui import export_routes, job_state
+from ui import choices, export_routes, job_state
 from ui.text import count, duration, plain
 
 LIVE_SECONDS = 0.7
@@ -36,9 +36,9 @@ def _manifest(version: Version, splits: list[str]) -> None:
     st.markdown("**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and SageMaker's own training images read it.")
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     prefix = left.text_input("Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder")
-    split = right.segmented_control(
-        "Split", splits, default=splits[0] if splits else None, format_func=str.capitalize, key="ds_export_split"
-    )
+    split = ""
+    if splits:
+        split = choices.segment("Split", splits, label=str.capitalize, key="ds_export_split", on=right)
     wanted = prefix.strip()
     if wanted and not (wanted.startswith("s3://") and wanted[5:].strip("/")):
         st.caption(":red[:material/error: Write s3://bucket/folder, where the photos are or will be.]")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import scripts
 from core.scripts import Hyperparameter
+from ui import choices
 from ui.text import plain
 
 # These have fields of their own above.
@@ -51,5 +52,5 @@ def _field(parameter: Hyperparameter, start: str, key: str) -> str:
         return str(st.toggle(label, start.lower() == "true", key=key, help=parameter.help)).lower()
     if parameter.choices:
         options = [*((scripts.AUTO,) if parameter.automatic else ()), *parameter.choices]
-        return str(st.selectbox(label, options, index=options.index(start) if start in options else 0, key=key, help=parameter.help))
+        return choices.one(label, options, start=start, key=key, help=parameter.help)
     return st.text_input(label, start, key=key, help=parameter.help, max_chars=256).strip() or parameter.default

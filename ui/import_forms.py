@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -12,12 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from core import files, settings
+from core import files, inbox, settings
 from core.datasets import cub, extending, s3, store
 from core.datasets.store import Dataset
 from core.errors import FieldmarkError, UserError
 from core.specs import ImportSpec
-from ui import imports, links
+from ui import choices, imports, links, version_picker
 from ui.text import plain
 
 NEW = "A new dataset"
@@ -51,6 +50,8 @@ class Into:
 def form(datasets: Mapping[str, Dataset]) -> None:
     """Every way in: a folder here, a folder or an archive dropped on the page, Amazon S3, CUB-200-2011, the built-in sample."""
     into = _into(datasets)
+    if into is None:
+        return
     tabs = {
         ":material/folder_open: A folder here": _folder,
         ":material/drive_folder_upload: Drop a folder": _dropped,
@@ -64,30 +65,35 @@ def form(datasets: Mapping[str, Dataset]) -> None:
             show(into)
 
 
-def _into(datasets: Mapping[str, Dataset]) -> Into:
-    """A new dataset, or which one, and where the new photos go there."""
+def _into(datasets: Mapping[str, Dataset]) -> Into | None:
+    """A new dataset, or which one, and where the new photos go there; None until one is chosen."""
     wanted = links.parameter("into")
     if not datasets:
         return Into()
     left, right = st.columns(2)
-    ids = ["", *datasets]
-    chosen = left.selectbox(
+    chosen = choices.thing(
         "Into",
-        ids,
-        index=ids.index(wanted) if wanted in ids else 0,
-        format_func=lambda i: datasets[i].name if i else NEW,
+        ["", *datasets],
+        what="dataset",
+        wanted=wanted,
+        label=lambda i: datasets[i].name if i else NEW,
+        hint=lambda i: version_picker.made(datasets[i]),
         key=f"ds_into_{wanted}",
         help="Photos brought into a dataset make its next version; photos that it has already are not taken twice.",
+        on=left,
     )
+    if chosen is None:
+        return None
     if not chosen:
         return Into()
     dataset = datasets[chosen]
-    join = right.selectbox(
+    join = choices.one(
         "New photos go",
         list(JOINS),
-        format_func=JOINS.__getitem__,
+        label=JOINS.__getitem__,
         key="ds_join",
         help="Test photos that stay the same keep models comparable.",
+        on=right,
     )
     own = extending.is_own_folder(dataset) and st.checkbox(
         f"Photos from elsewhere may be copied into {dataset.root / extending.ADDED}",
@@ -170,12 +176,10 @@ def _cub(into: Into) -> None:
         "education (Wah and others, 2011). It is downloaded from where it is published, continued where the connection breaks, and checked."
     )
     names = cub.species()
-    choice = st.segmented_control(
-        "Species", ["All 200", "Eight that look different", "Some"], default="All 200", required=True, key="ds_cub_which"
-    )
+    choice = choices.segment("Species", ["All 200", "Eight that look different", "Some"], key="ds_cub_which")
     chosen: list[str] = []
     if choice == "Some":
-        chosen = st.multiselect("Which", names, key="ds_cub_species", placeholder="Two or more")
+        chosen = choices.many("Which", names, key="ds_cub_species", placeholder="Two or more")
     elif choice != "All 200":
         chosen = [names[number - 1] for number in cub.EIGHT]
         st.caption(", ".join(chosen))
@@ -230,7 +234,7 @@ def _try(into: Into, make: Callable[[], ImportSpec]) -> None:
 def _kept(upload: Any) -> Path:
     """Saves an upload under a name of ours; the client's name is only ever shown."""
     files.require_free_space(settings.uploads_dir(), 2 * upload.size, "This archive and its photos")
-    path = _upload_path()
+    path = inbox.new_archive()
     with files.atomic(path) as target:
         shutil.copyfileobj(upload, target)
     return path
@@ -239,12 +243,8 @@ def _kept(upload: Any) -> Path:
 def _packed(uploads: list[Any]) -> Path:
     """The files of a dropped folder as an archive: what arrives under names that a client made up is checked as any other archive."""
     files.require_free_space(settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos")
-    path = _upload_path()
+    path = inbox.new_archive()
     with files.atomic(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for upload in uploads:
             archive.writestr(zipfile.ZipInfo(upload.name), upload.getbuffer())
     return path
-
-
-def _upload_path() -> Path:
-    return settings.uploads_dir() / f"{secrets.token_hex(8)}.archive"

@@ -45,5 +45,7 @@ def _progress(job_id: str) -> None:
     amount = f"{files.human_bytes(done)} of {files.human_bytes(total)}" if unit == "bytes" else f"{done:,} of {total:,} {unit}"
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
     words = f"{plain(str(facts.get('phase', 'Starting')))}: {amount}{left}" if total else plain(str(facts.get("phase", "Starting")))
+    if facts.get("at"):
+        words += f". Now at {plain(str(facts['at']))}"
     st.progress(min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}")
     job_state.stop_button(job)

@@ -9,7 +9,7 @@ from core.backends import Backend
 from core.errors import NotFound, UserError
 from core.jobs import Job, State
 from core.specs import TrainingSpec, training_spec
-from ui import job_card, links, messages, where_form
+from ui import job_card, links, messages, removal, where_form
 from ui.where_form import Where
 
 
@@ -45,7 +45,7 @@ def _resume(job: Job) -> None:
     words = "Goes on from the last checkpoint, as a new job." if has_checkpoint else "It left no checkpoint: it starts again, as a new job."
     st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
     spec = training_spec(job)
-    if st.button("Resume", key="tr_resume", icon=":material/resume:", type="primary", help=words):
+    if st.button("Resume", key=f"tr_resume_go_{job.id}", icon=":material/resume:", type="primary", help=words):
         _go_on(job, spec, Where(backends.of(job), spec.resources))
     others = [backend for backend in backends.BACKENDS.values() if backend is not backends.of(job) and backend.is_ready()]
     if others:
@@ -62,7 +62,7 @@ def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None
         messages.beside(messages.as_fields(error), error.field)
         return
     st.caption(f"{words} {where_form.words(where)}")
-    if st.button("Resume there", key="tr_resume_there", icon=":material/resume:", type="primary"):
+    if st.button("Resume there", key=f"tr_resume_there_{job.id}", icon=":material/resume:", type="primary"):
         _go_on(job, spec, where)
 
 
@@ -82,18 +82,29 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
 
 
 def _more(job: Job) -> None:
+    shown: Job = st.session_state.setdefault(f"tr_shown_{job.id}", job)
     name = st.text_input("Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
     tags = st.text_input("Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows")
     note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
-    if st.button("Save", key="tr_save"):
+    if st.button("Save", key=f"tr_save_{job.id}"):
         with messages.shown():
-            jobs.set_label(job.id, name=name, tags=tuple(tag.strip() for tag in tags.split(",") if tag.strip()), note=note)
+            jobs.change_label(shown, name, [tag.strip() for tag in tags.split(",") if tag.strip()], note)
+            del st.session_state[f"tr_shown_{job.id}"]
             st.rerun()
-    sure = st.checkbox("Delete this job, its model and its log", key=f"tr_sure_{job.id}", disabled=not job.state.is_finished)
-    if st.button("Delete", key="tr_delete", icon=":material/delete:", disabled=not sure):
-        with messages.shown():
-            jobs.delete(job.id)
-            links.to("train")
+    removal.show(
+        job.name,
+        job.id,
+        lambda: _delete(job),
+        key="tr_delete",
+        parameter="job",
+        facts="the job, its model and its log",
+        disabled=not job.state.is_finished,
+    )
+
+
+def _delete(job: Job) -> None:
+    jobs.delete(job.id)
+    links.to("train")
 
 
 def _has_model(job: Job) -> bool:

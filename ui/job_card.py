@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import backends, jobs, metrics
 from core.jobs import Job, State
-from ui import charts, job_state, jobs_table, links
+from ui import charts, choices, job_state, jobs_table, links
 from ui.text import age, duration, plain
 
 LIVE_SECONDS = 1.0
@@ -57,7 +57,8 @@ def as_code(job: Job) -> None:
     with st.expander("Show as code", icon=":material/code:"):
         title = programs[0].title
         if len(programs) > 1:
-            title = st.segmented_control("As", [each.title for each in programs], default=title, key=f"as_code_{job.id}") or title
+            titles = [each.title for each in programs]
+            title = choices.segment("As", titles, key=f"as_code_{job.id}")
         chosen = next(each for each in programs if each.title == title)
         st.markdown(plain(chosen.about))
         st.code(chosen.text, language=chosen.language)

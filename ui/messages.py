@@ -6,18 +6,21 @@ from types import TracebackType
 
 import streamlit as st
 
+from core import files
 from core.errors import FieldmarkError, UserError
 from ui.text import plain
 
 
 class shown:  # noqa: N801, read as a verb: `with messages.shown():`
-    """Shows what Fieldmark refuses inside the block as an error note instead of a traceback."""
+    """Shows what Fieldmark or the system's disk refuses inside the block as an error note instead of
+    a traceback."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        if isinstance(error, FieldmarkError):
-            st.error(plain(str(error)), icon=":material/error:")
+        if isinstance(error, FieldmarkError | OSError):
+            words = files.os_reason(error) if isinstance(error, OSError) else str(error)
+            st.error(plain(words), icon=":material/error:")
             return True
         return False
 

@@ -13,7 +13,7 @@ from core.errors import NotFound
 from core.evaluation.comparison import Comparison, Group, compare
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import links, model_list
+from ui import choices, links, model_list
 from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain, share
 
@@ -62,16 +62,16 @@ def _choose(model: Model) -> Model | None:
         return None
     # Models of the same dataset first: they share photos.
     ids = sorted(others, key=lambda other_id: others[other_id].dataset_id != model.dataset_id)
-    wanted = links.parameter(PARAMETER)
-    if wanted and wanted not in others:
-        st.warning(f"There is no other model {plain(wanted)}.", icon=":material/warning:")
-    chosen = st.selectbox(
+    chosen = choices.thing(
         "Compare with",
         ids,
-        index=ids.index(wanted) if wanted in others else 0,
-        format_func=lambda other_id: model_list.title(others[other_id]),
+        what="model",
+        label=lambda other_id: model_list.in_a_line(others[other_id]),
         key=f"mo_with_{model.id}",
+        parameter=PARAMETER,
     )
+    if chosen is None:
+        return None
     links.set_parameters(**{PARAMETER: chosen})
     return others[chosen]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.models import Model
-from ui import links
+from ui import choices, links
 from ui.text import age, duration, share
 
 
@@ -32,10 +33,30 @@ def show(found: Sequence[Model]) -> None:
         links.to("models", model=found[rows[0]].id)
 
 
-def title(model: Model) -> str:
+def in_a_line(model: Model) -> str:
     """A model in one line of a select box: its name and what it reached."""
     split = next((s for s in ("test", "validation") if model.metrics(s)), "")
     return f"{model.name} ({split} {_accuracy(model, split)})" if split else model.name
+
+
+def choose(
+    models: Mapping[str, Model],
+    *,
+    key: str,
+    title: str = "Model",
+    on: Any = st,
+) -> str | None:
+    """The id of one of the models, the one in the address first: see choices.thing."""
+    asked = links.parameter("model")
+    return choices.thing(
+        title,
+        list(models),
+        what="model",
+        key=f"{key}_{asked}",
+        label=lambda i: in_a_line(models[i]),
+        wanted=asked,
+        on=on,
+    )
 
 
 def _row(model: Model) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core import scripts
+from ui import choices, own_option
 from ui.text import plain
 
 CUSTOM = "custom"
@@ -24,14 +25,21 @@ def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str
     presets = [*scripts.PRESETS, CUSTOM]
     start = CUSTOM if "arch" in given else given.get("preset", "fast")
     titles = {**{name: preset.title for name, preset in scripts.PRESETS.items()}, CUSTOM: "Choose"}
-    preset = (
-        left.segmented_control("Preset", presets, default=start, format_func=titles.__getitem__, key=f"{prefix}_preset_{suffix}") or "fast"
+    preset = choices.segment(
+        "Preset",
+        presets,
+        start=start,
+        label=titles.__getitem__,
+        key=f"{prefix}_preset_{suffix}",
+        on=left,
     )
-    mode = (
-        right.segmented_control(
-            "Mode", list(ADVICE), default=given.get("mode", "frozen"), key=f"{prefix}_mode_{suffix}", format_func=str.capitalize
-        )
-        or "frozen"
+    mode = choices.segment(
+        "Mode",
+        list(ADVICE),
+        start=given.get("mode", "frozen"),
+        key=f"{prefix}_mode_{suffix}",
+        label=str.capitalize,
+        on=right,
     )
     right.caption(ADVICE[mode])
     values = {"mode": mode} if mode != "frozen" else {}
@@ -61,14 +69,14 @@ def architecture_title(name: str) -> str:
 def _architecture(given: Mapping[str, str], key: str) -> str:
     names = list(scripts.ARCHITECTURES)
     known = given.get("arch", names[0])
-    arch = st.selectbox(
+    arch = own_option.maybe(
         "Architecture",
         [*names, *([known] if known not in names else [])],
-        index=names.index(known) if known in names else len(names),
-        format_func=architecture_title,
+        own="Another one, or several combined...",
+        field="Its name, or several: lite0@320+lite2@300",
+        label=architecture_title,
+        start=known,
         key=key,
-        accept_new_options=True,
-        help="Type your own to combine: lite0@320+lite2@300.",
     )
     if message := scripts.problem("arch", arch or ""):
         st.caption(f":red[:material/error: {plain(message)}]")

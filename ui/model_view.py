@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models import Model
-from ui import calibration_view, charts, class_view, cropped, downloads, links, model_about, model_compare, photo_view
+from ui import calibration_view, charts, choices, class_view, cropped, downloads, links, model_about, model_compare, photo_view
 from ui.photo_wall import page, predictions_of, wall
 from ui.text import count, plain
 
@@ -33,8 +33,8 @@ def show(model: Model) -> None:
         model_about.show(model)
         return
     with st.container(horizontal=True):
-        view = st.segmented_control("View", VIEWS, default=VIEWS[0], key="mo_view", bind="query-params", wrap=True) or VIEWS[0]
-        split = st.segmented_control("Measured on", splits, default=splits[0], key="mo_split", bind="query-params") or splits[0]
+        view = choices.segment("View", VIEWS, key="mo_view", bind="query-params", wrap=True)
+        split = choices.segment("Measured on", splits, key="mo_split", bind="query-params")
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
@@ -108,7 +108,7 @@ def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
     if len(model.classes) <= few:
         return range(len(model.classes))
     names = {ALL: f"All {len(model.classes)}", HARDEST: f"The {few} with the most mistakes"}
-    shown = st.segmented_control("Classes", list(names), default=ALL, format_func=names.__getitem__, key="mo_matrix", bind="query-params")
+    shown = choices.segment("Classes", list(names), label=names.__getitem__, key="mo_matrix", bind="query-params")
     return list(confusion.hardest_classes(part, few) if shown == HARDEST else confusion.grouped_order(confusion.counts(part)))
 
 
@@ -135,10 +135,15 @@ def _mistakes(model: Model, part: Predictions) -> None:
 def _photos(model: Model, part: Predictions) -> None:
     kinds = {"Worst": examples.worst, "Most uncertain": examples.most_uncertain, "Best": examples.best}
     left, right = st.columns([2, 3])
-    label = left.selectbox(
-        "Class", ["", *model.classes], format_func=lambda name: name or "All classes", key="mo_class", bind="query-params"
+    label = choices.one(
+        "Class",
+        ["", *model.classes],
+        label=lambda name: name or "All classes",
+        key="mo_class",
+        bind="query-params",
+        on=left,
     )
-    kind = right.segmented_control("Order", list(kinds), default="Worst", key="mo_order", bind="query-params") or "Worst"
+    kind = choices.segment("Order", list(kinds), key="mo_order", bind="query-params", on=right)
     rows = kinds[kind](part, None, label or None)
     st.caption(
         {"Worst": "The true class got the least", "Most uncertain": "The answer is spread widest", "Best": "The true class got the most"}[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import streamlit as st
@@ -10,7 +11,7 @@ from core import review
 from core.datasets.store import Version
 from core.errors import FieldmarkError
 from core.review import Entry
-from ui import messages, photos
+from ui import class_picker, messages, photos
 from ui.gallery import Photo, gallery
 from ui.text import plain
 
@@ -28,17 +29,19 @@ def show(entries: Sequence[Entry], version: Version) -> None:
 
 def page_actions(entries: Sequence[Entry]) -> None:
     """What can be done with all photos of the page at once."""
+    # A click belongs to the photos it was meant for: other ones may be on this page when it arrives.
+    page = hashlib.sha256("".join(entry.id for entry in entries).encode()).hexdigest()[:12]
     open_ones = [entry for entry in entries if not entry.decided and entry.proposed]
     if open_ones and st.button(
-        f"All {len(open_ones)} are right as proposed", key="rv_all", icon=":material/done_all:", help="For the photos shown here."
+        f"All {len(open_ones)} are right as proposed", key=f"rv_all_{page}", icon=":material/done_all:", help="For the photos shown here."
     ):
         with messages.shown():
             for entry in open_ones:
                 review.propose([entry.id], entry.proposed)
             st.rerun()
-    with st.popover("Dismiss", icon=":material/close:"):
+    with st.popover("Dismiss", icon=":material/close:", key=f"rv_dismissing_{page}"):
         st.markdown("Takes the photos shown here out of the queue. No label changes.")
-        if st.button(f"Dismiss these {len(entries)}", key="rv_dismiss"):
+        if st.button(f"Dismiss these {len(entries)}", key=f"rv_dismiss_{page}"):
             review.dismiss([entry.id for entry in entries])
             st.rerun()
 
@@ -51,26 +54,25 @@ def _card(entry: Entry, version: Version) -> None:
         facts = {**answers, "Label so far": entry.label or "none", "File": entry.shown}
         photos.show_photo(entry.photo.parent, {"path": review.PHOTO, "label": entry.proposed or name, "facts": facts})
     st.markdown("  \n".join(f"{plain(a['label'])} :gray[{a['probability']:.0%}]" for a in entry.answer[:SHOWN_ANSWERS]))
-    options = list(dict.fromkeys([*version.classes, *([entry.proposed] if entry.proposed else []), LEAVE_OUT]))
-    proposed = LEAVE_OUT if entry.decided and entry.proposed == review.LEAVE_OUT else entry.proposed
-    st.selectbox(
-        f"Label, so far {entry.label}" if entry.label else "Label",
-        options,
-        index=options.index(proposed) if proposed in options else None,
-        key=f"rv_label_{short}_{proposed}",
-        placeholder="Choose or type a class",
-        accept_new_options=True,
-        on_change=_relabel,
-        args=(entry.id, f"rv_label_{short}_{proposed}"),
+    left_out = entry.decided and entry.proposed == review.LEAVE_OUT
+    key = f"{short}_{entry.decided}_{entry.proposed}"
+    class_picker.show(
+        f"Label, so far {plain(entry.label)}" if entry.label else "Label",
+        version.classes,
+        key=f"rv_label_{key}",
+        start=entry.proposed if entry.proposed or left_out else None,
+        proposed=[entry.proposed] if entry.proposed else [],
+        leave_out=LEAVE_OUT,
+        on_change=lambda label: _say(entry.id, label, decided=True),
     )
-    key = f"rv_decided_{short}_{entry.decided}_{proposed}"
-    st.toggle("Decided", entry.decided, key=key, disabled=not proposed, on_change=_settle, args=(entry.id, entry.proposed, key))
-
-
-def _relabel(entry_id: str, key: str) -> None:
-    label = st.session_state[key]
-    if label:
-        _say(entry_id, review.LEAVE_OUT if label == LEAVE_OUT else label, decided=True)
+    st.toggle(
+        "Decided",
+        entry.decided,
+        key=f"rv_decided_{key}",
+        disabled=not (entry.proposed or left_out),
+        on_change=_settle,
+        args=(entry.id, entry.proposed, f"rv_decided_{key}"),
+    )
 
 
 def _settle(entry_id: str, proposed: str, key: str) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core import models, review
-from core.datasets import store
+from core.datasets import edits, store
 from core.datasets.store import Dataset, Version
 from core.errors import NotFound
 from core.review import Entry
-from ui import links, messages, photos, review_cards
+from ui import choices, links, messages, photos, review_cards, version_picker
 from ui.text import count, plain
 
 PAGE_SIZE = 12
@@ -34,27 +34,24 @@ def show() -> None:
         st.warning("There is no dataset whose labels could be corrected.", icon=":material/warning:")
         return
     version = _target(datasets, entries)
+    if version is None:
+        return
     decided = [entry for entry in entries if entry.decided]
     if decided:
         _apply(datasets[version.dataset_id], version, decided)
     _queue(entries, version)
 
 
-def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Version:
+def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Version | None:
     """The version that the decisions are made on: by default the newest one of the dataset most of the models learned from."""
-    ids = list(datasets)
     usual = Counter(found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets).most_common(1)
-    index = ids.index(usual[0][0]) if usual else 0
+    start = usual[0][0] if usual else ""
     left, right = st.columns([3, 2])
-    chosen = left.selectbox("Correct the labels of", ids, index=index, format_func=lambda i: datasets[i].name, key="rv_dataset")
-    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, Version)}
-    names = list(versions)
-    if not names:
-        store.latest(chosen)
-    picked = right.selectbox(
-        "Starting from", names, format_func=lambda n: f"{n}: {versions[n].note}", key=f"rv_version_{chosen}_{len(names)}"
-    )
-    return versions[picked]
+    chosen = version_picker.dataset(datasets, title="Correct the labels of", key="rv_dataset", start=start, on=left)
+    if chosen is None:
+        return None
+    newest = store.latest(chosen)
+    return version_picker.version(chosen, title="Starting from", key=f"rv_version_{chosen}_{newest.id}", on=right)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -68,11 +65,16 @@ def _dataset_of(model_id: str) -> str:
 def _queue(entries: Sequence[Entry], version: Version) -> None:
     numbers = {"Undecided": sum(not e.decided for e in entries), "Decided": sum(e.decided for e in entries), "All": len(entries)}
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    shown = left.segmented_control(
-        "Show", SHOWN, default=SHOWN[0], format_func=lambda s: f"{s} ({numbers[s]:,})", key="rv_show", label_visibility="collapsed"
-    ) or "All"  # fmt: skip
+    shown = choices.segment(
+        "Show",
+        SHOWN,
+        label=lambda s: f"{s} ({numbers[s]:,})",
+        key="rv_show",
+        label_visibility="collapsed",
+        on=left,
+    )
     answers = sorted({entry.prediction for entry in entries if entry.prediction})
-    wanted = right.selectbox("The model said", ["", *answers], format_func=lambda n: n or "Anything", key="rv_class")
+    wanted = choices.one("The model said", ["", *answers], label=lambda n: n or "Anything", key="rv_class", on=right)
     chosen = [e for e in entries if (shown == "All" or e.decided == (shown == "Decided")) and (not wanted or e.prediction == wanted)]
     chosen.sort(key=lambda entry: (entry.probability if entry.answer else 0.0, entry.id))
     if not chosen:
@@ -96,12 +98,16 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
         new &= {entry.id for entry in decided if entry.proposed != review.LEAVE_OUT}
         words = f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in *{plain(dataset.name)}* {version.id}"
         st.markdown(f"{words}, {len(new)} new to it and joining its training photos." if new else f"{words}.")
+        proposed = {entry.id: entry.proposed for entry in decided}
+        if made := edits.new_classes(version, proposed):
+            title = count(len(made), "new class", "new classes")
+            st.markdown(f":material/new_label: **{title}**: {', '.join(map(plain, made))}")
         folder, own = review.folder_for_new(dataset)
         allowed = bool(new) and own and st.checkbox(f"Copy the new photos into `{folder}`", key="rv_own", help="That is your own folder.")
         note = st.text_input("Note", key="rv_note", placeholder="What was corrected, and why")
         if st.button(f"Make the next version of {plain(dataset.name)}", type="primary", key="rv_decide", icon=":material/done_all:"):
             with messages.shown():
-                outcome = review.decide({entry.id: entry.proposed for entry in decided}, version, note, into_own_folder=bool(allowed))
+                outcome = review.decide(proposed, version, note, into_own_folder=bool(allowed))
                 links.to("batch", view="review", made=f"{outcome.version.dataset_id}:{outcome.version.id}")
 
 

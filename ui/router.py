@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from core import settings
-from ui import sidebar
+from ui import messages, sidebar
 from ui.guard import guard
 
 PAGES = settings.PROJECT / "pages"
@@ -30,5 +30,8 @@ def pages() -> list[st.Page]:
 st.set_page_config(page_title="Fieldmark", page_icon=str(ICON), layout="wide")
 page = st.navigation(pages())
 guard()
-sidebar.show()
-page.run()
+# Whatever a page does not catch itself still is words and no traceback: a full disk, a home that is gone.
+with messages.shown():
+    sidebar.show()
+with messages.shown():
+    page.run()

@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from core import explain, features, images
+from core import explain, features, images, leftovers
 from core.backends import LOCAL
+from core.errors import FieldmarkError
 from ui import downloads, export_routes
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -28,7 +29,9 @@ async def thumbnail(request: Request) -> Response:
     image_id = request.path_params["image_id"]
     path = images.thumbnail_path(image_id) if IMAGE_ID.fullmatch(image_id) else None
     if path is None or not path.is_file():
-        return Response(status_code=404)
+        made = images.unkept(image_id)
+        headers = {"Cache-Control": "no-store"}
+        return Response(made, 200 if made else 404, headers, media_type="image/jpeg")
     return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": f"private, max-age={ONE_YEAR}, immutable"})
 
 
@@ -64,8 +67,12 @@ async def _tidy() -> None:
     """Keeps what is only cached within its bounds, soon after the start and then every hour, beside the pages and not before them."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     while True:
-        await asyncio.to_thread(features.trim)
-        await asyncio.to_thread(explain.forget_uploads)
+        for work in (leftovers.sweep, features.trim, explain.forget_uploads):
+            try:
+                await asyncio.to_thread(work)
+            except (OSError, FieldmarkError) as error:
+                # On a full disk, or one that only reads, the app goes on; next time it may do.
+                print(f"Tidying up: {error}", flush=True)
         await asyncio.sleep(TIDY_SECONDS)
 
 

@@ -12,7 +12,7 @@ from core import settings
 from core.datasets import history, inspection
 from core.datasets.store import Dataset, Version
 from core.errors import UserError
-from ui import dataset_links, messages
+from ui import choices, dataset_links, messages
 from ui.text import count
 
 TITLES = {
@@ -30,10 +30,10 @@ def show(dataset: Dataset, version: Version) -> None:
         "labels that were mended stay mended, and photos that were left out stay out."
     )
     table = _classes(dataset.id, version.id, version)
-    labels = st.multiselect(
+    labels = choices.many(
         "Classes",
         sorted(table),
-        default=[name for name in version.classes if name in table],
+        start=version.classes,
         key=f"ds_labels_{dataset.id}_{version.id}",
         help="Choose two or more, or all.",
     )
@@ -53,7 +53,13 @@ def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, b
 def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
     """What the person chose, as splits.apply takes it; empty where something has to be done first."""
     kinds = [kind for kind in TITLES if kind != "official" or any(official.values())]
-    kind = st.radio("Split", kinds, format_func=TITLES.__getitem__, key=f"ds_split_kind_{version.dataset_id}", horizontal=True)
+    kind = choices.radio(
+        "Split",
+        kinds,
+        label=TITLES.__getitem__,
+        key=f"ds_split_kind_{version.dataset_id}",
+        horizontal=True,
+    )
     left, middle, right = st.columns(3)
     if kind == "official":
         share = left.slider("Share of train used for validation", 0.05, 0.5, 0.15, 0.05, key="ds_validation_share")

@@ -11,7 +11,7 @@ from core.jobs import Job
 from core.specs import tuning_spec
 from core.tuning import leaderboard, search
 from core.tuning.leaderboard import Board
-from ui import job_card, job_state, links, messages, tuning_compare
+from ui import job_card, job_state, links, messages, removal, tuning_compare
 from ui.text import plain
 
 MORE_TRIALS = 10
@@ -34,11 +34,11 @@ def show(job: Job, board: Board) -> None:
 def _more_trials(job: Job, board: Board) -> None:
     """Goes on with the same trials as a new job: what is there is not repeated."""
     left = board.spec.max_trials - len(board.trials)
-    with st.popover("Go on", icon=":material/resume:"):
+    with st.popover("Go on", icon=":material/resume:", key=f"tu_go_on_{job.id}"):
         st.caption("Continues the search with all its trials. Nothing that was tried is tried again.")
         more = st.number_input("More trials", 1, search.MAX_TRIALS, left if left > 0 else MORE_TRIALS, key=f"tu_more_{job.id}")
         st.session_state.setdefault(f"tu_next_{job.id}", jobs.new_id("tuning"))
-        if st.button("Start", key="tu_go_on", type="primary", icon=":material/play_arrow:"):
+        if st.button("Start", key=f"tu_go_{job.id}", type="primary", icon=":material/play_arrow:"):
             spec = replace(
                 tuning_spec(job),
                 max_trials=len(board.trials) + int(more),
@@ -75,11 +75,20 @@ def _rename_or_delete(job: Job) -> None:
         with messages.shown():
             jobs.set_label(job.id, name=name)
             st.rerun()
-    sure = st.checkbox("Delete this tuning job, its trials and their models", key=f"tu_sure_{job.id}", disabled=not job.state.is_finished)
-    if st.button("Delete", key="tu_delete", icon=":material/delete:", disabled=not sure):
-        with messages.shown():
-            for trial in jobs.readable("training"):
-                if trial.tuning_id == job.id:
-                    jobs.delete(trial.id)
-            jobs.delete(job.id)
-            links.to("tune")
+    removal.show(
+        job.name,
+        job.id,
+        lambda: _delete(job),
+        key="tu_delete",
+        parameter="job",
+        facts="the tuning job, its trials and their models",
+        disabled=not job.state.is_finished,
+    )
+
+
+def _delete(job: Job) -> None:
+    for trial in jobs.readable("training"):
+        if trial.tuning_id == job.id:
+            jobs.delete(trial.id)
+    jobs.delete(job.id)
+    links.to("tune")

@@ -17,7 +17,7 @@ from core.tuning import importance, leaderboard
 from core.tuning.leaderboard import Board, Trial
 from core.tuning.space import Range
 from core.tuning.surface import surface
-from ui import charts, tuning_board
+from ui import charts, choices, tuning_board
 
 HEIGHT = 300
 STATUS_COLOURS = {
@@ -31,7 +31,7 @@ PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=Fals
 
 def history(board: Board, trials: Sequence[Trial]) -> None:
     """Every trial's objective and the best so far, against the number of trials or against time."""
-    along = st.segmented_control("Along", ["trials", "time"], default="trials", key="tu_along", label_visibility="collapsed") or "trials"
+    along = choices.segment("Along", ["trials", "time"], key="tu_along", label_visibility="collapsed")
     table = leaderboard.history(board, trials)
     if table.empty:
         st.caption("No trial has a value yet.")
@@ -126,11 +126,10 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
     ranked = [*importance.importances(trials, board.space, board.spec.objective), *names]
     order = list(dict.fromkeys(ranked))
     left, right = st.columns(2)
-    first = left.selectbox("Across", names, index=names.index(order[0]), format_func=_shown, key="tu_contour_x")
+    first = choices.one("Across", names, start=order[0], label=_shown, key="tu_contour_x", on=left)
     others = [name for name in names if name != first]
-    second = right.selectbox(
-        "Upwards", others, index=others.index(next(n for n in order if n != first)), format_func=_shown, key="tu_contour_y"
-    )
+    start = next(name for name in order if name != first)
+    second = choices.one("Upwards", others, start=start, label=_shown, key="tu_contour_y", on=right)
     columns, rows, heights = surface(known, (first, board.space[first]), (second, board.space[second]))
     cells = pd.DataFrame(
         {"x": np.tile(columns, len(rows)), "y": np.repeat(rows, len(columns)), "value": heights.ravel()}

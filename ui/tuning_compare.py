@@ -15,7 +15,7 @@ from core.specs import Resources
 from core.tuning import leaderboard, search
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Board
-from ui import charts, links
+from ui import charts, choices, links
 from ui.text import duration, plain, share
 from ui.tuning_board import short
 
@@ -27,11 +27,11 @@ def show(found: Sequence[Job]) -> None:
     """Choose two or more; the choice is part of the address."""
     by_id = {job.id: job for job in found}
     asked = [job_id for job_id in links.parameter("jobs").split(",") if job_id in by_id]
-    chosen = st.multiselect(
+    chosen = choices.many(
         "Tuning jobs",
         list(by_id),
-        default=asked if len(asked) > 1 else list(dict.fromkeys([*asked, *by_id]))[:2],
-        format_func=lambda i: by_id[i].name,
+        start=asked if len(asked) > 1 else list(dict.fromkeys([*asked, *by_id]))[:2],
+        label=lambda i: by_id[i].name,
         key="tu_compare",
         max_selections=MAX_JOBS,
     )
@@ -48,8 +48,9 @@ def show(found: Sequence[Job]) -> None:
 
 def named(boards: Sequence[Board]) -> dict[str, Board]:
     """The boards under names that tell them apart."""
-    names = [board.job.name for board in boards]
-    return {name if names.count(name) == 1 else f"{name} ({board.job.id[-6:]})": board for name, board in zip(names, boards, strict=True)}
+    by_id = {board.job.id: board for board in boards}
+    named = choices.labels(list(by_id), lambda i: by_id[i].job.name)
+    return {named[job_id]: board for job_id, board in by_id.items()}
 
 
 def _warn(boards: Sequence[Board]) -> None:
@@ -94,7 +95,7 @@ def _values_of(trial: leaderboard.Trial) -> str:
 
 
 def _overlay(boards: dict[str, Board]) -> None:
-    along = st.segmented_control("Along", ["trials", "time"], default="trials", key="tu_compare_along", label_visibility="collapsed")
+    along = choices.segment("Along", ["trials", "time"], key="tu_compare_along", label_visibility="collapsed")
     axis = "minutes" if along == "time" else "place"
     parts = [leaderboard.history(board).assign(job=name) for name, board in boards.items()]
     table = pd.concat([part.assign(place=range(1, len(part) + 1)) for part in parts if not part.empty] or [pd.DataFrame()])

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.tuning.leaderboard import Board, Trial, status_words
 from core.tuning.space import Range
+from ui import choices
 
 OBJECTIVE = "objective"
 
@@ -49,19 +50,20 @@ def show(board: Board) -> Filters:
     key = _key(board)
     with st.popover("Filter", icon=":material/filter_alt:"):
         statuses = sorted({status_words(trial) for trial in board.trials})
-        chosen = st.pills("Status", statuses, selection_mode="multi", key=f"{key}_status")
+        chosen = choices.pills("Status", statuses, key=f"{key}_status")
         top = st.number_input("Only the best", 0, len(board.trials) or 1, 0, key=f"{key}_top", help="0: all.")
         ranges: dict[str, tuple[float | None, float | None]] = {}
-        choices: dict[str, tuple[str, ...]] = {}
+        picked: dict[str, tuple[str, ...]] = {}
         for name, values in axes(board).items():
             if values.kind == "choice":
-                kept = st.multiselect(name.replace("_", " "), values.choices, key=f"{key}_{name}_kept", placeholder="All")
-                choices |= {name: tuple(kept)} if kept else {}
+                field = f"{key}_{name}_kept"
+                kept = choices.many(name.replace("_", " "), values.choices, key=field, placeholder="All")
+                picked |= {name: tuple(kept)} if kept else {}
             else:
                 low, high = _bounds(name, values, key)
                 ranges |= {name: (low, high)} if (low, high) != (None, None) else {}
         st.button("Show all", key=f"{key}_reset", icon=":material/filter_alt_off:", on_click=reset, args=(board,))
-    return Filters(tuple(chosen), int(top), ranges, choices)
+    return Filters(tuple(chosen), int(top), ranges, picked)
 
 
 def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | None]:

@@ -14,7 +14,7 @@ from core.specs import TuningSpec, tuning_spec
 from core.tuning import search
 from core.tuning import space as spaces
 from core.tuning.space import Range
-from ui import cropped, hyperparameter_form, links, messages, model_picker, tuning_list, tuning_space, version_picker, where_form
+from ui import choices, cropped, hyperparameter_form, links, messages, model_picker, tuning_list, tuning_space, version_picker, where_form
 from ui.text import count, duration, plain
 from ui.where_form import Where
 
@@ -85,20 +85,22 @@ def _origin() -> TuningSpec | None:
 def _search(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
     left, right = st.columns(2)
     objectives, strategies = search.OBJECTIVES, search.STRATEGIES
-    objective = left.selectbox(
+    objective = choices.one(
         "Objective",
         list(objectives),
-        index=list(objectives).index(origin.objective) if origin else 0,
-        format_func=lambda name: f"{objectives[name].title} ({objectives[name].direction})",
+        start=origin.objective if origin else None,
+        label=lambda name: f"{objectives[name].title} ({objectives[name].direction})",
         key=f"tu_objective_{suffix}",
         help="Measured on the validation photos. The test photos are never looked at to choose.",
+        on=left,
     )
-    strategy = right.selectbox(
+    strategy = choices.one(
         "Strategy",
         list(strategies),
-        index=list(strategies).index(origin.strategy) if origin else 0,
-        format_func=lambda name: strategies[name].title,
+        start=origin.strategy if origin else None,
+        label=lambda name: strategies[name].title,
         key=f"tu_strategy_{suffix}",
+        on=right,
     )
     left.caption("Ties are broken by the validation loss, then by time.")
     right.caption(strategies[strategy].advice)
@@ -164,11 +166,11 @@ def _warm_start(origin: TuningSpec | None, version: store.Version, suffix: str) 
     found = {job.id: job for job in tuning_list.heads() if job.spec.get("dataset_id") == version.dataset_id}
     if not found:
         return ()
-    chosen = st.multiselect(
+    chosen = choices.many(
         "Learn from earlier tuning jobs",
         list(found),
-        default=[tuning_id for tuning_id in (origin.warm_start if origin else ()) if tuning_id in found],
-        format_func=lambda i: found[i].name,
+        start=origin.warm_start if origin else (),
+        label=lambda i: found[i].name,
         key=f"tu_warm_{suffix}",
         help="Their trials count as known where data, objective and ranges agree; the search goes on from what they found.",
     )

@@ -10,7 +10,7 @@ from core import scripts
 from core.errors import UserError
 from core.tuning import presets
 from core.tuning.space import MAX_POINTS, Range, check
-from ui import model_picker
+from ui import choices, model_picker
 from ui.text import plain
 
 BAD = float("nan")
@@ -20,11 +20,11 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
     """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks for the number of values, too."""
     offered = presets.of_mode(mode)
     start = None if origin else next(iter(offered))
-    chosen = st.pills(
+    chosen = choices.pill_or_none(
         "Start from",
         list(offered),
-        default=start,
-        format_func=lambda name: offered[name].title,
+        start=start,
+        label=lambda name: offered[name].title,
         key=f"{key}_preset_{mode}",
         help="Fills in the fields below; change them as you like.",
     )
@@ -32,11 +32,11 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
     if preset:
         st.caption(preset.advice)
     space = preset.space if preset else dict(origin)
-    names = st.multiselect(
+    names = choices.many(
         "Vary",
         presets.tunable(mode),
-        default=[name for name in space if name in presets.tunable(mode)],
-        format_func=lambda name: name.replace("_", " "),
+        start=list(space),
+        label=lambda name: name.replace("_", " "),
         key=f"{key}_vary_{mode}_{chosen}",
     )
     return {name: _row(name, space.get(name) or presets.usual(name), f"{key}_{mode}_{chosen}_{name}", grid) for name in names}
@@ -63,17 +63,25 @@ def _choices(name: str, values: Range, key: str) -> Range:
     known = list(scripts.BY_NAME[name].choices) or list(values.choices)
     if name == "arch":
         known = list(dict.fromkeys([*values.choices, *scripts.ARCHITECTURES]))
-    picked = st.multiselect(
+    label = model_picker.architecture_title if name == "arch" else str
+    picked = choices.many(
         "Values",
         known,
-        default=list(values.choices),
+        start=values.choices,
         key=f"{key}_choices",
-        accept_new_options=not scripts.BY_NAME[name].choices,
-        format_func=model_picker.architecture_title if name == "arch" else str,
-        help="Type your own to combine: lite0@320+lite2@300." if name == "arch" else None,
+        label=label,
         label_visibility="collapsed",
     )
-    return Range("choice", choices=tuple(picked))
+    if scripts.BY_NAME[name].choices:
+        return Range("choice", choices=tuple(picked))
+    own = st.text_input(
+        "More of your own",
+        key=f"{key}_own",
+        placeholder="lite0@320+lite2@300" if name == "arch" else "Separated by commas",
+        help="Separated by commas.",
+    )
+    more = [text.strip() for text in own.split(",") if text.strip()]
+    return Range("choice", choices=tuple(dict.fromkeys([*picked, *more])))
 
 
 def _numbers(values: Range, key: str, grid: bool) -> Range:

@@ -12,7 +12,7 @@ from core import jobs, settings
 from core.jobs import State
 from core.tuning import keeping, leaderboard
 from core.tuning.leaderboard import Board, Trial
-from ui import charts, jobs_table, links
+from ui import charts, choices, jobs_table, links
 from ui.text import duration, plain, share
 
 KEPT = "kept"
@@ -86,10 +86,14 @@ def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260
         st.caption("No epoch has been reported yet.")
         return
     start = board.spec.objective if board.spec.objective in names else names[0]
-    name = st.segmented_control(
-        "Figure", names, default=start, key=f"{key}_figure", format_func=lambda n: n.replace("_", " "), label_visibility="collapsed"
+    name = choices.segment(
+        "Figure",
+        names,
+        start=start,
+        key=f"{key}_figure",
+        label=lambda n: n.replace("_", " "),
+        label_visibility="collapsed",
     )
-    name = name or start
     rows = [{"trial": trial.number, "epoch": row["epoch"], name: row.get(name)} for trial in trials for row in trial.curve]
     near = alt.selection_point(name="near", on="mouseover", fields=["trial"], empty=False)
     chart = (

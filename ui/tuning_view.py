@@ -11,7 +11,18 @@ from core.errors import NotFound
 from core.jobs import Job, State
 from core.tuning import advice, leaderboard
 from core.tuning.leaderboard import Board, Trial
-from ui import job_state, jobs_table, links, tuning_actions, tuning_board, tuning_charts, tuning_filters, tuning_parallel, tuning_trial
+from ui import (
+    choices,
+    job_state,
+    jobs_table,
+    links,
+    tuning_actions,
+    tuning_board,
+    tuning_charts,
+    tuning_filters,
+    tuning_parallel,
+    tuning_trial,
+)
 from ui.text import age, count, duration, plain, share
 
 LIVE_SECONDS = 1.0
@@ -151,7 +162,7 @@ def _advice(board: Board) -> None:
 
 def _bar(board: Board) -> tuning_filters.Filters:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control("View", list(VIEWS), default="Leaderboard", key="tu_view", label_visibility="collapsed")
+        choices.segment("View", list(VIEWS), key="tu_view", bind="query-params", label_visibility="collapsed")
         st.space("stretch")
         filters = tuning_filters.show(board)
         st.download_button(

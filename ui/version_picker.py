@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
 from core.datasets import store
-from ui import links
+from core.errors import NotFound
+from ui import choices, links
 from ui.text import count
 
 
@@ -20,33 +22,87 @@ def datasets(*, key: str) -> dict[str, store.Dataset]:
     return found
 
 
-def show(datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str) -> store.Version | None:
-    """Dataset and version, those that are wanted first, with the split in words; None where no version can be read."""
-    ids = list(datasets)
-    left, right = st.columns(2)
-    chosen = left.selectbox(
-        "Dataset",
-        ids,
-        index=ids.index(wanted) if wanted in ids else 0,
-        format_func=lambda i: datasets[i].name,
-        key=f"{prefix}_dataset_{wanted}",
+def dataset(
+    datasets: Mapping[str, store.Dataset],
+    *,
+    key: str,
+    title: str = "Dataset",
+    wanted: str = "",
+    start: str = "",
+    parameter: str = "",
+    on: Any = st,
+) -> str | None:
+    """The id of one of the datasets: see choices.thing."""
+    return choices.thing(
+        title,
+        list(datasets),
+        what="dataset",
+        key=key,
+        label=lambda i: datasets[i].name,
+        hint=lambda i: made(datasets[i]),
+        wanted=wanted,
+        start=start,
+        parameter=parameter,
+        always=True,
+        on=on,
     )
-    versions = {item.id: item for item in store.versions(chosen) if isinstance(item, store.Version)}
-    names = list(versions)
-    if not names:
-        st.error("No version of this dataset can be read.", icon=":material/error:")
+
+
+def made(of: store.Dataset) -> str:
+    """How large a dataset is, when it came in, and the end of its id: what tells it from another one of its name."""
+    try:
+        size = f"{count(store.latest(of.id).images, 'photo')}, "
+    except NotFound:
+        size = ""
+    return f"{size}{of.created[:16].replace('T', ' ')}, {choices.short_id(of.id)}"
+
+
+def version(
+    dataset_id: str,
+    *,
+    key: str,
+    title: str = "Version",
+    wanted: str = "",
+    start: str = "",
+    parameter: str = "",
+    on: Any = st,
+) -> store.Version | None:
+    """One of the dataset's versions, the newest first: see choices.thing. None where none can be read, which is said."""
+    found = {item.id: item for item in store.versions(dataset_id) if isinstance(item, store.Version)}
+    if not found:
+        on.error("No version of this dataset can be read.", icon=":material/error:")
         return None
-    picked = right.selectbox(
-        "Version",
-        names,
-        index=names.index(wanted_version) if wanted_version in names else 0,
-        format_func=lambda name: f"{name}: {versions[name].note}",
-        key=f"{prefix}_version_{chosen}_{wanted_version}",
+    chosen = choices.thing(
+        title,
+        list(found),
+        what="version",
+        key=key,
+        label=lambda name: f"{name}: {found[name].note}" if found[name].note else name,
+        wanted=wanted,
+        start=start,
+        parameter=parameter,
+        on=on,
     )
-    version = versions[picked]
-    parts = version.split_counts()
+    return found[chosen] if chosen else None
+
+
+def show(datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str) -> store.Version | None:
+    """Dataset and version, those that are wanted first, with the split in words; None where none is chosen or can be read."""
+    left, right = st.columns(2)
+    chosen = dataset(datasets, key=f"{prefix}_dataset_{wanted}", wanted=wanted, on=left)
+    if chosen is None:
+        return None
+    found = version(
+        chosen,
+        key=f"{prefix}_version_{chosen}_{wanted_version}",
+        wanted=wanted_version if chosen == wanted else "",
+        on=right,
+    )
+    if found is None:
+        return None
+    parts = found.split_counts()
     st.caption(
-        f"{count(len(version.classes), 'class', 'classes')}; {parts['train']:,} photos to learn from, "
+        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos to learn from, "
         f"{parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on once, at the end."
     )
-    return version
+    return found

@@ -57,16 +57,8 @@ def _usual(mode: str) -> str:
 
 
 def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resources:
-    known = prices.instances()
     first, second, third, fourth = st.columns([2, 1, 1, 1])
-    machine = first.selectbox(
-        "Machine",
-        list(dict.fromkeys([start.instance_type, *known])),
-        format_func=lambda name: known[name].title if name in known else name,
-        key=f"{key}_machine",
-        accept_new_options=True,
-        help="Any instance type of SageMaker can be typed.",
-    )
+    machine = where_serving.machine(start.instance_type, key=f"{key}_machine", on=first)
     count = second.number_input(
         "Machines", 1, 20, start.instance_count, key=f"{key}_machines", help="Several share one training (torchrun)."
     )
@@ -82,7 +74,7 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
     wait = start.wait_seconds
     if spot:
         wait = MINUTES * int(st.number_input("Wait for them at most, minutes", 0, most, wait // MINUTES, key=f"{key}_wait", width=260))
-    resources = Resources(str(machine or ""), int(count), spot, int(limit) * MINUTES, wait, int(disk))
+    resources = Resources(machine, int(count), spot, int(limit) * MINUTES, wait, int(disk))
     _price(resources, trials, parallel)
     return resources
 

@@ -11,6 +11,7 @@ from core.backends import Backend
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import prices, serving_image
 from core.specs import Resources
+from ui import choices, own_option
 from ui.text import plain
 
 SERVERLESS, REAL_TIME = "Serverless", "Real time"
@@ -25,16 +26,20 @@ def backend(prefix: str, *, start: str = "") -> Backend:
     first = start if start in ready else backends.LOCAL.name
     if len(ready) == 1:
         return ready[first]
-    asked = st.segmented_control(
-        "Where it runs", list(ready), default=first, format_func=lambda name: ready[name].title, key=f"{prefix}_where"
+    asked = choices.segment(
+        "Where it runs",
+        list(ready),
+        start=first,
+        label=lambda name: ready[name].title,
+        key=f"{prefix}_where",
     )
-    return ready[asked or first]
+    return ready[asked]
 
 
 def endpoint(prefix: str) -> Resources:
     """Serverless or real time, the image, and what it costs. Raises UserError, naming the field, for what cannot be."""
     left, right = st.columns([2, 3])
-    kind = left.segmented_control("Kind", list(KINDS), default=SERVERLESS, key=f"{prefix}_kind") or SERVERLESS
+    kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
     st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.SERVERS[server].note)}")
     resources = _serverless(prefix, server) if kind == SERVERLESS else _real_time(prefix, server)
@@ -60,19 +65,25 @@ def batch(prefix: str) -> Resources:
 
 def _server(place: Any, prefix: str) -> str:
     names = serving_image.SERVERS
-    chosen = place.selectbox("Served by", list(names), format_func=lambda name: names[name].title, key=f"{prefix}_server")
-    return str(chosen)
+    return choices.one(
+        "Served by",
+        list(names),
+        label=lambda name: names[name].title,
+        key=f"{prefix}_server",
+        on=place,
+    )
 
 
 def _serverless(prefix: str, server: str) -> Resources:
     left, right = st.columns(2)
     offered = [memory for memory in MEMORIES if memory >= serving_image.SERVERS[server].memory_mb]
-    memory = left.selectbox(
+    memory = choices.one(
         "Memory",
         offered,
-        format_func=lambda mb: f"{mb // 1024} GB",
+        label=lambda mb: f"{mb // 1024} GB",
         key=f"{prefix}_memory_{server}",
         help="More memory is more processor, too.",
+        on=left,
     )
     most = right.number_input(
         "Requests at once", 1, 200, 5, key=f"{prefix}_concurrency", help="Those beyond it are refused at that moment."
@@ -93,20 +104,23 @@ def _real_time(prefix: str, server: str) -> Resources:
 
 
 def _machine(prefix: str, usual: str) -> str:
+    return machine(usual, key=f"{prefix}_machine")
+
+
+def machine(start: str, *, key: str, on: Any = st) -> str:
+    """An instance type: one whose price is known, or any other by its name."""
     known = prices.instances()
-    names = list(known)
-    return str(
-        st.selectbox(
-            "Machine",
-            names,
-            index=names.index(usual),
-            format_func=lambda name: known[name].title if name in known else name,
-            key=f"{prefix}_machine",
-            accept_new_options=True,
-            help="Any instance type of SageMaker can be typed.",
-        )
-        or ""
+    chosen = own_option.maybe(
+        "Machine",
+        list(dict.fromkeys([*([start] if start else []), *known])),
+        own="Another instance type...",
+        field="Its name, such as ml.g5.xlarge",
+        label=lambda name: known[name].title if name in known else name,
+        start=start,
+        key=key,
+        on=on,
     )
+    return chosen or ""
 
 
 def _endpoint_price(resources: Resources) -> None:

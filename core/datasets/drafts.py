@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -85,10 +84,6 @@ def _path(version: Version) -> Path:
 @contextmanager
 def _locked(version: Version) -> Iterator[None]:
     """One writer at a time; sessions that edit the same version add to one draft."""
-    folder = _path(version).parent
-    if not folder.parent.is_dir():
-        raise NotFound("This dataset is gone; it may have been deleted in another window.")
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    dataset = settings.datasets_dir() / version.dataset_id
+    with files.there(dataset, "dataset"), files.locked(files.folder_below(dataset, "drafts"), "draft"):
         yield

@@ -127,6 +127,20 @@ def summary(steps: Iterable[Step]) -> str:
     return ", ".join(f"{number} {DONE[action]}" for action, number in counts.items() if number)
 
 
+def labels_of(steps: Iterable[Step]) -> dict[str, str]:
+    """The label that each relabelled photo has in the end, by path."""
+    found: dict[str, str] = {}
+    for step in steps:
+        if step.action == RELABEL:
+            found |= step.values
+    return found
+
+
+def new_classes(version: Version, labels: Mapping[str, str]) -> list[str]:
+    """The classes among `labels` (by photo) that no photo of the version has."""
+    return sorted({label for label in labels.values() if label} - set(version.counts))
+
+
 def require_trainable(frame: pd.DataFrame) -> None:
     """UserError, by name, where a class in use would have no photo left in train, or fewer than two classes remain."""
     learned = set(frame.loc[frame["split"] == "train", "label"].unique())

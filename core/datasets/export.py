@@ -5,8 +5,11 @@ Everything is written to a file or folder of our own making and appears whole or
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import io
 import json
+import re
 import secrets
 import shutil
 import zipfile
@@ -17,7 +20,8 @@ from typing import IO, Any, cast
 import pandas as pd
 
 from core import files
-from core.datasets import remote, store
+from core.archives import is_junk
+from core.datasets import exported, names, remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
@@ -26,6 +30,8 @@ Entry = tuple[Path, str, str]
 
 USED = ("train", "validation", "test")
 CHUNK = 2**18
+# What file systems take, less the suffix of two files of one name.
+MAX_NAME_BYTES = 230
 
 
 def used(version: Version) -> pd.DataFrame:
@@ -45,7 +51,7 @@ def folders(version: Version, target: Path, progress: Progress = lambda done, to
             with _opened(path, shown) as source, archive.open(name, "w", force_zip64=True) as entry:
                 shutil.copyfileobj(source, entry)
             progress(place, len(entries))
-        archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+        archive.writestr("manifest.csv", _listing(version, entries), zipfile.ZIP_DEFLATED)
     return target
 
 
@@ -72,26 +78,54 @@ def into_folder(version: Version, target: Path, progress: Progress = lambda done
         raise UserError(f"There is no folder {target.parent}. Make it first, or name another one.", field="path")
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
-    making = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    with files.held(target.with_name(f"{_making(target)}{secrets.token_hex(4)}")) as making:
+        return _copied(version, entries, making, target, progress)
+
+
+def unfinished(target: Path) -> Iterator[Path]:
+    """What exports to `target` that did not come to their end may have left beside it."""
+    return target.parent.glob(f"{glob.escape(_making(target))}[0-9a-f]*")
+
+
+def _making(target: Path) -> str:
+    return f".{target.name}-"
+
+
+def _copied(version: Version, entries: Sequence[Entry], making: Path, target: Path, progress: Progress) -> Path:
     try:
-        for place, (path, shown, name) in enumerate(entries, 1):
-            (making / name).parent.mkdir(parents=True, exist_ok=True)
-            with _opened(path, shown) as source, (making / name).open("xb") as copy:
-                shutil.copyfileobj(source, copy)
-            progress(place, len(entries))
-        (making / "manifest.csv").write_text(table(version), encoding="utf-8")
+        _copy(entries, making, progress)
+        (making / "manifest.csv").write_bytes(_listing(version, entries).encode())
         making.rename(target)
     except OSError as error:
         raise UserError(f"{target} can't be written. {files.os_reason(error)}", field="path") from error
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return target
 
 
+def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
+    for place, (path, shown, name) in enumerate(entries, 1):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with _opened(path, shown) as source, (folder / name).open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+        progress(place, len(entries))
+
+
 def table(version: Version) -> str:
-    """The whole manifest as CSV, every row and column, what was left out included."""
+    """The whole manifest as CSV, every row and column, what was left out included. Beside the photos it can be imported again."""
+    return _csv(store.manifest_of(version))
+
+
+def _listing(version: Version, entries: Sequence[Entry]) -> str:
+    """The rows of the photos in an export of folders, by their paths there; `source_path` is the one in the dataset."""
+    rows = used(version)
+    rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
+    return _csv(rows)
+
+
+def _csv(rows: pd.DataFrame) -> str:
+    texts = rows.select_dtypes(include=["str", "object"]).columns
+    rows = rows.assign(**{str(name): [exported.safe_cell(text) for text in rows[name]] for name in texts})
     buffer = io.StringIO()
-    store.manifest_of(version).to_csv(buffer, index=False)
+    rows.to_csv(buffer, index=False)
     return buffer.getvalue()
 
 
@@ -150,7 +184,7 @@ def _streamed(version: Version, entries: Sequence[Entry]) -> Iterator[bytes]:
                 while chunk := source.read(CHUNK):
                     entry.write(chunk)
                     yield pipe.take()
-        archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+        archive.writestr("manifest.csv", _listing(version, entries), zipfile.ZIP_DEFLATED)
     yield pipe.take()
 
 
@@ -171,15 +205,32 @@ def _names(rows: pd.DataFrame) -> Iterator[str]:
     """`<split>/<class>/<file>`; files of one name in a class keep apart by the beginning of their image id."""
     seen: set[str] = set()
     for row in rows[["path", "label", "split", "image_id"]].to_dict("records"):
-        label = str(row["label"])
-        if "/" in label or "\\" in label or label in (".", ".."):
-            raise UserError(f"The class {label!r} can't be the name of a folder. Relabel it, then export.")
-        file = PurePosixPath(row["path"])
-        name = f"{row['split']}/{label}/{file.name}"
-        if name.casefold() in seen:
-            name = f"{row['split']}/{label}/{file.stem}-{row['image_id'][:8]}-{len(seen)}{file.suffix}"
-        seen.add(name.casefold())
+        folder, file = f"{row['split']}/{_folder_name(str(row['label']))}", _file_name(row["path"])
+        name, number = f"{folder}/{file.name}", 0
+        while names.folded(name) in seen:
+            number += 1
+            name = f"{folder}/{file.stem}-{row['image_id'][:8]}-{number}{file.suffix}"
+        seen.add(names.folded(name))
         yield name
+
+
+def _folder_name(label: str) -> str:
+    """The folder of a class. manifest.csv has the label as it is; here it must be found again by an import, and by a file system."""
+    if "/" in label or "\\" in label or label in (".", ".."):
+        raise UserError(f"The class {label!r} can't be the name of a folder. Relabel it, then export.")
+    name = f"_{label}" if is_junk(label) else label
+    return name if len(name.encode()) <= MAX_NAME_BYTES else f"{_cut(name)}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def _file_name(path: str) -> PurePosixPath:
+    """The file's own name, without what no archive may have in one."""
+    file = PurePosixPath(re.sub(r"[\x00-\x1f\x7f\\]", "_", PurePosixPath(path).name))
+    return file.with_name(_cut(file.stem) + file.suffix) if len(file.name.encode()) > MAX_NAME_BYTES else file
+
+
+def _cut(name: str) -> str:
+    """The beginning of a name, with room for what tells it from others of the same beginning."""
+    return name.encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
 
 
 def _opened(path: Path, shown: str) -> IO[bytes]:

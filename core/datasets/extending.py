@@ -142,13 +142,14 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
     target = root / ADDED / f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
     try:
-        remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
-        tell = meter.start("Copying", "images")
-        for place, path in enumerate(fresh["path"], 1):
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(layout.root / path, target / path)
-            tell(place, len(fresh))
-        yield [(target / path).relative_to(root).as_posix() for path in fresh["path"]]
+        with files.unfinished(target):
+            remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
+            tell = meter.start("Copying", "images")
+            for place, path in enumerate(fresh["path"], 1):
+                (target / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(layout.root / path, target / path)
+                tell(place, len(fresh))
+            yield [(target / path).relative_to(root).as_posix() for path in fresh["path"]]
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise

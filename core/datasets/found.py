@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core import settings
@@ -32,30 +34,69 @@ LOOSE = "image outside the class folders"
 LINK = "link"
 UNLISTED = "image not in the tables"
 BAD_NAME = "file name is not valid text"
+UNREADABLE = "folder that can't be read"
+DEEP = f"folder more than {settings.MAX_DEPTH} folders deep"
+SPECIAL = "pipe, socket or device"
+# Those that a person has to be told of, with an example.
+NOTED = (UNREADABLE, DEEP, BAD_NAME, SPECIAL)
+
+# Lists in a report stay short whatever comes in; counts are complete.
+MAX_ROW_ERRORS = 1000
+# No photo is larger; a box beyond it is a mistake that would overflow.
+MAX_COORDINATE = 1e9
+
+
+class LeftOut(Counter[str]):
+    """How many files are left out, by reason, and an example of each of NOTED."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.examples: dict[str, str] = {}
+
+    def add(self, reason: str, path: str) -> None:
+        self[reason] += 1
+        if reason in NOTED:
+            self.examples.setdefault(reason, path)
+
+
+class BadRow(Exception):
+    """A row of a table that can't be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One image file: `path` relative to the layout's root, its label, its official split ('' where none), its box in pixels."""
+    """One image file: `path` relative to the layout's root, its label, its official split ('' where none), its box in pixels.
+
+    An export of Fieldmark's own also says in which `split` it was, and, as `problem`, that a person left it out."""
 
     path: str
     label: str
     official: str = ""
     box: Box | None = None
+    split: str = ""
+    problem: str = ""
 
 
 @dataclass
 class Layout:
     """What was recognised below `root`. `empty` are class folders without images; `absent` counts, by class, images that a table lists
-    and that are not there; `row_errors` says of rows of a table of labels why they can't be used."""
+    and that are not there; `row_errors` says of rows of a table of labels why they can't be used, of the first of
+    `row_error_count`. `is_export` says that Fieldmark wrote the table, so that the splits in it are kept."""
 
     kind: str
     root: Path
     found: list[Found] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: LeftOut = field(default_factory=LeftOut)
     empty: list[str] = field(default_factory=list)
     absent: Counter[str] = field(default_factory=Counter)
     row_errors: list[str] = field(default_factory=list)
+    row_error_count: int = 0
+    is_export: bool = False
+
+    def add_row_error(self, text: str) -> None:
+        self.row_error_count += 1
+        if len(self.row_errors) < MAX_ROW_ERRORS:
+            self.row_errors.append(text)
 
     @property
     def missing(self) -> int:
@@ -74,18 +115,51 @@ def is_image(name: str) -> bool:
     return not is_junk(name) and name.lower().endswith(settings.IMAGE_SUFFIXES)
 
 
-def images_below(folder: Path, ignored: Counter[str], on_file: OnFile) -> Iterator[Path]:
-    """Image files at any depth, folder by folder, by name; what is left out is counted in `ignored`. Links are never followed."""
-    with os.scandir(folder) as listed:
-        entries = sorted(listed, key=lambda entry: entry.name)
-    for entry in entries:
+def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Path]:
+    """Image files at any depth up to settings.MAX_DEPTH, folder by folder, by name; what is left out is counted in `ignored`.
+
+    Links are never followed, and nothing but folders is opened."""
+    waiting = [_listed(os.fspath(folder), ignored)]
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+            continue
         on_file()
-        if entry.is_dir(follow_symlinks=False) and not is_junk(entry.name):
-            yield from images_below(Path(entry.path), ignored, on_file)
-        elif entry.is_file(follow_symlinks=False) and is_image(entry.name) and _is_text(entry.path):
-            yield Path(entry.path)
+        if not _is_folder(entry):
+            why = "" if _is_file(entry) and is_image(entry.name) else reason(entry)
+            why = why or _name_problem(entry.path, folder)
+            if why:
+                ignored.add(why, entry.path)
+            else:
+                yield Path(entry.path)
+        elif len(waiting) < settings.MAX_DEPTH:
+            waiting.append(_listed(entry.path, ignored))
         else:
-            ignored[reason(entry)] += 1
+            ignored.add(DEEP, entry.path)
+
+
+def _listed(folder: str, ignored: LeftOut) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listed:
+            return iter(sorted(listed, key=lambda entry: entry.name))
+    except OSError:
+        ignored.add(UNREADABLE, folder)
+        return iter(())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not is_junk(entry.name) and entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def reason(entry: os.DirEntry[str]) -> str:
@@ -94,15 +168,29 @@ def reason(entry: os.DirEntry[str]) -> str:
         return HIDDEN
     if entry.is_symlink():
         return LINK
-    return NOT_IMAGE if _is_text(entry.name) else BAD_NAME
+    if not _is_file(entry):
+        return SPECIAL
+    return _name_problem(entry.name, "") or NOT_IMAGE
 
 
-def _is_text(path: str) -> bool:
+def _name_problem(path: str, folder: str | Path) -> str:
+    """BAD_NAME for a path that is no text, or would break a line of a table or a log below `folder`."""
+    below = path[len(os.fspath(folder)) :]
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()):
+        return BAD_NAME
     try:
         path.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return BAD_NAME
+    return ""
+
+
+def box_of(x: float, y: float, width: float, height: float) -> Box | None:
+    """The box, or None for one that holds nothing or can't be in a photo."""
+    numbers = (x, y, width, height)
+    if not all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers):
+        return None
+    return numbers if width > 0 and height > 0 else None
 
 
 def check_classes(layout: Layout) -> None:
@@ -113,5 +201,5 @@ def check_classes(layout: Layout) -> None:
         listed = "; ".join(" and ".join(repr(shown(name)) for name in group) for group in groups[:6])
         raise UserError(f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders.")
     clean = {name: clean_name(name, "class name") for name in names}
-    layout.found = [Found(found.path, clean[found.label], found.official, found.box) for found in layout.found]
+    layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
     layout.empty = sorted({clean[name] for name in layout.empty} - {found.label for found in layout.found})

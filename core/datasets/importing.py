@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import time
 import types
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,14 @@ import numpy as np
 import pandas as pd
 
 from core import images, settings
-from core.datasets import layouts, manifest, origins, remote, report, splits, store
-from core.datasets.found import Layout
+from core.datasets import edits, examining, layouts, manifest, origins, remote, report, splits, store
+from core.datasets.found import UNREADABLE, Layout
 from core.datasets.meter import ImportProgress, Meter
 from core.datasets.names import clean_name, shown
 from core.datasets.origins import ImportSource
 from core.datasets.staging import stage
 from core.errors import UserError
 
-BATCH = 16
 VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
 MIN_IMAGES_PER_CLASS = 3
 
@@ -65,7 +64,7 @@ def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, 
         _require_trainable(layout, skip_small)
         frame = read_rows(layout, meter)
         _require_some_good(frame)
-        frame, how, notes = _split(frame, seed, skip_small)
+        frame, how, notes = _split(frame, layout, seed, skip_small)
         made = report.make(frame, layout, time.perf_counter() - started, notes)
         meter.start("Saving", "images")(len(frame), len(frame))
         return store.add_dataset(
@@ -97,6 +96,10 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
         missing = f" The tables list {layout.missing}, and none of them is there." if layout.missing else ""
         where = shown(layout.root.name)
         raise UserError(f"There are no images in the class folders of {where}.{missing} {layouts.UNDERSTOOD}", field="path")
+    if (unread := layout.ignored.examples.get(UNREADABLE)) and len(sizes) < settings.MIN_CLASSES:
+        raise UserError(f"{shown(unread)} can't be read. Allow Fieldmark to read it, or move it away.", field="path")
+    if layout.is_export:
+        return
     small = [f'"{label}" (0)' for label in layout.empty]
     small += [f'"{label}" ({size})' for label, size in sorted(sizes.items()) if size < MIN_IMAGES_PER_CLASS]
     if small and not skip_small:
@@ -131,49 +134,48 @@ def read_rows(layout: Layout, meter: Meter, known: Known = types.MappingProxyTyp
 
 def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Boxes [n, 4] (x, y, width, height) cut to their images' sizes [n, 2]; NaN where nothing is left of one."""
-    start = np.clip(boxes[:, :2], 0, sizes)
-    extent = np.clip(boxes[:, :2] + boxes[:, 2:], 0, sizes) - start
+    start, end = np.clip(boxes[:, :2], 0, sizes), np.clip(boxes[:, :2] + boxes[:, 2:], 0, sizes)
+    # A box that is inside stays to the last bit; the difference of two sums would not.
+    is_inside = (start == boxes[:, :2]) & (end == boxes[:, :2] + boxes[:, 2:])
+    extent = np.where(is_inside, boxes[:, 2:], end - start)
     clipped = np.hstack([start, extent])
     clipped[~(extent > 0).all(axis=1)] = np.nan
     return clipped
 
 
-def _examined(layout: Layout, known: Known, progress: Callable[[int, int], None]) -> list[images.Facts]:
+def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images.Facts]:
     """What each file is, in order. Threads are enough: Pillow and hashlib let go of the interpreter while they work."""
-    facts: list[images.Facts] = []
-    paths = [found.path for found in layout.found]
+    paths, cores = [found.path for found in layout.found], min(os.cpu_count() or 1, 8)
     # What comes over a network is waited for rather than worked on.
-    workers = remote.THREADS if remote.begins(layout.root) else min(os.cpu_count() or 1, 8)
-    waiting: deque[Future[list[images.Facts]]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for batch in _batches(paths):
-            waiting.append(
-                pool.submit(lambda some: [known.get(path) or remote.examine(layout.root, layout.root / path) for path in some], batch)
-            )
-            if len(waiting) > 3 * workers:
-                facts += waiting.popleft().result()
-                progress(len(facts), len(paths))
-        while waiting:
-            facts += waiting.popleft().result()
-            progress(len(facts), len(paths))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return facts
+    readers = remote.THREADS if remote.begins(layout.root) else cores
+    return examining.examine(paths, known, partial(remote.content, layout.root), tell, readers=readers, decoders=cores)
 
 
-def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
-
-
-def _split(frame: pd.DataFrame, seed: int, skip_small: bool) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
-    """The first split: the official one where there is one that serves every class, else stratified. With notes for the report."""
+def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
+    """The first split: that of an export, the official one where there is one that serves every class, else stratified. With notes for
+    the report."""
     by_ratios = {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": seed, "skip_small": skip_small}
+    official = {"kind": "official", "validation_share": VALIDATION_SHARE, "seed": seed, "skip_small": skip_small}
     notes: list[str] = []
-    if ((frame["official"] == "train") & (frame["problem"] == "")).any():
-        how = {"kind": "official", "validation_share": VALIDATION_SHARE, "seed": seed, "skip_small": skip_small}
+    if layout.is_export:
+        frame = _as_exported(frame, layout)
         try:
-            return splits.apply(frame, how), how, notes
+            edits.require_trainable(frame)
+            return frame, official | {"exported": True}, notes
+        except UserError as error:
+            notes.append(f"The split of the export could not be used, so another one was made. {error}")
+    if ((frame["official"] == "train") & (frame["problem"] == "")).any():
+        try:
+            return splits.apply(frame, official), official, notes
         except UserError as error:
             notes.append(f"The official split could not be used, so this one was made by ratios. {error}")
     return splits.apply(frame, by_ratios), by_ratios, notes
+
+
+def _as_exported(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """The manifest with the splits of an export, and without the photos that a person had left out."""
+    usable = frame["problem"] == ""
+    left_out = pd.Series([found.problem for found in layout.found], index=frame.index, dtype="str")
+    split = pd.Series([found.split for found in layout.found], index=frame.index, dtype="str")
+    problem = frame["problem"].mask(usable, left_out)
+    return frame.assign(problem=problem, split=split.where(problem == "", "unused"))

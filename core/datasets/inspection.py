@@ -8,9 +8,7 @@ left out, whatever their split.
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,8 +99,7 @@ def make(
     frame = usable(version)
     found = findings.find(version, frame, caches, maps=maps, workers=workers, progress=progress, check=check)
     check()
-    parent = _folder(version)
-    parent.mkdir(parents=True, exist_ok=True)
+    dataset = settings.datasets_dir() / version.dataset_id
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "photos": len(found.photos),
@@ -112,16 +109,23 @@ def make(
         "skipped": len(frame) - len(found.photos),
         "caches": list(caches),
     }
+    with files.there(dataset, "dataset"):
+        return _kept(version, found, facts)
+
+
+def _kept(version: Version, found: findings.Findings, facts: Mapping[str, Any]) -> Inspection:
+    dataset = settings.datasets_dir() / version.dataset_id
+    parent = files.folder_below(dataset, Path("inspections") / version.id)
     with hidden(parent, secrets.token_hex(6)) as made:
         for name, table in ((ISSUES, found.issues), (PHOTOS, found.photos)):
             with files.atomic(made / name) as file:
                 table.to_parquet(file, index=False, compression="zstd")
         files.write_json(made / FACTS, facts)
         number = max(_numbers(parent), default=0) + 1
-        os.rename(made, parent / str(number))
+        files.move(made, parent / str(number))
     for older in _numbers(parent):
         if older < number - 1:
-            shutil.rmtree(parent / str(older), ignore_errors=True)
+            files.remove(parent / str(older))
     return of(version) or _missing(version)
 
 

@@ -6,7 +6,6 @@ A row names its file by its path, by its name alone where only one file is calle
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.archives import is_junk
-from core.datasets.found import SPLIT_FOLDERS, UNLISTED, Box, Found, Layout, OnFile, check_classes, images_below, is_image
+from core.datasets import exported, text_table
+from core.datasets.found import (
+    SPLIT_FOLDERS,
+    UNLISTED,
+    BadRow,
+    Box,
+    Found,
+    Layout,
+    OnFile,
+    box_of,
+    check_classes,
+    images_below,
+    is_image,
+)
 from core.datasets.names import clean_name, shown
 from core.errors import UserError
 
@@ -51,7 +63,7 @@ NO_SPLIT = ("", "unused")
 @dataclass(frozen=True)
 class Table:
     """A table of labels: its file, and which of its columns say what. `split` and `box` may be empty; `corners` says that the box's
-    columns are two corners, not a corner and a size."""
+    columns are two corners, not a corner and a size; `is_export` that Fieldmark wrote the table."""
 
     file: Path
     delimiter: str
@@ -60,34 +72,34 @@ class Table:
     split: str = ""
     box: tuple[str, ...] = ()
     corners: bool = False
-
-
-class _BadRow(Exception):
-    """A row that can't be used; the message says why."""
+    is_export: bool = False
 
 
 def find(folder: Path) -> Table | None:
-    """The table of labels directly in this folder; None where there is none, or where its rows name no file that is here."""
-    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not is_junk(path.name))
-    for path in tables[:MAX_TABLES]:
-        table = _recognised(path) if path.is_file() and not path.is_symlink() else None
-        if table and _names_a_file(table, folder):
+    """The table of labels directly in this folder; None where there is none, or where its rows name no file that is here.
+
+    A table that Fieldmark exported comes before others. Raises UserError for a table of labels that can't be read."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not is_junk(path.name))
+    tables = [table for path in paths[:MAX_TABLES] if path.is_file() and not path.is_symlink() and (table := _recognised(path))]
+    for table in sorted(tables, key=lambda table: not table.is_export):
+        if _names_a_file(table, folder):
             return table
     return None
 
 
 def read(table: Table, root: Path, on_file: OnFile) -> Layout:
     """The images of a table of labels; rows that can't be used are in `row_errors`. Raises UserError where none can."""
-    layout = Layout(f"table of labels ({table.file.name})", root)
+    layout = Layout(f"table of labels ({table.file.name})", root, is_export=table.is_export)
     files = _Files(path.relative_to(root).as_posix() for path in images_below(root, layout.ignored, on_file))
     taken: dict[str, int] = {}
     for number, row in _rows(table):
+        on_file()
         try:
             found = _found(row, table, files)
             if found.path in taken:
-                raise _BadRow(f"{shown(found.path)} has a row already, row {taken[found.path]}")
-        except _BadRow as error:
-            layout.row_errors.append(f"Row {number}: {error}.")
+                raise BadRow(f"{shown(found.path)} has a row already, row {taken[found.path]}")
+        except BadRow as error:
+            layout.add_row_error(f"Row {number}: {error}.")
             continue
         taken[found.path] = number
         layout.found.append(found)
@@ -96,6 +108,8 @@ def read(table: Table, root: Path, on_file: OnFile) -> Layout:
     unlisted = len(files) - len(taken)
     layout.ignored.update({UNLISTED: unlisted} if unlisted else {})
     check_classes(layout)
+    if table.is_export:
+        exported.complete(layout)
     return layout
 
 
@@ -114,18 +128,18 @@ class _Files:
         return len(self._paths)
 
     def named(self, text: str) -> str:
-        """The path that a row means. Raises _BadRow where there is no such file, or more than one."""
-        wanted = _tidy(text)
+        """The path that a row means. Raises BadRow where there is no such file, or more than one."""
+        wanted = text if text in self._paths else _tidy(text)
         if not wanted:
-            raise _BadRow("no file is named")
+            raise BadRow("no file is named")
         if wanted in self._paths:
             return wanted
         ends = (f"/{wanted}", *(() if is_image(wanted) else (f"/{wanted}.",)))
         fitting = [path for path in self._by_name[PurePosixPath(wanted).name] if _fits(f"/{path}", ends)]
         if len(fitting) > 1:
-            raise _BadRow(f"{len(fitting)} files are called {shown(wanted)}; give the path")
+            raise BadRow(f"{len(fitting)} files are called {shown(wanted)}; give the path")
         if not fitting:
-            raise _BadRow(f"the file {shown(wanted)} is not there, or is no image")
+            raise BadRow(f"the file {shown(wanted)} is not there, or is no image")
         return fitting[0]
 
 
@@ -135,15 +149,17 @@ def _fits(path: str, ends: Sequence[str]) -> bool:
 
 def _found(row: Mapping[str, str], table: Table, files: _Files) -> Found:
     if None in row or None in row.values():
-        raise _BadRow("it has more or fewer fields than the header")
+        raise BadRow("it has more or fewer fields than the header")
+    if table.is_export:
+        return exported.found(row, files.named(exported.cell(row[table.path])))
     path = files.named(row[table.path])
     try:
         label = clean_name(row[table.label], "class name")
     except UserError as error:
-        raise _BadRow("the label is empty" if not row[table.label].strip() else str(error).rstrip(".")) from error
+        raise BadRow("the label is empty" if not row[table.label].strip() else str(error).rstrip(".")) from error
     split = row[table.split].strip().casefold() if table.split else ""
     if split not in NO_SPLIT and split not in SPLIT_FOLDERS:
-        raise _BadRow(f"the split {shown(split)!r} is neither train, validation nor test")
+        raise BadRow(f"the split {shown(split)!r} is neither train, validation nor test")
     return Found(path, label, SPLIT_FOLDERS.get(split, ""), _box(row, table))
 
 
@@ -155,22 +171,23 @@ def _box(row: Mapping[str, str], table: Table) -> Box | None:
     try:
         x, y, right, bottom = map(float, texts)
     except ValueError:
-        raise _BadRow("its box is not four numbers") from None
+        raise BadRow("its box is not four numbers") from None
     width, height = (right - x, bottom - y) if table.corners else (right, bottom)
-    if not all(map(math.isfinite, (x, y, width, height))) or width <= 0 or height <= 0:
-        raise _BadRow("its box holds nothing")
-    return x, y, width, height
+    box = box_of(x, y, width, height)
+    if box is None:
+        raise BadRow("its box holds nothing, or can't be in a photo")
+    return box
 
 
 def _recognised(path: Path) -> Table | None:
     """The table's columns by their names; None where one for files or one for labels is missing, or where it is no table."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-    except (OSError, UnicodeDecodeError):
-        return None
+    head = text_table.header(path)
     delimiter = max(DELIMITERS, key=head.count)
-    columns = {re.sub(r"\W+", "_", name.strip().casefold()): name for name in next(csv.reader([head], delimiter=delimiter), [])}
+    try:
+        names = next(csv.reader([head], delimiter=delimiter), [])
+    except csv.Error:
+        return None
+    columns = {re.sub(r"\W+", "_", name.strip().casefold()): name for name in names}
 
     def first(names: Sequence[str]) -> str:
         return next((columns[name] for name in names if name in columns), "")
@@ -179,41 +196,60 @@ def _recognised(path: Path) -> Table | None:
     if not file_column or not label:
         return None
     box = next((names for names in (*BOXES, *CORNERS) if all(name in columns for name in names)), ())
-    return Table(path, delimiter, file_column, label, first(SPLIT), tuple(columns[name] for name in box), box in CORNERS)
+    boxes = tuple(columns[name] for name in box)
+    return Table(path, delimiter, file_column, label, first(SPLIT), boxes, box in CORNERS, exported.is_header(names))
 
 
 def _rows(table: Table) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row with its number; the header is row 1. Raises UserError where the file is no text."""
+    """Each row with its number; the header is row 1. Raises UserError, naming the line, where the file is no table."""
+    rows = csv.DictReader(text_table.lines(table.file), delimiter=table.delimiter)
     try:
-        with table.file.open(newline="", encoding="utf-8-sig") as file:
-            yield from enumerate(csv.DictReader(file, delimiter=table.delimiter), 2)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table.file.name} can't be read as a table ({error}). Save it as CSV in UTF-8.", field="path") from error
+        yield from enumerate(rows, 2)
+    except csv.Error as error:
+        name = shown(table.file.name)
+        raise UserError(
+            f"{name} can't be read as a table at line {rows.reader.line_num + 1} ({error}). Save it as CSV in UTF-8, or move it away.",
+            field="path",
+        ) from error
 
 
 def _names_a_file(table: Table, folder: Path) -> bool:
-    """Whether one of the first rows names a file here, or in a folder directly below."""
+    """Whether one of the first rows names a file here, or in a folder directly below; of an export, any row."""
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink() and not is_junk(path.name))
     places = [folder, *below[:MAX_FOLDERS]]
     stems: dict[Path, set[str]] = {}
-    try:
-        for number, row in _rows(table):
-            wanted = _tidy(row.get(table.path) or "")
-            if wanted and any(_is_there(place, wanted, stems) for place in places):
-                return True
-            if number > SAMPLE_ROWS:
-                break
-    except UserError:
-        return False
+    for number, row in _rows(table):
+        text = row.get(table.path) or ""
+        wanted = exported.cell(text) if table.is_export else _tidy(text)
+        if wanted and any(_is_there(place, wanted, stems) for place in places):
+            return True
+        if number > SAMPLE_ROWS and not table.is_export:
+            break
     return False
 
 
 def _is_there(place: Path, wanted: str, stems: dict[Path, set[str]]) -> bool:
     if is_image(wanted):
-        return ".." not in wanted.split("/") and (place / wanted).is_file()
+        return ".." not in wanted.split("/") and _is_file(place / wanted)
     if place not in stems:
-        stems[place] = {path.stem for path in place.iterdir() if is_image(path.name)}
+        names = _listed(place)
+        stems[place] = {PurePosixPath(name).stem for name in names if is_image(name)}
     return wanted in stems[place]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A name that is too long, or a folder that can't be read.
+        return False
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except PermissionError:
+        return []
 
 
 def _tidy(text: str) -> str:

@@ -13,19 +13,22 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from core.archives import is_junk
-from core.datasets import label_table
+from core.datasets import label_table, text_table
 from core.datasets.found import (
     LOOSE,
     SPLIT_FOLDERS,
     UNLISTED,
+    UNREADABLE,
     Box,
     Found,
     Layout,
     OnFile,
+    box_of,
     check_classes,
     images_below,
     is_image,
@@ -87,11 +90,19 @@ def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Reader]]:
     elif len(folders) > 1 and any(map(_holds_image, folders)):
         yield folder, _read_class_folders
     else:
-        below = [match for sub in folders for match in _search(sub, depth - 1)] if depth > 1 else []
+        below = [match for sub in folders for match in _search_below(sub, depth - 1)] if depth > 1 else []
         if below:
             yield from below
         elif any(map(_holds_image, folders)):
             yield folder, _read_class_folders
+
+
+def _search_below(folder: Path, depth: int) -> list[tuple[Path, Reader]]:
+    """As `_search`; nothing for a folder that can't be read, which is counted when its parent is."""
+    try:
+        return list(_search(folder, depth))
+    except PermissionError:
+        return []
 
 
 def _is_cub(folder: Path) -> bool:
@@ -109,8 +120,9 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _holds_image(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
+    with suppress(PermissionError), os.scandir(folder) as entries:
         return any(is_image(entry.name) and entry.is_file(follow_symlinks=False) for entry in entries)
+    return False
 
 
 def _why_nothing(folder: Path) -> str:
@@ -139,14 +151,16 @@ def _read_split_folders(root: Path, on_file: OnFile) -> Layout:
 def _add_classes(layout: Layout, folder: Path, official: str, on_file: OnFile) -> None:
     """Adds the class folders in `folder`, under the names their folders have."""
     for sub in _subfolders(folder):
+        unreadable = layout.ignored[UNREADABLE]
         images = list(images_below(sub, layout.ignored, on_file))
         layout.found += [Found(path.relative_to(layout.root).as_posix(), sub.name, official) for path in images]
-        if not images:
+        if not images and layout.ignored[UNREADABLE] == unreadable:
             layout.empty.append(sub.name)
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_symlink() or not entry.is_dir() or is_junk(entry.name):
-                layout.ignored[LOOSE if is_image(entry.name) and not entry.is_symlink() else reason(entry)] += 1
+            if not entry.is_dir(follow_symlinks=False) or is_junk(entry.name):
+                is_loose = is_image(entry.name) and entry.is_file(follow_symlinks=False)
+                layout.ignored.add(LOOSE if is_loose else reason(entry), entry.path)
 
 
 def _read_cub(root: Path, on_file: OnFile) -> Layout:
@@ -157,10 +171,10 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
     classes = {key: species(name) for key, name in _table(root / "classes.txt", needed=False).items()}
     _require_distinct(classes.values())
     official = {key: "train" if value == "1" else "test" for key, value in _table(root / "train_test_split.txt", needed=False).items()}
-    boxes = {key: _box(value) for key, value in _table(root / "bounding_boxes.txt", needed=False).items()}
+    boxes = _boxes(layout, _table(root / "bounding_boxes.txt", needed=False))
     there = {path.relative_to(layout.root).as_posix() for path in images_below(layout.root, layout.ignored, on_file)}
     for key, name in names.items():
-        label = classes.get(labels.get(key, "")) or species(PurePosixPath(name).parts[0])
+        label = classes.get(labels.get(key, "")) or species(name.split("/")[0])
         if name not in there:
             layout.absent[label] += 1
             continue
@@ -184,12 +198,22 @@ def species(name: str) -> str:
     return re.sub(r"^\d+\.", "", name).replace("_", " ")
 
 
+def _boxes(layout: Layout, table: dict[str, str]) -> dict[str, Box]:
+    """The boxes that can be used; the others are among the layout's row errors, and their photos are used without one."""
+    boxes: dict[str, Box] = {}
+    for key, text in table.items():
+        if box := _box(text):
+            boxes[key] = box
+        else:
+            layout.add_row_error(f"bounding_boxes.txt, image {shown(key)}: {shown(text)!r} is no box; the photo is used without one.")
+    return boxes
+
+
 def _box(text: str) -> Box | None:
     try:
-        x, y, width, height = map(float, text.split())
-    except ValueError:
+        return box_of(*map(float, text.split()))
+    except (ValueError, TypeError):
         return None
-    return (x, y, width, height)
 
 
 def _table(path: Path, needed: bool = True) -> dict[str, str]:
@@ -197,14 +221,10 @@ def _table(path: Path, needed: bool = True) -> dict[str, str]:
     if not needed and not path.is_file():
         return {}
     rows: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The table {path.name} can't be read ({error}). Mend it or leave it out.") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text_table.lines(path), 1):
         key, _, value = line.strip().partition(" ")
         if key and (not value or key in rows):
-            raise UserError(f"Line {number} of {path.name} is not a new number and a value: {shown(line)!r}. Mend the table.")
+            raise UserError(f"Line {number} of {path.name} is not a new number and a value: {shown(line.strip())!r}. Mend the table.")
         if key:
             rows[key] = value.strip()
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from core.errors import UserError
 
@@ -13,7 +14,8 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """How far an import is. `unit` is 'images', 'files' or 'bytes'; total 0 and eta_seconds None mean that nobody knows."""
+    """How far an import is. `unit` is 'images', 'files' or 'bytes'; total 0 and eta_seconds None mean that nobody knows. `at` is the
+    photo that has held it up for some seconds, '' for none."""
 
     phase: str
     done: int
@@ -21,6 +23,13 @@ class ImportProgress:
     unit: str
     rate: float
     eta_seconds: float | None
+    at: str = ""
+
+
+class Tell(Protocol):
+    """Called with what is done, what there is to do, and the photo that holds it up."""
+
+    def __call__(self, done: int, total: int, at: str = "") -> None: ...
 
 
 class Meter:
@@ -33,12 +42,12 @@ class Meter:
         if self._should_stop():
             raise UserError("The import was stopped. Nothing was kept.")
 
-    def start(self, phase: str, unit: str) -> Callable[[int, int], None]:
+    def start(self, phase: str, unit: str) -> Tell:
         """The callback of a phase that knows how much there is to do."""
         started, before = time.perf_counter(), -1
         told = 0.0
 
-        def tell(done: int, total: int) -> None:
+        def tell(done: int, total: int, at: str = "") -> None:
             nonlocal told, before
             self.check()
             # What was there before this phase began, as of a download that goes on, says nothing of the rate.
@@ -49,7 +58,7 @@ class Meter:
             told = now
             rate = (done - before) / max(now - started, 1e-6)
             eta = (total - done) / rate if total and rate > 0 else None
-            self._progress(ImportProgress(phase, done, total, unit, rate, eta))
+            self._progress(ImportProgress(phase, done, total, unit, rate, eta, at))
 
         return tell
 

@@ -8,13 +8,12 @@ here does anything for them.
 from __future__ import annotations
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -32,8 +31,6 @@ TABLE_DEPTH, MAX_TABLES, MAX_TABLE_BYTES = 3, 20, 2**28
 BAD_KEY = "key in S3 that can't be a file's name"
 BOTH = "key in S3 that is a folder, too"
 AT_A_TIME = 256
-
-_decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 Progress = Callable[[int, int], None]
 
@@ -98,18 +95,16 @@ def move(folder: Path, root: Path) -> None:
     _list(folder).unlink()
 
 
-def examine(root: Path, path: Path) -> images.Facts:
-    """What the photo at `path` below `root` is: of the object in S3, without keeping it, where the folder stands for a place."""
+def content(root: Path, path: str) -> bytes | images.Facts:
+    """The bytes of the photo at `path` below `root`, or why there are none: of the object in S3, without keeping it, where the folder
+    stands for a place."""
     place = _place(root)
     if place is None:
-        return images.examine(path)
+        return images.content(root / path)
     try:
-        data = s3.read(place, path.relative_to(root).as_posix())
+        return s3.read(place, path)
     except ValueError as error:
         return images.Facts("", 0, 0, 0, str(error))
-    # Sixteen may be waited for at a time; decoded, a large one takes 150 MB.
-    with _decoding:
-        return images.examine_bytes(data)
 
 
 def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images.Facts]:
@@ -182,7 +177,9 @@ def bring(
         except ValueError as error:
             problems[path] = str(error)
             return
-        files.write_bytes(root / path, data)
+        with files.there(root, "dataset"):
+            files.folder_below(root, PurePosixPath(path).parent)
+            files.write_bytes(root / path, data)
 
     _each(fetch, wanted, progress, should_stop)
     return problems
@@ -194,8 +191,9 @@ def _each(fetch: Callable[[str], None], wanted: Sequence[str], progress: Progres
             some = wanted[start : start + AT_A_TIME]
             for number, _ in enumerate(pool.map(fetch, some), start + 1):
                 progress(number, len(wanted))
-            if should_stop():
-                return
+                if should_stop():
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    return
 
 
 def extend(root: Path, other: Path) -> str | None:

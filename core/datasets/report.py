@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.datasets import found
 from core.datasets.found import Layout
+from core.datasets.names import shown
 from core.datasets.splits import listed
 
 # Lists in version.json stay short whatever comes in; the counts are complete, and so are the manifest's rows.
@@ -78,7 +79,7 @@ def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[st
         bad=[{"path": path, "problem": problem} for path, problem in bad[["path", "problem"]].head(MAX_ROWS).to_numpy()],
         ignored={reason: int(count) for reason, count in sorted(layout.ignored.items()) if count},
         missing=layout.missing,
-        row_error_count=len(layout.row_errors),
+        row_error_count=layout.row_error_count,
         row_errors=layout.row_errors[:MAX_ROWS],
         duplicate_count=len(pairs),
         duplicates=_paths(pairs),
@@ -91,7 +92,12 @@ def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[st
         seconds=round(seconds, 3),
         images_per_second=round(len(frame) / max(seconds, 1e-6), 1),
     )
-    return ImportReport(**report.as_dict() | {"warnings": [*notes, *_warnings(report)]})
+    return ImportReport(**report.as_dict() | {"warnings": [*notes, *_warnings(report), *_examples(layout)]})
+
+
+def _examples(layout: Layout) -> list[str]:
+    """What was left out that a person may not know of, each with an example."""
+    return [f"Left out: {reason} ({layout.ignored[reason]:,}), {shown(path)} for one." for reason, path in layout.ignored.examples.items()]
 
 
 def _pairs(usable: pd.DataFrame) -> pd.DataFrame:

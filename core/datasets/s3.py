@@ -44,16 +44,26 @@ class Object:
     etag: str
 
 
+def split(address: str) -> tuple[str, str]:
+    """`s3://bucket/a/b` -> (bucket, a/b).
+
+    It is no URL: `#`, `?`, `%2F`, `+`, blanks and empty parts are characters of the key like any other.
+    """
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
 def place_of(text: str) -> Place:
     """The place that a person typed. UserError (field `path`) where it is none."""
-    bucket, _, prefix = text.strip().removeprefix("s3://").partition("/")
-    if not text.strip().startswith("s3://") or not _BUCKET.fullmatch(bucket) or any(part in ("", ".", "..") for part in _parts(prefix)):
-        raise UserError(f"{shown(text.strip())!r} is no place in Amazon S3. Write it as {EXAMPLE}.", field="path")
-    return Place(bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else "")
-
-
-def _parts(prefix: str) -> list[str]:
-    return prefix.rstrip("/").split("/") if prefix.strip("/") else []
+    typed = text.strip()
+    bucket, prefix = split(typed)
+    prefix = prefix.removesuffix("/")
+    parts = prefix.split("/") if prefix else []
+    known = typed.startswith("s3://") and _BUCKET.fullmatch(bucket)
+    if not known or any(part in ("", ".", "..") for part in parts):
+        message = f"{shown(typed)!r} is no place in Amazon S3. Write it as {EXAMPLE}."
+        raise UserError(message, field="path")
+    return Place(bucket, f"{prefix}/" if prefix else "")
 
 
 def require(place: Place) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import settings
+from core import files, settings
 from core.datasets.names import clean_name, slug
 
 STAGING = ".staging-"
 DELETED = ".deleted-"
-STALE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -46,37 +41,13 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
 
     It stays locked as long as the block runs, so that what a killed process left behind can be told apart and swept.
     """
-    _sweep(parent)
-    folder = parent / f"{STAGING}{name}"
-    folder.mkdir()
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    sweep(parent)
+    with files.held(parent / f"{STAGING}{name}") as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(handle)
 
 
-def _sweep(parent: Path) -> None:
+def sweep(parent: Path) -> None:
     """Removes what killed imports and deletions left: hidden folders that nobody holds locked."""
     for folder in parent.iterdir():
-        if folder.name.startswith(DELETED) or (folder.name.startswith(STAGING) and _abandoned(folder)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _abandoned(folder: Path) -> bool:
-    try:
-        # A folder is locked a moment after it is made, so the youngest are left alone.
-        if time.time() - folder.stat().st_mtime < STALE_SECONDS:
-            return False
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return True
+        if folder.name.startswith(DELETED) or (folder.name.startswith(STAGING) and files.is_abandoned(folder)):
+            files.remove(folder)

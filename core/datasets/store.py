@@ -8,10 +8,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,7 +88,10 @@ def datasets() -> list[Dataset | Unreadable]:
     found: list[Dataset | Unreadable] = []
     for folder in settings.datasets_dir().iterdir():
         if ID_PATTERN.fullmatch(folder.name) and folder.is_dir():
-            found.append(_dataset_or_reason(folder.name))
+            item = _dataset_or_reason(folder.name)
+            # Another session may have deleted it since the folder was listed.
+            if isinstance(item, Dataset) or folder.is_dir():
+                found.append(item)
     return sorted(found, key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id), reverse=True)
 
 
@@ -176,10 +177,10 @@ def add_dataset(
         "drawn": drawn,
     }
     files.write_json(staged.folder / "dataset.json", facts)
-    first = staged.folder / "versions" / "v1"
+    first = files.folder_below(staged.folder, "versions/v1")
     manifest.write(frame, first / "manifest.parquet")
     files.write_json(first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"})
-    os.rename(staged.folder, settings.datasets_dir() / staged.id)
+    files.move(staged.folder, settings.datasets_dir() / staged.id)
     return version(staged.id, "v1")
 
 
@@ -196,9 +197,9 @@ def add_version(
     `attached` are JSON values kept beside the manifest, by file name; `report` is that of an import, where one brought photos in.
     Raises UserError for a manifest that can't be used, NotFound where the dataset has gone.
     """
-    folder = _versions_dir(dataset(parent.dataset_id).id)
+    folder = _versions_dir(parent.dataset_id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
-    with hidden(folder, secrets.token_hex(6)) as made:
+    with files.there(folder, "dataset"), hidden(folder, secrets.token_hex(6)) as made:
         manifest.write(frame, made / "manifest.parquet")
         for name, value in (attached or {}).items():
             files.write_json(made / name, value)
@@ -223,9 +224,11 @@ def derive(parent: Version, split: Mapping[str, Any], labels: Sequence[str] | No
 
 def rename(dataset_id: str, name: str) -> Dataset:
     """Gives the dataset another name; its id stays. Raises UserError for a name that can't be used."""
-    path = settings.datasets_dir() / dataset(dataset_id).id / "dataset.json"
-    files.write_json(path, files.read_json(path) | {"name": clean_name(name, "dataset name")})
-    return dataset(dataset_id)
+    clean = clean_name(name, "dataset name")
+    folder = settings.datasets_dir() / dataset(dataset_id).id
+    with files.locked(folder, "dataset"):
+        files.write_json(folder / "dataset.json", files.read_json(folder / "dataset.json") | {"name": clean})
+        return dataset(dataset_id)
 
 
 def delete(dataset_id: str) -> None:
@@ -234,13 +237,14 @@ def delete(dataset_id: str) -> None:
     if not ID_PATTERN.fullmatch(dataset_id) or not folder.is_dir():
         raise NotFound(f"There is no dataset {dataset_id!r}. It may have been deleted already.")
     gone = settings.datasets_dir() / f"{DELETED}{dataset_id}-{secrets.token_hex(3)}"
-    os.rename(folder, gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    with files.there(folder, "dataset"):
+        files.move(folder, gone)
+    files.remove(gone)
 
 
 def _renamed(made: Path, target: Path) -> bool:
     try:
-        os.rename(made, target)
+        files.move(made, target)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False

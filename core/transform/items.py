@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core import files
@@ -65,16 +64,25 @@ def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
 
 def files_of(source: Path, rows: Iterable[int]) -> list[str]:
     """Where the images of these rows lie, in the order asked for."""
-    wanted = list(rows)
+    return [str(found["file"]) for found in _taken(source, list(rows), ["file"])]
+
+
+def at(source: Path, rows: Iterable[int]) -> list[Item]:
+    """These rows, in the order asked for."""
+    return [Item(**found) for found in _taken(source, list(rows), SCHEMA.names)]
+
+
+def _taken(source: Path, wanted: list[int], columns: list[str]) -> list[dict[str, Any]]:
     with _opened(source) as file:
-        found: dict[int, str] = {}
+        found: dict[int, dict[str, Any]] = {}
         first = 0
         for group in range(file.metadata.num_row_groups):
             size = file.metadata.row_group(group).num_rows
             inside = sorted({row for row in wanted if first <= row < first + size})
             if inside:
-                column = file.read_row_group(group, columns=["file"])["file"]
-                found.update(zip(inside, pc.take(column, pa.array([row - first for row in inside])).to_pylist(), strict=True))
+                table = file.read_row_group(group, columns=columns)
+                taken = table.take(pa.array([row - first for row in inside])).to_pylist()
+                found.update(zip(inside, taken, strict=True))
             first += size
     return [found[row] for row in wanted]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ ROW_GROUP = 20_000
 SHARD = re.compile(r"part-(\d{9})-(\d{9})\.parquet")
 # A killed job repeats what its last shard lacks: seconds at first, later a fiftieth of its running time, so that shards stay few.
 FLUSH_SECONDS, FLUSH_SHARE = 1.0, 0.02
+# How the error of a row begins whose photo may well get an answer when it is asked about again.
+UNANSWERED = "no answer"
 
 DESCRIPTIONS: dict[str, str] = {
     "row": "position in the job's list of images, from 0",
@@ -104,6 +106,26 @@ def errors(folder: RunFolder) -> int:
     return sum(int(pc.sum(pc.not_equal(pq.read_table(path, columns=["error"])["error"], "")).as_py() or 0) for path in parts(folder))
 
 
+def open_rows(folder: RunFolder) -> list[int]:
+    """The finished rows whose photos may be asked about again."""
+    return [row for path in parts(folder) for row in _open(path)["row"].to_pylist()]
+
+
+def answered(folder: RunFolder) -> int:
+    """How many photos have an answer, or an error that stays."""
+    return done(folder) - len(open_rows(folder))
+
+
+def fill(folder: RunFolder, answer: Callable[[list[int]], Mapping[int, Row]]) -> None:
+    """Puts the rows that `answer` has now in the place of open ones, a shard at a time."""
+    for path in shards(folder):
+        if not (waiting := _open(path)["row"].to_pylist()):
+            continue
+        if found := answer(waiting):
+            kept = pq.read_table(path, schema=SCHEMA).to_pylist()
+            _write([{**found.get(row["row"], row), "row": row["row"]} for row in kept], path)
+
+
 class Writer:
     """Appends rows, in order, to a job's shards."""
 
@@ -126,9 +148,7 @@ class Writer:
         """Writes what waits as one shard."""
         if self._rows:
             last = self.end + len(self._rows)
-            table = pa.Table.from_pylist(self._rows, schema=SCHEMA)
-            with files.atomic(shards_folder(self.folder) / f"part-{self.end:09}-{last:09}.parquet") as file:
-                pq.write_table(table, file, compression="zstd")
+            _write(self._rows, shards_folder(self.folder) / f"part-{self.end:09}-{last:09}.parquet")
             self.end, self._rows = last, []
         self._flushed = time.monotonic()
 
@@ -172,6 +192,16 @@ def opened(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
         raise NotFound(f"The results at {path} can't be read ({error}). Run the job again.") from error
+
+
+def _open(path: Path) -> pa.Table:
+    table = pq.read_table(path, columns=["row", "error"])
+    return table.filter(pc.starts_with(table["error"], UNANSWERED))
+
+
+def _write(rows: Sequence[Row], path: Path) -> None:
+    with files.atomic(path) as file:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), file, compression="zstd")
 
 
 def _grouped(paths: Sequence[Path]) -> Iterator[pa.Table]:

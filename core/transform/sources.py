@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
-import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from core import archives, files, settings
+from core import archives, files, inbox, settings
 from core.datasets import layouts, manifest, origins, store
-from core.datasets.found import images_below
+from core.datasets.found import LeftOut, images_below
 from core.datasets.names import shown
 from core.errors import NotFound, UserError
 from core.jobs import RunFolder
@@ -23,9 +20,7 @@ from core.specs import TransformSpec
 from core.transform import items
 from core.transform.items import Item
 
-UPLOAD = "photos-"
 NAMES = "names.json"
-ABANDONED_SECONDS = 86_400
 
 Progress = Callable[[str, int, int], None]
 ShouldStop = Callable[[], bool]
@@ -37,7 +32,7 @@ class Source:
 
     root: Path
     total: int = 0
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: LeftOut = field(default_factory=LeftOut)
 
 
 def require_images(spec: TransformSpec) -> None:
@@ -58,7 +53,7 @@ def require_images(spec: TransformSpec) -> None:
             raise UserError(f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path")
     elif not path.is_dir():
         raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
-    elif next(_in_folder(path, Counter(), lambda: False), None) is None:
+    elif next(_in_folder(path, LeftOut(), lambda: False), None) is None:
         raise UserError(f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path")
 
 
@@ -124,7 +119,7 @@ def release(spec: TransformSpec) -> None:
 def keep_archive(upload: IO[bytes], size: int) -> Path:
     """Saves an uploaded archive under a name of ours. UserError where the disk has no room for it and its images."""
     files.require_free_space(settings.uploads_dir(), 2 * size, "This archive and its photos")
-    path = settings.uploads_dir() / f"{secrets.token_hex(8)}.archive"
+    path = inbox.new_archive()
     with files.atomic(path) as target:
         shutil.copyfileobj(upload, target)
     return path
@@ -132,9 +127,16 @@ def keep_archive(upload: IO[bytes], size: int) -> Path:
 
 def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
     """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a spec's `path`."""
-    _sweep()
-    folder = settings.uploads_dir() / f"{UPLOAD}{secrets.token_hex(8)}"
-    folder.mkdir()
+    folder = inbox.new_folder()
+    try:
+        _keep(photos, folder)
+    except BaseException:
+        files.remove(folder)
+        raise
+    return folder
+
+
+def _keep(photos: Iterable[tuple[str, IO[bytes]]], folder: Path) -> None:
     names = []
     for number, (name, content) in enumerate(photos):
         suffix = PurePosixPath(name.lower()).suffix
@@ -143,7 +145,6 @@ def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
             shutil.copyfileobj(content, target)
         names.append([file, _relative(name)])
     files.write_json(folder / NAMES, names)
-    return folder
 
 
 def _in_split(spec: TransformSpec) -> Iterator[Item]:
@@ -154,12 +155,14 @@ def _in_split(spec: TransformSpec) -> Iterator[Item]:
         yield Item(path, path, image_id, label)
 
 
-def _in_folder(root: Path, ignored: Counter[str], should_stop: ShouldStop) -> Iterator[Item]:
+def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterator[Item]:
     def on_file() -> None:
         if should_stop():
             raise UserError("The job was stopped while it listed its images.")
 
     try:
+        # Folders further down that can't be read are counted; this one has to be.
+        os.scandir(root).close()
         for path in images_below(root, ignored, on_file):
             relative = path.relative_to(root).as_posix()
             yield Item(relative, relative)
@@ -213,13 +216,6 @@ def _link(source: str | Path, target: str | Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _sweep() -> None:
-    """Removes uploads that no job came to fetch."""
-    for folder in settings.uploads_dir().glob(f"{UPLOAD}*"):
-        if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _formats() -> str:

@@ -15,9 +15,9 @@ def tag_best(board: Board) -> None:
     """The best trial gets a tag, and so stands among the models; a trial that was the best before more were added loses it."""
     best = board.best()
     for trial in board.trials:
-        tags = tuple(tag for tag in trial.tags if tag != BEST_TAG) + ((BEST_TAG,) if best and trial.id == best.id else ())
-        if tags != trial.tags:
-            jobs.set_label(trial.id, tags=tags)
+        is_best = best is not None and trial.id == best.id
+        if is_best != (BEST_TAG in trial.tags):
+            jobs.set_tag(trial.id, BEST_TAG, is_best)
 
 
 def tidy(board: Board) -> None:

@@ -8,7 +8,9 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SECONDS = 10
+from tests.patience import PATIENCE
+
+SECONDS = PATIENCE
 
 
 @dataclass

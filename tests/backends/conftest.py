@@ -18,6 +18,7 @@ from core.datasets import store
 from core.jobs import Job
 from core.specs import Resources, TrainingSpec
 from tests.backends import toy_worker
+from tests.backends.scripts import GO, WAITS
 from tests.datasets import made
 from tests.sagemaker.conftest import aws, emulator
 
@@ -80,6 +81,15 @@ class Toys:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "train.py").write_text(text)
         (self.folder / toy_worker.LIMITS).write_text(json.dumps(limits))
+
+    @property
+    def go(self) -> Path:
+        """Until it is there, WAITS runs."""
+        return self.folder / GO
+
+    def waiting(self, text: str = "") -> None:
+        """From here on jobs run until told to go, and then go on with `text`."""
+        self.script(WAITS.format(go=str(self.go)) + text)
 
     def train(self, text: str, **limits: float) -> Job:
         self.script(text, **limits)

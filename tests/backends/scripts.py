@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-RUNS = "import time\nprint('running', flush=True)\ntime.sleep(60)\n"
+RUNS = "import time\nprint('running', flush=True)\ntime.sleep(86_400)\n"
+# Runs until this file is there, beside the script that the test wrote.
+GO = "go"
+WAITS = """
+import os, time
+print('running', flush=True)
+while not os.path.exists({go!r}):
+    time.sleep(0.05)
+"""
 OBEYS = """
 import pathlib, signal, sys, time
 def stop(*_):
@@ -10,9 +18,9 @@ def stop(*_):
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
 print('running', flush=True)
-time.sleep(60)
+time.sleep(86_400)
 """
-REFUSES = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('running', flush=True)\ntime.sleep(60)\n"
+REFUSES = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('running', flush=True)\ntime.sleep(86_400)\n"
 MODEL = """
 import json, os, pathlib
 folder = pathlib.Path(os.environ['SM_MODEL_DIR'])

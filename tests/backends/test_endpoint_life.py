@@ -75,7 +75,7 @@ def test_at_its_deadline_it_deletes_itself_with_nobody_looking(clean: Model) -> 
     endpoint = LOCAL.deploy(EndpointSpec("Short", clean.id, seconds=6, capture_share=1))
     job = jobs.read(endpoint.id)
     # Only the lock is looked at, which asks nothing of the backend.
-    until(lambda: not jobs.is_locked(job.folder.lock), "the end of the server", 60)
+    until(lambda: not jobs.is_locked(job.folder.lock), "the end of the server")
     assert time.time() >= job.created + 6
     assert jobs.read(endpoint.id).state is State.COMPLETED
     assert endpoint.id not in [found.id for found in LOCAL.endpoints()]
@@ -98,7 +98,7 @@ def test_fault_39_a_port_that_is_taken_is_not_fought_for(clean: Model) -> None:
 def test_killed_it_is_failed_and_the_same_again_serves(clean: Model) -> None:
     endpoint = deployed(EndpointSpec("Again", clean.id, capture_share=0.5))
     os.kill(jobs.read(endpoint.id).status.pid or 0, signal.SIGKILL)
-    until(lambda: LOCAL.endpoints()[0].state is EndpointState.FAILED, "Failed", 60)
+    until(lambda: LOCAL.endpoints()[0].state is EndpointState.FAILED, "Failed")
     spec = replace(endpoint_spec(jobs.read(endpoint.id)), id=jobs.new_id("endpoint"))
     assert spec.capture_share == 0.5
     again = deployed(spec)
@@ -111,7 +111,7 @@ def test_what_it_keeps_is_there_while_it_serves(clean: Model) -> None:
     for seed in range(5):
         LOCAL.invoke(endpoint, png("circle", seed), "image/png")
     folder = jobs.read(endpoint.id).folder
-    until(lambda: len(capture.read(folder)) >= 5, "five kept photos", 60)
+    until(lambda: len(capture.read(folder)) >= 5, "five kept photos")
     kept = capture.read(folder)
     assert (capture.folder_of(folder) / kept["file"].iloc[-1]).read_bytes() == png("circle", 4)
     assert set(kept["prediction"]) == {"circle"}

@@ -87,7 +87,7 @@ def process_of(endpoint: Endpoint) -> psutil.Process:
 
 def test_fault_43_an_endpoint_outlives_its_app_and_the_next_app_lists_it(live: Endpoint) -> None:
     app = python(LIST)
-    assert app.communicate(timeout=60)[0].split() == [live.id, "InService", "True"]
+    assert app.communicate(timeout=300)[0].split() == [live.id, "InService", "True"]
 
 
 def test_in_service_means_that_a_smoke_image_came_back(live: Endpoint) -> None:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from PIL import Image
 
-from core import settings
+from core import jobs, settings
 from core.backends import LOCAL
-from core.datasets import store
+from core.backends.local import stopping
+from core.backends.local.endings import Stopped
+from core.datasets import staging, store
+from core.errors import UserError
 from core.jobs import State
 from core.specs import ImportSpec
 from tests import shapes
 from tests.backends.watching import ended, gone, until, worker_of
+
+if TYPE_CHECKING:
+    from core.backends.local.worker import Worker
 
 
 @pytest.fixture
@@ -80,3 +91,45 @@ def test_fault_27_an_import_that_is_killed_leaves_no_half_dataset(photos: Path) 
     assert ended(LOCAL, job).state in (State.FAILED, State.COMPLETED)
     assert not [found for found in store.datasets() if isinstance(found, store.Unreadable)]
     gone(job)
+
+
+def test_a_stop_ends_an_import_that_large_photos_hold_up(photos: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (7000, 7000)).save(photos / "circle" / "heavy.png", compress_level=1)
+    for number in range(80):
+        os.link(photos / "circle" / "heavy.png", photos / "circle" / f"heavy{number}.png")
+    job = LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos)))
+    until(lambda: LOCAL.refresh(jobs.read(job.id)).status.progress.get("phase") == "Reading images", "the first photos")
+    asked = time.monotonic()
+    LOCAL.stop(job)
+    assert ended(LOCAL, job).state is State.STOPPED
+    assert time.monotonic() - asked < 15  # 5 s on a machine that does nothing else
+    jobs.delete(job.id)
+    assert list(settings.datasets_dir().iterdir()) == []
+
+
+def test_work_that_never_answers_is_given_up_by_a_stop(home: Path) -> None:
+    """What it was making is removed."""
+
+    class Asked:
+        stopping = True
+
+    def work() -> None:
+        with staging.stage("Birds") as staged:
+            (staged.folder / "half").write_text("x")
+            threading.Event().wait()
+
+    with pytest.raises(Stopped):
+        stopping.unless_stopped(cast("Worker", Asked()), work)
+    assert list(settings.datasets_dir().iterdir()) == []
+
+
+def test_work_that_ends_gives_its_result_or_its_error(home: Path) -> None:
+    class Unasked:
+        stopping = False
+
+    def fail() -> None:
+        raise UserError("in words")
+
+    assert stopping.unless_stopped(cast("Worker", Unasked()), lambda: 7) == 7
+    with pytest.raises(UserError, match="in words"):
+        stopping.unless_stopped(cast("Worker", Unasked()), fail)

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,11 +80,12 @@ def test_a_task_that_fails_says_why_in_its_last_line(scripts: Path, parent: int)
 
 
 def test_a_task_that_hangs_is_ended(scripts: Path, parent: int, tmp_path: Path) -> None:
-    (scripts / "hangs.py").write_text("import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(60)")
-    start = time.monotonic()
-    with pytest.raises(BackendError, match="longer than 2 seconds"):
-        tasks.run("hangs", [str(tmp_path / "pid")], seconds=2)
-    assert time.monotonic() - start < 30, "it would have slept for a minute"
+    (scripts / "hangs.py").write_text("import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(86_400)")
+    seconds = 1
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        seconds *= 2
+        with pytest.raises(BackendError, match=f"longer than {seconds} seconds"):
+            tasks.run("hangs", [str(tmp_path / "pid")], seconds=seconds)
     until(lambda: not psutil.pid_exists(int((tmp_path / "pid").read_text())), "the end of the task")
 
 
@@ -105,12 +105,15 @@ def test_one_task_at_a_time(scripts: Path, parent: int, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert (tmp_path / "turns").read_text() == "[][][]"
-    (scripts / "long.py").write_text("import time\ntime.sleep(3)")
-    first = threading.Thread(target=tasks.run, args=("long", []))
+    (scripts / "long.py").write_text(
+        "import os, sys, time\nopen(sys.argv[1], 'w').close()\nwhile os.path.exists(sys.argv[1]): time.sleep(0.05)"
+    )
+    first = threading.Thread(target=tasks.run, args=("long", [str(tmp_path / "begun")]))
     first.start()
-    time.sleep(0.2)
+    until((tmp_path / "begun").exists, "its beginning")
     with pytest.raises(BackendError, match="busy"):
         tasks.run("slow", [str(tmp_path / "turns")], seconds=0.5)
+    (tmp_path / "begun").unlink()
     first.join()
 
 

@@ -78,11 +78,11 @@ def test_fault_25_a_training_outlives_its_app(heated: Model) -> None:
     # A terminal sends Ctrl-C to the whole group in the foreground.
     os.killpg(apps[1].pid, signal.SIGINT)
     for process in apps:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     for job in running:
         assert ended(LOCAL, job).state is State.COMPLETED
         assert list(curve(job)) == list(range(1, 81))
-    shown, _ = app(NEXT_APP, *(job.id for job in running)).communicate(timeout=60)
+    shown, _ = app(NEXT_APP, *(job.id for job in running)).communicate(timeout=300)
     assert shown.splitlines() == [f"{job.id} Completed 6" for job in running]
 
 
@@ -135,7 +135,7 @@ def test_shown_as_code_it_trains_by_hand(heated: Model, tmp_path: Path) -> None:
     command = commands.training(heated.folder, training_spec(heated.job))
     (tmp_path / "again").mkdir()
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    run = subprocess.run(["sh", "-c", command], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(["sh", "-c", command], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
     again = json.loads((tmp_path / "again" / "model" / models.DESCRIPTION).read_text())
     for split, figures in heated.description["metrics"].items():

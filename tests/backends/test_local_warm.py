@@ -45,10 +45,11 @@ warm.serve()
 APP = f"""
 import subprocess, sys, time
 from core.backends import LOCAL
-from core.backends.local import backend, warm
+from core.backends.local import backend, processes, warm
 from core.specs import TrainingSpec
 backend.WORKER = {toy_worker.__name__!r}
-held = subprocess.Popen([sys.executable, "-c", {LIGHT!r}], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+held = subprocess.Popen([sys.executable, "-c", {LIGHT!r}], env=processes.worker_environment(), stdin=subprocess.PIPE,
+                        stdout=subprocess.DEVNULL, start_new_session=True)
 while not warm.socket_path().exists():
     time.sleep(0.01)
 job = LOCAL.train(TrainingSpec("Toy", sys.argv[1], "v1", {{}}))
@@ -91,11 +92,11 @@ Warm = subprocess.Popen[bytes]
 Start = Callable[[], Warm]
 
 
-def started() -> Warm:
+def started(program: str = LIGHT) -> Warm:
     """A light warm process that takes jobs."""
     before = warm.socket_path().stat().st_ino if warm.socket_path().exists() else 0
     process = subprocess.Popen(
-        [sys.executable, "-c", LIGHT],
+        [sys.executable, "-c", program],
         env=processes.worker_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -197,6 +198,16 @@ def test_a_forked_trainer_that_fails(toys: Toys, process: Warm, script: str, cod
     assert code == 3 or "no cats" in job.status.reason
 
 
+def test_a_process_with_a_second_thread_is_not_forked(warm_toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What that thread holds at the fork would stay locked for ever: the job is started without the fork."""
+    busy = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    process = started(LIGHT.replace("warm.serve()", busy + "warm.serve()"))
+    job = warm_toys.train(MODEL)
+    assert not forked_by(job.status.pid, process)
+    assert ended(LOCAL, job).state is State.COMPLETED
+    LOCAL.cool_down(process)
+
+
 def test_fault_30_a_forked_trainer_stops(toys: Toys, process: Warm) -> None:
     job = running(LOCAL, toys.train(OBEYS))
     LOCAL.stop(job)
@@ -223,11 +234,11 @@ def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(toys:
     """The trainer is a copy of its worker and must not hold the lock that says the job is alive."""
     job = running(LOCAL, toys.train(RUNS))
     worker_of(job).kill()
-    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free", 60)
+    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
     assert LOCAL.refresh(job).state is State.FAILED
     gone(job)
     assert process.poll() is None
-    until(lambda: not psutil.Process(process.pid).children(), "no dead worker is kept", 60)
+    until(lambda: not psutil.Process(process.pid).children(), "no dead worker is kept")
 
 
 def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(toys: Toys, process: Warm) -> None:
@@ -239,7 +250,7 @@ def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(toys: Toys, process
         job = toys.train(MODEL)
         assert forked_by(job.status.pid, process)
     assert ended(LOCAL, job).state is State.COMPLETED
-    until(lambda: not psutil.Process(process.pid).children(), "the forks that talked to them", 60)
+    until(lambda: not psutil.Process(process.pid).children(), "the forks that talked to them")
 
 
 def test_a_warm_process_that_answers_too_late_makes_no_second_worker(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +260,7 @@ def test_a_warm_process_that_answers_too_late_makes_no_second_worker(toys: Toys,
     process.send_signal(signal.SIGCONT)
     assert not forked_by(job.status.pid, process)
     job = running(LOCAL, job)
-    until(lambda: not psutil.Process(process.pid).children(), "the fork that came too late", 60)
+    until(lambda: not psutil.Process(process.pid).children(), "the fork that came too late")
     assert LOCAL.log(job).text.count("running") == 1
     LOCAL.stop(job)
     ended(LOCAL, job)
@@ -265,7 +276,7 @@ def test_forking_is_quick(toys: Toys, process: Warm) -> None:
 
 
 def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_on(warm_toys: Toys) -> None:
-    warm_toys.script(RUNS.replace("60", "2") + MODEL)
+    warm_toys.waiting(MODEL)
     app = subprocess.Popen(
         [sys.executable, "-c", APP, warm_toys.version.dataset_id], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True
     )
@@ -275,9 +286,10 @@ def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_o
     assert worker_of(job).ppid() == int(pid)
     app.kill()
     app.communicate()
-    until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process", 60)
+    until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process")
     assert not warm.socket_path().exists()
     assert LOCAL.refresh(job).state is State.IN_PROGRESS
+    warm_toys.go.touch()
     assert ended(LOCAL, job).state is State.COMPLETED
 
 

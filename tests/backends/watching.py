@@ -11,8 +11,7 @@ import psutil
 from core import jobs
 from core.backends import Backend, Endpoint, EndpointState
 from core.jobs import Job
-
-PATIENCE = 120.0
+from tests.patience import PATIENCE
 
 
 def until(happened: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
@@ -54,8 +53,8 @@ def running(backend: Backend, job: Job) -> Job:
 
 def gone(job: Job) -> None:
     """Waits until no process of the job is left, down to the last thread of each."""
-    until(lambda: not processes_in(job.folder.path), f"the end of {processes_in(job.folder.path)}", 60)
-    until(lambda: not jobs.is_locked(job.folder.lock), f"the lock of {job.id}", 60)
+    until(lambda: not processes_in(job.folder.path), f"the end of {processes_in(job.folder.path)}")
+    until(lambda: not jobs.is_locked(job.folder.lock), f"the lock of {job.id}")
 
 
 def settled(backend: Backend, endpoint: Endpoint, seconds: float = PATIENCE) -> Endpoint:

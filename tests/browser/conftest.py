@@ -18,8 +18,8 @@ import pytest
 
 from core import settings
 from tests.conftest import kill_processes_of
+from tests.patience import PATIENCE
 
-START_SECONDS = 60
 # What the app itself keeps in its home.
 KEPT = ("warm.sock", "warm.log")
 
@@ -72,7 +72,7 @@ class App:
         assert self.process
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -84,10 +84,10 @@ class App:
         return {self.process.pid, *(child.pid for child in psutil.Process(self.process.pid).children())}
 
     def _wait(self) -> None:
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=10):
                     return
             except OSError:
                 time.sleep(0.1)

@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.patience import PATIENCE
+
 DROP = """
 ([zone, files]) => {
   const transfer = new DataTransfer()
@@ -26,12 +28,12 @@ DROP = """
 
 def settle(page: Any) -> None:
     """Waits until the page script has run to its end."""
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
 
 
 def visit(page: Any, url: str, path: str = "") -> None:
     page.goto(f"{url}/{path}")
-    page.wait_for_selector('[data-testid="stHeading"], [data-testid="stMarkdown"]', timeout=60_000)
+    page.wait_for_selector('[data-testid="stHeading"], [data-testid="stMarkdown"]')
     settle(page)
 
 
@@ -41,12 +43,32 @@ def press(page: Any, name: str) -> None:
     page.wait_for_timeout(150)
 
 
+def stop_and_delete(page: Any) -> None:
+    """Ends the endpoint of the page, which is asked once more by its name."""
+    press(page, "Stop and delete")
+    page.get_by_role("button", name=re.compile(r"Stop and delete .+")).first.click()
+    page.wait_for_timeout(150)
+
+
 def choose(page: Any, label: str) -> None:
     """A segment of a segmented control, or a tab."""
     tab = page.get_by_role("tab", name=re.compile(rf"{re.escape(label)}$"))
     tab.or_(page.locator('[data-testid="stButtonGroup"]').get_by_text(label, exact=True)).first.click()
     page.wait_for_timeout(300)
     settle(page)
+
+
+def pick(page: Any, label: str, option: re.Pattern[str]) -> None:
+    """An option of a select box, by a part of its words."""
+    page.get_by_role("combobox", name=re.compile(rf"{re.escape(label)}$")).first.click()
+    page.get_by_role("option", name=option).first.click()
+    page.wait_for_timeout(150)
+    settle(page)
+
+
+def chips(page: Any, key: str) -> Any:
+    """What is chosen in the multiselect with this key."""
+    return page.locator(f".st-key-{key} .react-aria-ComboBox [data-tag]")
 
 
 def fill(page: Any, label: str, value: str) -> None:
@@ -65,17 +87,17 @@ def metric(page: Any, label: str) -> str:
 def until_metric(page: Any, label: str, value: str) -> None:
     """Waits until a figure has this value."""
     card = page.locator('[data-testid="stMetric"]').filter(has_text=label).first
-    expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value, timeout=60_000)
+    expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value)
 
 
 def until_tiles(page: Any, count: int) -> None:
     """Waits until the gallery shows so many photos."""
-    expect(tiles(page)).to_have_count(count, timeout=60_000)
+    expect(tiles(page)).to_have_count(count)
 
 
 def until_charts(page: Any, count: int) -> None:
     """Waits until the page shows so many Plotly charts."""
-    expect(page.locator('[data-testid="stPlotlyChart"]')).to_have_count(count, timeout=60_000)
+    expect(page.locator('[data-testid="stPlotlyChart"]')).to_have_count(count)
 
 
 def drop(page: Any, photos: Sequence[Path]) -> None:
@@ -95,6 +117,6 @@ def answers(page: Any) -> Any:
     return page.locator("button.card")
 
 
-def say(page: Any, words: str, seconds: float = 60) -> None:
+def say(page: Any, words: str, seconds: float = PATIENCE) -> None:
     """Waits until the page says so."""
     page.get_by_text(words).first.wait_for(timeout=seconds * 1000)

@@ -34,7 +34,7 @@ def import_folder(app: App, page: Any, folder: Path) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
     steps.press(page, "Import the folder")
-    steps.say(page, "Photos in use", 60)
+    steps.say(page, "Photos in use")
     steps.settle(page)
 
 
@@ -47,7 +47,7 @@ def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path
     steps.choose(page, "Drop an archive")
     page.locator('.st-key-ds_archive input[type="file"]').set_input_files(zipped(folder, tmp_path / "birds.zip"))
     steps.press(page, "Import the archive")
-    steps.say(page, "Photos in use", 60)
+    steps.say(page, "Photos in use")
     steps.settle(page)
     assert steps.metric(page, "Photos in use") == "36"
     steps.choose(page, "Report")
@@ -65,7 +65,7 @@ def test_an_archive_that_leads_out_of_itself_is_refused_in_words(app: App, page:
     steps.choose(page, "Drop an archive")
     page.locator('.st-key-ds_archive input[type="file"]').set_input_files(archive)
     steps.press(page, "Import the archive")
-    steps.say(page, "evil.txt", 60)
+    steps.say(page, "evil.txt")
     assert not store.datasets()
 
 
@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_imported_says_why(app: App, page: Any, path: st
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", path.format(home=app.home))
     steps.press(page, "Import the folder")
-    steps.say(page, words, 30)
+    steps.say(page, words)
     steps.settle(page)
     assert not store.datasets()
 

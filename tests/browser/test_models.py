@@ -21,7 +21,6 @@ from tests.browser import steps
 from tests.browser.conftest import App
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)
 
 
 def answered(model: models.Model, change: Callable[[dict[str, np.ndarray]], None]) -> models.Model:
@@ -114,7 +113,7 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(small_mod
     expect(dialog.locator('[data-testid="stPlotlyChart"]')).to_have_count(1)
     steps.press(page, "Show it on the photo")
     for name in (test.names(test.predicted)[row], test.names(test.label)[row]):
-        expect(dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")).to_be_visible(timeout=60_000)
+        expect(dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")).to_be_visible()
     similar = dialog.locator("button.photo")
     expect(similar).to_have_count(8)
     expect(similar.first).to_contain_text(re.compile(r"similarity 0\.\d\d\d"))

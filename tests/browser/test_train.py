@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ from core.datasets import importing, store
 from core.datasets.importing import ImportSource
 from core.jobs import State
 from core.specs import TrainingSpec
+from tests.backends.watching import until
 from tests.browser import steps
 from tests.browser.conftest import App
 from tests.datasets import made
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +30,7 @@ def version(app: App, monkeypatch: pytest.MonkeyPatch) -> store.Version:
     return importing.run_import(ImportSource("folder", made.class_folders(app.home / "photos", SIZES)), "Small birds")
 
 
-def ended(page: Any, words: str, seconds: float = 120) -> None:
+def ended(page: Any, words: str, seconds: float = PATIENCE) -> None:
     page.get_by_text(words).first.wait_for(timeout=seconds * 1000)
     steps.settle(page)
 
@@ -59,23 +60,23 @@ def test_a_running_job_is_watched_stopped_and_resumed(app: App, page: Any, versi
     long = {**SMALL, "mode": "finetune", "epochs": "5000", "early_stopping_patience": "0"}
     job = backends.LOCAL.train(TrainingSpec("Long one", version.dataset_id, version.id, long))
     steps.visit(page, app.url, f"train?job={job.id}")
-    page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for(timeout=120_000)
+    page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
     moving = page.locator('[data-testid="stFragment"], [data-testid="stMain"]').get_by_text("is done.").first
     before = moving.inner_text()
-    page.wait_for_function("([node, before]) => node.innerText != before", arg=[moving.element_handle(), before], timeout=60_000)
+    page.wait_for_function("([node, before]) => node.innerText != before", arg=[moving.element_handle(), before])
     steps.press(page, "Stop")
-    ended(page, "Stopped", 60)
+    ended(page, "Stopped")
     assert jobs.read(job.id).state is State.STOPPED
     reached = epochs(job)
 
     steps.press(page, "Resume")
-    steps.say(page, "Running for", 60)
+    steps.say(page, "Running for")
     (again,) = [other for other in jobs.readable("training") if other.id != job.id]
-    page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for(timeout=120_000)
+    page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
     assert min(epochs(again)) > 0, "with epoch 0 it would have begun anew; on a busy machine it was stopped within epoch 1"
     assert min(epochs(again)) >= max(reached) - 1
     steps.press(page, "Stop")
-    ended(page, "Stopped", 60)
+    ended(page, "Stopped")
 
 
 def epochs(job: jobs.Job) -> list[int]:
@@ -93,10 +94,8 @@ def test_two_jobs_are_compared(app: App, page: Any, version: store.Version) -> N
     page.locator('[data-testid="stDataFrame"]').nth(1).wait_for()
 
 
-def wait_for(job: jobs.Job, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not backends.LOCAL.refresh(job).state.is_finished and time.monotonic() < until:
-        time.sleep(0.1)
+def wait_for(job: jobs.Job) -> None:
+    until(lambda: backends.LOCAL.refresh(job).state.is_finished, f"the end of {job.id}")
     assert backends.LOCAL.refresh(job).state is State.COMPLETED
 
 

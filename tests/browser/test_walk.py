@@ -34,7 +34,7 @@ def train_and_restart(app: App, page: Any) -> None:
     app.kill()
     app.start()
     steps.visit(page, app.url, f"train?job={job.id}")
-    page.get_by_text("Completed").first.wait_for(timeout=180_000)
+    page.get_by_text("Completed").first.wait_for()
     steps.settle(page)
     assert jobs.read(job.id).state is State.COMPLETED
     steps.until_charts(page, 2)
@@ -44,11 +44,11 @@ def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:
     """Starts an endpoint, drops photos, and checks what the page says against what the model is known to say."""
     steps.visit(page, app.url, f"deploy?model={only_model().id}")
     steps.press(page, "Start the endpoint")
-    page.get_by_text("InService").first.wait_for(timeout=90_000)
+    page.get_by_text("InService").first.wait_for()
     steps.settle(page)
     steps.drop(page, photos)
     answers = steps.answers(page)
-    answers.nth(len(photos) - 1).wait_for(timeout=60_000)
+    answers.nth(len(photos) - 1).wait_for()
     assert answers.count() == len(photos)
 
 
@@ -57,7 +57,9 @@ def ask_by_curl(page: Any, photo: Path) -> dict[str, Any]:
     page.get_by_text("Use it from code").first.click()
     line = page.locator('[data-testid="stCode"]').filter(has_text="curl").first.inner_text().strip()
     assert "127.0.0.1" in line
-    done = subprocess.run(["bash", "-c", line.replace("@photo.jpg", shlex.quote(f"@{photo}"))], capture_output=True, check=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", line.replace("@photo.jpg", shlex.quote(f"@{photo}"))], capture_output=True, check=True, timeout=300
+    )
     answer = dict(json.loads(done.stdout))
     assert "predictions" in answer, f"{line}\n{answer}"
     return answer
@@ -67,7 +69,7 @@ def ask_by_curl(page: Any, photo: Path) -> dict[str, Any]:
 def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     steps.visit(page, app.url)
     steps.press(page, "Use the sample sketchbook")
-    page.get_by_text("Drawings made by Fieldmark").first.wait_for(timeout=180_000)
+    page.get_by_text("Drawings made by Fieldmark").first.wait_for()
     steps.settle(page)
     (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
     assert dataset.drawn
@@ -104,7 +106,7 @@ def endpoint_survives_a_restart(app: App, page: Any) -> None:
     assert re.search(r"made (just now|\d+ (s|min))", card.inner_text())
     card.get_by_role("link").first.click()
     steps.say(page, "The smoke image came back")
-    steps.press(page, "Stop and delete")
+    steps.stop_and_delete(page)
     steps.say(page, "Nothing is being served")
 
 
@@ -113,7 +115,7 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(birds))
     steps.press(page, "Import the folder")
-    steps.say(page, "The split its makers gave", 120)
+    steps.say(page, "The split its makers gave")
     steps.settle(page)
     assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == ["715", "12", "355"]
 

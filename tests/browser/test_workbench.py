@@ -59,7 +59,7 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
 
     steps.choose(page, "Issues")
     steps.press(page, "Inspect this version")
-    steps.say(page, "31 photos of v1 were looked through", 120)
+    steps.say(page, "31 photos of v1 were looked through")
     steps.until_tiles(page, 1)
     expect(steps.tiles(page)).to_contain_text("looks like Cardinal")
     lasso_around_everything(page)
@@ -76,7 +76,7 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
 
     steps.press(page, "Train on it now")
     steps.say(page, "Running for")
-    page.get_by_text("Completed").first.wait_for(timeout=120_000)
+    page.get_by_text("Completed").first.wait_for()
     (job,) = jobs.readable("training")
     assert (job.state, training_spec(job).version_id) == (State.COMPLETED, "v2")
 

@@ -119,9 +119,51 @@ def test_a_table_about_something_else_does_not_hide_class_folders(text: str, tmp
     assert layout.kind == "class folders"
 
 
-def test_a_table_in_another_encoding_is_not_taken_for_labels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_table_in_utf_16_is_read(encoding: str, tmp_path: Path) -> None:
+    text = "file\tlabel\r\n" + "".join(f"{name}\tH\u00e4her {name[1]}\r\n" for name in NAMES)
+    assert set(labels(table(photos(tmp_path), text, encoding=encoding)).values()) == {f"H\u00e4her {n}" for n in range(6)}
+
+
+def test_a_table_in_an_old_encoding_is_refused_by_its_line(tmp_path: Path) -> None:
+    text = "file,label\n" + "".join(f"{name},crow\n" for name in NAMES) + "00.jpg,H\u00e4her\n"
+    with pytest.raises(UserError, match=r"labels\.csv.*line 8.*UTF-8"):
+        table(photos(tmp_path), text, encoding="cp1252")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("00.jpg," + "x" * 20_000_000, r"Line 3 of labels\.csv has more than 1,048,576 characters"),
+        ("00.jpg," + "x" * 200_000, r"labels\.csv.* line 3"),
+        ('00.jpg,"crow\n' + "x\n" * 200_000, r"labels\.csv.* line"),
+        ("00.jpg,cr\0ow", r"Line 3 of labels\.csv"),
+    ],
+    ids=["a line", "a field", "a quote that nothing closes", "NUL"],
+)
+def test_what_no_table_has_is_refused_by_its_line(line: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=words):
+        table(photos(tmp_path), f"file,label\n01.jpg,crow\n{line}\n")
+
+
+def test_a_header_of_20_mb_is_no_header(tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"crow": 3, "owl": 3})
-    assert table(tmp_path, "file,label\ncrow/000.jpg,h\u00e4her\n", encoding="utf-16").kind == "class folders"
+    assert table(tmp_path, "file,label," + "x" * 20_000_000 + "\n", "other.csv").kind == "class folders"
+
+
+@pytest.mark.parametrize(
+    "box", ["1e400,0,1,1", "nan,nan,nan,nan", "-inf,0,inf,1", f"{2**70},0,1,1", "0,0,1e308,1e308", "0,0,-1,5", "0,0," + "9" * 5000 + ",1"]
+)
+def test_a_box_of_absurd_size_is_a_row_error(box: str, tmp_path: Path) -> None:
+    rows = "".join(f"{name},crow,0,0,5,5\n" for name in NAMES[1:])
+    layout = table(photos(tmp_path), f"file,label,x,y,w,h\n00.jpg,crow,{box}\n{rows}")
+    assert len(layout.found) == 5
+    assert layout.row_errors == ["Row 2: its box holds nothing, or can't be in a photo."]
+
+
+def test_a_million_wrong_rows_are_counted_and_a_thousand_kept(tmp_path: Path) -> None:
+    layout = table(photos(tmp_path), "file,label\n00.jpg,crow\n" + "no.jpg,crow\n" * 100_000)
+    assert (layout.row_error_count, len(layout.row_errors)) == (100_000, 1000)
 
 
 def test_an_import_with_wrong_rows_reports_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import tempfile
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -166,6 +170,86 @@ def test_fault_18_folders_that_no_layout_fits(tmp_path: Path) -> None:
     made.class_folders(tmp_path / "two" / "birds", {"C": 2, "D": 2})
     with pytest.raises(UserError, match=r'several datasets.*"birds", "cats"'):
         layouts.recognise(tmp_path / "two")
+
+
+def test_folders_1800_deep_are_left_out_and_counted(tmp_path: Path) -> None:
+    root = made.class_folders(tmp_path / "in", {"Crow": 2, "Owl": 2})
+    here = os.open(root / "Owl", os.O_RDONLY)
+    for _ in range(1800):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    try:
+        layout = layouts.recognise(root)
+        assert labels_of(layout) == {"Crow": 2, "Owl": 2}
+        assert layout.ignored == {found.DEEP: 1}
+        assert layout.ignored.examples[found.DEEP].startswith(str(root / "Owl" / "d"))
+    finally:
+        subprocess.run(["rm", "-rf", str(root)], check=True)
+
+
+def test_pipes_and_sockets_are_never_opened(tmp_path: Path) -> None:
+    made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
+    for name in ("labels.csv", "Owl/pipe.jpg", "pipe.jpg", "images.txt", "image_class_labels.txt"):
+        os.mkfifo(tmp_path / name)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "Owl" / "s.jpg"))
+        layout = layouts.recognise(tmp_path)
+    assert labels_of(layout) == {"Crow": 2, "Owl": 2}
+    assert layout.ignored == {found.SPECIAL: 6}
+
+
+@pytest.mark.parametrize("name", ["a\nb.jpg", "a\u2028b.jpg", "a\x7f.jpg"])
+def test_a_name_that_would_break_a_line_is_left_out(name: str, tmp_path: Path) -> None:
+    made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
+    made.photo(tmp_path / "Owl" / name)
+    assert layouts.recognise(tmp_path).ignored == {found.BAD_NAME: 1}
+
+
+def test_folders_that_can_not_be_read_are_counted_with_an_example(as_a_stranger: Path) -> None:
+    made.class_folders(as_a_stranger, {"Crow": 2, "Owl": 2, "Closed": 2, "Owl/more": 1})
+    for name in ("Closed", "Owl/more"):
+        (as_a_stranger / name).chmod(0)
+    layout = layouts.recognise(as_a_stranger)
+    assert labels_of(layout) == {"Crow": 2, "Owl": 2}
+    assert layout.ignored == {found.UNREADABLE: 2}
+    assert layout.ignored.examples[found.UNREADABLE] == str(as_a_stranger / "Closed")
+
+
+@pytest.fixture
+def as_a_stranger() -> Iterator[Path]:
+    """A folder of a user who may not read everything, whoever runs the tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            if root:
+                os.seteuid(0)
+            for path in Path(folder).rglob("*"):
+                path.chmod(0o700)
+
+
+@pytest.mark.parametrize("text", ["nan nan nan nan", "1e308 1e308 1e308 1e308", "-inf 0 inf 1", "1 2 3", "0 0 -5 5"])
+def test_cub_boxes_that_can_not_be_are_named_and_left_out(text: str, tmp_path: Path) -> None:
+    root = made.cub(tmp_path)
+    lines = (root / "bounding_boxes.txt").read_text().splitlines()
+    (root / "bounding_boxes.txt").write_text("\n".join([f"1000 {text}", *lines[1:]]))
+    layout = layouts.recognise(root)
+    assert [item.box for item in layout.found].count(None) == 1
+    assert "image 1000" in layout.row_errors[0]
+
+
+@pytest.mark.parametrize("name", [".", "/", "..", "x" * 5000])
+def test_cub_names_that_are_no_files_are_missing(name: str, tmp_path: Path) -> None:
+    root = made.cub(tmp_path)
+    lines = (root / "images.txt").read_text().splitlines()
+    (root / "images.txt").write_text("\n".join([f"1000 {name}", *lines[1:]]))
+    assert layouts.recognise(root).missing == 1
 
 
 def test_a_walk_can_be_stopped(tmp_path: Path) -> None:

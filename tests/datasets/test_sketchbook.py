@@ -17,6 +17,7 @@ from PIL import Image
 from core import settings
 from core.datasets import sketch_species, sketchbook
 from core.errors import FieldmarkError
+from tests.patience import PATIENCE
 
 PER_SPECIES = 2
 
@@ -156,7 +157,7 @@ def test_processes_end_when_their_caller_is_killed(tmp_path: Path) -> None:
         workers = psutil.Process(caller.pid).children()
         assert workers
         caller.kill()
-    _, alive = psutil.wait_procs(workers, timeout=10)
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert not alive
 
 

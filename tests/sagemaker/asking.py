@@ -18,9 +18,11 @@ import psutil
 from botocore.config import Config
 
 from core import settings
+from tests.patience import PATIENCE
 
+# For a setting that waits: until the block ends that sets it.
+HELD = 86_400.0
 REGION, ROLE = "us-east-1", "arn:aws:iam::123456789012:role/FieldmarkDemoRole"
-START_SECONDS = 60
 
 
 class Emulator:
@@ -37,7 +39,7 @@ class Emulator:
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """One of its own requests, see emulator/control.py."""
         request = urllib.request.Request(f"{self.url}/emulator/{path}", json.dumps(body).encode(), method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def fault(self, kind: str, operation: str = "*", **more: Any) -> None:
@@ -93,7 +95,7 @@ def running(root: Path, **environment: str) -> Iterator[Emulator]:
         yield Emulator(url, process)
     finally:
         process.stdin.close()
-        process.wait(START_SECONDS)
+        process.wait(PATIENCE)
 
 
 def environment(url: str) -> dict[str, str]:
@@ -108,7 +110,7 @@ def environment(url: str) -> dict[str, str]:
     }
 
 
-def wait_for(check: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def wait_for(check: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """What `check` returns as soon as that is true."""
     until = time.monotonic() + seconds
     while not (found := check()):

@@ -116,7 +116,7 @@ def put_real(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="weights/tf_efficientnet_lite0.pth", Body=lite0_weights())
 
 
-def finished(sagemaker: Any, name: str, seconds: float = 180) -> dict[str, Any]:
+def finished(sagemaker: Any, name: str, seconds: float = asking.PATIENCE) -> dict[str, Any]:
     """The description of a training job once it has ended."""
 
     def ended() -> dict[str, Any] | None:

@@ -15,10 +15,10 @@ from core.jobs import Job
 from core.models import Model
 from core.specs import EndpointSpec, Resources, TransformSpec
 from tests import shapes
+from tests.patience import PATIENCE
 
 SERVERLESS = Resources(memory_mb=3072)
 REAL_TIME = Resources("ml.m5.large")
-PATIENCE = 120.0
 
 
 def deploy(model: Model, resources: Resources | None = SERVERLESS, **more: object) -> Endpoint:

@@ -18,7 +18,7 @@ HEAVY = ("boto3", "botocore", "sagemaker", "torch", "moto")
 PAGE = """
 import json, sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("ui/router.py", default_timeout=60).run()
+app = AppTest.from_file("ui/router.py", default_timeout=300).run()
 app = app.switch_page(sys.argv[1]).run()
 assert not app.exception, app.exception
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))

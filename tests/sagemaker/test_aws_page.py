@@ -15,11 +15,12 @@ from core.backends.sagemaker import connection, prices, running
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.running import Resource, Running
 from core.jobs import State, Status
+from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator
 
 ROUTER = str(settings.PROJECT / "ui" / "router.py")
 VIEWS = ("Account", "Running", "Clean up", "Prices", "Permissions", "Self-test")
-SECONDS = 60
+SECONDS = PATIENCE
 
 
 def page(view: str, name: str = "aws.py") -> AppTest:

@@ -21,7 +21,7 @@ from core.transform import results, table
 from tests import shapes
 from tests.backends import watching
 from tests.sagemaker import serving
-from tests.sagemaker.asking import Emulator
+from tests.sagemaker.asking import HELD, Emulator
 from tests.sagemaker.test_programs import run, sdk
 
 __all__ = ["sdk"]
@@ -196,7 +196,7 @@ def test_photos_in_s3_are_not_for_the_workstation(small_model: Model) -> None:
         LOCAL.transform(TransformSpec("S3", small_model.id, "s3", path="s3://photos/june/"))
 
 
-SLOW = {"start_seconds": 6.0}
+SLOW = {"start_seconds": HELD}
 
 
 def _images(aws: Emulator) -> list[dict[str, object]]:

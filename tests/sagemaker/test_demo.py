@@ -22,7 +22,7 @@ def free_port() -> int:
 
 def is_up(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -49,5 +49,5 @@ def test_the_demo_starts_and_leaves_nothing(emulator: asking.Emulator, tmp_path:
     finally:
         demo.terminate()
         demo.wait(30)
-    asking.wait_for(lambda: not any(member.is_running() for member in members), "the end of everything", 30)
+    asking.wait_for(lambda: not any(member.is_running() for member in members), "the end of everything")
     assert (tmp_path / "demo" / "home" / "aws.json").is_file()

@@ -85,13 +85,11 @@ def test_its_model_answers_over_an_endpoint(emulator: asking.Emulator, endpoint:
 def test_torchserve_gives_the_same_answers(emulator: asking.Emulator, endpoint: str) -> None:
     """AWS's whole serving stack, Java front end and all, with the same artifact."""
     sagemaker = emulator.client("sagemaker")
-    with emulator.settings(server="torchserve", ping_seconds=120):
+    with emulator.settings(server="torchserve", ping_seconds=300):
         sagemaker.create_endpoint(EndpointName="torchserve", EndpointConfigName="real")
         sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="torchserve", WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     for body in map(photo, shapes.CLASSES):
-        ours, theirs = (
-            asking.wait_for(partial(answer, emulator, name, body), f"{name}'s answer", 120) for name in (endpoint, "torchserve")
-        )
+        ours, theirs = (asking.wait_for(partial(answer, emulator, name, body), f"{name}'s answer") for name in (endpoint, "torchserve"))
         assert theirs["predictions"] == ours["predictions"]
     sagemaker.delete_endpoint(EndpointName="torchserve")
     asking.wait_for(lambda: not emulator.processes("serve_torchserve"), "the end of TorchServe")

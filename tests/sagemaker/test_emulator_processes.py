@@ -88,7 +88,7 @@ def test_sigkill_of_the_owner_leaves_no_orphan(ml: Path) -> None:
     members = [psutil.Process(int(pid)), *sleeping(int(pid))]
     owner.kill()
     owner.wait()
-    asking.wait_for(lambda: gone(members), "the end of everything", 20)
+    asking.wait_for(lambda: gone(members), "the end of everything")
 
 
 def test_an_emulator_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_emulator_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     emulator = psutil.Process(int(starter.stdout.readline()))
     starter.kill()
     starter.wait()
-    asking.wait_for(lambda: gone([emulator]), "the emulator's end", 30)
+    asking.wait_for(lambda: gone([emulator]), "the emulator's end")
 
 
 @pytest.mark.skipif(bool(why_no_mounts()), reason="needs Linux namespaces")

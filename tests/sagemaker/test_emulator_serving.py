@@ -154,9 +154,10 @@ def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulato
     sagemaker.create_endpoint_config(EndpointConfigName="newer", ProductionVariants=[variant])
     sagemaker.create_endpoint_config(EndpointConfigName="worse", ProductionVariants=[{**variant, "ModelName": "empty"}])
     assert ask(models, captured)["model"] == "first"
-    sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="newer")
-    assert sagemaker.describe_endpoint(EndpointName=captured)["EndpointStatus"] == "Updating"
-    assert ask(models, captured)["model"] == "first"
+    with models.settings(endpoint_seconds=asking.HELD):
+        sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="newer")
+        assert sagemaker.describe_endpoint(EndpointName=captured)["EndpointStatus"] == "Updating"
+        assert ask(models, captured)["model"] == "first"
     assert settled(models, captured)["EndpointConfigName"] == "newer"
     assert ask(models, captured)["model"] == "second"
     wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}]

@@ -56,7 +56,7 @@ def finished(sagemaker: Any, name: str) -> dict[str, Any]:
         row = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         return row if row["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped") else None
 
-    return asking.wait_for(ended, f"the end of {name}", 90)
+    return asking.wait_for(ended, f"the end of {name}")
 
 
 def trials(sagemaker: Any, name: str, **more: Any) -> list[dict[str, Any]]:

@@ -250,3 +250,16 @@ def _png(name: str, seed: int) -> bytes:
     buffer = io.BytesIO()
     shapes.photo(name, seed).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("folder", ["birds#2", "Vögel %2F?+"])
+def test_a_folder_of_any_name_is_the_one_that_is_imported(bucket: Bucket, tmp_path: Path, folder: str) -> None:
+    bucket.put_folder(tmp_path / "shapes", f"{folder}/")
+    bucket.put(f"{folder}/circle/extra.png", _png("circle", 77))
+    assert version_of(imported(f"s3://{BUCKET}/{folder}")).images == 37
+
+
+@pytest.mark.parametrize("address", ["s3://b/", "s3://b//a", "s3://b/a//", "s3://b/a#b?c%2Fd+e f/g", "s3://b/ä/..", "s3://b/a%20b/"])
+def test_every_character_of_an_address_counts(address: str) -> None:
+    bucket, key = s3.split(address)
+    assert (bucket, f"s3://{bucket}/{key}") == ("b", address)

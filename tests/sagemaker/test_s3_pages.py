@@ -62,7 +62,7 @@ def test_from_a_place_in_s3_to_a_model(app: App, page: Any) -> None:
     steps.visit(page, app.url, f"datasets?dataset={dataset.id}")
     page.get_by_role("button", name="More").click()
     steps.say(page, "Copies here of photos in S3: 36")
-    steps.press(page, "Remove the copies")
+    steps.press(page, "Remove the copies of shapes")
     steps.settle(page)
     expect(page.get_by_text("Copies here of photos in S3: 0").first).to_be_attached()
     assert remote.kept(dataset.root) == (0, 0)

@@ -58,7 +58,7 @@ def test_the_ray_deployment_answers_and_refuses(small_model: Model, tmp_path: Pa
         capture_output=True,
         text=True,
         env=variables,
-        timeout=120,
+        timeout=300,
     )
     assert run.returncode == 0, run.stderr
     answers = json.loads(run.stdout.splitlines()[-1])
@@ -85,5 +85,5 @@ def test_the_entry_point_runs_without_the_toolkit_too(small_model: Model, tmp_pa
         "try: hosted.input_fn(b'x', 'text/csv')\n"
         "except inference.UnsupportedType: print('refused')"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(folder / "code")], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code, str(folder / "code")], capture_output=True, text=True, timeout=300)
     assert run.stdout.strip() == "refused", run.stderr

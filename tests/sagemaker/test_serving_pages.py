@@ -17,11 +17,11 @@ from tests import shapes
 from tests.backends.watching import settled
 from tests.browser import steps
 from tests.browser.conftest import App
+from tests.patience import PATIENCE
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PATIENCE = 120.0
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_deploy_ask_beside_the_local_one_and_delete(app: App, aws: Emulator, sma
     steps.say(page, "Nothing while it is idle")
     steps.say(page, "no security patches from AWS since 2026-06-30")
     page.get_by_role("button", name=re.compile("Start the endpoint$")).dblclick()
-    page.get_by_text("deletes itself in").first.wait_for(timeout=PATIENCE * 1000)
+    page.get_by_text("deletes itself in").first.wait_for()
     steps.settle(page)
     (there,) = SAGEMAKER.endpoints()
     assert there.state is EndpointState.IN_SERVICE
@@ -54,14 +54,14 @@ def test_deploy_ask_beside_the_local_one_and_delete(app: App, aws: Emulator, sma
         photos.append(path)
     steps.visit(page, app.url, f"deploy?endpoint={there.id}&beside={here.id}")
     steps.drop(page, photos)
-    steps.say(page, f"They agree on {len(photos)}/{len(photos)}", 60)
+    steps.say(page, f"They agree on {len(photos)}/{len(photos)}")
     steps.choose(page, "Use it from code")
-    steps.say(page, "invoke_endpoint", 20)
+    steps.say(page, "invoke_endpoint")
     steps.visit(page, app.url, "aws?aws_view=Running")
-    steps.say(page, there.id, 30)
+    steps.say(page, there.id)
     steps.visit(page, app.url, f"deploy?endpoint={there.id}")
-    steps.press(page, "Stop and delete")
-    page.get_by_role("heading", name="Deploy", exact=True).wait_for(timeout=60_000)
+    steps.stop_and_delete(page)
+    page.get_by_role("heading", name="Deploy", exact=True).wait_for()
     serving.until(lambda: not aws.client("sagemaker").list_endpoints(NameContains=there.id)["Endpoints"], "the removal")
     assert not aws.client("sagemaker").list_models(NameContains=there.id)["Models"]
     assert [endpoint.id for endpoint in backends.endpoints()] == [here.id]

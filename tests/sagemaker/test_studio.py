@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from core import settings
+from tests.patience import PATIENCE
 from ui import studio
 
 
@@ -46,10 +47,10 @@ def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_ow
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until and process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10)
             return
         except OSError:
             time.sleep(0.2)
@@ -63,6 +64,6 @@ def _handshake(port: int, cookie_bytes: int) -> str:
         f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:{port}\r\n"
         f"Cookie: session={'x' * cookie_bytes}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", port), timeout=15) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(request.encode())
         return connection.recv(200).decode("utf-8", "replace")

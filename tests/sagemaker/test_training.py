@@ -19,8 +19,9 @@ from core.models import Model
 from core.specs import Resources, TrainingSpec
 from tests.backends import watching as local
 from tests.conftest import SMALL
+from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator
-from tests.sagemaker.watching import LASTING, LONG, MACHINE, ended, said, spec, until_phase, written
+from tests.sagemaker.watching import LASTING, LONG, MACHINE, ended, said, spec, written
 
 
 def test_the_same_training_on_both_backends_gives_the_same_answers(aws: Emulator, small_model: Model) -> None:
@@ -84,10 +85,10 @@ def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: M
     local.said(LOCAL, job, "[metrics] epoch=20 ")
     LOCAL.stop(job)
     job = local.ended(LOCAL, job)
-    page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=60)
+    page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=PATIENCE)
     page.query_params["job"] = job.id
     page = page.run().switch_page(str(settings.PROJECT / "pages" / "train.py")).run()
-    page.button("tr_resume_there").click().run()
+    page.button(f"tr_resume_there_{job.id}").click().run()
     assert not page.exception
     (again,) = [found for found in jobs.readable("training") if found.backend == "sagemaker"]
     assert again.spec["resumed_from"] == job.id
@@ -109,7 +110,7 @@ def test_closed_in_encrypted_and_streamed_a_backbone_from_the_hub_is_fine_tuned(
     inside = {"subnets": ("subnet-0a1b2c3d",), "security_groups": ("sg-0a1b2c3d",)}
     accounts.save(replace(accounts.load(), network_isolation=True, kms_key="alias/photos", **inside))
     given = {"mode": "finetune", "arch": "resnet18@32", "precision": "exact", "epochs": "2", "batch_size": "8"}
-    job = ended(SAGEMAKER.train(spec(small_model, given)), 360)
+    job = ended(SAGEMAKER.train(spec(small_model, given)), 2 * PATIENCE)
     assert job.state is State.COMPLETED, job.status.reason
     assert "weights from the weights channel" in job.folder.log.read_text()
     assert [row["epoch"] for row in metrics.epochs(metrics.MetricLog(job.folder.log).refresh())] == [0, 1, 2]
@@ -126,7 +127,7 @@ def test_closed_in_encrypted_and_streamed_a_backbone_from_the_hub_is_fine_tuned(
 
 def test_two_machines_share_a_training(aws: Emulator, small_model: Model) -> None:
     given = {"mode": "finetune", "arch": "lite0@32", "precision": "exact", "epochs": "2", "batch_size": "8"}
-    job = ended(SAGEMAKER.train(spec(small_model, given, replace(MACHINE, instance_count=2))), 360)
+    job = ended(SAGEMAKER.train(spec(small_model, given, replace(MACHINE, instance_count=2))), 2 * PATIENCE)
     assert job.state is State.COMPLETED, job.status.reason
     text = job.folder.log.read_text()
     assert "2 hosts with 1 processes each" in text
@@ -189,7 +190,7 @@ def test_a_spec_without_a_machine_is_refused(aws: Emulator, small_model: Model, 
 
 def test_the_programs_are_there_once_the_job_is(aws: Emulator, small_model: Model) -> None:
     job = SAGEMAKER.train(spec(small_model))
-    until_phase(job, "Training")
+    local.until(lambda: SAGEMAKER.as_code(job), "the programs")
     (program,) = SAGEMAKER.as_code(job)[:1]
     compile(program.text, "program", "exec")
     assert "create_training_job" in program.text

@@ -19,6 +19,7 @@ from core.jobs import State
 from core.tuning import leaderboard
 from tests.browser import steps
 from tests.browser.conftest import App
+from tests.patience import PATIENCE
 from tests.sagemaker import asking, serving
 from tests.sagemaker.asking import Emulator
 
@@ -34,7 +35,6 @@ CREATES = {
     "CreateEndpointConfig": 1,
     "CreateEndpoint": 1,
 }
-PATIENCE = 180.0
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(birds))
     steps.press(page, "Import the folder")
-    steps.say(page, "The split its makers gave", 120)
+    steps.say(page, "The split its makers gave")
     steps.settle(page)
     steps.choose(page, "New version")
     classes = page.locator('[class*="st-key-ds_labels_"]')
@@ -104,7 +104,7 @@ def train(app: App, page: Any, version: store.Version) -> models.Model:
     steps.say(page, "ml.m5.xlarge, us-east-1", PATIENCE)
     steps.say(page, "is done.", PATIENCE)
     curve = page.locator('[data-testid="stPlotlyChart"] path.js-line').first
-    expect(curve).not_to_have_attribute("d", str(curve.get_attribute("d")), timeout=60_000)
+    expect(curve).not_to_have_attribute("d", str(curve.get_attribute("d")))
     steps.say(page, "Completed", PATIENCE)
     steps.say(page, "billed")
     steps.settle(page)
@@ -123,7 +123,7 @@ def tune(app: App, page: Any, version: store.Version) -> models.Model:
     small(page)
     steps.say(page, "4 trials x 60 minutes")
     page.get_by_role("button", name=re.compile("Start tuning$")).dblclick()
-    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-3] of 4"))).to_be_visible(timeout=PATIENCE * 1000)
+    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-4] of 4"))).to_be_visible()
     steps.say(page, "It ended because", PATIENCE)
     steps.settle(page)
     assert steps.metric(page, "Trials") == "4 of 4"
@@ -150,7 +150,7 @@ def ask(page: Any, model: models.Model) -> str:
     test = model.predictions().of_split("test")
     surest = int(np.argmax(test.probabilities.max(axis=1)))
     steps.drop(page, [store.dataset(model.dataset_id).root / test.path[surest]])
-    steps.answers(page).first.wait_for(timeout=60_000)
+    steps.answers(page).first.wait_for()
     assert steps.answers(page).locator(".first").all_inner_texts() == [test.classes[test.predicted[surest]]]
     return endpoint.id
 
@@ -174,8 +174,8 @@ def batch(app: App, page: Any, model: models.Model) -> None:
 
 def delete(app: App, page: Any, endpoint_id: str) -> None:
     steps.visit(page, app.url, f"deploy?endpoint={endpoint_id}")
-    steps.press(page, "Stop and delete")
-    page.get_by_role("heading", name="Deploy", exact=True).wait_for(timeout=60_000)
+    steps.stop_and_delete(page)
+    page.get_by_role("heading", name="Deploy", exact=True).wait_for()
     serving.until(lambda: not backends.endpoints(), "the removal of the endpoint")
     steps.visit(page, app.url, "aws?aws_view=Running")
     steps.press(page, "Look again")

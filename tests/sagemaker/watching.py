@@ -12,11 +12,10 @@ from core.models import Model
 from core.specs import Resources, TrainingSpec
 from tests.backends import watching
 from tests.conftest import SMALL
+from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator
 
 MACHINE = Resources("ml.m5.xlarge", max_seconds=600)
-# A container imports torch twice, on a machine that others may use as well.
-PATIENCE = 180.0
 # Steps for five seconds on the quickest of machines: time enough to interrupt it. LASTING goes on beyond its first checkpoint, which
 # comes after five seconds; LONG for minutes, for what only ends when it is ended.
 STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "400", "batch_size": "2", "early_stopping_patience": "0", "refit": "false"}

@@ -155,7 +155,7 @@ def test_what_the_network_did_not_see_is_grey_and_strong_evidence_is_coloured() 
 
 def by_hand(*arguments: object) -> subprocess.CompletedProcess[str]:
     script = running.SM_SCRIPTS / "saliency.py"
-    return subprocess.run([sys.executable, str(script), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([sys.executable, str(script), *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_by_hand(marked: running.Run, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_the_features_of_a_photo_are_those_that_training_cached(trained: running
     made = tmp_path / "features.npy"
     photo = photos / "circle" / "03.png"
     script = running.SM_SCRIPTS / "embed.py"
-    done = subprocess.run([sys.executable, script, trained.model, photo, made], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, script, trained.model, photo, made], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     features = np.load(made, allow_pickle=False)
     image_id = str(trained.predictions["image_id"][list(trained.predictions["path"]).index("circle/03.png")]).encode()

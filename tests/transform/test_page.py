@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, models, review, settings
+from core import files, jobs, models, review, settings
 from core.datasets import store
 from core.jobs import Job
 from core.specs import TransformSpec
@@ -79,6 +79,19 @@ def test_the_results_say_what_there_is_and_what_to_beware_of(finished: Job) -> N
     assert figures["Errors"] == "1"
     assert "1 of 20 photos could not be used" in words(app)
     assert "The model learned from" in words(app)
+
+
+def test_what_a_failed_batch_has_is_shown_and_counted(finished: Job) -> None:
+    folder = jobs.RunFolder.of(jobs.new_id("transform"))
+    shutil.copytree(finished.folder.path, folder.path)
+    job = {**files.read_json(folder.spec), "id": folder.path.name}
+    files.write_json(folder.spec, job)
+    status = files.read_json(folder.status)
+    total = {**status["progress"], "total": 25}
+    files.write_json(folder.status, {**status, "state": "Failed", "reason": "!", "progress": total})
+    app = drawn(PAGE, job=folder.path.name)
+    assert not app.exception
+    assert "19 of 25 photos were answered before this batch ended" in words(app)
 
 
 @pytest.mark.parametrize("view", ["photos", "table", "classes", "accuracy", "about"])

@@ -170,3 +170,17 @@ def test_a_damaged_table_says_so(folder: RunFolder) -> None:
 def test_no_photo_at_all_makes_an_empty_table(folder: RunFolder) -> None:
     results.Writer(folder).finish()
     assert pq.read_table(results.results_file(folder)).equals(pa.Table.from_pylist([], schema=results.SCHEMA))
+
+
+def test_rows_without_an_answer_are_open_until_they_have_one(folder: RunFolder) -> None:
+    writer = results.Writer(folder)
+    for end in (3, 6):
+        writer.add([row(number, error=results.UNANSWERED if number % 2 else "") for number in range(writer.end, end)])
+        writer.flush()
+    assert results.open_rows(folder) == [1, 3, 5]
+    assert (results.done(folder), results.answered(folder)) == (6, 3)
+    results.fill(folder, lambda wanted: {number: row(number, prediction="dog") for number in wanted if number != 5})
+    assert results.open_rows(folder) == [5]
+    table = pq.read_table(results.Writer(folder).finish()).to_pylist()
+    assert [entry["row"] for entry in table] == list(range(6))
+    assert [entry["prediction"] for entry in table] == ["cat", "dog", "cat", "dog", "cat", "cat"]

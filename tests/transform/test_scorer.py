@@ -28,6 +28,6 @@ print([hasattr(form._threads, "request") for form in made])
 def test_the_first_call_is_made_before_there_are_threads(model: Model, tmp_path: Path) -> None:
     """OpenVINO's binding sets itself up in its first call; two threads that both made it waited for each other for ever."""
     command = [sys.executable, "-c", INSTALL, str(model.folder.model), str(settings.SM_SCRIPTS), str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip().splitlines()[-1] == "[True]"

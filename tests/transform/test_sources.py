@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import time
 from pathlib import Path
 
 import pytest
@@ -102,15 +100,6 @@ def test_an_upload_may_only_name_a_folder_of_uploads(tmp_path: Path, folder: Run
     with pytest.raises(UserError, match="not uploaded"):
         collect(TransformSpec("Upload", "m", "upload", path=str(tmp_path)), folder)
     assert (tmp_path / "1.jpg").exists()
-
-
-def test_uploads_nobody_fetched_are_swept(home: Path) -> None:
-    old = sources.keep_uploads([("a.jpg", io.BytesIO(b"x"))])
-    day_before = time.time() - sources.ABANDONED_SECONDS - 60
-    os.utime(old, (day_before, day_before))
-    new = sources.keep_uploads([("b.jpg", io.BytesIO(b"x"))])
-    assert not old.exists()
-    assert new.exists()
 
 
 def test_an_uploaded_archive_is_removed_once_it_is_unpacked_and_another_one_is_not(home: Path, tmp_path: Path) -> None:

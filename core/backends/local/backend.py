@@ -81,11 +81,12 @@ class LocalBackend(Backend):
     def refresh(self, job: Job) -> Job:
         # The lock first: a worker writes its last status before it lets go, so a free lock and an unfinished
         # status read after it can only mean that the worker died.
-        held = jobs.is_locked(job.folder.lock)
-        now = jobs.read(job.id)
-        if held or now.state.is_finished:
-            return now
-        return _bury(now)
+        with files.there(job.folder.path, "job"):
+            held = jobs.is_locked(job.folder.lock)
+            now = jobs.read(job.id)
+            if held or now.state.is_finished:
+                return now
+            return _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return reading.log(job, after)
@@ -98,7 +99,7 @@ class LocalBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            job.folder.stop_request.touch()
+            jobs.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         # A completed one has deleted itself at its deadline; only what it recorded is still there.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from core import capture, models, settings
-from core.backends.local import photos, server
+from core.backends.local import doors, memory, photos, server
 from core.backends.local.serving import Service
 from core.errors import BackendError
 from core.models import Model
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 WATCH_SECONDS = 0.5
-GRACE_SECONDS = 10
 PARITY_PHOTOS = 64
 ENDED = "The server was asked to end, as when the machine shuts down. Deploy the model again to serve it."
 
@@ -52,6 +51,7 @@ class _Endpoint:
         self.time_is_up = False
 
     def run(self) -> None:
+        doors.raise_file_limit()
         self._say(phase="Loading the model")
         model = models.read(self.spec.model_id)
         models.unpack(model.folder.artifact, self.worker.folder.model)
@@ -81,13 +81,12 @@ class _Endpoint:
         self.progress["port_taken"] = self.spec.port if taken else 0
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         application = server.application(service, self.progress)
-        config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, access_log=False)
-        running = uvicorn.Server(config)
+        running = doors.server(application)
         proof: list[BaseException] = []
         threading.Thread(target=self._prove, args=(running, service, recorder, url, proof), daemon=True).start()
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
         running.run(sockets=[listener])
-        if proof:
+        if proof and not self.time_is_up:
             raise BackendError(f"The server started, but its smoke image failed: {proof[0]}")
 
     def _prove(
@@ -106,10 +105,17 @@ class _Endpoint:
             running.should_exit = True
 
     def _watch(self, running: uvicorn.Server) -> None:
-        """Ends the server at its deadline, by the clock on the wall: a machine that slept has not gained time."""
+        """Ends the server at its deadline, by the clock on the wall: sleep of the machine counts.
+
+        Until then it gives back memory that is needed no more.
+        """
+        kept: memory.Keeper | None = None
         while not running.should_exit:
             self.time_is_up = self.deadline is not None and time.time() >= self.deadline
             running.should_exit = self.time_is_up or self.worker.stopping
+            if "url" in self.progress:
+                kept = kept or memory.Keeper()
+                kept.give_back()
             time.sleep(WATCH_SECONDS)
 
     def _say(self, **values: Any) -> None:
@@ -128,7 +134,7 @@ def _listener(port: int) -> tuple[socket.socket, bool]:
     except OSError:
         listener.bind((HOST, 0))
         taken = True
-    listener.listen(server.MAX_OPEN)
+    listener.listen(doors.BACKLOG)
     return listener, taken
 
 

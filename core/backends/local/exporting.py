@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.backends.local import photos
+from core.backends.local import photos, stopping
 from core.datasets import export, origins, store
 
 if TYPE_CHECKING:
@@ -31,5 +31,6 @@ def run(worker: Worker) -> None:
             eta = (total - done) * (now - started) / done
             worker.progress(phase="Copying", done=done, total=total, unit="photos", eta_seconds=round(eta, 1))
 
-    made = export.into_folder(store.version(spec["dataset_id"], spec["version_id"]), target, report)
+    version = store.version(spec["dataset_id"], spec["version_id"])
+    made = stopping.unless_stopped(worker, lambda: export.into_folder(version, target, report))
     worker.progress(phase="Done", path=str(made))

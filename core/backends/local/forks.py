@@ -1,8 +1,13 @@
-"""What a fork of a process that has torch in memory turns into: a script run, or a job's worker. It never returns to what it was."""
+"""Forks of a process that has torch in memory: a script run, a job's worker, or an answer worked out apart.
+
+Only a process with one thread is forked: a lock that another thread holds at that moment stays locked in the
+fork for ever. Whoever finds more threads here starts a new interpreter instead, some seconds slower.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import runpy
 import signal
@@ -11,10 +16,16 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
+
+import psutil
 
 from core import settings
+from core.errors import BackendError, FieldmarkError
+
+Answer = TypeVar("Answer")
 
 
 class Forked:
@@ -41,8 +52,60 @@ class Forked:
 
 
 def is_warm() -> bool:
-    """Whether this process was forked from one that has torch."""
-    return "torch" in sys.modules
+    """Whether this process has torch in memory and may be forked."""
+    return "torch" in sys.modules and is_alone()
+
+
+def is_alone() -> bool:
+    """Whether this process has one thread only, the caller's; those of libraries count as well."""
+    return psutil.Process().num_threads() == 1
+
+
+def in_fork(function: Callable[[], Answer], failed: str) -> Answer:
+    """What the function returns, computed in a fork of this process, which stays as it was: without the
+    threads that the function's libraries start. The answer travels as JSON.
+
+    Raises BackendError with the function's own words, OSError as it does, and BackendError with `failed`
+    for anything else; the fork's output, this process's log, has the traceback then.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _answer_into(reader, writer, function)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read()
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        raise BackendError(failed)
+    answer: dict[str, Any] = json.loads(said)
+    if "refused" in answer:
+        raise BackendError(answer["refused"])
+    if "os" in answer:
+        raise OSError(*answer["os"])
+    made: Answer = answer["made"]
+    return made
+
+
+def _answer_into(reader: int, writer: int, function: Callable[[], Any]) -> NoReturn:
+    code = 1
+    try:
+        os.close(reader)
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(json.dumps(_outcome(function)).encode())
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        leave(code)
+
+
+def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return {"made": function()}
+    except FieldmarkError as error:
+        return {"refused": str(error)}
+    except OSError as error:
+        return {"os": [error.errno, error.strerror, error.filename and str(error.filename)]}
 
 
 def fork_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int) -> Forked:
@@ -103,7 +166,7 @@ def leave(code: int) -> NoReturn:
 def _redirect(log: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    nowhere, output = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nowhere, output = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((nowhere, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     os.close(nowhere)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import settings
+from core.backends.local import stopping
 from core.datasets import extending, importing, store
 from core.datasets.meter import ImportProgress
 from core.datasets.origins import ImportSource
@@ -28,7 +29,7 @@ def run(worker: Worker) -> None:
     classes = tuple(spec.get("classes", ()))
     source = ImportSource(spec["source"], path, shown=spec["shown"], classes=classes, place=spec["path"] if in_s3 else "")
     try:
-        version = _made(source, spec, _Reporter(worker), lambda: worker.stopping)
+        version = stopping.unless_stopped(worker, lambda: _made(source, spec, _Reporter(worker), lambda: worker.stopping))
     except UserError:
         worker.check_stop()
         raise

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
-from core.backends.local import photos, training
-from core.datasets import inspection, manifest, store
+from core.backends.local import photos, processes, stopping, training
+from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
 from core.specs import InspectSpec, TransformSpec, inspect_spec
@@ -28,7 +27,10 @@ def run(worker: Worker) -> None:
     report = _Reporter(worker)
     photos.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
-    made = inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop)
+    made = stopping.unless_stopped(
+        worker,
+        lambda: inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop),
+    )
     worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
 
 
@@ -36,23 +38,29 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
     folder = worker.folder
     training.copy_scripts(folder)
-    # All of them are wanted, so all are 'train' here; each content once.
-    rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
-    manifest.write_csv(rows, training.manifest_folder(folder) / "manifest.csv")
+
+    def write() -> int:
+        # All of them are wanted, so all are 'train' here; each content once.
+        rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
+        training.write_manifest(folder, rows)
+        return len(rows)
+
+    total = training.without_threads(write)
     worker.check_stop()
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
     script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
     try:
-        code = training.wait(worker, script, lambda: report.features(log, len(rows)))
+        code = training.wait(worker, script, lambda: report.features(log, total), stopping.GRACE_SECONDS)
     except BaseException:
         script.kill()
         raise
     finally:
-        shutil.rmtree(folder.temporary, ignore_errors=True)
+        was_full = files.is_full(folder.path)
+        processes.clear(folder)
     worker.check_stop()
     if code != 0:
-        raise BackendError(training.failure_reason(folder, code))
+        raise BackendError(training.failure_reason(folder, code, was_full))
     made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
     return [views[0] for views in made]
 

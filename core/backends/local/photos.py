@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from core.backends.local import stopping
 from core.datasets import remote, s3, store
 from core.errors import FieldmarkError, NotFound
 from core.models import Model
@@ -43,7 +44,7 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
     rows = store.manifest_of(store.version(dataset_id, version_id), ["path", "split", "problem"])
     wanted = {IN_USE: rows["split"] != "unused", TransformSpec.ALL_SPLITS: rows["split"] != ""}.get(split, rows["split"] == split)
     paths = rows["path"][wanted & (rows["problem"] == "")]
-    problems = remote.bring(root, paths, _Report(worker), lambda: worker.stopping)
+    problems = stopping.unless_stopped(worker, lambda: remote.bring(root, paths, _Report(worker), lambda: worker.stopping))
     worker.check_stop()
     for path, reason in list(problems.items())[:NAMED]:
         print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)

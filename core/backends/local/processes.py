@@ -6,13 +6,16 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from core import settings
+from core import files, hosts, settings
+from core.jobs import RunFolder
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
@@ -28,6 +31,17 @@ PROXY_AND_CERTIFICATES = (
     "REQUESTS_CA_BUNDLE",
 )
 
+# What a worker of ours gets besides.
+OURS = (
+    settings.ENV_HOME,
+    settings.ENV_IMPORT_ROOTS,
+    settings.ENV_PREPARE,
+    settings.ENV_POLL_SECONDS,
+    settings.ENV_STREAM_FROM,
+    hosts.ENV_HOSTS,
+    hosts.ENV_ORIGINS,
+)
+
 # glibc would give every batch's activations back to the kernel and fault them in again: half the time of CPU inference. And torch's
 # threads would wait for each other in loops that take the core from whoever has work: beside two other programs on two cores, a
 # fine-tuning of tiny photos took 12 to 24 s, and 5 s where they sleep instead.
@@ -37,6 +51,9 @@ COMPUTING = {
     "MALLOC_TOP_PAD_": "67108864",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+# Arrow's allocator would have a thread of its own from the import on, and only a process with one thread is forked.
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -49,6 +66,10 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
 
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None) -> int:
     """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid. Its environment is a
     clean one plus `variables`.
@@ -56,7 +77,7 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
     Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of its own, for a
     Ctrl-C in the app's terminal would reach it otherwise.
     """
-    with (folder / "log.txt").open("ab") as output:
+    with open(folder / "log.txt", "ab", opener=_owner_only) as output:
         process = subprocess.Popen(
             [*arguments, "--lock", str(lock)],
             cwd=folder,
@@ -72,14 +93,37 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
 
 def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
-    names = (settings.ENV_HOME, settings.ENV_IMPORT_ROOTS, settings.ENV_PREPARE, settings.ENV_POLL_SECONDS, settings.ENV_STREAM_FROM)
-    ours = {name: os.environ[name] for name in names if os.environ.get(name)}
-    return clean_environment({**ours, **COMPUTING, "PYTHONPATH": str(settings.PROJECT)})
+    ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
+    return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
+
+
+@contextmanager
+def private(folder: RunFolder) -> Iterator[None]:
+    """Makes this process one of a job: what it writes is for its owner only, but for what a person
+    asked to have in a folder of their own, and what it only needs for a while is in the job's folder
+    and gone at the end."""
+    if not folder.path.name.startswith("fm-export-"):
+        os.umask(0o077)
+    with suppress(OSError):  # on a full disk there is still something to say
+        folder.temporary.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = str(folder.temporary)
+        tempfile.tempdir = None
+    try:
+        yield
+    finally:
+        files.remove(folder.temporary)
+
+
+def clear(folder: RunFolder) -> None:
+    """Removes what a script of the job left among its temporary files."""
+    for path in folder.temporary.glob("*"):
+        files.remove(path)
 
 
 def take_lock(path: Path) -> int | None:
     """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has it."""
-    handle = os.open(path, os.O_RDWR)
+    with files.there(path.parent, "job"):
+        handle = os.open(path, os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

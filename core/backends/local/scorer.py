@@ -106,6 +106,7 @@ class Scorer:
             "max_difference": round(measured.max_difference, 6) if arithmetic != PLAIN else 0.0,
             "same_class": measured.same_class if arithmetic != PLAIN else measured.photos,
         }
+        files.folder_below(settings.features_dir(), self._measured.parent.name)
         files.write_json(self._measured, found)
         return found
 

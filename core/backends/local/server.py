@@ -6,6 +6,9 @@
     GET  /ping          whether it is there, and how many requests and errors it has seen
     GET  /metrics       the same with times and what it runs
 
+It answers to names of this machine and to those in hosts.ENV_HOSTS, and takes photos from no page
+but its own and those of hosts.ENV_ORIGINS.
+
 A request has at most settings.MAX_INVOCATION_BYTES, as InvokeEndpoint allows. Whatever is refused has one shape,
 `{"error": {"code", "message"}}`; among several photos one that can't be used has it in place of its answer.
 """
@@ -19,7 +22,7 @@ import io
 import json
 import time
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from PIL import Image
@@ -27,22 +30,30 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core import settings
-from core.backends.local import client
+from core import hosts, settings
+from core.backends.local import bodies, client
 from core.backends.local.serving import Answer, Service, as_json, error_body
 from core.errors import FieldmarkError
 
 MAX_WAITING = 64
 MAX_PHOTOS = 32
-# Requests whose bodies are being read or answered; each may hold settings.MAX_INVOCATION_BYTES in memory.
+# Requests whose bodies are being read or answered, and what they may hold in memory together.
 MAX_OPEN = 128
+MAX_HELD_BYTES = MAX_WAITING * settings.MAX_INVOCATION_BYTES
+# Forms and JSON that are taken apart at once: that takes many times their length.
+MAX_PARSED = 2
+PARSED_AT_ONCE = 2**16
 BODY_SECONDS = 30
 SMOKE_SECONDS = 60
 ONE_PHOTO = "application/x-image"
+TOO_SLOW = "The photo did not arrive within {} seconds, or had to make room for others."
 INSIDE = "The model failed on this photo; the endpoint's log has the details."
 
 Photo = tuple[bytes, str]
@@ -58,7 +69,8 @@ class Refused(Exception):
 
 def application(service: Service, about: Mapping[str, Any] | None = None) -> Starlette:
     """The HTTP surface. `about` is what `/metrics` says besides the counts."""
-    opened = 0
+    opened = bodies.Bodies(MAX_HELD_BYTES)
+    parsing = asyncio.Semaphore(MAX_PARSED)
 
     async def ping(_: Request) -> Response:
         return JSONResponse({"status": "healthy", "requests": service.requests, "errors": service.errors})
@@ -67,23 +79,18 @@ def application(service: Service, about: Mapping[str, Any] | None = None) -> Sta
         return JSONResponse({**(about or {}), **service.figures()})
 
     async def invocations(request: Request) -> Response:
-        nonlocal opened
         start = time.perf_counter()
         service.requests += 1
-        opened += 1
         try:
-            return await _invoked(service, request, start, opened)
-        except Refused as error:
-            service.errors += 1
-            service.busy += error.status == 503
-            return failure(error.status, error.code, str(error))
-        except TimeoutError:
-            service.errors += 1
-            return failure(408, "too_slow", f"The photo did not arrive within {BODY_SECONDS} seconds.")
+            async with opened.read(request, BODY_SECONDS, MAX_OPEN) as body:
+                return await _invoked(service, request.headers, body, start, parsing)
         except ClientDisconnect:
             return Response(status_code=499)
-        finally:
-            opened -= 1
+        except Exception as error:
+            refused = _refusal(error)
+            service.errors += 1
+            service.busy += refused.status == 503
+            return failure(refused.status, refused.code, str(refused))
 
     async def on_error(_: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
@@ -99,14 +106,49 @@ def application(service: Service, about: Mapping[str, Any] | None = None) -> Sta
         Route("/metrics", metrics, methods=["GET"]),
         Route("/invocations", invocations, methods=["POST"]),
     ]
-    return Starlette(routes=routes, exception_handlers={404: on_error, 405: on_error, 500: on_error})
+    handlers = {404: on_error, 405: on_error, 500: on_error}
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=_middleware())
 
 
-async def _invoked(service: Service, request: Request, start: float, opened: int) -> Response:
-    if opened > MAX_OPEN:
-        raise Refused(503, "busy", f"{MAX_OPEN} requests are open already. Try again in a moment.")
-    body = await asyncio.wait_for(read_body(request), BODY_SECONDS)
-    photos, several = await _photos_in(body, request.headers)
+class Gate:
+    """Refuses names that are not this machine's, and what other sites' pages would change."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str], origins: Collection[str]) -> None:
+        self.app, self.names, self.origins = app, names, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = None
+        if scope["type"] == "http":
+            refused = self._refusal(Headers(scope=scope), scope["method"])
+        await (refused or self.app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers, method: str) -> Response | None:
+        if not hosts.is_allowed_host(headers.get("host", ""), self.names):
+            message = f"This endpoint does not answer to that name. {hosts.ENV_HOSTS} adds names."
+            return failure(421, "unknown_host", message)
+        if method not in ("GET", "HEAD") and not hosts.is_trusted_sender(headers, self.origins):
+            message = f"Pages of other sites may not send photos. {hosts.ENV_ORIGINS} adds sites."
+            return failure(403, "foreign_origin", message)
+        return None
+
+
+def _middleware() -> list[Middleware]:
+    origins = hosts.configured(hosts.ENV_ORIGINS)
+    found = [Middleware(Gate, hosts.configured(hosts.ENV_HOSTS), origins)]
+    if origins:
+        methods, headers = ["GET", "POST"], ["Content-Type"]
+        found.append(Middleware(CORSMiddleware, list(origins), methods, headers))
+    return found
+
+
+async def _invoked(
+    service: Service,
+    headers: Headers,
+    body: bytes,
+    start: float,
+    parsing: asyncio.Semaphore,
+) -> Response:
+    photos, several = await _photos_in(body, headers, parsing)
     if service.waiting + len(photos) > MAX_WAITING:
         raise Refused(503, "busy", f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in a moment.")
     answers = await service.answers(photos)
@@ -115,22 +157,25 @@ async def _invoked(service: Service, request: Request, start: float, opened: int
     return Response(text, media_type="application/json")
 
 
-async def read_body(request: Request) -> bytes:
-    """The body, refused as soon as it is too large: by its declared length, or while it arrives."""
-    too_large = Refused(413, "too_large", f"A request may have at most {settings.MAX_INVOCATION_BYTES:,} bytes.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > settings.MAX_INVOCATION_BYTES:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > settings.MAX_INVOCATION_BYTES:
-            raise too_large
-    return bytes(body)
+def _refusal(error: Exception) -> Refused:
+    """What is answered for `error`, which is raised again if it is no refusal."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, bodies.TooMany):
+        return Refused(503, "busy", f"{MAX_OPEN} requests are open already. Try again in a moment.")
+    if isinstance(error, bodies.TooLarge):
+        most = f"{settings.MAX_INVOCATION_BYTES:,}"
+        return Refused(413, "too_large", f"A request may have at most {most} bytes.")
+    if isinstance(error, TimeoutError):
+        return Refused(408, "too_slow", TOO_SLOW.format(BODY_SECONDS))
+    raise error
 
 
 def failure(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(error_body(code, message), status_code=status, headers=headers)
+    answer = JSONResponse(error_body(code, message), status_code=status, headers=headers)
+    if status == 503:
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def smoke_image() -> bytes:
@@ -149,14 +194,20 @@ def smoke(url: str) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def _photos_in(body: bytes, headers: Headers) -> tuple[list[Photo], bool]:
+async def _photos_in(
+    body: bytes,
+    headers: Headers,
+    parsing: asyncio.Semaphore,
+) -> tuple[list[Photo], bool]:
     """The photos of a request with their content types, and whether it is of the kind that may hold several."""
     content_type = headers.get("content-type", "")
     kind = content_type.split(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        photos = await _in_form(body, headers)
+        async with parsing:
+            photos = await _in_form(body, headers)
     elif kind == "application/json":
-        photos = await run_in_threadpool(_in_json, body)
+        async with parsing:
+            photos = await run_in_threadpool(_in_json, body)
     else:
         return [(body, content_type)], False
     if not photos:
@@ -168,10 +219,16 @@ async def _photos_in(body: bytes, headers: Headers) -> tuple[list[Photo], bool]:
 
 async def _in_form(body: bytes, headers: Headers) -> list[Photo]:
     async def whole() -> AsyncIterator[bytes]:
-        yield body
+        for at in range(0, len(body), PARSED_AT_ONCE):
+            yield body[at : at + PARSED_AT_ONCE]
+            # Others are answered meanwhile.
+            await asyncio.sleep(0)
 
+    parser = MultiPartParser(headers, whole(), max_files=MAX_PHOTOS + 1)  # type: ignore[arg-type]
+    # Never on the disk, which may be full or slow.
+    parser.spool_max_size = settings.MAX_INVOCATION_BYTES
     try:
-        form = await MultiPartParser(headers, whole(), max_files=MAX_PHOTOS + 1).parse()  # type: ignore[arg-type]
+        form = await parser.parse()
     except (MultiPartException, ValueError, KeyError) as error:
         raise Refused(400, "bad_form", f"The form can't be read: {getattr(error, 'message', error)}") from error
     async with asyncio.timeout(BODY_SECONDS):

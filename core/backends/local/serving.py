@@ -1,6 +1,9 @@
 """The model of an endpoint at work: photos wait in a queue, a few threads decode and answer them, and everything is counted.
 
 It knows nothing of HTTP. A photo that is being decoded in one thread overlaps with the network's work on another's.
+
+Large photos are answered one at a time in a thread of their own: their memory is needed once, and
+the others do not wait for them.
 """
 
 from __future__ import annotations
@@ -12,11 +15,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
 
+from core.backends.local import memory
+
+# Whoever waits for longer than this has long gone.
+MAX_QUEUE_SECONDS = 30
 # The figures of `/metrics` are of this many requests at most, the newest.
 KEPT_DURATIONS = 10_000
 
@@ -30,6 +37,13 @@ class Waiting:
     body: bytes
     content_type: str
     future: asyncio.Future[Answer]
+    since: float = field(default_factory=time.monotonic)
+
+
+class Busy(Exception):
+    """A photo that waited for so long that it is not answered any more."""
+
+    status, code = 503, "busy"
 
 
 class Service:
@@ -54,8 +68,10 @@ class Service:
         self.reset()
         self.waiting = 0
         self._queue: SimpleQueue[Waiting] = SimpleQueue()
+        self._large: SimpleQueue[Waiting] = SimpleQueue()
         for _ in range(workers):
             threading.Thread(target=self._work, daemon=True).start()
+        threading.Thread(target=self._work_on_large_ones, daemon=True).start()
 
     def reset(self) -> None:
         """Starts counting anew."""
@@ -110,12 +126,34 @@ class Service:
             with suppress(Empty):
                 while len(items) < self.batch:
                     items.append(self._queue.get_nowait())
-            _deliver(items, self._answered(items))
+            items = [item for item in items if not self._is_put_aside(item)]
+            if items:
+                _deliver(items, self._answered(items))
             # The last reference to photos that are answered; the next ones may come in an hour.
             del items
 
+    def _work_on_large_ones(self) -> None:
+        self.prepare()
+        while True:
+            item = self._large.get()
+            _deliver([item], self._answered([item]))
+            del item
+
+    def _is_put_aside(self, item: Waiting) -> bool:
+        """Whether the photo is a large one, which then waits for its own thread."""
+        if not memory.is_large(item.body):
+            return False
+        self._large.put(item)
+        return True
+
+    def _decoded(self, item: Waiting) -> Any:
+        """The photo as the artifact decodes it, or the reason why it can't be used."""
+        if time.monotonic() - item.since > MAX_QUEUE_SECONDS:
+            return Busy(f"The photo waited for {MAX_QUEUE_SECONDS} seconds. Try again in a moment.")
+        return _attempt(self.inference.input_fn, item.body, item.content_type)
+
     def _answered(self, items: Sequence[Waiting]) -> list[Answer | Exception]:
-        decoded = [_attempt(self.inference.input_fn, item.body, item.content_type) for item in items]
+        decoded = [self._decoded(item) for item in items]
         usable = [photo for photo in decoded if not isinstance(photo, Exception)]
         made = iter(self._predicted(usable))
         answers = [photo if isinstance(photo, Exception) else next(made) for photo in decoded]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from core import settings
+from core import files, settings
 from core.backends.local import processes, warm
 from core.errors import BackendError
 
@@ -28,8 +27,8 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
     if not _one.acquire(timeout=seconds):
         raise BackendError("The machine is busy with such tasks for other visitors. Try again in a moment.")
     try:
-        with tempfile.TemporaryDirectory(prefix="fieldmark-task-") as folder:
-            log = Path(folder) / "log.txt"
+        with files.scratch("task") as folder:
+            log = folder / "log.txt"
             code = _run(settings.SM_SCRIPTS / f"{name}.py", arguments, log, seconds)
             said = log.read_text(errors="replace")[-MAX_OUTPUT:].strip() if log.exists() else ""
     finally:
@@ -42,7 +41,8 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
 
 
 def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:
-    environment = processes.clean_environment(processes.COMPUTING)
+    # What the script leaves when it is ended goes with the task's folder.
+    environment = processes.clean_environment({**processes.COMPUTING, "TMPDIR": str(log.parent)})
     code = warm.run_script(script, arguments, environment, log, seconds)
     if code is not None:
         return code

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from core import files, jobs, models, settings
 from core.backends.local import forks, photos, processes
+from core.backends.local.forks import Answer
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
 from core.specs import InspectSpec, TrainingSpec, carried_name, training_spec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.backends.local.worker import Worker
 
 POLL_SECONDS = 0.05
@@ -39,8 +42,10 @@ def run(worker: Worker) -> None:
         trainer.kill()
         raise
     finally:
-        shutil.rmtree(worker.folder.temporary, ignore_errors=True)
-    conclude(worker, code)
+        # Asked before the temporary files go, which makes room again.
+        was_full = files.is_full(worker.folder.path)
+        processes.clear(worker.folder)
+    conclude(worker, code, was_full)
 
 
 def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | forks.Forked:
@@ -81,8 +86,25 @@ def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
 
 def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
     """The scripts and the manifest, copied into a job's folder."""
-    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    manifest.write_csv(store.manifest_of(store.version(dataset_id, version_id)), manifest_folder(folder) / "manifest.csv")
+    copy_scripts(folder)
+
+    def write() -> None:
+        write_manifest(folder, store.manifest_of(store.version(dataset_id, version_id)))
+
+    without_threads(write)
+
+
+def without_threads(write: Callable[[], Answer]) -> Answer:
+    """What `write` returns, called in a fork where this process is to fork a script later: Arrow starts threads
+    to read a manifest."""
+    if not forks.is_warm():
+        return write()
+    return forks.in_fork(write, "The manifest could not be written; the log has the reason.")
+
+
+def write_manifest(folder: RunFolder, rows: pd.DataFrame) -> None:
+    """What the script reads of its photos."""
+    manifest.write_csv(rows, made_manifest_folder(folder) / "manifest.csv")
 
 
 def _link(source: str, target: str) -> None:
@@ -133,8 +155,14 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
     )
 
 
-def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: Callable[[], None] = lambda: None) -> int:
-    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in time, kills it. Calls `tick` meanwhile."""
+def wait(
+    worker: Worker,
+    trainer: subprocess.Popen[bytes] | forks.Forked,
+    tick: Callable[[], None] = lambda: None,
+    stop_seconds: float = settings.STOP_SECONDS,
+) -> int:
+    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in `stop_seconds`, kills it. Calls `tick`
+    meanwhile."""
     deadline = None
     while True:
         try:
@@ -144,12 +172,12 @@ def wait(worker: Worker, trainer: subprocess.Popen[bytes] | forks.Forked, tick: 
             if worker.stopping and deadline is None:
                 worker.progress(phase="stopping")
                 trainer.terminate()
-                deadline = time.monotonic() + settings.STOP_SECONDS
+                deadline = time.monotonic() + stop_seconds
             if deadline is not None and time.monotonic() > deadline:
                 trainer.kill()
 
 
-def conclude(worker: Worker, code: int) -> None:
+def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
     """Turns the script's exit code into the job's end. Raises for anything but a finished model."""
     if code == 0:
         if not (worker.folder.model / models.DESCRIPTION).exists():
@@ -158,15 +186,17 @@ def conclude(worker: Worker, code: int) -> None:
             models.pack(worker.folder.model, worker.folder.artifact)
         return
     worker.check_stop()
-    raise BackendError(failure_reason(worker.folder, code))
+    raise BackendError(failure_reason(worker.folder, code, was_full))
 
 
-def failure_reason(folder: RunFolder, code: int) -> str:
-    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log."""
-    # On a full disk the script leaves an empty file.
-    if folder.failure.exists() and (said := folder.failure.read_text(errors="replace").strip()):
+def failure_reason(folder: RunFolder, code: int, was_full: bool = False) -> str:
+    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log.
+    `was_full`: the disk was when it ended."""
+    said = folder.failure.read_text(errors="replace").strip() if folder.failure.exists() else None
+    if said:
         return said[: settings.MAX_FAILURE_CHARS]
-    if files.is_full(folder.path):
+    # On a full disk the script leaves an empty file.
+    if was_full or said == "" or files.is_full(folder.path):
         return "The disk is full. Free some space and resume the job."
     if code == -signal.SIGKILL:
         return (
@@ -192,6 +222,10 @@ def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
     if not jobs.is_let_go(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
+
+
+def made_manifest_folder(folder: RunFolder) -> Path:
+    return files.folder_below(folder.input, manifest_folder(folder).name)
 
 
 def _gpus() -> int:

@@ -5,15 +5,14 @@ Everything it knows it reads from the trials' folders, so a job that goes on aft
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from core import jobs, settings
-from core.backends.local import photos, training, warm
+from core.backends.local import forks, photos, training, warm
 from core.backends.local.backend import LocalBackend
 from core.errors import BackendError, NotFound
 from core.jobs import State
@@ -29,15 +28,14 @@ JUDGE_SECONDS = 0.2
 FIRST_FAILURES = 3
 THREADS = "OMP_NUM_THREADS"
 
-Answer = TypeVar("Answer")
-
 
 def run(worker: Worker) -> None:
     """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the running trials when it is stopped."""
     spec = tuning_spec(worker.job)
+    # First, for whatever reads a manifest in this process leaves it with threads, and then it forks no more.
+    warm.fork_from_here(worker.lock)
     training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
     photos.bring(worker, spec.dataset_id, spec.version_id)
-    warm.fork_from_here(worker.lock)
     Tuner(worker, spec).run()
 
 
@@ -134,7 +132,8 @@ class Tuner:
             return study.suggest(self.spec, self.board.trials, self.prior)
 
         # A Gaussian process uses torch's threads, and a process that has used them must not fork trials any more.
-        return in_fork(suggest) if self.spec.strategy == "gp" else suggest()
+        failed = "The next trial could not be chosen; the log has the reason. Another strategy may work."
+        return forks.in_fork(suggest, failed) if self.spec.strategy == "gp" else suggest()
 
     def _allowed(self) -> int:
         """How many trials may run now. In frozen mode the first one runs alone, on all cores: the others share the features it makes."""
@@ -190,7 +189,7 @@ class Tuner:
     def _stop(self, trial: Trial, reason: str) -> None:
         job = jobs.read(trial.id)
         if not job.folder.stop_request.exists():
-            job.folder.stop_request.write_text(reason)
+            jobs.ask_to_stop(job.folder, reason)
         self.backend.stop(job)
 
     def _running(self) -> list[Trial]:
@@ -213,32 +212,6 @@ class Tuner:
         if values != self._shown:
             self._shown = values
             self.worker.progress(**values)
-
-
-def in_fork(function: Callable[[], Answer]) -> Answer:
-    """What the function returns, computed in a fork of this process, which stays as it was. The answer travels as JSON.
-
-    Raises BackendError where it fails; the fork's output, this process's log, says why.
-    """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            os.close(reader)
-            os.write(writer, json.dumps(function()).encode())
-            os._exit(0)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            os._exit(1)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        answer = pipe.read()
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
-        raise BackendError("The next trial could not be chosen; the log has the reason. Another strategy may work.")
-    found: Answer = json.loads(answer)
-    return found
 
 
 def _boards(tuning_ids: tuple[str, ...]) -> list[Board]:

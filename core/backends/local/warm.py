@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from core import settings
+from core import files, scripts, settings
 from core.backends.local import forks
 
-# Imported before any job asks, in this order. Nothing here starts a thread or touches a GPU, for both would not survive a fork.
+# Imported before any job asks, in this order. Nothing here may leave a thread or touch a GPU, for both would not survive a fork.
 HEAVY = (
     "numpy",
     "pandas",
@@ -47,7 +48,7 @@ OURS = (
     "core.backends.local.transform",
     "core.backends.local.endpoint",
 )
-OPTIONAL = ("openvino",)
+OPTIONAL: tuple[Callable[[], object], ...] = (scripts.import_openvino,)
 # The preset whose networks are converted as soon as there is time, so that the first job need not; it needs no download.
 PREPARED = "fast"
 ANSWER_SECONDS = 5.0
@@ -93,7 +94,7 @@ def fork_from_here(lock: int) -> None:
 def fork_worker(folder: Path, lock: int) -> int | None:
     """Asks the warm process to fork a worker for this run folder, handing it the lock; its pid, or None where nobody answers."""
     if _forking:
-        return _fork_here(folder, lock)
+        return _fork_here(folder, lock) if forks.is_alone() else None
     try:
         path = socket_path()
         if path.stat().st_uid != os.getuid():
@@ -158,7 +159,7 @@ def serve() -> None:
         selector.register(listener, selectors.EVENT_READ)
         selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
         print("ready", flush=True)
-        if settings.prepares():
+        if settings.prepares() and forks.is_alone():
             _prepare(listener)
         while not any(key.fd == sys.stdin.fileno() for key, _ in selector.select()):
             _answer(listener)
@@ -179,8 +180,11 @@ def _prepare(listener: socket.socket) -> None:
         os.setsid()
         signal.setitimer(signal.ITIMER_REAL, PREPARE_SECONDS)
         arguments = [str(settings.features_dir()), "--preset", PREPARED]
-        environment = processes.clean_environment({**processes.COMPUTING, "SM_CHANNEL_WEIGHTS": str(settings.weights_dir())})
-        code = forks.run(settings.SM_SCRIPTS / "prepare.py", arguments, environment, settings.home() / "prepare.log")
+        with files.scratch("prepare") as folder:
+            variables = {"SM_CHANNEL_WEIGHTS": str(settings.weights_dir()), "TMPDIR": str(folder)}
+            environment = processes.clean_environment({**processes.COMPUTING, **variables})
+            script, log = settings.SM_SCRIPTS / "prepare.py", settings.home() / "prepare.log"
+            code = forks.run(script, arguments, environment, log)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -188,10 +192,13 @@ def _prepare(listener: socket.socket) -> None:
 
 
 def _answer(listener: socket.socket) -> None:
-    """Forks for whoever knocks; the fork does the talking, so that a silent client keeps nobody waiting."""
+    """Forks for whoever knocks; the fork does the talking, so that a silent client keeps nobody waiting.
+
+    Where this process has a second thread it hangs up instead, and the job is started without it.
+    """
     connection, _ = listener.accept()
     with connection:
-        if not os.fork():
+        if forks.is_alone() and not os.fork():
             listener.close()
             _serve_one(connection)
 
@@ -236,13 +243,21 @@ def _fork_here(folder: Path, lock: int) -> int:
 def _preload() -> None:
     for name in (*HEAVY, *OURS):
         importlib.import_module(name)
-    # Importing OpenVINO reports to Google Analytics where this package is found; it would also start a thread.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    for name in OPTIONAL:
+    for set_up in OPTIONAL:
         try:
-            importlib.import_module(name)
-        except ImportError:
-            print(f"{name} is not installed; training goes on without it.", flush=True)
+            set_up()
+        except ImportError as error:
+            print(f"{error}; training goes on without it.", flush=True)
+    _end_threads()
     # What is here now is nobody's garbage: a collection in a fork would copy every page of it.
     gc.collect()
     gc.freeze()
+
+
+def _end_threads() -> None:
+    """numpy's OpenBLAS ends its threads for a fork, and starts them again at the next large product."""
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    if not forks.is_alone():
+        print("A library keeps a thread: nothing is forked from here, and jobs start some seconds slower.", flush=True)

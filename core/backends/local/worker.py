@@ -130,8 +130,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock")
     options = parser.parse_args(arguments)
     os.set_inheritable(options.lock, False)
-    return Worker(RunFolder(options.folder), options.lock).run()
+    folder = RunFolder(options.folder)
+    with processes.private(folder):
+        return Worker(folder, options.lock).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A stop may have given up threads that never end.
+    os._exit(code)

@@ -73,7 +73,24 @@ def load() -> Account:
 def save(account: Account) -> None:
     """Keeps the account for every session. UserError, naming the field, for what cannot be right."""
     check(account)
-    files.write_json(settings.home() / FILE, asdict(account))
+    with files.locked(settings.home(), "home"):
+        files.write_json(settings.home() / FILE, asdict(account))
+
+
+def change(shown: Account, wanted: Account) -> None:
+    """Takes over what a person changed in the account that was `shown`; what somebody else changed since stays. Raises as `save`."""
+    changed = {name: value for name, value in asdict(wanted).items() if value != getattr(shown, name)}
+    with files.locked(settings.home(), "home"):
+        account = replace(_saved_or_none(), **changed)
+        check(account)
+        files.write_json(settings.home() / FILE, asdict(account))
+
+
+def _saved_or_none() -> Account:
+    try:
+        return load()
+    except NotFound:  # its form began empty, too
+        return Account()
 
 
 def required() -> Account:

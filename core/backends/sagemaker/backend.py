@@ -79,6 +79,10 @@ class SageMakerBackend(Backend):
 
     def refresh(self, job: Job) -> Job:
         # The lock first, as on this workstation; but here the end of the watcher is not the end of the job.
+        with files.there(job.folder.path, "job"):
+            return self._refreshed(job)
+
+    def _refreshed(self, job: Job) -> Job:
         held = jobs.is_locked(job.folder.lock)
         now = jobs.read(job.id)
         if now.tuning_id and not now.state.is_finished:
@@ -106,7 +110,7 @@ class SageMakerBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            job.folder.stop_request.touch()
+            jobs.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         from core.backends.sagemaker import endpoints

@@ -165,6 +165,11 @@ def is_missing(error: BaseException) -> bool:
     return gone or (code == "ValidationException" and any(words in text for words in ("not found", "could not find", "does not exist")))
 
 
+def is_denied(error: BaseException) -> bool:
+    """Whether AWS says that whoever asks may not."""
+    return code_of(error) in _DENIED
+
+
 def is_there_already(error: BaseException) -> bool:
     """Whether AWS refused a name because something has it."""
     text = str(error.__cause__ or error).lower()

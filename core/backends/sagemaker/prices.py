@@ -135,7 +135,8 @@ def refresh(client: Any, region: str) -> int:
     known = {name: uses for name, uses in found.items() if uses}
     if known:
         now = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "usd": known}
-        files.write_json(refreshed_file(), {**_asked(), region: now})
+        with files.locked(settings.home(), "home"):
+            files.write_json(refreshed_file(), {**_asked(), region: now})
         _read.cache_clear()
     return sum(map(len, known.values()))
 

@@ -7,7 +7,6 @@ is only ever offered. What is in use is looked up anew when it goes, so that wha
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from array import array
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core import jobs
+from core import files, jobs
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection
 from core.backends.sagemaker.running import Running
@@ -206,8 +205,8 @@ def _is_here(dataset: str, version: str) -> bool:
 def _named(store: Store) -> npt.NDArray[np.uint64]:
     """The beginnings of the photos' names in every manifest in the bucket, sorted: 8 MB for a million photos."""
     found = array("Q")
-    with tempfile.TemporaryDirectory(prefix="fieldmark-") as folder:
-        path = Path(folder) / "manifest"
+    with files.scratch("manifests") as folder:
+        path = folder / "manifest"
         for key in (key for part in ("datasets/", "transform/") for key in store.keys(part) if _MANIFEST.fullmatch(key)):
             if store.fetch(store.uri(key), path):
                 found.extend(_beginnings(path))

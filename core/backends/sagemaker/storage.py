@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlparse
 
 from core import files
 from core.backends.sagemaker import connection
 from core.backends.sagemaker.account import Account
+from core.datasets.s3 import split
 from core.errors import BackendError
 
 IMAGES = "images"
@@ -111,17 +111,13 @@ class Store:
             self.client.copy(origin, self.account.bucket, self.account.key(target), ExtraArgs=dict(self._encryption))
 
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
-        """One object of anybody's to a key of ours, inside S3, if it is still the one with this ETag."""
+        """One object of anybody's to a key of ours, inside S3; with an `etag`, if it still has it."""
         with connection.asking(f"copying s3://{bucket}/{key}"):
             origin: Any = {"Bucket": bucket, "Key": key}
             to: dict[str, Any] = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
-            self.client.copy_object(**to, CopySource=origin, CopySourceIfMatch=etag, **self._encryption)
-
-
-def split(uri: str) -> tuple[str, str]:
-    """`s3://bucket/a/b` -> (bucket, a/b)."""
-    parts = urlparse(uri)
-    return parts.netloc, parts.path.lstrip("/")
+            if etag:
+                to["CopySourceIfMatch"] = etag
+            self.client.copy_object(**to, CopySource=origin, **self._encryption)
 
 
 def image_key(image_id: str, path: str) -> str:

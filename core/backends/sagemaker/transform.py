@@ -80,7 +80,7 @@ class Transform:
         self.output = Output(self.store, spec, folder)
         self.done, self.total, self.before = 0, 0, 0
         if sources.list_of(folder).exists():
-            self.total, self.before = items.count(sources.list_of(folder)), results.done(folder)
+            self.total, self.before = items.count(sources.list_of(folder)), results.answered(folder)
 
     @functools.cached_property
     def tail(self) -> LogTail:
@@ -91,10 +91,10 @@ class Transform:
         spec, folder = self.spec, self.folder
         watch.say(phase="Listing photos")
         self.total = self._listed(worker, model)
-        self.before = results.done(folder)
+        self.before = results.answered(folder)
         worker.check_stop()
         transform_input.identify(spec, folder, lambda done: watch.say(phase="Reading photos", listed=done), worker.check_stop)
-        uri = transform_input.send(spec, folder, self.store, self.before, lambda sent: watch.say(**_sending(sent)), worker.check_stop)
+        uri = transform_input.send(spec, folder, self.store, lambda sent: watch.say(**_sending(sent)), worker.check_stop)
         watch.say(phase="Sending the model")
         archive = serving_image.send(model, self.resources.server, folder.temporary, self.store, worker.check_stop)
         request = hosting.model_request(spec, self.account, archive, batch=True)

@@ -10,50 +10,85 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
-from core import files, settings
-from core.backends.sagemaker import connection, storage, upload
+from core import files
+from core.backends.sagemaker import connection, storage, transform_s3, upload
 from core.backends.sagemaker.storage import Store
-from core.datasets.names import shown
-from core.errors import BackendError, UserError
+from core.errors import UserError
 from core.jobs import RunFolder
 from core.specs import TransformSpec
-from core.transform import items, sources
+from core.transform import items, results, sources
 from core.transform.items import Item
 
-REFUSED = "refused.json"
-HASHED = "hashed"
+# Rows that are not sent, and why; and objects that could not be, by their key.
+REFUSED, UNSENT = "refused.json", "unsent.json"
+# Marks: every file has its image_id; photos in S3 are gone through as copies of ours.
+HASHED, COPIED = "hashed", "copied"
 BATCH = 500
-# The list of the photos is held in memory when it is written.
-MAX_LISTED = 5_000_000
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a job's photos are called in the bucket, each by a key below `prefix`."""
+
+    spec: TransformSpec
+    folder: RunFolder
+    store: Store
+
+    @cached_property
+    def source(self) -> str:
+        """The place that photos in somebody's bucket are listed below, as an address."""
+        return transform_s3.place(self.spec)
+
+    @cached_property
+    def are_ours(self) -> bool:
+        return self.spec.source != "s3" or (self.folder.input / COPIED).exists()
+
+    @property
+    def prefix(self) -> str:
+        if not self.are_ours:
+            return self.source
+        return f"{self.store.uri(self.place)}/"
+
+    @property
+    def place(self) -> str:
+        """The folder in our bucket where the photos are that the job goes through."""
+        if self.spec.source == "s3":
+            return storage.transform_key(self.spec.id, "input")
+        return storage.IMAGES
+
+    def key(self, item: Item) -> str:
+        if self.spec.source != "s3":
+            return storage.image_key(item.image_id, item.path)
+        return transform_s3.own_name(self.source + item.file) if self.are_ours else item.file
+
+    def name(self, item: Item) -> str:
+        """The last part of a photo's address, which no other photo of the job shares."""
+        return f"{self.prefix}{self.key(item)}".rpartition("/")[2]
 
 
 def refused(folder: RunFolder) -> dict[int, str]:
     """Rows that are not sent, and why."""
-    try:
-        return {int(row): str(reason) for row, reason in files.read_json(folder.input / REFUSED).items()}
-    except FileNotFoundError:
-        return {}
+    return {int(row): str(reason) for row, reason in _noted(folder, REFUSED).items()}
 
 
-def key_of(item: Item, spec: TransformSpec) -> str:
-    """The object of an item, relative to its manifest's prefix."""
-    return item.file if spec.source == "s3" else storage.image_key(item.image_id, item.path)
+def unsent(folder: RunFolder) -> dict[str, str]:
+    """Keys of objects that could not be sent, and why."""
+    return {key: str(reason) for key, reason in _noted(folder, UNSENT).items()}
 
 
-def prefix_of(spec: TransformSpec, store: Store) -> str:
-    """What all keys of a job are relative to."""
-    return _place(spec)[0] if spec.source == "s3" else f"{store.uri(storage.IMAGES)}/"
-
-
-def list_s3(spec: TransformSpec, folder: RunFolder, classes: Collection[str], check_stop: Callable[[], None]) -> int:
-    """Lists the photos below an S3 prefix, or those that a manifest there names; how many. UserError where there are none."""
-    found = sources.labelled((Item(key, key) for key in _keys(spec, folder, check_stop)), classes)
-    total = items.write(found, sources.list_of(folder))
-    if not total:
-        endings = ", ".join(settings.IMAGE_SUFFIXES)
-        raise UserError(f"There are no photos at {shown(spec.path)}. Objects that end in {endings} are looked for.", field="path")
+def list_s3(
+    spec: TransformSpec,
+    folder: RunFolder,
+    classes: Collection[str],
+    check_stop: Callable[[], None],
+) -> int:
+    """Lists the photos that lie in S3, and notes those that can't be asked about; how many."""
+    total, problems = transform_s3.listed(spec, folder, classes, check_stop)
+    files.write_json(folder.input / REFUSED, problems)
     return total
 
 
@@ -83,32 +118,41 @@ def identify(spec: TransformSpec, folder: RunFolder, say: Callable[[int], None],
     mark.touch()
 
 
-def send(spec: TransformSpec, folder: RunFolder, store: Store, start: int, report: upload.Report, check_stop: Callable[[], None]) -> str:
-    """Sends what is missing of the rows from `start` on, and the manifest that names them; where that lies.
+def send(
+    spec: TransformSpec,
+    folder: RunFolder,
+    store: Store,
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> str:
+    """Sends what is missing of the photos that have no answer yet, and the manifest that names them; where that lies.
 
     UserError where none of them can be sent.
     """
     left_out = refused(folder)
-    chosen: dict[str, tuple[Path, str]] = {}
-    root = sources.root_of(spec, folder)
-    row = start
-    for batch in items.batches(sources.list_of(folder), BATCH, start):
-        for item in batch:
-            if row not in left_out:
-                chosen[key_of(item, spec)] = (Path(root, item.file), item.image_id)
-            row += 1
-    if not chosen:
+    wanted = [item for row, item in unanswered(folder) if row not in left_out]
+    if not wanted:
         raise UserError(
             "None of these photos can be used, so there is nothing to send. The first: " + next(iter(left_out.values()), "none")
         )
-    if spec.source != "s3":
-        sending = upload.Sending(store, chosen, report, check_stop)
-        sending.run()
-        for key in sending.unreadable:
-            del chosen[key]
+    sending = _copied if spec.source == "s3" else _sent
+    names, problems = sending(wanted, Names(spec, folder, store), report, check_stop)
+    files.write_json(folder.input / UNSENT, problems)
+    keys = sorted({names.key(item) for item in wanted} - problems.keys())
     target = storage.transform_key(spec.id, "input.manifest")
-    connection.patiently(lambda: store.put(target, manifest(prefix_of(spec, store), sorted(chosen))), check_stop)
+    connection.patiently(lambda: store.put(target, manifest(names.prefix, keys)), check_stop)
     return store.uri(target)
+
+
+def unanswered(folder: RunFolder) -> Iterator[tuple[int, Item]]:
+    """The rows that have no answer yet: those that the table does not reach, and those it lacks."""
+    open_rows, end = set(results.open_rows(folder)), results.done(folder)
+    row = min([*open_rows, end])
+    for batch in items.batches(sources.list_of(folder), BATCH, row):
+        for item in batch:
+            if row >= end or row in open_rows:
+                yield row, item
+            row += 1
 
 
 def manifest(prefix: str, keys: Collection[str]) -> bytes:
@@ -123,56 +167,44 @@ def take_over(previous: RunFolder, folder: RunFolder) -> None:
             shutil.copyfile(previous.input / name, folder.input / name)
 
 
+def _sent(wanted: list[Item], names: Names, report: upload.Report, check_stop: Callable[[], None]) -> tuple[Names, dict[str, str]]:
+    """Sends files of this machine; by key, why some can't be."""
+    root = sources.root_of(names.spec, names.folder)
+    chosen = {names.key(item): (Path(root, item.file), item.image_id) for item in wanted}
+    sending = upload.Sending(names.store, chosen, report, check_stop)
+    sending.run()
+    return names, sending.unreadable
+
+
+def _copied(wanted: list[Item], names: Names, report: upload.Report, check_stop: Callable[[], None]) -> tuple[Names, dict[str, str]]:
+    """Photos in S3 stay where they are if that leaves no doubt whose an answer is, and are copied
+    inside S3 otherwise; by key, why some can't be."""
+    if transform_s3.are_plain({names.source + item.file for item in wanted}):
+        return names, {}
+    (names.folder.input / COPIED).touch()
+    names = Names(names.spec, names.folder, names.store)
+    chosen = {f"{names.place}/{names.key(item)}": names.source + item.file for item in wanted}
+
+    def say(done: int) -> None:
+        report(upload.Progress(done, len(chosen), 0, 0, 0.0))
+
+    problems = transform_s3.copy(names.store, chosen, say, check_stop)
+    return names, {key.rpartition("/")[2]: reason for key, reason in problems.items()}
+
+
+def _noted(folder: RunFolder, name: str) -> dict[str, str]:
+    try:
+        return dict(files.read_json(folder.input / name))
+    except FileNotFoundError:
+        return {}
+
+
 def _looked_at(path: Path) -> tuple[str, str]:
     """image_id, and why the file can't be sent ('' where it can)."""
     try:
-        if (size := path.stat().st_size) > settings.MAX_INVOCATION_BYTES:
-            limit = files.human_bytes(settings.MAX_INVOCATION_BYTES)
-            return "", f"the file has {files.human_bytes(size)}; at most {limit} can be used"
+        if problem := transform_s3.too_large(path.stat().st_size):
+            return "", problem
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest(), ""
     except OSError as error:
         return "", f"the file can't be read ({error.strerror or error})"
-
-
-def _place(spec: TransformSpec) -> tuple[str, str]:
-    """The prefix that keys are relative to, and the manifest's uri where `path` names one."""
-    if PurePosixPath(spec.path).suffix.lower() in (".manifest", ".json"):
-        return _named(spec)[0], spec.path
-    return (spec.path if spec.path.endswith("/") else f"{spec.path}/"), ""
-
-
-def _named(spec: TransformSpec) -> tuple[str, list[str]]:
-    """The prefix and the keys of somebody's manifest. UserError where it is none."""
-    bucket, key = storage.split(spec.path)
-    with connection.asking(f"reading {spec.path}"):
-        body = connection.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    try:
-        found = json.loads(body)
-        if not isinstance(found, list) or not isinstance(found[0]["prefix"], str):
-            raise TypeError("its first entry has no prefix")
-        return found[0]["prefix"], [str(key) for key in found[1:]]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise UserError(f"{shown(spec.path)} is no manifest of SageMaker's ({error}).", field="path") from error
-
-
-def _keys(spec: TransformSpec, folder: RunFolder, check_stop: Callable[[], None]) -> Iterator[str]:
-    prefix, named = _place(spec)
-    if named:
-        yield from filter(_is_photo, _named(spec)[1])
-        return
-    bucket, start = storage.split(prefix)
-    count = 0
-    with connection.asking(f"listing {prefix}"):
-        for page in connection.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start):
-            check_stop()
-            for found in page.get("Contents", []):
-                if _is_photo(found["Key"]):
-                    count += 1
-                    if count > MAX_LISTED:
-                        raise BackendError(f"There are more than {MAX_LISTED:,} photos at {spec.path}. Take them in parts.")
-                    yield found["Key"][len(start) :]
-
-
-def _is_photo(key: str) -> bool:
-    return PurePosixPath(key).suffix.lower() in settings.IMAGE_SUFFIXES

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
@@ -20,97 +20,156 @@ from core.jobs import RunFolder
 from core.specs import TransformSpec
 from core.transform import items, results, rows, sources
 from core.transform.items import Item
+from core.transform.results import Row
 
 THREADS = 16
 BATCH = 256
 SUFFIX = ".out"
-NO_ANSWER = "SageMaker left no answer for this photo"
+NO_ANSWER = f"{results.UNANSWERED} came from SageMaker for this photo"
+DOUBTFUL = f"{results.UNANSWERED} can be told to be this photo's: SageMaker left several named "
 # Photos that lie in S3 are brought here to be looked at, up to so many.
 SHOWN_PHOTOS = 2_000
+
+Report = Callable[[int, int], None]
+
+
+class Answer(NamedTuple):
+    """What there is for one photo: an answer, or why there is none."""
+
+    image_id: str
+    found: dict[str, Any] | None
+    problem: str
 
 
 @dataclass
 class Output:
-    """What a job has written: by the name of the input object, the key of its answer (without the account's prefix)."""
+    """What a job has written: by the name of the photo's object, the keys of its answers.
+
+    A name is one photo's only (transform_s3 sees to that), and there should be one answer to it.
+    """
 
     store: Store
     spec: TransformSpec
     folder: RunFolder
-    keys: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, list[str]] = field(default_factory=dict)
 
     def look(self) -> int:
         """Lists the answers there are now; how many."""
-        start = storage.transform_key(self.spec.id, "output/")
-        self.keys = {key[len(start) : -len(SUFFIX)]: key for key in self.store.keys(start) if key.endswith(SUFFIX)}
-        return len(self.keys)
-
-    def answer_of(self, key: str) -> str | None:
-        """Where the answer to an input object lies: AWS repeats more or less of its path, so that the end of it decides."""
-        parts = key.split("/")
-        return next((found for start in range(len(parts)) if (found := self.keys.get("/".join(parts[start:])))), None)
+        found: dict[str, list[str]] = {}
+        for key in self.store.keys(storage.transform_key(self.spec.id, "output/")):
+            if key.endswith(SUFFIX):
+                found.setdefault(key.removesuffix(SUFFIX).rpartition("/")[2], []).append(key)
+        self.keys = found
+        return len(found)
 
     def join(
         self,
         classes: tuple[str, ...],
         training_ids: npt.NDArray[Any] | None,
-        report: Callable[[int, int], None],
+        report: Report,
         *,
         whole: bool,
     ) -> None:
-        """Appends the rows that are not in the table yet, in the order of the list.
+        """Brings the table up to date: rows that had no answer, and those that it does not have yet, in the order of the list.
 
-        `whole`: a photo without an answer is a row with an error; otherwise the table ends before the first of them. `report` gets
-        how many rows are done, and how many of them are errors.
+        `whole`: it gets all rows and is finished; otherwise it ends with the last photo that has an answer. A photo before that
+        without one is a row with an error, open to be asked about again. `report` gets how many rows are done, and how many of them
+        are errors.
         """
-        writer = results.Writer(self.folder)
-        left_out, total = transform_input.refused(self.folder), items.count(sources.list_of(self.folder))
-        bring = self.spec.source == "s3" and total <= SHOWN_PHOTOS
-        errors, done = results.errors(self.folder), writer.end
+        reading = _Reading(self, classes, training_ids)
         with ThreadPoolExecutor(THREADS) as pool:
-            for batch in items.batches(sources.list_of(self.folder), BATCH, writer.end):
-                first = done
-                made: list[dict[str, Any]] = []
-                numbered = list(enumerate(batch, first))
-                for (row, item), (image_id, answer) in zip(numbered, pool.map(lambda one: self._one(one[1], bring), numbered), strict=True):
-                    problem = left_out.get(row) or ("" if answer else NO_ANSWER)
-                    if problem == NO_ANSWER and not whole:
-                        writer.add(made)
-                        writer.flush()
-                        return
-                    refusal = answer.get("error") if answer else None
-                    problem = problem or (str(refusal["message"]) if refusal else "")
-                    made.append(rows.row(item, image_id, None if problem else answer, problem, classes, training_ids))
+            results.fill(self.folder, lambda wanted: reading.again(wanted, pool))
+            writer = results.Writer(self.folder)
+            errors, done = results.errors(self.folder), writer.end
+            total = items.count(sources.list_of(self.folder))
+            left = (total if whole else reading.end(done)) - done
+            for batch in items.batches(sources.list_of(self.folder), BATCH, done):
+                made = reading.rows(list(enumerate(batch, done))[:left], pool)
                 writer.add(made)
                 errors += sum(bool(entry["error"]) for entry in made)
-                done += len(made)
+                done, left = done + len(made), left - len(made)
                 report(done, errors)
+                if not left:
+                    break
         writer.flush()
         if whole:
             writer.finish()
 
-    def _one(self, item: Item, bring: bool) -> tuple[str, dict[str, Any] | None]:
-        """The photo's id and its answer, None where there is none."""
-        image_id = item.image_id or (self._bring(item) if bring else "")
-        found = self.answer_of(transform_input.key_of(item, self.spec)) if (item.image_id or self.spec.source == "s3") else None
-        if not found:
-            return image_id, None
-        with connection.asking(f"reading {self.store.uri(found)}"):
-            body = self.store.client.get_object(Bucket=self.store.account.bucket, Key=self.store.account.key(found))["Body"].read()
+    def remove(self) -> None:
+        """Deletes the answers in the bucket. Its photos stay, for they are shared, and its list of them, for whoever repeats the job."""
+        self.store.delete(self.store.keys(storage.transform_key(self.spec.id, "output/")))
+
+
+class _Reading:
+    """One reading of a job's answers into rows of its table."""
+
+    def __init__(self, output: Output, classes: tuple[str, ...], training_ids: npt.NDArray[Any] | None) -> None:
+        self.output, self.classes, self.training_ids = output, classes, training_ids
+        self.store, self.folder = output.store, output.folder
+        self.names = transform_input.Names(output.spec, output.folder, output.store)
+        self.left_out = transform_input.refused(output.folder)
+        self.unsent = transform_input.unsent(output.folder)
+        total = items.count(sources.list_of(output.folder))
+        self.brings = output.spec.source == "s3" and total <= SHOWN_PHOTOS
+
+    def rows(self, numbered: list[tuple[int, Item]], pool: ThreadPoolExecutor) -> list[Row]:
+        answers = pool.map(self._answer, numbered)
+        return [
+            rows.row(item, one.image_id, one.found, one.problem, self.classes, self.training_ids)
+            for (_, item), one in zip(numbered, answers, strict=True)
+        ]
+
+    def again(self, wanted: list[int], pool: ThreadPoolExecutor) -> dict[int, Row]:
+        """Those of these rows that are not open any more."""
+        numbered = list(zip(wanted, items.at(sources.list_of(self.folder), wanted), strict=True))
+        found = zip(wanted, self.rows(numbered, pool), strict=True)
+        return {row: made for row, made in found if not _is_open(made)}
+
+    def end(self, start: int) -> int:
+        """The row after the last one from `start` on that has an answer; `start` where none has."""
+        end = row = start
+        for batch in items.batches(sources.list_of(self.folder), BATCH, start):
+            for item in batch:
+                row += 1
+                if row - 1 not in self.left_out and self.names.name(item) in self.output.keys:
+                    end = row
+        return end
+
+    def _answer(self, numbered: tuple[int, Item]) -> Answer:
+        row, item = numbered
+        image_id = item.image_id or (self._bring(item) if self.brings else "")
+        problem = self.left_out.get(row) or self.unsent.get(self.names.key(item), "")
+        if problem:
+            return Answer(image_id, None, problem)
+        keys = self.output.keys.get(name := self.names.name(item), [])
+        if len(keys) != 1:
+            return Answer(image_id, None, DOUBTFUL + name if keys else NO_ANSWER)
+        answer = self._read(keys[0])
+        if refusal := answer.get("error"):
+            return Answer(image_id, None, str(refusal["message"]))
+        return Answer(image_id, answer, "")
+
+    def _read(self, key: str) -> dict[str, Any]:
+        account = self.store.account
+        with connection.asking(f"reading {self.store.uri(key)}"):
+            found = self.store.client.get_object(Bucket=account.bucket, Key=account.key(key))
+            body = found["Body"].read()
         try:
-            return image_id, dict(json.loads(body))
+            return dict(json.loads(body))
         except ValueError:
-            return image_id, {"error": {"message": f"SageMaker's answer is not JSON: {body[:100].decode('utf-8', 'replace')}"}}
+            said = body[:100].decode("utf-8", "replace")
+            return {"error": {"message": f"SageMaker's answer is not JSON: {said}"}}
 
     def _bring(self, item: Item) -> str:
         """Copies a photo that lies in S3 to where the job's own photos are; its id, '' where it can't be had."""
         try:
             target = files.safe_join(self.folder.input / "images", item.file)
-            if not target.exists() and not self.store.fetch(transform_input.prefix_of(self.spec, self.store) + item.file, target):
+            if not target.exists() and not self.store.fetch(self.names.source + item.file, target):
                 return ""
             return hashlib.sha256(Path(target).read_bytes()).hexdigest()
         except (BackendError, UserError, OSError):
             return ""
 
-    def remove(self) -> None:
-        """Deletes the answers in the bucket. Its photos stay, for they are shared, and its list of them, for whoever repeats the job."""
-        self.store.delete(self.store.keys(storage.transform_key(self.spec.id, "output/")))
+
+def _is_open(row: Row) -> bool:
+    return str(row["error"]).startswith(results.UNANSWERED)

@@ -83,7 +83,7 @@ class Endpoints:
         """In a thread: InService with the new variants, or the end of them."""
         old, failed = row["_variants"], ""
         try:
-            row["_cancelled"].wait(self._world.settings.endpoint_seconds)
+            self._world.pause(row["_cancelled"], "endpoint_seconds")
             self._world.fail_if_asked("endpoint")
             for variant in variants:
                 variant.start(row["_cancelled"])

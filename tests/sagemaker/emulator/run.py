@@ -120,7 +120,7 @@ class Run:
                     self._wish = ""
 
     def _attempt(self) -> str:
-        self._pause(self._world.settings.start_seconds)
+        self._pause()
         self._world.fail_if_asked("training")
         if not self._wish:
             self.phase("Downloading", "Downloading input data")
@@ -131,9 +131,13 @@ class Run:
             return self._execute()
         return self._verdict() or "Completed"
 
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._wish and not self._late() and (left := until - time.monotonic()) > 0:
+    def _pause(self) -> None:
+        """As long as the settings say, which may be changed meanwhile."""
+        began = time.monotonic()
+        while not self._wish and not self._late():
+            left = began + self._world.settings.start_seconds - time.monotonic()
+            if left <= 0:
+                return
             self._woken.wait(min(left, TICK_SECONDS))
 
     def _prepare(self) -> None:

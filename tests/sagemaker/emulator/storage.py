@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
@@ -113,8 +113,8 @@ class LogStream:
 
 def split(uri: str) -> tuple[str, str]:
     """(bucket, key) of an s3:// address."""
-    parts = urlparse(uri)
-    return parts.netloc, parts.path.lstrip("/")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def below(key: str, prefix: str) -> str:

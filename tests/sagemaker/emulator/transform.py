@@ -75,7 +75,7 @@ class Transforms:
     def _live(self, row: Record) -> None:
         reason, resources = "", row["TransformResources"]
         try:
-            row["_stop"].wait(self._world.settings.start_seconds)
+            self._world.pause(row["_stop"], "start_seconds")
             self._world.fail_if_asked("transform")
             self._transform(row)
         except JobFailure as failure:
@@ -114,7 +114,8 @@ class Transforms:
             found = {key: below(key, prefix) for key, size, _ in self._world.storage.keys(source["S3Uri"]) if size}
         if not found:
             raise JobFailure(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source.')
-        return bucket, found
+        calls = {"below": lambda key: found[key], "key": str, "name": lambda key: key.rpartition("/")[2]}
+        return bucket, {key: calls[self._world.settings.answers](key) for key in found}
 
     def _post_all(self, row: Record, server: ModelServer, bucket: str, objects: dict[str, str]) -> None:
         """One object is one request. Goes on after a bad one, as the service does, and fails at the end."""

@@ -14,6 +14,7 @@ from tests.sagemaker.emulator.storage import Storage
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 Record = dict[str, Any]
+TICK_SECONDS = 0.1
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Settings:
     endpoint_seconds: float = 0.0
     delete_seconds: float = 0.2
     # Until /ping answers: AWS waits 8 minutes at least.
-    ping_seconds: float = 60.0
+    ping_seconds: float = 300.0
     # "python" (the real handler behind a small server) or "torchserve" (AWS's whole stack, Java).
     server: str = "python"
     # Instances that may run at once, by "<type> for <use>"; `default_quota` for what is not named.
@@ -39,6 +40,9 @@ class Settings:
     default_quota: int = 20
     # Actions that nobody has, as in policies: "sagemaker:CreateEndpoint", "s3:PutObject".
     denied: list[str] = field(default_factory=list)
+    # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
+    # description of it contradicts itself, so what relies on one of them is wrong.
+    answers: str = "below"
     # What is paid of a spot instance's price.
     spot_share: float = 0.3
 
@@ -54,6 +58,13 @@ class World:
         # Reasons that the next jobs and endpoints will fail for, by kind.
         self.failures: dict[str, list[str]] = {"training": [], "transform": [], "endpoint": []}
         self.storage = Storage(url, REGION)
+
+    def pause(self, woken: threading.Event, setting: str) -> None:
+        """Waits as long as a setting says, which may be changed meanwhile, or until woken."""
+        began = time.monotonic()
+        while (left := began + getattr(self.settings, setting) - time.monotonic()) > 0:
+            if woken.wait(min(left, TICK_SECONDS)):
+                return
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{name}"

@@ -1,0 +1,193 @@
+"""The door of an endpoint: bounds for its connections that uvicorn has no setting for.
+
+A connection has HEAD_SECONDS for each request's head and REQUEST_SECONDS for all of a request. When
+there are too many, the one that has been idle the longest is closed, so that whoever comes next is
+answered. All clients of an endpoint are on this machine: counting by address would tell none apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import http
+import json
+import resource
+import socket
+import time
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from core.backends.local.serving import error_body
+
+HEAD_SECONDS = 10
+# Between two requests on one connection.
+IDLE_SECONDS = 5
+REQUEST_SECONDS = 120
+MAX_CONNECTIONS = 512
+# How many may wait to be accepted, and are accepted at once.
+BACKLOG = 128
+# Files that the process needs besides its connections.
+OTHER_FILES = 128
+WANTED_FILES = 65_536
+MAX_HEAD_BYTES = 16_384
+LOG_SECONDS = 60
+GRACE_SECONDS = 10
+
+TOO_SLOW = 408, "too_slow", f"The request's head did not arrive within {HEAD_SECONDS} seconds."
+TOO_MANY = 503, "busy", "Too many requests are open already. Try again in a moment."
+NO_HTTP = 400, "bad_http", "This is not a valid HTTP/1.1 request."
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as the system allows it, WANTED_FILES at most."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def most_connections() -> int:
+    """How many connections there may be, so that files for everything else remain."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, max(16, soft - BACKLOG - OTHER_FILES))
+
+
+def server(application: ASGIApp, grace: int = GRACE_SECONDS) -> Server:
+    """Return uvicorn with all the bounds. After it is told to exit, requests have `grace` seconds.
+
+    It logs errors only: a warning for each malformed request would let anybody fill the disk.
+    """
+    return Server(
+        uvicorn.Config(
+            application,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            backlog=BACKLOG,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=grace,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            proxy_headers=False,
+            access_log=False,
+            log_level="error",
+        )
+    )
+
+
+class Connection(H11Protocol):
+    """One connection, with a timer that runs from one phase to the next: idle, or in a request."""
+
+    _since = 0.0
+    _request: Any = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_timer(HEAD_SECONDS)
+        if len(self.connections) > most_connections() and not _close_idlest(self.connections, self):
+            self._refuse(*TOO_MANY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._note_phase()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note_phase()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.is_idle() and self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._refuse(*NO_HTTP)
+
+    def is_idle(self) -> bool:
+        """Whether no request is open, though a part of one may have arrived."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def idle_since(self) -> float:
+        """When it became idle, in the loop's time."""
+        return self._since
+
+    def _note_phase(self) -> None:
+        request = None if self.is_idle() else self.cycle
+        if request is not self._request and not self.transport.is_closing():
+            self._request = request
+            self._start_timer(HEAD_SECONDS if request is None else REQUEST_SECONDS)
+
+    def _start_timer(self, seconds: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._since = self.loop.time()
+        self._timer = self.loop.call_later(seconds, self._on_time)
+
+    def _on_time(self) -> None:
+        if self.transport.is_closing() or not self.is_idle():
+            # What is still to be sent is not taken by the other side.
+            self.transport.abort()
+        elif self.cycle is None or self.conn.trailing_data[0]:
+            self._refuse(*TOO_SLOW)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close once everything is sent, or when HEAD_SECONDS are over."""
+        self._start_timer(HEAD_SECONDS)
+        self.transport.close()
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer past h11, which allows no answer to half a request."""
+        body = json.dumps(error_body(code, message))
+        head = [
+            f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        ]
+        if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+            head.append("Retry-After: 1")
+        self.transport.write("\r\n".join([*head, "", body]).encode())
+        self.close()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that outlives a shortage of files: it makes room, and says so once a minute."""
+
+    _said = float("-inf")
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._on_error)
+        await super().startup(sockets)
+
+    def _on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+            return
+        _close_idlest(self.server_state.connections)
+        if time.monotonic() - self._said > LOG_SECONDS:
+            self._said = time.monotonic()
+            print("No connection can be accepted: too many files are open.", flush=True)
+
+
+def _close_idlest(connections: set[Any], newest: Connection | None = None) -> bool:
+    """Close the connection that has been idle the longest; False if none but `newest` is."""
+    idle = [one for one in connections if _is_idle(one) and one is not newest]
+    if idle:
+        min(idle, key=Connection.idle_since).close()
+    return bool(idle)
+
+
+def _is_idle(connection: Any) -> bool:
+    closing = connection.transport.is_closing()
+    return isinstance(connection, Connection) and not closing and connection.is_idle()

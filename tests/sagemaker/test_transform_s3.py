@@ -1,0 +1,182 @@
+"""Batches over photos that lie in S3, whatever they are called: each gets its own answer or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.backends.sagemaker import account as accounts
+from core.backends.sagemaker import transform_s3
+from core.jobs import Job, RunFolder, State
+from core.models import Model
+from core.specs import TransformSpec
+from core.transform import items, results, sources, table
+from tests.sagemaker import serving
+from tests.sagemaker.asking import Emulator
+
+BUCKET = "photos-of-all-names"
+LONG = "/".join(["a-folder-with-a-long-name-" + "x" * 70] * 9)
+# Each ends like another, or is spelt in a way that some program may change.
+NAMES = {
+    "a/b.png": "circle",
+    "x/a/b.png": "square",
+    "b.png": "triangle",
+    "B.png": "square",
+    "a b.png": "square",
+    "a+b.png": "triangle",
+    "a%20b.png": "circle",
+    "a%2Fb.png": "square",
+    "a#b.png": "triangle",
+    "a?b.png": "circle",
+    "a&b=c.png": "square",
+    "Käfer.png": "triangle",
+    "\N{BIRD}.png": "circle",
+    "/b.png": "square",
+    "x//a/b.png": "triangle",
+    "../b.png": "square",
+    "./b.png": "circle",
+    "dots./b.png": "square",
+    "b.png.out/b.png": "triangle",
+    f"{LONG}/b.png": "square",
+}
+
+
+@pytest.fixture
+def bucket(aws: Emulator) -> Iterator[Any]:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    yield s3
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        for entry in page.get("Contents", []):
+            s3.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+def put(s3: Any, named: Mapping[str, str], prefix: str = "june/") -> None:
+    for seed, (name, shape) in enumerate(named.items()):
+        s3.put_object(Bucket=BUCKET, Key=prefix + name, Body=serving.png(shape, seed))
+
+
+def predictions(job: Job, model: Model) -> dict[str, str]:
+    found = table.read(job.folder, model.classes)
+    page = found.page(range(len(found)))
+    assert not any(page["error"]), list(page["error"])
+    return dict(zip(page["path"], page["prediction"], strict=True))
+
+
+def completed(job: Job) -> Job:
+    job = serving.ended(job)
+    assert job.state is State.COMPLETED, f"{job.status.reason}\n{serving.log(job.id)}"
+    return job
+
+
+def asked_for(aws: Emulator, job: Job) -> list[str]:
+    """The keys in the list that SageMaker was given."""
+    key = f"fieldmark/transform/{job.id}/input.manifest"
+    found = aws.client("s3").get_object(Bucket=accounts.load().bucket, Key=key)
+    return [str(entry) for entry in json.load(found["Body"])[1:]]
+
+
+@pytest.mark.parametrize("answers", ["key", "name"])
+def test_photos_whose_names_end_alike_get_their_own_answers(
+    aws: Emulator,
+    bucket: Any,
+    small_model: Model,
+    answers: str,
+) -> None:
+    put(bucket, NAMES)
+    with aws.settings(answers=answers):
+        job = completed(serving.batch(small_model, "s3", path=f"s3://{BUCKET}/june"))
+    assert predictions(job, small_model) == NAMES
+
+
+def test_photos_of_plain_names_stay_where_they_are_and_one_too_large_is_a_row(
+    aws: Emulator,
+    bucket: Any,
+    small_model: Model,
+) -> None:
+    named = {"3.png": "triangle", "a/1.png": "circle", "b/2.png": "square"}
+    put(bucket, named)
+    bucket.put_object(Bucket=BUCKET, Key="june/x/a/large.png", Body=b"x" * 6_291_457)
+    with aws.settings(answers="name"):
+        job = completed(serving.batch(small_model, "s3", path=f"s3://{BUCKET}/june/"))
+    found = table.read(job.folder, small_model.classes)
+    rows = found.page(range(len(found))).set_index("path")
+    assert dict(rows["prediction"]) == {**named, "x/a/large.png": ""}
+    assert "at most" in rows.loc["x/a/large.png", "error"]
+    assert sorted(asked_for(aws, job)) == sorted(named)
+
+
+def listed(folder: Path, path: str) -> dict[str, str]:
+    """By key, the problem of each photo that a batch over this place would have."""
+    run = RunFolder(folder)
+    run.input.mkdir(parents=True)
+    spec = TransformSpec("Listed", "fm-training-20260101-000000-abcdef", "s3", path=path)
+    total, problems = transform_s3.listed(spec, run, (), lambda: None)
+    found = items.at(sources.list_of(run), range(total))
+    return {item.file: problems.get(row, "") for row, item in enumerate(found)}
+
+
+@pytest.mark.parametrize("folder", ["june#2", "june?", "june%2F1", "ju+ne", "ju ne", "jüne", "june/"])
+def test_a_place_is_the_one_that_was_typed(bucket: Any, tmp_path: Path, folder: str) -> None:
+    for number, place in enumerate((folder, "june/2", "june", f"{folder}0", f"0{folder}")):
+        bucket.put_object(Bucket=BUCKET, Key=f"{place}/{number}.png", Body=b"a photo")
+    address = f"s3://{BUCKET}/{folder}"
+    assert listed(tmp_path / "1", f"{address}/") == {"0.png": ""}
+    if not folder.endswith("/"):
+        assert listed(tmp_path / "2", address) == {"0.png": ""}
+
+
+def test_what_a_manifest_names_and_is_gone_or_too_large_is_a_row(bucket: Any, tmp_path: Path) -> None:
+    bucket.put_object(Bucket=BUCKET, Key="june/1.png", Body=b"a photo")
+    bucket.put_object(Bucket=BUCKET, Key="june/3.png", Body=b"x" * 6_291_457)
+    body = json.dumps([{"prefix": f"s3://{BUCKET}/june/"}, "1.png", "2.png", "3.png"]).encode()
+    bucket.put_object(Bucket=BUCKET, Key="all.json", Body=body)
+    found = listed(tmp_path, f"s3://{BUCKET}/all.json")
+    assert (found["1.png"], found["2.png"]) == ("", "it is not in S3")
+    assert "at most" in found["3.png"]
+
+
+def test_a_manifest_of_odd_names_is_read(aws: Emulator, bucket: Any, small_model: Model) -> None:
+    put(bucket, NAMES)
+    listed = [name for name in NAMES if not name.startswith("/")]
+    body = json.dumps([{"prefix": f"s3://{BUCKET}/june/"}, *listed]).encode()
+    bucket.put_object(Bucket=BUCKET, Key="lists/all #1?.manifest", Body=body)
+    path = f"s3://{BUCKET}/lists/all #1?.manifest"
+    job = completed(serving.batch(small_model, "s3", path=path))
+    assert predictions(job, small_model) == {name: NAMES[name] for name in listed}
+
+
+def test_a_batch_that_fails_keeps_its_answers_and_asks_only_for_the_rest(aws: Emulator, bucket: Any, small_model: Model) -> None:
+    named = {"1.png": "circle", "2.png": "square", "4.png": "triangle"}
+    put(bucket, named)
+    bucket.put_object(Bucket=BUCKET, Key="june/3.png", Body=b"x" * 2**23)
+    listed = [{"prefix": f"s3://{BUCKET}/june/"}, "1.png", "2.png", "3.png", "4.png"]
+    bucket.put_object(Bucket=BUCKET, Key="all.manifest", Body=json.dumps(listed).encode())
+    # Who may not look at the photos can't know that one of them is too large for the job.
+    aws.fault("denied", "HeadObject", times=4, service="s3")
+    path = f"s3://{BUCKET}/all.manifest"
+    job = serving.ended(serving.batch(small_model, "s3", path=path))
+    assert job.state is State.FAILED
+    assert [job.status.progress[name] for name in ("total", "done", "errors")] == [4, 4, 1]
+    assert results.open_rows(job.folder) == [2]
+    bucket.put_object(Bucket=BUCKET, Key="june/3.png", Body=serving.png("circle"))
+    again = completed(serving.batch(small_model, "s3", path=path, resumed_from=job.id))
+    assert predictions(again, small_model) == {**named, "3.png": "circle"}
+    assert asked_for(aws, again) == ["3.png"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("a/b.jpg", "x/a/b.jpg"), ("b.jpg", "B.jpg"), ("a b.jpg",), ("a//b.jpg",), ("é.jpg",), ("../a.jpg",)],
+)
+def test_doubtful_names_are_known(keys: tuple[str, ...]) -> None:
+    assert not transform_s3.are_plain([f"s3://photos/june/{key}" for key in keys])
+    assert transform_s3.are_plain(["s3://photos/june/a/1.jpg", "s3://photos/june/b/2.out.jpg"])
+    names = {transform_s3.own_name(f"s3://photos/june/{key}") for key in keys}
+    assert len(names) == len(keys)
+    assert transform_s3.are_plain([f"s3://ours/{name}" for name in names])

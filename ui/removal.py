@@ -1,0 +1,54 @@
+"""What can't be undone: it names what goes, its tick belongs to that thing alone, and it acts on what the address names or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ui import links, messages
+from ui.text import plain
+
+SHORT = 30
+
+
+def show(
+    name: str,
+    thing_id: str,
+    act: Callable[[], None],
+    *,
+    key: str,
+    parameter: str,
+    facts: str = "",
+    verb: str = "Delete",
+    help: str | None = None,  # noqa: A002, as Streamlit calls it
+    disabled: bool = False,
+) -> None:
+    """A tick and a button that call `act` for the thing `thing_id`, which the parameter of the address names.
+
+    Neither outlives the thing: their keys hold its id, so a tick never passes to the next one, nor does a click that comes late.
+    """
+    more = f" ({plain(facts)})" if facts else ""
+    sure = st.checkbox(
+        f"{verb} **{plain(name)}**{more}",
+        key=f"{key}_sure_{thing_id}",
+        help=help,
+        disabled=disabled,
+    )
+    pressed = st.button(
+        f"{verb} {plain(shortened(name))}",
+        key=f"{key}_{thing_id}",
+        icon=":material/delete:",
+        disabled=disabled or not sure,
+    )
+    if not pressed or not sure:
+        return
+    if links.parameter(parameter) != thing_id:
+        st.error("The address names another thing by now, so nothing was done. Look again, and repeat it.")
+        return
+    with messages.shown():
+        act()
+
+
+def shortened(name: str) -> str:
+    return name if len(name) <= SHORT else f"{name[: SHORT - 3]}..."
