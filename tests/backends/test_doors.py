@@ -245,7 +245,7 @@ def test_a_name_that_is_not_this_machines_is_refused(served: Served, host: str) 
     ],
 )
 @pytest.mark.parametrize("kind", ["image/png", "multipart/form-data", "text/plain"])
-def test_another_sites_page_may_not_send_a_photo(served: Served, headers: Headers, kind: str) -> None:
+def test_another_sites_page_sends_no_photo(served: Served, headers: Headers, kind: str) -> None:
     answer = answer_of(served.open(*post(Content_Type=kind, **headers)))
     assert (answer.status, answer.error) == (403, "foreign_origin")
     assert served.service.requests == 0

@@ -1,4 +1,4 @@
-"""Photos of every bad kind, as bytes, by name: damaged, absurd, foreign, and legal but expensive."""
+"""Photos of every bad kind, as bytes, by name: damaged, absurd, foreign, legal but expensive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def png_head(width: int, height: int) -> bytes:
 
 
 def scans(side: int, count: int) -> bytes:
-    """A legal progressive JPEG whose last scan is there `count` times: each costs all its pixels."""
+    """A legal progressive JPEG whose last scan is there `count` times: each costs all pixels."""
     data = encoded(Image.new("L", (side, side)), "JPEG", progressive=True, quality=30)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * count + b"\xff\xd9"
@@ -96,7 +96,7 @@ def cheap() -> dict[str, bytes]:
         "16-bit grey png": encoded(Image.fromarray(np.zeros((9, 9), np.uint16)), "PNG"),
         "palette png": encoded(image.convert("P"), "PNG", transparency=3),
         "rgba png": encoded(image.convert("RGBA"), "PNG"),
-        "animated gif": encoded(image, "GIF", save_all=True, append_images=[grey.convert("RGB")] * 9),
+        "animated gif": encoded(image, "GIF", save_all=True, append_images=[image] * 9),
         "svg": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "pdf": b"%PDF-1.7\n",
@@ -114,7 +114,7 @@ def cheap() -> dict[str, bytes]:
         "png with 20 MB of profile": png(9, 9, extra=profile),
         "jpeg without end": jpeg[:-2],
         "jpeg head": jpeg[:20],
-        "jpeg of 65500": jpeg.replace(struct.pack(">HH", 96, 96), struct.pack(">HH", 65_500, 65_500)),
+        "jpeg of 65500": jpeg.replace(b"\0\x60\0\x60", b"\xff\xdc\xff\xdc"),
         "jpeg of 50,000 segments": with_segments(jpeg, 50_000),
         "gif of 65535": b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + bytes(20),
     }

@@ -15,6 +15,7 @@ from functools import partial
 from tests.faults import _photos
 
 ONE = "application/x-image"
+JSON = "application/json"
 FORM = "multipart/form-data; boundary=x"
 LIMIT = 6_291_456
 
@@ -45,7 +46,8 @@ def request(
     """One request, well-formed as far as its parts are."""
     declared = str(len(body)) if length is None else length
     lines = [f"{method} {path} HTTP/1.1", *[f"Host: {host}"] * bool(host)]
-    lines += [f"Content-Type: {kind}"] * bool(kind) + [f"Content-Length: {declared}"] * bool(declared)
+    lines += [f"Content-Type: {kind}"] * bool(kind)
+    lines += [f"Content-Length: {declared}"] * bool(declared)
     return "\r\n".join([*lines, *more, "", ""]).encode("latin-1", "replace") + body
 
 
@@ -68,7 +70,7 @@ def kinds() -> dict[str, Maker]:
         **{f"path: {path[:20]!r}": request(good, path=path) for path in PATHS},
         **{f"head: {name}": data for name, data in _heads(good).items()},
         **{f"type: {kind[:20]!r}": request(good, kind) for kind in TYPES},
-        **{f"json: {name}": request(body, "application/json") for name, body in _json(good).items()},
+        **{f"json: {name}": request(body, JSON) for name, body in _json(good).items()},
         **{f"form: {name}": request(body, FORM) for name, body in _forms(good).items()},
         **{f"framing: {name}": data for name, data in _framings(good).items()},
     }
@@ -85,11 +87,12 @@ def expensive() -> dict[str, Maker]:
 def slow() -> dict[str, Maker]:
     """Clients that hold a connection for as long as they may."""
     begun = b"POST /invocations HTTP/1.1\r\nHost: {host}\r\n"
+    second = request(method="GET", path="/ping") + begun
     return {
         "slow: nothing at all": partial(_same, Sent(b"")),
         "slow: half a head": partial(_same, Sent(begun)),
         "slow: endless head": partial(_same, Sent(begun, drip=b"X-More: 1\r\n")),
-        "slow: after an answer": partial(_same, Sent(request(method="GET", path="/ping") + begun, drip=b"X-More: 1\r\n")),
+        "slow: after an answer": partial(_same, Sent(second, drip=b"X-More: 1\r\n")),
     }
 
 
@@ -99,15 +102,20 @@ def _same(sent: Sent, _rng: random.Random) -> Sent:
 
 PATHS = (
     "/", "//", "/ping", "/metrics", "/models", "/invocations/", "//invocations", "/invocations?x=1",
-    "/invocations#x", "/INVOCATIONS", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/%00", "/%",
-    "/%zz", "*", "invocations", "http://evil.example/invocations", "/" + "a" * 8000, "/" + "a" * 40_000,
+    "/invocations#x", "/INVOCATIONS", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/%00",
+    "/%",
+    "/%zz", "*", "invocations", "http://evil.example/invocations", "/" + "a" * 8000,
+    "/" + "a" * 40_000,
     "/invocations;x", "/.env", "/\xe9", "/ping/..%2finvocations", "/invocations/../invocations",
 )  # fmt: skip
 
 TYPES = (
-    "", "text/plain", "image/", "image/svg+xml", "image/heic", "IMAGE/JPEG", "application/octet-stream",
-    "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=" + "b" * 9000,
-    "multipart/mixed; boundary=x", "application/json; charset=utf-16", "application/x-www-form-urlencoded",
+    "", "text/plain", "image/", "image/svg+xml", "image/heic", "IMAGE/JPEG",
+    "application/octet-stream",
+    "multipart/form-data", "multipart/form-data; boundary=",
+    "multipart/form-data; boundary=" + "b" * 9000,
+    "multipart/mixed; boundary=x", "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded",
     "image/png; " + "x=1;" * 500, "\xff\xfe", "image/jpeg, image/png",
 )  # fmt: skip
 
@@ -157,7 +165,8 @@ def _json(good: bytes) -> dict[str, bytes]:
     values: dict[str, object] = {
         "object": {}, "list": [], "null": None, "null photos": {"photos": None},
         "number": {"photos": 1}, "a string": {"photos": text}, "numbers": {"photos": [1, 2]},
-        "nulls": {"photos": [None]}, "nested": {"photos": [[text]]}, "not base64": {"photos": ["***"]},
+        "nulls": {"photos": [None]}, "nested": {"photos": [[text]]},
+        "not base64": {"photos": ["***"]},
         "empty string": {"photos": [""]}, "wrapped": {"photos": [wrapped]},
         "data URL": {"photos": ["data:image/jpeg;base64," + text]}, "33": {"photos": [text] * 33},
         "one bad": {"photos": [text, "AAAA", text]}, "surrogate": {"photos": ["\ud800"]},
@@ -176,12 +185,18 @@ def _forms(good: bytes) -> dict[str, bytes]:
     field = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n'
     return {
         "good": form(good), "two": form(good, good), "one bad": form(good, b"bad", good),
-        "33": form(*[good] * 33), "empty file": form(b""), "nothing": b"", "no end": form(good)[:-6],
-        "only an end": b"--x--\r\n", "field": field + b"--x--\r\n", "1,500 fields": field * 1500 + b"--x--\r\n",
-        "traversal": form(good, name="../../../etc/passwd"), "long name": form(good, name="a" * 90_000),
-        "quotes": form(good, name='"; filename*=utf-8\'\'%ff'), "no disposition": b"--x\r\n\r\nabc\r\n--x--\r\n",
-        "wrong boundary": form(good).replace(b"--x", b"--y"), "preamble": b"\r\n" * 1_000_000 + form(good),
-        "epilogue": form(good) + b"z" * 1_000_000, "dashes": b"--" * 1_000_000, "1 MB head": b"--x\r\nA: " + b"a" * 10**6,
+        "33": form(*[good] * 33), "empty file": form(b""), "nothing": b"",
+        "no end": form(good)[:-6],
+        "only an end": b"--x--\r\n", "field": field + b"--x--\r\n",
+        "1,500 fields": field * 1500 + b"--x--\r\n",
+        "traversal": form(good, name="../../../etc/passwd"),
+        "long name": form(good, name="a" * 90_000),
+        "quotes": form(good, name='"; filename*=utf-8\'\'%ff'),
+        "no disposition": b"--x\r\n\r\nabc\r\n--x--\r\n",
+        "wrong boundary": form(good).replace(b"--x", b"--y"),
+        "preamble": b"\r\n" * 1_000_000 + form(good),
+        "epilogue": form(good) + b"z" * 1_000_000, "dashes": b"--" * 1_000_000,
+        "1 MB head": b"--x\r\nA: " + b"a" * 10**6,
     }  # fmt: skip
 
 
@@ -192,24 +207,34 @@ def _framings(good: bytes) -> dict[str, bytes]:
     ping = request(method="GET", path="/ping", kind="", length="")
     bare = request(length="", more=chunked)
     return {
-        "length too small": request(good, length="10"), "length negative": request(good, length="-1"),
-        "length of words": request(good, length="many"), "length of 10^18": request(good, length="1" + "0" * 18),
-        "length 7 MB": request(good, length=str(LIMIT + 1)), "two lengths": request(good, more=["Content-Length: 3"]),
-        "length and chunks": request(whole, more=chunked), "gzip coding": request(good, more=["Transfer-Encoding: gzip"]),
+        "length too small": request(good, length="10"),
+        "length negative": request(good, length="-1"),
+        "length of words": request(good, length="many"),
+        "length of 10^18": request(good, length="1" + "0" * 18),
+        "length 7 MB": request(good, length=str(LIMIT + 1)),
+        "two lengths": request(good, more=["Content-Length: 3"]),
+        "length and chunks": request(whole, more=chunked),
+        "gzip coding": request(good, more=["Transfer-Encoding: gzip"]),
         "no length": plain(), "chunks": bare + whole, "bad size": bare + b"zz\r\n" + good,
-        "huge size": bare + b"ffffffffffffffffff\r\n" + good, "long extension": bare + b"5;" + b"x" * 40_000 + b"\r\n",
+        "huge size": bare + b"ffffffffffffffffff\r\n" + good,
+        "long extension": bare + b"5;" + b"x" * 40_000 + b"\r\n",
         "7 MB in chunks": bare + (b"10000\r\n" + bytes(65_536) + b"\r\n") * 110 + b"0\r\n\r\n",
-        "ten in one": ping * 10, "photos in a row": request(good) * 5, "garbage after": ping + b"\x00\xff" * 50,
-        "TLS": bytes.fromhex("16030100c8010000c40303") + bytes(190), "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "HTTP/1.0": b"GET /ping HTTP/1.0\r\n\r\n", "HTTP/0.9": b"GET /ping\r\n\r\n", "words": b"hello\r\n\r\n",
+        "ten in one": ping * 10, "photos in a row": request(good) * 5,
+        "garbage after": ping + b"\x00\xff" * 50,
+        "TLS": bytes.fromhex("16030100c8010000c40303") + bytes(190),
+        "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "HTTP/1.0": b"GET /ping HTTP/1.0\r\n\r\n", "HTTP/0.9": b"GET /ping\r\n\r\n",
+        "words": b"hello\r\n\r\n",
         "empty lines": b"\r\n" * 50, "line feeds": b"GET /ping HTTP/1.1\nHost: localhost\n\n",
-        "zeros": bytes(3000), "7 MB": request(bytes(LIMIT + 1)), "exactly the limit": request(bytes(LIMIT)),
+        "zeros": bytes(3000), "7 MB": request(bytes(LIMIT + 1)),
+        "exactly the limit": request(bytes(LIMIT)),
     }  # fmt: skip
 
 
 def _abandoned(good: bytes) -> dict[str, bytes]:
     return {
-        "at once": b"", "in the head": b"POST /invocations HT", "in the body": request(good, length="5000000"),
+        "at once": b"", "in the head": b"POST /invocations HT",
+        "in the body": request(good, length="5000000"),
         "in a chunk": request(length="", more=["Transfer-Encoding: chunked"]) + b"ffff\r\nabc",
         "before the answer": request(good), "after a form": request(form(good, good), FORM),
     }  # fmt: skip

@@ -28,8 +28,8 @@ HEAD_SECONDS = 10
 IDLE_SECONDS = 5
 REQUEST_SECONDS = 120
 MAX_CONNECTIONS = 512
-# How many may wait to be accepted, and are accepted at once. Whoever finds no room tries again after
-# a second, so it is more where there are files for it.
+# How many may wait to be accepted, and are accepted at once. Who finds no room tries again after a
+# second, so it is more where there are files for it.
 BACKLOG, LONG_BACKLOG = 128, 1024
 # Files that the process needs besides its connections.
 OTHER_FILES = 128
@@ -207,7 +207,7 @@ class Listener(socket.socket):
         except BlockingIOError:
             return
         except OSError:
-            # Another thread was quicker to take the file. Without a pause this would be a busy loop.
+            # Another thread took the file. Without a pause this would be a busy loop.
             time.sleep(0.05)
 
     def _close_spare(self) -> None:
