@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core import settings
-from core.backends.local import memory, processes
+from core.backends.local import memory, processes, serving
 from core.backends.local.serving import Service
 from tests.backends.test_server import Toy
 from tests.faults import _photos
@@ -96,8 +96,12 @@ def test_large_photos_are_answered_one_at_a_time_and_hold_no_other_up() -> None:
     assert toy.most == 1
 
 
-def test_a_photo_that_waited_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.backends.local.serving.MAX_QUEUE_SECONDS", -1)
-    service = Service(Toy(), None)
-    (answer,) = asyncio.run(service.answers([(b"small", "image/png")]))
-    assert (answer.status, answer.code) == (503, "busy")  # type: ignore[union-attr]
+def test_a_photo_without_an_answer_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "ANSWER_SECONDS", 0.2)
+    toy = Toy()
+    service = Service(toy, None)
+    (answer,) = asyncio.run(service.answers([(b"wait", "image/png")]))
+    assert isinstance(answer, serving.Busy)
+    assert (answer.status, answer.code) == (503, "busy")
+    assert service.waiting == 0
+    toy.go_on.set()
