@@ -126,7 +126,7 @@ class _Endpoint:
 def _listener(port: int) -> tuple[socket.socket, bool]:
     """A listening socket on the wanted port, or on a free one where that is 0 or taken; and whether it was taken."""
     # The protocol is named, because asyncio turns off Nagle's algorithm only then: without that an answer waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = doors.Listener(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
@@ -134,7 +134,7 @@ def _listener(port: int) -> tuple[socket.socket, bool]:
     except OSError:
         listener.bind((HOST, 0))
         taken = True
-    listener.listen(doors.BACKLOG)
+    listener.listen(doors.backlog())
     return listener, taken
 
 
