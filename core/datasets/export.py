@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 
 import pandas as pd
 
-from core import files
+from core import cells, files
 from core.datasets import remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
@@ -45,7 +45,7 @@ def folders(version: Version, target: Path, progress: Progress = lambda done, to
             with _opened(path, shown) as source, archive.open(name, "w", force_zip64=True) as entry:
                 shutil.copyfileobj(source, entry)
             progress(place, len(entries))
-        archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+        archive.writestr("manifest.csv", table(version, exact=True), zipfile.ZIP_DEFLATED)
     return target
 
 
@@ -79,7 +79,7 @@ def into_folder(version: Version, target: Path, progress: Progress = lambda done
             with _opened(path, shown) as source, (making / name).open("xb") as copy:
                 shutil.copyfileobj(source, copy)
             progress(place, len(entries))
-        (making / "manifest.csv").write_text(table(version), encoding="utf-8")
+        (making / "manifest.csv").write_text(table(version, exact=True), encoding="utf-8")
         making.rename(target)
     except OSError as error:
         raise UserError(f"{target} can't be written. {files.os_reason(error)}", field="path") from error
@@ -88,10 +88,17 @@ def into_folder(version: Version, target: Path, progress: Progress = lambda done
     return target
 
 
-def table(version: Version) -> str:
-    """The whole manifest as CSV, every row and column, what was left out included."""
+def table(version: Version, *, exact: bool = False) -> str:
+    """The whole manifest as CSV, every row and column, what was left out included.
+
+    It is for a spreadsheet, which would run some names as formulas (core/cells.py), unless `exact`.
+    The manifest.csv of an export is exact: it is imported again, and names have to come back.
+    """
+    frame = store.manifest_of(version)
+    if not exact:
+        return cells.safe_csv(frame)
     buffer = io.StringIO()
-    store.manifest_of(version).to_csv(buffer, index=False)
+    frame.to_csv(buffer, index=False)
     return buffer.getvalue()
 
 
@@ -150,7 +157,7 @@ def _streamed(version: Version, entries: Sequence[Entry]) -> Iterator[bytes]:
                 while chunk := source.read(CHUNK):
                     entry.write(chunk)
                     yield pipe.take()
-        archive.writestr("manifest.csv", table(version), zipfile.ZIP_DEFLATED)
+        archive.writestr("manifest.csv", table(version, exact=True), zipfile.ZIP_DEFLATED)
     yield pipe.take()
 
 
