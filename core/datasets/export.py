@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import io
 import json
 import re
 import secrets
@@ -19,9 +18,9 @@ from typing import IO, Any, cast
 
 import pandas as pd
 
-from core import files
+from core import cells, files
 from core.archives import is_junk
-from core.datasets import exported, names, remote, store
+from core.datasets import names, remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
@@ -109,24 +108,21 @@ def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
         progress(place, len(entries))
 
 
-def table(version: Version) -> str:
-    """The whole manifest as CSV, every row and column, what was left out included. Beside the photos it can be imported again."""
-    return _csv(store.manifest_of(version))
+def table(version: Version, *, exact: bool = False) -> str:
+    """Return the whole manifest as CSV, every row and column, what was left out included.
+
+    Beside the photos it can be imported again. It is for a spreadsheet, which would run some names
+    as formulas (core/cells.py), unless `exact`: then every cell is as it is, for a program.
+    """
+    frame = store.manifest_of(version)
+    return str(frame.to_csv(index=False)) if exact else cells.safe_csv(frame)
 
 
 def _listing(version: Version, entries: Sequence[Entry]) -> str:
     """The rows of the photos in an export of folders, by their paths there; `source_path` is the one in the dataset."""
     rows = used(version)
     rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
-    return _csv(rows)
-
-
-def _csv(rows: pd.DataFrame) -> str:
-    texts = rows.select_dtypes(include=["str", "object"]).columns
-    rows = rows.assign(**{str(name): [exported.safe_cell(text) for text in rows[name]] for name in texts})
-    buffer = io.StringIO()
-    rows.to_csv(buffer, index=False)
-    return buffer.getvalue()
+    return cells.safe_csv(rows)
 
 
 def augmented(version: Version, prefix: str, split: str) -> str:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core import settings
+from core import cells, settings
 from core.datasets import manifest
 from core.datasets.edits import LEFT_OUT
 from core.datasets.found import BadRow, Box, Found, Layout, box_of
 from core.datasets.names import clean_name, shown
 from core.errors import UserError
-
-# A spreadsheet would run a cell that begins so: an apostrophe before it makes it text. One more before cells that begin with
-# apostrophes and then so, whether or not formulas are made safe, lets every cell be read back as it was.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-_NEUTRALISED = re.compile(r"'+[=+\-@\t\r\n]")
 
 
 def is_header(names: Sequence[str]) -> bool:
@@ -24,19 +18,9 @@ def is_header(names: Sequence[str]) -> bool:
     return tuple(names[: len(manifest.COLUMNS)]) == manifest.COLUMNS
 
 
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, and that `cell` reads back."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def cell(text: str) -> str:
-    """What was in a cell before it was made safe for spreadsheets."""
-    return text[1:] if _NEUTRALISED.match(text) else text
-
-
 def found(row: Mapping[str, str], path: str) -> Found:
     """What a row says of the photo at `path`. Raises BadRow."""
-    values = {name: cell(row[name]) for name in manifest.COLUMNS}
+    values = {name: cells.as_it_was(row[name]) for name in manifest.COLUMNS}
     try:
         label = clean_name(values["label"], "class name")
     except UserError as error:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from core import cells
 from core.archives import is_junk
 from core.datasets import exported, text_table
 from core.datasets.found import (
@@ -151,7 +152,7 @@ def _found(row: Mapping[str, str], table: Table, files: _Files) -> Found:
     if None in row or None in row.values():
         raise BadRow("it has more or fewer fields than the header")
     if table.is_export:
-        return exported.found(row, files.named(exported.cell(row[table.path])))
+        return exported.found(row, files.named(cells.as_it_was(row[table.path])))
     path = files.named(row[table.path])
     try:
         label = clean_name(row[table.label], "class name")
@@ -220,7 +221,7 @@ def _names_a_file(table: Table, folder: Path) -> bool:
     stems: dict[Path, set[str]] = {}
     for number, row in _rows(table):
         text = row.get(table.path) or ""
-        wanted = exported.cell(text) if table.is_export else _tidy(text)
+        wanted = cells.as_it_was(text) if table.is_export else _tidy(text)
         if wanted and any(_is_there(place, wanted, stems) for place in places):
             return True
         if number > SAMPLE_ROWS and not table.is_export:
