@@ -1,13 +1,12 @@
 """Photo to network input: one function for training, evaluation and serving, so that they cannot differ.
 
 JPEGs of one or three components go through libjpeg by way of torchvision's extension; everything else, and whatever that
-refuses, goes through images.open_image.
+refuses, goes through Pillow. images.read decides which way up a photo is, whoever decodes it.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import struct
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +34,11 @@ class Preprocessing:
 
 def decode(data: bytes) -> torch.Tensor:
     """The photo as uint8 [3, height, width], upright. Raises images.BadImage."""
-    if _plain_jpeg(data):
+    photo = images.read(data)
+    if photo.is_plain_jpeg:
         try:
-            return _libjpeg()(torch.frombuffer(bytearray(data), dtype=torch.uint8), 3, True)
+            packed = torch.frombuffer(bytearray(photo.data), dtype=torch.uint8)
+            return _turned(_libjpeg()(packed, 3, False), photo.orientation)
         except RuntimeError:
             # libjpeg refused; Pillow opens it after all, or says in plain words what is wrong.
             pass
@@ -46,8 +47,22 @@ def decode(data: bytes) -> torch.Tensor:
 
 def from_pillow(image: Any) -> torch.Tensor:
     """An RGB Pillow image as uint8 [3, height, width]."""
-    flat = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-    return flat.view(image.height, image.width, 3).permute(2, 0, 1).contiguous()
+    made = torch.empty(3, image.height, image.width, dtype=torch.uint8)
+    for box in images.strips(image.width, image.height):
+        part = torch.frombuffer(bytearray(image.crop(box).tobytes()), dtype=torch.uint8)
+        made[:, box[1] : box[3]] = part.view(-1, image.width, 3).permute(2, 0, 1)
+    return made
+
+
+# What images.upright does: whether rows become columns, and which of [., rows, columns] are then turned round.
+_TURNS = {2: (False, [2]), 3: (False, [1, 2]), 4: (False, [1]), 5: (True, []), 6: (True, [2]), 7: (True, [1, 2]), 8: (True, [1])}
+
+
+def _turned(image: torch.Tensor, orientation: int) -> torch.Tensor:
+    if orientation not in _TURNS:
+        return image
+    is_sideways, round_about = _TURNS[orientation]
+    return (image.transpose(1, 2) if is_sideways else image).flip(round_about).contiguous()
 
 
 def prepare(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
@@ -81,28 +96,6 @@ def _without_ends(image: torch.Tensor) -> torch.Tensor:
         if image.shape[dimension] > longest:
             image = image.narrow(dimension, (image.shape[dimension] - longest) // 2, longest)
     return image
-
-
-_START_OF_FRAME = {0xC0, 0xC1, 0xC2}
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-
-
-def _plain_jpeg(data: bytes) -> bool:
-    """Whether `data` is an 8-bit JPEG of one or three components. BadImage where it claims too many pixels."""
-    if data[:3] != b"\xff\xd8\xff":
-        return False
-    at = 2
-    while at + 9 < len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _WITHOUT_LENGTH:
-            at += 1 if marker == 0xFF else 2
-        elif marker in _START_OF_FRAME:
-            precision, height, width, components = struct.unpack_from(">BHHB", data, at + 4)
-            images.check_size(width, height)
-            return precision == 8 and components in (1, 3)
-        else:
-            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return False
 
 
 _lock = threading.Lock()

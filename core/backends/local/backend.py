@@ -16,11 +16,11 @@ from typing import Any
 
 from core import files, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
-from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
+from core.backends.base import REFUSALS, Backend, Endpoint, EndpointState, LogChunk, Program
 from core.backends.local import client, photos, processes, usage, warm
 from core.datasets import origins, store
 from core.datasets.names import clean_name
-from core.errors import BackendError, NotFound, UserError
+from core.errors import BackendError, NotFound, PhotoRefused, UserError
 from core.jobs import Job, RunFolder, State, Status
 from core.transform import sources
 from core.tuning import search as tuning
@@ -121,6 +121,8 @@ class LocalBackend(Backend):
                 status, answer = connection.post(body, content_type)
             except (OSError, HTTPException) as error:
                 raise _no_answer(endpoint, error) from error
+            if status in REFUSALS:
+                raise PhotoRefused(_message(answer))
             if status != HTTPStatus.OK:
                 raise BackendError(_message(answer))
             return answer

@@ -45,8 +45,11 @@ class Scorer:
             self._torch.set_num_threads(1)
 
     def decode(self, data: bytes) -> Any:
-        """A photo as the endpoint would take it. Raises ValueError, with the reason, as the endpoint would refuse it."""
-        return self._inference.input_fn(data, "image/jpeg")
+        """A photo as the endpoint would take it, of any size in bytes. Raises ValueError with the reason."""
+        try:
+            return self._inference.Photo(self._inference.preprocessing.decode(data))
+        except ValueError as error:
+            raise ValueError(f"the photo cannot be used: {error}") from error
 
     def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
         """The endpoint's answers (DESIGN.md 4.2) for at most `batch` decoded photos, in their order."""

@@ -138,7 +138,7 @@ class _Run:
         try:
             path = Path(self.root, item.file)
             if (size := path.stat().st_size) > settings.MAX_IMAGE_BYTES:
-                limit = files.human_bytes(settings.MAX_INVOCATION_BYTES)
+                limit = files.human_bytes(settings.MAX_IMAGE_BYTES)
                 return _Opened("", None, f"the file has {files.human_bytes(size)}; at most {limit} can be used")
             data = path.read_bytes()
             image_id = hashlib.sha256(data).hexdigest()
