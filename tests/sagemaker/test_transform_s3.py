@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import transform_s3
+from core.backends.sagemaker import storage, transform_s3
+from core.backends.sagemaker.storage import Store
+from core.backends.sagemaker.transform_output import Output
 from core.jobs import Job, RunFolder, State
 from core.models import Model
 from core.specs import TransformSpec
 from core.transform import items, results, sources, table
+from core.transform.items import Item
 from tests import shapes
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator
@@ -214,3 +217,22 @@ def test_doubtful_names_are_known(keys: tuple[str, ...]) -> None:
     names = {transform_s3.own_name(f"s3://photos/june/{key}") for key in keys}
     assert len(names) == len(keys)
     assert transform_s3.are_plain([f"s3://ours/{name}" for name in names])
+
+
+def test_an_answer_that_may_be_anothers_is_nobodys(aws: Emulator, tmp_path: Path) -> None:
+    run, store = RunFolder(tmp_path / "run"), Store(accounts.load())
+    run.input.mkdir(parents=True)
+    run.output.mkdir()
+    spec = TransformSpec("Doubt", "fm-training-20260101-000000-abcdef", "s3", path=f"s3://{BUCKET}/june/")
+    items.write([Item(name, name) for name in ("1.png", "2.png", "3.png")], sources.list_of(run))
+    for name in ("1.png", "june/1.png", "x/2.png"):
+        answer = json.dumps({"error": {"message": "it was read"}}).encode()
+        store.put(storage.transform_key(spec.id, f"output/{name}.out"), answer)
+    output = Output(store, spec, run)
+    assert output.look() == 2
+    output.join((), None, lambda done, errors: None, whole=True)
+    first, second, third = table.read(run, ()).page(range(3))["error"]
+    assert first.startswith(results.UNANSWERED)
+    assert "1.png" in first
+    assert second == "it was read"
+    assert third.startswith(results.UNANSWERED)
