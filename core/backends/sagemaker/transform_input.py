@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,6 +31,8 @@ LARGE = "large.json"
 # Marks: every file has its image_id; photos in S3 are gone through as copies of ours.
 HASHED, COPIED = "hashed", "copied"
 BATCH = 500
+
+Problems = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def send(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> str:
-    """Sends what is missing of the photos that have no answer yet, and the manifest that names them; where that lies.
+    """Sends the photos that have no answer yet, and the manifest that names them; where that lies.
 
     UserError where none of them can be sent.
     """
@@ -183,39 +185,61 @@ def take_over(previous: RunFolder, folder: RunFolder) -> None:
             shutil.copyfile(previous.input / name, folder.input / name)
 
 
-def _sent(wanted: list[Item], names: Names, report: upload.Report, check_stop: Callable[[], None]) -> tuple[Names, dict[str, str]]:
+def _sent(
+    wanted: list[Item],
+    names: Names,
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> tuple[Names, Problems]:
     """Sends files of this machine; by key, why some can't be."""
     root = sources.root_of(names.spec, names.folder)
-    large = {names.key(item): Path(root, item.file) for item in wanted if item.file in names.large}
-    chosen = {names.key(item): (Path(root, item.file), item.image_id) for item in wanted}
-    sending = upload.Sending(names.store, {key: found for key, found in chosen.items() if key not in large}, report, check_stop)
-    problems = _shrunk(names, {key: path.read_bytes for key, path in large.items()}, report, check_stop)
+    large, others = _apart(wanted, names)
+    reading = {names.key(item): Path(root, item.file).read_bytes for item in large}
+    problems = _shrunk(names, reading, report, check_stop)
+    chosen = {names.key(item): (Path(root, item.file), item.image_id) for item in others}
+    sending = upload.Sending(names.store, chosen, report, check_stop)
     if sending.photos:
         sending.run()
     return names, {**problems, **sending.unreadable}
 
 
-def _copied(wanted: list[Item], names: Names, report: upload.Report, check_stop: Callable[[], None]) -> tuple[Names, dict[str, str]]:
+def _copied(
+    wanted: list[Item],
+    names: Names,
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> tuple[Names, Problems]:
     """Photos in S3 stay where they are if that leaves no doubt whose an answer is, and are copied
     inside S3 otherwise; by key, why some can't be."""
     addresses = {names.source + item.file for item in wanted}
-    if transform_s3.are_plain(addresses) and not any(item.file in names.large for item in wanted):
+    if transform_s3.are_plain(addresses) and not _apart(wanted, names)[0]:
         return names, {}
     (names.folder.input / COPIED).touch()
     names = Names(names.spec, names.folder, names.store)
-    chosen = {names.key(item): names.source + item.file for item in wanted if item.file not in names.large}
-    large = {names.key(item): names.source + item.file for item in wanted if item.file in names.large}
-    problems = _shrunk(names, {key: partial(transform_s3.read, at) for key, at in large.items()}, report, check_stop)
+    large, others = _apart(wanted, names)
+    reading = {names.key(item): partial(transform_s3.read, names.source + item.file) for item in large}
+    problems = _shrunk(names, reading, report, check_stop)
+    chosen = {f"{names.place}/{names.key(item)}": names.source + item.file for item in others}
 
     def say(done: int) -> None:
         report(upload.Progress(done, len(chosen), 0, 0, 0.0))
 
-    targets = {f"{names.place}/{key}": address for key, address in chosen.items()}
-    gone = transform_s3.copy(names.store, targets, say, check_stop)
+    gone = transform_s3.copy(names.store, chosen, say, check_stop)
     return names, {**problems, **_by_key(gone, names)}
 
 
-def _shrunk(names: Names, large: dict[str, Callable[[], bytes]], report: upload.Report, check_stop: Callable[[], None]) -> dict[str, str]:
+def _apart(wanted: list[Item], names: Names) -> tuple[list[Item], list[Item]]:
+    """Those that have to be shrunk, and the others."""
+    large = [item for item in wanted if item.file in names.large]
+    return large, [item for item in wanted if item.file not in names.large]
+
+
+def _shrunk(
+    names: Names,
+    large: Mapping[str, Callable[[], bytes]],
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> Problems:
     """Sends these photos in a smaller form; by key, why some can't be."""
     targets = {f"{names.place}/{key}": read for key, read in large.items()}
 
@@ -225,7 +249,7 @@ def _shrunk(names: Names, large: dict[str, Callable[[], bytes]], report: upload.
     return _by_key(transform_large.send(names.store, targets, say, check_stop), names)
 
 
-def _by_key(problems: dict[str, str], names: Names) -> dict[str, str]:
+def _by_key(problems: Problems, names: Names) -> Problems:
     return {target.removeprefix(f"{names.place}/"): reason for target, reason in problems.items()}
 
 

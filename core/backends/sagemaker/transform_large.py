@@ -1,4 +1,4 @@
-"""Photos that have more bytes than a model may be asked about: shrunk on their way to the bucket, under names of their own.
+"""Photos with more bytes than a model may be asked about: shrunk on their way to the bucket.
 
 A job fails as a whole on a photo that is too large, so none may be among its photos as it is.
 """

@@ -92,7 +92,9 @@ def are_plain(addresses: Collection[str]) -> bool:
     """Whether no two of these objects have the same name, and nothing can change a name's spelling."""
     keys = [s3.split(address)[1] for address in addresses]
     names = {key.rpartition("/")[2].casefold() for key in keys}
-    return len(names) == len(keys) and all(_PLAIN.fullmatch(key) and not _ODD_PART.search(key) for key in keys)
+    if len(names) < len(keys):
+        return False
+    return all(_PLAIN.fullmatch(key) and not _ODD_PART.search(key) for key in keys)
 
 
 def own_name(address: str, suffix: str = "") -> str:
