@@ -54,6 +54,7 @@ def test_it_says_which_form_answers_and_how_good_that_is(clean: Model) -> None:
     assert chosen["same_class"] == chosen["photos"]
     assert 0 <= chosen["max_difference"] < 0.05
     assert chosen["milliseconds"] <= chosen["plain_milliseconds"]
+    until(lambda: LOCAL.figures(endpoint), "its figures")
     figures = LOCAL.figures(endpoint)
     assert (figures["requests"], figures["form"]) == (0, chosen["form"]), "the smoke image does not count"
 

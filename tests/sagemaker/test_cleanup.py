@@ -19,6 +19,7 @@ from core.backends.sagemaker.running import Resource, Running
 from core.backends.sagemaker.storage import Store
 from core.errors import BackendError
 from core.models import Model
+from tests.patience import PATIENCE
 from tests.sagemaker import making, serving
 from tests.sagemaker.asking import ROLE, Emulator
 
@@ -187,7 +188,7 @@ def _end_watcher(pid: int | None) -> None:
     assert pid
     process = psutil.Process(pid)
     process.kill()
-    psutil.wait_procs([process], 5)
+    psutil.wait_procs([process], PATIENCE)
 
 
 def test_a_version_is_not_another_whose_number_begins_alike(aws: Emulator) -> None:
