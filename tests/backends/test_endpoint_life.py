@@ -55,6 +55,7 @@ def test_it_says_which_form_answers_and_how_good_that_is(clean: Model) -> None:
     assert 0 <= chosen["max_difference"] <= 0.02
     assert chosen["photos"] == 12, "all there are of its own"
     assert chosen["milliseconds"] <= chosen["plain_milliseconds"]
+    until(lambda: LOCAL.figures(endpoint), "its figures")
     figures = LOCAL.figures(endpoint)
     assert (figures["requests"], figures["form"]) == (0, chosen["form"]), "the smoke image does not count"
 
