@@ -28,8 +28,8 @@ class NotFound(FieldmarkError):
 
 
 class Unwritable(FieldmarkError, OSError):
-    """What could not be written, in words: a full disk, no right to write, a disk that only reads. It stays an OSError, with its
-    number, for whoever goes on without the file."""
+    """What could not be written, in words: a full disk, no right to write, a disk that only reads.
+    It stays an OSError, with its number, for whoever goes on without the file."""
 
     def __init__(self, message: str, number: int, strerror: str) -> None:
         super().__init__(message)

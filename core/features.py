@@ -210,7 +210,8 @@ def read(
 def keep(folder: str, image_ids: Sequence[str], values: Floats) -> None:
     """Adds figures [n, d] of these photos to a folder of the cache, whole or not at all."""
     ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
-    with files.atomic(files.folder_below(settings.features_dir(), folder) / f"{uuid.uuid4().hex}.npz") as file:
+    where = files.folder_below(settings.features_dir(), folder)
+    with files.atomic(where / f"{uuid.uuid4().hex}.npz") as file:
         np.savez(file, image_ids=ids, features=values)
 
 

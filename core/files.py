@@ -32,19 +32,18 @@ WHY = {
     errno.EFBIG: "The disk is full, or no file may grow so large",
     errno.EDQUOT: "The disk is full, as far as your share of it goes",
     errno.EROFS: "that disk can only be read. Make it writable, and try again.",
-    errno.EACCES: "Fieldmark has no right to. Give its user the right to write there, and try again.",
-    errno.EPERM: "Fieldmark has no right to. Give its user the right to write there, and try again.",
+    errno.EACCES: "Fieldmark has no right to. Give its user that right, and try again.",
+    errno.EPERM: "Fieldmark has no right to. Give its user that right, and try again.",
 }
 
 
 @contextmanager
 def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` only when the block ends well (temp file, fsync, replace). `size` is what it will
-    take, where that is known.
+    """A binary file that takes the place of `path` only when the block ends well (temp file, fsync,
+    replace). `size` is what it will take, where that is known.
 
-    The folder has to be there: what was deleted meanwhile never comes back by somebody's writing into it. NotFound where it is
-    not, Unwritable where the disk is full or can't be written to.
-    """
+    The folder has to be there: what was deleted meanwhile never comes back by somebody's writing
+    into it. NotFound where it is not, Unwritable where the disk is full or can't be written to."""
     handle, name = _draft(path)
     try:
         with _whole(os.fdopen(handle, "wb")) as file:
@@ -72,8 +71,8 @@ def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _draft(path: Path) -> tuple[int, str]:
-    """A new file, held, from which `path` will be made: among Fieldmark's own temporary files where those lie on the same disk, so
-    that what a killed process leaves is found in one place."""
+    """A new file, held, from which `path` will be made: among Fieldmark's own temporary files where
+    those lie on the same disk, so that what a killed process leaves is found in one place."""
     try:
         beside, ours = path.parent, settings.temporary_dir()
         place = ours if ours.stat().st_dev == beside.stat().st_dev else beside
@@ -105,7 +104,8 @@ def _told(error: OSError, path: Path, size: int = 0) -> OSError | NotFound:
 
 
 def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
-    """What stands in the way of writing `path`, of which `size` bytes were to be written; None where it is something else."""
+    """What stands in the way of writing `path`, of which `size` bytes were to be written; None
+    where it is something else."""
     if isinstance(error, Unwritable) or error.errno not in WHY:
         return error if isinstance(error, Unwritable) else None
     place = _place(path)
@@ -132,14 +132,16 @@ def _missing(folder: Path, size: int) -> str:
     free = disk.f_bavail * disk.f_frsize
     needed = max(size, SMALL_BYTES)
     return (
-        f"At least {human_bytes(needed)} are needed, and the disk of {folder} has {human_bytes(free)} free. "
+        f"At least {human_bytes(needed)} are needed, and the disk of {folder} has "
+        f"{human_bytes(free)} free. "
         f"Free at least {human_bytes(max(needed - free, SMALL_BYTES))}, and try again."
     )
 
 
 @contextmanager
 def there(folder: Path, what: str) -> Iterator[None]:
-    """Around what reads or changes a thing's folder: NotFound, in words, where it was deleted before or meanwhile."""
+    """Around what reads or changes a thing's folder: NotFound, in words, where it was deleted
+    before or meanwhile."""
     try:
         if not folder.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
@@ -152,7 +154,8 @@ def there(folder: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """`there`, and one at a time: for whatever reads a thing's file and writes it changed. Not to be nested on one folder."""
+    """`there`, and one at a time: for whatever reads a thing's file and writes it changed. Not to
+    be nested on one folder."""
     with there(folder, what):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -163,7 +166,8 @@ def locked(folder: Path, what: str) -> Iterator[None]:
 
 
 def folder_below(root: Path, relative: str | PurePath) -> Path:
-    """The folder `root/relative`, made where it is missing; `root` itself is never made. FileNotFoundError where that is gone."""
+    """The folder `root/relative`, made where it is missing; `root` itself is never made.
+    FileNotFoundError where that is gone."""
     folder = root
     for part in PurePath(relative).parts:
         folder = folder / part
@@ -176,7 +180,8 @@ def folder_below(root: Path, relative: str | PurePath) -> Path:
 
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """A folder among Fieldmark's temporary files, held and then removed. What a killed process leaves of it can be told apart."""
+    """A folder among Fieldmark's temporary files, held and then removed. What a killed process
+    leaves of it can be told apart."""
     with held(settings.temporary_dir() / f"{name}-{secrets.token_hex(6)}") as folder:
         yield folder
 
@@ -224,8 +229,8 @@ def move(source: Path, target: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is swept
-    with the leftovers of the next start."""
+    """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is
+    swept with the leftovers of the next start."""
     for _ in range(REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
@@ -235,7 +240,8 @@ def remove(folder: Path) -> None:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether nobody holds this file or folder. What was made within the last second may be about to be held."""
+    """Whether nobody holds this file or folder. What was made within the last second may be about
+    to be held."""
     try:
         if time.time() - path.stat().st_mtime < YOUNG_SECONDS:
             return False

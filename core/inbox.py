@@ -30,8 +30,8 @@ def new_folder() -> Path:
 
 
 def sweep() -> None:
-    """Removes what no job will take over any more: the process that put it there is gone, or the job
-    that it was for has ended."""
+    """Removes what no job will take over any more: the process that put it there is gone, or the
+    job that it was for has ended."""
     found = list(settings.uploads_dir().iterdir())
     waiting, ended = _wanted() if found else (set(), set())
     for path in found:

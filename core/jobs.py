@@ -237,7 +237,8 @@ def write_status(folder: RunFolder, status: Status) -> None:
 
 
 def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
-    """Leaves the request where the job's process looks for it, once: the first reason stands. Unwritable where that can't be."""
+    """Leaves the request where the job's process looks for it, once: the first reason stands.
+    Unwritable where that can't be."""
     with files.there(folder.path, "job"):
         try:
             with folder.stop_request.open("x") as request:
@@ -249,8 +250,9 @@ def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
 
 
 def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | None = None, note: str | None = None) -> None:
-    """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same moment. Its spec stays as it was
-    written. UserError for a name that can't be used, NotFound where the job was deleted meanwhile."""
+    """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same
+    moment. Its spec stays as it was written. UserError for a name that can't be used, NotFound
+    where the job was deleted meanwhile."""
     clean = None if name is None else clean_name(name, "job name")
     with _relabelled(job_id) as label:
         given = {"name": clean, "tags": None if tags is None else list(tags), "note": note}
@@ -264,13 +266,15 @@ def set_tag(job_id: str, tag: str, wanted: bool) -> None:
 
 
 def change_label(shown: Job, name: str, tags: Sequence[str], note: str) -> None:
-    """Takes over what a person changed in the label that was `shown`; what somebody else changed since stays. Raises as `set_label`."""
+    """Takes over what a person changed in the label that was `shown`; what somebody else changed
+    since stays. Raises as `set_label`."""
     clean = clean_name(name, "job name")
     removed, added = set(shown.tags) - set(tags), [tag for tag in tags if tag not in shown.tags]
     with _relabelled(shown.id) as label:
         label["name"] = clean if name != shown.name else label["name"]
         label["note"] = note if note != shown.note else label["note"]
-        label["tags"] = [tag for tag in label["tags"] if tag not in removed and tag not in added] + added
+        kept = [tag for tag in label["tags"] if tag not in removed and tag not in added]
+        label["tags"] = kept + added
 
 
 @contextmanager
@@ -285,7 +289,8 @@ def _relabelled(job_id: str) -> Iterator[dict[str, Any]]:
 
 
 def delete(job_id: str) -> None:
-    """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while the job runs."""
+    """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
+    the job runs."""
     folder = RunFolder.of(job_id)
     doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
     with at_rest(folder, LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
@@ -327,7 +332,8 @@ def _taken(handle: int) -> bool:
 
 
 def _has_ended(folder: RunFolder) -> bool:
-    """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that can't be read."""
+    """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that
+    can't be read."""
     try:
         return read(folder.path.name).state.is_finished
     except NotFound:

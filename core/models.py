@@ -173,7 +173,8 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
     member = tarfile.TarInfo(name)
     status = os.stat(path)
-    # Whoever unpacks it, a server with a user of its own among them, can read what only its owner reads here.
+    # Whoever unpacks it, a server with a user of its own among them, can read what only its owner
+    # reads here.
     mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
     member.size, member.mode, member.mtime = status.st_size, mode, 0
     with path.open("rb") as file:

@@ -276,7 +276,8 @@ def _with_earlier_word(entry: Entry) -> Entry:
 
 
 def sweep() -> None:
-    """Removes what a killed process was about to add or to remove: whoever does so holds the lock."""
+    """Removes what a killed process was about to add or to remove: whoever does so holds the
+    lock."""
     with _locked():
         for path in list(_home().glob(".*")):
             files.remove(path)

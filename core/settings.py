@@ -97,10 +97,11 @@ _seen: set[Path] = set()
 
 
 def home() -> Path:
-    """The folder in which everything Fieldmark makes is kept; created on first use, for its owner alone.
+    """The folder in which everything Fieldmark makes is kept; created on first use, for its owner
+    alone.
 
-    NotFound where it was there and is gone: a disk that is not mounted any more must not look like a Fieldmark without datasets.
-    """
+    NotFound where it was there and is gone: a disk that is not mounted any more must not look like
+    a Fieldmark without datasets."""
     path = Path(os.environ.get(ENV_HOME) or Path.home() / ".fieldmark").expanduser().absolute()
     if path in _seen:
         if not path.is_dir():
@@ -113,12 +114,13 @@ def home() -> Path:
 
 
 def _close_to_others(path: Path) -> None:
-    """What the owner made before belongs to the owner alone, too. A folder with the setgid bit is one that a group shares on
-    purpose: it stays as it is."""
+    """What the owner made before belongs to the owner alone, too. A folder with the setgid bit is
+    one that a group shares on purpose: it stays as it is."""
     found = path.stat()
-    if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISGID and stat.S_IMODE(found.st_mode) & ~OWNER_ONLY:
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid == os.getuid() and not mode & stat.S_ISGID and mode & ~OWNER_ONLY:
         with suppress(OSError):  # a disk that only reads, or that knows no rights
-            path.chmod(stat.S_IMODE(found.st_mode) & OWNER_ONLY)
+            path.chmod(mode & OWNER_ONLY)
 
 
 def datasets_dir() -> Path:
@@ -150,7 +152,8 @@ def downloads_dir() -> Path:
 
 
 def temporary_dir() -> Path:
-    """What is being made, each file or folder held by the process that makes it; the rest is swept when an app starts."""
+    """What is being made, each file or folder held by the process that makes it; the rest is swept
+    when an app starts."""
     return _made(home() / "tmp")
 
 

@@ -1,4 +1,5 @@
-"""Files that survive a kill and a deletion: nothing half-written, nothing that comes back, words where nothing can be written."""
+"""Files that survive a kill and a deletion: nothing half-written, nothing that comes back, words
+where nothing can be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A disk that is full, or only reads, below everything a person does: words, nothing broken, and every page opens."""
+"""A disk that is full, or only reads, below everything a person does: words, nothing broken, and
+every page opens."""
 
 from __future__ import annotations
 

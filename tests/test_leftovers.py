@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import subprocess
@@ -21,6 +22,7 @@ from core.errors import FieldmarkError
 from core.jobs import State, Status
 from core.specs import ImportSpec
 from tests.datasets import made
+from ui import routes
 
 # Each makes something in the home and then waits to be killed.
 MAKERS = {
@@ -171,3 +173,19 @@ def test_a_big_home_is_swept_in_seconds(home: Path) -> None:
     begun = time.process_time()
     leftovers.sweep()
     assert time.process_time() - begun < 1.0
+
+
+def test_an_app_that_starts_sweeps(home: Path) -> None:
+    (settings.jobs_dir() / ".deleted-x").mkdir()
+    half = settings.temporary_dir() / ".status.json.x.tmp"
+    half.touch()
+    grow_old()
+
+    async def start() -> None:
+        tidying = asyncio.create_task(routes._tidy())
+        while everything() and not tidying.done():
+            await asyncio.sleep(0.05)
+        tidying.cancel()
+
+    asyncio.run(asyncio.wait_for(start(), 60))
+    assert everything() == set()

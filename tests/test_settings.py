@@ -1,4 +1,5 @@
-"""The folder in which everything is kept: for its owner alone, unless a group shares it on purpose."""
+"""The folder in which everything is kept: for its owner alone, unless a group shares it on
+purpose."""
 
 from __future__ import annotations
 

@@ -88,7 +88,8 @@ def _more(job: Job) -> None:
     note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
     if st.button("Save", key=f"tr_save_{job.id}"):
         with messages.shown():
-            jobs.change_label(shown, name, [tag.strip() for tag in tags.split(",") if tag.strip()], note)
+            wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
+            jobs.change_label(shown, name, wanted, note)
             del st.session_state[f"tr_shown_{job.id}"]
             st.rerun()
     removal.show(

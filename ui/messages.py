@@ -12,8 +12,8 @@ from ui.text import plain
 
 
 class shown:  # noqa: N801, read as a verb: `with messages.shown():`
-    """Shows what Fieldmark or the system's disk refuses inside the block as an error note instead of
-    a traceback."""
+    """Shows what Fieldmark or the system's disk refuses inside the block as an error note instead
+    of a traceback."""
 
     def __enter__(self) -> None: ...
 

@@ -30,7 +30,8 @@ def pages() -> list[st.Page]:
 st.set_page_config(page_title="Fieldmark", page_icon=str(ICON), layout="wide")
 page = st.navigation(pages())
 guard()
-# Whatever a page does not catch itself still is words and no traceback: a full disk, a home that is gone.
+# Whatever a page does not catch itself still is words and no traceback: a full disk, a home that
+# is gone.
 with messages.shown():
     sidebar.show()
 with messages.shown():

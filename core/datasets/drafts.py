@@ -85,5 +85,7 @@ def _path(version: Version) -> Path:
 def _locked(version: Version) -> Iterator[None]:
     """One writer at a time; sessions that edit the same version add to one draft."""
     dataset = settings.datasets_dir() / version.dataset_id
-    with files.there(dataset, "dataset"), files.locked(files.folder_below(dataset, "drafts"), "draft"):
-        yield
+    with files.there(dataset, "dataset"):
+        folder = files.folder_below(dataset, "drafts")
+        with files.locked(folder, "draft"):
+            yield

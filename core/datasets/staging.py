@@ -49,5 +49,6 @@ def hidden(parent: Path, name: str) -> Iterator[Path]:
 def sweep(parent: Path) -> None:
     """Removes what killed imports and deletions left: hidden folders that nobody holds locked."""
     for folder in parent.iterdir():
-        if folder.name.startswith(DELETED) or (folder.name.startswith(STAGING) and files.is_abandoned(folder)):
+        left = folder.name.startswith(STAGING) and files.is_abandoned(folder)
+        if left or folder.name.startswith(DELETED):
             files.remove(folder)

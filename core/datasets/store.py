@@ -227,7 +227,8 @@ def rename(dataset_id: str, name: str) -> Dataset:
     clean = clean_name(name, "dataset name")
     folder = settings.datasets_dir() / dataset(dataset_id).id
     with files.locked(folder, "dataset"):
-        files.write_json(folder / "dataset.json", files.read_json(folder / "dataset.json") | {"name": clean})
+        facts = files.read_json(folder / "dataset.json")
+        files.write_json(folder / "dataset.json", facts | {"name": clean})
         return dataset(dataset_id)
 
 

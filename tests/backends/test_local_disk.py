@@ -84,3 +84,20 @@ def test_fault_31_a_disk_that_is_really_full(small_disk: Path, toys: Toys) -> No
     assert [found.id for found in jobs.listing()] == [job.id]
     job.folder.log.unlink()
     assert LOCAL.train(toys.spec()).state is State.PENDING
+
+
+def test_a_script_that_filled_the_disk_with_temporary_files_says_so(small_disk: Path, toys: Toys) -> None:
+    """They are gone when the job has ended, and with them what says why."""
+    fills = (
+        "import os, pathlib, sys\n"
+        "with open(pathlib.Path(os.environ['TMPDIR'], 'spill'), 'wb', buffering=0) as spill:\n"
+        "    try:\n"
+        "        while True:\n"
+        "            spill.write(b'x' * 4096)\n"
+        "    except OSError:\n"
+        "        sys.exit(1)\n"
+    )
+    job = ended(LOCAL, toys.train(fills))
+    assert job.state is State.FAILED
+    assert "disk is full" in job.status.reason
+    assert not job.folder.temporary.exists()

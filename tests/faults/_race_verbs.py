@@ -1,8 +1,8 @@
-"""What two people may do to one thing at the same moment, and how to see afterwards that it was done.
+"""What two people may do to one thing at the same moment, and how to see afterwards that it was
+done.
 
-Each verb is tried on a thing by its id, with a mark of its own. `seen` says whether its effect is there; None where another verb
-may rightly undo it.
-"""
+Each verb is tried on a thing by its id, with a mark of its own. `seen` says whether its effect is
+there; None where another verb may rightly undo it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Kills whatever runs, at any moment: workers, training scripts, apps, and processes in the middle of
-making a version or of a deletion.
+"""Kills whatever runs, at any moment: workers, training scripts, apps, and processes in the middle
+of making a version or of a deletion.
 
-After each kill the job is in its right state within ten seconds, nothing of it runs on, and everything
-that was there can be read. After the next start nothing half made is left.
-"""
+After each kill the job is in its right state within ten seconds, nothing of it runs on, and
+everything that was there can be read. After the next start nothing half made is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Two apps on one home do two things to one thing at the same moment: every pair of verbs, many times.
+"""Two apps on one home do two things to one thing at the same moment: every pair of verbs, many
+times.
 
 Nothing may be lost that somebody was told is done, nothing deleted may come back, and whoever comes
 too late is told in Fieldmark's own words.

@@ -100,8 +100,8 @@ def worker_environment() -> dict[str, str]:
 @contextmanager
 def private(folder: RunFolder) -> Iterator[None]:
     """Makes this process one of a job: what it writes is for its owner only, but for what a person
-    asked to have in a folder of their own, and what it only needs for a while is in the job's folder
-    and gone at the end."""
+    asked to have in a folder of their own, and what it only needs for a while is in the job's
+    folder and gone at the end."""
     if not folder.path.name.startswith("fm-export-"):
         os.umask(0o077)
     with suppress(OSError):  # on a full disk there is still something to say

@@ -155,8 +155,8 @@ def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
 
 
 def failure_reason(folder: RunFolder, code: int, was_full: bool = False) -> str:
-    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its log.
-    `was_full`: the disk was when it ended."""
+    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its
+    log. `was_full`: the disk was when it ended."""
     said = folder.failure.read_text(errors="replace").strip() if folder.failure.exists() else None
     if said:
         return said[: settings.MAX_FAILURE_CHARS]

@@ -80,8 +80,10 @@ def save(account: Account) -> None:
 
 
 def change(shown: Account, wanted: Account) -> None:
-    """Takes over what a person changed in the account that was `shown`; what somebody else changed since stays. Raises as `save`."""
-    changed = {name: value for name, value in asdict(wanted).items() if value != getattr(shown, name)}
+    """Takes over what a person changed in the account that was `shown`; what somebody else changed
+    since stays. Raises as `save`."""
+    before = asdict(shown)
+    changed = {name: value for name, value in asdict(wanted).items() if value != before[name]}
     with files.locked(settings.home(), "home"):
         account = replace(_saved_or_none(), **changed)
         check(account)
