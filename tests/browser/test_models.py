@@ -194,7 +194,7 @@ def test_a_class_that_was_never_predicted_keeps_its_column(small_model: models.M
     left = {predicted: x for _, predicted, x, _ in cells}
     top = {true: y for true, _, _, y in cells}
     assert len(top) == count
-    sides = page.locator("svg.marks g.mark-group.role-scope path.background").first.bounding_box()
+    sides = page.locator("svg.marks path.background").first.bounding_box()
     step = sides["width"] / count
     order = sorted(top, key=top.__getitem__)
     # The place of each column is that of its class among the rows: the diagonal is one, with gaps where nothing was predicted.
