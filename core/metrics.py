@@ -16,12 +16,14 @@ PHASE_PREFIX = b"[phase] "
 # What the training script may report, in the order it is written. Names not listed here are not metrics.
 NAMES = (
     "epoch",
+    "kept_epoch",
     "step",
     "train_loss",
     "train_accuracy",
     "validation_loss",
     "validation_accuracy",
     "validation_macro_f1",
+    "validation_n",
     "test_loss",
     "test_accuracy",
     "test_top5",
@@ -122,3 +124,17 @@ def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
         if "epoch" in row and ("train_loss" in row or "validation_loss" in row):
             last[row["epoch"]] = {**last.get(row["epoch"], {}), **row}
     return [last[epoch] for epoch in sorted(last)]
+
+
+def delivered(rows: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The figures on validation of the model that a training left, which are those in model.json; empty while it has left none.
+
+    The epoch that was kept need not be the one with the highest accuracy: see the script's own rule.
+    """
+    found: dict[str, float] = {}
+    for row in rows:
+        if "epoch" not in row and "validation_accuracy" in row:
+            found = dict(row)
+        elif "test_accuracy" in row and found:
+            found.setdefault("kept_epoch", row["epoch"])
+    return found

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from core import jobs, settings
 from core.datasets.names import clean_name
@@ -13,7 +14,7 @@ from core.errors import NotFound, UserError
 
 # Both of AWS's container contracts carry names and values of these shapes safely, one of them through a shell file.
 HYPERPARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
-UNSAFE = re.compile(r"[^A-Za-z0-9_.,:/+=@ -]")
+CARRIED_AS_IT_IS = "_.,:/+@ -"
 HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
 # As SageMaker names them; empty for what has no instances.
 INSTANCE_TYPE = re.compile(r"(ml\.[a-z0-9-]+\.[a-z0-9-]+)?")
@@ -268,8 +269,12 @@ Known = TypeVar("Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, E
 
 
 def carried_name(name: str) -> str:
-    """A job's name as an argument of the training script: only safe characters, and no hyphen first, which would be an option."""
-    return UNSAFE.sub("_", name).lstrip("- ")[: settings.MAX_NAME_LENGTH] or "model"
+    """A job's name as an argument of the training script, which reads it back: what neither backend carries safely, and a hyphen
+    first, which would be an option, as =XX, a byte of UTF-8 each. At most 960
+    characters; SageMaker takes 2,500.
+    """
+    carried = quote(name[: settings.MAX_NAME_LENGTH], safe=CARRIED_AS_IT_IS).replace("%", "=")
+    return carried if carried[:1] not in ("-", " ") else f"={ord(carried[0]):02X}{carried[1:]}"
 
 
 def check_hyperparameters(values: Mapping[str, str]) -> None:

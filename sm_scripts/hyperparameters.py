@@ -8,11 +8,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 from architectures import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRESETS, VIEWS, parse_arch
 
 AUTO = "auto"
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+# A name comes with what is not safe in it as =XX, a byte of UTF-8 each, so it may be longer than it is.
+CARRIED_NAME = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,960}")
+CARRIED_BYTE = re.compile("=([0-9A-F]{2})")
 VALUE_PATTERN = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
@@ -120,7 +124,7 @@ _RUN: tuple[Hyperparameter, ...] = (
                    "Run", low=0, high=1),
     Hyperparameter("checkpoint_dir", "text", "/opt/ml/checkpoints",
                    "Folder for checkpoints; a job started again continues from there.", "Run"),
-    Hyperparameter("name", "text", "", "The model's name.", "Run"),
+    Hyperparameter("name", "text", "", "The model's name; what is not safe in an argument as =XX.", "Run"),
     Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is known.", "Run"),
     Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is known.", "Run"),
 )  # fmt: skip
@@ -144,8 +148,17 @@ def parse(values: Mapping[str, str]) -> dict[str, Any]:
     return {parameter.name: _typed(parameter, str(values.get(parameter.name, parameter.default))) for parameter in TABLE}
 
 
+def _name(text: str) -> str:
+    """A name as a person wrote it: see core's carried_name, which this undoes."""
+    if not CARRIED_NAME.fullmatch(text):
+        raise BadValue("name", "write what is not a letter, a digit, a space or one of _.,:/+@- as =XX, a byte of UTF-8 each")
+    return unquote(CARRIED_BYTE.sub(r"%\1", text), errors="replace")
+
+
 def _typed(parameter: Hyperparameter, text: str) -> Any:
     text = text if parameter.kind == "text" else text.strip()
+    if parameter.name == "name":
+        return _name(text)
     if not VALUE_PATTERN.fullmatch(text) and parameter.name != "checkpoint_dir":
         raise BadValue(parameter.name, f"{text[:40]!r} has characters that are not allowed; letters, digits, space and _.,:/+=@- are")
     if parameter.automatic and text.lower() == AUTO:

@@ -45,7 +45,13 @@ def scored(photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tens
     if "validation" in made:
         # Once more and last, without an epoch: SageMaker's tuner goes by what is said last, and the kept epoch need not be the last one.
         found = made["validation"]
-        metrics(validation_accuracy=found["top1"], validation_loss=found["loss"], validation_macro_f1=found["macro_f1"])
+        metrics(
+            kept_epoch=best_epoch,
+            validation_accuracy=found["top1"],
+            validation_loss=found["loss"],
+            validation_macro_f1=found["macro_f1"],
+            validation_n=found["n"],
+        )
     if "test" in made:
         metrics(epoch=best_epoch, test_accuracy=made["test"]["top1"], **final)
     return made

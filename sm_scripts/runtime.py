@@ -58,7 +58,8 @@ def log(message: str) -> None:
 def metrics(**values: float) -> None:
     """One metric line: `[metrics] epoch=3 train_loss=0.4321`. Whole numbers stay whole; nan is written as nan."""
     if not _state["quiet"]:
-        print("[metrics] " + " ".join(f"{name}={_number(value)}" for name, value in values.items()), flush=True)
+        told = {**values, "elapsed_seconds": round(elapsed(), 3)}
+        print("[metrics] " + " ".join(f"{name}={_number(value)}" for name, value in told.items()), flush=True)
 
 
 def _number(value: float) -> str:

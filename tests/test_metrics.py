@@ -200,3 +200,21 @@ def test_curves_have_one_point_per_epoch() -> None:
         {"epoch": 3, "train_loss": 0.4},
     ]
     assert metrics.epochs([]) == []
+
+
+def test_the_job_and_its_model_say_the_same_of_validation(small_model: Model) -> None:
+    rows = metrics.MetricLog(small_model.folder.log).refresh()
+    said, model = metrics.delivered(rows), small_model.metrics("validation")
+    assert said["validation_accuracy"] == pytest.approx(model["top1"], abs=1e-6)
+    assert said["validation_n"] == model["n"]
+    assert said["kept_epoch"] == small_model.description["best_epoch"]
+
+
+def test_a_training_that_is_on_its_way_has_delivered_nothing() -> None:
+    assert metrics.delivered([{"epoch": 1, "train_loss": 1, "validation_accuracy": 0.9}]) == {}
+
+
+def test_every_epoch_says_when_it_was(small_model: Model) -> None:
+    times = [row["elapsed_seconds"] for row in metrics.epochs(metrics.MetricLog(small_model.folder.log).refresh())]
+    assert times
+    assert times == sorted(times)

@@ -16,6 +16,7 @@ from ui.text import count, plain, share
 
 MAX_PHOTOS = 36
 PAIRS = 6
+NAMED = 12
 
 
 def accuracy(job: Job, found: Table, root: Path | None) -> None:
@@ -43,6 +44,9 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
     """Answers per class; a click on a row shows its photos."""
     counts = found.counts()
     charts.predicted_classes(counts, key="ba_counts")
+    if never := [plain(name) for name in found.names if name not in set(counts["class"])]:
+        some = ", ".join(never[:NAMED]) + (", ..." if len(never) > NAMED else "")
+        st.caption(f"Never the answer: {count(len(never), 'class', 'classes')} ({some}).")
     shown = counts.assign(photos=counts["sure"] + counts["unsure"])[["class", "photos", "unsure"]]
     event = st.dataframe(
         shown, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"ba_classes_{job.id}", alt="Photos per predicted class"

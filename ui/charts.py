@@ -16,6 +16,9 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"
 SPLIT_COLOURS = {"train": "#8A9A8E", "validation": "#2C8A69", "test": "#C4552D", "unused": "#B9BDB3"}
 PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
 LABELLED_CELLS = 24
+# Plotly would take classes called 001 and 1 for numbers, and so for one.
+BY_NAME = {"type": "category", "autorange": "reversed", "automargin": True}
+SMALLEST_CELL, TALLEST = 9, 1400
 
 
 def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
@@ -72,7 +75,7 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
         margin={"l": 10, "r": 10, "t": 36, "b": 40},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis_title="photos",
-        yaxis={"autorange": "reversed", "automargin": True},
+        yaxis=BY_NAME,
     )
     st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per class, stacked by split")
 
@@ -88,7 +91,7 @@ def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis_title="photos",
-        yaxis={"autorange": "reversed", "automargin": True},
+        yaxis=BY_NAME,
     )
     st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per predicted class, sure and unsure")
 
@@ -101,8 +104,8 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     large = len(order) > LABELLED_CELLS
     pick = alt.selection_point(name="cell", fields=["true", "predicted"])
     base = alt.Chart(cells).encode(
-        x=alt.X("predicted:N", sort=list(order), title="predicted", axis=_axis(large, -45)),
-        y=alt.Y("true:N", sort=list(order), title="true", axis=_axis(large, 0)),
+        x=alt.X("predicted:N", scale=_classes(order), title="predicted", axis=_axis(len(order), -45)),
+        y=alt.Y("true:N", scale=_classes(order), title="true", axis=_axis(len(order), 0)),
         tooltip=["true", "predicted", "count", alt.Tooltip("share:Q", format=".0%", title="share of the true class")],
     )
     heat = base.mark_rect().encode(
@@ -122,6 +125,8 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
         )  # fmt: skip
         layers = heat + text
     side = min(860, max(340, 26 * len(order) + 110))
+    if len(order) * SMALLEST_CELL > side:
+        side = min(TALLEST, len(order) * SMALLEST_CELL)
     event = st.altair_chart(
         layers.properties(height=side),
         on_select="rerun",
@@ -151,13 +156,27 @@ def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> N
         height=40 + 30 * len(shown),
         margin={"l": 10, "r": 10, "t": 5, "b": 5},
         xaxis={"range": [0, 1], "visible": False},
-        yaxis={"autorange": "reversed", "automargin": True},
+        yaxis=BY_NAME,
     )
     st.plotly_chart(figure, key=key, config={**CONFIG, "displayModeBar": False}, alt="The five likeliest classes with their probabilities")
 
 
-def _axis(large: bool, angle: int) -> alt.Axis:
-    return alt.Axis(labels=not large, ticks=not large, labelAngle=angle, labelLimit=180, labelOverlap=False)
+def _classes(order: Sequence[str]) -> alt.Scale:
+    """A place for every class, also where no photo was of it or taken for it: else the diagonal is none."""
+    return alt.Scale(domain=list(order))
+
+
+def _axis(classes: int, angle: int) -> alt.Axis:
+    """Names of all classes; of many as many as there is room for, small."""
+    if classes <= LABELLED_CELLS:
+        return alt.Axis(labelAngle=angle, labelLimit=180, labelOverlap=False)
+    return alt.Axis(
+        labelAngle=-90 if angle else 0,
+        labelLimit=130,
+        labelFontSize=10 if classes <= 2 * LABELLED_CELLS else 8,
+        labelOverlap="greedy",
+        ticks=False,
+    )
 
 
 def _clicked(event: Any) -> tuple[str, str] | None:

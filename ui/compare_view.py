@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import metrics
+from core import metrics, scripts
 from core.jobs import Job
 from ui import charts, choices, job_card
 from ui.text import duration
+
+ACCURACIES = ("validation accuracy", "test accuracy")
+BEST = "font-weight: bold; color: #2C8A69"
 
 
 def show(found: Sequence[Job]) -> None:
@@ -30,47 +33,62 @@ def show(found: Sequence[Job]) -> None:
         st.info("Choose two jobs or more.", icon=":material/compare_arrows:")
         return
     jobs = [by_id[job_id] for job_id in chosen]
-    rows = {job.id: metrics.epochs(job_card.metric_log(job.folder.log).refresh()) for job in jobs}
-    _table(jobs, rows)
+    names = choices.labels(chosen, lambda i: by_id[i].name)
+    lines = {job.id: job_card.metric_log(job.folder.log).refresh() for job in jobs}
+    rows = {job_id: metrics.epochs(found) for job_id, found in lines.items()}
+    _table(jobs, names, lines)
     along = choices.segment("Along", ["epoch", "seconds"], key="tr_along")
     left, right = st.columns(2)
     with left:
-        _overlay(jobs, rows, "validation_loss", along)
+        _overlay(names, rows, "validation_loss", along)
     with right:
-        _overlay(jobs, rows, "validation_accuracy", along)
-    _differences(jobs)
+        _overlay(names, rows, "validation_accuracy", along)
+    _differences(jobs, names)
 
 
-def _table(jobs: Sequence[Job], rows: dict[str, list[dict[str, float]]]) -> None:
-    lines = []
-    for job in jobs:
-        best = job_card.best_epoch(rows[job.id])
-        lines.append(
-            {
-                "job": job.name,
-                "state": str(job.state),
-                "best validation accuracy": best.get("validation_accuracy"),
-                "its loss": best.get("validation_loss"),
-                "best epoch": best.get("epoch"),
-                "epochs": len(rows[job.id]),
-                "took": duration(job.status.seconds),
-            }
-        )
-    table = pd.DataFrame(lines)
-    style = table.style.highlight_max(subset=["best validation accuracy"], props="font-weight: bold; color: #2C8A69")
-    style = style.highlight_min(subset=["its loss"], props="font-weight: bold; color: #2C8A69").format(precision=4, na_rep="-")
-    st.dataframe(style, hide_index=True, alt="The jobs' best values; the best of all in bold")
+def _table(
+    jobs: Sequence[Job],
+    names: Mapping[str, str],
+    lines: Mapping[str, list[dict[str, float]]],
+) -> None:
+    found = pd.DataFrame([_result(job, names[job.id], lines[job.id]) for job in jobs])
+    accuracies: list[Hashable] = [name for name in ACCURACIES if found[name].notna().any()]
+    style = found.style.highlight_max(subset=accuracies, props=BEST)
+    if found["its loss"].notna().any():
+        style = style.highlight_min(subset=["its loss"], props=BEST)
+    style = style.format(precision=4, na_rep="-").format("{:.0f}", subset=["epoch", "epochs"], na_rep="-")
+    st.dataframe(style, hide_index=True, alt="What the jobs reached; the best of all in bold")
+    st.caption("Accuracy of the model that a job left; of one that left none, of its best epoch.")
 
 
-def _overlay(jobs: Sequence[Job], rows: dict[str, list[dict[str, float]]], metric: str, along: str) -> None:
+def _result(job: Job, name: str, lines: list[dict[str, float]]) -> dict[str, object]:
+    final, best = metrics.delivered(lines), job_card.best_epoch(lines)
+    reached = final or best
+    return {
+        "job": name,
+        "state": str(job.state),
+        "validation accuracy": reached.get("validation_accuracy"),
+        "its loss": reached.get("validation_loss"),
+        "epoch": final.get("kept_epoch") if final else best.get("epoch"),
+        "test accuracy": next((row["test_accuracy"] for row in lines if "test_accuracy" in row), None),
+        "epochs": len(metrics.epochs(lines)),
+        "took": duration(job.status.seconds),
+    }
+
+
+def _overlay(
+    names: Mapping[str, str],
+    rows: Mapping[str, list[dict[str, float]]],
+    metric: str,
+    along: str,
+) -> None:
     figure = go.Figure()
-    for number, job in enumerate(jobs):
-        points = [(row.get("elapsed_seconds" if along == "seconds" else "epoch"), row[metric]) for row in rows[job.id] if metric in row]
+    at = "elapsed_seconds" if along == "seconds" else "epoch"
+    for number, (job_id, name) in enumerate(names.items()):
+        points = [(row[at], row[metric]) for row in rows[job_id] if metric in row and at in row]
         if points:
             x, y = zip(*points, strict=True)
-            figure.add_scatter(
-                x=x, y=y, name=job.name, mode="lines+markers" if len(x) < 30 else "lines", line_color=charts.PALETTE[number % 8]
-            )
+            figure.add_scatter(x=x, y=y, name=name, mode="lines+markers" if len(x) < 30 else "lines", line_color=charts.PALETTE[number % 8])
     figure.update_layout(
         title={"text": metric.replace("_", " ").capitalize(), "font": {"size": 15}},
         height=charts.HEIGHT + 40,
@@ -82,10 +100,10 @@ def _overlay(jobs: Sequence[Job], rows: dict[str, list[dict[str, float]]], metri
     st.plotly_chart(figure, key=f"compare_{metric}", config=charts.CONFIG, alt=f"{metric} of the chosen jobs")
 
 
-def _differences(jobs: Sequence[Job]) -> None:
-    """Only what is not the same everywhere; an empty cell is the default."""
+def _differences(jobs: Sequence[Job], names: Mapping[str, str]) -> None:
+    """Only what is not the same everywhere: a value that was not set is its default."""
     settings = {
-        job.name + ("" if [j.name for j in jobs].count(job.name) == 1 else f" ({job.id[-6:]})"): {
+        names[job.id]: {
             "dataset": job.spec["dataset_id"],
             "version": job.spec["version_id"],
             **job.spec["hyperparameters"],
@@ -93,9 +111,12 @@ def _differences(jobs: Sequence[Job]) -> None:
         for job in jobs
     }
     table = pd.DataFrame(settings).astype("object")
+    for name in table.index:
+        if known := scripts.BY_NAME.get(name):
+            table.loc[name] = table.loc[name].fillna(known.default)
     different = table[table.apply(lambda row: row.nunique(dropna=False) > 1, axis=1)]
     st.markdown("**What differs in their settings**")
     if different.empty:
-        st.caption("Nothing: they were asked for the same.")
+        st.caption("No differences: the settings are identical.")
     else:
-        st.dataframe(different.fillna("default").rename_axis("setting").reset_index(), hide_index=True, alt="Settings that differ")
+        st.dataframe(different.rename_axis("setting").reset_index(), hide_index=True, alt="Settings that differ")

@@ -6,9 +6,10 @@ from collections.abc import Hashable, Mapping
 
 import streamlit as st
 
-from core import backends, jobs, settings
+from core import backends, jobs
 from core.datasets import history, store
 from core.datasets.history import Diff
+from core.datasets.names import numbered
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.specs import TrainingSpec, training_spec
@@ -83,7 +84,8 @@ def _train(dataset: Dataset, version: Version) -> None:
     if st.button("Train on it now", type="primary", key=f"ds_train_now_{dataset.id}_{version.id}", icon=":material/play_arrow:", help=how):
         with messages.shown():
             values = dict(training_spec(last).hyperparameters) if last else {"preset": "fast"}
-            name = f"{dataset.name} {version.id}"[: settings.MAX_NAME_LENGTH]
+            taken = [job.name for job in jobs.readable("training")]
+            name = numbered(f"{dataset.name} {version.id}", taken)
             job = backends.LOCAL.train(TrainingSpec(name, dataset.id, version.id, values, id=st.session_state.pop(nonce)))
             links.to("train", job=job.id)
     links.link("train", "Choose other settings", ":material/tune:", dataset=dataset.id, version=version.id)

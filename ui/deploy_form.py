@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from core import jobs, settings, specs
+from core import backends, jobs, settings, specs
 from core.backends import Backend
+from core.datasets.names import numbered
 from core.errors import FieldmarkError, UserError
 from core.models import Model
 from ui import choices, cropped, links, messages, model_list, where_serving
@@ -42,9 +43,10 @@ def show(models: Sequence[Model]) -> None:
         if chosen is None:
             return
         cropped.warn(by_id[chosen])
-        name = middle.text_input("Name", key="dp_name", placeholder=by_id[chosen].name, max_chars=settings.MAX_NAME_LENGTH)
+        proposed = numbered(by_id[chosen].name, [endpoint.name for endpoint in backends.endpoints()])
+        name = middle.text_input("Name", key="dp_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
         ends = _ends(right, where)
-        given = {"name": name or by_id[chosen].name, "model_id": chosen, "seconds": float(DEADLINES[ends])}
+        given = {"name": name.strip() or proposed, "model_id": chosen, "seconds": float(DEADLINES[ends])}
         with messages.shown():
             given |= _on_platform() if where.asks_resources else _here()
             # The id is made with the form and not with the click: two clicks are one endpoint.

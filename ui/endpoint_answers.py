@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,16 +27,30 @@ Answers = Mapping[str, Mapping[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """A photo an endpoint is asked about. `label` is its true class, '' where that is not known; `path` is where it lies."""
+    """A photo an endpoint is asked about. `label` is its true class, '' where that is not known; `path` is where it lies.
+
+    Two files of the same bytes are two of these, each with a `card` of its own.
+    """
 
     image_id: str
     path: Path
     shown: str
     label: str = ""
+    card: str = ""
+
+
+def apart(items: Iterable[Asked]) -> dict[str, Asked]:
+    """The photos by a card each, in their order: a file that is there twice, under whatever names, has two."""
+    found: dict[str, Asked] = {}
+    for item in items:
+        copies = sum(other.image_id == item.image_id for other in found.values())
+        card = f"{item.image_id}.{copies}" if copies else item.image_id
+        found[card] = replace(item, card=card)
+    return found
 
 
 def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Answers) -> None:
-    """`answers` by endpoint and image_id; the first endpoint is the page's own."""
+    """`asked` by card, `answers` by endpoint and image_id; the first endpoint is the page's own."""
     for endpoint in endpoints:
         _summary(endpoint, list(asked.values()), answers[endpoint.id], named=len(endpoints) > 1)
     matching = {name: [item for item in asked.values() if _passes(name, item, answers)] for name in FILTERS}
@@ -99,7 +113,7 @@ def _page(items: Sequence[Asked]) -> Sequence[Asked]:
 
 def _card(item: Asked, endpoints: Sequence[Endpoint], answers: Answers) -> Card:
     said = tuple(_said(item, answers[one.id][item.image_id], one.name if len(endpoints) > 1 else "") for one in endpoints)
-    return Card(item.image_id, photos.url(item.image_id), item.shown.rsplit("/", 1)[-1], said)
+    return Card(item.card or item.image_id, photos.url(item.image_id), item.shown.rsplit("/", 1)[-1], said)
 
 
 def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:

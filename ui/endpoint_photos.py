@@ -27,9 +27,9 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = choices.segment("Photos", list(_FORMS), key="dp_source", bind="query-params")
         other = _other(endpoint, endpoints)
-    asked = {item.image_id: item for item in _FORMS[source](endpoint)}
+    asked = _FORMS[source](endpoint)
     kept: dict[str, Asked] = st.session_state.setdefault(f"dp_asked_{endpoint.id}", {})
-    photos = {**kept, **asked}
+    photos = endpoint_answers.apart([*(item for item in kept.values() if item not in asked), *asked])
     if not photos:
         st.caption("One photo or many: each gets its five likeliest classes, and what to mind about them.")
         return
@@ -41,7 +41,8 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
 
 def _again(photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], kept: dict[str, Asked]) -> None:
     """The buttons below the wall: ask about failed photos once more, and clear the wall."""
-    failed = [image_id for image_id in photos if any(_may_change(said[image_id]) for said in answers.values())]
+    ids = dict.fromkeys(item.image_id for item in photos.values())
+    failed = [image_id for image_id in ids if any(_may_change(said[image_id]) for said in answers.values())]
     with st.container(horizontal=True):
         if failed and st.button(f"Ask again about {count(len(failed), 'photo')}", key="dp_again", icon=":material/refresh:"):
             for said in answers.values():
@@ -159,7 +160,7 @@ _FORMS = {"Drop photos": _dropped, "Test photos": _test_photos, "Paste": _pasted
 def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, dict[str, Any]]:
     """The answers by image_id; each photo is asked about once, however often the page is redrawn."""
     kept: dict[str, dict[str, Any]] = st.session_state.setdefault(f"dp_answers_{endpoint.id}", {})
-    new = {image_id: item.path for image_id, item in photos.items() if image_id not in kept}
+    new = {item.image_id: item.path for item in photos.values() if item.image_id not in kept}
     if new:
         bar = st.progress(0.0, text=f"Asking {plain(endpoint.name)}")
         for number, (image_id, answer) in enumerate(asking.ask_all(endpoint, new), 1):

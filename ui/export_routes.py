@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -44,13 +45,20 @@ async def _answer(request: Request, make: Callable[[Version], tuple[object, str,
     try:
         version = await asyncio.to_thread(store.version, request.path_params["dataset_id"], request.path_params["version_id"])
         body, suffix, media_type = await asyncio.to_thread(make, version)
-        name = f"{slug(store.dataset(version.dataset_id).name)}-{version.id}.{suffix}"
+        dataset = store.dataset(version.dataset_id)
+        headers = attachment(dataset.name, f"-{version.id}.{suffix}")
     except FieldmarkError as error:
         return PlainTextResponse(str(error), status_code=404)
-    headers = {"Content-Disposition": f'attachment; filename="{quote(name)}"'}
     if isinstance(body, bytes):
         return Response(body, media_type=media_type, headers=headers)
     return StreamingResponse(body, media_type=media_type, headers=headers)  # type: ignore[arg-type]
+
+
+def attachment(name: str, ending: str) -> dict[str, str]:
+    """The header that has a browser save a file under this name in any script (RFC 5987), and one in ASCII for what can't."""
+    whole = re.sub(r'[/\\:*?"<>|]', "_", name).lstrip(".") + ending
+    disposition = f"attachment; filename=\"{slug(name)}{ending}\"; filename*=UTF-8''{quote(whole, safe='')}"
+    return {"Content-Disposition": disposition}
 
 
 ROUTES = [

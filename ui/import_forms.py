@@ -120,7 +120,7 @@ def _folder(into: Into) -> None:
     path = st.text_input("Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {roots}.")
     name = _name(into, "ds_folder_name", "folder")
     if st.button("Import the folder", type="primary", key="ds_import_folder", icon=":material/download:"):
-        _try(into, lambda: ImportSpec(name=name or Path(path.strip()).name, source="folder", path=_given(path)))
+        _try(into, lambda: ImportSpec(name=name or Path(path.strip()).name, source="folder", path=_given(path)), name)
 
 
 def _dropped(into: Into) -> None:
@@ -137,7 +137,7 @@ def _dropped(into: Into) -> None:
     if st.button("Import what was dropped", type="primary", key="ds_import_dropped", icon=":material/download:", disabled=not uploads):
         top = uploads[0].name.replace("\\", "/").split("/")[0] if uploads else ""
         title = name or (top if "/" in uploads[0].name else "") or "Dropped photos"
-        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_packed(uploads, title)), shown=top))
+        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_packed(uploads, title)), shown=top), name)
 
 
 def _archive(into: Into) -> None:
@@ -149,7 +149,7 @@ def _archive(into: Into) -> None:
     pressed = st.button("Import the archive", type="primary", key="ds_import_archive", icon=":material/download:", disabled=upload is None)
     if pressed and upload:
         title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
-        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name))
+        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name), name)
 
 
 def _s3(into: Into) -> None:
@@ -161,7 +161,7 @@ def _s3(into: Into) -> None:
     st.caption("With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed.")
     name = _name(into, "ds_s3_name", "folder")
     if st.button("Import from S3", type="primary", key="ds_import_s3", icon=":material/download:"):
-        _try(into, lambda: _s3_spec(place, name))
+        _try(into, lambda: _s3_spec(place, name), name)
 
 
 def _s3_spec(text: str, name: str) -> ImportSpec:
@@ -223,9 +223,11 @@ def _given(path: str) -> str:
     return path.strip()
 
 
-def _try(into: Into, make: Callable[[], ImportSpec]) -> None:
+def _try(into: Into, make: Callable[[], ImportSpec], typed: str = "") -> None:
     try:
         spec = into.applied(make())
+        if typed and into.dataset is None:
+            store.require_free(typed)
     except FieldmarkError as error:
         st.caption(f":red[:material/error: {plain(str(error))}]")
         return

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import backends, jobs, models, settings
 from core.backends import Backend
+from core.datasets.names import numbered
 from core.errors import NotFound, UserError
 from core.jobs import Job, State
 from core.specs import TrainingSpec, training_spec
@@ -69,7 +70,7 @@ def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None
 def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
     """A new job from the last checkpoint of this one, wherever either runs. Two clicks are one job."""
     again = TrainingSpec(
-        spec.name,
+        numbered(spec.name, [other.name for other in jobs.readable("training")]),
         spec.dataset_id,
         spec.version_id,
         spec.hyperparameters,

@@ -14,6 +14,10 @@ from ui import charts, choices, job_state, jobs_table, links
 from ui.text import age, duration, plain
 
 LIVE_SECONDS = 1.0
+KEPT_HELP = (
+    "Of the model as it is kept. A linear head is kept from its last epoch, where it has converged; others from the epoch "
+    "with the lowest validation loss (a head) or the highest accuracy (fine-tuning)."
+)
 RATE_HELP = "Through the backbone. Nothing stands here where every photo's features were in the cache already."
 
 
@@ -82,21 +86,8 @@ def _what_is_kept(job: Job) -> str:
 
 
 def _figures(job: Job, rows: list[dict[str, float]]) -> None:
-    best = best_epoch(rows)
-    accuracy = best.get("validation_accuracy")
     with st.grid(4, min_column_width=180, gap="small"):
-        note = f"epoch {best['epoch']:.0f}" if best else None
-        value = f"{accuracy:.3f}" if accuracy is not None else "-"
-        st.metric(
-            "Validation accuracy",
-            value,
-            note,
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            height="stretch",
-            help="Of the best epoch.",
-        )
+        _validation(rows)
         _fourth(job, rows)
         rate = backbone_rate(rows)
         st.metric("Photos per second", f"{rate:,.0f}" if rate else "-", border=True, height="stretch", help=RATE_HELP)
@@ -104,6 +95,26 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
     if not job.state.is_finished:
         _progress(job, rows)
         job_state.notes(job)
+
+
+def _validation(rows: list[dict[str, float]]) -> None:
+    """The accuracy of the model that came of it, as on the model's own page; until there is one, that of the best epoch so far."""
+    final, best = metrics.delivered(rows), best_epoch(rows)
+    accuracy = (final or best).get("validation_accuracy")
+    n = int(final.get("validation_n", 0))
+    note = f"epoch {best['epoch']:.0f}, the best so far" if best and not final else None
+    if accuracy is not None and n:
+        note = f"{round(accuracy * n)}/{n} photos"
+    st.metric(
+        "Validation accuracy",
+        f"{accuracy:.3f}" if accuracy is not None else "-",
+        note,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help=KEPT_HELP if final else "Of the best epoch so far; the model need not be of that epoch.",
+    )
 
 
 def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
@@ -154,7 +165,7 @@ def _curves(job: Job, rows: list[dict[str, float]]) -> None:
     epochs = metrics.epochs(rows)
     if not epochs:
         return
-    kept = best_epoch(rows).get("epoch")
+    kept = metrics.delivered(rows).get("kept_epoch")
     left, right = st.columns(2)
     with left:
         charts.curves(epochs, "loss", "Loss", best_epoch=int(kept) if kept is not None else None, key=f"loss_{job.id}")

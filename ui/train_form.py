@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import jobs, scripts, settings
 from core.datasets import store
+from core.datasets.names import numbered
 from core.errors import FieldmarkError, UserError
 from core.specs import TrainingSpec, training_spec
 from ui import cropped, hyperparameter_form, links, messages, model_picker, version_picker, where_form
@@ -31,10 +32,10 @@ def show() -> None:
         values |= hyperparameter_form.show(
             given, values.get("mode", "frozen"), key=f"tr_h_{_suffix(origin)}", without=cropped.not_offered(version)
         )
-        proposed = _default_name(datasets[version.dataset_id], values)
+        proposed = numbered(_default_name(datasets[version.dataset_id], values), _names())
         name = st.text_input(
             "Name",
-            origin.name if origin else "",
+            numbered(origin.name, _names()) if origin else "",
             key=f"tr_job_name_{_suffix(origin)}",
             placeholder=proposed,
             max_chars=settings.MAX_NAME_LENGTH,
@@ -49,7 +50,7 @@ def show() -> None:
         )
         st.session_state.setdefault("tr_id", jobs.new_id("training"))
         if st.button("Train", type="primary", key="tr_train", icon=":material/play_arrow:"):
-            _submit(name or proposed, version, values, where)
+            _submit(name.strip() or proposed, version, values, where)
         st.caption(where_form.words(where))
 
 
@@ -70,6 +71,10 @@ def _default_name(dataset: store.Dataset, values: Mapping[str, str]) -> str:
     what = values.get("arch") or values.get("preset", "fast")
     fine = ", fine-tuned" if values.get("mode") == "finetune" else ""
     return f"{dataset.name}, {what}{fine}"[: settings.MAX_NAME_LENGTH]
+
+
+def _names() -> list[str]:
+    return [job.name for job in jobs.readable("training") if not job.tuning_id]
 
 
 def _submit(name: str, version: store.Version, values: Mapping[str, str], where: Where) -> None:

@@ -136,8 +136,8 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
     ).dropna()  # fmt: skip
     scheme = alt.Scale(range=[BAD, GOOD] if board.objective.maximize else [GOOD, BAD])
     heat = alt.Chart(cells).mark_rect().encode(
-        x=alt.X("x:N", sort=columns, title=_shown(first), axis=_sparse(columns, board.space[first])),
-        y=alt.Y("y:N", sort=rows[::-1], title=_shown(second), axis=_sparse(rows, board.space[second])),
+        x=alt.X("x:N", scale=alt.Scale(domain=list(columns)), title=_shown(first), axis=_sparse(columns, board.space[first])),
+        y=alt.Y("y:N", scale=alt.Scale(domain=list(rows[::-1])), title=_shown(second), axis=_sparse(rows, board.space[second])),
         color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
         stroke=alt.Stroke("value:Q", scale=scheme, title=board.objective.title.lower()),
         tooltip=[alt.Tooltip("x:N", title=_shown(first)), alt.Tooltip("y:N", title=_shown(second)), alt.Tooltip("value:Q", format=".4f")],

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import jobs, scripts, settings
 from core.datasets import store
+from core.datasets.names import numbered
 from core.errors import FieldmarkError, UserError
 from core.specs import TuningSpec, tuning_spec
 from core.tuning import search
@@ -55,8 +56,14 @@ def show() -> None:
         warm = _warm_start(origin, version, suffix)
         _notes(version, fixed, space, {**how, **limits})
         proposed = f"{datasets[version.dataset_id].name}, {' and '.join(list(space)[:2]).replace('_', ' ')}"[: settings.MAX_NAME_LENGTH]
+        taken = [job.name for job in jobs.readable("tuning")]
+        proposed = numbered(proposed, taken)
         name = st.text_input(
-            "Name", origin.name if origin else "", key=f"tu_name_{suffix}", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
+            "Name",
+            numbered(origin.name, taken) if origin else "",
+            key=f"tu_name_{suffix}",
+            placeholder=proposed,
+            max_chars=settings.MAX_NAME_LENGTH,
         )
         where = where_form.show(
             origin.resources if origin else None,
@@ -69,7 +76,7 @@ def show() -> None:
         )
         st.session_state.setdefault("tu_id", jobs.new_id("tuning"))
         if st.button("Start tuning", type="primary", key="tu_start", icon=":material/play_arrow:"):
-            _submit(name or proposed, version, fixed, space, {**how, **limits, "warm_start": warm}, where)
+            _submit(name.strip() or proposed, version, fixed, space, {**how, **limits, "warm_start": warm}, where)
         st.caption(where_form.words(where))
 
 

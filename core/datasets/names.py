@@ -34,6 +34,17 @@ def clean_name(text: str, what: str) -> str:
     return name
 
 
+def numbered(name: str, taken: Iterable[str]) -> str:
+    """The name; with the first free number after it where another thing is called so, as an eye reads it."""
+    known = {folded(other) for other in taken}
+    number, found = 1, name[: settings.MAX_NAME_LENGTH]
+    while folded(found) in known:
+        number += 1
+        ending = f" {number}"
+        found = name[: settings.MAX_NAME_LENGTH - len(ending)].rstrip() + ending
+    return found
+
+
 def slug(name: str) -> str:
     """Lower-case ASCII letters, digits and hyphens, 1 to 32 of them: safe as a folder, in an address and as a SageMaker name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

@@ -21,9 +21,9 @@ import pandas as pd
 from core import files, settings
 from core.datasets import browse, manifest, remote, splits
 from core.datasets.browse import Query
-from core.datasets.names import clean_name
+from core.datasets.names import clean_name, numbered, shown
 from core.datasets.staging import DELETED, Staged, hidden, stage
-from core.errors import NotFound
+from core.errors import NotFound, UserError
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 EVERYTHING = Query()
@@ -169,7 +169,8 @@ def add_dataset(
     inside = root.absolute().is_relative_to(staged.folder)
     facts = {
         "id": staged.id,
-        "name": clean_name(name, "dataset name"),
+        # Two that are imported at the same time, or from folders of one name, are told apart.
+        "name": numbered(clean_name(name, "dataset name"), names_taken()),
         # Relative where the images are ours, so that FIELDMARK_HOME can be moved.
         "root": root.absolute().relative_to(staged.folder).as_posix() if inside else str(root.absolute()),
         "source": source,
@@ -222,9 +223,23 @@ def derive(parent: Version, split: Mapping[str, Any], labels: Sequence[str] | No
     return add_version(parent, splits.apply(frame, split), note, split)
 
 
+def names_taken(but: str = "") -> list[str]:
+    """What the datasets are called, all but the one of this id."""
+    return [item.name for item in datasets() if isinstance(item, Dataset) and item.id != but]
+
+
+def require_free(name: str, but: str = "") -> None:
+    """UserError where another dataset than `but` is called so, as an eye reads it."""
+    taken = names_taken(but)
+    if numbered(name, taken) != name[: settings.MAX_NAME_LENGTH]:
+        other = numbered(name, taken)
+        raise UserError(f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, say.", field="name")
+
+
 def rename(dataset_id: str, name: str) -> Dataset:
-    """Gives the dataset another name; its id stays. Raises UserError for a name that can't be used."""
+    """Gives the dataset another name; its id stays. Raises UserError for a name that can't be used or that another dataset has."""
     clean = clean_name(name, "dataset name")
+    require_free(clean, but=dataset_id)
     folder = settings.datasets_dir() / dataset(dataset_id).id
     with files.locked(folder, "dataset"):
         facts = files.read_json(folder / "dataset.json")

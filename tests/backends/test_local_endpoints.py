@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from core import jobs, models, settings
 from core.backends import LOCAL, Endpoint, EndpointState
 from core.errors import BackendError, NotFound, UserError
 from core.models import Model
-from core.specs import EndpointSpec
+from core.specs import EndpointSpec, TrainingSpec
 from tests import shapes
 from tests.backends.asking import Answer, Client
 from tests.backends.watching import ended, gone, settled, until, worker_of
@@ -50,6 +51,22 @@ def png(name: str) -> bytes:
     buffer = io.BytesIO()
     shapes.photo(name, seed=99).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+NAME = 'V\u00f6gel "\u9ce5" <b>\U0001f426</b> 100 % -'
+
+
+def test_a_model_answers_under_the_name_it_was_given(heated: Model) -> None:
+    """Really trained, really asked: the name goes through the script's arguments, model.json and the server."""
+    spec = TrainingSpec(NAME, heated.dataset_id, heated.version_id, heated.job.spec["hyperparameters"])
+    job = ended(LOCAL, LOCAL.train(spec))
+    assert job.state is jobs.State.COMPLETED, job.status.reason
+    model = models.read(job.id)
+    assert (model.name, model.description["name"]) == (NAME, NAME)
+    endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec(NAME, model.id, precision="exact")))
+    answer = json.loads(LOCAL.connect(endpoint)(png("circle"), "application/x-image"))
+    assert answer["model"] == NAME
+    LOCAL.delete(endpoint)
 
 
 @pytest.fixture(scope="module")

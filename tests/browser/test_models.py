@@ -163,3 +163,41 @@ def test_a_row_of_the_classes_shows_the_photos_of_the_class(small_model: models.
     page.mouse.click(box["x"] + 15, box["y"] + 35 + 17)
     page.get_by_text("of its photos are recognised").wait_for()
     expect(steps.tiles(page)).not_to_have_count(0)
+
+
+def placed(page: Any) -> list[tuple[str, str, float, float]]:
+    """Every cell of the matrix on the page: true and predicted class, and where its middle is drawn."""
+    cells = page.locator("svg.marks g.mark-rect path")
+    cells.first.wait_for()
+    found = cells.evaluate_all(
+        "cells => cells.map(cell => { const box = cell.getBoundingClientRect(); "
+        "return [cell.getAttribute('aria-label') || '', box.x + box.width / 2, box.y + box.height / 2] })"
+    )
+    read = [(re.search(r"true: ([^;]+)", label), re.search(r"predicted: ([^;]+)", label), x, y) for label, x, y in found]
+    return [(true[1], predicted[1], x, y) for true, predicted, x, y in read if true and predicted]
+
+
+@pytest.mark.parametrize("count", [3, 38, 200])
+def test_a_class_that_was_never_predicted_keeps_its_column(small_model: models.Model, app: App, page: Any, count: int) -> None:
+    """Every other class is taken for the one before it, so half of them are never the answer."""
+
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        for row, label in enumerate(arrays["label"]):
+            arrays["probabilities"][row] = 0.1 / (count - 1)
+            arrays["probabilities"][row, label - label % 2] = 0.9
+
+    of_classes(small_model, count, 20 * count)
+    model = answered(small_model, change)
+    steps.visit(page, app.url, f"models?model={model.id}&mo_split=test")
+    cells = placed(page)
+    left = {predicted: x for _, predicted, x, _ in cells}
+    top = {true: y for true, _, _, y in cells}
+    assert len(top) == count
+    sides = page.locator("svg.marks path.background").first.bounding_box()
+    step = sides["width"] / count
+    order = sorted(top, key=top.__getitem__)
+    # The place of each column is that of its class among the rows: the diagonal is one, with gaps where nothing was predicted.
+    for place, name in enumerate(order):
+        if name in left:
+            assert abs(left[name] - (sides["x"] + (place + 0.5) * step)) < max(1.0, step / 4), name
+    assert page.locator("svg.marks").first.get_by_text("Species").count() >= min(count, 30) or count == 3

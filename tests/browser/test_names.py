@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from core import files, jobs, models, settings
 from core.backends import LOCAL
-from core.datasets import importing, store
+from core.datasets import drafts, edits, importing, store
 from core.datasets.importing import ImportSource
 from core.jobs import RunFolder
 from tests.backends.watching import until
@@ -152,6 +152,23 @@ def test_an_unknown_id_in_the_address_says_so_and_shows_nothing_else(
     steps.say(page, words)
     assert not page.locator('[data-testid="stMetric"]').filter(has_text="Photos in use").count()
     assert not page.get_by_text("photos to learn from").count()
+
+
+def test_part_of_a_class_name_is_no_new_class(app: App, page: Any, two: tuple[store.Version, store.Version]) -> None:
+    version = two[0]
+    path = store.manifest_of(version, filters=[("label", "==", "crow")]).iloc[0]["path"]
+    steps.visit(page, app.url, f"datasets?dataset={version.dataset_id}&version=v1&photo={path}")
+    steps.press(page, "Relabel")
+    box = page.get_by_role("combobox", name=re.compile("New label$"))
+    box.press_sequentially("cardi")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("cardinal")
+    steps.settle(page)
+    steps.pick(page, "New label", re.compile("New class"))
+    steps.fill(page, "Name of the new class", "Boboli")
+    steps.press(page, "Relabel 1 photo as the new class Boboli")
+    steps.say(page, "1 new class")
+    assert edits.labels_of(drafts.steps(version)) == {path: "Boboli"}
 
 
 def test_a_tab_that_is_clicked_twice_stays_lit(app: App, page: Any, small_model: models.Model) -> None:

@@ -220,3 +220,11 @@ def test_a_million_rows_are_edited_and_compared_in_seconds(tmp_path: Path) -> No
     second = drafts.finish(version)
     assert len(history.diff(version, second).changes) >= 990
     assert time.process_time() - started < 120
+
+
+def test_a_new_class_is_told_before_it_is_in_a_version(first: store.Version) -> None:
+    one, two = paths(first, "Crow", "train", 2)
+    steps = [edits.relabel([one, two], "Jay"), edits.relabel([one], "Boboli")]
+    assert edits.labels_of(steps) == {one: "Boboli", two: "Jay"}
+    assert edits.new_classes(first, edits.labels_of(steps)) == ["Boboli"]
+    assert edits.new_classes(first, edits.labels_of([*steps, edits.relabel([one], "Owl")])) == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -157,7 +159,8 @@ def client() -> TestClient:
 def test_the_routes_serve_all_three_forms(client: TestClient, version: store.Version) -> None:
     photos = client.get("/" + export_routes.address(version, "photos.zip"))
     assert zipfile.ZipFile(io.BytesIO(photos.content)).testzip() is None
-    assert photos.headers["content-disposition"] == 'attachment; filename="birds-v1.zip"'
+    disposition = photos.headers["content-disposition"]
+    assert disposition.startswith("attachment; filename=\"birds-v1.zip\"; filename*=UTF-8''")
     assert client.get("/" + export_routes.address(version, "table.csv")).text == export.table(version)
     manifest = client.get("/" + export_routes.address(version, "test.manifest"), params={"prefix": "s3://b/p"})
     assert manifest.text == export.augmented(version, "s3://b/p", "test")
@@ -177,3 +180,12 @@ def test_what_can_not_be_exported_is_said(client: TestClient, version: store.Ver
     answer = client.get("/downloads/datasets/" + path.format(dataset=version.dataset_id))
     assert answer.status_code == 404
     assert words in answer.text
+
+
+@pytest.mark.parametrize("name", ["V\u00f6gel", "\u9ce5\u985e \U0001f426", 'a "b" / c; d', "x" * 80])
+def test_a_download_has_the_dataset_s_name_in_any_script(name: str) -> None:
+    header = export_routes.attachment(name, "-v1.csv")["Content-Disposition"]
+    assert header.isascii()
+    short, _, whole = header.partition("; filename*=UTF-8''")
+    assert re.fullmatch(r'attachment; filename="[a-z0-9-]+-v1\.csv"', short)
+    assert unquote(whole) == re.sub(r'[/"]', "_", name) + "-v1.csv"

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from core.datasets.names import clashes, clean_name, shown, slug
+from core.datasets.names import clashes, clean_name, numbered, shown, slug
 from core.datasets.store import ID_PATTERN
 from core.errors import UserError
 
@@ -42,3 +42,10 @@ def test_fault_11_foreign_names_are_shown_on_one_bounded_line() -> None:
     assert shown("../../etc/passwd.png") == "../../etc/passwd.png"
     assert "\n" not in shown("a\nb\x1b[31m")
     assert len(shown("x" * 5000)) < 200
+
+
+def test_a_name_that_is_taken_gets_the_next_free_number() -> None:
+    assert numbered("birds, fast", []) == "birds, fast"
+    assert numbered("birds, fast", ["Birds, fast", "birds, fast 2"]) == "birds, fast 3"
+    long = "x" * 80
+    assert numbered(long, [long]) == "x" * 78 + " 2"

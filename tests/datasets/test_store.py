@@ -137,6 +137,17 @@ def test_renaming_keeps_the_id(first: store.Version) -> None:
         store.rename(first.dataset_id, "a\nb")
 
 
+def test_no_two_datasets_are_called_the_same(first: store.Version, tmp_path: Path) -> None:
+    name = store.dataset(first.dataset_id).name
+    frame = store.manifest_of(first)
+    second = store.add_dataset(name, tmp_path, "folder", frame, first.report, split=first.split)
+    assert store.dataset(second.dataset_id).name == f"{name} 2"
+    with pytest.raises(UserError, match="already") as caught:
+        store.rename(second.dataset_id, f" {name.upper()}")
+    assert caught.value.field == "name"
+    assert store.rename(second.dataset_id, f"{name} 2").name == f"{name} 2"
+
+
 def test_deleting_leaves_the_persons_folder_alone(first: store.Version, tmp_path: Path) -> None:
     photo = made.photo(tmp_path / "Crow" / "1.jpg")
     store.delete(first.dataset_id)

@@ -23,7 +23,8 @@ REFUSED = {
     "batch_size": ("0", "8.5"),
     "epochs": ("1000000000", ""),
     "arch": ("resnet999", "lite0@9", "lite0+lite0", ""),
-    "name": ("it's", "a\nb", "x" * 257),
+    "name": ("it's", "a\nb", "x" * 961),
+    "dataset_id": ("it's", "x" * 257),
     "mode": ("both",),
     "refit": ("maybe",),
     "seed": ("-1",),
@@ -37,7 +38,7 @@ UNDERSTOOD = {
     "refit": {"True": True, "true": True, "1": True, "0": False, "false": False},
     "weight_decay": {"auto": "auto", "0": 0.0},
     "arch": {"lite0@320+lite2": "lite0@320+lite2", ANY_TIMM: ANY_TIMM},
-    "name": {"Birds of 2026, v1": "Birds of 2026, v1"},
+    "name": {"Birds of 2026, v1": "Birds of 2026, v1", "V=C3=B6gel": "V\u00f6gel", "lr=x": "lr=x"},
 }
 
 

@@ -16,6 +16,7 @@ from core.specs import TransformSpec
 from tests import shapes
 from tests.test_pages import drawn
 from tests.transform.conftest import ended, started
+from ui.own_option import OWN
 
 PAGE = "batch.py"
 
@@ -141,6 +142,20 @@ def test_photos_are_set_aside_decided_about_and_become_a_version(finished: Job, 
     added = frame[frame["image_id"] == entry.id].iloc[0]
     assert (added["label"], added["split"]) == ("circle", "train")
     assert review.count() == 0
+
+
+def test_a_new_class_is_asked_for_and_said(finished: Job, model: models.Model) -> None:
+    app = drawn(PAGE, job=finished.id)
+    app.pills(key="ba_show").set_value("unlabelled").run()
+    pressed(app, "ba_aside")
+    (entry,) = review.entries()
+    app = drawn(PAGE, view="review")
+    next(box for box in app.selectbox if (box.key or "").startswith("rv_label_")).set_value(OWN).run()
+    assert not review.read(entry.id).decided, "saying that it is a new class is no name for it"
+    app.text_input(key=next(box.key for box in app.text_input if (box.key or "").endswith("_new"))).set_value("Boboli").run()
+    assert not app.exception
+    assert (review.read(entry.id).proposed, review.read(entry.id).decided) == ("Boboli", True)
+    assert "1 new class" in words(drawn(PAGE, view="review"))
 
 
 def test_an_empty_queue_and_a_strange_link_say_so(model: models.Model) -> None:
