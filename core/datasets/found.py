@@ -24,6 +24,7 @@ SPLIT_FOLDERS = {
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
+    "dev": "validation",
     "test": "test",
     "testing": "test",
 }

@@ -92,7 +92,8 @@ def k_fold(frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small:
 
 def official(frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False) -> pd.DataFrame:
     """The split its makers gave. Whatever of validation and test they did not give is carved, stratified and seeded, out of
-    their train part (`validation_share` of it each); images they did not place become 'unused'.
+    their train part (`validation_share` of it each); images they did not place become 'unused'. A class that
+    has no image in a part they gave is kept: it is learned, and has no figure of its own there.
 
     Raises UserError where there is no official train part, or as `stratified` does.
     """
@@ -104,7 +105,7 @@ def official(frame: pd.DataFrame, validation_share: float, seed: int, *, skip_sm
     ratios = _checked(shares | {"train": 1 - sum(shares.values())})
     carved, sizes = _split_rows(frame, given == "train", ratios, seed)
     result = carved.assign(split=carved["split"].mask(given.isin(["test", "validation"]), given))
-    needed = [part for part in PARTS if part in present or ratios[part] > 0]
+    needed = [part for part in PARTS if part == "train" or ratios[part] > 0]
     return _finished(result, sizes, needed=needed, skip_small=skip_small)
 
 

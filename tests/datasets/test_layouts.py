@@ -35,7 +35,7 @@ def test_class_folders_are_found_also_further_down(below: str, tmp_path: Path) -
     assert all((layout.root / found.path).is_file() and not found.official for found in layout.found)
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("train", "val", "test"), ("Training", "Validation", "testing"), ("train", "valid")])
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "val", "test"), ("Training", "Validation", "testing"), ("train", "dev")])
 def test_split_folders_give_the_official_split(names: tuple[str, ...], tmp_path: Path) -> None:
     for name in names:
         made.class_folders(tmp_path / name, {"Crow": 2, "Owl": 1})

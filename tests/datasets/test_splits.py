@@ -151,9 +151,18 @@ def test_without_an_official_split_the_choice_is_refused() -> None:
         splits.official(made.frame({"Crow": 20, "Owl": 20}), 0.15, 7)
 
 
-def test_fault_19_a_class_that_the_official_split_leaves_without_test() -> None:
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_fault_19_a_class_that_an_official_part_lacks_is_learned_all_the_same(part: str) -> None:
+    frame = with_official({"train": 40, "validation": 10, "test": 30})
+    frame.loc[(frame["label"] == "Owl") & (frame["official"] == part), "problem"] = "cut short"
+    result = splits.official(frame, 0.15, 7)
+    assert (result["split"][(frame["label"] == "Owl") & (frame["official"] == "train")] == "train").all()
+    assert not ((result["split"] == part) & (frame["label"] == "Owl")).any()
+
+
+def test_fault_19_a_class_without_a_train_photo_of_the_official_split_is_refused() -> None:
     frame = with_official({"train": 40, "test": 30})
-    frame.loc[(frame["label"] == "Owl") & (frame["official"] == "test"), "problem"] = "cut short"
+    frame.loc[(frame["label"] == "Owl") & (frame["official"] == "train"), "problem"] = "cut short"
     with pytest.raises(UserError, match='"Owl"'):
         splits.official(frame, 0.15, 7)
 

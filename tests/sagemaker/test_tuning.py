@@ -113,6 +113,15 @@ def test_one_trial_is_stopped_and_then_all_of_them(aws: Emulator, small_model: M
     assert all(trial.state is State.STOPPED and trial.interrupted for trial in trials), [trial.reason for trial in trials]
 
 
+def test_a_search_whose_trials_all_fail_is_failed_and_says_why(aws: Emulator, small_model: Model) -> None:
+    """SageMaker itself calls such a search Completed."""
+    fixed = {**FIXED, "crop_to_box": "true"}
+    job = ended(SAGEMAKER.tune(tuning(small_model, fixed=fixed, max_trials=2)), 3 * PATIENCE)
+    assert job.state is State.FAILED
+    assert "2 of 2 trials failed and none completed" in job.status.reason
+    assert "no photo has a box" in job.status.reason
+
+
 def test_hyperband_ends_the_worse_trials_early(aws: Emulator, small_model: Model) -> None:
     fixed = {**FIXED, "epochs": "9"}
     spec = tuning(small_model, strategy="hyperband", fixed=fixed, max_trials=5, baseline=False, objective="validation_macro_f1")
