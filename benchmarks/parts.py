@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from core import models
-from core.backends.local import pipeline
-from core.backends.local.scorer import Scorer
+from core.backends.local import photos, pipeline
+from core.backends.local.scorer import PARITY_PHOTOS, Scorer
 from core.datasets import store
 
 
@@ -26,6 +26,7 @@ def main(model_id: str, split: str) -> None:
     root = store.dataset(model.dataset_id).root
     paths = [root / path for path in store.manifest_of(version, columns=["path"], filters=[("split", "==", split)])["path"]]
     scorer = Scorer(model)
+    scorer.settle(photos.of_model(model, PARITY_PHOTOS))
     batches = [paths[start : start + scorer.batch] for start in range(0, len(paths), scorer.batch)]
 
     def prepared(batch: list[Path]) -> Any:

@@ -57,4 +57,5 @@ def share(correct: int, total: int) -> str:
 def parity_words(photos: int, same_class: int, difference: float) -> str:
     """What was found when a fast form was compared with plain fp32 on `photos` photos."""
     same = "the same class for all" if same_class == photos else f"the same class for {same_class}, the others undecided between two"
-    return f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by more than {difference:.4f}"
+    most = f"{difference:.4f}" if difference >= 0.0001 else "0.0001"
+    return f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by more than {most}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import socket
 import threading
@@ -124,13 +125,14 @@ def test_a_bad_photo_among_others_has_the_error_in_place_of_its_answer(served: S
     [
         (b"{}", "application/json", 400, "bad_json"),
         (b"[", "application/json", 400, "bad_json"),
-        (b'{"photos": ["***"]}', "application/json", 400, "bad_json"),
+        (b'{"photos": "YQ=="}', "application/json", 400, "bad_json"),
+        (b'{"instances": [{"b64": "YQ=="}]}', "application/json", 400, "bad_json"),
         (b'{"photos": []}', "application/json", 400, "no_photo"),
         (b"--x--\r\n", "multipart/form-data; boundary=x", 400, "no_photo"),
         (b"whatever", "multipart/form-data", 400, "bad_form"),
         (bytes(settings.MAX_INVOCATION_BYTES + 1), "multipart/form-data; boundary=x", 413, "too_large"),
     ],
-    ids=["no photos", "half", "not base64", "none", "empty form", "no boundary", "7 MB"],
+    ids=["no photos", "half", "a text", "instances", "none", "empty form", "no boundary", "7 MB"],
 )
 def test_fault_40_a_request_for_several_that_cannot_be_read(served: Served, body: bytes, content_type: str, status: int, code: str) -> None:
     try:
@@ -139,6 +141,52 @@ def test_fault_40_a_request_for_several_that_cannot_be_read(served: Served, body
     except (BrokenPipeError, ConnectionResetError):
         assert status == 413, "only a body that is refused unread may find the door closed"
     assert served.post(b"a photo").status == 200
+
+
+NAME = "Zaunkönig?>~".encode() * 20
+PLAIN = base64.b64encode(NAME).decode()
+SPELLINGS = {
+    "wrapped": base64.encodebytes(NAME).decode(),
+    "wrapped for Windows": base64.encodebytes(NAME).decode().replace("\n", "\r\n"),
+    "a data URL": f"data:image/jpeg;base64,{PLAIN}",
+    "a data URL with a name": f"data:image/jpeg;name=a.jpg;base64,{PLAIN}",
+    "a wrapped data URL": "data:image/png;base64,\n" + base64.encodebytes(NAME).decode(),
+    "URL-safe": base64.urlsafe_b64encode(NAME).decode(),
+    "without padding": PLAIN.rstrip("="),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_base64_is_read_as_clients_write_it(served: Served, spelling: str) -> None:
+    for mark in (b"", b"\xef\xbb\xbf"):
+        answer = served.post(mark + json.dumps({"photos": [SPELLINGS[spelling]]}).encode(), "application/json; charset=utf-8")
+        assert labels(answer) == [NAME.decode()]
+
+
+@pytest.mark.parametrize("bad", ["***", "", "YQ=A", "a", None, 7, ["YQ=="], {"b64": "YQ=="}, "data:image/png,abc", "ä"])
+def test_one_bad_item_of_json_is_one_error(served: Served, bad: object) -> None:
+    one, two = (base64.b64encode(name).decode() for name in (b"one", b"two"))
+    answer = served.post(json.dumps({"photos": [one, bad, two]}).encode(), "application/json")
+    assert answer.status == 200
+    first, second, third = json.loads(answer.body)["answers"]
+    assert (first["predictions"][0]["label"], third["predictions"][0]["label"]) == ("one", "two")
+    assert second["error"]["code"] == "bad_base64"
+
+
+def test_a_request_of_bad_items_only_has_an_error_for_each(served: Served) -> None:
+    answer = served.post(b'{"photos": ["*", "*"]}', "application/json")
+    assert [item["error"]["code"] for item in json.loads(answer.body)["answers"]] == ["bad_base64"] * 2
+
+
+def test_a_packed_body_is_refused_in_words(served: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+    packed = {"Content-Type": "image/jpeg", "Content-Encoding": "gzip"}
+    connection.request("POST", "/invocations", b"packed", packed)
+    answer = connection.getresponse()
+    said = json.loads(answer.read())["error"]
+    connection.close()
+    assert (answer.status, said["code"]) == (415, "unsupported_encoding")
+    assert "gzip" in said["message"]
 
 
 def test_too_many_photos_in_one_request(served: Served) -> None:

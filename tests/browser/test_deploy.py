@@ -49,7 +49,7 @@ def test_from_the_form_to_an_endpoint_with_a_deadline(app: App, page: Any, small
     (endpoint,) = LOCAL.endpoints()
     assert endpoint.details["deadline"] == pytest.approx(endpoint.created + 3600)
     assert steps.metric(page, "Requests") == "0"
-    steps.say(page, "against plain fp32 on")
+    steps.say(page, "Compared with plain fp32 on")
     LOCAL.delete(endpoint)
 
 

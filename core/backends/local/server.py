@@ -2,7 +2,8 @@
 
     POST /invocations   image/* or application/x-image: one photo -> its answer (DESIGN.md 4.2)
                         multipart/form-data: every file in it is a photo -> {"answers": [...]}, in the order of the photos
-                        application/json: {"photos": ["<base64>", ...]} -> the same
+                        application/json: {"photos": ["<base64>", ...]} -> the same;
+                        base64 may be wrapped, URL-safe or a data URL
     GET  /ping          whether it is there, and how many requests and errors it has seen
     GET  /metrics       the same with times and what it runs
 
@@ -16,13 +17,11 @@ A request has at most settings.MAX_INVOCATION_BYTES, as InvokeEndpoint allows. W
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import io
 import json
 import time
 import traceback
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
@@ -38,7 +37,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import hosts, settings
-from core.backends.local import bodies, client
+from core.backends.local import bodies, client, payloads
 from core.backends.local.serving import Answer, Service, as_json, error_body
 from core.errors import FieldmarkError
 
@@ -55,6 +54,7 @@ SMOKE_SECONDS = 60
 ONE_PHOTO = "application/x-image"
 TOO_SLOW = "The photo did not arrive within {} seconds, or had to make room for others."
 INSIDE = "The model failed on this photo; the endpoint's log has the details."
+TOO_MANY = f"There are {{}} photos in this request; at most {MAX_PHOTOS} are taken at once."
 
 Photo = tuple[bytes, str]
 
@@ -151,10 +151,17 @@ async def _invoked(
     photos, several = await _photos_in(body, headers, parsing)
     if service.waiting + len(photos) > MAX_WAITING:
         raise Refused(503, "busy", f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in a moment.")
-    answers = await service.answers(photos)
+    answers = await _answers(service, photos)
     text = as_json({"answers": list(map(_one_of_several, answers))}) if several else service.as_text(_checked(answers[0]))
     service.count(time.perf_counter() - start, len(photos))
     return Response(text, media_type="application/json")
+
+
+async def _answers(service: Service, photos: Sequence[Photo | Refused]) -> list[Answer | BaseException]:
+    """The answers in the order of the photos; one that could not be read keeps its refusal and costs the others nothing."""
+    readable = [photo for photo in photos if not isinstance(photo, Refused)]
+    given = iter(await service.answers(readable) if readable else [])
+    return [photo if isinstance(photo, Refused) else next(given) for photo in photos]
 
 
 def _refusal(error: Exception) -> Refused:
@@ -198,22 +205,27 @@ async def _photos_in(
     body: bytes,
     headers: Headers,
     parsing: asyncio.Semaphore,
-) -> tuple[list[Photo], bool]:
+) -> tuple[list[Photo | Refused], bool]:
     """The photos of a request with their content types, and whether it is of the kind that may hold several."""
+    photos: list[Photo | Refused]
+    if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
+        words = f"Content-Encoding {encoding} is not read. Send the body as it is."
+        raise Refused(415, "unsupported_encoding", words)
     content_type = headers.get("content-type", "")
     kind = content_type.split(";")[0].strip().lower()
     if kind == "multipart/form-data":
         async with parsing:
-            photos = await _in_form(body, headers)
+            photos = [*await _in_form(body, headers)]
     elif kind == "application/json":
         async with parsing:
             photos = await run_in_threadpool(_in_json, body)
     else:
         return [(body, content_type)], False
     if not photos:
-        raise Refused(400, "no_photo", "There is no photo in this request.")
+        words = "There is no photo in this request. In a form, a photo is a part with a file name."
+        raise Refused(400, "no_photo", words)
     if len(photos) > MAX_PHOTOS:
-        raise Refused(413, "too_many", f"There are {len(photos)} photos in this request; at most {MAX_PHOTOS} are taken at once.")
+        raise Refused(413, "too_many", TOO_MANY.format(len(photos)))
     return photos, True
 
 
@@ -237,12 +249,24 @@ async def _in_form(body: bytes, headers: Headers) -> list[Photo]:
     return found
 
 
-def _in_json(body: bytes) -> list[Photo]:
+def _in_json(body: bytes) -> list[Photo | Refused]:
     try:
         listed = json.loads(body)["photos"]
-        return [(base64.b64decode(text, validate=True), ONE_PHOTO) for text in listed]
-    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as error:
+        if not isinstance(listed, list):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(400, "bad_json", 'The body has to be {"photos": ["<base64>", ...]}.') from error
+    if len(listed) > MAX_PHOTOS:
+        # Counted before any is decoded.
+        raise Refused(413, "too_many", TOO_MANY.format(len(listed)))
+    return [_in_base64(text) for text in listed]
+
+
+def _in_base64(text: object) -> Photo | Refused:
+    try:
+        return payloads.decode_base64(text), ONE_PHOTO
+    except (TypeError, ValueError) as error:
+        return Refused(400, "bad_base64", f"The photo cannot be used: {error}.")
 
 
 def _one_of_several(answer: Answer | BaseException) -> Answer:
