@@ -15,6 +15,7 @@ import os
 import resource
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -30,13 +31,12 @@ REQUEST_SECONDS = 120
 MAX_CONNECTIONS = 512
 # How many may wait to be accepted, and are accepted at once. Who finds no room tries again after a
 # second, so it is more where there are files for it.
-BACKLOG, LONG_BACKLOG = 128, 1024
+BACKLOG, LONG_BACKLOG = 256, 1024
 # Files that the process needs besides its connections.
 OTHER_FILES = 128
 WANTED_FILES = 65_536
 MAX_HEAD_BYTES = 16_384
 LOG_SECONDS = 60
-GRACE_SECONDS = 10
 
 TOO_SLOW = 408, "too_slow", f"The request's head did not arrive within {HEAD_SECONDS} seconds."
 TOO_MANY = 503, "busy", "Too many requests are open already. Try again in a moment."
@@ -48,7 +48,9 @@ def raise_file_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        # macOS calls its limit infinite and refuses so many; then there are fewer connections.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def most_connections() -> int:
@@ -66,7 +68,7 @@ def _files() -> int:
     return WANTED_FILES if soft == resource.RLIM_INFINITY else soft
 
 
-def server(application: ASGIApp, grace: int = GRACE_SECONDS) -> uvicorn.Server:
+def server(application: ASGIApp, grace: int) -> uvicorn.Server:
     """Return uvicorn with all the bounds. After it is told to exit, requests have `grace` seconds.
 
     It logs errors only: a warning for each malformed request would let anybody fill the disk.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 WATCH_SECONDS = 0.5
+GRACE_SECONDS = 10
 PARITY_PHOTOS = 64
 ENDED = "The server was asked to end, as when the machine shuts down. Deploy the model again to serve it."
 
@@ -81,7 +82,7 @@ class _Endpoint:
         self.progress["port_taken"] = self.spec.port if taken else 0
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         application = server.application(service, self.progress)
-        running = doors.server(application)
+        running = doors.server(application, GRACE_SECONDS)
         proof: list[BaseException] = []
         threading.Thread(target=self._prove, args=(running, service, recorder, url, proof), daemon=True).start()
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
