@@ -11,7 +11,7 @@ import streamlit as st
 from core import metrics
 from core.jobs import Job
 from ui import charts, job_card
-from ui.text import duration
+from ui.text import chart_text, duration
 
 
 def show(found: Sequence[Job]) -> None:
@@ -62,9 +62,8 @@ def _overlay(jobs: Sequence[Job], rows: dict[str, list[dict[str, float]]], metri
         points = [(row.get("elapsed_seconds" if along == "seconds" else "epoch"), row[metric]) for row in rows[job.id] if metric in row]
         if points:
             x, y = zip(*points, strict=True)
-            figure.add_scatter(
-                x=x, y=y, name=job.name, mode="lines+markers" if len(x) < 30 else "lines", line_color=charts.PALETTE[number % 8]
-            )
+            mode, colour = "lines+markers" if len(x) < 30 else "lines", charts.PALETTE[number % 8]
+            figure.add_scatter(x=x, y=y, name=chart_text(job.name), mode=mode, line_color=colour)
     figure.update_layout(
         title={"text": metric.replace("_", " ").capitalize(), "font": {"size": 15}},
         height=charts.HEIGHT + 40,

@@ -54,7 +54,7 @@ def _card(entry: Entry, version: Version) -> None:
     options = list(dict.fromkeys([*version.classes, *([entry.proposed] if entry.proposed else []), LEAVE_OUT]))
     proposed = LEAVE_OUT if entry.decided and entry.proposed == review.LEAVE_OUT else entry.proposed
     st.selectbox(
-        f"Label, so far {entry.label}" if entry.label else "Label",
+        f"Label, so far {plain(entry.label)}" if entry.label else "Label",
         options,
         index=options.index(proposed) if proposed in options else None,
         key=f"rv_label_{short}_{proposed}",
