@@ -99,7 +99,7 @@ def _split(model: Model) -> tuple[Make | None, str]:
 
 
 def _folder(_: Model) -> tuple[Make | None, str]:
-    roots = ", ".join(str(root) for root in settings.import_roots())
+    roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input("Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}.").strip()
     st.caption(
         "Every photo in it and below it; nothing there is changed. Where a folder bears the name of one of the model's classes, "

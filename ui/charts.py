@@ -10,6 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from ui.text import chart_text
+
 HEIGHT = 300
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 # Mid tones that can be told apart on both themes; a split has the same colour in every chart.
@@ -65,10 +67,11 @@ def curves(rows: Sequence[dict[str, float]], metric: str, title: str, *, best_ep
 
 def class_balance(table: pd.DataFrame, *, key: str) -> None:
     """Photos per class, stacked by split; `table` has `class` and a column per split."""
-    figure = go.Figure()
+    figure, names = go.Figure(), [chart_text(str(name)) for name in table["class"]]
     for split in ("train", "validation", "test", "unused"):
         if table[split].sum():
-            figure.add_bar(y=table["class"], x=table[split], name=split, orientation="h", marker_color=SPLIT_COLOURS[split])
+            colour = SPLIT_COLOURS[split]
+            figure.add_bar(y=names, x=table[split], name=split, orientation="h", marker_color=colour)
     figure.update_layout(
         barmode="stack",
         height=max(220, 60 + 24 * len(table)),
@@ -82,9 +85,9 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
 
 def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
     """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most frequent first."""
-    figure = go.Figure()
-    for name, colour in (("sure", PALETTE[0]), ("unsure", PALETTE[3])):
-        figure.add_bar(y=table["class"], x=table[name], name=name, orientation="h", marker_color=colour)
+    figure, names = go.Figure(), [chart_text(str(name)) for name in table["class"]]
+    for kind, colour in (("sure", PALETTE[0]), ("unsure", PALETTE[3])):
+        figure.add_bar(y=names, x=table[kind], name=kind, orientation="h", marker_color=colour)
     figure.update_layout(
         barmode="stack",
         height=max(220, 60 + 24 * len(table)),
@@ -143,7 +146,7 @@ def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> N
     colours = ["#C4552D" if unsure and rank < 2 else "#2C8A69" if rank == 0 else "#9AA89F" for rank in range(len(shown))]
     figure = go.Figure(
         go.Bar(
-            y=[item["label"] for item in shown],
+            y=[chart_text(item["label"]) for item in shown],
             x=[item["probability"] for item in shown],
             orientation="h",
             marker_color=colours,

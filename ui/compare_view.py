@@ -11,7 +11,7 @@ import streamlit as st
 from core import metrics, scripts
 from core.jobs import Job
 from ui import charts, choices, job_card
-from ui.text import duration
+from ui.text import chart_text, duration
 
 ACCURACIES = ("validation accuracy", "test accuracy")
 BEST = "font-weight: bold; color: #2C8A69"
@@ -88,7 +88,8 @@ def _overlay(
         points = [(row[at], row[metric]) for row in rows[job_id] if metric in row and at in row]
         if points:
             x, y = zip(*points, strict=True)
-            figure.add_scatter(x=x, y=y, name=name, mode="lines+markers" if len(x) < 30 else "lines", line_color=charts.PALETTE[number % 8])
+            mode, colour = "lines+markers" if len(x) < 30 else "lines", charts.PALETTE[number % 8]
+            figure.add_scatter(x=x, y=y, name=chart_text(name), mode=mode, line_color=colour)
     figure.update_layout(
         title={"text": metric.replace("_", " ").capitalize(), "font": {"size": 15}},
         height=charts.HEIGHT + 40,

@@ -80,7 +80,7 @@ def _train(dataset: Dataset, version: Version) -> None:
     last = next((job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None)
     nonce = f"ds_train_id_{dataset.id}_{version.id}"
     st.session_state.setdefault(nonce, jobs.new_id("training"))
-    how = f"With the settings of {last.name}." if last else "With the fast preset."
+    how = f"With the settings of {plain(last.name)}." if last else "With the fast preset."
     if st.button("Train on it now", type="primary", key=f"ds_train_now_{dataset.id}_{version.id}", icon=":material/play_arrow:", help=how):
         with messages.shown():
             values = dict(training_spec(last).hyperparameters) if last else {"preset": "fast"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -105,7 +106,7 @@ def _answers(record: Record) -> None:
 
 def _row(model: Model, image_id: str, found: Answer) -> dict[str, object]:
     return {
-        "model": f"models?model={model.id}&photo={image_id}&name={model.name}",
+        "model": f"models?model={model.id}&photo={image_id}&name={quote(model.name)}",
         "right": "right" if found.is_right else "wrong" if found.label else "",
         "says": found.predicted,
         "probability": found.probability,

@@ -21,11 +21,12 @@ from ui.login import Login
 
 # What is drawn before anybody has signed in; pages ask for themselves (ui/guard.py).
 OPEN_PREFIXES = ("/static/",)
+PAGES = {f"/{page.stem}" for page in (settings.PROJECT / "pages").glob("*.py")}
 OPEN_PATHS = {
     *("/", "/index.html", "/favicon.png", "/manifest.json", "/robots.txt"),
     *("/_stcore/health", "/_stcore/host-config", "/_stcore/stream"),
     *("/auth/login", "/auth/logout", "/oauth2callback"),
-    *(f"/{page.stem}" for page in (settings.PROJECT / "pages").glob("*.py")),
+    *PAGES,
 }
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANY_INTERFACE = ("0.0.0.0", "::", "")
@@ -120,6 +121,9 @@ def refuse(connection: HTTPConnection, found: Login) -> Response | None:
 def _is_open(path: str) -> bool:
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
     inside = path.removeprefix(f"/{base}") if base else path
+    # A page asks below its own address first, where Streamlit has nothing and says so.
+    below = next((page for page in PAGES if inside.startswith(f"{page}/")), "")
+    inside = inside.removeprefix(below) or "/"
     return f"/{inside.strip('/')}" in OPEN_PATHS or inside.startswith(OPEN_PREFIXES)
 
 

@@ -97,7 +97,7 @@ def _into(datasets: Mapping[str, Dataset]) -> Into | None:
         on=right,
     )
     own = extending.is_own_folder(dataset) and st.checkbox(
-        f"Photos from elsewhere may be copied into {dataset.root / extending.ADDED}",
+        f"Photos from elsewhere may be copied into {plain(str(dataset.root / extending.ADDED))}",
         key="ds_into_own",
         help="This dataset's photos lie in your own folder. Photos that you put there yourself need no copy: import that folder.",
     )
@@ -116,7 +116,7 @@ def _folder(into: Into) -> None:
         "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, `validation` and `test` of such folders, "
         "photos with a CSV of their labels, or CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
     )
-    roots = ", ".join(str(root) for root in settings.import_roots())
+    roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input("Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {roots}.")
     name = _name(into, "ds_folder_name", "folder")
     if st.button("Import the folder", type="primary", key="ds_import_folder", icon=":material/download:"):
@@ -204,7 +204,8 @@ def _archive_words(path: str) -> str:
     if path.strip():
         return "The archive is checked by its MD5; nothing is downloaded."
     if found := cub.kept():
-        return f"The archive was downloaded before and is kept in `{found}`; delete it there whenever you like."
+        kept = plain(str(found))
+        return f"The archive was downloaded before and is kept in {kept}; delete it when you like."
     return f"The archive ({files.human_bytes(cub.PUBLISHED.size)}) is kept, so that other species need no second download."
 
 

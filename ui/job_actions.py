@@ -11,6 +11,7 @@ from core.errors import NotFound, UserError
 from core.jobs import Job, State
 from core.specs import TrainingSpec, training_spec
 from ui import job_card, links, messages, removal, where_form
+from ui.text import plain
 from ui.where_form import Where
 
 
@@ -37,7 +38,7 @@ def details(job: Job) -> None:
     with st.expander("Settings", icon=":material/tune:"):
         job_card.settings_of(job)
         if job.note:
-            st.markdown(f"**Note**: {job.note}")
+            st.markdown(f"**Note**: {plain(job.note)}")
     job_card.as_code(job)
 
 

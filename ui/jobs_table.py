@@ -65,7 +65,8 @@ def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
     for number, item in enumerate(items):
         with st.container(key=f"{key}_{number}", horizontal=True, vertical_alignment="center", gap="small"):
             if isinstance(item, Unreadable):
-                st.markdown(f":orange-badge[:material/warning: unreadable] `{item.id}` {plain(item.reason)}")
+                words = f"{plain(item.id)} {plain(item.reason)}"
+                st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
             else:
                 _line(item if item.state.is_finished else backends.of(item).refresh(item))
 

@@ -88,10 +88,10 @@ def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
     right = {a: counts["both"] + counts["only_a"], b: counts["both"] + counts["only_b"]}
     with st.grid(4, min_column_width=180, gap="small"):
         for title, correct in right.items():
-            st.metric(title, f"{correct / n:.3f}", border=True, help=f"Top-1 on {split}: {share(correct, n)}")
-        st.metric(
-            "Difference", f"{100 * compared.difference:+.1f} points", border=True, help=f"{a} minus {b}, in points of top-1 on {n} photos."
-        )
+            about = f"Top-1 on {split}: {share(correct, n)}"
+            st.metric(plain(title), f"{correct / n:.3f}", border=True, help=about)
+        about = f"{plain(a)} minus {plain(b)}, in points of top-1 on {n} photos."
+        st.metric("Difference", f"{100 * compared.difference:+.1f} points", border=True, help=about)
         st.metric("McNemar's exact p", _p_value(compared.p_value), border=True, help=_WHAT_P_SAYS)
     interval = f"95 % Bonett-Price interval {100 * low:+.1f} to {100 * high:+.1f}"
     st.caption(

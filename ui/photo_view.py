@@ -23,7 +23,7 @@ from core.features import Similar
 from core.models import Model
 from ui import charts, links, messages, photos
 from ui.gallery import gallery
-from ui.text import count, plain
+from ui.text import chart_text, count, plain
 
 PARAMETER = "photo"
 BARS = 12
@@ -159,14 +159,14 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
     colours = [RIGHT if label == true else WRONG if rank == 0 and true else OTHER for rank, label in enumerate(shown["label"])]
     figure = go.Figure(
         go.Bar(
-            y=[_short(label) for label in shown["label"]],
+            y=[chart_text(_short(label)) for label in shown["label"]],
             x=shown["probability"],
             orientation="h",
             marker_color=colours,
             text=[f"{share:.1%}" for share in shown["probability"]],
             textposition="outside",
             cliponaxis=False,
-            customdata=shown["label"],
+            customdata=[chart_text(label) for label in shown["label"]],
             hovertemplate="%{customdata}: %{x:.2%}<extra></extra>",
         )
     )

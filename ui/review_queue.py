@@ -103,7 +103,9 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
             title = count(len(made), "new class", "new classes")
             st.markdown(f":material/new_label: **{title}**: {', '.join(map(plain, made))}")
         folder, own = review.folder_for_new(dataset)
-        allowed = bool(new) and own and st.checkbox(f"Copy the new photos into `{folder}`", key="rv_own", help="That is your own folder.")
+        words = f"Copy the new photos into {plain(str(folder))}"
+        offered = bool(new) and own
+        allowed = offered and st.checkbox(words, key="rv_own", help="That is your own folder.")
         note = st.text_input("Note", key="rv_note", placeholder="What was corrected, and why")
         if st.button(f"Make the next version of {plain(dataset.name)}", type="primary", key="rv_decide", icon=":material/done_all:"):
             with messages.shown():

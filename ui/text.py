@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
+import unicodedata
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:$<>&])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:$<>&=^])")
+# What Streamlit makes of plain text after Markdown is done, escapes or not: links of addresses,
+# emojis and icons of :names:, arrows of ->. It sees no such thing across the end of a piece.
+_ADDRESS = r"(?i:(?<=htt)(?=ps?://[-\w]*\.)|(?<=ww)(?=w\.))|(?<=[-.+\w])(?=@[-\w]+\.)"
+_EMOJI = r"(?<=:)(?=[-+\w]+:|material[/_])"
+_JOINTS = re.compile(rf"{_ADDRESS}|{_EMOJI}|(?<=[-<>=~])(?=[-<>=~])")
+# A piece of nothing, so that text before it and after it is parsed as two pieces.
+_JOINT = ":small[]"
+_SPACE = re.compile(r"\s+")
+# Joiners belong to emojis and to scripts; beside plain letters they only hide.
+_JOINERS = "\u200c\u200d"
 
 
 def plain(text: str) -> str:
     """Foreign text (a class or file name) as Markdown that shows it letter by letter, links and HTML included."""
-    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
+    pieces = _JOINTS.split(visible(_SPACE.sub(" ", text)))
+    return _JOINT.join(_MARKDOWN.sub(r"\\\1", piece) for piece in pieces)
+
+
+def visible(text: str) -> str:
+    """The text with its invisible characters, which hide or turn round what it says, by number."""
+    before = ("", *text)
+    return "".join(_shown(letter, last) for letter, last in zip(text, before, strict=False))
+
+
+def _shown(letter: str, before: str) -> str:
+    return f"[U+{ord(letter):04X}]" if _is_hidden(letter, before) else letter
+
+
+def _is_hidden(letter: str, before: str) -> bool:
+    if letter in _JOINERS:
+        return not before or before.isascii()
+    return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def chart_text(text: str) -> str:
+    """Foreign text for a Plotly chart, whose labels and hover texts know a little HTML."""
+    return html.escape(visible(text), quote=False)
 
 
 def with_code(text: str) -> str:

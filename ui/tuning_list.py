@@ -28,7 +28,8 @@ def show() -> None:
     broken = [item for item in jobs.listing("tuning") if isinstance(item, Unreadable)]
     found = heads()
     for item in broken:
-        st.warning(f"The tuning job `{item.id}` can't be read: {plain(item.reason)}", icon=":material/warning:")
+        words = f"The tuning job {plain(item.id)} can't be read: {plain(item.reason)}"
+        st.warning(words, icon=":material/warning:")
     if not found:
         st.caption("No tuning job yet. Choose what varies above and press Start tuning.")
         return

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import itsdangerous.timed
 import pytest
 from starlette.routing import Route
 from streamlit import config
@@ -74,9 +73,8 @@ def cookie(secret: str = COOKIE_SECRET, age: float = 0.0, **user: object) -> str
     """The cookie that `st.login` leaves, made by Streamlit itself, `age` seconds ago."""
     value = json.dumps({"origin": ORIGIN, "is_logged_in": True, "email": "a@b.c", **user})
     with pytest.MonkeyPatch.context() as patch:
-        then = int(time.time() - age)
-        signer = itsdangerous.timed.TimestampSigner
-        patch.setattr(signer, "get_timestamp", lambda _: then)
+        then = time.time() - age
+        patch.setattr(time, "time", lambda: then)
         return create_signed_value(secret, COOKIE, value).decode()
 
 
