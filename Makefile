@@ -77,6 +77,7 @@ check: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy $(wildcard app.py) core ui pages benchmarks
+	$(PY) -m tests.holes
 	cd sm_scripts && ../$(PY) -m mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache/sm_scripts .
 
 format: install-dev

@@ -32,9 +32,11 @@ def take_away(job: Job) -> None:
     """CSV and Parquet of all rows, made when they are asked for."""
     with st.container(horizontal=True):
         downloads.link("All rows as CSV", job.id, "results.csv", key="ba_csv")
+        downloads.link("CSV for programs", job.id, "results.csv?exact=1", key="ba_csv_exact")
         path = results.results_file(job.folder)
         if path.exists():
             downloads.link(f"Parquet ({files.human_bytes(path.stat().st_size)})", job.id, "results.parquet", key="ba_parquet")
+    st.caption(downloads.ABOUT_CSV)
 
 
 def _parity(parity: dict[str, float]) -> str:

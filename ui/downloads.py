@@ -15,6 +15,9 @@ from core import jobs, models
 from core.errors import FieldmarkError
 from core.transform import results
 
+ABOUT_CSV = """In the CSV, text that a spreadsheet would run as a formula begins with an apostrophe;
+in the one for programs, text is exact."""
+
 
 def link(label: str, job_id: str, name: str, *, key: str) -> None:
     """A button that downloads one of ROUTES' files of a job."""
@@ -35,7 +38,8 @@ async def artifact(request: Request) -> Response:
 
 
 async def table(request: Request) -> Response:
-    return await _answer(_table, request.path_params["job_id"])
+    exact = "exact" in request.query_params
+    return await _answer(lambda job_id: _table(job_id, exact), request.path_params["job_id"])
 
 
 async def parquet(request: Request) -> Response:
@@ -46,8 +50,8 @@ def _artifact(job_id: str) -> Response:
     return _file(models.archive(models.read(job_id)), f"{job_id}.tar.gz", "application/gzip")
 
 
-def _table(job_id: str) -> Response:
-    parts = results.to_csv(jobs.read(job_id).folder)
+def _table(job_id: str, exact: bool) -> Response:
+    parts = results.to_csv(jobs.read(job_id).folder, exact=exact)
     headers = {"Content-Disposition": f'attachment; filename="{job_id}.csv"'}
     return StreamingResponse(parts, media_type="text/csv", headers=headers)
 

@@ -11,7 +11,7 @@ from core.datasets import export
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.specs import ExportSpec
-from ui import choices, export_routes, job_state
+from ui import choices, downloads, export_routes, job_state
 from ui.text import count, duration, plain
 
 LIVE_SECONDS = 0.7
@@ -28,7 +28,11 @@ def show(dataset: Dataset, version: Version) -> None:
     st.caption("It can be imported again as it is. The download begins at once; how large it will be is not known before.")
     _folder(dataset, version)
     st.markdown("**The table**: every row and column of the manifest, with what was left out and why.")
-    st.link_button("Download the CSV", export_routes.address(version, "table.csv"), icon=":material/table:")
+    address = export_routes.address(version, "table.csv")
+    with st.container(horizontal=True):
+        st.link_button("Download the CSV", address, icon=":material/table:")
+        st.link_button("CSV for programs", f"{address}?exact=1", icon=":material/table:")
+    st.caption(downloads.ABOUT_CSV)
     _manifest(version, [split for split in export.USED if parts[split]])
 
 
@@ -55,7 +59,7 @@ def _folder(dataset: Dataset, version: Version) -> None:
         if not running.state.is_finished:
             st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
             return
-    roots = ", ".join(str(root) for root in settings.import_roots())
+    roots = plain(", ".join(str(root) for root in settings.import_roots()))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     path = left.text_input("Or into a new folder here", key="ds_export_path", placeholder="/home/me/birds-v2", help=f"Inside {roots}.")
     nonce = f"ds_export_id_{version.id}"

@@ -27,7 +27,9 @@ async def photos(request: Request) -> Response:
 
 
 async def table(request: Request) -> Response:
-    return await _answer(request, lambda version: (export.table(version).encode(), "csv", "text/csv; charset=utf-8"))
+    exact = "exact" in request.query_params
+    kind = "text/csv; charset=utf-8"
+    return await _answer(request, lambda of: (export.table(of, exact=exact).encode(), "csv", kind))
 
 
 async def augmented(request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core import cells
 from core.jobs import State
 from core.tuning import leaderboard
 from core.tuning.leaderboard import BASELINE, Board, Trial
@@ -36,8 +37,8 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
 
 
 def as_csv(board: Board, trials: Sequence[Trial]) -> bytes:
-    """The shown trials, with everything that is known of each."""
-    return leaderboard.frame(board, trials).to_csv(index=False).encode()
+    """The shown trials, with everything that is known of each, for a spreadsheet."""
+    return cells.safe_csv(leaderboard.frame(board, trials)).encode()
 
 
 def open_trial(number: int) -> None:

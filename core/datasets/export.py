@@ -19,7 +19,7 @@ from typing import IO, Any, cast
 
 import pandas as pd
 
-from core import files
+from core import cells, files
 from core.archives import is_junk
 from core.datasets import exported, names, remote, store
 from core.datasets.store import Version
@@ -109,21 +109,25 @@ def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
         progress(place, len(entries))
 
 
-def table(version: Version) -> str:
-    """The whole manifest as CSV, every row and column, what was left out included. Beside the photos it can be imported again."""
-    return _csv(store.manifest_of(version))
+def table(version: Version, *, exact: bool = False) -> str:
+    """The whole manifest as CSV, every row and column, what was left out included. Beside the photos it can be imported again.
+
+    It is for a spreadsheet, which would run some names as formulas (core/cells.py), unless `exact`; an import takes back what that
+    changed. The manifest.csv of an export is exact.
+    """
+    frame = store.manifest_of(version)
+    return _csv(frame) if exact else cells.safe_csv(exported.guarded(frame))
 
 
 def _listing(version: Version, entries: Sequence[Entry]) -> str:
     """The rows of the photos in an export of folders, by their paths there; `source_path` is the one in the dataset."""
     rows = used(version)
-    rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
+    rows[exported.SOURCE_PATH] = rows["path"]
+    rows["path"] = [name for _, _, name in entries]
     return _csv(rows)
 
 
 def _csv(rows: pd.DataFrame) -> str:
-    texts = rows.select_dtypes(include=["str", "object"]).columns
-    rows = rows.assign(**{str(name): [exported.safe_cell(text) for text in rows[name]] for name in texts})
     buffer = io.StringIO()
     rows.to_csv(buffer, index=False)
     return buffer.getvalue()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core import settings
+import pandas as pd
+
+from core import cells, settings
 from core.datasets import manifest
 from core.datasets.edits import LEFT_OUT
 from core.datasets.found import BadRow, Box, Found, Layout, box_of
 from core.datasets.names import clean_name, shown
 from core.errors import UserError
 
-# A spreadsheet would run a cell that begins so: an apostrophe before it makes it text. One more before cells that begin with
-# apostrophes and then so, whether or not formulas are made safe, lets every cell be read back as it was.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-_NEUTRALISED = re.compile(r"'+[=+\-@\t\r\n]")
+# The photo's path in the dataset, in the exact table of an export whose folders have paths of their own.
+SOURCE_PATH = "source_path"
+# How a table for a spreadsheet ends its lines, and an exact one does not.
+SAFE_END = "\r\n"
 
 
 def is_header(names: Sequence[str]) -> bool:
@@ -24,19 +25,30 @@ def is_header(names: Sequence[str]) -> bool:
     return tuple(names[: len(manifest.COLUMNS)]) == manifest.COLUMNS
 
 
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, and that `cell` reads back."""
-    return f"'{text}" if _FORMULA.match(text) else text
+def is_safe(header: str, names: Sequence[str]) -> bool:
+    """Whether cells of the table with this header were made safe for spreadsheets."""
+    return is_header(names) and header.endswith(SAFE_END) and SOURCE_PATH not in names
+
+
+def guarded(frame: pd.DataFrame) -> pd.DataFrame:
+    """A manifest whose cells, once they are safe for a spreadsheet, can be told from what was in them: those that look like one that
+    was made safe get one more apostrophe."""
+    texts = [name for name, column in frame.items() if not pd.api.types.is_numeric_dtype(column)]
+    return frame.assign(**{str(name): [f"'{text}" if _looks_safe(text) else text for text in frame[name]] for name in texts})
 
 
 def cell(text: str) -> str:
-    """What was in a cell before it was made safe for spreadsheets."""
-    return text[1:] if _NEUTRALISED.match(text) else text
+    """What was in a cell before it was guarded and made safe."""
+    return text[1:] if _looks_safe(text) else text
+
+
+def _looks_safe(text: str) -> bool:
+    return text.startswith("'") and cells.is_formula(text.lstrip("'"))
 
 
 def found(row: Mapping[str, str], path: str) -> Found:
     """What a row says of the photo at `path`. Raises BadRow."""
-    values = {name: cell(row[name]) for name in manifest.COLUMNS}
+    values = {name: row[name] for name in manifest.COLUMNS}
     try:
         label = clean_name(values["label"], "class name")
     except UserError as error:

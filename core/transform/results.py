@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core import files, settings
+from core import cells, files, settings
 from core.errors import NotFound
 from core.jobs import RunFolder
 
@@ -172,8 +172,11 @@ def take_over(previous: RunFolder, folder: RunFolder) -> None:
         shutil.copy2(path, shards_folder(folder) / f"part-{first:09}-{last:09}.parquet")
 
 
-def to_csv(folder: RunFolder) -> Iterator[bytes]:
-    """The table as CSV (UTF-8, header), a row group at a time."""
+def to_csv(folder: RunFolder, *, exact: bool = False) -> Iterator[bytes]:
+    """The table as CSV (UTF-8, header), a row group at a time.
+
+    It is for a spreadsheet, which would run some names as formulas (core/cells.py), unless `exact`.
+    """
     from pyarrow import csv
 
     header = True
@@ -181,6 +184,7 @@ def to_csv(folder: RunFolder) -> Iterator[bytes]:
         with opened(path) as file:
             for batch in file.iter_batches(ROW_GROUP):
                 sink = pa.BufferOutputStream()
+                batch = batch if exact else cells.safe_batch(batch)  # noqa: PLW2901
                 csv.write_csv(batch, sink, csv.WriteOptions(include_header=header))
                 header = False
                 yield sink.getvalue().to_pybytes()

@@ -65,6 +65,16 @@ def test_the_table_has_every_row_and_column(version: store.Version) -> None:
     assert set(read["label"]) == set(SIZES)
 
 
+def test_the_table_runs_nothing_in_a_spreadsheet_unless_it_is_exact(version: store.Version) -> None:
+    path = store.manifest_of(version, filters=[("split", "==", "train")]).iloc[0]["path"]
+    hostile = edits.make(version, [edits.relabel([path], "=HYPERLINK(1)")])
+    client = TestClient(Starlette(routes=export_routes.ROUTES))
+    address = f"/{export_routes.address(hostile, 'table.csv')}"
+    for query, expected in {"": "'=HYPERLINK(1)", "?exact=1": "=HYPERLINK(1)"}.items():
+        read = pd.read_csv(io.BytesIO(client.get(address + query).content), keep_default_na=False)
+        assert read.set_index("path")["label"][path] == expected
+
+
 def test_an_augmented_manifest_is_a_json_object_per_photo(version: store.Version) -> None:
     lines = export.augmented(version, "s3://bucket/birds/", "train").splitlines()
     assert len(lines) == version.split_counts()["train"]

@@ -1,0 +1,57 @@
+"""CSV for spreadsheets: text that one would run as a formula begins with an apostrophe.
+
+Names of photos and classes come from others, and Excel, LibreOffice and Google Sheets all execute a
+cell that begins with one of STARTERS when a CSV is opened (OWASP's "CSV injection"). Numbers stay
+numbers, written as text or not. What is read again by a program is written exactly instead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+# The wide forms are what Excel takes for the narrow ones in East Asian settings.
+STARTERS = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_FORMULA = re.compile(rf"(?!{NUMBER}\Z)\s*[{STARTERS}]")
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a cell of this text."""
+    return bool(_FORMULA.match(text))
+
+
+def safe(value: Any) -> Any:
+    """The value of a cell as a spreadsheet shows it and runs nothing; only text can change."""
+    if isinstance(value, str) and is_formula(value):
+        return f"'{value}"
+    return value
+
+
+def safe_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV for a spreadsheet. A lone carriage return in a name ends no row here."""
+    return str(safe_frame(frame).to_csv(index=False, lineterminator="\r\n"))
+
+
+def safe_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose texts are safe, its column names among them."""
+    made = frame.copy()
+    for name, column in frame.items():
+        if not pd.api.types.is_numeric_dtype(column):
+            made[name] = column.map(safe)
+    return made.rename(columns=safe)
+
+
+def safe_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same for a piece of an Arrow table, its columns of text only."""
+    columns = [_safe_column(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _safe_column(column: pa.Array) -> pa.Array:
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    return pa.array([safe(value) for value in column.to_pylist()], column.type)
