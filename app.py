@@ -3,7 +3,16 @@
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from ui import login
+from ui.gate import Gate
 from ui.routes import ROUTES, lifespan
 
-app = st.App(Path(__file__).parent / "ui" / "router.py", routes=ROUTES, lifespan=lifespan)
+login.check_at_start()
+app = st.App(
+    Path(__file__).parent / "ui" / "router.py",
+    routes=ROUTES,
+    lifespan=lifespan,
+    middleware=[Middleware(Gate)],
+)

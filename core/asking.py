@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from core import backends, files, settings
+from core import backends, files, images
 from core.backends import Endpoint
-from core.errors import BackendError
+from core.errors import BackendError, BadImage, PhotoRefused
 
 MEDIA_TYPE = "application/x-image"
 AT_ONCE = 4
@@ -20,33 +20,37 @@ AT_ONCE = 4
 
 def ask_all(endpoint: Endpoint, photos: Mapping[str, Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(key, answer) for each photo, as they come. An answer is the endpoint's (DESIGN.md 4.2) with `round_trip_ms`, or
-    `{"failed": reason}`."""
+    `{"failed": reason, "is_final": whether asking again would change nothing}`. One about a photo that was too large for the
+    endpoint has `shrunk`: its bytes before and after."""
     kept = threading.local()
 
     def ask(path: Path) -> dict[str, Any]:
         if not hasattr(kept, "send"):
             kept.send = backends.of(endpoint).connect(endpoint)
-        return _ask(kept.send, path)
+        return _ask(kept.send, path, most)
 
+    most = backends.of(endpoint).most_bytes(endpoint)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = {pool.submit(ask, path): key for key, path in photos.items()}
         for done in as_completed(waiting):
             yield waiting[done], done.result()
 
 
-def _ask(send: Callable[[bytes, str], bytes], path: Path) -> dict[str, Any]:
+def _ask(send: Callable[[bytes, str], bytes], path: Path, most: int) -> dict[str, Any]:
     try:
-        body = path.read_bytes()
+        whole = path.read_bytes()
+        body = images.shrunk(whole, most)
     except OSError as error:
-        return {"failed": files.os_reason(error)}
-    if len(body) > settings.MAX_INVOCATION_BYTES:
-        most = files.human_bytes(settings.MAX_INVOCATION_BYTES)
-        return {"failed": f"The file has {files.human_bytes(len(body))}; an endpoint takes at most {most}. Make it smaller."}
+        return {"failed": files.os_reason(error), "is_final": False}
+    except BadImage as error:
+        return {"failed": f"The photo can't be used: {error}.", "is_final": True}
     start = time.perf_counter()
     try:
         answer = json.loads(send(body, MEDIA_TYPE))
     except BackendError as error:
-        return {"failed": str(error)}
+        return {"failed": str(error), "is_final": isinstance(error, PhotoRefused)}
     except ValueError:
-        return {"failed": "The endpoint answered with something that is not JSON. Look at its log."}
-    return {**answer, "round_trip_ms": 1000 * (time.perf_counter() - start)}
+        reason = "The endpoint answered with something that is not JSON. Look at its log."
+        return {"failed": reason, "is_final": False}
+    sizes = {"shrunk": [len(whole), len(body)]} if body is not whole else {}
+    return {**answer, **sizes, "round_trip_ms": 1000 * (time.perf_counter() - start)}

@@ -24,6 +24,7 @@ from typing import Any
 import pandas as pd
 
 from core import files, settings
+from core.errors import NotFound
 from core.jobs import RunFolder
 from core.specs import EndpointSpec
 
@@ -116,8 +117,9 @@ class Recorder:
             try:
                 if self._share:
                     self._keeper.keep(*item)
-            except OSError as error:
-                print(f"Photos are not kept any more: {files.os_reason(error)}", flush=True)
+            except (OSError, NotFound) as error:
+                why = files.os_reason(error) if isinstance(error, OSError) else error
+                print(f"Photos are not kept any more: {why}", flush=True)
                 self._share = 0.0
 
 

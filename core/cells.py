@@ -2,7 +2,7 @@
 
 Names of photos and classes come from others, and Excel, LibreOffice and Google Sheets all execute a
 cell that begins with one of STARTERS when a CSV is opened (OWASP's "CSV injection"). Numbers stay
-numbers, written as text or not. What is read again by a program is written exactly instead.
+numbers, written as text or not. An import of Fieldmark's own export takes the apostrophe away again.
 """
 
 from __future__ import annotations
@@ -19,16 +19,22 @@ NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FORMULA = re.compile(rf"(?!{NUMBER}\Z)\s*[{STARTERS}]")
 
 
-def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would run a cell of this text."""
-    return bool(_FORMULA.match(text))
-
-
 def safe(value: Any) -> Any:
     """The value of a cell as a spreadsheet shows it and runs nothing; only text can change."""
-    if isinstance(value, str) and is_formula(value):
+    if isinstance(value, str) and _is_formula(value):
         return f"'{value}"
     return value
+
+
+def as_it_was(text: str) -> str:
+    """What was in a cell before `safe`."""
+    return text[1:] if text.startswith("'") and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run a text, leading apostrophes apart: with those, one more apostrophe
+    can always be taken away again."""
+    return bool(_FORMULA.match(text.lstrip("'")))
 
 
 def safe_csv(frame: pd.DataFrame) -> str:

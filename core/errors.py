@@ -41,3 +41,7 @@ class Unwritable(FieldmarkError, OSError):
 
 class BackendError(FieldmarkError):
     """The platform that runs jobs refused or failed; the message carries its reason."""
+
+
+class PhotoRefused(BackendError):
+    """An endpoint can't use this photo, however often it is asked. The person can replace the file."""

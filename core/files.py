@@ -168,7 +168,7 @@ def folder_below(root: Path, relative: str | PurePath) -> Path:
     for part in PurePath(relative).parts:
         folder = folder / part
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=settings.OWNER_ONLY, exist_ok=True)
         except OSError as error:
             raise _told(error, folder) from error
     return folder

@@ -186,7 +186,7 @@ def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
     handle = -1
     try:
         for part in (making.path, making.input, making.model, making.checkpoints, making.output):
-            part.mkdir()
+            part.mkdir(mode=settings.OWNER_ONLY)
         # The log as well: what a job says is for its owner only.
         os.close(os.open(making.log, os.O_WRONLY | os.O_CREAT, 0o600))
         handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o600)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core import files, inbox, jobs, review, settings
-from core.datasets import export, staging
+from core.datasets import export, extending, staging, store
 from core.errors import NotFound
 from core.jobs import RunFolder, State
 
@@ -47,6 +47,9 @@ def _sweep_datasets() -> None:
                 staging.sweep(making)
         for writing in (folder, folder / "drafts"):
             _remove_drafts(writing)
+    for item in store.datasets():
+        if isinstance(item, store.Dataset):
+            extending.sweep(item.root)
 
 
 def _sweep_jobs() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Lock
 
 PREFIX = "[metrics]"
+# `[phase] features`, `[phase] waiting of=<job>`: what the training script does from this line on.
+PHASE_PREFIX = b"[phase] "
 
 # What the training script may report, in the order it is written. Names not listed here are not metrics.
 NAMES = (
@@ -61,13 +63,16 @@ def diverged(rows: Iterable[dict[str, float]]) -> bool:
 
 @dataclass
 class MetricLog:
-    """The metric lines of one growing log, read incrementally and in bounded memory.
+    """The metric lines of one growing log, read incrementally and in bounded memory, and the newest phase in it.
 
+    `phase` is empty before the first one; `waits_for` is the job that a `waiting` one names.
     Bytes that are not UTF-8, carriage returns of progress bars and a half last line are tolerated.
     """
 
     path: Path
     rows: list[dict[str, float]] = field(default_factory=list)
+    phase: str = ""
+    waits_for: str = ""
     _offset: int = 0
     _rest: bytes = b""
     _lock: Lock = field(default_factory=Lock)
@@ -98,9 +103,16 @@ class MetricLog:
                 values = parse(line.decode("utf-8", "replace"))
                 if values:
                     self.rows.append(values)
+            elif line.startswith(PHASE_PREFIX) and len(line) < _LONGEST_LINE:
+                self._begin_phase(line.removeprefix(PHASE_PREFIX).decode("utf-8", "replace"))
+
+    def _begin_phase(self, text: str) -> None:
+        name, _, of = text.strip().partition(" of=")
+        self.phase, self.waits_for = name, of
 
     def _restart(self) -> None:
         self.rows, self._offset, self._rest = [], 0, b""
+        self.phase = self.waits_for = ""
 
 
 def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:

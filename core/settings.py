@@ -67,6 +67,13 @@ MAX_LOAD_CLIENTS = 64
 
 # Jobs.
 STOP_SECONDS = 30
+# A job that was asked to stop and gives no sign of life for so long is killed.
+STOP_SILENT_SECONDS = 3.5
+# A job without a sign of life: from when on its page says so, when its script is ended (and started again, once),
+# and when a worker that does the work itself is ended.
+SILENT_SAID_SECONDS = 15.0
+SILENT_SECONDS = 60.0
+SILENT_WORKER_SECONDS = 180.0
 MAX_FAILURE_CHARS = 1024
 LOG_TAIL_BYTES = 256 * 1024
 

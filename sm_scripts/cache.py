@@ -18,14 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from preprocessing import Preprocessing
-from runtime import check_stop, log, write_atomic
+from runtime import check_stop, log, say_phase, write_atomic
 
 FORMAT = 1
 SECONDS_BETWEEN_NOTICES = 10.0
+MAX_NAME = 200
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
@@ -90,17 +92,36 @@ class Cache:
 
     @contextmanager
     def sole_writer(self) -> Iterator[None]:
-        """Holds the folder's lock, so that two jobs do not make the same features at once; says so while it waits."""
-        with open(self.folder / "lock", "a") as file:
-            said = -SECONDS_BETWEEN_NOTICES
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    check_stop()
-                    if time.monotonic() - said > SECONDS_BETWEEN_NOTICES:
-                        log(f"another job is making these features ({self.folder.name}); waiting for it")
-                        said = time.monotonic()
-                    time.sleep(0.1)
-            yield
+        """Holds the folder's lock, so that two jobs do not make the same features at once.
+
+        The lock's file names the job that holds it. While this waits it says for which, and from time to
+        time that it still does: a job that waits is not one that hangs.
+        """
+        with open(self.folder / "lock", "a+") as file:
+            self._wait_for(file)
+            file.truncate(0)
+            file.write(os.environ.get("TRAINING_JOB_NAME", ""))
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+    def _wait_for(self, file: TextIO) -> None:
+        said, name = -SECONDS_BETWEEN_NOTICES, None
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                check_stop()
+            else:
+                break
+            file.seek(0)
+            other = file.read(MAX_NAME)
+            if other != name or time.monotonic() - said > SECONDS_BETWEEN_NOTICES:
+                say_phase("waiting", other)
+                log(f"{other or 'another job'} is making these features ({self.folder.name}); waiting for it")
+                said, name = time.monotonic(), other
+            time.sleep(0.1)
+        if name is not None:
+            say_phase("features")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import boxes
 from runtime import TrainingError, check_stop, log
 
 SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+LEFTOVERS = {"__MACOSX", "@eaDir"}
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 MAX_BAD_SHARE = 0.05
 NAMED_IN_FAILURE = 5
@@ -130,7 +133,10 @@ def load() -> Photos:
 
 def _check(photos: Photos) -> None:
     if not len(photos.rows("train")):
-        raise TrainingError("The train split is empty: there is nothing to learn from.")
+        raise TrainingError(
+            "The train split is empty: there is nothing to learn from. "
+            f"Only {', '.join(sorted(SUFFIXES))} are read; the log says what was left out."
+        )
     if len(photos.classes) < 2:
         raise TrainingError(f"There is only one class ({photos.classes[0]}) in the train split; a classifier needs at least two.")
     for split in SPLITS[1:]:
@@ -172,14 +178,52 @@ def _from_folders(folders: dict[str, Path]) -> Photos:
     for split, folder in folders.items():
         if not folder.is_dir():
             raise TrainingError(f"The {split} channel {folder} is not a folder.")
-        for group in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))):
-            for path in sorted(group.rglob("*")):
-                if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-                    rows.append((str(path), f"{split}/{path.relative_to(folder).as_posix()}", group.name, split))
+        groups = [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_leftover(path.name)]
+        _check_groups(split, folder, [group.name for group in groups])
+        for group in groups:
+            found = _photos_in(group)
+            rows += [(str(path), f"{split}/{path.relative_to(folder).as_posix()}", group.name, split) for path in found]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         image_ids = list(pool.map(_sha256, (row[0] for row in rows)))
     check_stop()
     return _photos((image_id, *row) for image_id, row in zip(image_ids, rows, strict=True))
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether a system or a notebook puts files of this name beside photos: hidden ones, and folders of previews."""
+    return name.startswith(".") or name in LEFTOVERS
+
+
+def _check_groups(split: str, folder: Path, names: list[str]) -> None:
+    if not names and any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+        raise TrainingError(
+            f"The {split} channel {folder} holds photos but no folders. Put the photos of each class into a folder of its name."
+        )
+    if len(names) > 1 and {name.lower() for name in names} <= SPLIT_NAMES:
+        raise TrainingError(
+            f"The {split} channel {folder} holds {', '.join(names)}: these are splits, not classes. "
+            "Set one channel for each (SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION, SM_CHANNEL_TEST)."
+        )
+
+
+def _photos_in(group: Path) -> list[Path]:
+    """The photos of one class, sorted. Files that cannot be used are counted in the log; a link to nothing is named."""
+    found, others = [], Counter[str]()
+    for path in sorted(group.rglob("*")):
+        if any(map(_is_leftover, path.relative_to(group).parts)) or path.is_dir():
+            continue
+        if not path.exists():
+            log(f"left out: {path} is a link to a file that is not there")
+        elif path.suffix.lower() in SUFFIXES:
+            found.append(path)
+        else:
+            others[path.suffix.lower() or path.name] += 1
+    if others:
+        named = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(NAMED_IN_FAILURE))
+        log(f"left out of {group.name}: {named} (only {', '.join(sorted(SUFFIXES))} are read)")
+    if not found:
+        log(f"left out: the class {group.name} has no photo that can be read")
+    return found
 
 
 def _sha256(path: str) -> str:

@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
 
 def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     """Fills the caches of every backbone and view that the values name. Raises TrainingError, Stopped."""
+    runtime.say_phase("imports")
     runtime.keep_memory()
     import numpy as np
 
@@ -41,6 +42,7 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     photos = data.load()
     root = features.cache_root(job.checkpoint_dir)
     made = []
+    runtime.say_phase("features")
     for backbone in plan(values["arch"]):
         caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[values["views"]]}
         make_form = functools.partial(backbone.form, root, values["precision"], job.device, job.cpus)

@@ -87,7 +87,8 @@ class Tuner:
                 self.epoch = self.values["epochs"] + 1
             self._save_if_due()
         put(self.parameters, self.watch.best_state)
-        log(f"epoch {self.watch.best_epoch} is the best and is kept")
+        which = "the best" if len(self.photos.rows("validation")) else "the last"
+        log(f"epoch {self.watch.best_epoch} is {which} and is kept")
         return Tuned(self.classifier.eval(), self.watch.best_epoch, len(self.watch.history))
 
     def _resume(self) -> None:

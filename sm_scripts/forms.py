@@ -49,14 +49,22 @@ def precision_of(precision: str, device: torch.device) -> str:
     return "bf16"
 
 
-def choose(make: Callable[[], Backbone], size: int, precision: str, device: torch.device, cpus: int, cache: Path | None) -> Form:
+def choose(
+    make: Callable[[], Backbone],
+    size: int,
+    precision: str,
+    device: torch.device,
+    cpus: int,
+    cache: Path | None,
+    arithmetic: str = "",
+) -> Form:
     """The fastest form of a backbone whose answers stay within the precision asked for.
 
     On a CPU that is OpenVINO where it is installed (lite0 at 288 on two Sapphire Rapids cores: 398 photos/s in bf16 against 118 of
     torch), else torch with batch-norm folded before rounding, channels last, two or more threads of one core each. `exact` is eager
-    fp32. `cache` is a folder that keeps converted networks.
+    fp32. `cache` is a folder that keeps converted networks. `arithmetic` (fp32 or bf16) is what `precision` means if not named.
     """
-    arithmetic = precision_of(precision, device)
+    arithmetic = arithmetic or precision_of(precision, device)
     if device.type == "cuda":
         return TorchForm(make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus))
     if precision == "exact":

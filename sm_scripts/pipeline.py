@@ -77,6 +77,11 @@ def _state(planned: list[PlannedBackbone], head: Head) -> dict[str, torch.Tensor
 
 def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | None:
     (planned,) = plan(job.values["arch"])
+    if not len(photos.rows("validation")):
+        log(
+            "There are no validation photos: the last epoch is kept, probabilities stay as they are "
+            "(temperature 1) and no answer is called unsure."
+        )
     head = _first_head(job, photos, planned)
     pictures = Pictures(photos, planned.how, job.checkpoint_dir / "pictures.tmp", job.cpus)
     with phase("decoding"):
@@ -92,13 +97,15 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
         return None
     known = {split: photos.rows(split) for split in SPLITS}
     _keep_features(job, photos, known["train"], answers["train"][0])
-    empty = torch.empty(0, len(photos.classes))
-    features = {split: (known[split], answers[split][0][: len(known[split])] if split in answers else empty) for split in SPLITS}
+    for split in SPLITS:
+        # A split without photos: no rows, of as many columns as the others have.
+        answers.setdefault(split, (answers["train"][0][:0], answers["train"][1][:0]))
+    features = {split: (known[split], answers[split][0][: len(known[split])]) for split in SPLITS}
     means, similarities = outcome.familiar(photos, features, len(photos.classes), trained_backbone=True)
-    held_out = answers["validation"][1][: len(known["validation"])] if "validation" in answers else empty
+    held_out = answers["validation"][1][: len(known["validation"])]
     return Outcome(
-        {split: rows[split] for split in answers},
-        {split: logits for split, (_, logits) in answers.items()},
+        {split: rows[split] for split in SPLITS if len(rows[split])},
+        {split: logits for split, (_, logits) in answers.items() if len(rows[split])},
         ("validation", known["validation"], held_out),
         means,
         similarities,
@@ -150,7 +157,7 @@ def _store(job: Job, photos: Photos, made: Outcome) -> None:
                 "backbones": made.entries,
                 "temperature": calibration["temperature"],
                 "unsure_threshold": calibration["unsure_threshold"],
-                "calibration": {"split": name, "target": job.values["unsure_target"], **calibration},
+                "calibration": {"split": name if len(rows) else None, "target": job.values["unsure_target"], **calibration},
                 "unfamiliar": {
                     "method": "cosine to the nearest class mean",
                     "threshold": familiarity.threshold(made.similarities),

@@ -19,7 +19,9 @@ from scoring import figures
 
 
 def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Temperature and unsure threshold, fitted on photos that the scored head had not seen."""
+    """Temperature and unsure threshold, fitted on photos that the scored head had not seen; 1 and 0 without any."""
+    if not len(labels):
+        return {"temperature": 1.0, "unsure_threshold": 0.0}
     temperature = fit_temperature(logits, labels)
     before, after = torch.softmax(logits, 1), torch.softmax(logits / temperature, 1)
     threshold = unsure_threshold(after, labels, job.values["unsure_target"])

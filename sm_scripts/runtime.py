@@ -8,6 +8,7 @@ import math
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,9 +67,16 @@ def _number(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) >= 1e-4 or value == 0 else f"{value:.3e}"
 
 
+def say_phase(name: str, of: str = "") -> None:
+    """A line that says what is being done from here on, for whoever watches the log: `[phase] waiting of=<job>`."""
+    if not _state["quiet"]:
+        print(f"[phase] {name} of={of}" if of else f"[phase] {name}", flush=True)
+
+
 @contextmanager
 def phase(name: str) -> Iterator[None]:
-    """Adds the block's seconds to `seconds[name]`."""
+    """Says that this phase begins, and adds the block's seconds to `seconds[name]`."""
+    say_phase(name)
     start = time.monotonic()
     try:
         yield
@@ -84,6 +92,19 @@ def catch_signals() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_acknowledge, args=(reader,), daemon=True).start()
+
+
+def _acknowledge(reader: int) -> None:
+    """Says at once that a stop has arrived: the training's own thread may be in the middle of a long step.
+
+    A process whose threads wait for each other says nothing, and so nobody waits for its checkpoint.
+    """
+    os.read(reader, 1)
+    say_phase("stopping")
 
 
 def stop_asked() -> bool:

@@ -14,7 +14,7 @@ import json
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ KEPT = "serving.json"
 TRIES = 3
 # More threads for one photo gain nothing and hold up the photos of others.
 MAX_THREADS_ALONE = 8
-PARITY_PHOTOS = 8
 
 
 @dataclass(frozen=True)
@@ -98,15 +97,17 @@ class SoloForm:
                 self._calls -= 1
 
 
-def install(model: Any, precision: str, cpus: int, cache: Path, photos: list[torch.Tensor]) -> Chosen:
+def install(model: Any, precision: str, cpus: int, cache: Path, photos: Iterable[torch.Tensor]) -> Chosen:
     """Puts the first form that is faster than plain fp32 and answers the same into `model.forms`, else leaves it plain.
 
     Candidates are tried in the order of what they gained where they were measured; each further one would delay the start.
 
-    `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width]) are what is compared on; what was
-    found is kept in the folder `cache`, for a later start on the same machine.
+    `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width]) are what is compared on, as many
+    as there is time for; what was found is kept in the folder `cache`, for a later start on the same machine.
     """
-    key = f"{precision}, {cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
+    machine = f"{cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
+    key = f"{precision}, {machine}, within {fastest.MAX_DIFFERENCE}"
+    known = functools.cache(lambda: _reference(model, photos))
     names = _candidates(precision, model.device)
     kept = _kept(cache, key)
     if kept and kept.form in (PLAIN, *names):
@@ -116,7 +117,7 @@ def install(model: Any, precision: str, cpus: int, cache: Path, photos: list[tor
     for name in names:
         try:
             model.forms = _build(model, name, cpus, cache)
-            chosen = kept or _measured(model, name, cpus, photos)
+            chosen = kept or _measured(model, name, cpus, known())
         except Exception as error:
             log(f"{name} cannot run this model ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]})")
             continue
@@ -124,7 +125,13 @@ def install(model: Any, precision: str, cpus: int, cache: Path, photos: list[tor
             _keep(cache, key, chosen)
             return chosen
     fastest.uninstall(model)
-    return _plain(_milliseconds(model, photos[0]))
+    return _plain(_milliseconds(model, known().inputs[0]))
+
+
+def _reference(model: Any, photos: Iterable[torch.Tensor]) -> fastest.Reference:
+    # On one core, for where other jobs run too, plain torch waits for a second one longer than it works.
+    with forms.one_thread():
+        return fastest.reference(model, photos)
 
 
 def _candidates(precision: str, device: torch.device) -> list[str]:
@@ -151,16 +158,15 @@ def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
     return made
 
 
-def _measured(model: Any, name: str, cpus: int, photos: list[torch.Tensor]) -> Chosen | None:
+def _measured(model: Any, name: str, cpus: int, known: fastest.Reference) -> Chosen | None:
     """What the form in `model.forms` does, beside plain fp32; None where it is slower or answers otherwise."""
     made = model.forms
     batch = min(form.batch for form in made)
-    # On one core, for where other jobs run too, plain torch waits for a second one longer than it works.
     with forms.one_thread():
-        parity = fastest.parity(model, photos[:PARITY_PHOTOS], batch)
-        milliseconds = _milliseconds(model, photos[0])
+        parity = fastest.parity(model, known, batch)
+        milliseconds = _milliseconds(model, known.inputs[0])
         fastest.uninstall(model)
-        plain, model.forms = _milliseconds(model, photos[0]), made
+        plain, model.forms = _milliseconds(model, known.inputs[0]), made
     log(f"{name}: {milliseconds:.1f} ms a photo, plain fp32 {plain:.1f} ms; {parity}")
     if not parity.good or milliseconds > plain:
         return None
@@ -185,10 +191,9 @@ def _keep(cache: Path, key: str, chosen: Chosen) -> None:
     write_atomic(cache / KEPT, json.dumps({"key": key, "chosen": asdict(chosen)}).encode())
 
 
-def _milliseconds(model: Any, photo: torch.Tensor) -> float:
+def _milliseconds(model: Any, inputs: list[torch.Tensor]) -> float:
     """The least of TRIES: what disturbs only adds. Processor time, so that other jobs on this machine count for little."""
     clock = time.perf_counter if model.device.type == "cuda" else time.process_time
-    inputs = model.inputs([photo])
     taken = []
     with torch.inference_mode():
         for _ in range(TRIES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Collection, Iterator
@@ -147,4 +148,6 @@ def _belongs_to(process: psutil.Process, home: str) -> bool:
             named = [process.environ().get("FIELDMARK_HOME", ""), process.cwd(), *process.cmdline()]
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-    return any(home in text for text in named)
+    # `pytest-1` is not `pytest-12`, which may run at the same time.
+    path = re.compile(rf"{re.escape(home)}(?![\w.-])")
+    return any(path.search(text) for text in named)

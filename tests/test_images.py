@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,3 +198,48 @@ def test_thumbnails_of_a_page_come_in_order_with_gaps_for_what_can_not_be_opened
     paths[2].unlink()
     made = images.thumbnails(wanted)
     assert [path and path.stem for path in made] == [image_id if n != 2 else None for n, (image_id, _) in enumerate(wanted)]
+
+
+def _camera(path: Path, size: tuple[int, int], **options: Any) -> Path:
+    """A photo with the noise that makes the file of a camera large."""
+    large = np.asarray(pixels(3, size), dtype=np.int16)
+    noise = np.random.default_rng(1).integers(-24, 24, large.shape, dtype=np.int16)
+    Image.fromarray((large + noise).clip(0, 255).astype(np.uint8)).save(path, **options)
+    return path
+
+
+def test_a_photo_within_the_limit_is_asked_as_it_is(tmp_path: Path) -> None:
+    data = photo(tmp_path / "a.jpg").read_bytes()
+    assert images.shrunk(data, len(data)) is data
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "size", "most"),
+    [
+        ("jpg", {"quality": 99}, (3250, 2500), settings.MAX_INVOCATION_BYTES),
+        ("png", {}, (1300, 1000), 2 * 2**20),
+        ("webp", {"lossless": True, "method": 0}, (1300, 1000), 300_000),
+    ],
+)
+def test_a_photo_beyond_the_limit_is_shrunk_upright(
+    suffix: str, options: dict[str, Any], size: tuple[int, int], most: int, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = _camera(tmp_path / f"a.{suffix}", size, exif=exif, **options)
+    data = path.read_bytes()
+    assert len(data) > most
+    small = images.shrunk(data, most)
+    assert len(small) <= most
+    made, whole = images.open_image(small), images.open_image(path)
+    assert made.height / made.width == pytest.approx(1.3, abs=0.01)
+    assert min(made.size) >= 256
+    same = whole.resize((65, 50)), made.resize((65, 50))
+    assert np.abs(np.subtract(*(np.asarray(one, dtype=float) for one in same))).mean() < 2
+
+
+def test_what_can_not_be_shrunk_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match="can't be shrunk to 100 B"):
+        images.shrunk(photo(tmp_path / "a.jpg").read_bytes(), 100)
+    with pytest.raises(BadImage, match="not an image"):
+        images.shrunk(bytes(200), 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core import settings
+from core import hosts, settings
 
 README = (settings.PROJECT / "README.md").read_text()
 MAKEFILE = (settings.PROJECT / "Makefile").read_text()
@@ -18,7 +18,8 @@ def test_every_make_command_it_names_is_a_target() -> None:
 
 
 def test_every_environment_variable_is_documented_and_no_other() -> None:
-    known = {value for name, value in vars(settings).items() if name.startswith("ENV_")}
+    variables = {**vars(settings), **vars(hosts)}
+    known = {value for name, value in variables.items() if name.startswith("ENV_")}
     assert set(re.findall(r"FIELDMARK_[A-Z_]+", README)) == known
 
 

@@ -8,7 +8,7 @@ from core import backends, files
 from core.jobs import Job
 from core.transform import results
 from ui import downloads, job_card
-from ui.text import count, duration, plain
+from ui.text import duration, parity_words, plain
 
 
 def show(job: Job) -> None:
@@ -42,9 +42,7 @@ def take_away(job: Job) -> None:
 def _parity(parity: dict[str, float]) -> str:
     if not parity:
         return ""
-    number = int(parity["photos"])
-    words = f"Beside plain fp32, on {count(number, 'photo')}: no probability differs by more than {parity['max_difference']:.3f}"
-    return f"{words}, {int(parity['same_class'])} of {number} have the same best class."
+    return f"{parity_words(int(parity['photos']), int(parity['same_class']), parity['max_difference'])}."
 
 
 def _start(job: Job) -> float | None:

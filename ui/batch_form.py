@@ -139,7 +139,7 @@ def _upload(_: Model) -> tuple[Make | None, str]:
         type=[suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES],
         accept_multiple_files="directory" if whole else True,
         key=f"ba_photos_{whole}",
-        max_upload_size=settings.MAX_INVOCATION_BYTES // 2**20,
+        max_upload_size=settings.MAX_IMAGE_BYTES // 2**20,
         label_visibility="collapsed",
     )
     if not uploads:

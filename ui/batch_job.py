@@ -74,6 +74,7 @@ def _live(job_id: str, was_finished: bool) -> None:
         st.info("Stopped. What was finished is below; Resume goes on with the rest.", icon=":material/stop_circle:")
     elif not job.state.is_finished:
         _progress(job)
+        job_state.notes(job)
 
 
 def _stop(job: Job) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import explain, features, images, models, review
+from core import explain, features, files, images, models, review
 from core.backends import Endpoint
 from core.errors import FieldmarkError
 from core.models import Model
@@ -114,6 +114,7 @@ def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
     note = f"It is a {item.label}." if _is_wrong(item, answer) else ""
     if answer.get("unfamiliar"):
         note = f"{note} Unlike everything seen in training.".strip()
+    note = f"{note} {_shrunk(answer)}".strip()
     first = ranked[0]["label"]
     if unsure and len(ranked) > 1:
         first = f"{first} or {ranked[1]['label']}"
@@ -123,6 +124,13 @@ def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
     )
     time = f"{answer.get('latency_ms', 0):.1f} ms in the model, {answer['round_trip_ms']:.1f} ms there and back"
     return Said(who, first, note=note, time=time, badges=tuple(badges), bars=bars)
+
+
+def _shrunk(answer: Mapping[str, Any]) -> str:
+    if not answer.get("shrunk"):
+        return ""
+    before, after = map(files.human_bytes, answer["shrunk"])
+    return f"Shrunk from {before} to {after} before it was asked."
 
 
 def _set_aside_button(endpoint: Endpoint, matching: Mapping[str, Sequence[Asked]], answers: Answers) -> None:
@@ -190,6 +198,8 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
     mark = {item.label: " :green[:material/check:]"} if item.label else {}
     ranked = [(entry["label"], entry["probability"]) for entry in answer["predictions"]]
     st.markdown("\n".join(f"1. {plain(label)} :gray[{value:.1%}]{mark.get(label, '')}" for label, value in ranked))
+    if words := _shrunk(answer):
+        st.caption(words)
     if answer.get("unfamiliar"):
         st.markdown(":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this answer.")
     elif answer.get("unsure"):

@@ -41,7 +41,7 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
 
 def _again(photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], kept: dict[str, Asked]) -> None:
     """The buttons below the wall: ask about failed photos once more, and clear the wall."""
-    failed = [image_id for image_id in photos if any("failed" in said[image_id] for said in answers.values())]
+    failed = [image_id for image_id in photos if any(_may_change(said[image_id]) for said in answers.values())]
     with st.container(horizontal=True):
         if failed and st.button(f"Ask again about {count(len(failed), 'photo')}", key="dp_again", icon=":material/refresh:"):
             for said in answers.values():
@@ -51,6 +51,10 @@ def _again(photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], k
         if kept and st.button("Clear", key="dp_clear", icon=":material/clear_all:"):
             kept.clear()
             st.rerun()
+
+
+def _may_change(answer: Mapping[str, Any]) -> bool:
+    return "failed" in answer and not answer.get("is_final")
 
 
 def _other(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> Endpoint | None:
@@ -76,7 +80,7 @@ def _dropped(endpoint: Endpoint) -> list[Asked]:
         type=[suffix.lstrip(".") for suffix in settings.IMAGE_SUFFIXES],
         accept_multiple_files=True,
         key=f"dp_drop_{endpoint.id}",
-        max_upload_size=16,
+        max_upload_size=settings.MAX_IMAGE_BYTES // 2**20,
         label_visibility="collapsed",
     )
     return _put_away(endpoint, ((upload.file_id, upload.name, upload.getvalue) for upload in uploads))

@@ -14,7 +14,7 @@ from core.backends import Endpoint, EndpointState
 from core.backends.sagemaker import prices
 from core.specs import endpoint_spec
 from ui import choices, endpoint_code, endpoint_load, endpoint_monitor, endpoint_photos, links, messages, removal
-from ui.text import age, count, duration, plain
+from ui.text import age, count, duration, parity_words, plain
 
 COLOURS = {EndpointState.CREATING: "blue", EndpointState.IN_SERVICE: "green", EndpointState.DELETING: "orange", EndpointState.FAILED: "red"}
 VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
@@ -186,10 +186,7 @@ def _about(endpoint: Endpoint) -> None:
     if chosen.get("plain_milliseconds") and chosen["milliseconds"] != chosen["plain_milliseconds"]:
         words.append(f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: {chosen['plain_milliseconds']:.1f})")
     if n := chosen.get("photos"):
-        words.append(
-            f"; against plain fp32 on {count(n, 'photo')}: the same class for {chosen['same_class']}/{n}, "
-            f"probabilities at most {chosen['max_difference']:.4f} apart"
-        )
+        words.append(f". {parity_words(n, chosen['same_class'], chosen['max_difference'])}")
     words.append(f". The smoke image came back in {details.get('smoke_ms', 0)} ms")
     words.append(f", {details['start_seconds']:.1f} s after the start." if "start_seconds" in details else ".")
     if image := details.get("image"):

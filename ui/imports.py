@@ -49,3 +49,4 @@ def _progress(job_id: str) -> None:
         words += f". Now at {plain(str(facts['at']))}"
     st.progress(min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}")
     job_state.stop_button(job)
+    job_state.notes(job)

@@ -89,5 +89,6 @@ def _progress(job_id: str) -> None:
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
     amount = f": {done:,} of {count(total, 'photo')}{left}" if total > 1 else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, done / total) if total else 0.0, text=f"Inspecting. {plain(str(facts.get('phase', 'Starting')))}{amount}")
+        st.progress(min(1.0, done / total) if total else 0.0, text=f"Inspecting. {plain(job_state.phase(job))}{amount}")
         job_state.stop_button(job)
+    job_state.notes(job)

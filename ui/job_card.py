@@ -68,13 +68,17 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
-        st.info(
-            f"{plain(job.status.reason)} What was learned so far is in its checkpoint: resume it to go on.", icon=":material/stop_circle:"
-        )
+        st.info(f"{plain(job.status.reason)} {_what_is_kept(job)}", icon=":material/stop_circle:")
     elif metrics.diverged(rows):
         st.warning(
             "The loss is not a number any more: the training diverged. A lower learning rate usually helps.", icon=":material/warning:"
         )
+
+
+def _what_is_kept(job: Job) -> str:
+    if any(job.folder.checkpoints.glob("checkpoint*")):
+        return "What was learned so far is in its checkpoint: resume it to go on."
+    return "It had saved no checkpoint yet: resuming starts it from the beginning, with the features made so far."
 
 
 def _figures(job: Job, rows: list[dict[str, float]]) -> None:
@@ -99,6 +103,7 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
         st.metric("Took" if job.state.is_finished else "Running for", duration(job.status.seconds), border=True, height="stretch")
     if not job.state.is_finished:
         _progress(job, rows)
+        job_state.notes(job)
 
 
 def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
@@ -124,7 +129,9 @@ def backbone_rate(rows: list[dict[str, float]]) -> float | None:
 def _progress(job: Job, rows: list[dict[str, float]]) -> None:
     """A bar for the phases before the first epoch: photos on their way to the platform, photos that went through the backbone."""
     told = job.status.progress
-    if not rows and told.get("total"):
+    if told.get("waits_for"):
+        st.progress(0.0, text=plain(job_state.phase(job)))
+    elif not rows and told.get("total"):
         left = f", about {duration(told['seconds_left'])} left" if told.get("seconds_left") else ""
         words = f"{told['phase']}: {told['done']:,} of {told['total']:,}{left}"
         st.progress(min(1.0, told["done"] / told["total"]), text=plain(words))
@@ -134,7 +141,7 @@ def _progress(job: Job, rows: list[dict[str, float]]) -> None:
         done, total = rows[-1].get("features_done", 0), rows[-1]["features_total"]
         st.progress(min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
     else:
-        st.progress(0.0, text=plain(str(told.get("phase") or "Starting")))
+        st.progress(0.0, text=plain(job_state.phase(job)))
 
 
 def best_epoch(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import streamlit as st
 from core import backends, models
 from core.errors import NotFound
 from core.jobs import Job, State, Unreadable
-from ui import links
+from ui import job_state, links
 from ui.text import age, count, duration, plain, share
 
 COLOURS = {
@@ -93,6 +93,8 @@ def tuned(job: Job) -> str:
 
 def _result(job: Job) -> str:
     """What a finished training job reached, on test or else on validation; what a batch went through."""
+    if not job.state.is_finished and job.kind != "tuning" and job.status.progress.get("phase"):
+        return f"{NOUNS.get(job.kind, job.kind)}: {plain(_doing(job))}, "
     if job.kind == "transform":
         return _transformed(job)
     if job.kind == "tuning":
@@ -106,6 +108,13 @@ def _result(job: Job) -> str:
     split = next((name for name in ("test", "validation") if model.metrics(name)), "")
     figures = model.metrics(split) if split else {}
     return f"{share(int(figures['correct']), int(figures['n']))} on {split}, " if figures else "training, "
+
+
+def _doing(job: Job) -> str:
+    """What a running job does, as it stands in the middle of a line."""
+    words = job_state.phase(job)
+    words = words[:1].lower() + words[1:]
+    return f"{words}, no sign of life for a while" if job.status.progress.get("silent") else words
 
 
 def _transformed(job: Job) -> str:

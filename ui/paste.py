@@ -59,8 +59,8 @@ def paste_image(*, key: str) -> bytes:
     """The bytes of an image that was just pasted, else none. Raises UserError for what did not arrive whole."""
     data = {
         "words": "Copy an image anywhere, then press Ctrl+V (on a Mac Cmd+V) here.",
-        "most": settings.MAX_INVOCATION_BYTES,
-        "too_large": f"An image may have at most {settings.MAX_INVOCATION_BYTES / 2**20:.0f} MB.",
+        "most": settings.MAX_IMAGE_BYTES,
+        "too_large": f"An image may have at most {settings.MAX_IMAGE_BYTES / 2**20:.0f} MB.",
     }
     result = _PLACE(data=data, key=key, on_pasted_change=lambda: None)
     try:

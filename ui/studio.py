@@ -2,9 +2,9 @@
 
     python -m ui.studio [--port 8501] [--origin https://<id>.studio.<region>.sagemaker.aws]
 
-The proxy changes three things: it takes its prefix off every path, so the app needs none and the address has to end with a slash; its
+The proxy changes four things: it takes its prefix off every path, so the app needs none and the address has to end with a slash; its
 cookies are longer than the websocket library takes by default, which would leave a blank page; and it may drop Streamlit's own cookie,
-without which uploads are refused. Who may open the address is what Studio's own login decides.
+without which uploads are refused; and it asks under Studio's host name. Who may open the address is what Studio's own login decides.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from core import settings
+from core import hosts, settings
 
 USUAL_BASE = "/jupyterlab/default/"
+# Where the address is not named: the names of every Studio, which only AWS gives out.
+ANY_STUDIO = "*.sagemaker.aws"
 MAX_LINE = "65536"
 RUNTIME = ("JUPYTER_RUNTIME_DIR", ".local/share/jupyter/runtime")
 
@@ -30,7 +33,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     print(announcement(base_url(runtime_folder()), options.port, options.origin.rstrip("/")), flush=True)
     os.chdir(settings.PROJECT)
-    os.execve(sys.executable, command(options.port, options.origin.rstrip("/")), environment())
+    os.execve(sys.executable, command(options.port, options.origin.rstrip("/")), environment(options.origin))
 
 
 def command(port: int, origin: str) -> list[str]:
@@ -40,8 +43,11 @@ def command(port: int, origin: str) -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", "app.py", "--server.showEmailPrompt=false", *flags]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "WEBSOCKETS_MAX_LINE_LENGTH": MAX_LINE}
+def environment(origin: str = "") -> dict[str, str]:
+    """What the proxy asks for, and its own host name, which the app would not answer to otherwise."""
+    name = urlsplit(origin).hostname or ANY_STUDIO
+    names = ",".join(filter(None, (os.environ.get(hosts.ENV_HOSTS), name)))
+    return {**os.environ, "WEBSOCKETS_MAX_LINE_LENGTH": MAX_LINE, hosts.ENV_HOSTS: names}
 
 
 def announcement(base: str, port: int, origin: str) -> str:

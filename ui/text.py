@@ -52,3 +52,9 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def share(correct: int, total: int) -> str:
     """`321/355 = 0.904`, the way every accuracy is written here."""
     return f"{correct}/{total} = {correct / total:.3f}" if total else "no images"
+
+
+def parity_words(photos: int, same_class: int, difference: float) -> str:
+    """What was found when a fast form was compared with plain fp32 on `photos` photos."""
+    same = "the same class for all" if same_class == photos else f"the same class for {same_class}, the others undecided between two"
+    return f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by more than {difference:.4f}"

@@ -89,6 +89,7 @@ def _rename_or_delete(job: Job) -> None:
 def _delete(job: Job) -> None:
     for trial in jobs.readable("training"):
         if trial.tuning_id == job.id:
-            jobs.delete(trial.id)
+            # What is left of one that died ends first.
+            jobs.delete(backends.of(trial).refresh(trial).id)
     jobs.delete(job.id)
     links.to("tune")

@@ -108,13 +108,14 @@ def _figures(job: Job, board: Board) -> None:
         )
     if not job.state.is_finished:
         st.progress(min(1.0, len(done) / board.spec.max_trials), text=_expected(job, board, len(done)))
+        job_state.notes(job)
 
 
 def _expected(job: Job, board: Board, done: int) -> str:
     """How long it will still take if the trials go on like this."""
     spent = job.status.seconds
-    if not board.trials:
-        return str(job.status.progress.get("phase") or "Starting")
+    if not board.trials or job.status.progress.get("waits_for"):
+        return plain(job_state.phase(job))
     if done < 2 or not spent:
         shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"
         return "The first trial makes the features that the others share." if shares else "The first trials are running."

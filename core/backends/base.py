@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from core import settings
 from core.errors import BackendError
 from core.jobs import Job
 from core.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec, TuningSpec
+
+# HTTP statuses by which an endpoint says that a photo can't be used.
+REFUSALS = (400, 413, 415)
 
 
 class EndpointState(StrEnum):
@@ -123,6 +127,10 @@ class Backend(Protocol):
     def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
         """`invoke` for one thread that asks often, over a connection that is kept; what it returns are the answer's bytes."""
         ...
+
+    def most_bytes(self, endpoint: Endpoint) -> int:
+        """How many bytes a photo may have that the endpoint is asked about; images.shrunk makes it so."""
+        return settings.MAX_INVOCATION_BYTES
 
     def figures(self, endpoint: Endpoint) -> dict[str, Any]:
         """What the endpoint has counted since it is in service: requests, photos, errors, busy, timed, p50_ms, p95_ms. Empty where it

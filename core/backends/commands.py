@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from core.backends.local import script_runs
 from core.backends.local import training as runner
 from core.jobs import RunFolder
 from core.specs import TrainingSpec
@@ -24,7 +25,7 @@ def training(folder: RunFolder, spec: TrainingSpec) -> str:
     return " \\\n  ".join(
         [
             *(f"{name}={shlex.quote(value)}" for name, value in sorted(variables.items())),
-            f"python {shlex.quote(str(runner.code_folder(folder) / 'train.py'))}",
+            f"python {shlex.quote(str(script_runs.code_folder(folder) / 'train.py'))}",
             *(f"--{name} {shlex.quote(value)}" for name, value in sorted(values.items())),
         ]
     )

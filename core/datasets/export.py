@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import io
 import json
 import re
 import secrets
@@ -21,7 +20,7 @@ import pandas as pd
 
 from core import cells, files
 from core.archives import is_junk
-from core.datasets import exported, names, remote, store
+from core.datasets import names, remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 
@@ -110,27 +109,20 @@ def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
 
 
 def table(version: Version, *, exact: bool = False) -> str:
-    """The whole manifest as CSV, every row and column, what was left out included. Beside the photos it can be imported again.
+    """Return the whole manifest as CSV, every row and column, what was left out included.
 
-    It is for a spreadsheet, which would run some names as formulas (core/cells.py), unless `exact`; an import takes back what that
-    changed. The manifest.csv of an export is exact.
+    Beside the photos it can be imported again. It is for a spreadsheet, which would run some names
+    as formulas (core/cells.py), unless `exact`: then every cell is as it is, for a program.
     """
     frame = store.manifest_of(version)
-    return _csv(frame) if exact else cells.safe_csv(exported.guarded(frame))
+    return str(frame.to_csv(index=False)) if exact else cells.safe_csv(frame)
 
 
 def _listing(version: Version, entries: Sequence[Entry]) -> str:
     """The rows of the photos in an export of folders, by their paths there; `source_path` is the one in the dataset."""
     rows = used(version)
-    rows[exported.SOURCE_PATH] = rows["path"]
-    rows["path"] = [name for _, _, name in entries]
-    return _csv(rows)
-
-
-def _csv(rows: pd.DataFrame) -> str:
-    buffer = io.StringIO()
-    rows.to_csv(buffer, index=False)
-    return buffer.getvalue()
+    rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
+    return cells.safe_csv(rows)
 
 
 def augmented(version: Version, prefix: str, split: str) -> str:

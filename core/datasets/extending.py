@@ -29,7 +29,7 @@ from core.errors import UserError
 
 # Where new photos go: all to train, so that test stays what it was; shared out among the splits; or nowhere yet.
 JOINS = ("train", "shared", "unused")
-ADDED = "added"
+ADDED, ADDING = "added", ".adding-"
 
 
 def run_extension(
@@ -140,19 +140,35 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
             field="own_folder",
         )
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
-    target = root / ADDED / f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+    remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
+    target = _copied(root, layout.root, fresh["path"], meter.start("Copying", "images"))
     try:
         with files.unfinished(target):
-            remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
-            tell = meter.start("Copying", "images")
-            for place, path in enumerate(fresh["path"], 1):
-                (target / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(layout.root / path, target / path)
-                tell(place, len(fresh))
             yield [(target / path).relative_to(root).as_posix() for path in fresh["path"]]
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
+        files.remove(target)
         raise
+
+
+def _copied(root: Path, source: Path, paths: pd.Series[str], tell: Callable[[int, int], None]) -> Path:
+    """The new folder below the dataset's root with all of these photos, or none of them."""
+    with files.there(root, "dataset's folder"):
+        where = files.folder_below(root, ADDED)
+        name = f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+        with files.held(where / f"{ADDING}{name}") as making:
+            for place, path in enumerate(paths, 1):
+                files.folder_below(making, Path(path).parent)
+                shutil.copyfile(source / path, making / path)
+                tell(place, len(paths))
+            files.move(making, where / name)
+    return where / name
+
+
+def sweep(root: Path) -> None:
+    """Removes the half of photos that a killed process was copying below a dataset's root."""
+    for path in (root / ADDED).glob(f"{ADDING}*"):
+        if files.is_abandoned(path):
+            files.remove(path)
 
 
 def is_own_folder(dataset: Dataset) -> bool:

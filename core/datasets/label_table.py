@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from core import cells
 from core.archives import is_junk
 from core.datasets import exported, text_table
 from core.datasets.found import (
@@ -63,8 +64,7 @@ NO_SPLIT = ("", "unused")
 @dataclass(frozen=True)
 class Table:
     """A table of labels: its file, and which of its columns say what. `split` and `box` may be empty; `corners` says that the box's
-    columns are two corners, not a corner and a size; `is_export` that Fieldmark wrote the
-    table, and `is_safe` that its cells were made safe for a spreadsheet."""
+    columns are two corners, not a corner and a size; `is_export` that Fieldmark wrote the table."""
 
     file: Path
     delimiter: str
@@ -74,7 +74,6 @@ class Table:
     box: tuple[str, ...] = ()
     corners: bool = False
     is_export: bool = False
-    is_safe: bool = False
 
 
 def find(folder: Path) -> Table | None:
@@ -153,7 +152,7 @@ def _found(row: Mapping[str, str], table: Table, files: _Files) -> Found:
     if None in row or None in row.values():
         raise BadRow("it has more or fewer fields than the header")
     if table.is_export:
-        return exported.found(row, files.named(row[table.path]))
+        return exported.found(row, files.named(cells.as_it_was(row[table.path])))
     path = files.named(row[table.path])
     try:
         label = clean_name(row[table.label], "class name")
@@ -199,28 +198,20 @@ def _recognised(path: Path) -> Table | None:
         return None
     box = next((names for names in (*BOXES, *CORNERS) if all(name in columns for name in names)), ())
     boxes = tuple(columns[name] for name in box)
-    return Table(
-        path, delimiter, file_column, label, first(SPLIT), boxes, box in CORNERS, exported.is_header(names), exported.is_safe(head, names)
-    )
+    return Table(path, delimiter, file_column, label, first(SPLIT), boxes, box in CORNERS, exported.is_header(names))
 
 
 def _rows(table: Table) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row with its number; the header is row 1. Raises UserError, naming the line, where the file is no table."""
     rows = csv.DictReader(text_table.lines(table.file), delimiter=table.delimiter)
     try:
-        for number, row in enumerate(rows, 2):
-            yield number, _as_it_was(row) if table.is_safe else row
+        yield from enumerate(rows, 2)
     except csv.Error as error:
         name = shown(table.file.name)
         raise UserError(
-            f"{name} can't be read as a table at line {rows.reader.line_num} ({error}). Save it as CSV in UTF-8, or move it away.",
+            f"{name} can't be read as a table at line {rows.reader.line_num + 1} ({error}). Save it as CSV in UTF-8, or move it away.",
             field="path",
         ) from error
-
-
-def _as_it_was(row: dict[str, str]) -> dict[str, str]:
-    """A row without what a spreadsheet needs; fields too many or too few are left as they are."""
-    return {name: exported.cell(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _names_a_file(table: Table, folder: Path) -> bool:
@@ -230,7 +221,7 @@ def _names_a_file(table: Table, folder: Path) -> bool:
     stems: dict[Path, set[str]] = {}
     for number, row in _rows(table):
         text = row.get(table.path) or ""
-        wanted = text if table.is_export else _tidy(text)
+        wanted = cells.as_it_was(text) if table.is_export else _tidy(text)
         if wanted and any(_is_there(place, wanted, stems) for place in places):
             return True
         if number > SAMPLE_ROWS and not table.is_export:

@@ -133,7 +133,8 @@ def forget(root: Path) -> int:
         except (FileNotFoundError, NotADirectoryError):
             continue
     _remove_empty_folders(root)
-    root.mkdir(exist_ok=True)
+    with files.there(root.parent, "dataset"):
+        root.mkdir(exist_ok=True)
     return freed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from core import files, jobs, metrics, models
-from core.errors import NotFound
+from core.errors import BackendError, NotFound
 from core.jobs import Job, State
 from core.specs import TuningSpec, tuning_spec
 from core.tuning import space as spaces
@@ -91,6 +92,20 @@ class Board:
 
     def baseline(self) -> Trial | None:
         return next((trial for trial in self.completed() if trial.is_baseline), None)
+
+
+def refuse_failed(board: Board) -> None:
+    """Raises BackendError for a search that has ended and has nothing to show: no trial completed, and some failed.
+
+    It quotes the most common reason, the first of those that are equally common.
+    """
+    failed = [trial for trial in board.trials if trial.state is State.FAILED]
+    if not failed or any(trial.state is State.COMPLETED for trial in board.trials):
+        return
+    reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
+    first = next(trial for trial in failed if trial.reason == reason)
+    share = f"{len(failed)} of {len(board.trials)} trials failed and none completed"
+    raise BackendError(f"{share}. Trial {first.number}{' and others' if times > 1 else ''}: {reason}")
 
 
 def rank_key(trial: Trial, objective: Objective) -> tuple[float, ...]:

@@ -77,7 +77,8 @@ class Toys:
         return TrainingSpec(name, self.version.dataset_id, self.version.id, {})
 
     def script(self, text: str, **limits: float) -> None:
-        """What jobs run from here on. `stop_seconds` and `file_bytes` bound the worker and what it starts."""
+        """What jobs run from here on. `stop_seconds`, `silent_seconds` and
+        `file_bytes` bound the worker and what it starts."""
         self.folder.mkdir(exist_ok=True)
         (self.folder / "train.py").write_text(text)
         (self.folder / toy_worker.LIMITS).write_text(json.dumps(limits))

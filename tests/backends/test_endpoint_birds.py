@@ -63,7 +63,7 @@ def ended(job: Job) -> Job:
 def by_endpoint(model: Model, paths: list[str]) -> dict[str, dict[str, float]]:
     """label -> probability of the top classes, for each photo."""
     dataset = store.dataset(model.dataset_id)
-    endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("birds", model.id)), 120)
+    endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("birds", model.id)))
     assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
     answers = dict(asking.ask_all(endpoint, {path: store.image_path(dataset, path) for path in paths}))
     LOCAL.delete(endpoint)

@@ -31,6 +31,7 @@ from tests.backends.conftest import Toys, toy_version
 from tests.backends.scripts import MODEL, OBEYS, REFUSES, RUNS
 from tests.backends.watching import ended, gone, running, trainer_of, until, worker_of
 from tests.conftest import CANARY, kill_processes_of
+from tests.patience import PATIENCE
 
 # A warm process in all but what takes its time: it says that it has torch, so that trainers are forked from workers as well.
 LIGHT = """
@@ -131,15 +132,24 @@ def start(warm_toys: Toys) -> Iterator[Start]:
             LOCAL.cool_down(process)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warm process that a busy machine lets wait is not given up for one that is gone."""
+    monkeypatch.setattr(warm, "ANSWER_SECONDS", PATIENCE)
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Toys, Warm]]:
-    """One light warm process for all tests that do it no harm. Its workers give a script half a second to stop."""
+    """One light warm process for all tests that do it no harm.
+
+    Its workers give a script five seconds to stop, which a busy machine may need.
+    """
     home = tmp_path_factory.mktemp("light") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_HOME", str(home))
         patch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
         toys = Toys(toy_version(home))
-        toys.script("pass", stop_seconds=0.5)
+        toys.script("pass", stop_seconds=5)
         process = started()
         yield home, toys, process
         patch.setenv("FIELDMARK_HOME", str(home))
@@ -220,7 +230,7 @@ def test_fault_30_a_forked_trainer_stops(toys: Toys, process: Warm) -> None:
 def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey(toys: Toys, process: Warm) -> None:
     job = running(LOCAL, toys.train(REFUSES))
     worker_of(job).terminate()
-    assert ended(LOCAL, job, 20).state is State.STOPPED
+    assert ended(LOCAL, job).state is State.STOPPED
     gone(job)
 
 

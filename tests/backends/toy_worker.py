@@ -20,7 +20,8 @@ def prepare() -> None:
     """Makes this process one whose training jobs run `<HOME>/toy/train.py`."""
     settings.SM_SCRIPTS = settings.home() / FOLDER
     limits = json.loads((settings.SM_SCRIPTS / LIMITS).read_text())
-    settings.STOP_SECONDS = limits.get("stop_seconds", settings.STOP_SECONDS)
+    for name in ("STOP_SECONDS", "SILENT_SECONDS", "SILENT_SAID_SECONDS"):
+        setattr(settings, name, limits.get(name.lower(), getattr(settings, name)))
     if size := limits.get("file_bytes"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 

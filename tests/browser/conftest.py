@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -89,6 +90,8 @@ class App:
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=10):
                     return
+            except urllib.error.HTTPError:
+                return  # it refuses, so it runs
             except OSError:
                 time.sleep(0.1)
         raise AssertionError(f"the app did not start:\n{self.log.read_text()}")

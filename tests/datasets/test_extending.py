@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from core import settings
 from core.datasets import edits, extending, history, importing, manifest, store
 from core.datasets.origins import ImportSource
-from core.errors import UserError
+from core.errors import NotFound, UserError
 from tests.datasets import made
 
 SIZES = {"Crow": 8, "Jay": 8}
@@ -129,3 +134,41 @@ def test_a_stop_while_copying_leaves_nothing(version: store.Version, more: Path,
         extending.run_extension(ImportSource("folder", more), version, should_stop=added.exists, into_own_folder=True)
     assert not list(added.iterdir())
     assert len(store.versions(version.dataset_id)) == 1
+
+
+HALF_COPIED = """
+import sys, time
+from pathlib import Path
+import pandas as pd
+from core.datasets import extending
+def tell(done, total):
+    print("copying", flush=True)
+    time.sleep(60)
+extending._copied(Path(sys.argv[1]), Path(sys.argv[2]), pd.Series(["a.jpg", "b.jpg"]), tell)
+"""
+
+
+def test_photos_that_a_killed_process_was_copying_are_swept(home: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        made.photo(tmp_path / "more" / name)
+    root = tmp_path / "root"
+    root.mkdir()
+    command = [sys.executable, "-c", HALF_COPIED, str(root), str(tmp_path / "more")]
+    copying = subprocess.Popen(command, cwd=settings.PROJECT, stdout=subprocess.PIPE)
+    assert copying.stdout
+    copying.stdout.readline()
+    (half,) = (root / extending.ADDED).iterdir()
+    os.utime(half, (1, 1))
+    extending.sweep(root)
+    assert half.exists(), "it is being copied"
+    copying.kill()
+    copying.wait()
+    extending.sweep(root)
+    assert list((root / extending.ADDED).iterdir()) == []
+
+
+def test_photos_are_not_copied_into_a_dataset_that_was_deleted_meanwhile(tmp_path: Path) -> None:
+    made.photo(tmp_path / "more" / "a.jpg")
+    with pytest.raises(NotFound, match="deleted meanwhile"):
+        extending._copied(tmp_path / "gone", tmp_path / "more", pd.Series(["a.jpg"]), print)
+    assert not (tmp_path / "gone").exists()

@@ -21,7 +21,7 @@ from typing import Any
 from core import jobs, settings
 from core.datasets import store
 from core.errors import FieldmarkError
-from tests.faults import race_verbs as verbs
+from tests.faults import _race_verbs as verbs
 
 SPREAD_SECONDS = 0.003
 LEAD_SECONDS = 0.004
@@ -168,8 +168,7 @@ def _serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         act = verbs.KINDS[order["kind"]].verbs[order["verb"]].act
-        while time.monotonic() < order["at"]:
-            pass
+        time.sleep(max(0.0, order["at"] - time.monotonic()))
         try:
             act(order["thing"], order["mark"])
             said = ""

@@ -52,6 +52,8 @@ def test_where_things_lie() -> None:
     account = Account(**GOOD, prefix="team/birds")
     assert account.uri("code/x.tar.gz") == "s3://photos/team/birds/code/x.tar.gz"
     assert account.key() == "team/birds"
+    assert account.key("features/birds/v1/") == "team/birds/features/birds/v1/"
+    assert account.uri("images/") == "s3://photos/team/birds/images/"
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"subnets": 3}', "3"])

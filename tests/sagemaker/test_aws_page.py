@@ -15,6 +15,7 @@ from core.backends.sagemaker import connection, prices, running
 from core.backends.sagemaker.account import Account
 from core.backends.sagemaker.running import Resource, Running
 from core.jobs import State, Status
+from tests.backends.watching import until
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator
 
@@ -61,11 +62,8 @@ def test_fault_46_without_credentials_the_page_says_what_to_do() -> None:
     said = text(app)
     for words in ("No region is chosen", "No role is chosen", "No bucket is chosen"):
         assert words in said
-    for _ in range(50):
-        if "There are no AWS credentials" in (said := text(app.run())):
-            break
-        time.sleep(0.1)
-    assert "aws configure" in said
+    until(lambda: "There are no AWS credentials" in text(app.run()), "the checks")
+    assert "aws configure" in text(app)
 
 
 def test_the_account_form_keeps_what_can_be_right_and_says_what_can_not() -> None:

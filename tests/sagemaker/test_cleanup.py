@@ -16,8 +16,10 @@ from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import cleanup, running, shared_litter
 from core.backends.sagemaker.inventory import look
 from core.backends.sagemaker.running import Resource, Running
+from core.backends.sagemaker.storage import Store
 from core.errors import BackendError
 from core.models import Model
+from tests.patience import PATIENCE
 from tests.sagemaker import making, serving
 from tests.sagemaker.asking import ROLE, Emulator
 
@@ -186,4 +188,16 @@ def _end_watcher(pid: int | None) -> None:
     assert pid
     process = psutil.Process(pid)
     process.kill()
-    psutil.wait_procs([process], 5)
+    psutil.wait_procs([process], PATIENCE)
+
+
+def test_a_version_is_not_another_whose_number_begins_alike(aws: Emulator) -> None:
+    store = Store(accounts.load())
+    for version in ("v1", "v10", "v19"):
+        store.put(f"datasets/crows/{version}/0a1b/manifest.csv", b"path")
+        store.put(f"features/crows/{version}/lite0/1.npz", b"features")
+    found = set(shared_litter.Look(store, set()).keys("crows/v1"))
+    assert found == {"datasets/crows/v1/0a1b/manifest.csv", "features/crows/v1/lite0/1.npz"}
+    used = shared_litter.Look(store, {"features/crows/v1/"})
+    assert list(used.keys("crows/v1")) == []
+    assert len(list(used.keys("crows/v10"))) == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -117,7 +116,5 @@ def test_a_missing_namespace_is_said_and_not_ignored(ml: Path, monkeypatch: pyte
     monkeypatch.setattr("tests.sagemaker.emulator.container.why_no_mounts", lambda: "not on this machine")
     with pytest.raises(OSError, match="not on this machine"):
         Container(["true"], Layout(ml, isolated=True), {})
-    began = time.monotonic()
     one = Container(["sh", "-c", "pwd; echo $WHERE"], Layout(ml), {"WHERE": "/opt/ml/model"})
     assert list(one.lines()) == [str(ml), f"{ml}/model"]
-    assert time.monotonic() - began < 30

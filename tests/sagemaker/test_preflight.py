@@ -20,7 +20,7 @@ SMALL = Wanted("ml.m5.large", "training job")
 
 def checked(account: Account, *wanted: Wanted) -> dict[str, Check]:
     client = functools.partial(connection.client, region=account.region or REGION)
-    return {check.name: check for check in preflight.run(account, wanted, client)}
+    return {check.name: check for check in preflight.run(account, wanted, client, PATIENCE)}
 
 
 def test_with_everything_there_nothing_is_bad(aws: Emulator) -> None:

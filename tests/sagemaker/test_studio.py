@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core import settings
+from core import hosts, settings
 from tests.patience import PATIENCE
 from ui import studio
 
@@ -41,6 +41,10 @@ def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_ow
         _wait_for(port, process, tmp_path / "log")
         assert f"/jupyterlab/default/proxy/{port}/" in (tmp_path / "log").read_text()
         assert _handshake(port, cookie_bytes=20_000).startswith("HTTP/1.1 101")
+        studios = "abc.studio.eu-west-1.sagemaker.aws"
+        assert _handshake(port, 9_000, studios, f"https://{studios}").startswith("HTTP/1.1 101")
+        assert _handshake(port, 9_000, studios, "https://evil.example").startswith("HTTP/1.1 403")
+        assert _handshake(port, 9_000, "evil.example", "https://evil.example").startswith("HTTP/1.1 403")
     finally:
         process.terminate()
         process.wait(20)
@@ -57,11 +61,18 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the app did not start:\n{log.read_text()}")
 
 
-def _handshake(port: int, cookie_bytes: int) -> str:
+def test_an_address_that_is_named_is_the_only_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(hosts.ENV_HOSTS, "birds.example.org")
+    made = studio.environment("https://abc.studio.eu-west-1.sagemaker.aws")
+    assert made[hosts.ENV_HOSTS] == "birds.example.org,abc.studio.eu-west-1.sagemaker.aws"
+
+
+def _handshake(port: int, cookie_bytes: int, host: str = "", origin: str = "") -> str:
     """The first line of the answer to the page's websocket, asked for with cookies as long as SageMaker's."""
+    own = f"127.0.0.1:{port}"
     request = (
-        f"GET /_stcore/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:{port}\r\n"
+        f"GET /_stcore/stream HTTP/1.1\r\nHost: {host or own}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: {origin or f'http://{own}'}\r\n"
         f"Cookie: session={'x' * cookie_bytes}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,11 +12,15 @@ from typing import Any
 import pytest
 
 from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import transform_s3
+from core.backends.sagemaker import storage, transform_s3
+from core.backends.sagemaker.storage import Store
+from core.backends.sagemaker.transform_output import Output
 from core.jobs import Job, RunFolder, State
 from core.models import Model
 from core.specs import TransformSpec
 from core.transform import items, results, sources, table
+from core.transform.items import Item
+from tests import shapes
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator
 
@@ -94,21 +100,52 @@ def test_photos_whose_names_end_alike_get_their_own_answers(
     assert predictions(job, small_model) == NAMES
 
 
-def test_photos_of_plain_names_stay_where_they_are_and_one_too_large_is_a_row(
+def test_photos_of_plain_names_stay_where_they_are(
     aws: Emulator,
     bucket: Any,
     small_model: Model,
 ) -> None:
     named = {"3.png": "triangle", "a/1.png": "circle", "b/2.png": "square"}
     put(bucket, named)
-    bucket.put_object(Bucket=BUCKET, Key="june/x/a/large.png", Body=b"x" * 6_291_457)
     with aws.settings(answers="name"):
         job = completed(serving.batch(small_model, "s3", path=f"s3://{BUCKET}/june/"))
-    found = table.read(job.folder, small_model.classes)
-    rows = found.page(range(len(found))).set_index("path")
-    assert dict(rows["prediction"]) == {**named, "x/a/large.png": ""}
-    assert "at most" in rows.loc["x/a/large.png", "error"]
+    assert predictions(job, small_model) == named
     assert sorted(asked_for(aws, job)) == sorted(named)
+
+
+def large(name: str) -> bytes:
+    """A photo of 12 MB."""
+    buffer = io.BytesIO()
+    shapes.photo(name, seed=5).resize((2000, 2000)).save(buffer, "BMP")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("source", ["s3", "folder"])
+def test_photos_too_large_for_the_job_are_shrunk_or_rows_and_the_others_are_answered(
+    aws: Emulator,
+    bucket: Any,
+    small_model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+) -> None:
+    monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
+    found = {
+        "june/1.png": serving.png("circle"),
+        "june/2.bmp": large("square"),
+        "june/3.png": b"x" * 7_000_000,
+        "june/4.png": serving.png("triangle"),
+    }
+    (tmp_path / "june").mkdir()
+    for key, data in found.items():
+        bucket.put_object(Bucket=BUCKET, Key=key, Body=data)
+        (tmp_path / key).write_bytes(data)
+    path = f"s3://{BUCKET}/june" if source == "s3" else str(tmp_path / "june")
+    job = completed(serving.batch(small_model, source, path=path))
+    rows = table.read(job.folder, small_model.classes).page(range(4)).set_index("path")
+    assert list(rows["prediction"]) == ["circle", "square", "", "triangle"]
+    assert [bool(error) for error in rows["error"]] == [False, False, True, False]
+    assert rows.loc["2.bmp", "image_id"] == hashlib.sha256(found["june/2.bmp"]).hexdigest()
 
 
 def listed(folder: Path, path: str) -> dict[str, str]:
@@ -116,9 +153,10 @@ def listed(folder: Path, path: str) -> dict[str, str]:
     run = RunFolder(folder)
     run.input.mkdir(parents=True)
     spec = TransformSpec("Listed", "fm-training-20260101-000000-abcdef", "s3", path=path)
-    total, problems = transform_s3.listed(spec, run, (), lambda: None)
-    found = items.at(sources.list_of(run), range(total))
-    return {item.file: problems.get(row, "") for row, item in enumerate(found)}
+    found = transform_s3.listed(spec, run, (), lambda: None)
+    listed = items.at(sources.list_of(run), range(found.total))
+    notes = dict.fromkeys(found.large, "large")
+    return {item.file: found.problems.get(row) or notes.get(item.file, "") for row, item in enumerate(listed)}
 
 
 @pytest.mark.parametrize("folder", ["june#2", "june?", "june%2F1", "ju+ne", "ju ne", "jüne", "june/"])
@@ -137,8 +175,7 @@ def test_what_a_manifest_names_and_is_gone_or_too_large_is_a_row(bucket: Any, tm
     body = json.dumps([{"prefix": f"s3://{BUCKET}/june/"}, "1.png", "2.png", "3.png"]).encode()
     bucket.put_object(Bucket=BUCKET, Key="all.json", Body=body)
     found = listed(tmp_path, f"s3://{BUCKET}/all.json")
-    assert (found["1.png"], found["2.png"]) == ("", "it is not in S3")
-    assert "at most" in found["3.png"]
+    assert found == {"1.png": "", "2.png": "it is not in S3", "3.png": "large"}
 
 
 def test_a_manifest_of_odd_names_is_read(aws: Emulator, bucket: Any, small_model: Model) -> None:
@@ -180,3 +217,22 @@ def test_doubtful_names_are_known(keys: tuple[str, ...]) -> None:
     names = {transform_s3.own_name(f"s3://photos/june/{key}") for key in keys}
     assert len(names) == len(keys)
     assert transform_s3.are_plain([f"s3://ours/{name}" for name in names])
+
+
+def test_an_answer_that_may_be_anothers_is_nobodys(aws: Emulator, tmp_path: Path) -> None:
+    run, store = RunFolder(tmp_path / "run"), Store(accounts.load())
+    run.input.mkdir(parents=True)
+    run.output.mkdir()
+    spec = TransformSpec("Doubt", "fm-training-20260101-000000-abcdef", "s3", path=f"s3://{BUCKET}/june/")
+    items.write([Item(name, name) for name in ("1.png", "2.png", "3.png")], sources.list_of(run))
+    for name in ("1.png", "june/1.png", "x/2.png"):
+        answer = json.dumps({"error": {"message": "it was read"}}).encode()
+        store.put(storage.transform_key(spec.id, f"output/{name}.out"), answer)
+    output = Output(store, spec, run)
+    assert output.look() == 2
+    output.join((), None, lambda done, errors: None, whole=True)
+    first, second, third = table.read(run, ()).page(range(3))["error"]
+    assert first.startswith(results.UNANSWERED)
+    assert "1.png" in first
+    assert second == "it was read"
+    assert third.startswith(results.UNANSWERED)

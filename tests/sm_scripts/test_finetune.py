@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,19 @@ def test_mixing_keeps_pixels_and_targets_in_the_same_shares(mixup: float, cutmix
         assert shares.sum(1).tolist() == pytest.approx([1, 1])
         assert mixed[0].float().mean().item() / 200 == pytest.approx(shares[0, 1].item(), abs=0.01)
         assert not pixels[0].any()
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "test")], ids=["train only", "train and test"])
+def test_without_validation_photos_the_last_epoch_is_kept(splits: tuple[str, ...], photos: Path, tmp_path: Path) -> None:
+    for split in splits:
+        for name in ("circle", "square"):
+            shutil.copytree(photos / name, tmp_path / "plain" / split / name)
+    values = {"mode": "finetune", "epochs": "2", "batch_size": "64", "augment": "none"}
+    run = running.train(tmp_path / "run", tmp_path / "plain", **values)
+    assert run.code == 0, run.log
+    assert "There are no validation photos" in run.log
+    assert run.info["best_epoch"] == run.info["epochs_run"] == 2
+    assert set(run.info["metrics"]) == set(splits)
+    assert run.info["calibration"]["split"] is None
+    assert (run.info["temperature"], run.info["unsure_threshold"]) == (1.0, 0.0)
+    assert "NaN" not in (run.model / "model.json").read_text()

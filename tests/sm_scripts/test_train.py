@@ -174,3 +174,35 @@ def test_the_reason_of_a_failure_also_ends_the_log(photos: Path, tmp_path: Path)
     assert "checkpoint_dir" in run.failure
     assert not (tmp_path / "model" / "model.json").exists()
     assert json.dumps(run.failure)
+
+
+@pytest.mark.parametrize(
+    ("layout", "named"),
+    [
+        (["train/one.png"], "holds photos but no folders"),
+        (["train/train/one.png", "train/val/one.png"], "splits, not classes"),
+        (["train/circle/one.tif"], "left out of circle: 1 .tif"),
+        (["train/circle/one.png", "train/square/one.heic"], "the class square has no photo"),
+    ],
+    ids=["flat", "splits", "tif", "heic"],
+)
+def test_a_folder_that_cannot_be_trained_on_says_why_at_once(layout: list[str], named: str, photos: Path, tmp_path: Path) -> None:
+    for path in layout:
+        (tmp_path / "plain" / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photos / "circle" / "00.png", tmp_path / "plain" / path)
+    run = running.train(tmp_path / "run", tmp_path / "plain")
+    assert run.code == 1
+    assert named in run.log
+
+
+def test_what_systems_leave_beside_photos_is_no_photo(photos: Path, tmp_path: Path) -> None:
+    for name in ("circle", "square"):
+        folder = shutil.copytree(photos / name, tmp_path / "plain" / "train" / name)
+        for left in (".ipynb_checkpoints/00.png", "@eaDir/00.png/thumb.png", "__MACOSX/a.png", "frames.png/00.png"):
+            (folder / left).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / "00.png", folder / left)
+        (folder / "gone.png").symlink_to("/nowhere/gone.png")
+    run = running.train(tmp_path / "run", tmp_path / "plain", weight_decay="0.1")
+    assert run.code == 0, run.log
+    assert "34 photos of 2 classes" in run.log, "16 in each class and one in a folder with a photo's name"
+    assert "gone.png is a link to a file that is not there" in run.log

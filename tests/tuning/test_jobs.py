@@ -83,6 +83,14 @@ def test_three_failures_at_the_start_end_the_job_and_say_why(tuning: Tuning) -> 
     assert "It does not like" in LOCAL.refresh(job).status.reason
 
 
+def test_a_search_whose_trials_all_fail_is_failed_and_says_why(tuning: Tuning) -> None:
+    job = tuning.start(fail="True", max_trials=2)
+    board = finished(job, State.FAILED)
+    assert len(board.trials) == 2
+    assert "2 of 2 trials failed and none completed" in LOCAL.refresh(job).status.reason
+    assert "It does not like" in LOCAL.refresh(job).status.reason
+
+
 def test_a_stop_ends_the_running_trial_too(tuning: Tuning) -> None:
     job = tuning.start(wait=f"{SLOW} if given.get('weight_decay') else 0")
     has_trials(job, 1)

@@ -16,11 +16,11 @@ from typing import Any
 
 from core import files, inbox, jobs, models, scripts, settings, specs
 from core.backends import commands, reading
-from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Program
-from core.backends.local import client, photos, processes, usage, warm
+from core.backends.base import REFUSALS, Backend, Endpoint, EndpointState, LogChunk, Program
+from core.backends.local import client, hung_workers, photos, processes, usage, warm
 from core.datasets import origins, store
 from core.datasets.names import clean_name
-from core.errors import BackendError, FieldmarkError, NotFound, UserError
+from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
 from core.jobs import Job, RunFolder, State, Status
 from core.transform import sources
 from core.tuning import search as tuning
@@ -89,9 +89,9 @@ class LocalBackend(Backend):
         with files.there(job.folder.path, "job"):
             held = jobs.is_locked(job.folder.lock)
             now = jobs.read(job.id)
-            if held or now.state.is_finished:
+            if now.state.is_finished:
                 return now
-            return _bury(now)
+            return hung_workers.looked_after(now) if held else _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return reading.log(job, after)
@@ -127,6 +127,8 @@ class LocalBackend(Backend):
                 status, answer = connection.post(body, content_type)
             except (OSError, HTTPException) as error:
                 raise _no_answer(endpoint, error) from error
+            if status in REFUSALS:
+                raise PhotoRefused(_message(answer))
             if status != HTTPStatus.OK:
                 raise BackendError(_message(answer))
             return answer

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import http
 import json
+import os
 import resource
 import socket
 import time
@@ -27,8 +28,9 @@ HEAD_SECONDS = 10
 IDLE_SECONDS = 5
 REQUEST_SECONDS = 120
 MAX_CONNECTIONS = 512
-# How many may wait to be accepted, and are accepted at once.
-BACKLOG = 128
+# How many may wait to be accepted, and are accepted at once. Who finds no room tries again after a
+# second, so it is more where there are files for it.
+BACKLOG, LONG_BACKLOG = 128, 1024
 # Files that the process needs besides its connections.
 OTHER_FILES = 128
 WANTED_FILES = 65_536
@@ -51,24 +53,32 @@ def raise_file_limit() -> None:
 
 def most_connections() -> int:
     """How many connections there may be, so that files for everything else remain."""
+    return min(MAX_CONNECTIONS, max(16, _files() - BACKLOG - OTHER_FILES))
+
+
+def backlog() -> int:
+    """How many may wait to be accepted."""
+    return LONG_BACKLOG if _files() > 2 * (LONG_BACKLOG + MAX_CONNECTIONS) else BACKLOG
+
+
+def _files() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return min(MAX_CONNECTIONS, max(16, soft - BACKLOG - OTHER_FILES))
+    return WANTED_FILES if soft == resource.RLIM_INFINITY else soft
 
 
-def server(application: ASGIApp, grace: int = GRACE_SECONDS) -> Server:
+def server(application: ASGIApp, grace: int = GRACE_SECONDS) -> uvicorn.Server:
     """Return uvicorn with all the bounds. After it is told to exit, requests have `grace` seconds.
 
     It logs errors only: a warning for each malformed request would let anybody fill the disk.
     """
-    return Server(
+    return uvicorn.Server(
         uvicorn.Config(
             application,
             http=Connection,
+            loop="asyncio",
             ws="none",
             lifespan="off",
-            backlog=BACKLOG,
+            backlog=backlog(),
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=grace,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
@@ -160,27 +170,53 @@ class Connection(H11Protocol):
         self.close()
 
 
-class Server(uvicorn.Server):
-    """Uvicorn that outlives a shortage of files: it makes room, and says so once a minute."""
+class Listener(socket.socket):
+    """A listening socket that outlives a shortage of files.
 
-    _said = float("-inf")
+    asyncio would log each failure in full, thousands a second. Here the client is let go, by way of
+    a file that is kept for that, and the log has one line a minute.
+    """
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().set_exception_handler(self._on_error)
-        await super().startup(sockets)
+    def __init__(self, family: int, kind: int, protocol: int) -> None:
+        super().__init__(family, kind, protocol)
+        self._spare = os.open(os.devnull, os.O_RDONLY)
+        self._said = float("-inf")
 
-    def _on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
-            loop.default_exception_handler(context)
-            return
-        _close_idlest(self.server_state.connections)
+    def accept(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._turn_away()
+            # Which asyncio understands as: nobody waits any more.
+            raise BlockingIOError(errno.EAGAIN, "too many files are open") from error
+
+    def close(self) -> None:
+        self._close_spare()
+        super().close()
+
+    def _turn_away(self) -> None:
         if time.monotonic() - self._said > LOG_SECONDS:
             self._said = time.monotonic()
-            print("No connection can be accepted: too many files are open.", flush=True)
+            print("Connections are refused: too many files are open.", flush=True)
+        self._close_spare()
+        try:
+            super().accept()[0].close()
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+        except BlockingIOError:
+            return
+        except OSError:
+            # Another thread took the file. Without a pause this would be a busy loop.
+            time.sleep(0.05)
+
+    def _close_spare(self) -> None:
+        if self._spare >= 0:
+            os.close(self._spare)
+        self._spare = -1
 
 
-def _close_idlest(connections: set[Any], newest: Connection | None = None) -> bool:
+def _close_idlest(connections: set[Any], newest: Connection) -> bool:
     """Close the connection that has been idle the longest; False if none but `newest` is."""
     idle = [one for one in connections if _is_idle(one) and one is not newest]
     if idle:

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from core import capture, models, settings
-from core.backends.local import doors, memory, server
+from core.backends.local import doors, memory, photos, server
 from core.backends.local.serving import Service
-from core.datasets import store
-from core.errors import BackendError, FieldmarkError
+from core.errors import BackendError
 from core.models import Model
 from core.specs import EndpointSpec, endpoint_spec
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 WATCH_SECONDS = 0.5
-PARITY_PHOTOS = 8
+PARITY_PHOTOS = 64
 ENDED = "The server was asked to end, as when the machine shuts down. Deploy the model again to serve it."
 
 
@@ -127,7 +126,7 @@ class _Endpoint:
 def _listener(port: int) -> tuple[socket.socket, bool]:
     """A listening socket on the wanted port, or on a free one where that is 0 or taken; and whether it was taken."""
     # The protocol is named, because asyncio turns off Nagle's algorithm only then: without that an answer waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = doors.Listener(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
@@ -135,7 +134,7 @@ def _listener(port: int) -> tuple[socket.socket, bool]:
     except OSError:
         listener.bind((HOST, 0))
         taken = True
-    listener.listen(doors.BACKLOG)
+    listener.listen(doors.backlog())
     return listener, taken
 
 
@@ -161,10 +160,12 @@ def _fastest_form(inference: ModuleType, network: Any, model: Model, precision: 
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     sys.path.append(str(settings.SM_SCRIPTS))
     try:
-        photos = [inference.input_fn(data, server.ONE_PHOTO).pixels for data in some_photos(model, PARITY_PHOTOS)]
+        found = photos.of_model(model, PARITY_PHOTOS)
+        decoded = photos.decoded(inference, found or [server.smoke_image()])
         cache = settings.features_dir() / "networks" / model.id
-        arithmetic = "exact" if "exact" in (own, precision) else "auto"
-        return asdict(import_module("serving").install(network, arithmetic, cpus, cache, photos))
+        # Where no photo of its own is left, nothing shows that rounding would change no answer.
+        arithmetic = "auto" if found and "exact" not in (own, precision) else "exact"
+        return asdict(import_module("serving").install(network, arithmetic, cpus, cache, decoded))
     except Exception as error:
         print(f"The fast forms can't be used ({type(error).__name__}: {error}); plain torch answers.", flush=True)
         return {"form": "torch fp32", "batch": 1, "workers": 1, "photos": 0}
@@ -172,16 +173,7 @@ def _fastest_form(inference: ModuleType, network: Any, model: Model, precision: 
 
 def some_photos(model: Model, count: int) -> list[bytes]:
     """Photos that the model has not learned from, `count` at most; the smoke image where they are gone."""
-    try:
-        dataset, version = store.dataset(model.dataset_id), store.version(model.dataset_id, model.version_id)
-        for split in ("test", "validation"):
-            paths = store.manifest_of(version, ["path"], [("split", "==", split)])["path"]
-            chosen = paths.iloc[:: max(1, len(paths) // count)].head(count)
-            if len(chosen):
-                return [store.image_path(dataset, path).read_bytes() for path in chosen]
-    except (FieldmarkError, OSError) as error:
-        print(f"The model's own photos can't be compared on ({error}).", flush=True)
-    return [server.smoke_image()]
+    return [path.read_bytes() for path in photos.of_model(model, count)] or [server.smoke_image()]
 
 
 def _one_core() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import files, metrics
 from core.backends.local import photos, processes, stopping, training
+from core.backends.local.script_runs import ScriptRun
 from core.datasets import inspection, store
 from core.datasets.store import Version
 from core.errors import BackendError
@@ -48,13 +49,11 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     total = training.without_threads(write)
     worker.check_stop()
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
-    script = training.launch(worker, "extract.py", arguments, training.environment(folder, spec))
     log = metrics.MetricLog(folder.log)
+    environment = training.environment(folder, spec)
+    script = ScriptRun(worker, "extract.py", arguments, environment, lambda _: report.features(log, total))
     try:
-        code = training.wait(worker, script, lambda: report.features(log, total), stopping.GRACE_SECONDS)
-    except BaseException:
-        script.kill()
-        raise
+        code = script.run()
     finally:
         was_full = files.is_full(folder.path)
         processes.clear(folder)

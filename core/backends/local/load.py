@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core import backends, files, load, models
+from core import backends, files, images, load, models
 from core.backends import Endpoint, EndpointState
 from core.backends.local import endpoint as endpoints
 from core.errors import BackendError
@@ -21,8 +21,10 @@ def run(worker: Worker) -> None:
     """Raises BackendError where the endpoint is not in service."""
     spec = load_spec(worker.job)
     endpoint = _found(spec.endpoint_id)
-    photos = endpoints.some_photos(models.read(endpoint.model_id), PHOTOS)
     backend = backends.of(endpoint)
+    most = backend.most_bytes(endpoint)
+    found = endpoints.some_photos(models.read(endpoint.model_id), PHOTOS)
+    photos = [images.shrunk(photo, most) for photo in found]
 
     def connect() -> load.Send:
         send = backend.connect(endpoint)

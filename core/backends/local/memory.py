@@ -19,15 +19,22 @@ from core import settings
 # JPEG is progressive; what Pillow decodes takes four bytes, and is then converted and copied.
 BASELINE_JPEG, PROGRESSIVE_JPEG, OTHER = 3, 9, 24
 LARGE_BYTES = 96 * 2**20
+# Each scan of a progressive JPEG costs as much time as all of a small photo; cameras write ten.
+MANY_SCANS, SCAN = 30, b"\xff\xda"
 # What the process may keep above what it had when it was warm.
 MAX_KEPT_BYTES = 96 * 2**20
 SECONDS_BETWEEN = 5.0
 
 
 def is_large(photo: bytes) -> bool:
-    """Whether decoding takes more than LARGE_BYTES, by the header; False for what is no photo."""
+    """Whether decoding takes more than LARGE_BYTES or very long, by what the file says of itself.
+
+    False for what is no photo.
+    """
     try:
         with Image.open(io.BytesIO(photo), formats=settings.IMAGE_FORMATS) as image:
+            if "progressive" in image.info and photo.count(SCAN) > MANY_SCANS:
+                return True
             return image.width * image.height * _bytes_a_pixel(image) > LARGE_BYTES
     except Exception:
         # Whatever it is, it is refused where it is decoded.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from core.backends.local import stopping
 from core.datasets import remote, s3, store
-from core.errors import NotFound
+from core.errors import FieldmarkError, NotFound
+from core.models import Model
 from core.specs import TransformSpec
 
 if TYPE_CHECKING:
@@ -46,6 +50,31 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
         print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)
     if len(problems) > NAMED:
         print(f"and {len(problems) - NAMED} more", flush=True)
+
+
+def of_model(model: Model, count: int) -> list[Path]:
+    """Photos here that the model has not learned from, `count` at most: test photos before others."""
+    found: list[Path] = []
+    try:
+        dataset, version = store.dataset(model.dataset_id), store.version(model.dataset_id, model.version_id)
+        for split in ("test", "validation"):
+            paths = store.manifest_of(version, ["path"], [("split", "==", split), ("problem", "==", "")])["path"]
+            wanted = count - len(found)
+            chosen = paths.iloc[:: max(1, len(paths) // max(1, wanted))].head(wanted)
+            found += [path for path in (store.image_path(dataset, name) for name in chosen) if path.is_file()]
+    except (FieldmarkError, OSError) as error:
+        print(f"The model's own photos can't be compared on ({error}).", flush=True)
+    return found
+
+
+def decoded(inference: ModuleType, found: Iterable[Path | bytes]) -> Iterator[Any]:
+    """The photos as an artifact's own code sees them (uint8 [3, height, width]), of any size in bytes; each when it is wanted.
+    Those that can't be used are left out."""
+    for photo in found:
+        try:
+            yield inference.preprocessing.decode(photo if isinstance(photo, bytes) else photo.read_bytes())
+        except (OSError, ValueError) as error:
+            print(f"A photo can't be compared on ({error}).", flush=True)
 
 
 class _Report:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from core import files, settings
+from core.backends.local.photos import decoded
 from core.errors import BackendError
 from core.models import Model
 
-PARITY_PHOTOS = 16
+PARITY_PHOTOS = 64
+PLAIN = "plain"
 
 
 class Scorer:
@@ -33,11 +37,9 @@ class Scorer:
         self.classes = model.classes
         self._precision = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        forms = self._fastest.install(self._model, self._precision, cpus, networks)
-        self.form = " + ".join(dict.fromkeys(form.name for form in forms))
-        self.batch = min(form.batch for form in forms)
-        # On a GPU the threads decode; on a CPU each decodes its batch and runs it.
-        self.workers = cpus if self._model.device.type == "cuda" else max(form.workers for form in forms)
+        self._install = partial(self._fastest.install, self._model, self._precision, cpus, networks)
+        self._cpus = cpus
+        self._use("")
 
     def start_thread(self) -> None:
         """What every thread that calls `answer` does first: several with a core each waste less than all sharing all cores."""
@@ -45,8 +47,11 @@ class Scorer:
             self._torch.set_num_threads(1)
 
     def decode(self, data: bytes) -> Any:
-        """A photo as the endpoint would take it. Raises ValueError, with the reason, as the endpoint would refuse it."""
-        return self._inference.input_fn(data, "image/jpeg")
+        """A photo as the endpoint would take it, of any size in bytes. Raises ValueError with the reason."""
+        try:
+            return self._inference.Photo(self._inference.preprocessing.decode(data))
+        except ValueError as error:
+            raise ValueError(f"the photo cannot be used: {error}") from error
 
     def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
         """The endpoint's answers (DESIGN.md 4.2) for at most `batch` decoded photos, in their order."""
@@ -61,26 +66,58 @@ class Scorer:
         with self._torch.inference_mode():
             return self._model(inputs)
 
-    def parity(self, photos: Sequence[Any]) -> dict[str, Any]:
-        """How the fast form's answers differ from eager fp32's, measured once per model and form and kept. Where they differ too
-        much, the plain form is used from here on. `photos` are at most PARITY_PHOTOS decoded ones."""
-        if self._measured.exists() and (found := files.read_json(self._measured)).get("form") == self.form:
-            return dict(found)
-        if not photos or self._precision == "exact":
+    def settle(self, photos: Sequence[Path]) -> dict[str, Any]:
+        """Chooses the fastest form that gives the answers of plain fp32, and says how that was found.
+
+        `photos` are the model's own. The finding is kept for later jobs; with nothing to compare on, fp32 arithmetic is used.
+        """
+        if self._precision == "exact":
             return {}
-        measured = self._fastest.parity(self._model, [photo.pixels for photo in photos], self.batch)
+        found = self._kept() or self._measure(photos)
+        if found.get("form") != self.form:
+            self._use(found.get("arithmetic", "fp32"))
+        return found
+
+    def _kept(self) -> dict[str, Any]:
+        found = dict(files.read_json(self._measured)) if self._measured.exists() else {}
+        return found if found.get("within") == self._fastest.MAX_DIFFERENCE and found.get("first") == self.form else {}
+
+    def _measure(self, photos: Sequence[Path]) -> dict[str, Any]:
+        first = self.form
+        known = self._fastest.reference(self._model, decoded(self._inference, photos))
+        if not known.inputs:
+            return {}
+        for arithmetic in ("", "fp32"):
+            if arithmetic:
+                self._use(arithmetic)
+            measured = self._fastest.parity(self._model, known, self.batch)
+            print(f"{self.form}: {measured}", flush=True)
+            if measured.good:
+                break
+        else:
+            arithmetic = PLAIN
+            self._use(PLAIN)
         found = {
+            "first": first,
             "form": self.form,
+            "arithmetic": arithmetic,
+            "within": self._fastest.MAX_DIFFERENCE,
             "photos": measured.photos,
-            "max_difference": round(measured.max_difference, 6),
-            "same_class": measured.same_class,
-            "used": measured.good,
+            "max_difference": round(measured.max_difference, 6) if arithmetic != PLAIN else 0.0,
+            "same_class": measured.same_class if arithmetic != PLAIN else measured.photos,
         }
         files.folder_below(settings.features_dir(), self._measured.parent.name)
         files.write_json(self._measured, found)
         return found
 
-    def use_plain(self) -> None:
-        """Eager torch from here on."""
-        self._fastest.uninstall(self._model)
-        self.form, self.workers = "torch fp32, eager", 1
+    def _use(self, arithmetic: str) -> None:
+        """From here on the fastest form of this arithmetic ('': what the precision means here), or PLAIN."""
+        if arithmetic == PLAIN:
+            self._fastest.uninstall(self._model)
+            self.form, self.workers = "torch fp32, eager", 1
+            return
+        forms = self._install(arithmetic=arithmetic)
+        self.form = " + ".join(dict.fromkeys(form.name for form in forms))
+        self.batch = min(form.batch for form in forms)
+        # On a GPU the threads decode; on a CPU each decodes its batch and runs it.
+        self.workers = self._cpus if self._model.device.type == "cuda" else max(form.workers for form in forms)

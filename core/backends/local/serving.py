@@ -15,15 +15,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any
 
 from core.backends.local import memory
 
-# Whoever waits for longer than this has long gone.
-MAX_QUEUE_SECONDS = 30
+# A photo has an answer by then, or is refused; our own client waits for a minute.
+ANSWER_SECONDS = 40
 # The figures of `/metrics` are of this many requests at most, the newest.
 KEPT_DURATIONS = 10_000
 
@@ -37,13 +37,15 @@ class Waiting:
     body: bytes
     content_type: str
     future: asyncio.Future[Answer]
-    since: float = field(default_factory=time.monotonic)
 
 
 class Busy(Exception):
-    """A photo that waited for so long that it is not answered any more."""
+    """A photo had no answer in time."""
 
     status, code = 503, "busy"
+
+
+BUSY = Busy(f"The photo had no answer after {ANSWER_SECONDS} seconds. Try again in a moment.")
 
 
 class Service:
@@ -86,7 +88,8 @@ class Service:
         try:
             for item in waiting:
                 self._queue.put(item)
-            return await asyncio.gather(*(item.future for item in waiting), return_exceptions=True)
+            await asyncio.wait([item.future for item in waiting], timeout=ANSWER_SECONDS)
+            return list(map(_result, waiting))
         finally:
             self.waiting -= len(waiting)
 
@@ -148,8 +151,8 @@ class Service:
 
     def _decoded(self, item: Waiting) -> Any:
         """The photo as the artifact decodes it, or the reason why it can't be used."""
-        if time.monotonic() - item.since > MAX_QUEUE_SECONDS:
-            return Busy(f"The photo waited for {MAX_QUEUE_SECONDS} seconds. Try again in a moment.")
+        if item.future.done():
+            return BUSY
         return _attempt(self.inference.input_fn, item.body, item.content_type)
 
     def _answered(self, items: Sequence[Waiting]) -> list[Answer | Exception]:
@@ -174,6 +177,13 @@ class Service:
             return [_attempt(self.inference.predict_fn, photo, self.model) for photo in photos]
         seconds = time.perf_counter() - start
         return [{**answer, "latency_ms": round(1000 * (photo.seconds + seconds), 3)} for photo, answer in zip(photos, found, strict=True)]
+
+
+def _result(item: Waiting) -> Answer | BaseException:
+    """What came of a photo; it is given up if that is not known by now."""
+    if not item.future.done():
+        item.future.set_exception(BUSY)
+    return item.future.exception() or item.future.result()
 
 
 def _attempt(work: Callable[..., Any], *values: Any) -> Any:

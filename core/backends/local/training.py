@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 from core import files, jobs, models, settings
 from core.backends.local import forks, photos, processes
 from core.backends.local.forks import Answer
+from core.backends.local.script_runs import ScriptRun, code_folder
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.jobs import RunFolder
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from core.backends.local.worker import Worker
 
-POLL_SECONDS = 0.05
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -35,12 +33,10 @@ def run(worker: Worker) -> None:
     if not spec.tuning_id:
         photos.bring(worker, spec.dataset_id, spec.version_id)
     worker.check_stop()
-    trainer = start(worker, spec)
+    shown = _Shown(worker)
+    script = ScriptRun(worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec), shown)
     try:
-        code = wait(worker, trainer)
-    except BaseException:
-        trainer.kill()
-        raise
+        code = script.run()
     finally:
         # Asked before the temporary files go, which makes room again.
         was_full = files.is_full(worker.folder.path)
@@ -48,26 +44,16 @@ def run(worker: Worker) -> None:
     conclude(worker, code, was_full)
 
 
-def start(worker: Worker, spec: TrainingSpec) -> subprocess.Popen[bytes] | forks.Forked:
-    """The training script as a child."""
-    return launch(worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec))
+class _Shown:
+    """Writes the script's phase to the job's status when it is another one."""
 
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._phase = worker, ""
 
-def launch(worker: Worker, script: str, values: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes] | forks.Forked:
-    """A script of the job's own copy as a child: forked where this worker has torch in memory already, else a new interpreter."""
-    folder = worker.folder
-    folder.temporary.mkdir(exist_ok=True)
-    if forks.is_warm():
-        return forks.fork_script(code_folder(folder) / script, values, variables, folder.log, lock=worker.lock)
-    with folder.log.open("ab") as log:
-        return subprocess.Popen(
-            [settings.python(), script, *values],
-            cwd=code_folder(folder),
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    def __call__(self, phase: str) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._worker.progress(phase=phase)
 
 
 def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
@@ -145,6 +131,7 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
             "TMPDIR": str(folder.temporary),
             **{f"SM_CHANNEL_{name.upper()}": str(path) for name, path in channels.items()},
             "SM_CHANNELS": '["' + '","'.join(channels) + '"]',
+            "TRAINING_JOB_NAME": folder.path.name,
             "SM_MODEL_DIR": str(folder.model),
             "SM_OUTPUT_DATA_DIR": str(folder.output),
             "SM_HOSTS": '["algo-1"]',
@@ -153,28 +140,6 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
             "SM_NUM_GPUS": "0" if os.environ.get("CUDA_VISIBLE_DEVICES") == "" else str(_gpus()),
         }
     )
-
-
-def wait(
-    worker: Worker,
-    trainer: subprocess.Popen[bytes] | forks.Forked,
-    tick: Callable[[], None] = lambda: None,
-    stop_seconds: float = settings.STOP_SECONDS,
-) -> int:
-    """Waits for the script; passes a stop on as SIGTERM and, when that is not obeyed in `stop_seconds`, kills it. Calls `tick`
-    meanwhile."""
-    deadline = None
-    while True:
-        try:
-            return trainer.wait(POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            tick()
-            if worker.stopping and deadline is None:
-                worker.progress(phase="stopping")
-                trainer.terminate()
-                deadline = time.monotonic() + stop_seconds
-            if deadline is not None and time.monotonic() > deadline:
-                trainer.kill()
 
 
 def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
@@ -208,10 +173,6 @@ def failure_reason(folder: RunFolder, code: int, was_full: bool = False) -> str:
     if code < 0:
         return f"The training process was ended by signal {-code}. {_log_end(folder)}"
     return f"The training script ended with code {code}. {_log_end(folder)}"
-
-
-def code_folder(folder: RunFolder) -> Path:
-    return folder.input / "code"
 
 
 def manifest_folder(folder: RunFolder) -> Path:

@@ -8,8 +8,6 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from core import files, jobs, models, settings
 from core.backends.local import photos, pipeline
 from core.backends.local.scorer import PARITY_PHOTOS, Scorer
@@ -35,7 +33,7 @@ def run(worker: Worker) -> None:
     total = listed(worker, spec, model)
     worker.check_stop()
     worker.progress(phase="Loading the model", total=total)
-    _Run(worker, spec, Scorer(model), lineage.training_ids(model), total).go()
+    _Run(worker, spec, Scorer(model), model, total).go()
 
 
 def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
@@ -83,8 +81,9 @@ class _Opened(NamedTuple):
 class _Run:
     """One pass over the images that are not finished yet."""
 
-    def __init__(self, worker: Worker, spec: TransformSpec, scorer: Scorer, training_ids: np.ndarray | None, total: int) -> None:
-        self.worker, self.scorer, self.training_ids, self.total = worker, scorer, training_ids, total
+    def __init__(self, worker: Worker, spec: TransformSpec, scorer: Scorer, model: models.Model, total: int) -> None:
+        self.worker, self.scorer, self.model, self.total = worker, scorer, model, total
+        self.training_ids = lineage.training_ids(model)
         self.root = sources.root_of(spec, worker.folder)
         self.writer = results.Writer(worker.folder)
         self.done = self.before = self.writer.end
@@ -115,13 +114,8 @@ class _Run:
         self._report("Done", correct=score.correct, labelled=score.n)
 
     def _check_form(self) -> None:
-        """Measures what the fast form changes, on the first photos that can be opened, and goes back to the plain one if it must."""
-        first = next(items.batches(sources.list_of(self.worker.folder), PARITY_PHOTOS), [])
-        decoded = [one.photo for one in map(self._opened, first) if not one.error]
-        self.parity = self.scorer.parity(decoded)
-        if self.parity and not self.parity["used"]:
-            print(f"{self.scorer.form} changes the answers too much ({self.parity}); plain torch is used.", flush=True)
-            self.scorer.use_plain()
+        """Settles on the fastest form that gives the answers of plain fp32 on the model's own photos."""
+        self.parity = self.scorer.settle(photos.of_model(self.model, PARITY_PHOTOS))
         print(f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; parity: {self.parity}", flush=True)
 
     def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
@@ -138,7 +132,7 @@ class _Run:
         try:
             path = Path(self.root, item.file)
             if (size := path.stat().st_size) > settings.MAX_IMAGE_BYTES:
-                limit = files.human_bytes(settings.MAX_INVOCATION_BYTES)
+                limit = files.human_bytes(settings.MAX_IMAGE_BYTES)
                 return _Opened("", None, f"the file has {files.human_bytes(size)}; at most {limit} can be used")
             data = path.read_bytes()
             image_id = hashlib.sha256(data).hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ class Tuner:
             raise
         self._stop_running(ended)
         self._report(ended=ended)
+        leaderboard.refuse_failed(self.board)
         keeping.tag_best(self.board)
 
     def _turn(self) -> str:
@@ -212,6 +214,16 @@ class Tuner:
         if values != self._shown:
             self._shown = values
             self.worker.progress(**values)
+        self.worker.note(**self._concerns())
+
+    def _concerns(self) -> dict[str, Any]:
+        """Which other job a running trial waits for, and that one gives no sign of life: it holds for the search."""
+        found: dict[str, Any] = {}
+        for trial in self._running():
+            with suppress(NotFound):
+                told = jobs.read(trial.id).status.progress
+                found |= {name: told[name] for name in ("waits_for", "silent") if told.get(name)}
+        return found
 
 
 def _boards(tuning_ids: tuple[str, ...]) -> list[Board]:

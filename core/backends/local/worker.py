@@ -53,6 +53,7 @@ class Worker:
         # Set where the job's platform says so before anybody here asked.
         self.ending = False
         self._terminated = False
+        self._notes: dict[str, Any] = {}
         # A watcher takes up what another one left.
         started = self.job.status.started or time.time()
         self._status = replace(
@@ -100,6 +101,14 @@ class Worker:
         self._status = replace(self._status, progress=values)
         self._write()
 
+    def note(self, **facts: Any) -> None:
+        """Replaces what stands beside the progress, whatever that says: which job this one waits for
+        (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has changed."""
+        notes = {name: value for name, value in facts.items() if value}
+        if notes != self._notes:
+            self._notes = notes
+            self._write()
+
     def check_stop(self) -> None:
         if self.stopping:
             raise Stopped
@@ -121,7 +130,8 @@ class Worker:
     def _write(self) -> None:
         if self._status.state is State.IN_PROGRESS and (self.stopping or self.ending):
             self._status = replace(self._status, state=State.STOPPING)
-        jobs.write_status(self.folder, self._status)
+        progress = {**self._status.progress, **self._notes}
+        jobs.write_status(self.folder, replace(self._status, progress=progress))
 
 
 def main(arguments: list[str]) -> int:

@@ -56,7 +56,9 @@ class Account:
         return f"s3://{self.bucket}/{self.key(key)}"
 
     def key(self, key: str = "") -> str:
-        return f"{self.prefix.strip('/')}/{key}".rstrip("/") if self.prefix.strip("/") else key
+        """Below the prefix. A slash at the end stays: without it a prefix of `v1` is one of `v10`."""
+        prefix = self.prefix.strip("/")
+        return f"{prefix}/{key}" if prefix and key else prefix or key
 
 
 def load() -> Account:

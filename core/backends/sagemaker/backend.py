@@ -127,6 +127,11 @@ class SageMakerBackend(Backend):
 
         return endpoints.connect(endpoint)
 
+    def most_bytes(self, endpoint: Endpoint) -> int:
+        from core.backends.sagemaker import endpoints
+
+        return endpoints.most_bytes(endpoint)
+
     def figures(self, endpoint: Endpoint) -> dict[str, Any]:
         from core.backends.sagemaker import endpoints
 

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from core import jobs, models
-from core.backends.base import Endpoint, EndpointState, Program
+from core import jobs, models, settings
+from core.backends.base import REFUSALS, Endpoint, EndpointState, Program
 from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import connection, hosting, serving_image
 from core.backends.sagemaker.usage import programs
-from core.errors import BackendError, FieldmarkError, NotFound, UserError
+from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
 from core.jobs import Job, RunFolder, State
 from core.specs import EndpointSpec
 
@@ -109,6 +109,11 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]
         raise BackendError(f"The endpoint {endpoint.name} answered with something that is not JSON. Look at its log.") from error
 
 
+def most_bytes(endpoint: Endpoint) -> int:
+    """InvokeEndpoint takes more for an endpoint with instances than for a serverless one."""
+    return SERVERLESS_BYTES if endpoint.details.get("serverless") else settings.MAX_INVOCATION_BYTES
+
+
 def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
     """boto3 keeps the connections; one client serves all threads."""
     region = str(endpoint.details.get("region", ""))
@@ -117,7 +122,7 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
 
     def send(body: bytes, content_type: str) -> bytes:
         if serverless and len(body) > SERVERLESS_BYTES:
-            raise BackendError("The photo has more than 4 MB, and a serverless endpoint takes no more. Make it smaller.")
+            raise PhotoRefused("The photo has more than 4 MB, and a serverless endpoint takes no more. Make it smaller.")
         return ask(client, name, body, content_type)
 
     return send
@@ -131,7 +136,8 @@ def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
             return bytes(answer["Body"].read())
     except BackendError as error:
         if connection.code_of(error) == "ModelError":
-            raise BackendError(_said(error.__cause__)) from error
+            refused = getattr(error.__cause__, "response", {}).get("OriginalStatusCode") in REFUSALS
+            raise (PhotoRefused if refused else BackendError)(_said(error.__cause__)) from error
         raise
 
 

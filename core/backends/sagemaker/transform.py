@@ -94,7 +94,11 @@ class Transform:
         self.before = results.answered(folder)
         worker.check_stop()
         transform_input.identify(spec, folder, lambda done: watch.say(phase="Reading photos", listed=done), worker.check_stop)
-        uri = transform_input.send(spec, folder, self.store, lambda sent: watch.say(**_sending(sent)), worker.check_stop)
+
+        def say(sent: upload.Progress) -> None:
+            watch.say(**_sending(sent))
+
+        uri = transform_input.send(spec, folder, self.store, say, worker.check_stop)
         watch.say(phase="Sending the model")
         archive = serving_image.send(model, self.resources.server, folder.temporary, self.store, worker.check_stop)
         request = hosting.model_request(spec, self.account, archive, batch=True)

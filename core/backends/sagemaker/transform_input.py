@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from core import files
-from core.backends.sagemaker import connection, storage, transform_s3, upload
+from core.backends.sagemaker import connection, storage, transform_large, transform_s3, upload
 from core.backends.sagemaker.storage import Store
 from core.errors import UserError
 from core.jobs import RunFolder
@@ -25,9 +26,13 @@ from core.transform.items import Item
 
 # Rows that are not sent, and why; and objects that could not be, by their key.
 REFUSED, UNSENT = "refused.json", "unsent.json"
+# Files that are sent in a smaller form.
+LARGE = "large.json"
 # Marks: every file has its image_id; photos in S3 are gone through as copies of ours.
 HASHED, COPIED = "hashed", "copied"
 BATCH = 500
+
+Problems = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Names:
     def source(self) -> str:
         """The place that photos in somebody's bucket are listed below, as an address."""
         return transform_s3.place(self.spec)
+
+    @cached_property
+    def large(self) -> frozenset[str]:
+        """The files that are sent in a smaller form."""
+        return frozenset(_noted(self.folder, LARGE, []))
 
     @cached_property
     def are_ours(self) -> bool:
@@ -61,9 +71,13 @@ class Names:
         return storage.IMAGES
 
     def key(self, item: Item) -> str:
-        if self.spec.source != "s3":
-            return storage.image_key(item.image_id, item.path)
-        return transform_s3.own_name(self.source + item.file) if self.are_ours else item.file
+        suffix = transform_large.SUFFIX if item.file in self.large else ""
+        if self.spec.source == "s3":
+            address = self.source + item.file
+            return transform_s3.own_name(address, suffix) if self.are_ours else item.file
+        if suffix:
+            return storage.image_key(transform_large.shrunk_id(item.image_id), suffix)
+        return storage.image_key(item.image_id, item.path)
 
     def name(self, item: Item) -> str:
         """The last part of a photo's address, which no other photo of the job shares."""
@@ -72,12 +86,12 @@ class Names:
 
 def refused(folder: RunFolder) -> dict[int, str]:
     """Rows that are not sent, and why."""
-    return {int(row): str(reason) for row, reason in _noted(folder, REFUSED).items()}
+    return {int(row): str(reason) for row, reason in _noted(folder, REFUSED, {}).items()}
 
 
 def unsent(folder: RunFolder) -> dict[str, str]:
     """Keys of objects that could not be sent, and why."""
-    return {key: str(reason) for key, reason in _noted(folder, UNSENT).items()}
+    return {key: str(reason) for key, reason in _noted(folder, UNSENT, {}).items()}
 
 
 def list_s3(
@@ -87,9 +101,10 @@ def list_s3(
     check_stop: Callable[[], None],
 ) -> int:
     """Lists the photos that lie in S3, and notes those that can't be asked about; how many."""
-    total, problems = transform_s3.listed(spec, folder, classes, check_stop)
-    files.write_json(folder.input / REFUSED, problems)
-    return total
+    found = transform_s3.listed(spec, folder, classes, check_stop)
+    files.write_json(folder.input / REFUSED, found.problems)
+    files.write_json(folder.input / LARGE, found.large)
+    return found.total
 
 
 def identify(spec: TransformSpec, folder: RunFolder, say: Callable[[int], None], check_stop: Callable[[], None]) -> None:
@@ -97,7 +112,7 @@ def identify(spec: TransformSpec, folder: RunFolder, say: Callable[[int], None],
     mark = folder.input / HASHED
     if spec.source == "s3" or mark.exists():
         return
-    root, problems = sources.root_of(spec, folder), {}
+    root, problems, large = sources.root_of(spec, folder), {}, []
     rewritten = folder.input / "identified.parquet"
 
     def identified() -> Iterator[Item]:
@@ -105,15 +120,18 @@ def identify(spec: TransformSpec, folder: RunFolder, say: Callable[[int], None],
         for batch in items.batches(sources.list_of(folder), BATCH):
             check_stop()
             for item in batch:
-                image_id, problem = _looked_at(Path(root, item.file))
+                image_id, size, problem = _looked_at(Path(root, item.file))
                 if problem:
                     problems[row] = problem
+                elif transform_large.is_large(size):
+                    large.append(item.file)
                 row += 1
                 yield item._replace(image_id=image_id)
             say(row)
 
     items.write(identified(), rewritten)
     files.write_json(folder.input / REFUSED, problems)
+    files.write_json(folder.input / LARGE, large)
     rewritten.replace(sources.list_of(folder))
     mark.touch()
 
@@ -125,7 +143,7 @@ def send(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> str:
-    """Sends what is missing of the photos that have no answer yet, and the manifest that names them; where that lies.
+    """Sends the photos that have no answer yet, and the manifest that names them; where that lies.
 
     UserError where none of them can be sent.
     """
@@ -162,49 +180,93 @@ def manifest(prefix: str, keys: Collection[str]) -> bytes:
 
 def take_over(previous: RunFolder, folder: RunFolder) -> None:
     """What the job that this one goes on from knew of its files."""
-    for name in (REFUSED, HASHED):
+    for name in (REFUSED, LARGE, HASHED):
         if (previous.input / name).exists():
             shutil.copyfile(previous.input / name, folder.input / name)
 
 
-def _sent(wanted: list[Item], names: Names, report: upload.Report, check_stop: Callable[[], None]) -> tuple[Names, dict[str, str]]:
+def _sent(
+    wanted: list[Item],
+    names: Names,
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> tuple[Names, Problems]:
     """Sends files of this machine; by key, why some can't be."""
     root = sources.root_of(names.spec, names.folder)
-    chosen = {names.key(item): (Path(root, item.file), item.image_id) for item in wanted}
+    large, others = _apart(wanted, names)
+    reading = {names.key(item): Path(root, item.file).read_bytes for item in large}
+    problems = _shrunk(names, reading, report, check_stop)
+    chosen = {names.key(item): (Path(root, item.file), item.image_id) for item in others}
     sending = upload.Sending(names.store, chosen, report, check_stop)
-    sending.run()
-    return names, sending.unreadable
+    if sending.photos:
+        sending.run()
+    return names, {**problems, **sending.unreadable}
 
 
-def _copied(wanted: list[Item], names: Names, report: upload.Report, check_stop: Callable[[], None]) -> tuple[Names, dict[str, str]]:
+def _copied(
+    wanted: list[Item],
+    names: Names,
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> tuple[Names, Problems]:
     """Photos in S3 stay where they are if that leaves no doubt whose an answer is, and are copied
     inside S3 otherwise; by key, why some can't be."""
-    if transform_s3.are_plain({names.source + item.file for item in wanted}):
+    addresses = {names.source + item.file for item in wanted}
+    if transform_s3.are_plain(addresses) and not _apart(wanted, names)[0]:
         return names, {}
     (names.folder.input / COPIED).touch()
     names = Names(names.spec, names.folder, names.store)
-    chosen = {f"{names.place}/{names.key(item)}": names.source + item.file for item in wanted}
+    large, others = _apart(wanted, names)
+    reading = {names.key(item): partial(transform_s3.read, names.source + item.file) for item in large}
+    problems = _shrunk(names, reading, report, check_stop)
+    chosen = {f"{names.place}/{names.key(item)}": names.source + item.file for item in others}
 
     def say(done: int) -> None:
         report(upload.Progress(done, len(chosen), 0, 0, 0.0))
 
-    problems = transform_s3.copy(names.store, chosen, say, check_stop)
-    return names, {key.rpartition("/")[2]: reason for key, reason in problems.items()}
+    gone = transform_s3.copy(names.store, chosen, say, check_stop)
+    return names, {**problems, **_by_key(gone, names)}
 
 
-def _noted(folder: RunFolder, name: str) -> dict[str, str]:
+def _apart(wanted: list[Item], names: Names) -> tuple[list[Item], list[Item]]:
+    """Those that have to be shrunk, and the others."""
+    large = [item for item in wanted if item.file in names.large]
+    return large, [item for item in wanted if item.file not in names.large]
+
+
+def _shrunk(
+    names: Names,
+    large: Mapping[str, Callable[[], bytes]],
+    report: upload.Report,
+    check_stop: Callable[[], None],
+) -> Problems:
+    """Sends these photos in a smaller form; by key, why some can't be."""
+    targets = {f"{names.place}/{key}": read for key, read in large.items()}
+
+    def say(done: int) -> None:
+        report(upload.Progress(done, len(large), 0, 0, 0.0))
+
+    return _by_key(transform_large.send(names.store, targets, say, check_stop), names)
+
+
+def _by_key(problems: Problems, names: Names) -> Problems:
+    return {target.removeprefix(f"{names.place}/"): reason for target, reason in problems.items()}
+
+
+def _noted(folder: RunFolder, name: str, nothing: Any) -> Any:
     try:
-        return dict(files.read_json(folder.input / name))
+        return files.read_json(folder.input / name)
     except FileNotFoundError:
-        return {}
+        return nothing
 
 
-def _looked_at(path: Path) -> tuple[str, str]:
-    """image_id, and why the file can't be sent ('' where it can)."""
+def _looked_at(path: Path) -> tuple[str, int, str]:
+    """image_id, size, and why the file can't be sent ('' where it can)."""
     try:
-        if problem := transform_s3.too_large(path.stat().st_size):
-            return "", problem
+        size = path.stat().st_size
+        if problem := transform_large.too_large(size):
+            return "", size, problem
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), ""
+            return hashlib.file_digest(file, "sha256").hexdigest(), size, ""
     except OSError as error:
-        return "", f"the file can't be read ({error.strerror or error})"
+        return "", 0, f"the file can't be read ({error.strerror or error})"

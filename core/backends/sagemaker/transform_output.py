@@ -70,11 +70,11 @@ class Output:
         *,
         whole: bool,
     ) -> None:
-        """Brings the table up to date: rows that had no answer, and those that it does not have yet, in the order of the list.
+        """Brings the table up to date: rows that had no answer, and those that it lacks, in order.
 
-        `whole`: it gets all rows and is finished; otherwise it ends with the last photo that has an answer. A photo before that
-        without one is a row with an error, open to be asked about again. `report` gets how many rows are done, and how many of them
-        are errors.
+        `whole`: it gets all rows and is finished; otherwise it ends with the last photo that has an
+        answer. A photo before that without one is a row with an error, open to be asked about again.
+        `report` gets how many rows are done, and how many of them are errors.
         """
         reading = _Reading(self, classes, training_ids)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -103,7 +103,12 @@ class Output:
 class _Reading:
     """One reading of a job's answers into rows of its table."""
 
-    def __init__(self, output: Output, classes: tuple[str, ...], training_ids: npt.NDArray[Any] | None) -> None:
+    def __init__(
+        self,
+        output: Output,
+        classes: tuple[str, ...],
+        training_ids: npt.NDArray[Any] | None,
+    ) -> None:
         self.output, self.classes, self.training_ids = output, classes, training_ids
         self.store, self.folder = output.store, output.folder
         self.names = transform_input.Names(output.spec, output.folder, output.store)

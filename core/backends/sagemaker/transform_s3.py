@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from core import files, settings
-from core.backends.sagemaker import connection
+from core import settings
+from core.backends.sagemaker import connection, transform_large
 from core.backends.sagemaker.storage import Store
 from core.datasets import s3
 from core.datasets.names import shown
@@ -37,10 +37,19 @@ _ODD_PART = re.compile(r"(^|/)\.{0,2}(/|$)")
 
 
 class Found(NamedTuple):
-    """An object below a job's place, and why it can't be asked about ('' where it can)."""
+    """An object below a job's place: its size (0 where not known), and why it can't be asked about."""
 
     key: str
-    problem: str
+    size: int
+    problem: str = ""
+
+
+class Listed(NamedTuple):
+    """How many photos there are; by row why some can't be asked about; which have to be shrunk."""
+
+    total: int
+    problems: dict[int, str]
+    large: list[str]
 
 
 def place(spec: TransformSpec) -> str:
@@ -55,17 +64,20 @@ def listed(
     folder: RunFolder,
     classes: Collection[str],
     check_stop: Callable[[], None],
-) -> tuple[int, dict[int, str]]:
+) -> Listed:
     """Lists the photos below an S3 prefix, or those that a manifest there names.
 
-    How many, and by row why some can't be asked about. UserError where there are none.
+    UserError where there are none.
     """
     problems: dict[int, str] = {}
+    large: list[str] = []
 
     def named() -> Iterator[Item]:
         for row, found in enumerate(_found(spec, check_stop)):
-            if found.problem:
-                problems[row] = found.problem
+            if problem := found.problem or transform_large.too_large(found.size):
+                problems[row] = problem
+            elif transform_large.is_large(found.size):
+                large.append(found.key)
             yield Item(found.key, found.key)
 
     total = items.write(sources.labelled(named(), classes), sources.list_of(folder))
@@ -73,20 +85,30 @@ def listed(
         endings = ", ".join(settings.IMAGE_SUFFIXES)
         message = f"There are no photos at {shown(spec.path)}. Objects that end in {endings}"
         raise UserError(f"{message} are looked for.", field="path")
-    return total, problems
+    return Listed(total, problems, large)
 
 
 def are_plain(addresses: Collection[str]) -> bool:
     """Whether no two of these objects have the same name, and nothing can change a name's spelling."""
     keys = [s3.split(address)[1] for address in addresses]
     names = {key.rpartition("/")[2].casefold() for key in keys}
-    return len(names) == len(keys) and all(_PLAIN.fullmatch(key) and not _ODD_PART.search(key) for key in keys)
+    if len(names) < len(keys):
+        return False
+    return all(_PLAIN.fullmatch(key) and not _ODD_PART.search(key) for key in keys)
 
 
-def own_name(address: str) -> str:
+def own_name(address: str, suffix: str = "") -> str:
     """A name of ours for the object at an address: plain, and no other object's."""
-    suffix = PurePosixPath(address).suffix.lower()
+    suffix = suffix or PurePosixPath(address).suffix.lower()
     return f"{hashlib.sha256(address.encode()).hexdigest()}{suffix}"
+
+
+def read(address: str) -> bytes:
+    """The bytes of somebody's object."""
+    bucket, key = s3.split(address)
+    with connection.asking(f"reading {shown(address)}"):
+        found = connection.client("s3").get_object(Bucket=bucket, Key=key)
+        return bytes(found["Body"].read())
 
 
 def copy(
@@ -132,7 +154,7 @@ def _found(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Foun
                 if count > MAX_LISTED:
                     message = f"There are more than {MAX_LISTED:,} photos at {shown(spec.path)}."
                     raise BackendError(f"{message} Take them in parts.")
-                yield Found(entry["Key"][len(start) :], too_large(int(entry["Size"])))
+                yield Found(entry["Key"][len(start) :], int(entry["Size"]))
 
 
 def _of_manifest(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Found]:
@@ -141,31 +163,23 @@ def _of_manifest(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterato
     with ThreadPoolExecutor(THREADS) as pool:
         for some in _some(key for key in keys if _is_photo(key)):
             check_stop()
-            problems = pool.map(lambda key: _problem(f"{prefix}{key}"), some)
-            yield from map(Found, some, problems)
+            yield from pool.map(lambda key: _seen(prefix, key), some)
 
 
-def _problem(address: str) -> str:
-    """Why SageMaker could not go through an object, as far as whoever runs this may look at it."""
+def _seen(prefix: str, name: str) -> Found:
+    """An object as far as whoever runs this may look at it."""
+    address = f"{prefix}{name}"
     bucket, key = s3.split(address)
     try:
         with connection.asking(f"looking at {shown(address)}"):
             found = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except BackendError as error:
         if connection.is_missing(error):
-            return "it is not in S3"
+            return Found(name, 0, "it is not in S3")
         if connection.is_denied(error):
-            return ""  # the role may be allowed more
+            return Found(name, 0)  # the role may be allowed more
         raise
-    return too_large(int(found["ContentLength"]))
-
-
-def too_large(size: int) -> str:
-    """Why a photo of so many bytes can't be sent to a model; '' where it can."""
-    if size <= settings.MAX_INVOCATION_BYTES:
-        return ""
-    limit = files.human_bytes(settings.MAX_INVOCATION_BYTES)
-    return f"the file has {files.human_bytes(size)}; at most {limit} can be used"
+    return Found(name, int(found["ContentLength"]))
 
 
 def _named(spec: TransformSpec) -> tuple[str, list[str]]:

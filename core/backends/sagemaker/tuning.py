@@ -172,9 +172,10 @@ class Tuning:
         self.worker.progress(**{**self.facts(described), "ended": _why_over(described, board), "seen": time.time()})
         if self.status(described) == "Stopped":
             raise Stopped("" if self.worker.stopping else "It was stopped on SageMaker, not from here.")
+        # SageMaker calls a search Completed whose trials all failed.
+        leaderboard.refuse_failed(board)
         if self.status(described) == "Failed" and not board.completed():
-            reason = next((trial.reason for trial in board.trials if trial.reason), "")
-            raise BackendError(failures.explained(str(described.get("FailureReason", ""))) + (f" A trial's: {reason}" if reason else ""))
+            raise BackendError(failures.explained(str(described.get("FailureReason", ""))))
 
     def folder_of(self, spec: TrainingSpec) -> RunFolder:
         """The run folder of a trial, made where it is not there, and its lock taken."""
