@@ -5,12 +5,12 @@ from __future__ import annotations
 import stat
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from core import files, settings, zip_names
 from core.datasets.names import shown
 from core.errors import BadArchive
-from core.unpacking import Unpacking, refused, require_entries
+from core.unpacking import CHUNK, Unpacking, refused, require_entries
 
 ENTRY = b"PK\x01\x02"
 LOCAL_HEADER = 30
@@ -112,13 +112,20 @@ class _Directory:
 
     def read(self, size: int = -1) -> bytes:
         if size > MAX_DIRECTORY_BYTES:
-            require_entries(size // 128)
-            limit = files.human_bytes(MAX_DIRECTORY_BYTES)
-            raise BadArchive(f"The archive's table of contents takes more than {limit}. Split it, or import its folder.")
+            self._refuse(size)
         data = self._file.read(size)
         if len(data) > settings.MAX_ARCHIVE_ENTRIES:
             require_entries(data.count(ENTRY))
         return data
+
+    def _refuse(self, size: int) -> NoReturn:
+        """Says of a table of contents that is too long whether it has too many entries, or too long ones."""
+        count = 0
+        for start in range(0, size, CHUNK):
+            count += self._file.read(min(CHUNK, size - start)).count(ENTRY)
+            require_entries(count)
+        limit = files.human_bytes(MAX_DIRECTORY_BYTES)
+        raise BadArchive(f"The archive's table of contents takes more than {limit}. Split it, or import its folder.")
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)

@@ -283,6 +283,11 @@ def test_a_million_entries_are_refused_before_they_are_listed(tmp_path: Path) ->
     assert seconds < 1
 
 
+def test_a_table_of_contents_of_long_names_is_refused_as_that(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(table_of_contents(600, "%07d" + "x" * 60_000))
+    assert "table of contents" in refused(tmp_path / "a.zip", tmp_path)
+
+
 def test_folders_in_folders_are_refused_by_their_depth(tmp_path: Path) -> None:
     entries = {f"{n}/" + "d/" * 499 + "1.jpg": b"x" for n in range(1000)}
     for make in (make_zip, make_tar):

@@ -17,7 +17,7 @@ FORMULAS = [
     "\t=1", "\r=1", "\n=1", " =1", "=", "-", "--1", "-1-1", "\uff1d1+1", "+49 (0)1", "-x.jpg",
 ]  # fmt: skip
 PLAIN = [
-    "", "a", "a=1", "'=1", "1", "-1", "+1", "-1.5e-3", "+.5", "2.", "1-2", "Crow", "x-1", "\u00e9",
+    "", "a", "a=1", "'1", "1", "-1", "+1", "-1.5e-3", "+.5", "2.", "1-2", "Crow", "x-1", "\u00e9",
     " a", "\"=1", "nan", "_=1",
 ]  # fmt: skip
 
@@ -30,6 +30,13 @@ def test_a_formula_begins_with_an_apostrophe(text: str) -> None:
 @pytest.mark.parametrize("text", PLAIN)
 def test_other_text_and_numbers_are_left_alone(text: str) -> None:
     assert cells.safe(text) == text
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *PLAIN, "'=1", "''=1", "'", "'-5", "' =1", "=1'", "'@x"])
+def test_a_cell_made_safe_can_be_read_back(text: str) -> None:
+    written = cells.safe(text)
+    assert cells.safe(text) == text or written.startswith("'")
+    assert cells.as_it_was(written) == text
 
 
 @pytest.mark.parametrize("value", [None, 1, -1.5, np.float64(-2), True, pd.NaT])

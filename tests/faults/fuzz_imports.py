@@ -43,6 +43,8 @@ def run(rounds: int, seed: int) -> dict[str, int | float | str]:
             answer = worker.ask(number)
             slowest, most = max(slowest, answer["cpu"]), max(most, answer["mb"])
             counted.update([answer["outcome"], *answer["faults"]])
+            if number % 100 == 99:
+                print(f"{number + 1} cases, {sum(counted[fault] for fault in FAULTS)} faults", flush=True)
             if answer["faults"] and sum(counted[fault] for fault in FAULTS) < NAMED:
                 print(f"case {number} of seed {seed}: {answer}", flush=True)
         worker.end()
