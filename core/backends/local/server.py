@@ -50,9 +50,12 @@ MAX_HELD_BYTES = MAX_WAITING * settings.MAX_INVOCATION_BYTES
 # Forms and JSON that are taken apart at once: that takes many times their length.
 MAX_PARSED = 2
 PARSED_AT_ONCE = 2**16
+# A million empty lists take a second and a half to read; photos and their list need two brackets.
+MAX_BRACKETS = 1000
 BODY_SECONDS = 30
 SMOKE_SECONDS = 60
 ONE_PHOTO = "application/x-image"
+BAD_JSON = 'The body has to be {"photos": ["<base64>", ...]}.'
 TOO_SLOW = "The photo did not arrive within {} seconds, or had to make room for others."
 INSIDE = "The model failed on this photo; the endpoint's log has the details."
 
@@ -206,6 +209,8 @@ async def _photos_in(
         async with parsing:
             photos = await _in_form(body, headers)
     elif kind == "application/json":
+        if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+            raise Refused(400, "bad_json", BAD_JSON)
         async with parsing:
             photos = await run_in_threadpool(_in_json, body)
     else:
@@ -242,7 +247,7 @@ def _in_json(body: bytes) -> list[Photo]:
         listed = json.loads(body)["photos"]
         return [(base64.b64decode(text, validate=True), ONE_PHOTO) for text in listed]
     except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as error:
-        raise Refused(400, "bad_json", 'The body has to be {"photos": ["<base64>", ...]}.') from error
+        raise Refused(400, "bad_json", BAD_JSON) from error
 
 
 def _one_of_several(answer: Answer | BaseException) -> Answer:
