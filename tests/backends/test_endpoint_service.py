@@ -127,12 +127,13 @@ def test_a_bad_photo_among_others_has_the_error_in_place_of_its_answer(served: S
         (b"[", "application/json", 400, "bad_json"),
         (b'{"photos": "YQ=="}', "application/json", 400, "bad_json"),
         (b'{"instances": [{"b64": "YQ=="}]}', "application/json", 400, "bad_json"),
+        (b'{"photos": [' + b"[]," * 10**6 + b"[]]}", "application/json", 400, "bad_json"),
         (b'{"photos": []}', "application/json", 400, "no_photo"),
         (b"--x--\r\n", "multipart/form-data; boundary=x", 400, "no_photo"),
         (b"whatever", "multipart/form-data", 400, "bad_form"),
         (bytes(settings.MAX_INVOCATION_BYTES + 1), "multipart/form-data; boundary=x", 413, "too_large"),
     ],
-    ids=["no photos", "half", "a text", "instances", "none", "empty form", "no boundary", "7 MB"],
+    ids=["no photos", "half", "a text", "instances", "a million lists", "none", "empty form", "no boundary", "7 MB"],
 )
 def test_fault_40_a_request_for_several_that_cannot_be_read(served: Served, body: bytes, content_type: str, status: int, code: str) -> None:
     try:

@@ -49,9 +49,12 @@ MAX_HELD_BYTES = MAX_WAITING * settings.MAX_INVOCATION_BYTES
 # Forms and JSON that are taken apart at once: that takes many times their length.
 MAX_PARSED = 2
 PARSED_AT_ONCE = 2**16
+# A million empty lists take a second and a half to read; photos and their list need two brackets.
+MAX_BRACKETS = 1000
 BODY_SECONDS = 30
 SMOKE_SECONDS = 60
 ONE_PHOTO = "application/x-image"
+BAD_JSON = 'The body has to be {"photos": ["<base64>", ...]}.'
 TOO_SLOW = "The photo did not arrive within {} seconds, or had to make room for others."
 INSIDE = "The model failed on this photo; the endpoint's log has the details."
 TOO_MANY = f"There are {{}} photos in this request; at most {MAX_PHOTOS} are taken at once."
@@ -217,6 +220,8 @@ async def _photos_in(
         async with parsing:
             photos = [*await _in_form(body, headers)]
     elif kind == "application/json":
+        if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+            raise Refused(400, "bad_json", BAD_JSON)
         async with parsing:
             photos = await run_in_threadpool(_in_json, body)
     else:
@@ -255,7 +260,7 @@ def _in_json(body: bytes) -> list[Photo | Refused]:
         if not isinstance(listed, list):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refused(400, "bad_json", 'The body has to be {"photos": ["<base64>", ...]}.') from error
+        raise Refused(400, "bad_json", BAD_JSON) from error
     if len(listed) > MAX_PHOTOS:
         # Counted before any is decoded.
         raise Refused(413, "too_many", TOO_MANY.format(len(listed)))
