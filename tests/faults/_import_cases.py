@@ -175,7 +175,7 @@ def crafted_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
     times = chance.choice([1, 1, 3, 2000])
     data = header * times + tarred(photos(chance))
     if chance.random() < 0.2:
-        data = tarred({"Crow/x.jpg": bytes(chance.choice([2**20, 2**27]))})
+        data = tarred({"Crow/x.jpg": bytes(chance.choice([2**20, 2**26]))})
     return "archive", _file(folder, packed(chance, data))
 
 
