@@ -120,7 +120,7 @@ def _more(dataset: Dataset, version: Version) -> None:
         facts=f"{newest.id}, {count(newest.images, 'photo')}",
         help="With all its versions. Photos in your own folder are left alone.",
     )
-    st.caption(f"`{dataset.id}`, {version_picker.made(dataset)}")
+    st.caption(f"`{dataset.id}`, {version_picker.size_and_time(dataset)}")
 
 
 def _delete(dataset: Dataset) -> None:

@@ -49,12 +49,17 @@ def dataset(
 
 
 def made(of: store.Dataset) -> str:
-    """How large a dataset is, when it came in, and the end of its id: what tells it from another one of its name."""
+    """What tells a dataset from another one of its name: its size, when it came in, the end of its id."""
+    return f"{size_and_time(of)}, {choices.short_id(of.id)}"
+
+
+def size_and_time(of: store.Dataset) -> str:
+    """How large a dataset is, and when it came in."""
     try:
         size = f"{count(store.latest(of.id).images, 'photo')}, "
     except NotFound:
         size = ""
-    return f"{size}{of.created[:16].replace('T', ' ')}, {choices.short_id(of.id)}"
+    return f"{size}{of.created[:16].replace('T', ' ')}"
 
 
 def version(
