@@ -26,6 +26,8 @@ from core.datasets.origins import ImportSource
 from core.datasets.staging import stage
 from core.errors import UserError
 
+# How many classes a note names.
+NAMED = 5
 VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
 MIN_IMAGES_PER_CLASS = 3
 
@@ -152,7 +154,7 @@ def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images
 
 
 def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
-    """The first split: that of an export, the official one where there is one that serves every class, else stratified. With notes for
+    """The first split: that of an export, the official one where there is one that can be used, else stratified. With notes for
     the report."""
     by_ratios = {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": seed, "skip_small": skip_small}
     official = {"kind": "official", "validation_share": VALIDATION_SHARE, "seed": seed, "skip_small": skip_small}
@@ -166,10 +168,28 @@ def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> 
             notes.append(f"The split of the export could not be used, so another one was made. {error}")
     if ((frame["official"] == "train") & (frame["problem"] == "")).any():
         try:
-            return splits.apply(frame, official), official, notes
+            frame = splits.apply(frame, official)
+            return frame, official, [*notes, *_untested(frame)]
         except UserError as error:
             notes.append(f"The official split could not be used, so this one was made by ratios. {error}")
     return splits.apply(frame, by_ratios), by_ratios, notes
+
+
+def _untested(frame: pd.DataFrame) -> list[str]:
+    """A note for each part of the official split that has no photo of some classes."""
+    notes = []
+    used = frame[frame["problem"] == ""]
+    for part in ("validation", "test"):
+        given = set(used["label"][used["official"] == part])
+        missing = sorted(set(used["label"][used["split"] == "train"]) - given) if given else []
+        if missing:
+            names = ", ".join(f'"{shown(name)}"' for name in missing[:NAMED])
+            more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+            notes.append(
+                f"The official split has no {part} photo of {names}{more}: such a class is learned, "
+                f"and no accuracy on {part} says how well."
+            )
+    return notes
 
 
 def _as_exported(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:

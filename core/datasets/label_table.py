@@ -209,7 +209,7 @@ def _rows(table: Table) -> Iterator[tuple[int, dict[str, str]]]:
     except csv.Error as error:
         name = shown(table.file.name)
         raise UserError(
-            f"{name} can't be read as a table at line {rows.reader.line_num + 1} ({error}). Save it as CSV in UTF-8, or move it away.",
+            f"{name} can't be read as a table at line {rows.reader.line_num} ({error}). Save it as CSV in UTF-8, or move it away.",
             field="path",
         ) from error
 

@@ -39,7 +39,9 @@ def visit(page: Any, url: str, path: str = "") -> None:
 
 def press(page: Any, name: str) -> None:
     """A button by its words; its icon, which is text to a machine, is left out of them."""
-    page.get_by_role("button", name=re.compile(rf"{re.escape(name)}$")).first.click()
+    found = page.get_by_role("button", name=re.compile(rf"{re.escape(name)}$"))
+    # While a page is drawn, Streamlit's own header has a button "Stop".
+    found.and_(page.locator(':not([data-testid="stHeader"] *)')).first.click()
     page.wait_for_timeout(150)
 
 

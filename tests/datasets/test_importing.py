@@ -327,12 +327,12 @@ def test_fault_18_small_classes_can_be_left_out(roots: Path) -> None:
     assert any('"Empty", "Single"' in text for text in version.report["warnings"])
 
 
-def test_fault_19_an_official_split_that_fails_a_class_gives_way_to_ratios(roots: Path) -> None:
+def test_fault_19_an_official_split_that_lacks_a_class_is_kept_and_says_so(roots: Path) -> None:
     made.class_folders(roots / "train", {"Crow": 10, "Owl": 10})
     made.class_folders(roots / "test", {"Crow": 5})
     version = import_folder(roots)
-    assert version.split["kind"] == "stratified"
-    assert any("official split could not be used" in text and '"Owl"' in text for text in version.report["warnings"])
+    assert version.split["kind"] == "official"
+    assert any('no test photo of "Owl"' in text for text in version.report["warnings"])
 
 
 def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:

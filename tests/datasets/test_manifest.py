@@ -32,7 +32,7 @@ def test_what_is_written_is_read_again(frame: pd.DataFrame, tmp_path: Path) -> N
     expected = frame.sort_values(["label", "path"]).reset_index(drop=True)
     pd.testing.assert_frame_equal(back, expected, check_dtype=False)
     assert tuple(back.columns) == manifest.COLUMNS
-    assert [p.name for p in tmp_path.iterdir()] == ["manifest.parquet"]
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["manifest.parquet"]
 
 
 def test_reads_only_the_columns_and_rows_that_are_asked_for(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ print(f"begins at {step}", flush=True)
 for step in range(step + 1, 1 + int(given["--steps"])):
     print(f"step={step} accuracy={step / 100}", flush=True)
     time.sleep(0.05)
-    kept.write_text(str(step))
+    kept.with_suffix(".new").write_text(str(step))
+    os.replace(kept.with_suffix(".new"), kept)
     if stop:
         print("stops on SIGTERM", flush=True)
         sys.exit(143)

@@ -122,7 +122,7 @@ def test_it_is_trained_on_here_and_no_script_sees_the_way_to_aws(bucket: Bucket,
     batch = ended(LOCAL, LOCAL.transform(spec))
     assert batch.state is State.COMPLETED, batch.status.reason
     assert batch.status.progress["errors"] == 0
-    assert len(copies(version)) == version.split_counts()["test"], "only that split was fetched"
+    assert len(copies(version)) == version.split_counts()["test"], f"only that split was fetched: {copies(version)}"
 
 
 def test_what_has_changed_or_gone_since_is_said_by_name(bucket: Bucket) -> None:

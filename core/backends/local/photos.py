@@ -61,7 +61,9 @@ def of_model(model: Model, count: int) -> list[Path]:
             paths = store.manifest_of(version, ["path"], [("split", "==", split), ("problem", "==", "")])["path"]
             wanted = count - len(found)
             chosen = paths.iloc[:: max(1, len(paths) // max(1, wanted))].head(wanted)
-            found += [path for path in (store.image_path(dataset, name) for name in chosen) if path.is_file()]
+            # Asked first, because a photo of a dataset in S3 would be fetched by its path.
+            here = (name for name in chosen if (dataset.root / name).is_file())
+            found += [store.image_path(dataset, name) for name in here]
     except (FieldmarkError, OSError) as error:
         print(f"The model's own photos can't be compared on ({error}).", flush=True)
     return found
