@@ -18,8 +18,8 @@ from core.specs import EndpointSpec, TrainingSpec, TransformSpec
 from core.transform import results
 from tests.backends.watching import settled
 
-# Training runs the network in batches, the endpoint photo by photo, both in bf16 where the processor has it: the roundings differ.
-TOLERANCE = 0.05
+# Training makes its features in bf16 where the processor has it, the endpoint answers as plain fp32 does: the roundings differ.
+TOLERANCE = 0.1
 # Photos whose two best classes are closer than the tolerance may change places.
 MOST_RENAMED = 4
 

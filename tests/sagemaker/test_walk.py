@@ -84,7 +84,8 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
 def small(page: Any) -> None:
     """Chooses the smallest network, at 64 pixels, and SageMaker."""
     steps.choose(page, "Choose")
-    steps.fill(page, "Architecture", "lite0@64")
+    steps.pick(page, "Architecture", re.compile("Another one"))
+    steps.fill(page, "Its name, or several: lite0@320+lite2@300", "lite0@64")
     steps.choose(page, "Amazon SageMaker")
     steps.say(page, "USD at most")
 
