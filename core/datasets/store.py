@@ -282,7 +282,8 @@ def _number(version_id: str) -> int:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    # Milliseconds, because two made in the same second are listed by this: the newer first.
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _facts(parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
