@@ -71,7 +71,7 @@ aws-demo: install-dev containers
 	$(PY) -m tests.sagemaker.demo $(if $(PORT),--port $(PORT)) $(if $(filter 1 true yes,$(HEADLESS)),--headless)
 
 studio: install
-	$(PY) -m ui.studio $(if $(PORT),--port $(PORT)) $(ARGS)
+	$(PY) -m ui.shell.studio $(if $(PORT),--port $(PORT)) $(ARGS)
 
 check: install-dev
 	$(PY) -m ruff check .

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from benchmarks.harness import BenchmarkError
 from benchmarks.photos import Photos
-from core import metrics, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import warm
-from core.jobs import Job, State
-from core.specs import TrainingSpec
+from core.jobs import prefork
+from core.jobs.specs import TrainingSpec
+from core.jobs.store import Job, State
+from core.training import metrics
 
 PATIENCE_SECONDS = 600
 
@@ -36,7 +37,7 @@ def running() -> Iterator[None]:
     """The block runs with the process that an app keeps ready from some seconds after its start."""
     process = LOCAL.warm_up()
     try:
-        wait_for(warm.socket_path().exists, time.perf_counter())
+        wait_for(prefork.socket_path().exists, time.perf_counter())
         wait_for(lambda: any((settings.features_dir() / "networks").glob("*/*.xml")), time.perf_counter())
         yield
     finally:

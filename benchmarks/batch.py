@@ -16,12 +16,13 @@ from typing import Any
 from benchmarks import app, harness
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import Photos, photos
-from core import models, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import processes
-from core.jobs import State
-from core.models import Model
-from core.specs import TransformSpec
+from core.jobs import processes
+from core.jobs.specs import TransformSpec
+from core.jobs.store import State
+from core.models import store as models
+from core.models.store import Model
 
 REPEATS = 3
 # The bound by decoding is the tighter the quicker the network is; the quickest preset is shown beside it.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from benchmarks import served
 from benchmarks.harness import Outcome, Row
-from core import load
+from core.endpoints import load_test
 
 REQUESTS = 200
 TARGET = 4.0
 
 
 def run() -> Outcome:
-    def quickest(result: load.Result) -> float:
+    def quickest(result: load_test.Result) -> float:
         return -result.quantile(0.5)
 
     duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=1, better=quickest) for arch in (served.ARCH, served.OTHER)}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from benchmarks import served
 from benchmarks.harness import Outcome, Row
-from core import load
+from core.endpoints import load_test
 
 REQUESTS, CLIENTS = 400, 8
 TARGET = 3.0
 
 
 def run() -> Outcome:
-    def busiest(result: load.Result) -> float:
+    def busiest(result: load_test.Result) -> float:
         return result.per_second
 
     duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=CLIENTS, better=busiest) for arch in (served.ARCH, served.OTHER)}

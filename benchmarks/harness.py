@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from core import settings
-from core.backends.local import processes
+from core.jobs import processes
 
 # Above this share of the machine used by others, a figure says more about them.
 DISTURBED = 0.1

@@ -21,8 +21,8 @@ from benchmarks import harness
 from benchmarks.harness import Outcome, Row
 from benchmarks.page_scale import in_home
 from core import settings
-from core.datasets import importing
-from core.datasets.origins import ImportSource
+from core.datasets.importing import run as importing
+from core.datasets.importing.origins import ImportSource
 
 FILES, CLASSES, PICTURES = 100_000, 100, 64
 SIZE = (80, 60)

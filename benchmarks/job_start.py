@@ -11,7 +11,8 @@ from benchmarks import app
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
 from benchmarks.trainer import Training, train
-from core import metrics, settings
+from core import settings
+from core.training import metrics
 
 REPEATS = 5
 LIMIT_SECONDS = 1.0

@@ -21,10 +21,11 @@ from PIL import Image
 
 from benchmarks import harness
 from benchmarks.harness import Outcome, Row
-from core import images, settings
-from core.backends.local import processes
+from core import settings
 from core.datasets import manifest, store
 from core.datasets.browse import Query
+from core.io import images
+from core.jobs import processes
 
 # So few classes that one of them fills a page even of the small dataset: both pages then show as many photos.
 MANY, FEW, CLASSES = 1_000_000, 1_000, 20

@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import models
-from core.backends.local import photos, pipeline
-from core.backends.local.scorer import PARITY_PHOTOS, Scorer
+from core.backends.local.batch import batches as pipeline
+from core.backends.local.batch.scorer import PARITY_PHOTOS, Scorer
+from core.backends.local.datasets import fetching
 from core.datasets import store
+from core.models import store as models
 
 
 def main(model_id: str, split: str) -> None:
@@ -26,7 +27,7 @@ def main(model_id: str, split: str) -> None:
     root = store.dataset(model.dataset_id).root
     paths = [root / path for path in store.manifest_of(version, columns=["path"], filters=[("split", "==", split)])["path"]]
     scorer = Scorer(model)
-    scorer.settle(photos.of_model(model, PARITY_PHOTOS))
+    scorer.settle(fetching.of_model(model, PARITY_PHOTOS))
     batches = [paths[start : start + scorer.batch] for start in range(0, len(paths), scorer.batch)]
 
     def prepared(batch: list[Path]) -> Any:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from benchmarks import harness
 from core import settings
-from core.datasets import importing, manifest, store
-from core.datasets.origins import ImportSource
+from core.datasets import manifest, store
+from core.datasets.importing import run as importing
+from core.datasets.importing.origins import ImportSource
 
 ENV_BIRDS = "FIELDMARK_BIRDS"
 OFFICIAL = {"kind": "official", "validation_share": 0.15, "seed": settings.DEFAULT_SEED}

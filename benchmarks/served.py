@@ -20,14 +20,18 @@ from benchmarks import app, harness
 from benchmarks.harness import BenchmarkError
 from benchmarks.peers import torchserve
 from benchmarks.photos import Photos, photos
-from core import jobs, load, models, settings
+from core import settings
 from core.backends import LOCAL, Endpoint, EndpointState
-from core.backends.local import client, processes
+from core.backends.local.endpoints import client
 from core.datasets import store
+from core.endpoints import load_test
 from core.errors import BackendError
-from core.jobs import State, Status
-from core.models import Model
-from core.specs import EndpointSpec
+from core.jobs import processes
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
+from core.jobs.store import State, Status
+from core.models import store as models
+from core.models.store import Model
 
 ARCH, OTHER = "lite0", "resnet18"
 ROUNDS = 3
@@ -41,7 +45,7 @@ class Side:
     """One server and what it did: `results` are its rounds, `accuracy` its top-1 over the test photos."""
 
     url: str
-    results: tuple[load.Result, ...]
+    results: tuple[load_test.Result, ...]
     accuracy: float
 
     def quantile(self, share: float) -> float:
@@ -64,7 +68,7 @@ class Duel:
     n: int
 
 
-def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[load.Result], float]) -> Duel:
+def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[load_test.Result], float]) -> Duel:
     """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by what `better` makes of it: all
     cores in one worker, or workers of one core each. Where other programs run too, the threads of a worker wait for each other."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -89,7 +93,7 @@ def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int)
         try:
             urls = {"ours": endpoint.url, "peer": peer}
             accuracy = {name: _accuracy(url, bodies, labels) for name, url in urls.items()}
-            rounds: dict[str, list[load.Result]] = {name: [] for name in urls}
+            rounds: dict[str, list[load_test.Result]] = {name: [] for name in urls}
             for _ in range(ROUNDS):
                 for name, url in urls.items():
                     rounds[name].append(_round(f"{arch}, {name}", url, bodies, requests, clients))
@@ -167,8 +171,8 @@ def _accuracy(url: str, bodies: list[bytes], labels: list[str]) -> float:
     return sum(one == other for one, other in zip(said, labels, strict=True)) / len(labels)
 
 
-def _round(label: str, url: str, bodies: list[bytes], requests: int, clients: int) -> load.Result:
-    def connect() -> load.Send:
+def _round(label: str, url: str, bodies: list[bytes], requests: int, clients: int) -> load_test.Result:
+    def connect() -> load_test.Send:
         connection = client.Connection(url, SECONDS)
 
         def send(body: bytes) -> None:
@@ -178,7 +182,7 @@ def _round(label: str, url: str, bodies: list[bytes], requests: int, clients: in
 
         return send
 
-    result = load.run(connect, bodies, requests=requests, clients=clients)
+    result = load_test.run(connect, bodies, requests=requests, clients=clients)
     print(f"  {label}: p50 {result.quantile(0.5):.1f} ms, {result.per_second:.0f}/s", file=sys.stderr, flush=True)
     if result.failed:
         raise BenchmarkError(f"{result.failed} of {requests} requests failed: {dict(result.errors)}")

@@ -14,8 +14,9 @@ from typing import Any
 
 from benchmarks import harness
 from benchmarks.photos import Photos
-from core import metrics, settings
-from core.backends.local import processes
+from core import settings
+from core.jobs import processes
+from core.training import metrics
 
 
 @dataclass(frozen=True)

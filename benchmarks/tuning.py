@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from benchmarks import app, frozen
 from benchmarks.harness import BenchmarkError, Outcome, Row
 from benchmarks.photos import Photos, photos
-from core import jobs, models, settings
+from core import settings
 from core.backends import LOCAL
-from core.jobs import State
-from core.specs import TuningSpec
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State
+from core.models import store as models
 from core.tuning import leaderboard, presets
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Board, Trial

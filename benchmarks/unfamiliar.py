@@ -20,8 +20,8 @@ from benchmarks.harness import Outcome, Row
 from benchmarks.photos import BY_RATIOS, OFFICIAL, Photos, photos
 from benchmarks.trainer import Training, train_and_keep
 from core import settings
-from core.backends.local import processes
 from core.datasets import manifest, store
+from core.jobs import processes
 
 TARGET = 1.0
 # Each class is left out once: of birds12, three at a time.

@@ -2,7 +2,15 @@
 
 import streamlit as st
 
-from ui import aws_account, aws_cleanup, aws_permissions, aws_preflight, aws_prices, aws_running, aws_selftest, aws_where, choices, messages
+from ui import choices, messages
+from ui.aws import account as aws_account
+from ui.aws import banner as aws_where
+from ui.aws import cleanup as aws_cleanup
+from ui.aws import permissions as aws_permissions
+from ui.aws import preflight as aws_preflight
+from ui.aws import prices as aws_prices
+from ui.aws import running as aws_running
+from ui.aws import self_test as aws_selftest
 from ui.guard import guard
 
 guard()

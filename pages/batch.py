@@ -2,9 +2,15 @@
 
 import streamlit as st
 
-from core import jobs, models, review
-from ui import batch_form, batch_job, jobs_table, links, messages, review_queue
+from core.datasets.editing import review
+from core.jobs import store as jobs
+from core.models import store as models
+from ui import links, messages
+from ui.batch import form as batch_form
+from ui.batch import job as batch_job
+from ui.batch import review as review_queue
 from ui.guard import guard
+from ui.shared import jobs_table
 from ui.text import plain
 
 guard()

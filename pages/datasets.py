@@ -2,10 +2,14 @@
 
 import streamlit as st
 
-from core import jobs
 from core.datasets import store
-from ui import dataset_view, import_forms, imports, inspecting, jobs_table, links, messages
+from core.jobs import store as jobs
+from ui import links, messages
+from ui.datasets import import_form, import_progress
+from ui.datasets import inspection as inspecting
+from ui.datasets import view as dataset_view
 from ui.guard import guard
+from ui.shared import jobs_table
 from ui.text import plain
 
 guard()
@@ -23,11 +27,11 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
         links.button("Import photos", "datasets", key="ds_new", icon=":material/add:", view="import")
 
 for job in running:
-    imports.progress(job)
+    import_progress.progress(job)
 if asked:
     inspecting.follow(asked)
 if asked and not any(job.id == asked for job in running):
-    imports.outcome(asked)
+    import_progress.outcome(asked)
 
 for item in everything:
     if isinstance(item, store.Unreadable):
@@ -35,7 +39,7 @@ for item in everything:
 
 if importing:
     st.subheader("Import photos")
-    import_forms.form(datasets)
+    import_form.form(datasets)
     if datasets:
         links.link("datasets", "Back to the datasets", ":material/arrow_back:")
 elif datasets:

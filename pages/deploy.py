@@ -2,9 +2,16 @@
 
 import streamlit as st
 
-from core import backends, jobs, models
-from core.jobs import State
-from ui import deploy_form, endpoint_attach, endpoint_list, endpoint_load, endpoint_view, links, messages
+from core import backends
+from core.jobs import store as jobs
+from core.jobs.store import State
+from core.models import store as models
+from ui import links, messages
+from ui.endpoints import attach as endpoint_attach
+from ui.endpoints import form as deploy_form
+from ui.endpoints import list as endpoint_list
+from ui.endpoints import load_test as endpoint_load
+from ui.endpoints import view as endpoint_view
 from ui.guard import guard
 from ui.text import plain
 

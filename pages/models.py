@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from core import models
-from ui import links, messages, model_list, model_view
+from core.models import store as models
+from ui import links, messages
 from ui.guard import guard
+from ui.models import list as model_list
+from ui.models import view as model_view
 from ui.text import plain
 
 guard()

@@ -2,10 +2,14 @@
 
 import streamlit as st
 
-from core import backends, jobs, models
+from core import backends
 from core.datasets import store
-from ui import home, jobs_table, links
+from core.jobs import store as jobs
+from core.models import store as models
+from ui import links
 from ui.guard import guard
+from ui.overview import home
+from ui.shared import jobs_table
 
 guard()
 

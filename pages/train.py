@@ -2,10 +2,15 @@
 
 import streamlit as st
 
-from core import jobs
-from ui import compare_view, job_actions, job_card, jobs_table, links, messages, train_form
+from core.jobs import store as jobs
+from ui import links, messages
 from ui.guard import guard
+from ui.shared import jobs_table
 from ui.text import plain
+from ui.training import actions as job_actions
+from ui.training import compare as compare_view
+from ui.training import form as train_form
+from ui.training import job as job_card
 
 guard()
 

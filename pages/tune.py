@@ -2,10 +2,14 @@
 
 import streamlit as st
 
-from core import jobs
-from ui import links, messages, tuning_compare, tuning_form, tuning_list, tuning_view
+from core.jobs import store as jobs
+from ui import links, messages
 from ui.guard import guard
 from ui.text import plain
+from ui.tuning import compare as tuning_compare
+from ui.tuning import form as tuning_form
+from ui.tuning import job as tuning_view
+from ui.tuning import list as tuning_list
 
 guard()
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 import saliency
-from runtime import write_atomic
+from fieldmark_ml.runtime import write_atomic
 
 
 @torch.inference_mode()

@@ -14,8 +14,7 @@ import json
 import sys
 from typing import Any
 
-import runtime
-import script
+from fieldmark_ml import runtime, script
 
 runtime.catch_signals()
 
@@ -31,12 +30,12 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     runtime.keep_memory()
     import numpy as np
 
-    import data
-    import features
-    import job as jobs
-    from architectures import VIEWS
-    from cache import Cache
-    from plan import plan
+    from fieldmark_ml.architectures import VIEWS
+    from fieldmark_ml.photos import data
+    from fieldmark_ml.training import features
+    from fieldmark_ml.training import job as jobs
+    from fieldmark_ml.training.cache import Cache
+    from fieldmark_ml.training.plan import plan
 
     job = jobs.make(values, strings)
     photos = data.load()

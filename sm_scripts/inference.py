@@ -22,10 +22,9 @@ if str(Path(__file__).resolve().parent) not in sys.path:
 
 import torch
 
-import backbones
-import images
-import model as models
-import preprocessing
+from fieldmark_ml.network import backbones
+from fieldmark_ml.network import model as models
+from fieldmark_ml.photos import images, preprocessing
 
 MAX_BYTES = 6_291_456
 TOP_K = 5

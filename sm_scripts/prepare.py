@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from architectures import PRESETS
+from fieldmark_ml.architectures import PRESETS
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
 def prepare(root: Path, arch: str) -> None:
     import torch
 
-    from plan import plan
+    from fieldmark_ml.training.plan import plan
 
     # Converting uses one core; the other is left alone.
     torch.set_num_threads(1)

@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from runtime import write_atomic
+from fieldmark_ml.runtime import write_atomic
 
 # Larger photos are drawn smaller; what the model sees stays the same.
 MAX_SIDE = 1024
@@ -83,7 +83,7 @@ def load(folder: Path) -> Any:
 
 def decode(data: bytes) -> torch.Tensor:
     """The photo as uint8 [3, height, width], as the model that was loaded decodes it. Raises its BadImage, a ValueError."""
-    photo: torch.Tensor = importlib.import_module("preprocessing").decode(data)
+    photo: torch.Tensor = importlib.import_module("inference").preprocessing.decode(data)
     return photo
 
 
@@ -153,7 +153,7 @@ def _checked(look: Look, network: nn.Module) -> Look:
 
 def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]:
     """(top, left, bottom, right) of what `preprocessing.prepare` lets through, as shares of a photo's height and width."""
-    shorter, longest = min(height, width), importlib.import_module("preprocessing").MAX_ASPECT * min(height, width)
+    shorter, longest = min(height, width), importlib.import_module("inference").preprocessing.MAX_ASPECT * min(height, width)
     edges = []
     for side in (height, width):
         kept = min(side, longest)

@@ -23,8 +23,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import runtime
-import script
+from fieldmark_ml import runtime, script
 
 runtime.catch_signals()
 
@@ -38,14 +37,14 @@ def main(arguments: list[str]) -> int:
 def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     with runtime.phase("imports"):
         runtime.keep_memory()
-        import distributed
+        from fieldmark_ml.training import distributed
 
         distributed.relaunch_under_torchrun(sys.argv[1:])
         import torch
 
-        import data
-        import job as jobs
-        import pipeline
+        from fieldmark_ml.photos import data
+        from fieldmark_ml.training import job as jobs
+        from fieldmark_ml.training import pipeline
     distributed.start()
     job = jobs.make(values, strings)
     runtime.log(f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}")

@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import jobs, models
 from core.backends import LOCAL
-from core.datasets import importing
-from core.specs import TrainingSpec
+from core.datasets.importing import run as importing
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec
+from core.models import store as models
 from tests import shapes
 from tests.browsing import browser, page
 from tests.patience import PATIENCE

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from core import archives, settings
-from core.datasets.names import shown
+from core import settings
 from core.errors import BadArchive, UserError
+from core.io import archives
+from core.io.names import shown
 
 TAR_MODES = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
 
@@ -428,7 +429,7 @@ def test_unpacking_takes_no_more_memory_for_more_entries(tmp_path: Path) -> None
     entries = {f"Cat/.{n:06d}": b"" for n in range(40_000)} | {"Cat/1.jpg": b"x"}
     make_tar(tmp_path / "a.tar", entries, "w")
     program = (
-        "import resource, sys; from pathlib import Path; from core import archives\n"
+        "import resource, sys; from pathlib import Path; from core.io import archives\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
         "before = peak(); archives.extract(Path(sys.argv[1]), Path(sys.argv[2])); print(peak() - before)"
     )

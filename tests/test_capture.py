@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from core import capture, jobs
-from core.jobs import RunFolder
-from core.specs import EndpointSpec
+from core.endpoints import capture
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
+from core.jobs.store import RunFolder
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ui import choices
-from ui.endpoint_answers import Asked, apart
+from ui.endpoints.answers import Asked, apart
 
 FIRST, SECOND = "fm-training-20261130t001414-98eb63", "fm-training-20261130t010034-d99db9"
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import download, settings
-from core.download import Published
+from core import settings
 from core.errors import UserError
+from core.io import download
+from core.io.download import Published
 from tests.serving import Script, serving
 
 DATA = np.random.default_rng(0).bytes(300_000)

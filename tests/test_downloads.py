@@ -6,8 +6,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core.models import Model
-from ui import downloads
+from core.models.store import Model
+from ui.shared import downloads
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from scipy.spatial import distance
 
-from core import drift
+from core.endpoints import drift
 
 MIX = {"a": 0.5, "b": 0.3, "c": 0.2}
 

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import explain, models, settings
-from core.backends.local import tasks
+from core import settings
 from core.datasets import store
 from core.errors import BackendError, BadImage, NotFound, UserError
+from core.jobs import tasks
+from core.models import explain
+from core.models import store as models
 
 
 @pytest.fixture

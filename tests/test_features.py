@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import explain, features, models, settings
+from core import settings
 from core.datasets import manifest, store
 from core.errors import NotFound
-from core.jobs import Job, Status
-from sm_scripts import boxes
+from core.jobs.store import Job, Status
+from core.models import explain
+from core.models import similar as features
+from core.models import store as models
+from sm_scripts.fieldmark_ml.photos import boxes
 from tests import shapes
 from tests.datasets import made
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from core import files, settings
+from core import settings
 from core.errors import NotFound, Unwritable
+from core.io import files
 
 
 def test_what_was_deleted_does_not_come_back_by_a_write_into_it(home: Path) -> None:
@@ -156,7 +157,8 @@ def test_a_home_that_vanished_is_not_begun_anew(home: Path) -> None:
 
 HOLD = """
 import sys, time
-from core import files, settings
+from core.io import files
+from core import settings
 with files.scratch("task") as folder, files.atomic(settings.jobs_dir() / "one") as file:
     print("held", flush=True)
     time.sleep(60)

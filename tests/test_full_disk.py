@@ -15,17 +15,22 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core import explain, files, images, jobs, models, review, settings
+from core import settings
+from core.aws import account as accounts
+from core.aws.account import Account
 from core.backends import LOCAL
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker.account import Account
-from core.datasets import drafts, edits, store
+from core.batch import sources
+from core.datasets import store
+from core.datasets.editing import drafts, edits, review
 from core.errors import FieldmarkError
-from core.specs import EndpointSpec, ImportSpec, TrainingSpec
-from core.transform import sources
+from core.io import files, images
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, ImportSpec, TrainingSpec
+from core.models import explain
+from core.models import store as models
 from tests.datasets import made
 from tests.test_pages import PAGES, drawn
-from ui.routes import ROUTES
+from ui.shell.routes import ROUTES
 
 SIZE_MB = 48
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import images, settings
+from core import settings
 from core.errors import BadImage
+from core.io import images
 from tests.datasets.made import photo, pixels
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "BMP": "bmp"}
@@ -85,7 +86,7 @@ def test_fault_14_other_files_named_jpg(content: bytes, tmp_path: Path, monkeypa
 IN_LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
-from core import images
+from core.io import images
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(images.examine(Path(sys.argv[1])).problem)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from core import jobs, settings
-from core.backends.local import processes
+from core import settings
 from core.errors import NotFound, UserError
-from core.jobs import Job, RunFolder, State, Status
+from core.jobs import processes
+from core.jobs import store as jobs
+from core.jobs.store import Job, RunFolder, State, Status
 
 SPEC = {"dataset_id": "birds", "version_id": "v1", "hyperparameters": {"lr": "0.1"}}
 HOLD = """
@@ -35,7 +36,7 @@ time.sleep(60)
 # Makes jobs as fast as it can, until it is killed or the disk has no room for another byte.
 MAKE = """
 import sys
-from core import jobs
+from core.jobs import store as jobs
 from tests.test_jobs import SPEC
 print("begins", flush=True)
 while True:
@@ -43,7 +44,7 @@ while True:
 """
 FULL = """
 import resource, sys
-from core import jobs
+from core.jobs import store as jobs
 from tests.test_jobs import SPEC
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 try:

@@ -14,17 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from core import files, inbox, jobs, leftovers, models, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import tasks
-from core.datasets import importing, store
-from core.datasets.importing import ImportSource
+from core.datasets import store
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
 from core.errors import FieldmarkError
-from core.jobs import State, Status
-from core.specs import ImportSpec
+from core.io import files, inbox
+from core.jobs import leftovers, tasks
+from core.jobs import store as jobs
+from core.jobs.specs import ImportSpec
+from core.jobs.store import State, Status
+from core.models import store as models
 from tests.datasets import made
 from tests.patience import PATIENCE
-from ui import routes
+from ui.shell import routes
 
 # Each makes something in the home and then waits to be killed.
 MAKERS = {
@@ -38,9 +42,11 @@ MAKERS = {
 }
 PROGRAM = """
 import io, time
-from core import files, review, settings
-from core.datasets import staging
-from core.transform import sources
+from core.io import files
+from core.datasets.editing import review
+from core import settings
+from core.datasets.importing import staging
+from core.batch import sources
 def wait():
     print("made", flush=True)
     time.sleep(600)

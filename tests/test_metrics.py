@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from core import metrics
-from core.metrics import MetricLog
-from core.models import Model
+from core.models.store import Model
+from core.training import metrics
+from core.training.metrics import MetricLog
 
 LINE = "[metrics] epoch=3 step=120 train_loss=0.4321 validation_loss=0.51 validation_accuracy=0.8125 images_per_second=143.2 eta_seconds=61"
 

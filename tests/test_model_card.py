@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import model_card
 from core.evaluation.predictions import Predictions
+from core.models import card as model_card
 
 CLASSES = ["American Crow", "Fish Crow", "Cardinal"]
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from core import files, jobs, models
 from core.errors import BadArchive, NotFound
-from core.jobs import State
-from core.models import Model
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.store import State
+from core.models import store as models
+from core.models.store import Model
 
 Change = Callable[[tarfile.TarFile], None]
 INFO = {"format": models.FORMAT, "classes": ["cat", "dog"]}

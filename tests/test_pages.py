@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import files, jobs, settings
-from core.backends.local import worker
-from core.jobs import RunFolder, State, Status
+from core import settings
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs import worker
+from core.jobs.store import RunFolder, State, Status
 from tests.patience import PATIENCE
-from ui import jobs_table
+from ui.shared import jobs_table
 from ui.text import plain
 
 PAGES = sorted(path.name for path in (settings.PROJECT / "pages").glob("*.py"))

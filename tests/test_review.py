@@ -11,18 +11,21 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core import images, review, settings
-from core.datasets import edits, history, importing, manifest, store
+from core import settings
+from core.datasets import manifest, store
+from core.datasets.editing import edits, history, review
+from core.datasets.editing.review import Entry
+from core.datasets.importing import run as importing
 from core.datasets.store import Version
 from core.errors import BadImage, NotFound, UserError
-from core.review import Entry
+from core.io import images
 from tests import shapes
 
 ANSWER = [{"label": "circle", "probability": 0.6}, {"label": "square", "probability": 0.3}]
 
 ADD = """
 import sys
-from core import review
+from core.datasets.editing import review
 for number in range(int(sys.argv[2])):
     review.add(open(f"{sys.argv[1]}/{number}.png", "rb").read(), shown=f"{number}.png", reason="another session")
 """

@@ -12,8 +12,8 @@ import pytest
 
 from core import settings
 from core.backends import LOCAL
-from core.jobs import State
-from core.specs import ImportSpec
+from core.jobs.specs import ImportSpec
+from core.jobs.store import State
 from tests.datasets import made
 
 

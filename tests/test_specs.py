@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from core import jobs, scripts, settings, specs
-from core.datasets.names import JOINERS
+from core import settings
 from core.errors import NotFound, UserError
-from core.jobs import Job, Status
-from core.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, TransformSpec
+from core.io.names import JOINERS
+from core.jobs import specs
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, TransformSpec
+from core.jobs.store import Job, Status
+from core.training import script as scripts
 
 ALLOWED = ["", "0.001", "1e-3", "True", "lite0@320+lite2@300", "s3://bucket/key=1,2", "a b-c_d.e:f/g+h=i@j", "x" * 256]
 REFUSED = [

@@ -11,11 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import metrics, models, settings
+from core import settings
 from core.backends import LOCAL
-from core.jobs import Job, State
-from core.models import Model
-from core.specs import TrainingSpec
+from core.jobs.specs import TrainingSpec
+from core.jobs.store import Job, State
+from core.models import store as models
+from core.models.store import Model
+from core.training import metrics
 from tests.backends.watching import ended, trainer_of, until, worker_of
 from tests.conftest import SMALL
 

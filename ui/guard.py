@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import login
+from ui.shell import login
 from ui.text import plain
 
 

@@ -6,8 +6,8 @@ from types import TracebackType
 
 import streamlit as st
 
-from core import files
 from core.errors import FieldmarkError, UserError
+from core.io import files
 from ui.text import plain
 
 

@@ -21,7 +21,8 @@ import psutil
 
 from benchmarks import harness
 from core import settings
-from core.backends.local import client, processes
+from core.backends.local.endpoints import client
+from core.jobs import processes
 
 # setuptools 65 still brings pkg_resources, which the toolkit imports.
 PACKAGES = ("setuptools==65.5.1", "torchserve==0.12.0", "sagemaker-inference==1.10.1", "sagemaker-pytorch-inference==2.0.25")
@@ -88,7 +89,7 @@ def serving(model: Path, work: Path, *, workers: int, threads: int) -> Iterator[
 
 def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Until a photo comes back: its /ping says Healthy before its workers have a model."""
-    from core.backends.local.server import smoke_image
+    from core.backends.local.endpoints.server import smoke_image
 
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and server.poll() is None:

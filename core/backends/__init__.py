@@ -6,7 +6,7 @@ from core.backends.base import Backend, Endpoint, EndpointState, LogChunk, Progr
 from core.backends.local.backend import LocalBackend
 from core.backends.sagemaker.backend import SageMakerBackend
 from core.errors import NotFound
-from core.jobs import Job
+from core.jobs.store import Job
 
 LOCAL = LocalBackend()
 SAGEMAKER = SageMakerBackend()

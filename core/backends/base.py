@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from core import settings
 from core.errors import BackendError
-from core.jobs import Job
-from core.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.jobs.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.jobs.store import Job
 
 # HTTP statuses by which an endpoint says that a photo can't be used.
 REFUSALS = (400, 413, 415)

@@ -18,11 +18,11 @@ from typing import IO, Any, cast
 
 import pandas as pd
 
-from core import cells, files
-from core.archives import is_junk
-from core.datasets import names, remote, store
+from core.datasets import remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
+from core.io import cells, files, names
+from core.io.archives import is_junk
 
 Progress = Callable[[int, int], None]
 Entry = tuple[Path, str, str]
@@ -112,7 +112,7 @@ def table(version: Version, *, exact: bool = False) -> str:
     """Return the whole manifest as CSV, every row and column, what was left out included.
 
     Beside the photos it can be imported again. It is for a spreadsheet, which would run some names
-    as formulas (core/cells.py), unless `exact`: then every cell is as it is, for a program.
+    as formulas (core/io/cells.py), unless `exact`: then every cell is as it is, for a program.
     """
     frame = store.manifest_of(version)
     return str(frame.to_csv(index=False)) if exact else cells.safe_csv(frame)

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from core import files, settings
+from core import settings
 from core.errors import NotFound, UserError
+from core.io import files
 
 SCHEMA = pa.schema(
     [

@@ -17,12 +17,12 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from core import files, images
-from core.archives import HIDDEN, is_junk
-from core.datasets import s3
-from core.datasets.meter import Meter
-from core.datasets.s3 import Object, Place
+from core.aws import s3
+from core.aws.s3 import Object, Place
+from core.datasets.progress import Meter
 from core.errors import UserError
+from core.io import files, images
+from core.io.archives import HIDDEN, is_junk
 
 THREADS = 16
 # What the tables of labels and of CUB-200-2011 are called; they are read during an import, and lie near the top.

@@ -18,12 +18,13 @@ from typing import Any
 
 import pandas as pd
 
-from core import files, settings
+from core import settings
 from core.datasets import browse, manifest, remote, splits
 from core.datasets.browse import Query
-from core.datasets.names import clean_name, numbered, shown
-from core.datasets.staging import DELETED, Staged, hidden, stage
+from core.datasets.importing.staging import DELETED, Staged, hidden, stage
 from core.errors import NotFound, UserError
+from core.io import files
+from core.io.names import clean_name, numbered, shown
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 EVERYTHING = Query()

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core import models, scripts
 from core.errors import NotFound
 from core.evaluation import comparison
-from core.jobs import State
+from core.jobs.store import State
+from core.models import store as models
+from core.training import script as scripts
 from core.tuning import importance
 from core.tuning.leaderboard import Board, Trial, rank_key
 from core.tuning.space import Range

@@ -12,12 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from core import files, jobs, metrics, models
 from core.errors import BackendError, NotFound
-from core.jobs import Job, State
-from core.specs import TuningSpec, tuning_spec
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec, tuning_spec
+from core.jobs.store import Job, State
+from core.models import store as models
+from core.training import metrics
 from core.tuning import space as spaces
-from core.tuning.search import OBJECTIVES, Objective
+from core.tuning.objectives import OBJECTIVES, Objective
 
 MAX_CHAIN = 100
 BASELINE = "defaults"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core import scripts
+from core.training import script as scripts
 from core.tuning.space import FIXED_ONLY, Range
 
 # Ranges a person would choose; what is not here follows from the training script's own table.

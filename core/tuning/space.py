@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core import scripts
 from core.errors import UserError
+from core.training import script as scripts
 
 KINDS = ("float", "int", "choice")
 MAX_CHOICES = 50

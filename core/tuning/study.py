@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.jobs import State
-from core.specs import TuningSpec
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State
 from core.tuning import leaderboard
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Trial
-from core.tuning.search import OBJECTIVES
+from core.tuning.objectives import OBJECTIVES
 from core.tuning.space import Range
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from core import settings
+from core.aws import account as accounts
 from core.backends import LOCAL, SAGEMAKER, Backend
 from core.backends.local import backend as local_backend
-from core.backends.local import warm
-from core.backends.sagemaker import account as accounts
 from core.datasets import store
-from core.jobs import Job
-from core.specs import Resources, TrainingSpec
+from core.jobs import prefork
+from core.jobs.specs import Resources, TrainingSpec
+from core.jobs.store import Job
 from tests.backends import toy_worker
 from tests.backends.scripts import GO, WAITS
 from tests.datasets import made
@@ -101,5 +101,5 @@ class Toys:
 def toys(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> Toys:
     monkeypatch.setattr(local_backend, "WORKER", toy_worker.__name__)
     # A toy has to go through the toys' worker, whatever warm process there may be.
-    monkeypatch.setattr(warm, "fork_worker", lambda folder, lock: None)
+    monkeypatch.setattr(prefork, "fork_worker", lambda folder, lock: None)
     return Toys(version)

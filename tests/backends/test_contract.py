@@ -9,13 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from core import backends, jobs, metrics, models
+from core import backends
 from core.backends import Backend, EndpointState
+from core.batch import table
 from core.errors import BackendError, NotFound, UserError
-from core.jobs import State
-from core.models import Model
-from core.specs import EndpointSpec, TrainingSpec, TransformSpec
-from core.transform import table
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, TrainingSpec, TransformSpec
+from core.jobs.store import State
+from core.models import store as models
+from core.models.store import Model
+from core.training import metrics
 from tests import shapes
 from tests.backends.conftest import machines, server
 from tests.backends.watching import ended, said, settled, until

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from core import hosts, settings
-from core.backends.local import doors, server
-from core.backends.local.serving import Service
+from core.backends.local.endpoints import doors, server
+from core.backends.local.endpoints.service import Service
 from tests.backends.asking import SECONDS, answer_of
 from tests.backends.test_server import Served, Toy
 from tests.backends.watching import until
@@ -27,8 +27,8 @@ Headers = dict[str, str]
 # A toy server that may open few files, and has most of them open already. It says its port.
 FEW_FILES = """
 import os, resource, socket, sys
-from core.backends.local import doors, server
-from core.backends.local.serving import Service
+from core.backends.local.endpoints import doors, server
+from core.backends.local.endpoints.service import Service
 from tests.backends.test_server import Toy
 listener = doors.Listener(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 listener.bind(("127.0.0.1", 0))

@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from core import asking, settings
-from core.backends import LOCAL, EndpointState
-from core.datasets import importing, store
-from core.jobs import Job, State
-from core.models import Model, of_job
-from core.specs import EndpointSpec, TrainingSpec, TransformSpec
-from core.transform import results
+from core import settings
+from core.backends import LOCAL, EndpointState, ask
+from core.batch import results
+from core.datasets import store
+from core.datasets.importing import run as importing
+from core.jobs.specs import EndpointSpec, TrainingSpec, TransformSpec
+from core.jobs.store import Job, State
+from core.models.store import Model, of_job
 from tests.backends.watching import settled
 
 # Training makes its features in bf16 where the processor has it, the endpoint answers as plain fp32 does: the roundings differ.
@@ -65,7 +66,7 @@ def by_endpoint(model: Model, paths: list[str]) -> dict[str, dict[str, float]]:
     dataset = store.dataset(model.dataset_id)
     endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("birds", model.id)))
     assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
-    answers = dict(asking.ask_all(endpoint, {path: store.image_path(dataset, path) for path in paths}))
+    answers = dict(ask.ask_all(endpoint, {path: store.image_path(dataset, path) for path in paths}))
     LOCAL.delete(endpoint)
     return {path: {entry["label"]: entry["probability"] for entry in answers[path]["predictions"]} for path in paths}
 

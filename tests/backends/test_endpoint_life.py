@@ -16,12 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import asking, capture, jobs, settings
-from core.backends import LOCAL, Endpoint, EndpointState
+from core import settings
+from core.backends import LOCAL, Endpoint, EndpointState, ask
+from core.endpoints import capture
 from core.errors import PhotoRefused, UserError
-from core.jobs import State
-from core.models import Model
-from core.specs import EndpointSpec, LoadSpec, endpoint_spec
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, LoadSpec, endpoint_spec
+from core.jobs.store import State
+from core.models.store import Model
 from tests import shapes
 from tests.backends.watching import ended, settled, until
 
@@ -138,7 +140,7 @@ def test_asking_about_many_says_what_failed_and_why(clean: Model, tmp_path: Path
     good.write_bytes(png("triangle"))
     bad.write_bytes(b"no photo")
     large.write_bytes(bytes(7 * 2**20))
-    found = dict(asking.ask_all(endpoint, {"good": good, "bad": bad, "large": large, "gone": tmp_path / "gone"}))
+    found = dict(ask.ask_all(endpoint, {"good": good, "bad": bad, "large": large, "gone": tmp_path / "gone"}))
     assert found["good"]["predictions"][0]["label"] == "triangle"
     assert found["good"]["round_trip_ms"] >= found["good"]["latency_ms"]
     assert {name for name, answer in found.items() if "failed" in answer} == {"bad", "large", "gone"}
@@ -152,7 +154,7 @@ def test_a_photo_of_any_size_is_asked_and_the_shrinking_is_said(clean: Model, tm
     noisy(shapes.photo("triangle", 5).rotate(180), 3300).save(tmp_path / "large.jpg", quality=99, exif=exif)
     before = (tmp_path / "large.jpg").stat().st_size
     assert before > settings.MAX_INVOCATION_BYTES
-    answer = dict(asking.ask_all(endpoint, {"large": tmp_path / "large.jpg"}))["large"]
+    answer = dict(ask.ask_all(endpoint, {"large": tmp_path / "large.jpg"}))["large"]
     assert answer["predictions"][0]["label"] == "triangle"
     assert answer["shrunk"][0] == before
     assert answer["shrunk"][1] < before / 3

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, settings
+from core import settings
 from core.backends import LOCAL
 from core.errors import BackendError
-from core.jobs import State
+from core.jobs import store as jobs
+from core.jobs.store import State
 from tests.backends.conftest import Toys
 from tests.backends.scripts import MODEL, RUNS
 from tests.backends.watching import ended

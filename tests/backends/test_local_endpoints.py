@@ -16,11 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import jobs, models, settings
+from core import settings
 from core.backends import LOCAL, Endpoint, EndpointState
 from core.errors import BackendError, NotFound, UserError
-from core.models import Model
-from core.specs import EndpointSpec, TrainingSpec
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, TrainingSpec
+from core.models import store as models
+from core.models.store import Model
 from tests import shapes
 from tests.backends.asking import Answer, Client
 from tests.backends.watching import ended, gone, settled, until, worker_of
@@ -29,7 +31,7 @@ from tests.conftest import CANARY
 APP = """
 import sys, time
 from core.backends import LOCAL
-from core.specs import EndpointSpec
+from core.jobs.specs import EndpointSpec
 print(LOCAL.deploy(EndpointSpec("Shapes", sys.argv[1])).id, flush=True)
 time.sleep(600)
 """

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import processes
 from core.datasets import store
 from core.errors import NotFound, UserError
-from core.jobs import State
-from core.specs import TrainingSpec
+from core.jobs import processes
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec
+from core.jobs.store import State
 from tests.backends import toy_worker
 from tests.backends.conftest import Toys
 from tests.backends.scripts import EXPLAINS, MODEL, OBEYS, REFUSES, RUNS
@@ -248,7 +249,7 @@ import json, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from core.backends import LOCAL
 from core.backends.local import backend
-from core.specs import TrainingSpec
+from core.jobs.specs import TrainingSpec
 backend.WORKER = {toy_worker.__name__!r}
 print(LOCAL.train(TrainingSpec(**json.loads(sys.argv[1]))).id, flush=True)
 time.sleep(86_400)

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from PIL import Image
 
-from core import jobs, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import stopping
-from core.backends.local.endings import Stopped
-from core.datasets import staging, store
+from core.datasets import store
+from core.datasets.importing import staging
 from core.errors import FieldmarkError, UserError
-from core.jobs import State
-from core.specs import ImportSpec
+from core.jobs import stopping
+from core.jobs import store as jobs
+from core.jobs.outcomes import Stopped
+from core.jobs.specs import ImportSpec
+from core.jobs.store import State
 from tests import shapes
 from tests.backends.watching import ended, gone, until, worker_of
 
 if TYPE_CHECKING:
-    from core.backends.local.worker import Worker
+    from core.jobs.worker import Worker
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ import pytest
 
 from core import settings
 from core.backends import LOCAL
-from core.backends.local import processes, tasks, warm
 from core.errors import BackendError
+from core.jobs import prefork, processes, tasks
 from tests.backends.watching import until
 
 LIGHT = """
-from core.backends.local import warm
+from core.jobs import prefork as warm
 warm.HEAVY, warm.OURS, warm.OPTIONAL = (), (), ()
 warm.ANSWER_SECONDS = 60.0
 warm.serve()
@@ -47,7 +47,7 @@ def parent(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monke
 
     With all the patience in the world: a machine that stands still for some seconds would have the task run without it.
     """
-    monkeypatch.setattr(warm, "ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr(prefork, "ANSWER_SECONDS", 60.0)
     if request.param == "cold":
         yield os.getpid()
         return
@@ -58,7 +58,7 @@ def parent(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monke
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
-    until(warm.socket_path().exists, "the warm process")
+    until(prefork.socket_path().exists, "the warm process")
     yield process.pid
     LOCAL.cool_down(process)
 
@@ -120,19 +120,19 @@ def test_one_task_at_a_time(scripts: Path, parent: int, tmp_path: Path) -> None:
 def test_an_end_that_is_told_with_the_beginning_is_read_as_both(home: Path, tmp_path: Path) -> None:
     """What ends at once on a busy machine: both answers are there before the first is read. It must not run a second time."""
     with socket.socket(socket.AF_UNIX) as listener:
-        warm.socket_path().parent.mkdir(parents=True, exist_ok=True)
-        listener.bind(str(warm.socket_path()))
+        prefork.socket_path().parent.mkdir(parents=True, exist_ok=True)
+        listener.bind(str(prefork.socket_path()))
         listener.listen()
 
         def answer() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.recv(warm.MAX_REQUEST)
+                connection.recv(prefork.MAX_REQUEST)
                 connection.sendall(b'{"pid": 7}\n{"code": 3}\n')
 
         thread = threading.Thread(target=answer)
         thread.start()
-        code = warm.run_script(tmp_path / "any.py", [], {}, tmp_path / "log.txt", 5.0)
+        code = prefork.run_script(tmp_path / "any.py", [], {}, tmp_path / "log.txt", 5.0)
         thread.join()
     assert code == 3
 
@@ -145,10 +145,10 @@ def test_a_warm_process_that_has_died_is_done_without(scripts: Path, home: Path,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
-    until(warm.socket_path().exists, "the warm process")
+    until(prefork.socket_path().exists, "the warm process")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert warm.socket_path().exists()
+    assert prefork.socket_path().exists()
     (scripts / "says.py").write_text(SAYS)
     tasks.run("says", [str(tmp_path / "said")])
     assert (tmp_path / "said").read_text().startswith(str(os.getpid()))

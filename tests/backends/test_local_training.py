@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, metrics, models, settings
-from core.backends import LOCAL, commands
+from core import settings
+from core.backends import LOCAL
+from core.backends.local import commands
 from core.errors import UserError
-from core.jobs import Job, State
-from core.models import Model
-from core.specs import Resources, TrainingSpec, training_spec
+from core.jobs import store as jobs
+from core.jobs.specs import Resources, TrainingSpec, training_spec
+from core.jobs.store import Job, State
+from core.models import store as models
+from core.models.store import Model
+from core.training import metrics
 from tests.backends.watching import ended, gone, said
 from tests.conftest import SMALL
 
@@ -28,13 +32,14 @@ import json, signal, sys, time
 # Whoever runs the tests in the background has them ignore it, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from core.backends import LOCAL
-from core.specs import TrainingSpec
+from core.jobs.specs import TrainingSpec
 print(LOCAL.train(TrainingSpec(**json.loads(sys.argv[1]))).id, flush=True)
 time.sleep(600)
 """
 NEXT_APP = """
 import sys
-from core import jobs, models
+from core.jobs import store as jobs
+from core.models import store as models
 from core.backends import LOCAL
 for job_id in sys.argv[1:]:
     print(job_id, LOCAL.refresh(jobs.read(job_id)).state, models.read(job_id).metrics("test")["n"])

@@ -20,12 +20,13 @@ from typing import Any
 import psutil
 import pytest
 
-from core import jobs, settings
+from core import settings
 from core.backends import LOCAL
 from core.backends.local import backend as local_backend
-from core.backends.local import processes, warm
 from core.datasets import store
-from core.jobs import Job, State
+from core.jobs import prefork, processes
+from core.jobs import store as jobs
+from core.jobs.store import Job, State
 from tests.backends import toy_worker
 from tests.backends.conftest import Toys, toy_version
 from tests.backends.scripts import MODEL, OBEYS, REFUSES, RUNS
@@ -36,7 +37,7 @@ from tests.patience import PATIENCE
 # A warm process in all but what takes its time: it says that it has torch, so that trainers are forked from workers as well.
 LIGHT = """
 import sys, types
-from core.backends.local import warm
+from core.jobs import prefork as warm
 from tests.backends import toy_worker
 toy_worker.prepare()
 sys.modules["torch"] = types.ModuleType("torch")
@@ -46,8 +47,9 @@ warm.serve()
 APP = f"""
 import subprocess, sys, time
 from core.backends import LOCAL
-from core.backends.local import backend, processes, warm
-from core.specs import TrainingSpec
+from core.backends.local import backend
+from core.jobs import processes, prefork as warm
+from core.jobs.specs import TrainingSpec
 backend.WORKER = {toy_worker.__name__!r}
 held = subprocess.Popen([sys.executable, "-c", {LIGHT!r}], env=processes.worker_environment(), stdin=subprocess.PIPE,
                         stdout=subprocess.DEVNULL, start_new_session=True)
@@ -60,7 +62,7 @@ time.sleep(600)
 # Everything about a process that a training script could notice, except its pid.
 FACTS = """
 import json, os, sys
-import architectures
+from fieldmark_ml import architectures
 facts = {
     "environment": dict(os.environ),
     "folder": os.getcwd(),
@@ -95,7 +97,7 @@ Start = Callable[[], Warm]
 
 def started(program: str = LIGHT) -> Warm:
     """A light warm process that takes jobs."""
-    before = warm.socket_path().stat().st_ino if warm.socket_path().exists() else 0
+    before = prefork.socket_path().stat().st_ino if prefork.socket_path().exists() else 0
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         env=processes.worker_environment(),
@@ -104,7 +106,7 @@ def started(program: str = LIGHT) -> Warm:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until(lambda: warm.socket_path().exists() and warm.socket_path().stat().st_ino != before, "the warm process")
+    until(lambda: prefork.socket_path().exists() and prefork.socket_path().stat().st_ino != before, "the warm process")
     return process
 
 
@@ -135,7 +137,7 @@ def start(warm_toys: Toys) -> Iterator[Start]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A warm process that a busy machine lets wait is not given up for one that is gone."""
-    monkeypatch.setattr(warm, "ANSWER_SECONDS", PATIENCE)
+    monkeypatch.setattr(prefork, "ANSWER_SECONDS", PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +156,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Toy
         yield home, toys, process
         patch.setenv("FIELDMARK_HOME", str(home))
         LOCAL.cool_down(process)
-        assert not warm.socket_path().exists()
+        assert not prefork.socket_path().exists()
     kill_processes_of(home)
 
 
@@ -174,10 +176,11 @@ def toys(shared: tuple[Path, Toys, Warm], monkeypatch: pytest.MonkeyPatch) -> To
 def test_a_forked_trainer_cannot_tell_that_it_was_not_started(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment, folder, arguments, input, output and modules of both, compared; and no secret in either."""
     # The warm process has imported ours of that name already.
-    (toys.folder / "architectures.py").write_text("")
+    (toys.folder / "fieldmark_ml").mkdir()
+    (toys.folder / "fieldmark_ml" / "architectures.py").write_text("")
     with monkeypatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
-        patch.setattr(warm, "fork_worker", lambda folder, lock: None)
+        patch.setattr(prefork, "fork_worker", lambda folder, lock: None)
         cold = ended(LOCAL, toys.train(FACTS + MODEL))
     forked = toys.train(FACTS + MODEL)
     assert forked_by(forked.status.pid, process)
@@ -254,8 +257,8 @@ def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(toys:
 def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(toys: Toys, process: Warm) -> None:
     silent, rude = (socket.socket(socket.AF_UNIX) for _ in range(2))
     with silent, rude:
-        silent.connect(str(warm.socket_path()))
-        rude.connect(str(warm.socket_path()))
+        silent.connect(str(prefork.socket_path()))
+        rude.connect(str(prefork.socket_path()))
         rude.sendall(b"{not json")
         job = toys.train(MODEL)
         assert forked_by(job.status.pid, process)
@@ -264,7 +267,7 @@ def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(toys: Toys, process
 
 
 def test_a_warm_process_that_answers_too_late_makes_no_second_worker(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(prefork, "ANSWER_SECONDS", 0.3)
     process.send_signal(signal.SIGSTOP)
     job = toys.train(RUNS)
     process.send_signal(signal.SIGCONT)
@@ -297,7 +300,7 @@ def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_o
     app.kill()
     app.communicate()
     until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process")
-    assert not warm.socket_path().exists()
+    assert not prefork.socket_path().exists()
     assert LOCAL.refresh(job).state is State.IN_PROGRESS
     warm_toys.go.touch()
     assert ended(LOCAL, job).state is State.COMPLETED
@@ -305,8 +308,8 @@ def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_o
 
 def test_without_a_warm_process_jobs_are_started(warm_toys: Toys) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(warm.socket_path()))
-    assert warm.socket_path().exists(), "as a killed warm process leaves it"
+        dead.bind(str(prefork.socket_path()))
+    assert prefork.socket_path().exists(), "as a killed warm process leaves it"
     assert ended(LOCAL, warm_toys.train(MODEL)).state is State.COMPLETED
 
 
@@ -316,13 +319,13 @@ def test_a_home_whose_path_is_too_long_for_a_socket(
     home = tmp_path / "home" / ("long-" * 20) / ("name-" * 20)
     monkeypatch.setenv("FIELDMARK_HOME", str(home))
     process = request.getfixturevalue("start")()
-    assert warm.socket_path().parent == Path(tempfile.gettempdir())
+    assert prefork.socket_path().parent == Path(tempfile.gettempdir())
     toys: Toys = request.getfixturevalue("warm_toys")
     job = toys.train(MODEL)
     assert forked_by(job.status.pid, process)
     assert ended(LOCAL, job).state is State.COMPLETED
     LOCAL.cool_down(process)
-    assert not warm.socket_path().exists()
+    assert not prefork.socket_path().exists()
 
 
 def test_two_apps_over_one_home(warm_toys: Toys, start: Start) -> None:
@@ -330,18 +333,18 @@ def test_two_apps_over_one_home(warm_toys: Toys, start: Start) -> None:
     job = warm_toys.train(MODEL)
     assert forked_by(job.status.pid, second)
     LOCAL.cool_down(first)
-    assert warm.socket_path().exists(), "the second one's is left alone"
+    assert prefork.socket_path().exists(), "the second one's is left alone"
     again = LOCAL.train(warm_toys.spec())
     assert forked_by(again.status.pid, second)
     LOCAL.cool_down(second)
-    assert not warm.socket_path().exists()
+    assert not prefork.socket_path().exists()
     assert [ended(LOCAL, job).state for job in (job, again)] == [State.COMPLETED] * 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that belongs to somebody else")
 def test_a_socket_that_belongs_to_somebody_else_is_not_talked_to(warm_toys: Toys, start: Start) -> None:
     process = start()
-    os.chown(warm.socket_path(), 12345, 12345)
+    os.chown(prefork.socket_path(), 12345, 12345)
     job = warm_toys.train(MODEL)
     assert not forked_by(job.status.pid, process)
     assert ended(LOCAL, job).state is State.COMPLETED

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import watchdog
-from core.jobs import Job, State
+from core.jobs import store as jobs
+from core.jobs import watchdog
+from core.jobs.store import Job, State
 from tests.backends.conftest import Toys
 from tests.backends.scripts import MODEL, REFUSES, RUNS
 from tests.backends.watching import ended, gone, running, trainer_of, until, worker_of

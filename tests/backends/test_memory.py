@@ -13,15 +13,18 @@ import pytest
 from PIL import Image
 
 from core import settings
-from core.backends.local import memory, processes, serving
-from core.backends.local.serving import Service
+from core.backends.local.endpoints import memory
+from core.backends.local.endpoints import service as serving
+from core.backends.local.endpoints.service import Service
+from core.jobs import processes
 from tests.backends.test_server import Toy
 from tests.faults import _photos
 
 T = TypeVar("T")
 FREES = """
 import psutil
-from core.backends.local import memory, processes
+from core.backends.local.endpoints import memory
+from core.jobs import processes
 kept = memory.Keeper()
 process = psutil.Process()
 warm = process.memory_info().rss

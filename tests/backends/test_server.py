@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 
 from core import settings
-from core.backends.local import server
-from core.backends.local.serving import Service
+from core.backends.local.endpoints import server
+from core.backends.local.endpoints.service import Service
 from tests.backends.asking import SECONDS, Client, answer_of
 from tests.backends.watching import until
 

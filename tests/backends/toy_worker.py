@@ -10,7 +10,7 @@ import resource
 import sys
 
 from core import settings
-from core.backends.local import worker
+from core.jobs import worker
 
 FOLDER = "toy"
 LIMITS = "limits.json"

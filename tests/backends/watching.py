@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from core import jobs
 from core.backends import Backend, Endpoint, EndpointState
-from core.jobs import Job
+from core.jobs import store as jobs
+from core.jobs.store import Job
 from tests.patience import PATIENCE
 
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from core import backends, jobs, models, review
+from core import backends
+from core.batch import results
 from core.datasets import store
-from core.jobs import State
-from core.specs import TransformSpec
-from core.transform import results
+from core.datasets.editing import review
+from core.jobs import store as jobs
+from core.jobs.specs import TransformSpec
+from core.jobs.store import State
+from core.models import store as models
 from tests import shapes
 from tests.backends.watching import until, worker_of
 from tests.browser import steps

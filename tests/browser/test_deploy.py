@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import capture, jobs, review
 from core.backends import LOCAL, Endpoint, EndpointState
-from core.models import Model
-from core.specs import EndpointSpec
+from core.datasets.editing import review
+from core.endpoints import capture
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
+from core.models.store import Model
 from tests import shapes
 from tests.backends.watching import settled, until
 from tests.browser import steps

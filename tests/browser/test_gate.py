@@ -17,12 +17,14 @@ from streamlit import config
 from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
-from core import hosts, images, models
+from core import hosts
 from core.datasets import store
-from core.models import Model
+from core.io import images
+from core.models import store as models
+from core.models.store import Model
 from tests.browser.conftest import App
 from tests.conftest import kill_processes_of
-from ui import gate, login, routes
+from ui.shell import gate, login, routes
 
 COOKIE = "_streamlit_user"
 COOKIE_SECRET = "a secret of forty letters or so for cookies"

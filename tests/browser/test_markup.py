@@ -12,11 +12,13 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from core import jobs, review
 from core.backends import LOCAL, EndpointState
-from core.datasets import edits, importing, store
-from core.jobs import State, Status
-from core.specs import EndpointSpec, TrainingSpec, TransformSpec
+from core.datasets import store
+from core.datasets.editing import edits, review
+from core.datasets.importing import run as importing
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, TrainingSpec, TransformSpec
+from core.jobs.store import State, Status
 from tests import shapes
 from tests.backends.watching import ended, settled
 from tests.browser import steps

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from core import files, models
 from core.evaluation import confusion
 from core.evaluation.comparison import compare
 from core.evaluation.predictions import Predictions
-from core.jobs import RunFolder
+from core.io import files
+from core.jobs.store import RunFolder
+from core.models import store as models
 from tests.browser import steps
 from tests.browser.conftest import App
 

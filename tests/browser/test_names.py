@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import files, jobs, models, settings
+from core import settings
 from core.backends import LOCAL
-from core.datasets import drafts, edits, importing, store
-from core.datasets.importing import ImportSource
-from core.jobs import RunFolder
+from core.datasets import store
+from core.datasets.editing import drafts, edits
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.store import RunFolder
+from core.models import store as models
 from tests.backends.watching import until
 from tests.browser import steps
 from tests.browser.conftest import App

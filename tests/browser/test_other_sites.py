@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from core import capture, jobs
 from core.backends import LOCAL, Endpoint, EndpointState
-from core.models import Model
-from core.specs import EndpointSpec
+from core.endpoints import capture
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
+from core.models.store import Model
 from tests.backends.asking import Client
 from tests.backends.test_local_endpoints import png
 from tests.backends.watching import settled, until

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from core import backends, jobs, metrics
-from core.datasets import importing, store
-from core.datasets.importing import ImportSource
-from core.jobs import State
-from core.specs import TrainingSpec
+from core import backends
+from core.datasets import store
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec
+from core.jobs.store import State
+from core.training import metrics
 from tests.backends.watching import until
 from tests.browser import steps
 from tests.browser.conftest import App

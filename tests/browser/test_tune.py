@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import backends, jobs, models
-from core.datasets import importing, store
-from core.datasets.importing import ImportSource
-from core.jobs import State
-from core.specs import TuningSpec
+from core import backends
+from core.datasets import store
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State
+from core.models import store as models
 from core.tuning import leaderboard
 from core.tuning import space as spaces
 from core.tuning.space import Range

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import jobs, models
 from core.datasets import store
-from core.jobs import State
+from core.jobs import store as jobs
+from core.jobs.store import State
+from core.models import store as models
 from tests.browser import steps
 from tests.browser.conftest import App
 

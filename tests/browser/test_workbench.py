@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import jobs
-from core.datasets import importing, sketchbook, store
-from core.datasets.origins import ImportSource
-from core.jobs import State
-from core.specs import training_spec
+from core.datasets import store
+from core.datasets.importing import run as importing
+from core.datasets.importing.origins import ImportSource
+from core.datasets.sample import sketchbook
+from core.jobs import store as jobs
+from core.jobs.specs import training_spec
+from core.jobs.store import State
 from tests.browser import steps
 from tests.browser.conftest import App
 from tests.datasets import made

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from core import download, settings
-from core.datasets import cub, importing, store
-from core.datasets.meter import ImportProgress
-from core.datasets.origins import ImportSource
+from core import settings
+from core.datasets import store
+from core.datasets.importing import cub
+from core.datasets.importing import run as importing
+from core.datasets.importing.origins import ImportSource
+from core.datasets.progress import ImportProgress
 from core.errors import UserError
+from core.io import download
 from tests.datasets import made
 from tests.serving import Script, serving
 

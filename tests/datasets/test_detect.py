@@ -11,8 +11,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 from sklearn.datasets import load_sample_images
 
-from core.datasets import projection
-from core.datasets.detect import duplicates, labels, matching, outliers, quality, vectors
+from core.datasets.inspection import duplicates, labels, matching, outliers, projection, quality, vectors
 from core.errors import BadImage
 
 

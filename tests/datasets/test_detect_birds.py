@@ -13,12 +13,16 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from core import jobs, models
 from core.backends import LOCAL
-from core.datasets import edits, importing, inspection, store
-from core.datasets.edits import RELABEL, Step
-from core.datasets.inspection import Inspection
-from core.specs import InspectSpec, TrainingSpec
+from core.datasets import store
+from core.datasets.editing import edits
+from core.datasets.editing.edits import RELABEL, Step
+from core.datasets.importing import run as importing
+from core.datasets.inspection import store as inspection
+from core.datasets.inspection.store import Inspection
+from core.jobs import store as jobs
+from core.jobs.specs import InspectSpec, TrainingSpec
+from core.models import store as models
 from tests.conftest import kill_processes_of
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.datasets import drafts, edits, history, splits, store
-from core.datasets.edits import Step
+from core.datasets import splits, store
+from core.datasets.editing import drafts, edits, history
+from core.datasets.editing.edits import Step
 from core.errors import NotFound, UserError
 from tests.datasets import made
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core import images
-from core.datasets import examining, importing, store
-from core.datasets.importing import ImportSource
+from core.datasets import store
+from core.datasets.importing import examining
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
 from core.errors import UserError
+from core.io import images
 from tests.datasets import made
 
 

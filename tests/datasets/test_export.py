@@ -16,12 +16,14 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.backends import LOCAL
-from core.datasets import edits, export, importing, store
+from core.datasets import export, store
+from core.datasets.editing import edits
+from core.datasets.importing import run as importing
 from core.errors import FieldmarkError, UserError
-from core.jobs import State
-from core.specs import ExportSpec
+from core.jobs.specs import ExportSpec
+from core.jobs.store import State
 from tests.datasets import made
-from ui import export_routes
+from ui.datasets import export_routes
 
 SIZES = {"Crow": 8, "Jay": 8, "Eichelhäher": 8}
 

@@ -13,8 +13,11 @@ import pandas as pd
 import pytest
 
 from core import settings
-from core.datasets import edits, extending, history, importing, manifest, store
-from core.datasets.origins import ImportSource
+from core.datasets import manifest, store
+from core.datasets.editing import edits, history
+from core.datasets.importing import extending
+from core.datasets.importing import run as importing
+from core.datasets.importing.origins import ImportSource
 from core.errors import NotFound, UserError
 from tests.datasets import made
 
@@ -140,7 +143,7 @@ HALF_COPIED = """
 import sys, time
 from pathlib import Path
 import pandas as pd
-from core.datasets import extending
+from core.datasets.importing import extending
 def tell(done, total):
     print("copying", flush=True)
     time.sleep(60)

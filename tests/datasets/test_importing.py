@@ -18,10 +18,13 @@ import pytest
 from PIL import Image
 
 from core import settings
-from core.datasets import found, importing, sketchbook, store
+from core.datasets import store
 from core.datasets.browse import Query
-from core.datasets.importing import ImportProgress, ImportSource, run_import
-from core.datasets.report import ImportReport
+from core.datasets.importing import found
+from core.datasets.importing import run as importing
+from core.datasets.importing.report import ImportReport
+from core.datasets.importing.run import ImportProgress, ImportSource, run_import
+from core.datasets.sample import sketchbook
 from core.errors import BadArchive, UserError
 from tests.datasets import made
 
@@ -195,7 +198,7 @@ def test_a_stopped_import_leaves_nothing(reports: int, roots: Path) -> None:
 LITTLE_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from core.datasets.importing import ImportSource, run_import
+from core.datasets.importing.run import ImportSource, run_import
 from core.errors import UserError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

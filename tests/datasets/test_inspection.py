@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 from PIL import ImageOps
 
-from core import features, jobs, models
 from core.backends import LOCAL
-from core.datasets import edits, history, importing, inspection, photo, splits, store
-from core.datasets.inspection import KINDS, Inspection
+from core.datasets import splits, store
+from core.datasets.editing import edits, history
+from core.datasets.importing import run as importing
+from core.datasets.inspection import store as inspection
+from core.datasets.inspection.store import KINDS, Inspection
 from core.errors import UserError
-from core.jobs import State
-from core.specs import InspectSpec, inspect_spec
+from core.jobs import store as jobs
+from core.jobs.specs import InspectSpec, inspect_spec
+from core.jobs.store import State
+from core.models import photo_record, similar
+from core.models import store as models
 from tests import shapes
 from tests.conftest import kill_processes_of
 from tests.datasets import made
@@ -126,7 +131,7 @@ def test_a_damaged_inspection_is_as_if_there_were_none(version: store.Version) -
 
 def test_a_second_look_finds_features_and_figures_kept(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = found(version).points(["image_id"])["image_id"].tolist()
-    figures, known = features.read(["quality-1"], ids)
+    figures, known = similar.read(["quality-1"], ids)
     assert known.all()
     assert figures.shape == (45, 4)
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(store.dataset(version.dataset_id).root.parent))
@@ -166,12 +171,12 @@ def test_training_after_an_inspection_makes_no_features_again(version: store.Ver
 
 
 def test_the_photos_most_like_one_and_what_was_found_about_it(version: store.Version) -> None:
-    record = photo.find(version, "triangle/mirrored.png")
-    found = photo.neighbours(record, 5)
+    record = photo_record.find(version, "triangle/mirrored.png")
+    found = photo_record.neighbours(record, 5)
     assert found is not None
     assert found.n == len(set(store.manifest_of(version)["image_id"])) - 2  # without itself and the broken one
     assert record.image_id not in set(found.photos["image_id"])
     assert found.photos.iloc[0]["path"] == "triangle/01.png"
     assert set(record.issues["kind"]) & {"leak", "duplicate"}
     mended = edits.make(version, [edits.relabel([record.path], "circle")])
-    assert photo.find(mended, record.path).issues.empty
+    assert photo_record.find(mended, record.path).issues.empty

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets import importing, layouts, store
-from core.datasets.found import Layout
-from core.datasets.origins import ImportSource
+from core.datasets import store
+from core.datasets.importing import layouts
+from core.datasets.importing import run as importing
+from core.datasets.importing.found import Layout
+from core.datasets.importing.origins import ImportSource
 from core.errors import UserError
 from tests.datasets import made
 

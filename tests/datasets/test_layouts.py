@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets import found, layouts
+from core.datasets.importing import found, layouts
 from core.errors import UserError
 from tests.datasets import made
 

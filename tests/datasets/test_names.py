@@ -6,9 +6,9 @@ import unicodedata
 
 import pytest
 
-from core.datasets.names import clashes, clean_name, numbered, shown, slug
 from core.datasets.store import ID_PATTERN
 from core.errors import UserError
+from core.io.names import clashes, clean_name, numbered, shown, slug
 
 ODD = ["a b", "a'b", 'a"b', "$(id)", "a;b|c", "<script>", ":red[x]", "![](http://x)", "🦆", "👩‍🔬 birds", "Ürü 鳥", "-rf"]
 

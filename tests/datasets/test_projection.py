@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.datasets import projection
+from core.datasets.inspection import projection
 
 
 def clouds(each: int = 30) -> tuple[np.ndarray, np.ndarray]:

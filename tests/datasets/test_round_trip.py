@@ -15,8 +15,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.datasets import edits, export, extending, importing, store
-from core.datasets.importing import ImportSource
+from core.datasets import export, store
+from core.datasets.editing import edits
+from core.datasets.importing import extending
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
 from tests.datasets import made
 
 LABELS = [

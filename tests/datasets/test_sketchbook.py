@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core import settings
-from core.datasets import sketch_species, sketchbook
+from core.datasets.sample import sketchbook
+from core.datasets.sample import species as sketch_species
 from core.errors import FieldmarkError
 from tests.patience import PATIENCE
 
@@ -137,7 +138,7 @@ def test_stopping_leaves_whole_drawings_and_no_process(tmp_path: Path) -> None:
 
 def _draws(process: psutil.Process) -> bool:
     try:
-        return "core.datasets.sketchbook" in process.cmdline()
+        return "core.datasets.sample.sketchbook" in process.cmdline()
     except psutil.NoSuchProcess:  # another test's process that has ended, and that its parent has not asked about yet
         return False
 
@@ -150,7 +151,9 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 
 
 def test_processes_end_when_their_caller_is_killed(tmp_path: Path) -> None:
-    script = f"from pathlib import Path; from core.datasets import sketchbook; sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
+    script = (
+        f"from pathlib import Path; from core.datasets.sample import sketchbook; sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
+    )
     with subprocess.Popen([sys.executable, "-c", script], cwd=settings.PROJECT, stdout=subprocess.PIPE) as caller:
         assert caller.stdout is not None
         caller.stdout.readline()

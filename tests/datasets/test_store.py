@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from core import files, settings
-from core.datasets import browse, splits, staging, store
+from core import settings
+from core.datasets import browse, splits, store
+from core.datasets.importing import staging
 from core.errors import NotFound, UserError
+from core.io import files
 from tests.datasets import made
 
 HOW = {"kind": "stratified", "ratios": {"train": 0.7, "validation": 0.15, "test": 0.15}, "seed": 7}
@@ -166,7 +168,7 @@ def test_a_manifest_that_is_refused_leaves_no_dataset(tmp_path: Path) -> None:
 
 HALF_AN_IMPORT = """
 import sys, time
-from core.datasets.staging import stage
+from core.datasets.importing.staging import stage
 with stage("Birds") as staged:
     (staged.folder / "images").mkdir()
     print(staged.folder, flush=True)

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from core.evaluation import document
-from core.evaluation.document import Bullets, Heading, Paragraph, Table
+from core.models import document
+from core.models.document import Bullets, Heading, Paragraph, Table
 
 BLOCKS = (
     Heading("Title", level=1),

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import psutil
 
-from core import jobs, models, settings
+from core import settings
 from core.backends import LOCAL, Endpoint, EndpointState
-from core.datasets import importing
-from core.specs import EndpointSpec, TrainingSpec
+from core.datasets.importing import run as importing
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, TrainingSpec
+from core.models import store as models
 from tests import shapes
 from tests.conftest import SMALL, kill_processes_of
 from tests.faults._requests import Sent, request

@@ -11,11 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import capture, explain, files, jobs, models, review, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import processes
-from core.datasets import drafts, edits, store
-from core.jobs import RunFolder, State, Status
+from core.datasets import store
+from core.datasets.editing import drafts, edits, review
+from core.endpoints import capture
+from core.io import files
+from core.jobs import processes
+from core.jobs import store as jobs
+from core.jobs.store import RunFolder, State, Status
+from core.models import explain
+from core.models import store as models
 from tests.datasets import made
 
 SPEC = {"dataset_id": "birds", "version_id": "v1", "hyperparameters": {}}

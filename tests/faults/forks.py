@@ -17,9 +17,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from core import scripts, settings
+from core import settings
 from core.backends import LOCAL
-from core.backends.local import forks, processes, warm
+from core.jobs import forks, prefork, processes
+from core.training import script as scripts
 from tests import shapes
 
 SECONDS = 60.0
@@ -76,7 +77,7 @@ def _extraction(folder: Path, photos: Path) -> str:
     environment |= {name: str(path) for name, path in channels.items()}
     arguments = ["--arch", "lite0@64", "--checkpoint_dir", str(folder / "checkpoints")]
     log = folder / "log.txt"
-    code = warm.run_script(settings.SM_SCRIPTS / "extract.py", arguments, environment, log, SECONDS)
+    code = prefork.run_script(settings.SM_SCRIPTS / "extract.py", arguments, environment, log, SECONDS)
     if code:
         print(log.read_text(errors="replace")[-2000:], flush=True)
     return {0: "fine", -signal.SIGKILL: "hung"}.get(-1 if code is None else code, "failed")

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.backends.local import doors
+from core.backends.local.endpoints import doors
 from tests.faults import _photos, _requests
 from tests.faults._endpoint import Outcome, Target, outcome, serving
 from tests.faults._requests import Sent, request

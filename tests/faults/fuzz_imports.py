@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
-from core.datasets import importing, store
-from core.datasets.importing import ImportSource
+from core.datasets import store
+from core.datasets.importing import run as importing
+from core.datasets.importing.run import ImportSource
 from core.errors import FieldmarkError
 from tests.faults import _import_cases
 

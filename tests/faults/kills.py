@@ -20,12 +20,16 @@ from pathlib import Path
 
 import psutil
 
-from core import inbox, jobs, models, settings
+from core import settings
 from core.backends import LOCAL
-from core.datasets import importing, store
+from core.datasets import store
+from core.datasets.importing import run as importing
 from core.errors import NotFound
-from core.jobs import Job, State
-from core.specs import ImportSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.io import inbox
+from core.jobs import store as jobs
+from core.jobs.specs import ImportSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.jobs.store import Job, State
+from core.models import store as models
 from core.tuning import space as spaces
 from core.tuning.space import Range
 from tests import shapes
@@ -45,7 +49,7 @@ while True:
 """
 DELETE = """
 import sys
-from core import jobs
+from core.jobs import store as jobs
 from core.datasets import store
 print("begins", flush=True)
 jobs.delete(sys.argv[1]) if sys.argv[1].startswith("fm-") else store.delete(sys.argv[1])
@@ -53,14 +57,14 @@ jobs.delete(sys.argv[1]) if sys.argv[1].startswith("fm-") else store.delete(sys.
 APP = """
 import sys, time
 from core.backends import LOCAL
-from core.specs import ImportSpec
+from core.jobs.specs import ImportSpec
 from tests.faults import kills
 warm = LOCAL.warm_up()
 print("begins", flush=True)
 LOCAL.import_dataset(kills.upload(sys.argv[1]))
 time.sleep(60)
 """
-SWEEP = "from core import leftovers; leftovers.sweep()"
+SWEEP = "from core.jobs import leftovers; leftovers.sweep()"
 
 
 def run(rounds: int, seed: int) -> dict[str, int | float | str]:

@@ -19,9 +19,10 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
-from core import jobs, settings
+from core import settings
 from core.datasets import store
 from core.errors import FieldmarkError
+from core.jobs import store as jobs
 from tests.faults import _race_verbs as verbs
 
 SPREAD_SECONDS = 0.003

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from core.backends import LOCAL, EndpointState
-from core.models import Model
-from core.specs import EndpointSpec
+from core.jobs.specs import EndpointSpec
+from core.models.store import Model
 from tests.backends.watching import settled
 from tests.faults import _requests, fuzz_endpoint
 from tests.faults._endpoint import Target

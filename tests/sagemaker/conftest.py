@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.backends.sagemaker import account
+from core.aws import account
 from tests.sagemaker import asking, containers
 
 POLL_SECONDS = "0.2"

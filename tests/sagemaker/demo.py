@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from core import settings
-from core.backends.sagemaker import account
+from core.aws import account
 from tests.sagemaker import asking, containers
 
 FOLDER = settings.PROJECT / "build" / "aws-demo"

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from core import metrics, settings
+from core import settings
+from core.training import metrics
 from tests import shapes
 from tests.sagemaker import asking
 
@@ -42,7 +43,8 @@ def project_scripts() -> dict[str, bytes]:
     timm = Path(spec.origin).parent
     patterns = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
     code = {f"timm_models/{path.relative_to(timm)}": path.read_bytes() for pattern in patterns for path in timm.glob(pattern)}
-    return {**{path.name: path.read_bytes() for path in settings.SM_SCRIPTS.glob("*.py")}, **code}
+    scripts = settings.SM_SCRIPTS
+    return {**{path.relative_to(scripts).as_posix(): path.read_bytes() for path in scripts.rglob("*.py")}, **code}
 
 
 def lite0_weights() -> bytes:

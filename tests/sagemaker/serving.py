@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from core import backends, jobs
+from core import backends
 from core.backends import Endpoint, EndpointState
 from core.errors import NotFound
-from core.jobs import Job
-from core.models import Model
-from core.specs import EndpointSpec, Resources, TransformSpec
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, Resources, TransformSpec
+from core.jobs.store import Job
+from core.models.store import Model
 from tests import shapes
 from tests.patience import PATIENCE
 

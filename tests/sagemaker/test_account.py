@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker.account import Account
+from core.aws import account as accounts
+from core.aws.account import Account
 from core.errors import NotFound, UserError
 
 GOOD = {"region": "eu-central-1", "role_arn": "arn:aws:iam::123456789012:role/Fieldmark", "bucket": "photos"}

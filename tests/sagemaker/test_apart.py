@@ -11,14 +11,14 @@ import boto3
 import pytest
 
 from core import settings
-from core.backends.sagemaker import connection
-from core.models import Model
+from core.aws import connection
+from core.models.store import Model
 
 HEAVY = ("boto3", "botocore", "sagemaker", "torch", "moto")
 PAGE = """
 import json, sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("ui/router.py", default_timeout=300).run()
+app = AppTest.from_file("ui/shell/router.py", default_timeout=300).run()
 app = app.switch_page(sys.argv[1]).run()
 assert not app.exception, app.exception
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, settings
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import connection, prices, running
-from core.backends.sagemaker.account import Account
-from core.backends.sagemaker.running import Resource, Running
-from core.jobs import State, Status
+from core import settings
+from core.aws import account as accounts
+from core.aws import connection, prices
+from core.aws.account import Account
+from core.backends.sagemaker.inventory import kept as running
+from core.backends.sagemaker.inventory.kept import Resource, Running
+from core.jobs import store as jobs
+from core.jobs.store import State, Status
 from tests.backends.watching import until
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import backends, jobs
-from core.backends.sagemaker import account as accounts
+from core import backends
+from core.aws import account as accounts
+from core.batch import results, table
 from core.datasets import store
 from core.errors import UserError
-from core.jobs import Job, State
-from core.models import Model
-from core.specs import Resources, TransformSpec
-from core.transform import results, table
+from core.jobs import store as jobs
+from core.jobs.specs import Resources, TransformSpec
+from core.jobs.store import Job, State
+from core.models.store import Model
 from tests import shapes
 from tests.backends import watching
 from tests.sagemaker import serving

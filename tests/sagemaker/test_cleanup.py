@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from core import backends, jobs
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import cleanup, running, shared_litter
-from core.backends.sagemaker.inventory import look
-from core.backends.sagemaker.running import Resource, Running
-from core.backends.sagemaker.storage import Store
+from core import backends
+from core.aws import account as accounts
+from core.aws.storage import Store
+from core.backends.sagemaker.inventory import cleanup, unused_objects
+from core.backends.sagemaker.inventory import kept as running
+from core.backends.sagemaker.inventory.kept import Resource, Running
+from core.backends.sagemaker.inventory.look import look
 from core.errors import BackendError
-from core.models import Model
+from core.jobs import store as jobs
+from core.models.store import Model
 from tests.patience import PATIENCE
 from tests.sagemaker import making, serving
 from tests.sagemaker.asking import ROLE, Emulator
@@ -92,8 +94,8 @@ def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_an
     container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": account.uri(f"models/{used}.tar.gz")}
     client.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     assert cleanup.shared(account, look(account)) == [], "what is new may be for a job that is just being prepared"
-    monkeypatch.setattr(shared_litter, "YOUNG_SECONDS", 0.0)
-    monkeypatch.setattr(shared_litter, "PARTS", {name: replace(part, age=0.0) for name, part in shared_litter.PARTS.items()})
+    monkeypatch.setattr(unused_objects, "YOUNG_SECONDS", 0.0)
+    monkeypatch.setattr(unused_objects, "PARTS", {name: replace(part, age=0.0) for name, part in unused_objects.PARTS.items()})
     found = cleanup.shared(account, look(account))
     assert {(doomed.name, doomed.size_bytes) for doomed in found} == {
         ("crows/v2", 36), ("models", 7), ("code", 3), ("weights", 11), ("images", 13)
@@ -122,8 +124,8 @@ def test_a_million_photos_are_looked_through_in_little_memory(tmp_path: Path) ->
     names = [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{'5' * 48}" for number in range(40_000)]
     path = tmp_path / "images.manifest"
     path.write_text(json.dumps([{"prefix": "s3://b/f/images/"}, *(f"{name[:2]}/{name}.jpg" for name in names)]))
-    assert path.stat().st_size > 2 * shared_litter._CHUNK
-    assert list(shared_litter._beginnings(path)) == [int(name[:16], 16) for name in names]
+    assert path.stat().st_size > 2 * unused_objects._CHUNK
+    assert list(unused_objects._beginnings(path)) == [int(name[:16], 16) for name in names]
 
 
 def test_what_others_run_is_listed_and_not_ours(aws: Emulator, small_model: Model) -> None:
@@ -196,8 +198,8 @@ def test_a_version_is_not_another_whose_number_begins_alike(aws: Emulator) -> No
     for version in ("v1", "v10", "v19"):
         store.put(f"datasets/crows/{version}/0a1b/manifest.csv", b"path")
         store.put(f"features/crows/{version}/lite0/1.npz", b"features")
-    found = set(shared_litter.Look(store, set()).keys("crows/v1"))
+    found = set(unused_objects.Look(store, set()).keys("crows/v1"))
     assert found == {"datasets/crows/v1/0a1b/manifest.csv", "features/crows/v1/lite0/1.npz"}
-    used = shared_litter.Look(store, {"features/crows/v1/"})
+    used = unused_objects.Look(store, {"features/crows/v1/"})
     assert list(used.keys("crows/v1")) == []
     assert len(list(used.keys("crows/v10"))) == 2

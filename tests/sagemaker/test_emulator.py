@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core import metrics
+from core.training import metrics
 from tests import shapes
 from tests.sagemaker import asking, making
 

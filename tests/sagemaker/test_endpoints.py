@@ -9,14 +9,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import backends, capture, jobs, models
+from core import backends
+from core.aws import account as accounts
 from core.backends import Endpoint, EndpointState
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import hosting, running
-from core.backends.sagemaker.inventory import look
+from core.backends.sagemaker.endpoints import hosting
+from core.backends.sagemaker.inventory import kept as running
+from core.backends.sagemaker.inventory.look import look
+from core.endpoints import capture
 from core.errors import BackendError, UserError
-from core.models import Model
-from core.specs import EndpointSpec, LoadSpec, Resources
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec, LoadSpec, Resources
+from core.models import store as models
+from core.models.store import Model
 from tests import shapes
 from tests.backends.watching import quickest
 from tests.sagemaker import serving

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from core.backends.sagemaker import connection, failures
+from core.aws import connection
+from core.backends.sagemaker import failures
 from core.errors import BackendError
 
 

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from core import backends, jobs, metrics
+from core import backends
+from core.aws import account as accounts
 from core.backends import LOCAL, SAGEMAKER
-from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker.backend import RESTART_SECONDS
 from core.errors import UserError
-from core.jobs import Job, State
-from core.models import Model
+from core.jobs import store as jobs
+from core.jobs.store import Job, State
+from core.models.store import Model
+from core.training import metrics
 from tests.backends import watching
 from tests.backends.watching import quickest, until
 from tests.conftest import SMALL

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.backends.sagemaker import serving_image
-from core.backends.sagemaker.account import Account
-from core.backends.sagemaker.serving_image import SERVERS
+from core.aws.account import Account
+from core.backends.sagemaker.endpoints import serving_image
+from core.backends.sagemaker.endpoints.serving_image import SERVERS
 
 
 def test_an_address_has_the_regions_own_registry() -> None:

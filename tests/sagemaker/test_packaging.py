@@ -43,7 +43,7 @@ def test_the_scripts_find_the_code_that_came_with_them(tmp_path: Path) -> None:
     """An interpreter that sees no timm builds the same package from what was sent along."""
     with tarfile.open(fileobj=io.BytesIO(packaging.sourcedir(allow_pip=False))) as tar:
         tar.extractall(tmp_path, filter="data")
-    check = "import zoo; print(zoo.timm_folder()); print(zoo.module_of('tf_efficientnet_lite0'))"
+    check = "from fieldmark_ml.network import zoo; print(zoo.timm_folder()); print(zoo.module_of('tf_efficientnet_lite0'))"
     ran = subprocess.run([sys.executable, "-S", "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.stdout.split() == [str(tmp_path / "timm_models"), "efficientnet"], ran.stderr
 

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from core import jobs, models, settings
+from core import settings
+from core.aws import account as accounts
 from core.backends import SAGEMAKER
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import running
-from core.backends.sagemaker.running import Resource, Running
-from core.jobs import State
-from core.models import Model
+from core.backends.sagemaker.inventory import kept as running
+from core.backends.sagemaker.inventory.kept import Resource, Running
+from core.jobs import store as jobs
+from core.jobs.store import State
+from core.models import store as models
+from core.models.store import Model
 from tests.browser import steps
 from tests.browser.conftest import App
 from tests.sagemaker.asking import Emulator

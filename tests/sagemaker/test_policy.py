@@ -12,8 +12,8 @@ from botocore import xform_name
 from botocore.session import get_session
 
 from core import settings
-from core.backends.sagemaker import policy
-from core.backends.sagemaker.account import Account
+from core.aws import policy
+from core.aws.account import Account
 
 ACCOUNT = Account("eu-west-1", "arn:aws:iam::123456789012:role/jobs/Fieldmark", "my-photos")
 SERVICES = {

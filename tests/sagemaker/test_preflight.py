@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import connection, preflight
-from core.backends.sagemaker.account import Account
-from core.backends.sagemaker.preflight import Check, Verdict, Wanted
+from core.aws import account as accounts
+from core.aws import connection, preflight
+from core.aws.account import Account
+from core.aws.preflight import Check, Verdict, Wanted
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import REGION, ROLE, Emulator
 

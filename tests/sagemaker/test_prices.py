@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from core import jobs
-from core.backends.sagemaker import prices, telling
+from core.aws import prices
+from core.backends.sagemaker import job_facts
+from core.jobs import store as jobs
 
 
 def listed(usd: str, use: str, attribute: str = "platoinstancetype") -> str:
@@ -99,7 +100,7 @@ def test_what_was_billed_is_priced_by_what_the_machine_was_used_for() -> None:
 
     def billed(kind: str, seconds: int) -> str:
         status = jobs.Status(jobs.State.COMPLETED, progress={"billable_seconds": seconds})
-        return telling.facts(jobs.Job(jobs.new_id(kind), kind, "Job", "sagemaker", 0.0, spec, status))["Billed"]
+        return job_facts.facts(jobs.Job(jobs.new_id(kind), kind, "Job", "sagemaker", 0.0, spec, status))["Billed"]
 
     assert billed("training", 100) == "billed 100 s, about 1.00 USD"
     assert billed("transform", 100) == "billed 100 s, about 2.00 USD"
@@ -109,7 +110,7 @@ def test_a_cost_of_next_to_nothing_is_said_in_words() -> None:
     spec = {"resources": {"instance_type": "ml.m5.large"}, "account": {"region": "us-east-1"}}
     status = jobs.Status(jobs.State.COMPLETED, progress={"billable_seconds": 3})
     job = jobs.Job(jobs.new_id("training"), "training", "Job", "sagemaker", 0.0, spec, status)
-    assert telling.facts(job)["Billed"] == "billed 3 s, less than 0.01 USD"
+    assert job_facts.facts(job)["Billed"] == "billed 3 s, less than 0.01 USD"
 
 
 @pytest.mark.usefixtures("one_by_one")

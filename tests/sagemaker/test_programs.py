@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from core import jobs
 from core.backends import SAGEMAKER
-from core.jobs import Job
-from core.models import Model
-from core.specs import TuningSpec
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec
+from core.jobs.store import Job
+from core.models.store import Model
 from core.tuning import space as spaces
 from core.tuning.space import Range
 from tests.conftest import SMALL

@@ -10,12 +10,13 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from core import metrics
-from core.backends.sagemaker import requests, tuning_request
-from core.backends.sagemaker.account import Account
-from core.backends.sagemaker.requests import Inputs
+from core.aws.account import Account
+from core.backends.sagemaker import job_request
+from core.backends.sagemaker.job_request import Inputs
+from core.backends.sagemaker.tuning import request as tuning_request
 from core.errors import UserError
-from core.specs import Resources, TrainingSpec, TuningSpec
+from core.jobs.specs import Resources, TrainingSpec, TuningSpec
+from core.training import metrics
 from core.tuning import space as spaces
 from core.tuning.space import Range
 
@@ -50,7 +51,7 @@ def check(operation: str, request: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize("account", [ACCOUNT, CLOSED])
 @pytest.mark.parametrize("resources", [Resources("ml.m5.xlarge"), Resources("ml.g5.xlarge", 2, spot=True, max_seconds=7200)])
 def test_a_training_job_as_the_api_takes_it(account: Account, resources: Resources) -> None:
-    request = requests.training(training(resources=resources), account, INPUTS)
+    request = job_request.training(training(resources=resources), account, INPUTS)
     check("CreateTrainingJob", request)
     assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == resources.max_seconds, "every job has an end"
     assert request["CheckpointConfig"]["S3Uri"].endswith(f"/jobs/{request['TrainingJobName']}/checkpoints")
@@ -60,30 +61,30 @@ def test_a_training_job_as_the_api_takes_it(account: Account, resources: Resourc
 
 
 def test_it_is_marked_as_ours_in_characters_that_a_tag_takes() -> None:
-    tags = {tag["Key"]: tag["Value"] for tag in requests.training(training(), ACCOUNT, INPUTS)["Tags"]}
+    tags = {tag["Key"]: tag["Value"] for tag in job_request.training(training(), ACCOUNT, INPUTS)["Tags"]}
     assert tags["fieldmark"] == "1"
     assert tags["fieldmark:name"] == "Zwölf Vögel_ _fast_ _ cheap"
 
 
 def test_without_a_network_the_code_comes_as_a_channel() -> None:
-    request = requests.training(training(), CLOSED, INPUTS)
+    request = job_request.training(training(), CLOSED, INPUTS)
     assert request["EnableNetworkIsolation"]
     assert request["HyperParameters"]["sagemaker_submit_directory"] == "/opt/ml/input/data/code/abc.tar.gz"
     assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == ["images", "manifest", "weights", "code"]
-    assert requests.training(training(), ACCOUNT, INPUTS)["HyperParameters"]["sagemaker_submit_directory"] == INPUTS.code
+    assert job_request.training(training(), ACCOUNT, INPUTS)["HyperParameters"]["sagemaker_submit_directory"] == INPUTS.code
 
 
 @pytest.mark.parametrize(("photos", "kind", "mode"), [(700, "ManifestFile", "File"), (1_000_000, "S3Prefix", "FastFile")])
 def test_photos_are_copied_or_read_when_wanted(photos: int, kind: str, mode: str) -> None:
     """FastFile reads whole prefixes only, so it is never asked to read a list."""
-    (channel,) = [c for c in requests.channels(ACCOUNT, replace(INPUTS, photos=photos)) if c["ChannelName"] == "images"]
+    (channel,) = [c for c in job_request.channels(ACCOUNT, replace(INPUTS, photos=photos)) if c["ChannelName"] == "images"]
     assert (channel["DataSource"]["S3DataSource"]["S3DataType"], channel["InputMode"]) == (kind, mode)
 
 
 @pytest.mark.parametrize("resources", [None, Resources()])
 def test_nothing_runs_on_a_machine_that_nobody_chose(resources: Resources | None) -> None:
     with pytest.raises(UserError) as refusal:
-        requests.training(training(resources=resources), ACCOUNT, INPUTS)
+        job_request.training(training(resources=resources), ACCOUNT, INPUTS)
     assert refusal.value.field == "instance_type"
 
 

@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from core import images, models
+from core.aws import account as accounts
+from core.aws import s3
+from core.aws.storage import Store
 from core.backends import LOCAL, SAGEMAKER
-from core.backends.sagemaker import account as accounts
 from core.backends.sagemaker import upload
-from core.backends.sagemaker.storage import Store
-from core.datasets import remote, s3, store
+from core.datasets import remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
-from core.jobs import Job, State
-from core.specs import ImportSpec, TrainingSpec, TransformSpec
+from core.io import images
+from core.jobs.specs import ImportSpec, TrainingSpec, TransformSpec
+from core.jobs.store import Job, State
+from core.models import store as models
 from tests import shapes
 from tests.backends.watching import ended
 from tests.conftest import SMALL

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from core import models
 from core.datasets import remote, store
+from core.models import store as models
 from tests import shapes
 from tests.browser import steps
 from tests.browser.conftest import App

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from core import models
-from core.backends.sagemaker import serving_image
-from core.models import Model
+from core.backends.sagemaker.endpoints import serving_image
+from core.models import store as models
+from core.models.store import Model
 from tests import shapes
 
 # Ray itself is not installed here: its decorator is the only thing of it that the file uses before a request comes.

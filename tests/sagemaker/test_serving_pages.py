@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from core import backends, jobs, settings
+from core import backends, settings
 from core.backends import LOCAL, SAGEMAKER, EndpointState
-from core.models import Model
-from core.specs import EndpointSpec
+from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
+from core.models.store import Model
 from tests import shapes
 from tests.backends.watching import settled
 from tests.browser import steps

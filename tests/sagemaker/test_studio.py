@@ -15,7 +15,7 @@ import pytest
 
 from core import hosts, settings
 from tests.patience import PATIENCE
-from ui import studio
+from ui.shell import studio
 
 
 def test_the_address_has_the_servers_prefix_and_ends_with_a_slash(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_ow
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     variables = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "ui.studio", "--port", str(port)]
+    command = [sys.executable, "-m", "ui.shell.studio", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=settings.PROJECT, env=variables, stdout=log, stderr=subprocess.STDOUT)
     try:

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, metrics, models, settings
+from core import settings
+from core.aws import account as accounts
 from core.backends import LOCAL, SAGEMAKER
-from core.backends.sagemaker import account as accounts
 from core.errors import UserError
-from core.jobs import State
-from core.models import Model
-from core.specs import Resources, TrainingSpec
+from core.jobs import store as jobs
+from core.jobs.specs import Resources, TrainingSpec
+from core.jobs.store import State
+from core.models import store as models
+from core.models.store import Model
+from core.training import metrics
 from tests.backends import watching as local
 from tests.conftest import SMALL
 from tests.patience import PATIENCE

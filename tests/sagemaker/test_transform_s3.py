@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import storage, transform_s3
-from core.backends.sagemaker.storage import Store
-from core.backends.sagemaker.transform_output import Output
-from core.jobs import Job, RunFolder, State
-from core.models import Model
-from core.specs import TransformSpec
-from core.transform import items, results, sources, table
-from core.transform.items import Item
+from core.aws import account as accounts
+from core.aws import storage
+from core.aws.storage import Store
+from core.backends.sagemaker.batch import place as transform_s3
+from core.backends.sagemaker.batch.output import Output
+from core.batch import items, results, sources, table
+from core.batch.items import Item
+from core.jobs.specs import TransformSpec
+from core.jobs.store import Job, RunFolder, State
+from core.models.store import Model
 from tests import shapes
 from tests.sagemaker import serving
 from tests.sagemaker.asking import Emulator

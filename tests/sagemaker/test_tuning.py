@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from core import jobs, models
+from core.aws import account as accounts
+from core.aws.storage import Store
 from core.backends import LOCAL, SAGEMAKER
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import kept_features
-from core.backends.sagemaker.storage import Store
+from core.backends.sagemaker.training import kept_features
 from core.errors import UserError
-from core.jobs import State
-from core.models import Model
-from core.specs import TuningSpec
-from core.tuning import keeping, leaderboard
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State
+from core.models import store as models
+from core.models.store import Model
+from core.tuning import leaderboard, retention
 from core.tuning import space as spaces
 from core.tuning.space import Range
 from tests.backends import watching
@@ -57,7 +58,7 @@ def test_trials_are_ordinary_jobs_with_a_leaderboard_and_a_best_model(aws: Emula
     best = board.best()
     assert best is not None
     assert models.read(best.id).metrics("validation")["n"] == 6
-    assert keeping.BEST_TAG in jobs.read(best.id).tags
+    assert retention.BEST_TAG in jobs.read(best.id).tags
     assert [model.id for model in models.listing() if model.job.tuning_id] == [best.id], "the others stay off the list of models"
     assert job.status.progress["trials"] == 4
     assert not any(jobs.is_locked(jobs.read(trial.id).folder.lock) for trial in board.trials)

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from core import backends, jobs, metrics, models
-from core.backends.sagemaker import account as accounts
+from core import backends
+from core.aws import account as accounts
 from core.datasets import store
-from core.jobs import State
+from core.jobs import store as jobs
+from core.jobs.store import State
+from core.models import store as models
+from core.training import metrics
 from core.tuning import leaderboard
 from tests.browser import steps
 from tests.browser.conftest import App

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.aws import account as accounts
 from core.backends import SAGEMAKER
-from core.backends.sagemaker import account as accounts
-from core.jobs import Job
-from core.models import Model
-from core.specs import Resources, TrainingSpec
+from core.jobs.specs import Resources, TrainingSpec
+from core.jobs.store import Job
+from core.models.store import Model
 from tests.backends import watching
 from tests.conftest import SMALL
 from tests.patience import PATIENCE

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from core import metrics
+from core.training import metrics
 
 SM_SCRIPTS = Path(__file__).resolve().parents[2] / "sm_scripts"
 # Small and repeatable: three classes of shapes, 64 pixels, fp32.

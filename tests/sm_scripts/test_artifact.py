@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 import inference
-import tensors
+from fieldmark_ml.network import tensors
 from tests import shapes
 from tests.sm_scripts import running
 

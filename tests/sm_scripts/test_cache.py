@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cache
-import features
-import preprocessing
+from fieldmark_ml.photos import preprocessing
+from fieldmark_ml.training import cache, features
 from tests.sm_scripts import running
 
 RECIPE = cache.Recipe("lite0", "abc", preprocessing.Preprocessing(64, 73, (0.5,) * 3, (0.5,) * 3), "plain", "fp32")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-import fastest
+from fieldmark_ml.engines import fastest
 
 EXACT = [[0.9, 0.06, 0.04], [0.505, 0.495, 0.0], [0.2, 0.1, 0.7]]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import augment
+from fieldmark_ml.photos import augment
 from tests.sm_scripts import running
 
 TUNE = {"mode": "finetune", "epochs": "2", "batch_size": "8", "lr": "0.01", "mixup": "0.2", "ema": "0.5"}

@@ -9,11 +9,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-import calibration
-import familiarity
-import fit
-import head as heads
-import scoring
+from fieldmark_ml.figures import calibration, familiarity, scoring
+from fieldmark_ml.network import head as heads
+from fieldmark_ml.training import fit
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-import architectures
-import hyperparameters
+from fieldmark_ml import architectures, hyperparameters
 from tests.sm_scripts import running
 
 
@@ -89,7 +88,10 @@ def test_288_pixels_resize_to_329() -> None:
 
 
 def test_the_tables_are_read_without_torch() -> None:
-    code = "import sys, hyperparameters, architectures, images; assert not {'torch', 'numpy', 'timm'} & set(sys.modules)"
+    code = (
+        "import sys; from fieldmark_ml import architectures, hyperparameters; from fieldmark_ml.photos import images\n"
+        "assert not {'torch', 'numpy', 'timm'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=running.SM_SCRIPTS, check=True)
 
 

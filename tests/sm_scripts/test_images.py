@@ -16,9 +16,8 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-import images
-import preprocessing
-from core import images as core_images
+from core.io import images as core_images
+from fieldmark_ml.photos import images, preprocessing
 from tests.sm_scripts.test_preprocessing import by_pillow, drawn, encoded, far
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>%s</x:xmpmeta>"

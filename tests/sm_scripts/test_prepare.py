@@ -9,7 +9,7 @@ import pytest
 
 from core import settings
 from core.backends import LOCAL
-from core.backends.local import processes, warm
+from core.jobs import prefork, processes
 from tests.backends.watching import until
 
 
@@ -21,7 +21,7 @@ def networks(features: Path) -> dict[str, int]:
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
 def test_an_app_that_has_started_has_converted_the_default_networks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(settings.ENV_PREPARE, "1")
-    process = warm.start()
+    process = prefork.start()
     try:
         until(lambda: networks(settings.features_dir()), "the converted networks", 120)
     finally:

@@ -12,9 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-import images
-import pictures
-import preprocessing
+from fieldmark_ml.photos import images, pictures, preprocessing
 from tests import shapes
 from tests.sm_scripts import running
 

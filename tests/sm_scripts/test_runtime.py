@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import distributed
-import runtime
-from core import metrics
+from core.training import metrics
+from fieldmark_ml import runtime
+from fieldmark_ml.training import distributed
 from tests.sm_scripts import running
 
 

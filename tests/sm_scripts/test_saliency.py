@@ -13,11 +13,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import nn
 
-import backbones
-import model as models
-import preprocessing
 import saliency
-from preprocessing import Preprocessing
+from fieldmark_ml.network import backbones
+from fieldmark_ml.network import model as models
+from fieldmark_ml.photos import preprocessing
+from fieldmark_ml.photos.preprocessing import Preprocessing
 from tests.sm_scripts import running
 
 SIZE = 128

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import metrics
+from core.training import metrics
 from tests.sm_scripts import running
 
 

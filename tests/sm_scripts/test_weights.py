@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import architectures
-import backbones
-import forms
-import plan
-import tensors
-import weights
-import zoo
+from fieldmark_ml import architectures
+from fieldmark_ml.engines import choose as forms
+from fieldmark_ml.network import backbones, tensors, weights, zoo
+from fieldmark_ml.training import plan
 from tests.sm_scripts import running
 
 TIMM = ["lite0", "lite1", "lite2", "resnet18", "resnet50", "convnext_tiny", "tf_efficientnetv2_s", "vit_small_patch16_224.dino"]

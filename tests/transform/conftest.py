@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from core import backends, jobs, models
-from core.backends.local import warm
-from core.jobs import Job, RunFolder
-from core.specs import TransformSpec
+from core import backends
+from core.jobs import prefork
+from core.jobs import store as jobs
+from core.jobs.specs import TransformSpec
+from core.jobs.store import Job, RunFolder
+from core.models import store as models
 from tests.conftest import kill_processes_of
 from tests.patience import PATIENCE
 
@@ -25,7 +27,7 @@ def shared_home(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_HOME", str(folder))
         process = backends.LOCAL.warm_up()
-        until(warm.socket_path().exists, "the warm process")
+        until(prefork.socket_path().exists, "the warm process")
         yield folder
         backends.LOCAL.cool_down(process)
     kill_processes_of(folder)

@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core import backends, jobs, models, settings
+from core import backends, settings
+from core.batch import items, results, sources, table
 from core.datasets import store
 from core.errors import NotFound, UserError
-from core.jobs import Job, RunFolder, State
-from core.specs import TransformSpec
-from core.transform import items, results, sources, table
+from core.jobs import store as jobs
+from core.jobs.specs import TransformSpec
+from core.jobs.store import Job, RunFolder, State
+from core.models import store as models
 from tests import shapes
 from tests.transform.conftest import ended, started, until
 
@@ -160,7 +162,7 @@ def test_an_archive_is_unpacked_into_the_job_and_nowhere_else(model: models.Mode
 
 
 def specs_of(job: Job) -> TransformSpec:
-    from core.specs import transform_spec
+    from core.jobs.specs import transform_spec
 
     return transform_spec(job)
 

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import files, jobs, models, review, settings
+from core import settings
 from core.datasets import store
-from core.jobs import Job
-from core.specs import TransformSpec
+from core.datasets.editing import review
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.specs import TransformSpec
+from core.jobs.store import Job
+from core.models import store as models
 from tests import shapes
 from tests.test_pages import drawn
 from tests.transform.conftest import ended, started
-from ui.own_option import OWN
+from ui.shared.own_option import OWN
 
 PAGE = "batch.py"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.backends.local import pipeline
+from core.backends.local.batch import batches
 
 
 def counting(total: int, seen: list[int]) -> Iterator[int]:
@@ -22,14 +22,14 @@ def test_answers_come_in_the_order_of_the_batches_however_long_each_takes() -> N
         time.sleep(0.01 if number % 3 == 0 else 0)
         return number * number
 
-    assert list(pipeline.in_order(work, range(50), 3, lambda: False)) == [number * number for number in range(50)]
+    assert list(batches.in_order(work, range(50), 3, lambda: False)) == [number * number for number in range(50)]
 
 
 def test_only_a_few_batches_are_read_ahead() -> None:
     seen: list[int] = []
-    answers = pipeline.in_order(lambda number: number, counting(1000, seen), 2, lambda: False)
+    answers = batches.in_order(lambda number: number, counting(1000, seen), 2, lambda: False)
     next(answers)
-    assert len(seen) <= 2 * pipeline.AHEAD + 1
+    assert len(seen) <= 2 * batches.AHEAD + 1
 
 
 def test_a_stop_hands_back_what_was_begun_and_nothing_after_it() -> None:
@@ -42,7 +42,7 @@ def test_a_stop_hands_back_what_was_begun_and_nothing_after_it() -> None:
         time.sleep(0.005)
         return number
 
-    answers = list(pipeline.in_order(work, range(1000), 2, stop.is_set))
+    answers = list(batches.in_order(work, range(1000), 2, stop.is_set))
     assert answers == list(range(len(answers)))
     assert sorted(begun) == answers
     assert 5 <= len(answers) < 20
@@ -54,7 +54,7 @@ def test_an_error_in_a_batch_is_raised_where_its_answer_would_be() -> None:
             raise RuntimeError("out of memory")
         return number
 
-    answers = pipeline.in_order(work, range(100), 2, lambda: False)
+    answers = batches.in_order(work, range(100), 2, lambda: False)
     assert [next(answers) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(RuntimeError, match="out of memory"):
         next(answers)
@@ -68,9 +68,9 @@ def test_every_thread_is_prepared() -> None:
         used.add(threading.get_ident())
         return number
 
-    list(pipeline.in_order(work, range(20), 2, lambda: False, lambda: prepared.add(threading.get_ident())))
+    list(batches.in_order(work, range(20), 2, lambda: False, lambda: prepared.add(threading.get_ident())))
     assert used <= prepared
 
 
 def test_no_batches_are_no_answers() -> None:
-    assert list(pipeline.in_order(lambda number: number, [], 2, lambda: False)) == []
+    assert list(batches.in_order(lambda number: number, [], 2, lambda: False)) == []

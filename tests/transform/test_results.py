@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core import jobs
+from core.batch import results
 from core.errors import NotFound
-from core.jobs import RunFolder
-from core.transform import results
+from core.jobs import store as jobs
+from core.jobs.store import RunFolder
 
 # Other programs read these tables: a column may be added at the end, and none may change.
 COLUMNS = {

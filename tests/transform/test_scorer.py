@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.models import Model
+from core.models.store import Model
 
 INSTALL = """
 import sys, threading
 from pathlib import Path
 sys.path[:0] = [f"{sys.argv[1]}/code"]
 sys.path.append(sys.argv[2])
-import fastest, inference, torch
+import inference, torch
+from fieldmark_ml.engines import fastest
 model = inference.model_fn(sys.argv[1])
 (form,) = fastest.install(model, "auto", 4, Path(sys.argv[3]))
 size = model.info["backbones"][0]["image_size"]

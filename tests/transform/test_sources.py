@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from core import settings
+from core.batch import items, lineage, sources
+from core.batch.items import Item
 from core.errors import NotFound, UserError
-from core.jobs import RunFolder
-from core.models import Model
-from core.specs import TransformSpec
-from core.transform import items, lineage, sources
-from core.transform.items import Item
+from core.jobs.specs import TransformSpec
+from core.jobs.store import RunFolder
+from core.models.store import Model
 
 
 def quiet(_phase: str, _done: int, _total: int) -> None: ...

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from core.batch import results, table
+from core.batch.table import Choice, Table
 from core.evaluation import confusion, scores
-from core.jobs import RunFolder
-from core.transform import results, table
-from core.transform.table import Choice, Table
+from core.jobs.store import RunFolder
 
 CLASSES = ("cat", "dog", "owl")
 ROWS: list[dict[str, Any]] = [

@@ -10,8 +10,8 @@ import pytest
 from core import settings
 from core.backends import LOCAL
 from core.backends.local import backend as local_backend
-from core.jobs import Job
-from core.specs import TuningSpec
+from core.jobs.specs import TuningSpec
+from core.jobs.store import Job
 from core.tuning import space as spaces
 from core.tuning.space import Range
 from tests.backends.conftest import Toys, toys, version

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core import files, jobs
-from core.jobs import Job, State, Status
-from core.specs import TrainingSpec, TuningSpec, as_dict
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec, TuningSpec, as_dict
+from core.jobs.store import Job, State, Status
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Board, Trial
 from core.tuning.space import Range

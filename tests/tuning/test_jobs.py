@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from core import jobs
 from core.backends import LOCAL
 from core.errors import UserError
-from core.jobs import Job, State
+from core.jobs import store as jobs
+from core.jobs.store import Job, State
 from core.tuning import leaderboard
 from core.tuning.leaderboard import Board
 from core.tuning.space import Range

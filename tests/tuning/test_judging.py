@@ -10,8 +10,8 @@ import numpy as np
 import optuna
 import pytest
 
-from core.jobs import State
-from core.tuning import advice, early, importance, study
+from core.jobs.store import State
+from core.tuning import advice, importance, stopping, study
 from core.tuning.leaderboard import Board, Trial
 from core.tuning.space import Range
 from core.tuning.surface import surface
@@ -51,7 +51,7 @@ OTHERS = [made.trial(number, curve=made.curve(1.0, 0.5 + number / 100, 0.2)) for
 
 def test_a_trial_below_the_median_is_stopped_and_says_why() -> None:
     spec = made.spec(objective="validation_loss", early_stopping=True)
-    reason = early.reason_to_stop(running(1.0, 0.9), OTHERS, spec)
+    reason = stopping.reason_to_stop(running(1.0, 0.9), OTHERS, spec)
     assert "0.9000" in reason
     assert "median of 5 others, 0.5300" in reason
     assert made.trial(1, state=State.STOPPED, reason=reason).stopped_early
@@ -67,7 +67,7 @@ def test_macro_f1_is_judged_by_itself_and_in_old_logs_by_accuracy() -> None:
     def judged(**more: float) -> str:
         bad = made.trial(99, state=State.IN_PROGRESS, correct=None, curve=epochs(0.9, **more))
         peers = [made.trial(number, curve=epochs(0.6, **({"validation_macro_f1": 0.5} if more else {}))) for number in range(1, 6)]
-        return early.reason_to_stop(bad, peers, spec)
+        return stopping.reason_to_stop(bad, peers, spec)
 
     assert "its best so far, 0.3000, is worse than the median of 5 others, 0.5000" in judged(validation_macro_f1=0.3)
     assert not judged()
@@ -84,15 +84,15 @@ def test_macro_f1_is_judged_by_itself_and_in_old_logs_by_accuracy() -> None:
     ],
 )
 def test_a_trial_goes_on_while_it_is_young_good_or_alone(trial: Trial, others: list[Trial], on: bool) -> None:
-    assert not early.reason_to_stop(trial, others, made.spec(objective="validation_loss", early_stopping=on))
+    assert not stopping.reason_to_stop(trial, others, made.spec(objective="validation_loss", early_stopping=on))
 
 
 def test_hyperband_keeps_the_best_third_at_each_rung() -> None:
     spec = made.spec(objective="validation_loss", strategy="hyperband")
     peers = [made.trial(number, curve=made.curve(number / 10, number / 10, number / 10)) for number in (1, 2, 4, 5, 7)]
-    assert not early.reason_to_stop(running(0.05, number=8), peers, spec)
-    assert "best 2 of 6" in early.reason_to_stop(running(0.6, number=8), peers, spec)
-    assert not early.reason_to_stop(running(0.6, 0.6, number=9), peers, spec), "another bracket, which is given longer"
+    assert not stopping.reason_to_stop(running(0.05, number=8), peers, spec)
+    assert "best 2 of 6" in stopping.reason_to_stop(running(0.6, number=8), peers, spec)
+    assert not stopping.reason_to_stop(running(0.6, 0.6, number=9), peers, spec), "another bracket, which is given longer"
 
 
 # Importance

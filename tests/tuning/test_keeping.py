@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, models, settings
+from core import settings
 from core.errors import NotFound
-from core.jobs import State, Status
-from core.tuning import keeping, leaderboard
+from core.jobs import store as jobs
+from core.jobs.store import State, Status
+from core.models import store as models
+from core.tuning import leaderboard, retention
 from core.tuning.leaderboard import Board
 from tests.tuning import made
 
@@ -32,9 +34,9 @@ def test_the_best_keep_their_weights_and_all_keep_their_figures(home: Path, monk
     monkeypatch.setattr(settings, "TUNING_MODELS_KEPT", 2)
     board = board_of(5)
     jobs.set_label(board.trials[0].id, tags=("kept",))
-    keeping.tidy(leaderboard.read(board.job.id))
+    retention.tidy(leaderboard.read(board.job.id))
     after = leaderboard.read(board.job.id)
-    assert [keeping.has_weights(trial) for trial in after.trials] == [True, False, False, True, True]
+    assert [retention.has_weights(trial) for trial in after.trials] == [True, False, False, True, True]
     assert [trial.correct for trial in after.trials] == [1, 2, 3, 4, 5]
     with pytest.raises(NotFound, match="Train it again"):
         models.archive(models.read(after.trials[1].id))
@@ -44,7 +46,7 @@ def test_checkpoints_go_except_those_a_trial_will_go_on_from(home: Path) -> None
     board = board_of(2)
     stopped = jobs.read(board.trials[1].id)
     jobs.write_status(stopped.folder, Status(State.STOPPED, f"{leaderboard.INTERRUPTED}: it was asked to stop.", 1.0, 2.0))
-    keeping.tidy(leaderboard.read(board.job.id))
+    retention.tidy(leaderboard.read(board.job.id))
     left = [bool(list(jobs.read(trial.id).folder.checkpoints.glob("*.pt"))) for trial in board.trials]
     assert left == [False, True]
 
@@ -52,11 +54,11 @@ def test_checkpoints_go_except_those_a_trial_will_go_on_from(home: Path) -> None
 def test_only_the_best_stands_among_the_models_and_a_better_one_takes_its_place(home: Path) -> None:
     board = board_of(3)
     assert not models.listing()
-    keeping.tag_best(board)
+    retention.tag_best(board)
     assert [model.id for model in models.listing()] == [board.trials[2].id]
     assert len(models.listing(including=board.trials[0].id)) == 2
     made.trial_folder(board.spec, 4, PARAMS, 40, 0.5)
-    keeping.tag_best(leaderboard.read(board.job.id))
+    retention.tag_best(leaderboard.read(board.job.id))
     (only,) = models.listing()
     assert only.job.spec["trial"] == 4
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from core import files, jobs
 from core.errors import NotFound
-from core.jobs import State, Status
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.store import State, Status
 from core.tuning import leaderboard
 from tests.tuning import made
 

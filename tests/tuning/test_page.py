@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, settings
+from core import settings
 from core.datasets import store
-from core.jobs import State, Status
-from core.specs import TuningSpec
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State, Status
 from core.tuning.space import Range
 from tests.datasets import made as photos
 from tests.patience import PATIENCE

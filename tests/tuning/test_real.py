@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.backends import LOCAL
-from core.jobs import State
-from core.models import Model
-from core.specs import TuningSpec
-from core.tuning import leaderboard, search
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State
+from core.models.store import Model
+from core.tuning import leaderboard
+from core.tuning import objectives as search
 from core.tuning import space as spaces
 from core.tuning.leaderboard import Board
 from core.tuning.space import Range

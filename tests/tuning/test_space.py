@@ -10,7 +10,7 @@ import pytest
 from core.errors import UserError
 from core.tuning import presets
 from core.tuning import space as spaces
-from core.tuning.search import check
+from core.tuning.objectives import check
 from core.tuning.space import Range
 from tests.tuning import made
 

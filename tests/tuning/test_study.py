@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from core.jobs import State
-from core.specs import TuningSpec
+from core.jobs.specs import TuningSpec
+from core.jobs.store import State
 from core.tuning import study
 from core.tuning.leaderboard import Trial
 from core.tuning.space import Range, parse

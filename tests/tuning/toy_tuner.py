@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 import types
 
-from core.backends.local import warm, worker
+from core.jobs import prefork, worker
 from tests.backends import toy_worker
 
 if __name__ == "__main__":
     toy_worker.prepare()
-    warm.HEAVY, warm.OURS, warm.OPTIONAL = (), (), ()
+    prefork.HEAVY, prefork.OURS, prefork.OPTIONAL = (), (), ()
     # Trainers are forked from what says that it has torch.
     sys.modules["torch"] = types.ModuleType("torch")
     sys.exit(worker.main(sys.argv[1:]))

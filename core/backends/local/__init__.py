@@ -1,0 +1,1 @@
+"""This workstation as a backend: every job is a process of its own."""

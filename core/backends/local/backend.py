@@ -14,21 +14,28 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from core import files, inbox, jobs, models, scripts, settings, specs
-from core.backends import commands, reading
+from core import settings
 from core.backends.base import REFUSALS, Backend, Endpoint, EndpointState, LogChunk, Program
-from core.backends.local import client, hung_workers, photos, processes, usage, warm
-from core.datasets import origins, store
-from core.datasets.names import clean_name
+from core.backends.local import commands
+from core.backends.local.datasets import fetching
+from core.backends.local.endpoints import client, usage
+from core.batch import sources
+from core.datasets import store
+from core.datasets.importing import origins
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
-from core.jobs import Job, RunFolder, State, Status
-from core.transform import sources
-from core.tuning import search as tuning
+from core.io import files, inbox
+from core.io.names import clean_name
+from core.jobs import hung_workers, logs, prefork, processes, specs
+from core.jobs import store as jobs
+from core.jobs.store import Job, RunFolder, State, Status
+from core.models import store as models
+from core.training import script as scripts
+from core.tuning import objectives as tuning
 
 INVOKE_SECONDS = 60
 FIGURES_SECONDS = 2
 KILL_SECONDS = 5
-WORKER = "core.backends.local.worker"
+WORKER = "core.jobs.worker"
 
 
 class LocalBackend(Backend):
@@ -94,7 +101,7 @@ class LocalBackend(Backend):
             return hung_workers.looked_after(now) if held else _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
-        return reading.log(job, after)
+        return logs.log(job, after)
 
     def as_code(self, job: Job) -> list[Program]:
         if job.kind != "training":
@@ -160,7 +167,7 @@ class LocalBackend(Backend):
 
     def warm_up(self) -> subprocess.Popen[bytes]:
         """Starts the process that makes jobs start at once; hand what it returns to `cool_down` when the app ends."""
-        return warm.start()
+        return prefork.start()
 
     def cool_down(self, process: subprocess.Popen[bytes]) -> None:
         """Ends the pre-started process. Jobs that it forked go on."""
@@ -187,8 +194,10 @@ class LocalBackend(Backend):
             return job
         try:
             # The warm process knows no way to S3, and must not: what it forks for others would know it, too.
-            way = {} if getattr(spec, "tuning_id", "") else photos.environment(getattr(spec, "source", ""), getattr(spec, "dataset_id", ""))
-            pid = warm.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
+            way = (
+                {} if getattr(spec, "tuning_id", "") else fetching.environment(getattr(spec, "source", ""), getattr(spec, "dataset_id", ""))
+            )
+            pid = prefork.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
             if pid is None:
                 command = [settings.python(), "-m", module, str(job.folder.path)]
                 pid = processes.start(command, job.folder.path, lock=lock, variables=way)

@@ -9,19 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import files, jobs, models, settings
-from core.backends.local import forks, photos, processes
-from core.backends.local.forks import Answer
-from core.backends.local.script_runs import ScriptRun, code_folder
+from core import settings
+from core.backends.local.datasets import fetching
 from core.datasets import manifest, store
 from core.errors import BackendError
-from core.jobs import RunFolder
-from core.specs import InspectSpec, TrainingSpec, carried_name, training_spec
+from core.io import files
+from core.jobs import forks, processes
+from core.jobs import store as jobs
+from core.jobs.forks import Answer
+from core.jobs.script_runs import ScriptRun, code_folder
+from core.jobs.specs import InspectSpec, TrainingSpec, carried_name, training_spec
+from core.jobs.store import RunFolder
+from core.models import store as models
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.backends.local.worker import Worker
+    from core.jobs.worker import Worker
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -31,7 +35,7 @@ def run(worker: Worker) -> None:
     spec = training_spec(worker.job)
     prepare(worker.folder, spec)
     if not spec.tuning_id:
-        photos.bring(worker, spec.dataset_id, spec.version_id)
+        fetching.bring(worker, spec.dataset_id, spec.version_id)
     worker.check_stop()
     shown = _Shown(worker)
     script = ScriptRun(worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec), shown)

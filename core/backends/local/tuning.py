@@ -12,17 +12,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from core import jobs, settings
-from core.backends.local import forks, photos, training, warm
+from core import settings
+from core.backends.local import training
 from core.backends.local.backend import LocalBackend
+from core.backends.local.datasets import fetching
 from core.errors import BackendError, NotFound
-from core.jobs import State
-from core.specs import TrainingSpec, TuningSpec, tuning_spec
-from core.tuning import early, keeping, leaderboard, search, study
+from core.jobs import forks, prefork
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.jobs.store import State
+from core.tuning import leaderboard, retention, stopping, study
+from core.tuning import objectives as search
 from core.tuning.leaderboard import Board, Trial
 
 if TYPE_CHECKING:
-    from core.backends.local.worker import Worker
+    from core.jobs.worker import Worker
 
 POLL_SECONDS = 0.02
 JUDGE_SECONDS = 0.2
@@ -34,9 +38,9 @@ def run(worker: Worker) -> None:
     """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the running trials when it is stopped."""
     spec = tuning_spec(worker.job)
     # First, for whatever reads a manifest in this process leaves it with threads, and then it forks no more.
-    warm.fork_from_here(worker.lock)
+    prefork.fork_from_here(worker.lock)
     training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
-    photos.bring(worker, spec.dataset_id, spec.version_id)
+    fetching.bring(worker, spec.dataset_id, spec.version_id)
     Tuner(worker, spec).run()
 
 
@@ -64,7 +68,7 @@ class Tuner:
         self._stop_running(ended)
         self._report(ended=ended)
         leaderboard.refuse_failed(self.board)
-        keeping.tag_best(self.board)
+        retention.tag_best(self.board)
 
     def _turn(self) -> str:
         """Looks at the running trials and starts the next ones; why the job is over, or the empty string."""
@@ -90,7 +94,7 @@ class Tuner:
         running = len(self._running())
         self._replace([self._read(trial) if not trial.state.is_finished else trial for trial in self.board.trials])
         if len(self._running()) < running:
-            keeping.tidy(self.board)
+            retention.tidy(self.board)
 
     def _read(self, trial: Trial) -> Trial:
         try:
@@ -154,7 +158,7 @@ class Tuner:
         self._judged = time.monotonic()
         for trial in self._running():
             others = [other for other in self.board.trials if other.id != trial.id]
-            if reason := early.reason_to_stop(trial, others, self.spec):
+            if reason := stopping.reason_to_stop(trial, others, self.spec):
                 self._stop(trial, reason)
 
     def _check_first_failures(self) -> None:

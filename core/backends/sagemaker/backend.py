@@ -8,19 +8,23 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from core import files, jobs, models, scripts, settings, specs
-from core.backends import reading
+from core import settings
+from core.aws import account as accounts
+from core.aws import connection, containers
 from core.backends.base import Backend, Endpoint, LogChunk, Program
-from core.backends.local import processes
-from core.backends.sagemaker import account as accounts
-from core.backends.sagemaker import connection, images, requests, telling
+from core.backends.sagemaker import job_facts, job_request
 from core.datasets import store
-from core.datasets.names import clean_name
 from core.errors import BackendError, UserError
-from core.jobs import Job
-from core.tuning import search as tuning
+from core.io import files
+from core.io.names import clean_name
+from core.jobs import logs, processes, specs
+from core.jobs import store as jobs
+from core.jobs.store import Job
+from core.models import store as models
+from core.training import script as scripts
+from core.tuning import objectives as tuning
 
-WORKER = "core.backends.local.worker"
+WORKER = "core.jobs.worker"
 # A watcher that was killed is followed by another one, but not by one a second.
 RESTART_SECONDS = 2.0
 
@@ -42,7 +46,7 @@ class SageMakerBackend(Backend):
         return self.submit(spec)
 
     def tune(self, spec: specs.TuningSpec) -> Job:
-        from core.backends.sagemaker import tuning as tuner
+        from core.backends.sagemaker.tuning import watch as tuner
 
         tuning.check(spec)
         version = store.version(spec.dataset_id, spec.version_id)
@@ -53,7 +57,7 @@ class SageMakerBackend(Backend):
         return self.submit(spec)
 
     def transform(self, spec: specs.TransformSpec) -> Job:
-        from core.backends.sagemaker import transform
+        from core.backends.sagemaker.batch import watch as transform
 
         models.read(spec.model_id)
         accounts.required()
@@ -61,7 +65,7 @@ class SageMakerBackend(Backend):
         return self.submit(spec)
 
     def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         endpoints.check(spec)
         return endpoints.of_job(self.submit(spec))
@@ -95,16 +99,17 @@ class SageMakerBackend(Backend):
         return now if lock is None else self._watch(jobs.read(job.id), lock)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
-        return reading.log(job, after)
+        return logs.log(job, after)
 
     def facts(self, job: Job) -> dict[str, str]:
-        return telling.facts(job)
+        return job_facts.facts(job)
 
     def notice(self, job: Job) -> str:
-        return telling.notice(job)
+        return job_facts.notice(job)
 
     def as_code(self, job: Job) -> list[Program]:
-        from core.backends.sagemaker import programs, transform_program
+        from core.backends.sagemaker.programs import batch as transform_program
+        from core.backends.sagemaker.programs import boto3 as programs
 
         return transform_program.of_job(job) if job.kind == specs.TransformSpec.kind else programs.of_job(job)
 
@@ -113,27 +118,27 @@ class SageMakerBackend(Backend):
             jobs.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.listing(self.refresh)
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.invoke(endpoint, body, content_type)
 
     def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.connect(endpoint)
 
     def most_bytes(self, endpoint: Endpoint) -> int:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.most_bytes(endpoint)
 
     def figures(self, endpoint: Endpoint) -> dict[str, Any]:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.figures(endpoint)
 
@@ -141,18 +146,18 @@ class SageMakerBackend(Backend):
         return self.submit(spec)
 
     def usage(self, endpoint: Endpoint) -> list[Program]:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.usage(endpoint)
 
     def delete(self, endpoint: Endpoint) -> None:
-        from core.backends.sagemaker import endpoints
+        from core.backends.sagemaker.endpoints import verbs as endpoints
 
         endpoints.delete(endpoint)
 
     def _check(self, spec: specs.TrainingSpec | specs.TuningSpec) -> None:
-        resources = requests.resources_of(spec)
-        images.training(accounts.required(), resources.instance_type)
+        resources = job_request.resources_of(spec)
+        containers.training(accounts.required(), resources.instance_type)
 
     def _watch(self, job: Job, lock: int) -> Job:
         """Starts the job's watcher, which takes over the lock."""

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from core import files
-from core.backends.sagemaker import connection
+from core.aws import connection
 from core.errors import BackendError
-from core.jobs import RunFolder
+from core.io import files
+from core.jobs.store import RunFolder
 
 TRAINING = "/aws/sagemaker/TrainingJobs"
 STATE = "streams.json"

@@ -13,11 +13,12 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import scripts, settings
+from core import settings
 from core.errors import BackendError
+from core.training import script as scripts
 
 ENTRY = "train.py"
-# The folder in which sm_scripts/zoo.py looks for timm's code.
+# The folder in which sm_scripts/fieldmark_ml/network/zoo.py looks for timm's code.
 TIMM = "timm_models"
 _TIMM_PARTS = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
 # With pip allowed, the one package that makes a CPU several times quicker; the toolkit reads this file.
@@ -42,8 +43,8 @@ def sourcedir(*, allow_pip: bool) -> bytes:
 
 def members(*, allow_pip: bool) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of every file of the archive."""
-    for path in settings.SM_SCRIPTS.glob("*.py"):
-        yield path.name, path.read_bytes()
+    for path in settings.SM_SCRIPTS.rglob("*.py"):
+        yield path.relative_to(settings.SM_SCRIPTS).as_posix(), path.read_bytes()
     timm = _package("timm")
     for pattern in _TIMM_PARTS:
         for path in timm.glob(pattern):

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from core import files
-from core.backends.sagemaker import connection, storage
-from core.backends.sagemaker.storage import IMAGES, Store
+from core.aws import connection, storage
+from core.aws.storage import IMAGES, Store
 from core.datasets import manifest, remote, store
 from core.errors import BackendError
+from core.io import files
 
 THREADS = 16
 # Photos handed to the threads at once, so that a million of them are not a million waiting objects.

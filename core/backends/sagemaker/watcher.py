@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core import settings
-from core.backends.local.endings import Left
-from core.backends.sagemaker import connection
+from core.aws import connection
 from core.errors import BackendError
+from core.jobs.outcomes import Left
 
 if TYPE_CHECKING:
-    from core.backends.local.worker import Worker
+    from core.jobs.worker import Worker
 
 FINISHED = ("Completed", "Failed", "Stopped")
 KNOWN = ("InProgress", "Stopping", *FINISHED)

@@ -1,0 +1,124 @@
+"""A model in memory for a transform job: the artifact's own code answers, each backbone in the fastest form there is here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from core import settings
+from core.backends.local.datasets.fetching import decoded
+from core.errors import BackendError
+from core.io import files
+from core.models.store import Model
+
+PARITY_PHOTOS = 64
+PLAIN = "plain"
+
+
+class Scorer:
+    """Answers for batches of photos; safe to call from `workers` threads at once."""
+
+    def __init__(self, model: Model) -> None:
+        """Loads the model from its job's folder. Raises BackendError where a part of it is missing or damaged."""
+        folder = model.folder.model
+        # The artifact's code first, so that it answers as its endpoint does; what it lacks (the forms) comes from the scripts.
+        sys.path[:] = [str(folder / "code"), *sys.path, str(settings.SM_SCRIPTS)]
+        self._inference, self._fastest, self._torch = map(import_module, ("inference", "fieldmark_ml.engines.fastest", "torch"))
+        networks = settings.features_dir() / "networks"
+        self._measured = networks / f"{model.id}.json"
+        try:
+            self._model = self._inference.model_fn(str(folder))
+        except (OSError, ValueError) as error:
+            raise BackendError(f"The model {model.name} can't be loaded: {error}. Train it again.") from error
+        self.classes = model.classes
+        self._precision = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._install = partial(self._fastest.install, self._model, self._precision, cpus, networks)
+        self._cpus = cpus
+        self._use("")
+
+    def start_thread(self) -> None:
+        """What every thread that calls `answer` does first: several with a core each waste less than all sharing all cores."""
+        if self.workers > 1:
+            self._torch.set_num_threads(1)
+
+    def decode(self, data: bytes) -> Any:
+        """A photo as the endpoint would take it, of any size in bytes. Raises ValueError with the reason."""
+        try:
+            return self._inference.Photo(self._inference.preprocessing.decode(data))
+        except ValueError as error:
+            raise ValueError(f"the photo cannot be used: {error}") from error
+
+    def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
+        """The endpoint's answers (DESIGN.md 4.2) for at most `batch` decoded photos, in their order."""
+        return list(self._inference.predict_batch(self._model, [photo.pixels for photo in photos], settings.TOP_K)) if photos else []
+
+    def prepare(self, photos: Sequence[Any]) -> Any:
+        """Decoded photos as the network takes them: one part of `answer`, for measuring."""
+        return self._model.inputs([photo.pixels for photo in photos])
+
+    def forward(self, inputs: Any) -> Any:
+        """What `prepare` made through the network to logits: the other part."""
+        with self._torch.inference_mode():
+            return self._model(inputs)
+
+    def settle(self, photos: Sequence[Path]) -> dict[str, Any]:
+        """Chooses the fastest form that gives the answers of plain fp32, and says how that was found.
+
+        `photos` are the model's own. The finding is kept for later jobs; with nothing to compare on, fp32 arithmetic is used.
+        """
+        if self._precision == "exact":
+            return {}
+        found = self._kept() or self._measure(photos)
+        if found.get("form") != self.form:
+            self._use(found.get("arithmetic", "fp32"))
+        return found
+
+    def _kept(self) -> dict[str, Any]:
+        found = dict(files.read_json(self._measured)) if self._measured.exists() else {}
+        return found if found.get("within") == self._fastest.MAX_DIFFERENCE and found.get("first") == self.form else {}
+
+    def _measure(self, photos: Sequence[Path]) -> dict[str, Any]:
+        first = self.form
+        known = self._fastest.reference(self._model, decoded(self._inference, photos))
+        if not known.inputs:
+            return {}
+        for arithmetic in ("", "fp32"):
+            if arithmetic:
+                self._use(arithmetic)
+            measured = self._fastest.parity(self._model, known, self.batch)
+            print(f"{self.form}: {measured}", flush=True)
+            if measured.good:
+                break
+        else:
+            arithmetic = PLAIN
+            self._use(PLAIN)
+        found = {
+            "first": first,
+            "form": self.form,
+            "arithmetic": arithmetic,
+            "within": self._fastest.MAX_DIFFERENCE,
+            "photos": measured.photos,
+            "max_difference": round(measured.max_difference, 6) if arithmetic != PLAIN else 0.0,
+            "same_class": measured.same_class if arithmetic != PLAIN else measured.photos,
+        }
+        files.folder_below(settings.features_dir(), self._measured.parent.name)
+        files.write_json(self._measured, found)
+        return found
+
+    def _use(self, arithmetic: str) -> None:
+        """From here on the fastest form of this arithmetic ('': what the precision means here), or PLAIN."""
+        if arithmetic == PLAIN:
+            self._fastest.uninstall(self._model)
+            self.form, self.workers = "torch fp32, eager", 1
+            return
+        forms = self._install(arithmetic=arithmetic)
+        self.form = " + ".join(dict.fromkeys(form.name for form in forms))
+        self.batch = min(form.batch for form in forms)
+        # On a GPU the threads decode; on a CPU each decodes its batch and runs it.
+        self.workers = self._cpus if self._model.device.type == "cuda" else max(form.workers for form in forms)

@@ -1,0 +1,1 @@
+"""Imports, inspections and exports here, each a job with a worker."""

@@ -1,0 +1,96 @@
+"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in numpy."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from core.backends.local import training
+from core.backends.local.datasets import fetching
+from core.datasets import store
+from core.datasets.inspection import store as inspection
+from core.datasets.store import Version
+from core.errors import BackendError
+from core.io import files
+from core.jobs import processes, stopping
+from core.jobs.script_runs import ScriptRun
+from core.jobs.specs import InspectSpec, TransformSpec, inspect_spec
+from core.training import metrics
+
+if TYPE_CHECKING:
+    from core.jobs.worker import Worker
+
+PRESET = "fast"
+REPORT_SECONDS = 0.4
+
+
+def run(worker: Worker) -> None:
+    """Looks through the version and keeps what was found in the dataset's folder."""
+    spec = inspect_spec(worker.job)
+    version = store.version(spec.dataset_id, spec.version_id)
+    report = _Reporter(worker)
+    fetching.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
+    caches = _features(worker, spec, version, report)
+    made = stopping.unless_stopped(
+        worker,
+        lambda: inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop),
+    )
+    worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
+
+
+def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
+    """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
+    folder = worker.folder
+    training.copy_scripts(folder)
+
+    def write() -> int:
+        # All of them are wanted, so all are 'train' here; each content once.
+        rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
+        training.write_manifest(folder, rows)
+        return len(rows)
+
+    total = training.without_threads(write)
+    worker.check_stop()
+    arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
+    log = metrics.MetricLog(folder.log)
+    environment = training.environment(folder, spec)
+    script = ScriptRun(worker, "extract.py", arguments, environment, lambda _: report.features(log, total))
+    try:
+        code = script.run()
+    finally:
+        was_full = files.is_full(folder.path)
+        processes.clear(folder)
+    worker.check_stop()
+    if code != 0:
+        raise BackendError(training.failure_reason(folder, code, was_full))
+    made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
+    return [views[0] for views in made]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Reporter:
+    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is always written."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._last, self._phase = worker, 0.0, ""
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if phase == self._phase and now - self._last < REPORT_SECONDS:
+            return
+        if phase != self._phase:
+            self._phase, self._began, self._before = phase, now, done
+        self._last = now
+        made = done - self._before
+        eta = round((total - done) * (now - self._began) / made, 1) if made and total > done else None
+        self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
+
+    def features(self, log: metrics.MetricLog, total: int) -> None:
+        """How far the script is, by the last line it wrote about it."""
+        if time.monotonic() - self._last >= REPORT_SECONDS:
+            rows: list[dict[str, Any]] = [row for row in log.refresh() if "features_done" in row]
+            self("Making features", int(rows[-1]["features_done"]) if rows else 0, int(rows[-1]["features_total"]) if rows else total)

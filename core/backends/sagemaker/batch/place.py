@@ -1,0 +1,212 @@
+"""Photos in somebody's bucket for a transform job: which they are, and what they are called on it.
+
+An answer is told by the name of its photo's object alone: more of the path is not promised by AWS,
+whose own example leaves a folder out. So a job's names are unique and plain, and where a place in
+S3 has others, the job goes through copies of its photos under names of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from core import settings
+from core.aws import connection, s3
+from core.aws.storage import Store
+from core.backends.sagemaker.batch import shrunk as transform_large
+from core.batch import items, sources
+from core.batch.items import Item
+from core.errors import BackendError, UserError
+from core.io.names import shown
+from core.jobs.specs import TransformSpec
+from core.jobs.store import RunFolder
+
+THREADS = 16
+AT_A_TIME = 512
+# The list of the photos is held in memory when it is written.
+MAX_LISTED = 5_000_000
+# What S3's documentation calls safe everywhere. An answer's key is longer than its photo's.
+_PLAIN = re.compile(r"[A-Za-z0-9!_.*'()/-]{1,600}")
+_ODD_PART = re.compile(r"(^|/)\.{0,2}(/|$)")
+
+
+class Found(NamedTuple):
+    """An object below a job's place: its size (0 where not known), and why it can't be asked about."""
+
+    key: str
+    size: int
+    problem: str = ""
+
+
+class Listed(NamedTuple):
+    """How many photos there are; by row why some can't be asked about; which have to be shrunk."""
+
+    total: int
+    problems: dict[int, str]
+    large: list[str]
+
+
+def place(spec: TransformSpec) -> str:
+    """What all keys of a job's list are relative to, as an address."""
+    if _is_manifest(spec.path):
+        return _named(spec)[0]
+    return spec.path if spec.path.endswith("/") else f"{spec.path}/"
+
+
+def listed(
+    spec: TransformSpec,
+    folder: RunFolder,
+    classes: Collection[str],
+    check_stop: Callable[[], None],
+) -> Listed:
+    """Lists the photos below an S3 prefix, or those that a manifest there names.
+
+    UserError where there are none.
+    """
+    problems: dict[int, str] = {}
+    large: list[str] = []
+
+    def named() -> Iterator[Item]:
+        for row, found in enumerate(_found(spec, check_stop)):
+            if problem := found.problem or transform_large.too_large(found.size):
+                problems[row] = problem
+            elif transform_large.is_large(found.size):
+                large.append(found.key)
+            yield Item(found.key, found.key)
+
+    total = items.write(sources.labelled(named(), classes), sources.list_of(folder))
+    if not total:
+        endings = ", ".join(settings.IMAGE_SUFFIXES)
+        message = f"There are no photos at {shown(spec.path)}. Objects that end in {endings}"
+        raise UserError(f"{message} are looked for.", field="path")
+    return Listed(total, problems, large)
+
+
+def are_plain(addresses: Collection[str]) -> bool:
+    """Whether no two of these objects have the same name, and nothing can change a name's spelling."""
+    keys = [s3.split(address)[1] for address in addresses]
+    names = {key.rpartition("/")[2].casefold() for key in keys}
+    if len(names) < len(keys):
+        return False
+    return all(_PLAIN.fullmatch(key) and not _ODD_PART.search(key) for key in keys)
+
+
+def own_name(address: str, suffix: str = "") -> str:
+    """A name of ours for the object at an address: plain, and no other object's."""
+    suffix = suffix or PurePosixPath(address).suffix.lower()
+    return f"{hashlib.sha256(address.encode()).hexdigest()}{suffix}"
+
+
+def read(address: str) -> bytes:
+    """The bytes of somebody's object."""
+    bucket, key = s3.split(address)
+    with connection.asking(f"reading {shown(address)}"):
+        found = connection.client("s3").get_object(Bucket=bucket, Key=key)
+        return bytes(found["Body"].read())
+
+
+def copy(
+    store: Store,
+    wanted: dict[str, str],
+    report: Callable[[int], None],
+    check_stop: Callable[[], None],
+) -> dict[str, str]:
+    """Copies objects inside S3: target key -> address. By target, why some could not be."""
+    problems: dict[str, str] = {}
+
+    def one(target: str) -> None:
+        bucket, key = s3.split(wanted[target])
+        try:
+            connection.patiently(lambda: store.take(bucket, key, "", target), check_stop)
+        except BackendError as error:
+            if not connection.is_missing(error):
+                raise
+            problems[target] = "it is not in S3 any more"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        done = 0
+        for some in _some(wanted):
+            check_stop()
+            done += len(list(pool.map(one, some)))
+            report(done)
+    return problems
+
+
+def _found(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Found]:
+    if _is_manifest(spec.path):
+        yield from _of_manifest(spec, check_stop)
+        return
+    address = place(spec)
+    bucket, start = s3.split(address)
+    client, count = connection.client("s3"), 0
+    with connection.asking(f"listing {address}"):
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
+        for page in pages:
+            check_stop()
+            for entry in filter(lambda entry: _is_photo(entry["Key"]), page.get("Contents", [])):
+                count += 1
+                if count > MAX_LISTED:
+                    message = f"There are more than {MAX_LISTED:,} photos at {shown(spec.path)}."
+                    raise BackendError(f"{message} Take them in parts.")
+                yield Found(entry["Key"][len(start) :], int(entry["Size"]))
+
+
+def _of_manifest(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Found]:
+    """Those that somebody's manifest names. One that isn't there would fail the whole job."""
+    prefix, keys = _named(spec)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for some in _some(key for key in keys if _is_photo(key)):
+            check_stop()
+            yield from pool.map(lambda key: _seen(prefix, key), some)
+
+
+def _seen(prefix: str, name: str) -> Found:
+    """An object as far as whoever runs this may look at it."""
+    address = f"{prefix}{name}"
+    bucket, key = s3.split(address)
+    try:
+        with connection.asking(f"looking at {shown(address)}"):
+            found = connection.client("s3").head_object(Bucket=bucket, Key=key)
+    except BackendError as error:
+        if connection.is_missing(error):
+            return Found(name, 0, "it is not in S3")
+        if connection.is_denied(error):
+            return Found(name, 0)  # the role may be allowed more
+        raise
+    return Found(name, int(found["ContentLength"]))
+
+
+def _named(spec: TransformSpec) -> tuple[str, list[str]]:
+    """The prefix and the keys of somebody's manifest. UserError where it is none."""
+    bucket, key = s3.split(spec.path)
+    with connection.asking(f"reading {spec.path}"):
+        body = connection.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        found = json.loads(body)
+        if not isinstance(found, list) or not isinstance(found[0]["prefix"], str):
+            raise TypeError("its first entry has no prefix")
+        return found[0]["prefix"], [str(key) for key in found[1:]]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        message = f"{shown(spec.path)} is no manifest of SageMaker's ({error})."
+        raise UserError(message, field="path") from error
+
+
+def _is_manifest(address: str) -> bool:
+    return address.lower().endswith((".manifest", ".json"))
+
+
+def _is_photo(key: str) -> bool:
+    suffix = PurePosixPath(key).suffix.lower()
+    return suffix in settings.IMAGE_SUFFIXES and not key.endswith("/")
+
+
+def _some(keys: Iterable[str]) -> Iterator[list[str]]:
+    waiting = iter(keys)
+    while some := list(islice(waiting, AT_A_TIME)):
+        yield some

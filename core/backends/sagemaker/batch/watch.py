@@ -1,0 +1,250 @@
+"""Watches a transform job on SageMaker: sends photos and model, has them gone through, and brings the answers into the job's table."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from core.aws import account as accounts
+from core.aws import connection, prices, storage
+from core.aws.account import Account
+from core.aws.storage import Store
+from core.backends.local.batch import transform as listing
+from core.backends.sagemaker import failures, job_request, upload
+from core.backends.sagemaker.batch import input as transform_input
+from core.backends.sagemaker.batch.output import Output
+from core.backends.sagemaker.endpoints import hosting, serving_image
+from core.backends.sagemaker.logs import LogTail
+from core.backends.sagemaker.programs.batch import MODEL, REQUEST
+from core.backends.sagemaker.watcher import Watch
+from core.batch import items, lineage, results, sources, table
+from core.errors import BackendError, UserError
+from core.evaluation import scores
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.outcomes import Stopped
+from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.store import RunFolder
+from core.models import store as models
+from core.models.store import Model
+
+if TYPE_CHECKING:
+    from core.jobs.worker import Worker
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+# A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB together.
+PAYLOAD_MB, MOST_AT_ONCE = 7, 14
+TIMEOUT_SECONDS, RETRIES = 120, 2
+# Up to here the answers are counted while the job runs; beyond it listing them would take too long.
+COUNTED_PHOTOS = 20_000
+
+
+def check(spec: TransformSpec) -> None:
+    """UserError, naming the field, for what SageMaker would refuse."""
+    account = accounts.required()
+    resources = job_request.resources_of(spec)
+    serving_image.image(resources.server, account, resources.instance_type)
+    if resources.is_serverless or resources.spot:
+        raise UserError("A batch runs on ordinary instances, neither serverless nor spot.", field="instance_type")
+    models.archive(models.read(spec.model_id))
+    if spec.source != "s3":
+        sources.require_images(spec)
+
+
+def run(worker: Worker) -> None:
+    """Watches to the end; raises as a worker expects it: Stopped, BackendError."""
+    spec = transform_spec(worker.job)
+    model = models.read(spec.model_id)
+    job = Transform(worker.folder, spec, accounts.of_job(worker.job.spec))
+    watch = Watch(worker, job)
+    try:
+        if not (worker.folder.input / REQUEST).exists():
+            job.prepare(worker, watch, model)
+            watch.submit()
+        elif not watch.exists():
+            worker.check_stop()
+            watch.submit()
+        described = watch.follow()
+        conclude(worker, watch, job, model, described)
+    finally:
+        if not worker.leaving:
+            job.tidy()
+
+
+class Transform:
+    """A transform job as SageMaker knows it, by the run folder's id."""
+
+    def __init__(self, folder: RunFolder, spec: TransformSpec, account: Account) -> None:
+        self.folder, self.spec, self.account = folder, spec, account
+        self.resources = job_request.resources_of(spec)
+        self.client = connection.client("sagemaker", region=account.region)
+        self.store = Store(account)
+        self.output = Output(self.store, spec, folder)
+        self.done, self.total, self.before = 0, 0, 0
+        if sources.list_of(folder).exists():
+            self.total, self.before = items.count(sources.list_of(folder)), results.answered(folder)
+
+    @functools.cached_property
+    def tail(self) -> LogTail:
+        return LogTail(self.folder, self.spec.id, self.account.region, LOG_GROUP)
+
+    def prepare(self, worker: Worker, watch: Watch, model: Model) -> None:
+        """Everything that the job needs, and the request for it, written just before it is made."""
+        spec, folder = self.spec, self.folder
+        watch.say(phase="Listing photos")
+        self.total = self._listed(worker, model)
+        self.before = results.answered(folder)
+        worker.check_stop()
+        transform_input.identify(spec, folder, lambda done: watch.say(phase="Reading photos", listed=done), worker.check_stop)
+
+        def say(sent: upload.Progress) -> None:
+            watch.say(**_sending(sent))
+
+        uri = transform_input.send(spec, folder, self.store, say, worker.check_stop)
+        watch.say(phase="Sending the model")
+        archive = serving_image.send(model, self.resources.server, folder.temporary, self.store, worker.check_stop)
+        request = hosting.model_request(spec, self.account, archive, batch=True)
+        files.write_json(folder.input / MODEL, request)
+        watch.surely(lambda: hosting.create("creating the model", self.client.create_model, request))
+        files.write_json(folder.input / REQUEST, self.request(uri))
+
+    def _listed(self, worker: Worker, model: Model) -> int:
+        if self.spec.resumed_from:
+            previous = RunFolder.of(self.spec.resumed_from)
+            if not jobs.is_let_go(previous.lock):
+                raise BackendError("The job to resume from is still running.")
+            transform_input.take_over(previous, self.folder)
+        if sources.list_of(self.folder).exists():
+            return items.count(sources.list_of(self.folder))
+        if self.spec.source == "s3" and not self.spec.resumed_from:
+            return transform_input.list_s3(self.spec, self.folder, model.classes, worker.check_stop)
+        return listing.listed(worker, self.spec, model)
+
+    def request(self, manifest: str) -> dict[str, Any]:
+        """For CreateTransformJob."""
+        machines = {"InstanceType": self.resources.instance_type, "InstanceCount": self.resources.instance_count}
+        output = {"S3OutputPath": self.store.uri(storage.transform_key(self.spec.id, "output")), "Accept": "application/json"}
+        key = self.account.kms_key
+        known = prices.instances().get(self.resources.instance_type)
+        return {
+            "TransformJobName": self.spec.id,
+            "ModelName": self.spec.id,
+            "MaxConcurrentTransforms": min(MOST_AT_ONCE, known.vcpus if known else 4),
+            "MaxPayloadInMB": PAYLOAD_MB,
+            "BatchStrategy": "SingleRecord",
+            "ModelClientConfig": {"InvocationsTimeoutInSeconds": TIMEOUT_SECONDS, "InvocationsMaxRetries": RETRIES},
+            "TransformInput": {
+                "DataSource": {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": manifest}},
+                "ContentType": "application/x-image",
+                "SplitType": "None",
+            },
+            "TransformOutput": {**output, "AssembleWith": "None", **({"KmsKeyId": key} if key else {})},
+            "TransformResources": {**machines, **({"VolumeKmsKeyId": key} if key else {})},
+            "Tags": hosting.tags(self.spec),
+        }
+
+    def describe(self) -> dict[str, Any] | None:
+        try:
+            with connection.asking("asking for the transform job"):
+                return dict(self.client.describe_transform_job(TransformJobName=self.spec.id))
+        except BackendError as error:
+            if connection.is_missing(error):
+                return None
+            raise
+
+    def create(self) -> None:
+        with connection.asking("creating the transform job"):
+            self.client.create_transform_job(**files.read_json(self.folder.input / REQUEST))
+
+    def stop(self) -> None:
+        with connection.asking("stopping the transform job"):
+            self.client.stop_transform_job(TransformJobName=self.spec.id)
+
+    def status(self, described: Mapping[str, Any]) -> str:
+        return str(described.get("TransformJobStatus", ""))
+
+    def look(self, described: Mapping[str, Any]) -> bool:
+        """Log and answers so far; and the end of a job that has had its time, for a transform job has no limit of its own."""
+        if self.is_over_time(described) and self.status(described) == "InProgress":
+            self.stop()
+        news = self.tail.read()
+        if self.total - self.before > COUNTED_PHOTOS or "TransformStartTime" not in described:
+            return news
+        before, self.done = self.done, self.output.look()
+        return news or self.done != before
+
+    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+        server = serving_image.SERVERS[self.resources.server]
+        seconds, done = _seconds(described), min(self.total, self.before + self.done)
+        rate = self.done / seconds if seconds and self.done else None
+        left = (self.total - done) / rate if rate else None
+        machines = f"{self.resources.instance_count} x {self.resources.instance_type}"
+        known: dict[str, Any] = {
+            "phase": "Predicting" if self.done else "Waiting for machines",
+            "total": self.total,
+            "done": done,
+            "errors": 0,
+            "skipped": self.before,
+            "images_per_second": round(rate, 1) if rate else None,
+            "eta_seconds": round(left, 1) if left else None,
+            "seconds": seconds,
+            "form": f"{server.title} on {machines}, plain fp32",
+            "instance_type": self.resources.instance_type,
+            "instance_count": self.resources.instance_count,
+            "billable_seconds": seconds,
+        }
+        return known
+
+    def is_over_time(self, described: Mapping[str, Any]) -> bool:
+        return (_seconds(described) or 0.0) > self.resources.max_seconds
+
+    def tidy(self) -> None:
+        """Removes what was only made for the job; a refusal is noted and is no failure of the job."""
+        try:
+            hosting.remove(self.client, self.spec.id, only_model=True)
+            self.output.remove()
+        except BackendError as error:
+            print(f"not tidied: {error}", flush=True)
+
+
+def conclude(worker: Worker, watch: Watch, job: Transform, model: Model, described: Mapping[str, Any]) -> None:
+    """Brings the answers here. Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it came."""
+    facts, status = job.facts(described), job.status(described)
+    watch.surely(job.output.look)
+
+    def report(done: int, errors: int) -> None:
+        watch.say(**{**facts, "phase": "Bringing the answers", "done": done, "errors": errors, "seen": time.time()})
+
+    classes, known = model.classes, lineage.training_ids(model)
+    watch.surely(lambda: job.output.join(classes, known, report, whole=status == "Completed"))
+    if status == "Failed":
+        raise BackendError(failures.explained(str(described.get("FailureReason") or "SageMaker gives no reason.")))
+    if status != "Completed":
+        raise Stopped(_why_stopped(worker, job, described))
+    score = scores.top1(table.read(worker.folder, classes).unseen)
+    errors, seconds = results.errors(worker.folder), facts["seconds"] or 0.0
+    rate = round((job.total - job.before) / seconds, 1) if seconds else None
+    found = {"done": job.total, "errors": errors, "images_per_second": rate, "correct": score.correct, "labelled": score.n}
+    watch.say(**{**facts, **found, "phase": "Done", "eta_seconds": None, "seen": time.time()})
+
+
+def _why_stopped(worker: Worker, job: Transform, described: Mapping[str, Any]) -> str:
+    if job.is_over_time(described):
+        return f"It reached its time limit of {job.resources.max_seconds / 3600:.3g} hours. Resume it to go on with the rest."
+    return "" if worker.stopping else "It was stopped on SageMaker, not from here."
+
+
+def _seconds(described: Mapping[str, Any]) -> float | None:
+    """How long the machines ran, so far or in all."""
+    started, ended = described.get("TransformStartTime"), described.get("TransformEndTime")
+    if not isinstance(started, datetime):
+        return None
+    return round((ended.timestamp() if isinstance(ended, datetime) else time.time()) - started.timestamp(), 1)
+
+
+def _sending(sent: upload.Progress) -> dict[str, Any]:
+    facts = {"done": sent.done, "total": sent.total, "eta_seconds": sent.seconds_left}
+    return {"phase": "Sending photos", **facts, "images_per_second": None}

@@ -1,0 +1,1 @@
+"""Endpoints on SageMaker: made, watched, measured, and the answers that they keep."""

@@ -1,0 +1,67 @@
+"""Photos that a SageMaker endpoint kept, brought from S3 into the run folder, where the monitor reads what a local one keeps."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.aws.storage import Store
+from core.backends.sagemaker.endpoints import hosting
+from core.endpoints import capture
+from core.errors import BackendError
+from core.io import files
+from core.jobs.specs import EndpointSpec
+from core.jobs.store import RunFolder
+
+TAKEN = "captured.json"
+ANSWER = ("predictions", "unsure", "unfamiliar", "latency_ms")
+
+
+def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
+    """Brings what is new, at most as much as may be kept; how many photos. Raises BackendError where AWS does not answer."""
+    path = folder.output / TAKEN
+    taken = set(files.read_json(path)) if path.exists() else set()
+    new = [key for key in sorted(store.keys(f"{hosting.capture_prefix(spec.id)}/")) if key.endswith(".jsonl") and key not in taken]
+    count = 0
+    keeper = capture.Keeper(folder, capture.Limits(spec.capture_photos, spec.capture_bytes))
+    for key in new:
+        for moment, photo, answer in records(_read(store, key, folder.temporary)):
+            keeper.keep(moment, photo, answer)
+            count += 1
+    if new:
+        files.write_json(path, sorted({*taken, *new}))
+    return count
+
+
+def records(text: str) -> Iterator[tuple[float, bytes, dict[str, Any]]]:
+    """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer, is left out."""
+    for line in text.splitlines():
+        try:
+            said = json.loads(line)
+            data = said["captureData"]
+            photo = base64.b64decode(data["endpointInput"]["data"], validate=True)
+            output = data["endpointOutput"]
+            answered = base64.b64decode(output["data"]).decode() if output.get("encoding") == "BASE64" else output["data"]
+            answer = json.loads(answered)
+            moment = datetime.fromisoformat(said["eventMetadata"]["inferenceTime"]).timestamp()
+            yield moment, photo, {name: answer[name] for name in ANSWER if name in answer or name == "predictions"}
+        except (ValueError, KeyError, TypeError, binascii.Error):
+            continue
+
+
+def _read(store: Store, key: str, folder: Path) -> str:
+    folder.mkdir(exist_ok=True)
+    path = folder / "captured.jsonl"
+    if not store.fetch(store.uri(key), path):
+        return ""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BackendError(files.os_reason(error)) from error
+    finally:
+        path.unlink(missing_ok=True)

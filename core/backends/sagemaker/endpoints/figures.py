@@ -1,0 +1,80 @@
+"""What CloudWatch has counted of an endpoint, in the words that a local endpoint uses for its own figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from core.aws import connection
+
+NAMESPACE = "AWS/SageMaker"
+# Of the latencies only the newest hours count; of the requests all.
+LATENCY_SECONDS = 3 * 3600
+PERIODS = (60, 300, 3600)
+MOST_POINTS = 1400
+
+
+def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[str, Any]:
+    """requests, errors, timed, p50_ms, p95_ms since `since` (seconds since 1970). CloudWatch is a minute or two behind.
+
+    Raises BackendError where it does not answer.
+    """
+    client = connection.client("cloudwatch", region=region)
+    total: dict[str, Any] = {"requests": 0, "errors": 0}
+    medians: list[tuple[float, float, float]] = []
+    for variant in variants:
+        total["requests"] += round(_sum(client, name, variant, "Invocations", since))
+        total["errors"] += sum(
+            round(_sum(client, name, variant, metric, since)) for metric in ("Invocation4XXErrors", "Invocation5XXErrors")
+        )
+        medians += _latencies(client, name, variant, max(since, time.time() - LATENCY_SECONDS))
+    if medians:
+        timed = sum(count for count, _, _ in medians)
+        # Each minute's percentile counts as often as it had requests: close to that of all, and all that CloudWatch gives.
+        total |= {"timed": round(timed)}
+        total |= {key: round(sum(row[0] * row[place] for row in medians) / timed, 1) for place, key in ((1, "p50_ms"), (2, "p95_ms"))}
+    return total
+
+
+def invocations(client: Any, name: str, variant: str, since: float) -> float:
+    """How many requests an endpoint had since then; what tells an idle one."""
+    return _sum(client, name, variant, "Invocations", since)
+
+
+def _sum(client: Any, name: str, variant: str, metric: str, since: float) -> float:
+    points = _points(client, name, variant, metric, since, Statistics=["Sum"])
+    return float(sum(point["Sum"] for point in points))
+
+
+def _latencies(client: Any, name: str, variant: str, since: float) -> list[tuple[float, float, float]]:
+    """(requests, p50, p95 in milliseconds) of each period that had any. ModelLatency is in microseconds."""
+    percentiles = _points(client, name, variant, "ModelLatency", since, ExtendedStatistics=["p50", "p95"])
+    counts = {
+        point["Timestamp"]: point["SampleCount"]
+        for point in _points(client, name, variant, "ModelLatency", since, Statistics=["SampleCount"])
+    }
+    rows = []
+    for point in percentiles:
+        found, number = point.get("ExtendedStatistics", {}), counts.get(point["Timestamp"], 0.0)
+        if number and "p50" in found:
+            rows.append((number, found["p50"] / 1000, found.get("p95", found["p50"]) / 1000))
+    return rows
+
+
+def _points(client: Any, name: str, variant: str, metric: str, since: float, **statistics: Any) -> list[dict[str, Any]]:
+    seconds = max(60.0, time.time() - since)
+    period = next((period for period in PERIODS if seconds / period <= MOST_POINTS), 86_400)
+    dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": variant}]
+    with connection.asking("asking CloudWatch for the endpoint's figures"):
+        answer = client.get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=metric,
+            Dimensions=dimensions,
+            StartTime=datetime.fromtimestamp(since - period, UTC),
+            EndTime=datetime.now(UTC),
+            Period=period,
+            **statistics,
+        )
+    return list(answer["Datapoints"])

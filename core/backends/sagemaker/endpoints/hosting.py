@@ -1,0 +1,197 @@
+"""Models, endpoint configurations and endpoints as SageMaker knows them: what is asked for, and how it is made, found and removed.
+
+All three bear the id of our endpoint (or transform job), so that a create whose answer was lost is adopted and never repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.aws import connection, containers
+from core.aws.account import Account
+from core.backends.base import EndpointState
+from core.backends.sagemaker import job_request
+from core.backends.sagemaker.endpoints import serving_image
+from core.errors import BackendError
+from core.jobs.specs import EndpointSpec, Resources, Spec
+
+VARIANT = "AllTraffic"
+DEADLINE_TAG, MODEL_TAG = "deadline", "model"
+# Of a serving container that takes minutes to fetch its image and start; AWS's own default is what it allows at most.
+STARTUP_SECONDS = 900
+# Target tracking: requests a minute and instance above which it grows, and seconds before it changes again.
+REQUESTS_A_MINUTE = 600
+COOL_SECONDS = {"ScaleInCooldown": 300, "ScaleOutCooldown": 60}
+SCALED = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
+_STATES = {
+    "Creating": EndpointState.CREATING,
+    "InService": EndpointState.IN_SERVICE,
+    # These three go on answering.
+    "Updating": EndpointState.IN_SERVICE,
+    "SystemUpdating": EndpointState.IN_SERVICE,
+    "RollingBack": EndpointState.IN_SERVICE,
+    "Deleting": EndpointState.DELETING,
+}
+
+
+def state_of(status: str) -> EndpointState:
+    """SageMaker's status in our words; what is neither coming, here nor going has failed."""
+    return _STATES.get(status, EndpointState.FAILED)
+
+
+def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dict[str, Any]:
+    """For CreateModel; `uri` is where the archive lies. A serverless endpoint takes neither a VPC nor network isolation."""
+    resources = resources_of(spec)
+    container = {
+        "Image": serving_image.image(resources.server, account, resources.instance_type),
+        "ModelDataUrl": uri,
+        "Environment": dict(serving_image.environment(resources.server, account.region, batch=batch)),
+    }
+    closed = {} if resources.is_serverless else {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
+    named = {"ModelName": spec.id, "ExecutionRoleArn": account.role_arn, "PrimaryContainer": container}
+    return {**named, **closed, "Tags": tags(spec)}
+
+
+def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
+    """For CreateEndpointConfig."""
+    resources = resources_of(spec)
+    variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": spec.id}
+    more: dict[str, Any] = {}
+    if resources.is_serverless:
+        variant["ServerlessConfig"] = {"MemorySizeInMB": resources.memory_mb, "MaxConcurrency": resources.concurrency}
+    else:
+        variant |= {
+            "InitialInstanceCount": resources.instance_count,
+            "InstanceType": resources.instance_type,
+            "InitialVariantWeight": 1.0,
+            "ContainerStartupHealthCheckTimeoutInSeconds": STARTUP_SECONDS,
+        }
+        # Machines with disks of their own encrypt them themselves and refuse a key.
+        if account.kms_key and not containers.has_gpu(resources.instance_type):
+            more["KmsKeyId"] = account.kms_key
+        if spec.capture_share:
+            more["DataCaptureConfig"] = _capture(spec, account)
+    return {"EndpointConfigName": spec.id, "ProductionVariants": [variant], **more, "Tags": tags(spec)}
+
+
+def endpoint_request(spec: EndpointSpec, deadline: float | None) -> dict[str, Any]:
+    """For CreateEndpoint. The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should be gone."""
+    more = {DEADLINE_TAG: f"{deadline:.0f}"} if deadline else {}
+    return {"EndpointName": spec.id, "EndpointConfigName": spec.id, "Tags": tags(spec, **more)}
+
+
+def capture_prefix(endpoint_id: str) -> str:
+    """Where captured photos of an endpoint lie, below the account's prefix."""
+    return f"captured/{endpoint_id}"
+
+
+def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
+    """Ours, and the model that it serves."""
+    return job_request.tags(spec, **{MODEL_TAG: str(getattr(spec, "model_id", ""))}, **more)
+
+
+def resources_of(spec: Any) -> Resources:
+    assert spec.resources is not None
+    return Resources(**spec.resources) if isinstance(spec.resources, Mapping) else spec.resources
+
+
+def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> bool:
+    """Asks for it; False where it is there already, by an earlier try. Raises BackendError where AWS refuses."""
+    try:
+        with connection.asking(what):
+            make(**request)
+    except BackendError as error:
+        if connection.is_there_already(error):
+            return False
+        raise
+    return True
+
+
+def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
+    """Deletes endpoint, configuration and model of that name, whatever of them there is. Idempotent.
+
+    False where the endpoint can't be deleted yet, because it is still being made. Raises BackendError where AWS refuses.
+    """
+    if not only_model:
+        try:
+            _remove(lambda: client.delete_endpoint(EndpointName=name), f"deleting the endpoint {name}")
+        except BackendError as error:
+            if "in-progress" in str(error.__cause__):
+                return state_now(client, name) in (EndpointState.DELETING, None)
+            raise
+        _remove(lambda: client.delete_endpoint_config(EndpointConfigName=name), f"deleting the configuration of {name}")
+    _remove(lambda: client.delete_model(ModelName=name), f"deleting the model of {name}")
+    return True
+
+
+def _remove(delete: Callable[[], Any], what: str) -> None:
+    try:
+        with connection.asking(what):
+            delete()
+    except BackendError as error:
+        if not connection.is_missing(error):
+            raise
+
+
+def describe(client: Any, name: str) -> dict[str, Any] | None:
+    """DescribeEndpoint, or None where there is none of that name."""
+    try:
+        with connection.asking(f"looking at the endpoint {name}"):
+            return dict(client.describe_endpoint(EndpointName=name))
+    except BackendError as error:
+        if connection.is_missing(error):
+            return None
+        raise
+
+
+def state_now(client: Any, name: str) -> EndpointState | None:
+    found = describe(client, name)
+    return state_of(found["EndpointStatus"]) if found else None
+
+
+def scale(spec: EndpointSpec, scaling: Any) -> None:
+    """Lets a real-time endpoint grow and shrink with its load. `scaling` is boto3's client of application-autoscaling."""
+    resources = resources_of(spec)
+    target = {**SCALED, "ResourceId": scaled_resource(spec.id)}
+    with connection.asking("letting the endpoint grow with its load"):
+        scaling.register_scalable_target(**target, MinCapacity=resources.instance_count, MaxCapacity=resources.max_instances)
+        scaling.put_scaling_policy(
+            **target,
+            PolicyName=f"{spec.id}-requests",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": float(REQUESTS_A_MINUTE),
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+                **COOL_SECONDS,
+            },
+        )
+
+
+def unscale(endpoint_id: str, scaling: Any) -> None:
+    """Takes back what `scale` did; fine where there is nothing."""
+    try:
+        with connection.asking("ending the scaling"):
+            scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
+    except BackendError as error:
+        if connection.code_of(error) != "ObjectNotFoundException" and "No scalable target found" not in str(error):
+            raise
+
+
+def scaled_resource(endpoint_id: str) -> str:
+    return f"endpoint/{endpoint_id}/variant/{VARIANT}"
+
+
+def is_past(deadline: float | None) -> bool:
+    return deadline is not None and time.time() >= deadline
+
+
+def _capture(spec: EndpointSpec, account: Account) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": max(1, round(100 * spec.capture_share)),
+        "DestinationS3Uri": account.uri(capture_prefix(spec.id)),
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+    }
+    return {**config, "KmsKeyId": account.kms_key} if account.kms_key else config

@@ -1,0 +1,133 @@
+"""What serves a model: the container images on offer, and the archive that they are given.
+
+The archive is the model's own, and beside it what that image's server needs to find its way in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from core import settings
+from core.aws import connection, containers
+from core.aws.account import Account
+from core.aws.storage import Store
+from core.io import files
+from core.models import store as models
+from core.models.store import Model
+
+# For the PyTorch image, whose toolkit looks for the entry point below code/.
+HOSTED = "hosted.py"
+# For the Ray image, which looks for these at the top.
+RAY_DEPLOYMENT, RAY_CONFIG = "ray_deployment.py", "config.yaml"
+RAY_APPLICATION = "applications:\n  - name: fieldmark\n    route_prefix: /\n    import_path: ray_deployment:app\n"
+LOG_LEVEL = "20"
+ANSWER_TIMEOUT = "60"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of AWS's serving images: `cpu` and `gpu` are repository and tag.
+
+    `ends` is the day after which AWS mends it no more, where that is known; `sdk` the framework and version that the SageMaker SDK
+    finds it by; `memory_mb` what it takes while it serves (measured), so that less is not offered for it.
+    """
+
+    title: str
+    cpu: str
+    gpu: str
+    sdk: tuple[str, str]
+    memory_mb: int
+    ends: date | None = None
+
+    @property
+    def is_past_its_end(self) -> bool:
+        return self.ends is not None and datetime.now(UTC).date() > self.ends
+
+    @property
+    def note(self) -> str:
+        """What a person should know about its age."""
+        if self.ends is None:
+            return "AWS names no end of this image's patches."
+        when = "gets no security patches from AWS since" if self.is_past_its_end else "is patched by AWS until"
+        return f"This image {when} {self.ends:%Y-%m-%d}."
+
+
+# The default first.
+SERVERS: Mapping[str, Server] = {
+    "pytorch": Server(
+        "PyTorch 2.6 inference image (TorchServe)",
+        "pytorch-inference:2.6.0-cpu-py312",
+        "pytorch-inference:2.6.0-gpu-py312",
+        ("pytorch", "2.6.0"),
+        3072,
+        date(2026, 6, 30),
+    ),
+    "ray": Server(
+        "Ray Serve 1.4 image (PyTorch 2.10)",
+        "ray:serve-ml-sagemaker-cpu-v1.4",
+        "ray:serve-ml-sagemaker-cuda-v1.4",
+        ("ray-serve", "1.4"),
+        4096,
+    ),
+}
+
+
+def image(server: str, account: Account, instance_type: str = "") -> str:
+    """The address of a serving image; a serverless endpoint has no instance type. UserError for a region without one."""
+    if account.inference_image:
+        return account.inference_image
+    chosen = SERVERS[server]
+    return f"{containers.registry(account.region)}/{chosen.gpu if containers.has_gpu(instance_type) else chosen.cpu}"
+
+
+def pack(model: Model, server: str, folder: Path) -> Path:
+    """`model.tar.gz` for one of images.SERVERS, made in `folder`; the same bytes for the same model. Raises as models.unpack does."""
+    contents = folder / "serving"
+    shutil.rmtree(contents, ignore_errors=True)
+    models.unpack(models.archive(model), contents)
+    if server == "ray":
+        shutil.copyfile(settings.SM_SCRIPTS / RAY_DEPLOYMENT, contents / RAY_DEPLOYMENT)
+        (contents / RAY_CONFIG).write_text(RAY_APPLICATION)
+    shutil.copyfile(settings.SM_SCRIPTS / HOSTED, contents / "code" / HOSTED)
+    archive = folder / f"{server}.tar.gz"
+    models.pack(contents, archive)
+    shutil.rmtree(contents)
+    return archive
+
+
+def send(model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]) -> str:
+    """The archive into the bucket, named by its content so that the same model is sent once; where it lies. Raises BackendError."""
+    folder.mkdir(exist_ok=True)
+    archive = pack(model, server, folder)
+    with archive.open("rb") as file:
+        key = f"models/{hashlib.file_digest(file, 'sha256').hexdigest()}.tar.gz"
+    print(f"The archive for the {server} image has {files.human_bytes(archive.stat().st_size)}.", flush=True)
+
+    def put() -> None:
+        if not store.has(key):
+            store.put_file(key, archive)
+
+    connection.patiently(put, check_stop)
+    archive.unlink()
+    return store.uri(key)
+
+
+def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
+    """What the container is told. In a `batch` a photo that can't be used is answered with the reason, because any refusal would
+    fail the whole job."""
+    ours = {"FIELDMARK_REFUSALS": "answer" if batch else "status"}
+    if server == "ray":
+        return ours
+    return {
+        **ours,
+        "SAGEMAKER_PROGRAM": HOSTED,
+        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        "SAGEMAKER_CONTAINER_LOG_LEVEL": LOG_LEVEL,
+        "SAGEMAKER_REGION": region,
+        "TS_DEFAULT_RESPONSE_TIMEOUT": ANSWER_TIMEOUT,
+    }

@@ -1,0 +1,257 @@
+"""Watches one endpoint on SageMaker for as long as it lives: sends the model, has it made, proves it, counts, and ends it in time.
+
+The deadline is kept here, and stands as a tag on the endpoint, so that the AWS page finds it also where this machine was off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from core import settings
+from core.aws import account as accounts
+from core.aws import connection, prices
+from core.aws.storage import Store
+from core.backends.base import EndpointState
+from core.backends.local.endpoints.server import smoke_image
+from core.backends.sagemaker import failures
+from core.backends.sagemaker.endpoints import captured as capturing
+from core.backends.sagemaker.endpoints import figures as endpoint_figures
+from core.backends.sagemaker.endpoints import hosting, serving_image
+from core.backends.sagemaker.endpoints import verbs as endpoints
+from core.backends.sagemaker.logs import LogTail
+from core.backends.sagemaker.watcher import Watch
+from core.errors import BackendError
+from core.jobs.outcomes import Left, Stopped
+from core.jobs.specs import endpoint_spec
+from core.models import store as models
+
+if TYPE_CHECKING:
+    from core.jobs.worker import Worker
+
+SENDING, MAKING, PROVING = "Sending the model", "SageMaker is starting it", "Sending it a smoke image"
+PHASES = (SENDING, MAKING, PROVING)
+LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
+COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
+TIMED = "What the model takes, over the last hours, minute by minute; the way there and back is not in it."
+LIMITS = "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it refuses comes as a ModelError."
+TICK = 0.2
+# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the usual pause.
+CALM, COUNTING = 8, 20
+# A serverless endpoint may start its container with the first request.
+SMOKE_SECONDS = 300.0
+NOT_READY = ("ModelNotReadyException", "ServiceUnavailable", "ThrottlingException", "InternalFailure")
+REASON_LINES = 3
+
+
+def run(worker: Worker) -> None:
+    """Returns at the deadline, or when somebody else has deleted the endpoint; raises as a worker expects it."""
+    _Life(worker).run()
+
+
+class _Life:
+    def __init__(self, worker: Worker) -> None:
+        self.worker, self.spec = worker, endpoint_spec(worker.job)
+        self.account = accounts.of_job(worker.job.spec)
+        self.name = self.spec.attached or self.spec.id
+        self.client = connection.client("sagemaker", region=self.account.region)
+        self.deadline = worker.job.created + self.spec.seconds if self.spec.seconds else None
+        self.watch = Watch(worker, _Nothing())
+        self.facts: dict[str, Any] = {**worker.job.status.progress, "phases": PHASES, **self._known()}
+        self.tail = LogTail(worker.folder, hosting.VARIANT, self.account.region, LOG_GROUP.format(self.name))
+
+    def run(self) -> None:
+        try:
+            if not self.spec.attached:
+                self._make()
+            self._await_service()
+            if not self.facts.get("url"):
+                self._prove()
+            self._keep()
+        except (Stopped, Left):
+            if self.worker.leaving:
+                raise Left from None
+            self._remove()
+            raise
+        except BackendError:
+            # What failed answers nobody, and may still cost.
+            self._remove()
+            raise
+
+    def _known(self) -> dict[str, Any]:
+        """What is known without asking."""
+        known: dict[str, Any] = {
+            "region": self.account.region,
+            "deadline": self.deadline,
+            "attached": self.spec.attached,
+            "counted": COUNTED,
+            "limits": LIMITS,
+            "timed_as": TIMED,
+        }
+        if self.spec.attached:
+            return known
+        resources = hosting.resources_of(self.spec)
+        server = serving_image.SERVERS[resources.server]
+        known |= {"serverless": resources.is_serverless, "image": server.note, "form": f"{server.title}, plain fp32"}
+        if resources.is_serverless:
+            return {**known, "instance": f"serverless, {resources.memory_mb} MB", "usd_per_hour": 0.0}
+        cost = prices.estimate(resources.instance_type, "hosting", self.account.region, count=resources.instance_count)
+        machines = f"{resources.instance_count} x {resources.instance_type}"
+        return {**known, "instance": machines, "usd_per_hour": cost.per_hour, "scaled": resources.max_instances > 0}
+
+    def _make(self) -> None:
+        """Model, configuration and endpoint, each only where it is not there yet."""
+        if self.watch.surely(lambda: hosting.describe(self.client, self.name)):
+            return
+        if self.facts.get("url"):
+            return  # it was in service and is gone; _keep says so
+        self._check()
+        self._say(phase=SENDING)
+        server = hosting.resources_of(self.spec).server
+        uri = serving_image.send(models.read(self.spec.model_id), server, self.worker.folder.temporary, Store(self.account), self._check)
+        self._check()
+        self._say(phase=MAKING)
+        for what, make, request in (
+            ("creating the model", self.client.create_model, hosting.model_request(self.spec, self.account, uri, batch=False)),
+            ("creating the configuration", self.client.create_endpoint_config, hosting.config_request(self.spec, self.account)),
+            ("creating the endpoint", self.client.create_endpoint, hosting.endpoint_request(self.spec, self.deadline)),
+        ):
+            self.watch.surely(lambda what=what, make=make, request=request: hosting.create(what, make, request))  # type: ignore[misc]
+
+    def _await_service(self) -> None:
+        while True:
+            found = self.watch.surely(lambda: hosting.describe(self.client, self.name))
+            if found is None:
+                if self.facts.get("url"):
+                    return
+                raise BackendError(f"There is no endpoint {self.name} in {self.account.region}.")
+            if found["EndpointStatus"] == "InService":
+                return
+            if hosting.state_of(found["EndpointStatus"]) is not EndpointState.CREATING:
+                raise BackendError(self._why_failed(found))
+            self._say(phase=MAKING, seen=time.time())
+            self._read_log()
+            self._pause(settings.poll_seconds())
+
+    def _prove(self) -> None:
+        """In service is what AWS says; a smoke image that comes back is what counts."""
+        self._say(phase=PROVING)
+        runtime = connection.client("sagemaker-runtime", region=self.account.region, read_seconds=endpoints.INVOKE_SECONDS)
+        milliseconds = self._smoke(runtime)
+        if self.facts.get("scaled"):
+            hosting.scale(self.spec, connection.client("application-autoscaling", region=self.account.region))
+        now = time.time()
+        url = f"{runtime.meta.endpoint_url}/endpoints/{self.name}/invocations"
+        started = round(now - self.worker.job.created, 1)
+        self._say(phase="", url=url, smoke_ms=round(milliseconds, 1), start_seconds=started, since=now, seen=now)
+        print(f"In service after {started} s; the smoke image took {milliseconds:.0f} ms there and back.", flush=True)
+
+    def _smoke(self, runtime: Any) -> float:
+        """Milliseconds of the second, warm answer."""
+        until, milliseconds = time.monotonic() + SMOKE_SECONDS, 0.0
+        for _ in range(2):
+            while True:
+                start = time.perf_counter()
+                try:
+                    answer = endpoints.ask(runtime, self.name, smoke_image(), "image/jpeg")
+                    break
+                except BackendError as error:
+                    if connection.code_of(error) not in NOT_READY or time.monotonic() > until:
+                        raise BackendError(f"It is up, but its smoke image failed: {error}") from error
+                self._pause(settings.poll_seconds())
+            if b'"predictions"' not in answer:
+                raise BackendError(f"Its smoke image came back without a prediction: {answer[:200].decode('utf-8', 'replace')}")
+            milliseconds = 1000 * (time.perf_counter() - start)
+        return milliseconds
+
+    def _keep(self) -> None:
+        """Until its deadline, or until it is gone."""
+        counted = 0.0
+        while True:
+            found = self.watch.surely(lambda: hosting.describe(self.client, self.name))
+            if found is None:
+                self._say(gone="It was deleted on AWS, not from here.")
+                self._remove()
+                return
+            state = hosting.state_of(found["EndpointStatus"])
+            if state is EndpointState.FAILED:
+                raise BackendError(self._why_failed(found))
+            if time.monotonic() - counted > COUNTING * settings.poll_seconds():
+                counted = time.monotonic()
+                self._count(found)
+            self._say(seen=time.time())
+            self._pause(CALM * settings.poll_seconds())
+            if hosting.is_past(self.deadline):
+                self._remove()
+                return
+
+    def _count(self, found: Mapping[str, Any]) -> None:
+        """Figures, log and kept photos: nice to have, so that a refusal is only noted."""
+        try:
+            variants = [variant["VariantName"] for variant in found.get("ProductionVariants", [])]
+            self.facts["figures"] = endpoint_figures.read(self.name, variants, self.account.region, self.worker.job.created)
+            self._read_log()
+            if self.spec.capture_share:
+                capturing.fetch(Store(self.account), self.worker.folder, self.spec)
+        except BackendError as error:
+            print(f"not counted: {error}", flush=True)
+
+    def _read_log(self) -> None:
+        try:
+            self.tail.read()
+        except BackendError as error:
+            print(f"the log can't be read: {error}", flush=True)
+
+    def _why_failed(self, found: Mapping[str, Any]) -> str:
+        self._read_log()
+        given = str(found.get("FailureReason") or f"SageMaker says that it is {found['EndpointStatus']}, and nothing more.")
+        return failures.explained(given)
+
+    def _remove(self) -> None:
+        """Endpoint, configuration, model; tried until AWS has done it, for it costs until then."""
+        if self.spec.attached:
+            return
+        if self.facts.get("scaled"):
+            scaling = connection.client("application-autoscaling", region=self.account.region)
+            self.watch.surely(lambda: hosting.unscale(self.spec.id, scaling))
+        while not self.watch.surely(lambda: hosting.remove(self.client, self.spec.id)):
+            time.sleep(settings.poll_seconds())
+            if self.worker.leaving:
+                raise Left
+
+    def _check(self) -> None:
+        if self.worker.leaving:
+            raise Left
+        self.worker.check_stop()
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not hosting.is_past(self.deadline):
+            self._check()
+            time.sleep(TICK)
+        self._check()
+
+    def _say(self, **values: Any) -> None:
+        self.facts |= values
+        self.watch.say(**self.facts)
+
+
+class _Nothing:
+    """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be patient."""
+
+    def describe(self) -> dict[str, Any] | None:
+        return None
+
+    def create(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def status(self, described: Mapping[str, Any]) -> str:
+        return ""
+
+    def look(self, described: Mapping[str, Any]) -> bool:
+        return False
+
+    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+        return {}

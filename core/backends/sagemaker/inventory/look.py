@@ -1,0 +1,206 @@
+"""Asks AWS what runs in a region: endpoints, jobs and notebooks, with their machines, tags, deadlines and requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.aws import connection, prices
+from core.aws.account import Account
+from core.backends.sagemaker import job_request
+from core.backends.sagemaker.endpoints import figures as endpoint_figures
+from core.backends.sagemaker.inventory.kept import IDLE_SECONDS, Resource, Running, key_of
+from core.errors import BackendError
+from core.jobs.store import ID_PATTERN
+
+AT_ONCE = 8
+MOST = 200
+
+
+@dataclass
+class _Found:
+    resources: list[Resource] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def look(account: Account) -> Running:
+    """Asks AWS, each kind beside the others. What may not be asked is among the problems; nothing is raised."""
+    found = _Found()
+    if not account.region:
+        return Running("", time.time(), (), ("No region is chosen.",), key_of(account), reached=False)
+    try:
+        client = connection.client("sagemaker", region=account.region)
+        watch = connection.client("cloudwatch", region=account.region)
+    except BackendError as error:
+        return Running(account.region, time.time(), (), (str(error),), key_of(account), reached=False)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        listers: dict[str, Callable[[], list[Resource]]] = {
+            "endpoints": lambda: [_endpoint(client, watch, account, entry) for entry in _endpoints(client)],
+            "training jobs": lambda: [_training(client, account, entry) for entry in _jobs(client, "training")],
+            "tuning jobs": lambda: [_tuning(client, account, entry) for entry in _jobs(client, "tuning")],
+            "transform jobs": lambda: [_transform(client, account, entry) for entry in _jobs(client, "transform")],
+            "notebooks": lambda: [_notebook(account, entry) for entry in _notebooks(client)],
+        }
+        futures = {name: pool.submit(lister) for name, lister in listers.items()}
+        for name, future in futures.items():
+            try:
+                found.resources += future.result()
+            except BackendError as error:
+                found.problems.append(f"The {name} can't be listed: {error}")
+    ordered = sorted(found.resources, key=lambda resource: resource.created, reverse=True)
+    reached = len(found.problems) < len(listers)
+    return Running(account.region, time.time(), tuple(ordered), tuple(found.problems), key_of(account), reached)
+
+
+def _endpoints(client: Any) -> list[Mapping[str, Any]]:
+    with connection.asking("listing the endpoints"):
+        return list(_entries(client, "list_endpoints", "Endpoints", SortBy="CreationTime"))
+
+
+def _jobs(client: Any, kind: str) -> list[Mapping[str, Any]]:
+    operation, key = {
+        "training": ("list_training_jobs", "TrainingJobSummaries"),
+        "tuning": ("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries"),
+        "transform": ("list_transform_jobs", "TransformJobSummaries"),
+    }[kind]
+    with connection.asking(f"listing the {kind} jobs"):
+        statuses = ("InProgress", "Stopping")
+        return [entry for status in statuses for entry in _entries(client, operation, key, StatusEquals=status)]
+
+
+def _notebooks(client: Any) -> list[Mapping[str, Any]]:
+    with connection.asking("listing the notebook instances"):
+        return list(_entries(client, "list_notebook_instances", "NotebookInstances", StatusEquals="InService"))
+
+
+def _entries(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+    pages = client.get_paginator(operation).paginate(**arguments, PaginationConfig={"MaxItems": MOST, "PageSize": 100})
+    for page in pages:
+        yield from page.get(key, [])
+
+
+def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
+    name, arn = str(entry["EndpointName"]), str(entry["EndpointArn"])
+    with connection.asking(f"looking at the endpoint {name}"):
+        described = client.describe_endpoint(EndpointName=name)
+        config = client.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+    variants, labels = config["ProductionVariants"], _tags(client, arn)
+    state, created = str(described["EndpointStatus"]), described["CreationTime"].timestamp()
+    now = {variant["VariantName"]: variant.get("CurrentInstanceCount") for variant in described.get("ProductionVariants", [])}
+    parts = [_machines(variant, now.get(variant["VariantName"]), account.region) for variant in variants]
+    known = all(usd is not None for _, usd in parts)
+    deadline = labels.get(f"{job_request.TAG}:deadline", "")
+    return Resource(
+        "endpoint",
+        name,
+        arn,
+        state,
+        created,
+        ours=_is_ours(name, labels),
+        title=labels.get(f"{job_request.TAG}:name", ""),
+        machines=", ".join(words for words, _ in parts),
+        # A failed endpoint has no machines any more.
+        usd_per_hour=0.0 if state == "Failed" else sum(usd or 0.0 for _, usd in parts) if known else None,
+        deadline=float(deadline) if deadline.isdigit() else None,
+        requests=_asked(watch, name, [variant["VariantName"] for variant in variants], created),
+        model_id=labels.get(f"{job_request.TAG}:model", ""),
+    )
+
+
+def _machines(variant: Mapping[str, Any], count_now: int | None, region: str) -> tuple[str, float | None]:
+    """What a variant runs on, and what that costs an hour."""
+    if serverless := variant.get("ServerlessConfig"):
+        return f"serverless, {serverless['MemorySizeInMB']} MB", 0.0
+    count = int(count_now or variant.get("InitialInstanceCount", 1))
+    return f"{count} x {variant['InstanceType']}", prices.estimate(variant["InstanceType"], "hosting", region, count=count).per_hour
+
+
+def _asked(watch: Any, name: str, variants: list[str], created: float) -> float | None:
+    """Requests of the last while; None where CloudWatch does not say."""
+    since = max(created, time.time() - IDLE_SECONDS)
+    try:
+        return sum(endpoint_figures.invocations(watch, name, variant, since) for variant in variants)
+    except BackendError:
+        return None
+
+
+def _training(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
+    name = str(entry["TrainingJobName"])
+    with connection.asking(f"looking at the training job {name}"):
+        described = client.describe_training_job(TrainingJobName=name)
+    machines = described.get("ResourceConfig", {})
+    state = str(described.get("SecondaryStatus") or entry["TrainingJobStatus"])
+    arn = str(entry["TrainingJobArn"])
+    parent = str(described.get("TuningJobArn", ""))
+    made = _job(client, account, "training", name, arn, state, described, machines)
+    return replace(made, title=f"trial of {parent.rsplit('/', 1)[-1]}") if parent else made
+
+
+def _tuning(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
+    name, arn = str(entry["HyperParameterTuningJobName"]), str(entry["HyperParameterTuningJobArn"])
+    labels = _tags(client, arn)
+    running = entry.get("TrainingJobStatusCounters", {}).get("InProgress", 0)
+    created, state = entry["CreationTime"].timestamp(), str(entry["HyperParameterTuningJobStatus"])
+    # Its trials are training jobs, which cost; the tuning job itself does not.
+    return Resource(
+        "tuning", name, arn, state, created, _is_ours(name, labels), labels.get(f"{job_request.TAG}:name", ""), f"{running} trials", 0.0
+    )
+
+
+def _transform(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
+    name = str(entry["TransformJobName"])
+    with connection.asking(f"looking at the transform job {name}"):
+        described = client.describe_transform_job(TransformJobName=name)
+    machines = described.get("TransformResources", {})
+    return _job(
+        client, account, "transform", name, str(entry["TransformJobArn"]), str(described["TransformJobStatus"]), described, machines
+    )
+
+
+def _job(
+    client: Any,
+    account: Account,
+    kind: str,
+    name: str,
+    arn: str,
+    state: str,
+    described: Mapping[str, Any],
+    machines: Mapping[str, Any],
+) -> Resource:
+    labels = _tags(client, arn)
+    instance, count = str(machines.get("InstanceType", "")), int(machines.get("InstanceCount", 1))
+    cost = prices.estimate(instance, kind, account.region, count=count)
+    created = described["CreationTime"].timestamp()
+    words = f"{count} x {instance}" if instance else ""
+    return Resource(
+        kind, name, arn, state, created, _is_ours(name, labels), labels.get(f"{job_request.TAG}:name", ""), words, cost.per_hour
+    )
+
+
+def _notebook(account: Account, entry: Mapping[str, Any]) -> Resource:
+    created = entry["CreationTime"].timestamp()
+    instance = str(entry.get("InstanceType", ""))
+    return Resource(
+        "notebook",
+        str(entry["NotebookInstanceName"]),
+        str(entry["NotebookInstanceArn"]),
+        str(entry["NotebookInstanceStatus"]),
+        created,
+        machines=instance,
+    )
+
+
+def _tags(client: Any, arn: str) -> dict[str, str]:
+    """The tags of a resource; none where they may not be read."""
+    try:
+        with connection.asking("reading tags"):
+            return {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arn)["Tags"]}
+    except BackendError:
+        return {}
+
+
+def _is_ours(name: str, labels: Mapping[str, str]) -> bool:
+    return labels.get(job_request.TAG) == "1" or ID_PATTERN.match(name) is not None

@@ -1,0 +1,56 @@
+"""What a page says of a job on SageMaker: its machines, what was billed, and how old all this is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from core.aws import prices
+from core.jobs.specs import TransformSpec
+from core.jobs.store import Job
+
+# Watchers ask at least this often while all is well.
+FRESH_SECONDS = 30.0
+
+
+def facts(job: Job) -> dict[str, str]:
+    """In words, by title; without what is not known yet."""
+    progress, wanted = job.status.progress, job.spec.get("resources") or {}
+    machine = str(progress.get("instance_type") or wanted.get("instance_type", ""))
+    count = int(progress.get("instance_count") or wanted.get("instance_count", 1))
+    spot = bool(wanted.get("spot"))
+    region = str(job.spec.get("account", {}).get("region", ""))
+    found = {"Machines": f"{f'{count} x ' if count > 1 else ''}{machine}{', spot' if spot else ''}", "Region": region}
+    billed = progress.get("billable_seconds")
+    if billed:
+        use = "transform" if job.kind == TransformSpec.kind else "training"
+        cost = prices.estimate(machine, use, region, count=count, seconds=float(billed))
+        money = f", {_about(cost.at_most)}" if cost.at_most is not None and not spot else ""
+        found["Billed"] = f"billed {int(billed)} s{f' x {count}' if count > 1 else ''}{money}"
+        if spot and (trained := progress.get("training_seconds")):
+            found["Saved by spot"] = f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
+    if times := progress.get("interruptions"):
+        found["Taken back"] = f"machines taken back {'once' if times == 1 else f'{times} times'}"
+    return {title: text for title, text in found.items() if text}
+
+
+def _about(usd: float) -> str:
+    words = prices.money(usd)
+    return f"less than {words[2:]}" if words.startswith("< ") else f"about {words}"
+
+
+def notice(job: Job) -> str:
+    """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job that has ended."""
+    progress: Mapping[str, Any] = job.status.progress
+    if job.state.is_finished:
+        return ""
+    seen, why = progress.get("seen"), str(progress.get("stale", ""))
+    if not seen:
+        return why
+    old = time.time() - float(seen)
+    if old < FRESH_SECONDS and not why:
+        return ""
+    ago = f"{old / 60:.0f} min" if old >= 120 else f"{old:.0f} s"
+    text = f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(float(seen)))}, {ago} ago."
+    return f"{text} {why}" if why else text

@@ -1,0 +1,135 @@
+"""What is asked of SageMaker, as boto3 takes it: plain functions from a spec to a request, so that a request can be shown and tested."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from core import settings
+from core.aws import containers, storage
+from core.aws.account import Account
+from core.backends.sagemaker import packaging
+from core.errors import UserError
+from core.jobs.specs import Resources, Spec, TrainingSpec, carried_name
+from core.training import metrics
+
+# The defaults of both the toolkit and of sm_scripts/train.py.
+CHECKPOINTS = "/opt/ml/checkpoints"
+CODE_CHANNEL = "code"
+_TAG_UNSAFE = re.compile(r"[^\w .:/=+@-]")
+TAG = "fieldmark"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the parts of a training lie: whole URIs. `images` names the photos one by one; `weights` ends with a slash, as does
+    `features`, which is empty where no earlier job made any."""
+
+    code: str
+    images: str
+    table: str
+    weights: str
+    photos: int
+    features: str = ""
+
+
+def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
+    """The request for CreateTrainingJob."""
+    resources = resources_of(spec)
+    values = {
+        "name": carried_name(spec.name),
+        **spec.hyperparameters,
+        "dataset_id": spec.dataset_id,
+        "dataset_version": spec.version_id,
+        "checkpoint_dir": CHECKPOINTS,
+    }
+    return {
+        "TrainingJobName": spec.id,
+        "AlgorithmSpecification": {
+            "TrainingImage": containers.training(account, resources.instance_type),
+            "TrainingInputMode": "File",
+            "MetricDefinitions": metrics.definitions(),
+        },
+        "HyperParameters": {**values, **script_mode(account, inputs.code)},
+        **shared(spec.id, account, resources, inputs),
+        "Tags": tags(spec),
+    }
+
+
+def script_mode(account: Account, code: str) -> dict[str, str]:
+    """The hyperparameters by which AWS's toolkit finds our script. A container without a network is handed the archive as a channel."""
+    archive = f"/opt/ml/input/data/{CODE_CHANNEL}/{code.rsplit('/', 1)[-1]}" if account.network_isolation else code
+    return {
+        "sagemaker_program": packaging.ENTRY,
+        "sagemaker_submit_directory": archive,
+        "sagemaker_container_log_level": "20",
+        "sagemaker_region": account.region,
+    }
+
+
+def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) -> dict[str, Any]:
+    """What a training job and a tuning job's trials are asked for in the same words."""
+    limit = {"MaxRuntimeInSeconds": resources.max_seconds}
+    if resources.spot:
+        limit["MaxWaitTimeInSeconds"] = resources.max_seconds + resources.wait_seconds
+    output = {"S3OutputPath": account.uri(storage.job_key(job_id, "output"))}
+    machines: dict[str, Any] = {
+        "InstanceType": resources.instance_type,
+        "InstanceCount": resources.instance_count,
+        "VolumeSizeInGB": resources.volume_gb,
+    }
+    if account.kms_key:
+        output["KmsKeyId"] = account.kms_key
+        machines["VolumeKmsKeyId"] = account.kms_key
+    return {
+        "RoleArn": account.role_arn,
+        "InputDataConfig": channels(account, inputs),
+        "OutputDataConfig": output,
+        "ResourceConfig": machines,
+        "StoppingCondition": limit,
+        "CheckpointConfig": {"S3Uri": account.uri(storage.job_key(job_id, "checkpoints")), "LocalPath": CHECKPOINTS},
+        "EnableManagedSpotTraining": resources.spot,
+        "EnableNetworkIsolation": account.network_isolation,
+        "EnableInterContainerTrafficEncryption": bool(account.kms_key) and resources.instance_count > 1,
+        **vpc(account),
+    }
+
+
+def channels(account: Account, inputs: Inputs) -> list[dict[str, Any]]:
+    if inputs.photos < settings.stream_from():
+        photos = _channel("images", "ManifestFile", inputs.images, "File")
+    else:
+        # FastFile reads only whole prefixes, never a list.
+        photos = _channel("images", "S3Prefix", f"{account.uri(storage.IMAGES)}/", "FastFile")
+    found = [photos, _channel("manifest", "S3Prefix", inputs.table, "File"), _channel("weights", "S3Prefix", inputs.weights, "File")]
+    if inputs.features:
+        found.append(_channel("cached", "S3Prefix", inputs.features, "File"))
+    if account.network_isolation:
+        found.append(_channel(CODE_CHANNEL, "S3Prefix", inputs.code, "File"))
+    return found
+
+
+def _channel(name: str, kind: str, uri: str, mode: str) -> dict[str, Any]:
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": mode}
+
+
+def vpc(account: Account) -> dict[str, Any]:
+    if not account.subnets:
+        return {}
+    return {"VpcConfig": {"Subnets": list(account.subnets), "SecurityGroupIds": list(account.security_groups)}}
+
+
+def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
+    """What marks a thing as ours. Tags take fewer characters than names do."""
+    values = {TAG: "1", f"{TAG}:name": spec.name, **{f"{TAG}:{name}": value for name, value in more.items()}}
+    return [{"Key": key, "Value": _TAG_UNSAFE.sub("_", value)[:256]} for key, value in values.items()]
+
+
+def resources_of(spec: TrainingSpec | Any) -> Resources:
+    """UserError where a spec does not say what to run on: that is never chosen for a person, for it costs money."""
+    if spec.resources is None or not spec.resources.instance_type:
+        raise UserError("Choose an instance type to run on.", field="instance_type")
+    found: Resources = spec.resources
+    return found

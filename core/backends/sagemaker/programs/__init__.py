@@ -1,0 +1,1 @@
+"""A job as a program that repeats it by hand."""

@@ -1,0 +1,79 @@
+"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the SageMaker SDK v3."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from core.backends.base import Program
+from core.backends.sagemaker.programs import sdk as sdk_program
+from core.backends.sagemaker.training.watch import request_path
+from core.io import files
+from core.jobs.store import Job
+
+WIDTH = 120
+TRAINING, TUNING = "TrainingJobName", "HyperParameterTuningJobName"
+BOTO3 = '''"""Repeats a job on Amazon SageMaker: pip install boto3, then run this with your AWS credentials."""
+
+import time
+
+import boto3
+
+request = {request}
+# SageMaker takes a name once only, so this is another job.
+name = time.strftime("fieldmark-again-%Y%m%d-%H%M%S")
+sagemaker = boto3.client("sagemaker", region_name={region!r})
+sagemaker.create_{verb}({key}=name, **request)
+while True:
+    found = sagemaker.describe_{verb}({key}=name)
+    print(found["{status}"], flush=True)
+    if found["{status}"] not in ("InProgress", "Stopping"):
+        break
+    time.sleep(10)
+'''
+
+
+def of_job(job: Job) -> list[Program]:
+    """Empty until the job's inputs are in the bucket, for the programs name them."""
+    try:
+        request = files.read_json(request_path(job.folder))
+    except (OSError, ValueError):
+        return []
+    again = _again(request)
+    account = dict(job.spec.get("account", {}))
+    sdk = sdk_program.tuning(again, account) if TUNING in request else sdk_program.training(again, account)
+    return [
+        Program("boto3", "What was asked of SageMaker, as another job:", "python", _boto3(job, again, tuning=TUNING in request)),
+        Program("SageMaker SDK v3", "The same with AWS's own Python SDK, version 3:", "python", sdk),
+    ]
+
+
+def _again(request: dict[str, Any]) -> dict[str, Any]:
+    """The request without its name, and with checkpoints of its own: with those of this job it would find itself finished."""
+    kept = copy.deepcopy({name: value for name, value in request.items() if name not in (TUNING, TRAINING)})
+    definition = kept.get("TrainingJobDefinition", kept)
+    if "CheckpointConfig" in definition:
+        definition["CheckpointConfig"]["S3Uri"] += "-again"
+    return kept
+
+
+def _boto3(job: Job, request: dict[str, Any], *, tuning: bool) -> str:
+    return BOTO3.format(
+        request=written(request),
+        region=str(job.spec.get("account", {}).get("region", "")),
+        verb="hyper_parameter_tuning_job" if tuning else "training_job",
+        key=TUNING if tuning else TRAINING,
+        status="HyperParameterTuningJobStatus" if tuning else "TrainingJobStatus",
+    )
+
+
+def written(value: Any, indent: int = 0) -> str:
+    """A value as Python, short things on one line."""
+    line = repr(value)
+    if not isinstance(value, dict | list) or len(line) + indent <= WIDTH:
+        return line
+    inside = " " * (indent + 4)
+    if isinstance(value, dict):
+        lines = [f"{inside}{key!r}: {written(part, indent + 4)},\n" for key, part in value.items()]
+        return "{\n" + "".join(lines) + " " * indent + "}"
+    return "[\n" + "".join(f"{inside}{written(part, indent + 4)},\n" for part in value) + " " * indent + "]"

@@ -1,0 +1,244 @@
+"""Watches a training job on SageMaker: sends what it needs, creates it, follows it, and brings its model here."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core import settings
+from core.aws import account as accounts
+from core.aws import connection, storage
+from core.aws.account import Account
+from core.aws.storage import Store
+from core.backends.sagemaker import failures, job_request, packaging, upload
+from core.backends.sagemaker.logs import LogTail
+from core.backends.sagemaker.training import kept_features
+from core.backends.sagemaker.watcher import Watch
+from core.errors import BackendError
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.outcomes import Stopped
+from core.jobs.specs import TrainingSpec, TuningSpec, training_spec
+from core.jobs.store import RunFolder
+from core.models import store as models
+from core.training import script as scripts
+
+if TYPE_CHECKING:
+    from core.jobs.worker import Worker
+
+REQUEST = "request.json"
+OUTPUTS = ("predictions.npz", "failure")
+# The log arrives some seconds after the job has ended.
+LOG_SECONDS = 10.0
+
+
+def run(worker: Worker) -> None:
+    """Watches to the end; raises as a worker expects it: Stopped, BackendError."""
+    spec = training_spec(worker.job)
+    account = accounts.of_job(worker.job.spec)
+    job = Training(worker.folder, spec, account)
+    watch = Watch(worker, job)
+    if not request_path(worker.folder).exists():
+        worker.check_stop()
+        store = Store(account)
+        inputs = prepare(watch, spec, [str(scripts.check(spec.hyperparameters)["arch"])], store)
+        if spec.resumed_from:
+            take_checkpoints(watch, store, spec)
+        worker.check_stop()
+        files.write_json(request_path(worker.folder), job_request.training(spec, account, inputs))
+        watch.submit()
+    elif not watch.exists():
+        worker.check_stop()
+        watch.submit()
+    described = watch.follow()
+    drain(job.tail)
+    conclude(watch, job, described)
+
+
+def request_path(folder: RunFolder) -> Path:
+    """Written just before the job is created: where it is missing, there is no job on the platform."""
+    return folder.input / REQUEST
+
+
+class Training:
+    """A training job as SageMaker knows it, by the run folder's id."""
+
+    def __init__(self, folder: RunFolder, spec: TrainingSpec, account: Account, name: str = "") -> None:
+        self.folder, self.spec, self.account = folder, spec, account
+        self.name = name or spec.id
+        self.client = connection.client("sagemaker", region=account.region)
+
+    @functools.cached_property
+    def tail(self) -> LogTail:
+        return LogTail(self.folder, self.name, self.account.region)
+
+    def describe(self) -> dict[str, Any] | None:
+        try:
+            with connection.asking("asking for the training job"):
+                found: dict[str, Any] = self.client.describe_training_job(TrainingJobName=self.name)
+                return found
+        except BackendError as error:
+            if connection.is_missing(error):
+                return None
+            raise
+
+    def create(self) -> None:
+        with connection.asking("creating the training job"):
+            self.client.create_training_job(**files.read_json(request_path(self.folder)))
+
+    def stop(self) -> None:
+        with connection.asking("stopping the training job"):
+            self.client.stop_training_job(TrainingJobName=self.name)
+
+    def status(self, described: Mapping[str, Any]) -> str:
+        return str(described.get("TrainingJobStatus", ""))
+
+    def look(self, described: Mapping[str, Any]) -> bool:
+        return described.get("SecondaryStatus") not in ("Starting", "Pending") and self.tail.read()
+
+    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+        return facts(described)
+
+
+def facts(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page shows of a training job: its phase in words, and what it costs."""
+    secondary = str(described.get("SecondaryStatus", ""))
+    transitions = described.get("SecondaryStatusTransitions") or [{}]
+    machines = described.get("ResourceConfig", {})
+    return {
+        "phase": failures.phase(secondary),
+        "detail": str(transitions[-1].get("StatusMessage", "")),
+        "instance_type": machines.get("InstanceType", ""),
+        "instance_count": machines.get("InstanceCount", 1),
+        "spot": bool(described.get("EnableManagedSpotTraining")),
+        "training_seconds": described.get("TrainingTimeInSeconds"),
+        "billable_seconds": described.get("BillableTimeInSeconds"),
+        "interruptions": sum(entry.get("Status") == "Interrupted" for entry in transitions),
+    }
+
+
+def prepare(watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str], store: Store) -> job_request.Inputs:
+    """Sends what is not in the bucket yet: the scripts, the weights and the photos, with progress and a way to stop."""
+    watch.say(phase="Packing the training scripts")
+    code = packaging.sourcedir(allow_pip=store.account.allow_pip)
+    code_key = f"code/{hashlib.sha256(code).hexdigest()}.tar.gz"
+    if not store.has(code_key):
+        store.put(code_key, code)
+    weights = packaging.weights("+".join(archs))
+    weights_key = f"weights/{packaging.digest(weights)[:16]}"
+    for name, path in weights:
+        if not store.has(f"{weights_key}/{name}"):
+            watch.say(phase=f"Sending the pretrained weights, {files.human_bytes(path.stat().st_size)}")
+            store.put_file(f"{weights_key}/{name}", path)
+    sent = upload.version(
+        store,
+        spec.dataset_id,
+        spec.version_id,
+        watch.worker.folder.input,
+        lambda now: watch.say(**_upload_facts(now)),
+        watch.worker.check_stop,
+    )
+    return job_request.Inputs(
+        store.uri(code_key), sent.images, sent.table, f"{store.uri(weights_key)}/", sent.photos, kept_features.uri(store, spec)
+    )
+
+
+def _upload_facts(now: upload.Progress) -> dict[str, Any]:
+    return {"phase": "Sending the photos", "done": now.done, "total": now.total, "there": now.there, "seconds_left": now.seconds_left}
+
+
+def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
+    """Puts the checkpoints of the job that this one goes on with where SageMaker gives them to it. Either may have run anywhere."""
+    source = jobs.read(spec.resumed_from)
+    if not jobs.is_let_go(source.folder.lock):
+        raise BackendError("The job to resume from is still running.")
+    watch.say(phase="Taking over the checkpoints")
+    target, prefix = storage.job_key(spec.id, "checkpoints"), storage.job_key(source.id, "checkpoints/")
+    there = list(store.keys(prefix)) if source.backend == watch.worker.job.backend else []
+    for key in there:
+        store.copy(key, f"{target}/{key.removeprefix(prefix)}")
+    here = [path for path in sorted(source.folder.checkpoints.glob("*")) if path.is_file() and not path.name.startswith(".")]
+    for path in here if not there else ():
+        store.put_file(f"{target}/{path.name}", path)
+
+
+def drain(tail: LogTail) -> None:
+    """Reads what the log still brings after the end, for some seconds at most."""
+    until = time.monotonic() + LOG_SECONDS
+    quiet = 0
+    while quiet < 2 and time.monotonic() < until:
+        try:
+            quiet = 0 if tail.read() else quiet + 1
+        except BackendError:
+            quiet += 1
+        if not tail.found:
+            quiet = 0
+        time.sleep(min(1.0, settings.poll_seconds()))
+
+
+def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
+    """Brings here what the job left; returns for a finished model only."""
+    status = job.status(described)
+    store = Store(job.account)
+    watch.surely(lambda: kept_features.keep(store, job.spec, job.name))
+    if status == "Completed":
+        watch.worker.progress(**{**watch.facts, "phase": "Bringing the model here"})
+        watch.surely(lambda: fetch(store, job.folder, described))
+        watch.worker.progress(**{**watch.facts, "phase": "Done"})
+        return
+    watch.surely(lambda: fetch_checkpoints(store, job.folder, described))
+    if status == "Stopped":
+        raise Stopped(failures.why_stopped(described, asked=watch.worker.stopping))
+    raise BackendError(failures.why_failed(described, log_end(job.folder)))
+
+
+def fetch(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
+    """The model and its predictions, in the layout that a local job leaves. BackendError where the job left none."""
+    uri = str(described.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
+    with tempfile.TemporaryDirectory(dir=folder.path, prefix=".fetch-") as made:
+        archive = Path(made) / "model.tar.gz"
+        if not uri or not store.fetch(uri, archive):
+            raise BackendError("The training script ended well but left no model in the bucket. Its log may say why.")
+        fresh = Path(made) / "model"
+        fresh.mkdir()
+        models.unpack(archive, fresh)
+        outputs = Path(made) / "output.tar.gz"
+        if store.fetch(f"{uri.rsplit('/', 1)[0]}/output.tar.gz", outputs):
+            _take_outputs(outputs, folder.output)
+        shutil.rmtree(folder.model, ignore_errors=True)
+        fresh.rename(folder.model)
+    models.pack(folder.model, folder.artifact)
+
+
+def _take_outputs(archive: Path, target: Path) -> None:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile() and Path(member.name).name in OUTPUTS:
+                source = tar.extractfile(member)
+                assert source is not None
+                files.write_bytes(target / Path(member.name).name, source.read())
+
+
+def fetch_checkpoints(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
+    """The newest checkpoint, so that the job can be gone on with on any backend; its caches stay where they are."""
+    uri = str(described.get("CheckpointConfig", {}).get("S3Uri", ""))
+    found = store.keys(f"{store.key_of(uri).rstrip('/')}/") if uri else []
+    kept = sorted(key for key in found if Path(key).match("checkpoint-*.pt"))
+    for name in kept[-1:]:
+        store.fetch(store.uri(name), folder.checkpoints / Path(name).name)
+
+
+def log_end(folder: RunFolder) -> str:
+    try:
+        with folder.log.open("rb") as file:
+            file.seek(max(0, folder.log.stat().st_size - failures.LOG_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,1 @@
+"""Tuning jobs on SageMaker."""

@@ -1,0 +1,196 @@
+"""A tuning job as SageMaker takes it: ranges, strategy, limits, early stopping and warm start, from the same spec as everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.aws import containers
+from core.aws.account import Account
+from core.backends.sagemaker import job_request
+from core.backends.sagemaker.job_request import Inputs
+from core.errors import NotFound, UserError
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec, TuningSpec, carried_name, tuning_spec
+from core.training import metrics
+from core.training import script as scripts
+from core.tuning import leaderboard
+from core.tuning import objectives as search
+from core.tuning import space as spaces
+from core.tuning.space import Range
+
+STRATEGIES = {"tpe": "Bayesian", "gp": "Bayesian", "random": "Random", "grid": "Grid", "hyperband": "Hyperband"}
+MOST_CHOICES = 30
+MOST_PARENTS = 5
+MOST_TRIALS = 750
+FEWEST_SECONDS = 120
+FEWEST_PATIENCE = 3
+# A job that reaches MaxResource is stopped, model or not, and the script reports besides its epochs: before the first when it
+# fine-tunes, and once more at the end.
+MORE_REPORTS = 3
+# Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's own name there.
+OWN_CHECKPOINTS = f"{job_request.CHECKPOINTS}/@job"
+
+
+def check(spec: TuningSpec) -> None:
+    """UserError, naming the field, for what SageMaker's tuner cannot do, or only in another way."""
+    for name, values in spaces.parse(spec.space).items():
+        count = len(values.grid()) if spec.strategy == "grid" else len(values.choices)
+        if count > MOST_CHOICES:
+            raise UserError(f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, and this has {count}.", field=name)
+    _check_limits(spec)
+    _check_parents(spec)
+
+
+def _check_limits(spec: TuningSpec) -> None:
+    if spec.max_trials > MOST_TRIALS:
+        raise UserError(f"SageMaker runs at most {MOST_TRIALS} trials in one tuning job.", field="max_trials")
+    if 0 < spec.max_seconds < FEWEST_SECONDS:
+        raise UserError("On SageMaker a time limit is two minutes or more.", field="max_seconds")
+    if 0 < spec.patience < FEWEST_PATIENCE:
+        raise UserError(f"On SageMaker this is {FEWEST_PATIENCE} trials or more, or 0 for never.", field="patience")
+    if spec.strategy == "hyperband" and spec.early_stopping:
+        raise UserError("Hyperband stops trials by itself. Turn early stopping off.", field="early_stopping")
+    if spec.strategy == "hyperband" and not hyperband_epochs(spec):
+        raise UserError("Hyperband needs a fixed number of epochs.", field="epochs")
+
+
+def _check_parents(spec: TuningSpec) -> None:
+    for parent in spec.warm_start:
+        if jobs.read(parent).backend != "sagemaker":
+            raise UserError("SageMaker learns from its own tuning jobs only. Leave the others out.", field="warm_start")
+    if len(parents(spec)) > MOST_PARENTS:
+        raise UserError(f"SageMaker learns from at most {MOST_PARENTS} earlier tuning jobs.", field="warm_start")
+    if spec.continues and jobs.read(spec.continues).backend != "sagemaker":
+        raise UserError("A tuning job goes on where it ran. Start a new one to use SageMaker.", field="backend")
+
+
+def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
+    """The request for CreateHyperParameterTuningJob."""
+    resources = job_request.resources_of(spec)
+    space = spaces.parse(spec.space)
+    static = {
+        **spec.fixed,
+        "name": carried_name(spec.name),
+        "dataset_id": spec.dataset_id,
+        "dataset_version": spec.version_id,
+        "checkpoint_dir": OWN_CHECKPOINTS,
+        **job_request.script_mode(account, inputs.code),
+    }
+    definition = job_request.shared(spec.id, account, resources, inputs)
+    if not resources.spot:
+        del definition["CheckpointConfig"]
+    request: dict[str, Any] = {
+        "HyperParameterTuningJobName": spec.id,
+        "HyperParameterTuningJobConfig": _config(spec, space),
+        "TrainingJobDefinition": {
+            "StaticHyperParameters": static,
+            "AlgorithmSpecification": {
+                "TrainingImage": containers.training(account, resources.instance_type),
+                "TrainingInputMode": "File",
+                "MetricDefinitions": metrics.definitions(),
+            },
+            **definition,
+        },
+        "Tags": job_request.tags(spec),
+    }
+    if from_jobs := parents(spec):
+        request["WarmStartConfig"] = {
+            "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": name} for name in from_jobs],
+            "WarmStartType": "IdenticalDataAndAlgorithm" if all(_is_same(spec, name) for name in from_jobs) else "TransferLearning",
+        }
+    return request
+
+
+def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
+    objective = search.OBJECTIVES[spec.objective]
+    limits: dict[str, Any] = {"MaxParallelTrainingJobs": spec.parallel}
+    if spec.strategy != "grid":
+        limits["MaxNumberOfTrainingJobs"] = trials(spec)
+    if spec.max_seconds:
+        limits["MaxRuntimeInSeconds"] = int(spec.max_seconds)
+    config: dict[str, Any] = {
+        "Strategy": STRATEGIES[spec.strategy],
+        "HyperParameterTuningJobObjective": {"Type": "Maximize" if objective.maximize else "Minimize", "MetricName": spec.objective},
+        "ResourceLimits": limits,
+        "ParameterRanges": ranges(space, grid=spec.strategy == "grid"),
+        "TrainingJobEarlyStoppingType": "Auto" if spec.early_stopping else "Off",
+        "RandomSeed": spec.seed,
+    }
+    if spec.strategy == "hyperband":
+        most = hyperband_epochs(spec) + MORE_REPORTS
+        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}}
+    enough: dict[str, Any] = {}
+    if spec.target is not None:
+        enough["TargetObjectiveMetricValue"] = spec.target
+    if spec.patience:
+        enough["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": spec.patience}
+    if enough:
+        config["TuningJobCompletionCriteria"] = enough
+    return config
+
+
+def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str, Any]]]:
+    """The space as SageMaker's ParameterRanges. Its grid takes categories only, so there numbers become the values of our grid."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, values in space.items():
+        if values.kind == "choice" or grid:
+            found.setdefault("CategoricalParameterRanges", []).append({"Name": name, "Values": list(values.grid())})
+            continue
+        kind = "IntegerParameterRanges" if values.kind == "int" else "ContinuousParameterRanges"
+        bounds = {"MinValue": values.text(values.low), "MaxValue": values.text(values.high)}
+        found.setdefault(kind, []).append({"Name": name, **bounds, "ScalingType": "Logarithmic" if values.log else "Linear"})
+    return found
+
+
+def baseline(spec: TuningSpec) -> TrainingSpec | None:
+    """The trial that varies nothing, a training job of its own for SageMaker; None where none is wanted or one is there already.
+
+    Its id follows from the tuning job's, so that it can only be made once.
+    """
+    if not spec.baseline or (spec.continues and any(trial.is_baseline for trial in before(spec))):
+        return None
+    number = 1 + first_number(spec)
+    return TrainingSpec(
+        search.trial_name(spec, number),
+        spec.dataset_id,
+        spec.version_id,
+        spec.fixed,
+        id=spec.id.replace("fm-tuning-", "fm-training-", 1),
+        tuning_id=spec.id,
+        trial=number,
+        resources=spec.resources,
+    )
+
+
+def before(spec: TuningSpec) -> tuple[leaderboard.Trial, ...]:
+    """The trials of the jobs that this one goes on with."""
+    return leaderboard.read(spec.continues).trials if spec.continues else ()
+
+
+def first_number(spec: TuningSpec) -> int:
+    """The number before this job's first trial."""
+    return max((trial.number for trial in before(spec)), default=0)
+
+
+def trials(spec: TuningSpec) -> int:
+    """How many trials SageMaker itself is to run: all but the baseline and those that were run before."""
+    return max(1, spec.max_trials - len(before(spec)) - (baseline(spec) is not None))
+
+
+def hyperband_epochs(spec: TuningSpec) -> int:
+    return 0 if "epochs" in spec.space else int(scripts.check(spec.fixed)["epochs"])
+
+
+def parents(spec: TuningSpec) -> list[str]:
+    return [name for name in dict.fromkeys([spec.continues, *spec.warm_start]) if name]
+
+
+def _is_same(spec: TuningSpec, parent: str) -> bool:
+    """Whether that job differs in its ranges only."""
+    try:
+        other = tuning_spec(jobs.read(parent))
+    except NotFound:
+        return False
+    names = {*spec.fixed, *spec.space} == {*other.fixed, *other.space}
+    return names and (other.dataset_id, other.version_id) == (spec.dataset_id, spec.version_id)

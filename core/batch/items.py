@@ -1,0 +1,98 @@
+"""What a transform job has to go through: one row per image, listed once and kept, so that a resumed job counts the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import NotFound
+from core.io import files
+
+SCHEMA = pa.schema([("file", pa.string()), ("path", pa.string()), ("image_id", pa.string()), ("label", pa.string())])
+ROW_GROUP = 20_000
+
+
+class Item(NamedTuple):
+    """One image. `file` is where it lies below the job's root, `path` what the person knows it as (the two differ for uploads).
+
+    `image_id` and `label` are '' where they are not known yet.
+    """
+
+    file: str
+    path: str
+    image_id: str = ""
+    label: str = ""
+
+
+def write(items: Iterable[Item], target: Path) -> int:
+    """Writes the list, whole or not at all and in bounded memory; how many rows it has."""
+    written = 0
+    with files.atomic(target) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+        waiting: list[Item] = []
+        for item in items:
+            waiting.append(item)
+            if len(waiting) == ROW_GROUP:
+                writer.write_table(_table(waiting))
+                written, waiting = written + len(waiting), []
+        if waiting:
+            writer.write_table(_table(waiting))
+    return written + len(waiting)
+
+
+def count(source: Path) -> int:
+    """How many rows a list has. Raises NotFound where it can't be read."""
+    with _opened(source) as file:
+        return int(file.metadata.num_rows)
+
+
+def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
+    """The rows from `start` on, `size` at a time, in order. Raises NotFound where the list can't be read."""
+    with _opened(source) as file:
+        first = 0
+        for group in range(file.metadata.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if first + rows > start:
+                table = file.read_row_group(group).slice(max(0, start - first))
+                for part in table.to_batches(max_chunksize=size):
+                    yield [Item(*row.values()) for row in part.to_pylist()]
+            first += rows
+
+
+def files_of(source: Path, rows: Iterable[int]) -> list[str]:
+    """Where the images of these rows lie, in the order asked for."""
+    return [str(found["file"]) for found in _taken(source, list(rows), ["file"])]
+
+
+def at(source: Path, rows: Iterable[int]) -> list[Item]:
+    """These rows, in the order asked for."""
+    return [Item(**found) for found in _taken(source, list(rows), SCHEMA.names)]
+
+
+def _taken(source: Path, wanted: list[int], columns: list[str]) -> list[dict[str, Any]]:
+    with _opened(source) as file:
+        found: dict[int, dict[str, Any]] = {}
+        first = 0
+        for group in range(file.metadata.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            inside = sorted({row for row in wanted if first <= row < first + size})
+            if inside:
+                table = file.read_row_group(group, columns=columns)
+                taken = table.take(pa.array([row - first for row in inside])).to_pylist()
+                found.update(zip(inside, taken, strict=True))
+            first += size
+    return [found[row] for row in wanted]
+
+
+def _table(items: list[Item]) -> pa.Table:
+    return pa.table(list(map(list, zip(*items, strict=True))), schema=SCHEMA)
+
+
+def _opened(source: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(source)
+    except (OSError, pa.ArrowException) as error:
+        raise NotFound(f"The list of images {source} can't be read ({error}). Start the job again.") from error

@@ -1,0 +1,38 @@
+"""One row of a transform job's results, from an endpoint's answer or from the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.batch import results
+from core.batch.items import Item
+
+_NOTHING: dict[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
+
+
+def row(
+    item: Item, image_id: str, answer: Mapping[str, Any] | None, error: str, classes: Sequence[str], training_ids: npt.NDArray[Any] | None
+) -> dict[str, Any]:
+    """The columns of results.SCHEMA, but for `row`. `training_ids`: sorted, 'S64' [n], as lineage.training_ids gives them."""
+    known = {"path": item.path, "image_id": image_id, "label": item.label, "in_training": _is_known(image_id, training_ids)}
+    return {**known, **(_NOTHING if answer is None else _answered(answer, item.label, classes)), "error": error}
+
+
+def _is_known(image_id: str, training_ids: npt.NDArray[Any] | None) -> bool | None:
+    if training_ids is None or not image_id:
+        return None
+    place = int(np.searchsorted(training_ids, image_id.encode()))
+    return place < len(training_ids) and bool(training_ids[place] == image_id.encode())
+
+
+def _answered(answer: Mapping[str, Any], label: str, classes: Sequence[str]) -> dict[str, Any]:
+    """The columns that hold an endpoint's answer (DESIGN.md 4.2)."""
+    found: dict[str, Any] = {"unsure": bool(answer["unsure"]), "unfamiliar": bool(answer["unfamiliar"])}
+    for place, entry in enumerate(answer["predictions"][: results.TOP_K], 1):
+        end = f"_{place}" if place > 1 else ""
+        found |= {f"prediction{end}": entry["label"], f"probability{end}": entry["probability"]}
+    return {**found, "correct": found["prediction"] == label if label in classes else None}

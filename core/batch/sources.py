@@ -1,0 +1,224 @@
+"""Where a transform job's images come from: a split of a dataset, a folder, an archive, or photos dropped on the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from core import settings
+from core.batch import items
+from core.batch.items import Item
+from core.datasets import manifest, store
+from core.datasets.importing import layouts, origins
+from core.datasets.importing.found import LeftOut, images_below
+from core.errors import NotFound, UserError
+from core.io import archives, files, inbox
+from core.io.names import shown
+from core.jobs.specs import TransformSpec
+from core.jobs.store import RunFolder
+
+NAMES = "names.json"
+
+Progress = Callable[[str, int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass
+class Source:
+    """The images of a job, listed in its folder: `root` is what their files are relative to, `ignored` what was left aside and why."""
+
+    root: Path
+    total: int = 0
+    ignored: LeftOut = field(default_factory=LeftOut)
+
+
+def require_images(spec: TransformSpec) -> None:
+    """UserError, before any job is made, where there is nothing to go through or it may not be read."""
+    if spec.resumed_from:
+        RunFolder.of(spec.resumed_from)  # what it lists and keeps is all that counts
+        return
+    if spec.source == "split":
+        parts = store.version(spec.dataset_id, spec.version_id).split_counts()
+        if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
+            raise UserError(f"The {spec.split} split of this dataset version has no photos. Choose another one.", field="split")
+        return
+    if spec.source == "s3":
+        raise UserError("Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path")
+    path = origins.importable(Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve()))
+    if spec.source == "archive":
+        if not path.is_file():
+            raise UserError(f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path")
+    elif not path.is_dir():
+        raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
+    elif next(_in_folder(path, LeftOut(), lambda: False), None) is None:
+        raise UserError(f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path")
+
+
+def collect(spec: TransformSpec, folder: RunFolder, classes: Collection[str], progress: Progress, should_stop: ShouldStop) -> Source:
+    """Lists the job's images in its folder, unpacking or taking over what was uploaded.
+
+    Folders that bear the name of one of `classes` give their images that label. Raises UserError where there are no images or
+    `should_stop` said so, BadArchive as archives.extract does.
+    """
+    source = Source(root_of(spec, folder))
+    if spec.source == "split":
+        found = _in_split(spec)
+    elif spec.source == "upload":
+        found = _uploaded(Path(spec.path), source.root)
+    else:
+        if spec.source == "archive":
+            shutil.rmtree(source.root, ignore_errors=True)
+            unpacked = archives.extract(Path(spec.path), source.root, lambda done, total: progress("Unpacking", done, total), should_stop)
+            source.ignored.update(unpacked.ignored)
+        found = _in_folder(source.root, source.ignored, should_stop)
+    if spec.source != "split":
+        found = labelled(found, classes)
+    source.total = items.write(_counted(found, progress, should_stop), list_of(folder))
+    if not source.total:
+        raise UserError(f"There are no images in {shown(spec.shown or spec.path)}. {_formats()}", field="path")
+    return source
+
+
+def root_of(spec: TransformSpec, folder: RunFolder) -> Path:
+    """The folder that the job's files are relative to. Raises NotFound where the dataset has gone."""
+    if spec.source == "split":
+        return store.dataset(spec.dataset_id).root
+    return Path(spec.path).resolve() if spec.source == "folder" else folder.input / "images"
+
+
+def list_of(folder: RunFolder) -> Path:
+    """Where the job keeps the list of its images."""
+    return folder.input / "items.parquet"
+
+
+def take_over(previous: RunFolder, folder: RunFolder) -> int:
+    """Takes the list, and the images that only the job before had, from the job that this one resumes.
+
+    How many rows there are; 0 where that job did not come as far as its list. Files are linked, not copied: each of the two jobs
+    can be deleted without the other.
+    """
+    images = previous.input / "images"
+    if images.is_dir():
+        shutil.copytree(images, folder.input / "images", copy_function=_link)
+    if not list_of(previous).exists():
+        return 0
+    _link(list_of(previous), list_of(folder))
+    return items.count(list_of(folder))
+
+
+def release(spec: TransformSpec) -> None:
+    """Removes an uploaded archive, once its images are in the job's folder."""
+    path = Path(spec.path)
+    if spec.source == "archive" and path.parent == settings.uploads_dir():
+        path.unlink(missing_ok=True)
+
+
+def keep_archive(upload: IO[bytes], size: int) -> Path:
+    """Saves an uploaded archive under a name of ours. UserError where the disk has no room for it and its images."""
+    files.require_free_space(settings.uploads_dir(), 2 * size, "This archive and its photos")
+    path = inbox.new_archive()
+    with files.atomic(path) as target:
+        shutil.copyfileobj(upload, target)
+    return path
+
+
+def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
+    """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a spec's `path`."""
+    folder = inbox.new_folder()
+    try:
+        _keep(photos, folder)
+    except BaseException:
+        files.remove(folder)
+        raise
+    return folder
+
+
+def _keep(photos: Iterable[tuple[str, IO[bytes]]], folder: Path) -> None:
+    names = []
+    for number, (name, content) in enumerate(photos):
+        suffix = PurePosixPath(name.lower()).suffix
+        file = f"{number:06}{suffix if suffix in settings.IMAGE_SUFFIXES else '.jpg'}"
+        with files.atomic(folder / file) as target:
+            shutil.copyfileobj(content, target)
+        names.append([file, _relative(name)])
+    files.write_json(folder / NAMES, names)
+
+
+def _in_split(spec: TransformSpec) -> Iterator[Item]:
+    filters: manifest.Filters = [] if spec.split == spec.ALL_SPLITS else [("split", "==", spec.split)]
+    version = store.version(spec.dataset_id, spec.version_id)
+    frame = store.manifest_of(version, columns=["path", "image_id", "label"], filters=filters)
+    for path, image_id, label in frame.itertuples(index=False, name=None):
+        yield Item(path, path, image_id, label)
+
+
+def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterator[Item]:
+    def on_file() -> None:
+        if should_stop():
+            raise UserError("The job was stopped while it listed its images.")
+
+    try:
+        # Folders further down that can't be read are counted; this one has to be.
+        os.scandir(root).close()
+        for path in images_below(root, ignored, on_file):
+            relative = path.relative_to(root).as_posix()
+            yield Item(relative, relative)
+    except OSError as error:
+        message = f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away."
+        raise UserError(message, field="path") from error
+
+
+def _uploaded(kept: Path, target: Path) -> Iterator[Item]:
+    """The uploaded photos, moved into the job's folder."""
+    try:
+        if not kept.resolve().is_relative_to(settings.uploads_dir().resolve()):
+            raise UserError("These photos were not uploaded here. Drop them again.", field="path")
+        if kept.exists():
+            os.rename(kept, target)
+        for file, path in json.loads((target / NAMES).read_bytes()):
+            yield Item(str(file), str(path))
+    except (OSError, ValueError) as error:
+        raise NotFound(f"The uploaded photos are not here any more ({error}). Drop them again.") from error
+
+
+def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
+    """Each image with the label of the nearest folder around it that bears a class's name."""
+    known: dict[str, str] = {}
+    names = set(classes)
+    for item in found:
+        folder = item.path.rpartition("/")[0]
+        if folder not in known:
+            parts = reversed(folder.split("/"))
+            known[folder] = next((name for part in parts for name in (part, layouts.species(part)) if name in names), "")
+        yield item._replace(label=known[folder])
+
+
+def _counted(found: Iterable[Item], progress: Progress, should_stop: ShouldStop) -> Iterator[Item]:
+    for number, item in enumerate(found):
+        if number % 1000 == 0:
+            progress("Listing photos", number, 0)
+            if should_stop():
+                raise UserError("The job was stopped while it listed its images.")
+        yield item
+
+
+def _relative(name: str) -> str:
+    """A browser's file name as a harmless relative path, its folders kept; it is only ever shown."""
+    parts = [part.strip() for part in shown(name).replace("\\", "/").split("/")]
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "photo"
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _formats() -> str:
+    return f"Files that end in {', '.join(settings.IMAGE_SUFFIXES)} are looked for, in all folders below it."

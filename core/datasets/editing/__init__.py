@@ -1,0 +1,1 @@
+"""Changes to a dataset: steps, drafts, their history, and the photos that wait for a person's word."""

@@ -1,0 +1,178 @@
+"""Edits: photos get another label, are left out, or move to another split. Each set of edits makes a new version; none is changed.
+
+A version made so keeps its steps (`steps.json`: what, why, when) beside its manifest. A photo that was left out keeps its row, with
+LEFT_OUT and the reason as its `problem`, so that no later split brings it back by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from core import settings
+from core.datasets import store
+from core.datasets.splits import require_classes
+from core.datasets.store import Version
+from core.errors import NotFound, UserError
+from core.io import files, names
+
+STEPS = "steps.json"
+LEFT_OUT = "left out"
+RELABEL, LEAVE_OUT, MOVE = "relabel", "leave out", "move"
+ACTIONS = (RELABEL, LEAVE_OUT, MOVE)
+DONE = {RELABEL: "relabelled", LEAVE_OUT: "left out", MOVE: "moved"}
+MAX_WHY = 200
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done to some photos. `values` maps each photo's path to its new label or split; '' where it is left out.
+
+    `why` is a reason in words, `when` an ISO time. Raises UserError for values that can't be used.
+    """
+
+    action: str
+    values: Mapping[str, str]
+    why: str = ""
+    when: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise UserError(f"There is no edit called {self.action!r}. Use {', '.join(ACTIONS)}.")
+        if not self.values:
+            raise UserError("Choose the photos to edit.")
+        if self.action == RELABEL:
+            clean = {label: names.clean_name(label, "class name") for label in set(self.values.values())}
+            object.__setattr__(self, "values", {path: clean[label] for path, label in self.values.items()})
+        if self.action == MOVE and (unknown := set(self.values.values()) - set(settings.SPLITS)):
+            raise UserError(f"There is no split called {min(unknown)!r}. Use {', '.join(settings.SPLITS)}.")
+        object.__setattr__(self, "why", names.shown(self.why.strip())[:MAX_WHY])
+
+
+def relabel(paths: Iterable[str], label: str, why: str = "") -> Step:
+    return Step(RELABEL, dict.fromkeys(paths, label), why)
+
+
+def leave_out(paths: Iterable[str], why: str = "") -> Step:
+    return Step(LEAVE_OUT, dict.fromkeys(paths, ""), why)
+
+
+def move(paths: Iterable[str], split: str, why: str = "") -> Step:
+    """To train, validation, test or unused. A photo that was left out comes back so."""
+    return Step(MOVE, dict.fromkeys(paths, split), why)
+
+
+def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
+    """The manifest `frame` with the steps done, in order. Copies of the same bytes always move together: they would leak.
+
+    Raises UserError for a photo that is not there or can't be used, and for a class name that clashes with another.
+    """
+    made = frame.copy()
+    where = pd.Index(made["path"])
+    for step in steps:
+        rows = where.get_indexer(pd.Index(list(step.values)))
+        if (rows < 0).any():
+            gone = next(path for path, row in zip(step.values, rows, strict=True) if row < 0)
+            raise UserError(f"The photo {names.shown(gone)} is not in this version. Undo this edit.")
+        places, values = made.index[rows], list(step.values.values())
+        if step.action == RELABEL:
+            made.loc[places, "label"] = values
+        elif step.action == LEAVE_OUT:
+            usable = places[(made.loc[places, "problem"] == "").to_numpy()]
+            made.loc[usable, "split"] = "unused"
+            made.loc[usable, "problem"] = f"{LEFT_OUT}: {step.why}" if step.why else LEFT_OUT
+        else:
+            made = _moved(made, dict(zip(made.loc[places, "image_id"], values, strict=True)), places)
+    if any(step.action == RELABEL for step in steps):
+        require_no_clash(made["label"].unique())
+    return made
+
+
+def is_left_out(problems: pd.Series) -> pd.Series:
+    """Which of these problems are a person's decision, not a fault of the file."""
+    return problems.str.startswith(LEFT_OUT)
+
+
+def make(parent: Version, steps: Sequence[Step], note: str = "") -> Version:
+    """The next version of `parent`'s dataset, with the steps done. Raises UserError as `applied` does, where nothing would change,
+    and where a class would be left with nothing to learn from."""
+    if not steps:
+        raise UserError("There is nothing to change yet. Choose photos and relabel, move or leave them out.")
+    before = store.manifest_of(parent)
+    frame = applied(before, steps)
+    if frame.equals(before):
+        raise UserError("Nothing would change: every photo is as the edits want it already.")
+    require_trainable(frame)
+    attached = {STEPS: [asdict(step) for step in steps]}
+    return store.add_version(parent, frame, note.strip() or summary(steps), _how(parent, steps), attached)
+
+
+def steps_of(version: Version) -> list[Step]:
+    """The steps that made this version of its parent; empty where it was made in another way."""
+    try:
+        return [Step(**step) for step in files.read_json(version.folder / STEPS)]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise NotFound(f"What changed in {version.id} can't be read ({error}). Its manifest is not affected.") from error
+
+
+def summary(steps: Iterable[Step]) -> str:
+    """`3 relabelled, 2 left out`, each photo counted once for what was done to it last."""
+    last = {(path, step.action): step.action for step in steps for path in step.values}
+    counts = {action: sum(done == action for done in last.values()) for action in ACTIONS}
+    return ", ".join(f"{number} {DONE[action]}" for action, number in counts.items() if number)
+
+
+def labels_of(steps: Iterable[Step]) -> dict[str, str]:
+    """The label that each relabelled photo has in the end, by path."""
+    found: dict[str, str] = {}
+    for step in steps:
+        if step.action == RELABEL:
+            found |= step.values
+    return found
+
+
+def new_classes(version: Version, labels: Mapping[str, str]) -> list[str]:
+    """The classes among `labels` (by photo) that no photo of the version has."""
+    return sorted({label for label in labels.values() if label} - set(version.counts))
+
+
+def require_trainable(frame: pd.DataFrame) -> None:
+    """UserError, by name, where a class in use would have no photo left in train, or fewer than two classes remain."""
+    learned = set(frame.loc[frame["split"] == "train", "label"].unique())
+    lost = sorted(set(frame.loc[frame["split"] != "unused", "label"].unique()) - learned)
+    if lost:
+        raise UserError(
+            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one there, or leave its other photos out too."
+        )
+    require_classes(sorted(learned))
+
+
+def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> pd.DataFrame:
+    faulty = (frame["problem"] != "") & ~is_left_out(frame["problem"])
+    if faulty[places].any():
+        row = frame.loc[places][faulty[places]].iloc[0]
+        raise UserError(f"{names.shown(row['path'])} can't be used ({row['problem']}), so it stays out of every split.")
+    copies = frame.index[frame["image_id"].isin(list(splits)) & ((frame["problem"] == "") | frame.index.isin(places))]
+    frame.loc[copies, "split"] = frame.loc[copies, "image_id"].map(splits)
+    frame.loc[copies, "problem"] = ""
+    return frame
+
+
+def _how(parent: Version, steps: Sequence[Step]) -> dict[str, Any]:
+    """How the split came about: as the parent's, and by hand where photos were moved."""
+    moved = sum(len(step.values) for step in steps if step.action == MOVE)
+    return {**parent.split, "moved": int(parent.split.get("moved", 0)) + moved} if moved else dict(parent.split)
+
+
+def require_no_clash(labels: Iterable[str]) -> None:
+    """UserError where two of these class names differ only in what an eye does not see."""
+    groups = names.clashes(labels)
+    if groups:
+        listed = " and ".join(repr(names.shown(name)) for name in groups[0])
+        raise UserError(f"The class names {listed} differ only in capitals or blanks. Use one of them.", field="label")

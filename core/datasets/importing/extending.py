@@ -1,0 +1,185 @@
+"""More photos for a dataset that is there: its next version, in which known bytes are not taken twice and nothing else changes.
+
+Photos that lie in the dataset's own folder, or place in Amazon S3, stay where they are. Others are copied to `added/` below it, all of
+them or none.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core import settings
+from core.datasets import remote, splits, store
+from core.datasets.editing import edits
+from core.datasets.importing import origins, report
+from core.datasets.importing import run as importing
+from core.datasets.importing.found import Layout
+from core.datasets.importing.origins import ImportSource
+from core.datasets.importing.staging import stage
+from core.datasets.progress import ImportProgress, Meter
+from core.datasets.store import Dataset, Version
+from core.errors import UserError
+from core.io import files
+from core.io.names import shown
+
+# Where new photos go: all to train, so that test stays what it was; shared out among the splits; or nowhere yet.
+JOINS = ("train", "shared", "unused")
+ADDED, ADDING = "added", ".adding-"
+
+
+def run_extension(
+    source: ImportSource,
+    parent: Version,
+    progress: Callable[[ImportProgress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    join: str = "train",
+    into_own_folder: bool = False,
+    seed: int = settings.DEFAULT_SEED,
+) -> Version:
+    """The version after `parent` that has the new photos of `source` too. Its report says what came, and what was known already.
+
+    Photos from elsewhere are copied into a person's own folder only where `into_own_folder` says so. Raises UserError where nothing is
+    new, for class names that clash, for a disk that is too small, and as importing.run_import does.
+    """
+    if join not in JOINS:
+        raise UserError(f"New photos can't join {join!r}. Use {', '.join(JOINS)}.", field="join")
+    dataset, path = store.dataset(parent.dataset_id), origins.checked_path(source)
+    meter = Meter(progress, should_stop)
+    try:
+        with stage(dataset.name) as staged:
+            folder, ignored = origins.brought_in(source, path, staged, meter)
+            started = time.perf_counter()
+            layout = importing.recognised(folder, source, ignored, meter)
+            known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
+            frame = importing.read_rows(layout, meter, known)
+            return _extended(dataset, parent, layout, frame, _Ways(source, path, join, into_own_folder, seed), started, meter)
+    except OSError as error:
+        place = shown(str(error.filename)) if error.filename else "the disk"
+        raise UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.") from error
+
+
+class _Ways:
+    """How the photos come in: their source, where they go, and what is allowed."""
+
+    def __init__(self, source: ImportSource, path: Path | None, join: str, into_own_folder: bool, seed: int) -> None:
+        self.source, self.path, self.join, self.into_own_folder, self.seed = source, path, join, into_own_folder, seed
+
+
+def _extended(dataset: Dataset, parent: Version, layout: Layout, frame: pd.DataFrame, how: _Ways, started: float, meter: Meter) -> Version:
+    before = store.manifest_of(parent)
+    usable = frame[frame["problem"] == ""]
+    known = usable[usable["image_id"].isin(before["image_id"])]
+    fresh = usable[~usable["image_id"].isin(before["image_id"])].drop_duplicates("image_id")
+    _require_new(fresh, frame, known)
+    edits.require_no_clash([*before["label"].unique(), *fresh["label"].unique()])
+    with _placed(dataset, layout, fresh, how.into_own_folder, meter) as paths:
+        fresh = _split(fresh.assign(path=paths), how)
+        fresh, changed = fresh[~fresh["path"].isin(before["path"])], int(fresh["path"].isin(before["path"]).sum())
+        _require_new(fresh, frame, known)
+        made = pd.concat([before, fresh], ignore_index=True)
+        edits.require_trainable(made)
+        notes = _notes(before, known, usable, fresh, changed)
+        facts = report.make(pd.concat([fresh, frame[frame["problem"] != ""]]), layout, time.perf_counter() - started, notes)
+        words = f"{len(fresh):,} new: {origins.described(how.source, how.path)}"
+        split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
+        return store.add_version(parent, made, words, split, report=facts.as_dict())
+
+
+def _require_new(fresh: pd.DataFrame, frame: pd.DataFrame, known: pd.DataFrame) -> None:
+    if fresh.empty:
+        bad = int((frame["problem"] != "").sum())
+        raise UserError(
+            f"There is nothing new: of {len(frame):,} photos {len(known):,} are in the dataset already, and {bad:,} can't be used.",
+            field="path",
+        )
+
+
+def _split(fresh: pd.DataFrame, how: _Ways) -> pd.DataFrame:
+    if how.join == "shared":
+        return splits.shared_out(fresh, settings.DEFAULT_RATIOS, how.seed)
+    return fresh.assign(split=how.join)
+
+
+def _notes(before: pd.DataFrame, known: pd.DataFrame, usable: pd.DataFrame, fresh: pd.DataFrame, changed: int) -> list[str]:
+    """What a person should know about what came in."""
+    labels = before.drop_duplicates("image_id").set_index("image_id")["label"]
+    other = known[known["label"] != known["image_id"].map(labels)]
+    twice = len(usable) - len(known) - len(fresh) - changed
+    new = sorted(set(fresh["label"]) - set(before["label"]))
+    said = {
+        f"Photos that were in the dataset already, by their bytes, and were not taken twice: {len(known):,}.": len(known),
+        f"Of those, with another label here than in the dataset, which keeps its own: {len(other):,}.": len(other),
+        f"New photos that came more than once and were taken once: {twice:,}.": twice,
+        f"Files that have changed since they were imported, whose rows stay as they were: {changed:,}.": changed,
+        f"New classes: {splits.listed(new)}.": new,
+    }
+    return [text for text, holds in said.items() if holds]
+
+
+@contextmanager
+def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_folder: bool, meter: Meter) -> Iterator[list[str]]:
+    """The paths of the new photos below the dataset's root, copied there where they lie elsewhere; gone again where the block fails."""
+    root = dataset.root.resolve()
+    if layout.root.resolve().is_relative_to(root):
+        below = layout.root.resolve().relative_to(root)
+        yield [(below / path).as_posix() for path in fresh["path"]]
+        return
+    if (inside := remote.extend(root, layout.root)) is not None:
+        yield [f"{inside}{path}" for path in fresh["path"]]
+        return
+    if is_own_folder(dataset) and not into_own_folder:
+        raise UserError(
+            f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new ones into {dataset.root / ADDED}, or "
+            "copy them there yourself and import that folder.",
+            field="own_folder",
+        )
+    files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
+    remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
+    target = _copied(root, layout.root, fresh["path"], meter.start("Copying", "images"))
+    try:
+        with files.unfinished(target):
+            yield [(target / path).relative_to(root).as_posix() for path in fresh["path"]]
+    except BaseException:
+        files.remove(target)
+        raise
+
+
+def _copied(root: Path, source: Path, paths: pd.Series[str], tell: Callable[[int, int], None]) -> Path:
+    """The new folder below the dataset's root with all of these photos, or none of them."""
+    with files.there(root, "dataset's folder"):
+        where = files.folder_below(root, ADDED)
+        name = f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+        with files.held(where / f"{ADDING}{name}") as making:
+            for place, path in enumerate(paths, 1):
+                files.folder_below(making, Path(path).parent)
+                shutil.copyfile(source / path, making / path)
+                tell(place, len(paths))
+            files.move(making, where / name)
+    return where / name
+
+
+def sweep(root: Path) -> None:
+    """Removes the half of photos that a killed process was copying below a dataset's root."""
+    for path in (root / ADDED).glob(f"{ADDING}*"):
+        if files.is_abandoned(path):
+            files.remove(path)
+
+
+def is_own_folder(dataset: Dataset) -> bool:
+    """Whether the dataset's photos lie in a person's folder rather than in Fieldmark's."""
+    return not dataset.root.resolve().is_relative_to(settings.datasets_dir().resolve())
+
+
+def added(split: Mapping[str, Any]) -> int:
+    """How many photos came in after the first import."""
+    return int(split.get("added", 0))

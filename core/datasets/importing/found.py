@@ -1,0 +1,206 @@
+"""What is found on the disk before anything is decoded: image files with their labels, and what was left out."""
+
+from __future__ import annotations
+
+import math
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from core import settings
+from core.errors import UserError
+from core.io.archives import HIDDEN, is_junk
+from core.io.names import clashes, clean_name, shown
+
+Box = tuple[float, float, float, float]
+OnFile = Callable[[], None]
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+# Why a file is left out of an import; the report counts them under these words.
+NOT_IMAGE = "not an image file"
+LOOSE = "image outside the class folders"
+LINK = "link"
+UNLISTED = "image not in the tables"
+BAD_NAME = "file name is not valid text"
+UNREADABLE = "folder that can't be read"
+DEEP = f"folder more than {settings.MAX_DEPTH} folders deep"
+SPECIAL = "pipe, socket or device"
+# Those that a person has to be told of, with an example.
+NOTED = (UNREADABLE, DEEP, BAD_NAME, SPECIAL)
+
+# Lists in a report stay short whatever comes in; counts are complete.
+MAX_ROW_ERRORS = 1000
+# No photo is larger; a box beyond it is a mistake that would overflow.
+MAX_COORDINATE = 1e9
+
+
+class LeftOut(Counter[str]):
+    """How many files are left out, by reason, and an example of each of NOTED."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.examples: dict[str, str] = {}
+
+    def add(self, reason: str, path: str) -> None:
+        self[reason] += 1
+        if reason in NOTED:
+            self.examples.setdefault(reason, path)
+
+
+class BadRow(Exception):
+    """A row of a table that can't be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One image file: `path` relative to the layout's root, its label, its official split ('' where none), its box in pixels.
+
+    An export of Fieldmark's own also says in which `split` it was, and, as `problem`, that a person left it out."""
+
+    path: str
+    label: str
+    official: str = ""
+    box: Box | None = None
+    split: str = ""
+    problem: str = ""
+
+
+@dataclass
+class Layout:
+    """What was recognised below `root`. `empty` are class folders without images; `absent` counts, by class, images that a table lists
+    and that are not there; `row_errors` says of rows of a table of labels why they can't be used, of the first of
+    `row_error_count`. `is_export` says that Fieldmark wrote the table, so that the splits in it are kept."""
+
+    kind: str
+    root: Path
+    found: list[Found] = field(default_factory=list)
+    ignored: LeftOut = field(default_factory=LeftOut)
+    empty: list[str] = field(default_factory=list)
+    absent: Counter[str] = field(default_factory=Counter)
+    row_errors: list[str] = field(default_factory=list)
+    row_error_count: int = 0
+    is_export: bool = False
+
+    def add_row_error(self, text: str) -> None:
+        self.row_error_count += 1
+        if len(self.row_errors) < MAX_ROW_ERRORS:
+            self.row_errors.append(text)
+
+    @property
+    def missing(self) -> int:
+        return sum(self.absent.values())
+
+    def keep_only(self, labels: Collection[str]) -> None:
+        """Takes these classes only, as if the others had never been listed."""
+        chosen = set(labels)
+        self.found = [found for found in self.found if found.label in chosen]
+        self.empty = [label for label in self.empty if label in chosen]
+        self.absent = Counter({label: count for label, count in self.absent.items() if label in chosen})
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name is looked at; its bytes decide later."""
+    return not is_junk(name) and name.lower().endswith(settings.IMAGE_SUFFIXES)
+
+
+def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Path]:
+    """Image files at any depth up to settings.MAX_DEPTH, folder by folder, by name; what is left out is counted in `ignored`.
+
+    Links are never followed, and nothing but folders is opened."""
+    waiting = [_listed(os.fspath(folder), ignored)]
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+            continue
+        on_file()
+        if not _is_folder(entry):
+            why = "" if _is_file(entry) and is_image(entry.name) else reason(entry)
+            why = why or _name_problem(entry.path, folder)
+            if why:
+                ignored.add(why, entry.path)
+            else:
+                yield Path(entry.path)
+        elif len(waiting) < settings.MAX_DEPTH:
+            waiting.append(_listed(entry.path, ignored))
+        else:
+            ignored.add(DEEP, entry.path)
+
+
+def _listed(folder: str, ignored: LeftOut) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listed:
+            return iter(sorted(listed, key=lambda entry: entry.name))
+    except OSError:
+        ignored.add(UNREADABLE, folder)
+        return iter(())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not is_junk(entry.name) and entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def reason(entry: os.DirEntry[str]) -> str:
+    """Why an entry of a folder is left out."""
+    if is_junk(entry.name):
+        return HIDDEN
+    if entry.is_symlink():
+        return LINK
+    if not _is_file(entry):
+        return SPECIAL
+    return _name_problem(entry.name, "") or NOT_IMAGE
+
+
+def _name_problem(path: str, folder: str | Path) -> str:
+    """BAD_NAME for a path that is no text, or would break a line of a table or a log below `folder`."""
+    below = path[len(os.fspath(folder)) :]
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()):
+        return BAD_NAME
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return BAD_NAME
+    return ""
+
+
+def box_of(x: float, y: float, width: float, height: float) -> Box | None:
+    """The box, or None for one that holds nothing or can't be in a photo."""
+    numbers = (x, y, width, height)
+    if not all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers):
+        return None
+    return numbers if width > 0 and height > 0 else None
+
+
+def check_classes(layout: Layout) -> None:
+    """Cleans the class names, and refuses those that clash: two folders must never quietly become one class, or one two."""
+    names = {found.label for found in layout.found} | set(layout.empty)
+    groups = clashes(names)
+    if groups:
+        listed = "; ".join(" and ".join(repr(shown(name)) for name in group) for group in groups[:6])
+        raise UserError(f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders.")
+    clean = {name: clean_name(name, "class name") for name in names}
+    layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
+    layout.empty = sorted({clean[name] for name in layout.empty} - {found.label for found in layout.found})

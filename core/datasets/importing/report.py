@@ -1,0 +1,129 @@
+"""What an import found: a plain dict in version.json, read through one frozen class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import pandas as pd
+
+from core.datasets.importing import found
+from core.datasets.importing.found import Layout
+from core.datasets.splits import listed
+from core.io.names import shown
+
+# Lists in version.json stay short whatever comes in; the counts are complete, and so are the manifest's rows.
+MAX_ROWS = 1000
+WARN_IMBALANCE = 10.0
+WARN_BAD_FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """The result of an import.
+
+    layout: which form was recognised. images: usable ones. bad: [{"path", "problem"}] of `bad_count`. ignored: {reason: files}.
+    missing: images that a table lists and that are not there. row_errors: why rows of a table of labels can't be used, of
+    `row_error_count`. duplicates: [[path, path], ...] of equal bytes, of
+    `duplicate_count`; clashes are those with two labels, leaks those with two official splits. imbalance: largest class through
+    smallest. left_out: classes too small for the split, kept as 'unused' rows. warnings: sentences for the person.
+    """
+
+    layout: str = ""
+    images: int = 0
+    classes: int = 0
+    bad_count: int = 0
+    bad: list[dict[str, str]] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+    missing: int = 0
+    row_error_count: int = 0
+    row_errors: list[str] = field(default_factory=list)
+    duplicate_count: int = 0
+    duplicates: list[list[str]] = field(default_factory=list)
+    clash_count: int = 0
+    clashes: list[list[str]] = field(default_factory=list)
+    leak_count: int = 0
+    leaks: list[list[str]] = field(default_factory=list)
+    imbalance: float = 1.0
+    left_out: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> ImportReport:
+        """From a version's `report`; keys that are missing keep their defaults, unknown ones are passed over."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in known})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[str] = ()) -> ImportReport:
+    """The report on a manifest that has been split, made from `layout` in `seconds`; `notes` come first among its warnings."""
+    bad = frame[frame["problem"] != ""]
+    usable = frame[frame["problem"] == ""]
+    used = usable[usable["split"] != "unused"]
+    sizes = used["label"].value_counts()
+    left_out = sorted({*frame["label"].unique(), *layout.empty} - set(sizes.index))
+    pairs = _pairs(usable)
+    clash = pairs[pairs["label"] != pairs["label_first"]]
+    leak = pairs[(pairs["official"] != pairs["official_first"])]
+    report = ImportReport(
+        layout=layout.kind,
+        images=len(usable),
+        classes=len(sizes),
+        bad_count=len(bad),
+        bad=[{"path": path, "problem": problem} for path, problem in bad[["path", "problem"]].head(MAX_ROWS).to_numpy()],
+        ignored={reason: int(count) for reason, count in sorted(layout.ignored.items()) if count},
+        missing=layout.missing,
+        row_error_count=layout.row_error_count,
+        row_errors=layout.row_errors[:MAX_ROWS],
+        duplicate_count=len(pairs),
+        duplicates=_paths(pairs),
+        clash_count=len(clash),
+        clashes=_paths(clash),
+        leak_count=len(leak),
+        leaks=_paths(leak),
+        imbalance=round(float(sizes.max() / sizes.min()), 2) if len(sizes) else 1.0,
+        left_out=left_out,
+        seconds=round(seconds, 3),
+        images_per_second=round(len(frame) / max(seconds, 1e-6), 1),
+    )
+    return ImportReport(**report.as_dict() | {"warnings": [*notes, *_warnings(report), *_examples(layout)]})
+
+
+def _examples(layout: Layout) -> list[str]:
+    """What was left out that a person may not know of, each with an example."""
+    return [f"Left out: {reason} ({layout.ignored[reason]:,}), {shown(path)} for one." for reason, path in layout.ignored.examples.items()]
+
+
+def _pairs(usable: pd.DataFrame) -> pd.DataFrame:
+    """One row per image whose bytes came before under another path, beside that first one's columns."""
+    several = usable[usable["image_id"].duplicated(keep=False)].sort_values(["image_id", "path"])[["image_id", "path", "label", "official"]]
+    first = several.drop_duplicates("image_id")
+    pairs = several.merge(first, on="image_id", suffixes=("", "_first"))
+    return pairs[pairs["path"] != pairs["path_first"]].sort_values("path_first")
+
+
+def _paths(pairs: pd.DataFrame) -> list[list[str]]:
+    return pairs[["path_first", "path"]].head(MAX_ROWS).to_numpy().tolist()
+
+
+def _warnings(report: ImportReport) -> list[str]:
+    files = report.images + report.bad_count
+    links = report.ignored.get(found.LINK, 0)
+    said = {
+        f"{report.bad_count} of {files} images can't be used, more than half: check that this is the right folder.": (
+            report.bad_count > WARN_BAD_FRACTION * files
+        ),
+        f"The largest class has {report.imbalance:.0f} times as many images as the smallest.": report.imbalance >= WARN_IMBALANCE,
+        f"{report.clash_count} images stand in two classes with the same bytes: one of the labels is wrong.": report.clash_count,
+        f"{report.leak_count} images stand in two parts of the official split, which makes its accuracy look better.": report.leak_count,
+        f"{report.row_error_count} of the rows in the table of labels can't be used; the report lists them.": report.row_error_count,
+        f"{links} links were left out: Fieldmark never follows a link. Import the folder that they lead to.": links,
+        f"Left out, because too few images could be used: {listed(report.left_out)}.": report.left_out,
+    }
+    return [text for text, holds in said.items() if holds]

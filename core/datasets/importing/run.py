@@ -1,0 +1,204 @@
+"""From photos, wherever they come from, to version v1 of a dataset: found, decoded, hashed, split, reported.
+
+Nothing of the person's own folder is changed or copied. A dataset appears when everything about it is done, or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import types
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import settings
+from core.datasets import manifest, remote, splits, store
+from core.datasets.editing import edits
+from core.datasets.importing import examining, layouts, origins, report
+from core.datasets.importing.found import UNREADABLE, Layout
+from core.datasets.importing.origins import ImportSource
+from core.datasets.importing.staging import stage
+from core.datasets.progress import ImportProgress, Meter
+from core.errors import UserError
+from core.io import images
+from core.io.names import clean_name, shown
+
+# How many classes a note names.
+NAMED = 5
+VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
+MIN_IMAGES_PER_CLASS = 3
+
+Known = Mapping[str, images.Facts]
+
+
+def run_import(
+    source: ImportSource,
+    name: str,
+    progress: Callable[[ImportProgress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    skip_small: bool = False,
+    seed: int = settings.DEFAULT_SEED,
+) -> store.Version:
+    """Makes a dataset called `name` from `source` and returns its v1, split officially where the images came with a split.
+
+    Images that can't be used become rows with a problem. Classes with fewer than three usable images are refused by name, or,
+    with `skip_small`, kept as rows with the split 'unused'. Raises UserError for anything that leaves nothing to train on, for
+    a path outside the import roots, and where `should_stop` said so; BadArchive as `archives.extract` does.
+    """
+    clean_name(name, "dataset name")
+    path = origins.checked_path(source)
+    try:
+        return _imported(source, path, name, Meter(progress, should_stop), skip_small, seed)
+    except OSError as error:
+        place = shown(str(error.filename)) if error.filename else "the disk"
+        raise UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.") from error
+
+
+def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, skip_small: bool, seed: int) -> store.Version:
+    with stage(name) as staged:
+        folder, ignored = origins.brought_in(source, path, staged, meter)
+        started = time.perf_counter()
+        layout = recognised(folder, source, ignored, meter)
+        _require_trainable(layout, skip_small)
+        frame = read_rows(layout, meter)
+        _require_some_good(frame)
+        frame, how, notes = _split(frame, layout, seed, skip_small)
+        made = report.make(frame, layout, time.perf_counter() - started, notes)
+        meter.start("Saving", "images")(len(frame), len(frame))
+        return store.add_dataset(
+            name,
+            layout.root,
+            origins.described(source, path),
+            frame,
+            made.as_dict(),
+            split=how,
+            drawn=source.kind == "sample",
+            staged=staged,
+        )
+
+
+def recognised(folder: Path, source: ImportSource, ignored: Mapping[str, int], meter: Meter) -> Layout:
+    """What lies in the folder that a source was brought into, of the classes that are wanted."""
+    layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
+    layout.ignored.update(ignored)
+    if source.classes:
+        layout.keep_only(source.classes)
+    remote.move(folder, layout.root)
+    return layout
+
+
+def _require_trainable(layout: Layout, skip_small: bool) -> None:
+    """Refuses what no amount of good images could save, before any of them is decoded."""
+    sizes = Counter(found.label for found in layout.found)
+    if not sizes:
+        missing = f" The tables list {layout.missing}, and none of them is there." if layout.missing else ""
+        where = shown(layout.root.name)
+        raise UserError(f"There are no images in the class folders of {where}.{missing} {layouts.UNDERSTOOD}", field="path")
+    if (unread := layout.ignored.examples.get(UNREADABLE)) and len(sizes) < settings.MIN_CLASSES:
+        raise UserError(f"{shown(unread)} can't be read. Allow Fieldmark to read it, or move it away.", field="path")
+    if layout.is_export:
+        return
+    small = [f'"{label}" (0)' for label in layout.empty]
+    small += [f'"{label}" ({size})' for label, size in sorted(sizes.items()) if size < MIN_IMAGES_PER_CLASS]
+    if small and not skip_small:
+        more = f" and {len(small) - splits.MAX_LISTED} more" if len(small) > splits.MAX_LISTED else ""
+        raise UserError(
+            f"Too few images: {', '.join(small[: splits.MAX_LISTED])}{more}. Each class needs at least {MIN_IMAGES_PER_CLASS}, one each "
+            f"for train, validation and test. Add images, or choose to leave small classes out.",
+            field="classes",
+        )
+    splits.require_classes(sorted(label for label, size in sizes.items() if size >= MIN_IMAGES_PER_CLASS))
+
+
+def _require_some_good(frame: pd.DataFrame) -> None:
+    if (frame["problem"] != "").all():
+        first = frame.iloc[0]
+        raise UserError(f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.", field="path")
+
+
+def read_rows(layout: Layout, meter: Meter, known: Known = types.MappingProxyType({})) -> pd.DataFrame:
+    """The manifest of what was found, not yet split: every image decoded whole and hashed, but for those of which it is `known`, by
+    path, what they are."""
+    facts = _examined(layout, known, meter.start("Reading images", "images"))
+    remote.forget(layout.root)
+    columns: dict[str, Any] = dict(zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True))
+    for name in ("path", "label", "official"):
+        columns[name] = [getattr(found, name) for found in layout.found]
+    boxes = np.array([found.box or (np.nan,) * 4 for found in layout.found], dtype=float)
+    sizes = np.array([columns["width"], columns["height"]], dtype=float).T
+    columns |= dict(zip(manifest.BOX, _clipped(boxes, sizes).T, strict=True))
+    return manifest.frame_of(columns)
+
+
+def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Boxes [n, 4] (x, y, width, height) cut to their images' sizes [n, 2]; NaN where nothing is left of one."""
+    start, end = np.clip(boxes[:, :2], 0, sizes), np.clip(boxes[:, :2] + boxes[:, 2:], 0, sizes)
+    # A box that is inside stays to the last bit; the difference of two sums would not.
+    is_inside = (start == boxes[:, :2]) & (end == boxes[:, :2] + boxes[:, 2:])
+    extent = np.where(is_inside, boxes[:, 2:], end - start)
+    clipped = np.hstack([start, extent])
+    clipped[~(extent > 0).all(axis=1)] = np.nan
+    return clipped
+
+
+def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images.Facts]:
+    """What each file is, in order. Threads are enough: Pillow and hashlib let go of the interpreter while they work."""
+    paths, cores = [found.path for found in layout.found], min(os.cpu_count() or 1, 8)
+    # What comes over a network is waited for rather than worked on.
+    readers = remote.THREADS if remote.begins(layout.root) else cores
+    return examining.examine(paths, known, partial(remote.content, layout.root), tell, readers=readers, decoders=cores)
+
+
+def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
+    """The first split: that of an export, the official one where there is one that can be used, else stratified. With notes for
+    the report."""
+    by_ratios = {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": seed, "skip_small": skip_small}
+    official = {"kind": "official", "validation_share": VALIDATION_SHARE, "seed": seed, "skip_small": skip_small}
+    notes: list[str] = []
+    if layout.is_export:
+        frame = _as_exported(frame, layout)
+        try:
+            edits.require_trainable(frame)
+            return frame, official | {"exported": True}, notes
+        except UserError as error:
+            notes.append(f"The split of the export could not be used, so another one was made. {error}")
+    if ((frame["official"] == "train") & (frame["problem"] == "")).any():
+        try:
+            frame = splits.apply(frame, official)
+            return frame, official, [*notes, *_untested(frame)]
+        except UserError as error:
+            notes.append(f"The official split could not be used, so this one was made by ratios. {error}")
+    return splits.apply(frame, by_ratios), by_ratios, notes
+
+
+def _untested(frame: pd.DataFrame) -> list[str]:
+    """A note for each part of the official split that has no photo of some classes."""
+    notes = []
+    used = frame[frame["problem"] == ""]
+    for part in ("validation", "test"):
+        given = set(used["label"][used["official"] == part])
+        missing = sorted(set(used["label"][used["split"] == "train"]) - given) if given else []
+        if missing:
+            names = ", ".join(f'"{shown(name)}"' for name in missing[:NAMED])
+            more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+            notes.append(
+                f"The official split has no {part} photo of {names}{more}: such a class is learned, "
+                f"and no accuracy on {part} says how well."
+            )
+    return notes
+
+
+def _as_exported(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """The manifest with the splits of an export, and without the photos that a person had left out."""
+    usable = frame["problem"] == ""
+    left_out = pd.Series([found.problem for found in layout.found], index=frame.index, dtype="str")
+    split = pd.Series([found.split for found in layout.found], index=frame.index, dtype="str")
+    problem = frame["problem"].mask(usable, left_out)
+    return frame.assign(problem=problem, split=split.where(problem == "", "unused"))

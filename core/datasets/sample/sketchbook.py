@@ -1,0 +1,252 @@
+"""The built-in sample: a sketchbook of bird drawings in ink and wash, made here, and labelled by species.
+
+Everything in a drawing follows from (species, number, seed): the sample is the same on every machine with the same Pillow and numpy.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from core import settings
+from core.datasets.sample import perches, scenes
+from core.datasets.sample import species as sketch_species
+from core.datasets.sample.birds import AIRBORNE, Bird, Pose
+from core.datasets.sample.ink import Canvas, Colour, Points, noise
+from core.datasets.sample.species import Species
+from core.datasets.sample.wings import draw_bird
+from core.errors import FieldmarkError
+
+SPECIES: tuple[str, ...] = tuple(sorted(species.name for species in sketch_species.ALL))
+QUALITY = 88
+MAX_PROCESSES = 8
+_DRAWN = b"drawn\n"
+_UNIT = 2
+_TILTS = {"perched": (18, 52), "ground": (-6, 26), "flying": (-8, 26), "swimming": (-3, 4), "clinging": (76, 90), "hovering": (34, 58)}
+_WATERS = {"water": 6.0, "dusk": 1.5, "marsh": 2.0, "autumn": 1.5}
+_BY_NAME = {species.name: species for species in sketch_species.ALL}
+
+
+def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
+    """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side. Raises KeyError for a name not in SPECIES."""
+    rng = np.random.default_rng([seed, zlib.crc32(species.encode()), number])
+    individual = _individual(_BY_NAME[species], rng)
+    turn = number + zlib.crc32(f"{species} {seed}".encode())
+    pose = _pose(individual, turn, rng)
+    page = _painted(individual, pose, _place_name(individual, pose, turn), _page_size(rng), rng)
+    finished = _finished(page, rng)
+    return finished.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else finished
+
+
+def _individual(species: Species, rng: np.random.Generator) -> Species:
+    """No two birds of a species are quite alike in proportions or colour."""
+
+    def about(value: float, spread: float) -> float:
+        return value * (1 + spread * float(np.clip(rng.standard_normal(), -2, 2)))
+
+    shift = rng.standard_normal(3)
+    return replace(
+        species,
+        bill=replace(species.bill, length=about(species.bill.length, 0.06), depth=about(species.bill.depth, 0.10)),
+        tail=replace(species.tail, length=about(species.tail.length, 0.07), width=about(species.tail.width, 0.06)),
+        depth=about(species.depth, 0.05),
+        head=about(species.head, 0.04),
+        leg=about(species.leg, 0.08),
+        colour=_shifted(species.colour, shift),
+        back=_shifted(species.back, shift),
+        belly=_shifted(species.belly, shift),
+    )
+
+
+def _shifted(colour: Colour, shift: Points) -> Colour:
+    """Dark colours are shifted less: a crow that leans to blue or brown would stand out."""
+    red, green, blue = np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255).astype(int).tolist()
+    return red, green, blue
+
+
+def _page_size(rng: np.random.Generator) -> tuple[int, int]:
+    long = int(rng.integers(360, 401))
+    short = int(long * rng.uniform(0.68, 0.96))
+    return (long, short) if rng.random() < 0.72 else (short, long)
+
+
+def _choice(weights: dict[str, float], turn: int, stride: float) -> str:
+    """One of the keys, in proportion to their weights; neighbouring turns, `stride` apart on a circle, get different ones."""
+    shares = np.cumsum(list(weights.values())) / sum(weights.values())
+    return list(weights)[int(np.searchsorted(shares, turn * stride % 1.0))]
+
+
+def _pose(species: Species, turn: int, rng: np.random.Generator) -> Pose:
+    kind = _choice(species.poses, turn, 0.6180339887)
+    flaps = (88, 140) if kind == "hovering" else (48, 110) if rng.random() < 0.5 else (-75, -38)
+    settled = kind in ("perched", "ground")
+    return Pose(
+        kind,
+        tilt=rng.uniform(*_TILTS[kind]),
+        nod=rng.normal(0, 9) - 12.0 * (kind == "ground" and rng.random() < 0.4),
+        look=1.0 if kind in AIRBORNE else float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])),
+        flap=rng.uniform(*flaps),
+        tail=rng.normal(12 if kind == "clinging" else -4, 6),
+        stretch=rng.uniform(0.9, 1.15),
+        gape=rng.uniform(14, 26) if settled and rng.random() < 0.14 else 0.0,
+    )
+
+
+def _place_name(species: Species, pose: Pose, turn: int) -> str:
+    return _choice(_WATERS if pose.kind == "swimming" else species.places, turn, 0.4142135624)
+
+
+def _composed(species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator) -> Bird:
+    """The bird at a size and a place where all of it is on the page."""
+    trial = Bird.placed(species, pose, 0.0, 0.0, 1.0)
+    reach = trial.reach()
+    low, high = reach.min(axis=0), reach.max(axis=0)
+    room = np.array(size) * float(np.clip(rng.normal(0.74, 0.1), 0.5, 0.92))
+    length = float(np.min(room / (high - low)))
+    slack = np.array(size) - (high - low) * length
+    corner = slack * np.clip(rng.normal(0.5, 0.16, 2), 0.06, 0.94)
+    x, y = corner - low * length
+    return Bird.placed(species, pose, float(x), float(y), length)
+
+
+def _painted(species: Species, pose: Pose, name: str, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """The page with its background, what holds the bird, and the bird."""
+    place = scenes.PLACES[name]
+    canvas = Canvas.over(scenes.backdrop(rng, size, place), rng, _UNIT)
+    bird = _composed(species, pose, canvas.image.size, rng)
+    level = float(bird.body((0.0, 0.17))[1]) if pose.kind == "swimming" else float(bird.foot[1])
+    scenes.scenery(canvas, name, place, level if pose.kind in ("ground", "swimming") else 0.8 * canvas.image.height)
+    if pose.kind == "ground":
+        scenes.ground(canvas, place, name, bird.foot)
+    page = canvas.reduced()
+    margin = scenes.Margin.torn(rng, size) if rng.random() < 0.6 else None
+    if margin:
+        margin.lay(page, place)
+    canvas = Canvas.over(page, rng, _UNIT)
+    _hold(canvas, bird, name, place)
+    draw_bird(canvas, bird)
+    if pose.kind == "swimming":
+        scenes.water(canvas, place, level, bird.body([(-0.5, 0.0), (0.5, 0.0)])[:, 0])
+    if name == "snow":
+        scenes.flakes(canvas, 14, 0.9)
+    page = canvas.reduced()
+    if margin and pose.kind == "swimming":
+        margin.lay(page, place, int(level) // _UNIT)
+    return page
+
+
+def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
+    """What the bird sits on, stands on, clings to or drinks from."""
+    kind, foot, unit, rng = bird.pose.kind, bird.foot, bird.body.scale, canvas.rng
+    if kind == "perched" and name == "marsh":
+        perches.cattail(canvas, place, foot, 0.26 * unit)
+    elif kind == "perched":
+        perches.branch(canvas, place, name, foot, unit * rng.uniform(0.10, 0.17))
+    elif kind == "ground":
+        perches.footing(canvas, place, name, foot)
+    elif kind == "clinging":
+        perches.trunk(canvas, place, bird.body((0.06, 0.36)), unit * rng.uniform(0.5, 0.9))
+    elif kind == "hovering" and rng.random() < 0.7:
+        perches.flower(canvas, bird.bill_tip, 0.42 * unit)
+
+
+def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """The pigment's grain and the paper's tooth, and the light and the lens that the page was photographed with."""
+    image = image.filter(ImageFilter.UnsharpMask(radius=4, percent=45, threshold=0))
+    page = np.array(image, dtype=np.float32)
+    pigment = 0.5 * (noise(rng, image.size, 9, 2) - 0.5) + 0.22 * (noise(rng, image.size, 70) - 0.5)
+    page -= (255 - page) * (0.3 + page / 360) * pigment[..., None]
+    tooth = noise(rng, image.size, 190)
+    contrast, warmth = rng.uniform(0.9, 1.08), rng.normal(0, 0.045)
+    page *= (contrast * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1)))))[..., None]
+    page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(np.clip(rng.normal(1.01, 0.055), 0.86, 1.12))
+    speck = np.float32(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
+    page += (rng.standard_normal(tooth.shape, dtype=np.float32) * speck + np.float32(128 * (1 - contrast)))[..., None]
+    finished = Image.fromarray(np.clip(page, 0, 255, out=page).astype(np.uint8))
+    return finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1))) if rng.random() < 0.15 else finished
+
+
+def draw(
+    into: Path,
+    per_species: int = 60,
+    seed: int = 7,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Writes the sample as `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`, `per_species` of each, on all processors.
+
+    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns early, with whole drawings only.
+    Raises FieldmarkError with the reason where a file can't be written.
+    """
+    total = per_species * len(SPECIES)
+    for name in SPECIES:
+        (into / name).mkdir(parents=True, exist_ok=True)
+    shares = min(os.cpu_count() or 1, MAX_PROCESSES, total)
+    workers: list[subprocess.Popen[bytes]] = []
+    reports, into_reports = os.pipe()
+    try:
+        with os.fdopen(reports, "rb") as lines:
+            try:
+                for share in range(shares):
+                    workers.append(_worker(into, (per_species, seed, share, shares), into_reports))
+            finally:
+                os.close(into_reports)
+            _follow(lines, into, total, progress, should_stop)
+    finally:
+        for worker in workers:
+            worker.wait()
+
+
+def _worker(into: Path, share: tuple[int, int, int, int], reports: int) -> subprocess.Popen[bytes]:
+    """A process that draws its share and ends by itself when nobody reads its reports any more.
+
+    Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one runs the app's script again.
+    """
+    command = [settings.python(), "-m", "core.datasets.sample.sketchbook", str(into.absolute()), *map(str, share)]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
+    environment["OMP_NUM_THREADS"] = "1"
+    return subprocess.Popen(command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports)
+
+
+def _follow(
+    lines: BinaryIO, into: Path, total: int, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
+) -> None:
+    done = 0
+    for line in lines:
+        if line != _DRAWN:
+            reason = line.decode(errors="replace").strip()
+            raise FieldmarkError(f"The sample could not be drawn: {reason}. Make sure that {into} can be written to, and try again.")
+        done += 1
+        if progress:
+            progress(done, total)
+        if should_stop and should_stop():
+            return
+    if done < total:
+        raise FieldmarkError(f"The sample could not be drawn: {done} of {total} drawings were made before a process ended. Try again.")
+
+
+def _draw_share(into: Path, per_species: int, seed: int, share: int, shares: int) -> None:
+    todo = [(name, number) for number in range(1, per_species + 1) for name in SPECIES]
+    for name, number in todo[share::shares]:
+        try:
+            drawing(name, number, seed).save(into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", "JPEG", quality=QUALITY)
+            report = _DRAWN
+        except OSError as problem:
+            report = f"{problem}\n".encode()
+        try:
+            os.write(sys.stdout.fileno(), report)
+        except BrokenPipeError:
+            return
+
+
+if __name__ == "__main__":
+    _draw_share(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -1,0 +1,1 @@
+"""What endpoints leave behind: answers that were kept, drift, load tests."""

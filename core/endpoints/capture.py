@@ -1,0 +1,169 @@
+"""What an endpoint keeps of the photos it was sent: a sample of requests with their answers, bounded, in its own run folder.
+
+<run folder>/output/captured/<segment>/   answers.jsonl, one line per photo; and the photos, as they came
+
+A segment is a tenth of what may be kept. Where the bounds are reached, the oldest segment goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Full, Queue
+from typing import Any
+
+import pandas as pd
+
+from core import settings
+from core.errors import NotFound
+from core.io import files
+from core.jobs.specs import EndpointSpec
+from core.jobs.store import RunFolder
+
+ANSWERS = "answers.jsonl"
+SEGMENTS = 10
+# What waits to be written; a disk that is slower than the requests loses samples, not answers.
+MAX_WAITING = 256
+COLUMNS = ("time", "image_id", "file", "prediction", "probability", "unsure", "unfamiliar", "latency_ms", "answer")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is kept."""
+
+    photos: int
+    size_bytes: int
+
+
+def folder_of(folder: RunFolder) -> Path:
+    return folder.output / "captured"
+
+
+class Keeper:
+    """Puts photos with their answers into segments, and lets the oldest go. For one writer at a time."""
+
+    def __init__(self, folder: RunFolder, limits: Limits) -> None:
+        self._root, self._limits = folder_of(folder), limits
+        self._segment: Path | None = None
+        self._number = 0
+        self._photos = self._bytes = 0
+
+    def keep(self, moment: float, photo: bytes, answer: dict[str, Any]) -> None:
+        """`moment` in seconds since 1970. OSError where it can't be written, or where the disk is nearly full."""
+        if self._segment is None or self._photos * SEGMENTS >= self._limits.photos or self._bytes * SEGMENTS >= self._limits.size_bytes:
+            self._segment = self._begin_segment(moment)
+        name = f"{self._photos:06}"
+        _write(self._segment / name, photo)
+        line = {"time": moment, "image_id": hashlib.sha256(photo).hexdigest(), "file": name, **answer}
+        _write(self._segment / ANSWERS, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+        self._photos += 1
+        self._bytes += len(photo)
+
+    def _begin_segment(self, moment: float) -> Path:
+        for doomed in _segments(self._root)[: -(SEGMENTS - 1)]:
+            shutil.rmtree(doomed, ignore_errors=True)
+        self._number += 1
+        segment = self._root / f"{int(1000 * moment):015}-{self._number:06}"
+        files.folder_below(self._root.parent, self._root.name)
+        segment.mkdir(exist_ok=True)
+        for folder in (self._root, segment):
+            folder.chmod(0o700)
+        self._photos = self._bytes = 0
+        if shutil.disk_usage(self._root).free < settings.MIN_FREE_BYTES:
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
+        return segment
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Append to a file that nobody but its owner may read: people send photos of people."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with open(handle, "ab") as output:
+        output.write(data)
+
+
+class Recorder:
+    """Writes a sample of photos and answers beside the server, never in its way."""
+
+    def __init__(self, folder: RunFolder, spec: EndpointSpec) -> None:
+        self._share = spec.capture_share
+        self._keeper = Keeper(folder, Limits(spec.capture_photos, spec.capture_bytes))
+        self._queue: Queue[tuple[float, bytes, dict[str, Any]] | None] = Queue(MAX_WAITING)
+        self._thread = threading.Thread(target=self._write_all, daemon=True)
+        self._thread.start()
+
+    def offer(self, photo: bytes, answer: dict[str, Any]) -> None:
+        """Keeps the photo, or not, by chance; returns at once."""
+        if random.random() < self._share:
+            try:
+                self._queue.put_nowait((time.time(), photo, answer))
+            except Full:
+                return
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Writes what still waits."""
+        self._queue.put(None)
+        self._thread.join(seconds)
+
+    def _write_all(self) -> None:
+        while (item := self._queue.get()) is not None:
+            try:
+                if self._share:
+                    self._keeper.keep(*item)
+            except (OSError, NotFound) as error:
+                why = files.os_reason(error) if isinstance(error, OSError) else error
+                print(f"Photos are not kept any more: {why}", flush=True)
+                self._share = 0.0
+
+
+def read(folder: RunFolder) -> pd.DataFrame:
+    """What was kept, oldest first: COLUMNS. `time` in seconds since 1970, `file` below `folder_of`, `answer` the top-k entries.
+
+    A line that is not whole, or whose photo is gone, is left out.
+    """
+    rows = [row for segment in _segments(folder_of(folder)) for row in _rows(segment)]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"time": float, "probability": float, "latency_ms": float, "unsure": bool, "unfamiliar": bool})
+
+
+def stamp(folder: RunFolder) -> tuple[int, float]:
+    """Changes whenever `read` would find something else."""
+    written = [path.stat() for segment in _segments(folder_of(folder)) if (path := segment / ANSWERS).exists()]
+    return sum(status.st_size for status in written), max((status.st_mtime for status in written), default=0.0)
+
+
+def _segments(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
+def _rows(segment: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = (segment / ANSWERS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            said = json.loads(line)
+            best = said["predictions"][0]
+            yield {
+                "time": float(said["time"]),
+                "image_id": str(said["image_id"]),
+                "file": f"{segment.name}/{said['file']}",
+                "prediction": str(best["label"]),
+                "probability": float(best["probability"]),
+                "unsure": bool(said["unsure"]),
+                "unfamiliar": bool(said["unfamiliar"]),
+                "latency_ms": float(said.get("latency_ms") or float("nan")),
+                "answer": said["predictions"],
+            }
+        except (ValueError, KeyError, TypeError, IndexError):
+            # Half a line of a server that was killed.
+            continue

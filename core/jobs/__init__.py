@@ -1,0 +1,1 @@
+"""Jobs: their specs, folders and states, and the processes that run them."""

@@ -1,0 +1,154 @@
+"""A script of sm_scripts as a job's child, from its start to its exit code: watched, started again, and stopped.
+
+Which signs of life it is expected to give, and what happens without, stands in watchdog.py.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import settings
+from core.errors import BackendError
+from core.jobs import forks, watchdog
+from core.jobs.store import RunFolder
+from core.training import metrics
+
+if TYPE_CHECKING:
+    from core.jobs.worker import Worker
+
+Child = subprocess.Popen[bytes] | forks.Forked
+POLL_SECONDS = 0.05
+TIMES_STARTED = 2
+IMPORTING = "Importing libraries"
+WAITING = "waiting"
+# What the script calls its phases, and what a page does.
+PHASES = {
+    "imports": IMPORTING,
+    "features": "Making features",
+    WAITING: "Waiting for another job to make the features",
+    "decoding": "Decoding photos",
+    "training": "Training",
+    "evaluation": "Evaluating",
+    "artifact": "Storing the model",
+    "stopping": "Stopping",
+}
+
+
+class _Silent(Exception):
+    """The script was killed, because it gave no sign of life."""
+
+
+class ScriptRun:
+    """One script of a job. `tick` is called while it runs, with its phase as a page says it."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        script: str,
+        arguments: list[str],
+        environment: dict[str, str],
+        tick: Callable[[str], None],
+    ) -> None:
+        self.worker, self.script, self.tick = worker, script, tick
+        self.arguments, self.environment = arguments, environment
+        self.log = metrics.MetricLog(worker.folder.log)
+        self.phase = IMPORTING
+
+    def run(self) -> int:
+        """The script's exit code. BackendError if it stopped giving signs of life as often as it was started."""
+        try:
+            for number in range(TIMES_STARTED):
+                try:
+                    return self._run_once(fresh=number > 0)
+                except _Silent:
+                    print(self._why_ended(), flush=True)
+        finally:
+            self.worker.note()
+        raise BackendError(
+            f"{self._why_ended()} This happened {TIMES_STARTED} times. Its log is kept. Resume the job to go on "
+            "from its last checkpoint; if that hangs as well, restart the machine."
+        )
+
+    def _run_once(self, *, fresh: bool) -> int:
+        child = self._start(fresh=fresh)
+        try:
+            return self._wait(child)
+        except BaseException:
+            end(child)
+            raise
+
+    def _start(self, *, fresh: bool) -> Child:
+        """A copy of this worker where it has torch in memory already, else (or if `fresh`) a new interpreter."""
+        folder = self.worker.folder
+        folder.temporary.mkdir(exist_ok=True)
+        code = code_folder(folder)
+        if forks.is_warm() and not fresh:
+            return forks.fork_script(code / self.script, self.arguments, self.environment, folder.log, lock=self.worker.lock)
+        with folder.log.open("ab") as log:
+            return subprocess.Popen(
+                [settings.python(), self.script, *self.arguments],
+                cwd=code,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _wait(self, child: Child) -> int:
+        """Waits; passes a stop on as SIGTERM, and kills a script that does not save its work while it has time."""
+        watch = watchdog.Watchdog(child.pid, self.worker.folder.log)
+        asked = None
+        while True:
+            try:
+                return child.wait(POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._look(watch)
+            if self.worker.stopping and asked is None:
+                asked = time.monotonic()
+                self.worker.progress(phase="Stopping")
+                child.terminate()
+                watch.restart()
+            if asked is not None and self._refuses(watch, time.monotonic() - asked):
+                child.kill()
+
+    def _refuses(self, watch: watchdog.Watchdog, passed: float) -> bool:
+        """Whether a script does not obey that was asked to stop so many seconds ago: it has not said that it
+        heard, or has stopped working since, or saves its work for too long."""
+        deaf = self.log.phase != "stopping" and passed > settings.STOP_SILENT_SECONDS
+        return deaf or watch.silent > settings.STOP_SILENT_SECONDS or passed > settings.STOP_SECONDS
+
+    def _look(self, watch: watchdog.Watchdog) -> None:
+        silent = watch.look()
+        self.log.refresh()
+        self.phase = PHASES.get(self.log.phase, self.phase)
+        if self.worker.stopping:
+            return
+        self.tick(self.phase)
+        then = f"After {settings.SILENT_SECONDS:.0f} seconds it is ended and started again, once."
+        waits_for = self.log.waits_for if self.log.phase == WAITING else ""
+        self.worker.note(waits_for=waits_for, silent=watchdog.sentence(silent, self.phase, then))
+        if silent > settings.SILENT_SECONDS:
+            raise _Silent
+
+    def _why_ended(self) -> str:
+        limit = settings.SILENT_SECONDS
+        return f"{self.script} was ended: no sign of life for {limit:.0f} seconds ({self.phase})."
+
+
+def end(child: Child) -> None:
+    """SIGKILL, and the child collected: its id may be a stranger's from then on."""
+    child.kill()
+    try:
+        child.wait(settings.STOP_SILENT_SECONDS)
+    except subprocess.TimeoutExpired:
+        # In the middle of a file operation that the system does not interrupt.
+        return
+
+
+def code_folder(folder: RunFolder) -> Path:
+    """Where the job's own copy of the scripts lies."""
+    return folder.input / "code"

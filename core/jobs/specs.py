@@ -1,0 +1,342 @@
+"""What a person asks for: one frozen spec per kind of work, checked where it enters and written once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
+
+from core import settings
+from core.errors import NotFound, UserError
+from core.io.names import clean_name
+from core.jobs import store as jobs
+
+# Both of AWS's container contracts carry names and values of these shapes safely, one of them through a shell file.
+HYPERPARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
+CARRIED_AS_IT_IS = "_.,:/+@ -"
+HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
+# As SageMaker names them; empty for what has no instances.
+INSTANCE_TYPE = re.compile(r"(ml\.[a-z0-9-]+\.[a-z0-9-]+)?")
+ENDPOINT_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}")
+S3_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a platform is asked to run a job or an endpoint on. A job without it runs on whatever its backend has.
+
+    `max_seconds` ends a job, whatever it does; `wait_seconds` is how long a spot job may wait for machines on top of that. An endpoint
+    with `memory_mb` is serverless: it has no instances, answers at most `concurrency` requests at once and costs nothing while idle.
+    One with `max_instances` grows up to so many while it is busy. `server` names the image that serves a model.
+    """
+
+    SERVERS: ClassVar[tuple[str, ...]] = ("pytorch", "ray")
+
+    instance_type: str = ""
+    instance_count: int = 1
+    spot: bool = False
+    max_seconds: int = 3600
+    wait_seconds: int = 3600
+    volume_gb: int = 30
+    memory_mb: int = 0
+    concurrency: int = 5
+    server: str = "pytorch"
+    max_instances: int = 0
+
+    def __post_init__(self) -> None:
+        named = INSTANCE_TYPE.fullmatch(self.instance_type) is not None
+        _require(named, f"{self.instance_type!r} is not an instance type.", "instance_type")
+        most = settings.MAX_INSTANCES
+        _require(1 <= self.instance_count <= most, f"Use 1 to {most} instances.", "instance_count")
+        longest = settings.MAX_JOB_SECONDS
+        _require(60 <= self.max_seconds <= longest, "Use a time limit from one minute to five days.", "max_seconds")
+        _require(0 <= self.wait_seconds <= longest, "Use a waiting time of at most five days.", "wait_seconds")
+        _require(1 <= self.volume_gb <= 16_384, "Use a disk of 1 to 16,384 GB.", "volume_gb")
+        _require(self.memory_mb in (0, *settings.SERVERLESS_MB), "Use 1024 to 6144 MB of memory, in steps of 1024.", "memory_mb")
+        _require(1 <= self.concurrency <= 200, "Use 1 to 200 requests at once.", "concurrency")
+        _require(self.server in self.SERVERS, f"Use one of {', '.join(self.SERVERS)}.", "server")
+        _require(0 <= self.max_instances <= most, f"Use at most {most} instances.", "max_instances")
+        grows = not self.max_instances or self.instance_count <= self.max_instances
+        _require(grows, "It begins with more instances than it may grow to.", "max_instances")
+
+    @property
+    def is_serverless(self) -> bool:
+        return self.memory_mb > 0
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """One run of the training script over a dataset version. A tuning job's trial carries that job's id and its own number."""
+
+    kind: ClassVar[str] = "training"
+    name: str
+    dataset_id: str
+    version_id: str
+    hyperparameters: Mapping[str, str]
+    id: str = field(default_factory=lambda: jobs.new_id("training"))
+    resumed_from: str = ""
+    tuning_id: str = ""
+    trial: int = 0
+    resources: Resources | None = None
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        check_hyperparameters(self.hyperparameters)
+
+
+@dataclass(frozen=True)
+class ImportSpec:
+    """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource) into a new dataset; or, with
+    `dataset_id`, into the version `version_id` of one, as its next version (see extending)."""
+
+    kind: ClassVar[str] = "import"
+    name: str
+    source: str
+    path: str = ""
+    shown: str = ""
+    skip_small: bool = True
+    classes: tuple[str, ...] = ()
+    dataset_id: str = ""
+    version_id: str = ""
+    join: str = "train"
+    into_own_folder: bool = False
+    id: str = field(default_factory=lambda: jobs.new_id("import"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+
+
+@dataclass(frozen=True)
+class TuningSpec:
+    """Many training jobs over a search space, each an ordinary TrainingJob with this job's id in its `tuning_id`.
+
+    `fixed` are hyperparameters that every trial has; `space` maps each tuned one to its range (core.tuning.space.Range as a dict).
+    `baseline` makes the first trial one with the fixed values only, to compare against. 0 means no limit in `max_seconds` and
+    `patience`. `warm_start` names tuning jobs whose trials are learned from; `continues` the one whose trials this one goes on with.
+    """
+
+    kind: ClassVar[str] = "tuning"
+    name: str
+    dataset_id: str
+    version_id: str
+    fixed: Mapping[str, str]
+    space: Mapping[str, Mapping[str, Any]]
+    objective: str = "validation_accuracy"
+    strategy: str = "tpe"
+    max_trials: int = 30
+    parallel: int = 1
+    max_seconds: float = 0
+    target: float | None = None
+    patience: int = 0
+    early_stopping: bool = False
+    baseline: bool = True
+    seed: int = settings.DEFAULT_SEED
+    warm_start: tuple[str, ...] = ()
+    continues: str = ""
+    id: str = field(default_factory=lambda: jobs.new_id("tuning"))
+    resources: Resources | None = None
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        check_hyperparameters(self.fixed)
+
+
+@dataclass(frozen=True)
+class TransformSpec:
+    """One model over many images. `source` says where they are, and which of the other fields count:
+
+    `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`: every image below `path`.
+    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.transform.sources kept them in. `s3`: the objects
+    below `path`, `s3://bucket/prefix`, or those that a manifest of SageMaker's there names.
+    `shown` is the name that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not repeated.
+    """
+
+    kind: ClassVar[str] = "transform"
+    SOURCES: ClassVar[tuple[str, ...]] = ("split", "folder", "archive", "upload", "s3")
+    ALL_SPLITS: ClassVar[str] = "all"
+    name: str
+    model_id: str
+    source: str
+    dataset_id: str = ""
+    version_id: str = ""
+    split: str = ""
+    path: str = ""
+    shown: str = ""
+    id: str = field(default_factory=lambda: jobs.new_id("transform"))
+    resumed_from: str = ""
+    resources: Resources | None = None
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        if self.source not in self.SOURCES:
+            raise UserError(f"There is no source of images called {self.source!r}. Use {', '.join(self.SOURCES)}.", field="source")
+        if self.source != "split":
+            if not self.path.strip():
+                raise UserError("Say which photos to go through.", field="path")
+            if self.source == "s3":
+                _require(S3_PLACE.fullmatch(self.path) is not None, "Write it as s3://bucket/folder/.", "path")
+        elif self.split not in (*settings.SPLITS, self.ALL_SPLITS):
+            raise UserError(f"There is no split called {self.split!r}.", field="split")
+
+
+@dataclass(frozen=True)
+class InspectSpec:
+    """A look for what may be wrong in a dataset version: labels, copies, outliers, bad photos. `maps` are the projections to make."""
+
+    kind: ClassVar[str] = "inspect"
+    name: str
+    dataset_id: str
+    version_id: str
+    maps: tuple[str, ...] = ("pca",)
+    id: str = field(default_factory=lambda: jobs.new_id("inspect"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """The photos of a dataset version in use, copied into the new folder `path` as `<split>/<class>/<photo>`."""
+
+    kind: ClassVar[str] = "export"
+    name: str
+    dataset_id: str
+    version_id: str
+    path: str
+    id: str = field(default_factory=lambda: jobs.new_id("export"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        _require(self.path.strip() not in ("", "/"), "Say into which folder.", "path")
+
+
+@dataclass(frozen=True)
+class EndpointSpec:
+    """One server for one model. `attached` is the name of an endpoint that somebody else made: it is used, and never changed or deleted.
+
+    After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest form that answers the same, `exact` for fp32
+    arithmetic only. `port` is what it listens on where that is free; 0 means any. Of `capture_share` (0 to 1) of the photos it keeps
+    photo and answer, the newest `capture_photos` and `capture_bytes` at most.
+    """
+
+    kind: ClassVar[str] = "endpoint"
+    PRECISIONS: ClassVar[tuple[str, ...]] = ("auto", "exact")
+    name: str
+    model_id: str
+    seconds: float = 0
+    precision: str = "auto"
+    port: int = 0
+    capture_share: float = 0
+    capture_photos: int = settings.CAPTURE_PHOTOS
+    capture_bytes: int = settings.CAPTURE_BYTES
+    id: str = field(default_factory=lambda: jobs.new_id("endpoint"))
+    resources: Resources | None = None
+    attached: str = ""
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        _require(0 <= self.seconds <= settings.MAX_ENDPOINT_SECONDS, "Use at most 30 days, or 0 for no end.", "seconds")
+        _require(self.precision in self.PRECISIONS, f"Use one of {', '.join(self.PRECISIONS)}.", "precision")
+        _require(self.port == 0 or 1024 <= self.port <= 65535, "Use a port from 1024 to 65535, or 0 for any.", "port")
+        _require(0 <= self.capture_share <= 1, "Use a share from 0 to 1.", "capture_share")
+        most = settings.MAX_CAPTURE_PHOTOS
+        _require(10 <= self.capture_photos <= most, f"Use 10 to {most:,} photos.", "capture_photos")
+        _require(self.capture_bytes >= 2**20, "Use at least 1 MB.", "capture_bytes")
+        named = not self.attached or ENDPOINT_NAME.fullmatch(self.attached) is not None
+        _require(named, f"{self.attached[:80]!r} is not the name of an endpoint.", "attached")
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """A load test of an endpoint: `requests` photos of its model's test split, from `clients` who each wait for their answer."""
+
+    kind: ClassVar[str] = "load"
+    name: str
+    endpoint_id: str
+    requests: int = 200
+    clients: int = 8
+    id: str = field(default_factory=lambda: jobs.new_id("load"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+        _require(1 <= self.requests <= settings.MAX_LOAD_REQUESTS, f"Use 1 to {settings.MAX_LOAD_REQUESTS:,} requests.", "requests")
+        _require(1 <= self.clients <= settings.MAX_LOAD_CLIENTS, f"Use 1 to {settings.MAX_LOAD_CLIENTS} clients.", "clients")
+
+
+Spec = TrainingSpec | ImportSpec | InspectSpec | ExportSpec | TuningSpec | TransformSpec | EndpointSpec | LoadSpec
+Known = TypeVar("Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec)
+
+
+def carried_name(name: str) -> str:
+    """A job's name as an argument of the training script, which reads it back: what neither backend carries safely, and a hyphen
+    first, which would be an option, as =XX, a byte of UTF-8 each. At most 960
+    characters; SageMaker takes 2,500.
+    """
+    carried = quote(name[: settings.MAX_NAME_LENGTH], safe=CARRIED_AS_IT_IS).replace("%", "=")
+    return carried if carried[:1] not in ("-", " ") else f"={ord(carried[0]):02X}{carried[1:]}"
+
+
+def check_hyperparameters(values: Mapping[str, str]) -> None:
+    """UserError naming the first hyperparameter that either backend could not carry safely."""
+    for name, value in values.items():
+        if not HYPERPARAMETER_NAME.fullmatch(name):
+            raise UserError(f"{name!r} is not a hyperparameter name: use lower-case letters, digits and _.", field=name)
+        if not isinstance(value, str) or not HYPERPARAMETER_VALUE.fullmatch(value):
+            raise UserError(
+                f"{name}: {str(value)[:60]!r} can't be passed to a job. Use letters, digits, spaces and _ . , : / + = @ - (at most 256).",
+                field=name,
+            )
+
+
+def _require(holds: bool, message: str, name: str) -> None:
+    if not holds:
+        raise UserError(message, field=name)
+
+
+def as_dict(spec: Spec) -> dict[str, Any]:
+    """The spec as job.json holds it."""
+    return asdict(spec)
+
+
+def training_spec(job: jobs.Job) -> TrainingSpec:
+    """The spec of a training job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(TrainingSpec, job)
+
+
+def tuning_spec(job: jobs.Job) -> TuningSpec:
+    """The spec of a tuning job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    spec = _read_back(TuningSpec, job)
+    return replace(spec, warm_start=tuple(spec.warm_start))
+
+
+def transform_spec(job: jobs.Job) -> TransformSpec:
+    """The spec of a transform job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(TransformSpec, job)
+
+
+def endpoint_spec(job: jobs.Job) -> EndpointSpec:
+    """The spec of an endpoint, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(EndpointSpec, job)
+
+
+def load_spec(job: jobs.Job) -> LoadSpec:
+    """The spec of a load test, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    return _read_back(LoadSpec, job)
+
+
+def inspect_spec(job: jobs.Job) -> InspectSpec:
+    """The spec of an inspect job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    spec = _read_back(InspectSpec, job)
+    return replace(spec, maps=tuple(spec.maps))
+
+
+def _read_back(kind: type[Known], job: jobs.Job) -> Known:
+    known = {name: job.spec[name] for name in kind.__dataclass_fields__ if name in job.spec}
+    try:
+        if given := known.get("resources"):
+            known["resources"] = Resources(**{name: given[name] for name in Resources.__dataclass_fields__ if name in given})
+        return kind(**known)
+    except (TypeError, AttributeError, UserError) as error:
+        raise NotFound(f"What job {job.id} was asked to do can't be read: {error}") from error

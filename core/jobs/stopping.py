@@ -1,0 +1,51 @@
+"""Work that a stop need not wait for: a drive or a network that never answers holds a thread, and no thread can be ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from core.io import files
+from core.jobs.outcomes import Stopped
+
+if TYPE_CHECKING:
+    from core.jobs.worker import Worker
+
+T = TypeVar("T")
+
+# What work gets to end in an orderly way once its job was asked to stop.
+GRACE_SECONDS = 2.5
+LOOK_SECONDS = 0.1
+
+
+def unless_stopped(worker: Worker, work: Callable[[], T]) -> T:
+    """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked to stop and `work` does not end in
+    time: what it was making is removed, and its thread goes with this process, which has to end now."""
+    ended: dict[str, T] = {}
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            ended["with"] = work()
+        except BaseException as error:  # raised below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    _wait(worker, thread)
+    if failed:
+        raise failed[0]
+    return ended["with"]
+
+
+def _wait(worker: Worker, thread: threading.Thread) -> None:
+    until = None
+    while thread.is_alive():
+        thread.join(LOOK_SECONDS)
+        if until is None and worker.stopping:
+            until = time.monotonic() + GRACE_SECONDS
+        if until is not None and time.monotonic() > until and thread.is_alive():
+            files.remove_unfinished()
+            raise Stopped

@@ -1,0 +1,427 @@
+"""Jobs as folders: ids, states, the run folder, and the store that reads and lists them (DESIGN.md 4.3)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core import settings
+from core.errors import NotFound, UserError
+from core.io import files
+from core.io.names import clean_name
+
+# How the reason of a job begins whose process was killed, or went down with its machine.
+DIED = "The process that ran this job died without a word"
+# Ours; a trial that SageMaker named has its tuning job's id with a number and eight digits more.
+ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}(-\d{3,}-[0-9a-f]{8})?")
+ID_DASHES = 3
+LET_GO_SECONDS = 5.0
+MAKING, DELETED = ".making-", ".deleted-"
+
+
+class State(StrEnum):
+    """Where a job stands; the words are the same on every backend."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def is_finished(self) -> bool:
+        return self in (State.COMPLETED, State.FAILED, State.STOPPED)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its kind reports."""
+
+    state: State = State.PENDING
+    reason: str = ""
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    pid_created: float | None = None
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float | None:
+        """Running time so far, or in all; None before the start."""
+        if self.started is None:
+            return None
+        return (self.ended or time.time()) - self.started
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submitted piece of work: its spec as written once, and its newest status."""
+
+    id: str
+    kind: str
+    name: str
+    backend: str
+    created: float
+    spec: dict[str, Any]
+    status: Status
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def state(self) -> State:
+        return self.status.state
+
+    @property
+    def tuning_id(self) -> str:
+        """The tuning job whose trial this is, or the empty string."""
+        return str(self.spec.get("tuning_id", ""))
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder.of(self.id)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder whose files can't be read: listed with its reason, so that the rest of the list stays usable."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The one place that knows the paths inside a job's folder."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, job_id: str) -> RunFolder:
+        if not ID_PATTERN.fullmatch(job_id):
+            raise NotFound(f"{job_id!r} is not the id of a job.")
+        return cls(settings.jobs_dir() / job_id)
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def label(self) -> Path:
+        return self.path / "label.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def stop_request(self) -> Path:
+        return self.path / "stop"
+
+    @property
+    def input(self) -> Path:
+        return self.path / "input"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def output(self) -> Path:
+        return self.path / "output"
+
+    @property
+    def temporary(self) -> Path:
+        return self.path / "tmp"
+
+    @property
+    def artifact(self) -> Path:
+        return self.output / "model.tar.gz"
+
+    @property
+    def predictions(self) -> Path:
+        return self.output / "predictions.npz"
+
+    @property
+    def failure(self) -> Path:
+        return self.output / "failure"
+
+
+def new_id(kind: str) -> str:
+    """A fresh id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex>`."""
+    return f"fm-{kind}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+
+
+def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]) -> tuple[Job, int | None]:
+    """Makes the run folder, whole or not at all, and takes its lock.
+
+    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock is never free in
+    between. The same id again returns the job that is there, and None: a double click makes one job.
+    """
+    folder = RunFolder.of(job_id)
+    making = RunFolder(folder.path.with_name(f"{MAKING}{job_id}-{secrets.token_hex(3)}"))
+    handle = -1
+    try:
+        for part in (making.path, making.input, making.model, making.checkpoints, making.output):
+            part.mkdir(mode=settings.OWNER_ONLY)
+        # The log as well: what a job says is for its owner only.
+        os.close(os.open(making.log, os.O_WRONLY | os.O_CREAT, 0o600))
+        handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        files.write_json(making.status, asdict(Status()))
+        body = {"id": job_id, "kind": kind, "name": name, "backend": backend, "created": time.time(), "spec": spec}
+        files.write_json(making.spec, body)
+        # A rename never replaces a folder that holds files, and nobody sees a job that is half made.
+        os.rename(making.path, folder.path)
+    except OSError as error:
+        if handle >= 0:
+            os.close(handle)
+        files.remove(making.path)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return read(job_id), None
+        raise files.unwritable(error, making.spec) or error from error
+    return read(job_id), handle
+
+
+def read(job_id: str) -> Job:
+    """The job as its folder says. Raises NotFound where there is none, or where it can't be read."""
+    folder = RunFolder.of(job_id)
+    try:
+        label = _stamp(folder.label) if folder.label.exists() else None
+        return _read(folder, _stamp(folder.spec), _stamp(folder.status), label)
+    except FileNotFoundError as error:
+        raise NotFound(f"Job {job_id} is not here: {error.filename} is missing.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotFound(f"Job {job_id} can't be read: {type(error).__name__}: {error}") from error
+
+
+def listing(kind: str = "") -> list[Job | Unreadable]:
+    """All jobs (of one kind), newest first; what can't be read is listed as such."""
+    return list(_entries(kind))
+
+
+def readable(kind: str = "") -> list[Job]:
+    return [job for job in _entries(kind) if isinstance(job, Job)]
+
+
+def without_trials(found: Iterable[Job | Unreadable]) -> list[Job | Unreadable]:
+    """The jobs that a list shows: a tuning job stands for its trials."""
+    return [item for item in found if isinstance(item, Unreadable) or not item.tuning_id]
+
+
+def write_status(folder: RunFolder, status: Status) -> None:
+    files.write_json(folder.status, asdict(status))
+
+
+def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
+    """Leaves the request where the job's process looks for it, once: the first reason stands.
+    Unwritable where that can't be."""
+    with files.there(folder.path, "job"):
+        try:
+            with folder.stop_request.open("x") as request:
+                request.write(reason)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise files.unwritable(error, folder.stop_request) or error from error
+
+
+def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | None = None, note: str | None = None) -> None:
+    """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same
+    moment. Its spec stays as it was written. UserError for a name that can't be used, NotFound
+    where the job was deleted meanwhile."""
+    clean = None if name is None else clean_name(name, "job name")
+    with _relabelled(job_id) as label:
+        given = {"name": clean, "tags": None if tags is None else list(tags), "note": note}
+        label.update({part: value for part, value in given.items() if value is not None})
+
+
+def set_tag(job_id: str, tag: str, wanted: bool) -> None:
+    """Gives a job one tag or takes it away; its other tags stay. Raises as `set_label` does."""
+    with _relabelled(job_id) as label:
+        label["tags"] = [kept for kept in label["tags"] if kept != tag] + [tag] * wanted
+
+
+def change_label(shown: Job, name: str, tags: Sequence[str], note: str) -> None:
+    """Takes over what a person changed in the label that was `shown`; what somebody else changed
+    since stays. Raises as `set_label`."""
+    clean = clean_name(name, "job name")
+    removed, added = set(shown.tags) - set(tags), [tag for tag in tags if tag not in shown.tags]
+    with _relabelled(shown.id) as label:
+        label["name"] = clean if name != shown.name else label["name"]
+        label["note"] = note if note != shown.note else label["note"]
+        kept = [tag for tag in label["tags"] if tag not in removed and tag not in added]
+        label["tags"] = kept + added
+
+
+@contextmanager
+def _relabelled(job_id: str) -> Iterator[dict[str, Any]]:
+    """A job's label, to be changed; nobody else changes it meanwhile."""
+    folder = RunFolder.of(job_id)
+    with files.locked(folder.path, "job"):
+        job = read(job_id)
+        label = {"name": job.name, "tags": list(job.tags), "note": job.note}
+        yield label
+        files.write_json(folder.label, label)
+
+
+def delete(job_id: str) -> None:
+    """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
+    the job runs."""
+    folder = RunFolder.of(job_id)
+    doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
+    with at_rest(folder, LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
+        if not rests:
+            raise UserError("This job is still running. Stop it first, then delete it.")
+        try:
+            folder.path.rename(doomed)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise files.unwritable(error, folder.path) or error from error
+    files.remove(doomed)
+
+
+@contextmanager
+def at_rest(folder: RunFolder, patience: float) -> Iterator[bool]:
+    """Whether nothing runs in a job's folder, and nothing can begin to while the block runs. A
+    process that has written how its job ended is given some seconds in which it lets go."""
+    try:
+        handle = os.open(folder.lock, os.O_RDONLY)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        until = time.monotonic() + patience
+        while not (free := _taken(handle)) and time.monotonic() < until:
+            time.sleep(0.02)
+        yield free
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _has_ended(folder: RunFolder) -> bool:
+    """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that
+    can't be read."""
+    try:
+        return read(folder.path.name).state.is_finished
+    except NotFound:
+        return True
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether a live process holds the job's lock. A shared try, so that two readers never see each other."""
+    try:
+        handle = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+
+
+def is_let_go(lock: Path, seconds: float = LET_GO_SECONDS) -> bool:
+    """Whether nobody holds the job's lock any more, within some seconds: a process that has written how its job ended is about to end."""
+    until = time.monotonic() + seconds
+    while held := is_locked(lock):
+        if time.monotonic() > until:
+            break
+        time.sleep(0.02)
+    return not held
+
+
+def _entries(kind: str) -> Iterator[Job | Unreadable]:
+    names = [entry.name for entry in os.scandir(settings.jobs_dir()) if _is_of_kind(entry.name, kind) and entry.is_dir()]
+    for name in sorted(names, key=_place, reverse=True):
+        try:
+            yield read(name)
+        except NotFound as error:
+            # Another session may have deleted it since the folder was listed.
+            if (settings.jobs_dir() / name).is_dir():
+                yield Unreadable(name, str(error))
+
+
+def _is_of_kind(name: str, kind: str) -> bool:
+    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by SageMaker is a training job."""
+    if not kind or not name.startswith("fm-tuning-"):
+        return name.startswith(f"fm-{kind}-" if kind else "fm-")
+    return (kind == "training") == (name.count("-") > ID_DASHES) and kind in ("training", "tuning")
+
+
+def _place(name: str) -> list[str]:
+    """Sorts names by their time."""
+    return name.split("-")[2:]
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is replaced."""
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=8192)
+def _read(folder: RunFolder, _spec: tuple[int, ...], _status: tuple[int, ...], label: tuple[int, ...] | None) -> Job:
+    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second, and few of them change."""
+    body, status = files.read_json(folder.spec), files.read_json(folder.status)
+    return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
+
+
+def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[str, Any]) -> Job:
+    return Job(
+        id=job_id,
+        kind=str(body["kind"]),
+        name=str(label.get("name") or body["name"]),
+        backend=str(body["backend"]),
+        created=float(body["created"]),
+        spec=dict(body["spec"]),
+        status=_status(status),
+        tags=tuple(label.get("tags", ())),
+        note=str(label.get("note", "")),
+    )
+
+
+def _status(values: dict[str, Any]) -> Status:
+    """What status.json says. Fields that a newer version added are left out; a value of the wrong kind is a ValueError."""
+    known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
+    status = Status(**known | {"state": State(known["state"])})
+    times = (status.started, status.ended, status.pid_created)
+    whole = isinstance(status.reason, str) and isinstance(status.progress, dict) and isinstance(status.pid, int | None)
+    if not whole or not all(isinstance(moment, int | float | None) for moment in times):
+        raise ValueError("status.json holds a value of the wrong kind")
+    return status

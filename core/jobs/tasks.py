@@ -1,0 +1,65 @@
+"""Short tasks for a page: a training script's sibling run in a process of its own, so that torch never enters the app."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from core import settings
+from core.errors import BackendError
+from core.io import files
+from core.jobs import prefork, processes
+
+SECONDS = 60.0
+MAX_OUTPUT = 2000
+
+# Each task has a network in memory and uses every core, so the second one waits for the first.
+_one = threading.Lock()
+
+
+def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
+    """Runs `sm_scripts/<name>.py`: forked from the warm process where it is up, else with a new interpreter, some seconds slower.
+
+    Raises BackendError with what the script said where it fails, and where it is not done after `seconds`.
+    """
+    start = time.monotonic()
+    if not _one.acquire(timeout=seconds):
+        raise BackendError("The machine is busy with such tasks for other visitors. Try again in a moment.")
+    try:
+        with files.scratch("task") as folder:
+            log = folder / "log.txt"
+            code = _run(settings.SM_SCRIPTS / f"{name}.py", arguments, log, seconds)
+            said = log.read_text(errors="replace")[-MAX_OUTPUT:].strip() if log.exists() else ""
+    finally:
+        _one.release()
+    if code == 0:
+        return
+    if time.monotonic() - start >= seconds:
+        raise BackendError(f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the machine busy: try again later.")
+    raise BackendError(said.splitlines()[-1] if code > 0 and said else f"The process that worked on it was ended (code {code}). Try again.")
+
+
+def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:
+    # What the script leaves when it is ended goes with the task's folder.
+    environment = processes.clean_environment({**processes.COMPUTING, "TMPDIR": str(log.parent)})
+    code = prefork.run_script(script, arguments, environment, log, seconds)
+    if code is not None:
+        return code
+    command = [settings.python(), str(script), *arguments]
+    try:
+        with log.open("wb") as output:
+            ended = subprocess.run(
+                command,
+                cwd=script.parent,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=seconds,
+                check=False,
+            )
+            return ended.returncode
+    except subprocess.TimeoutExpired:
+        return -1

@@ -1,0 +1,155 @@
+"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for life and alone writes its status.
+
+python -m core.jobs.worker RUN_FOLDER --lock FD
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from core import settings
+from core.errors import FieldmarkError
+from core.io import files
+from core.jobs import processes
+from core.jobs import store as jobs
+from core.jobs.outcomes import Left, Stopped
+from core.jobs.store import RunFolder, State
+
+# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay for a training job's needs.
+RUNNERS = {
+    ("local", "training"): "core.backends.local.training",
+    ("local", "tuning"): "core.backends.local.tuning",
+    ("local", "import"): "core.backends.local.datasets.importing",
+    ("local", "inspect"): "core.backends.local.datasets.inspecting",
+    ("local", "export"): "core.backends.local.datasets.exporting",
+    ("local", "transform"): "core.backends.local.batch.transform",
+    ("local", "endpoint"): "core.backends.local.endpoints.process",
+    ("local", "load"): "core.backends.local.endpoints.load_test",
+    ("sagemaker", "training"): "core.backends.sagemaker.training.watch",
+    ("sagemaker", "tuning"): "core.backends.sagemaker.tuning.watch",
+    ("sagemaker", "load"): "core.backends.local.endpoints.load_test",
+    ("sagemaker", "transform"): "core.backends.sagemaker.batch.watch",
+    ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.verbs",
+}
+
+
+class Worker:
+    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report progress.
+
+    `lock` is the descriptor that says the job is alive; a process forked from this one has to close it.
+    """
+
+    def __init__(self, folder: RunFolder, lock: int) -> None:
+        self.folder, self.lock = folder, lock
+        self.job = jobs.read(folder.path.name)
+        # Set where the job's platform says so before anybody here asked.
+        self.ending = False
+        self._terminated = False
+        self._notes: dict[str, Any] = {}
+        # A watcher takes up what another one left.
+        started = self.job.status.started or time.time()
+        self._status = replace(
+            self.job.status, state=State.IN_PROGRESS, started=started, pid=os.getpid(), pid_created=processes.created(os.getpid())
+        )
+
+    @property
+    def watches(self) -> bool:
+        """Whether the job itself runs elsewhere, so that the end of this process is not the end of the job."""
+        return self.job.backend != "local"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the job was asked to end: by its page (a file, which works before the worker is up) or by SIGTERM."""
+        return (self._terminated and not self.watches) or self.folder.stop_request.exists()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this process alone was asked to end."""
+        return self._terminated and self.watches
+
+    def run(self) -> int:
+        """Runs the job to its end and writes how it ended; the exit code is for the process."""
+        signal.signal(signal.SIGTERM, self._asked_to_stop)
+        try:
+            self._write()
+            import_module(RUNNERS[self.job.backend, self.job.kind]).run(self)
+            self._end(State.COMPLETED)
+        except Left:
+            return 0
+        except Stopped as stop:
+            self._end(State.STOPPED, str(stop) or self._why_stopped())
+        except FieldmarkError as error:
+            self._end(State.FAILED, str(error))
+        except OSError as error:
+            self._end(State.FAILED, files.os_reason(error))
+        except Exception as error:
+            traceback.print_exc()
+            elsewhere = " The job itself may go on where it runs." if self.watches else ""
+            self._end(State.FAILED, f"Unexpected {type(error).__name__}: {error}. The log has the whole story.{elsewhere}")
+        return 0 if self._status.state is not State.FAILED else 1
+
+    def progress(self, **values: Any) -> None:
+        """Replaces the job's progress, as its page shows it."""
+        self._status = replace(self._status, progress=values)
+        self._write()
+
+    def note(self, **facts: Any) -> None:
+        """Replaces what stands beside the progress, whatever that says: which job this one waits for
+        (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has changed."""
+        notes = {name: value for name, value in facts.items() if value}
+        if notes != self._notes:
+            self._notes = notes
+            self._write()
+
+    def check_stop(self) -> None:
+        if self.stopping:
+            raise Stopped
+
+    def _why_stopped(self) -> str:
+        """What whoever asked wrote into the request; a person's click leaves it empty."""
+        request = self.folder.stop_request
+        return (request.read_text() if request.exists() else "") or "Stopped on request."
+
+    def _asked_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        # Only the flag: a write from here could fall into the middle of another one.
+        self._terminated = True
+
+    def _end(self, state: State, reason: str = "") -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._status = replace(self._status, state=state, reason=reason[: settings.MAX_FAILURE_CHARS], ended=time.time())
+        self._write()
+
+    def _write(self) -> None:
+        if self._status.state is State.IN_PROGRESS and (self.stopping or self.ending):
+            self._status = replace(self._status, state=State.STOPPING)
+        progress = {**self._status.progress, **self._notes}
+        jobs.write_status(self.folder, replace(self._status, progress=progress))
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock")
+    options = parser.parse_args(arguments)
+    os.set_inheritable(options.lock, False)
+    folder = RunFolder(options.folder)
+    with processes.private(folder):
+        return Worker(folder, options.lock).run()
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A stop may have given up threads that never end.
+    os._exit(code)

@@ -1,0 +1,123 @@
+"""One photo of a dataset: everything that is known of it, gathered from manifests, inspections and models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.datasets import store
+from core.datasets.editing import edits, history
+from core.datasets.inspection import store as inspection
+from core.datasets.store import Version
+from core.errors import NotFound
+from core.evaluation.predictions import Predictions
+from core.io import images, names
+from core.models import similar
+from core.models.similar import Similar
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A photo in a version. `row` is its manifest row, `copies` the other paths with the same bytes, `issues` what the nearest
+    inspection holds against it (kind, evidence, suggestion), `story` what happened to it over the versions (see history.story)."""
+
+    version: Version
+    row: dict[str, Any]
+    copies: tuple[str, ...]
+    issues: pd.DataFrame
+    story: pd.DataFrame
+
+    @property
+    def path(self) -> str:
+        return str(self.row["path"])
+
+    @property
+    def image_id(self) -> str:
+        return str(self.row["image_id"])
+
+    @property
+    def is_left_out(self) -> bool:
+        return str(self.row["problem"]).startswith(edits.LEFT_OUT)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model answered for a photo: its best class and that one's probability, the true class's probability (NaN where the model
+    does not know that class) and place among all, and the split that the photo was in for the model."""
+
+    predicted: str
+    probability: float
+    label: str
+    own: float
+    rank: int
+    split: str
+
+    @property
+    def is_right(self) -> bool:
+        return bool(self.label) and self.predicted == self.label
+
+
+def find(version: Version, photo: str) -> Record:
+    """The photo with this path, or with this image_id (the first by path where several have the same bytes).
+
+    Raises NotFound where the version has no such photo.
+    """
+    rows = _rows(version, photo)
+    if rows.empty:
+        raise NotFound(f"{names.shown(photo)} is not in {version.id} of this dataset. Another version may have it.")
+    row = {str(name): value for name, value in rows.iloc[0].to_dict().items()}
+    path, image_id = str(row["path"]), str(row["image_id"])
+    return Record(version, row, _copies(version, image_id, path), _issues(version, path), history.story(version.dataset_id, path))
+
+
+def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
+    """The photos of the version that look most like it, by the features of the nearest inspection; None where there are none."""
+    found = inspection.nearest(record.version)
+    if found is None or not record.image_id:
+        return None
+    photos = store.manifest_of(record.version, columns=["image_id", "path", "label", "split"], filters=[("problem", "==", "")])
+    return similar.nearest(found.caches, record.image_id, photos, count)
+
+
+def answer(predictions: Predictions, image_id: str) -> Answer | None:
+    """What the model said of the photo when it was made; of several with the same bytes, of one it has not learned from."""
+    rows = np.flatnonzero(predictions.image_id == image_id)
+    if not len(rows):
+        return None
+    row = int(min(rows, key=lambda place: predictions.split[place] == "train"))
+    return Answer(
+        str(predictions.names(predictions.predicted[row])),
+        float(predictions.confidence[row]),
+        str(predictions.names(predictions.label[row])),
+        float(predictions.true_probability[row]),
+        int(predictions.rank[row]),
+        str(predictions.split[row]),
+    )
+
+
+def _rows(version: Version, photo: str) -> pd.DataFrame:
+    found = store.manifest_of(version, filters=[("path", "==", photo)])
+    if found.empty and images.IMAGE_ID.fullmatch(photo):
+        return store.manifest_of(version, filters=[("image_id", "==", photo)]).sort_values("path")
+    return found
+
+
+def _copies(version: Version, image_id: str, path: str) -> tuple[str, ...]:
+    same = store.manifest_of(version, columns=["path"], filters=[("image_id", "==", image_id)])["path"]
+    return tuple(str(other) for other in same if image_id and other != path)
+
+
+def _issues(version: Version, path: str) -> pd.DataFrame:
+    """What the nearest inspection found about the photo, as far as it still holds."""
+    columns = ["kind", "evidence", "suggestion"]
+    found = inspection.nearest(version)
+    if found is None:
+        return pd.DataFrame(columns=columns)
+    issues = found.issues()
+    mine = issues[issues["path"] == path]
+    now = store.manifest_of(version, columns=["path", "label", "split", "problem"], filters=[("path", "==", path)])
+    still = now[now["problem"] == ""].merge(mine[["path", "label", "split"]].drop_duplicates(), on=["path", "label", "split"])
+    return mine[columns].reset_index(drop=True) if len(still) else pd.DataFrame(columns=columns)

@@ -1,0 +1,67 @@
+"""Which running trials are not worth going on with, judged from curves alone, so that a restart judges the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from core.jobs.specs import TuningSpec
+from core.tuning.leaderboard import STOPPED_EARLY, Trial
+from core.tuning.study import progress_score
+
+# The median rule waits for this many other trials and this many epochs before it judges.
+MIN_OTHERS = 4
+MIN_EPOCHS = 2
+# Hyperband keeps one trial in three at each rung.
+REDUCTION = 3
+
+
+def reason_to_stop(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
+    """Why this running trial should end now, with the figures; the empty string where it should go on."""
+    if spec.strategy == "hyperband":
+        return _halving(trial, others, spec)
+    return _median(trial, others, spec.objective) if spec.early_stopping else ""
+
+
+def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
+    """The median rule of Google Vizier (Golovin et al. 2017): stop where the best so far is worse than the median of what the
+    others had reached by the same epoch."""
+    epoch = _last_epoch(trial)
+    reached = [found for other in others if _last_epoch(other) >= epoch and (found := _best_until(other, epoch, objective)) is not None]
+    mine = _best_until(trial, epoch, objective)
+    if epoch < MIN_EPOCHS or mine is None or len(reached) < MIN_OTHERS or mine >= median(reached):
+        return ""
+    middle = f"the median of {len(reached)} others, {abs(median(reached)):.4f}"
+    return f"{STOPPED_EARLY} after epoch {epoch}: its best so far, {abs(mine):.4f}, is worse than {middle}."
+
+
+def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
+    """Asynchronous successive halving (Li et al. 2018) in Hyperband's brackets (Li et al. 2017): at epochs 1, 3, 9, ... of its
+    bracket a trial goes on only where it is among the best third of those that came as far."""
+    first = REDUCTION ** bracket(trial.number)
+    peers = [other for other in others if REDUCTION ** bracket(other.number) == first]
+    epoch, rung = _last_epoch(trial), first
+    while rung <= epoch:
+        mine = _best_until(trial, rung, spec.objective)
+        reached = [
+            found for other in peers if _last_epoch(other) >= rung and (found := _best_until(other, rung, spec.objective)) is not None
+        ]
+        kept = max(1, (len(reached) + 1) // REDUCTION)
+        if mine is not None and len(reached) + 1 >= REDUCTION and sum(found > mine for found in reached) >= kept:
+            return f"{STOPPED_EARLY} at epoch {rung}: {abs(mine):.4f} is not among the best {kept} of {len(reached) + 1} trials there."
+        rung *= REDUCTION
+    return ""
+
+
+def bracket(number: int) -> int:
+    """Hyperband's bracket of a trial: two in three are judged from the first epoch on, one in three is given longer."""
+    return int(number % REDUCTION == 0)
+
+
+def _last_epoch(trial: Trial) -> int:
+    return int(trial.curve[-1]["epoch"]) if trial.curve else 0
+
+
+def _best_until(trial: Trial, epoch: int, objective: str) -> float | None:
+    found = [value for row in trial.curve if row["epoch"] <= epoch and (value := progress_score(row, objective)) is not None]
+    return max(found, default=None)

@@ -1,0 +1,200 @@
+"""Forms of a backbone: the same features by different arithmetic, from plain eager torch to the fastest the hardware has.
+
+Measured here and chosen by rule, because trying them out at the start of a job would cost more than it gains (see `choose`).
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from fieldmark_ml.engines.first_use import import_openvino
+from fieldmark_ml.network.backbones import Backbone, fold_batch_norm
+from fieldmark_ml.runtime import log
+
+BATCH = 8
+# What two Zen 5 cores run fastest: lite0 at 288 in bf16, 490 photos/s, against 420 with 8 whose layers no longer fit the cache.
+OPENVINO_BATCH = 4
+CUDA_BATCH = 64
+FOLDING_TOLERANCE = 1e-3
+PROBE_SIZE = 64
+
+
+class Form(Protocol):
+    """`precision` is `fp32` or `bf16` (it names cached features), `workers` how many threads may call it at once."""
+
+    name: str
+    precision: str
+    batch: int
+    workers: int
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 [n, 3, size, size], n <= batch, -> float32 [n, dimensions] on the CPU."""
+        ...
+
+
+def precision_of(precision: str, device: torch.device) -> str:
+    """The arithmetic that `--precision` means on this machine, known before any form is made."""
+    if precision == "exact" or not (_cuda_bf16() if device.type == "cuda" else _cpu_bf16()):
+        return "fp32"
+    return "bf16"
+
+
+def choose(
+    make: Callable[[], Backbone],
+    size: int,
+    precision: str,
+    device: torch.device,
+    cpus: int,
+    cache: Path | None,
+    arithmetic: str = "",
+) -> Form:
+    """The fastest form of a backbone whose answers stay within the precision asked for.
+
+    On a CPU that is OpenVINO where it is installed (lite0 at 288 on two Sapphire Rapids cores: 398 photos/s in bf16 against 118 of
+    torch), else torch with batch-norm folded before rounding, channels last, two or more threads of one core each. `exact` is eager
+    fp32. `cache` is a folder that keeps converted networks. `arithmetic` (fp32 or bf16) is what `precision` means if not named.
+    """
+    arithmetic = arithmetic or precision_of(precision, device)
+    if device.type == "cuda":
+        return TorchForm(make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus))
+    if precision == "exact":
+        return TorchForm(make(), "exact", arithmetic, device, 1)
+    if importlib.util.find_spec("openvino"):
+        try:
+            return OpenVinoForm(make, size, arithmetic, cpus, cache)
+        except Exception as error:
+            log(f"OpenVINO cannot run this backbone ({type(error).__name__}: {str(error).splitlines()[0][:200]}); torch runs it")
+    return TorchForm(make(), "fast", arithmetic, device, cpus)
+
+
+class TorchForm:
+    def __init__(self, backbone: Backbone, kind: str, precision: str, device: torch.device, workers: int) -> None:
+        self.precision, self.workers, self.device, self.kind = precision, workers, device, kind
+        self.batch = CUDA_BATCH if device.type == "cuda" else BATCH
+        self.name = f"torch {precision}" if kind == "exact" else f"torch {precision}, batch-norm folded, channels last"
+        self.network = backbone.network if kind == "exact" else folded(backbone).network
+        self.network = self.network.to(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        if kind != "exact":
+            self.network = self.network.to(memory_format=torch.channels_last)
+        self.mean, self.scale = backbone.mean.to(device), backbone.scale.to(device)
+        self._threads = threading.local()
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.workers > 1 and not hasattr(self._threads, "set"):
+            # Several workers with one core each waste less than one worker that hands out pieces to all cores.
+            torch.set_num_threads(1)
+            self._threads.set = True
+        with torch.inference_mode():
+            values = (pixels.to(self.device, non_blocking=True).float() - self.mean) * self.scale
+            if self.kind != "exact":
+                values = values.contiguous(memory_format=torch.channels_last)
+            return self.network(values.to(torch.bfloat16 if self.precision == "bf16" else torch.float32)).float().cpu()
+
+
+class OpenVinoForm:
+    def __init__(self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None) -> None:
+        self.precision, self.workers, self.batch = precision, max(1, cpus), OPENVINO_BATCH
+        self.name = f"OpenVINO {precision}"
+        openvino = import_openvino()
+        core = openvino.Core()
+        network = converted(openvino, core, make, size, cache)
+        network.reshape([self.batch, 3, size, size])
+        self._compiled = core.compile_model(
+            network,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": {"bf16": "bf16", "fp32": "f32"}[precision],
+                "NUM_STREAMS": self.workers,
+                "INFERENCE_NUM_THREADS": self.workers,
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        run_once(self._compiled, (self.batch, 3, size, size))
+        self._threads = threading.local()
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        if not hasattr(self._threads, "request"):
+            self._threads.request = self._compiled.create_infer_request()
+        count = len(pixels)
+        if count < self.batch:
+            pixels = torch.cat([pixels, pixels.new_zeros(self.batch - count, *pixels.shape[1:])])
+        answer = self._threads.request.infer([pixels.contiguous().numpy()], share_inputs=True)[0]
+        return torch.from_numpy(answer[:count].copy())
+
+
+def folded(backbone: Backbone) -> Backbone:
+    """A copy with batch-norm folded into the convolutions, or the backbone itself where there is none or its answers would change."""
+    if not any(isinstance(module, torch.nn.BatchNorm2d) for module in backbone.modules()):
+        return backbone
+    copied = copy.deepcopy(backbone)
+    fold_batch_norm(copied.network)
+    probe = torch.randint(0, 256, (1, 3, PROBE_SIZE, PROBE_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), one_thread():
+        change = (copied(probe) - backbone(probe)).abs().max().item()
+    return copied if change < FOLDING_TOLERANCE else backbone
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One core for work on a single photo: where other jobs run too, waiting for a second core takes longer than the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run_once(compiled: Any, shape: tuple[int, ...]) -> None:
+    """Runs a compiled network in this thread, before several do: what it sets up at first it sets up once."""
+    compiled.create_infer_request().infer([np.zeros(shape, np.uint8)], share_inputs=True)
+
+
+def converted(openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None) -> Any:
+    """A backbone as an OpenVINO network for a batch of one, from the folder `cache` where it was kept there before."""
+    path = cache / "openvino.xml" if cache else None
+    if path and path.is_file():
+        try:
+            return core.read_model(path)
+        except RuntimeError as error:
+            log(f"{path} cannot be read and is made again: {str(error).splitlines()[0]}")
+    example = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+    with torch.no_grad(), warnings.catch_warnings(), one_thread():
+        warnings.simplefilter("ignore", FutureWarning)
+        # Folded and traced here: OpenVINO would trace the longer network and then run it twice more to check, three times the wait.
+        network = openvino.convert_model(torch.jit.trace(folded(make()), example, check_trace=False), example_input=example)
+    if path:
+        _save(openvino, network, path)
+    return network
+
+
+def _save(openvino: Any, network: Any, path: Path) -> None:
+    """The .bin is in place before the .xml that names it, so that a reader never finds half a network."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"draft-{threading.get_ident()}.xml")
+    openvino.save_model(network, draft, compress_to_fp16=False)
+    draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
+    draft.replace(path)
+
+
+def _cpu_bf16() -> bool:
+    """Whether the CPU multiplies bf16 itself (AVX-512 BF16 or AMX); without that, bf16 is slower than fp32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _cuda_bf16() -> bool:
+    return torch.cuda.is_bf16_supported()

@@ -1,0 +1,203 @@
+"""A model in the form that answers single photos soonest: each candidate is timed on this machine and compared with plain fp32.
+
+    import serving
+    chosen = serving.install(model, "auto", cpus=2, cache=Path("networks"), photos=decoded)
+
+Needs forms.py, which an artifact does not carry: this is for a server that runs on this machine beside the artifact's own code.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldmark_ml.engines import choose as forms
+from fieldmark_ml.engines import fastest
+from fieldmark_ml.engines.first_use import import_openvino
+from fieldmark_ml.network.backbones import Backbone
+from fieldmark_ml.runtime import log, write_atomic
+
+PLAIN = "torch fp32"
+KEPT = "serving.json"
+TRIES = 3
+# More threads for one photo gain nothing and hold up the photos of others.
+MAX_THREADS_ALONE = 8
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What answers: `batch` photos at most at a time in each of `workers` threads. `milliseconds` is what the network costs for a photo
+    (processor time; on a GPU time), `plain_milliseconds` the same in plain fp32. `same_class` and `max_difference` (of a probability)
+    compare the two on `photos` photos."""
+
+    form: str
+    batch: int
+    workers: int
+    milliseconds: float
+    plain_milliseconds: float
+    photos: int
+    max_difference: float
+    same_class: int
+
+
+class SoloForm:
+    """OpenVINO, one photo at a time: all cores for it while it is alone, one core for each where several threads call at once.
+
+    Larger batches cost more for each photo on a CPU (lite0, bf16: 2.8 ms of a core alone, 3.0 in a batch of 8), because the activations
+    of one photo stay in the cache.
+    """
+
+    batch = 1
+
+    def __init__(self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None) -> None:
+        self.precision, self.workers = precision, max(1, cpus)
+        self.name = f"OpenVINO {precision}"
+        openvino = import_openvino()
+        core = openvino.Core()
+        network = forms.converted(openvino, core, make, size, cache)
+        network.reshape([1, 3, size, size])
+        self._shared = self._compile(core, network, self.workers, self.workers)
+        self._alone = self._compile(core, network, 1, min(self.workers, MAX_THREADS_ALONE)) if self.workers > 1 else self._shared
+        self._lock, self._calls = threading.Lock(), 0
+        self._threads = threading.local()
+        for compiled in (self._alone, self._shared):
+            forms.run_once(compiled, (1, 3, size, size))
+
+    def _compile(self, core: Any, network: Any, streams: int, threads: int) -> Any:
+        options = {
+            "INFERENCE_PRECISION_HINT": {"bf16": "bf16", "fp32": "f32"}[self.precision],
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,
+        }
+        return core.compile_model(network, "CPU", options)
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """uint8 [n, 3, size, size] -> float32 [n, dimensions]"""
+        if not hasattr(self._threads, "requests"):
+            self._threads.requests = self._alone.create_infer_request(), self._shared.create_infer_request()
+        with self._lock:
+            self._calls += 1
+            request = self._threads.requests[self._calls > 1]
+        try:
+            made = [torch.from_numpy(request.infer([photo[None].numpy()], share_inputs=True)[0].copy()) for photo in pixels.contiguous()]
+            return torch.cat(made)
+        finally:
+            with self._lock:
+                self._calls -= 1
+
+
+def install(model: Any, precision: str, cpus: int, cache: Path, photos: Iterable[torch.Tensor]) -> Chosen:
+    """Puts the first form that is faster than plain fp32 and answers the same into `model.forms`, else leaves it plain.
+
+    Candidates are tried in the order of what they gained where they were measured; each further one would delay the start.
+
+    `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width]) are what is compared on, as many
+    as there is time for; what was found is kept in the folder `cache`, for a later start on the same machine.
+    """
+    machine = f"{cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
+    key = f"{precision}, {machine}, within {fastest.MAX_DIFFERENCE}"
+    known = functools.cache(lambda: _reference(model, photos))
+    names = _candidates(precision, model.device)
+    kept = _kept(cache, key)
+    if kept and kept.form in (PLAIN, *names):
+        names = [kept.form]
+    else:
+        kept = None
+    for name in names:
+        try:
+            model.forms = _build(model, name, cpus, cache)
+            chosen = kept or _measured(model, name, cpus, known())
+        except Exception as error:
+            log(f"{name} cannot run this model ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]})")
+            continue
+        if chosen:
+            _keep(cache, key, chosen)
+            return chosen
+    fastest.uninstall(model)
+    return _plain(_milliseconds(model, known().inputs[0]))
+
+
+def _reference(model: Any, photos: Iterable[torch.Tensor]) -> fastest.Reference:
+    # On one core, for where other jobs run too, plain torch waits for a second one longer than it works.
+    with forms.one_thread():
+        return fastest.reference(model, photos)
+
+
+def _candidates(precision: str, device: torch.device) -> list[str]:
+    """The likely fastest first."""
+    arithmetics = ["fp32"] if forms.precision_of(precision, device) == "fp32" else ["bf16", "fp32"]
+    if device.type == "cuda":
+        return [f"torch {name}, folded" for name in arithmetics]
+    return [f"OpenVINO {name}" for name in arithmetics] + [f"torch {name}, folded" for name in arithmetics if name == "bf16"]
+
+
+def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
+    """The form of that name for each backbone."""
+    if name == PLAIN:
+        return list(model.backbones)
+    family, arithmetic = name.removesuffix(", folded").split()
+    made: list[Any] = []
+    for index, (backbone, entry) in enumerate(zip(model.backbones, model.info["backbones"], strict=True)):
+        make = functools.partial(copy.deepcopy, backbone)
+        size = int(entry["image_size"])
+        if family == "OpenVINO":
+            made.append(SoloForm(make, size, arithmetic, cpus, cache / f"{index}-{size}"))
+        else:
+            made.append(forms.TorchForm(make(), "fast", arithmetic, model.device, cpus))
+    return made
+
+
+def _measured(model: Any, name: str, cpus: int, known: fastest.Reference) -> Chosen | None:
+    """What the form in `model.forms` does, beside plain fp32; None where it is slower or answers otherwise."""
+    made = model.forms
+    batch = min(form.batch for form in made)
+    with forms.one_thread():
+        parity = fastest.parity(model, known, batch)
+        milliseconds = _milliseconds(model, known.inputs[0])
+        fastest.uninstall(model)
+        plain, model.forms = _milliseconds(model, known.inputs[0]), made
+    log(f"{name}: {milliseconds:.1f} ms a photo, plain fp32 {plain:.1f} ms; {parity}")
+    if not parity.good or milliseconds > plain:
+        return None
+    workers = cpus if model.device.type == "cuda" else max(form.workers for form in made)
+    figures = round(milliseconds, 3), round(plain, 3), parity.photos, round(parity.max_difference, 6), parity.same_class
+    return Chosen(name, batch, workers, *figures)
+
+
+def _plain(milliseconds: float) -> Chosen:
+    return Chosen(PLAIN, 1, 1, round(milliseconds, 3), round(milliseconds, 3), 0, 0.0, 0)
+
+
+def _kept(cache: Path, key: str) -> Chosen | None:
+    try:
+        found = json.loads((cache / KEPT).read_bytes())
+        return Chosen(**found["chosen"]) if found["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(cache: Path, key: str, chosen: Chosen) -> None:
+    write_atomic(cache / KEPT, json.dumps({"key": key, "chosen": asdict(chosen)}).encode())
+
+
+def _milliseconds(model: Any, inputs: list[torch.Tensor]) -> float:
+    """The least of TRIES: what disturbs only adds. Processor time, so that other jobs on this machine count for little."""
+    clock = time.perf_counter if model.device.type == "cuda" else time.process_time
+    taken = []
+    with torch.inference_mode():
+        for _ in range(TRIES):
+            start = clock()
+            model.features(inputs)
+            taken.append(clock() - start)
+    return 1000 * min(taken)

@@ -1,0 +1,48 @@
+"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch, torchvision, Pillow and numpy to serve."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldmark_ml.network import tensors, zoo
+from fieldmark_ml.network.backbones import PACKAGE
+from fieldmark_ml.network.model import INFO_FILE, WEIGHTS_FILE
+from fieldmark_ml.runtime import write_atomic
+
+# What inference.py imports, directly or not. A test loads an artifact with nothing else in reach.
+CODE = (
+    "inference.py",
+    "fieldmark_ml/figures/familiarity.py",
+    "fieldmark_ml/network/backbones.py",
+    "fieldmark_ml/network/head.py",
+    "fieldmark_ml/network/model.py",
+    "fieldmark_ml/network/tensors.py",
+    "fieldmark_ml/photos/images.py",
+    "fieldmark_ml/photos/preprocessing.py",
+)
+_SCRIPTS = Path(__file__).parents[2]
+_NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "deviation", "means")
+
+
+def write(folder: Path, info: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
+    """`state` has the names of Model's state dict. model.json comes last, so that its presence says the artifact is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    code = folder / "code"
+    shutil.rmtree(code, ignore_errors=True)
+    code.mkdir()
+    for name in CODE:
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_SCRIPTS / name, code / name)
+    zoo.copy([entry["timm_name"] for entry in info["backbones"]], code / PACKAGE)
+    tensors.save(state, folder / WEIGHTS_FILE)
+    write_atomic(folder / INFO_FILE, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def parameters(state: dict[str, torch.Tensor]) -> int:
+    """How many numbers were learned, in this training or before it."""
+    return sum(value.numel() for name, value in state.items() if name.rsplit(".", 1)[-1] not in _NOT_WEIGHTS)

@@ -1,0 +1,231 @@
+"""Which photos there are: from a manifest and a folder of images, or from plain `train/<class>/<image>` folders."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from fieldmark_ml.photos import boxes
+from fieldmark_ml.runtime import TrainingError, check_stop, log
+
+SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+LEFTOVERS = {"__MACOSX", "@eaDir"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+MAX_BAD_SHARE = 0.05
+NAMED_IN_FAILURE = 5
+UNKNOWN = -1
+
+
+@dataclass
+class Photos:
+    """One row per photo, as columns: a million photos are a few arrays, not a million objects.
+
+    `labels` holds positions in `classes`, UNKNOWN (-1) for a photo without a label or of a class that training has not seen.
+    `boxes`, where photos are cropped, holds (left, top, right, bottom) in pixels, None for a photo that is seen whole.
+    """
+
+    image_ids: list[str]
+    files: list[str]
+    paths: list[str]
+    labels: np.ndarray
+    splits: np.ndarray
+    classes: list[str]
+    bad: dict[int, str] = field(default_factory=dict)
+    boxes: list[boxes.Edges | None] | None = None
+
+    def key(self, row: int) -> str:
+        """The name of what the network sees of a photo: its image_id, or that of its crop."""
+        return boxes.key(self.image_ids[row], self.boxes[row]) if self.boxes else self.image_ids[row]
+
+    def seen(self, row: int, photo: Any) -> Any:
+        """What the network sees of a decoded photo [3, height, width]: all of it, or the square around its box."""
+        return boxes.crop(photo, self.boxes[row]) if self.boxes else photo
+
+    def crop_to_boxes(self) -> None:
+        """From now on only the square around a photo's box is seen. TrainingError where no photo has a box."""
+        manifest = os.environ.get("SM_CHANNEL_MANIFEST")
+        try:
+            found = boxes.read(Path(manifest) / "manifest.csv") if manifest else {}
+        except ValueError as error:
+            raise TrainingError(str(error)) from error
+        self.boxes = [found.get(path) for path in self.paths]
+        count = sum(inside is not None for inside in self.boxes)
+        if not count:
+            raise TrainingError("crop_to_box was asked for, and no photo has a box. Train without it, or add boxes to the manifest.")
+        log(f"{count} of {len(self)} photos are cropped to their boxes; the others are seen whole")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Positions of the split's usable photos with a known label, in order."""
+        return self._usable((self.splits == split) & (self.labels != UNKNOWN))
+
+    def unlabelled_rows(self, split: str) -> np.ndarray:
+        """Positions of the split's usable photos without one: they can be predicted, but not scored."""
+        return self._usable((self.splits == split) & (self.labels == UNKNOWN))
+
+    def _usable(self, mask: np.ndarray) -> np.ndarray:
+        chosen = np.flatnonzero(mask)
+        return chosen[~np.isin(chosen, list(self.bad))] if self.bad else chosen
+
+    def mark_bad(self, row: int, reason: str) -> None:
+        if row not in self.bad:
+            self.bad[row] = reason
+            log(f"bad image, left out: {self.paths[row]}: {reason}")
+
+    def mark_all_bad(self, found: list[dict[int, str]]) -> None:
+        """Marks the rows found bad (row -> reason, from each process), and every other row of the same content."""
+        reasons = {row: reason for part in found for row, reason in part.items()}
+        if not reasons:
+            return
+        twins: dict[str, list[int]] = {}
+        for row, image_id in enumerate(self.image_ids):
+            twins.setdefault(image_id, []).append(row)
+        for row, reason in sorted(reasons.items()):
+            for twin in twins[self.image_ids[row]]:
+                self.mark_bad(twin, reason)
+
+    def check_bad(self) -> None:
+        """TrainingError where more than MAX_BAD_SHARE of the photos cannot be used."""
+        if len(self.bad) > MAX_BAD_SHARE * len(self):
+            named = "; ".join(f"{self.paths[row]}: {reason}" for row, reason in sorted(self.bad.items())[:NAMED_IN_FAILURE])
+            raise TrainingError(
+                f"{len(self.bad)} of {len(self)} images cannot be used, more than {MAX_BAD_SHARE:.0%}. The first: {named}. "
+                "Replace or leave out these files."
+            )
+        if self.bad:
+            log(f"{len(self.bad)} of {len(self)} images cannot be used and are left out")
+        empty = [self.classes[label] for label in range(len(self.classes)) if not (self.labels[self.rows("train")] == label).any()]
+        if empty:
+            raise TrainingError(f"No usable photo is left in the train split for {', '.join(empty)}.")
+
+
+def load() -> Photos:
+    """The photos of the channels in the environment. Raises TrainingError where there is nothing that can be trained on."""
+    manifest, root = os.environ.get("SM_CHANNEL_MANIFEST"), os.environ.get("SM_CHANNEL_IMAGES")
+    if manifest and root:
+        photos = _from_manifest(Path(manifest), Path(root))
+    elif os.environ.get("SM_CHANNEL_TRAIN"):
+        photos = _from_folders(
+            {split: Path(os.environ[f"SM_CHANNEL_{split.upper()}"]) for split in SPLITS if f"SM_CHANNEL_{split.upper()}" in os.environ}
+        )
+    else:
+        raise TrainingError(
+            "There are no photos: set SM_CHANNEL_IMAGES and SM_CHANNEL_MANIFEST, or SM_CHANNEL_TRAIN to a folder of <class>/<image> "
+            "(and SM_CHANNEL_VALIDATION, SM_CHANNEL_TEST)."
+        )
+    _check(photos)
+    counts = ", ".join(f"{int((photos.splits == split).sum())} {split}" for split in SPLITS)
+    log(f"{len(photos)} photos of {len(photos.classes)} classes: {counts}")
+    return photos
+
+
+def _check(photos: Photos) -> None:
+    if not len(photos.rows("train")):
+        raise TrainingError(
+            "The train split is empty: there is nothing to learn from. "
+            f"Only {', '.join(sorted(SUFFIXES))} are read; the log says what was left out."
+        )
+    if len(photos.classes) < 2:
+        raise TrainingError(f"There is only one class ({photos.classes[0]}) in the train split; a classifier needs at least two.")
+    for split in SPLITS[1:]:
+        unknown = int(((photos.splits == split) & (photos.labels == UNKNOWN)).sum())
+        if unknown:
+            log(f"{unknown} {split} photos have no label that the train split knows: predicted, but not scored")
+
+
+def _photos(rows: Iterable[tuple[str, str, str, str, str]]) -> Photos:
+    """Rows of (image_id, file, path, label, split)."""
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    image_ids, files, paths, names, splits = (list(column) for column in columns)
+    classes = sorted({name for name, split in zip(names, splits, strict=True) if split == "train" and name})
+    position = {name: index for index, name in enumerate(classes)}
+    labels = np.array([position.get(name, UNKNOWN) for name in names], dtype=np.int32)
+    return Photos(image_ids, files, paths, labels, np.array(splits), classes)
+
+
+def _from_manifest(folder: Path, root: Path) -> Photos:
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        raise TrainingError(f"There is no manifest.csv in {folder} (SM_CHANNEL_MANIFEST).")
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"image_id", "path", "label", "split"} - set(reader.fieldnames or ())
+        if missing:
+            raise TrainingError(f"{path} has no column {', '.join(sorted(missing))}.")
+        # `key`, where there is one, is where a photo lies; its path stays what people know it by.
+        rows = [(r["image_id"], r.get("key") or r["path"], r["path"], r["label"], r["split"]) for r in reader if r["split"] in SPLITS]
+    for _, relative, _, _, _ in rows:
+        pure = PurePosixPath(relative)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise TrainingError(f"{path} names {relative!r}, which leads outside the folder of images.")
+    return _photos((image_id, f"{root}/{relative}", shown, label, split) for image_id, relative, shown, label, split in rows)
+
+
+def _from_folders(folders: dict[str, Path]) -> Photos:
+    rows = []
+    for split, folder in folders.items():
+        if not folder.is_dir():
+            raise TrainingError(f"The {split} channel {folder} is not a folder.")
+        groups = [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_leftover(path.name)]
+        _check_groups(split, folder, [group.name for group in groups])
+        for group in groups:
+            found = _photos_in(group)
+            rows += [(str(path), f"{split}/{path.relative_to(folder).as_posix()}", group.name, split) for path in found]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        image_ids = list(pool.map(_sha256, (row[0] for row in rows)))
+    check_stop()
+    return _photos((image_id, *row) for image_id, row in zip(image_ids, rows, strict=True))
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether a system or a notebook puts files of this name beside photos: hidden ones, and folders of previews."""
+    return name.startswith(".") or name in LEFTOVERS
+
+
+def _check_groups(split: str, folder: Path, names: list[str]) -> None:
+    if not names and any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+        raise TrainingError(
+            f"The {split} channel {folder} holds photos but no folders. Put the photos of each class into a folder of its name."
+        )
+    if len(names) > 1 and {name.lower() for name in names} <= SPLIT_NAMES:
+        raise TrainingError(
+            f"The {split} channel {folder} holds {', '.join(names)}: these are splits, not classes. "
+            "Set one channel for each (SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION, SM_CHANNEL_TEST)."
+        )
+
+
+def _photos_in(group: Path) -> list[Path]:
+    """The photos of one class, sorted. Files that cannot be used are counted in the log; a link to nothing is named."""
+    found, others = [], Counter[str]()
+    for path in sorted(group.rglob("*")):
+        if any(map(_is_leftover, path.relative_to(group).parts)) or path.is_dir():
+            continue
+        if not path.exists():
+            log(f"left out: {path} is a link to a file that is not there")
+        elif path.suffix.lower() in SUFFIXES:
+            found.append(path)
+        else:
+            others[path.suffix.lower() or path.name] += 1
+    if others:
+        named = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(NAMED_IN_FAILURE))
+        log(f"left out of {group.name}: {named} (only {', '.join(sorted(SUFFIXES))} are read)")
+    if not found:
+        log(f"left out: the class {group.name} has no photo that can be read")
+    return found
+
+
+def _sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

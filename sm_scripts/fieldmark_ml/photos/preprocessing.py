@@ -1,0 +1,118 @@
+"""Photo to network input: one function for training, evaluation and serving, so that they cannot differ.
+
+JPEGs of one or three components go through libjpeg by way of torchvision's extension; everything else, and whatever that
+refuses, goes through Pillow. images.read decides which way up a photo is, whoever decodes it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldmark_ml.photos import images
+
+# A photo longer than this many times its short side loses its ends before it is resized; the centre crop would drop them anyway.
+MAX_ASPECT = 4
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Short side to `resize` pixels (antialiased bicubic), centre crop of `image_size`, then (x / 255 - mean) / std."""
+
+    image_size: int
+    resize: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str = "bicubic"
+    crop: str = "center"
+
+
+def decode(data: bytes) -> torch.Tensor:
+    """The photo as uint8 [3, height, width], upright. Raises images.BadImage."""
+    photo = images.read(data)
+    if photo.is_plain_jpeg:
+        try:
+            packed = torch.frombuffer(bytearray(photo.data), dtype=torch.uint8)
+            return _turned(_libjpeg()(packed, 3, False), photo.orientation)
+        except RuntimeError:
+            # libjpeg refused; Pillow opens it after all, or says in plain words what is wrong.
+            pass
+    return from_pillow(images.open_image(data))
+
+
+def from_pillow(image: Any) -> torch.Tensor:
+    """An RGB Pillow image as uint8 [3, height, width]."""
+    made = torch.empty(3, image.height, image.width, dtype=torch.uint8)
+    for box in images.strips(image.width, image.height):
+        part = torch.frombuffer(bytearray(image.crop(box).tobytes()), dtype=torch.uint8)
+        made[:, box[1] : box[3]] = part.view(-1, image.width, 3).permute(2, 0, 1)
+    return made
+
+
+# What images.upright does: whether rows become columns, and which of [., rows, columns] are then turned round.
+_TURNS = {2: (False, [2]), 3: (False, [1, 2]), 4: (False, [1]), 5: (True, []), 6: (True, [2]), 7: (True, [1, 2]), 8: (True, [1])}
+
+
+def _turned(image: torch.Tensor, orientation: int) -> torch.Tensor:
+    if orientation not in _TURNS:
+        return image
+    is_sideways, round_about = _TURNS[orientation]
+    return (image.transpose(1, 2) if is_sideways else image).flip(round_about).contiguous()
+
+
+def prepare(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
+    """uint8 [3, H, W] -> uint8 [3, image_size, image_size]; a pure function of its arguments."""
+    image = resized(image, how)
+    top, left = crop_start(image, how)
+    return image[:, top : top + how.image_size, left : left + how.image_size]
+
+
+def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
+    """uint8 [3, H, W] with its short side at `how.resize`."""
+    image = _without_ends(image)
+    height, width = image.shape[1:]
+    if min(height, width) == how.resize:
+        return image
+    # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
+    size = (how.resize, int(how.resize * width / height)) if height <= width else (int(how.resize * height / width), how.resize)
+    return torch.nn.functional.interpolate(image[None], size, mode=how.interpolation, antialias=True, align_corners=False)[0]
+
+
+def crop_start(image: torch.Tensor, how: Preprocessing) -> tuple[int, int]:
+    """(top, left) of the centre crop of a resized photo."""
+    height, width = image.shape[1:]
+    return round((height - how.image_size) / 2), round((width - how.image_size) / 2)
+
+
+def _without_ends(image: torch.Tensor) -> torch.Tensor:
+    """A 1 x 5000 photo resized whole would need gigabytes."""
+    for dimension in (1, 2):
+        longest = MAX_ASPECT * min(image.shape[1:])
+        if image.shape[dimension] > longest:
+            image = image.narrow(dimension, (image.shape[dimension] - longest) // 2, longest)
+    return image
+
+
+_lock = threading.Lock()
+_decoder: list[Any] = []
+
+
+def _libjpeg() -> Any:
+    """torchvision's decode_jpeg(bytes, mode, upright), without importing torchvision: that takes a second, its library alone 2 ms."""
+    with _lock:
+        if not _decoder:
+            spec = importlib.util.find_spec("torchvision")
+            libraries = sorted(Path(spec.origin).parent.glob("image*.so")) if spec and spec.origin else []
+            for library in libraries:
+                torch.ops.load_library(str(library))
+            _decoder.append(torch.ops.image.decode_jpeg if libraries else _no_decoder)
+        return _decoder[0]
+
+
+def _no_decoder(*_: Any) -> torch.Tensor:
+    raise RuntimeError("torchvision's image library is not installed")

@@ -1,0 +1,45 @@
+"""How a script that runs as a job ends: with an exit code, and its reason where the platform looks for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldmark_ml import runtime
+from fieldmark_ml.hyperparameters import BadValue, from_arguments, resolve
+
+Run = Callable[[dict[str, Any], dict[str, str]], None]
+
+
+def main(run: Run, arguments: Sequence[str], description: str, stopped: str) -> int:
+    """Calls `run(values, strings)` with a command line's hyperparameters, typed and resolved, and as given. `stopped` is the last word
+    of one that was asked to end.
+
+    The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved.
+    """
+    try:
+        values, strings = from_arguments(arguments, description)
+        values = resolve(values)
+    except BadValue as error:
+        return _fail(f"Bad argument {error}", runtime.EXIT_BAD_ARGUMENT)
+    try:
+        run(values, strings)
+    except runtime.Stopped:
+        runtime.log(stopped)
+        return runtime.EXIT_STOPPED
+    except runtime.TrainingError as error:
+        return _fail(str(error), error.exit_code)
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(runtime.explain(error), runtime.EXIT_FAILED)
+    return 0
+
+
+def _fail(reason: str, code: int) -> int:
+    runtime.write_failure(Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")), reason)
+    print(f"FAILED: {reason}", file=sys.stderr, flush=True)
+    return code

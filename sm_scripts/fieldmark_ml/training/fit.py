@@ -1,0 +1,280 @@
+"""How a head is trained: L-BFGS on all photos at once, or AdamW in batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from fieldmark_ml.figures.scoring import macro_f1
+from fieldmark_ml.network.head import CHUNK, Head, logits_of
+from fieldmark_ml.runtime import Diverged, check_stop
+
+LBFGS_MEMORY = 20
+CONVERGED = 1e-6
+
+
+@dataclass
+class Examples:
+    """float32 features [n, dimensions] (perhaps in a file, so nothing here copies them whole) and int labels [n]."""
+
+    features: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass
+class Fit:
+    """A trained head: `state` is that of `best_epoch` (counted from 1), `history` has one row of metrics per epoch."""
+
+    state: dict[str, torch.Tensor]
+    best_epoch: int
+    epochs_run: int
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Hooks:
+    """What happens around the epochs: `on_epoch(epoch, metrics)`, `checkpoint(state)` after each, `resume` the state to go on from."""
+
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, row: None
+    checkpoint: Callable[[dict[str, Any]], None] = lambda state: None
+    resume: dict[str, Any] | None = None
+
+
+class Watch:
+    """Keeps the best epoch and knows when to stop.
+
+    The best has the lowest validation loss or, `by_accuracy`, the highest validation accuracy, ties going to the lower loss. Without
+    a validation split it is the last one.
+    """
+
+    def __init__(self, patience: int, by_accuracy: bool = False) -> None:
+        self.patience, self.by_accuracy = patience, by_accuracy
+        self.best_score, self.best_epoch = (-math.inf, -math.inf), 0
+        self.best_state: dict[str, torch.Tensor] = {}
+        self.history: list[dict[str, float]] = []
+
+    def see(self, row: dict[str, float], state: dict[str, torch.Tensor]) -> bool:
+        """Records an epoch; True where it is time to stop. Raises Diverged."""
+        self.history.append(row)
+        epoch = len(self.history)
+        refuse_nan(epoch, row)
+        score = self._score(row)
+        if score > self.best_score:
+            self._keep(epoch, score, state)
+        return bool(self.patience) and epoch - self.best_epoch >= self.patience
+
+    def start(self, row: dict[str, float], state: dict[str, torch.Tensor]) -> None:
+        """Epoch 0: what is there before training, to be beaten by a later epoch."""
+        self._keep(0, self._score(row), state)
+
+    def _keep(self, epoch: int, score: tuple[float, float], state: dict[str, torch.Tensor]) -> None:
+        self.best_score, self.best_epoch = score, epoch
+        self.best_state = {name: value.detach().clone() for name, value in state.items()}
+
+    def _score(self, row: dict[str, float]) -> tuple[float, float]:
+        if "validation_loss" not in row:
+            return float(len(self.history)), 0.0
+        return row["validation_accuracy"] if self.by_accuracy else 0.0, -row["validation_loss"]
+
+    def fit(self) -> Fit:
+        return Fit(self.best_state, self.best_epoch, len(self.history), self.history)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("best_score", "best_epoch", "best_state", "history")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+def refuse_nan(epoch: int, row: dict[str, float]) -> None:
+    """Raises Diverged where a figure is not a number."""
+    if not all(math.isfinite(value) for value in row.values()):
+        raise Diverged(f"epoch {epoch}")
+
+
+@dataclass
+class Evaluation:
+    """The objective, its gradient, and the mean cross-entropy and share of right answers, at one point."""
+
+    value: float
+    gradient: torch.Tensor
+    loss: float
+    accuracy: float
+
+
+class LogisticRegression:
+    """Multinomial logistic regression on standardised features: mean cross-entropy + weight_decay / 2 |W|^2, by L-BFGS.
+
+    Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4, with a backtracking (Armijo) line search. `weights` is
+    [dimensions + 1, classes]; its last row is the bias, which is not decayed. Features are read in chunks and never copied: the
+    standardisation is folded into the weights, ((x - m) / s) W + b = x (W / s) + (b - (m / s) W).
+    """
+
+    def __init__(
+        self, head: Head, examples: Examples, weight_decay: float, label_smoothing: float, start: torch.Tensor | None = None
+    ) -> None:
+        self.examples, self.weight_decay, self.smoothing = examples, weight_decay, label_smoothing
+        self.mean, self.inverse = head.mean, 1 / head.deviation
+        self.weights = torch.zeros(len(head.mean) + 1, head.last.out_features) if start is None else start.clone()
+        self.steps: list[torch.Tensor] = []
+        self.changes: list[torch.Tensor] = []
+        self.now = self._evaluate(self.weights)
+
+    def _folded(self, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        folded = weights[:-1] * self.inverse[:, None]
+        return folded, weights[-1] - self.mean @ folded
+
+    def _evaluate(self, weights: torch.Tensor) -> Evaluation:
+        folded, bias = self._folded(weights)
+        count, classes = len(self.examples), weights.shape[1]
+        outer, inner = torch.zeros_like(folded), torch.zeros(classes)
+        objective, loss, right = 0.0, 0.0, 0
+        for features, labels in zip(self.examples.features.split(CHUNK), self.examples.labels.long().split(CHUNK), strict=True):
+            log_probabilities = functional.log_softmax(torch.addmm(bias, features, folded), dim=1)
+            targets = functional.one_hot(labels, classes).float() * (1 - self.smoothing) + self.smoothing / classes
+            difference = (log_probabilities.exp() - targets) / count
+            outer.addmm_(features.T, difference)
+            inner += difference.sum(0)
+            objective -= (targets * log_probabilities).sum().item() / count
+            loss -= log_probabilities.gather(1, labels[:, None]).sum().item() / count
+            right += int((log_probabilities.argmax(1) == labels).sum())
+        gradient = torch.cat(
+            [(outer - torch.outer(self.mean, inner)) * self.inverse[:, None] + self.weight_decay * weights[:-1], inner[None]]
+        )
+        value = objective + self.weight_decay / 2 * weights[:-1].square().sum().item()
+        return Evaluation(value, gradient, loss, right / count)
+
+    def step(self) -> bool:
+        """One iteration; False once nothing is gained any more."""
+        direction = self._direction()
+        slope = torch.sum(direction * self.now.gradient).item()
+        length = 1.0 if self.steps else min(1.0, 1.0 / (self.now.gradient.abs().sum().item() + 1e-12))
+        for _ in range(20):
+            step = length * direction
+            reached = self._evaluate(self.weights + step)
+            if reached.value <= self.now.value + 1e-4 * length * slope:
+                break
+            length /= 2
+        else:
+            return False
+        change = reached.gradient - self.now.gradient
+        if torch.sum(change * step).item() > 1e-10:
+            self.steps, self.changes = [*self.steps, step][-LBFGS_MEMORY:], [*self.changes, change][-LBFGS_MEMORY:]
+        gained = self.now.value - reached.value
+        self.weights, self.now = self.weights + step, reached
+        return gained > CONVERGED * max(1.0, abs(reached.value))
+
+    def _direction(self) -> torch.Tensor:
+        direction = -self.now.gradient
+        pairs = list(zip(self.steps, self.changes, strict=True))
+        shares = []
+        for step, change in reversed(pairs):
+            share = torch.sum(step * direction) / torch.sum(step * change)
+            direction = direction - share * change
+            shares.append(share)
+        if pairs:
+            step, change = pairs[-1]
+            direction = direction * (torch.sum(step * change) / torch.sum(change * change))
+        for (step, change), share in zip(pairs, reversed(shares), strict=True):
+            direction = direction + step * (share - torch.sum(change * direction) / torch.sum(step * change))
+        return direction
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        folded, bias = self._folded(self.weights)
+        return torch.addmm(bias, features, folded)
+
+    def head_state(self, head: Head) -> dict[str, torch.Tensor]:
+        last = f"layers.{len(head.layers) - 1}"
+        return {f"{last}.weight": self.weights[:-1].T.contiguous(), f"{last}.bias": self.weights[-1].clone()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("weights", "steps", "changes")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.now = self._evaluate(self.weights)
+
+
+def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Mean cross-entropy and accuracy over images, under the names of the metric line."""
+    if not len(labels):
+        return {}
+    loss = functional.cross_entropy(logits, labels.long()).item()
+    return {f"{prefix}_loss": loss, f"{prefix}_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels)}
+
+
+def validation_scores(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """`scores` on validation with the macro F1: whatever a search goes by is known after each epoch, so that it can stop a trial early."""
+    if not len(labels):
+        return {}
+    return {**scores("validation", logits, labels), "validation_macro_f1": macro_f1(logits.argmax(1), labels.long(), logits.shape[1])}
+
+
+def fit_lbfgs(
+    head: Head, train: Examples, validation: Examples, weight_decay: float, label_smoothing: float, epochs: int, hooks: Hooks
+) -> Fit:
+    """Trains a linear head (its standardisation must be set) until it converges; an epoch is one iteration over all photos.
+
+    The last epoch is the best: it is the minimum of the objective, and how far the head bends to the data is weight_decay's task.
+    """
+    regression = LogisticRegression(head, train, weight_decay, label_smoothing)
+    history: list[dict[str, float]] = []
+    going = True
+    if hooks.resume:
+        regression.load_state_dict(hooks.resume["regression"])
+        history, going = hooks.resume["history"], hooks.resume["going"]
+    while going and len(history) < epochs:
+        going = regression.step()
+        row = {"train_loss": regression.now.loss, "train_accuracy": regression.now.accuracy}
+        row |= validation_scores(regression.logits(validation.features), validation.labels)
+        history.append(row)
+        refuse_nan(len(history), row)
+        hooks.on_epoch(len(history), row)
+        hooks.checkpoint({"regression": regression.state_dict(), "history": history, "going": going})
+        check_stop()
+    return Fit(regression.head_state(head), len(history), len(history), history)
+
+
+def fit_adamw(head: Head, train: Examples, validation: Examples, values: dict[str, Any], hooks: Hooks) -> Fit:
+    """Trains any head in batches with AdamW and a cosine decay. Each epoch is seeded by its number, so a resumed run is the same."""
+    optimizer = torch.optim.AdamW(head.layers.parameters(), lr=values["lr"], weight_decay=values["weight_decay"])
+    watch, epochs = Watch(values["early_stopping_patience"] if len(validation) else 0), values["epochs"]
+    stop = False
+    if hooks.resume:
+        head.load_state_dict(hooks.resume["head"])
+        optimizer.load_state_dict(hooks.resume["optimizer"])
+        watch.load_state_dict(hooks.resume["watch"])
+        stop = hooks.resume["stop"]
+    while not stop and len(watch.history) < epochs:
+        epoch = len(watch.history) + 1
+        torch.manual_seed(values["seed"] * 100_003 + epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = values["lr"] * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
+        _train_epoch(head, optimizer, train, values)
+        row = scores("train", logits_of(head, train.features), train.labels)
+        row |= validation_scores(logits_of(head, validation.features), validation.labels)
+        stop = watch.see(row, {name: value for name, value in head.state_dict().items() if name.startswith("layers")})
+        hooks.on_epoch(epoch, row)
+        hooks.checkpoint({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "watch": watch.state_dict(), "stop": stop})
+        check_stop()
+    return watch.fit()
+
+
+def _train_epoch(head: Head, optimizer: torch.optim.Optimizer, train: Examples, values: dict[str, Any]) -> None:
+    head.train()
+    for rows in torch.randperm(len(train)).split(values["batch_size"]):
+        loss = functional.cross_entropy(head(train.features[rows]), train.labels[rows].long(), label_smoothing=values["label_smoothing"])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    head.eval()

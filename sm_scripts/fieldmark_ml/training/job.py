@@ -1,0 +1,77 @@
+"""One training job: its settings, its folders and its machine, read once from the arguments and the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fieldmark_ml.engines.choose import precision_of
+from fieldmark_ml.photos.data import Photos
+
+# In --checkpoint_dir it stands for the name of the training job: trials that share a folder keep apart in it.
+OWN_NAME = "@job"
+# Changing these does not make it another training: a resumed job may differ in them.
+_NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version", "unsure_target"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """`values` are typed and resolved; `strings` are the hyperparameters as given; `precision` is the arithmetic, fp32 or bf16."""
+
+    values: dict[str, Any]
+    strings: dict[str, str]
+    model_dir: Path
+    output_dir: Path
+    checkpoint_dir: Path
+    device: torch.device
+    cpus: int
+    precision: str
+
+    def with_values(self, **changes: Any) -> Job:
+        return replace(self, values={**self.values, **changes})
+
+
+def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Job(
+        values,
+        strings,
+        Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")),
+        output_dir(),
+        Path(values["checkpoint_dir"].replace(OWN_NAME, os.environ.get("TRAINING_JOB_NAME", "job"))),
+        device,
+        _cores(),
+        precision_of(values["precision"], device),
+    )
+
+
+def _cores() -> int:
+    """How many cores this training may use, torch told so: all it may run on, or fewer where OMP_NUM_THREADS shares them out."""
+    available = len(os.sched_getaffinity(0))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    cores = min(available, int(given)) if given.isdigit() and int(given) else available
+    # A forked process has read that variable long ago.
+    torch.set_num_threads(cores)
+    return cores
+
+
+def output_dir() -> Path:
+    return Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data"))
+
+
+def fingerprint(values: dict[str, Any], photos: Photos) -> str:
+    """Names a training by its settings and photos: only the same one may go on from its checkpoints."""
+    settings = {name: value for name, value in values.items() if name not in _NOT_PART_OF_A_JOB}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for column in (photos.image_ids, photos.classes):
+        digest.update("\n".join(column).encode() + b"\0")
+    if photos.boxes:
+        digest.update(repr(photos.boxes).encode())
+    digest.update(photos.labels.tobytes() + "".join(photos.splits.tolist()).encode())
+    return digest.hexdigest()

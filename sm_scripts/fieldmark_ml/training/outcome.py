@@ -1,0 +1,48 @@
+"""What a training of either mode hands over to be calibrated, scored and stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from fieldmark_ml.figures import familiarity
+from fieldmark_ml.photos.data import Photos
+
+
+@dataclass
+class Outcome:
+    """`rows` and `logits` per split: what the model says of every usable photo, except that validation's are of a model that had
+    not seen those photos. `held_out`: (name of the figures, rows, logits) that calibration is fitted on; empty rows where there are none.
+    `means` and `similarities` are for familiarity. `state` has the names of Model's state dict, but for the means.
+    """
+
+    rows: dict[str, np.ndarray]
+    logits: dict[str, torch.Tensor]
+    held_out: tuple[str, np.ndarray, torch.Tensor]
+    means: torch.Tensor
+    similarities: torch.Tensor
+    state: dict[str, torch.Tensor]
+    entries: list[dict[str, Any]]
+    best_epoch: int
+    epochs_run: int
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def familiar(
+    photos: Photos, features: dict[str, tuple[np.ndarray, torch.Tensor]], classes: int, trained_backbone: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(class means, similarities of photos like those of training) from the features of labelled photos per split.
+
+    Photos like those of training are the validation photos and, unless the backbone was trained on them, the train photos, each
+    against class means made without it.
+    """
+    rows, vectors = features["train"]
+    labels = torch.from_numpy(photos.labels[rows])
+    means = familiarity.centres(vectors, labels, classes)
+    known = familiarity.similarity(features["validation"][1], means)
+    if trained_backbone and len(known):
+        return means, known
+    return means, torch.cat([known, familiarity.left_out_similarity(vectors, labels, classes)])

@@ -1,0 +1,1 @@
+"""The AWS page: account, checks, what runs, clean-up."""

@@ -1,0 +1,86 @@
+"""The pre-flight: whether a job could start, each check with what it found and what to do about it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import streamlit as st
+
+from core.aws import account as accounts
+from core.aws import connection, preflight, prices
+from core.aws.preflight import Check, Verdict, Wanted
+from ui import choices
+from ui.text import plain, with_code
+
+USAGES = {"training job": "Training", "spot training job": "Training on spot machines", "transform job": "Batches", "endpoint": "Endpoints"}
+PRICED = {"training job": "training", "spot training job": "training", "transform job": "transform", "endpoint": "hosting"}
+MARKS = {Verdict.GOOD: ("check_circle", "green"), Verdict.BAD: ("cancel", "red"), Verdict.UNSURE: ("help", "orange")}
+LOOK_SECONDS = 0.4
+KEPT = "aws_checks"
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="preflight")
+
+
+def show() -> None:
+    """The checks that need no network at once, the others as they come."""
+    st.subheader("Ready to run?")
+    account = accounts.load()
+    wanted = _wanted(account.region)
+    asked = (account, tuple(wanted), tuple(sorted(connection.environment())))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        again = st.button("Check again", key="aws_check", icon=":material/refresh:")
+    if again or st.session_state.get(KEPT, (None,))[0] != asked:
+        st.session_state[KEPT] = (asked, _POOL.submit(preflight.run, account, wanted, _clients(account)))
+    st.fragment(_checks, run_every=None if st.session_state[KEPT][1].done() else LOOK_SECONDS)(account)
+
+
+def _clients(account: accounts.Account) -> preflight.MakeClient:
+    """boto3's clients in the account's region; who we are can be asked in any."""
+    return functools.partial(connection.client, region=account.region or prices.USUAL_REGION)
+
+
+def _wanted(region: str) -> list[Wanted]:
+    """The instance type whose quota and price are looked up."""
+    names = prices.instances()
+    left, middle, right = st.columns([3, 3, 1])
+    machine = choices.one(
+        "Instance type",
+        list(names),
+        start=list(names)[1],
+        label=lambda n: names[n].title,
+        key="aws_quota_type",
+        on=left,
+    )
+    usage = choices.one("For", list(USAGES), label=USAGES.__getitem__, key="aws_quota_usage", on=middle)
+    count = right.number_input("How many", 1, 20, 1, key="aws_quota_count")
+    estimate = prices.estimate(machine, PRICED[usage], region or prices.USUAL_REGION, count=int(count))
+    st.caption(f"{estimate.words}, {plain(estimate.price.origin)}." if estimate.price else estimate.words)
+    return [Wanted(machine, usage, int(count))]
+
+
+def _checks(account: accounts.Account) -> None:
+    future: Future[list[Check]] = st.session_state[KEPT][1]
+    if future.done():
+        _list(future.result())
+        if st.session_state.get("aws_checks_shown") is not future:
+            # Drawn once more as a whole, so that it stops looking.
+            st.session_state["aws_checks_shown"] = future
+            st.rerun()
+        return
+    st.caption(":material/progress_activity: Asking AWS")
+    _list(preflight.settings_only(account))
+
+
+def _list(checks: Sequence[Check]) -> None:
+    for check in checks:
+        icon, colour = MARKS[check.verdict]
+        with st.container(border=True, key=f"aws_check_{check.name.lower()}"):
+            st.markdown(f":{colour}[:material/{icon}:] **{check.name}** {plain(check.found)}")
+            if check.fix:
+                st.markdown(with_code(check.fix))
+            if check.code.startswith("{"):
+                with st.expander("The policy to put there"):
+                    st.code(check.code, language="json")
+            elif check.code:
+                st.code(check.code, language=None)

@@ -1,0 +1,1 @@
+"""The Batch page: photos through a model, the table of answers, and the review queue."""

@@ -1,0 +1,183 @@
+"""The form that starts a batch: which model, over which photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+
+from core import settings
+from core.backends import Backend
+from core.batch import sources
+from core.datasets import store
+from core.errors import FieldmarkError, UserError
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.specs import TransformSpec
+from core.models.store import Model
+from ui import choices, links, messages
+from ui.models import list as model_list
+from ui.shared import crop_notice, serving_form, version_picker
+from ui.text import count, plain
+
+SOURCES = {
+    "split": ":material/photo_library: A dataset",
+    "folder": ":material/folder_open: A folder on this machine",
+    "archive": ":material/folder_zip: An archive",
+    "upload": ":material/upload: Photos",
+    "s3": ":material/cloud: S3",
+}
+HERE = "It runs on this workstation and goes on when this page or the app is closed."
+ELSEWHERE = "Photos that are not in the bucket yet are sent first, each once. It goes on when this page or the app is closed."
+NO_SPLIT = "all"
+
+
+def show(models: Sequence[Model]) -> None:
+    """The whole form. A double click on Run makes one job."""
+    if not models:
+        st.info("There is no model yet to go through photos with. Train one first.", icon=":material/model_training:")
+        links.button("Train a model", "train", key="ba_train", icon=":material/model_training:", kind="primary")
+        return
+    by_id = {model.id: model for model in models}
+    with st.container(border=True, key="ba_form"):
+        where = serving_form.backend("ba")
+        left, right = st.columns([3, 2])
+        chosen = model_list.choose(by_id, key="ba_model", on=left)
+        kinds = [kind for kind in SOURCES if kind != "s3" or where.asks_resources]
+        kind = choices.segment("Photos from", kinds, label=SOURCES.__getitem__, key="ba_source")
+        if chosen is None:
+            return
+        make, proposed = _FORMS[kind](by_id[chosen])
+        crop_notice.warn(by_id[chosen])
+        name = right.text_input("Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
+        st.session_state.setdefault("ba_id", jobs.new_id("transform"))
+        with messages.shown():
+            resources = serving_form.batch("ba") if where.asks_resources else None
+            common = {"name": name or proposed, "model_id": chosen, "id": st.session_state["ba_id"], "resources": resources}
+            if st.button("Run", type="primary", key="ba_run", icon=":material/play_arrow:", disabled=make is None) and make:
+                _submit(where, lambda: make(common))
+        st.caption(ELSEWHERE if where.asks_resources else HERE)
+
+
+Make = Callable[[dict[str, Any]], TransformSpec]
+
+
+def _split(model: Model) -> tuple[Make | None, str]:
+    datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
+    if not datasets:
+        st.info("There is no dataset.", icon=":material/photo_library:")
+        return None, "Batch"
+    left, right = st.columns(2)
+    own = model.dataset_id
+    chosen = version_picker.dataset(datasets, key=f"ba_dataset_{model.id}", start=own, on=left)
+    if chosen is None:
+        return None, "Batch"
+    version = version_picker.version(
+        chosen,
+        key=f"ba_version_{model.id}_{chosen}",
+        start=model.version_id if chosen == own else "",
+        on=right,
+    )
+    if version is None:
+        return None, "Batch"
+    picked = version.id
+    parts = {split: n for split, n in version.split_counts().items() if n}
+    parts[NO_SPLIT] = sum(parts.values())
+    split = choices.segment(
+        "Split",
+        list(parts),
+        start="test" if "test" in parts else NO_SPLIT,
+        label=lambda s: f"{s.capitalize()} ({parts[s]:,})",
+        key=f"ba_split_{chosen}_{picked}",
+    )
+    if chosen == own and split not in ("test", "unused"):
+        st.caption(":material/info: The model has learned from some of these photos; on them it looks better than it is.")
+    title = f"{datasets[chosen].name}, {split if split != NO_SPLIT else 'all photos'}"
+
+    def make(common: dict[str, Any]) -> TransformSpec:
+        return TransformSpec(source="split", dataset_id=chosen, version_id=picked, split=split, shown=f"{title}, {picked}", **common)
+
+    return make, title
+
+
+def _folder(_: Model) -> tuple[Make | None, str]:
+    roots = plain(", ".join(str(root) for root in settings.import_roots()))
+    path = st.text_input("Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}.").strip()
+    st.caption(
+        "Every photo in it and below it; nothing there is changed. Where a folder bears the name of one of the model's classes, "
+        "its photos count as labelled so, and the answers are scored."
+    )
+    return lambda common: TransformSpec(source="folder", path=path, shown=path, **common), PurePath(path).name or "Folder"
+
+
+def _archive(_: Model) -> tuple[Make | None, str]:
+    where = choices.segment("Archive", ["Drop it here", "On this machine"], key="ba_archive_where")
+    if where == "On this machine":
+        path = st.text_input("Path", key="ba_archive_path", placeholder="/data/june.zip").strip()
+        return lambda common: TransformSpec(source="archive", path=path, shown=PurePath(path).name, **common), PurePath(
+            path
+        ).stem or "Archive"
+    upload = st.file_uploader(
+        "ZIP or TAR",
+        type=["zip", "tar", "gz", "tgz", "bz2", "xz"],
+        key="ba_archive",
+        max_upload_size=settings.MAX_UPLOAD_MB,
+        label_visibility="collapsed",
+    )
+    if upload is None:
+        return None, "Archive"
+    name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
+
+    def make(common: dict[str, Any]) -> TransformSpec:
+        return TransformSpec(source="archive", path=str(sources.keep_archive(upload, upload.size)), shown=name, **common)
+
+    return make, name.split(".")[0] or "Archive"
+
+
+def _upload(_: Model) -> tuple[Make | None, str]:
+    whole = st.toggle("A folder with everything below it", key="ba_whole")
+    uploads = st.file_uploader(
+        "Photos",
+        type=[suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES],
+        accept_multiple_files="directory" if whole else True,
+        key=f"ba_photos_{whole}",
+        max_upload_size=settings.MAX_IMAGE_BYTES // 2**20,
+        label_visibility="collapsed",
+    )
+    if not uploads:
+        st.caption("For more than a few hundred photos, name a folder on this machine instead: nothing has to be copied then.")
+        return None, "Photos"
+    st.caption(f"{count(len(uploads), 'photo')}, {files.human_bytes(sum(upload.size for upload in uploads))}")
+
+    def make(common: dict[str, Any]) -> TransformSpec:
+        kept = sources.keep_uploads((upload.name, upload) for upload in uploads)
+        return TransformSpec(source="upload", path=str(kept), shown=count(len(uploads), "photo"), **common)
+
+    return make, count(len(uploads), "photo")
+
+
+def _s3(_: Model) -> tuple[Make | None, str]:
+    path = st.text_input("Place in S3", key="ba_s3", placeholder="s3://my-photos/june/").strip()
+    st.caption(
+        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or .json). The role has to be allowed to "
+        "read it. Where a folder bears the name of one of the model's classes, its photos count as labelled so."
+    )
+    return lambda common: TransformSpec(source="s3", path=path, shown=path, **common), PurePath(path).name or "S3"
+
+
+_FORMS = {"split": _split, "folder": _folder, "archive": _archive, "upload": _upload, "s3": _s3}
+
+
+def _submit(where: Backend, make: Callable[[], TransformSpec]) -> None:
+    try:
+        job = where.transform(make())
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    except FieldmarkError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.session_state["ba_id"] = jobs.new_id("transform")
+    links.to("batch", job=job.id)

@@ -1,0 +1,146 @@
+"""One batch on its page: what it does now, what can be done with it, and its results as far as they are there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core import backends, settings
+from core.errors import NotFound
+from core.jobs import store as jobs
+from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.store import Job, State
+from core.models import store as models
+from core.models.store import Model
+from ui import links, messages, removal
+from ui.batch import about as batch_about
+from ui.batch import results as batch_results
+from ui.shared import job_state, jobs_table
+from ui.text import age, count, duration, plain
+
+LIVE_SECONDS = 0.8
+SOURCES = {
+    "split": "Photos of",
+    "folder": "Photos of the folder",
+    "archive": "Photos of the archive",
+    "upload": "Dropped on the page:",
+    "s3": "Photos at",
+}
+
+
+def show(job: Job) -> None:
+    """The whole page of one batch. Raises NotFound for a job of another kind."""
+    if job.kind != TransformSpec.kind:
+        raise NotFound(f"{job.name} is a {job.kind} job, not a batch.")
+    job = backends.of(job).refresh(job)
+    model = _model(job)
+    _about(job, model)
+    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
+    if model is None:
+        st.warning("The model of this batch is not there any more; its table can still be downloaded.", icon=":material/warning:")
+        batch_about.take_away(job)
+        return
+    batch_results.show(job, model)
+
+
+def _model(job: Job) -> Model | None:
+    try:
+        return models.read(str(job.spec.get("model_id", "")))
+    except NotFound:
+        return None
+
+
+def _about(job: Job, model: Model | None) -> None:
+    spec = transform_spec(job)
+    words = f"{SOURCES[spec.source]} {plain(spec.shown or spec.path or f'{spec.dataset_id} {spec.version_id}, {spec.split}')}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(words, width="content")
+        if model:
+            links.link("models", f"Model {plain(model.name)}", ":material/verified:", model=model.id)
+        if job.state in (State.FAILED, State.STOPPED):
+            _resume(job, spec)
+        with st.popover("More", icon=":material/more_horiz:", key=f"ba_more_{job.id}"):
+            _more(job)
+
+
+def _live(job_id: str, was_finished: bool) -> None:
+    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
+    if job.state.is_finished and not was_finished:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        started = f" started {age(job.status.started)}, took {duration(job.status.seconds)}" if job.status.started else ""
+        st.markdown(f"{jobs_table.badge(job.state)}{started if job.state.is_finished else ''}", width="content")
+        job_state.where(job)
+        _stop(job)
+    if job.state is State.FAILED:
+        st.error(plain(job.status.reason), icon=":material/error:")
+    elif job.state is State.STOPPED:
+        st.info("Stopped. What was finished is below; Resume goes on with the rest.", icon=":material/stop_circle:")
+    elif not job.state.is_finished:
+        _progress(job)
+        job_state.notes(job)
+
+
+def _stop(job: Job) -> None:
+    if job.state.is_finished:
+        return
+    asked = job.state is State.STOPPING or job.folder.stop_request.exists()
+    words = "What is finished stays, and the batch can be resumed."
+    if st.button("Stopping..." if asked else "Stop", key=f"stop_{job.id}", icon=":material/stop_circle:", disabled=asked, help=words):
+        backends.of(job).stop(job)
+        st.rerun(scope="fragment")
+
+
+def _progress(job: Job) -> None:
+    facts = job.status.progress
+    phase = plain(str(facts.get("phase", "Starting")))
+    if "done" not in facts:
+        listed = f": {facts['listed']:,}" if facts.get("listed") else ""
+        st.progress(0.0, text=f"{phase}{listed}")
+        return
+    done, total = int(facts["done"]), int(facts["total"])
+    rate, left = facts.get("images_per_second"), facts.get("eta_seconds")
+    words = f"{done:,} of {count(total, 'photo')}"
+    words += f", {rate:,.0f} a second" if rate else ""
+    words += f", about {duration(left)} left" if left else ""
+    words += f", {count(int(facts['errors']), 'error')}" if facts.get("errors") else ""
+    st.progress(min(1.0, done / total) if total else 0.0, text=words)
+    if facts.get("skipped"):
+        st.caption(f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not repeated.")
+
+
+def _resume(job: Job, spec: TransformSpec) -> None:
+    st.session_state.setdefault(f"ba_resume_{job.id}", jobs.new_id("transform"))
+    if st.button(
+        "Resume",
+        key=f"ba_resume_go_{job.id}",
+        icon=":material/resume:",
+        type="primary",
+        help="As a new batch; finished photos are not repeated.",
+    ):
+        with messages.shown():
+            again = replace(spec, id=st.session_state[f"ba_resume_{job.id}"], resumed_from=job.id)
+            links.to("batch", job=backends.of(job).transform(again).id)
+
+
+def _more(job: Job) -> None:
+    name = st.text_input("Name", job.name, key=f"ba_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
+    if st.button("Rename", key=f"ba_rename_{job.id}"):
+        with messages.shown():
+            jobs.set_label(job.id, name=name)
+            st.rerun()
+    removal.show(
+        job.name,
+        job.id,
+        lambda: _delete(job),
+        key="ba_delete",
+        parameter="job",
+        facts="the batch and its table",
+        disabled=not job.state.is_finished,
+    )
+
+
+def _delete(job: Job) -> None:
+    jobs.delete(job.id)
+    links.to("batch")

@@ -1,0 +1,188 @@
+"""The results of a batch: figures, what to beware of, the filters, and the views of the rows that pass them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.batch import results, sources, table
+from core.batch.table import Choice, Table
+from core.errors import NotFound
+from core.evaluation import scores
+from core.jobs import store as jobs
+from core.jobs.specs import transform_spec
+from core.jobs.store import Job, State
+from core.models.store import Model
+from ui import choices
+from ui.batch import about as batch_about
+from ui.batch import photos as batch_photos
+from ui.batch import scores as batch_scores
+from ui.text import count, share
+
+VIEWS = {"photos": "Photos", "table": "Table", "classes": "Classes", "accuracy": "Accuracy", "about": "About"}
+OUTCOMES = {
+    "all": "Everything",
+    "wrong": "Wrong",
+    "right": "Right",
+    "unsure": "Unsure",
+    "unfamiliar": "Unfamiliar",
+    "errors": "Errors",
+    "unlabelled": "No known label",
+}
+
+
+def show(job: Job, model: Model) -> None:
+    """Everything about the rows there are; while the batch runs, those finished so far."""
+    found = _table(job, model)
+    if not len(found):
+        if job.state.is_finished:
+            st.info("This batch ended before any photo was finished.", icon=":material/info:")
+        return
+    if not job.state.is_finished:
+        _so_far(len(found))
+    elif job.state is not State.COMPLETED:
+        _ended_early(job, found)
+    _figures(job, found)
+    _warnings(found)
+    views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
+    view = choices.segment("View", views, label=VIEWS.__getitem__, key="ba_view", bind="query-params")
+    root = _root(job)
+    if view == "accuracy":
+        batch_scores.accuracy(job, found, root)
+    elif view == "classes":
+        batch_scores.classes(job, found, root)
+    elif view == "about":
+        batch_about.show(job)
+    else:
+        _rows(job, found, root, view)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read(job_id: str, parts: tuple[str, ...], _classes: tuple[str, ...]) -> Table:
+    return table.read(jobs.RunFolder.of(job_id), _classes)
+
+
+def _table(job: Job, model: Model) -> Table:
+    """Read again only where rows have come since: the names of the files, `parts`, say which rows are in them."""
+    return _read(job.id, tuple(path.name for path in results.parts(job.folder)), model.classes)
+
+
+def _root(job: Job) -> Path | None:
+    """Where the photos lie, or None where their dataset has gone."""
+    try:
+        return sources.root_of(transform_spec(job), job.folder)
+    except NotFound:
+        return None
+
+
+def _so_far(done: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Below: the first {count(done, 'photo')}, as of now.", width="content")
+        st.button("Show what has come since", key="ba_refresh", icon=":material/refresh:", type="tertiary")
+
+
+def _ended_early(job: Job, found: Table) -> None:
+    total = int(job.status.progress.get("total", len(found)))
+    answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
+    st.caption(f"{answered} were answered before this batch ended, the rest were not. Resume asks about those.")
+
+
+def _figures(job: Job, found: Table) -> None:
+    total = int(job.status.progress.get("total", len(found)))
+    score = scores.top1(found.unseen if len(found.unseen) else found.answers)
+    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
+    why += ", without those it learned from." if 0 < len(found.unseen) < len(found.answers) else "."
+    accuracy = (f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", why) if score.n else ("-", None, "No photo here has a known class.")
+    figures = [
+        ("Photos", f"{len(found):,}", f"of {total:,}" if len(found) < total else None, "Finished photos, errors among them."),
+        ("Accuracy", *accuracy),
+        ("Unsure", *_part(int(found.unsure.sum()), len(found)), "The best answer's probability lies below the model's own threshold."),
+        ("Unfamiliar", *_part(int(found.unfamiliar.sum()), len(found)), "Unlike everything the model saw in training."),
+        ("Errors", *_part(int(found.error.sum()), len(found)), "Photos that could not be used, each with its reason."),
+    ]
+    with st.grid(5, min_column_width=130, gap="small"):
+        for label, value, note, words in figures:
+            st.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=words)
+
+
+def _part(number: int, total: int) -> tuple[str, str | None]:
+    return f"{number:,}", f"{number / total:.1%}" if number else None
+
+
+def _warnings(found: Table) -> None:
+    errors = int(found.error.sum())
+    if errors:
+        words = f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see why. The others are answered."
+        st.warning(words, icon=":material/broken_image:")
+    seen = int((found.in_training == table.YES).sum())
+    if seen:
+        words = f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, whatever the file is called)."
+        if len(found.unseen):
+            words += f" They do not count in the accuracy; with them it would be {_with_them(found)}."
+        elif len(found.answers):
+            words += " The accuracy here says nothing about new photos."
+        st.warning(words, icon=":material/school:")
+    elif len(found.answers) and (found.in_training[~found.error] == table.NOT_KNOWN).all():
+        st.info("The data the model learned from is gone, so nobody can tell whether it has seen these photos.", icon=":material/info:")
+
+
+def _with_them(found: Table) -> str:
+    score = scores.top1(found.answers)
+    return share(score.correct, score.n)
+
+
+def _rows(job: Job, found: Table, root: Path | None, view: str) -> None:
+    choice = _choice(found)
+    rows = found.select(choice)
+    if not len(rows):
+        st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
+    elif choice.outcome == "errors":
+        batch_photos.errors(found, rows)
+    elif view == "photos":
+        batch_photos.wall(job, found, rows, root)
+    else:
+        batch_photos.table(job, found, rows, root)
+
+
+def _choice(found: Table) -> Choice:
+    present = [name for name in OUTCOMES if name == "all" or len(found.select(Choice(outcome=name)))]
+    outcome = choices.pill(
+        "Show",
+        present,
+        start="all",
+        label=OUTCOMES.__getitem__,
+        key="ba_show",
+        bind="query-params",
+    )
+    answers, labels = (sorted(found.names[code] for code in np.unique(codes) if code >= 0) for codes in (found.predicted, found.label))
+    columns = st.columns([3, 3, 3, 2] if labels else [3, 3, 2])
+    prediction = choices.one(
+        "Predicted",
+        ["", *answers],
+        label=lambda name: name or "Any class",
+        key="ba_class",
+        bind="query-params",
+        on=columns[0],
+    )
+    label = ""
+    if labels:
+        label = choices.one(
+            "Known label",
+            ["", *labels],
+            label=lambda name: name or "Any label",
+            key="ba_label",
+            bind="query-params",
+            on=columns[1],
+        )
+    low, high = columns[-2].slider("Confidence", 0, 100, (0, 100), format="%d %%", key="ba_confidence", bind="query-params")
+    order = choices.one(
+        "Order",
+        table.ORDERS,
+        label=str.capitalize,
+        key="ba_order",
+        bind="query-params",
+        on=columns[-1],
+    )
+    return Choice(outcome, prediction, label, low / 100, high / 100, order)

@@ -1,0 +1,1 @@
+"""The Datasets page: import, browse, mend, split, export."""

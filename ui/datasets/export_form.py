@@ -1,0 +1,99 @@
+"""A version taken elsewhere: as downloads, or copied into a folder on this machine."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core import backends, settings
+from core.datasets import export
+from core.datasets.store import Dataset, Version
+from core.errors import FieldmarkError
+from core.jobs import store as jobs
+from core.jobs.specs import ExportSpec
+from ui import choices
+from ui.datasets import export_routes
+from ui.shared import downloads, job_state
+from ui.text import count, duration, plain
+
+LIVE_SECONDS = 0.7
+
+
+def show(dataset: Dataset, version: Version) -> None:
+    """Three forms of the version, and the way into a folder."""
+    parts = version.split_counts()
+    used = sum(parts[split] for split in export.USED)
+    st.markdown(
+        f"**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole manifest. {count(used, 'photo')}."
+    )
+    st.link_button("Download a ZIP", export_routes.address(version, "photos.zip"), icon=":material/folder_zip:", disabled=not used)
+    st.caption("It can be imported again as it is. The download begins at once; how large it will be is not known before.")
+    _folder(dataset, version)
+    st.markdown("**The table**: every row and column of the manifest, with what was left out and why.")
+    address = export_routes.address(version, "table.csv")
+    with st.container(horizontal=True):
+        st.link_button("Download the CSV", address, icon=":material/table:")
+        st.link_button("CSV for programs", f"{address}?exact=1", icon=":material/table:")
+    st.caption(downloads.ABOUT_CSV)
+    _manifest(version, [split for split in export.USED if parts[split]])
+
+
+def _manifest(version: Version, splits: list[str]) -> None:
+    st.markdown("**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and SageMaker's own training images read it.")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    prefix = left.text_input("Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder")
+    split = ""
+    if splits:
+        split = choices.segment("Split", splits, label=str.capitalize, key="ds_export_split", on=right)
+    wanted = prefix.strip()
+    if wanted and not (wanted.startswith("s3://") and wanted[5:].strip("/")):
+        st.caption(":red[:material/error: Write s3://bucket/folder, where the photos are or will be.]")
+        wanted = ""
+    address = f"{export_routes.address(version, f'{split}.manifest')}?{urlencode({'prefix': wanted})}"
+    st.link_button("Download the manifest", address, icon=":material/data_object:", disabled=not (wanted and split))
+
+
+def _folder(dataset: Dataset, version: Version) -> None:
+    """Copying into a folder is a job: it goes on when the page is closed."""
+    running = next((job for job in jobs.readable("export") if job.spec.get("dataset_id") == dataset.id), None)
+    if running:
+        running = backends.of(running).refresh(running)
+        if not running.state.is_finished:
+            st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
+            return
+    roots = plain(", ".join(str(root) for root in settings.import_roots()))
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    path = left.text_input("Or into a new folder here", key="ds_export_path", placeholder="/home/me/birds-v2", help=f"Inside {roots}.")
+    nonce = f"ds_export_id_{version.id}"
+    st.session_state.setdefault(nonce, jobs.new_id("export"))
+    if right.button("Copy them there", key="ds_export", icon=":material/drive_file_move:"):
+        try:
+            backends.LOCAL.export(ExportSpec(dataset.name, dataset.id, version.id, path, id=st.session_state.pop(nonce)))
+        except FieldmarkError as error:
+            st.caption(f":red[:material/error: {plain(str(error))}]")
+            return
+        st.rerun()
+    if running:
+        _ended(running)
+
+
+def _ended(job: jobs.Job) -> None:
+    if job.state is jobs.State.COMPLETED:
+        st.success(f"Copied into {plain(str(job.status.progress.get('path', job.spec['path'])))}.", icon=":material/check_circle:")
+    elif job.state is jobs.State.FAILED:
+        st.error(plain(job.status.reason), icon=":material/error:")
+    else:
+        st.caption("The last export was stopped. Nothing was kept of it.")
+
+
+def _progress(job_id: str) -> None:
+    job = backends.LOCAL.refresh(jobs.read(job_id))
+    if job.state.is_finished:
+        st.rerun()
+    facts = job.status.progress
+    done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
+    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, done / total) if total else 0.0, text=f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}{left}")
+        job_state.stop_button(job)

@@ -1,0 +1,176 @@
+"""The photos of a version: searched, filtered and sorted, a page at a time. Every choice is in the address."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import settings
+from core.datasets import browse, store
+from core.datasets.browse import RANGES, Query
+from core.datasets.store import Dataset, Version
+from core.io import files
+from ui import choices, links
+from ui.components.gallery import Photo, gallery
+from ui.datasets import selection
+from ui.datasets import sizes as dataset_sizes
+from ui.shared import thumbnails
+from ui.text import count
+
+PAGE_SIZE = 48
+SORTS = {
+    "label": "Class",
+    "path": "File name",
+    "split": "Split",
+    "width": "Width",
+    "height": "Height",
+    "pixels": "Pixels",
+    "aspect": "Shape",
+    "size_bytes": "File size",
+    "box": "Share of the box",
+}
+
+
+def show(dataset: Dataset, version: Version) -> None:
+    """The filters, what passes them, and what can be done with those selected."""
+    boxed = browse.has_boxes(version.manifest_path)
+    query = _asked(version, boxed)
+    query, selecting, boxes, sizes = _switches(query, boxed)
+    if sizes:
+        dataset_sizes.show(version, query)
+    total = store.count(version, query)
+    wall = st.container()
+    pages = max(1, -(-total // PAGE_SIZE))
+    # Drawn below the photos, but asked first: only the widget knows which page the address names.
+    number = min(int(st.pagination(pages, key="ds_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    with wall:
+        frame, _ = store.page(version, query, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+        _said(query, total, number, len(frame), pages, "" if selecting else " Click one to see it whole.")
+        if frame.empty:
+            st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
+        else:
+            _wall(dataset, version, frame, query, selecting=selecting, boxes=boxes)
+
+
+def _wall(dataset: Dataset, version: Version, frame: pd.DataFrame, query: Query, *, selecting: bool, boxes: bool) -> None:
+    rows = frame.to_dict("records")
+    detail = [_detail(row, query.sort) for row in rows]
+    if selecting:
+        selection.wall(dataset, version, frame, key="ds_photos_wall", detail=detail, boxes=boxes)
+        return
+    thumbnails.make_thumbnails(dataset.root, zip(frame["image_id"], frame["path"], strict=True))
+    tiles = [_tile(row, words, boxes) for row, words in zip(rows, detail, strict=True)]
+    if opened := gallery(tiles, key="ds_gallery"):
+        selection.look(dataset, version, opened)
+
+
+def _asked(version: Version, boxed: bool) -> Query:
+    """What the person asks for, by the widgets and the ranges in the address."""
+    left, right = st.columns([3, 2])
+    label = choices.one(
+        "Class",
+        ["", *version.counts],
+        label=lambda name: name or "All classes",
+        key="ds_class",
+        bind="query-params",
+        on_change=_first_page,
+        on=left,
+    )
+    split = choices.segment_or_none(
+        "Split",
+        list(settings.SPLITS),
+        label=str.capitalize,
+        key="ds_split",
+        bind="query-params",
+        on_change=_first_page,
+        wrap=True,
+        on=right,
+    )
+    find, order = st.columns([3, 2])
+    name = find.text_input(
+        "Name", key="ds_find", bind="query-params", placeholder="Part of a file's or folder's name", max_chars=200, on_change=_first_page
+    )
+    kinds = [kind for kind in SORTS if kind != "box" or boxed]
+    sort = choices.one(
+        "Sort by",
+        kinds,
+        label=SORTS.__getitem__,
+        key="ds_sort",
+        bind="query-params",
+        on_change=_first_page,
+        on=order,
+    )
+    return Query(label=label or "", split=split or "", name=(name or "").strip(), ranges=ranges(), sort=sort or "label")
+
+
+def _switches(query: Query, boxed: bool) -> tuple[Query, bool, bool, bool]:
+    """The query with its direction; whether photos can be selected, boxes are drawn, and the sizes are shown."""
+    with st.container(horizontal=True):
+        down = st.toggle("Descending", key="ds_down", bind="query-params", help="The largest, or the last by the alphabet, first.")
+        selecting = st.toggle("Select photos", key="ds_select", bind="query-params", help="To relabel, move or leave out many at once.")
+        boxes = boxed and st.toggle(
+            "Boxes", key="ds_boxes", bind="query-params", help="Where the boxes lie; the photos are then shown whole."
+        )
+        sizes = st.toggle("Sizes", key="ds_sizes", bind="query-params", help="How large the photos are; drag over the charts to filter.")
+    return replace(query, descending=down), selecting, boxes, sizes
+
+
+def ranges() -> tuple[tuple[str, float, float], ...]:
+    """The ranges in the address (`width=100,300`); whatever else stands there counts as none."""
+    found = []
+    for name in RANGES:
+        try:
+            low, high = map(float, links.parameter(name).split(","))
+        except ValueError:
+            continue
+        if math.isfinite(low) and math.isfinite(high):
+            found.append((name, low, high))
+    return tuple(found)
+
+
+def _said(query: Query, total: int, number: int, here: int, pages: int, hint: str) -> None:
+    shown = f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + here:,} shown" if pages > 1 else ""
+    limits = ", ".join(f"{name} {_number(low)} to {_number(high)}{'' if name == 'aspect' else ' px'}" for name, low, high in query.ranges)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{count(total, 'photo')}{shown}.{hint}", width="content")
+        if limits and st.button(f"Only {limits}", key="ds_any_size", icon=":material/close:", help="Takes this filter away."):
+            dataset_sizes.forget()
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2f}"
+
+
+def _tile(row: Mapping[Hashable, Any], words: str, boxes: bool) -> Photo:
+    return Photo(
+        id=row["path"],
+        url=thumbnails.url(row["image_id"]),
+        title=row["label"],
+        detail=words,
+        tone="wrong" if row["problem"] else "",
+        **(thumbnails.box_of(row) if boxes else {}),
+    )
+
+
+def _detail(row: Mapping[Hashable, Any], sort: str) -> str:
+    """The line below a photo: its split, and what the photos are sorted by."""
+    first = str(row["problem"] or row["split"])
+    more = {
+        "path": str(row["path"]).rsplit("/", 1)[-1],
+        "size_bytes": files.human_bytes(row["size_bytes"]),
+        "aspect": f"{row['width'] / max(row['height'], 1):.2f}",
+        "box": "no box"
+        if math.isnan(row["box_width"])
+        else f"{row['box_width'] * row['box_height'] / max(row['width'] * row['height'], 1):.0%}",
+        **dict.fromkeys(("width", "height", "pixels"), f"{row['width']} x {row['height']}"),
+    }.get(sort)
+    return f"{first}, {more}" if more else first
+
+
+def _first_page() -> None:
+    st.session_state["ds_page"] = 1

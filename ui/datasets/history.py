@@ -1,0 +1,110 @@
+"""The versions of a dataset: what changed from one to another, photo by photo; training on one, and taking changes back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import streamlit as st
+
+from core import backends
+from core.datasets import store
+from core.datasets.editing import history
+from core.datasets.editing.history import Diff
+from core.datasets.store import Dataset, Version
+from core.errors import FieldmarkError
+from core.io.names import numbered
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec, training_spec
+from ui import choices, links, messages
+from ui.datasets import links as dataset_links
+from ui.datasets import selection
+from ui.text import plain
+
+PAGE_SIZE = 24
+
+
+def show(dataset: Dataset, version: Version) -> None:
+    """What this version changed, beside any other one."""
+    others = [item for item in store.versions(dataset.id) if isinstance(item, Version) and item.id != version.id]
+    parent = f", made from {version.parent}" if version.parent else ""
+    st.markdown(f"**{version.id}**{parent} on {version.created[:16].replace('T', ' at ')} (UTC): {plain(version.note or 'no note')}.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _train(dataset, version)
+        if version.parent:
+            _take_back(dataset, version)
+    if not others:
+        st.caption("This is the only version: there is nothing to compare it with yet.")
+        return
+    titles = {item.id: f"{item.id}: {item.note}" for item in others}
+    before = choices.one(
+        "Compare with",
+        list(titles),
+        start=version.parent,
+        label=titles.__getitem__,
+        key=f"ds_compare_{dataset.id}_{version.id}",
+    )
+    with messages.shown():
+        _difference(dataset, version, _diff(dataset.id, before, version.id))
+
+
+@st.cache_data(max_entries=8, show_spinner="Comparing the versions")
+def _diff(dataset_id: str, before: str, after: str) -> Diff:
+    return history.diff(store.version(dataset_id, before), store.version(dataset_id, after))
+
+
+def _difference(dataset: Dataset, version: Version, found: Diff) -> None:
+    changes = found.changes
+    st.markdown(f"From {found.before.id} to {found.after.id}: **{found.summary()}**.")
+    if changes.empty:
+        return
+    table = changes[["what", "before", "after", "why", "when", "version", "path"]]
+    st.dataframe(table, hide_index=True, height=min(320, 38 + 35 * len(table)), alt="What changed, photo by photo")
+    listed = changes[changes["what"] != history.REMOVED].drop_duplicates("path")
+    pages = max(1, -(-len(listed) // PAGE_SIZE))
+    number = min(int(st.pagination(pages, key="ds_history_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    some = listed.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    rows = some[["path"]].merge(store.manifest_of(version, filters=[("path", "in", some["path"].tolist())]), on="path")
+    if rows.empty:
+        return
+    said: dict[str, list[str]] = {}
+    for change in changes[changes["path"].isin(rows["path"])].to_dict("records"):
+        said.setdefault(change["path"], []).append(_said(change))
+    selection.wall(dataset, version, rows, key="ds_history_wall", detail=["; ".join(said[path]) for path in rows["path"]])
+
+
+def _said(change: Mapping[Hashable, str]) -> str:
+    word = history.WORDS[change["what"]]
+    if change["what"] in (history.OUT, history.ADDED):
+        return f"{word} ({change['why']})" if change["why"] else word
+    return f"{word}: {change['before']} to {change['after']}"
+
+
+def _train(dataset: Dataset, version: Version) -> None:
+    """Training with the settings that were used last on this dataset, at one click; a double click makes one job."""
+    last = next((job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None)
+    nonce = f"ds_train_id_{dataset.id}_{version.id}"
+    st.session_state.setdefault(nonce, jobs.new_id("training"))
+    how = f"With the settings of {plain(last.name)}." if last else "With the fast preset."
+    if st.button("Train on it now", type="primary", key=f"ds_train_now_{dataset.id}_{version.id}", icon=":material/play_arrow:", help=how):
+        with messages.shown():
+            values = dict(training_spec(last).hyperparameters) if last else {"preset": "fast"}
+            taken = [job.name for job in jobs.readable("training")]
+            name = numbered(f"{dataset.name} {version.id}", taken)
+            job = backends.LOCAL.train(TrainingSpec(name, dataset.id, version.id, values, id=st.session_state.pop(nonce)))
+            links.to("train", job=job.id)
+    links.link("train", "Choose other settings", ":material/tune:", dataset=dataset.id, version=version.id)
+
+
+def _take_back(dataset: Dataset, version: Version) -> None:
+    place = f"{dataset.id}_{version.id}"
+    with st.popover("Take it back", icon=":material/undo:", key=f"ds_take_back_{place}"):
+        newest = store.latest(dataset.id)
+        on = "" if newest.id == version.id else f" What changed after it, up to {newest.id}, stays."
+        st.markdown(f"Makes a new version in which what {version.id} changed is as it was in {version.parent}.{on}")
+        if st.button(f"Take {version.id} back", key=f"ds_revert_{place}"):
+            try:
+                made = history.revert(version, newest)
+            except FieldmarkError as error:
+                st.error(plain(str(error)), icon=":material/error:")
+                return
+            dataset_links.to(dataset.id, made.id, "History")

@@ -1,0 +1,97 @@
+"""Starting a look through a dataset version, its progress, and what to say where there is none yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import backends
+from core.datasets.inspection import store as inspection
+from core.datasets.inspection.store import Inspection
+from core.datasets.store import Dataset, Version
+from core.errors import FieldmarkError
+from core.jobs import store as jobs
+from core.jobs.specs import ExportSpec, InspectSpec, inspect_spec
+from ui import messages
+from ui.datasets import links as dataset_links
+from ui.shared import job_state
+from ui.text import count, duration, plain
+
+LIVE_SECONDS = 0.7
+
+
+def current(dataset: Dataset, version: Version) -> Inspection | None:
+    """The inspection to show for this version, with what there is to say about it; None where the person has to start one."""
+    found = inspection.nearest(version)
+    running = _job(version, finished=False)
+    if running:
+        st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
+    elif found is None:
+        _invite(dataset, version)
+    elif found.version.id != version.id:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Found in {found.version.id}; what was changed since is left out.", width="content")
+            button(dataset, version, f"Inspect {version.id} itself")
+    return found
+
+
+def follow(job_id: str) -> None:
+    """A link to an inspect job leads to what it found, or is still finding; one to an export to its view."""
+    with messages.shown():
+        job = jobs.read(job_id)
+        if job.kind == ExportSpec.kind:
+            dataset_links.to(str(job.spec["dataset_id"]), str(job.spec["version_id"]), "Export")
+        if job.kind == InspectSpec.kind:
+            spec = inspect_spec(job)
+            dataset_links.to(spec.dataset_id, spec.version_id, "Issues")
+
+
+def button(dataset: Dataset, version: Version, label: str, *, kind: Any = "secondary", maps: tuple[str, ...] = ("pca",)) -> None:
+    """Starts an inspection; a double click starts one."""
+    nonce = f"ds_inspect_id_{version.id}_{'_'.join(maps)}"
+    st.session_state.setdefault(nonce, jobs.new_id("inspect"))
+    if st.button(label, key=f"ds_inspect_{'_'.join(maps)}", icon=":material/search_insights:", type=kind):
+        try:
+            backends.LOCAL.inspect(InspectSpec(dataset.name, dataset.id, version.id, maps, id=st.session_state.pop(nonce)))
+        except FieldmarkError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        st.rerun()
+
+
+def _invite(dataset: Dataset, version: Version) -> None:
+    with st.container(border=True, key="ds_inspect_invite"):
+        st.markdown(
+            f"**Nobody has looked through {version.id} yet.** An inspection looks for wrong labels, copies and leaks, outliers, and "
+            "blurred, dark or odd-sized photos, and draws the map. Each photo goes through the network once; what it makes of the photo "
+            "is kept, so training is quicker afterwards."
+        )
+        last = _job(version, finished=True)
+        if last and last.state is jobs.State.FAILED:
+            st.error(plain(last.status.reason), icon=":material/error:")
+        button(dataset, version, "Inspect this version", kind="primary")
+        st.caption("It runs on this workstation, and goes on when this page or the app is closed.")
+
+
+def _job(version: Version, *, finished: bool) -> jobs.Job | None:
+    """The newest inspection job of this version, running or ended."""
+    for job in jobs.readable("inspect"):
+        if (job.spec.get("dataset_id"), job.spec.get("version_id")) == (version.dataset_id, version.id):
+            newest = backends.of(job).refresh(job)
+            return newest if newest.state.is_finished is finished else None
+    return None
+
+
+def _progress(job_id: str) -> None:
+    job = backends.LOCAL.refresh(jobs.read(job_id))
+    if job.state.is_finished:
+        st.rerun()
+    facts = job.status.progress
+    done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
+    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
+    amount = f": {done:,} of {count(total, 'photo')}{left}" if total > 1 else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, done / total) if total else 0.0, text=f"Inspecting. {plain(job_state.phase(job))}{amount}")
+        job_state.stop_button(job)
+    job_state.notes(job)

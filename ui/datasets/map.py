@@ -1,0 +1,195 @@
+"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from core import settings
+from core.datasets import store
+from core.datasets.inspection import projection
+from core.datasets.inspection.projection import inside
+from core.datasets.inspection.store import Inspection
+from core.datasets.store import Dataset, Version
+from core.errors import NotFound
+from core.models import store as models
+from core.models.store import Model
+from ui import choices, links
+from ui.components import map as map_chart
+from ui.components.map import SIZE, Points
+from ui.datasets import inspection as inspecting
+from ui.datasets import selection
+from ui.models import list as model_list
+from ui.shared import charts, thumbnails
+from ui.shared.photo_wall import predictions_of
+from ui.text import count, plain
+
+DRAWN = 20_000
+PAGE_SIZE = 48
+LASSO, JUDGE = "lasso", "judge"
+JUDGED = ("Right or wrong", "Confidence")
+COLOURS = ("Label", "Split", "Right or wrong", "Confidence")
+STEPS = ("#A23E48", "#C4552D", "#D08A3C", "#B9A23A", "#8FA64B", "#5F9E63", "#3B8F77", "#2C7F8C", "#2F6690", "#3A4F8C")
+
+
+def show(dataset: Dataset, version: Version) -> None:
+    """The map of the version's inspection, or of its nearest ancestor's."""
+    found = inspecting.current(dataset, version)
+    if found is None:
+        return
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    colour = choices.segment("Colour by", COLOURS, key="ds_colour", bind="query-params", on=left)
+    with right:
+        method = _method(dataset, version, found)
+    table = _table(str(found.folder), method, version.id, found, version)
+    model = _judge(dataset) if colour in JUDGED else None
+    if model:
+        table = _judged_by(model, table)
+    lasso = _lasso()
+    asked = map_chart.show(
+        _points(table, colour),
+        lasso,
+        key=f"ds_map_{version.id}_{method}",
+        url=thumbnails.url(""),
+        alt=f"Map of {count(len(table), 'photo')}",
+    )
+    if asked.lasso:
+        links.set_parameters(**{LASSO: ";".join(f"{x},{y}" for x, y in asked.lasso), "ds_map_page": ""})
+        st.rerun()
+    if asked.opened:
+        selection.look(dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0]))
+    drawn = f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all." if len(table) > DRAWN else ""
+    st.caption(f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}")
+    _gallery(dataset, version, table, lasso)
+
+
+def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
+    """The projection to show; one that was not made yet can be asked for."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
+        if len(found.maps) > 1:
+            return choices.segment(
+                "Layout",
+                found.maps,
+                label=projection.TITLES.__getitem__,
+                key="ds_layout",
+                bind="query-params",
+            )
+        inspecting.button(dataset, version, "Lay it out by t-SNE, too", maps=projection.METHODS)
+    return found.maps[0]
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _table(folder: str, method: str, version_id: str, _found: Inspection, _version: Version) -> pd.DataFrame:
+    """One row per photo that is in the version, with its labels of today, and x and y from 0 to SIZE."""
+    table = _found.points(["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"])
+    now = store.manifest_of(_version, columns=["path", "label", "split", "problem"], filters=[("problem", "==", "")])
+    table = table.merge(now, on="path")
+    for axis in "xy":
+        values = table.pop(f"{method}_{axis}")
+        span = max(float(values.max() - values.min()), 1e-9)
+        table[axis] = ((values - values.min()) / span * 0.94 * SIZE + 0.03 * SIZE).round().astype(int)
+    return table
+
+
+def _points(table: pd.DataFrame, by: str) -> Points:
+    shown = table if len(table) <= DRAWN else table.sample(DRAWN, random_state=0)
+    colour, palette, names = _coloured(shown, by)
+    said = [f"{label}, {split}" for label, split in zip(shown["label"], shown["split"], strict=True)]
+    return Points(shown["x"].to_numpy(), shown["y"].to_numpy(), colour, shown["image_id"].tolist(), said, palette, names)
+
+
+def _coloured(table: pd.DataFrame, by: str) -> tuple[npt.NDArray[np.integer], Sequence[str], Sequence[str]]:
+    """A colour number per photo, the colours, and what each means."""
+    if by == "Split":
+        number = table["split"].map({name: place for place, name in enumerate(settings.SPLITS)}).to_numpy(dtype=np.int64)
+        return number, [charts.SPLIT_COLOURS[name] for name in settings.SPLITS], [name.capitalize() for name in settings.SPLITS]
+    if by == "Right or wrong":
+        right = (table["predicted"] == table["label"]).to_numpy().astype(np.int64)
+        number = np.where(table["predicted"] == "", 2, right)
+        return number, [charts.PALETTE[1], charts.PALETTE[0], charts.SPLIT_COLOURS["unused"]], ["Wrong", "Right", "Not judged"]
+    if by == "Confidence":
+        sure = table["confidence"].to_numpy(dtype=float)
+        place = np.clip(np.nan_to_num(sure) * len(STEPS), 0, len(STEPS) - 1).astype(np.int64)
+        words = [f"{step / len(STEPS):.0%} to {(step + 1) / len(STEPS):.0%}" for step in range(len(STEPS))]
+        return np.where(np.isfinite(sure), place, len(STEPS)), [*STEPS, charts.SPLIT_COLOURS["unused"]], [*words, "Not judged"]
+    number, names = pd.factorize(table["label"], sort=True)
+    return number.astype(np.int64), class_colours(len(names)), [str(name) for name in names]
+
+
+def class_colours(classes: int) -> list[str]:
+    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three lightnesses."""
+    return [f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)" for place in range(classes)]
+
+
+INSPECTION = "The inspection: classifiers that had not seen the photo"
+
+
+def _judge(dataset: Dataset) -> Model | None:
+    """Whose answers colour the points: those of a model, or of the inspection's own classifiers (None)."""
+    asked = links.parameter(JUDGE)
+    known = {model.id: model for model in models.listing(asked) if model.dataset_id == dataset.id}
+    if not known:
+        return None
+    chosen = choices.thing(
+        "Answers of",
+        ["", *known],
+        what="model",
+        parameter=JUDGE,
+        label=lambda i: model_list.in_a_line(known[i]) if i else INSPECTION,
+        key=f"ds_judge_{dataset.id}",
+        help="A model knows the photos that it was trained and measured on; the others stay grey.",
+    )
+    return known.get(chosen or "")
+
+
+def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with what the model says of each photo; nothing where it was not asked."""
+    try:
+        given = predictions_of(model)
+    except NotFound as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return table
+    said = pd.DataFrame({"image_id": given.image_id, "predicted": given.names(given.predicted), "confidence": given.confidence})
+    answers = table[["image_id"]].merge(said.drop_duplicates("image_id"), how="left", on="image_id")
+    return table.assign(predicted=answers["predicted"].fillna("").to_numpy(), confidence=answers["confidence"].to_numpy())
+
+
+def _explained(by: str, model: Model | None) -> str:
+    asked = f"{plain(model.name)}, of its own training photos, too" if model else "classifiers that had not seen the photo"
+    return {"Right or wrong": f"The answers of {asked}.", "Confidence": f"How sure the answers are, of {asked}."}.get(by, "")
+
+
+def _lasso() -> list[tuple[int, int]]:
+    """The lasso in the page's address; whatever else stands there counts as none."""
+    try:
+        corners = [tuple(map(int, corner.split(","))) for corner in links.parameter(LASSO).split(";") if corner]
+    except ValueError:
+        return []
+    return [(corner[0], corner[1]) for corner in corners if len(corner) == 2]
+
+
+def _gallery(dataset: Dataset, version: Version, table: pd.DataFrame, lasso: list[tuple[int, int]]) -> None:
+    if len(lasso) < 3:
+        return
+    chosen = table[inside(table[["x", "y"]].to_numpy(), np.array(lasso))]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count(len(chosen), 'photo')} inside**: {_mix(chosen)}", width="content")
+        if st.button("Forget the lasso", key="ds_map_forget", icon=":material/close:"):
+            links.set_parameters(**{LASSO: ""})
+            st.rerun()
+    if chosen.empty:
+        return
+    pages = -(-len(chosen) // PAGE_SIZE)
+    number = min(int(st.pagination(pages, key="ds_map_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    page = chosen.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    selection.wall(dataset, version, page, key="ds_map_wall", why="chosen on the map")
+
+
+def _mix(chosen: pd.DataFrame) -> str:
+    counts = chosen["label"].value_counts()
+    listed = ", ".join(f"{plain(str(name))} {number:,}" for name, number in counts.head(5).items())
+    return listed + (f" and {len(counts) - 5} more classes" if len(counts) > 5 else "")

@@ -1,0 +1,101 @@
+"""The form that makes a new dataset version: which classes, which split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import settings
+from core.datasets.editing import history
+from core.datasets.inspection import store as inspection
+from core.datasets.store import Dataset, Version
+from core.errors import UserError
+from ui import choices, messages
+from ui.datasets import links as dataset_links
+from ui.text import count
+
+TITLES = {
+    "official": "The official split",
+    "stratified": "At random, class by class",
+    "grouped": "At random, copies together",
+    "k-fold": "Folds for cross-validation",
+}
+
+
+def show(dataset: Dataset, version: Version) -> None:
+    """Classes and split for a new version. A class that was left out once can come back; what was mended stays mended."""
+    st.markdown(
+        "A version never changes once it is made: models stay comparable. A new one is made from this one with the choices below; "
+        "labels that were mended stay mended, and photos that were left out stay out."
+    )
+    table = _classes(dataset.id, version.id, version)
+    labels = choices.many(
+        "Classes",
+        sorted(table),
+        start=version.classes,
+        key=f"ds_labels_{dataset.id}_{version.id}",
+        help="Choose two or more, or all.",
+    )
+    split = _split(version, official=table)
+    note = st.text_input("Note", key="ds_note", placeholder="What this version is for", max_chars=4 * settings.MAX_NAME_LENGTH)
+    if split and st.button("Make the version", type="primary", key="ds_make_version", icon=":material/new_label:"):
+        _make(version, split, labels, note, whole=set(labels) == set(table))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, bool]:
+    """The classes that the version or an ancestor has, and whether its makers put any photo of each into train."""
+    table = pd.DataFrame(history.everything(_version)[["label", "official"]])
+    return {str(name): bool(has) for name, has in (table["official"] == "train").groupby(table["label"]).any().items()}
+
+
+def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
+    """What the person chose, as splits.apply takes it; empty where something has to be done first."""
+    kinds = [kind for kind in TITLES if kind != "official" or any(official.values())]
+    kind = choices.radio(
+        "Split",
+        kinds,
+        label=TITLES.__getitem__,
+        key=f"ds_split_kind_{version.dataset_id}",
+        horizontal=True,
+    )
+    left, middle, right = st.columns(3)
+    if kind == "official":
+        share = left.slider("Share of train used for validation", 0.05, 0.5, 0.15, 0.05, key="ds_validation_share")
+        return {"kind": kind, "validation_share": share, "seed": _seed(middle, kind)}
+    if kind == "k-fold":
+        folds = left.number_input("Folds", 2, 20, 5, key="ds_folds", help="As many versions are made; test stays as it is.")
+        st.caption("Each photo of train and validation is validation in exactly one of the versions.")
+        return {"kind": kind, "folds": int(folds), "fold": 1, "seed": _seed(middle, kind)}
+    if kind == "grouped" and inspection.nearest(version) is None:
+        st.info("Nobody has looked for copies in this dataset yet: inspect it first, under Issues.", icon=":material/search_insights:")
+        return {}
+    validation = left.slider("Validation", 0.05, 0.45, settings.DEFAULT_RATIOS["validation"], 0.05, key="ds_validation")
+    test = middle.slider("Test", 0.05, 0.45, settings.DEFAULT_RATIOS["test"], 0.05, key="ds_test")
+    train = round(1 - validation - test, 6)
+    together = " Copies and near-copies that the inspection found share a split." if kind == "grouped" else ""
+    st.caption(f"Train {train:.0%}, validation {validation:.0%}, test {test:.0%}.{together}")
+    return {"kind": kind, "ratios": {"train": train, "validation": validation, "test": test}, "seed": _seed(right, kind)}
+
+
+def _seed(place: Any, kind: str) -> int:
+    help_text = "The same seed makes the same split, on any machine."
+    return int(place.number_input("Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key=f"ds_seed_{kind}", help=help_text))
+
+
+def _make(version: Version, split: dict[str, Any], labels: list[str], note: str, *, whole: bool) -> None:
+    words = note or f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, {TITLES[split['kind']].lower()}"
+    try:
+        units = inspection.units(version) if split["kind"] == "grouped" else None
+        numbers = range(1, int(split.get("folds", 1)) + 1)
+        for number in numbers:
+            named = f"{words}, fold {number} of {len(numbers)}" if "folds" in split else words
+            how = {**split, "fold": number} if "folds" in split else split
+            made = history.resplit(version, how, labels, named, units)
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    dataset_links.to(made.dataset_id, made.id, "Photos")

@@ -1,0 +1,1 @@
+"""The Deploy page: start an endpoint, ask it, watch it."""

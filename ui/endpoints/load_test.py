@@ -1,0 +1,166 @@
+"""The load test of an endpoint: the form, the test that runs, and those that were made before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import backends, settings
+from core.backends import Endpoint
+from core.errors import FieldmarkError, NotFound, UserError
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.specs import LoadSpec
+from core.jobs.store import Job, State
+from ui import links, messages
+from ui.shared import charts, jobs_table
+from ui.text import age, count, plain
+
+LOOK_SECONDS = 0.5
+KEPT = 20
+
+
+def show(endpoint: Endpoint) -> None:
+    """The form, and below it the test in the address or the newest one."""
+    _form(endpoint)
+    tests = [job for job in jobs.readable("load") if job.spec.get("endpoint_id") == endpoint.id][:KEPT]
+    if not tests:
+        st.caption("A test runs in a process of its own on this machine, so it shares its cores with the endpoint.")
+        return
+    wanted = links.parameter("test") or links.parameter("job")
+    chosen = next((job for job in tests if job.id == wanted), tests[0])
+    st.fragment(_test, run_every=None if chosen.state.is_finished else LOOK_SECONDS)(chosen.id, chosen.state.is_finished)
+    if len(tests) > 1:
+        _table(tests, chosen)
+
+
+def endpoint_of(job_id: str) -> str:
+    """The endpoint that a load test with this id is of; any other id as it is."""
+    try:
+        job = jobs.read(job_id)
+    except NotFound:
+        return job_id
+    return str(job.spec.get("endpoint_id", job_id))
+
+
+def _form(endpoint: Endpoint) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="dp_load_form"):
+        requests = st.number_input("Requests", 1, settings.MAX_LOAD_REQUESTS, 200, key="dp_load_requests", width=160)
+        clients = st.number_input(
+            "Clients",
+            1,
+            settings.MAX_LOAD_CLIENTS,
+            8,
+            key="dp_load_clients",
+            width=160,
+            help="Each sends its next photo once it has its answer.",
+        )
+        st.session_state.setdefault("dp_load_id", jobs.new_id("load"))
+        if st.button("Start", key="dp_load", type="primary", icon=":material/speed:"):
+            _start(endpoint, int(requests), int(clients))
+        st.caption("Photos of the model's test split, each client with a connection that it keeps.")
+
+
+def _start(endpoint: Endpoint, requests: int, clients: int) -> None:
+    name = f"{count(requests, 'request')} from {count(clients, 'client')}"
+    try:
+        job = backends.of(endpoint).load_test(LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"]))
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    except FieldmarkError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.session_state["dp_load_id"] = jobs.new_id("load")
+    links.set_parameters(test=job.id)
+    st.rerun()
+
+
+def _test(job_id: str, was_finished: bool) -> None:
+    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
+    if job.state.is_finished and not was_finished:
+        st.rerun()
+    progress = job.status.progress
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content")
+        if not job.state.is_finished and st.button("Stop", key=f"dp_load_stop_{job_id}", icon=":material/stop_circle:"):
+            backends.of(job).stop(job)
+    if job.state is State.FAILED:
+        st.error(plain(job.status.reason), icon=":material/error:")
+    if not job.state.is_finished:
+        done, total = progress.get("done", 0), progress.get("total", 1)
+        st.progress(min(1.0, done / total), text=f"{done:,} of {total:,}")
+    _figures(job)
+    if job.state.is_finished:
+        _histogram(job)
+
+
+def _figures(job: Job) -> None:
+    progress = job.status.progress
+    with st.grid(5, min_column_width=130, gap="small"):
+        for name, key in (("p50", "p50_ms"), ("p95", "p95_ms"), ("p99", "p99_ms")):
+            st.metric(name, f"{progress[key]:.1f} ms" if key in progress else "-", border=True)
+        st.metric("Throughput", f"{progress['per_second']:.0f}/s" if "per_second" in progress else "-", border=True)
+        st.metric("Failed", f"{progress.get('failed', 0):,}", border=True)
+    for reason, times in progress.get("errors", {}).items():
+        st.warning(f"{times:,} times: {plain(reason)}", icon=":material/warning:")
+
+
+def _histogram(job: Job) -> None:
+    try:
+        times = pd.DataFrame({"ms": files.read_json(job.folder.output / "load.json")["milliseconds"]})
+    except (OSError, ValueError, KeyError):
+        return
+    if times.empty:
+        return
+    # A few stragglers would press all the others into one bar.
+    most = float(times["ms"].quantile(0.995)) * 1.05
+    bars = alt.Chart(times[times["ms"] <= most]).mark_bar(color=charts.PALETTE[0]).encode(
+        x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
+        y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
+        tooltip=[alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"), alt.Tooltip("count():Q", title="requests")],
+    )  # fmt: skip
+    marks = pd.DataFrame({"ms": [times["ms"].quantile(share) for share in (0.5, 0.95)], "name": ["p50", "p95"]})
+    rules = alt.Chart(marks).mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1]).encode(x="ms:Q")
+    names = alt.Chart(marks).mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1]).encode(
+        x="ms:Q", y=alt.value(2), text="name:N"
+    )  # fmt: skip
+    st.altair_chart(
+        (bars + rules + names).properties(height=260), key=f"dp_load_chart_{job.id}", alt="Histogram of the times of the answers"
+    )
+    left_out = int((times["ms"] > most).sum())
+    if left_out:
+        st.caption(f"{count(left_out, 'request')} took longer than {most:.0f} ms and {'is' if left_out == 1 else 'are'} not drawn.")
+
+
+def _table(tests: Sequence[Job], chosen: Job) -> None:
+    rows = [
+        {
+            "requests": job.spec["requests"],
+            "clients": job.spec["clients"],
+            **{name: job.status.progress.get(f"{name}_ms") for name in ("p50", "p95", "p99")},
+            "per second": job.status.progress.get("per_second"),
+            "failed": job.status.progress.get("failed"),
+            "state": str(job.state),
+            "made": age(job.created),
+        }
+        for job in tests
+    ]
+    st.markdown("**Tests of this endpoint**")
+    number = st.column_config.NumberColumn(format="%.1f")
+    event = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"dp_load_table_{len(tests)}",
+        column_config=dict.fromkeys(("p50", "p95", "p99", "per second"), number),
+        alt="Load tests with their figures; times in milliseconds",
+    )
+    rows_chosen = event["selection"]["rows"]
+    if rows_chosen and tests[rows_chosen[0]].id != chosen.id:
+        links.set_parameters(test=tests[rows_chosen[0]].id)
+        st.rerun()

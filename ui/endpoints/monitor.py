@@ -1,0 +1,231 @@
+"""What an endpoint was sent, from the photos it kept: classes over time, confidence, doubt, drift, and the photos themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.datasets.editing import review
+from core.endpoints import capture, drift
+from core.endpoints.drift import Drift
+from core.errors import NotFound
+from core.evaluation.predictions import Floats
+from core.io import files
+from core.jobs import store as jobs
+from core.jobs.store import Job
+from core.models import store as models
+from core.models.store import Model
+from ui import choices, links, messages
+from ui.components.gallery import Photo, gallery
+from ui.shared import charts, thumbnails
+from ui.text import count, plain
+
+PAGE_SIZE = 48
+BINS = 20
+# Beyond this the legend is longer than the chart; the rest is one class.
+SHOWN_CLASSES = 12
+OTHERS = "all others"
+FILTERS = {"all": "All", "unsure": "Unsure", "unfamiliar": "Unfamiliar", "low": "Below 50 %"}
+
+
+def show(job: Job) -> None:
+    """The view for whatever the endpoint has kept so far."""
+    kept = _read(job.id, capture.stamp(job.folder))
+    share = float(job.spec.get("capture_share") or 0)
+    if kept.empty:
+        words = f"It keeps {share:.0%} of the photos it is sent; none came yet." if share else "It keeps none of the photos it is sent."
+        st.info(f"{words} What is kept, and how much, is chosen when a model is deployed.", icon=":material/monitoring:")
+        return
+    since = pd.to_datetime(kept["time"].min(), unit="s", utc=True)
+    st.caption(
+        f"{count(len(kept), 'photo')} kept, of {share:.0%} of all requests, the first at {since:%Y-%m-%d %H:%M} UTC. "
+        "They stay on this machine and go when the endpoint is deleted."
+    )
+    model = models.read(str(job.spec["model_id"]))
+    known = _confidence_on_test(model)
+    _figures(kept)
+    _drift(model, kept, known)
+    left, right = st.columns(2)
+    with left:
+        _mix(model, kept)
+    with right:
+        _confidence(kept, known)
+    _photos(job, kept)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _read(endpoint_id: str, stamp: tuple[int, float]) -> pd.DataFrame:
+    """What was kept; `stamp` says when there is more to read."""
+    return capture.read(jobs.read(endpoint_id).folder)
+
+
+def _confidence_on_test(model: Model) -> Floats:
+    """The probability of the predicted class of each test photo; none where the predictions are gone."""
+    try:
+        return model.predictions().of_split("test").confidence
+    except NotFound:
+        return np.empty(0)
+
+
+def _figures(kept: pd.DataFrame) -> None:
+    with st.grid(5, min_column_width=130, gap="small"):
+        for quantile in (10, 50, 90):
+            st.metric(
+                f"Confidence p{quantile}",
+                f"{kept['probability'].quantile(quantile / 100):.3f}",
+                border=True,
+                help="The probability of the predicted class, calibrated; this share of the photos lies below it.",
+            )
+        for flag in ("unsure", "unfamiliar"):
+            st.metric(
+                flag.capitalize(), f"{kept[flag].mean():.3f}", border=True, help=f"{int(kept[flag].sum()):,} of {len(kept):,} photos."
+            )
+
+
+def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
+    try:
+        _drift_line(
+            "Classes",
+            drift.class_drift(list(kept["prediction"]), drift.training_mix(model)),
+            "Jensen-Shannon distance (0 to 1) between the predicted classes and the classes of the training photos",
+        )
+    except NotFound as error:
+        st.caption(plain(str(error)))
+    if len(known):
+        _drift_line(
+            "Confidence",
+            drift.confidence_drift(kept["probability"].to_numpy(), known),
+            f"Kolmogorov-Smirnov distance (0 to 1) between these probabilities and those of the {len(known):,} test photos",
+        )
+
+
+def _drift_line(name: str, found: Drift, definition: str) -> None:
+    verdict = ":orange-badge[:material/warning: more than chance]" if found.beyond_chance else ":green-badge[within chance]"
+    st.markdown(
+        f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With {count(found.n, 'photo')}, chance alone stays below "
+        f"{found.by_chance:.3f} in 95 of 100 cases.]"
+    )
+
+
+def _mix(model: Model, kept: pd.DataFrame) -> None:
+    most = list(kept["prediction"].value_counts().index[:SHOWN_CLASSES])
+    over_time = drift.mix_over_time(kept, model.classes)
+    over_time = _few(over_time, most, ["start", "n"])
+    over_time["when"] = over_time["start"].dt.strftime("%m-%d %H:%M:%S")
+    try:
+        trained = pd.DataFrame({"class": name, "share": share} for name, share in drift.training_mix(model).items())
+        over_time = pd.concat([_few(trained, most, []).assign(when="training", n=0), over_time])
+    except NotFound:
+        # The drift line above says that the training photos are gone.
+        over_time = over_time.copy()
+    order = ["training", *over_time.loc[over_time["when"] != "training", "when"].drop_duplicates()]
+    names = [*most, *([OTHERS] if (over_time["class"] == OTHERS).any() else [])]
+    colours = [charts.PALETTE[place % len(charts.PALETTE)] for place in range(len(names))]
+    chart = alt.Chart(over_time).mark_bar().encode(
+        x=alt.X("when:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("share:Q", stack="normalize", title="share", axis=alt.Axis(format="%")),
+        color=alt.Color("class:N", sort=names, scale=alt.Scale(domain=names, range=colours), title=None),
+        tooltip=["when", "class", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("n:Q", title="photos")],
+    )  # fmt: skip
+    st.markdown("**Predicted classes over time**, beside the training photos'")
+    st.altair_chart(chart.properties(height=320), key="dp_mix", alt="Predicted classes by period, and the classes of the training photos")
+
+
+def _few(shares: pd.DataFrame, names: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    """The shares with all classes but `names` as one."""
+    named = shares.assign(**{"class": shares["class"].where(shares["class"].isin(names), OTHERS)})
+    return named.groupby([*by, "class"]).agg({"share": "sum"}).reset_index()
+
+
+def _confidence(kept: pd.DataFrame, known: Floats) -> None:
+    edges = np.linspace(0, 1, BINS + 1)
+    parts = {"kept photos": kept["probability"].to_numpy(), "test photos": known}
+    rows = [
+        {"from": low, "to": high, "share": number / len(values), "of": name}
+        for name, values in parts.items()
+        if len(values)
+        for low, high, number in zip(edges, edges[1:], np.histogram(values, edges)[0], strict=False)
+    ]
+    chart = alt.Chart(pd.DataFrame(rows)).mark_area(interpolate="step-after", opacity=0.45, line=True).encode(
+        x=alt.X("from:Q", title="probability of the predicted class", scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("share:Q", title="share of photos", stack=None, axis=alt.Axis(format="%")),
+        color=alt.Color("of:N", title=None, scale=alt.Scale(domain=list(parts), range=[charts.PALETTE[0], charts.SPLIT_COLOURS["train"]])),
+        tooltip=["of", alt.Tooltip("from:Q", format=".2f"), alt.Tooltip("to:Q", format=".2f"), alt.Tooltip("share:Q", format=".1%")],
+    )  # fmt: skip
+    marks = pd.DataFrame({"at": kept["probability"].quantile([0.1, 0.5, 0.9]).to_list(), "name": ["p10", "p50", "p90"]})
+    rules = (
+        alt.Chart(marks)
+        .mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1])
+        .encode(x="at:Q", tooltip=["name", alt.Tooltip("at:Q", format=".3f")])
+    )
+    st.markdown("**Confidence** of the photos it was sent, beside the test photos'")
+    st.altair_chart((chart + rules).properties(height=320), key="dp_confidence", alt="Histogram of the top-1 probabilities")
+
+
+def _photos(job: Job, kept: pd.DataFrame) -> None:
+    st.markdown("**Kept photos**, the newest first")
+    left, right = st.columns([3, 2])
+    chosen = choices.segment("Show", list(FILTERS), start="all", label=FILTERS.__getitem__, key="dp_kept_filter", on=left)
+    label = choices.one(
+        "Class",
+        ["", *sorted(kept["prediction"].unique())],
+        label=lambda n: n or "All classes",
+        key="dp_kept_class",
+        on=right,
+    )
+    part = kept if chosen == "all" else kept[kept["probability"] < 0.5] if chosen == "low" else kept[kept[chosen]]
+    part = (part[part["prediction"] == label] if label else part).iloc[::-1]
+    pages = max(1, -(-len(part) // PAGE_SIZE))
+    number = int(st.pagination(pages, key=f"dp_kept_page_{chosen}_{label}") or 1) if pages > 1 else 1
+    shown = part.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    root = capture.folder_of(job.folder)
+    thumbnails.make_thumbnails(root, zip(shown["image_id"], shown["file"], strict=True))
+    opened = gallery([_tile(row) for row in shown.to_dict("records")], key=f"dp_kept_{job.id}", side=150)
+    _aside(job, shown)
+    if opened and (match := shown[shown["file"] == opened]).size:
+        row = match.iloc[0]
+        facts = {f"{place}. {entry['label']}": f"{entry['probability']:.1%}" for place, entry in enumerate(row["answer"], 1)}
+        thumbnails.show_photo(root, {"path": row["file"], "label": row["prediction"], "facts": facts})
+
+
+def _tile(row: dict[Any, Any]) -> Photo:
+    doubt = ", ".join(flag for flag in ("unsure", "unfamiliar") if row[flag])
+    when = pd.to_datetime(row["time"], unit="s", utc=True)
+    detail = f"{row['probability']:.0%} {doubt}".strip()
+    tone = "wrong" if doubt else ""
+    return Photo(row["file"], thumbnails.url(row["image_id"]), row["prediction"], f"{detail}, {when:%H:%M:%S}", tone)
+
+
+def _aside(job: Job, shown: pd.DataFrame) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = f"Set these {count(len(shown), 'photo')} aside for review"
+        if len(shown) and st.button(label, key="dp_kept_aside", icon=":material/rate_review:"):
+            with messages.shown():
+                _set_aside(job, shown)
+        if waiting := review.count():
+            links.link("batch", f"Review queue ({waiting})", ":material/rate_review:", view="review")
+
+
+def _set_aside(job: Job, shown: pd.DataFrame) -> None:
+    root, added = capture.folder_of(job.folder), 0
+    for row in shown.to_dict("records"):
+        reason = "unsure" if row["unsure"] else "unfamiliar" if row["unfamiliar"] else "from an endpoint"
+        try:
+            review.add(
+                files.safe_join(root, row["file"]),
+                shown=f"{row['image_id'][:12]}",
+                answer=row["answer"],
+                model_id=str(job.spec["model_id"]),
+                origin=job.id,
+                reason=reason,
+            )
+            added += 1
+        except NotFound:
+            # Newer photos have taken its place since the page was drawn.
+            continue
+    st.toast(f"{count(added, 'photo')} set aside for review.", icon=":material/rate_review:")

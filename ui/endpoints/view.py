@@ -1,0 +1,201 @@
+"""An endpoint on its page: state and live figures, and one view at a time of what can be done with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from core import backends
+from core.aws import prices
+from core.backends import Endpoint, EndpointState
+from core.jobs import store as jobs
+from core.jobs.specs import endpoint_spec
+from ui import choices, links, messages, removal
+from ui.endpoints import code as endpoint_code
+from ui.endpoints import load_test as endpoint_load
+from ui.endpoints import monitor as endpoint_monitor
+from ui.endpoints import photos as endpoint_photos
+from ui.text import age, count, duration, parity_words, plain
+
+COLOURS = {EndpointState.CREATING: "blue", EndpointState.IN_SERVICE: "green", EndpointState.DELETING: "orange", EndpointState.FAILED: "red"}
+VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
+PHASES = ("Loading the model", "Finding its fastest form", "Sending it a smoke image")
+COUNTED = "Since it is in service; the smoke image is not counted."
+LOOK_SECONDS = 2.0
+CREATING_SECONDS = 0.5
+
+
+def badge(endpoint: Endpoint) -> str:
+    return f":{COLOURS[endpoint.state]}-badge[{endpoint.state}]"
+
+
+def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
+    """One endpoint; `endpoints` are all there are, for those that can stand beside it."""
+    if endpoint.state is EndpointState.CREATING:
+        st.fragment(_creating, run_every=CREATING_SECONDS)(endpoint.id)
+        return
+    if endpoint.state is EndpointState.FAILED:
+        _failed(endpoint)
+        return
+    if endpoint.state is EndpointState.DELETING:
+        st.fragment(_deleting, run_every=LOOK_SECONDS)(endpoint.id)
+        return
+    st.fragment(_live, run_every=LOOK_SECONDS)(endpoint.id)
+    _about(endpoint)
+    view = choices.segment("View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed")
+    if view in _SHOWS:
+        _SHOWS[view](endpoint)
+    else:
+        endpoint_photos.show(endpoint, endpoints)
+
+
+def _log(endpoint: Endpoint) -> None:
+    chunk = backends.of(endpoint).log(jobs.read(endpoint.id))
+    st.code(chunk.text[-10_000:] or "Nothing yet.", language=None)
+
+
+_SHOWS = {
+    "Load test": endpoint_load.show,
+    "Monitor": lambda endpoint: endpoint_monitor.show(jobs.read(endpoint.id)),
+    "Use it from code": endpoint_code.show,
+    "Log": _log,
+}
+
+
+def _now(endpoint_id: str) -> Endpoint | None:
+    return next((endpoint for endpoint in backends.endpoints() if endpoint.id == endpoint_id), None)
+
+
+def _creating(endpoint_id: str) -> None:
+    now = _now(endpoint_id)
+    if now is None or now.state is not EndpointState.CREATING:
+        st.rerun()
+    phases = list(now.details.get("phases") or PHASES)
+    phase = str(now.details.get("phase") or "Starting")
+    done = (phases.index(phase) + 1) / (len(phases) + 1) if phase in phases else 0.05
+    st.progress(done, text=f"{phase}. Started {age(now.created)}{_cost(now)}.")
+    _stale(now)
+    delete_button(now)
+
+
+def _deleting(endpoint_id: str) -> None:
+    now = _now(endpoint_id)
+    if now is None or now.state is not EndpointState.DELETING:
+        st.rerun()
+    st.markdown(f"{badge(now)} made {age(now.created)}{_cost(now)}")
+    st.caption(":material/progress_activity: It is being ended, also when this page or the app is closed.")
+    _stale(now)
+
+
+def _failed(endpoint: Endpoint) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{badge(endpoint)} made {age(endpoint.created)}", width="content")
+        links.link("models", "Its model", ":material/verified:", model=endpoint.model_id)
+        _restart_button(endpoint)
+        delete_button(endpoint)
+    st.error(plain(endpoint.reason), icon=":material/error:")
+    _log(endpoint)
+
+
+def _restart_button(endpoint: Endpoint) -> None:
+    """The same again, in place of this one."""
+    st.session_state.setdefault(f"dp_again_{endpoint.id}", jobs.new_id("endpoint"))
+    if st.button("Start it again", key=f"dp_restart_{endpoint.id}", icon=":material/restart_alt:", type="primary"):
+        with messages.shown():
+            spec = replace(endpoint_spec(jobs.read(endpoint.id)), id=st.session_state[f"dp_again_{endpoint.id}"])
+            again = backends.of(endpoint).deploy(spec)
+            backends.of(endpoint).delete(endpoint)
+            links.to("deploy", endpoint=again.id)
+
+
+def delete_button(endpoint: Endpoint) -> None:
+    """Ends the endpoint, or takes away what is left of it; asks first, by its name."""
+    attached = bool(endpoint.details.get("attached"))
+    verb = "Detach" if attached else "Stop and delete" if endpoint.state is not EndpointState.FAILED else "Delete"
+    words = "It is only forgotten here." if attached else "The model stays; the server and the photos that it kept go."
+    with st.popover(verb, icon=":material/delete:", key=f"dp_ending_{endpoint.id}", help=words):
+        if st.button(f"{verb} {plain(removal.shortened(endpoint.name))}", key=f"dp_delete_{endpoint.id}", type="primary"):
+            with messages.shown():
+                with st.spinner("Ending the endpoint"):
+                    backends.of(endpoint).delete(endpoint)
+                links.to("deploy")
+        st.caption(words)
+
+
+def _live(endpoint_id: str) -> None:
+    """State and counts; it looks again by itself, and draws the page anew when the endpoint is no longer what it was."""
+    now = _now(endpoint_id)
+    if now is None or now.state is not EndpointState.IN_SERVICE:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{badge(now)} made {age(now.created)}{until(now)}{_cost(now)}", width="content")
+        if now.model_id:
+            links.link("models", "Its model", ":material/verified:", model=now.model_id)
+        delete_button(now)
+    _stale(now)
+    figures = backends.of(now).figures(now)
+    with st.grid(4 if now.details.get("region") else 5, min_column_width=130, gap="small"):
+        _count("Requests", figures, "requests", str(now.details.get("counted") or COUNTED))
+        _count(
+            "Errors",
+            figures,
+            "errors",
+            f"Requests that were refused or failed, {figures.get('busy', 0):,} of them because too many waited.",
+        )
+        if not now.details.get("region"):
+            _count("Waiting", figures, "waiting", "Photos in the queue or being answered at this moment.")
+        timed = (
+            str(now.details.get("timed_as") or "")
+            or f"From a request's first byte to its answer, over the newest {count(int(figures.get('timed', 0)), 'request')}."
+        )
+        for name in ("p50", "p95"):
+            value = figures.get(f"{name}_ms")
+            st.metric(name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed)
+
+
+def _cost(endpoint: Endpoint) -> str:
+    """`, 1 x ml.m5.large, 0.05 USD so far`, or nothing where it costs nothing."""
+    details = endpoint.details
+    if not details.get("instance"):
+        return ""
+    usd = details.get("usd_per_hour")
+    so_far = f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
+    return plain(f", {details['instance']}{so_far}")
+
+
+def _stale(endpoint: Endpoint) -> None:
+    """Where its platform does not answer: since when, and why."""
+    if why := endpoint.details.get("stale"):
+        st.warning(f"As it was {age(endpoint.details.get('seen'))}: {plain(str(why))}", icon=":material/cloud_off:")
+
+
+def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
+    st.metric(label, f"{figures[key]:,}" if key in figures else "-", border=True, help=words)
+
+
+def until(endpoint: Endpoint) -> str:
+    """`, deletes itself in 2 h 5 min`, or nothing."""
+    deadline = endpoint.details.get("deadline")
+    return f", deletes itself in {duration(max(0.0, deadline - time.time()))}" if deadline else ""
+
+
+def _about(endpoint: Endpoint) -> None:
+    """What answers, how it was found to be as good as plain fp32, and what is worth knowing about the start."""
+    details = endpoint.details
+    chosen = details.get("chosen") or {}
+    words = [f"{details.get('form', 'plain torch')}"]
+    if chosen.get("plain_milliseconds") and chosen["milliseconds"] != chosen["plain_milliseconds"]:
+        words.append(f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: {chosen['plain_milliseconds']:.1f})")
+    if n := chosen.get("photos"):
+        words.append(f". {parity_words(n, chosen['same_class'], chosen['max_difference'])}")
+    words.append(f". The smoke image came back in {details.get('smoke_ms', 0)} ms")
+    words.append(f", {details['start_seconds']:.1f} s after the start." if "start_seconds" in details else ".")
+    if image := details.get("image"):
+        words.append(f" {image}")
+    if port := details.get("port_taken"):
+        words.append(f" Port {port} was taken, so it listens on another one.")
+    st.caption(plain("".join(words)))

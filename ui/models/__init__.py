@@ -1,0 +1,1 @@
+"""The Models page: the registry, and one model's figures and photos."""

@@ -1,0 +1,186 @@
+"""Two models on the same photos: who is right where, whether the difference is more than chance, and the photos behind each count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.errors import NotFound
+from core.evaluation.comparison import Comparison, Group, compare
+from core.evaluation.predictions import Predictions
+from core.models import store as models
+from core.models.store import Model
+from ui import choices, links
+from ui.models import list as model_list
+from ui.shared.photo_wall import page, predictions_of, wall
+from ui.text import count, plain, share
+
+PARAMETER = "with"
+# The 2 x 2 table: rows by whether the first model is right, columns by whether the second is.
+TABLE: tuple[tuple[Group, Group], tuple[Group, Group]] = (("both", "only_a"), ("only_b", "neither"))
+TITLES: dict[Group, str] = {"both": "both right", "only_a": "only {a} right", "only_b": "only {b} right", "neither": "both wrong"}
+
+
+def show(model: Model, part: Predictions, split: str) -> None:
+    """`part` are the model's answers on `split`; the other model is chosen here and named in the address."""
+    other = _choose(model)
+    if other is None:
+        return
+    try:
+        theirs = predictions_of(other).of_split(split)
+    except NotFound as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return
+    compared = compare(part, theirs)
+    if not len(compared):
+        st.info(f"The two models have no photo of {split} with a known class in common.", icon=":material/info:")
+        return
+    a, b = _titles(model, other)
+    _verdict(compared, a, b, split)
+    for warning in _warnings(compared, a, b, split):
+        st.caption(f":material/warning: {warning}")
+    group = _table(compared, a, b)
+    _photos(model, compared, group, (a, b))
+
+
+def asked(model: Model) -> list[tuple[str, Predictions]]:
+    """The model the address names beside this one, with its answers, for showing both at a photo; empty where there is none."""
+    other_id = links.parameter(PARAMETER)
+    try:
+        other = models.read(other_id) if other_id and other_id != model.id else None
+        return [(_titles(model, other)[1], predictions_of(other))] if other else []
+    except NotFound:
+        return []
+
+
+def _choose(model: Model) -> Model | None:
+    others = {other.id: other for other in models.listing() if other.id != model.id}
+    if not others:
+        st.info("This is the only model. Train another one, and compare the two here.", icon=":material/compare_arrows:")
+        return None
+    # Models of the same dataset first: they share photos.
+    ids = sorted(others, key=lambda other_id: others[other_id].dataset_id != model.dataset_id)
+    chosen = choices.thing(
+        "Compare with",
+        ids,
+        what="model",
+        label=lambda other_id: model_list.in_a_line(others[other_id]),
+        key=f"mo_with_{model.id}",
+        parameter=PARAMETER,
+    )
+    if chosen is None:
+        return None
+    links.set_parameters(**{PARAMETER: chosen})
+    return others[chosen]
+
+
+def _titles(model: Model, other: Model) -> tuple[str, str]:
+    if model.name != other.name:
+        return model.name, other.name
+    return f"{model.name} (this one)", f"{other.name} ({other.id[-6:]})"
+
+
+def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
+    n, counts = len(compared), compared.counts
+    low, high = compared.interval_95
+    right = {a: counts["both"] + counts["only_a"], b: counts["both"] + counts["only_b"]}
+    with st.grid(4, min_column_width=180, gap="small"):
+        for title, correct in right.items():
+            about = f"Top-1 on {split}: {share(correct, n)}"
+            st.metric(plain(title), f"{correct / n:.3f}", border=True, help=about)
+        about = f"{plain(a)} minus {plain(b)}, in points of top-1 on {n} photos."
+        st.metric("Difference", f"{100 * compared.difference:+.1f} points", border=True, help=about)
+        st.metric("McNemar's exact p", _p_value(compared.p_value), border=True, help=_WHAT_P_SAYS)
+    interval = f"95 % Bonett-Price interval {100 * low:+.1f} to {100 * high:+.1f}"
+    st.caption(
+        f"Top-1 on {split}: {plain(a)} {share(right[a], n)}, {plain(b)} {share(right[b], n)}. "
+        f"The difference is {100 * compared.difference:+.1f} points ({interval}). {_conclusion(compared)}"
+    )
+
+
+_WHAT_P_SAYS = (
+    "How often two equally good models would differ at least so much by chance, judged by the photos that only one of them gets right."
+)
+
+
+def _p_value(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def _conclusion(compared: Comparison) -> str:
+    single = compared.counts["only_a"] + compared.counts["only_b"]
+    if not single:
+        return "They are right and wrong on the very same photos."
+    if compared.p_value < 0.05:
+        return "That is more than chance would make likely."
+    return f"Chance alone would do as much: only {count(single, 'photo')} tell them apart."
+
+
+def _warnings(compared: Comparison, a: str, b: str, split: str) -> Iterator[str]:
+    if compared.other_split:
+        yield (
+            f"{count(compared.other_split, 'photo')} of these lie in different splits for the two models: "
+            "one of them may have learned from what tests the other."
+        )
+    for missing, title in ((compared.missing_in_a, a), (compared.missing_in_b, b)):
+        if missing:
+            yield f"{count(missing, 'photo')} of {split} that only the other model was asked about, not {plain(title)}, are left out."
+    if compared.relabelled:
+        yield f"{count(compared.relabelled, 'photo')} are left out because the two were trained with different labels for them."
+    if compared.unlabelled:
+        yield f"{count(compared.unlabelled, 'photo')} without a class that both know are left out."
+
+
+def _table(compared: Comparison, a: str, b: str) -> Group:
+    """The counts as a table of buttons; the group whose photos are shown, which the address names."""
+    asked_for = links.parameter("group")
+    chosen: Group = next((group for row in TABLE for group in row if group == asked_for), "only_a")
+    head = st.columns([2, 3, 3], vertical_alignment="center")
+    head[1].markdown(f"**{plain(b)}** right")
+    head[2].markdown(f"**{plain(b)}** wrong")
+    for right, row in zip((True, False), TABLE, strict=True):
+        cells = st.columns([2, 3, 3], vertical_alignment="center")
+        cells[0].markdown(f"**{plain(a)}** {'right' if right else 'wrong'}")
+        for cell, group in zip(cells[1:], row, strict=True):
+            if _cell(cell, compared.counts[group], group, group == chosen):
+                links.set_parameters(group=group)
+                st.rerun()
+    return chosen
+
+
+def _cell(place: DeltaGenerator, number: int, group: Group, chosen: bool) -> bool:
+    words = f"{count(number, 'photo')}: show them"
+    return place.button(f"{number}", key=f"mo_group_{group}", type="primary" if chosen else "secondary", width="stretch", help=words)
+
+
+def _photos(model: Model, compared: Comparison, group: Group, titles: tuple[str, str]) -> None:
+    a, b = (plain(title) for title in titles)
+    rows = compared.rows(group)
+    said = {
+        "both": f"Under each: how sure {a} and {b} are of it.",
+        "only_a": f"Under each: what {b} takes it for.",
+        "only_b": f"Under each: what {a} takes it for.",
+        "neither": f"Under each: what {a} and {b} take it for.",
+    }
+    st.markdown(f"**{count(len(rows), 'photo')}, {TITLES[group].format(a=a, b=b)}**")
+    if len(rows):
+        st.caption(f"Those first on which the two differ most about the true class. {said[group]}")
+    shown = page(np.arange(len(rows)), f"compare_{group}")
+    details = [_detail(group, *answer) for answer in compared.table(group)[_ANSWERS].iloc[shown].itertuples(index=False)]
+    wall(model, compared.a, rows[shown], key=f"compare_{group}", details=details, tone="right" if group == "both" else "wrong")
+
+
+_ANSWERS = ["predicted_a", "probability_a", "predicted_b", "probability_b"]
+
+
+def _detail(group: Group, name_a: str, share_a: float, name_b: str, share_b: float) -> str:
+    if group == "both":
+        return f"{share_a:.0%}, {share_b:.0%}"
+    if group == "only_a":
+        return f"{name_b} {share_b:.0%}"
+    if group == "only_b":
+        return f"{name_a} {share_a:.0%}"
+    return f"{name_a}, {name_b}" if name_a != name_b else f"{name_a} {share_a:.0%}, {share_b:.0%}"

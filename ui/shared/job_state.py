@@ -1,0 +1,68 @@
+"""A running job in a line: what it does or waits for, where it runs, how old that is, and Stop.
+
+Pages that draw no charts need no more of a job.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backends
+from core.errors import NotFound
+from core.jobs import store as jobs
+from core.jobs.store import Job, State
+from ui import links
+from ui.text import plain
+
+TRAINING_PAGES = {"training": "train", "inspect": "datasets", "tuning": "tune"}
+
+
+def stop_button(job: Job) -> None:
+    """Stop, with what will happen; nothing for an ended job."""
+    if job.state.is_finished:
+        return
+    asked = job.state is State.STOPPING or job.folder.stop_request.exists()
+    label = "Stopping..." if asked else "Stop"
+    if st.button(
+        label, key=f"stop_{job.id}", icon=":material/stop_circle:", disabled=asked, help="It saves a checkpoint first, then ends."
+    ):
+        backends.of(job).stop(job)
+        st.rerun(scope="fragment")
+
+
+def where(job: Job) -> None:
+    """What the job runs on, where that is not this machine, and how old all this is where it is not new."""
+    backend = backends.of(job)
+    if facts := backend.facts(job):
+        st.caption(plain(f"{backend.title}: {', '.join(facts.values())}"), width="content")
+    if notice := backend.notice(job):
+        st.caption(f":orange[:material/history: {plain(notice)}]", width="content")
+
+
+def phase(job: Job) -> str:
+    """What a running job does now; if it waits for another job, that job's name with it."""
+    other = _awaited(job)
+    if other is not None:
+        return f"Waiting for {other.name} to make the features"
+    return str(job.status.progress.get("phase") or "Starting")
+
+
+def notes(job: Job) -> None:
+    """The way to the job that this one waits for, and for how long there was no sign of life of it."""
+    if job.state.is_finished:
+        return
+    if (other := _awaited(job)) is not None:
+        st.caption("Both jobs need the same features, which are made once.")
+        page = TRAINING_PAGES.get(other.kind, "train")
+        links.link(page, f"Open {plain(other.name)}", ":material/hourglass_top:", job=other.tuning_id or other.id)
+    if silent := job.status.progress.get("silent"):
+        st.warning(plain(str(silent)), icon=":material/warning:")
+
+
+def _awaited(job: Job) -> Job | None:
+    """The job that this one waits for, or None if it waits for none that is still there."""
+    other = str(job.status.progress.get("waits_for") or "")
+    try:
+        return jobs.read(other) if other else None
+    except NotFound:
+        return None

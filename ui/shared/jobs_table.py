@@ -1,0 +1,132 @@
+"""A list of jobs, each line a way to its page; folders that can't be read stand among them with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import backends
+from core.errors import NotFound
+from core.jobs.store import Job, State, Unreadable
+from core.models import store as models
+from ui import links
+from ui.shared import job_state
+from ui.text import age, count, duration, plain, share
+
+COLOURS = {
+    State.PENDING: "gray",
+    State.IN_PROGRESS: "blue",
+    State.STOPPING: "orange",
+    State.COMPLETED: "green",
+    State.FAILED: "red",
+    State.STOPPED: "gray",
+}
+ICONS = {
+    State.PENDING: "schedule",
+    State.IN_PROGRESS: "progress_activity",
+    State.STOPPING: "pending",
+    State.COMPLETED: "check_circle",
+    State.FAILED: "error",
+    State.STOPPED: "stop_circle",
+}
+PAGE_SIZE = 25
+LOOK_AGAIN_SECONDS = 2.0
+PAGES = {
+    "training": "train",
+    "import": "datasets",
+    "inspect": "datasets",
+    "export": "datasets",
+    "endpoint": "deploy",
+    "transform": "batch",
+    "tuning": "tune",
+    "load": "deploy",
+}
+# Where a job's kind is not the word for what it does.
+NOUNS = {"inspect": "inspection", "load": "load test"}
+
+
+def badge(state: State) -> str:
+    """The state as a coloured badge in Markdown."""
+    return f":{COLOURS[state]}-badge[:material/{ICONS[state]}: {state}]"
+
+
+def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
+    """One line per job: its state, name, result and times. It looks again by itself while one of those shown is running."""
+    if not jobs:
+        st.caption(empty)
+        return
+    pages = -(-len(jobs) // PAGE_SIZE)
+    number = int(st.pagination(pages, key=f"{key}_page") or 1) if pages > 1 else 1
+    shown = jobs[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    running = any(isinstance(item, Job) and not item.state.is_finished for item in shown)
+    st.fragment(_lines, run_every=LOOK_AGAIN_SECONDS if running else None)(shown, key)
+
+
+def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
+    for number, item in enumerate(items):
+        with st.container(key=f"{key}_{number}", horizontal=True, vertical_alignment="center", gap="small"):
+            if isinstance(item, Unreadable):
+                words = f"{plain(item.id)} {plain(item.reason)}"
+                st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
+            else:
+                _line(item if item.state.is_finished else backends.of(item).refresh(item))
+
+
+def _line(job: Job) -> None:
+    st.markdown(badge(job.state), width="content")
+    links.link(PAGES[job.kind], plain(job.name), job=job.id)
+    seconds = f", ran {duration(job.status.seconds)}" if job.status.started else ""
+    tags = "".join(f" :gray-badge[{plain(tag)}]" for tag in job.tags)
+    st.caption(f"{_result(job)}{age(job.created)}{seconds}{elsewhere(job)}{tags}", width="content")
+
+
+def elsewhere(job: Job) -> str:
+    """Where the job runs, where that is a platform."""
+    backend = backends.of(job)
+    return f", {backend.title}" if backend.asks_resources else ""
+
+
+def tuned(job: Job) -> str:
+    """Best value and trials of a tuning job, as its worker reported them last."""
+    progress = job.status.progress
+    best = f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, " if progress.get("best") is not None else ""
+    return f"{best}{progress.get('trials', 0)} of {job.spec['max_trials']} trials"
+
+
+def _result(job: Job) -> str:
+    """What a finished training job reached, on test or else on validation; what a batch went through."""
+    if not job.state.is_finished and job.kind != "tuning" and job.status.progress.get("phase"):
+        return f"{NOUNS.get(job.kind, job.kind)}: {plain(_doing(job))}, "
+    if job.kind == "transform":
+        return _transformed(job)
+    if job.kind == "tuning":
+        return f"{tuned(job)}, "
+    if job.kind != "training" or job.state is not State.COMPLETED:
+        return f"{NOUNS.get(job.kind, job.kind)}, "
+    try:
+        model = models.of_job(job)
+    except NotFound:
+        return "no model, "
+    split = next((name for name in ("test", "validation") if model.metrics(name)), "")
+    figures = model.metrics(split) if split else {}
+    return f"{share(int(figures['correct']), int(figures['n']))} on {split}, " if figures else "training, "
+
+
+def _doing(job: Job) -> str:
+    """What a running job does, as it stands in the middle of a line."""
+    words = job_state.phase(job)
+    words = words[:1].lower() + words[1:]
+    return f"{words}, no sign of life for a while" if job.status.progress.get("silent") else words
+
+
+def _transformed(job: Job) -> str:
+    facts = job.status.progress
+    if job.state is not State.COMPLETED or "total" not in facts:
+        return ""
+    words = [count(int(facts["total"]), "photo")]
+    if facts.get("labelled"):
+        words.append(share(int(facts["correct"]), int(facts["labelled"])))
+    if facts.get("errors"):
+        words.append(count(int(facts["errors"]), "error"))
+    return ", ".join(words) + ", "

@@ -1,0 +1,235 @@
+"""One photo as a model sees it: every probability, where it looks, and the training photos most like it.
+
+The address names the photo (`photo=<image_id>`), so that it can be linked to. The two lower parts also serve photos that were
+never in a dataset: `evidence` and `similar` take any file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.datasets import store
+from core.errors import FieldmarkError, NotFound
+from core.evaluation.predictions import Predictions
+from core.io import images
+from core.models import explain
+from core.models.similar import Similar
+from core.models.store import Model
+from ui import links, messages
+from ui.components.gallery import gallery
+from ui.shared import charts, thumbnails
+from ui.text import chart_text, count, plain
+
+PARAMETER = "photo"
+BARS = 12
+RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one model said of the photo: row `row` of its predictions. `title` names the model where several are shown."""
+
+    title: str
+    predictions: Predictions
+    row: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The photo a dialog is about. `label` is '' where its class is not known; `answers` is empty where no model was asked about it."""
+
+    image_id: str
+    path: str
+    label: str
+    split: str
+    answers: tuple[Answer, ...]
+
+
+def open_photo(image_id: str) -> None:
+    """Opens the dialog of a photo; nothing after this call runs."""
+    links.set_parameters(**{PARAMETER: image_id})
+    st.rerun()
+
+
+def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
+    """The dialog of the photo that the address names, if it names one. `asked`: the models to quote, by title, `model` first."""
+    image_id = links.parameter(PARAMETER)
+    if not image_id:
+        return
+    subject = _subject(model, image_id, asked)
+    if subject is None:
+        close()
+        st.warning(f"The photo {plain(image_id[:16])} is not in this model's dataset.", icon=":material/warning:")
+        return
+    _dialog(model, subject)
+
+
+def close() -> None:
+    links.set_parameters(**{PARAMETER: ""})
+
+
+def _subject(model: Model, image_id: str, asked: Sequence[tuple[str, Predictions]]) -> Subject | None:
+    answers = tuple(Answer(title, given, row) for title, given in asked if (row := _row(given, image_id)) is not None)
+    if answers:
+        given, row = answers[0].predictions, answers[0].row
+        return Subject(image_id, str(given.path[row]), str(given.names(given.label[row])), str(given.split[row]), answers)
+    version = store.version(model.dataset_id, model.version_id)
+    rows = store.manifest_of(version, ["path", "label", "split"], [("image_id", "==", image_id)])
+    if rows.empty:
+        return None
+    path, label, split = (str(value) for value in rows.iloc[0])
+    return Subject(image_id, path, label, split, ())
+
+
+def _row(predictions: Predictions, image_id: str) -> int | None:
+    """The photo's row; of several with the same bytes, one the model has not learned from."""
+    rows = np.flatnonzero(predictions.image_id == image_id)
+    return int(min(rows, key=lambda row: predictions.split[row] == "train")) if len(rows) else None
+
+
+@st.dialog("Photo", width="large", on_dismiss=close)
+def _dialog(model: Model, subject: Subject) -> None:
+    with messages.shown():
+        path = store.image_path(store.dataset(model.dataset_id), subject.path)
+        picture, words = st.columns([3, 2], gap="medium")
+        with picture:
+            _picture(path, subject.label)
+        with words:
+            _words(subject)
+        if subject.answers:
+            st.markdown("**Where the model looks**")
+            evidence(model, path, subject.image_id, _labels(subject.answers[0]), key=f"mo_evidence_{subject.image_id}")
+        st.markdown("**The training photos most like it**")
+        similar(
+            model,
+            lambda: explain.similar(model, path, leave_out=subject.path),
+            key=f"{model.id}_{subject.image_id}",
+            on_open=open_photo,
+        )
+
+
+def _picture(path: Path, alt: str) -> None:
+    try:
+        st.image(images.open_image(path), width="stretch", alt=alt or "The photo")
+    except FieldmarkError as error:
+        st.warning(plain(str(error)))
+
+
+def _words(subject: Subject) -> None:
+    st.markdown(f"### {plain(subject.label or 'Class not known')}")
+    st.caption(f"{plain(subject.path)}, in {subject.split}")
+    if not subject.answers:
+        st.caption("The model was not asked about this photo when it was made.")
+    bars = BARS // max(1, len(subject.answers))
+    for answer in subject.answers:
+        if len(subject.answers) > 1:
+            st.markdown(f"**{plain(answer.title)}**")
+        _verdict(answer)
+        probabilities(answer.predictions.answers(answer.row), subject.label, key=f"{answer.title}_{subject.image_id}", bars=bars)
+
+
+def _verdict(answer: Answer) -> None:
+    given, row = answer.predictions, answer.row
+    name, share = plain(str(given.names(given.predicted[row]))), f"{given.confidence[row]:.1%}"
+    if not given.known[row]:
+        st.markdown(f"Taken for **{name}** with {share}.")
+    elif given.correct[row]:
+        st.markdown(f":green-badge[:material/check: right] with {share}.")
+    else:
+        place, of = int(given.rank[row]), len(given.classes)
+        st.markdown(
+            f":red-badge[:material/close: wrong] **{name}** with {share}. "
+            f"Its true class came {_ordinal(place)} of {of}, with {given.true_probability[row]:.1%}."
+        )
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BARS) -> None:
+    """The likeliest classes as bars and all of them in a table; `answers`: label and probability, most probable first."""
+    shown = answers.head(bars)
+    colours = [RIGHT if label == true else WRONG if rank == 0 and true else OTHER for rank, label in enumerate(shown["label"])]
+    figure = go.Figure(
+        go.Bar(
+            y=[chart_text(_short(label)) for label in shown["label"]],
+            x=shown["probability"],
+            orientation="h",
+            marker_color=colours,
+            text=[f"{share:.1%}" for share in shown["probability"]],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[chart_text(label) for label in shown["label"]],
+            hovertemplate="%{customdata}: %{x:.2%}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=20 + 24 * len(shown),
+        margin={"l": 10, "r": 10, "t": 4, "b": 4},
+        xaxis={"range": [0, 1.18], "visible": False, "fixedrange": True},
+        yaxis={"autorange": "reversed", "automargin": True, "fixedrange": True, "type": "category"},
+        bargap=0.3,
+    )
+    st.plotly_chart(
+        figure, key=f"mo_bars_{key}", config={**charts.CONFIG, "displayModeBar": False}, alt="Probabilities, the likeliest on top"
+    )
+    if len(answers) > len(shown):
+        rest = answers["probability"].iloc[len(shown) :].sum()
+        with st.expander(f"The other {count(len(answers) - len(shown), 'class', 'classes')} together: {rest:.1%}"):
+            bar = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+            st.dataframe(answers, hide_index=True, height=280, column_config={"probability": bar}, alt="The probability of every class")
+
+
+def _short(label: str, length: int = 26) -> str:
+    return label if len(label) <= length else f"{label[: length - 1]}…"
+
+
+def _labels(answer: Answer) -> dict[str, str]:
+    """The classes whose evidence is shown, each with what it is in words: the predicted one, and the true one where that is another."""
+    given, row = answer.predictions, answer.row
+    predicted, true = str(given.names(given.predicted[row])), str(given.names(given.label[row]))
+    if predicted == true or not true:
+        return {predicted: "predicted"}
+    return {predicted: "predicted", true: "true"}
+
+
+def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *, key: str) -> None:
+    """Where in the photo the model finds its evidence for each of `labels` (class: what it is, in a word), made on a click and kept."""
+    kept = explain.kept_maps(model, image_id, list(labels))
+    if not all(path.is_file() for path in kept.values()):
+        place = st.empty()
+        if not place.button("Show it on the photo", key=key, icon=":material/center_focus_strong:", help="Takes a second or two"):
+            return
+        with place, st.spinner("Asking the model"):
+            kept = explain.saliency_maps(model, image, list(labels))
+        place.empty()
+    for column, (label, role) in zip(st.columns(max(2, len(labels))), labels.items(), strict=False):
+        with column:
+            st.image(kept[label], width="stretch", alt=f"The photo with the evidence for {label} in colour")
+            st.caption(f"Evidence for **{plain(label)}** ({role})")
+    scale = "Both maps are on one scale. " if len(labels) > 1 else ""
+    st.caption(f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off before the model sees the photo.")
+
+
+def similar(model: Model, find: Callable[[], Similar], *, key: str, on_open: Callable[[str], None]) -> None:
+    """The training photos most like a photo; `find` looks for them, `on_open` gets the image_id of one that was clicked."""
+    try:
+        with st.spinner("Looking through the training photos"):
+            found = find()
+    except NotFound as error:
+        st.caption(plain(str(error)))
+        return
+    details = [f"similarity {value:.3f}" for value in found.photos["similarity"]]
+    tiles = thumbnails.tiles(store.dataset(model.dataset_id).root, found.photos, details)
+    if opened := gallery(tiles, key=f"mo_similar_{key}", side=130):
+        on_open(opened)
+    st.caption(f"Of {count(found.n, 'training photo')}, by the cosine between the features that the model makes of two photos.")

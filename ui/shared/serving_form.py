@@ -1,0 +1,152 @@
+"""Where an endpoint or a batch runs, and on what, where that has to be chosen and costs money."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from core import backends
+from core.aws import account as accounts
+from core.aws import prices
+from core.backends import Backend
+from core.backends.sagemaker.endpoints import serving_image
+from core.jobs.specs import Resources
+from ui import choices
+from ui.shared import own_option
+from ui.text import plain
+
+SERVERLESS, REAL_TIME = "Serverless", "Real time"
+KINDS = {SERVERLESS: "costs only while it answers", REAL_TIME: "machines that are always on"}
+USUAL_MACHINE, BATCH_MACHINE = "ml.m5.large", "ml.m5.xlarge"
+MEMORIES = (1024, 2048, 3072, 4096, 5120, 6144)
+
+
+def backend(prefix: str, *, start: str = "") -> Backend:
+    """The choice between the backends that are set up; the workstation where there is only that."""
+    ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
+    first = start if start in ready else backends.LOCAL.name
+    if len(ready) == 1:
+        return ready[first]
+    asked = choices.segment(
+        "Where it runs",
+        list(ready),
+        start=first,
+        label=lambda name: ready[name].title,
+        key=f"{prefix}_where",
+    )
+    return ready[asked]
+
+
+def endpoint(prefix: str) -> Resources:
+    """Serverless or real time, the image, and what it costs. Raises UserError, naming the field, for what cannot be."""
+    left, right = st.columns([2, 3])
+    kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
+    server = _server(right, prefix)
+    st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.SERVERS[server].note)}")
+    resources = _serverless(prefix, server) if kind == SERVERLESS else _real_time(prefix, server)
+    _endpoint_price(resources)
+    return resources
+
+
+def batch(prefix: str) -> Resources:
+    """Machines and time limit of a batch, and what it costs at most. Raises UserError as `endpoint`."""
+    with st.grid(4, min_column_width=170, gap="small"):
+        machine = _machine(prefix, BATCH_MACHINE)
+        count = st.number_input("Machines", 1, 20, 1, key=f"{prefix}_machines", help="The photos are shared out among them.")
+        limit = st.number_input(
+            "Time limit, minutes", 5, 5 * 24 * 60, 60, key=f"{prefix}_limit", help="Then it is stopped, and can be resumed."
+        )
+        server = _server(st, prefix)
+    st.caption(plain(serving_image.SERVERS[server].note))
+    resources = Resources(machine, int(count), max_seconds=60 * int(limit), server=server)
+    cost = prices.estimate(machine, "transform", accounts.load().region, count=int(count), seconds=resources.max_seconds)
+    _say(cost, f"**{plain(prices.money(cost.at_most))} at most**, {plain(prices.money(cost.per_hour))} an hour. It ends by itself.")
+    return resources
+
+
+def _server(place: Any, prefix: str) -> str:
+    names = serving_image.SERVERS
+    return choices.one(
+        "Served by",
+        list(names),
+        label=lambda name: names[name].title,
+        key=f"{prefix}_server",
+        on=place,
+    )
+
+
+def _serverless(prefix: str, server: str) -> Resources:
+    left, right = st.columns(2)
+    offered = [memory for memory in MEMORIES if memory >= serving_image.SERVERS[server].memory_mb]
+    memory = choices.one(
+        "Memory",
+        offered,
+        label=lambda mb: f"{mb // 1024} GB",
+        key=f"{prefix}_memory_{server}",
+        help="More memory is more processor, too.",
+        on=left,
+    )
+    most = right.number_input(
+        "Requests at once", 1, 200, 5, key=f"{prefix}_concurrency", help="Those beyond it are refused at that moment."
+    )
+    return Resources(memory_mb=int(memory), concurrency=int(most), server=server)
+
+
+def _real_time(prefix: str, server: str) -> Resources:
+    with st.grid(3, min_column_width=170, gap="small"):
+        machine = _machine(prefix, USUAL_MACHINE)
+        count = int(st.number_input("Machines", 1, 20, 1, key=f"{prefix}_machines"))
+        most = int(
+            st.number_input(
+                "Grow to at most", count, 20, count, key=f"{prefix}_most_{count}", help="More machines while it is busy, and back."
+            )
+        )
+    return Resources(machine, count, server=server, max_instances=most if most > count else 0)
+
+
+def _machine(prefix: str, usual: str) -> str:
+    return machine(usual, key=f"{prefix}_machine")
+
+
+def machine(start: str, *, key: str, on: Any = st) -> str:
+    """An instance type: one whose price is known, or any other by its name."""
+    known = prices.instances()
+    chosen = own_option.maybe(
+        "Machine",
+        list(dict.fromkeys([*([start] if start else []), *known])),
+        own="Another instance type...",
+        field="Its name, such as ml.g5.xlarge",
+        label=lambda name: known[name].title if name in known else name,
+        start=start,
+        key=key,
+        on=on,
+    )
+    return chosen or ""
+
+
+def _endpoint_price(resources: Resources) -> None:
+    if resources.is_serverless:
+        usd = prices.serverless(resources.memory_mb, 3600)
+        each = prices.serverless(resources.memory_mb, 0.2 * 1000)
+        words = (
+            f"**Nothing while it is idle**; {plain(prices.money(usd))} for an hour of answering, so about {plain(prices.money(each))} "
+            f"for 1,000 photos of 0.2 s each. {plain(prices.serverless_origin().capitalize())}."
+        )
+        st.info(words, icon=":material/payments:")
+        return
+    cost = prices.estimate(resources.instance_type, "hosting", accounts.load().region, count=resources.instance_count)
+    day = plain(prices.money(cost.per_hour * 24 if cost.per_hour else None))
+    grown = ""
+    if resources.max_instances and cost.per_hour:
+        grown = f" Fully grown {plain(prices.money(cost.per_hour / resources.instance_count * resources.max_instances))} an hour."
+    _say(cost, f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until it ends.{grown}")
+
+
+def _say(cost: prices.Estimate, words: str) -> None:
+    """The price with where it is from, or that none is known."""
+    if cost.price is None:
+        st.info(plain(cost.words), icon=":material/payments:")
+        return
+    origin = cost.price.origin[:1].upper() + cost.price.origin[1:]
+    st.info(f"{words} {plain(origin)}.", icon=":material/payments:")

@@ -1,0 +1,1 @@
+"""What stands around every page: who may enter, the navigation, the sidebar, files by address."""

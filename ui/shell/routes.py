@@ -1,0 +1,82 @@
+"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed through the websocket, and big downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from core.backends import LOCAL
+from core.errors import FieldmarkError
+from core.io import images
+from core.jobs import leftovers
+from core.models import explain, similar
+from ui.datasets import export_routes
+from ui.shared import downloads
+
+IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+ONE_YEAR = 31_536_000
+TIDY_SECONDS = 3600
+WARM_AFTER_SECONDS = 2.0
+
+
+async def thumbnail(request: Request) -> Response:
+    """The small picture of an image; its id is the hash of its bytes, so what is fetched once never changes."""
+    image_id = request.path_params["image_id"]
+    path = images.thumbnail_path(image_id) if IMAGE_ID.fullmatch(image_id) else None
+    if path is None or not path.is_file():
+        made = images.unkept(image_id)
+        headers = {"Cache-Control": "no-store"}
+        return Response(made, 200 if made else 404, headers, media_type="image/jpeg")
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": f"private, max-age={ONE_YEAR}, immutable"})
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """What starts and ends with the app itself. Jobs and endpoints are not among it: they outlive the app."""
+    tasks = [asyncio.create_task(work) for work in (asyncio.to_thread(_import_first_page), _keep_warm(), _tidy())]
+    try:
+        yield {}
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _import_first_page() -> None:
+    """While the browser fetches Streamlit's own files there is time to import what the first page needs."""
+    importlib.import_module("ui.overview.home")
+    importlib.import_module("ui.shell.sidebar")
+
+
+async def _keep_warm() -> None:
+    """The process that makes jobs start at once; it takes a core for seconds, so the first page goes first."""
+    await asyncio.sleep(WARM_AFTER_SECONDS)
+    warm = LOCAL.warm_up()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        LOCAL.cool_down(warm)
+
+
+async def _tidy() -> None:
+    """Keeps what is only cached within its bounds, soon after the start and then every hour, beside the pages and not before them."""
+    await asyncio.sleep(WARM_AFTER_SECONDS)
+    while True:
+        for work in (leftovers.sweep, similar.trim, explain.forget_uploads):
+            try:
+                await asyncio.to_thread(work)
+            except (OSError, FieldmarkError) as error:
+                # On a full disk, or one that only reads, the app goes on; next time it may do.
+                print(f"Tidying up: {error}", flush=True)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
+ROUTES = [Route("/thumbnails/{image_id}", thumbnail), *downloads.ROUTES, *export_routes.ROUTES]

@@ -1,0 +1,122 @@
+"""What can be done with a training job: open its model, resume, clone, note, delete; and its settings as code."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backends, settings
+from core.backends import Backend
+from core.errors import NotFound, UserError
+from core.io.names import numbered
+from core.jobs import store as jobs
+from core.jobs.specs import TrainingSpec, training_spec
+from core.jobs.store import Job, State
+from core.models import store as models
+from ui import links, messages, removal
+from ui.shared import compute_form
+from ui.shared.compute_form import Where
+from ui.text import plain
+from ui.training import job as job_card
+
+
+def show(job: Job) -> None:
+    """The row of buttons under the title."""
+    job = backends.of(job).refresh(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.state is State.COMPLETED and _has_model(job):
+            links.button("Open the model", "models", key="tr_model", icon=":material/verified:", kind="primary", model=job.id)
+            links.button("Deploy", "deploy", key="tr_deploy", icon=":material/rocket_launch:", model=job.id)
+        if job.state in (State.FAILED, State.STOPPED):
+            _resume(job)
+        links.button("Clone", "train", key="tr_clone", icon=":material/content_copy:", clone=job.id)
+        if job.tuning_id:
+            number = str(job.spec.get("trial", ""))
+            links.link("tune", f"Trial {number} of its tuning job", ":material/tune:", job=job.tuning_id, trial=number)
+        # Without keys of their own an open one would stay open on the next job's page, as whatever stands in its place there.
+        with st.popover("More", icon=":material/more_horiz:", key=f"tr_more_{job.id}"):
+            _more(job)
+
+
+def details(job: Job) -> None:
+    """Settings, and the command that repeats the job by hand."""
+    with st.expander("Settings", icon=":material/tune:"):
+        job_card.settings_of(job)
+        if job.note:
+            st.markdown(f"**Note**: {plain(job.note)}")
+    job_card.as_code(job)
+
+
+def _resume(job: Job) -> None:
+    has_checkpoint = any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
+    words = "Goes on from the last checkpoint, as a new job." if has_checkpoint else "It left no checkpoint: it starts again, as a new job."
+    st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
+    spec = training_spec(job)
+    if st.button("Resume", key=f"tr_resume_go_{job.id}", icon=":material/resume:", type="primary", help=words):
+        _go_on(job, spec, Where(backends.of(job), spec.resources))
+    others = [backend for backend in backends.BACKENDS.values() if backend is not backends.of(job) and backend.is_ready()]
+    if others:
+        with st.popover("Resume elsewhere", icon=":material/move_up:", key=f"tr_elsewhere_{job.id}"):
+            _elsewhere(job, spec, others[0], words)
+
+
+def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None:
+    """The same on the other platform, to which the last checkpoint goes along."""
+    mode = str(spec.hyperparameters.get("mode", "frozen"))
+    try:
+        where = compute_form.show(spec.resources, other.name, prefix="tr_move", suffix=job.id, mode=mode)
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    st.caption(f"{words} {compute_form.words(where)}")
+    if st.button("Resume there", key=f"tr_resume_there_{job.id}", icon=":material/resume:", type="primary"):
+        _go_on(job, spec, where)
+
+
+def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
+    """A new job from the last checkpoint of this one, wherever either runs. Two clicks are one job."""
+    again = TrainingSpec(
+        numbered(spec.name, [other.name for other in jobs.readable("training")]),
+        spec.dataset_id,
+        spec.version_id,
+        spec.hyperparameters,
+        id=st.session_state[f"tr_resume_{job.id}"],
+        resumed_from=job.id,
+        resources=where.resources,
+    )
+    with messages.shown():
+        links.to("train", job=where.backend.train(again).id)
+
+
+def _more(job: Job) -> None:
+    shown: Job = st.session_state.setdefault(f"tr_shown_{job.id}", job)
+    name = st.text_input("Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
+    tags = st.text_input("Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows")
+    note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
+    if st.button("Save", key=f"tr_save_{job.id}"):
+        with messages.shown():
+            wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
+            jobs.change_label(shown, name, wanted, note)
+            del st.session_state[f"tr_shown_{job.id}"]
+            st.rerun()
+    removal.show(
+        job.name,
+        job.id,
+        lambda: _delete(job),
+        key="tr_delete",
+        parameter="job",
+        facts="the job, its model and its log",
+        disabled=not job.state.is_finished,
+    )
+
+
+def _delete(job: Job) -> None:
+    jobs.delete(job.id)
+    links.to("train")
+
+
+def _has_model(job: Job) -> bool:
+    try:
+        models.of_job(job)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,173 @@
+"""Several tuning jobs over each other: best so far, distributions, what each found, and what differs in what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import backends
+from core.jobs.specs import Resources
+from core.jobs.store import Job, State
+from core.tuning import leaderboard
+from core.tuning import objectives as search
+from core.tuning import space as spaces
+from core.tuning.leaderboard import Board
+from ui import choices, links
+from ui.shared import charts
+from ui.text import duration, plain, share
+from ui.tuning.leaderboard import short
+
+MAX_JOBS = 8
+HEIGHT = 320
+
+
+def show(found: Sequence[Job]) -> None:
+    """Choose two or more; the choice is part of the address."""
+    by_id = {job.id: job for job in found}
+    asked = [job_id for job_id in links.parameter("jobs").split(",") if job_id in by_id]
+    chosen = choices.many(
+        "Tuning jobs",
+        list(by_id),
+        start=asked if len(asked) > 1 else list(dict.fromkeys([*asked, *by_id]))[:2],
+        label=lambda i: by_id[i].name,
+        key="tu_compare",
+        max_selections=MAX_JOBS,
+    )
+    links.set_parameters(jobs=",".join(chosen))
+    if len(chosen) < 2:
+        st.info("Choose two tuning jobs or more.", icon=":material/compare_arrows:")
+        return
+    boards = named([leaderboard.read(job_id) for job_id in chosen])
+    _warn(list(boards.values()))
+    _results(boards)
+    _overlay(boards)
+    _differences(boards)
+
+
+def named(boards: Sequence[Board]) -> dict[str, Board]:
+    """The boards under names that tell them apart."""
+    by_id = {board.job.id: board for board in boards}
+    named = choices.labels(list(by_id), lambda i: by_id[i].job.name)
+    return {named[job_id]: board for job_id, board in by_id.items()}
+
+
+def _warn(boards: Sequence[Board]) -> None:
+    """Says so where the jobs were not measured on the same photos by the same figure."""
+    if len({board.spec.objective for board in boards}) > 1:
+        st.warning("They have different objectives, so their values cannot be compared.", icon=":material/warning:")
+    elif len({(board.spec.dataset_id, board.spec.version_id) for board in boards}) > 1:
+        st.warning("They ran on different photos, so a higher value need not mean a better model.", icon=":material/warning:")
+
+
+def _results(boards: dict[str, Board]) -> None:
+    rows = []
+    for name, board in boards.items():
+        best = board.best()
+        done = [trial for trial in board.trials if trial.state.is_finished]
+        rows.append(
+            {
+                "tuning job": name,
+                "best": best.value if best else None,
+                "photos": share(int(best.correct), int(best.n)) if best and best.correct is not None and best.n else "",
+                "its loss": best.loss if best else None,
+                "found by trial": best.number if best else None,
+                "trials": f"{len(done)} of {board.spec.max_trials}",
+                "failed": sum(trial.state is State.FAILED for trial in done),
+                "took": duration(board.job.status.seconds),
+                "best values": ", ".join(f"{key} {short(value)}" for key, value in best.params.items()) or leaderboard.BASELINE
+                if best
+                else "",
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="What each tuning job found")
+    with st.container(horizontal=True):
+        for number, (name, board) in enumerate(boards.items()):
+            if best := board.best():
+                links.link("models", f"Best of {plain(name)}", ":material/verified:", model=best.id)
+            if number == MAX_JOBS:
+                break
+
+
+def _values_of(trial: leaderboard.Trial) -> str:
+    return ", ".join(f"{name} {short(value)}" for name, value in trial.params.items()) or leaderboard.BASELINE
+
+
+def _overlay(boards: dict[str, Board]) -> None:
+    along = choices.segment("Along", ["trials", "time"], key="tu_compare_along", label_visibility="collapsed")
+    axis = "minutes" if along == "time" else "place"
+    parts = [leaderboard.history(board).assign(job=name) for name, board in boards.items()]
+    table = pd.concat([part.assign(place=range(1, len(part) + 1)) for part in parts if not part.empty] or [pd.DataFrame()])
+    if table.empty:
+        st.caption("None of them has a completed trial yet.")
+        return
+    title = next(iter(boards.values())).objective.title.lower()
+    colours = alt.Scale(domain=list(boards), range=charts.PALETTE)
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown("**Best so far**")
+        lines = _best_lines(table[["job", axis, "trial", "value", "best"]].dropna(), axis, title, colours)
+        st.altair_chart(lines, key="tu_compare_best", alt="Best so far of each tuning job")
+    with right:
+        st.markdown("**All trials**")
+        st.altair_chart(_values(table, list(boards), title, colours), key="tu_compare_all", alt="All values of each tuning job")
+
+
+def _best_lines(table: pd.DataFrame, axis: str, title: str, colours: alt.Scale) -> alt.Chart:
+    return alt.Chart(table).mark_line(interpolate="step-after", strokeWidth=2.5).encode(
+        x=alt.X(f"{axis}:Q", title="minutes since the start" if axis == "minutes" else "trials"),
+        y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
+        color=alt.Color("job:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=300)),
+        tooltip=["job", "trial", alt.Tooltip("best:Q", title="best so far", format=".4f")],
+    ).properties(height=HEIGHT)  # fmt: skip
+
+
+def _values(table: pd.DataFrame, names: list[str], title: str, colours: alt.Scale) -> alt.LayerChart:
+    base = alt.Chart(table[["job", "trial", "value"]]).encode(
+        x=alt.X("job:N", title=None, sort=names, axis=alt.Axis(labelAngle=0, labelLimit=120)),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
+        color=alt.Color("job:N", legend=None, scale=colours),
+    )
+    points = base.mark_point(opacity=0.5).encode(tooltip=["job", "trial", alt.Tooltip("value:Q", format=".4f")])
+    return (base.mark_boxplot(size=34, opacity=0.35, outliers=False) + points).properties(height=HEIGHT)
+
+
+def _differences(boards: dict[str, Board]) -> None:
+    """Only what is not the same everywhere."""
+    table = pd.DataFrame({name: asked_for(board) for name, board in boards.items()}).astype("object")
+    different = table[table.apply(lambda row: row.nunique(dropna=False) > 1, axis=1)]
+    st.markdown("**What differs in what was asked for**")
+    if different.empty:
+        st.caption("Nothing: they were asked for the same.")
+    else:
+        st.dataframe(different.fillna("-").rename_axis("setting").reset_index(), hide_index=True, alt="Settings that differ")
+
+
+def asked_for(board: Board) -> dict[str, Any]:
+    """What a tuning job was asked for, in words, by setting."""
+    spec = board.spec
+    return {
+        "dataset": f"{spec.dataset_id} {spec.version_id}",
+        "objective": f"{board.objective.title}, {board.objective.direction}",
+        "strategy": search.STRATEGIES[spec.strategy].title,
+        **{f"{name} (varies)": values.words() for name, values in spaces.parse(spec.space).items()},
+        **{f"{name} (fixed)": value for name, value in sorted(spec.fixed.items())},
+        "trials": f"{spec.max_trials}, {spec.parallel} at the same time",
+        "time limit": f"{spec.max_seconds:g} s" if spec.max_seconds else "none",
+        "stops without improvement after": f"{spec.patience} trials" if spec.patience else "never",
+        "target": "none" if spec.target is None else f"{spec.target:g}",
+        "bad trials": "stopped early" if spec.early_stopping else "run to their end",
+        "defaults first": "yes" if spec.baseline else "no",
+        "learned from": ", ".join(spec.warm_start) or "nothing",
+        "seed": str(spec.seed),
+        "runs on": backends.of(board.job).title,
+        **({"machines": _machines(spec.resources)} if spec.resources else {}),
+    }
+
+
+def _machines(resources: Resources) -> str:
+    spot = ", spot" if resources.spot else ""
+    return f"{resources.instance_count} x {resources.instance_type}{spot}, at most {resources.max_seconds // 60} minutes"

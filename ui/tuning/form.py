@@ -1,0 +1,239 @@
+"""The form that starts a tuning job: data, what is fixed, what varies, how to search and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core import settings
+from core.datasets import store
+from core.errors import FieldmarkError, UserError
+from core.io.names import numbered
+from core.jobs import store as jobs
+from core.jobs.specs import TuningSpec, tuning_spec
+from core.training import script as scripts
+from core.tuning import objectives as search
+from core.tuning import space as spaces
+from core.tuning.space import Range
+from ui import choices, links, messages
+from ui.shared import compute_form, crop_notice, hyperparameter_form, model_picker, version_picker
+from ui.shared.compute_form import Where
+from ui.text import count, duration, plain
+from ui.tuning import list as tuning_list
+from ui.tuning import space_form as tuning_space
+
+NO_LIMIT = 0
+FEW_PHOTOS = 100
+
+
+def show() -> None:
+    """The whole form. A cloned job fills it; a double click on the button makes one job."""
+    datasets = version_picker.datasets(key="tu_dataset_first")
+    if not datasets:
+        return
+    origin = _origin()
+    suffix = origin.id if origin else "new"
+    wanted = (origin.dataset_id, origin.version_id) if origin else (links.parameter("dataset"), links.parameter("version"))
+    with st.container(border=True, key="tu_form"):
+        version = version_picker.show(datasets, *wanted, prefix="tu")
+        if version is None:
+            return
+        given = dict(origin.fixed) if origin else {}
+        fixed = model_picker.show(given, prefix="tu", suffix=suffix)
+        how = _search(origin, suffix)
+        st.markdown("**What varies**")
+        mode = fixed.get("mode", "frozen")
+        space = tuning_space.show(
+            spaces.parse(origin.space) if origin else {}, mode, key=f"tu_space_{suffix}", grid=how["strategy"] == "grid"
+        )
+        given |= tuning_space.fixed_by_preset(mode, key=f"tu_space_{suffix}")
+        fixed |= hyperparameter_form.show(
+            given,
+            mode,
+            key=f"tu_h_{suffix}_{'_'.join(sorted(given))}",
+            without=[*space, *crop_notice.not_offered(version)],
+            title="What stays fixed",
+        )
+        fixed = {name: value for name, value in fixed.items() if name not in space}
+        limits = _limits(origin, suffix)
+        warm = _warm_start(origin, version, suffix)
+        _notes(version, fixed, space, {**how, **limits})
+        proposed = f"{datasets[version.dataset_id].name}, {' and '.join(list(space)[:2]).replace('_', ' ')}"[: settings.MAX_NAME_LENGTH]
+        taken = [job.name for job in jobs.readable("tuning")]
+        proposed = numbered(proposed, taken)
+        name = st.text_input(
+            "Name",
+            numbered(origin.name, taken) if origin else "",
+            key=f"tu_name_{suffix}",
+            placeholder=proposed,
+            max_chars=settings.MAX_NAME_LENGTH,
+        )
+        where = compute_form.show(
+            origin.resources if origin else None,
+            compute_form.cloned_from(),
+            prefix="tu",
+            suffix=suffix,
+            mode=mode,
+            trials=limits["max_trials"],
+            parallel=limits["parallel"],
+        )
+        st.session_state.setdefault("tu_id", jobs.new_id("tuning"))
+        if st.button("Start tuning", type="primary", key="tu_start", icon=":material/play_arrow:"):
+            _submit(name.strip() or proposed, version, fixed, space, {**how, **limits, "warm_start": warm}, where)
+        st.caption(compute_form.words(where))
+
+
+def _origin() -> TuningSpec | None:
+    """The spec of the tuning job that is being cloned, if one is."""
+    if not links.parameter("clone"):
+        return None
+    with messages.shown():
+        return tuning_spec(jobs.read(links.parameter("clone")))
+    return None
+
+
+def _search(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
+    left, right = st.columns(2)
+    objectives, strategies = search.OBJECTIVES, search.STRATEGIES
+    objective = choices.one(
+        "Objective",
+        list(objectives),
+        start=origin.objective if origin else None,
+        label=lambda name: f"{objectives[name].title} ({objectives[name].direction})",
+        key=f"tu_objective_{suffix}",
+        help="Measured on the validation photos. The test photos are never looked at to choose.",
+        on=left,
+    )
+    strategy = choices.one(
+        "Strategy",
+        list(strategies),
+        start=origin.strategy if origin else None,
+        label=lambda name: strategies[name].title,
+        key=f"tu_strategy_{suffix}",
+        on=right,
+    )
+    left.caption("Ties are broken by the validation loss, then by time.")
+    right.caption(strategies[strategy].advice)
+    return {"objective": objective, "strategy": strategy}
+
+
+def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
+    st.markdown("**When to stop**")
+    start = origin or TuningSpec("defaults", "", "", {}, {})
+    with st.grid(5, min_column_width=150, gap="small"):
+        trials = st.number_input("Trials", 1, search.MAX_TRIALS, start.max_trials, key=f"tu_trials_{suffix}")
+        parallel = st.number_input(
+            "At the same time",
+            1,
+            search.MAX_PARALLEL,
+            start.parallel,
+            key=f"tu_parallel_{suffix}",
+            help="On this workstation they share its cores.",
+        )
+        minutes = st.number_input("Time limit, minutes", 0.0, value=start.max_seconds / 60, key=f"tu_minutes_{suffix}", help="0: none.")
+        patience = st.number_input(
+            "Without improvement",
+            0,
+            search.MAX_TRIALS,
+            start.patience,
+            key=f"tu_patience_{suffix}",
+            help="Stops after so many trials that are no better. 0: never.",
+        )
+        target = st.text_input(
+            "Target",
+            "" if start.target is None else f"{start.target:g}",
+            key=f"tu_target_{suffix}",
+            placeholder="none",
+            help="Stops as soon as a trial reaches it.",
+        )
+    with st.container(horizontal=True):
+        early = st.toggle(
+            "Stop bad trials early",
+            start.early_stopping,
+            key=f"tu_early_{suffix}",
+            help="Ends a trial whose best epoch is worse than the median of the others at the same epoch.",
+        )
+        baseline = st.toggle(
+            "Try the defaults first",
+            start.baseline,
+            key=f"tu_baseline_{suffix}",
+            help="The first trial varies nothing: what the others have to beat.",
+        )
+        seed = st.text_input("Seed", str(start.seed), key=f"tu_seed_{suffix}", width=120)
+    return {
+        "max_trials": int(trials),
+        "parallel": int(parallel),
+        "max_seconds": minutes * 60,
+        "patience": int(patience),
+        "target": target.strip(),
+        "early_stopping": early,
+        "baseline": baseline,
+        "seed": seed.strip(),
+    }  # fmt: skip
+
+
+def _warm_start(origin: TuningSpec | None, version: store.Version, suffix: str) -> tuple[str, ...]:
+    found = {job.id: job for job in tuning_list.heads() if job.spec.get("dataset_id") == version.dataset_id}
+    if not found:
+        return ()
+    chosen = choices.many(
+        "Learn from earlier tuning jobs",
+        list(found),
+        start=origin.warm_start if origin else (),
+        label=lambda i: found[i].name,
+        key=f"tu_warm_{suffix}",
+        help="Their trials count as known where data, objective and ranges agree; the search goes on from what they found.",
+    )
+    return tuple(chosen)
+
+
+def _notes(version: store.Version, fixed: Mapping[str, str], space: Mapping[str, Range], how: Mapping[str, Any]) -> None:
+    """What the search means: how many trials, how long, and what it cannot tell."""
+    model_picker.download_note(fixed)
+    photos = version.split_counts()["validation"]
+    words = []
+    if how["strategy"] == "grid" and space and not any(tuning_space.problem(name, values) for name, values in space.items()):
+        sizes = " x ".join(str(len(values.grid())) for values in space.values())
+        total = spaces.grid_size(space)
+        words.append(
+            f"The grid means {sizes} = **{count(total, 'trial')}**"
+            + (f", of which {how['max_trials']} are tried." if total > how["max_trials"] else ".")
+        )
+    trials = min(how["max_trials"], spaces.grid_size(space)) if words else how["max_trials"]
+    if seconds := tuning_list.usual_seconds(version, fixed.get("mode", "frozen")):
+        words.append(f"Jobs like these took {duration(seconds)} here, so about {duration(seconds * trials / how['parallel'])} in all.")
+    if 0 < photos < FEW_PHOTOS:
+        words.append(f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of accuracy, so expect ties.")
+    if idle := spaces.without_effect(space, fixed):
+        words.append(f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head too, or fix it to mlp.")
+    if words:
+        st.info("  \n".join(words), icon=":material/info:")
+
+
+def _submit(
+    name: str, version: store.Version, fixed: Mapping[str, str], space: Mapping[str, Range], how: dict[str, Any], where: Where
+) -> None:
+    try:
+        how["target"] = _read(how["target"], float, "Target") if how["target"] else None
+        how["seed"] = _read(how["seed"], int, "Seed")
+        scripts.check(fixed)
+        how |= {"id": st.session_state["tu_id"], "resources": where.resources}
+        job = where.backend.tune(TuningSpec(name, version.dataset_id, version.id, dict(fixed), spaces.as_dict(space), **how))
+    except UserError as error:
+        messages.beside(messages.as_fields(error), error.field)
+        return
+    except FieldmarkError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    # The id is made with the form and not with the click: two clicks are one job, and only now is there a new one.
+    st.session_state["tu_id"] = jobs.new_id("tuning")
+    links.to("tune", job=job.id)
+
+
+def _read(text: str, kind: type[int] | type[float], what: str) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise UserError(f"{what}: {text!r} is not a number.", field=what.lower()) from None

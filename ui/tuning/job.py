@@ -1,0 +1,212 @@
+"""A tuning job on its page: how it stands, what it found, what to do next, and the charts, live while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core import backends
+from core.errors import NotFound
+from core.jobs import store as jobs
+from core.jobs.store import Job, State
+from core.models import store as models
+from core.tuning import advice, leaderboard
+from core.tuning.leaderboard import Board, Trial
+from ui import choices, links
+from ui.shared import job_state, jobs_table
+from ui.text import age, count, duration, plain, share
+from ui.tuning import actions as tuning_actions
+from ui.tuning import charts as tuning_charts
+from ui.tuning import filters as tuning_filters
+from ui.tuning import leaderboard as tuning_board
+from ui.tuning import parallel as tuning_parallel
+from ui.tuning import trial as tuning_trial
+
+LIVE_SECONDS = 1.0
+CURVES = 20
+ADVICE_ICONS = {"edge": "open_in_full", "ties": "join", "defaults": "balance", "failed": "error", "choice": "do_not_disturb_on",
+                "small": "remove", "long": "hourglass_bottom"}  # fmt: skip
+
+
+def show(job: Job) -> None:
+    """The whole view; it redraws itself while the job runs and the page once when it has ended."""
+    leaderboard.read(job.id)  # what cannot be read is said by the page, not by the part that redraws itself
+    now = backends.of(job).refresh(job)
+    st.fragment(_live, run_every=None if now.state.is_finished else LIVE_SECONDS)(job.id, now.state.is_finished)
+    tuning_actions.details(now)
+
+
+def _live(job_id: str, was_finished: bool) -> None:
+    job = jobs.read(job_id)
+    job = backends.of(job).refresh(job)
+    if job.state.is_finished and not was_finished:
+        st.rerun()
+    board = leaderboard.read(job_id)
+    _header(job, board)
+    _figures(job, board)
+    _best(board)
+    _advice(board)
+    filters = _bar(board)
+    tuning_trial.show(board)
+    shown = filters.shown(board)
+    if filters.narrowed:
+        st.caption(f"{len(shown)} of {count(len(board.trials), 'trial')} pass the filters.")
+    VIEWS[st.session_state.get("tu_view") or "Leaderboard"](board, shown, filters)
+
+
+def _header(job: Job, board: Board) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        started = f" started {age(job.status.started)}" if job.status.started else ""
+        st.markdown(jobs_table.badge(job.state) + started, width="content")
+        job_state.where(job)
+        tuning_actions.show(job, board)
+    if job.state is State.FAILED:
+        st.error(plain(job.status.reason), icon=":material/error:")
+    elif job.state is State.STOPPED:
+        st.info(f"{plain(job.status.reason)} Its trials are kept: go on to add more.", icon=":material/stop_circle:")
+    elif ended := job.status.progress.get("ended"):
+        st.caption(f"It ended because {plain(ended)}.")
+
+
+def _figures(job: Job, board: Board) -> None:
+    best, baseline = board.best(), board.baseline()
+    done = [trial for trial in board.trials if trial.state.is_finished]
+    failed = sum(trial.state is State.FAILED for trial in done)
+    early = sum(trial.stopped_early for trial in done)
+    seconds = sorted(trial.seconds for trial in board.completed() if trial.seconds is not None)
+    with st.grid(4, min_column_width=170, gap="small"):
+        gain = (
+            f"{best.value - baseline.value:+.4f} on the defaults"
+            if best and baseline and best.value is not None and baseline.value is not None
+            else None
+        )
+        st.metric(
+            f"Best {board.objective.title.lower()}", f"{best.value:.4f}" if best else "-", gain, border=True, height="stretch",
+            delta_color="normal" if board.objective.maximize else "inverse",
+        )  # fmt: skip
+        running = len(board.trials) - len(done)
+        notes = [f"{number} {word}" for number, word in ((running, "running"), (failed, "failed"), (early, "stopped early")) if number]
+        st.metric(
+            "Trials",
+            f"{len(done)} of {board.spec.max_trials}",
+            ", ".join(notes) or None,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
+        st.metric("Running time" if not job.state.is_finished else "Took", duration(job.status.seconds), border=True, height="stretch")
+        st.metric(
+            "Seconds per trial",
+            f"{seconds[len(seconds) // 2]:.1f}" if seconds else "-",
+            border=True,
+            height="stretch",
+            help="The median of the completed trials.",
+        )
+    if not job.state.is_finished:
+        st.progress(min(1.0, len(done) / board.spec.max_trials), text=_expected(job, board, len(done)))
+        job_state.notes(job)
+
+
+def _expected(job: Job, board: Board, done: int) -> str:
+    """How long it will still take if the trials go on like this."""
+    spent = job.status.seconds
+    if not board.trials or job.status.progress.get("waits_for"):
+        return plain(job_state.phase(job))
+    if done < 2 or not spent:
+        shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"
+        return "The first trial makes the features that the others share." if shares else "The first trials are running."
+    return f"About {duration(spent / done * (board.spec.max_trials - done))} left."
+
+
+def _best(board: Board) -> None:
+    """The best trial and the ways to its model. Its test figure is shown because it is chosen already, by validation."""
+    best = board.best()
+    if best is None:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="tu_best"):
+        shown = [f"{name.replace('_', ' ')} {tuning_board.short(text)}" for name, text in best.params.items()]
+        values = ", ".join(shown) or "the defaults"
+        figure = share(int(best.correct), int(best.n)) if best.correct is not None and best.n else f"{best.value:.4f}"
+        st.markdown(f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on validation{_tested(board, best)}", width="stretch")
+        links.button("Open the model", "models", key="tu_best_model", icon=":material/verified:", kind="primary", model=best.id)
+        links.button("Deploy", "deploy", key="tu_best_deploy", icon=":material/rocket_launch:", model=best.id)
+
+
+def _tested(board: Board, best: Trial) -> str:
+    """The test figures of the best trial and of the defaults, once the search is over: before, they would tempt."""
+    if not board.job.state.is_finished:
+        return ""
+    baseline = board.baseline()
+    words = [("; {} on test", best)] + ([(", the defaults {}", baseline)] if baseline and baseline.id != best.id else [])
+    made = ""
+    for text, trial in words:
+        try:
+            figures = models.read(trial.id).metrics("test")
+        except NotFound:
+            continue
+        made += text.format(share(int(figures["correct"]), int(figures["n"]))) if figures else ""
+    return made
+
+
+def _advice(board: Board) -> None:
+    found = advice.advise(board)
+    if not found:
+        return
+    with st.expander(f"Advice ({len(found)})", icon=":material/lightbulb:", expanded=board.job.state.is_finished):
+        for item in found:
+            st.markdown(f":material/{ADVICE_ICONS[item.kind]}: {plain(item.text)}")
+
+
+def _bar(board: Board) -> tuning_filters.Filters:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        choices.segment("View", list(VIEWS), key="tu_view", bind="query-params", label_visibility="collapsed")
+        st.space("stretch")
+        filters = tuning_filters.show(board)
+        st.download_button(
+            "CSV",
+            tuning_board.as_csv(board, filters.shown(board)),
+            f"{board.job.id}.csv",
+            "text/csv",
+            key="tu_csv",
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=not board.trials,
+        )
+    return filters
+
+
+def _leaderboard(board: Board, shown: Sequence[Trial], _filters: tuning_filters.Filters) -> None:
+    tuning_board.show(board, shown)
+
+
+def _history(board: Board, shown: Sequence[Trial], _filters: tuning_filters.Filters) -> None:
+    tuning_charts.history(board, shown)
+
+
+def _parameters(board: Board, shown: Sequence[Trial], filters: tuning_filters.Filters) -> None:
+    tuning_parallel.show(board, filters)
+    tuning_charts.slices(board, shown)
+
+
+def _importance(board: Board, shown: Sequence[Trial], _filters: tuning_filters.Filters) -> None:
+    tuning_charts.importances(board, shown)
+    st.markdown("**Two hyperparameters at a time**")
+    tuning_charts.contour(board, shown)
+
+
+def _curves(board: Board, shown: Sequence[Trial], _filters: tuning_filters.Filters) -> None:
+    chosen = [trial for trial in shown if trial.curve]
+    if len(chosen) > CURVES:
+        st.caption(f"The curves of the best {CURVES} of {len(chosen)} trials; filter to see others.")
+    tuning_trial.curves(board, chosen[:CURVES], key=f"tu_curves_{board.job.id}", height=380)
+
+
+VIEWS: dict[str, Callable[[Board, Sequence[Trial], tuning_filters.Filters], None]] = {
+    "Leaderboard": _leaderboard,
+    "History": _history,
+    "Parameters": _parameters,
+    "Importance": _importance,
+    "Curves": _curves,
+}

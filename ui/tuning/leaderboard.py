@@ -1,0 +1,100 @@
+"""The leaderboard: one row per trial, the best on top, with its curve as a sparkline; a click opens the trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.io import cells
+from core.jobs.store import State
+from core.tuning import leaderboard
+from core.tuning.leaderboard import BASELINE, Board, Trial
+
+SPARK_POINTS = 40
+MAX_ROWS_HEIGHT = 460
+
+
+def show(board: Board, trials: Sequence[Trial]) -> None:
+    """The table of these trials, in their order."""
+    if not trials:
+        st.caption("No trial passes the filters." if board.trials else "The first trial is being started.")
+        return
+    places = {trial.id: place for place, trial in enumerate(board.ranked(), 1) if trial.state is State.COMPLETED}
+    st.dataframe(
+        pd.DataFrame([_row(board, trial, places.get(trial.id)) for trial in trials]),
+        hide_index=True,
+        height="content" if len(trials) < 12 else MAX_ROWS_HEIGHT,
+        column_config=_columns(board),
+        on_select=lambda: _select(board, trials),
+        selection_mode="single-row",
+        key=_key(board),
+        alt="Trials, the best first",
+    )
+    st.caption("Best first: by the objective, ties by the loss, then by time. Click the box before a row to see the trial.")
+
+
+def as_csv(board: Board, trials: Sequence[Trial]) -> bytes:
+    """The shown trials, with everything that is known of each, for a spreadsheet."""
+    return cells.safe_csv(leaderboard.frame(board, trials)).encode()
+
+
+def open_trial(number: int) -> None:
+    """Puts the trial into the address, where its panel is shown."""
+    st.query_params["trial"] = str(number)
+
+
+def _select(board: Board, trials: Sequence[Trial]) -> None:
+    # Rows move while trials come in: the row is looked up in what was on the screen, and the mark is taken away again.
+    key = _key(board)
+    rows = st.session_state[key]["selection"]["rows"]
+    if rows and rows[0] < len(trials):
+        open_trial(trials[rows[0]].number)
+    st.session_state[f"tu_picked_{board.job.id}"] = st.session_state.get(f"tu_picked_{board.job.id}", 0) + 1
+
+
+def _key(board: Board) -> str:
+    return f"tu_board_{board.job.id}_{st.session_state.get(f'tu_picked_{board.job.id}', 0)}"
+
+
+def _row(board: Board, trial: Trial, place: int | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"place": place, "trial": trial.number, "status": leaderboard.status_words(trial), "objective": trial.value}
+    if board.objective.figure == "top1":
+        row["photos"] = f"{trial.correct}/{trial.n}" if trial.correct is not None else ""
+    row |= {"loss": trial.loss, "curve": spark(board, trial)}
+    row |= {name: short(trial.params.get(name, BASELINE if trial.is_baseline else "")) for name in board.space}
+    return {**row, "seconds": trial.seconds}
+
+
+def short(text: str) -> str:
+    """A tuned value with four digits, which is as much as a person compares."""
+    try:
+        return f"{float(text):.4g}"
+    except ValueError:
+        return text
+
+
+def spark(board: Board, trial: Trial) -> list[float]:
+    """The objective by epoch, thinned out."""
+    values = [found for row in trial.curve if (found := row.get(board.spec.objective, row.get("validation_accuracy"))) is not None]
+    step = max(1, len(values) // SPARK_POINTS)
+    return values[::step]
+
+
+def _columns(board: Board) -> dict[str, Any]:
+    config = st.column_config
+    return {
+        "place": config.NumberColumn("#", width=44, pinned=True),
+        "trial": config.NumberColumn("Trial", width=60, pinned=True),
+        "status": config.TextColumn("Status", width=110),
+        "objective": config.NumberColumn(
+            board.objective.title.removeprefix("Validation ").capitalize(), format="%.4f", width=84, help="On validation."
+        ),
+        "photos": config.TextColumn("Photos", width=70, help="Right of all validation photos."),
+        "loss": config.NumberColumn("Loss", format="%.4f", width=76, help="On validation; breaks ties."),
+        "curve": config.LineChartColumn("Curve", width=96, help="The objective by epoch."),
+        **{name: config.TextColumn(name.replace("_", " ")) for name in board.space},
+        "seconds": config.NumberColumn("Seconds", format="%.1f", width=76),
+    }

@@ -1,0 +1,112 @@
+"""The fields of a search space: which hyperparameters vary, and from where to where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.errors import UserError
+from core.training import script as scripts
+from core.tuning import presets
+from core.tuning.space import MAX_POINTS, Range, check
+from ui import choices
+from ui.shared import model_picker
+from ui.text import plain
+
+BAD = float("nan")
+
+
+def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dict[str, Range]:
+    """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks for the number of values, too."""
+    offered = presets.of_mode(mode)
+    start = None if origin else next(iter(offered))
+    chosen = choices.pill_or_none(
+        "Start from",
+        list(offered),
+        start=start,
+        label=lambda name: offered[name].title,
+        key=f"{key}_preset_{mode}",
+        help="Fills in the fields below; change them as you like.",
+    )
+    preset = offered[chosen] if chosen else None
+    if preset:
+        st.caption(preset.advice)
+    space = preset.space if preset else dict(origin)
+    names = choices.many(
+        "Vary",
+        presets.tunable(mode),
+        start=list(space),
+        label=lambda name: name.replace("_", " "),
+        key=f"{key}_vary_{mode}_{chosen}",
+    )
+    return {name: _row(name, space.get(name) or presets.usual(name), f"{key}_{mode}_{chosen}_{name}", grid) for name in names}
+
+
+def fixed_by_preset(mode: str, *, key: str) -> dict[str, str]:
+    """The fixed values that belong to the chosen start."""
+    chosen = st.session_state.get(f"{key}_preset_{mode}", next(iter(presets.of_mode(mode))))
+    return dict(presets.of_mode(mode)[chosen].fixed) if chosen else {}
+
+
+def _row(name: str, values: Range, key: str, grid: bool) -> Range:
+    with st.container(border=True, key=f"{key}_row"):
+        label, fields = st.columns([1, 3], vertical_alignment="center")
+        label.markdown(f"**{name.replace('_', ' ')}**", help=scripts.BY_NAME[name].help)
+        with fields:
+            made = _choices(name, values, key) if values.kind == "choice" else _numbers(values, key, grid)
+        if message := problem(name, made):
+            st.caption(f":red[:material/error: {plain(message)}]")
+    return made
+
+
+def _choices(name: str, values: Range, key: str) -> Range:
+    known = list(scripts.BY_NAME[name].choices) or list(values.choices)
+    if name == "arch":
+        known = list(dict.fromkeys([*values.choices, *scripts.ARCHITECTURES]))
+    label = model_picker.architecture_title if name == "arch" else str
+    picked = choices.many(
+        "Values",
+        known,
+        start=values.choices,
+        key=f"{key}_choices",
+        label=label,
+        label_visibility="collapsed",
+    )
+    if scripts.BY_NAME[name].choices:
+        return Range("choice", choices=tuple(picked))
+    own = st.text_input(
+        "More of your own",
+        key=f"{key}_own",
+        placeholder="lite0@320+lite2@300" if name == "arch" else "Separated by commas",
+        help="Separated by commas.",
+    )
+    more = [text.strip() for text in own.split(",") if text.strip()]
+    return Range("choice", choices=tuple(dict.fromkeys([*picked, *more])))
+
+
+def _numbers(values: Range, key: str, grid: bool) -> Range:
+    columns = st.columns([2, 2, 2, 1] if grid else [2, 2, 2], vertical_alignment="bottom")
+    low = columns[0].text_input("From", f"{values.low:g}", key=f"{key}_low")
+    high = columns[1].text_input("To", f"{values.high:g}", key=f"{key}_high")
+    log = columns[2].toggle("Logarithmic", values.log, key=f"{key}_log", help="Tries as many values from 0.001 to 0.01 as from 0.1 to 1.")
+    points = values.points
+    if grid:
+        points = int(columns[3].number_input("Values", 2, MAX_POINTS, values.points, key=f"{key}_points"))
+    return Range(values.kind, _number(low), _number(high), log=log, points=points)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return BAD
+
+
+def problem(name: str, values: Range) -> str:
+    """What is wrong with this range alone, or the empty string."""
+    try:
+        check({name: values}, {} if "frozen" in scripts.BY_NAME[name].modes else {"mode": "finetune"})
+    except UserError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,114 @@
+"""One trial in a panel: its values, figures and curve, and what can be done with its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import settings
+from core.jobs import store as jobs
+from core.jobs.store import State
+from core.tuning import leaderboard, retention
+from core.tuning.leaderboard import Board, Trial
+from ui import choices, links
+from ui.shared import charts, jobs_table
+from ui.text import duration, plain, share
+
+KEPT = "kept"
+FIGURES = ("validation_accuracy", "validation_loss", "validation_macro_f1", "train_loss")
+SHOW_POINTS = 40
+
+
+def show(board: Board) -> None:
+    """The panel of the trial in the address; nothing where none is."""
+    number = links.parameter("trial")
+    trial = next((trial for trial in board.trials if str(trial.number) == number), None)
+    if trial is None:
+        return
+    with st.container(border=True, key="tu_trial"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**Trial {trial.number}**{' (the defaults)' if trial.is_baseline else ''}", width="content")
+            st.markdown(jobs_table.badge(trial.state), width="content")
+            st.space("stretch")
+            actions(trial, key="tu_trial")
+            st.button("", icon=":material/close:", key="tu_trial_close", help="Close", on_click=_close, type="tertiary")
+        with st.grid(2, min_column_width=300):
+            _facts(board, trial)
+            with st.container():
+                curves(board, [trial], key=f"tu_trial_curve_{board.job.id}")
+        if trial.reason:
+            (st.error if trial.state is State.FAILED else st.info)(plain(trial.reason))
+
+
+def actions(trial: Trial, *, key: str) -> None:
+    """The ways from a trial to its model, an endpoint and its training job."""
+    if trial.state is State.COMPLETED:
+        links.button("Open the model", "models", key=f"{key}_model", icon=":material/verified:", model=trial.id)
+        if not retention.has_weights(trial):
+            links.button(
+                "Train again",
+                "train",
+                key=f"{key}_again",
+                icon=":material/replay:",
+                clone=trial.id,
+                hint=f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same settings make the same model again.",
+            )
+            return
+        links.button("Deploy", "deploy", key=f"{key}_deploy", icon=":material/rocket_launch:", model=trial.id)
+        kept = KEPT in trial.tags
+        if not kept and st.button(
+            "Keep", key=f"{key}_keep", icon=":material/bookmark_add:", help="Lists it among the models. The best one is listed by itself."
+        ):
+            jobs.set_label(trial.id, tags=(*trial.tags, KEPT))
+            st.rerun(scope="fragment")
+    links.button("Its job", "train", key=f"{key}_job", icon=":material/show_chart:", job=trial.id)
+
+
+def _close() -> None:
+    st.query_params.pop("trial", None)
+
+
+def _facts(board: Board, trial: Trial) -> None:
+    facts = {name.replace("_", " "): value for name, value in trial.params.items()}
+    facts[board.objective.title] = "-" if trial.value is None else f"{trial.value:.4f}"
+    if trial.correct is not None and trial.n:
+        facts["Validation photos"] = share(int(trial.correct), int(trial.n))
+    facts["Validation loss"] = "-" if trial.loss is None else f"{trial.loss:.4f}"
+    facts |= {"Took": duration(trial.seconds), "Epochs": str(len(trial.curve)), "Status": leaderboard.status_words(trial)}
+    st.dataframe(pd.DataFrame({"": list(facts), "value": list(facts.values())}), hide_index=True, alt=f"Trial {trial.number}")
+
+
+def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260) -> None:
+    """One figure by epoch of each trial, on one scale; which one is chosen above the chart."""
+    names = [name for name in FIGURES if any(name in row for trial in trials for row in trial.curve)]
+    if not names:
+        st.caption("No epoch has been reported yet.")
+        return
+    start = board.spec.objective if board.spec.objective in names else names[0]
+    name = choices.segment(
+        "Figure",
+        names,
+        start=start,
+        key=f"{key}_figure",
+        label=lambda n: n.replace("_", " "),
+        label_visibility="collapsed",
+    )
+    rows = [{"trial": trial.number, "epoch": row["epoch"], name: row.get(name)} for trial in trials for row in trial.curve]
+    near = alt.selection_point(name="near", on="mouseover", fields=["trial"], empty=False)
+    chart = (
+        alt.Chart(pd.DataFrame(rows).dropna())
+        .mark_line(point=len(rows) < SHOW_POINTS)
+        .encode(
+            x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y(f"{name}:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False, padding=8)),
+            color=alt.Color("trial:N", legend=None, scale=alt.Scale(range=charts.PALETTE)),
+            opacity=alt.condition(near, alt.value(1), alt.value(0.75 if len(trials) < 6 else 0.45)),
+            tooltip=["trial", "epoch", alt.Tooltip(f"{name}:Q", format=".4f")],
+        )
+        .add_params(near)
+        .properties(height=height)
+    )
+    st.altair_chart(chart, key=f"{key}_{name}", alt=f"{name.replace('_', ' ')} by epoch")
