@@ -30,8 +30,15 @@ NAMES = (
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Fieldmark beside its peers, in one run.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(NAMES)} (default: all)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measures Fieldmark beside its peers, in one run."
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"one or more of: {', '.join(NAMES)} (default: all)",
+    )
     names = parser.parse_args(arguments).names or NAMES
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(NAMES)}")

@@ -38,7 +38,9 @@ def running() -> Iterator[None]:
     process = LOCAL.warm_up()
     try:
         wait_for(prefork.socket_path().exists, time.perf_counter())
-        wait_for(lambda: any((settings.features_dir() / "networks").glob("*/*.xml")), time.perf_counter())
+        wait_for(
+            lambda: any((settings.features_dir() / "networks").glob("*/*.xml")), time.perf_counter()
+        )
         yield
     finally:
         LOCAL.cool_down(process)
@@ -51,20 +53,27 @@ def train(photos: Photos, label: str, **hyperparameters: str) -> Watched:
     clicked = time.perf_counter()
     job = LOCAL.train(spec)
     first_line = wait_for(lambda: "\n" in _log(job), clicked)
-    first_metrics = wait_for(lambda: any(metrics.parse(text) for text in _log(job).splitlines()), clicked)
+    first_metrics = wait_for(
+        lambda: any(metrics.parse(text) for text in _log(job).splitlines()), clicked
+    )
     completed = wait_for(lambda: LOCAL.refresh(job).state.is_finished, clicked)
     print(f" {completed:.1f} s", file=sys.stderr, flush=True)
     ended = LOCAL.refresh(job)
     if ended.state is not State.COMPLETED:
         raise BenchmarkError(f"the job ended as {ended.state}: {ended.status.reason}")
     described = json.loads((job.folder.model / "model.json").read_bytes())
-    return Watched(first_line, first_metrics, completed, float(described["metrics"]["test"]["top1"]))
+    return Watched(
+        first_line, first_metrics, completed, float(described["metrics"]["test"]["top1"])
+    )
 
 
 def median(runs: list[Watched]) -> Watched:
     """The median of each figure; the accuracy is that of the run with the median time."""
     middle = sorted(runs, key=lambda run: run.completed)[len(runs) // 2]
-    first_line, first_metrics = (statistics.median(getattr(run, name) for run in runs) for name in ("first_line", "first_metrics"))
+    first_line, first_metrics = (
+        statistics.median(getattr(run, name) for run in runs)
+        for name in ("first_line", "first_metrics")
+    )
     return Watched(first_line, first_metrics, middle.completed, middle.accuracy)
 
 

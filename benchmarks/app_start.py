@@ -38,12 +38,19 @@ def run() -> Outcome:
     bare.write_text(BARE)
     with _browser() as chromium:
         # In turn, so that what slows the machine down slows both.
-        seconds = [(_start(settings.PROJECT / "app.py", chromium), _start(bare, chromium)) for _ in range(REPEATS)]
+        seconds = [
+            (_start(settings.PROJECT / "app.py", chromium), _start(bare, chromium))
+            for _ in range(REPEATS)
+        ]
     ours, peer = (statistics.median(column) for column in zip(*seconds, strict=True))
     return Outcome(
         "app_start",
         "s",
-        Row("ours: the overview", ours, note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the app's process"),
+        Row(
+            "ours: the overview",
+            ours,
+            note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the app's process",
+        ),
         Row("a bare Streamlit page", peer, note="what Streamlit itself takes"),
         None,
         0,
@@ -54,13 +61,19 @@ def run() -> Outcome:
 @contextmanager
 def _browser() -> Iterator[Any]:
     """A running Chromium. BenchmarkError where there is none."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if not found:
         raise BenchmarkError("no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-quic"])
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
         yield chromium
         chromium.close()
 
@@ -71,10 +84,24 @@ def _start(script: Path, chromium: Any) -> float:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     print(f"  {script.name} ...", end="", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true", f"--server.port={port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(script),
+        "--server.headless=true",
+        f"--server.port={port}",
+    ]
     page = chromium.new_page()
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=settings.PROJECT, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        cwd=settings.PROJECT,
+        env=dict(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), start)
         page.goto(f"http://127.0.0.1:{port}")

@@ -55,7 +55,13 @@ def run() -> Outcome:
     where = photos()
     with app.running():
         best, quick = (rates(trained(where, preset)) for preset in (PRESET, QUICK))
-        plain = harness.run_peer("batch_loop", where.root, where.manifest, "--model", str(trained(where, PRESET).folder.model)).report()
+        plain = harness.run_peer(
+            "batch_loop",
+            where.root,
+            where.manifest,
+            "--model",
+            str(trained(where, PRESET).folder.model),
+        ).report()
     return Outcome(
         "batch",
         "photos/s",
@@ -65,7 +71,12 @@ def run() -> Outcome:
         best.n,
         more_is_better=True,
         others=(
-            Row("peer: a DataLoader loop", plain["images_per_second"], plain["accuracy"], f"{PRESET}, eager fp32, Pillow, two workers"),
+            Row(
+                "peer: a DataLoader loop",
+                plain["images_per_second"],
+                plain["accuracy"],
+                f"{PRESET}, eager fp32, Pillow, two workers",
+            ),
             Row(
                 f"ours: batch, {QUICK}",
                 quick.batch,
@@ -73,12 +84,21 @@ def run() -> Outcome:
                 f"{quick.share:.2f} of its network alone; {_note(quick)}",
                 compared=False,
             ),
-            Row(f"network alone, {QUICK}", quick.forward, note=f"{quick.form}, photos in memory", compared=False),
+            Row(
+                f"network alone, {QUICK}",
+                quick.forward,
+                note=f"{quick.form}, photos in memory",
+                compared=False,
+            ),
         ),
         extra={
             "possible": round(best.possible, 3),
             "loop": round(plain["images_per_second"], 1),
-            QUICK: {"batch": round(quick.batch, 1), "forward": round(quick.forward, 1), "possible": round(quick.possible, 3)},
+            QUICK: {
+                "batch": round(quick.batch, 1),
+                "forward": round(quick.forward, 1),
+                "possible": round(quick.possible, 3),
+            },
         },
     )
 
@@ -101,16 +121,31 @@ def rates(model: Model) -> Rates:
         if number:
             batches.append(facts)
             parts.append(alone(model))
-    middle = {name: statistics.median(part[name] for part in parts) for name in ("forward", "decode")}
+    middle = {
+        name: statistics.median(part[name] for part in parts) for name in ("forward", "decode")
+    }
     last = batches[-1]
     rate = statistics.median(facts["images_per_second"] for facts in batches)
-    return Rates(rate, **middle, form=last["form"], accuracy=last["correct"] / last["labelled"], n=last["labelled"])
+    return Rates(
+        rate,
+        **middle,
+        form=last["form"],
+        accuracy=last["correct"] / last["labelled"],
+        n=last["labelled"],
+    )
 
 
 def transform(model: Model) -> dict[str, Any]:
     """One transform job, submitted as the Batch page does; what it reported at its end."""
     print(f"  ours: batch of {SPLIT}, {model.name} ...", end="", file=sys.stderr, flush=True)
-    spec = TransformSpec("benchmark", model.id, "split", dataset_id=model.dataset_id, version_id=model.version_id, split=SPLIT)
+    spec = TransformSpec(
+        "benchmark",
+        model.id,
+        "split",
+        dataset_id=model.dataset_id,
+        version_id=model.version_id,
+        split=SPLIT,
+    )
     job = LOCAL.transform(spec)
     clicked = time.perf_counter()
     # Seldom: on two cores, asking costs what is to be measured.
@@ -120,7 +155,11 @@ def transform(model: Model) -> dict[str, Any]:
     ended = LOCAL.refresh(job)
     if ended.state is not State.COMPLETED:
         raise harness.BenchmarkError(f"the batch ended as {ended.state}: {ended.status.reason}")
-    print(f" {ended.status.progress['images_per_second']:.0f} photos/s, {seconds:.1f} s in all", file=sys.stderr, flush=True)
+    print(
+        f" {ended.status.progress['images_per_second']:.0f} photos/s, {seconds:.1f} s in all",
+        file=sys.stderr,
+        flush=True,
+    )
     return ended.status.progress
 
 
@@ -128,7 +167,13 @@ def alone(model: Model) -> dict[str, float]:
     """The rates of the parts, in a process of their own."""
     command = [sys.executable, "-m", "benchmarks.parts", model.id, SPLIT]
     env = {**processes.worker_environment(), "PYTHONPATH": str(settings.PROJECT)}
-    return dict(json.loads(harness.run(command, cwd=settings.PROJECT, env=env, label="the network alone, decoding alone").lines[-1][1]))
+    return dict(
+        json.loads(
+            harness.run(
+                command, cwd=settings.PROJECT, env=env, label="the network alone, decoding alone"
+            ).lines[-1][1]
+        )
+    )
 
 
 def _note(measured: Rates) -> str:

@@ -14,12 +14,20 @@ def run() -> Outcome:
     def quickest(result: load_test.Result) -> float:
         return -result.quantile(0.5)
 
-    duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=1, better=quickest) for arch in (served.ARCH, served.OTHER)}
+    duels = {
+        arch: served.best_peer(arch, requests=REQUESTS, clients=1, better=quickest)
+        for arch in (served.ARCH, served.OTHER)
+    }
     main, other = duels[served.ARCH], duels[served.OTHER]
     return Outcome(
         "endpoint_latency",
         "ms, p50",
-        Row(f"ours, {served.ARCH}", main.ours.quantile(0.5), main.ours.accuracy, f"p95 {main.ours.quantile(0.95):.1f}, {main.form}"),
+        Row(
+            f"ours, {served.ARCH}",
+            main.ours.quantile(0.5),
+            main.ours.accuracy,
+            f"p95 {main.ours.quantile(0.95):.1f}, {main.form}",
+        ),
         Row(
             f"peer: TorchServe, {served.ARCH}",
             main.peer.quantile(0.5),
@@ -28,7 +36,10 @@ def run() -> Outcome:
         ),
         TARGET,
         main.n,
-        others=tuple(_row(name, other, side) for name, side in (("ours", other.ours), ("peer: TorchServe", other.peer))),
+        others=tuple(
+            _row(name, other, side)
+            for name, side in (("ours", other.ours), ("peer: TorchServe", other.peer))
+        ),
         extra={
             "p95_ours": round(main.ours.quantile(0.95), 2),
             "p95_peer": round(main.peer.quantile(0.95), 2),

@@ -14,12 +14,20 @@ def run() -> Outcome:
     def busiest(result: load_test.Result) -> float:
         return result.per_second
 
-    duels = {arch: served.best_peer(arch, requests=REQUESTS, clients=CLIENTS, better=busiest) for arch in (served.ARCH, served.OTHER)}
+    duels = {
+        arch: served.best_peer(arch, requests=REQUESTS, clients=CLIENTS, better=busiest)
+        for arch in (served.ARCH, served.OTHER)
+    }
     main, other = duels[served.ARCH], duels[served.OTHER]
     return Outcome(
         "endpoint_throughput",
         "photos/s",
-        Row(f"ours, {served.ARCH}", main.ours.per_second, main.ours.accuracy, f"p95 {main.ours.quantile(0.95):.0f} ms, {main.form}"),
+        Row(
+            f"ours, {served.ARCH}",
+            main.ours.per_second,
+            main.ours.accuracy,
+            f"p95 {main.ours.quantile(0.95):.0f} ms, {main.form}",
+        ),
         Row(
             f"peer: TorchServe, {served.ARCH}",
             main.peer.per_second,
@@ -30,7 +38,12 @@ def run() -> Outcome:
         main.n,
         more_is_better=True,
         others=tuple(
-            Row(f"{name}, {served.OTHER}", side.per_second, note=f"random weights, p95 {side.quantile(0.95):.0f} ms", compared=False)
+            Row(
+                f"{name}, {served.OTHER}",
+                side.per_second,
+                note=f"random weights, p95 {side.quantile(0.95):.0f} ms",
+                compared=False,
+            )
             for name, side in (("ours", other.ours), ("peer: TorchServe", other.peer))
         ),
         extra={

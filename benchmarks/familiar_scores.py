@@ -17,13 +17,18 @@ BATCH = 32
 def main(arguments: list[str]) -> int:
     folder, listed = Path(arguments[0]), Path(arguments[1])
     sys.path.insert(0, str(folder / "code"))
-    torch, inference, familiarity = (importlib.import_module(name) for name in ("torch", "inference", "familiarity"))
+    torch, inference, familiarity = (
+        importlib.import_module(name) for name in ("torch", "inference", "familiarity")
+    )
     model = inference.model_fn(str(folder))
     paths = json.loads(listed.read_text())
     answers: dict[str, list[Any]] = {"similarity": [], "confidence": [], "unfamiliar": []}
     with torch.inference_mode():
         for start in range(0, len(paths), BATCH):
-            photos = [inference.preprocessing.decode(Path(path).read_bytes()) for path in paths[start : start + BATCH]]
+            photos = [
+                inference.preprocessing.decode(Path(path).read_bytes())
+                for path in paths[start : start + BATCH]
+            ]
             features = model.features(model.inputs(photos))
             answers["similarity"] += familiarity.similarity(features, model.means).tolist()
             answers["confidence"] += model.probabilities(model.head(features)).amax(1).tolist()

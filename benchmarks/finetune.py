@@ -21,10 +21,23 @@ def run() -> Outcome:
     return Outcome(
         "finetune",
         "images/s",
-        Row("ours", trained.images_per_second, trained.accuracy, f"{SETTINGS['epochs']} epochs, whole run {trained.run.seconds:.0f} s"),
-        Row("peer: torchvision's loop", reached["images_per_second"], reached["accuracy"], f"the same, whole run {peer.seconds:.0f} s"),
+        Row(
+            "ours",
+            trained.images_per_second,
+            trained.accuracy,
+            f"{SETTINGS['epochs']} epochs, whole run {trained.run.seconds:.0f} s",
+        ),
+        Row(
+            "peer: torchvision's loop",
+            reached["images_per_second"],
+            reached["accuracy"],
+            f"the same, whole run {peer.seconds:.0f} s",
+        ),
         TARGET,
         trained.n,
         more_is_better=True,
-        extra={"seconds_ours": round(trained.run.seconds, 1), "seconds_peer": round(peer.seconds, 1)},
+        extra={
+            "seconds_ours": round(trained.run.seconds, 1),
+            "seconds_peer": round(peer.seconds, 1),
+        },
     )

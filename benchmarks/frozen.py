@@ -19,7 +19,13 @@ from core import settings
 REPEATS = 3
 PRESET = "fast"
 # What a person tries next: each of these trains the head anew on the features that are there.
-CHANGES = ({"weight_decay": "0.1"}, {"head": "mlp"}, {"label_smoothing": "0.05"}, {"optimizer": "adamw"}, {"seed": "11"})
+CHANGES = (
+    {"weight_decay": "0.1"},
+    {"head": "mlp"},
+    {"label_smoothing": "0.05"},
+    {"optimizer": "adamw"},
+    {"seed": "11"},
+)
 
 
 @functools.cache
@@ -27,7 +33,12 @@ def workshop() -> Row:
     """The workshop's recipe in its best form, once: it takes minutes."""
     where = photos()
     run = harness.run_peer("workshop", where.root, where.manifest)
-    return Row("peer: the workshop's recipe", run.seconds, run.report()["accuracy"], "backbone in every epoch, fp32, one run")
+    return Row(
+        "peer: the workshop's recipe",
+        run.seconds,
+        run.report()["accuracy"],
+        "backbone in every epoch, fp32, one run",
+    )
 
 
 @functools.cache
@@ -35,7 +46,12 @@ def notebook() -> Row:
     """The recipe as the notebook writes it, once: the validation photos are gone through at every third step."""
     where = photos()
     run = harness.run_peer("workshop", where.root, where.manifest, "--validate_every", "3")
-    return Row("peer: the same, as written", run.seconds, run.report()["accuracy"], "validation at every third step, one run")
+    return Row(
+        "peer: the same, as written",
+        run.seconds,
+        run.report()["accuracy"],
+        "validation at every third step, one run",
+    )
 
 
 @functools.cache
@@ -44,7 +60,12 @@ def plain() -> Row:
     where = photos()
     runs = [harness.run_peer("cached", where.root, where.manifest) for _ in range(REPEATS)]
     seconds = statistics.median(run.seconds for run in runs)
-    return Row("peer: a plain feature loop", seconds, runs[0].report()["accuracy"], f"features once, fp32, median of {REPEATS}")
+    return Row(
+        "peer: a plain feature loop",
+        seconds,
+        runs[0].report()["accuracy"],
+        f"features once, fp32, median of {REPEATS}",
+    )
 
 
 @functools.cache
@@ -55,7 +76,10 @@ def in_the_app() -> tuple[app.Watched, app.Watched]:
         for _ in range(REPEATS):
             forget_features()
             cold.append(app.train(where, "cold, in the app", preset=PRESET))
-        warm = [app.train(where, f"warm, in the app, {change}", preset=PRESET, **change) for change in CHANGES]
+        warm = [
+            app.train(where, f"warm, in the app, {change}", preset=PRESET, **change)
+            for change in CHANGES
+        ]
     return app.median(cold), app.median(warm)
 
 
@@ -72,7 +96,10 @@ def from_a_shell() -> tuple[Training, Training]:
     where = photos()
     folders = [harness.workspace() / f"features-{number}" for number in range(REPEATS)]
     cold = [train(where, folder, label="cold, from a shell", preset=PRESET) for folder in folders]
-    warm = [train(where, folders[-1], label=f"warm, from a shell, {change}", preset=PRESET, **change) for change in CHANGES]
+    warm = [
+        train(where, folders[-1], label=f"warm, from a shell, {change}", preset=PRESET, **change)
+        for change in CHANGES
+    ]
     return _median(cold), _median(warm)
 
 
@@ -81,9 +108,16 @@ def _median(runs: list[Training]) -> Training:
 
 
 def app_row(kind: str, watched: app.Watched) -> Row:
-    return Row(f"ours, {kind}", watched.completed, watched.accuracy, "in a running app, from the click to Completed, a median")
+    return Row(
+        f"ours, {kind}",
+        watched.completed,
+        watched.accuracy,
+        "in a running app, from the click to Completed, a median",
+    )
 
 
 def shell_row(kind: str, training: Training) -> Row:
     note = "the bare script, imports included, a median"
-    return Row(f"ours, {kind}, from a shell", training.run.seconds, training.accuracy, note, compared=False)
+    return Row(
+        f"ours, {kind}, from a shell", training.run.seconds, training.accuracy, note, compared=False
+    )

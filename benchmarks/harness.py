@@ -80,7 +80,9 @@ class Outcome:
 
     def ratio_to(self, other: Row) -> float:
         """How many times better ours is than the other."""
-        return self.ours.value / other.value if self.more_is_better else other.value / self.ours.value
+        return (
+            self.ours.value / other.value if self.more_is_better else other.value / self.ours.value
+        )
 
     def as_json(self) -> str:
         body = {
@@ -108,17 +110,25 @@ def show(outcome: Outcome) -> None:
     counted = f"; accuracy on {outcome.n} test images" if outcome.ours.accuracy is not None else ""
     print(f"\n{outcome.bench}  ({machine()}{counted})")
     for first, *rest in lines:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest[:-1], widths[1:-1], strict=True)), rest[-1]]
+        cells = [
+            first.ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(rest[:-1], widths[1:-1], strict=True)),
+            rest[-1],
+        ]
         print("  " + "  ".join(cells).rstrip())
     if outcome.target is not None:
-        print(f"  target {outcome.target:g}x: {'reached' if outcome.ratio >= outcome.target else 'MISSED'}")
+        print(
+            f"  target {outcome.target:g}x: {'reached' if outcome.ratio >= outcome.target else 'MISSED'}"
+        )
     print(outcome.as_json(), flush=True)
 
 
 @contextmanager
 def alone() -> Iterator[None]:
     """Waits until no other benchmark runs on this machine, for two at once measure each other."""
-    with (Path(tempfile.gettempdir()) / f"fieldmark-benchmarks-{os.getuid()}.lock").open("wb") as file:
+    with (Path(tempfile.gettempdir()) / f"fieldmark-benchmarks-{os.getuid()}.lock").open(
+        "wb"
+    ) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -132,12 +142,18 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str
     print(f"  {label} ...", end="", file=sys.stderr, flush=True)
     lines: list[tuple[float, str]] = []
     start, cpu = time.perf_counter(), _cpu_of_others()
-    with subprocess.Popen(command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=cwd, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         lines.extend((time.perf_counter() - start, line.rstrip("\n")) for line in process.stdout)
     seconds = time.perf_counter() - start
     disturbed = max(0.0, _cpu_of_others() - cpu) / (seconds * (psutil.cpu_count() or 1))
-    warning = f" (others used {disturbed:.0%} of the machine: measure again when it is quiet)" if disturbed > DISTURBED else ""
+    warning = (
+        f" (others used {disturbed:.0%} of the machine: measure again when it is quiet)"
+        if disturbed > DISTURBED
+        else ""
+    )
     print(f" {seconds:.1f} s{warning}", file=sys.stderr, flush=True)
     if process.returncode != 0:
         end = "\n".join(text for _, text in lines[-20:])
@@ -147,8 +163,19 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str
 
 def run_peer(name: str, images: Path, manifest: Path, *options: str) -> Run:
     """Runs `benchmarks.peers.<name>` on the images of a manifest, in an environment that holds nothing of ours."""
-    command = [sys.executable, "-m", f"benchmarks.peers.{name}", "--images", str(images), "--manifest", str(manifest), *options]
-    return run(command, cwd=settings.PROJECT, env=processes.clean_environment(), label=f"peer: {name}")
+    command = [
+        sys.executable,
+        "-m",
+        f"benchmarks.peers.{name}",
+        "--images",
+        str(images),
+        "--manifest",
+        str(manifest),
+        *options,
+    ]
+    return run(
+        command, cwd=settings.PROJECT, env=processes.clean_environment(), label=f"peer: {name}"
+    )
 
 
 @functools.cache
@@ -171,7 +198,11 @@ def _cpu_of_others() -> float:
 
 def machine() -> str:
     """The processor's name and how many of its cores this process may use."""
-    names = (line.split(":", 1)[1].strip() for line in _cpuinfo().splitlines() if line.startswith("model name"))
+    names = (
+        line.split(":", 1)[1].strip()
+        for line in _cpuinfo().splitlines()
+        if line.startswith("model name")
+    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{cores} cores of {next(names, platform.processor() or platform.machine())}"
 

@@ -43,17 +43,26 @@ def run() -> Outcome:
     ours = FILES / (time.perf_counter() - started)
     print(f" {FILES / ours:.1f} s", file=sys.stderr, flush=True)
     if version.images != FILES or version.problems:
-        raise harness.BenchmarkError(f"{version.images} of {FILES} files were imported, {version.problems} of them with a problem")
+        raise harness.BenchmarkError(
+            f"{version.images} of {FILES} files were imported, {version.problems} of them with a problem"
+        )
     return Outcome(
         "import_rate",
         "files/s",
-        Row("import", ours, note=f"{version.report['images_per_second']:,.0f} a second while reading"),
+        Row(
+            "import",
+            ours,
+            note=f"{version.report['images_per_second']:,.0f} a second while reading",
+        ),
         Row("stat and read", _rate(paths, _read)),
         target=None,
         n=FILES,
         more_is_better=True,
         others=(
-            Row("stat, read, SHA-256", _rate(paths, lambda path: hashlib.sha256(_read(path)).digest())),
+            Row(
+                "stat, read, SHA-256",
+                _rate(paths, lambda path: hashlib.sha256(_read(path)).digest()),
+            ),
             Row("stat, read, SHA-256, decode (one thread)", _rate(paths, _decoded)),
         ),
     )
@@ -83,7 +92,9 @@ def _drawn(folder: Path) -> list[Path]:
     pictures = []
     for _ in range(PICTURES):
         buffer = io.BytesIO()
-        Image.fromarray(chance.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(SIZE, Image.Resampling.BICUBIC).save(buffer, "JPEG")
+        Image.fromarray(chance.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
+            SIZE, Image.Resampling.BICUBIC
+        ).save(buffer, "JPEG")
         pictures.append(buffer.getvalue())
     paths = []
     for number in range(FILES):

@@ -34,7 +34,11 @@ VIEWS: dict[str, tuple[Mapping[str, str], Query, int]] = {
     "all photos": ({}, Query(), 0),
     "one class": ({"ds_class": "Species 010"}, Query(label="Species 010"), 0),
     "a search by name": ({"ds_find": "/00000"}, Query(name="/00000"), 0),
-    "sorted by file size": ({"ds_sort": "File size", "ds_down": "true"}, Query(sort="size_bytes", descending=True), 0),
+    "sorted by file size": (
+        {"ds_sort": "File size", "ds_down": "true"},
+        Query(sort="size_bytes", descending=True),
+        0,
+    ),
     "a page in the middle": ({"ds_page": "{middle}"}, Query(), 1),
 }
 PAGE_ROWS = 48
@@ -43,7 +47,10 @@ PAGE_ROWS = 48
 def run() -> Outcome:
     """Milliseconds of a redraw, the median over all views."""
     many, few = _measured(MANY), _measured(FEW)
-    ours, peer = (statistics.median(found["views"][name]["redraw_ms"] for name in VIEWS) for found in (many, few))
+    ours, peer = (
+        statistics.median(found["views"][name]["redraw_ms"] for name in VIEWS)
+        for found in (many, few)
+    )
     others = [
         Row(
             f"{name}: {step}",
@@ -63,7 +70,11 @@ def run() -> Outcome:
         target=0.5,
         n=MANY,
         others=tuple(others),
-        extra={"peak_mb": round(many["peak_mb"]), "peak_mb_peer": round(few["peak_mb"]), "views": many["views"]},
+        extra={
+            "peak_mb": round(many["peak_mb"]),
+            "peak_mb_peer": round(few["peak_mb"]),
+            "views": many["views"],
+        },
     )
 
 
@@ -73,8 +84,12 @@ def _measured(rows: int) -> dict[str, Any]:
         version = _dataset(rows, home)
         addresses = {name: _address(version, name, rows) for name in VIEWS}
     command = [sys.executable, "-m", "benchmarks.page_probe", json.dumps(addresses)]
-    environment = processes.clean_environment({settings.ENV_HOME: str(home), settings.ENV_PREPARE: "0"})
-    return harness.run(command, cwd=settings.PROJECT, env=environment, label=f"the page with {rows:,} rows").report()
+    environment = processes.clean_environment(
+        {settings.ENV_HOME: str(home), settings.ENV_PREPARE: "0"}
+    )
+    return harness.run(
+        command, cwd=settings.PROJECT, env=environment, label=f"the page with {rows:,} rows"
+    ).report()
 
 
 @contextmanager
@@ -106,15 +121,24 @@ def _dataset(rows: int, home: Path) -> store.Version:
             "size_bytes": chance.integers(20_000, 200_000, rows),
         }
     )
-    return store.add_dataset("Many", home, "made by a benchmark", frame, {}, split={"kind": "stratified"})
+    return store.add_dataset(
+        "Many", home, "made by a benchmark", frame, {}, split={"kind": "stratified"}
+    )
 
 
 def _address(version: store.Version, name: str, rows: int) -> dict[str, str]:
     """The view's parameters; the thumbnails of its page are there afterwards."""
     given, query, middle = VIEWS[name]
     page = max(1, rows // PAGE_ROWS // 2) if middle else 1
-    for image_id in store.page(version, query, offset=(page - 1) * PAGE_ROWS, limit=PAGE_ROWS)[0]["image_id"]:
+    for image_id in store.page(version, query, offset=(page - 1) * PAGE_ROWS, limit=PAGE_ROWS)[0][
+        "image_id"
+    ]:
         path = images.thumbnail_path(image_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.frombuffer(bytes.fromhex(image_id) * 27, np.uint8).reshape(16, 18, 3)).resize((240, 214)).save(path, "JPEG")
-    return {"dataset": version.dataset_id, **{key: value.format(middle=page) for key, value in given.items()}}
+        Image.fromarray(
+            np.frombuffer(bytes.fromhex(image_id) * 27, np.uint8).reshape(16, 18, 3)
+        ).resize((240, 214)).save(path, "JPEG")
+    return {
+        "dataset": version.dataset_id,
+        **{key: value.format(middle=page) for key, value in given.items()},
+    }

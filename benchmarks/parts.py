@@ -25,7 +25,12 @@ def main(model_id: str, split: str) -> None:
     model = models.read(model_id)
     version = store.version(model.dataset_id, model.version_id)
     root = store.dataset(model.dataset_id).root
-    paths = [root / path for path in store.manifest_of(version, columns=["path"], filters=[("split", "==", split)])["path"]]
+    paths = [
+        root / path
+        for path in store.manifest_of(version, columns=["path"], filters=[("split", "==", split)])[
+            "path"
+        ]
+    ]
     scorer = Scorer(model)
     scorer.settle(fetching.of_model(model, PARITY_PHOTOS))
     batches = [paths[start : start + scorer.batch] for start in range(0, len(paths), scorer.batch)]
@@ -43,7 +48,12 @@ def main(model_id: str, split: str) -> None:
 def rate(scorer: Scorer, work: Callable[[Any], Any], batches: Sequence[Any]) -> float:
     """Batches per second."""
     start = time.perf_counter()
-    done = sum(1 for _ in pipeline.in_order(work, batches, scorer.workers, lambda: False, scorer.start_thread))
+    done = sum(
+        1
+        for _ in pipeline.in_order(
+            work, batches, scorer.workers, lambda: False, scorer.start_thread
+        )
+    )
     return done / (time.perf_counter() - start)
 
 

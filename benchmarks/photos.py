@@ -43,7 +43,9 @@ def photos() -> Photos:
     if given:
         os.environ[settings.ENV_IMPORT_ROOTS] = given
     start = time.perf_counter()
-    version = importing.run_import(source, "benchmark", progress=lambda _: None, should_stop=lambda: False)
+    version = importing.run_import(
+        source, "benchmark", progress=lambda _: None, should_stop=lambda: False
+    )
     seconds = time.perf_counter() - start
     version = store.derive(version, OFFICIAL if _has_official_split(version) else BY_RATIOS)
     path = harness.workspace() / "manifest" / "manifest.csv"

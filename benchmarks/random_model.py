@@ -51,7 +51,13 @@ def make(source: Path, out: Path, name: str) -> None:
         "means": torch.nn.functional.normalize(torch.randn(classes, dimensions), dim=1),
     }
     sys.path.append(str(settings.SM_SCRIPTS))
-    described = {**about, "name": f"{name}, random weights", "arch": name, "backbones": [entry], "metrics": {}}
+    described = {
+        **about,
+        "name": f"{name}, random weights",
+        "arch": name,
+        "backbones": [entry],
+        "metrics": {},
+    }
     import_module("artifact").write(out, described, {**state, **head})
 
 

@@ -68,10 +68,14 @@ class Duel:
     n: int
 
 
-def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[load_test.Result], float]) -> Duel:
+def best_peer(
+    arch: str, *, requests: int, clients: int, better: Callable[[load_test.Result], float]
+) -> Duel:
     """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by what `better` makes of it: all
     cores in one worker, or workers of one core each. Where other programs run too, the threads of a worker wait for each other."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     where = photos()
     bodies, _ = _test_photos(where)
     tried = {}
@@ -79,7 +83,9 @@ def best_peer(arch: str, *, requests: int, clients: int, better: Callable[[load_
         for workers, threads in dict.fromkeys([(1, cores), (min(cores, clients), 1)]):
             with _peer(where, arch, workers, threads) as url:
                 label = f"{arch}, trial of the peer with {workers} x {threads}"
-                tried[workers, threads] = better(_round(label, url, bodies, TRIAL * clients, clients))
+                tried[workers, threads] = better(
+                    _round(label, url, bodies, TRIAL * clients, clients)
+                )
     workers, threads = max(tried, key=lambda setting: tried[setting])
     return _duel(arch, requests=requests, clients=clients, workers=workers, threads=threads)
 
@@ -113,7 +119,11 @@ def _peer(where: Photos, arch: str, workers: int, threads: int) -> Iterator[str]
     with tempfile.TemporaryDirectory(dir=harness.workspace()) as work:
         exported, folder = Path(work, "model"), Path(work, "server")
         folder.mkdir()
-        _python("benchmarks.peers.torchserve_export", str(_model(where, arch).folder.model), str(exported))
+        _python(
+            "benchmarks.peers.torchserve_export",
+            str(_model(where, arch).folder.model),
+            str(exported),
+        )
         with torchserve.serving(exported, folder, workers=workers, threads=threads) as url:
             yield url
 
@@ -142,7 +152,9 @@ def _random(source: Model, arch: str) -> None:
 
 def _python(module: str, *arguments: str) -> None:
     env = {**processes.clean_environment(), "PYTHONPATH": str(settings.PROJECT)}
-    harness.run([sys.executable, "-m", module, *arguments], cwd=settings.PROJECT, env=env, label=module)
+    harness.run(
+        [sys.executable, "-m", module, *arguments], cwd=settings.PROJECT, env=env, label=module
+    )
 
 
 def _deployed(model: Model) -> Endpoint:
@@ -167,11 +179,16 @@ def _test_photos(where: Photos) -> tuple[list[bytes], list[str]]:
 
 def _accuracy(url: str, bodies: list[bytes], labels: list[str]) -> float:
     connection = client.Connection(url, SECONDS)
-    said = [json.loads(connection.post(body, MEDIA_TYPE)[1])["predictions"][0]["label"] for body in bodies]
+    said = [
+        json.loads(connection.post(body, MEDIA_TYPE)[1])["predictions"][0]["label"]
+        for body in bodies
+    ]
     return sum(one == other for one, other in zip(said, labels, strict=True)) / len(labels)
 
 
-def _round(label: str, url: str, bodies: list[bytes], requests: int, clients: int) -> load_test.Result:
+def _round(
+    label: str, url: str, bodies: list[bytes], requests: int, clients: int
+) -> load_test.Result:
     def connect() -> load_test.Send:
         connection = client.Connection(url, SECONDS)
 
@@ -183,7 +200,13 @@ def _round(label: str, url: str, bodies: list[bytes], requests: int, clients: in
         return send
 
     result = load_test.run(connect, bodies, requests=requests, clients=clients)
-    print(f"  {label}: p50 {result.quantile(0.5):.1f} ms, {result.per_second:.0f}/s", file=sys.stderr, flush=True)
+    print(
+        f"  {label}: p50 {result.quantile(0.5):.1f} ms, {result.per_second:.0f}/s",
+        file=sys.stderr,
+        flush=True,
+    )
     if result.failed:
-        raise BenchmarkError(f"{result.failed} of {requests} requests failed: {dict(result.errors)}")
+        raise BenchmarkError(
+            f"{result.failed} of {requests} requests failed: {dict(result.errors)}"
+        )
     return result

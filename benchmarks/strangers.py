@@ -61,17 +61,32 @@ def _shapes(chance: np.random.Generator) -> Image.Image:
     image = Image.new("RGB", SIDE, _colour(chance))
     draw = ImageDraw.Draw(image)
     for _ in range(int(chance.integers(1, 7))):
-        x, y, width, height = (int(value) for value in chance.integers((0, 0, 40, 40), (*SIDE, 240, 240)))
+        x, y, width, height = (
+            int(value) for value in chance.integers((0, 0, 40, 40), (*SIDE, 240, 240))
+        )
         kind = chance.integers(0, 4)
         if kind == 0:
             draw.ellipse((x, y, x + width, y + height), fill=_colour(chance))
         elif kind == 1:
-            draw.rectangle((x, y, x + width, y + height), fill=_colour(chance), outline=_colour(chance), width=6)
+            draw.rectangle(
+                (x, y, x + width, y + height),
+                fill=_colour(chance),
+                outline=_colour(chance),
+                width=6,
+            )
         elif kind == 2:
-            draw.line((x, y, x + width, y + height), fill=_colour(chance), width=int(chance.integers(2, 20)))
+            draw.line(
+                (x, y, x + width, y + height),
+                fill=_colour(chance),
+                width=int(chance.integers(2, 20)),
+            )
         else:
             draw.polygon(
-                [(int(px), int(py)) for px, py in chance.integers((0, 0), SIDE, (int(chance.integers(3, 8)), 2))], fill=_colour(chance)
+                [
+                    (int(px), int(py))
+                    for px, py in chance.integers((0, 0), SIDE, (int(chance.integers(3, 8)), 2))
+                ],
+                fill=_colour(chance),
             )
     return image
 
@@ -84,7 +99,9 @@ def _texture(chance: np.random.Generator) -> Image.Image:
         return Image.fromarray(chance.integers(0, 256, (height, width, 3), dtype=np.uint8))
     if kind == 1:
         grain = int(chance.integers(3, 40))
-        coarse = chance.integers(0, 256, (height // grain + 2, width // grain + 2, 3), dtype=np.uint8)
+        coarse = chance.integers(
+            0, 256, (height // grain + 2, width // grain + 2, 3), dtype=np.uint8
+        )
         return Image.fromarray(coarse).resize(SIDE, Image.Resampling.BICUBIC)
     down, right = np.mgrid[:height, :width]
     angle, period = chance.uniform(0, np.pi), chance.uniform(6, 60)
@@ -109,10 +126,15 @@ def _screen(chance: np.random.Generator) -> Image.Image:
     if chance.integers(0, 2):
         draw.rectangle((0, 26, 110, SIDE[1]), fill=tuple(round(0.9 * value) for value in paper))
     for row in range(int(chance.integers(6, 14))):
-        draw.text((124, 40 + 22 * row), _sentence(chance, int(chance.integers(2, 8))), fill=ink, font=font)
+        draw.text(
+            (124, 40 + 22 * row), _sentence(chance, int(chance.integers(2, 8))), fill=ink, font=font
+        )
     if chance.integers(0, 2):
         for bar in range(8):
-            draw.rectangle((250 + 26 * bar, 330 - int(chance.integers(10, 180)), 268 + 26 * bar, 330), fill=accent)
+            draw.rectangle(
+                (250 + 26 * bar, 330 - int(chance.integers(10, 180)), 268 + 26 * bar, 330),
+                fill=accent,
+            )
     return image
 
 
@@ -137,7 +159,11 @@ def _with_quarters(image: Image.Image) -> list[Image.Image]:
     if min(width, height) < WHOLE_ONLY_BELOW:
         return [image]
     halves = ((0, width // 2, width), (0, height // 2, height))
-    boxes = [(halves[0][x], halves[1][y], halves[0][x + 1], halves[1][y + 1]) for y in (0, 1) for x in (0, 1)]
+    boxes = [
+        (halves[0][x], halves[1][y], halves[0][x + 1], halves[1][y + 1])
+        for y in (0, 1)
+        for x in (0, 1)
+    ]
     return [image, *(image.crop(box) for box in boxes)]
 
 

@@ -39,7 +39,9 @@ class Training:
     def images_per_second(self) -> float:
         """The median over the epochs of the rate that each epoch's line reports."""
         rows = [row for _, line in self.run.lines if (row := metrics.parse(line))]
-        return statistics.median(row["images_per_second"] for row in metrics.epochs(rows) if "images_per_second" in row)
+        return statistics.median(
+            row["images_per_second"] for row in metrics.epochs(rows) if "images_per_second" in row
+        )
 
 
 def train(photos: Photos, features: Path, *, label: str, **hyperparameters: str) -> Training:
@@ -47,20 +49,34 @@ def train(photos: Photos, features: Path, *, label: str, **hyperparameters: str)
     return _train(photos, features, label, hyperparameters, None)
 
 
-def train_and_keep(photos: Photos, features: Path, model: Path, *, label: str, **hyperparameters: str) -> Training:
+def train_and_keep(
+    photos: Photos, features: Path, model: Path, *, label: str, **hyperparameters: str
+) -> Training:
     """As `train`, and the folder of the trained model becomes `model`."""
     return _train(photos, features, label, hyperparameters, model)
 
 
-def _train(photos: Photos, features: Path, label: str, hyperparameters: dict[str, str], keep: Path | None) -> Training:
+def _train(
+    photos: Photos, features: Path, label: str, hyperparameters: dict[str, str], keep: Path | None
+) -> Training:
     features.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=harness.workspace()))
-    code = shutil.copytree(settings.SM_SCRIPTS, folder / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    code = shutil.copytree(
+        settings.SM_SCRIPTS, folder / "code", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for part in ("model", "output", "checkpoints"):
         (folder / part).mkdir()
     arguments = [part for name, value in hyperparameters.items() for part in (f"--{name}", value)]
-    command = [sys.executable, "train.py", *arguments, "--checkpoint_dir", str(folder / "checkpoints")]
-    run = harness.run(command, cwd=code, env=environment(folder, photos, features), label=f"ours: {label}")
+    command = [
+        sys.executable,
+        "train.py",
+        *arguments,
+        "--checkpoint_dir",
+        str(folder / "checkpoints"),
+    ]
+    run = harness.run(
+        command, cwd=code, env=environment(folder, photos, features), label=f"ours: {label}"
+    )
     model = json.loads((folder / "model" / "model.json").read_bytes())
     if keep:
         (folder / "model").rename(keep)
@@ -70,7 +86,12 @@ def _train(photos: Photos, features: Path, label: str, hyperparameters: dict[str
 
 def environment(folder: Path, photos: Photos, features: Path) -> dict[str, str]:
     """What SageMaker's container would set, with this workstation's folders, as the local backend does it."""
-    channels = {"images": photos.root, "manifest": photos.manifest.parent, "features": features, "weights": folder / "weights"}
+    channels = {
+        "images": photos.root,
+        "manifest": photos.manifest.parent,
+        "features": features,
+        "weights": folder / "weights",
+    }
     return processes.clean_environment(
         {
             **processes.COMPUTING,

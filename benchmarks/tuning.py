@@ -51,7 +51,12 @@ def run() -> Outcome:
     return Outcome(
         "tuning",
         "s",
-        Row(f"ours: {TRIALS} trials", alone_seconds, right / n, "features made by the first, then one at a time"),
+        Row(
+            f"ours: {TRIALS} trials",
+            alone_seconds,
+            right / n,
+            "features made by the first, then one at a time",
+        ),
         Row(
             f"peer: {TRIALS} runs of a plain script",
             TRIALS * plain.value,
@@ -61,9 +66,19 @@ def run() -> Outcome:
         TARGET,
         n,
         others=(
-            Row(f"ours: {TRIALS} trials, two at a time", together_seconds, note="features cached", compared=False),
+            Row(
+                f"ours: {TRIALS} trials, two at a time",
+                together_seconds,
+                note="features cached",
+                compared=False,
+            ),
             Row("ours: one trial", each, note="median of those after the first", compared=False),
-            Row("ours: one trial without its training", each - fit, note=f"the fit itself takes {fit:.2f} s", compared=False),
+            Row(
+                "ours: one trial without its training",
+                each - fit,
+                note=f"the fit itself takes {fit:.2f} s",
+                compared=False,
+            ),
             Row(
                 "ours: the first trial",
                 alone.trials[0].seconds or 0.0,
@@ -90,14 +105,24 @@ def tuned(photos: Photos, label: str, parallel: int) -> tuple[Board, float]:
     """The leaderboard of a whole tuning job and its seconds from the click to Completed."""
     print(f"  ours: {TRIALS} trials, {label} ...", end="", file=sys.stderr, flush=True)
     space = spaces.as_dict(presets.SPACES[PRESET].space)
-    spec = TuningSpec("benchmark", photos.version.dataset_id, photos.version.id, {}, space, max_trials=TRIALS, parallel=parallel)
+    spec = TuningSpec(
+        "benchmark",
+        photos.version.dataset_id,
+        photos.version.id,
+        {},
+        space,
+        max_trials=TRIALS,
+        parallel=parallel,
+    )
     clicked = time.perf_counter()
     job = LOCAL.tune(spec)
     seconds = app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, clicked)
     print(f" {seconds:.1f} s", file=sys.stderr, flush=True)
     ended, board = LOCAL.refresh(job), leaderboard.read(job.id)
     if ended.state is not State.COMPLETED or len(board.completed()) != TRIALS:
-        raise BenchmarkError(f"{len(board.completed())} of {TRIALS} trials are completed, the job is {ended.state}: {ended.status.reason}")
+        raise BenchmarkError(
+            f"{len(board.completed())} of {TRIALS} trials are completed, the job is {ended.state}: {ended.status.reason}"
+        )
     return board, seconds
 
 

@@ -45,14 +45,31 @@ class Scores:
 def run() -> Outcome:
     where = photos()
     trained, folder = _train(where, "all")
-    strange = _ask(folder, {"known": _test_photos(where), **strangers.write(harness.workspace() / "strangers")})
+    strange = _ask(
+        folder, {"known": _test_photos(where), **strangers.write(harness.workspace() / "strangers")}
+    )
     known = strange.pop("known")
     every = _together(list(strange.values()))
     left_out = _left_out(where)
     rows = [_row(f"  {kind}", known, scores) for kind, scores in strange.items()]
-    ours = Row("familiarity", auroc(known.similarity, every.similarity), trained.accuracy, f"{len(every)} images without a bird")
-    peer = Row("peer: largest probability", auroc(known.confidence, every.confidence), trained.accuracy, "the same images")
-    species = Row("  species left out", left_out["auroc"], note=f"{left_out['n']} photos, {left_out['folds']} trainings", compared=False)
+    ours = Row(
+        "familiarity",
+        auroc(known.similarity, every.similarity),
+        trained.accuracy,
+        f"{len(every)} images without a bird",
+    )
+    peer = Row(
+        "peer: largest probability",
+        auroc(known.confidence, every.confidence),
+        trained.accuracy,
+        "the same images",
+    )
+    species = Row(
+        "  species left out",
+        left_out["auroc"],
+        note=f"{left_out['n']} photos, {left_out['folds']} trainings",
+        compared=False,
+    )
     extra = {
         "species_left_out": round(left_out["auroc"], 4),
         "species_left_out_peer": round(left_out["peer"], 4),
@@ -60,7 +77,17 @@ def run() -> Outcome:
         "caught": round(every.flagged / len(every), 4),
         "strangers": {kind: len(scores) for kind, scores in strange.items()},
     }
-    return Outcome("unfamiliar", "AUROC", ours, peer, TARGET, len(known), more_is_better=True, others=(*rows, species), extra=extra)
+    return Outcome(
+        "unfamiliar",
+        "AUROC",
+        ours,
+        peer,
+        TARGET,
+        len(known),
+        more_is_better=True,
+        others=(*rows, species),
+        extra=extra,
+    )
 
 
 def auroc(familiar: Floats, strange: Floats) -> float:
@@ -89,13 +116,20 @@ def _left_out(where: Photos) -> dict[str, float]:
         found.append(auroc(known.similarity, strange.similarity))
         peers.append(auroc(known.confidence, strange.confidence))
         count += len(strange)
-    return {"auroc": float(np.mean(found)), "peer": float(np.mean(peers)), "n": count, "folds": FOLDS}
+    return {
+        "auroc": float(np.mean(found)),
+        "peer": float(np.mean(peers)),
+        "n": count,
+        "folds": FOLDS,
+    }
 
 
 def _of_classes(where: Photos, labels: Sequence[str], name: str) -> Photos:
     """The dataset with only these classes, split as the whole is."""
     official = set(store.manifest_of(where.version, columns=["official"])["official"])
-    version = store.derive(where.version, OFFICIAL if {"train", "test"} <= official else BY_RATIOS, labels)
+    version = store.derive(
+        where.version, OFFICIAL if {"train", "test"} <= official else BY_RATIOS, labels
+    )
     path = harness.workspace() / name / "manifest.csv"
     path.parent.mkdir()
     manifest.write_csv(store.manifest_of(version), path)
@@ -110,7 +144,9 @@ def _test_photos(where: Photos, labels: Sequence[str] = ()) -> list[Path]:
 
 def _train(where: Photos, label: str) -> tuple[Training, Path]:
     kept = harness.workspace() / f"model-{where.manifest.parent.name}"
-    return train_and_keep(where, harness.workspace() / "features", kept, label=label, preset="fast"), kept
+    return train_and_keep(
+        where, harness.workspace() / "features", kept, label=label, preset="fast"
+    ), kept
 
 
 def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores]:
@@ -120,16 +156,25 @@ def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores
     listed.write_text(json.dumps(paths))
     command = [sys.executable, "-m", "benchmarks.familiar_scores", str(folder), str(listed)]
     environment = processes.clean_environment(processes.COMPUTING)
-    said = harness.run(command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images").report()
+    said = harness.run(
+        command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images"
+    ).report()
     answers, start = {}, 0
     for name, group in groups.items():
         part = slice(start, start + len(group))
         start = part.stop
         if group:
-            answers[name] = Scores(np.array(said["similarity"][part]), np.array(said["confidence"][part]), sum(said["unfamiliar"][part]))
+            answers[name] = Scores(
+                np.array(said["similarity"][part]),
+                np.array(said["confidence"][part]),
+                sum(said["unfamiliar"][part]),
+            )
     return answers
 
 
 def _together(parts: Sequence[Scores]) -> Scores:
-    similarity, confidence = (np.concatenate([getattr(part, name) for part in parts]) for name in ("similarity", "confidence"))
+    similarity, confidence = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("similarity", "confidence")
+    )
     return Scores(similarity, confidence, sum(part.flagged for part in parts))

@@ -18,4 +18,13 @@ def run() -> Outcome:
         "ratio_from_a_shell": round(workshop.value / shell.run.seconds, 2),
     }
     others = (notebook, frozen.plain(), frozen.shell_row("warm", shell))
-    return Outcome("warm_train", "s", frozen.app_row("warm", warm), workshop, TARGET, shell.n, others=others, extra=extra)
+    return Outcome(
+        "warm_train",
+        "s",
+        frozen.app_row("warm", warm),
+        workshop,
+        TARGET,
+        shell.n,
+        others=others,
+        extra=extra,
+    )

@@ -105,7 +105,9 @@ def home() -> Path:
     path = Path(os.environ.get(ENV_HOME) or Path.home() / ".fieldmark").expanduser().absolute()
     if path in _seen:
         if not path.is_dir():
-            raise NotFound(f"Fieldmark's folder {path} is gone. Bring it back (is its disk mounted?), or start Fieldmark again.")
+            raise NotFound(
+                f"Fieldmark's folder {path} is gone. Bring it back (is its disk mounted?), or start Fieldmark again."
+            )
         return path
     _make(path, parents=True)
     _close_to_others(path)
@@ -162,7 +164,14 @@ def import_roots() -> tuple[Path, ...]:
     given = os.environ.get(ENV_IMPORT_ROOTS)
     if given:
         return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
-    usual = [Path.home(), PROJECT.parent, Path("/mnt"), Path("/media"), Path("/data"), Path("/Volumes")]
+    usual = [
+        Path.home(),
+        PROJECT.parent,
+        Path("/mnt"),
+        Path("/media"),
+        Path("/data"),
+        Path("/Volumes"),
+    ]
     return tuple(p.resolve() for p in usual if p.is_dir() and p != Path("/"))
 
 

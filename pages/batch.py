@@ -31,7 +31,13 @@ else:
     title, action = st.columns([4, 1], vertical_alignment="bottom")
     title.title("Batch")
     with action:
-        links.button(f"Review queue ({review.count()})", "batch", key="ba_review", icon=":material/rate_review:", view="review")
+        links.button(
+            f"Review queue ({review.count()})",
+            "batch",
+            key="ba_review",
+            icon=":material/rate_review:",
+            view="review",
+        )
     with messages.shown():
         batch_form.show(models.listing(links.parameter("model")))
     st.subheader("Batches")

@@ -24,7 +24,9 @@ importing = not datasets or bool(asked) or links.parameter("view") == "import"
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.title("Datasets", width="content")
     if datasets and not importing:
-        links.button("Import photos", "datasets", key="ds_new", icon=":material/add:", view="import")
+        links.button(
+            "Import photos", "datasets", key="ds_new", icon=":material/add:", view="import"
+        )
 
 for job in running:
     import_progress.progress(job)
@@ -35,7 +37,10 @@ if asked and not any(job.id == asked for job in running):
 
 for item in everything:
     if isinstance(item, store.Unreadable):
-        st.warning(f"The dataset {plain(item.id)} can't be read: {plain(item.reason)}", icon=":material/warning:")
+        st.warning(
+            f"The dataset {plain(item.id)} can't be read: {plain(item.reason)}",
+            icon=":material/warning:",
+        )
 
 if importing:
     st.subheader("Import photos")

@@ -14,12 +14,18 @@ from ui.shared import jobs_table
 guard()
 
 datasets = [item for item in store.datasets() if isinstance(item, store.Dataset)]
-all_jobs = [job for job in jobs.without_trials(jobs.listing()) if not isinstance(job, jobs.Job) or job.kind != "endpoint"]
+all_jobs = [
+    job
+    for job in jobs.without_trials(jobs.listing())
+    if not isinstance(job, jobs.Job) or job.kind != "endpoint"
+]
 found_models = models.listing()
 endpoints = backends.endpoints()
 
 st.title("Fieldmark")
-st.markdown("Train an image classifier on your photos, see what it gets wrong and why, and put it to work.")
+st.markdown(
+    "Train an image classifier on your photos, see what it gets wrong and why, and put it to work."
+)
 
 home.next_step(datasets, all_jobs, found_models, endpoints)
 home.figures(datasets, all_jobs, found_models, endpoints)

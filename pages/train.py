@@ -34,8 +34,12 @@ else:
     st.subheader("Training jobs")
     every = jobs.listing("training")
     found = jobs.without_trials(every)
-    if len(found) < len(every) and st.toggle(f"Also the {len(every) - len(found)} trials of tuning jobs", key="tr_trials"):
+    if len(found) < len(every) and st.toggle(
+        f"Also the {len(every) - len(found)} trials of tuning jobs", key="tr_trials"
+    ):
         found = every
     if len(found) > 1:
         links.link("train", "Compare jobs", ":material/compare_arrows:", view="compare")
-    jobs_table.show(found, key="tr_jobs", empty="No training job yet. Press Train and watch it learn.")
+    jobs_table.show(
+        found, key="tr_jobs", empty="No training job yet. Press Train and watch it learn."
+    )

@@ -32,8 +32,15 @@ def features(model_dir: Path, data: bytes) -> np.ndarray:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description="Writes the features that a model makes of a photo.")
-    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json, model.safetensors and code/")
+    parser = argparse.ArgumentParser(
+        description="Writes the features that a model makes of a photo."
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL_DIR",
+        help="folder with model.json, model.safetensors and code/",
+    )
     parser.add_argument("image", type=Path, metavar="IMAGE")
     parser.add_argument("out", type=Path, metavar="OUT", help="a .npy file")
     options = parser.parse_args(arguments)

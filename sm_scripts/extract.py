@@ -43,14 +43,23 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     made = []
     runtime.say_phase("features")
     for backbone in plan(values["arch"]):
-        caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[values["views"]]}
-        make_form = functools.partial(backbone.form, root, values["precision"], job.device, job.cpus)
+        caches = {
+            view: Cache(root, backbone.recipe(view, job.precision))
+            for view in VIEWS[values["views"]]
+        }
+        make_form = functools.partial(
+            backbone.form, root, values["precision"], job.device, job.cpus
+        )
         features.ensure(photos, np.arange(len(photos)), caches, backbone.how, make_form)
         made.append([cache.folder.name for cache in caches.values()])
         runtime.check_stop()
     bad = {photos.paths[row]: reason for row, reason in photos.bad.items()}
-    runtime.write_atomic(job.output_dir / "features.json", json.dumps({"caches": made, "bad": bad}).encode())
-    runtime.log(f"features of {len(photos) - len(bad)} photos are cached, {len(bad)} could not be used")
+    runtime.write_atomic(
+        job.output_dir / "features.json", json.dumps({"caches": made, "bad": bad}).encode()
+    )
+    runtime.log(
+        f"features of {len(photos) - len(bad)} photos are cached, {len(bad)} could not be used"
+    )
 
 
 if __name__ == "__main__":

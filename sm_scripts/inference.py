@@ -60,7 +60,9 @@ def model_fn(model_dir: str) -> models.Model:
     """The model in `model_dir`, on the GPU where there is one."""
     folder = Path(model_dir)
     package = Path(__file__).resolve().parent / backbones.PACKAGE
-    model = models.load(folder, package if package.is_dir() else folder / "code" / backbones.PACKAGE)
+    model = models.load(
+        folder, package if package.is_dir() else folder / "code" / backbones.PACKAGE
+    )
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -68,7 +70,9 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Phot
     """The photo in a request. Raises UnsupportedType, TooLarge or BadImageRequest."""
     kind = (request_content_type or "").split(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/x-image":
-        raise UnsupportedType(f"content type {kind or 'none'} is not accepted; send a photo as image/* or application/x-image")
+        raise UnsupportedType(
+            f"content type {kind or 'none'} is not accepted; send a photo as image/* or application/x-image"
+        )
     if len(request_body) > MAX_BYTES:
         raise TooLarge(f"the photo has {len(request_body)} bytes; at most {MAX_BYTES} are accepted")
     start = time.perf_counter()
@@ -82,7 +86,10 @@ def predict_fn(input_data: Photo, model: models.Model) -> dict[str, Any]:
     """The answer of DESIGN 4.2 for one photo: every class is ranked, the best TOP_K are named."""
     start = time.perf_counter()
     answer = predict_batch(model, [input_data.pixels])[0]
-    return {**answer, "latency_ms": round(1000 * (time.perf_counter() - start + input_data.seconds), 3)}
+    return {
+        **answer,
+        "latency_ms": round(1000 * (time.perf_counter() - start + input_data.seconds), 3),
+    }
 
 
 def output_fn(prediction: dict[str, Any], accept: str) -> str:
@@ -90,7 +97,9 @@ def output_fn(prediction: dict[str, Any], accept: str) -> str:
     return json.dumps(prediction)
 
 
-def predict_batch(model: models.Model, photos: list[torch.Tensor], top_k: int = TOP_K) -> list[dict[str, Any]]:
+def predict_batch(
+    model: models.Model, photos: list[torch.Tensor], top_k: int = TOP_K
+) -> list[dict[str, Any]]:
     """Answers for decoded photos (uint8 [3, height, width], any sizes), in their order."""
     probabilities, unfamiliar = score_batch(model, photos)
     best = probabilities.topk(min(top_k, probabilities.shape[1]), dim=1)
@@ -99,12 +108,15 @@ def predict_batch(model: models.Model, photos: list[torch.Tensor], top_k: int = 
         {
             "model": model.info["name"],
             "predictions": [
-                {"label": model.classes[index], "probability": round(value, 6)} for value, index in zip(values, indices, strict=True)
+                {"label": model.classes[index], "probability": round(value, 6)}
+                for value, index in zip(values, indices, strict=True)
             ],
             "unsure": values[0] < threshold,
             "unfamiliar": strange,
         }
-        for values, indices, strange in zip(best.values.tolist(), best.indices.tolist(), unfamiliar, strict=True)
+        for values, indices, strange in zip(
+            best.values.tolist(), best.indices.tolist(), unfamiliar, strict=True
+        )
     ]
 
 

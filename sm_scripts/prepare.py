@@ -16,7 +16,9 @@ from fieldmark_ml.architectures import PRESETS
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description="Converts the networks of a preset ahead of the first job.")
+    parser = argparse.ArgumentParser(
+        description="Converts the networks of a preset ahead of the first job."
+    )
     parser.add_argument("features", type=Path, metavar="FEATURES_DIR")
     parser.add_argument("--preset", choices=tuple(PRESETS), default="fast")
     options = parser.parse_args(arguments)

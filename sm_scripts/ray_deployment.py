@@ -31,7 +31,9 @@ class Classifier:
             body = json.dumps({"error": {"code": error.code, "message": str(error)}})
             status = 200 if os.environ.get("FIELDMARK_REFUSALS") == "answer" else error.status
             return responses.Response(body, status_code=status, media_type="application/json")
-        answer = self.inference.output_fn(self.inference.predict_fn(photo, self.model), "application/json")
+        answer = self.inference.output_fn(
+            self.inference.predict_fn(photo, self.model), "application/json"
+        )
         return responses.Response(answer, media_type="application/json")
 
 

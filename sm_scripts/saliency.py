@@ -87,7 +87,9 @@ def decode(data: bytes) -> torch.Tensor:
     return photo
 
 
-def evidence(model: Any, photo: torch.Tensor, labels: Sequence[str]) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
+def evidence(
+    model: Any, photo: torch.Tensor, labels: Sequence[str]
+) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
     """The calibrated probabilities [classes] of `photo` (uint8 [3, height, width]), and what speaks for each class.
 
     For the predicted class, then for each of `labels`: one map [rows, columns] per backbone. Raises Unexplained.
@@ -96,13 +98,22 @@ def evidence(model: Any, photo: torch.Tensor, labels: Sequence[str]) -> tuple[to
         [_look(backbone, batch, view == "flip") for view in model.info["views"]]
         for backbone, batch in zip(model.backbones, model.inputs([photo]), strict=True)
     ]
-    logits = model.head(torch.cat([torch.stack([look.features for look in views]).mean(0) for views in looks], dim=1))
+    logits = model.head(
+        torch.cat(
+            [torch.stack([look.features for look in views]).mean(0) for views in looks], dim=1
+        )
+    )
     targets = [int(logits.argmax()), *(_index(model, label) for label in labels)]
     leaves = [look.places for views in looks for look in views]
     found = []
     for target in targets:
         gradients = iter(torch.autograd.grad(logits[0, target], leaves, retain_graph=True))
-        found.append([torch.stack([look.evidence(next(gradients)) for look in views]).sum(0).cpu() for views in looks])
+        found.append(
+            [
+                torch.stack([look.evidence(next(gradients)) for look in views]).sum(0).cpu()
+                for views in looks
+            ]
+        )
     return model.probabilities(logits.detach())[0].cpu(), found
 
 
@@ -139,21 +150,32 @@ def _look_at_tokens(network: nn.Module, pixels: torch.Tensor, mirrored: bool) ->
         features = network(pixels)
     finally:
         hook.remove()
-    return _checked(Look(kept[0], features, int(getattr(network, "num_prefix_tokens", 0)), mirrored), network)
+    return _checked(
+        Look(kept[0], features, int(getattr(network, "num_prefix_tokens", 0)), mirrored), network
+    )
 
 
 def _checked(look: Look, network: nn.Module) -> Look:
     shape = look.places.shape
     tokens = shape[1] - look.prefix
-    square = shape[1] == shape[2] or shape[2] == shape[3] if len(shape) == 4 else len(shape) == 3 and math.isqrt(tokens) ** 2 == tokens
+    square = (
+        shape[1] == shape[2] or shape[2] == shape[3]
+        if len(shape) == 4
+        else len(shape) == 3 and math.isqrt(tokens) ** 2 == tokens
+    )
     if not square:
-        raise Unexplained(f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows no places")
+        raise Unexplained(
+            f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows no places"
+        )
     return look
 
 
 def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]:
     """(top, left, bottom, right) of what `preprocessing.prepare` lets through, as shares of a photo's height and width."""
-    shorter, longest = min(height, width), importlib.import_module("inference").preprocessing.MAX_ASPECT * min(height, width)
+    shorter, longest = (
+        min(height, width),
+        importlib.import_module("inference").preprocessing.MAX_ASPECT * min(height, width),
+    )
     edges = []
     for side in (height, width):
         kept = min(side, longest)
@@ -165,7 +187,10 @@ def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]
 
 
 def heat(
-    maps: Sequence[torch.Tensor], hows: Sequence[Any], original: tuple[int, int], size: tuple[int, int]
+    maps: Sequence[torch.Tensor],
+    hows: Sequence[Any],
+    original: tuple[int, int],
+    size: tuple[int, int],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The mean of the backbones' maps over a photo of `original` (height, width) pixels that is drawn in `size`: float [size].
 
@@ -173,8 +198,12 @@ def heat(
     """
     total, visible = torch.zeros(size), torch.zeros(size, dtype=torch.bool)
     for places, how in zip(maps, hows, strict=True):
-        top, left, bottom, right = (round(share * size[place % 2]) for place, share in enumerate(seen(*original, how)))
-        drawn = nn.functional.interpolate(places[None, None], (bottom - top, right - left), mode="bicubic", align_corners=False)[0, 0]
+        top, left, bottom, right = (
+            round(share * size[place % 2]) for place, share in enumerate(seen(*original, how))
+        )
+        drawn = nn.functional.interpolate(
+            places[None, None], (bottom - top, right - left), mode="bicubic", align_corners=False
+        )[0, 0]
         total[top:bottom, left:right] += drawn.clamp(min=0) / len(maps)
         visible[top:bottom, left:right] = True
     return total, visible
@@ -209,7 +238,11 @@ def explain(model: Any, data: bytes, labels: Sequence[str]) -> list[tuple[str, f
     names = list(labels) or [model.classes[int(probabilities.argmax())]]
     chosen = drawn[1:] or drawn
     return [
-        (name, probabilities[model.classes.index(name)].item(), overlay(shown, strength / strongest, visible))
+        (
+            name,
+            probabilities[model.classes.index(name)].item(),
+            overlay(shown, strength / strongest, visible),
+        )
         for name, (strength, visible) in zip(names, chosen, strict=True)
     ]
 
@@ -219,22 +252,40 @@ def _smaller(photo: torch.Tensor) -> torch.Tensor:
     if longest <= MAX_SIDE:
         return photo
     size = [max(1, round(side * MAX_SIDE / longest)) for side in photo.shape[1:]]
-    return nn.functional.interpolate(photo[None], size, mode="bilinear", antialias=True, align_corners=False)[0]
+    return nn.functional.interpolate(
+        photo[None], size, mode="bilinear", antialias=True, align_corners=False
+    )[0]
 
 
 def save(image: Image.Image, path: Path) -> None:
     """Writes the picture, whole or not at all, in the format its name asks for."""
     buffer = io.BytesIO()
-    image.save(buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"), quality=QUALITY)
+    image.save(
+        buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"), quality=QUALITY
+    )
     write_atomic(path, buffer.getvalue())
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description="Draws where a model finds its evidence for a class over a photo.")
-    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json, model.safetensors and code/")
+    parser = argparse.ArgumentParser(
+        description="Draws where a model finds its evidence for a class over a photo."
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL_DIR",
+        help="folder with model.json, model.safetensors and code/",
+    )
     parser.add_argument("image", type=Path, metavar="IMAGE")
-    parser.add_argument("out", type=Path, nargs="+", metavar="OUT", help="one picture per label, .png or .jpg")
-    parser.add_argument("--label", action="append", default=[], help="a class of the model; the predicted one by default")
+    parser.add_argument(
+        "out", type=Path, nargs="+", metavar="OUT", help="one picture per label, .png or .jpg"
+    )
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        help="a class of the model; the predicted one by default",
+    )
     options = parser.parse_args(arguments)
     if len(options.out) != max(1, len(options.label)):
         parser.error(f"{len(options.label)} labels need as many OUT files, not {len(options.out)}")

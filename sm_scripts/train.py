@@ -31,7 +31,12 @@ runtime.catch_signals()
 def main(arguments: list[str]) -> int:
     """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
     runtime.log("Fieldmark training starts")
-    return script.main(run, arguments, __doc__ or "", "stopped; what was done is saved, and the same job started again goes on from there")
+    return script.main(
+        run,
+        arguments,
+        __doc__ or "",
+        "stopped; what was done is saved, and the same job started again goes on from there",
+    )
 
 
 def run(values: dict[str, Any], strings: dict[str, str]) -> None:
@@ -47,7 +52,9 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
         from fieldmark_ml.training import pipeline
     distributed.start()
     job = jobs.make(values, strings)
-    runtime.log(f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}")
+    runtime.log(
+        f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}"
+    )
     photos = data.load()
     if values["crop_to_box"]:
         photos.crop_to_boxes()

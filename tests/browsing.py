@@ -10,7 +10,9 @@ import pytest
 
 from tests.patience import PATIENCE_MS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -53,10 +53,14 @@ def birds() -> Path:
     """The folder of real photos in the CUB-200-2011 layout (12 species, 715 photos, official split 360/355)."""
     given = os.environ.get(ENV_BIRDS)
     if not given:
-        pytest.skip(f"{ENV_BIRDS} is not set: it names a folder of photos in the CUB-200-2011 layout")
+        pytest.skip(
+            f"{ENV_BIRDS} is not set: it names a folder of photos in the CUB-200-2011 layout"
+        )
     folder = Path(given).resolve()
     if not (folder / "images.txt").is_file():
-        pytest.skip(f"{ENV_BIRDS}={given} holds no images.txt: it has to be a folder in the CUB-200-2011 layout")
+        pytest.skip(
+            f"{ENV_BIRDS}={given} holds no images.txt: it has to be a folder in the CUB-200-2011 layout"
+        )
     return folder
 
 
@@ -73,7 +77,9 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         job = LOCAL.train(TrainingSpec("Small", version.dataset_id, version.id, SMALL))
         while not (job := LOCAL.refresh(job)).state.is_finished:
             time.sleep(0.05)
-        assert job.state is jobs.State.COMPLETED, f"{job.status.reason}\n{job.folder.log.read_text()}"
+        assert job.state is jobs.State.COMPLETED, (
+            f"{job.status.reason}\n{job.folder.log.read_text()}"
+        )
     yield folder / "home"
     kill_processes_of(folder)
 
@@ -124,7 +130,11 @@ def kill_processes_of(home: Path, but: Collection[int] = ()) -> None:
     Those whose pids are in `but` are left alone.
     """
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents()), *but}
-    found = [process for process in psutil.process_iter() if process.pid not in spared and _belongs_to(process, str(home))]
+    found = [
+        process
+        for process in psutil.process_iter()
+        if process.pid not in spared and _belongs_to(process, str(home))
+    ]
     for process in found:
         try:
             process.kill()

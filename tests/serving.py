@@ -48,19 +48,31 @@ def serving(script: Script) -> Iterator[str]:
                 self.send_error(script.statuses.pop(0))
                 return
             data = script.wrong.pop(0) if script.wrong else script.data
-            start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and script.ranges else 0
+            start = (
+                int(wanted.removeprefix("bytes=").removesuffix("-"))
+                if wanted and script.ranges
+                else 0
+            )
             if start >= len(data) > 0 and wanted and script.ranges:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(data)}")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            self._send(data, start, script.drops.pop(0) if script.drops else None, partial=bool(wanted) and script.ranges)
+            self._send(
+                data,
+                start,
+                script.drops.pop(0) if script.drops else None,
+                partial=bool(wanted) and script.ranges,
+            )
 
         def _send(self, data: bytes, start: int, drop: int | None, *, partial: bool) -> None:
             self.send_response(206 if partial else 200)
             if partial:
-                self.send_header("Content-Range", f"bytes {start + script.shift}-{len(data) - 1}/{len(data) + script.lie}")
+                self.send_header(
+                    "Content-Range",
+                    f"bytes {start + script.shift}-{len(data) - 1}/{len(data) + script.lie}",
+                )
             self.send_header("Content-Length", str(len(data) - start + script.lie))
             self.end_headers()
             body = data[start:] if drop is None else data[start : start + drop]

@@ -15,7 +15,9 @@ def photo(name: str, seed: int) -> Image.Image:
     """One RGB photo, 72 x 64; the same name and seed give the same pixels."""
     chance = np.random.default_rng([seed, *name.encode()])
     image = Image.new("RGB", SIZE, tuple(chance.integers(180, 256, 3).tolist()))
-    left, top, side = (int(chance.integers(low, high)) for low, high in ((4, 28), (4, 22), (24, 38)))
+    left, top, side = (
+        int(chance.integers(low, high)) for low, high in ((4, 28), (4, 22), (24, 38))
+    )
     colour = tuple(np.clip(np.array(CLASSES[name]) + chance.integers(-30, 31, 3), 0, 255).tolist())
     box = (left, top, left + side, top + side)
     draw = ImageDraw.Draw(image)
@@ -24,7 +26,9 @@ def photo(name: str, seed: int) -> Image.Image:
     elif name == "square":
         draw.rectangle(box, fill=colour)
     else:
-        draw.polygon([(left, top + side), (left + side, top + side), (left + side // 2, top)], fill=colour)
+        draw.polygon(
+            [(left, top + side), (left + side, top + side), (left + side // 2, top)], fill=colour
+        )
     return image
 
 

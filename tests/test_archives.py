@@ -27,7 +27,9 @@ from core.io.names import shown
 TAR_MODES = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
 
 
-def make_zip(path: Path, entries: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+def make_zip(
+    path: Path, entries: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED
+) -> Path:
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, data in entries.items():
             archive.writestr(name, data)
@@ -59,7 +61,12 @@ def refused(archive: Path, tmp_path: Path) -> str:
     return str(caught.value)
 
 
-GOOD = {"Cat/1.jpg": b"a" * 3000, "Cat/2.jpg": b"b" * 512, "Dog/sub/3.jpg": os.urandom(70_000), "README": b""}
+GOOD = {
+    "Cat/1.jpg": b"a" * 3000,
+    "Cat/2.jpg": b"b" * 512,
+    "Dog/sub/3.jpg": os.urandom(70_000),
+    "README": b"",
+}
 
 
 @pytest.mark.parametrize("kind", ["zip", *TAR_MODES])
@@ -67,7 +74,9 @@ def test_unpacks_what_is_in_it_whatever_its_name_says(kind: str, tmp_path: Path)
     path = tmp_path / "upload"
     make_zip(path, GOOD) if kind == "zip" else make_tar(path, GOOD, TAR_MODES[kind])
     seen: list[tuple[int, int]] = []
-    report = archives.extract(path, tmp_path / "out", progress=lambda done, total: seen.append((done, total)))
+    report = archives.extract(
+        path, tmp_path / "out", progress=lambda done, total: seen.append((done, total))
+    )
     assert {name: (tmp_path / "out" / name).read_bytes() for name in GOOD} == GOOD
     assert (report.files, report.bytes, report.ignored) == (4, sum(map(len, GOOD.values())), {})
     assert all(done <= total for done, total in seen)
@@ -80,12 +89,16 @@ def test_unpacks_what_gnu_tar_makes_of_a_folder(tmp_path: Path) -> None:
     names = ["Cat/1.jpg", "Empty/", f"Dog/{'x' * 150}.jpg"]
     for name in names:
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / name).mkdir() if name.endswith("/") else (tmp_path / "in" / name).write_bytes(b"x" * 512)
-    subprocess.run(["tar", "-C", str(tmp_path / "in"), "-czf", str(tmp_path / "a.tgz"), "."], check=True)
-    archives.extract(tmp_path / "a.tgz", tmp_path / "out")
-    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*")) == sorted(
-        ["Cat", "Cat/1.jpg", "Dog", names[2], "Empty"]
+        (tmp_path / "in" / name).mkdir() if name.endswith("/") else (
+            tmp_path / "in" / name
+        ).write_bytes(b"x" * 512)
+    subprocess.run(
+        ["tar", "-C", str(tmp_path / "in"), "-czf", str(tmp_path / "a.tgz"), "."], check=True
     )
+    archives.extract(tmp_path / "a.tgz", tmp_path / "out")
+    assert sorted(
+        p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*")
+    ) == sorted(["Cat", "Cat/1.jpg", "Dog", names[2], "Empty"])
 
 
 def test_stops_when_asked_and_leaves_nothing(tmp_path: Path) -> None:
@@ -95,7 +108,9 @@ def test_stops_when_asked_and_leaves_nothing(tmp_path: Path) -> None:
         assert list((tmp_path / "place").iterdir()) == []
 
 
-def test_a_full_disk_is_named_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_named_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "MIN_FREE_BYTES", 2**62)
     for path in (make_zip(tmp_path / "a.zip", GOOD), make_tar(tmp_path / "a.tgz", GOOD)):
         with pytest.raises(UserError, match="free"):
@@ -103,7 +118,15 @@ def test_a_full_disk_is_named_before_anything_is_written(tmp_path: Path, monkeyp
         assert list((tmp_path / "place").iterdir()) == []
 
 
-OUTSIDE = ["../x.jpg", "/x.jpg", "C:/x.jpg", "a\\..\\x.jpg", "a/../../x.jpg", "a\nb.jpg", "a/" + "x" * 300]
+OUTSIDE = [
+    "../x.jpg",
+    "/x.jpg",
+    "C:/x.jpg",
+    "a\\..\\x.jpg",
+    "a/../../x.jpg",
+    "a\nb.jpg",
+    "a/" + "x" * 300,
+]
 
 
 @pytest.mark.parametrize("name", [*OUTSIDE, "a\0b.jpg"])
@@ -124,7 +147,9 @@ def test_fault_01_names_that_lead_outside_a_tar(name: str, tmp_path: Path) -> No
     assert not (tmp_path / "x.jpg").exists()
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
 def test_fault_02_tar_links_and_devices(kind: bytes, tmp_path: Path) -> None:
     member = tarfile.TarInfo("Cat/passwd.jpg")
     member.type, member.linkname = kind, "/etc/passwd"
@@ -151,9 +176,13 @@ def test_fault_03_a_zip_bomb_is_refused_at_once(tmp_path: Path) -> None:
     assert time.process_time() - started < 10
 
 
-def test_fault_03_a_tar_bomb_is_refused_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_03_a_tar_bomb_is_refused_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "ARCHIVE_RATIO_FROM", 2**20)
-    assert "bomb" in refused(make_tar(tmp_path / "bomb.tgz", {f"Cat/{n}.jpg": bytes(2**19) for n in range(9)}), tmp_path)
+    assert "bomb" in refused(
+        make_tar(tmp_path / "bomb.tgz", {f"Cat/{n}.jpg": bytes(2**19) for n in range(9)}), tmp_path
+    )
 
 
 def test_fault_03_a_header_that_would_fill_the_memory(tmp_path: Path) -> None:
@@ -166,7 +195,11 @@ def test_fault_03_a_header_that_would_fill_the_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("declared", [10, 5_000])
 def test_fault_04_sizes_that_lie(declared: int, tmp_path: Path) -> None:
-    path = make_zip(tmp_path / "a.zip", {"Cat/1.jpg": os.urandom(999)}, zipfile.ZIP_STORED if declared < 999 else zipfile.ZIP_DEFLATED)
+    path = make_zip(
+        tmp_path / "a.zip",
+        {"Cat/1.jpg": os.urandom(999)},
+        zipfile.ZIP_STORED if declared < 999 else zipfile.ZIP_DEFLATED,
+    )
     path.write_bytes(path.read_bytes().replace(struct.pack("<L", 999), struct.pack("<L", declared)))
     assert refused(path, tmp_path)
 
@@ -174,7 +207,9 @@ def test_fault_04_sizes_that_lie(declared: int, tmp_path: Path) -> None:
 def test_fault_05_too_many_entries(tmp_path: Path) -> None:
     """A table of contents that names one file 200,000 times over: 46 bytes each, and nothing else."""
     fields = (0x02014B50, 20, 20, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)
-    table = b"".join(struct.pack("<L6H3L5H2L", *fields) + b"%06d.jpg" % number for number in range(200_000))
+    table = b"".join(
+        struct.pack("<L6H3L5H2L", *fields) + b"%06d.jpg" % number for number in range(200_000)
+    )
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, len(table), 4, 0)
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04" + table + end)
     assert "150,000 entries" in refused(tmp_path / "a.zip", tmp_path)
@@ -238,7 +273,12 @@ def test_fault_06_an_archive_in_an_archive(name: str, tmp_path: Path) -> None:
 
 
 def test_fault_07_system_files_are_left_out_and_counted(tmp_path: Path) -> None:
-    entries = {"__MACOSX/Cat/._1.jpg": b"x", "Cat/.DS_Store": b"x", "Cat/Thumbs.db": b"x", "Cat/1.jpg": b"x"}
+    entries = {
+        "__MACOSX/Cat/._1.jpg": b"x",
+        "Cat/.DS_Store": b"x",
+        "Cat/Thumbs.db": b"x",
+        "Cat/1.jpg": b"x",
+    }
     for make in (make_zip, make_tar):
         report = archives.extract(make(tmp_path / "a", entries), tmp_path / make.__name__)
         assert (report.files, report.ignored) == (1, {"hidden or system file": 3})
@@ -249,9 +289,13 @@ CAFE = unicodedata.normalize("NFC", "Café"), unicodedata.normalize("NFD", "Caf�
 
 
 @pytest.mark.parametrize("twins", [("Cat", "cat"), CAFE, ("Cat", "Cat ")])
-def test_fault_08_folders_that_differ_only_in_their_spelling(twins: tuple[str, str], tmp_path: Path) -> None:
+def test_fault_08_folders_that_differ_only_in_their_spelling(
+    twins: tuple[str, str], tmp_path: Path
+) -> None:
     for make in (make_zip, make_tar):
-        message = refused(make(tmp_path / "a", {f"{twins[0]}/1.jpg": b"x", f"{twins[1]}/2.jpg": b"y"}), tmp_path)
+        message = refused(
+            make(tmp_path / "a", {f"{twins[0]}/1.jpg": b"x", f"{twins[1]}/2.jpg": b"y"}), tmp_path
+        )
         assert all(f"{name!r}" in message for name in twins)
 
 
@@ -261,7 +305,9 @@ def test_fault_08_an_entry_that_is_there_twice(tmp_path: Path) -> None:
         archive.writestr("Cat/1.jpg", b"x")
         archive.writestr("Cat/1.jpg", b"y")
     assert "twice" in refused(tmp_path / "a.zip", tmp_path)
-    assert "twice" in refused(make_tar(tmp_path / "a.tar", {"Cat": b"x", "Cat/1.jpg": b"y"}), tmp_path)
+    assert "twice" in refused(
+        make_tar(tmp_path / "a.tar", {"Cat": b"x", "Cat/1.jpg": b"y"}), tmp_path
+    )
 
 
 def seconds_to_refuse(path: Path, tmp_path: Path) -> tuple[str, float]:
@@ -274,7 +320,9 @@ def table_of_contents(count: int, name: str = "%07d.jpg") -> bytes:
     fields = (0x02014B50, 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name % 0), 0, 0, 0, 0, 0, 0)
     head = struct.pack("<L6H3L5H2L", *fields)
     table = b"".join(head + (name % number).encode() for number in range(count))
-    return b"PK\x03\x04" + table + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(table), 4, 0)
+    return (
+        b"PK\x03\x04" + table + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(table), 4, 0)
+    )
 
 
 def test_a_million_entries_are_refused_before_they_are_listed(tmp_path: Path) -> None:
@@ -297,7 +345,9 @@ def test_folders_in_folders_are_refused_by_their_depth(tmp_path: Path) -> None:
         assert seconds < 2
 
 
-def test_folders_are_counted_over_the_whole_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_counted_over_the_whole_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "MAX_FOLDERS", 100)
     entries = {f"{n}/{'d/' * 20}1.jpg": b"x" for n in range(6)}
     for make in (make_zip, make_tar):
@@ -333,11 +383,20 @@ def test_a_zip_by_lzma_that_claims_a_dictionary_of_4_gb_is_refused(tmp_path: Pat
     assert "Cat/1.jpg" in refused(path, tmp_path)
 
 
-@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (95, "XZ"), (98, "PPMd"), (77, "77")])
+@pytest.mark.parametrize(
+    ("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (95, "XZ"), (98, "PPMd"), (77, "77")]
+)
 def test_a_method_that_cannot_be_read_is_named(method: int, name: str, tmp_path: Path) -> None:
     path = make_zip(tmp_path / "a.zip", {"Cat/1.jpg": b"x" * 500})
-    data = path.read_bytes().replace(b"PK\x03\x04\x14\0\0\0\x08\0", b"PK\x03\x04\x14\0\0\0" + struct.pack("<H", method))
-    path.write_bytes(data.replace(b"PK\x01\x02\x14\x03\x14\0\0\0\x08\0", b"PK\x01\x02\x14\x03\x14\0\0\0" + struct.pack("<H", method)))
+    data = path.read_bytes().replace(
+        b"PK\x03\x04\x14\0\0\0\x08\0", b"PK\x03\x04\x14\0\0\0" + struct.pack("<H", method)
+    )
+    path.write_bytes(
+        data.replace(
+            b"PK\x01\x02\x14\x03\x14\0\0\0\x08\0",
+            b"PK\x01\x02\x14\x03\x14\0\0\0" + struct.pack("<H", method),
+        )
+    )
     message = refused(path, tmp_path)
     assert name in message
     assert "Deflate" in message
@@ -349,9 +408,20 @@ def raw_zip(path: Path, names: list[bytes], system: int = 0, extra: bytes = b"")
     body, central = b"", b""
     for name in names:
         facts = (0, 0, 0, 0x21, zlib.crc32(b"x"), 1, 1, len(name))
-        start, body = len(body), body + struct.pack("<4s5H3L2H", b"PK\3\4", 20, *facts, 0) + name + b"x"
-        central += struct.pack("<4s2B5H3L5H2L", b"PK\1\2", 20, system, 20, *facts, len(extra), 0, 0, 0, 0, start) + name + extra
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(names), len(names), len(central), len(body), 0)
+        start, body = (
+            len(body),
+            body + struct.pack("<4s5H3L2H", b"PK\3\4", 20, *facts, 0) + name + b"x",
+        )
+        central += (
+            struct.pack(
+                "<4s2B5H3L5H2L", b"PK\1\2", 20, system, 20, *facts, len(extra), 0, 0, 0, 0, start
+            )
+            + name
+            + extra
+        )
+    end = struct.pack(
+        "<4s4H2LH", b"PK\5\6", 0, 0, len(names), len(names), len(central), len(body), 0
+    )
     path.write_bytes(body + central + end)
     return path
 
@@ -368,20 +438,36 @@ def raw_zip(path: Path, names: list[bytes], system: int = 0, extra: bytes = b"")
         ("Straße", "cp850", 11),
     ],
 )
-def test_names_are_read_as_their_maker_wrote_them(name: str, encoding: str, system: int, tmp_path: Path) -> None:
-    archives.extract(raw_zip(tmp_path / "a.zip", [f"{name}/1.jpg".encode(encoding)], system), tmp_path / "out")
+def test_names_are_read_as_their_maker_wrote_them(
+    name: str, encoding: str, system: int, tmp_path: Path
+) -> None:
+    archives.extract(
+        raw_zip(tmp_path / "a.zip", [f"{name}/1.jpg".encode(encoding)], system), tmp_path / "out"
+    )
     assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
 
 
 @pytest.mark.parametrize(
     ("name", "encoding", "system"),
-    [("麻雀", "gbk", 0), ("ворона", "cp866", 0), ("\u0421\u041e\u0412\u0410", "cp866", 0), ("鹦鹉", "gbk", 0), ("Häher", "latin-1", 3)],
+    [
+        ("麻雀", "gbk", 0),
+        ("ворона", "cp866", 0),
+        ("\u0421\u041e\u0412\u0410", "cp866", 0),
+        ("鹦鹉", "gbk", 0),
+        ("Häher", "latin-1", 3),
+    ],
 )
-def test_names_in_an_encoding_that_nobody_says_are_refused(name: str, encoding: str, system: int, tmp_path: Path) -> None:
-    assert "UTF-8" in refused(raw_zip(tmp_path / "a.zip", [f"{name}/1.jpg".encode(encoding)], system), tmp_path)
+def test_names_in_an_encoding_that_nobody_says_are_refused(
+    name: str, encoding: str, system: int, tmp_path: Path
+) -> None:
+    assert "UTF-8" in refused(
+        raw_zip(tmp_path / "a.zip", [f"{name}/1.jpg".encode(encoding)], system), tmp_path
+    )
 
 
-def test_a_unicode_name_in_the_extra_field_counts_where_it_is_about_this_name(tmp_path: Path) -> None:
+def test_a_unicode_name_in_the_extra_field_counts_where_it_is_about_this_name(
+    tmp_path: Path,
+) -> None:
     raw, told = "麻雀/1.jpg".encode("gbk"), "麻雀/1.jpg".encode()
     for checksum, is_read in ((zlib.crc32(raw), True), (7, False)):
         extra = struct.pack("<2HBL", 0x7075, 5 + len(told), 1, checksum) + told
@@ -394,8 +480,12 @@ def test_a_unicode_name_in_the_extra_field_counts_where_it_is_about_this_name(tm
 
 
 def test_backslashes_of_windows_are_folders(tmp_path: Path) -> None:
-    archives.extract(raw_zip(tmp_path / "a.zip", [b"Cat\\1.jpg", b"Dog\\sub\\2.jpg"]), tmp_path / "out")
-    assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.jpg")) == [
+    archives.extract(
+        raw_zip(tmp_path / "a.zip", [b"Cat\\1.jpg", b"Dog\\sub\\2.jpg"]), tmp_path / "out"
+    )
+    assert sorted(
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.jpg")
+    ) == [
         "Cat/1.jpg",
         "Dog/sub/2.jpg",
     ]
@@ -408,12 +498,16 @@ def test_headers_that_only_add_up_to_much_are_refused(tmp_path: Path) -> None:
     member.type, member.size = tarfile.XGLTYPE, 2**19
     line = b"%d comment=" % 2**19
     header = member.tobuf(tarfile.USTAR_FORMAT) + line + b"x" * (2**19 - len(line) - 1) + b"\n"
-    (tmp_path / "a.tar").write_bytes(header * 20 + make_tar(tmp_path / "b.tar", GOOD, "w").read_bytes())
+    (tmp_path / "a.tar").write_bytes(
+        header * 20 + make_tar(tmp_path / "b.tar", GOOD, "w").read_bytes()
+    )
     assert "headers" in refused(tmp_path / "a.tar", tmp_path)
 
 
 def test_two_tars_joined_are_not_half_read(tmp_path: Path) -> None:
-    first, second = (make_tar(tmp_path / name, {f"{name}/1.jpg": b"x"}, "w").read_bytes() for name in ("a", "b"))
+    first, second = (
+        make_tar(tmp_path / name, {f"{name}/1.jpg": b"x"}, "w").read_bytes() for name in ("a", "b")
+    )
     (tmp_path / "c.tar").write_bytes(first + second)
     assert "joined" in refused(tmp_path / "c.tar", tmp_path)
 

@@ -33,8 +33,12 @@ def answer(label: str = "cat", probability: float = 0.9) -> dict[str, Any]:
     }
 
 
-def recorded(folder: RunFolder, photos: list[bytes], share: float = 1.0, most: int = 1000, size: int = 2**20) -> None:
-    recorder = capture.Recorder(folder, EndpointSpec("e", "m", capture_share=share, capture_photos=most, capture_bytes=size))
+def recorded(
+    folder: RunFolder, photos: list[bytes], share: float = 1.0, most: int = 1000, size: int = 2**20
+) -> None:
+    recorder = capture.Recorder(
+        folder, EndpointSpec("e", "m", capture_share=share, capture_photos=most, capture_bytes=size)
+    )
     for number, photo in enumerate(photos):
         recorder.offer(photo, answer("cat" if number % 2 else "dog"))
         while recorder._queue.qsize() > capture.MAX_WAITING // 2:
@@ -47,8 +51,13 @@ def test_photos_and_answers_are_kept_as_they_came(folder: RunFolder) -> None:
     kept = capture.read(folder)
     assert list(kept.columns) == list(capture.COLUMNS)
     assert list(kept["prediction"]) == ["dog", "cat"]
-    assert list(kept["image_id"]) == [hashlib.sha256(photo).hexdigest() for photo in (b"one", b"two")]
-    assert [(capture.folder_of(folder) / name).read_bytes() for name in kept["file"]] == [b"one", b"two"]
+    assert list(kept["image_id"]) == [
+        hashlib.sha256(photo).hexdigest() for photo in (b"one", b"two")
+    ]
+    assert [(capture.folder_of(folder) / name).read_bytes() for name in kept["file"]] == [
+        b"one",
+        b"two",
+    ]
 
 
 def test_nothing_is_kept_where_nothing_was_asked_for(folder: RunFolder) -> None:
@@ -62,15 +71,25 @@ def test_about_the_share_asked_for_is_kept(folder: RunFolder) -> None:
     assert 120 < len(capture.read(folder)) < 280
 
 
-@pytest.mark.parametrize(("most", "size", "length"), [(40, 2**30, 10), (10_000, 2**20, 2**14)], ids=["photos", "bytes"])
-def test_the_oldest_go_where_a_bound_is_reached(folder: RunFolder, most: int, size: int, length: int) -> None:
+@pytest.mark.parametrize(
+    ("most", "size", "length"), [(40, 2**30, 10), (10_000, 2**20, 2**14)], ids=["photos", "bytes"]
+)
+def test_the_oldest_go_where_a_bound_is_reached(
+    folder: RunFolder, most: int, size: int, length: int
+) -> None:
     photos = [str(number).encode().ljust(length, b".") for number in range(150)]
     recorded(folder, photos, most=most, size=size)
     kept = capture.read(folder)
-    files = [path for path in capture.folder_of(folder).rglob("*") if path.is_file() and path.name != capture.ANSWERS]
+    files = [
+        path
+        for path in capture.folder_of(folder).rglob("*")
+        if path.is_file() and path.name != capture.ANSWERS
+    ]
     assert len(files) == len(kept) <= most
     assert sum(path.stat().st_size for path in files) <= size + length * capture.SEGMENTS
-    assert kept["image_id"].iloc[-1] == hashlib.sha256(photos[-1]).hexdigest(), "the newest is there"
+    assert kept["image_id"].iloc[-1] == hashlib.sha256(photos[-1]).hexdigest(), (
+        "the newest is there"
+    )
     assert hashlib.sha256(photos[0]).hexdigest() not in set(kept["image_id"]), "the oldest is not"
 
 
@@ -78,7 +97,9 @@ def test_half_a_line_of_a_killed_server_hides_no_other(folder: RunFolder) -> Non
     recorded(folder, [b"one", b"two"])
     (path,) = capture.folder_of(folder).rglob(capture.ANSWERS)
     lines = path.read_text().splitlines()
-    path.write_text(lines[0] + "\nnot json\n" + json.dumps({"time": 1}) + "\n" + lines[1] + "\n" + lines[0][:30])
+    path.write_text(
+        lines[0] + "\nnot json\n" + json.dumps({"time": 1}) + "\n" + lines[1] + "\n" + lines[0][:30]
+    )
     assert len(capture.read(folder)) == 2
 
 

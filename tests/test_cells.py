@@ -32,7 +32,9 @@ def test_other_text_and_numbers_are_left_alone(text: str) -> None:
     assert cells.safe(text) == text
 
 
-@pytest.mark.parametrize("text", [*FORMULAS, *PLAIN, "'=1", "''=1", "'", "'-5", "' =1", "=1'", "'@x"])
+@pytest.mark.parametrize(
+    "text", [*FORMULAS, *PLAIN, "'=1", "''=1", "'", "'-5", "' =1", "=1'", "'@x"]
+)
 def test_a_cell_made_safe_can_be_read_back(text: str) -> None:
     written = cells.safe(text)
     assert cells.safe(text) == text or written.startswith("'")

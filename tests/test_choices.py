@@ -53,7 +53,10 @@ def test_a_label_that_another_one_would_get_is_not_given_twice() -> None:
 
 
 def test_a_photo_that_was_dropped_under_two_names_has_two_cards() -> None:
-    one, two, other = (Asked(image, Path("/photo"), name) for image, name in (("a", "1.jpg"), ("a", "2.jpg"), ("b", "3.jpg")))
+    one, two, other = (
+        Asked(image, Path("/photo"), name)
+        for image, name in (("a", "1.jpg"), ("a", "2.jpg"), ("b", "3.jpg"))
+    )
     found = apart([one, two, other, one])
     assert [item.shown for item in found.values()] == ["1.jpg", "2.jpg", "3.jpg", "1.jpg"]
     assert [item.card for item in found.values()] == list(found)

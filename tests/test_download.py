@@ -21,7 +21,9 @@ OTHER = DATA[:1000] + b"x" + DATA[1001:]
 
 
 def published(*addresses: str, data: bytes = DATA) -> Published:
-    return Published("birds.tgz", addresses, hashlib.md5(data, usedforsecurity=False).hexdigest(), len(DATA))
+    return Published(
+        "birds.tgz", addresses, hashlib.md5(data, usedforsecurity=False).hexdigest(), len(DATA)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +36,9 @@ def test_a_whole_file_comes_once_and_is_known_again(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     with serving(script) as address:
         for _ in range(2):
-            path = download.fetch(published(address), tmp_path, lambda done, total: seen.append((done, total)))
+            path = download.fetch(
+                published(address), tmp_path, lambda done, total: seen.append((done, total))
+            )
     assert path.read_bytes() == DATA
     assert script.asked == [""]
     assert seen[-1] == (len(DATA), len(DATA))
@@ -77,7 +81,11 @@ def test_a_part_that_came_broken_does_not_spoil_the_next_address_for_ever(tmp_pa
 
 
 def test_addresses_are_tried_in_order(tmp_path: Path) -> None:
-    gone, busy, fine = Script(DATA, statuses=[404] * 9), Script(DATA, statuses=[503, 503]), Script(DATA)
+    gone, busy, fine = (
+        Script(DATA, statuses=[404] * 9),
+        Script(DATA, statuses=[503, 503]),
+        Script(DATA),
+    )
     with serving(gone) as first, serving(busy) as second, serving(fine) as third:
         assert download.fetch(published(first, second, third), tmp_path).read_bytes() == DATA
     assert (len(gone.asked), len(busy.asked), len(fine.asked)) == (1, 3, 0)
@@ -85,7 +93,11 @@ def test_addresses_are_tried_in_order(tmp_path: Path) -> None:
 
 def test_where_no_address_has_it_each_says_why_and_what_came_is_kept(tmp_path: Path) -> None:
     stuck = Script(DATA, drops=[40_000, *[0] * 50])
-    with serving(stuck) as first, serving(Script(DATA, statuses=[403] * 9)) as second, pytest.raises(UserError) as refusal:
+    with (
+        serving(stuck) as first,
+        serving(Script(DATA, statuses=[403] * 9)) as second,
+        pytest.raises(UserError) as refusal,
+    ):
         download.fetch(published(first, second, "http://127.0.0.1:9/birds.tgz"), tmp_path)
     assert "again and again" in str(refusal.value)
     assert "403" in str(refusal.value)
@@ -95,7 +107,10 @@ def test_where_no_address_has_it_each_says_why_and_what_came_is_kept(tmp_path: P
 
 
 def test_only_wrong_bytes_everywhere_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    with serving(Script(OTHER)) as address, pytest.raises(UserError, match="other bytes than the published"):
+    with (
+        serving(Script(OTHER)) as address,
+        pytest.raises(UserError, match="other bytes than the published"),
+    ):
         download.fetch(published(address), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -129,7 +144,9 @@ def test_a_stop_keeps_the_part_for_the_next_time(tmp_path: Path) -> None:
     assert script.asked[-1] == f"bytes={had}-"
 
 
-def test_free_space_is_asked_for_before_a_byte_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_asked_for_before_a_byte_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "MIN_FREE_BYTES", 2**62)
     script = Script(DATA)
     with serving(script) as address, pytest.raises(UserError, match="Free some space"):

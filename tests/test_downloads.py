@@ -26,14 +26,26 @@ def test_an_artifact_comes_whole_and_in_parts(client: TestClient, small_model: M
 
 
 @pytest.mark.parametrize("name", ["model.tar.gz", "results.csv", "results.parquet"])
-@pytest.mark.parametrize("job_id", ["fm-training-20261101t000000-000000", "fm-transform-20261101t000000-000000", "..", "%2e%2e%2fetc"])
-def test_what_is_not_there_is_said(client: TestClient, home: object, name: str, job_id: str) -> None:
+@pytest.mark.parametrize(
+    "job_id",
+    [
+        "fm-training-20261101t000000-000000",
+        "fm-transform-20261101t000000-000000",
+        "..",
+        "%2e%2e%2fetc",
+    ],
+)
+def test_what_is_not_there_is_said(
+    client: TestClient, home: object, name: str, job_id: str
+) -> None:
     answer = client.get(f"/downloads/{job_id}/{name}")
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
 
 
-def test_an_artifact_that_was_deleted_is_said_in_words(client: TestClient, small_model: Model) -> None:
+def test_an_artifact_that_was_deleted_is_said_in_words(
+    client: TestClient, small_model: Model
+) -> None:
     small_model.folder.artifact.unlink()
     answer = client.get(f"/downloads/{small_model.id}/model.tar.gz")
     assert answer.status_code == 404

@@ -25,7 +25,9 @@ def test_the_class_drift_is_the_jensen_shannon_distance() -> None:
 
 
 def test_its_ends_are_0_and_1() -> None:
-    assert drift.class_drift(["a"] * 5 + ["b"] * 3 + ["c"] * 2, MIX).value == pytest.approx(0, abs=1e-9)
+    assert drift.class_drift(["a"] * 5 + ["b"] * 3 + ["c"] * 2, MIX).value == pytest.approx(
+        0, abs=1e-9
+    )
     assert drift.class_drift(["b"] * 5, {"a": 1.0, "b": 0.0}).value == pytest.approx(1)
 
 

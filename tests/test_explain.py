@@ -41,7 +41,9 @@ def test_the_maps_of_a_photo_are_made_once_and_kept_with_the_model(
     assert explain.kept_maps(small_model, image_id, ["circle"]) == {"circle": made["circle"]}
 
 
-def test_the_features_of_a_photo_are_made_once_and_kept(small_model: models.Model, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_features_of_a_photo_are_made_once_and_kept(
+    small_model: models.Model, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = explain.features(small_model, photo)
     assert made.shape == (small_model.description["backbones"][0]["dimensions"],)
     assert made.dtype == np.float32
@@ -49,7 +51,9 @@ def test_the_features_of_a_photo_are_made_once_and_kept(small_model: models.Mode
     assert np.array_equal(explain.features(small_model, photo), made)
 
 
-def test_what_cannot_be_explained_is_refused_in_words(small_model: models.Model, photo: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_explained_is_refused_in_words(
+    small_model: models.Model, photo: Path, tmp_path: Path
+) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("no photo")
     with pytest.raises(UserError, match="knows no class 'robin'"):

@@ -70,7 +70,10 @@ def test_two_changes_of_one_file_are_both_kept(home: Path) -> None:
 
 
 def test_a_reader_is_told_in_words_what_was_deleted_meanwhile(home: Path) -> None:
-    with pytest.raises(NotFound, match=r"This dataset was deleted meanwhile\."), files.there(home / "datasets" / "x", "dataset"):
+    with (
+        pytest.raises(NotFound, match=r"This dataset was deleted meanwhile\."),
+        files.there(home / "datasets" / "x", "dataset"),
+    ):
         pass
 
 
@@ -114,7 +117,10 @@ def test_a_full_disk_is_named_with_what_is_missing(disk: Path) -> None:
     target = settings.jobs_dir() / "one.json"
     files.write_bytes(target, b"old")
     filler = fill(disk)
-    with pytest.raises(Unwritable, match=r"The disk is full: one\.json .* 300\.0 KB are needed.*has 0 B free.*Free at least") as caught:
+    with pytest.raises(
+        Unwritable,
+        match=r"The disk is full: one\.json .* 300\.0 KB are needed.*has 0 B free.*Free at least",
+    ) as caught:
         files.write_bytes(target, b"y" * 300 * 1024)
     assert caught.value.errno == errno.ENOSPC
     assert target.read_bytes() == b"old"
@@ -140,7 +146,9 @@ def test_a_disk_that_can_only_be_read_says_so(disk: Path) -> None:
     target = settings.jobs_dir() / "one.json"
     files.write_bytes(target, b"old")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    with pytest.raises(Unwritable, match=r"one\.json can't be written below .*: that disk can only be read"):
+    with pytest.raises(
+        Unwritable, match=r"one\.json can't be written below .*: that disk can only be read"
+    ):
         files.write_bytes(target, b"new")
     assert target.read_bytes() == b"old"
 
@@ -167,7 +175,9 @@ with files.scratch("task") as folder, files.atomic(settings.jobs_dir() / "one") 
 
 def test_what_a_killed_process_was_making_can_be_told_from_what_is_being_made(home: Path) -> None:
     def made() -> subprocess.Popen[str]:
-        run = subprocess.Popen([sys.executable, "-c", HOLD], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True)
+        run = subprocess.Popen(
+            [sys.executable, "-c", HOLD], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True
+        )
         assert run.stdout
         assert run.stdout.readline() == "held\n"
         return run

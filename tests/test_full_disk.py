@@ -63,7 +63,10 @@ def close(folder: Path) -> None:
 
 
 BREAKS = {"full": fill, "read only": close}
-SAYS = {"full": "disk is full|can't be written|free", "read only": "only be read|can't be made|free"}
+SAYS = {
+    "full": "disk is full|can't be written|free",
+    "read only": "only be read|can't be made|free",
+}
 
 
 def the_version() -> store.Version:
@@ -103,7 +106,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("how", BREAKS)
-def test_every_verb_says_in_words_what_stands_in_its_way_and_breaks_nothing(disk: Path, how: str) -> None:
+def test_every_verb_says_in_words_what_stands_in_its_way_and_breaks_nothing(
+    disk: Path, how: str
+) -> None:
     model = models.listing()[0]
     home = settings.home()
     settings.temporary_dir()

@@ -54,7 +54,12 @@ def test_fault_13_truncated_images_are_found(kind: str, tmp_path: Path) -> None:
 
 
 def _fits() -> bytes:
-    cards = ["SIMPLE  =                    T", "BITPIX  =                    8", "NAXIS   =                    0", "END"]
+    cards = [
+        "SIMPLE  =                    T",
+        "BITPIX  =                    8",
+        "NAXIS   =                    0",
+        "END",
+    ]
     return "".join(card.ljust(80) for card in cards).ljust(2880).encode()
 
 
@@ -70,7 +75,9 @@ def _fits() -> bytes:
     ],
     ids=["empty", "html", "svg", "eps", "fits", "text"],
 )
-def test_fault_14_other_files_named_jpg(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_14_other_files_named_jpg(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_program(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"a program was started: {args}")
 
@@ -98,14 +105,22 @@ def test_fault_15_pixel_bombs_are_refused_before_decoding(side: int, tmp_path: P
     path = tmp_path / "bomb.png"
     Image.new("1", (side, side)).save(path, compress_level=9)
     assert path.stat().st_size < 100_000
-    run = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY, path], cwd=settings.PROJECT, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", IN_LITTLE_MEMORY, path],
+        cwd=settings.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     problem, grown = run.stdout.splitlines()
     assert "million pixels" in problem
     # ru_maxrss counts in KB on Linux and in bytes on macOS.
     assert int(grown) * (1 if sys.platform == "darwin" else 1024) < 50 * 2**20
 
 
-def test_a_file_beyond_the_limit_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_beyond_the_limit_is_not_even_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "MAX_IMAGE_BYTES", 100)
     facts = images.examine(photo(tmp_path / "a.jpg"))
     assert "at most 100 B" in facts.problem
@@ -193,12 +208,16 @@ def test_a_thumbnail_has_no_path_but_by_an_id(image_id: str, tmp_path: Path) -> 
         images.thumbnail(image_id, photo(tmp_path / "a.jpg"))
 
 
-def test_thumbnails_of_a_page_come_in_order_with_gaps_for_what_can_not_be_opened(tmp_path: Path) -> None:
+def test_thumbnails_of_a_page_come_in_order_with_gaps_for_what_can_not_be_opened(
+    tmp_path: Path,
+) -> None:
     paths = [photo(tmp_path / f"{n}.jpg", seed=n) for n in range(5)]
     wanted = [(id_of(path), path) for path in paths]
     paths[2].unlink()
     made = images.thumbnails(wanted)
-    assert [path and path.stem for path in made] == [image_id if n != 2 else None for n, (image_id, _) in enumerate(wanted)]
+    assert [path and path.stem for path in made] == [
+        image_id if n != 2 else None for n, (image_id, _) in enumerate(wanted)
+    ]
 
 
 def _camera(path: Path, size: tuple[int, int], **options: Any) -> Path:

@@ -65,7 +65,12 @@ def make(kind: str = "training", name: str = "Birds", **status: Any) -> Job:
 
 
 def python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=settings.PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def kept() -> list[str]:
@@ -90,7 +95,10 @@ def test_a_job_is_read_as_it_was_written() -> None:
     assert job.state is State.PENDING
     assert time.time() - job.created < 60
     assert jobs.listing() == [job]
-    assert all(path.is_dir() for path in (job.folder.input, job.folder.model, job.folder.checkpoints, job.folder.output))
+    assert all(
+        path.is_dir()
+        for path in (job.folder.input, job.folder.model, job.folder.checkpoints, job.folder.output)
+    )
 
 
 def test_ids_are_ours_and_fit_sagemaker() -> None:
@@ -100,7 +108,16 @@ def test_ids_are_ours_and_fit_sagemaker() -> None:
 
 
 @pytest.mark.parametrize(
-    "job_id", ["", "..", "../x", "/etc", "fm-training-20260101t000000-abcdef/..", "fm-training-20260101t000000-abcdef\n", "FM-x"]
+    "job_id",
+    [
+        "",
+        "..",
+        "../x",
+        "/etc",
+        "fm-training-20260101t000000-abcdef/..",
+        "fm-training-20260101t000000-abcdef\n",
+        "FM-x",
+    ],
 )
 def test_an_id_is_never_a_path(job_id: str) -> None:
     for act in (jobs.read, jobs.delete, RunFolder.of):
@@ -111,7 +128,12 @@ def test_an_id_is_never_a_path(job_id: str) -> None:
 def test_fault_24_the_same_id_by_twenty_threads_is_one_job() -> None:
     job_id = jobs.new_id("training")
     with ThreadPoolExecutor(20) as pool:
-        made = list(pool.map(lambda number: jobs.create(job_id, "training", f"Birds {number}", "local", SPEC), range(20)))
+        made = list(
+            pool.map(
+                lambda number: jobs.create(job_id, "training", f"Birds {number}", "local", SPEC),
+                range(20),
+            )
+        )
     locks = [lock for _, lock in made if lock is not None]
     assert len(locks) == 1, "one of them is to start the worker"
     assert len({job.name for job, _ in made}) == 1
@@ -216,7 +238,9 @@ def test_what_is_no_job_is_not_listed_as_one() -> None:
     (settings.jobs_dir() / "other").mkdir()
     assert jobs.listing() == [job]
     (settings.jobs_dir() / "fm-strange").mkdir()
-    assert [type(item) for item in jobs.listing()] == [Job, jobs.Unreadable] or [type(item) for item in jobs.listing()] == [
+    assert [type(item) for item in jobs.listing()] == [Job, jobs.Unreadable] or [
+        type(item) for item in jobs.listing()
+    ] == [
         jobs.Unreadable,
         Job,
     ]
@@ -243,7 +267,9 @@ def test_a_lock_is_seen_by_any_number_of_readers_and_is_gone_with_its_process() 
         process.wait()
         assert not jobs.is_locked(job.folder.lock)
     with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(lambda _: jobs.is_locked(job.folder.lock), range(200))), "readers do not see one another"
+        assert not any(pool.map(lambda _: jobs.is_locked(job.folder.lock), range(200))), (
+            "readers do not see one another"
+        )
     job.folder.lock.unlink()
     assert not jobs.is_locked(job.folder.lock)
 
@@ -281,7 +307,11 @@ def test_a_label_changes_the_name_and_never_the_spec() -> None:
     jobs.set_label(job.id, name="  Crows  ", tags=("baseline", "crows"))
     jobs.set_label(job.id, note="The first that works.")
     job = jobs.read(job.id)
-    assert (job.name, job.tags, job.note) == ("Crows", ("baseline", "crows"), "The first that works.")
+    assert (job.name, job.tags, job.note) == (
+        "Crows",
+        ("baseline", "crows"),
+        "The first that works.",
+    )
     assert job.folder.spec.read_bytes() == before
 
 
@@ -309,7 +339,10 @@ def test_a_status_is_never_seen_half_written() -> None:
         number = 0
         while not done.is_set():
             number += 1
-            jobs.write_status(job.folder, Status(State.IN_PROGRESS, progress={"text": "x" * (number * 997 % 20_000)}))
+            jobs.write_status(
+                job.folder,
+                Status(State.IN_PROGRESS, progress={"text": "x" * (number * 997 % 20_000)}),
+            )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -322,17 +355,28 @@ def test_a_status_is_never_seen_half_written() -> None:
 
 
 def test_states_end_where_they_should() -> None:
-    assert {state for state in State if state.is_finished} == {State.COMPLETED, State.FAILED, State.STOPPED}
+    assert {state for state in State if state.is_finished} == {
+        State.COMPLETED,
+        State.FAILED,
+        State.STOPPED,
+    }
     assert asdict(Status())["state"] == "Pending"
     assert Status().seconds is None
     assert (Status(started=time.time() - 5).seconds or 0) >= 5
 
 
-def test_a_trial_that_sagemaker_named_is_a_training_job_in_its_tuning_jobs_place(home: Path) -> None:
+def test_a_trial_that_sagemaker_named_is_a_training_job_in_its_tuning_jobs_place(
+    home: Path,
+) -> None:
     tuning, after = "fm-tuning-20261123t070000-abcdef", "fm-training-20261123t070100-abcdef"
     before = "fm-training-20261123t065900-abcdef"
     trials = [f"{tuning}-001-1a2b3c4d", f"{tuning}-002-00000000"]
-    for job_id, kind in ((tuning, "tuning"), (after, "training"), (before, "training"), *((trial, "training") for trial in trials)):
+    for job_id, kind in (
+        (tuning, "tuning"),
+        (after, "training"),
+        (before, "training"),
+        *((trial, "training") for trial in trials),
+    ):
         _, lock = jobs.create(job_id, kind, "Job", "sagemaker", {})
         assert lock is not None
         os.close(lock)
@@ -341,7 +385,9 @@ def test_a_trial_that_sagemaker_named_is_a_training_job_in_its_tuning_jobs_place
     assert len(jobs.readable()) == 5
 
 
-def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_long(tmp_path: Path) -> None:
+def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_long(
+    tmp_path: Path,
+) -> None:
     """Its process writes how it ended, and lets go of the lock a moment later."""
     lock = tmp_path / "lock"
     handle = os.open(lock, os.O_RDWR | os.O_CREAT)
@@ -366,7 +412,11 @@ def test_parts_of_one_label_that_are_set_at_once_are_all_kept() -> None:
             for future in [pool.submit(act) for act in acts]:
                 future.result()
         now = jobs.read(job.id)
-        assert (now.name, now.note, set(now.tags)) == (f"Name {number}", f"Note {number}", {"best", "kept"})
+        assert (now.name, now.note, set(now.tags)) == (
+            f"Name {number}",
+            f"Note {number}",
+            {"best", "kept"},
+        )
 
 
 def test_only_what_a_person_changed_in_a_label_is_taken_over() -> None:
@@ -375,7 +425,11 @@ def test_only_what_a_person_changed_in_a_label_is_taken_over() -> None:
     jobs.set_tag(shown.id, "best", True)
     jobs.change_label(shown, "Crows and jays", ["mine"], "")
     now = jobs.read(shown.id)
-    assert (now.name, now.note, set(now.tags)) == ("Crows and jays", "of another tab", {"best", "mine"})
+    assert (now.name, now.note, set(now.tags)) == (
+        "Crows and jays",
+        "of another tab",
+        {"best", "mine"},
+    )
 
 
 @pytest.mark.parametrize("verb", ["label", "stop", "lock", "status"])

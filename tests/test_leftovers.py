@@ -67,7 +67,9 @@ def grow_old() -> None:
 
 
 @pytest.mark.parametrize("what", MAKERS)
-def test_what_a_killed_process_was_making_is_swept_and_what_is_being_made_is_not(home: Path, what: str) -> None:
+def test_what_a_killed_process_was_making_is_swept_and_what_is_being_made_is_not(
+    home: Path, what: str
+) -> None:
     command = [sys.executable, "-c", f"{PROGRAM}\n{MAKERS[what]}"]
     maker = subprocess.Popen(command, cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True)
     assert maker.stdout

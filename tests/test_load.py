@@ -40,5 +40,11 @@ def test_what_fails_is_counted_by_its_reason() -> None:
 
 @pytest.mark.parametrize("clients", [1, 3])
 def test_it_stops_when_it_is_asked_to(clients: int) -> None:
-    result = load_test.run(lambda: lambda _: time.sleep(0.01), [b"a"], requests=100_000, clients=clients, should_stop=lambda: True)
+    result = load_test.run(
+        lambda: lambda _: time.sleep(0.01),
+        [b"a"],
+        requests=100_000,
+        clients=clients,
+        should_stop=lambda: True,
+    )
     assert result.answered < 1000

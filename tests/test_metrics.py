@@ -32,7 +32,9 @@ def test_the_line_of_the_design_is_read() -> None:
     assert captured(LINE) == metrics.parse(LINE)
 
 
-@pytest.mark.parametrize("number", ["0", "1", "-1.5", "+2", "1e-05", "3.000e-05", "1E3", "1.", "123456789.125"])
+@pytest.mark.parametrize(
+    "number", ["0", "1", "-1.5", "+2", "1e-05", "3.000e-05", "1E3", "1.", "123456789.125"]
+)
 def test_every_way_to_write_a_number(number: str) -> None:
     line = f"[metrics] epoch=1 train_loss={number}"
     assert metrics.parse(line) == {"epoch": 1, "train_loss": float(number)} == captured(line)
@@ -67,7 +69,9 @@ def test_names_that_are_not_ours_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-inf"])
-def test_fault_36_a_loss_that_is_no_number_is_divergence_here_and_no_match_there(value: str) -> None:
+def test_fault_36_a_loss_that_is_no_number_is_divergence_here_and_no_match_there(
+    value: str,
+) -> None:
     line = f"[metrics] epoch=2 train_loss={value} validation_accuracy=0.5"
     row = metrics.parse(line)
     assert row
@@ -79,7 +83,9 @@ def test_fault_36_a_loss_that_is_no_number_is_divergence_here_and_no_match_there
 def test_definitions_fit_what_sagemaker_takes() -> None:
     made = metrics.definitions()
     assert 0 < len(made) <= 40
-    assert all(len(definition["Regex"]) <= 500 and len(definition["Name"]) <= 255 for definition in made)
+    assert all(
+        len(definition["Regex"]) <= 500 and len(definition["Name"]) <= 255 for definition in made
+    )
     assert len({definition["Name"] for definition in made}) == len(made)
     assert all(re.compile(definition["Regex"]).groups == 1 for definition in made)
 
@@ -93,15 +99,21 @@ def test_the_real_script_speaks_the_format(small_model: Model) -> None:
         row = metrics.parse(line)
         assert row == captured(line)
         assert row
-        assert set(re.findall(r"(\w+)=", line)) == set(row), "a name that the script reports and we do not know"
+        assert set(re.findall(r"(\w+)=", line)) == set(row), (
+            "a name that the script reports and we do not know"
+        )
     rows = MetricLog(small_model.folder.log).refresh()
     assert rows == [metrics.parse(line) for line in lines]
     curve = metrics.epochs(rows)
-    assert [row["epoch"] for row in curve] == list(range(1, small_model.description["epochs_run"] + 1))
+    assert [row["epoch"] for row in curve] == list(
+        range(1, small_model.description["epochs_run"] + 1)
+    )
     best = min(curve, key=lambda row: row["validation_loss"])
     assert best["epoch"] == small_model.description["best_epoch"]
     assert best["validation_accuracy"] == small_model.metrics("validation")["top1"]
-    assert best["validation_macro_f1"] == pytest.approx(small_model.metrics("validation")["macro_f1"], abs=1e-6)
+    assert best["validation_macro_f1"] == pytest.approx(
+        small_model.metrics("validation")["macro_f1"], abs=1e-6
+    )
     test = small_model.metrics("test")
     assert rows[-1]["test_accuracy"] == test["top1"]
     assert rows[-1]["test_n"] == test["n"]
@@ -215,6 +227,9 @@ def test_a_training_that_is_on_its_way_has_delivered_nothing() -> None:
 
 
 def test_every_epoch_says_when_it_was(small_model: Model) -> None:
-    times = [row["elapsed_seconds"] for row in metrics.epochs(metrics.MetricLog(small_model.folder.log).refresh())]
+    times = [
+        row["elapsed_seconds"]
+        for row in metrics.epochs(metrics.MetricLog(small_model.folder.log).refresh())
+    ]
     assert times
     assert times == sorted(times)

@@ -38,8 +38,17 @@ def described(**changes: Any) -> dict[str, Any]:
         "classes": CLASSES,
         "temperature": 1.25,
         "unsure_threshold": 0.55,
-        "unfamiliar": {"threshold": 12.5, "distance": "mahalanobis", "auroc": {"drawn shapes": 0.991}, "mean": [0.1, 0.2]},
-        "metrics": {"validation": figures, "test": {**figures, "correct": 5, "n": 7}, "train": {**figures, "correct": 40, "n": 41}},
+        "unfamiliar": {
+            "threshold": 12.5,
+            "distance": "mahalanobis",
+            "auroc": {"drawn shapes": 0.991},
+            "mean": [0.1, 0.2],
+        },
+        "metrics": {
+            "validation": figures,
+            "test": {**figures, "correct": 5, "n": 7},
+            "train": {**figures, "correct": 40, "n": 41},
+        },
         "best_epoch": 12,
         "epochs_run": 20,
         "seconds": {"features": 4.25, "training": 1.5, "total": 8.0},
@@ -100,10 +109,21 @@ def test_the_card_says_what_the_model_is_and_how_right() -> None:
 
 def test_sections_come_in_order_in_both_forms() -> None:
     titles = [
-        *("Data", "Architecture", "Training", "Metrics", "Each class, on test", "Most confused classes, on test", "Calibration"),
+        *(
+            "Data",
+            "Architecture",
+            "Training",
+            "Metrics",
+            "Each class, on test",
+            "Most confused classes, on test",
+            "Calibration",
+        ),
         *("Unfamiliar photos", "Intended use", "Limits"),
     ]
-    assert re.findall(r"^## (.*)$", model_card.markdown(described(), answered()), re.MULTILINE) == titles
+    assert (
+        re.findall(r"^## (.*)$", model_card.markdown(described(), answered()), re.MULTILINE)
+        == titles
+    )
     page = model_card.html(described(), answered())
     assert re.findall(r"<h2>(.*)</h2>", page) == titles
     assert "<title>Model card: Crows and cardinals</title>" in page
@@ -168,10 +188,35 @@ def test_a_model_without_mistakes() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"metrics": None, "dataset": None, "seconds": None, "hyperparameters": None, "backbones": None, "views": None},
-        {"metrics": {"test": None}, "backbones": [None], "mode": ["frozen"], "temperature": "warm", "unsure_threshold": None},
-        {"metrics": {"test": {"correct": "six", "n": 0}}, "backbones": 3, "temperature": 0, "unsure_threshold": float("nan")},
-        {"metrics": [1], "dataset": "x", "unfamiliar": [1], "parameters": "many", "best_epoch": None, "temperature": -1},
+        {
+            "metrics": None,
+            "dataset": None,
+            "seconds": None,
+            "hyperparameters": None,
+            "backbones": None,
+            "views": None,
+        },
+        {
+            "metrics": {"test": None},
+            "backbones": [None],
+            "mode": ["frozen"],
+            "temperature": "warm",
+            "unsure_threshold": None,
+        },
+        {
+            "metrics": {"test": {"correct": "six", "n": 0}},
+            "backbones": 3,
+            "temperature": 0,
+            "unsure_threshold": float("nan"),
+        },
+        {
+            "metrics": [1],
+            "dataset": "x",
+            "unfamiliar": [1],
+            "parameters": "many",
+            "best_epoch": None,
+            "temperature": -1,
+        },
     ],
 )
 def test_a_strange_model_json_still_gives_a_card(changes: dict[str, Any]) -> None:

@@ -30,11 +30,15 @@ def folder_of(root: Path, info: Any = INFO) -> Path:
     (root / "code").mkdir(parents=True)
     files.write_json(root / models.DESCRIPTION, info)
     (root / models.WEIGHTS).write_bytes(b"weights")
-    (root / models.ENTRY).write_text("raise RuntimeError('this code must not run when an archive is checked')")
+    (root / models.ENTRY).write_text(
+        "raise RuntimeError('this code must not run when an archive is checked')"
+    )
     return root
 
 
-def archive_of(tmp_path: Path, change: Change | None = None, without: str = "", info: Any = INFO) -> Path:
+def archive_of(
+    tmp_path: Path, change: Change | None = None, without: str = "", info: Any = INFO
+) -> Path:
     folder, path = folder_of(tmp_path / "made", info), tmp_path / "model.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         for name in (models.DESCRIPTION, models.WEIGHTS, models.ENTRY):
@@ -45,10 +49,16 @@ def archive_of(tmp_path: Path, change: Change | None = None, without: str = "", 
     return path
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"x", link: str = "") -> Change:
+def member(
+    name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"x", link: str = ""
+) -> Change:
     def add(tar: tarfile.TarFile) -> None:
         info = tarfile.TarInfo(name)
-        info.type, info.linkname, info.size = kind, link, len(content) if kind == tarfile.REGTYPE else 0
+        info.type, info.linkname, info.size = (
+            kind,
+            link,
+            len(content) if kind == tarfile.REGTYPE else 0,
+        )
         tar.addfile(info, io.BytesIO(content))
 
     return add
@@ -60,7 +70,9 @@ def refused(archive: Path, tmp_path: Path) -> str:
     into.mkdir(parents=True)
     with pytest.raises(BadArchive) as refusal:
         models.unpack(archive, into)
-    assert [path for path in (tmp_path / "deep").rglob("*") if path.is_file() or path.is_symlink()] == []
+    assert [
+        path for path in (tmp_path / "deep").rglob("*") if path.is_file() or path.is_symlink()
+    ] == []
     assert not (tmp_path / "evil").exists()
     return str(refusal.value)
 
@@ -78,19 +90,36 @@ def refused(archive: Path, tmp_path: Path) -> str:
         member("code/evil", tarfile.FIFOTYPE),
         member("code/evil", tarfile.CHRTYPE),
     ],
-    ids=["up", "up twice", "in and up", "absolute", "link out", "link inside", "hard link", "pipe", "device"],
+    ids=[
+        "up",
+        "up twice",
+        "in and up",
+        "absolute",
+        "link out",
+        "link inside",
+        "hard link",
+        "pipe",
+        "device",
+    ],
 )
-def test_fault_42_an_archive_that_leads_out_is_refused_whole(tmp_path: Path, change: Change) -> None:
+def test_fault_42_an_archive_that_leads_out_is_refused_whole(
+    tmp_path: Path, change: Change
+) -> None:
     assert "evil" in refused(archive_of(tmp_path, change), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.pt", "model.PTH", "code/x.pkl", "weights.bin", "a/b/c.pickle", "x.pt2", "x.joblib"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.pt", "model.PTH", "code/x.pkl", "weights.bin", "a/b/c.pickle", "x.pt2", "x.joblib"],
+)
 def test_fault_42_a_kind_of_file_that_runs_code_is_refused(tmp_path: Path, name: str) -> None:
     assert name in refused(archive_of(tmp_path, member(name)), tmp_path)
 
 
 @pytest.mark.parametrize("name", [models.DESCRIPTION, models.WEIGHTS, models.ENTRY])
-def test_fault_42_an_archive_without_what_a_model_needs_is_refused(tmp_path: Path, name: str) -> None:
+def test_fault_42_an_archive_without_what_a_model_needs_is_refused(
+    tmp_path: Path, name: str
+) -> None:
     assert name in refused(archive_of(tmp_path, without=name), tmp_path)
 
 
@@ -111,8 +140,17 @@ def damaged(content: bytes, how: str) -> bytes:
         return content[: len(content) // 2]
     if how == "flipped":
         middle = len(content) // 2
-        return content[:middle] + bytes(byte ^ 0xFF for byte in content[middle : middle + 50]) + content[middle + 50 :]
-    return {"empty": b"", "text": b"not an archive", "zip": b"PK\x03\x04" + bytes(100), "gzip of text": gzip.compress(b"text")}[how]
+        return (
+            content[:middle]
+            + bytes(byte ^ 0xFF for byte in content[middle : middle + 50])
+            + content[middle + 50 :]
+        )
+    return {
+        "empty": b"",
+        "text": b"not an archive",
+        "zip": b"PK\x03\x04" + bytes(100),
+        "gzip of text": gzip.compress(b"text"),
+    }[how]
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "empty", "text", "zip", "gzip of text"])
@@ -123,7 +161,9 @@ def test_fault_42_a_damaged_archive_is_refused(tmp_path: Path, how: str) -> None
         models.unpack(archive, tmp_path / "into")
 
 
-def test_fault_42_an_archive_that_unpacks_to_more_than_a_disk_is_refused_at_once(tmp_path: Path) -> None:
+def test_fault_42_an_archive_that_unpacks_to_more_than_a_disk_is_refused_at_once(
+    tmp_path: Path,
+) -> None:
     """A member that says it has twenty gigabytes: it is refused at its header, and nothing behind that is looked for."""
     archive, buffer = archive_of(tmp_path), io.BytesIO()
     with tarfile.open(archive) as tar, tarfile.open(fileobj=buffer, mode="w") as made:
@@ -138,7 +178,9 @@ def test_fault_42_an_archive_that_unpacks_to_more_than_a_disk_is_refused_at_once
     assert time.process_time() - start < 10
 
 
-def test_fault_42_an_archive_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_42_an_archive_of_too_many_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(models, "MAX_MEMBERS", 5)
 
     def many(tar: tarfile.TarFile) -> None:
@@ -159,7 +201,9 @@ def test_what_is_packed_is_what_is_unpacked_and_always_the_same_bytes(tmp_path: 
     assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
     assert models.unpack(tmp_path / "one.tar.gz", tmp_path / "into") == INFO
     unpacked = {
-        path.relative_to(tmp_path / "into").as_posix(): path.read_bytes() for path in (tmp_path / "into").rglob("*") if path.is_file()
+        path.relative_to(tmp_path / "into").as_posix(): path.read_bytes()
+        for path in (tmp_path / "into").rglob("*")
+        if path.is_file()
     }
     assert set(unpacked) == {models.DESCRIPTION, models.WEIGHTS, models.ENTRY}
     assert all((folder / name).read_bytes() == content for name, content in unpacked.items())
@@ -169,7 +213,10 @@ def test_a_real_model(small_model: Model, tmp_path: Path) -> None:
     assert models.listing() == [small_model]
     assert models.read(small_model.id) == small_model
     assert small_model.classes == ("circle", "square", "triangle")
-    assert (small_model.dataset_id, small_model.version_id) == (small_model.job.spec["dataset_id"], "v1")
+    assert (small_model.dataset_id, small_model.version_id) == (
+        small_model.job.spec["dataset_id"],
+        "v1",
+    )
     assert small_model.description["dataset"] == {"id": small_model.dataset_id, "version": "v1"}
     for split, size in {"train": 24, "validation": 6, "test": 6}.items():
         assert small_model.metrics(split)["n"] == size
@@ -198,5 +245,7 @@ def test_a_model_without_predictions_says_so(small_model: Model) -> None:
     small_model.folder.predictions.unlink()
     with pytest.raises(NotFound):
         small_model.predictions()
-    (small_model.folder.model / models.DESCRIPTION).write_text(json.dumps({**small_model.description, "metrics": {}}))
+    (small_model.folder.model / models.DESCRIPTION).write_text(
+        json.dumps({**small_model.description, "metrics": {}})
+    )
     assert models.read(small_model.id).metrics("test") == {}

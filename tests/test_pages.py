@@ -35,12 +35,20 @@ def drawn(name: str, **parameters: str) -> AppTest:
 def ended_job(number: int, state: State = State.COMPLETED) -> str:
     """A training job's folder as it is left behind, without the training."""
     job_id = f"fm-training-20261101t{number:06d}-{number:06x}"
-    spec = {"name": f"run {number}", "dataset_id": "gone-000000", "version_id": "v1", "hyperparameters": {}, "id": job_id}
+    spec = {
+        "name": f"run {number}",
+        "dataset_id": "gone-000000",
+        "version_id": "v1",
+        "hyperparameters": {},
+        "id": job_id,
+    }
     _, lock = jobs.create(job_id, "training", f"run {number}", "local", spec)
     assert lock is not None
     os.close(lock)
     folder = RunFolder.of(job_id)
-    folder.log.write_text("[metrics] epoch=1 train_loss=0.5 train_accuracy=0.8 validation_loss=0.6 validation_accuracy=0.75\n")
+    folder.log.write_text(
+        "[metrics] epoch=1 train_loss=0.5 train_accuracy=0.8 validation_loss=0.6 validation_accuracy=0.75\n"
+    )
     jobs.write_status(folder, Status(state, "", time.time() - 60, time.time()))
     return job_id
 
@@ -71,7 +79,15 @@ def test_fault_52_five_hundred_jobs() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_link_to_what_is_not_there_says_so(name: str) -> None:
     gone = "fm-training-20260101t000000-abcdef"
-    app = drawn(name, job=gone, model=gone, dataset="nothing-1", endpoint="fm-endpoint-20260101t000000-abcdef", clone=gone, version="v99")
+    app = drawn(
+        name,
+        job=gone,
+        model=gone,
+        dataset="nothing-1",
+        endpoint="fm-endpoint-20260101t000000-abcdef",
+        clone=gone,
+        version="v99",
+    )
     assert not app.exception
 
 
@@ -98,7 +114,9 @@ def test_fault_12_foreign_names_are_shown_letter_by_letter() -> None:
     assert any(r"\:red\[x\]" in element.value for element in app.title)
 
 
-def test_fault_51_without_a_sign_in_a_page_shows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_51_without_a_sign_in_a_page_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in PAGES:
         app = AppTest.from_file(str(settings.PROJECT / "pages" / name), default_timeout=SECONDS)
         app.secrets["auth"] = {

@@ -28,7 +28,10 @@ def test_every_path_of_the_map_is_there() -> None:
     folder = settings.PROJECT
     missing = []
     for line in filter(None, plan.splitlines()):
-        for name in re.findall(r"(?<![\w./])([a-z_]+(?:\.py|/))", line.split("  ")[0] if not line.startswith(" ") else line[:18]):
+        for name in re.findall(
+            r"(?<![\w./])([a-z_]+(?:\.py|/))",
+            line.split("  ")[0] if not line.startswith(" ") else line[:18],
+        ):
             parent = settings.PROJECT / "core" if line.startswith("  ") else folder
             if not (parent / name).exists():
                 missing.append(name)
@@ -43,5 +46,11 @@ def test_every_picture_is_there() -> None:
 
 def test_the_folders_of_the_home_are_the_ones_settings_makes() -> None:
     table = README.split("## Where things are kept")[1].split("## ")[0]
-    for make in (settings.datasets_dir, settings.jobs_dir, settings.features_dir, settings.thumbnails_dir, settings.weights_dir):
+    for make in (
+        settings.datasets_dir,
+        settings.jobs_dir,
+        settings.features_dir,
+        settings.thumbnails_dir,
+        settings.weights_dir,
+    ):
         assert f"`{make().name}/`" in table

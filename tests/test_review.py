@@ -42,10 +42,14 @@ def photo(number: int) -> bytes:
 def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
     """Three classes of shapes in the person's own folder."""
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
-    return importing.run_import(importing.ImportSource("folder", shapes.draw(tmp_path / "shapes")), "Shapes")
+    return importing.run_import(
+        importing.ImportSource("folder", shapes.draw(tmp_path / "shapes")), "Shapes"
+    )
 
 
-def in_dataset(version: Version, split: str = "train", label: str = "circle", row: int = 0) -> Entry:
+def in_dataset(
+    version: Version, split: str = "train", label: str = "circle", row: int = 0
+) -> Entry:
     """One of the dataset's own photos, set aside."""
     frame = store.manifest_of(version)
     chosen = frame[(frame["split"] == split) & (frame["label"] == label)].iloc[row]
@@ -59,11 +63,23 @@ def row_of(version: Version, entry: Entry) -> dict[str, object]:
 
 
 def test_a_photo_is_kept_with_what_was_said_about_it() -> None:
-    entry = review.add(photo(1), shown="../../a\n.png", answer=ANSWER, model_id="m", origin="fm-transform-x", reason="unsure")
+    entry = review.add(
+        photo(1),
+        shown="../../a\n.png",
+        answer=ANSWER,
+        model_id="m",
+        origin="fm-transform-x",
+        reason="unsure",
+    )
     (found,) = review.entries()
     assert found == entry
     assert found.photo.read_bytes() == photo(1)
-    assert (found.proposed, found.prediction, found.probability, found.decided) == ("circle", "circle", 0.6, False)
+    assert (found.proposed, found.prediction, found.probability, found.decided) == (
+        "circle",
+        "circle",
+        0.6,
+        False,
+    )
     assert "\n" not in found.shown
     assert review.count() == 1
 
@@ -125,7 +141,9 @@ def test_every_copy_of_a_photo_gets_the_label(version: Version, tmp_path: Path) 
     entry = in_dataset(version)
     frame = store.manifest_of(version)
     copy = frame[frame["image_id"] == entry.id].assign(path="circle/copy.png")
-    doubled = store.add_version(version, manifest.pd.concat([frame, copy], ignore_index=True), "With a copy", version.split)
+    doubled = store.add_version(
+        version, manifest.pd.concat([frame, copy], ignore_index=True), "With a copy", version.split
+    )
     outcome = review.decide({entry.id: "square"}, doubled)
     assert outcome.relabelled == 1
     after = store.manifest_of(outcome.version)
@@ -156,12 +174,17 @@ def test_an_unused_photo_left_out_in_review_is_marked_too(version: Version) -> N
     unused = edits.make(version, [edits.move([str(row_of(version, entry)["path"])], "unused")])
     outcome = review.decide({entry.id: review.LEAVE_OUT}, unused)
     assert outcome.left_out == 1
-    review.add(store.image_path(store.dataset(version.dataset_id), str(row_of(version, entry)["path"])), shown="again")
+    review.add(
+        store.image_path(store.dataset(version.dataset_id), str(row_of(version, entry)["path"])),
+        shown="again",
+    )
     with pytest.raises(UserError, match="Nothing would change"):
         review.decide({entry.id: review.LEAVE_OUT}, outcome.version)
 
 
-def test_a_decision_that_changes_nothing_is_refused_and_one_that_confirms_others_is_not(version: Version) -> None:
+def test_a_decision_that_changes_nothing_is_refused_and_one_that_confirms_others_is_not(
+    version: Version,
+) -> None:
     right, wrong = in_dataset(version, row=0), in_dataset(version, row=1)
     with pytest.raises(UserError, match="Nothing would change"):
         review.decide({right.id: "circle"}, version)
@@ -172,7 +195,9 @@ def test_a_decision_that_changes_nothing_is_refused_and_one_that_confirms_others
     assert review.count() == 0
 
 
-def test_new_photos_need_leave_to_go_into_a_persons_own_folder(version: Version, tmp_path: Path) -> None:
+def test_new_photos_need_leave_to_go_into_a_persons_own_folder(
+    version: Version, tmp_path: Path
+) -> None:
     entry = review.add(photo(9), shown="field.png", answer=ANSWER)
     folder, own = review.folder_for_new(store.dataset(version.dataset_id))
     assert own
@@ -204,7 +229,9 @@ def test_new_photos_join_a_dataset_that_fieldmark_keeps(home: Path, tmp_path: Pa
     )
     with store.stage("Kept") as staged:
         staged.images.mkdir()
-        version = store.add_dataset("Kept", staged.images, "test", frame, {}, split={}, staged=staged)
+        version = store.add_dataset(
+            "Kept", staged.images, "test", frame, {}, split={}, staged=staged
+        )
     entry = review.add(photo(3), shown="x.png")
     outcome = review.decide({entry.id: "newt"}, version)
     assert outcome.added == 1
@@ -213,10 +240,17 @@ def test_new_photos_join_a_dataset_that_fieldmark_keeps(home: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("label", ["Circle", "circle ", "a\nb", "..", "x" * 200])
-def test_fault_09_labels_that_clash_or_can_not_be_used_are_refused(version: Version, label: str) -> None:
+def test_fault_09_labels_that_clash_or_can_not_be_used_are_refused(
+    version: Version, label: str
+) -> None:
     entry = in_dataset(version)
     if label.strip() == "circle":
-        assert review.decide({entry.id: "square", in_dataset(version, row=1).id: label}, version).confirmed == 1
+        assert (
+            review.decide(
+                {entry.id: "square", in_dataset(version, row=1).id: label}, version
+            ).confirmed
+            == 1
+        )
         return
     with pytest.raises(UserError):
         review.decide({entry.id: label}, version)
@@ -224,7 +258,9 @@ def test_fault_09_labels_that_clash_or_can_not_be_used_are_refused(version: Vers
     assert len(store.versions(version.dataset_id)) == 1
 
 
-def test_fault_19_a_class_that_would_lose_its_last_training_photo_is_named(version: Version) -> None:
+def test_fault_19_a_class_that_would_lose_its_last_training_photo_is_named(
+    version: Version,
+) -> None:
     frame = store.manifest_of(version)
     ids = frame.loc[(frame["label"] == "circle") & (frame["split"] == "train"), "image_id"]
     decisions = {}
@@ -264,6 +300,9 @@ def test_two_sessions_that_decide_the_same_make_one_version(version: Version) ->
 def test_several_processes_add_at_once_and_none_is_lost(tmp_path: Path) -> None:
     for number in range(12):
         (tmp_path / f"{number}.png").write_bytes(photo(number))
-    processes = [subprocess.Popen([sys.executable, "-c", ADD, str(tmp_path), "12"], cwd=settings.PROJECT) for _ in range(3)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", ADD, str(tmp_path), "12"], cwd=settings.PROJECT)
+        for _ in range(3)
+    ]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     assert len(review.entries()) == review.count() == 12

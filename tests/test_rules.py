@@ -74,12 +74,25 @@ def test_no_part_imports_what_lies_above_it(folder: str) -> None:
 def compares_backend(node: ast.AST) -> bool:
     """`backend == ...`, `job.backend in ...`, `x == "local"` and `case "sagemaker"`: choices that belong to core/backends."""
     if isinstance(node, ast.match_case):
-        return any(isinstance(part, ast.Constant) and part.value in BACKENDS for part in ast.walk(node.pattern))
-    if not isinstance(node, ast.Compare) or all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+        return any(
+            isinstance(part, ast.Constant) and part.value in BACKENDS
+            for part in ast.walk(node.pattern)
+        )
+    if not isinstance(node, ast.Compare) or all(
+        isinstance(op, ast.Is | ast.IsNot) for op in node.ops
+    ):
         return False
     operands = [node.left, *node.comparators]
-    named = [operand.id if isinstance(operand, ast.Name) else getattr(operand, "attr", "") for operand in operands]
-    texts = {part.value for operand in operands for part in ast.walk(operand) if isinstance(part, ast.Constant)}
+    named = [
+        operand.id if isinstance(operand, ast.Name) else getattr(operand, "attr", "")
+        for operand in operands
+    ]
+    texts = {
+        part.value
+        for operand in operands
+        for part in ast.walk(operand)
+        if isinstance(part, ast.Constant)
+    }
     return "backend" in named or bool(texts & BACKENDS)
 
 
@@ -112,19 +125,32 @@ def test_the_backend_rule_sees_what_it_should(source: str, expected: bool) -> No
 
 
 def test_torch_is_never_imported_in_the_app_process() -> None:
-    run = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == "", f"importing {run.stdout.strip()} imports torch: move that import into the process that needs it"
+    assert run.stdout.strip() == "", (
+        f"importing {run.stdout.strip()} imports torch: move that import into the process that needs it"
+    )
 
 
 @pytest.mark.parametrize("page", sources("pages"), ids=lambda path: path.name)
 def test_every_page_begins_with_the_guard(page: Path) -> None:
     """A deep link that the very first visitor opens runs the page without app.py, so each page has to ask for itself."""
     body = [node for node in parse(page).body if not _is_text(node)]
-    assert any(isinstance(node, ast.ImportFrom) and ast.unparse(node) == "from ui.guard import guard" for node in body)
+    assert any(
+        isinstance(node, ast.ImportFrom) and ast.unparse(node) == "from ui.guard import guard"
+        for node in body
+    )
     statements = [node for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
     assert statements, f"{page.name} is empty"
-    assert ast.unparse(statements[0]) == "guard()", f"{where(page, statements[0])} stands before the guard"
+    assert ast.unparse(statements[0]) == "guard()", (
+        f"{where(page, statements[0])} stands before the guard"
+    )
 
 
 CHOICES = {"selectbox", "multiselect", "segmented_control", "pills", "radio", "select_slider"}
@@ -171,8 +197,14 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def declared_distributions() -> set[str]:
-    lines = [line for name in ("requirements.txt", "requirements-dev.txt") for line in (PROJECT / name).read_text().splitlines()]
-    return {normalised(match[0]) for line in lines if (match := re.match(r"[A-Za-z0-9][\w.-]*", line))}
+    lines = [
+        line
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for line in (PROJECT / name).read_text().splitlines()
+    ]
+    return {
+        normalised(match[0]) for line in lines if (match := re.match(r"[A-Za-z0-9][\w.-]*", line))
+    }
 
 
 def normalised(name: str) -> str:
@@ -185,11 +217,17 @@ def test_every_imported_package_is_declared() -> None:
     known = {*OURS, *siblings, *sys.stdlib_module_names, "__future__"}
     providers = importlib.metadata.packages_distributions()
     declared = declared_distributions()
-    files = [path for part in OURS for path in ([PROJECT / "app.py"] if part == "app" else sources(part)) if path.exists()]
+    files = [
+        path
+        for part in OURS
+        for path in ([PROJECT / "app.py"] if part == "app" else sources(part))
+        if path.exists()
+    ]
     broken = {
         f"{where(path, node)} imports {name}"
         for path in files
         for name, node in imports(parse(path))
-        if name not in known and not declared & {normalised(found) for found in providers.get(name, [name])}
+        if name not in known
+        and not declared & {normalised(found) for found in providers.get(name, [name])}
     }
     assert not broken

@@ -38,7 +38,9 @@ def test_a_home_that_a_group_shares_on_purpose_stays_shared(home: Path) -> None:
     assert mode(settings.home()) == 0o2770
 
 
-def test_photos_and_logs_of_a_job_are_their_owners_alone(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_and_logs_of_a_job_are_their_owners_alone(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(settings.ENV_IMPORT_ROOTS, str(tmp_path))
     folders = made.class_folders(tmp_path / "birds", {"crow": 4, "jay": 4})
     with zipfile.ZipFile(tmp_path / "birds.zip", "w") as packed:

@@ -17,7 +17,16 @@ from core.jobs.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, T
 from core.jobs.store import Job, Status
 from core.training import script as scripts
 
-ALLOWED = ["", "0.001", "1e-3", "True", "lite0@320+lite2@300", "s3://bucket/key=1,2", "a b-c_d.e:f/g+h=i@j", "x" * 256]
+ALLOWED = [
+    "",
+    "0.001",
+    "1e-3",
+    "True",
+    "lite0@320+lite2@300",
+    "s3://bucket/key=1,2",
+    "a b-c_d.e:f/g+h=i@j",
+    "x" * 256,
+]
 REFUSED = [
     "it's",
     'say "x"',
@@ -58,7 +67,9 @@ def test_fault_21_values_that_one_of_them_would_break_on(value: Any) -> None:
     assert len(str(refusal.value)) < 300, "the value itself is cut"
 
 
-@pytest.mark.parametrize("name", ["", "Lr", "1st", "learning-rate", "a b", "a.b", "lr;", "_x", "größe", "x\n"])
+@pytest.mark.parametrize(
+    "name", ["", "Lr", "1st", "learning-rate", "a b", "a.b", "lr;", "_x", "größe", "x\n"]
+)
 def test_fault_21_names_that_one_of_them_would_break_on(name: str) -> None:
     with pytest.raises(UserError):
         training(**{name: "1"})
@@ -100,26 +111,48 @@ def test_fault_20_a_hyperparameter_out_of_its_range_names_its_field(name: str, v
         ("seed", ["7", "7.0"]),
     ],
 )
-def test_fault_22_both_containers_ways_to_write_a_value_mean_the_same(name: str, texts: list[str]) -> None:
+def test_fault_22_both_containers_ways_to_write_a_value_mean_the_same(
+    name: str, texts: list[str]
+) -> None:
     """SageMaker's toolkit turns 10 into 10.0 and true into True; its newer driver does neither."""
     values = [scripts.check({name: text})[name] for text in texts]
     assert all(value == values[0] and type(value) is type(values[0]) for value in values)
 
 
-GOOD_NAMES = ["a b", "a'b", 'a"b', "$(id)", "<script>", ":red[x]", "größer", "鳥類", "🐦", f"👩{min(JOINERS)}", "x" * 80]
+GOOD_NAMES = [
+    "a b",
+    "a'b",
+    'a"b',
+    "$(id)",
+    "<script>",
+    ":red[x]",
+    "größer",
+    "鳥類",
+    "🐦",
+    f"👩{min(JOINERS)}",
+    "x" * 80,
+]
 BAD_NAMES = ["", "   ", "a\nb", "a\tb", "\0", "..", ".", "x" * 81, "x" * 300, "\u202egnp.exe"]
 
 
 @pytest.mark.parametrize("name", GOOD_NAMES)
 def test_fault_09_a_name_is_free_text_and_never_a_path(name: str) -> None:
-    for spec in (TrainingSpec(name, "d", "v1", {}), ImportSpec(name, "sample"), EndpointSpec(name, "m")):
+    for spec in (
+        TrainingSpec(name, "d", "v1", {}),
+        ImportSpec(name, "sample"),
+        EndpointSpec(name, "m"),
+    ):
         assert spec.name == name
         assert jobs.ID_PATTERN.fullmatch(spec.id), "the id is ours and holds nothing of the name"
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_fault_09_a_name_that_nobody_could_read_is_refused(name: str) -> None:
-    for make in (lambda: TrainingSpec(name, "d", "v1", {}), lambda: ImportSpec(name, "sample"), lambda: EndpointSpec(name, "m")):
+    for make in (
+        lambda: TrainingSpec(name, "d", "v1", {}),
+        lambda: ImportSpec(name, "sample"),
+        lambda: EndpointSpec(name, "m"),
+    ):
         with pytest.raises(UserError) as refusal:
             make()
         assert refusal.value.field == "name"
@@ -132,7 +165,9 @@ def test_two_specs_are_two_jobs_and_a_copy_is_one() -> None:
 
 
 def job_of(spec: dict[str, Any]) -> Job:
-    return Job("fm-training-20260101t000000-abcdef", "training", "Birds", "local", 0.0, spec, Status())
+    return Job(
+        "fm-training-20260101t000000-abcdef", "training", "Birds", "local", 0.0, spec, Status()
+    )
 
 
 def test_a_spec_is_read_back_as_it_was_written() -> None:
@@ -172,7 +207,9 @@ def test_fault_35_fields_of_a_newer_version_are_left_out() -> None:
     [{}, {"name": "x"}, {"name": "x", "dataset_id": "d", "version_id": "v1", "hyperparameters": 3}, {"name": 3},
      {"name": "x", "dataset_id": "d", "version_id": "v1", "hyperparameters": {"lr": "it's"}}],
 )  # fmt: skip
-def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(spec: dict[str, Any]) -> None:
+def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(
+    spec: dict[str, Any],
+) -> None:
     with pytest.raises(NotFound, match="can't be read"):
         specs.training_spec(job_of(spec))
 
@@ -190,7 +227,9 @@ def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(sp
         ("\u9ce5\u985e, \u0637\u064a\u0648\u0631", None),
     ],
 )
-def test_a_name_is_carried_to_the_script_in_safe_characters_and_read_back(name: str, carried: str | None) -> None:
+def test_a_name_is_carried_to_the_script_in_safe_characters_and_read_back(
+    name: str, carried: str | None
+) -> None:
     there = specs.carried_name(name)
     assert carried in (None, there)
     assert re.fullmatch(r"[A-Za-z0-9_.,:/+=@][A-Za-z0-9_.,:/+=@ -]*", there)
@@ -198,12 +237,16 @@ def test_a_name_is_carried_to_the_script_in_safe_characters_and_read_back(name: 
     assert scripts.check({"name": there})["name"] == name
 
 
-@pytest.mark.parametrize("path", ["s3://bucket", "bucket/photos", "https://bucket/photos", "s3:///photos"])
+@pytest.mark.parametrize(
+    "path", ["s3://bucket", "bucket/photos", "https://bucket/photos", "s3:///photos"]
+)
 def test_a_place_in_s3_is_written_as_one(path: str) -> None:
     with pytest.raises(UserError) as caught:
         TransformSpec("S3", "fm-training-20260101t000000-abcdef", "s3", path=path)
     assert caught.value.field == "path"
-    assert TransformSpec("S3", "fm-training-20260101t000000-abcdef", "s3", path="s3://my-photos/june/").path
+    assert TransformSpec(
+        "S3", "fm-training-20260101t000000-abcdef", "s3", path="s3://my-photos/june/"
+    ).path
 
 
 @pytest.mark.parametrize(

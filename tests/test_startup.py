@@ -37,7 +37,9 @@ def warm_process(home: Path) -> psutil.Process:
 
     def is_it(process: psutil.Process) -> bool:
         try:
-            return "warm.serve()" in str(process.cmdline()) and process.environ()["FIELDMARK_HOME"] == str(home)
+            return "warm.serve()" in str(process.cmdline()) and process.environ()[
+                "FIELDMARK_HOME"
+            ] == str(home)
         except psutil.Error:
             return False
 
@@ -51,8 +53,13 @@ def test_a_warm_start(heated: Model) -> None:
     assert job.state is State.COMPLETED, job.status.reason
     for split in settings.SPLITS:
         assert models.of_job(job).metrics(split) == pytest.approx(heated.metrics(split), abs=1e-6)
-    assert {**models.of_job(job).description["hyperparameters"], "name": ""} == {**heated.description["hyperparameters"], "name": ""}
-    print(f"\nwarm: {line:.2f} s from submission to the first log line, {epoch:.2f} s to the first epoch")
+    assert {**models.of_job(job).description["hyperparameters"], "name": ""} == {
+        **heated.description["hyperparameters"],
+        "name": "",
+    }
+    print(
+        f"\nwarm: {line:.2f} s from submission to the first log line, {epoch:.2f} s to the first epoch"
+    )
 
 
 def test_openvino_works_in_a_fork(heated: Model) -> None:
@@ -61,7 +68,9 @@ def test_openvino_works_in_a_fork(heated: Model) -> None:
     assert job.state is State.COMPLETED, job.status.reason
 
 
-def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(heated: Model, heated_home: Path) -> None:
+def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(
+    heated: Model, heated_home: Path
+) -> None:
     """What another thread holds when a fork happens is never given back."""
     process = warm_process(heated_home)
     assert process.num_threads() == 1
@@ -70,9 +79,15 @@ def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(heated: Mode
 
 def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None:
     """Reading a manifest starts threads; a worker that had them would start the script anew, seconds slower."""
-    job = LOCAL.train(TrainingSpec("Start", heated.dataset_id, heated.version_id, {**SMALL, "weight_decay": "auto"}))
+    job = LOCAL.train(
+        TrainingSpec(
+            "Start", heated.dataset_id, heated.version_id, {**SMALL, "weight_decay": "auto"}
+        )
+    )
     until(lambda: worker_of(job).children() or LOCAL.refresh(job).state.is_finished, "its script")
-    assert "warm.serve()" in str(trainer_of(job).cmdline()), "forked, so it has the command line of the warm process"
+    assert "warm.serve()" in str(trainer_of(job).cmdline()), (
+        "forked, so it has the command line of the warm process"
+    )
     assert worker_of(job).num_threads() == 1
     assert ended(LOCAL, job).state is State.COMPLETED
 
@@ -80,4 +95,6 @@ def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None
 def test_a_cold_start(small_model: Model) -> None:
     job, line, epoch = submitted(small_model, SMALL)
     assert job.state is State.COMPLETED, job.status.reason
-    print(f"\ncold: {line:.2f} s from submission to the first log line, {epoch:.2f} s to the first epoch")
+    print(
+        f"\ncold: {line:.2f} s from submission to the first log line, {epoch:.2f} s to the first epoch"
+    )

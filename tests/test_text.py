@@ -12,7 +12,9 @@ def test_fault_12_foreign_text_is_escaped(text: str) -> None:
     shown = plain(text)
     assert "\n" not in shown
     assert shown.replace("\\", "") == text.replace("\n", " ")
-    assert all(shown[place - 1] == "\\" for place, letter in enumerate(shown) if letter in "<>[]*_$!")
+    assert all(
+        shown[place - 1] == "\\" for place, letter in enumerate(shown) if letter in "<>[]*_$!"
+    )
 
 
 def test_commands_are_shown_as_code_and_the_rest_as_letters() -> None:

@@ -35,7 +35,9 @@ def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) 
     more: tuple[Label, ...] = (hint or short_id, short_id)
     for say in more:
         for option in _repeated(found):
-            found[option] = f"{found[option]} ({words})" if (words := say(option)) else found[option]
+            found[option] = (
+                f"{found[option]} ({words})" if (words := say(option)) else found[option]
+            )
     while repeated := _repeated(found):
         for number, option in enumerate(repeated, 1):
             found[option] = f"{found[option]} ({number})"
@@ -52,20 +54,46 @@ def short_id(option: Any) -> str:
     return f"{when}{text[-SHORT_ID:]}"
 
 
-def one(title: str, options: Sequence[T], *, key: str, label: Label = str, start: Any = None, on: Any = st, **more: Any) -> T:
+def one(
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    label: Label = str,
+    start: Any = None,
+    on: Any = st,
+    **more: Any,
+) -> T:
     """A select box in which something is always chosen: `start`, where it is an option, else the first."""
     named = labels(options, label)
     _keep(key, named)
     index = list(options).index(start) if start in named else 0
-    return _drawn(key, named, on.selectbox(title, list(options), index=index, format_func=_shown(named), key=key, **more))
+    return _drawn(
+        key,
+        named,
+        on.selectbox(title, list(options), index=index, format_func=_shown(named), key=key, **more),
+    )
 
 
-def maybe(title: str, options: Sequence[T], *, key: str, label: Label = str, start: Any = None, on: Any = st, **more: Any) -> T | None:
+def maybe(
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    label: Label = str,
+    start: Any = None,
+    on: Any = st,
+    **more: Any,
+) -> T | None:
     """A select box in which nothing need be chosen."""
     named = labels(options, label)
     _keep(key, named)
     index = list(options).index(start) if start in named else None
-    return _drawn(key, named, on.selectbox(title, list(options), index=index, format_func=_shown(named), key=key, **more))
+    return _drawn(
+        key,
+        named,
+        on.selectbox(title, list(options), index=index, format_func=_shown(named), key=key, **more),
+    )
 
 
 def thing(
@@ -98,9 +126,19 @@ def thing(
     lost = wanted if wanted and wanted not in named else st.session_state.get(f"{key}{_GONE}", "")
     index = None if lost or first is None else list(options).index(first)
     words = f"Choose a {what}"
-    chosen = on.selectbox(title, list(options), index=index, format_func=_shown(named), key=key, placeholder=words, **more)
+    chosen = on.selectbox(
+        title,
+        list(options),
+        index=index,
+        format_func=_shown(named),
+        key=key,
+        placeholder=words,
+        **more,
+    )
     if chosen is None and lost:
-        on.warning(f"The {what} {plain(lost)} is not here any more. {words}.", icon=":material/warning:")
+        on.warning(
+            f"The {what} {plain(lost)} is not here any more. {words}.", icon=":material/warning:"
+        )
     elif chosen is not None:
         st.session_state.pop(f"{key}{_GONE}", None)
     if parameter:
@@ -122,71 +160,148 @@ def _name(key: str, parameter: str, chosen: str | None, unless: str | None) -> N
 
 
 def many(
-    title: str, options: Sequence[T], *, key: str, label: Label = str, start: Sequence[Any] = (), on: Any = st, **more: Any
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    label: Label = str,
+    start: Sequence[Any] = (),
+    on: Any = st,
+    **more: Any,
 ) -> list[T]:
     """Several options."""
     named = labels(options, label)
     chosen = st.session_state.get(key)
-    if chosen and any(named.get(option) != drawn for option, drawn in st.session_state.get(f"{key}{_DRAWN}", {}).items()):
+    if chosen and any(
+        named.get(option) != drawn
+        for option, drawn in st.session_state.get(f"{key}{_DRAWN}", {}).items()
+    ):
         st.session_state[key] = [option for option in chosen if option in named]
     default = [option for option in start if option in named]
-    found: list[T] = on.multiselect(title, list(options), default=default, format_func=_shown(named), key=key, **more)
-    st.session_state[f"{key}{_DRAWN}"] = {option: named[option] for option in found if option in named}
+    found: list[T] = on.multiselect(
+        title, list(options), default=default, format_func=_shown(named), key=key, **more
+    )
+    st.session_state[f"{key}{_DRAWN}"] = {
+        option: named[option] for option in found if option in named
+    }
     return found
 
 
-def segment(title: str, options: Sequence[T], *, key: str, label: Label = str, start: Any = None, on: Any = st, **more: Any) -> T:
+def segment(
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    label: Label = str,
+    start: Any = None,
+    on: Any = st,
+    **more: Any,
+) -> T:
     """One of a few, side by side, one of which is always lit: a click on it does not put it out."""
     named = labels(options, label)
     _keep(key, named)
     first = start if start in named else options[0]
-    found = on.segmented_control(title, list(options), default=first, required=True, format_func=_shown(named), key=key, **more)
+    found = on.segmented_control(
+        title,
+        list(options),
+        default=first,
+        required=True,
+        format_func=_shown(named),
+        key=key,
+        **more,
+    )
     return _drawn(key, named, first if found is None else found)
 
 
-def segment_or_none(title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any) -> T | None:
+def segment_or_none(
+    title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
+) -> T | None:
     """One of a few or none: a second click takes the choice back."""
     named = labels(options, label)
     _keep(key, named)
-    return _drawn(key, named, on.segmented_control(title, list(options), format_func=_shown(named), key=key, **more))
+    return _drawn(
+        key,
+        named,
+        on.segmented_control(title, list(options), format_func=_shown(named), key=key, **more),
+    )
 
 
-def pill(title: str, options: Sequence[T], *, key: str, label: Label = str, start: Any = None, on: Any = st, **more: Any) -> T:
+def pill(
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    label: Label = str,
+    start: Any = None,
+    on: Any = st,
+    **more: Any,
+) -> T:
     """As `segment`, for more of them."""
     named = labels(options, label)
     _keep(key, named)
     first = start if start in named else options[0]
-    found = on.pills(title, list(options), default=first, required=True, format_func=_shown(named), key=key, **more)
+    found = on.pills(
+        title,
+        list(options),
+        default=first,
+        required=True,
+        format_func=_shown(named),
+        key=key,
+        **more,
+    )
     return _drawn(key, named, first if found is None else found)
 
 
 def pill_or_none(
-    title: str, options: Sequence[T], *, key: str, label: Label = str, start: Any = None, on: Any = st, **more: Any
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    label: Label = str,
+    start: Any = None,
+    on: Any = st,
+    **more: Any,
 ) -> T | None:
     """As `segment_or_none`, for more of them."""
     named = labels(options, label)
     _keep(key, named)
     first = start if start in named else None
-    return _drawn(key, named, on.pills(title, list(options), default=first, format_func=_shown(named), key=key, **more))
+    return _drawn(
+        key,
+        named,
+        on.pills(title, list(options), default=first, format_func=_shown(named), key=key, **more),
+    )
 
 
-def pills(title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any) -> list[T]:
+def pills(
+    title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
+) -> list[T]:
     """Any number of a few."""
     named = labels(options, label)
-    found: list[T] = on.pills(title, list(options), selection_mode="multi", format_func=_shown(named), key=key, **more)
+    found: list[T] = on.pills(
+        title, list(options), selection_mode="multi", format_func=_shown(named), key=key, **more
+    )
     return found
 
 
-def radio(title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any) -> T:
+def radio(
+    title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
+) -> T:
     named = labels(options, label)
     _keep(key, named)
-    return _drawn(key, named, on.radio(title, list(options), format_func=_shown(named), key=key, **more))
+    return _drawn(
+        key, named, on.radio(title, list(options), format_func=_shown(named), key=key, **more)
+    )
 
 
 def _repeated(found: dict[T, str]) -> list[T]:
     """The options whose labels look like another's: blanks in a row are one to an eye."""
     seen = Counter(" ".join(text.split()) for text in found.values())
-    return [option for option, text in found.items() if option != "" and seen[" ".join(text.split())] > 1]
+    return [
+        option
+        for option, text in found.items()
+        if option != "" and seen[" ".join(text.split())] > 1
+    ]
 
 
 def _shown(named: dict[T, str]) -> Label:

@@ -36,7 +36,14 @@ def set_parameters(**parameters: str) -> None:
 
 
 def button(
-    label: str, page: str, *, key: str, icon: str | None = None, kind: Any = "secondary", hint: str | None = None, **parameters: str
+    label: str,
+    page: str,
+    *,
+    key: str,
+    icon: str | None = None,
+    kind: Any = "secondary",
+    hint: str | None = None,
+    **parameters: str,
 ) -> None:
     """A button that leads to another page."""
     if st.button(label, key=key, icon=icon, type=kind, help=hint):

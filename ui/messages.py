@@ -17,7 +17,12 @@ class shown:  # noqa: N801, read as a verb: `with messages.shown():`
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
         if isinstance(error, FieldmarkError | OSError):
             words = files.os_reason(error) if isinstance(error, OSError) else str(error)
             st.error(plain(words), icon=":material/error:")

@@ -44,7 +44,9 @@ def show(
     if not pressed or not sure:
         return
     if links.parameter(parameter) != thing_id:
-        st.error("The address names another thing by now, so nothing was done. Look again, and repeat it.")
+        st.error(
+            "The address names another thing by now, so nothing was done. Look again, and repeat it."
+        )
         return
     with messages.shown():
         act()

@@ -49,7 +49,9 @@ def chart_text(text: str) -> str:
 
 def with_code(text: str) -> str:
     """As `plain`, but what stands between backticks is shown as code."""
-    return "".join(f"`{part}`" if place % 2 else plain(part) for place, part in enumerate(text.split("`")))
+    return "".join(
+        f"`{part}`" if place % 2 else plain(part) for place, part in enumerate(text.split("`"))
+    )
 
 
 def age(since: float | None) -> str:
@@ -90,6 +92,10 @@ def share(correct: int, total: int) -> str:
 
 def parity_words(photos: int, same_class: int, difference: float) -> str:
     """What was found when a fast form was compared with plain fp32 on `photos` photos."""
-    same = "the same class for all" if same_class == photos else f"the same class for {same_class}, the others undecided between two"
+    same = (
+        "the same class for all"
+        if same_class == photos
+        else f"the same class for {same_class}, the others undecided between two"
+    )
     most = f"{difference:.4f}" if difference >= 0.0001 else "0.0001"
     return f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by more than {most}"

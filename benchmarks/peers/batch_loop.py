@@ -27,7 +27,13 @@ class Inputs:
 
     def __init__(self, backbones: list[dict[str, Any]]) -> None:
         self.crops = [
-            v2.Compose([v2.Resize(entry["resize"], v2.InterpolationMode.BICUBIC), v2.CenterCrop(entry["image_size"]), v2.PILToTensor()])
+            v2.Compose(
+                [
+                    v2.Resize(entry["resize"], v2.InterpolationMode.BICUBIC),
+                    v2.CenterCrop(entry["image_size"]),
+                    v2.PILToTensor(),
+                ]
+            )
             for entry in backbones
         ]
 
@@ -43,13 +49,17 @@ def main() -> None:
     model = importlib.import_module("inference").model_fn(str(options.model))
     photos = common.read_photos(options.images, options.manifest)
     assert list(photos.classes) == model.classes
-    loader = DataLoader(photos.dataset("test", Inputs(model.info["backbones"])), BATCH, num_workers=WORKERS)
+    loader = DataLoader(
+        photos.dataset("test", Inputs(model.info["backbones"])), BATCH, num_workers=WORKERS
+    )
     start, correct, count = time.perf_counter(), 0, 0
     with torch.inference_mode():
         for inputs, labels in loader:
             correct += int((model(inputs).argmax(1) == labels).sum())
             count += len(labels)
-    common.report(images_per_second=count / (time.perf_counter() - start), accuracy=correct / count, n=count)
+    common.report(
+        images_per_second=count / (time.perf_counter() - start), accuracy=correct / count, n=count
+    )
 
 
 if __name__ == "__main__":

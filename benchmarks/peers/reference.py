@@ -33,7 +33,10 @@ def training_transform(size: int) -> v2.Transform:
 
 
 def train_one_epoch(
-    model: nn.Module, loader: Loader, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+    model: nn.Module,
+    loader: Loader,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
     """Trains on every photo once; returns photos per second."""
     model.train()
@@ -68,18 +71,32 @@ def main() -> None:
     torch.manual_seed(7)
     plain = common.evaluation_transform(options.image_size, round(options.image_size * 256 / 224))
     train = DataLoader(
-        photos.dataset("train", training_transform(options.image_size)), options.batch_size, shuffle=True, num_workers=WORKERS
+        photos.dataset("train", training_transform(options.image_size)),
+        options.batch_size,
+        shuffle=True,
+        num_workers=WORKERS,
     )
-    validation = DataLoader(photos.dataset("validation", plain), options.batch_size, num_workers=WORKERS)
+    validation = DataLoader(
+        photos.dataset("validation", plain), options.batch_size, num_workers=WORKERS
+    )
     test = DataLoader(photos.dataset("test", plain), options.batch_size, num_workers=WORKERS)
     model = common.lite0(len(photos.classes))
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(train))
     rates = []
     for epoch in range(1, options.epochs + 1):
         rates.append(train_one_epoch(model, train, optimizer, schedule))
-        print(f"epoch {epoch}: {rates[-1]:.1f} photos/s, validation accuracy {evaluate(model, validation):.3f}", flush=True)
-    common.report(accuracy=evaluate(model, test), n=len(photos.splits["test"]), images_per_second=statistics.median(rates))
+        print(
+            f"epoch {epoch}: {rates[-1]:.1f} photos/s, validation accuracy {evaluate(model, validation):.3f}",
+            flush=True,
+        )
+    common.report(
+        accuracy=evaluate(model, test),
+        n=len(photos.splits["test"]),
+        images_per_second=statistics.median(rates),
+    )
 
 
 if __name__ == "__main__":

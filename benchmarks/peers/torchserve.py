@@ -25,7 +25,12 @@ from core.backends.local.endpoints import client
 from core.jobs import processes
 
 # setuptools 65 still brings pkg_resources, which the toolkit imports.
-PACKAGES = ("setuptools==65.5.1", "torchserve==0.12.0", "sagemaker-inference==1.10.1", "sagemaker-pytorch-inference==2.0.25")
+PACKAGES = (
+    "setuptools==65.5.1",
+    "torchserve==0.12.0",
+    "sagemaker-inference==1.10.1",
+    "sagemaker-pytorch-inference==2.0.25",
+)
 FOLDER = settings.PROJECT / "build" / "torchserve"
 HERE = Path(__file__).parent
 START_SECONDS = 180
@@ -38,20 +43,34 @@ class Missing(Exception):
 def environment() -> Path:
     """The interpreter of the peer's environment, made on first use. Raises Missing."""
     if not shutil.which("java"):
-        raise Missing("TorchServe needs Java, and there is none on this machine (on Debian: apt install openjdk-17-jre-headless)")
+        raise Missing(
+            "TorchServe needs Java, and there is none on this machine (on Debian: apt install openjdk-17-jre-headless)"
+        )
     python, done = FOLDER / "bin" / "python", FOLDER / "packages.txt"
     if done.exists() and done.read_text() == "\n".join(PACKAGES):
         return python
     print("  making the peer's environment ...", file=sys.stderr, flush=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True, capture_output=True, text=True)
+        subprocess.run(
+            [sys.executable, "-m", "venv", str(FOLDER)], check=True, capture_output=True, text=True
+        )
         site = next(FOLDER.glob("lib/python*/site-packages"))
         (site / "project.pth").write_text(f"{Path(sysconfig.get_path('purelib'))}\n")
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
+        install = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            *PACKAGES,
+        ]
         subprocess.run(install, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
-        raise Missing(f"its packages can't be installed: {(error.stderr or '').strip()[-300:]}") from error
+        raise Missing(
+            f"its packages can't be installed: {(error.stderr or '').strip()[-300:]}"
+        ) from error
     done.write_text("\n".join(PACKAGES))
     return python
 
@@ -79,7 +98,9 @@ def serving(model: Path, work: Path, *, workers: int, threads: int) -> Iterator[
     )
     with (work / "server.log").open("wb") as log:
         command = [str(python), str(HERE / "torchserve_launch.py")]
-        server = subprocess.Popen(command, cwd=work, env=env, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, cwd=work, env=env, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         _wait(server, port, work / "server.log")
         yield f"http://127.0.0.1:{port}"
@@ -94,18 +115,24 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and server.poll() is None:
         try:
-            status, _ = client.Connection(f"http://127.0.0.1:{port}", 60).post(smoke_image(), "image/jpeg")
+            status, _ = client.Connection(f"http://127.0.0.1:{port}", 60).post(
+                smoke_image(), "image/jpeg"
+            )
             if status == 200:
                 return
         except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.5)
-    raise harness.BenchmarkError(f"TorchServe did not come up:\n{log.read_text(errors='replace')[-2000:]}")
+    raise harness.BenchmarkError(
+        f"TorchServe did not come up:\n{log.read_text(errors='replace')[-2000:]}"
+    )
 
 
 def _end(server: subprocess.Popen[bytes], work: Path) -> None:
     """The launcher, Java and its workers all run in `work`; they are ended by that and by nothing broader."""
-    processes.kill([process for process in psutil.process_iter() if _works_in(process, work)], patience=10)
+    processes.kill(
+        [process for process in psutil.process_iter() if _works_in(process, work)], patience=10
+    )
     server.wait(10)
 
 

@@ -26,21 +26,39 @@ def export(model: Path, out: Path) -> None:
     if len(about["backbones"]) != 1 or about["head"] != "linear" or about["views"] != ["plain"]:
         raise ValueError("only a model of one backbone, one view and a linear head has this form")
     stored, how = load_file(model / "model.safetensors"), about["backbones"][0]
-    network: Any = timm.create_model(how["timm_name"].split(".")[0], num_classes=len(about["classes"]))
-    state = {name.removeprefix(BACKBONE): value for name, value in stored.items() if name.startswith(BACKBONE)}
+    network: Any = timm.create_model(
+        how["timm_name"].split(".")[0], num_classes=len(about["classes"])
+    )
+    state = {
+        name.removeprefix(BACKBONE): value
+        for name, value in stored.items()
+        if name.startswith(BACKBONE)
+    }
     weight, bias = classifier(stored, float(about["temperature"]))
     name = network.default_cfg["classifier"]
     network.load_state_dict({**state, f"{name}.weight": weight, f"{name}.bias": bias})
     (out / "code").mkdir(parents=True)
     kept = {key: how[key] for key in ("resize", "image_size", "mean", "std")}
-    about_network = {"timm_name": how["timm_name"].split(".")[0], "classes": about["classes"], **kept}
+    about_network = {
+        "timm_name": how["timm_name"].split(".")[0],
+        "classes": about["classes"],
+        **kept,
+    }
     torch.save({**about_network, "state": network.state_dict()}, out / "model.pth")
-    shutil.copyfile(Path(__file__).with_name("torchserve_handler.py"), out / "code" / "inference.py")
+    shutil.copyfile(
+        Path(__file__).with_name("torchserve_handler.py"), out / "code" / "inference.py"
+    )
 
 
-def classifier(stored: dict[str, torch.Tensor], temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+def classifier(
+    stored: dict[str, torch.Tensor], temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weight and bias of the linear layer that does what standardisation, head and temperature do."""
-    weight, bias = (value for name, value in sorted(stored.items(), reverse=True) if name.startswith("head.layers."))
+    weight, bias = (
+        value
+        for name, value in sorted(stored.items(), reverse=True)
+        if name.startswith("head.layers.")
+    )
     scaled = weight / stored["head.deviation"]
     return scaled / temperature, (bias - scaled @ stored["head.mean"]) / temperature
 

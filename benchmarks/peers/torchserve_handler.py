@@ -41,7 +41,8 @@ def predict_fn(photo: Image.Image, model: dict[str, Any]) -> dict[str, Any]:
     values, indices = probabilities.topk(min(5, len(probabilities)))
     return {
         "predictions": [
-            {"label": model["classes"][index], "probability": value} for value, index in zip(values.tolist(), indices.tolist(), strict=True)
+            {"label": model["classes"][index], "probability": value}
+            for value, index in zip(values.tolist(), indices.tolist(), strict=True)
         ]
     }
 

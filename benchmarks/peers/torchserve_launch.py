@@ -31,7 +31,11 @@ def free_port() -> int:
 
 def configuration(handler_service: str) -> str:
     """The stock configuration, bound to loopback, with the newline that its last line lacks."""
-    text = str(stock(handler_service)).replace("enable_model_api=true", "enable_model_api=true\n").replace("0.0.0.0", "127.0.0.1")
+    text = (
+        str(stock(handler_service))
+        .replace("enable_model_api=true", "enable_model_api=true\n")
+        .replace("0.0.0.0", "127.0.0.1")
+    )
     own = {
         "metrics_address": f"http://127.0.0.1:{free_port()}",
         "grpc_inference_port": free_port(),

@@ -29,7 +29,11 @@ class Workshop(nn.Module):
         super().__init__()
         self.backbone = common.lite0().requires_grad_(False)
         self.head = nn.Sequential(
-            nn.Linear(common.FEATURES, 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, classes), nn.LogSoftmax(dim=1)
+            nn.Linear(common.FEATURES, 256),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Linear(256, classes),
+            nn.LogSoftmax(dim=1),
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -50,7 +54,13 @@ def training_transform() -> v2.Transform:
     )
 
 
-def train_one_epoch(model: nn.Module, train: Loader, validation: Loader, optimizer: torch.optim.Optimizer, every: int) -> float:
+def train_one_epoch(
+    model: nn.Module,
+    train: Loader,
+    validation: Loader,
+    optimizer: torch.optim.Optimizer,
+    every: int,
+) -> float:
     """The mean loss; after every `every` steps the validation photos are gone through, 0 for never."""
     model.train()
     total = 0.0
@@ -75,19 +85,29 @@ def accuracy(model: nn.Module, loader: Loader) -> float:
 
 def main() -> None:
     parser = common.arguments(str(__doc__))
-    parser.add_argument("--validate_every", type=int, default=0, help="steps between passes over validation; 0: once an epoch")
+    parser.add_argument(
+        "--validate_every",
+        type=int,
+        default=0,
+        help="steps between passes over validation; 0: once an epoch",
+    )
     options = parser.parse_args()
     photos = common.read_photos(options.images, options.manifest)
     torch.manual_seed(7)
     plain = common.evaluation_transform()
-    train = DataLoader(photos.dataset("train", training_transform()), BATCH, shuffle=True, num_workers=WORKERS)
+    train = DataLoader(
+        photos.dataset("train", training_transform()), BATCH, shuffle=True, num_workers=WORKERS
+    )
     validation = DataLoader(photos.dataset("validation", plain), BATCH, num_workers=WORKERS)
     test = DataLoader(photos.dataset("test", plain), BATCH, num_workers=WORKERS)
     model = Workshop(len(photos.classes))
     optimizer = torch.optim.Adam(model.head.parameters(), lr=LEARNING_RATE)
     for epoch in range(1, EPOCHS + 1):
         loss = train_one_epoch(model, train, validation, optimizer, options.validate_every)
-        print(f"epoch {epoch}: train loss {loss:.3f}, validation accuracy {accuracy(model, validation):.3f}", flush=True)
+        print(
+            f"epoch {epoch}: train loss {loss:.3f}, validation accuracy {accuracy(model, validation):.3f}",
+            flush=True,
+        )
     common.report(accuracy=accuracy(model, test), n=len(photos.splits["test"]))
 
 

@@ -70,7 +70,9 @@ def load() -> Account:
     except FileNotFoundError:
         return Account()
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise NotFound(f"{path} can't be read ({error}). Save the account again on the AWS page.") from error
+        raise NotFound(
+            f"{path} can't be read ({error}). Save the account again on the AWS page."
+        ) from error
 
 
 def save(account: Account) -> None:
@@ -102,7 +104,10 @@ def required() -> Account:
     """The account, ready to be used. UserError where it is not set up."""
     account = load()
     if not account.is_set_up:
-        raise UserError("SageMaker is not set up yet: give a region, a role and a bucket on the AWS page.", field="backend")
+        raise UserError(
+            "SageMaker is not set up yet: give a region, a role and a bucket on the AWS page.",
+            field="backend",
+        )
     return account
 
 
@@ -113,9 +118,13 @@ def of_job(spec: Mapping[str, Any]) -> Account:
 
 def check_form(values: dict[str, Any]) -> Account:
     """An account from a form's fields, lists as texts separated by commas. UserError with the field that cannot be used."""
-    kept: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+    kept: dict[str, Any] = {
+        name: value.strip() if isinstance(value, str) else value for name, value in values.items()
+    }
     account = Account(**kept)
-    account = replace(account, subnets=_split(account.subnets), security_groups=_split(account.security_groups))
+    account = replace(
+        account, subnets=_split(account.subnets), security_groups=_split(account.security_groups)
+    )
     check(account)
     return account
 
@@ -128,17 +137,37 @@ def check(account: Account) -> None:
         ("bucket", account.bucket, _BUCKET, "my-photos"),
         ("prefix", account.prefix, _PREFIX, PREFIX),
         ("kms_key", account.kms_key, _KEY, "arn:aws:kms:eu-central-1:123456789012:key/..."),
-        ("training_image", account.training_image, _IMAGE, "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pytorch:2.14"),
-        ("inference_image", account.inference_image, _IMAGE, "123456789012.dkr.ecr.eu-central-1.amazonaws.com/serving:1"),
+        (
+            "training_image",
+            account.training_image,
+            _IMAGE,
+            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pytorch:2.14",
+        ),
+        (
+            "inference_image",
+            account.inference_image,
+            _IMAGE,
+            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/serving:1",
+        ),
         *(("subnets", subnet, _SUBNET, "subnet-0123456789abcdef0") for subnet in account.subnets),
-        *(("security_groups", group, _GROUP, "sg-0123456789abcdef0") for group in account.security_groups),
+        *(
+            ("security_groups", group, _GROUP, "sg-0123456789abcdef0")
+            for group in account.security_groups
+        ),
     ):
         if value and not pattern.fullmatch(value):
-            raise UserError(f"{value[:80]!r} can't be right here; it should look like {example}.", field=field)
+            raise UserError(
+                f"{value[:80]!r} can't be right here; it should look like {example}.", field=field
+            )
     if bool(account.subnets) != bool(account.security_groups):
-        raise UserError("A VPC needs subnets and security groups, both or neither.", field="subnets")
+        raise UserError(
+            "A VPC needs subnets and security groups, both or neither.", field="subnets"
+        )
     if account.network_isolation and account.allow_pip:
-        raise UserError("A container without a network can't install anything: turn pip or network isolation off.", field="allow_pip")
+        raise UserError(
+            "A container without a network can't install anything: turn pip or network isolation off.",
+            field="allow_pip",
+        )
 
 
 def in_studio() -> bool:
@@ -158,7 +187,12 @@ def suggested() -> Account:
         # Studio brings the SDK; nowhere else is it needed, so it is not one of our requirements.
         sdk = importlib.import_module("sagemaker.core.helper.session_helper")
         session = sdk.Session()
-        return replace(account, region=session.boto_region_name, role_arn=sdk.get_execution_role(), bucket=session.default_bucket())
+        return replace(
+            account,
+            region=session.boto_region_name,
+            role_arn=sdk.get_execution_role(),
+            bucket=session.default_bucket(),
+        )
     except Exception:  # whatever keeps the SDK from answering, the person can type it
         return account
 
@@ -166,7 +200,9 @@ def suggested() -> Account:
 def _read(body: Mapping[str, Any]) -> Account:
     known = {name: value for name, value in body.items() if name in Account.__dataclass_fields__}
     account = Account(**known)
-    return replace(account, subnets=tuple(account.subnets), security_groups=tuple(account.security_groups))
+    return replace(
+        account, subnets=tuple(account.subnets), security_groups=tuple(account.security_groups)
+    )
 
 
 def _split(text: Any) -> tuple[str, ...]:

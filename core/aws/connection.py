@@ -32,11 +32,26 @@ CREDENTIALS = (
 )  # fmt: skip
 CREDENTIAL_PREFIXES = ("AWS_CONTAINER_", "AWS_ENDPOINT_URL_")
 
-_THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException",
             "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}  # fmt: skip
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"}
-_BROKEN = {"InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable", "ServiceUnavailableException", "500", "503"}
+_BROKEN = {
+    "InternalFailure",
+    "InternalServerError",
+    "InternalError",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "500",
+    "503",
+}
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 _lock = threading.Lock()
 
@@ -45,14 +60,26 @@ Answer = TypeVar("Answer")
 
 def environment() -> dict[str, str]:
     """The variables that lead boto3 to the account: what a watcher is given on top of a clean environment."""
-    return {name: value for name, value in os.environ.items() if name in CREDENTIALS or name.startswith(CREDENTIAL_PREFIXES)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in CREDENTIALS or name.startswith(CREDENTIAL_PREFIXES)
+    }
 
 
 def emulated() -> str:
     """The address that AWS calls are led to instead of AWS; empty where they are not."""
-    address = os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    address = (
+        os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    )
     # A VPC's own way to AWS is AWS.
-    return "" if (urlparse(address).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) else address
+    return (
+        ""
+        if (urlparse(address).hostname or "").endswith(
+            (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+        )
+        else address
+    )
 
 
 def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -> Any:
@@ -60,7 +87,13 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
 
     BackendError where there is no region to ask in, or where boto3 can't be used.
     """
-    wanted = region or accounts.load().region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    wanted = (
+        region
+        or accounts.load().region
+        or os.environ.get("AWS_REGION")
+        or os.environ.get("AWS_DEFAULT_REGION")
+        or ""
+    )
     with asking("reaching AWS"), _lock:
         while True:
             led = environment()
@@ -81,7 +114,9 @@ def _session(_environment: tuple[tuple[str, str], ...]) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _client(name: str, region: str, read_seconds: float, environment: tuple[tuple[str, str], ...]) -> Any:
+def _client(
+    name: str, region: str, read_seconds: float, environment: tuple[tuple[str, str], ...]
+) -> Any:
     from botocore.config import Config
 
     config = Config(
@@ -126,7 +161,12 @@ def words(error: BaseException) -> str:
     kind = code_of(error)
     if kind:
         return _refusal(kind, error)
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError | exceptions.CredentialRetrievalError):
+    if isinstance(
+        error,
+        exceptions.NoCredentialsError
+        | exceptions.PartialCredentialsError
+        | exceptions.CredentialRetrievalError,
+    ):
         return "there are no usable AWS credentials here. Run `aws configure`, or set AWS_PROFILE, and start Fieldmark again."
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{error}. Set AWS_PROFILE to one of `aws configure list-profiles`."
@@ -155,14 +195,19 @@ def is_passing(error: BaseException) -> bool:
     cause = error.__cause__ or error
     if isinstance(cause, exceptions.ClientError):
         return code_of(cause) in _THROTTLED | _EXPIRED | _BROKEN
-    return isinstance(cause, exceptions.BotoCoreError) and not isinstance(cause, exceptions.ParamValidationError)
+    return isinstance(cause, exceptions.BotoCoreError) and not isinstance(
+        cause, exceptions.ParamValidationError
+    )
 
 
 def is_missing(error: BaseException) -> bool:
     """Whether AWS says that what was asked for does not exist."""
     code, text = code_of(error), str(error.__cause__ or error).lower()
     gone = code in ("ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NotFound", "404")
-    return gone or (code == "ValidationException" and any(words in text for words in ("not found", "could not find", "does not exist")))
+    return gone or (
+        code == "ValidationException"
+        and any(words in text for words in ("not found", "could not find", "does not exist"))
+    )
 
 
 def is_denied(error: BaseException) -> bool:
@@ -173,7 +218,9 @@ def is_denied(error: BaseException) -> bool:
 def is_there_already(error: BaseException) -> bool:
     """Whether AWS refused a name because something has it."""
     text = str(error.__cause__ or error).lower()
-    return code_of(error) == "ResourceInUse" or (code_of(error) == "ValidationException" and "already exist" in text)
+    return code_of(error) == "ResourceInUse" or (
+        code_of(error) == "ValidationException" and "already exist" in text
+    )
 
 
 def _refusal(kind: str, error: BaseException) -> str:

@@ -12,7 +12,10 @@ from core.errors import UserError
 
 # From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: the PyTorch images that run a script of ours as it is.
 TRAINING_VERSION = "2.14"
-TRAINING_TAGS = {"cpu": f"{TRAINING_VERSION}-cpu-amzn2023-sagemaker", "gpu": f"{TRAINING_VERSION}-cu133-amzn2023-sagemaker"}
+TRAINING_TAGS = {
+    "cpu": f"{TRAINING_VERSION}-cpu-amzn2023-sagemaker",
+    "gpu": f"{TRAINING_VERSION}-cu133-amzn2023-sagemaker",
+}
 USUAL_REGISTRY = "763104351884"
 REGISTRIES = {
     "af-south-1": "626614931356", "ap-east-1": "871362719292", "ap-east-2": "975050140332", "ap-northeast-3": "364406365360",
@@ -45,5 +48,8 @@ def registry(region: str) -> str:
     """`763104351884.dkr.ecr.us-east-1.amazonaws.com`. UserError for a region that is not in the table."""
     number = USUAL_REGISTRY if region in USUAL_REGIONS else REGISTRIES.get(region)
     if number is None:
-        raise UserError(f"No image of AWS is known for the region {region}. Give the image's address on the AWS page.", field="region")
+        raise UserError(
+            f"No image of AWS is known for the region {region}. Give the image's address on the AWS page.",
+            field="region",
+        )
     return f"{number}.dkr.ecr.{region}.amazonaws.com"

@@ -11,7 +11,10 @@ from typing import Any
 from core.aws.account import Account
 
 FILE = Path(__file__).with_name("policy.json")
-VPC_SID, KEY_ACTIONS = "RunInsideAVpc", ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant")
+VPC_SID, KEY_ACTIONS = (
+    "RunInsideAVpc",
+    ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"),
+)
 
 # Datasets may come from any bucket, so only a person can say which.
 PHOTOS = "<bucket of your photos>"
@@ -25,7 +28,11 @@ def person(account: Account) -> dict[str, Any]:
 def role(account: Account) -> dict[str, Any]:
     """For the role that jobs and endpoints run as; VPC permissions only where there is one."""
     found = _filled(account)["role"]
-    found["Statement"] = [statement for statement in found["Statement"] if account.subnets or statement["Sid"] != VPC_SID]
+    found["Statement"] = [
+        statement
+        for statement in found["Statement"]
+        if account.subnets or statement["Sid"] != VPC_SID
+    ]
     return _with_key(found, account)
 
 
@@ -43,7 +50,11 @@ def _filled(account: Account) -> dict[str, Any]:
     number = re.search(r"::(\d{12}):", account.role_arn)
     region = account.region or "<region>"
     values = {
-        "PARTITION": "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws",
+        "PARTITION": "aws-cn"
+        if region.startswith("cn-")
+        else "aws-us-gov"
+        if region.startswith("us-gov-")
+        else "aws",
         "REGION": region,
         "ACCOUNT": number[1] if number else "<account>",
         "ROLE": account.role_arn or "arn:aws:iam::<account>:role/<role>",
@@ -57,5 +68,7 @@ def _filled(account: Account) -> dict[str, Any]:
 def _with_key(document: dict[str, Any], account: Account) -> dict[str, Any]:
     if account.kms_key:
         key = account.kms_key if account.kms_key.startswith("arn:") else "*"
-        document["Statement"].append({"Sid": "UseTheKey", "Effect": "Allow", "Action": list(KEY_ACTIONS), "Resource": [key]})
+        document["Statement"].append(
+            {"Sid": "UseTheKey", "Effect": "Allow", "Action": list(KEY_ACTIONS), "Resource": [key]}
+        )
     return document

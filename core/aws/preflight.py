@@ -25,8 +25,21 @@ NO_CREDENTIALS = (
     "Sign in on this machine: run `aws configure sso` or `aws configure`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, and start the app again. Fieldmark never asks for keys and keeps none."
 )
-EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure")
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "AccessDeniedError")
+EXPIRED = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "AuthFailure",
+)
+DENIED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "403",
+    "AccessDeniedError",
+)
 MISSING = ("404", "NoSuchBucket", "NotFound", "NoSuchEntity")
 
 MakeClient = Callable[[str], Any]
@@ -69,7 +82,9 @@ def settings_only(account: Account) -> list[Check]:
     return [_region(account), _role_named(account), _bucket_named(account)]
 
 
-def run(account: Account, wanted: Sequence[Wanted], client: MakeClient, seconds: float = SECONDS) -> list[Check]:
+def run(
+    account: Account, wanted: Sequence[Wanted], client: MakeClient, seconds: float = SECONDS
+) -> list[Check]:
     """Every check, in the order they are shown. `client` gives boto3's client of a service. Takes at most about `seconds`."""
     local = settings_only(account)
     pool = ThreadPoolExecutor(8)
@@ -99,7 +114,12 @@ def _answered(name: str, future: Future[Check], seconds: float) -> Check:
     try:
         return future.result(timeout=seconds)
     except TimeoutError:
-        return Check(name, Verdict.UNSURE, f"AWS did not answer within {SECONDS:.0f} s.", "Check this machine's network, then look again.")
+        return Check(
+            name,
+            Verdict.UNSURE,
+            f"AWS did not answer within {SECONDS:.0f} s.",
+            "Check this machine's network, then look again.",
+        )
     except Exception as error:
         return _failed(name, error)
 
@@ -109,13 +129,24 @@ def _failed(name: str, error: Exception) -> Check:
     if code in DENIED:
         words = f"These credentials may not look at this ({_short(error)})."
         return Check(
-            name, Verdict.UNSURE, words, "It may still work. To have it checked, add the policy below to whoever you are signed in as."
+            name,
+            Verdict.UNSURE,
+            words,
+            "It may still work. To have it checked, add the policy below to whoever you are signed in as.",
         )
     if code in EXPIRED:
         return Check(
-            name, Verdict.BAD, f"AWS refused the credentials: {_short(error)}", "Sign in again (`aws sso login`), then look again."
+            name,
+            Verdict.BAD,
+            f"AWS refused the credentials: {_short(error)}",
+            "Sign in again (`aws sso login`), then look again.",
         )
-    return Check(name, Verdict.UNSURE, f"It could not be looked at: {_short(error)}", "Look again in a moment.")
+    return Check(
+        name,
+        Verdict.UNSURE,
+        f"It could not be looked at: {_short(error)}",
+        "Look again in a moment.",
+    )
 
 
 def _credentials(client: MakeClient, caller: dict[str, str]) -> Check:
@@ -124,10 +155,28 @@ def _credentials(client: MakeClient, caller: dict[str, str]) -> Check:
         answer = client("sts").get_caller_identity()
     except Exception as error:
         kind = type(error).__name__
-        if kind in ("NoCredentialsError", "PartialCredentialsError") or "credentials" in str(error).lower():
-            return Check("Credentials", Verdict.BAD, "There are no AWS credentials on this machine.", NO_CREDENTIALS)
-        if kind in ("TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "ProfileNotFound"):
-            return Check("Credentials", Verdict.BAD, _short(error), "Sign in again (`aws sso login`), or choose another AWS_PROFILE.")
+        if (
+            kind in ("NoCredentialsError", "PartialCredentialsError")
+            or "credentials" in str(error).lower()
+        ):
+            return Check(
+                "Credentials",
+                Verdict.BAD,
+                "There are no AWS credentials on this machine.",
+                NO_CREDENTIALS,
+            )
+        if kind in (
+            "TokenRetrievalError",
+            "SSOTokenLoadError",
+            "UnauthorizedSSOTokenError",
+            "ProfileNotFound",
+        ):
+            return Check(
+                "Credentials",
+                Verdict.BAD,
+                _short(error),
+                "Sign in again (`aws sso login`), or choose another AWS_PROFILE.",
+            )
         return _failed("Credentials", error)
     caller.update({name: str(answer[name]) for name in ("Account", "Arn")})
     return Check("Credentials", Verdict.GOOD, f"Account {caller['Account']}, as {caller['Arn']}.")
@@ -136,13 +185,22 @@ def _credentials(client: MakeClient, caller: dict[str, str]) -> Check:
 def _region(account: Account) -> Check:
     if account.region:
         return Check("Region", Verdict.GOOD, f"{account.region}.")
-    return Check("Region", Verdict.BAD, "No region is chosen.", "Choose the region that your bucket is in, above.")
+    return Check(
+        "Region",
+        Verdict.BAD,
+        "No region is chosen.",
+        "Choose the region that your bucket is in, above.",
+    )
 
 
 def _role_named(account: Account) -> Check:
     if ROLE_ARN.fullmatch(account.role_arn):
         return Check("Role", Verdict.GOOD, f"{account.role_arn}.")
-    words = "No role is chosen." if not account.role_arn else f"{account.role_arn} is not the ARN of a role."
+    words = (
+        "No role is chosen."
+        if not account.role_arn
+        else f"{account.role_arn} is not the ARN of a role."
+    )
     fix = (
         "Jobs run as a role of your account. Make one in IAM for the service SageMaker (it then has the trust policy below), "
         "and put its ARN above: arn:aws:iam::<account>:role/<name>."
@@ -154,7 +212,12 @@ def _bucket_named(account: Account) -> Check:
     if account.bucket:
         return Check("Bucket", Verdict.GOOD, f"{account.bucket}.")
     fix = f"Make one in {account.region or 'your region'} and name it above: aws s3 mb s3://<name> --region {account.region or '<region>'}"
-    return Check("Bucket", Verdict.BAD, "No bucket is chosen. Photos, code and models are exchanged through it.", fix)
+    return Check(
+        "Bucket",
+        Verdict.BAD,
+        "No bucket is chosen. Photos, code and models are exchanged through it.",
+        fix,
+    )
 
 
 def _role(account: Account, client: MakeClient) -> Check:
@@ -165,13 +228,25 @@ def _role(account: Account, client: MakeClient) -> Check:
     except Exception as error:
         if _code(error) in MISSING:
             fix = "Check its name, or make it in IAM for the service SageMaker, with this trust policy:"
-            return Check("Role", Verdict.BAD, f"There is no role {match[2]} in this account.", fix, policy.as_text(policy.trust(account)))
+            return Check(
+                "Role",
+                Verdict.BAD,
+                f"There is no role {match[2]} in this account.",
+                fix,
+                policy.as_text(policy.trust(account)),
+            )
         return _failed("Role", error)
     document = role.get("AssumeRolePolicyDocument") or {}
     if trusts(json.loads(unquote(document)) if isinstance(document, str) else document):
         return Check("Role", Verdict.GOOD, f"{match[2]} exists, and SageMaker may take it on.")
     words = f"SageMaker may not take on {match[2]}: its trust policy does not name {SERVICE}."
-    return Check("Role", Verdict.BAD, words, "In IAM, under Trust relationships of the role, put:", policy.as_text(policy.trust(account)))
+    return Check(
+        "Role",
+        Verdict.BAD,
+        words,
+        "In IAM, under Trust relationships of the role, put:",
+        policy.as_text(policy.trust(account)),
+    )
 
 
 def trusts(document: Mapping[str, Any]) -> bool:
@@ -181,7 +256,9 @@ def trusts(document: Mapping[str, Any]) -> bool:
         principal = statement.get("Principal", {})
         services = principal.get("Service", []) if isinstance(principal, Mapping) else []
         actions = statement.get("Action", [])
-        allows = statement.get("Effect") == "Allow" and "sts:AssumeRole" in ([actions] if isinstance(actions, str) else actions)
+        allows = statement.get("Effect") == "Allow" and "sts:AssumeRole" in (
+            [actions] if isinstance(actions, str) else actions
+        )
         if allows and SERVICE in ([services] if isinstance(services, str) else services):
             return True
     return False
@@ -202,7 +279,13 @@ def _pass_role(account: Account, client: MakeClient, arn: str) -> Check:
             PolicySourceArn=source,
             ActionNames=["iam:PassRole"],
             ResourceArns=[account.role_arn],
-            ContextEntries=[{"ContextKeyName": "iam:PassedToService", "ContextKeyValues": [SERVICE], "ContextKeyType": "string"}],
+            ContextEntries=[
+                {
+                    "ContextKeyName": "iam:PassedToService",
+                    "ContextKeyValues": [SERVICE],
+                    "ContextKeyType": "string",
+                }
+            ],
         )
     except Exception as error:
         words = f"Whether you may hand the role to SageMaker can't be looked up ({_short(error)})."
@@ -212,7 +295,13 @@ def _pass_role(account: Account, client: MakeClient, arn: str) -> Check:
     if decisions and all(decision == "allowed" for decision in decisions):
         return Check("PassRole", Verdict.GOOD, "You may hand the role to SageMaker.")
     fix = "Add this statement to the policy of whoever you are signed in as:"
-    return Check("PassRole", Verdict.BAD, "You may not hand the role to SageMaker (iam:PassRole).", fix, json.dumps(statement, indent=1))
+    return Check(
+        "PassRole",
+        Verdict.BAD,
+        "You may not hand the role to SageMaker (iam:PassRole).",
+        fix,
+        json.dumps(statement, indent=1),
+    )
 
 
 def _bucket(account: Account, client: MakeClient) -> Check:
@@ -225,14 +314,24 @@ def _bucket(account: Account, client: MakeClient) -> Check:
     where = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", account.region)
     if where != account.region:
         words = f"{account.bucket} is in {where}, and jobs run in {account.region}: SageMaker can't read it from there."
-        return Check("Bucket", Verdict.BAD, words, f"Choose {where} as the region above, or a bucket in {account.region}.")
+        return Check(
+            "Bucket",
+            Verdict.BAD,
+            words,
+            f"Choose {where} as the region above, or a bucket in {account.region}.",
+        )
     key = f"{account.prefix}/preflight"
     try:
         s3.put_object(Bucket=account.bucket, Key=key, Body=b"")
         s3.delete_object(Bucket=account.bucket, Key=key)
     except Exception as error:
         fix = f"Allow s3:PutObject and s3:DeleteObject on arn:aws:s3:::{account.bucket}/{account.prefix}/* to whoever you are signed in as."
-        return Check("Bucket", Verdict.BAD, f"Nothing can be written to {account.bucket}: {_short(error)}", fix)
+        return Check(
+            "Bucket",
+            Verdict.BAD,
+            f"Nothing can be written to {account.bucket}: {_short(error)}",
+            fix,
+        )
     return Check("Bucket", Verdict.GOOD, f"{account.bucket} is in {where}, and can be written to.")
 
 
@@ -258,7 +357,12 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
         fix = "New accounts often have 0. Ask for more (it is free, and takes minutes to days), or choose another type:"
         return Check("Quotas", Verdict.BAD, "; ".join(lines) + ".", fix, "\n".join(places))
     verdict = Verdict.UNSURE if missing else Verdict.GOOD
-    return Check("Quotas", verdict, "; ".join(lines) + ".", "AWS does not list a quota for it in this region." if missing else "")
+    return Check(
+        "Quotas",
+        verdict,
+        "; ".join(lines) + ".",
+        "AWS does not list a quota for it in this region." if missing else "",
+    )
 
 
 def _quota_values(client: Any, names: set[str]) -> dict[str, tuple[float, str]]:

@@ -102,13 +102,24 @@ def hourly(instance_type: str, use: str, region: str) -> Price | None:
 
 
 def estimate(
-    instance_type: str, use: str, region: str, *, count: int = 1, seconds: float = 0, jobs: int = 1, parallel: int = 1
+    instance_type: str,
+    use: str,
+    region: str,
+    *,
+    count: int = 1,
+    seconds: float = 0,
+    jobs: int = 1,
+    parallel: int = 1,
 ) -> Estimate:
     """`jobs` jobs of at most `seconds` (0: no end) on `count` instances each, `parallel` of them at once."""
     price = hourly(instance_type, use, region)
     if price is None:
         return Estimate(None, None, None)
-    return Estimate(price.usd * count * parallel, price.usd * count * jobs * seconds / HOUR if seconds else None, price)
+    return Estimate(
+        price.usd * count * parallel,
+        price.usd * count * jobs * seconds / HOUR if seconds else None,
+        price,
+    )
 
 
 def serverless(memory_mb: int, seconds: float = 1.0) -> float:
@@ -132,7 +143,13 @@ def refresh(client: Any, region: str) -> int:
     `client` is boto3's for "pricing". Raises what boto3 raises.
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = dict(zip(instances(), pool.map(lambda name: _asked_for(client, name, region), instances()), strict=True))
+        found = dict(
+            zip(
+                instances(),
+                pool.map(lambda name: _asked_for(client, name, region), instances()),
+                strict=True,
+            )
+        )
     known = {name: uses for name, uses in found.items() if uses}
     if known:
         now = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "usd": known}
@@ -158,21 +175,35 @@ def _from_table(instance_type: str, region: str) -> Price | None:
     entry = table["regions"].get(region, {}).get(instance_type)
     if not entry:
         return None
-    return Price(float(entry["usd"]), region, str(table["date"]), table["sources"][entry["source"]], asked=False)
+    return Price(
+        float(entry["usd"]),
+        region,
+        str(table["date"]),
+        table["sources"][entry["source"]],
+        asked=False,
+    )
 
 
 def _refreshed(instance_type: str, use: str, region: str) -> Price | None:
     table = _asked().get(region)
     usd = table["usd"].get(instance_type, {}).get(use) if table else None
-    return Price(float(usd), region, str(table["date"]), "Pricing API", asked=True) if table and usd is not None else None
+    return (
+        Price(float(usd), region, str(table["date"]), "Pricing API", asked=True)
+        if table and usd is not None
+        else None
+    )
 
 
 def _asked_for(client: Any, instance_type: str, region: str) -> dict[str, float]:
     """USD an hour by use, as the Pricing API lists it for one instance type."""
     wanted = {"productFamily": "ML Instance", "regionCode": region, "instanceName": instance_type}
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    filters = [
+        {"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()
+    ]
     found: dict[str, float] = {}
-    for page in client.get_paginator("get_products").paginate(ServiceCode="AmazonSageMaker", Filters=filters):
+    for page in client.get_paginator("get_products").paginate(
+        ServiceCode="AmazonSageMaker", Filters=filters
+    ):
         for text in page["PriceList"]:
             found |= _uses_in(json.loads(text))
     return found
@@ -211,6 +242,8 @@ def _asked() -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> dict[str, Any]:
     found = files.read_json(path)
-    if not isinstance(found, dict) or not all(isinstance(table, dict) and {"date", "usd"} <= set(table) for table in found.values()):
+    if not isinstance(found, dict) or not all(
+        isinstance(table, dict) and {"date", "usd"} <= set(table) for table in found.values()
+    ):
         raise ValueError(f"{path} is not a table of prices")
     return found

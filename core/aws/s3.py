@@ -72,27 +72,39 @@ def require(place: Place) -> None:
     connection = _connection()
     try:
         with connection.asking(f"looking into {place.uri}"):
-            found = connection.client("s3").list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
+            found = connection.client("s3").list_objects_v2(
+                Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1
+            )
     except BackendError as error:
         raise UserError(str(error), field="path") from error
     if not found.get("KeyCount"):
-        raise UserError(f"There is nothing in {place.uri}. Check the bucket and the folder.", field="path")
+        raise UserError(
+            f"There is nothing in {place.uri}. Check the bucket and the folder.", field="path"
+        )
 
 
 def listed(place: Place) -> Iterator[Object]:
     """Every object below a place, by key. Raises BackendError."""
     connection = _connection()
     with connection.asking(f"listing {place.uri}"):
-        pages = connection.client("s3").get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=place.prefix)
+        pages = (
+            connection.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=place.bucket, Prefix=place.prefix)
+        )
         for page in pages:
             for entry in page.get("Contents", []):
-                yield Object(entry["Key"][len(place.prefix) :], int(entry["Size"]), str(entry["ETag"]))
+                yield Object(
+                    entry["Key"][len(place.prefix) :], int(entry["Size"]), str(entry["ETag"])
+                )
 
 
 def is_path(path: str) -> bool:
     """Whether a key can be the name of a file here. A key may be anything: `a//b`, `../x`, or longer than a file system takes."""
     parts = path.split("/")
-    names = all(part not in ("", ".", "..") and len(part.encode()) <= _MAX_PART_BYTES for part in parts)
+    names = all(
+        part not in ("", ".", "..") and len(part.encode()) <= _MAX_PART_BYTES for part in parts
+    )
     return names and "\0" not in path and "\\" not in path
 
 
@@ -106,7 +118,9 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
         with connection.asking(f"reading s3://{place.bucket}/{shown(key)}"):
             answer = connection.client("s3").get_object(Bucket=place.bucket, Key=key, **condition)
             if (size := int(answer["ContentLength"])) > limit:
-                raise ValueError(f"the file has {files.human_bytes(size)}; at most {files.human_bytes(limit)} can be used")
+                raise ValueError(
+                    f"the file has {files.human_bytes(size)}; at most {files.human_bytes(limit)} can be used"
+                )
             data: bytes = answer["Body"].read()
             return data
 
@@ -115,7 +129,9 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
         return found
     except BackendError as error:
         if connection.code_of(error) in ("PreconditionFailed", "412"):
-            raise ValueError("it has changed in S3 since it was imported; import that place again") from error
+            raise ValueError(
+                "it has changed in S3 since it was imported; import that place again"
+            ) from error
         if connection.code_of(error) in ("NoSuchKey", "404"):
             raise ValueError("it is not in S3 any more") from error
         raise

@@ -41,7 +41,11 @@ class Store:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.client = connection.client("s3", region=account.region)
-        self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": account.kms_key} if account.kms_key else {}
+        self._encryption = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": account.kms_key}
+            if account.kms_key
+            else {}
+        )
 
     def uri(self, key: str) -> str:
         return self.account.uri(key)
@@ -62,12 +66,19 @@ class Store:
 
     def put(self, key: str, data: bytes) -> None:
         with connection.asking(f"writing {self.uri(key)}"):
-            self.client.put_object(Bucket=self.account.bucket, Key=self.account.key(key), Body=data, **self._encryption)
+            self.client.put_object(
+                Bucket=self.account.bucket, Key=self.account.key(key), Body=data, **self._encryption
+            )
 
     def put_file(self, key: str, path: Path) -> None:
         """A file of any size, in parts where it is large."""
         with connection.asking(f"writing {self.uri(key)}"):
-            self.client.upload_file(str(path), self.account.bucket, self.account.key(key), ExtraArgs=dict(self._encryption))
+            self.client.upload_file(
+                str(path),
+                self.account.bucket,
+                self.account.key(key),
+                ExtraArgs=dict(self._encryption),
+            )
 
     def fetch(self, uri: str, path: Path) -> bool:
         """An object, whole or not at all; False where there is none."""
@@ -89,10 +100,14 @@ class Store:
         """What lies below a prefix, a page at a time: a million objects take no more memory than a thousand."""
         start = len(self.account.key("x")) - 1
         with connection.asking(f"listing {self.uri(prefix)}"):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.account.bucket, Prefix=self.account.key(prefix))
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.account.bucket, Prefix=self.account.key(prefix)
+            )
             for page in pages:
                 for found in page.get("Contents", []):
-                    yield Stored(found["Key"][start:], int(found["Size"]), found["LastModified"].timestamp())
+                    yield Stored(
+                        found["Key"][start:], int(found["Size"]), found["LastModified"].timestamp()
+                    )
 
     def delete(self, keys: Iterable[str]) -> None:
         """Deletes these objects, many at a time; what is gone already is fine."""
@@ -100,15 +115,24 @@ class Store:
         while some := list(islice(waiting, DELETE_AT_ONCE)):
             doomed = [{"Key": self.account.key(key)} for key in some]
             with connection.asking(f"deleting {self.uri(some[0])} and others"):
-                answer = self.client.delete_objects(Bucket=self.account.bucket, Delete={"Objects": doomed, "Quiet": True})
+                answer = self.client.delete_objects(
+                    Bucket=self.account.bucket, Delete={"Objects": doomed, "Quiet": True}
+                )
             if errors := answer.get("Errors"):
-                raise BackendError(f"{len(errors)} of {len(some)} objects can't be deleted. The first: {errors[0].get('Message', '')}")
+                raise BackendError(
+                    f"{len(errors)} of {len(some)} objects can't be deleted. The first: {errors[0].get('Message', '')}"
+                )
 
     def copy(self, source: str, target: str) -> None:
         """One object to another key, inside S3."""
         with connection.asking(f"copying {self.uri(source)}"):
             origin: Any = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
-            self.client.copy(origin, self.account.bucket, self.account.key(target), ExtraArgs=dict(self._encryption))
+            self.client.copy(
+                origin,
+                self.account.bucket,
+                self.account.key(target),
+                ExtraArgs=dict(self._encryption),
+            )
 
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
         """One object of anybody's to a key of ours, inside S3; with an `etag`, if it still has it."""

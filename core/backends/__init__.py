@@ -30,4 +30,16 @@ def endpoints() -> list[Endpoint]:
     return sorted(found, key=lambda endpoint: endpoint.created, reverse=True)
 
 
-__all__ = ["BACKENDS", "LOCAL", "SAGEMAKER", "Backend", "Endpoint", "EndpointState", "LogChunk", "Program", "endpoints", "named", "of"]
+__all__ = [
+    "BACKENDS",
+    "LOCAL",
+    "SAGEMAKER",
+    "Backend",
+    "Endpoint",
+    "EndpointState",
+    "LogChunk",
+    "Program",
+    "endpoints",
+    "named",
+    "of",
+]

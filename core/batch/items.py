@@ -12,7 +12,14 @@ import pyarrow.parquet as pq
 from core.errors import NotFound
 from core.io import files
 
-SCHEMA = pa.schema([("file", pa.string()), ("path", pa.string()), ("image_id", pa.string()), ("label", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("path", pa.string()),
+        ("image_id", pa.string()),
+        ("label", pa.string()),
+    ]
+)
 ROW_GROUP = 20_000
 
 
@@ -95,4 +102,6 @@ def _opened(source: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(source)
     except (OSError, pa.ArrowException) as error:
-        raise NotFound(f"The list of images {source} can't be read ({error}). Start the job again.") from error
+        raise NotFound(
+            f"The list of images {source} can't be read ({error}). Start the job again."
+        ) from error

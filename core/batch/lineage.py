@@ -22,7 +22,9 @@ def training_ids(model: Model) -> np.ndarray | None:
     """
     try:
         version = store.version(model.dataset_id, model.version_id)
-        frame = store.manifest_of(version, columns=["image_id"], filters=[("split", "in", list(training_splits(model)))])
+        frame = store.manifest_of(
+            version, columns=["image_id"], filters=[("split", "in", list(training_splits(model)))]
+        )
     except NotFound:
         return None
     return np.unique(frame["image_id"].to_numpy(dtype="S64"))

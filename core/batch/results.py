@@ -55,11 +55,20 @@ FLAGS = ("unsure", "unfamiliar", "correct", "in_training")
 def _type(name: str) -> pa.DataType:
     if name in FLAGS:
         return pa.bool_()
-    return pa.int64() if name == "row" else pa.float32() if name.startswith("probability") else pa.string()
+    return (
+        pa.int64()
+        if name == "row"
+        else pa.float32()
+        if name.startswith("probability")
+        else pa.string()
+    )
 
 
 SCHEMA = pa.schema(
-    [pa.field(name, _type(name), metadata={"description": text}) for name, text in DESCRIPTIONS.items()],
+    [
+        pa.field(name, _type(name), metadata={"description": text})
+        for name, text in DESCRIPTIONS.items()
+    ],
     metadata={"fieldmark_results": FORMAT},
 )
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
@@ -77,7 +86,9 @@ def shards_folder(folder: RunFolder) -> Path:
 
 def shards(folder: RunFolder) -> list[Path]:
     """The shards of the first n rows, in order."""
-    found = sorted(path for path in shards_folder(folder).glob("part-*.parquet") if SHARD.fullmatch(path.name))
+    found = sorted(
+        path for path in shards_folder(folder).glob("part-*.parquet") if SHARD.fullmatch(path.name)
+    )
     kept, end = [], 0
     for path in found:
         first, last = _range(path)
@@ -104,7 +115,10 @@ def done(folder: RunFolder) -> int:
 
 def errors(folder: RunFolder) -> int:
     """How many of the finished rows are images that could not be used."""
-    return sum(int(pc.sum(pc.not_equal(pq.read_table(path, columns=["error"])["error"], "")).as_py() or 0) for path in parts(folder))
+    return sum(
+        int(pc.sum(pc.not_equal(pq.read_table(path, columns=["error"])["error"], "")).as_py() or 0)
+        for path in parts(folder)
+    )
 
 
 def open_rows(folder: RunFolder) -> list[int]:
@@ -142,7 +156,10 @@ class Writer:
         first = self.end + len(self._rows)
         self._rows += [{**row, "row": first + offset} for offset, row in enumerate(rows)]
         now = time.monotonic()
-        if now - self._flushed > max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._started)) or len(self._rows) >= ROW_GROUP:
+        if (
+            now - self._flushed > max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._started))
+            or len(self._rows) >= ROW_GROUP
+        ):
             self.flush()
 
     def flush(self) -> None:
@@ -158,7 +175,10 @@ class Writer:
         self.flush()
         target = results_file(self.folder)
         if not target.exists():
-            with files.atomic(target) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+            with (
+                files.atomic(target) as file,
+                pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
+            ):
                 for table in _grouped(shards(self.folder)):
                     writer.write_table(table)
         shutil.rmtree(shards_folder(self.folder), ignore_errors=True)
@@ -196,7 +216,9 @@ def opened(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
-        raise NotFound(f"The results at {path} can't be read ({error}). Run the job again.") from error
+        raise NotFound(
+            f"The results at {path} can't be read ({error}). Run the job again."
+        ) from error
 
 
 def _open(path: Path) -> pa.Table:

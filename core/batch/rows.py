@@ -15,11 +15,25 @@ _NOTHING: dict[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": Fal
 
 
 def row(
-    item: Item, image_id: str, answer: Mapping[str, Any] | None, error: str, classes: Sequence[str], training_ids: npt.NDArray[Any] | None
+    item: Item,
+    image_id: str,
+    answer: Mapping[str, Any] | None,
+    error: str,
+    classes: Sequence[str],
+    training_ids: npt.NDArray[Any] | None,
 ) -> dict[str, Any]:
     """The columns of results.SCHEMA, but for `row`. `training_ids`: sorted, 'S64' [n], as lineage.training_ids gives them."""
-    known = {"path": item.path, "image_id": image_id, "label": item.label, "in_training": _is_known(image_id, training_ids)}
-    return {**known, **(_NOTHING if answer is None else _answered(answer, item.label, classes)), "error": error}
+    known = {
+        "path": item.path,
+        "image_id": image_id,
+        "label": item.label,
+        "in_training": _is_known(image_id, training_ids),
+    }
+    return {
+        **known,
+        **(_NOTHING if answer is None else _answered(answer, item.label, classes)),
+        "error": error,
+    }
 
 
 def _is_known(image_id: str, training_ids: npt.NDArray[Any] | None) -> bool | None:
@@ -31,7 +45,10 @@ def _is_known(image_id: str, training_ids: npt.NDArray[Any] | None) -> bool | No
 
 def _answered(answer: Mapping[str, Any], label: str, classes: Sequence[str]) -> dict[str, Any]:
     """The columns that hold an endpoint's answer (DESIGN.md 4.2)."""
-    found: dict[str, Any] = {"unsure": bool(answer["unsure"]), "unfamiliar": bool(answer["unfamiliar"])}
+    found: dict[str, Any] = {
+        "unsure": bool(answer["unsure"]),
+        "unfamiliar": bool(answer["unfamiliar"]),
+    }
     for place, entry in enumerate(answer["predictions"][: results.TOP_K], 1):
         end = f"_{place}" if place > 1 else ""
         found |= {f"prediction{end}": entry["label"], f"probability{end}": entry["probability"]}

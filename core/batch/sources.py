@@ -45,21 +45,38 @@ def require_images(spec: TransformSpec) -> None:
     if spec.source == "split":
         parts = store.version(spec.dataset_id, spec.version_id).split_counts()
         if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
-            raise UserError(f"The {spec.split} split of this dataset version has no photos. Choose another one.", field="split")
+            raise UserError(
+                f"The {spec.split} split of this dataset version has no photos. Choose another one.",
+                field="split",
+            )
         return
     if spec.source == "s3":
-        raise UserError("Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path")
-    path = origins.importable(Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve()))
+        raise UserError(
+            "Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path"
+        )
+    path = origins.importable(
+        Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve())
+    )
     if spec.source == "archive":
         if not path.is_file():
-            raise UserError(f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path")
+            raise UserError(
+                f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path"
+            )
     elif not path.is_dir():
         raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
     elif next(_in_folder(path, LeftOut(), lambda: False), None) is None:
-        raise UserError(f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path")
+        raise UserError(
+            f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path"
+        )
 
 
-def collect(spec: TransformSpec, folder: RunFolder, classes: Collection[str], progress: Progress, should_stop: ShouldStop) -> Source:
+def collect(
+    spec: TransformSpec,
+    folder: RunFolder,
+    classes: Collection[str],
+    progress: Progress,
+    should_stop: ShouldStop,
+) -> Source:
     """Lists the job's images in its folder, unpacking or taking over what was uploaded.
 
     Folders that bear the name of one of `classes` give their images that label. Raises UserError where there are no images or
@@ -73,14 +90,21 @@ def collect(spec: TransformSpec, folder: RunFolder, classes: Collection[str], pr
     else:
         if spec.source == "archive":
             shutil.rmtree(source.root, ignore_errors=True)
-            unpacked = archives.extract(Path(spec.path), source.root, lambda done, total: progress("Unpacking", done, total), should_stop)
+            unpacked = archives.extract(
+                Path(spec.path),
+                source.root,
+                lambda done, total: progress("Unpacking", done, total),
+                should_stop,
+            )
             source.ignored.update(unpacked.ignored)
         found = _in_folder(source.root, source.ignored, should_stop)
     if spec.source != "split":
         found = labelled(found, classes)
     source.total = items.write(_counted(found, progress, should_stop), list_of(folder))
     if not source.total:
-        raise UserError(f"There are no images in {shown(spec.shown or spec.path)}. {_formats()}", field="path")
+        raise UserError(
+            f"There are no images in {shown(spec.shown or spec.path)}. {_formats()}", field="path"
+        )
     return source
 
 
@@ -150,7 +174,9 @@ def _keep(photos: Iterable[tuple[str, IO[bytes]]], folder: Path) -> None:
 
 
 def _in_split(spec: TransformSpec) -> Iterator[Item]:
-    filters: manifest.Filters = [] if spec.split == spec.ALL_SPLITS else [("split", "==", spec.split)]
+    filters: manifest.Filters = (
+        [] if spec.split == spec.ALL_SPLITS else [("split", "==", spec.split)]
+    )
     version = store.version(spec.dataset_id, spec.version_id)
     frame = store.manifest_of(version, columns=["path", "image_id", "label"], filters=filters)
     for path, image_id, label in frame.itertuples(index=False, name=None):
@@ -183,7 +209,9 @@ def _uploaded(kept: Path, target: Path) -> Iterator[Item]:
         for file, path in json.loads((target / NAMES).read_bytes()):
             yield Item(str(file), str(path))
     except (OSError, ValueError) as error:
-        raise NotFound(f"The uploaded photos are not here any more ({error}). Drop them again.") from error
+        raise NotFound(
+            f"The uploaded photos are not here any more ({error}). Drop them again."
+        ) from error
 
 
 def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
@@ -194,7 +222,10 @@ def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
         folder = item.path.rpartition("/")[0]
         if folder not in known:
             parts = reversed(folder.split("/"))
-            known[folder] = next((name for part in parts for name in (part, layouts.species(part)) if name in names), "")
+            known[folder] = next(
+                (name for part in parts for name in (part, layouts.species(part)) if name in names),
+                "",
+            )
         yield item._replace(label=known[folder])
 
 

@@ -83,7 +83,9 @@ class Table:
         mask = self._outcome(choice.outcome)
         for name, values in ((choice.prediction, self.predicted), (choice.label, self.label)):
             if name:
-                mask &= values == (self.names.index(name) if name in self.names else len(self.names))
+                mask &= values == (
+                    self.names.index(name) if name in self.names else len(self.names)
+                )
         if choice.outcome != "errors" and (choice.low > 0 or choice.high < 1):
             mask &= (self.probability >= choice.low) & (self.probability <= choice.high)
         rows = np.flatnonzero(mask)
@@ -101,7 +103,9 @@ class Table:
             with results.opened(path) as file:
                 for group in range(file.metadata.num_row_groups):
                     count = file.metadata.row_group(group).num_rows
-                    inside = wanted[order][(wanted[order] >= start) & (wanted[order] < start + count)]
+                    inside = wanted[order][
+                        (wanted[order] >= start) & (wanted[order] < start + count)
+                    ]
                     if len(inside):
                         found.append(file.read_row_group(group).take(pa.array(inside - start)))
                     start += count
@@ -114,14 +118,19 @@ class Table:
     def answers(self) -> Answers:
         """What can be scored: images that were answered and whose label is one of the model's classes."""
         rows = np.flatnonzero((self.correct != NOT_KNOWN) & ~self.error)
-        return Answers(self.label[rows], self.predicted[rows], self.probability[rows], rows, self.classes)
+        return Answers(
+            self.label[rows], self.predicted[rows], self.probability[rows], rows, self.classes
+        )
 
     @cached_property
     def unseen(self) -> Answers:
         """As `answers`, without the images the model learned from: what an accuracy should be counted over."""
         answers = self.answers
         kept = self.in_training[answers.row] != YES
-        parts = {name: getattr(answers, name)[kept] for name in ("label", "predicted", "confidence", "row")}
+        parts = {
+            name: getattr(answers, name)[kept]
+            for name in ("label", "predicted", "confidence", "row")
+        }
         return Answers(**parts, classes=self.classes)
 
     def counts(self) -> pd.DataFrame:
@@ -149,10 +158,17 @@ class Table:
 def read(folder: RunFolder, classes: Sequence[str]) -> Table:
     """What a job has finished so far. Raises NotFound where its results can't be read."""
     parts = [_columns(path) for path in results.parts(folder)]
-    table = pa.concat_tables([results.SCHEMA.empty_table().select(_COUNTED), *parts]).combine_chunks()
-    others = set(pc.unique(table["label"]).to_pylist()) | set(pc.unique(table["prediction"]).to_pylist())
+    table = pa.concat_tables(
+        [results.SCHEMA.empty_table().select(_COUNTED), *parts]
+    ).combine_chunks()
+    others = set(pc.unique(table["label"]).to_pylist()) | set(
+        pc.unique(table["prediction"]).to_pylist()
+    )
     names = (*classes, *sorted(others - set(classes) - {"", None}))
-    flags = {name: np.asarray(table[name].cast(pa.int8()).fill_null(NOT_KNOWN), dtype=np.int8) for name in results.FLAGS}
+    flags = {
+        name: np.asarray(table[name].cast(pa.int8()).fill_null(NOT_KNOWN), dtype=np.int8)
+        for name in results.FLAGS
+    }
     return Table(
         folder,
         tuple(classes),

@@ -57,7 +57,9 @@ class Query:
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
-            raise UserError(f"Photos can't be sorted by {self.sort!r}. Use {', '.join(SORTS)}.", field="sort")
+            raise UserError(
+                f"Photos can't be sorted by {self.sort!r}. Use {', '.join(SORTS)}.", field="sort"
+            )
         if any(name not in RANGES for name, _, _ in self.ranges):
             raise UserError(f"There are ranges of {', '.join(RANGES)} only.", field="ranges")
 
@@ -74,7 +76,9 @@ def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd
     """
     try:
         stamp = _stamp(path)
-        return _page(path, stamp, query, offset, min(limit, PAGE_ROWS)).copy(), _count(path, stamp, query)
+        return _page(path, stamp, query, offset, min(limit, PAGE_ROWS)).copy(), _count(
+            path, stamp, query
+        )
     except (OSError, pa.ArrowException) as error:
         raise manifest.unreadable(path, error) from error
 
@@ -119,7 +123,9 @@ def _rows(path: Path, _stamp: tuple[int, int]) -> int:
 
 
 @lru_cache(maxsize=KEPT_PAGES)
-def _page(path: Path, stamp: tuple[int, int], query: Query, offset: int, limit: int) -> pd.DataFrame:
+def _page(
+    path: Path, stamp: tuple[int, int], query: Query, offset: int, limit: int
+) -> pd.DataFrame:
     if query.is_everything:
         total = _rows(path, stamp)
         chosen = np.arange(min(offset, total), min(offset + limit, total), dtype=np.int32)
@@ -141,7 +147,9 @@ def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
     if isinstance(key, np.ndarray):
         order = np.argsort(-key[chosen] if query.descending else key[chosen], kind="stable")
         return chosen[order]
-    ordered = pc.array_sort_indices(key.take(pa.array(chosen)), order="descending" if query.descending else "ascending")
+    ordered = pc.array_sort_indices(
+        key.take(pa.array(chosen)), order="descending" if query.descending else "ascending"
+    )
     return chosen[ordered.to_numpy()]
 
 
@@ -161,7 +169,12 @@ def _matching(file: pq.ParquetFile, query: Query) -> Positions:
 
 
 def _needed(query: Query) -> list[str]:
-    asked = {"label": query.label, "split": query.split, "path": query.name, "problem": query.problem is not None}
+    asked = {
+        "label": query.label,
+        "split": query.split,
+        "path": query.name,
+        "problem": query.problem is not None,
+    }
     columns = [name for name, wanted in asked.items() if wanted]
     return columns + (["width", "height"] if query.ranges else [])
 
@@ -177,14 +190,22 @@ def _mask(table: pa.Table, query: Query) -> npt.NDArray[np.bool_]:
         masks.append(pc.match_substring(table["path"], query.name, ignore_case=True).to_numpy())
     if query.ranges:
         values = _measures(table)
-        masks += [(values[name] >= low) & (values[name] <= high) & (values["width"] > 0) for name, low, high in query.ranges]
+        masks += [
+            (values[name] >= low) & (values[name] <= high) & (values["width"] > 0)
+            for name, low, high in query.ranges
+        ]
     return np.logical_and.reduce(masks)
 
 
 def _can_match(about: pq.RowGroupMetaData, query: Query) -> bool:
     for name, value in (("label", query.label), ("split", query.split)):
         statistics = about.column(manifest.COLUMNS.index(name)).statistics
-        if value and statistics is not None and statistics.has_min_max and not statistics.min <= value <= statistics.max:
+        if (
+            value
+            and statistics is not None
+            and statistics.has_min_max
+            and not statistics.min <= value <= statistics.max
+        ):
             return False
     return True
 
@@ -203,7 +224,11 @@ def _key(table: pa.Table, sort: str) -> Any:
         values = _measures(table)
         pixels = values["width"] * values["height"]
         if sort == "box":
-            share = table["box_width"].to_numpy() * table["box_height"].to_numpy() / np.maximum(pixels, 1)
+            share = (
+                table["box_width"].to_numpy()
+                * table["box_height"].to_numpy()
+                / np.maximum(pixels, 1)
+            )
             return np.nan_to_num(share, nan=-1.0)
         return pixels if sort == "pixels" else values["aspect"]
     return table[sort].to_numpy().astype(np.float64)
@@ -211,7 +236,10 @@ def _key(table: pa.Table, sort: str) -> Any:
 
 def _rows_at(file: pq.ParquetFile, positions: Positions) -> pd.DataFrame:
     """These rows, in this order; only their row groups are read."""
-    starts = np.cumsum([0] + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)])
+    starts = np.cumsum(
+        [0]
+        + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+    )
     owners = np.searchsorted(starts, positions, side="right") - 1
     parts, places = [manifest.SCHEMA.empty_table()], [np.empty(0, dtype=np.int64)]
     for group in np.unique(owners):
@@ -228,7 +256,10 @@ def _has_boxes(path: Path, _stamp: tuple[int, int]) -> bool:
         place = manifest.COLUMNS.index("box_x")
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
         # Without statistics nobody knows: then the page offers to draw boxes, and perhaps draws none.
-        return any((stats := about.column(place).statistics) is None or stats.null_count < about.num_rows for about in groups)
+        return any(
+            (stats := about.column(place).statistics) is None or stats.null_count < about.num_rows
+            for about in groups
+        )
 
 
 @lru_cache(maxsize=KEPT_QUERIES)
@@ -240,9 +271,9 @@ def _sizes(path: Path, stamp: tuple[int, int], query: Query) -> tuple[pd.DataFra
     known = values["width"] > 0
     width, height, aspect = (values[name][known] for name in RANGES)
     if not len(width):
-        return pd.DataFrame(columns=["width", "width_to", "height", "height_to", "photos"]), pd.DataFrame(
-            columns=["aspect", "aspect_to", "photos"]
-        )
+        return pd.DataFrame(
+            columns=["width", "width_to", "height", "height_to", "photos"]
+        ), pd.DataFrame(columns=["aspect", "aspect_to", "photos"])
     edges = [_edges(side, whole=True) for side in (width, height)]
     counts = np.histogram2d(width, height, bins=edges)[0]
     x, y = np.nonzero(counts)
@@ -256,7 +287,9 @@ def _sizes(path: Path, stamp: tuple[int, int], query: Query) -> tuple[pd.DataFra
         }
     )
     steps = _edges(aspect, whole=False)
-    bars = pd.DataFrame({"aspect": steps[:-1], "aspect_to": steps[1:], "photos": np.histogram(aspect, steps)[0]})
+    bars = pd.DataFrame(
+        {"aspect": steps[:-1], "aspect_to": steps[1:], "photos": np.histogram(aspect, steps)[0]}
+    )
     return cells, bars[bars["photos"] > 0]
 
 

@@ -45,7 +45,10 @@ def folders(version: Version, target: Path, progress: Progress = lambda done, to
     """
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
-    with files.atomic(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with (
+        files.atomic(target) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+    ):
         for place, (path, shown, name) in enumerate(entries, 1):
             with _opened(path, shown) as source, archive.open(name, "w", force_zip64=True) as entry:
                 shutil.copyfileobj(source, entry)
@@ -62,19 +65,28 @@ def stream(version: Version) -> Iterator[bytes]:
     entries = _entries(version)
     for path, shown, _ in entries:
         if not path.is_file():
-            raise FieldmarkError(f"{shown} is not there any more. Bring it back, or leave it out, then export.")
+            raise FieldmarkError(
+                f"{shown} is not there any more. Bring it back, or leave it out, then export."
+            )
     return _streamed(version, entries)
 
 
-def into_folder(version: Version, target: Path, progress: Progress = lambda done, total: None) -> Path:
+def into_folder(
+    version: Version, target: Path, progress: Progress = lambda done, total: None
+) -> Path:
     """The new folder `target` with `<split>/<class>/<photo>` and manifest.csv, whole or not at all; the photos are copies.
 
     Raises UserError where there is such a folder already, and as `folders` does.
     """
     if target.exists():
-        raise UserError(f"{target} is there already, and nothing in it is replaced. Name a new folder.", field="path")
+        raise UserError(
+            f"{target} is there already, and nothing in it is replaced. Name a new folder.",
+            field="path",
+        )
     if not target.parent.is_dir():
-        raise UserError(f"There is no folder {target.parent}. Make it first, or name another one.", field="path")
+        raise UserError(
+            f"There is no folder {target.parent}. Make it first, or name another one.", field="path"
+        )
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
     with files.held(target.with_name(f"{_making(target)}{secrets.token_hex(4)}")) as making:
@@ -90,13 +102,17 @@ def _making(target: Path) -> str:
     return f".{target.name}-"
 
 
-def _copied(version: Version, entries: Sequence[Entry], making: Path, target: Path, progress: Progress) -> Path:
+def _copied(
+    version: Version, entries: Sequence[Entry], making: Path, target: Path, progress: Progress
+) -> Path:
     try:
         _copy(entries, making, progress)
         (making / "manifest.csv").write_bytes(_listing(version, entries).encode())
         making.rename(target)
     except OSError as error:
-        raise UserError(f"{target} can't be written. {files.os_reason(error)}", field="path") from error
+        raise UserError(
+            f"{target} can't be written. {files.os_reason(error)}", field="path"
+        ) from error
     return target
 
 
@@ -132,13 +148,19 @@ def augmented(version: Version, prefix: str, split: str) -> str:
     Raises UserError for a prefix that is no S3 address and for a split that has no photos.
     """
     if not prefix.startswith("s3://") or not prefix[5:].strip("/"):
-        raise UserError(f"{prefix!r} is no S3 address. Write s3://bucket/folder, where the photos are or will be.", field="prefix")
+        raise UserError(
+            f"{prefix!r} is no S3 address. Write s3://bucket/folder, where the photos are or will be.",
+            field="prefix",
+        )
     rows = used(version)
     rows = rows[rows["split"] == split]
     if rows.empty:
         raise UserError(f"No photo of this version is in {split}.", field="split")
     number = {label: place for place, label in enumerate(version.classes)}
-    lines = (_line(row, prefix.rstrip("/"), number, version) for row in rows[["path", "label"]].to_dict("records"))
+    lines = (
+        _line(row, prefix.rstrip("/"), number, version)
+        for row in rows[["path", "label"]].to_dict("records")
+    )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -151,7 +173,11 @@ def _line(row: Any, prefix: str, number: dict[str, int], version: Version) -> st
         "creation-date": version.created,
         "job-name": f"{version.dataset_id}/{version.id}",
     }
-    body = {"source-ref": f"{prefix}/{row['path']}", "label": number.get(row["label"], -1), "label-metadata": metadata}
+    body = {
+        "source-ref": f"{prefix}/{row['path']}",
+        "label": number.get(row["label"], -1),
+        "label-metadata": metadata,
+    }
     return json.dumps(body, ensure_ascii=False)
 
 
@@ -174,7 +200,9 @@ class _Pipe:
 
 def _streamed(version: Version, entries: Sequence[Entry]) -> Iterator[bytes]:
     pipe = _Pipe()
-    with zipfile.ZipFile(cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with zipfile.ZipFile(
+        cast("IO[bytes]", pipe), "w", zipfile.ZIP_STORED, allowZip64=True
+    ) as archive:
         for path, shown, name in entries:
             with _opened(path, shown) as source, archive.open(name, "w", force_zip64=True) as entry:
                 while chunk := source.read(CHUNK):
@@ -190,7 +218,10 @@ def _entries(version: Version) -> list[Entry]:
     if rows.empty:
         raise UserError("No photo of this version is in a split, so there is nothing to export.")
     remote.bring(dataset.root, rows["path"])
-    return [(store.image_path(dataset, path), str(path), name) for path, name in zip(rows["path"], _names(rows), strict=True)]
+    return [
+        (store.image_path(dataset, path), str(path), name)
+        for path, name in zip(rows["path"], _names(rows), strict=True)
+    ]
 
 
 def _size(version: Version) -> int:
@@ -213,15 +244,25 @@ def _names(rows: pd.DataFrame) -> Iterator[str]:
 def _folder_name(label: str) -> str:
     """The folder of a class. manifest.csv has the label as it is; here it must be found again by an import, and by a file system."""
     if "/" in label or "\\" in label or label in (".", ".."):
-        raise UserError(f"The class {label!r} can't be the name of a folder. Relabel it, then export.")
+        raise UserError(
+            f"The class {label!r} can't be the name of a folder. Relabel it, then export."
+        )
     name = f"_{label}" if is_junk(label) else label
-    return name if len(name.encode()) <= MAX_NAME_BYTES else f"{_cut(name)}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    return (
+        name
+        if len(name.encode()) <= MAX_NAME_BYTES
+        else f"{_cut(name)}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    )
 
 
 def _file_name(path: str) -> PurePosixPath:
     """The file's own name, without what no archive may have in one."""
     file = PurePosixPath(re.sub(r"[\x00-\x1f\x7f\\]", "_", PurePosixPath(path).name))
-    return file.with_name(_cut(file.stem) + file.suffix) if len(file.name.encode()) > MAX_NAME_BYTES else file
+    return (
+        file.with_name(_cut(file.stem) + file.suffix)
+        if len(file.name.encode()) > MAX_NAME_BYTES
+        else file
+    )
 
 
 def _cut(name: str) -> str:
@@ -233,4 +274,6 @@ def _opened(path: Path, shown: str) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise FieldmarkError(f"{shown} can't be read any more ({error.strerror}). Bring it back, or leave it out, then export.") from error
+        raise FieldmarkError(
+            f"{shown} can't be read any more ({error.strerror}). Bring it back, or leave it out, then export."
+        ) from error

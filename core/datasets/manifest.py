@@ -47,17 +47,29 @@ Counts = dict[str, dict[str, int]]
 def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
     """A manifest from columns of equal length. Columns left out are empty: no box, no official split, no problem, split 'unused'."""
     length = len(columns["path"])
-    defaults: dict[str, Any] = {"split": "unused", "official": "", "problem": "", "width": 0, "height": 0, "size_bytes": 0}
+    defaults: dict[str, Any] = {
+        "split": "unused",
+        "official": "",
+        "problem": "",
+        "width": 0,
+        "height": 0,
+        "size_bytes": 0,
+    }
     full = {name: columns.get(name, [defaults.get(name, np.nan)] * length) for name in COLUMNS}
     frame = pd.DataFrame(full)
-    kinds = {field.name: "str" if field.type == pa.string() else field.type.to_pandas_dtype() for field in SCHEMA}
+    kinds = {
+        field.name: "str" if field.type == pa.string() else field.type.to_pandas_dtype()
+        for field in SCHEMA
+    }
     return frame.astype(kinds)[list(COLUMNS)]
 
 
 def validate(frame: pd.DataFrame) -> None:
     """UserError where `frame` is not a manifest: other columns, a path twice or outside the root, an unknown split, a bad row in use."""
     if tuple(frame.columns) != COLUMNS:
-        raise UserError(f"A manifest has the columns {', '.join(COLUMNS)}; this one has {', '.join(map(str, frame.columns))}.")
+        raise UserError(
+            f"A manifest has the columns {', '.join(COLUMNS)}; this one has {', '.join(map(str, frame.columns))}."
+        )
     path, label = frame["path"], frame["label"]
     usable = frame["problem"] == ""
     outside = path.str.startswith("/") | path.str.contains(r"(?:^|/)\.\.?(?:/|$)", regex=True)
@@ -66,8 +78,14 @@ def validate(frame: pd.DataFrame) -> None:
         ((path == "") | outside, "the path leads outside the dataset"),
         (path.duplicated(), "the path stands in the manifest twice"),
         (label == "", "the label is empty"),
-        (~frame["split"].isin(settings.SPLITS), f"the split is none of {', '.join(settings.SPLITS)}"),
-        (~frame["official"].isin(OFFICIAL), "the official split is neither train, validation, test nor empty"),
+        (
+            ~frame["split"].isin(settings.SPLITS),
+            f"the split is none of {', '.join(settings.SPLITS)}",
+        ),
+        (
+            ~frame["official"].isin(OFFICIAL),
+            "the official split is neither train, validation, test nor empty",
+        ),
         (~usable & (frame["split"] != "unused"), "an image with a problem is in use"),
         (usable & ~frame["image_id"].str.fullmatch(r"[0-9a-f]{64}"), "the image_id is no SHA-256"),
         (usable & ((frame["width"] < 1) | (frame["height"] < 1)), "the image has no size"),
@@ -87,13 +105,19 @@ def write(frame: pd.DataFrame, path: Path) -> None:
         pq.write_table(table, file, row_group_size=ROW_GROUP, compression="zstd")
 
 
-def read(path: Path, columns: Sequence[str] | None = None, filters: Filters | None = None) -> pd.DataFrame:
+def read(
+    path: Path, columns: Sequence[str] | None = None, filters: Filters | None = None
+) -> pd.DataFrame:
     """The rows that pass every one of `filters`, `(column, operator, value)` as pyarrow takes them; only `columns` are read.
 
     Raises NotFound where the file is missing or damaged.
     """
     try:
-        table = pq.read_table(path, columns=list(columns) if columns else None, filters=list(filters) if filters else None)
+        table = pq.read_table(
+            path,
+            columns=list(columns) if columns else None,
+            filters=list(filters) if filters else None,
+        )
     except (OSError, pa.ArrowException) as error:
         raise unreadable(path, error) from error
     return table.to_pandas()
@@ -108,8 +132,16 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def counts(frame: pd.DataFrame) -> Counts:
     """`{label: {split: number of images}}`, labels in order, every split named."""
-    table = frame.groupby(["label", "split"]).size().unstack(fill_value=0).reindex(columns=list(settings.SPLITS), fill_value=0)
-    return {str(label): {str(split): int(n) for split, n in row.items()} for label, row in table.sort_index().to_dict("index").items()}
+    table = (
+        frame.groupby(["label", "split"])
+        .size()
+        .unstack(fill_value=0)
+        .reindex(columns=list(settings.SPLITS), fill_value=0)
+    )
+    return {
+        str(label): {str(split): int(n) for split, n in row.items()}
+        for label, row in table.sort_index().to_dict("index").items()
+    }
 
 
 def classes(frame: pd.DataFrame) -> list[str]:
@@ -118,8 +150,12 @@ def classes(frame: pd.DataFrame) -> list[str]:
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False).replace_schema_metadata()
+    return pa.Table.from_pandas(
+        frame, schema=SCHEMA, preserve_index=False
+    ).replace_schema_metadata()
 
 
 def unreadable(path: Path, error: Exception) -> NotFound:
-    return NotFound(f"The manifest {path} can't be read ({error}). Delete this dataset and import it again.")
+    return NotFound(
+        f"The manifest {path} can't be read ({error}). Delete this dataset and import it again."
+    )

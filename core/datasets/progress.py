@@ -35,7 +35,9 @@ class Tell(Protocol):
 class Meter:
     """Turns bare counts into ImportProgress, not too often, and raises UserError as soon as the person has asked to stop."""
 
-    def __init__(self, progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]
+    ) -> None:
         self._progress, self._should_stop = progress, should_stop
 
     def check(self) -> None:

@@ -47,7 +47,12 @@ def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
 
     Raises UserError where the person asked to stop, BackendError where S3 refuses.
     """
-    count, ignored, found, tables = meter.counting("Listing Amazon S3", "files"), Counter[str](), [], 0
+    count, ignored, found, tables = (
+        meter.counting("Listing Amazon S3", "files"),
+        Counter[str](),
+        [],
+        0,
+    )
     folder.mkdir(parents=True)
     for entry in s3.listed(place):
         count()
@@ -63,7 +68,9 @@ def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
             found.append(entry)
             if tables < MAX_TABLES and _is_table(entry):
                 tables += 1
-                (folder / entry.path).write_bytes(s3.read(place, entry.path, entry.etag, MAX_TABLE_BYTES))
+                (folder / entry.path).write_bytes(
+                    s3.read(place, entry.path, entry.etag, MAX_TABLE_BYTES)
+                )
     _write(folder, place, found)
     return dict(ignored)
 
@@ -79,7 +86,11 @@ def _touch(path: Path) -> bool:
 
 
 def _is_table(entry: Object) -> bool:
-    return entry.path.lower().endswith(TABLES) and entry.path.count("/") < TABLE_DEPTH and entry.size <= MAX_TABLE_BYTES
+    return (
+        entry.path.lower().endswith(TABLES)
+        and entry.path.count("/") < TABLE_DEPTH
+        and entry.size <= MAX_TABLE_BYTES
+    )
 
 
 def move(folder: Path, root: Path) -> None:
@@ -89,8 +100,14 @@ def move(folder: Path, root: Path) -> None:
         return
     below = root.relative_to(folder).as_posix()
     table = _table(folder)
-    inside = table[table["path"].str.startswith(f"{below}/")].assign(path=lambda rows: rows["path"].str[len(below) + 1 :])
-    _write(root, place.below(below), [Object(*row) for row in inside.itertuples(index=False, name=None)])
+    inside = table[table["path"].str.startswith(f"{below}/")].assign(
+        path=lambda rows: rows["path"].str[len(below) + 1 :]
+    )
+    _write(
+        root,
+        place.below(below),
+        [Object(*row) for row in inside.itertuples(index=False, name=None)],
+    )
     _note(folder).unlink()
     _list(folder).unlink()
 
@@ -111,12 +128,23 @@ def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images
     """What the manifest `before` says of objects that `root` and `other` both stand for and whose ETag is the same; by path below
     `other`. They need not be read again."""
     mine, place = _place(root), _place(other)
-    if mine is None or place is None or mine.bucket != place.bucket or not place.prefix.startswith(mine.prefix):
+    if (
+        mine is None
+        or place is None
+        or mine.bucket != place.bucket
+        or not place.prefix.startswith(mine.prefix)
+    ):
         return {}
-    found = _table(other).assign(known=lambda rows: place.prefix.removeprefix(mine.prefix) + rows["path"])
-    found = found.merge(_table(root).rename(columns={"path": "known"})[["known", "etag"]], on=["known", "etag"])
+    found = _table(other).assign(
+        known=lambda rows: place.prefix.removeprefix(mine.prefix) + rows["path"]
+    )
+    found = found.merge(
+        _table(root).rename(columns={"path": "known"})[["known", "etag"]], on=["known", "etag"]
+    )
     found = found.merge(before.rename(columns={"path": "known"}), on="known")
-    columns = [found[name] for name in ("path", "image_id", "width", "height", "size_bytes", "problem")]
+    columns = [
+        found[name] for name in ("path", "image_id", "width", "height", "size_bytes", "problem")
+    ]
     return {path: images.Facts(*facts) for path, *facts in zip(*columns, strict=True) if facts[0]}
 
 
@@ -149,12 +177,19 @@ def _remove_empty_folders(root: Path) -> None:
 def kept(root: Path) -> tuple[int, int]:
     """How many photos that lie in S3 have a copy here, and their bytes."""
     known = _known(_list(root), _list(root).stat().st_mtime_ns)
-    sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file() and path.relative_to(root).as_posix() in known]
+    sizes = [
+        path.stat().st_size
+        for path in root.rglob("*")
+        if path.is_file() and path.relative_to(root).as_posix() in known
+    ]
     return len(sizes), sum(sizes)
 
 
 def bring(
-    root: Path, paths: Iterable[str], progress: Progress = lambda done, total: None, should_stop: Callable[[], bool] = lambda: False
+    root: Path,
+    paths: Iterable[str],
+    progress: Progress = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, str]:
     """Fetches those of `paths` that have no copy below `root` yet; by path, why some can't be had: gone or changed in S3 since.
 
@@ -169,7 +204,9 @@ def bring(
         return {}
     known = _known(_list(root), _list(root).stat().st_mtime_ns)
     wanted = [path for path in missing if path in known]
-    files.require_free_space(root.parent, sum(known[path][0] for path in wanted), "Fetching these photos from Amazon S3")
+    files.require_free_space(
+        root.parent, sum(known[path][0] for path in wanted), "Fetching these photos from Amazon S3"
+    )
     problems: dict[str, str] = {}
 
     def fetch(path: str) -> None:
@@ -186,7 +223,12 @@ def bring(
     return problems
 
 
-def _each(fetch: Callable[[str], None], wanted: Sequence[str], progress: Progress, should_stop: Callable[[], bool]) -> None:
+def _each(
+    fetch: Callable[[str], None],
+    wanted: Sequence[str],
+    progress: Progress,
+    should_stop: Callable[[], bool],
+) -> None:
     with ThreadPoolExecutor(min(THREADS, len(wanted)) or 1) as pool:
         for start in range(0, len(wanted), AT_A_TIME):
             some = wanted[start : start + AT_A_TIME]
@@ -201,7 +243,12 @@ def extend(root: Path, other: Path) -> str | None:
     """Where the paths below `other` lie as seen from `root`, where both stand for places in S3 and the one holds the other: '' or
     'a/b/'. `root` knows the objects of `other` from then on. None where they have nothing to do with each other."""
     mine, place = _place(root), _place(other)
-    if mine is None or place is None or mine.bucket != place.bucket or not place.prefix.startswith(mine.prefix):
+    if (
+        mine is None
+        or place is None
+        or mine.bucket != place.bucket
+        or not place.prefix.startswith(mine.prefix)
+    ):
         return None
     below = place.prefix.removeprefix(mine.prefix)
     added = _table(other).assign(path=lambda rows: below + rows["path"])
@@ -229,7 +276,10 @@ def origins(root: Path, paths: Iterable[str]) -> dict[Path, Origin]:
         return {}
     known = _known(_list(root), _list(root).stat().st_mtime_ns)
     there = (path for path in paths if path in known)
-    return {root / path: Origin(root, path, place.bucket, f"{place.prefix}{path}", known[path][1]) for path in there}
+    return {
+        root / path: Origin(root, path, place.bucket, f"{place.prefix}{path}", known[path][1])
+        for path in there
+    }
 
 
 def _note(root: Path) -> Path:
@@ -248,11 +298,18 @@ def _place(root: Path) -> Place | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{_note(root)} can't be read ({error}). Import that place in S3 again.") from error
+        raise UserError(
+            f"{_note(root)} can't be read ({error}). Import that place in S3 again."
+        ) from error
 
 
 def _write(root: Path, place: Place, found: Sequence[Object]) -> None:
-    _write_table(root, pd.DataFrame([(one.path, one.size, one.etag) for one in found], columns=["path", "size", "etag"]))
+    _write_table(
+        root,
+        pd.DataFrame(
+            [(one.path, one.size, one.etag) for one in found], columns=["path", "size", "etag"]
+        ),
+    )
     files.write_json(_note(root), {"place": place.uri})
 
 
@@ -269,4 +326,6 @@ def _table(root: Path) -> pd.DataFrame:
 def _known(path: Path, _changed: int) -> dict[str, tuple[int, str]]:
     """Size and ETag by path; read again when the file has changed."""
     table = pd.read_parquet(path)
-    return dict(zip(table["path"], zip(table["size"].astype(int), table["etag"], strict=True), strict=True))
+    return dict(
+        zip(table["path"], zip(table["size"].astype(int), table["etag"], strict=True), strict=True)
+    )

@@ -23,25 +23,37 @@ MAX_LISTED = 12
 KINDS = ("official", "stratified", "grouped", "k-fold")
 
 
-def apply(frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None) -> pd.DataFrame:
+def apply(
+    frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """The split that `how` describes, as version.json keeps it: {"kind": "official", "validation_share", "seed"},
     {"kind": "stratified" or "grouped", "ratios", "seed"}, {"kind": "k-fold", "folds", "fold", "seed"}, with an optional
     "skip_small". "grouped" needs `units` (see `grouped`). Raises UserError as those functions do."""
-    kind, seed, skip_small = how.get("kind"), int(how.get("seed", settings.DEFAULT_SEED)), bool(how.get("skip_small", False))
+    kind, seed, skip_small = (
+        how.get("kind"),
+        int(how.get("seed", settings.DEFAULT_SEED)),
+        bool(how.get("skip_small", False)),
+    )
     if kind == "official":
         return official(frame, float(how["validation_share"]), seed, skip_small=skip_small)
     if kind == "stratified":
         return stratified(frame, how["ratios"], seed, skip_small=skip_small)
     if kind == "grouped":
         if units is None:
-            raise UserError("Nobody has looked for copies in this dataset yet. Inspect it first.", field="split")
+            raise UserError(
+                "Nobody has looked for copies in this dataset yet. Inspect it first.", field="split"
+            )
         return grouped(frame, how["ratios"], seed, units, skip_small=skip_small)
     if kind == "k-fold":
         return k_fold(frame, int(how["folds"]), int(how["fold"]), seed, skip_small=skip_small)
-    raise UserError(f"There is no split of the kind {kind!r}. Use {', '.join(KINDS)}.", field="split")
+    raise UserError(
+        f"There is no split of the kind {kind!r}. Use {', '.join(KINDS)}.", field="split"
+    )
 
 
-def stratified(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, skip_small: bool = False) -> pd.DataFrame:
+def stratified(
+    frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, skip_small: bool = False
+) -> pd.DataFrame:
     """`frame` with every usable image put into train, validation or test in these ratios (sum 1), class by class.
 
     Each class gets at least one image in every part whose ratio is above 0. Rows with a problem stay 'unused'.
@@ -49,7 +61,9 @@ def stratified(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, s
     """
     ratios = _checked(ratios)
     result, sizes = _split_rows(frame, _usable(frame), ratios, seed)
-    return _finished(result, sizes, needed=[part for part in PARTS if ratios[part] > 0], skip_small=skip_small)
+    return _finished(
+        result, sizes, needed=[part for part in PARTS if ratios[part] > 0], skip_small=skip_small
+    )
 
 
 def shared_out(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int) -> pd.DataFrame:
@@ -58,7 +72,12 @@ def shared_out(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int) -> p
 
 
 def grouped(
-    frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, units: Mapping[str, str], *, skip_small: bool = False
+    frame: pd.DataFrame,
+    ratios: Mapping[str, float],
+    seed: int,
+    units: Mapping[str, str],
+    *,
+    skip_small: bool = False,
 ) -> pd.DataFrame:
     """As `stratified`, but photos that belong together never stand in two splits: `units` names for an image_id the one that stands
     for its group (itself where it is not named). Ratios and class sizes then count groups."""
@@ -67,17 +86,23 @@ def grouped(
     unit = frame["image_id"].map(units).fillna(frame["image_id"])
     result, sizes = _split_rows(frame.assign(image_id=unit), usable, ratios, seed)
     needed = [part for part in PARTS if ratios[part] > 0]
-    return _finished(frame.assign(split=result["split"]), sizes, needed=needed, skip_small=skip_small)
+    return _finished(
+        frame.assign(split=result["split"]), sizes, needed=needed, skip_small=skip_small
+    )
 
 
-def k_fold(frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small: bool = False) -> pd.DataFrame:
+def k_fold(
+    frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small: bool = False
+) -> pd.DataFrame:
     """Number `fold` (from 1) of `folds` cuts of what `frame` has in train and validation: that part is validation, the others are
     train. Test stays as it is. Each photo is validation in exactly one of the folds.
 
     Raises UserError for fewer than 2 folds, and, by class name, for a class too small to be in both parts.
     """
     if folds < 2 or not 1 <= fold <= folds:
-        raise UserError(f"Use 2 folds or more, and one of them; not fold {fold} of {folds}.", field="folds")
+        raise UserError(
+            f"Use 2 folds or more, and one of them; not fold {fold} of {folds}.", field="folds"
+        )
     chosen = frame["split"].isin(["train", "validation"]) & _usable(frame)
     owner, position, rows, labels = _ranked(frame, chosen, seed)
     split = frame["split"].copy()
@@ -85,12 +110,21 @@ def k_fold(frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small:
     size = pd.Series(np.bincount(owner, minlength=len(labels)), index=labels)
     small = size[size < folds]
     if len(small) and not skip_small:
-        listing = ", ".join(f'"{label}" ({count})' for label, count in small.head(MAX_LISTED).items())
-        raise UserError(f"Too few images for {folds} folds: {listing}. Each class needs one for each fold. Use fewer folds.", field="folds")
-    return _finished(frame.assign(split=split), size, needed=["train", "validation"], skip_small=skip_small)
+        listing = ", ".join(
+            f'"{label}" ({count})' for label, count in small.head(MAX_LISTED).items()
+        )
+        raise UserError(
+            f"Too few images for {folds} folds: {listing}. Each class needs one for each fold. Use fewer folds.",
+            field="folds",
+        )
+    return _finished(
+        frame.assign(split=split), size, needed=["train", "validation"], skip_small=skip_small
+    )
 
 
-def official(frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False) -> pd.DataFrame:
+def official(
+    frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False
+) -> pd.DataFrame:
     """The split its makers gave. Whatever of validation and test they did not give is carved, stratified and seeded, out of
     their train part (`validation_share` of it each); images they did not place become 'unused'. A class that
     has no image in a part they gave is kept: it is learned, and has no figure of its own there.
@@ -100,7 +134,9 @@ def official(frame: pd.DataFrame, validation_share: float, seed: int, *, skip_sm
     given = frame["official"].where(_usable(frame), "")
     present = set(given.unique())
     if "train" not in present:
-        raise UserError("This dataset came without an official split. Choose a split by ratios.", field="split")
+        raise UserError(
+            "This dataset came without an official split. Choose a split by ratios.", field="split"
+        )
     shares = {part: 0.0 if part in present else validation_share for part in ("test", "validation")}
     ratios = _checked(shares | {"train": 1 - sum(shares.values())})
     carved, sizes = _split_rows(frame, given == "train", ratios, seed)
@@ -113,7 +149,10 @@ def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
     """The rows of these classes only. Raises UserError for an unknown class, and for fewer than two."""
     unknown = sorted(set(labels) - set(frame["label"].unique()))
     if unknown:
-        raise UserError(f"This dataset has no class {listed(unknown)}. Choose among its classes.", field="classes")
+        raise UserError(
+            f"This dataset has no class {listed(unknown)}. Choose among its classes.",
+            field="classes",
+        )
     require_classes(sorted(set(labels)))
     return frame[frame["label"].isin(list(labels))].reset_index(drop=True)
 
@@ -126,7 +165,9 @@ def listed(names: Sequence[str]) -> str:
 
 def ranks(image_ids: Iterable[str], seed: int) -> np.ndarray:
     """A pseudo-random 64-bit number per image id (64 hex digits): SplitMix64's finaliser (Steele, Lea and Flood, 2014) over id and seed."""
-    head = np.frombuffer(bytes.fromhex("".join(image_id[:16] for image_id in image_ids)), dtype=">u8").astype(np.uint64)
+    head = np.frombuffer(
+        bytes.fromhex("".join(image_id[:16] for image_id in image_ids)), dtype=">u8"
+    ).astype(np.uint64)
     return _mix(head ^ _mix(np.array([seed % 2**64], dtype=np.uint64)))
 
 
@@ -140,34 +181,52 @@ def _mix(x: np.ndarray) -> np.ndarray:
 def _checked(ratios: Mapping[str, float]) -> dict[str, float]:
     unknown = sorted(set(ratios) - set(PARTS))
     if unknown:
-        raise UserError(f"There is no split called {listed(unknown)}. Use train, validation and test.", field="ratios")
+        raise UserError(
+            f"There is no split called {listed(unknown)}. Use train, validation and test.",
+            field="ratios",
+        )
     full = {part: float(ratios.get(part, 0.0)) for part in PARTS}
-    if not all(0 <= share <= 1 for share in full.values()) or not math.isclose(sum(full.values()), 1, abs_tol=1e-6):
-        raise UserError(f"Train, validation and test have to add up to 100 %, not to {sum(full.values()):.0%}.", field="ratios")
+    if not all(0 <= share <= 1 for share in full.values()) or not math.isclose(
+        sum(full.values()), 1, abs_tol=1e-6
+    ):
+        raise UserError(
+            f"Train, validation and test have to add up to 100 %, not to {sum(full.values()):.0%}.",
+            field="ratios",
+        )
     if full["train"] <= 0:
-        raise UserError("Train has to get some of the images. Give it a share above 0.", field="ratios")
+        raise UserError(
+            "Train has to get some of the images. Give it a share above 0.", field="ratios"
+        )
     return full
 
 
 def _usable(frame: pd.DataFrame) -> pd.Series:
     usable = frame["problem"] == ""
     if not usable.any():
-        raise UserError("There are no usable images in this dataset. Bring in images, then make the split.")
+        raise UserError(
+            "There are no usable images in this dataset. Bring in images, then make the split."
+        )
     return usable
 
 
-def _split_rows(frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, float], seed: int) -> tuple[pd.DataFrame, pd.Series]:
+def _split_rows(
+    frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, float], seed: int
+) -> tuple[pd.DataFrame, pd.Series]:
     """`frame` with the chosen rows split and the others 'unused', and the number of different chosen images per class."""
     owner, position, image, labels = _ranked(frame, chosen, seed)
     size = np.bincount(owner, minlength=len(labels))
     test, validation = _cuts(size[owner], ratios)
-    parts = np.select([position < test, position < test + validation], ["test", "validation"], "train")
+    parts = np.select(
+        [position < test, position < test + validation], ["test", "validation"], "train"
+    )
     split = pd.Series("unused", index=frame.index, dtype="str")
     split[chosen] = parts[image]
     return frame.assign(split=split), pd.Series(size, index=labels)
 
 
-def _ranked(frame: pd.DataFrame, chosen: pd.Series, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Index]:
+def _ranked(
+    frame: pd.DataFrame, chosen: pd.Series, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Index]:
     """The class of each different chosen image and its place among its class's, in a seeded order; for each chosen row which of the
     images it is; and the classes' names."""
     rows = frame.loc[chosen, ["image_id", "label"]]
@@ -186,7 +245,9 @@ def _ranked(frame: pd.DataFrame, chosen: pd.Series, seed: int) -> tuple[np.ndarr
 def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """How many of `size` images go to test and to validation: rounded, at least one each where wanted, one left for train."""
     test = np.maximum(np.rint(size * ratios["test"]), ratios["test"] > 0).astype(np.int64)
-    validation = np.maximum(np.rint(size * ratios["validation"]), ratios["validation"] > 0).astype(np.int64)
+    validation = np.maximum(np.rint(size * ratios["validation"]), ratios["validation"] > 0).astype(
+        np.int64
+    )
     # Rounding both up can use up a small class: the larger of the two gives back first.
     for _ in range(2):
         over = np.maximum(test + validation + 1 - size, 0)
@@ -196,15 +257,25 @@ def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np
     return test, validation
 
 
-def _finished(frame: pd.DataFrame, sizes: pd.Series, *, needed: Sequence[str], skip_small: bool) -> pd.DataFrame:
+def _finished(
+    frame: pd.DataFrame, sizes: pd.Series, *, needed: Sequence[str], skip_small: bool
+) -> pd.DataFrame:
     """`frame` where every class has an image in each needed part; classes that have not are named, or left out."""
-    present = frame[frame["split"] != "unused"].groupby(["label", "split"]).size().unstack(fill_value=0)
-    present = present.reindex(index=sorted(frame["label"].unique()), columns=list(PARTS), fill_value=0)
+    present = (
+        frame[frame["split"] != "unused"].groupby(["label", "split"]).size().unstack(fill_value=0)
+    )
+    present = present.reindex(
+        index=sorted(frame["label"].unique()), columns=list(PARTS), fill_value=0
+    )
     small = present.index[(present[list(needed)] < 1).any(axis=1)].tolist()
     if small and not skip_small:
         raise UserError(_too_small(small, sizes, needed), field="classes")
     require_classes([label for label in present.index if label not in set(small)])
-    return frame.assign(split=frame["split"].mask(frame["label"].isin(small), "unused")) if small else frame
+    return (
+        frame.assign(split=frame["split"].mask(frame["label"].isin(small), "unused"))
+        if small
+        else frame
+    )
 
 
 def _too_small(small: Sequence[str], sizes: pd.Series, needed: Sequence[str]) -> str:

@@ -93,7 +93,11 @@ def datasets() -> list[Dataset | Unreadable]:
             # Another session may have deleted it since the folder was listed.
             if isinstance(item, Dataset) or folder.is_dir():
                 found.append(item)
-    return sorted(found, key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id), reverse=True)
+    return sorted(
+        found,
+        key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id),
+        reverse=True,
+    )
 
 
 def dataset(dataset_id: str) -> Dataset:
@@ -107,14 +111,19 @@ def dataset(dataset_id: str) -> Dataset:
 def versions(dataset_id: str) -> list[Version | Unreadable]:
     """Every version of a dataset, newest first, damaged ones among them as Unreadable. Raises NotFound for an unknown dataset."""
     dataset(dataset_id)
-    return [_version_or_reason(dataset_id, name) for name in sorted(_version_names(dataset_id), key=_number, reverse=True)]
+    return [
+        _version_or_reason(dataset_id, name)
+        for name in sorted(_version_names(dataset_id), key=_number, reverse=True)
+    ]
 
 
 def version(dataset_id: str, version_id: str) -> Version:
     """Raises NotFound where there is no such version, or its folder can't be read."""
     item = _version_or_reason(dataset_id, version_id)
     if isinstance(item, Unreadable):
-        raise NotFound(f"Version {version_id!r} of the dataset {dataset_id!r} can't be opened: {item.reason}")
+        raise NotFound(
+            f"Version {version_id!r} of the dataset {dataset_id!r} can't be opened: {item.reason}"
+        )
     return item
 
 
@@ -123,15 +132,21 @@ def latest(dataset_id: str) -> Version:
     for item in versions(dataset_id):
         if isinstance(item, Version):
             return item
-    raise NotFound(f"The dataset {dataset_id!r} has no version that can be read. Delete it and import it again.")
+    raise NotFound(
+        f"The dataset {dataset_id!r} has no version that can be read. Delete it and import it again."
+    )
 
 
-def manifest_of(of: Version, columns: Sequence[str] | None = None, filters: manifest.Filters | None = None) -> pd.DataFrame:
+def manifest_of(
+    of: Version, columns: Sequence[str] | None = None, filters: manifest.Filters | None = None
+) -> pd.DataFrame:
     """The manifest's rows, or some of them: see manifest.read."""
     return manifest.read(of.manifest_path, columns, filters)
 
 
-def page(of: Version, query: Query = EVERYTHING, *, offset: int = 0, limit: int = 60) -> tuple[pd.DataFrame, int]:
+def page(
+    of: Version, query: Query = EVERYTHING, *, offset: int = 0, limit: int = 60
+) -> tuple[pd.DataFrame, int]:
     """Rows of one page of the gallery, and how many rows pass the query: see browse.page."""
     return browse.page(of.manifest_path, query, offset, limit)
 
@@ -166,14 +181,18 @@ def add_dataset(
     """
     if staged is None:
         with stage(name) as own:
-            return add_dataset(name, root, source, frame, report, split=split, drawn=drawn, staged=own)
+            return add_dataset(
+                name, root, source, frame, report, split=split, drawn=drawn, staged=own
+            )
     inside = root.absolute().is_relative_to(staged.folder)
     facts = {
         "id": staged.id,
         # Two that are imported at the same time, or from folders of one name, are told apart.
         "name": numbered(clean_name(name, "dataset name"), names_taken()),
         # Relative where the images are ours, so that FIELDMARK_HOME can be moved.
-        "root": root.absolute().relative_to(staged.folder).as_posix() if inside else str(root.absolute()),
+        "root": root.absolute().relative_to(staged.folder).as_posix()
+        if inside
+        else str(root.absolute()),
         "source": source,
         "created": _now(),
         "drawn": drawn,
@@ -181,7 +200,9 @@ def add_dataset(
     files.write_json(staged.folder / "dataset.json", facts)
     first = files.folder_below(staged.folder, "versions/v1")
     manifest.write(frame, first / "manifest.parquet")
-    files.write_json(first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"})
+    files.write_json(
+        first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"}
+    )
     files.move(staged.folder, settings.datasets_dir() / staged.id)
     return version(staged.id, "v1")
 
@@ -215,12 +236,16 @@ def add_version(
                 return version(parent.dataset_id, f"v{number}")
 
 
-def derive(parent: Version, split: Mapping[str, Any], labels: Sequence[str] | None = None, note: str = "") -> Version:
+def derive(
+    parent: Version, split: Mapping[str, Any], labels: Sequence[str] | None = None, note: str = ""
+) -> Version:
     """The next version with only these classes (all of `parent`'s where None), split as `split` describes (see splits.apply).
 
     Raises UserError, by class name, where that can't be done.
     """
-    frame = splits.select_classes(manifest_of(parent), list(parent.classes) if labels is None else labels)
+    frame = splits.select_classes(
+        manifest_of(parent), list(parent.classes) if labels is None else labels
+    )
     return add_version(parent, splits.apply(frame, split), note, split)
 
 
@@ -234,7 +259,10 @@ def require_free(name: str, but: str = "") -> None:
     taken = names_taken(but)
     if numbered(name, taken) != name[: settings.MAX_NAME_LENGTH]:
         other = numbered(name, taken)
-        raise UserError(f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, say.", field="name")
+        raise UserError(
+            f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, say.",
+            field="name",
+        )
 
 
 def rename(dataset_id: str, name: str) -> Dataset:
@@ -275,7 +303,11 @@ def _versions_dir(dataset_id: str) -> Path:
 
 def _version_names(dataset_id: str) -> list[str]:
     folder = _versions_dir(dataset_id)
-    return [path.name for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)] if folder.is_dir() else []
+    return (
+        [path.name for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)]
+        if folder.is_dir()
+        else []
+    )
 
 
 def _number(version_id: str) -> int:
@@ -287,7 +319,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _facts(parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(
+    parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "parent": parent,
         "created": _now(),
@@ -307,7 +341,12 @@ def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:
     try:
         facts = files.read_json(folder / "dataset.json")
         texts = {name: str(facts[name]) for name in ("name", "source", "created")}
-        return Dataset(id=dataset_id, root=folder / facts["root"], drawn=bool(facts.get("drawn", False)), **texts)
+        return Dataset(
+            id=dataset_id,
+            root=folder / facts["root"],
+            drawn=bool(facts.get("drawn", False)),
+            **texts,
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Unreadable(dataset_id, _reason("dataset.json", error))
 
@@ -320,7 +359,10 @@ def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable
     try:
         facts = files.read_json(folder / "version.json")
         texts = {name: str(facts[name]) for name in ("parent", "created", "note")}
-        counts = {str(label): {split: int(row.get(split, 0)) for split in settings.SPLITS} for label, row in facts["counts"].items()}
+        counts = {
+            str(label): {split: int(row.get(split, 0)) for split in settings.SPLITS}
+            for label, row in facts["counts"].items()
+        }
         return Version(
             dataset_id=dataset_id,
             id=version_id,
@@ -337,4 +379,8 @@ def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable
 
 def _reason(name: str, error: Exception) -> str:
     missing = isinstance(error, FileNotFoundError)
-    return f"{name} is missing." if missing else f"{name} is damaged ({type(error).__name__}: {error})."
+    return (
+        f"{name} is missing."
+        if missing
+        else f"{name} is damaged ({type(error).__name__}: {error})."
+    )

@@ -33,7 +33,17 @@ ANSWERS = "answers.jsonl"
 SEGMENTS = 10
 # What waits to be written; a disk that is slower than the requests loses samples, not answers.
 MAX_WAITING = 256
-COLUMNS = ("time", "image_id", "file", "prediction", "probability", "unsure", "unfamiliar", "latency_ms", "answer")
+COLUMNS = (
+    "time",
+    "image_id",
+    "file",
+    "prediction",
+    "probability",
+    "unsure",
+    "unfamiliar",
+    "latency_ms",
+    "answer",
+)
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,20 @@ class Keeper:
 
     def keep(self, moment: float, photo: bytes, answer: dict[str, Any]) -> None:
         """`moment` in seconds since 1970. OSError where it can't be written, or where the disk is nearly full."""
-        if self._segment is None or self._photos * SEGMENTS >= self._limits.photos or self._bytes * SEGMENTS >= self._limits.size_bytes:
+        if (
+            self._segment is None
+            or self._photos * SEGMENTS >= self._limits.photos
+            or self._bytes * SEGMENTS >= self._limits.size_bytes
+        ):
             self._segment = self._begin_segment(moment)
         name = f"{self._photos:06}"
         _write(self._segment / name, photo)
-        line = {"time": moment, "image_id": hashlib.sha256(photo).hexdigest(), "file": name, **answer}
+        line = {
+            "time": moment,
+            "image_id": hashlib.sha256(photo).hexdigest(),
+            "file": name,
+            **answer,
+        }
         _write(self._segment / ANSWERS, (json.dumps(line, ensure_ascii=False) + "\n").encode())
         self._photos += 1
         self._bytes += len(photo)
@@ -131,13 +150,27 @@ def read(folder: RunFolder) -> pd.DataFrame:
     """
     rows = [row for segment in _segments(folder_of(folder)) for row in _rows(segment)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"time": float, "probability": float, "latency_ms": float, "unsure": bool, "unfamiliar": bool})
+    return frame.astype(
+        {
+            "time": float,
+            "probability": float,
+            "latency_ms": float,
+            "unsure": bool,
+            "unfamiliar": bool,
+        }
+    )
 
 
 def stamp(folder: RunFolder) -> tuple[int, float]:
     """Changes whenever `read` would find something else."""
-    written = [path.stat() for segment in _segments(folder_of(folder)) if (path := segment / ANSWERS).exists()]
-    return sum(status.st_size for status in written), max((status.st_mtime for status in written), default=0.0)
+    written = [
+        path.stat()
+        for segment in _segments(folder_of(folder))
+        if (path := segment / ANSWERS).exists()
+    ]
+    return sum(status.st_size for status in written), max(
+        (status.st_mtime for status in written), default=0.0
+    )
 
 
 def _segments(root: Path) -> list[Path]:

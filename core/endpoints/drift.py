@@ -50,12 +50,21 @@ def class_drift(predicted: Sequence[str], expected: Mapping[str, float]) -> Drif
     names = list(expected)
     wanted = np.array([expected[name] for name in names], dtype=float)
     wanted /= wanted.sum()
-    counts = pd.Series(list(predicted), dtype=str).value_counts().reindex(names, fill_value=0).to_numpy(dtype=float)
+    counts = (
+        pd.Series(list(predicted), dtype=str)
+        .value_counts()
+        .reindex(names, fill_value=0)
+        .to_numpy(dtype=float)
+    )
     n = int(counts.sum())
     if not n:
         return Drift(0.0, 0.0, 0)
     drawn = np.random.default_rng(0).multinomial(n, wanted, DRAWS)
-    return Drift(float(_distances(counts[None], wanted)[0]), float(np.quantile(_distances(drawn, wanted), LEVEL)), n)
+    return Drift(
+        float(_distances(counts[None], wanted)[0]),
+        float(np.quantile(_distances(drawn, wanted), LEVEL)),
+        n,
+    )
 
 
 def confidence_drift(confidence: Floats, expected: Floats) -> Drift:
@@ -66,10 +75,16 @@ def confidence_drift(confidence: Floats, expected: Floats) -> Drift:
         return Drift(0.0, 0.0, n)
     at = np.concatenate([seen, known])
     difference = np.searchsorted(seen, at, "right") / n - np.searchsorted(known, at, "right") / m
-    return Drift(float(np.abs(difference).max()), min(1.0, KS_AT_5_PERCENT * float(np.sqrt((n + m) / (n * m)))), n)
+    return Drift(
+        float(np.abs(difference).max()),
+        min(1.0, KS_AT_5_PERCENT * float(np.sqrt((n + m) / (n * m)))),
+        n,
+    )
 
 
-def mix_over_time(kept: pd.DataFrame, classes: Sequence[str], periods: int = MAX_PERIODS) -> pd.DataFrame:
+def mix_over_time(
+    kept: pd.DataFrame, classes: Sequence[str], periods: int = MAX_PERIODS
+) -> pd.DataFrame:
     """Columns start (UTC), n, class, share: the predicted classes in periods of equal length from the first photo to the last.
 
     `kept` has `time` (seconds since 1970) and `prediction`. Periods without photos are left out.
@@ -77,18 +92,33 @@ def mix_over_time(kept: pd.DataFrame, classes: Sequence[str], periods: int = MAX
     first, last = kept["time"].min(), kept["time"].max()
     length = max((last - first) / periods, 1.0)
     period = ((kept["time"] - first) // length).clip(upper=periods - 1).astype(int)
-    counts = kept.groupby([period, "prediction"]).size().unstack(fill_value=0).reindex(columns=list(classes), fill_value=0)
+    counts = (
+        kept.groupby([period, "prediction"])
+        .size()
+        .unstack(fill_value=0)
+        .reindex(columns=list(classes), fill_value=0)
+    )
     totals = counts.sum(axis=1)
-    shares = counts.div(totals, axis=0).rename_axis(index="period").reset_index().melt("period", var_name="class", value_name="share")
+    shares = (
+        counts.div(totals, axis=0)
+        .rename_axis(index="period")
+        .reset_index()
+        .melt("period", var_name="class", value_name="share")
+    )
     start = pd.to_datetime(first + shares["period"] * length, unit="s", utc=True)
-    return shares.assign(start=start, n=shares["period"].map(totals))[["start", "n", "class", "share"]]
+    return shares.assign(start=start, n=shares["period"].map(totals))[
+        ["start", "n", "class", "share"]
+    ]
 
 
 def _distances(counts: npt.NDArray[np.generic], expected: Floats) -> Floats:
     """[rows] for counts [rows, classes]."""
     seen = counts / counts.sum(axis=1, keepdims=True)
     middle = (seen + expected) / 2
-    divergence = (_relative_entropy(seen, middle) + _relative_entropy(np.broadcast_to(expected, seen.shape), middle)) / 2
+    divergence = (
+        _relative_entropy(seen, middle)
+        + _relative_entropy(np.broadcast_to(expected, seen.shape), middle)
+    ) / 2
     return np.sqrt(np.maximum(divergence, 0))
 
 

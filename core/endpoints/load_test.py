@@ -42,7 +42,9 @@ class Result:
     def quantile(self, share: float) -> float:
         """The time in milliseconds that this share of the answers took at most; NaN without answers."""
         ordered = sorted(self.milliseconds)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+        return (
+            ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+        )
 
 
 def run(
@@ -72,7 +74,9 @@ def run(
         while not stop.is_set() and (number := next(numbers)) < requests:
             _timed(send, photos[number % len(photos)], result)
 
-    threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
+    threads = [
+        threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)
+    ]
     for thread in threads:
         thread.start()
     ready.wait()

@@ -78,7 +78,9 @@ def kept(predictions: Predictions, threshold: float) -> Score:
     return Score(int(correct[above].sum()), int(above.sum()))
 
 
-def coverage(predictions: Predictions, thresholds: Sequence[float] | Floats | None = None) -> pd.DataFrame:
+def coverage(
+    predictions: Predictions, thresholds: Sequence[float] | Floats | None = None
+) -> pd.DataFrame:
     """What each threshold keeps of the photos of known class, and how right the model is on them.
 
     `thresholds`: 0, 0.01 ... 1 by default. Columns: threshold, kept, n (all photos), coverage (kept / n), correct, accuracy,
@@ -93,7 +95,10 @@ def coverage(predictions: Predictions, thresholds: Sequence[float] | Floats | No
     kept_n, right = n - below, right_below[-1] - right_below[below]
     low, high = wilson_95(right, kept_n)
     with np.errstate(invalid="ignore", divide="ignore"):
-        shares = {"coverage": kept_n / n if n else np.full(len(levels), np.nan), "accuracy": right / kept_n}
+        shares = {
+            "coverage": kept_n / n if n else np.full(len(levels), np.nan),
+            "accuracy": right / kept_n,
+        }
     return pd.DataFrame(
         {
             "threshold": levels,
@@ -118,13 +123,22 @@ def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], np.cumsum(correct[order], dtype=np.intp)
     # Photos of equal confidence stay or go together, so only the last of each such run can be where a threshold cuts.
-    cuts = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True)) if len(confidence) else np.empty(0, dtype=np.intp)
+    cuts = (
+        np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))
+        if len(confidence)
+        else np.empty(0, dtype=np.intp)
+    )
     reached = cuts[_reaches(right[cuts], cuts + 1, target)]
     if not len(reached):
         return None
     last = int(reached[-1])
     everything = last == len(confidence) - 1
-    return Threshold(0.0 if everything else float(confidence[last]), target, Score(int(right[last]), last + 1), len(confidence))
+    return Threshold(
+        0.0 if everything else float(confidence[last]),
+        target,
+        Score(int(right[last]), last + 1),
+        len(confidence),
+    )
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:

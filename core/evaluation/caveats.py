@@ -36,7 +36,9 @@ def small_numbers(part: Predictions, split: str) -> Iterator[str]:
 def repeated_photos(predictions: Predictions) -> Iterator[str]:
     """Whether the same bytes lie in more than one split, so that the model is asked what it was told."""
     repeated = pd.Index(predictions.image_id).duplicated(keep=False)
-    places = pd.DataFrame({"image_id": predictions.image_id[repeated], "split": predictions.split[repeated]})
+    places = pd.DataFrame(
+        {"image_id": predictions.image_id[repeated], "split": predictions.split[repeated]}
+    )
     count = int((places.groupby("image_id")["split"].nunique() > 1).sum())
     if count:
         photos = "photo lies" if count == 1 else "photos lie"

@@ -68,7 +68,9 @@ class Comparison:
     @property
     def difference(self) -> float:
         """Top-1 of a minus top-1 of b on these photos, -1 to 1; NaN without photos."""
-        return (self.counts["only_a"] - self.counts["only_b"]) / len(self) if len(self) else math.nan
+        return (
+            (self.counts["only_a"] - self.counts["only_b"]) / len(self) if len(self) else math.nan
+        )
 
     @property
     def interval_95(self) -> tuple[float, float]:
@@ -84,13 +86,17 @@ class Comparison:
         if not len(self):
             return "no photo in common with a known class"
         low, high = (100 * end for end in self.interval_95)
-        points = f"{100 * self.difference:+.1f} points (95 % Bonett-Price {low:+.1f} to {high:+.1f})"
+        points = (
+            f"{100 * self.difference:+.1f} points (95 % Bonett-Price {low:+.1f} to {high:+.1f})"
+        )
         chance = f"p = {self.p_value:.3f}" if self.p_value >= 0.001 else "p < 0.001"
         return f"{points}, McNemar exact {chance}, n = {len(self)}"
 
     def _inside(self, group: Group) -> Flags:
         a, b = self.a.correct, self.b.correct
-        return np.asarray({"both": a & b, "only_a": a & ~b, "only_b": ~a & b, "neither": ~a & ~b}[group])
+        return np.asarray(
+            {"both": a & b, "only_a": a & ~b, "only_b": ~a & b, "neither": ~a & ~b}[group]
+        )
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
@@ -122,7 +128,9 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     """
     n, fewer = only_a + only_b, min(only_a, only_b)
     whole = math.lgamma(n + 1) - n * math.log(2)
-    tail = math.fsum(math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1)) for i in range(fewer + 1))
+    tail = math.fsum(
+        math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1)) for i in range(fewer + 1)
+    )
     return min(1.0, 2 * tail)
 
 
@@ -154,4 +162,6 @@ def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
 def _in_classes_of(a: Predictions, b: Predictions) -> Rows:
     """b's labels as indices of a's classes; -1 where a has no such class."""
     position = {name: index for index, name in enumerate(a.classes)}
-    return np.array([*(position.get(name, UNKNOWN) for name in b.classes), UNKNOWN], dtype=np.intp)[b.label]
+    return np.array([*(position.get(name, UNKNOWN) for name in b.classes), UNKNOWN], dtype=np.intp)[
+        b.label
+    ]

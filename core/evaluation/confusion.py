@@ -47,7 +47,9 @@ def counts(predictions: Answered) -> Counts:
     return np.bincount(flat, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
-def frame(predictions: Answered, order: Sequence[int] | Rows | None = None, *, zeros: bool = True) -> pd.DataFrame:
+def frame(
+    predictions: Answered, order: Sequence[int] | Rows | None = None, *, zeros: bool = True
+) -> pd.DataFrame:
     """The matrix as one row per cell for a heat map: true, predicted (names), count, share (of the true class's photos; NaN without any).
 
     `order`: class indices in the order wanted (the model's own by default); the rows come out in it. `zeros`: whether empty
@@ -72,7 +74,9 @@ def frame(predictions: Answered, order: Sequence[int] | Rows | None = None, *, z
 
 def cell(predictions: Answered, true: str, predicted: str) -> Rows:
     """The photos in one cell of the matrix, most confident first. UserError where the model has no such class."""
-    inside = (predictions.label == predictions.index_of(true)) & (predictions.predicted == predictions.index_of(predicted))
+    inside = (predictions.label == predictions.index_of(true)) & (
+        predictions.predicted == predictions.index_of(predicted)
+    )
     return predictions.ranked(np.flatnonzero(inside), -predictions.confidence)
 
 
@@ -99,7 +103,15 @@ def pairs_frame(pairs: Sequence[ConfusedPair]) -> pd.DataFrame:
     """The pairs as a table: first, second, total, first_as_second, second_as_first (counts), photos, share."""
     columns = ("first", "second", "total", "first_as_second", "second_as_first", "photos", "share")
     values = [
-        (pair.first, pair.second, pair.total, len(pair.first_as_second), len(pair.second_as_first), pair.photos, pair.share)
+        (
+            pair.first,
+            pair.second,
+            pair.total,
+            len(pair.first_as_second),
+            len(pair.second_as_first),
+            pair.photos,
+            pair.share,
+        )
         for pair in pairs
     ]
     return pd.DataFrame(values, columns=list(columns))
@@ -149,13 +161,24 @@ def _rows_by_cell(predictions: Answered) -> dict[tuple[int, int], Rows]:
     order = np.argsort(cells, kind="stable")
     found, starts = np.unique(cells[order], return_index=True)
     parts = np.split(rows[order], starts)[1:]
-    return {(int(place) // size, int(place) % size): part for place, part in zip(found, parts, strict=True)}
+    return {
+        (int(place) // size, int(place) % size): part
+        for place, part in zip(found, parts, strict=True)
+    }
 
 
-def _pair(predictions: Answered, mistakes: dict[tuple[int, int], Rows], support: Counts, low: int, high: int) -> ConfusedPair:
+def _pair(
+    predictions: Answered,
+    mistakes: dict[tuple[int, int], Rows],
+    support: Counts,
+    low: int,
+    high: int,
+) -> ConfusedPair:
     none = np.empty(0, dtype=np.intp)
     forward, backward = mistakes.get((low, high), none), mistakes.get((high, low), none)
     if len(backward) > len(forward):
         low, high, forward, backward = high, low, backward, forward
     names = predictions.classes
-    return ConfusedPair(names[low], names[high], forward, backward, int(support[low] + support[high]))
+    return ConfusedPair(
+        names[low], names[high], forward, backward, int(support[low] + support[high])
+    )

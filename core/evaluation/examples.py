@@ -23,23 +23,31 @@ def worst(predictions: Predictions, count: int | None = COUNT, label: str | None
     return predictions.ranked(_known(predictions, label), -predictions.losses)[:count]
 
 
-def most_uncertain(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
+def most_uncertain(
+    predictions: Predictions, count: int | None = COUNT, label: str | None = None
+) -> Rows:
     """The photos with the highest entropy, whether their true class is known or not."""
     rows = np.arange(len(predictions)) if label is None else _known(predictions, label)
     return predictions.ranked(rows, -predictions.entropy)[:count]
 
 
-def misclassified(predictions: Predictions, count: int | None = None, label: str | None = None) -> Rows:
+def misclassified(
+    predictions: Predictions, count: int | None = None, label: str | None = None
+) -> Rows:
     """The mistakes, the most confident first: all of them unless `count` is given."""
     rows = _known(predictions, label)
     return predictions.ranked(rows[predictions.wrong[rows]], -predictions.confidence)[:count]
 
 
-def per_class(predictions: Predictions, choice: Choice, count: int | None = COUNT) -> dict[str, Rows]:
+def per_class(
+    predictions: Predictions, choice: Choice, count: int | None = COUNT
+) -> dict[str, Rows]:
     """One of the choices above for every class in the model's order: `per_class(predictions, worst, 3)`."""
     return {name: choice(predictions, count, name) for name in predictions.classes}
 
 
 def _known(predictions: Predictions, label: str | None) -> Rows:
-    inside = predictions.known if label is None else predictions.label == predictions.index_of(label)
+    inside = (
+        predictions.known if label is None else predictions.label == predictions.index_of(label)
+    )
     return np.flatnonzero(inside)

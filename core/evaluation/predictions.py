@@ -30,7 +30,17 @@ SMALLEST_PROBABILITY = 1e-12
 _TEXTS = ("image_id", "path", "split")
 _ARRAYS = (*_TEXTS, "label", "probabilities")
 # What numpy and zipfile raise for damaged bytes, found by damaging them.
-_UNREADABLE = (OSError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error, tokenize.TokenError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
 # Rows worked on at a time where a step needs a temporary array as wide as the probabilities: it stays in the processor's cache.
 _CHUNK = 4096
 
@@ -71,7 +81,9 @@ class Answered:
         try:
             return self.classes.index(name)
         except ValueError as error:
-            raise UserError(f"The model knows no class {name!r}. Choose one of its {len(self.classes)} classes.") from error
+            raise UserError(
+                f"The model knows no class {name!r}. Choose one of its {len(self.classes)} classes."
+            ) from error
 
     def names(self, indices: Rows) -> npt.NDArray[np.object_]:
         """Class names for class indices; '' for an unknown label."""
@@ -133,7 +145,9 @@ class Predictions(Answered):
         def places(part: slice) -> Rows:
             given, label = self.probabilities[part], self.label[part, None]
             own = np.take_along_axis(given, np.maximum(label, 0), axis=1)
-            return 1 + np.count_nonzero((given > own) | ((given == own) & (position < label)), axis=1)
+            return 1 + np.count_nonzero(
+                (given > own) | ((given == own) & (position < label)), axis=1
+            )
 
         return np.where(self.known, self._chunked(places), 0)
 
@@ -178,7 +192,9 @@ class Predictions(Answered):
     def answers(self, row: int) -> pd.DataFrame:
         """Everything the model said of one photo: `label`, `probability`, most probable first."""
         order = np.argsort(-self.probabilities[row], kind="stable")
-        return pd.DataFrame({"label": self.names(order), "probability": self.probabilities[row][order]})
+        return pd.DataFrame(
+            {"label": self.names(order), "probability": self.probabilities[row][order]}
+        )
 
     def table(self, top_k: int = 5) -> pd.DataFrame:
         """One row per photo, in the order of the arrays.
@@ -223,15 +239,21 @@ def load(path: Path, classes: Sequence[str]) -> Predictions:
         with np.load(path, allow_pickle=False) as stored:
             missing = [name for name in _ARRAYS if name not in stored.files]
             if missing:
-                raise NotFound(f"The predictions at {path} lack {', '.join(missing)}. Train the model again to get them.")
+                raise NotFound(
+                    f"The predictions at {path} lack {', '.join(missing)}. Train the model again to get them."
+                )
             arrays = {name: stored[name] for name in _ARRAYS}
         if arrays["label"].dtype.kind in "iu":
             arrays["label"] = arrays["label"].astype(np.intp)
         return Predictions(**arrays, classes=tuple(classes))
     except FileNotFoundError as error:
-        raise NotFound(f"This model has no stored predictions: {path} is missing. Train it again to get them.") from error
+        raise NotFound(
+            f"This model has no stored predictions: {path} is missing. Train it again to get them."
+        ) from error
     except _UNREADABLE as error:
-        raise NotFound(f"The predictions at {path} can't be read: {error}. Train the model again to get them.") from error
+        raise NotFound(
+            f"The predictions at {path} can't be read: {error}. Train the model again to get them."
+        ) from error
 
 
 def _fault(given: Predictions) -> str:
@@ -244,7 +266,9 @@ def _fault(given: Predictions) -> str:
     for name in _TEXTS:
         values = getattr(given, name)
         if values.shape != (n,) or values.dtype.kind != "U":
-            return f"{name} is not {n} texts but has the shape {values.shape} and type {values.dtype}"
+            return (
+                f"{name} is not {n} texts but has the shape {values.shape} and type {values.dtype}"
+            )
     if n and not (given.label.min() >= UNKNOWN and given.label.max() < len(classes)):
         return f"a label lies outside -1 to {len(classes) - 1}"
     return _probability_fault(given.probabilities, n, len(classes))

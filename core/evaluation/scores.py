@@ -80,7 +80,9 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
     """How many photos of known class have it among the k most probable. ValueError where k < 1."""
     if k < 1:
         raise ValueError(f"top-k needs k >= 1, not {k}")
-    return Score(int((predictions.known & (predictions.rank <= k)).sum()), int(predictions.known.sum()))
+    return Score(
+        int((predictions.known & (predictions.rank <= k)).sum()), int(predictions.known.sum())
+    )
 
 
 def macro_f1(predictions: Answered) -> float:

@@ -106,7 +106,9 @@ def _unpack(file: IO[bytes], unpacking: Unpacking) -> None:
     file.seek(0)
     for start, name in FOREIGN.items():
         if magic.startswith(start):
-            raise BadArchive(f"This is a {name} archive, whatever its name says. Repack it as ZIP or TAR.")
+            raise BadArchive(
+                f"This is a {name} archive, whatever its name says. Repack it as ZIP or TAR."
+            )
     if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         zips.unpack(file, unpacking)
     else:

@@ -51,7 +51,12 @@ class _Unreachable(Exception):
         self.dead = dead
 
 
-def fetch(what: Published, folder: Path, progress: Progress = lambda done, total: None, check: Callable[[], None] = lambda: None) -> Path:
+def fetch(
+    what: Published,
+    folder: Path,
+    progress: Progress = lambda done, total: None,
+    check: Callable[[], None] = lambda: None,
+) -> Path:
     """The file in `folder`: the one that is there already where its MD5 is right, else downloaded. A part that an earlier attempt left
     is continued. `progress` gets bytes done and in all; `check` is called all the time and may raise to stop: the part then stays.
 
@@ -83,7 +88,9 @@ def fetch(what: Published, folder: Path, progress: Progress = lambda done, total
             reasons[address] = "other bytes than the published ones (their MD5 is another)"
         if whole or _size(part) >= what.size:
             part.unlink(missing_ok=True)
-    listed = "; ".join(f"{urlsplit(address).netloc}: {reason}" for address, reason in reasons.items())
+    listed = "; ".join(
+        f"{urlsplit(address).netloc}: {reason}" for address, reason in reasons.items()
+    )
     raise UserError(
         f"{what.name} could not be downloaded. {listed}. Try again later: what has come so far is kept. Or download it in a browser "
         f"from {what.addresses[0]} and choose the file.",
@@ -101,7 +108,9 @@ def md5(path: Path, check: Callable[[], None] = lambda: None) -> str:
     return digest.hexdigest()
 
 
-def _bring(address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]) -> None:
+def _bring(
+    address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
+) -> None:
     """Adds to `part` until the server says that this is all. Raises _Unreachable where it does not come that far."""
     idle, reason, began = 0, "no answer", _size(part)
     while idle < (IDLE_TRIES if _size(part) > began else FIRST_TRIES):
@@ -113,7 +122,10 @@ def _bring(address: str, part: Path, size: int, progress: Progress, check: Calla
             reason = "the connection broke again and again"
         except urllib.error.HTTPError as error:
             reason = f"it answers {error.code} {error.reason}"
-            if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
+            if (
+                error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+                and error.code != HTTPStatus.TOO_MANY_REQUESTS
+            ):
                 raise _Unreachable(reason, dead=True) from error
         except (OSError, HTTPException) as error:
             reason = str(getattr(error, "reason", "") or error) or type(error).__name__
@@ -121,10 +133,15 @@ def _bring(address: str, part: Path, size: int, progress: Progress, check: Calla
     raise _Unreachable(reason, dead=_size(part) <= began)
 
 
-def _read_on(address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]) -> bool:
+def _read_on(
+    address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
+) -> bool:
     """One connection. Whether the server has sent all that it says there is."""
     start = _size(part)
-    request = urllib.request.Request(address, headers={"User-Agent": "Fieldmark", **({"Range": f"bytes={start}-"} if start else {})})
+    request = urllib.request.Request(
+        address,
+        headers={"User-Agent": "Fieldmark", **({"Range": f"bytes={start}-"} if start else {})},
+    )
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:

@@ -190,7 +190,9 @@ def _bytes_of(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > settings.MAX_IMAGE_BYTES:
-            raise BadImage(f"the file has {files.human_bytes(size)}; at most {files.human_bytes(settings.MAX_IMAGE_BYTES)} can be used")
+            raise BadImage(
+                f"the file has {files.human_bytes(size)}; at most {files.human_bytes(settings.MAX_IMAGE_BYTES)} can be used"
+            )
         return path.read_bytes()
     except OSError as error:
         raise BadImage(f"the file can't be read ({error.strerror or error})") from None

@@ -23,14 +23,20 @@ def clean_name(text: str, what: str) -> str:
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name.strip("."):
-        raise UserError(f"The {what} {shown(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} characters.", field="name")
+        raise UserError(
+            f"The {what} {shown(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} characters.",
+            field="name",
+        )
     if len(name) > settings.MAX_NAME_LENGTH:
         raise UserError(
             f"The {what} {shown(name[:40])!r}... has {len(name)} characters; at most {settings.MAX_NAME_LENGTH} can be used. Shorten it.",
             field="name",
         )
     if not _printable(name):
-        raise UserError(f"The {what} {shown(name)!r} holds a line break or an invisible character. Leave it out.", field="name")
+        raise UserError(
+            f"The {what} {shown(name)!r} holds a line break or an invisible character. Leave it out.",
+            field="name",
+        )
     return name
 
 

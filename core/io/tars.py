@@ -41,7 +41,9 @@ def _unpack(raw: IO[bytes], plain: Any, unpacking: Unpacking) -> None:
     try:
         archive = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
     except tarfile.ReadError:
-        raise BadArchive("This is neither a ZIP nor a TAR (plain, gz, bz2 or xz), or it is damaged at its beginning.") from None
+        raise BadArchive(
+            "This is neither a ZIP nor a TAR (plain, gz, bz2 or xz), or it is damaged at its beginning."
+        ) from None
     with archive:
         while member := _next(archive, stream):
             _unpack_member(archive, member, raw, unpacking)
@@ -60,7 +62,9 @@ def _next(archive: tarfile.TarFile, stream: _Forward) -> tarfile.TarInfo | None:
     return member
 
 
-def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, raw: IO[bytes], unpacking: Unpacking) -> None:
+def _unpack_member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, raw: IO[bytes], unpacking: Unpacking
+) -> None:
     if member.issparse():
         raise refused(member.name, "is a sparse file, which holds no photo")
     if not (member.isdir() or member.isreg()):
@@ -120,7 +124,9 @@ class _Forward:
         """Read on to the end. A TAR ends with blocks of zeros, and a compressed one with a
         checksum. Raises BadArchive where they are missing, and where photos follow them."""
         if self._last.strip(b"\0") or len(self._last) != TAR_BLOCK:
-            raise BadArchive("The archive is cut short or damaged: its end mark is missing. Make or download it again.")
+            raise BadArchive(
+                "The archive is cut short or damaged: its end mark is missing. Make or download it again."
+            )
         while data := self._read(CHUNK):
             self._unpacking.tick(self._raw.tell(), self._unpacking.archive_bytes)
             if data.strip(b"\0"):

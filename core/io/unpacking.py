@@ -28,8 +28,12 @@ MAX_PART_BYTES = 255
 MAX_NAMES_BYTES = 2**26
 
 HIDDEN = "hidden or system file"
-JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"})
-ARCHIVE_SUFFIXES = (*(".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"),)
+JUNK = frozenset(
+    {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"}
+)
+ARCHIVE_SUFFIXES = (
+    *(".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"),
+)
 
 
 def is_junk(name: str) -> bool:
@@ -38,13 +42,17 @@ def is_junk(name: str) -> bool:
 
 
 def refused(name: str, reason: str) -> BadArchive:
-    return BadArchive(f"The archive is refused: its entry {shown(name)!r} {reason}. Nothing was unpacked.")
+    return BadArchive(
+        f"The archive is refused: its entry {shown(name)!r} {reason}. Nothing was unpacked."
+    )
 
 
 def require_entries(count: int) -> None:
     """BadArchive for more entries than are unpacked."""
     if count > settings.MAX_ARCHIVE_ENTRIES:
-        raise BadArchive(f"The archive has more than {settings.MAX_ARCHIVE_ENTRIES:,} entries. Split it, or import its folder.")
+        raise BadArchive(
+            f"The archive has more than {settings.MAX_ARCHIVE_ENTRIES:,} entries. Split it, or import its folder."
+        )
 
 
 class Unpacking:
@@ -158,7 +166,9 @@ class Unpacking:
             )
         if self._names_bytes > MAX_NAMES_BYTES:
             limit = files.human_bytes(MAX_NAMES_BYTES)
-            raise BadArchive(f"The names in the archive take more than {limit}. Split it, or shorten the names.")
+            raise BadArchive(
+                f"The names in the archive take more than {limit}. Split it, or shorten the names."
+            )
 
 
 def checked_parts(name: str) -> list[str]:

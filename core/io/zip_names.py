@@ -22,7 +22,9 @@ WINDOWS = (0, 10, 11, 14)
 LATIN = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜøØáíóúñÑÁÂÀãÃÊËÈÍÎÏÌÓßÔÒõÕÚÛÙýÝ"
 _WESTERN = re.compile(rf"[\x00-\x7f]*(?:[{LATIN}]{{1,2}}[\x00-\x7f]+)*(?:[{LATIN}]{{1,2}})?")
 _KANA = re.compile("[\u3041-\u30ff]")
-_JAPANESE = re.compile(r"[\x00-\x7f]*(?:[\u3005-\u3007\u3041-\u30ff\u4e00-\u9fff]{2,}[\x00-\x7f]*)+")
+_JAPANESE = re.compile(
+    r"[\x00-\x7f]*(?:[\u3005-\u3007\u3041-\u30ff\u4e00-\u9fff]{2,}[\x00-\x7f]*)+"
+)
 
 
 def decoded(entries: Sequence[ZipInfo]) -> list[str]:
@@ -35,7 +37,10 @@ def decoded(entries: Sequence[ZipInfo]) -> list[str]:
     unknown = [data for data, name in zip(raw, told, strict=True) if name is None]
     systems = {entry.create_system for entry, name in zip(entries, told, strict=True) if not name}
     encoding = _encoding(unknown, systems) if unknown else "utf-8"
-    names = [data.decode(encoding) if name is None else name for data, name in zip(raw, told, strict=True)]
+    names = [
+        data.decode(encoding) if name is None else name
+        for data, name in zip(raw, told, strict=True)
+    ]
     return [_with_slashes(entry, name) for entry, name in zip(entries, names, strict=True)]
 
 
@@ -70,7 +75,9 @@ def _encoding(names: Sequence[bytes], systems: set[int]) -> str:
         return "utf-8"
     if systems <= set(WINDOWS):
         for encoding, pattern in (("cp932", _JAPANESE), ("cp850", _WESTERN)):
-            if all(_fits(name, encoding, pattern) for name in names) and _is_likely(names, encoding):
+            if all(_fits(name, encoding, pattern) for name in names) and _is_likely(
+                names, encoding
+            ):
                 return encoding
     example = shown(names[0].decode("cp850"))
     raise BadArchive(

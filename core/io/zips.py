@@ -39,7 +39,10 @@ def unpack(file: IO[bytes], unpacking: Unpacking) -> None:
     with zipfile.ZipFile(directory) as archive:
         entries = archive.infolist()
         names = zip_names.decoded(entries)
-        admitted = [(entry, name, _admit(entry, name, file, unpacking)) for entry, name in zip(entries, names, strict=True)]
+        admitted = [
+            (entry, name, _admit(entry, name, file, unpacking))
+            for entry, name in zip(entries, names, strict=True)
+        ]
         files.require_free_space(unpacking.folder, unpacking.bytes, "Unpacking this archive")
         _write(archive, admitted, unpacking)
 
@@ -126,7 +129,9 @@ class _Directory:
             count += self._file.read(min(CHUNK, size - start)).count(ENTRY)
             require_entries(count)
         limit = files.human_bytes(MAX_DIRECTORY_BYTES)
-        raise BadArchive(f"The archive's table of contents takes more than {limit}. Split it, or import its folder.")
+        raise BadArchive(
+            f"The archive's table of contents takes more than {limit}. Split it, or import its folder."
+        )
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)

@@ -108,7 +108,9 @@ def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
         return {"os": [error.errno, error.strerror, error.filename and str(error.filename)]}
 
 
-def fork_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int) -> Forked:
+def fork_script(
+    script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int
+) -> Forked:
     """Runs a script as `python script arguments` would, in a fork of this process: its own environment, folder and output.
 
     `lock` is closed in the fork, for a job whose worker is dead must not look alive.
@@ -139,7 +141,10 @@ def run(script: Path, arguments: list[str], environment: dict[str, str], log: Pa
         for sibling in script.parent.glob("*.py"):
             sys.modules.pop(sibling.stem, None)
         sys.argv = [script.name, *arguments]
-        sys.path[:] = [str(script.parent), *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT)]
+        sys.path[:] = [
+            str(script.parent),
+            *(entry for entry in sys.path if Path(entry or ".").resolve() != settings.PROJECT),
+        ]
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as error:
         if isinstance(error.code, str):
@@ -166,7 +171,10 @@ def leave(code: int) -> NoReturn:
 def _redirect(log: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    nowhere, output = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nowhere, output = (
+        os.open(os.devnull, os.O_RDONLY),
+        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+    )
     for source, target in ((nowhere, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     os.close(nowhere)

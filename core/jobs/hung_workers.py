@@ -16,12 +16,18 @@ THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
 def looked_after(job: Job) -> Job:
     """The running job, as it is after its worker was ended if it hangs; a long silence is in its progress."""
     pid = job.status.pid
-    if pid is None or job.status.progress.get("url") or not processes.is_same(pid, job.status.pid_created):
+    if (
+        pid is None
+        or job.status.progress.get("url")
+        or not processes.is_same(pid, job.status.pid_created)
+    ):
         return job
     silent = watchdog.of_worker(job.id, pid, job.folder.log).look()
     doing = str(job.status.progress.get("phase", ""))
     if min(silent, _seconds_since_stop(job)) > settings.STOP_SILENT_SECONDS:
-        return _end(job, State.STOPPED, "Stopped on request. It did not react, so its process was ended.")
+        return _end(
+            job, State.STOPPED, "Stopped on request. It did not react, so its process was ended."
+        )
     if silent > settings.SILENT_WORKER_SECONDS:
         during = f" ({doing})" if doing else ""
         reason = (
@@ -30,7 +36,9 @@ def looked_after(job: Job) -> Job:
         )
         return _end(job, State.FAILED, reason)
     if said := watchdog.sentence(silent, doing, THEN):
-        return replace(job, status=replace(job.status, progress={"silent": said, **job.status.progress}))
+        return replace(
+            job, status=replace(job.status, progress={"silent": said, **job.status.progress})
+        )
     return job
 
 

@@ -67,7 +67,10 @@ def socket_path() -> Path:
     path = settings.home() / "warm.sock"
     if len(str(path).encode()) <= MAX_SOCKET_PATH:
         return path
-    return Path(tempfile.gettempdir()) / f"fieldmark-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock"
+    return (
+        Path(tempfile.gettempdir())
+        / f"fieldmark-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock"
+    )
 
 
 def start() -> subprocess.Popen[bytes]:
@@ -113,13 +116,21 @@ def fork_worker(folder: Path, lock: int) -> int | None:
         return None
 
 
-def run_script(script: Path, arguments: list[str], environment: dict[str, str], log: Path, seconds: float) -> int | None:
+def run_script(
+    script: Path, arguments: list[str], environment: dict[str, str], log: Path, seconds: float
+) -> int | None:
     """Has the warm process run a script in a fork, as `fork_script` does, and waits for it: its exit code, or None where nobody answers.
 
     After `seconds` the fork is killed by the alarm clock it sets itself, which also rings when nobody waits any more. Minus
     SIGKILL stands for any end without an exit code.
     """
-    request = {"script": str(script), "arguments": arguments, "environment": environment, "log": str(log), "seconds": seconds}
+    request = {
+        "script": str(script),
+        "arguments": arguments,
+        "environment": environment,
+        "log": str(log),
+        "seconds": seconds,
+    }
     try:
         path = socket_path()
         if path.stat().st_uid != os.getuid():
@@ -215,7 +226,12 @@ def _serve_one(connection: socket.socket) -> None:
         connection.sendall(json.dumps({"pid": os.getpid()}).encode() + b"\n")
         if "script" in request:
             signal.setitimer(signal.ITIMER_REAL, request["seconds"])
-            code = forks.run(Path(request["script"]), request["arguments"], request["environment"], Path(request["log"]))
+            code = forks.run(
+                Path(request["script"]),
+                request["arguments"],
+                request["environment"],
+                Path(request["log"]),
+            )
             connection.sendall(json.dumps({"code": code}).encode() + b"\n")
         else:
             _, (lock,), _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
@@ -262,4 +278,7 @@ def _end_threads() -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     if not forks.is_alone():
-        print("A library keeps a thread: nothing is forked from here, and jobs start some seconds slower.", flush=True)
+        print(
+            "A library keeps a thread: nothing is forked from here, and jobs start some seconds slower.",
+            flush=True,
+        )

@@ -19,7 +19,17 @@ from core.io import files
 from core.jobs.store import RunFolder
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "OMP_NUM_THREADS")
+INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+    "OMP_NUM_THREADS",
+)
 INHERITED_PREFIXES = ("CUDA_", "NVIDIA_")
 PROXY_AND_CERTIFICATES = (
     "HTTPS_PROXY",
@@ -62,7 +72,9 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in INHERITED or name in PROXY_AND_CERTIFICATES or name.startswith(INHERITED_PREFIXES)
+        if name in INHERITED
+        or name in PROXY_AND_CERTIFICATES
+        or name.startswith(INHERITED_PREFIXES)
     }
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
@@ -71,7 +83,9 @@ def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None) -> int:
+def start(
+    arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None
+) -> int:
     """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid. Its environment is a
     clean one plus `variables`.
 
@@ -95,7 +109,9 @@ def start(arguments: list[str], folder: Path, *, lock: int, variables: dict[str,
 def worker_environment() -> dict[str, str]:
     """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
     ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
-    return clean_environment({**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)})
+    return clean_environment(
+        {**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)}
+    )
 
 
 @contextmanager

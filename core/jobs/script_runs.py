@@ -87,7 +87,13 @@ class ScriptRun:
         folder.temporary.mkdir(exist_ok=True)
         code = code_folder(folder)
         if forks.is_warm() and not fresh:
-            return forks.fork_script(code / self.script, self.arguments, self.environment, folder.log, lock=self.worker.lock)
+            return forks.fork_script(
+                code / self.script,
+                self.arguments,
+                self.environment,
+                folder.log,
+                lock=self.worker.lock,
+            )
         with folder.log.open("ab") as log:
             return subprocess.Popen(
                 [settings.python(), self.script, *self.arguments],

@@ -51,10 +51,22 @@ class Resources:
         most = settings.MAX_INSTANCES
         _require(1 <= self.instance_count <= most, f"Use 1 to {most} instances.", "instance_count")
         longest = settings.MAX_JOB_SECONDS
-        _require(60 <= self.max_seconds <= longest, "Use a time limit from one minute to five days.", "max_seconds")
-        _require(0 <= self.wait_seconds <= longest, "Use a waiting time of at most five days.", "wait_seconds")
+        _require(
+            60 <= self.max_seconds <= longest,
+            "Use a time limit from one minute to five days.",
+            "max_seconds",
+        )
+        _require(
+            0 <= self.wait_seconds <= longest,
+            "Use a waiting time of at most five days.",
+            "wait_seconds",
+        )
         _require(1 <= self.volume_gb <= 16_384, "Use a disk of 1 to 16,384 GB.", "volume_gb")
-        _require(self.memory_mb in (0, *settings.SERVERLESS_MB), "Use 1024 to 6144 MB of memory, in steps of 1024.", "memory_mb")
+        _require(
+            self.memory_mb in (0, *settings.SERVERLESS_MB),
+            "Use 1024 to 6144 MB of memory, in steps of 1024.",
+            "memory_mb",
+        )
         _require(1 <= self.concurrency <= 200, "Use 1 to 200 requests at once.", "concurrency")
         _require(self.server in self.SERVERS, f"Use one of {', '.join(self.SERVERS)}.", "server")
         _require(0 <= self.max_instances <= most, f"Use at most {most} instances.", "max_instances")
@@ -171,12 +183,19 @@ class TransformSpec:
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
         if self.source not in self.SOURCES:
-            raise UserError(f"There is no source of images called {self.source!r}. Use {', '.join(self.SOURCES)}.", field="source")
+            raise UserError(
+                f"There is no source of images called {self.source!r}. Use {', '.join(self.SOURCES)}.",
+                field="source",
+            )
         if self.source != "split":
             if not self.path.strip():
                 raise UserError("Say which photos to go through.", field="path")
             if self.source == "s3":
-                _require(S3_PLACE.fullmatch(self.path) is not None, "Write it as s3://bucket/folder/.", "path")
+                _require(
+                    S3_PLACE.fullmatch(self.path) is not None,
+                    "Write it as s3://bucket/folder/.",
+                    "path",
+                )
         elif self.split not in (*settings.SPLITS, self.ALL_SPLITS):
             raise UserError(f"There is no split called {self.split!r}.", field="split")
 
@@ -237,9 +256,21 @@ class EndpointSpec:
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
-        _require(0 <= self.seconds <= settings.MAX_ENDPOINT_SECONDS, "Use at most 30 days, or 0 for no end.", "seconds")
-        _require(self.precision in self.PRECISIONS, f"Use one of {', '.join(self.PRECISIONS)}.", "precision")
-        _require(self.port == 0 or 1024 <= self.port <= 65535, "Use a port from 1024 to 65535, or 0 for any.", "port")
+        _require(
+            0 <= self.seconds <= settings.MAX_ENDPOINT_SECONDS,
+            "Use at most 30 days, or 0 for no end.",
+            "seconds",
+        )
+        _require(
+            self.precision in self.PRECISIONS,
+            f"Use one of {', '.join(self.PRECISIONS)}.",
+            "precision",
+        )
+        _require(
+            self.port == 0 or 1024 <= self.port <= 65535,
+            "Use a port from 1024 to 65535, or 0 for any.",
+            "port",
+        )
         _require(0 <= self.capture_share <= 1, "Use a share from 0 to 1.", "capture_share")
         most = settings.MAX_CAPTURE_PHOTOS
         _require(10 <= self.capture_photos <= most, f"Use 10 to {most:,} photos.", "capture_photos")
@@ -261,12 +292,31 @@ class LoadSpec:
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
-        _require(1 <= self.requests <= settings.MAX_LOAD_REQUESTS, f"Use 1 to {settings.MAX_LOAD_REQUESTS:,} requests.", "requests")
-        _require(1 <= self.clients <= settings.MAX_LOAD_CLIENTS, f"Use 1 to {settings.MAX_LOAD_CLIENTS} clients.", "clients")
+        _require(
+            1 <= self.requests <= settings.MAX_LOAD_REQUESTS,
+            f"Use 1 to {settings.MAX_LOAD_REQUESTS:,} requests.",
+            "requests",
+        )
+        _require(
+            1 <= self.clients <= settings.MAX_LOAD_CLIENTS,
+            f"Use 1 to {settings.MAX_LOAD_CLIENTS} clients.",
+            "clients",
+        )
 
 
-Spec = TrainingSpec | ImportSpec | InspectSpec | ExportSpec | TuningSpec | TransformSpec | EndpointSpec | LoadSpec
-Known = TypeVar("Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec)
+Spec = (
+    TrainingSpec
+    | ImportSpec
+    | InspectSpec
+    | ExportSpec
+    | TuningSpec
+    | TransformSpec
+    | EndpointSpec
+    | LoadSpec
+)
+Known = TypeVar(
+    "Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec
+)
 
 
 def carried_name(name: str) -> str:
@@ -282,7 +332,10 @@ def check_hyperparameters(values: Mapping[str, str]) -> None:
     """UserError naming the first hyperparameter that either backend could not carry safely."""
     for name, value in values.items():
         if not HYPERPARAMETER_NAME.fullmatch(name):
-            raise UserError(f"{name!r} is not a hyperparameter name: use lower-case letters, digits and _.", field=name)
+            raise UserError(
+                f"{name!r} is not a hyperparameter name: use lower-case letters, digits and _.",
+                field=name,
+            )
         if not isinstance(value, str) or not HYPERPARAMETER_VALUE.fullmatch(value):
             raise UserError(
                 f"{name}: {str(value)[:60]!r} can't be passed to a job. Use letters, digits, spaces and _ . , : / + = @ - (at most 256).",
@@ -336,7 +389,9 @@ def _read_back(kind: type[Known], job: jobs.Job) -> Known:
     known = {name: job.spec[name] for name in kind.__dataclass_fields__ if name in job.spec}
     try:
         if given := known.get("resources"):
-            known["resources"] = Resources(**{name: given[name] for name in Resources.__dataclass_fields__ if name in given})
+            known["resources"] = Resources(
+                **{name: given[name] for name in Resources.__dataclass_fields__ if name in given}
+            )
         return kind(**known)
     except (TypeError, AttributeError, UserError) as error:
         raise NotFound(f"What job {job.id} was asked to do can't be read: {error}") from error

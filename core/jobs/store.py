@@ -176,7 +176,9 @@ def new_id(kind: str) -> str:
     return f"fm-{kind}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
 
 
-def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]) -> tuple[Job, int | None]:
+def create(
+    job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
+) -> tuple[Job, int | None]:
     """Makes the run folder, whole or not at all, and takes its lock.
 
     Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock is never free in
@@ -193,7 +195,14 @@ def create(job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
         handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
         files.write_json(making.status, asdict(Status()))
-        body = {"id": job_id, "kind": kind, "name": name, "backend": backend, "created": time.time(), "spec": spec}
+        body = {
+            "id": job_id,
+            "kind": kind,
+            "name": name,
+            "backend": backend,
+            "created": time.time(),
+            "spec": spec,
+        }
         files.write_json(making.spec, body)
         # A rename never replaces a folder that holds files, and nobody sees a job that is half made.
         os.rename(making.path, folder.path)
@@ -250,7 +259,13 @@ def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
             raise files.unwritable(error, folder.stop_request) or error from error
 
 
-def set_label(job_id: str, *, name: str | None = None, tags: tuple[str, ...] | None = None, note: str | None = None) -> None:
+def set_label(
+    job_id: str,
+    *,
+    name: str | None = None,
+    tags: tuple[str, ...] | None = None,
+    note: str | None = None,
+) -> None:
     """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same
     moment. Its spec stays as it was written. UserError for a name that can't be used, NotFound
     where the job was deleted meanwhile."""
@@ -367,7 +382,11 @@ def is_let_go(lock: Path, seconds: float = LET_GO_SECONDS) -> bool:
 
 
 def _entries(kind: str) -> Iterator[Job | Unreadable]:
-    names = [entry.name for entry in os.scandir(settings.jobs_dir()) if _is_of_kind(entry.name, kind) and entry.is_dir()]
+    names = [
+        entry.name
+        for entry in os.scandir(settings.jobs_dir())
+        if _is_of_kind(entry.name, kind) and entry.is_dir()
+    ]
     for name in sorted(names, key=_place, reverse=True):
         try:
             yield read(name)
@@ -396,7 +415,12 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=8192)
-def _read(folder: RunFolder, _spec: tuple[int, ...], _status: tuple[int, ...], label: tuple[int, ...] | None) -> Job:
+def _read(
+    folder: RunFolder,
+    _spec: tuple[int, ...],
+    _status: tuple[int, ...],
+    label: tuple[int, ...] | None,
+) -> Job:
     """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second, and few of them change."""
     body, status = files.read_json(folder.spec), files.read_json(folder.status)
     return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
@@ -421,7 +445,11 @@ def _status(values: dict[str, Any]) -> Status:
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
     status = Status(**known | {"state": State(known["state"])})
     times = (status.started, status.ended, status.pid_created)
-    whole = isinstance(status.reason, str) and isinstance(status.progress, dict) and isinstance(status.pid, int | None)
+    whole = (
+        isinstance(status.reason, str)
+        and isinstance(status.progress, dict)
+        and isinstance(status.pid, int | None)
+    )
     if not whole or not all(isinstance(moment, int | float | None) for moment in times):
         raise ValueError("status.json holds a value of the wrong kind")
     return status

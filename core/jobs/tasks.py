@@ -26,7 +26,9 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
     """
     start = time.monotonic()
     if not _one.acquire(timeout=seconds):
-        raise BackendError("The machine is busy with such tasks for other visitors. Try again in a moment.")
+        raise BackendError(
+            "The machine is busy with such tasks for other visitors. Try again in a moment."
+        )
     try:
         with files.scratch("task") as folder:
             log = folder / "log.txt"
@@ -37,8 +39,14 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
     if code == 0:
         return
     if time.monotonic() - start >= seconds:
-        raise BackendError(f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the machine busy: try again later.")
-    raise BackendError(said.splitlines()[-1] if code > 0 and said else f"The process that worked on it was ended (code {code}). Try again.")
+        raise BackendError(
+            f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the machine busy: try again later."
+        )
+    raise BackendError(
+        said.splitlines()[-1]
+        if code > 0 and said
+        else f"The process that worked on it was ended (code {code}). Try again."
+    )
 
 
 def _run(script: Path, arguments: list[str], log: Path, seconds: float) -> int:

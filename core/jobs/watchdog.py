@@ -93,7 +93,11 @@ class Watchdog:
     def restart(self) -> None:
         """Counts from now on."""
         with self._lock:
-            self._last, self.silent, self._looked = vitals(self.pid, self.log), 0.0, time.monotonic()
+            self._last, self.silent, self._looked = (
+                vitals(self.pid, self.log),
+                0.0,
+                time.monotonic(),
+            )
 
     def _count(self, passed: float) -> None:
         self.silent += passed

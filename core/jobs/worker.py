@@ -59,7 +59,11 @@ class Worker:
         # A watcher takes up what another one left.
         started = self.job.status.started or time.time()
         self._status = replace(
-            self.job.status, state=State.IN_PROGRESS, started=started, pid=os.getpid(), pid_created=processes.created(os.getpid())
+            self.job.status,
+            state=State.IN_PROGRESS,
+            started=started,
+            pid=os.getpid(),
+            pid_created=processes.created(os.getpid()),
         )
 
     @property
@@ -95,7 +99,10 @@ class Worker:
         except Exception as error:
             traceback.print_exc()
             elsewhere = " The job itself may go on where it runs." if self.watches else ""
-            self._end(State.FAILED, f"Unexpected {type(error).__name__}: {error}. The log has the whole story.{elsewhere}")
+            self._end(
+                State.FAILED,
+                f"Unexpected {type(error).__name__}: {error}. The log has the whole story.{elsewhere}",
+            )
         return 0 if self._status.state is not State.FAILED else 1
 
     def progress(self, **values: Any) -> None:
@@ -126,7 +133,12 @@ class Worker:
 
     def _end(self, state: State, reason: str = "") -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._status = replace(self._status, state=state, reason=reason[: settings.MAX_FAILURE_CHARS], ended=time.time())
+        self._status = replace(
+            self._status,
+            state=state,
+            reason=reason[: settings.MAX_FAILURE_CHARS],
+            ended=time.time(),
+        )
         self._write()
 
     def _write(self) -> None:
@@ -139,7 +151,9 @@ class Worker:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock")
+    parser.add_argument(
+        "--lock", type=int, required=True, help="the inherited descriptor that holds the job's lock"
+    )
     options = parser.parse_args(arguments)
     os.set_inheritable(options.lock, False)
     folder = RunFolder(options.folder)

@@ -23,7 +23,10 @@ SPLITS = tuple(name for name in settings.SPLITS if name != "unused")
 PAIRS_SHOWN = 10
 
 _NO_FIGURE = "-"
-_MODES = {"frozen": " (the backbone stayed as it was; a head was trained on its features)", "finetune": " (the whole network was trained)"}
+_MODES = {
+    "frozen": " (the backbone stayed as it was; a head was trained on its features)",
+    "finetune": " (the whole network was trained)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,11 @@ class _Subject:
 
     @property
     def classes(self) -> Sequence[str]:
-        return [str(name) for name in self.model.get("classes") or (self.predictions.classes if self.predictions else ())]
+        return [
+            str(name)
+            for name in self.model.get("classes")
+            or (self.predictions.classes if self.predictions else ())
+        ]
 
     @cached_property
     def shown(self) -> str:
@@ -50,44 +57,85 @@ class _Subject:
 
     def recorded_score(self, split: str) -> scores.Score | None:
         correct, n = (self.recorded(split).get(key) for key in ("correct", "n"))
-        return scores.Score(correct, n) if isinstance(correct, int) and isinstance(n, int) and n > 0 else None
+        return (
+            scores.Score(correct, n)
+            if isinstance(correct, int) and isinstance(n, int) and n > 0
+            else None
+        )
 
 
-def markdown(model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = "") -> str:
+def markdown(
+    model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = ""
+) -> str:
     """The card as Markdown. `model`: the content of model.json; `predictions`: all that are stored, every split in one."""
     return document.markdown(blocks(model, predictions, dataset_name))
 
 
-def html(model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = "") -> str:
+def html(
+    model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = ""
+) -> str:
     """The card as one HTML file that loads nothing; arguments as for `markdown`."""
-    return document.html(blocks(model, predictions, dataset_name), title=f"Model card: {_title(model)}")
+    return document.html(
+        blocks(model, predictions, dataset_name), title=f"Model card: {_title(model)}"
+    )
 
 
-def blocks(model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = "") -> list[Block]:
+def blocks(
+    model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = ""
+) -> list[Block]:
     """The card's content in order."""
     found = {name: predictions.of_split(name) for name in SPLITS} if predictions is not None else {}
     parts = {name: part for name, part in found.items() if part.known.any()}
     subject = _Subject(model, predictions, dataset_name, parts)
-    sections = (_head, _data, _architecture, _training, _metrics, _per_class, _confused, _calibration, _unfamiliar, _use, _limits)
+    sections = (
+        _head,
+        _data,
+        _architecture,
+        _training,
+        _metrics,
+        _per_class,
+        _confused,
+        _calibration,
+        _unfamiliar,
+        _use,
+        _limits,
+    )
     return [block for section in sections for block in section(subject)]
 
 
 def _head(subject: _Subject) -> Iterator[Block]:
     yield Heading(_title(subject.model), level=1)
     created = subject.model.get("created")
-    yield Paragraph(f"An image classifier for {len(subject.classes)} classes, trained with Fieldmark{f' on {created}' if created else ''}.")
+    yield Paragraph(
+        f"An image classifier for {len(subject.classes)} classes, trained with Fieldmark{f' on {created}' if created else ''}."
+    )
 
 
 def _data(subject: _Subject) -> Iterator[Block]:
     dataset = _mapping(subject.model.get("dataset"))
     yield Heading("Data")
-    name = f"{subject.dataset_name} ({_said(dataset.get('id'))})" if subject.dataset_name else _said(dataset.get("id"))
+    name = (
+        f"{subject.dataset_name} ({_said(dataset.get('id'))})"
+        if subject.dataset_name
+        else _said(dataset.get("id"))
+    )
     yield Bullets((f"Dataset: {name}", f"Version: {_said(dataset.get('version'))}"))
     scored = {split: subject.recorded(split).get("n") for split in SPLITS}
-    stored = {split: int(np.count_nonzero(subject.predictions.split == split)) if subject.predictions else 0 for split in SPLITS}
-    rows = [(split, _said(scored[split]), str(stored[split])) for split in SPLITS if scored[split] or stored[split]]
+    stored = {
+        split: int(np.count_nonzero(subject.predictions.split == split))
+        if subject.predictions
+        else 0
+        for split in SPLITS
+    }
+    rows = [
+        (split, _said(scored[split]), str(stored[split]))
+        for split in SPLITS
+        if scored[split] or stored[split]
+    ]
     if rows:
-        yield Table(("Split", "Photos scored by the training job", "Photos with a stored prediction"), rows)
+        yield Table(
+            ("Split", "Photos scored by the training job", "Photos with a stored prediction"), rows
+        )
     else:
         yield Paragraph("How many photos each split has is unknown.")
 
@@ -104,14 +152,29 @@ def _architecture(subject: _Subject) -> Iterator[Block]:
     backbones = model.get("backbones")
     keys = ("arch", "image_size", "resize", "crop", "interpolation", "mean", "std")
     if isinstance(backbones, list) and backbones:
-        columns = ("Backbone", "Input (pixels)", "Short side resized to", "Crop", "Interpolation", "Mean", "Standard deviation")
-        yield Table(columns, [[_said(_mapping(backbone).get(key)) for key in keys] for backbone in backbones])
+        columns = (
+            "Backbone",
+            "Input (pixels)",
+            "Short side resized to",
+            "Crop",
+            "Interpolation",
+            "Mean",
+            "Standard deviation",
+        )
+        yield Table(
+            columns,
+            [[_said(_mapping(backbone).get(key)) for key in keys] for backbone in backbones],
+        )
 
 
 def _training(subject: _Subject) -> Iterator[Block]:
     model = subject.model
     seconds = [f"{name} {_said(value)} s" for name, value in _mapping(model.get("seconds")).items()]
-    named = (("Best epoch", model.get("best_epoch")), ("Epochs run", model.get("epochs_run")), ("Time", ", ".join(seconds)))
+    named = (
+        ("Best epoch", model.get("best_epoch")),
+        ("Epochs run", model.get("epochs_run")),
+        ("Time", ", ".join(seconds)),
+    )
     items = [f"{name}: {_said(value)}" for name, value in named if value not in (None, "")]
     settings_given = sorted(_mapping(model.get("hyperparameters")).items())
     if items or settings_given:
@@ -119,33 +182,53 @@ def _training(subject: _Subject) -> Iterator[Block]:
     if items:
         yield Bullets(items)
     if settings_given:
-        yield Table(("Hyperparameter", "Value"), [(name, _said(value)) for name, value in settings_given])
+        yield Table(
+            ("Hyperparameter", "Value"), [(name, _said(value)) for name, value in settings_given]
+        )
 
 
 def _metrics(subject: _Subject) -> Iterator[Block]:
     yield Heading("Metrics")
     rows = [row for split in SPLITS if (row := _metric_row(subject, split))]
     if not rows:
-        yield Paragraph("Unknown: model.json holds no figures and there are no stored predictions of photos with a known class.")
+        yield Paragraph(
+            "Unknown: model.json holds no figures and there are no stored predictions of photos with a known class."
+        )
         return
     yield Table(("Split", "Top-1", "Top-5", "Macro F1", "Loss (nats)", "Counted from"), rows)
     for split in subject.parts:
         recorded, counted = subject.recorded_score(split), scores.top1(subject.parts[split])
         if recorded and recorded != counted:
-            yield Paragraph(f"On {split}, model.json records {recorded.correct}/{recorded.n}, the stored predictions give {counted}.")
+            yield Paragraph(
+                f"On {split}, model.json records {recorded.correct}/{recorded.n}, the stored predictions give {counted}."
+            )
 
 
 def _metric_row(subject: _Subject, split: str) -> Sequence[str]:
     if split in subject.parts:
         found = scores.summary(subject.parts[split])
         top5 = str(found.top_k) if found.k < len(subject.classes) else _NO_FIGURE
-        return split, str(found.top1), top5, _decimal(found.macro_f1), _decimal(found.loss), "stored predictions"
+        return (
+            split,
+            str(found.top1),
+            top5,
+            _decimal(found.macro_f1),
+            _decimal(found.loss),
+            "stored predictions",
+        )
     recorded, score = subject.recorded(split), subject.recorded_score(split)
     if not recorded:
         return ()
     top1 = str(score) if score else f"{_decimal(recorded.get('top1'))} (n unknown)"
     top5 = _decimal(recorded.get("top5")) if len(subject.classes) > settings.TOP_K else _NO_FIGURE
-    return split, top1, top5, _decimal(recorded.get("macro_f1")), _decimal(recorded.get("loss")), "model.json"
+    return (
+        split,
+        top1,
+        top5,
+        _decimal(recorded.get("macro_f1")),
+        _decimal(recorded.get("loss")),
+        "model.json",
+    )
 
 
 def _per_class(subject: _Subject) -> Iterator[Block]:
@@ -155,7 +238,16 @@ def _per_class(subject: _Subject) -> Iterator[Block]:
     classes = scores.per_class(subject.parts[subject.shown]).to_dict("records")
     yield Table(
         ("Class", "Photos", "Precision", "Recall (95 % Wilson)", "F1"),
-        [(row["label"], str(row["support"]), _decimal(row["precision"]), _recall(row), _decimal(row["f1"])) for row in classes],
+        [
+            (
+                row["label"],
+                str(row["support"]),
+                _decimal(row["precision"]),
+                _recall(row),
+                _decimal(row["f1"]),
+            )
+            for row in classes
+        ],
     )
 
 
@@ -174,26 +266,55 @@ def _confused(subject: _Subject) -> Iterator[Block]:
 
 
 def _pair_cells(pair: confusion.ConfusedPair) -> Sequence[str]:
-    return str(len(pair.first_as_second)), str(len(pair.second_as_first)), f"{pair.total}/{pair.photos} = {pair.share:.3f}"
+    return (
+        str(len(pair.first_as_second)),
+        str(len(pair.second_as_first)),
+        f"{pair.total}/{pair.photos} = {pair.share:.3f}",
+    )
 
 
 def _calibration(subject: _Subject) -> Iterator[Block]:
-    temperature, threshold = _number(subject.model.get("temperature")), _number(subject.model.get("unsure_threshold"))
+    temperature, threshold = (
+        _number(subject.model.get("temperature")),
+        _number(subject.model.get("unsure_threshold")),
+    )
     yield Heading("Calibration")
-    unsure = "unknown" if threshold is None else f"{threshold:.3f} (a photo whose best class has less is answered as unsure)"
-    yield Bullets((f"Temperature: {'unknown' if temperature is None else f'{temperature:.3f}'}", f"Unsure threshold: {unsure}"))
-    rows = [(split, *_calibration_cells(part, temperature, threshold)) for split, part in subject.parts.items()]
+    unsure = (
+        "unknown"
+        if threshold is None
+        else f"{threshold:.3f} (a photo whose best class has less is answered as unsure)"
+    )
+    yield Bullets(
+        (
+            f"Temperature: {'unknown' if temperature is None else f'{temperature:.3f}'}",
+            f"Unsure threshold: {unsure}",
+        )
+    )
+    rows = [
+        (split, *_calibration_cells(part, temperature, threshold))
+        for split, part in subject.parts.items()
+    ]
     if rows:
         yield Table(
-            ("Split", f"ECE (Guo et al. 2017, {calibration.BINS} bins)", "ECE with the temperature undone", "Sure of", "Right when sure"),
+            (
+                "Split",
+                f"ECE (Guo et al. 2017, {calibration.BINS} bins)",
+                "ECE with the temperature undone",
+                "Sure of",
+                "Right when sure",
+            ),
             rows,
         )
 
 
-def _calibration_cells(part: Predictions, temperature: float | None, threshold: float | None) -> Sequence[str]:
+def _calibration_cells(
+    part: Predictions, temperature: float | None, threshold: float | None
+) -> Sequence[str]:
     undone = _NO_FIGURE
     if temperature and temperature > 0:
-        undone = _decimal(calibration.expected_calibration_error(calibration.rescaled(part, 1 / temperature)))
+        undone = _decimal(
+            calibration.expected_calibration_error(calibration.rescaled(part, 1 / temperature))
+        )
     before = _decimal(calibration.expected_calibration_error(part)), undone
     if threshold is None:
         return *before, _NO_FIGURE, _NO_FIGURE
@@ -205,7 +326,9 @@ def _unfamiliar(subject: _Subject) -> Iterator[Block]:
     rule = _mapping(subject.model.get("unfamiliar"))
     yield Heading("Unfamiliar photos")
     if not rule:
-        yield Paragraph("This model has no rule for photos unlike everything it was trained on: it names one of its classes for any image.")
+        yield Paragraph(
+            "This model has no rule for photos unlike everything it was trained on: it names one of its classes for any image."
+        )
         return
     yield Paragraph(
         "A photo that lies far from the training photos in feature space is answered as unfamiliar. The rule, as model.json records it:"
@@ -237,7 +360,11 @@ def _limits(subject: _Subject) -> Iterator[Block]:
     yield Heading("Limits")
     items = [*_limits_of_split(subject), *_limits_of_answers(subject)]
     if subject.predictions is not None:
-        items = [*caveats.repeated_photos(subject.predictions), *caveats.unlabelled(subject.predictions), *items]
+        items = [
+            *caveats.repeated_photos(subject.predictions),
+            *caveats.unlabelled(subject.predictions),
+            *items,
+        ]
     if subject.shown:
         items = [*caveats.small_numbers(subject.parts[subject.shown], subject.shown), *items]
     yield Bullets(items)

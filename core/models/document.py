@@ -88,7 +88,9 @@ def _markdown_block(block: Block) -> str:
         case Bullets():
             return "\n".join(f"- {_markdown_line(item)}" for item in block.items)
         case Table():
-            head, *rows = [[_markdown_text(cell) for cell in row] for row in (block.columns, *block.rows)]
+            head, *rows = [
+                [_markdown_text(cell) for cell in row] for row in (block.columns, *block.rows)
+            ]
             return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
@@ -99,9 +101,16 @@ def _html_block(block: Block) -> str:
         case Paragraph():
             return f"<p>{_html_text(block.text)}</p>"
         case Bullets():
-            return "<ul>\n" + "\n".join(f"<li>{_html_text(item)}</li>" for item in block.items) + "\n</ul>"
+            return (
+                "<ul>\n"
+                + "\n".join(f"<li>{_html_text(item)}</li>" for item in block.items)
+                + "\n</ul>"
+            )
         case Table():
-            head, rows = _html_row(block.columns, "th"), "\n".join(_html_row(row, "td") for row in block.rows)
+            head, rows = (
+                _html_row(block.columns, "th"),
+                "\n".join(_html_row(row, "td") for row in block.rows),
+            )
             return f'<div class="wide"><table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
 
 
@@ -114,7 +123,10 @@ def _html_text(text: str) -> str:
 
 
 def _markdown_line(text: str) -> str:
-    return _LIST_START.sub(lambda start: start[0] + "\\" if start[0].isdigit() else "\\" + start[0], _markdown_text(text))
+    return _LIST_START.sub(
+        lambda start: start[0] + "\\" if start[0].isdigit() else "\\" + start[0],
+        _markdown_text(text),
+    )
 
 
 def _markdown_text(text: str) -> str:
@@ -123,4 +135,8 @@ def _markdown_text(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """The text without line breaks and other characters that can't be seen, directional overrides among them."""
-    return " ".join("".join(letter if letter.isprintable() or letter in _JOINERS else " " for letter in text).split())
+    return " ".join(
+        "".join(
+            letter if letter.isprintable() or letter in _JOINERS else " " for letter in text
+        ).split()
+    )

@@ -46,7 +46,10 @@ def saliency_maps(model: Model, image: Path, labels: Sequence[str]) -> dict[str,
         images.open_image(image)
         chosen = [part for label in missing for part in ("--label", label)]
         _make_folder(model)
-        tasks.run("saliency", [str(folder), str(image), *(str(path) for path in missing.values()), *chosen])
+        tasks.run(
+            "saliency",
+            [str(folder), str(image), *(str(path) for path in missing.values()), *chosen],
+        )
     return wanted
 
 
@@ -54,14 +57,20 @@ def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, P
     """Where the maps of a photo are, or will be, kept. UserError for a class the model has not."""
     unknown = [label for label in labels if label not in model.classes]
     if unknown:
-        raise UserError(f"The model knows no class {unknown[0]!r}. Choose one of its {len(model.classes)} classes.")
-    return {label: _folder(model) / f"{image_id}-{model.classes.index(label)}.jpg" for label in labels}
+        raise UserError(
+            f"The model knows no class {unknown[0]!r}. Choose one of its {len(model.classes)} classes."
+        )
+    return {
+        label: _folder(model) / f"{image_id}-{model.classes.index(label)}.jpg" for label in labels
+    }
 
 
 def similar(model: Model, image: Path, count: int = COUNT, leave_out: str = "") -> Similar:
     """The training photos most similar to this photo, see core.features.similar_to_features; raises as that and as `saliency`."""
     known = cached.of_photo(model, _image_id(image))
-    return cached.similar_to_features(model, features(model, image) if known is None else known, count, leave_out)
+    return cached.similar_to_features(
+        model, features(model, image) if known is None else known, count, leave_out
+    )
 
 
 def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
@@ -90,7 +99,10 @@ def forget_uploads() -> None:
     """Removes the photos that `keep_upload` put away more than a day ago."""
     for path in settings.uploads_dir().iterdir():
         with suppress(FileNotFoundError):
-            if _KEPT.fullmatch(path.name) and time.time() - path.stat().st_mtime > KEPT_UPLOAD_SECONDS:
+            if (
+                _KEPT.fullmatch(path.name)
+                and time.time() - path.stat().st_mtime > KEPT_UPLOAD_SECONDS
+            ):
                 path.unlink()
 
 
@@ -115,5 +127,7 @@ def _make_folder(model: Model) -> None:
 def _model_folder(model: Model) -> Path:
     folder = model.folder.model
     if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
-        raise NotFound(f"The files of model {model.name} are not on this machine any more, so it can't look at a photo. Train it again.")
+        raise NotFound(
+            f"The files of model {model.name} are not on this machine any more, so it can't look at a photo. Train it again."
+        )
     return folder

@@ -67,10 +67,18 @@ def find(version: Version, photo: str) -> Record:
     """
     rows = _rows(version, photo)
     if rows.empty:
-        raise NotFound(f"{names.shown(photo)} is not in {version.id} of this dataset. Another version may have it.")
+        raise NotFound(
+            f"{names.shown(photo)} is not in {version.id} of this dataset. Another version may have it."
+        )
     row = {str(name): value for name, value in rows.iloc[0].to_dict().items()}
     path, image_id = str(row["path"]), str(row["image_id"])
-    return Record(version, row, _copies(version, image_id, path), _issues(version, path), history.story(version.dataset_id, path))
+    return Record(
+        version,
+        row,
+        _copies(version, image_id, path),
+        _issues(version, path),
+        history.story(version.dataset_id, path),
+    )
 
 
 def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
@@ -78,7 +86,11 @@ def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
     found = inspection.nearest(record.version)
     if found is None or not record.image_id:
         return None
-    photos = store.manifest_of(record.version, columns=["image_id", "path", "label", "split"], filters=[("problem", "==", "")])
+    photos = store.manifest_of(
+        record.version,
+        columns=["image_id", "path", "label", "split"],
+        filters=[("problem", "==", "")],
+    )
     return similar.nearest(found.caches, record.image_id, photos, count)
 
 
@@ -106,7 +118,9 @@ def _rows(version: Version, photo: str) -> pd.DataFrame:
 
 
 def _copies(version: Version, image_id: str, path: str) -> tuple[str, ...]:
-    same = store.manifest_of(version, columns=["path"], filters=[("image_id", "==", image_id)])["path"]
+    same = store.manifest_of(version, columns=["path"], filters=[("image_id", "==", image_id)])[
+        "path"
+    ]
     return tuple(str(other) for other in same if image_id and other != path)
 
 
@@ -118,6 +132,10 @@ def _issues(version: Version, path: str) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     issues = found.issues()
     mine = issues[issues["path"] == path]
-    now = store.manifest_of(version, columns=["path", "label", "split", "problem"], filters=[("path", "==", path)])
-    still = now[now["problem"] == ""].merge(mine[["path", "label", "split"]].drop_duplicates(), on=["path", "label", "split"])
+    now = store.manifest_of(
+        version, columns=["path", "label", "split", "problem"], filters=[("path", "==", path)]
+    )
+    still = now[now["problem"] == ""].merge(
+        mine[["path", "label", "split"]].drop_duplicates(), on=["path", "label", "split"]
+    )
     return mine[columns].reset_index(drop=True) if len(still) else pd.DataFrame(columns=columns)

@@ -56,12 +56,17 @@ def of_photo(model: Model, image_id: str) -> Floats | None:
     Raises NotFound where not even the photos that the model learned from are cached any more.
     """
     wanted = np.array([image_id.encode()], dtype="S64")
-    parts = [next((vectors[0] for _, vectors in _matches(folder, wanted)), None) for folder in _folders(model)]
+    parts = [
+        next((vectors[0] for _, vectors in _matches(folder, wanted)), None)
+        for folder in _folders(model)
+    ]
     found = [part.astype(np.float32) for part in parts if part is not None]
     return np.concatenate(found) if len(found) == len(parts) else None
 
 
-def similar_to_features(model: Model, features: Floats, count: int = COUNT, leave_out: str = "") -> Similar:
+def similar_to_features(
+    model: Model, features: Floats, count: int = COUNT, leave_out: str = ""
+) -> Similar:
     """The training photos most similar to a photo with these features [all dimensions]; `leave_out` is a path, of the photo itself.
 
     Similarity is the cosine between what a backbone makes of two photos, averaged over the model's backbones: exact, over every
@@ -81,7 +86,9 @@ def similar_to_features(model: Model, features: Floats, count: int = COUNT, leav
     return best
 
 
-def nearest(folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: int = COUNT) -> Similar | None:
+def nearest(
+    folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: int = COUNT
+) -> Similar | None:
     """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the features in these folders of the cache:
     exact, each content once. None where its own features, or those of all the others, are not there."""
     paths = [settings.features_dir() / name for name in folders]
@@ -90,8 +97,12 @@ def nearest(folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: 
     parts = [part.astype(np.float32) for part in found if part is not None]
     if not paths or len(parts) != len(paths):
         return None
-    others = photos[photos["image_id"] != image_id].drop_duplicates("image_id").sort_values("image_id")
-    return _best(others, _similarity(paths, parts, others["image_id"].to_numpy().astype("S64")), count)
+    others = (
+        photos[photos["image_id"] != image_id].drop_duplicates("image_id").sort_values("image_id")
+    )
+    return _best(
+        others, _similarity(paths, parts, others["image_id"].to_numpy().astype("S64")), count
+    )
 
 
 def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> Floats:
@@ -113,14 +124,20 @@ def _best(photos: pd.DataFrame, similarity: Floats, count: int) -> Similar | Non
     if not len(found):
         return None
     best = found[np.lexsort((photos["path"].to_numpy()[found], -similarity[found]))][:count]
-    return Similar(photos.iloc[best].assign(similarity=similarity[best]).reset_index(drop=True), len(found))
+    return Similar(
+        photos.iloc[best].assign(similarity=similarity[best]).reset_index(drop=True), len(found)
+    )
 
 
 def _training_photos(model: Model, leave_out: str) -> pd.DataFrame:
     """image_id, path, label, and `key`: the name of what the model saw of the photo."""
     version = store.version(model.dataset_id, model.version_id)
     columns = ["image_id", "path", "label"]
-    photos = store.manifest_of(version, [*columns, *(boxes.COLUMNS if model.is_cropped else ())], [("split", "==", "train")])
+    photos = store.manifest_of(
+        version,
+        [*columns, *(boxes.COLUMNS if model.is_cropped else ())],
+        [("split", "==", "train")],
+    )
     photos["key"] = photos["image_id"]
     if model.is_cropped:
         inside = map(boxes.edges, zip(*(photos.pop(name) for name in boxes.COLUMNS), strict=True))
@@ -133,7 +150,9 @@ def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
     made = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), _CHUNK):
         part = vectors[start : start + _CHUNK].astype(np.float32)
-        made[start : start + _CHUNK] = part @ direction / np.maximum(np.linalg.norm(part, axis=1), 1e-12)
+        made[start : start + _CHUNK] = (
+            part @ direction / np.maximum(np.linalg.norm(part, axis=1), 1e-12)
+        )
     return made
 
 
@@ -143,13 +162,17 @@ def _folders(model: Model) -> list[Path]:
         # Nobody else's photos go through its backbone, so they lie with the model, and are not trimmed.
         own = model.folder.output / "features"
         if not own.is_dir():
-            raise NotFound(f"The features of the photos that {model.name} learned from were not kept when it was fine-tuned.")
+            raise NotFound(
+                f"The features of the photos that {model.name} learned from were not kept when it was fine-tuned."
+            )
         return [own]
     return [_folder(model, backbone) for backbone in model.description["backbones"]]
 
 
 def _folder(model: Model, backbone: dict[str, Any]) -> Path:
-    exact = [path for path in settings.features_dir().iterdir() if path.name == backbone.get("features")]
+    exact = [
+        path for path in settings.features_dir().iterdir() if path.name == backbone.get("features")
+    ]
     if exact:
         os.utime(exact[0])
         return exact[0]
@@ -224,7 +247,11 @@ def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:
     root = settings.features_dir()
     for leftover in root.glob(f"{_TRIMMED}*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    folders = [path for path in [*root.iterdir(), *(root / "networks").glob("*")] if path.is_dir() and path.name != "networks"]
+    folders = [
+        path
+        for path in [*root.iterdir(), *(root / "networks").glob("*")]
+        if path.is_dir() and path.name != "networks"
+    ]
     entries = sorted((_used(path), _size(path), path) for path in folders)
     total, removed = sum(size for _, size, _ in entries), []
     for _, size, path in entries:

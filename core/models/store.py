@@ -55,7 +55,10 @@ class Model:
     @property
     def is_cropped(self) -> bool:
         """Whether it learned from, and was scored on, photos cropped to their boxes."""
-        return str(self.description.get("hyperparameters", {}).get("crop_to_box", "")).lower() == "true"
+        return (
+            str(self.description.get("hyperparameters", {}).get("crop_to_box", "")).lower()
+            == "true"
+        )
 
     def metrics(self, split: str) -> dict[str, Any]:
         """The figures of one split as the training script counted them; empty where that split had no images."""
@@ -100,7 +103,11 @@ def check_description(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"{DESCRIPTION} is not of format {FORMAT}")
     classes = value.get("classes")
-    if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
+    if (
+        not isinstance(classes, list)
+        or len(classes) < 2
+        or not all(isinstance(name, str) for name in classes)
+    ):
         raise ValueError(f"{DESCRIPTION} has no list of classes")
     return value
 
@@ -111,7 +118,9 @@ def archive(model: Model) -> Path:
     if not target.exists() and model.job.tuning_id and (model.folder.model / WEIGHTS).exists():
         pack(model.folder.model, target)
     if not target.exists():
-        raise NotFound("This model's model.tar.gz is missing, so it can't be served. Train it again.")
+        raise NotFound(
+            "This model's model.tar.gz is missing, so it can't be served. Train it again."
+        )
     return target
 
 
@@ -154,7 +163,9 @@ def _bounded(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for number, member in enumerate(tar, start=1):
         total += member.size
         if number > MAX_MEMBERS or total > MAX_BYTES:
-            raise BadArchive(f"The archive is larger than a model may be ({MAX_MEMBERS} files, {files.human_bytes(MAX_BYTES)}).")
+            raise BadArchive(
+                f"The archive is larger than a model may be ({MAX_MEMBERS} files, {files.human_bytes(MAX_BYTES)})."
+            )
         yield member
 
 
@@ -166,9 +177,13 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
     for member in members:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
-            raise BadArchive(f"The archive holds {member.name!r}, which leads out of it. Nothing was unpacked.")
+            raise BadArchive(
+                f"The archive holds {member.name!r}, which leads out of it. Nothing was unpacked."
+            )
         if path.suffix.lower() in FORBIDDEN_SUFFIXES:
-            raise BadArchive(f"The archive holds {member.name!r}, a kind of file that can run code when it is read. Nothing was unpacked.")
+            raise BadArchive(
+                f"The archive holds {member.name!r}, a kind of file that can run code when it is read. Nothing was unpacked."
+            )
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:

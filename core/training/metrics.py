@@ -60,7 +60,12 @@ def definitions() -> list[dict[str, str]]:
 
 def diverged(rows: Iterable[dict[str, float]]) -> bool:
     """Whether any reported loss is not a finite number."""
-    return any(not math.isfinite(value) for row in rows for name, value in row.items() if name.endswith("_loss"))
+    return any(
+        not math.isfinite(value)
+        for row in rows
+        for name, value in row.items()
+        if name.endswith("_loss")
+    )
 
 
 @dataclass

@@ -52,7 +52,9 @@ def problem(name: str, value: str) -> str:
 def downloads(arch: str) -> list[str]:
     """The architectures of an `--arch` list whose weights a job would have to download."""
     names = [choice.name for choice in architectures.parse_arch(arch)]
-    return [name for name in names if name not in ARCHITECTURES or ARCHITECTURES[name].needs_download]
+    return [
+        name for name in names if name not in ARCHITECTURES or ARCHITECTURES[name].needs_download
+    ]
 
 
 def choices(arch: str) -> list[Any]:

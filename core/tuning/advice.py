@@ -43,7 +43,12 @@ def advise(board: Board) -> list[Advice]:
     ranked = sorted(board.completed(), key=lambda trial: rank_key(trial, board.objective))
     found = [*_failures(board), *_ties(board, ranked), *_defaults(board, best)]
     if len(ranked) >= ENOUGH_TRIALS:
-        found += [*_edges(board, ranked), *_choices(board, ranked), *_small(board, ranked), *_long(board, best)]
+        found += [
+            *_edges(board, ranked),
+            *_choices(board, ranked),
+            *_small(board, ranked),
+            *_long(board, best),
+        ]
     return found
 
 
@@ -54,7 +59,13 @@ def _failures(board: Board) -> Iterator[Advice]:
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     ended = sum(trial.state.is_finished for trial in board.trials)
     culprit = _shared_by(failed, board)
-    share = "" if len(failed) == 1 else ", all of them so" if times == len(failed) else f", {times} of them so"
+    share = (
+        ""
+        if len(failed) == 1
+        else ", all of them so"
+        if times == len(failed)
+        else f", {times} of them so"
+    )
     words = f"{len(failed)} of {ended} trials failed{share}: {reason}"
     if culprit:
         words = f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: leave that value out."
@@ -64,9 +75,15 @@ def _failures(board: Board) -> Iterator[Advice]:
 def _shared_by(failed: list[Trial], board: Board) -> tuple[str, str] | None:
     """A choice that all the failed trials have and no completed one."""
     for name, values in board.space.items():
-        if values.kind == "choice" and len({trial.params.get(name) for trial in failed}) == 1 and failed[0].params.get(name):
+        if (
+            values.kind == "choice"
+            and len({trial.params.get(name) for trial in failed}) == 1
+            and failed[0].params.get(name)
+        ):
             text = failed[0].params[name]
-            if len(failed) > 1 and all(trial.params.get(name) != text for trial in board.completed()):
+            if len(failed) > 1 and all(
+                trial.params.get(name) != text for trial in board.completed()
+            ):
                 return name, text
     return None
 
@@ -76,7 +93,11 @@ def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     if len(tied) < MIN_TIES or not board.objective.maximize:
         return
     best = ranked[0]
-    figure = f"{best.correct}/{best.n}" if board.objective.figure == "top1" and best.n else f"{best.value:.4f}"
+    figure = (
+        f"{best.correct}/{best.n}"
+        if board.objective.figure == "top1" and best.n
+        else f"{best.value:.4f}"
+    )
     words = f"{len(tied)} trials tie at {figure}"
     if best.value == 1.0:
         words = f"{board.objective.title} is saturated: {words}. Use the loss as the objective, or a harder split."
@@ -103,7 +124,11 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
             f"No trial beats the defaults ({_figure(baseline)}): the search may be too narrow, or there is little to gain here.",
             (baseline.number,),
         )
-    elif (chance := _chance(best.id, baseline.id)) is not None and chance[2] > CHANCE and best.value != baseline.value:
+    elif (
+        (chance := _chance(best.id, baseline.id)) is not None
+        and chance[2] > CHANCE
+        and best.value != baseline.value
+    ):
         only_best, only_baseline, p_value = chance
         yield Advice(
             "defaults",
@@ -118,7 +143,10 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
 def _chance(best: str, baseline: str) -> tuple[int, int, float] | None:
     """(photos only the best gets right, only the defaults, p) on validation; None where the answers are not there any more."""
     try:
-        answers = [models.read(trial_id).predictions().of_split("validation") for trial_id in (best, baseline)]
+        answers = [
+            models.read(trial_id).predictions().of_split("validation")
+            for trial_id in (best, baseline)
+        ]
     except (NotFound, ValueError):
         return None
     found = comparison.compare(*answers)
@@ -126,7 +154,11 @@ def _chance(best: str, baseline: str) -> tuple[int, int, float] | None:
 
 
 def _figure(trial: Trial) -> str:
-    return f"{trial.correct}/{trial.n}" if trial.correct is not None and trial.n else f"{trial.value:.4f}"
+    return (
+        f"{trial.correct}/{trial.n}"
+        if trial.correct is not None and trial.n
+        else f"{trial.value:.4f}"
+    )
 
 
 def _edges(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
@@ -143,7 +175,11 @@ def _edges(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
 
 
 def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool) -> Advice:
-    end, way = (f"upper end, {values.high:g}", "upwards") if upwards else (f"lower end, {values.low:g}", "downwards")
+    end, way = (
+        (f"upper end, {values.high:g}", "upwards")
+        if upwards
+        else (f"lower end, {values.low:g}", "downwards")
+    )
     shown = name.replace("_", " ")
     return Advice(
         "edge",
@@ -183,12 +219,15 @@ def _small(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     for name, share in importance.importances(ranked, board.space, board.spec.objective).items():
         if share < SMALL_IMPORTANCE and len(board.space) > 1:
             yield Advice(
-                "small", f"{name.replace('_', ' ')} hardly matters here ({share:.0%} of the importance): fix it, and the search is easier."
+                "small",
+                f"{name.replace('_', ' ')} hardly matters here ({share:.0%} of the importance): fix it, and the search is easier.",
             )
 
 
 def _long(board: Board, best: Trial) -> Iterator[Advice]:
-    later = [trial for trial in board.trials if trial.number > best.number and trial.state.is_finished]
+    later = [
+        trial for trial in board.trials if trial.number > best.number and trial.state.is_finished
+    ]
     if len(later) >= LONG_WITHOUT:
         yield Advice(
             "long",
@@ -198,5 +237,7 @@ def _long(board: Board, best: Trial) -> Iterator[Advice]:
 
 
 def _ordinal(number: int) -> str:
-    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    ending = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
     return f"{number}{ending}"

@@ -26,12 +26,18 @@ FEWEST_TRIALS = 4
 Floats = npt.NDArray[np.float64]
 
 
-def importances(trials: Sequence[Trial], space: Mapping[str, Range], objective: str) -> dict[str, float]:
+def importances(
+    trials: Sequence[Trial], space: Mapping[str, Range], objective: str
+) -> dict[str, float]:
     """Each tuned hyperparameter's share of the importance, largest first, adding up to 1; empty where nothing can be said.
 
     The best are the best tenth, five at least, ties included. Only completed trials inside the space count.
     """
-    known = [trial for trial in trials if trial.value is not None and trial.state == "Completed" and inside(trial, space)]
+    known = [
+        trial
+        for trial in trials
+        if trial.value is not None and trial.state == "Completed" and inside(trial, space)
+    ]
     if len(known) < FEWEST_TRIALS:
         return {}
     scores = np.array([score(trial, objective) for trial in known])
@@ -39,14 +45,23 @@ def importances(trials: Sequence[Trial], space: Mapping[str, Range], objective: 
     best = scores >= np.sort(scores)[-wanted]
     if best.all():
         return {}
-    found = {name: _divergence(*_cells([trial.params[name] for trial in known], values), best) for name, values in space.items()}
+    found = {
+        name: _divergence(*_cells([trial.params[name] for trial in known], values), best)
+        for name, values in space.items()
+    }
     total = sum(found.values())
-    return {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])} if total > 0 else {}
+    return (
+        {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
+        if total > 0
+        else {}
+    )
 
 
 def inside(trial: Trial, space: Mapping[str, Range]) -> bool:
     """Whether a trial has a value of every tuned hyperparameter, in its range."""
-    return set(trial.params) >= set(space) and all(values.holds(trial.params[name]) for name, values in space.items())
+    return set(trial.params) >= set(space) and all(
+        values.holds(trial.params[name]) for name, values in space.items()
+    )
 
 
 def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], int, bool]:
@@ -58,7 +73,9 @@ def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], 
     return np.clip(np.rint(positions * (size - 1)), 0, size - 1).astype(np.int64), size, True
 
 
-def _divergence(cells: npt.NDArray[np.int64], size: int, ordered: bool, best: npt.NDArray[np.bool_]) -> float:
+def _divergence(
+    cells: npt.NDArray[np.int64], size: int, ordered: bool, best: npt.NDArray[np.bool_]
+) -> float:
     """Pearson's divergence of the best trials' density from that of all."""
     estimate = _density if ordered else _shares
     top, everything = estimate(cells[best], size) + 1e-12, estimate(cells, size) + 1e-12
@@ -78,7 +95,10 @@ def _density(cells: npt.NDArray[np.int64], size: int) -> Floats:
     low, high = np.percentile(cells, [25, 75])
     spread = min(float((high - low) / 1.34), float(cells.std(ddof=1))) if len(cells) > 1 else 0.0
     width = max(1.059 * spread * len(cells) ** -0.2, 0.5 / 1.64)
-    centres, widths = np.append(places, (size - 1) / 2), np.append(np.full(len(places), width), size)
+    centres, widths = (
+        np.append(places, (size - 1) / 2),
+        np.append(np.full(len(places), width), size),
+    )
     weights = np.append(counts[places], 1.0) / (len(cells) + 1)
     edges = (np.arange(size + 1) - 0.5)[None, :]
     below = _normal_cdf((edges - centres[:, None]) / widths[:, None])

@@ -84,14 +84,20 @@ class Board:
         return OBJECTIVES[self.spec.objective]
 
     def completed(self) -> list[Trial]:
-        return [trial for trial in self.trials if trial.state is State.COMPLETED and trial.value is not None]
+        return [
+            trial
+            for trial in self.trials
+            if trial.state is State.COMPLETED and trial.value is not None
+        ]
 
     def ranked(self) -> list[Trial]:
         """Best first: by the objective, ties by loss, then by time; what has no model follows, running trials before ended ones."""
         return sorted(self.trials, key=lambda trial: rank_key(trial, self.objective))
 
     def best(self) -> Trial | None:
-        return min(self.completed(), key=lambda trial: rank_key(trial, self.objective), default=None)
+        return min(
+            self.completed(), key=lambda trial: rank_key(trial, self.objective), default=None
+        )
 
     def baseline(self) -> Trial | None:
         return next((trial for trial in self.completed() if trial.is_baseline), None)
@@ -108,15 +114,31 @@ def refuse_failed(board: Board) -> None:
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     first = next(trial for trial in failed if trial.reason == reason)
     share = f"{len(failed)} of {len(board.trials)} trials failed and none completed"
-    raise BackendError(f"{share}. Trial {first.number}{' and others' if times > 1 else ''}: {reason}")
+    raise BackendError(
+        f"{share}. Trial {first.number}{' and others' if times > 1 else ''}: {reason}"
+    )
 
 
 def rank_key(trial: Trial, objective: Objective) -> tuple[float, ...]:
     """Sorts the better trial first."""
     completed = trial.state is State.COMPLETED and trial.value is not None
-    order = 0 if completed else 1 if not trial.state.is_finished else 3 if trial.state is State.FAILED else 2
+    order = (
+        0
+        if completed
+        else 1
+        if not trial.state.is_finished
+        else 3
+        if trial.state is State.FAILED
+        else 2
+    )
     value = math.inf if trial.value is None else -trial.value if objective.maximize else trial.value
-    return (order, value, math.inf if trial.loss is None else trial.loss, trial.seconds or math.inf, trial.number)
+    return (
+        order,
+        value,
+        math.inf if trial.loss is None else trial.loss,
+        trial.seconds or math.inf,
+        trial.number,
+    )
 
 
 def read(tuning_id: str) -> Board:
@@ -126,8 +148,16 @@ def read(tuning_id: str) -> Board:
     wanted = {link.id for link in chain(job)}
     found = [trial for trial in jobs.readable("training") if trial.tuning_id in wanted]
     # A trial that died with its machine and was run again stands there once, as it went the last time.
-    newest = {int(trial.spec.get("trial", 0)): trial for trial in sorted(found, key=lambda trial: trial.created)}
-    return Board(job, spec, spaces.parse(spec.space), tuple(of_job(newest[number], spec) for number in sorted(newest)))
+    newest = {
+        int(trial.spec.get("trial", 0)): trial
+        for trial in sorted(found, key=lambda trial: trial.created)
+    }
+    return Board(
+        job,
+        spec,
+        spaces.parse(spec.space),
+        tuple(of_job(newest[number], spec) for number in sorted(newest)),
+    )
 
 
 def chain(job: Job) -> list[Job]:
@@ -170,9 +200,20 @@ def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
     hyperparameter as a number or text (missing for the baseline), and the job's id."""
     rows: list[dict[str, Any]] = []
     for trial in board.ranked() if trials is None else trials:
-        row: dict[str, Any] = {"trial": trial.number, "status": status_words(trial), board.spec.objective: trial.value}
-        row |= {"validation_accuracy": trial.accuracy, "validation_loss": trial.loss, "seconds": trial.seconds}
-        row |= {name: shown_value(values, trial.params.get(name)) for name, values in board.space.items()}
+        row: dict[str, Any] = {
+            "trial": trial.number,
+            "status": status_words(trial),
+            board.spec.objective: trial.value,
+        }
+        row |= {
+            "validation_accuracy": trial.accuracy,
+            "validation_loss": trial.loss,
+            "seconds": trial.seconds,
+        }
+        row |= {
+            name: shown_value(values, trial.params.get(name))
+            for name, values in board.space.items()
+        }
         rows.append({**row, "job": trial.id})
     return pd.DataFrame(rows)
 
@@ -180,7 +221,9 @@ def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
 def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
     """`frame` of the trials that have a value, in the order they ended, with `value`, `minutes` since the first trial started, and
     `best`: the best completed value so far."""
-    chosen = [trial for trial in (board.trials if trials is None else trials) if trial.value is not None]
+    chosen = [
+        trial for trial in (board.trials if trials is None else trials) if trial.value is not None
+    ]
     chosen.sort(key=lambda trial: (trial.ended or math.inf, trial.number))
     if not chosen:
         return pd.DataFrame()
@@ -188,7 +231,9 @@ def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame
     table = frame(board, chosen)
     table["value"] = table[board.spec.objective]
     table["minutes"] = [((trial.ended or trial.started or start) - start) / 60 for trial in chosen]
-    completed = table["value"].where(pd.Series([trial.state is State.COMPLETED for trial in chosen]))
+    completed = table["value"].where(
+        pd.Series([trial.state is State.COMPLETED for trial in chosen])
+    )
     table["best"] = completed.cummax() if board.objective.maximize else completed.cummin()
     return table
 
@@ -220,7 +265,9 @@ def _kept_outcome(
     return _read_outcome(folder, objective, completed)
 
 
-def _read_outcome(folder: Path, objective: str, completed: bool) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _read_outcome(
+    folder: Path, objective: str, completed: bool
+) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
     """The trial's figures on validation and its curve: of its model where it has one, else of the best epoch in its log."""
     run = jobs.RunFolder(folder)
     curve = tuple(metrics.epochs(metrics.MetricLog(run.log).refresh()))
@@ -230,9 +277,15 @@ def _read_outcome(folder: Path, objective: str, completed: bool) -> tuple[dict[s
             value = figures.get(OBJECTIVES[objective].figure)
             return {**figures, "accuracy": figures.get("top1"), "value": _number(value)}, curve
     kept = min(
-        (row for row in curve if math.isfinite(row.get("validation_loss", math.nan))), key=lambda row: row["validation_loss"], default={}
+        (row for row in curve if math.isfinite(row.get("validation_loss", math.nan))),
+        key=lambda row: row["validation_loss"],
+        default={},
     )
-    found = {"accuracy": kept.get("validation_accuracy"), "loss": kept.get("validation_loss"), "value": kept.get(objective)}
+    found = {
+        "accuracy": kept.get("validation_accuracy"),
+        "loss": kept.get("validation_loss"),
+        "value": kept.get(objective),
+    }
     return found, curve
 
 

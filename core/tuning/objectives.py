@@ -44,14 +44,18 @@ class Strategy:
 
 
 STRATEGIES = {
-    "tpe": Strategy("Bayesian (TPE)", "Learns from the trials so far where good values lie. The best start."),
+    "tpe": Strategy(
+        "Bayesian (TPE)", "Learns from the trials so far where good values lie. The best start."
+    ),
     "gp": Strategy(
-        "Bayesian (Gaussian process)", "Models the objective as a surface; strong with few trials and few numbers. A second per trial."
+        "Bayesian (Gaussian process)",
+        "Models the objective as a surface; strong with few trials and few numbers. A second per trial.",
     ),
     "random": Strategy("Random", "Every trial on its own; honest, and easy to run in parallel."),
     "grid": Strategy("Grid", "Every combination once."),
     "hyperband": Strategy(
-        "Hyperband", "Starts many, gives each a few epochs and stops the worse ones early. For fine-tuning, where an epoch takes long."
+        "Hyperband",
+        "Starts many, gives each a few epochs and stops the worse ones early. For fine-tuning, where an epoch takes long.",
     ),
 }
 
@@ -59,16 +63,33 @@ STRATEGIES = {
 def check(spec: specs.TuningSpec) -> None:
     """UserError, naming the field, for a tuning job that cannot run. The same for every backend."""
     if len(spec.id.encode()) > MAX_NAME_BYTES:
-        raise UserError(f"A tuning job's id has at most {MAX_NAME_BYTES} characters; {spec.id!r} has {len(spec.id)}.", field="name")
+        raise UserError(
+            f"A tuning job's id has at most {MAX_NAME_BYTES} characters; {spec.id!r} has {len(spec.id)}.",
+            field="name",
+        )
     if spec.objective not in OBJECTIVES:
-        raise UserError(f"There is no objective {spec.objective!r}. Use {', '.join(OBJECTIVES)}.", field="objective")
+        raise UserError(
+            f"There is no objective {spec.objective!r}. Use {', '.join(OBJECTIVES)}.",
+            field="objective",
+        )
     if spec.strategy not in STRATEGIES:
-        raise UserError(f"There is no strategy {spec.strategy!r}. Use {', '.join(STRATEGIES)}.", field="strategy")
-    for name, value, highest in (("max_trials", spec.max_trials, MAX_TRIALS), ("parallel", spec.parallel, MAX_PARALLEL)):
+        raise UserError(
+            f"There is no strategy {spec.strategy!r}. Use {', '.join(STRATEGIES)}.",
+            field="strategy",
+        )
+    for name, value, highest in (
+        ("max_trials", spec.max_trials, MAX_TRIALS),
+        ("parallel", spec.parallel, MAX_PARALLEL),
+    ):
         if not 1 <= value <= highest:
-            raise UserError(f"{name.replace('_', ' ')} can be 1 to {highest}, not {value}.", field=name)
+            raise UserError(
+                f"{name.replace('_', ' ')} can be 1 to {highest}, not {value}.", field=name
+            )
     if spec.max_seconds < 0 or spec.patience < 0:
-        raise UserError("A limit cannot be negative; 0 means none.", field="max_seconds" if spec.max_seconds < 0 else "patience")
+        raise UserError(
+            "A limit cannot be negative; 0 means none.",
+            field="max_seconds" if spec.max_seconds < 0 else "patience",
+        )
     if not 0 <= spec.seed < 2**31:
         raise UserError("The seed is a whole number from 0 to 2147483647.", field="seed")
     searched = spaces.parse(spec.space)

@@ -85,7 +85,9 @@ def of_mode(mode: str) -> dict[str, SpacePreset]:
 
 def tunable(mode: str) -> list[str]:
     """The hyperparameters worth searching over in this mode, in the order of the training script's table."""
-    return [p.name for p in scripts.TABLE if p.tunable and mode in p.modes and p.name not in FIXED_ONLY]
+    return [
+        p.name for p in scripts.TABLE if p.tunable and mode in p.modes and p.name not in FIXED_ONLY
+    ]
 
 
 def usual(name: str) -> Range:

@@ -39,7 +39,9 @@ def tidy(board: Board) -> None:
 
 def has_weights(trial: Trial) -> bool:
     """Whether the trial's model can be served as it is."""
-    return trial.state is State.COMPLETED and (RunFolder.of(trial.id).model / models.WEIGHTS).exists()
+    return (
+        trial.state is State.COMPLETED and (RunFolder.of(trial.id).model / models.WEIGHTS).exists()
+    )
 
 
 def _drop_weights(folder: RunFolder) -> None:

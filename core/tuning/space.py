@@ -68,15 +68,27 @@ class Range:
         if self.kind == "choice":
             return self.choices
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
-        count = self.points if self.kind == "float" else min(self.points, round(self.high - self.low) + 1)
-        steps = [low + (high - low) * step / (count - 1) for step in range(count)] if count > 1 else [low]
-        return tuple(dict.fromkeys(self.text(math.exp(step) if self.log else step) for step in steps))
+        count = (
+            self.points
+            if self.kind == "float"
+            else min(self.points, round(self.high - self.low) + 1)
+        )
+        steps = (
+            [low + (high - low) * step / (count - 1) for step in range(count)]
+            if count > 1
+            else [low]
+        )
+        return tuple(
+            dict.fromkeys(self.text(math.exp(step) if self.log else step) for step in steps)
+        )
 
     def position(self, text: str) -> float:
         """Where a value lies between the ends, from 0 to 1, on the scale of the range."""
         if self.kind == "choice":
             return self.choices.index(text) / max(1, len(self.choices) - 1)
-        low, high, value = (math.log(part) if self.log else part for part in (self.low, self.high, float(text)))
+        low, high, value = (
+            math.log(part) if self.log else part for part in (self.low, self.high, float(text))
+        )
         return (value - low) / (high - low)
 
     def at(self, position: float) -> float:
@@ -97,7 +109,9 @@ class Range:
         whole = self.kind == "float" or isinstance(value, int)
         # A text of twelve digits may lie a rounding error outside.
         slack = 1e-9 * max(abs(self.low), abs(self.high))
-        return whole and not isinstance(value, str) and self.low - slack <= value <= self.high + slack
+        return (
+            whole and not isinstance(value, str) and self.low - slack <= value <= self.high + slack
+        )
 
 
 Space = Mapping[str, Range]
@@ -116,7 +130,9 @@ def parse(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Range]:
 
 def as_dict(space: Space) -> dict[str, dict[str, Any]]:
     """A space as a spec holds it; `parse` reads it back."""
-    return {name: {**asdict(values), "choices": list(values.choices)} for name, values in space.items()}
+    return {
+        name: {**asdict(values), "choices": list(values.choices)} for name, values in space.items()
+    }
 
 
 def check(space: Space, fixed: Mapping[str, str]) -> None:
@@ -130,11 +146,15 @@ def check(space: Space, fixed: Mapping[str, str]) -> None:
         if parameter is None or name in FIXED_ONLY:
             raise UserError(f"{name} cannot be tuned.", field=name)
         if name in fixed:
-            raise UserError(f"{name} is both fixed ({fixed[name]}) and tuned. Choose one.", field=name)
+            raise UserError(
+                f"{name} is both fixed ({fixed[name]}) and tuned. Choose one.", field=name
+            )
         if mode not in parameter.modes:
             raise UserError(f"{name} has no effect in {mode} mode.", field=name)
         _check_range(name, values)
-        for text in (values.grid()[0], values.grid()[-1]) if values.kind != "choice" else values.choices:
+        for text in (
+            (values.grid()[0], values.grid()[-1]) if values.kind != "choice" else values.choices
+        ):
             _check_value(name, text, fixed)
 
 
@@ -143,14 +163,20 @@ def _check_range(name: str, values: Range) -> None:
         raise UserError(f"{name}: there is no range of kind {values.kind!r}.", field=name)
     if values.kind == "choice":
         if not 2 <= len(set(values.choices)) == len(values.choices) <= MAX_CHOICES:
-            raise UserError(f"{name}: give two to {MAX_CHOICES} different values to choose from, or fix it.", field=name)
+            raise UserError(
+                f"{name}: give two to {MAX_CHOICES} different values to choose from, or fix it.",
+                field=name,
+            )
         return
     if not (math.isfinite(values.low) and math.isfinite(values.high) and values.low < values.high):
         raise UserError(
-            f"{name}: the range has to go from a smaller number to a larger one, not {values.low:g} to {values.high:g}.", field=name
+            f"{name}: the range has to go from a smaller number to a larger one, not {values.low:g} to {values.high:g}.",
+            field=name,
         )
     if values.log and values.low <= 0:
-        raise UserError(f"{name}: a logarithmic range starts above 0, not at {values.low:g}.", field=name)
+        raise UserError(
+            f"{name}: a logarithmic range starts above 0, not at {values.low:g}.", field=name
+        )
     if values.kind == "int" and (values.low != int(values.low) or values.high != int(values.high)):
         raise UserError(f"{name} takes whole numbers.", field=name)
     if not 2 <= values.points <= MAX_POINTS:
@@ -174,20 +200,36 @@ def grid_size(space: Space) -> int:
 def grid(space: Space) -> list[dict[str, str]]:
     """Every combination of the grid, in order. UserError beyond MAX_GRID of them."""
     if grid_size(space) > MAX_GRID:
-        raise UserError(f"The grid has {grid_size(space):,} combinations; at most {MAX_GRID:,} can be tried.", field="strategy")
-    return [dict(zip(space, values, strict=True)) for values in itertools.product(*(part.grid() for part in space.values()))]
+        raise UserError(
+            f"The grid has {grid_size(space):,} combinations; at most {MAX_GRID:,} can be tried.",
+            field="strategy",
+        )
+    return [
+        dict(zip(space, values, strict=True))
+        for values in itertools.product(*(part.grid() for part in space.values()))
+    ]
 
 
 def combinations(space: Space) -> int | None:
     """How many different trials the space allows, or None where a range of fractions allows any number."""
     if any(values.kind == "float" for values in space.values()):
         return None
-    return math.prod(len(values.choices) or round(values.high - values.low) + 1 for values in space.values())
+    return math.prod(
+        len(values.choices) or round(values.high - values.low) + 1 for values in space.values()
+    )
 
 
 def without_effect(space: Space, fixed: Mapping[str, str]) -> list[str]:
     """Tuned hyperparameters that change nothing: those of adamw, where every trial uses lbfgs."""
     heads = space["head"].choices if "head" in space else (fixed.get("head", "linear"),)
-    optimizer = space["optimizer"].choices if "optimizer" in space else (fixed.get("optimizer", scripts.AUTO),)
-    only_lbfgs = fixed.get("mode", "frozen") == "frozen" and set(heads) == {"linear"} and set(optimizer) <= {"lbfgs", scripts.AUTO}
+    optimizer = (
+        space["optimizer"].choices
+        if "optimizer" in space
+        else (fixed.get("optimizer", scripts.AUTO),)
+    )
+    only_lbfgs = (
+        fixed.get("mode", "frozen") == "frozen"
+        and set(heads) == {"linear"}
+        and set(optimizer) <= {"lbfgs", scripts.AUTO}
+    )
     return [name for name in ("lr", "batch_size", "dropout") if name in space and only_lbfgs]

@@ -27,7 +27,12 @@ def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
     """The median rule of Google Vizier (Golovin et al. 2017): stop where the best so far is worse than the median of what the
     others had reached by the same epoch."""
     epoch = _last_epoch(trial)
-    reached = [found for other in others if _last_epoch(other) >= epoch and (found := _best_until(other, epoch, objective)) is not None]
+    reached = [
+        found
+        for other in others
+        if _last_epoch(other) >= epoch
+        and (found := _best_until(other, epoch, objective)) is not None
+    ]
     mine = _best_until(trial, epoch, objective)
     if epoch < MIN_EPOCHS or mine is None or len(reached) < MIN_OTHERS or mine >= median(reached):
         return ""
@@ -44,10 +49,17 @@ def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
     while rung <= epoch:
         mine = _best_until(trial, rung, spec.objective)
         reached = [
-            found for other in peers if _last_epoch(other) >= rung and (found := _best_until(other, rung, spec.objective)) is not None
+            found
+            for other in peers
+            if _last_epoch(other) >= rung
+            and (found := _best_until(other, rung, spec.objective)) is not None
         ]
         kept = max(1, (len(reached) + 1) // REDUCTION)
-        if mine is not None and len(reached) + 1 >= REDUCTION and sum(found > mine for found in reached) >= kept:
+        if (
+            mine is not None
+            and len(reached) + 1 >= REDUCTION
+            and sum(found > mine for found in reached) >= kept
+        ):
             return f"{STOPPED_EARLY} at epoch {rung}: {abs(mine):.4f} is not among the best {kept} of {len(reached) + 1} trials there."
         rung *= REDUCTION
     return ""
@@ -63,5 +75,9 @@ def _last_epoch(trial: Trial) -> int:
 
 
 def _best_until(trial: Trial, epoch: int, objective: str) -> float | None:
-    found = [value for row in trial.curve if row["epoch"] <= epoch and (value := progress_score(row, objective)) is not None]
+    found = [
+        value
+        for row in trial.curve
+        if row["epoch"] <= epoch and (value := progress_score(row, objective)) is not None
+    ]
     return max(found, default=None)

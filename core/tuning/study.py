@@ -36,7 +36,9 @@ class Observation:
     steps: Mapping[int, float] | None = None
 
 
-def suggest(spec: TuningSpec, trials: Sequence[Trial], prior: Sequence[Observation] = ()) -> dict[str, str] | None:
+def suggest(
+    spec: TuningSpec, trials: Sequence[Trial], prior: Sequence[Observation] = ()
+) -> dict[str, str] | None:
     """The values of the next trial, as texts; None where every combination was tried.
 
     The same trials give the same answer: the seed is the spec's plus how many trials there are. `prior` are the observations of
@@ -47,11 +49,20 @@ def suggest(spec: TuningSpec, trials: Sequence[Trial], prior: Sequence[Observati
     if spec.strategy == "grid":
         return _next_of_grid(spec, space, tried)
     possible = spaces.combinations(space)
-    if possible is not None and len({tuple(sorted(params.items())) for params in tried}) >= possible:
+    if (
+        possible is not None
+        and len({tuple(sorted(params.items())) for params in tried}) >= possible
+    ):
         return None
     observed = [*prior, *(found for trial in trials if (found := observation(trial, spec, space)))]
     for attempt in range(RETRIES):
-        params = _ask(spec, space, observed, spec.seed + len(trials) + attempt * 100_003, by_chance=attempt >= RETRIES // 4)
+        params = _ask(
+            spec,
+            space,
+            observed,
+            spec.seed + len(trials) + attempt * 100_003,
+            by_chance=attempt >= RETRIES // 4,
+        )
         if params not in tried:
             return params
     return _untried(space, tried, spec.seed) if possible is not None else params
@@ -59,14 +70,22 @@ def suggest(spec: TuningSpec, trials: Sequence[Trial], prior: Sequence[Observati
 
 def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> Observation | None:
     """What a trial tells the sampler; None where it tells nothing (the baseline, a failure, values outside the space)."""
-    if not trial.params or set(trial.params) != set(space) or not all(space[name].holds(text) for name, text in trial.params.items()):
+    if (
+        not trial.params
+        or set(trial.params) != set(space)
+        or not all(space[name].holds(text) for name, text in trial.params.items())
+    ):
         return None
     if not trial.state.is_finished:
         return Observation(trial.params, None)
     if trial.state is State.COMPLETED and trial.value is not None:
         return Observation(trial.params, score(trial, spec.objective))
     if trial.stopped_early:
-        steps = {int(row["epoch"]): found for row in trial.curve if (found := progress_score(row, spec.objective)) is not None}
+        steps = {
+            int(row["epoch"]): found
+            for row in trial.curve
+            if (found := progress_score(row, spec.objective)) is not None
+        }
         return Observation(trial.params, None, steps) if steps else None
     return None
 
@@ -96,10 +115,18 @@ def prior_of(spec: TuningSpec, boards: Iterable[leaderboard.Board]) -> list[Obse
     space = spaces.parse(spec.space)
     found = []
     for board in boards:
-        same = (board.spec.dataset_id, board.spec.version_id, board.spec.objective) == (spec.dataset_id, spec.version_id, spec.objective)
+        same = (board.spec.dataset_id, board.spec.version_id, board.spec.objective) == (
+            spec.dataset_id,
+            spec.version_id,
+            spec.objective,
+        )
         for trial in board.completed() if same else ():
             known = {**board.spec.fixed, **trial.params}
-            params = {name: known[name] for name in space if name in known and space[name].holds(known[name])}
+            params = {
+                name: known[name]
+                for name in space
+                if name in known and space[name].holds(known[name])
+            }
             if set(params) == set(space):
                 found.append(Observation(params, score(trial, spec.objective)))
     return found
@@ -119,12 +146,21 @@ def distributions(space: Mapping[str, Range]) -> dict[str, optuna.distributions.
     return made
 
 
-def _ask(spec: TuningSpec, space: Mapping[str, Range], observed: Sequence[Observation], seed: int, *, by_chance: bool) -> dict[str, str]:
+def _ask(
+    spec: TuningSpec,
+    space: Mapping[str, Range],
+    observed: Sequence[Observation],
+    seed: int,
+    *,
+    by_chance: bool,
+) -> dict[str, str]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     dimensions = distributions(space)
-    study = optuna.create_study(direction="maximize", sampler=_sampler(spec, seed, by_chance), study_name=spec.id)
+    study = optuna.create_study(
+        direction="maximize", sampler=_sampler(spec, seed, by_chance), study_name=spec.id
+    )
     study.add_trials([_frozen(found, space, dimensions) for found in observed])
     values = study.ask(dimensions).params
     return {name: space[name].text(values[name]) for name in space}
@@ -139,19 +175,31 @@ def _sampler(spec: TuningSpec, seed: int, by_chance: bool) -> optuna.samplers.Ba
     startup = max(4, min(10, spec.max_trials // 3))
     if spec.strategy == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=spec.parallel > 1)
+    return optuna.samplers.TPESampler(
+        seed=seed, n_startup_trials=startup, constant_liar=spec.parallel > 1
+    )
 
 
 def _frozen(
-    found: Observation, space: Mapping[str, Range], dimensions: Mapping[str, optuna.distributions.BaseDistribution]
+    found: Observation,
+    space: Mapping[str, Range],
+    dimensions: Mapping[str, optuna.distributions.BaseDistribution],
 ) -> optuna.trial.FrozenTrial:
     import optuna
 
     states = optuna.trial.TrialState
-    state = states.COMPLETE if found.score is not None else states.PRUNED if found.steps else states.RUNNING
+    state = (
+        states.COMPLETE
+        if found.score is not None
+        else states.PRUNED
+        if found.steps
+        else states.RUNNING
+    )
     values: dict[str, Any] = {name: space[name].value(text) for name, text in found.params.items()}
     clipped = {
-        name: value if space[name].kind == "choice" else min(max(value, space[name].low), space[name].high)
+        name: value
+        if space[name].kind == "choice"
+        else min(max(value, space[name].low), space[name].high)
         for name, value in values.items()
     }
     return optuna.trial.create_trial(
@@ -163,16 +211,23 @@ def _frozen(
     )
 
 
-def _next_of_grid(spec: TuningSpec, space: Mapping[str, Range], tried: Sequence[Mapping[str, str]]) -> dict[str, str] | None:
+def _next_of_grid(
+    spec: TuningSpec, space: Mapping[str, Range], tried: Sequence[Mapping[str, str]]
+) -> dict[str, str] | None:
     """The first combination not tried, in an order shuffled by the seed, so that a grid cut short has looked everywhere."""
     order = spaces.grid(space)
     random.Random(spec.seed).shuffle(order)
     return next((params for params in order if params not in tried), None)
 
 
-def _untried(space: Mapping[str, Range], tried: Sequence[Mapping[str, str]], seed: int) -> dict[str, str] | None:
+def _untried(
+    space: Mapping[str, Range], tried: Sequence[Mapping[str, str]], seed: int
+) -> dict[str, str] | None:
     """Any combination not tried yet of a space that has a finite number of them."""
-    whole = {name: Range(**{**vars(values), "points": max(2, round(values.high - values.low) + 1)}) for name, values in space.items()}
+    whole = {
+        name: Range(**{**vars(values), "points": max(2, round(values.high - values.low) + 1)})
+        for name, values in space.items()
+    }
     if spaces.grid_size(whole) > spaces.MAX_GRID:
         return None
     order = spaces.grid(whole)

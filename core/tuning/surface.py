@@ -18,23 +18,38 @@ LEAST_WEIGHT = 0.05
 Floats = npt.NDArray[np.float64]
 
 
-def surface(trials: Sequence[Trial], first: tuple[str, Range], second: tuple[str, Range]) -> tuple[list[str], list[str], Floats]:
+def surface(
+    trials: Sequence[Trial], first: tuple[str, Range], second: tuple[str, Range]
+) -> tuple[list[str], list[str], Floats]:
     """(values of the first, values of the second, objective [second, first]), NaN where no trial was near.
 
     A Nadaraya-Watson average with a Gaussian kernel on the scales of the ranges (logarithmic where they are); between
     categories nothing is averaged.
     """
     axes = [_axis(first[1]), _axis(second[1])]
-    points = np.array([[values.position(trial.params[name]) for name, values in (first, second)] for trial in trials]).reshape(-1, 2)
+    points = np.array(
+        [
+            [values.position(trial.params[name]) for name, values in (first, second)]
+            for trial in trials
+        ]
+    ).reshape(-1, 2)
     heights = np.array([trial.value for trial in trials], dtype=np.float64)
     weights = np.ones((len(axes[1][1]), len(axes[0][1]), len(trials)))
     for number, (_, values) in enumerate((first, second)):
         distance = axes[number][1][:, None] - points[None, :, number]
-        near = (np.abs(distance) < 1e-9).astype(float) if values.kind == "choice" else np.exp(-0.5 * (distance / REACH) ** 2)
+        near = (
+            (np.abs(distance) < 1e-9).astype(float)
+            if values.kind == "choice"
+            else np.exp(-0.5 * (distance / REACH) ** 2)
+        )
         weights *= near[None, :, :] if number == 0 else near[:, None, :]
     total = weights.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return axes[0][0], axes[1][0], np.where(total > LEAST_WEIGHT, weights @ heights / total, np.nan)
+        return (
+            axes[0][0],
+            axes[1][0],
+            np.where(total > LEAST_WEIGHT, weights @ heights / total, np.nan),
+        )
 
 
 def _axis(values: Range) -> tuple[list[str], Floats]:

@@ -90,10 +90,18 @@ class Preset:
 
 VIEWS: dict[str, tuple[str, ...]] = {"plain": ("plain",), "flip": ("plain", "flip")}
 PRESETS: dict[str, Preset] = {
-    "fast": Preset("Fast", "lite0@288", "plain", "lite0@224", "A model in seconds; the right first run."),
-    "balanced": Preset("Balanced", "lite0@320", "flip", "lite0@288", "About twice the time, a little better."),
+    "fast": Preset(
+        "Fast", "lite0@288", "plain", "lite0@224", "A model in seconds; the right first run."
+    ),
+    "balanced": Preset(
+        "Balanced", "lite0@320", "flip", "lite0@288", "About twice the time, a little better."
+    ),
     "best": Preset(
-        "Best", "lite0@320+lite1@240+lite2@300", "flip", "lite2@300", "Three backbones together: six times the time, three points better."
+        "Best",
+        "lite0@320+lite1@240+lite2@300",
+        "flip",
+        "lite2@300",
+        "Three backbones together: six times the time, three points better.",
     ),
 }
 
@@ -116,12 +124,18 @@ def parse_arch(text: str) -> list[Choice]:
     for part in text.split("+"):
         match = _CHOICE.fullmatch(part.strip())
         if not match:
-            raise ValueError(f"{part.strip()!r} is not name or name@size; an example is lite0@320+lite2@300")
+            raise ValueError(
+                f"{part.strip()!r} is not name or name@size; an example is lite0@320+lite2@300"
+            )
         name, size = match["name"], int(match["size"] or 0)
         if not name.startswith("timm/") and name not in ARCHITECTURES:
-            raise ValueError(f"there is no architecture {name!r}; choose from {', '.join(ARCHITECTURES)}, or write timm/NAME")
+            raise ValueError(
+                f"there is no architecture {name!r}; choose from {', '.join(ARCHITECTURES)}, or write timm/NAME"
+            )
         if size and not MIN_IMAGE_SIZE <= size <= MAX_IMAGE_SIZE:
-            raise ValueError(f"the size of {name} is {size}; it can be {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels")
+            raise ValueError(
+                f"the size of {name} is {size}; it can be {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels"
+            )
         choices.append(Choice(name, size))
     if len({(choice.name, choice.image_size) for choice in choices}) < len(choices):
         raise ValueError(f"{text} names the same backbone twice")

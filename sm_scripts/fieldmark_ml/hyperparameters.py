@@ -145,13 +145,19 @@ def parse(values: Mapping[str, str]) -> dict[str, Any]:
     for name in values:
         if name not in BY_NAME:
             raise BadValue(name, "there is no such hyperparameter")
-    return {parameter.name: _typed(parameter, str(values.get(parameter.name, parameter.default))) for parameter in TABLE}
+    return {
+        parameter.name: _typed(parameter, str(values.get(parameter.name, parameter.default)))
+        for parameter in TABLE
+    }
 
 
 def _name(text: str) -> str:
     """A name as a person wrote it: see core's carried_name, which this undoes."""
     if not CARRIED_NAME.fullmatch(text):
-        raise BadValue("name", "write what is not a letter, a digit, a space or one of _.,:/+@- as =XX, a byte of UTF-8 each")
+        raise BadValue(
+            "name",
+            "write what is not a letter, a digit, a space or one of _.,:/+@- as =XX, a byte of UTF-8 each",
+        )
     return unquote(CARRIED_BYTE.sub(r"%\1", text), errors="replace")
 
 
@@ -160,7 +166,10 @@ def _typed(parameter: Hyperparameter, text: str) -> Any:
     if parameter.name == "name":
         return _name(text)
     if not VALUE_PATTERN.fullmatch(text) and parameter.name != "checkpoint_dir":
-        raise BadValue(parameter.name, f"{text[:40]!r} has characters that are not allowed; letters, digits, space and _.,:/+=@- are")
+        raise BadValue(
+            parameter.name,
+            f"{text[:40]!r} has characters that are not allowed; letters, digits, space and _.,:/+=@- are",
+        )
     if parameter.automatic and text.lower() == AUTO:
         return AUTO
     if parameter.kind == "choice":
@@ -223,7 +232,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(description: str) -> argparse.ArgumentParser:
     """One argument group per group of TABLE; every value stays a string, `parse` understands it."""
-    made = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    made = _Parser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     groups: dict[str, Any] = {}
     for parameter in TABLE:
         group = groups.setdefault(parameter.group, None) or made.add_argument_group(parameter.group)
@@ -238,9 +251,15 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def from_arguments(arguments: Sequence[str], description: str) -> tuple[dict[str, Any], dict[str, str]]:
+def from_arguments(
+    arguments: Sequence[str], description: str
+) -> tuple[dict[str, Any], dict[str, str]]:
     """(typed values, all values as strings) of a command line. Raises BadValue."""
-    given = {name: value for name, value in vars(parser(description).parse_args(arguments)).items() if value is not None}
+    given = {
+        name: value
+        for name, value in vars(parser(description).parse_args(arguments)).items()
+        if value is not None
+    }
     return parse(given), {**defaults(), **given}
 
 
@@ -281,10 +300,17 @@ def _views(made: Mapping[str, Any], finetune: bool) -> str:
 
 def _whole_arch(made: Mapping[str, Any], finetune: bool) -> str:
     preset = PRESETS[made["preset"]]
-    arch = (preset.finetune_arch if finetune else preset.arch) if made["arch"] == AUTO else made["arch"]
+    arch = (
+        (preset.finetune_arch if finetune else preset.arch)
+        if made["arch"] == AUTO
+        else made["arch"]
+    )
     choices = parse_arch(arch)
     if finetune and len(choices) > 1:
-        raise BadValue("arch", f"finetune trains one backbone, and {arch} names {len(choices)}; choose one of them, or mode frozen")
+        raise BadValue(
+            "arch",
+            f"finetune trains one backbone, and {arch} names {len(choices)}; choose one of them, or mode frozen",
+        )
     if made["image_size"] == AUTO:
         return arch
     return "+".join(f"{choice.name}@{made['image_size']}" for choice in choices)

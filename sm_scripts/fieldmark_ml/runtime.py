@@ -33,7 +33,9 @@ class Diverged(TrainingError):
     """The loss is no longer a number."""
 
     def __init__(self, where: str) -> None:
-        super().__init__(f"The training diverged: the loss is not a number any more ({where}). Use a lower learning rate (lr).")
+        super().__init__(
+            f"The training diverged: the loss is not a number any more ({where}). Use a lower learning rate (lr)."
+        )
 
 
 class Stopped(BaseException):
@@ -59,13 +61,20 @@ def metrics(**values: float) -> None:
     """One metric line: `[metrics] epoch=3 train_loss=0.4321`. Whole numbers stay whole; nan is written as nan."""
     if not _state["quiet"]:
         told = {**values, "elapsed_seconds": round(elapsed(), 3)}
-        print("[metrics] " + " ".join(f"{name}={_number(value)}" for name, value in told.items()), flush=True)
+        print(
+            "[metrics] " + " ".join(f"{name}={_number(value)}" for name, value in told.items()),
+            flush=True,
+        )
 
 
 def _number(value: float) -> str:
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
-    return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) >= 1e-4 or value == 0 else f"{value:.3e}"
+    return (
+        f"{value:.6f}".rstrip("0").rstrip(".")
+        if abs(value) >= 1e-4 or value == 0
+        else f"{value:.3e}"
+    )
 
 
 def say_phase(name: str, of: str = "") -> None:
@@ -145,7 +154,9 @@ def explain(error: BaseException) -> str:
         return f"The disk is full: {text}. Free some space and start the job again; the last checkpoint is whole."
     if "out of memory" in text or isinstance(error, MemoryError):
         first = text.splitlines()[0] if text else "MemoryError"
-        return f"Out of memory: use a lower batch size (batch_size) or a smaller image_size. ({first})"
+        return (
+            f"Out of memory: use a lower batch size (batch_size) or a smaller image_size. ({first})"
+        )
     return f"{type(error).__name__}: {text}"
 
 

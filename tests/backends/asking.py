@@ -34,7 +34,13 @@ class Client:
 
     port: int
 
-    def ask(self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, content_type: str = "image/png") -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes] | None = None,
+        content_type: str = "image/png",
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
             connection.request(method, path, body, {"Content-Type": content_type})

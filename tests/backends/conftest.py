@@ -54,7 +54,9 @@ def server(backend: Backend) -> Resources | None:
 
 def toy_version(root: Path) -> store.Version:
     """A dataset that only toys train on: a manifest without files."""
-    frame = made.frame({"cat": 4, "dog": 4}).assign(split=["train", "train", "validation", "test"] * 2)
+    frame = made.frame({"cat": 4, "dog": 4}).assign(
+        split=["train", "train", "validation", "test"] * 2
+    )
     return store.add_dataset("Toys", root, "made by a test", frame, {}, split={})
 
 

@@ -31,8 +31,12 @@ LONG = {**SMALL, "head": "mlp", "epochs": "10000", "early_stopping_patience": "0
 AT_ONCE = 60.0
 
 
-def spec_for(backend: Backend, model: Model, hyperparameters: Mapping[str, str], name: str = "Contract") -> TrainingSpec:
-    return TrainingSpec(name, model.dataset_id, model.version_id, hyperparameters, resources=machines(backend))
+def spec_for(
+    backend: Backend, model: Model, hyperparameters: Mapping[str, str], name: str = "Contract"
+) -> TrainingSpec:
+    return TrainingSpec(
+        name, model.dataset_id, model.version_id, hyperparameters, resources=machines(backend)
+    )
 
 
 def png(name: str) -> bytes:
@@ -60,7 +64,9 @@ class TestContract:
         assert job.state is State.COMPLETED, job.status.reason
         assert job.status.started
         assert job.status.ended
-        assert backend.train(spec).state is State.COMPLETED, "submitted once more, it is still the same job"
+        assert backend.train(spec).state is State.COMPLETED, (
+            "submitted once more, it is still the same job"
+        )
         model = models.read(job.id)
         assert model.classes == tuple(sorted(shapes.CLASSES))
         assert model.metrics("validation")["n"] == 6
@@ -81,7 +87,9 @@ class TestContract:
         middle = len(whole.text[: len(whole.text) // 2].encode())
         assert whole.text.encode()[middle:].decode() == backend.log(heated.job, middle).text
 
-    def test_a_running_job_can_be_watched_and_stopped(self, backend: Backend, heated: Model) -> None:
+    def test_a_running_job_can_be_watched_and_stopped(
+        self, backend: Backend, heated: Model
+    ) -> None:
         job = backend.train(spec_for(backend, heated, LONG))
         said(backend, job, "[metrics] epoch=2 ")
         start = time.monotonic()
@@ -96,12 +104,20 @@ class TestContract:
         assert backend.refresh(job) == job
 
     def test_a_job_that_fails_says_why(self, backend: Backend, heated: Model) -> None:
-        job = ended(backend, backend.train(spec_for(backend, heated, {**SMALL, "arch": "timm/no_such_network"})))
+        job = ended(
+            backend,
+            backend.train(spec_for(backend, heated, {**SMALL, "arch": "timm/no_such_network"})),
+        )
         assert job.state is State.FAILED
         assert "no_such_network" in job.status.reason
 
-    @pytest.mark.parametrize(("name", "value"), [("lr", "0"), ("epochs", "1000000000"), ("arch", "no_such_model"), ("batch_size", "0")])
-    def test_fault_20_a_spec_that_cannot_run_is_refused(self, backend: Backend, heated: Model, name: str, value: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("lr", "0"), ("epochs", "1000000000"), ("arch", "no_such_model"), ("batch_size", "0")],
+    )
+    def test_fault_20_a_spec_that_cannot_run_is_refused(
+        self, backend: Backend, heated: Model, name: str, value: str
+    ) -> None:
         before = jobs.listing()
         with pytest.raises(UserError) as refusal:
             backend.train(spec_for(backend, heated, {name: value}))
@@ -110,7 +126,13 @@ class TestContract:
 
     def test_a_dataset_that_is_not_there_is_refused(self, backend: Backend, heated: Model) -> None:
         with pytest.raises(NotFound):
-            backend.train(replace(spec_for(backend, heated, SMALL), dataset_id="no-such-dataset", id=jobs.new_id("training")))
+            backend.train(
+                replace(
+                    spec_for(backend, heated, SMALL),
+                    dataset_id="no-such-dataset",
+                    id=jobs.new_id("training"),
+                )
+            )
 
     def test_an_endpoint_from_deployment_to_deletion(self, backend: Backend, heated: Model) -> None:
         spec = EndpointSpec("Shapes", heated.id, resources=server(backend))
@@ -126,7 +148,9 @@ class TestContract:
         for name in shapes.CLASSES:
             answer = backend.invoke(endpoint, png(name), "image/png")
             assert answer["predictions"][0]["label"] == name
-            assert sum(prediction["probability"] for prediction in answer["predictions"]) == pytest.approx(1, abs=1e-3)
+            assert sum(
+                prediction["probability"] for prediction in answer["predictions"]
+            ) == pytest.approx(1, abs=1e-3)
             assert {"model", "unsure", "unfamiliar", "latency_ms"} <= set(answer)
         with pytest.raises(BackendError, match="cannot be used"):
             backend.invoke(endpoint, b"not an image", "image/png")
@@ -135,11 +159,21 @@ class TestContract:
         backend.delete(endpoint)
         # On SageMaker it may answer for a moment yet.
         with pytest.raises(BackendError):
-            until(lambda: not backend.invoke(endpoint, png("circle"), "image/png"), "the end of its answers")
+            until(
+                lambda: not backend.invoke(endpoint, png("circle"), "image/png"),
+                "the end of its answers",
+            )
 
     def test_a_batch_from_submission_to_table(self, backend: Backend, heated: Model) -> None:
         spec = TransformSpec(
-            "Batch", heated.id, "split", heated.dataset_id, heated.version_id, "test", shown="Shapes", resources=machines(backend)
+            "Batch",
+            heated.id,
+            "split",
+            heated.dataset_id,
+            heated.version_id,
+            "test",
+            shown="Shapes",
+            resources=machines(backend),
         )
         start = time.monotonic()
         job, again = backend.transform(spec), backend.transform(spec)
@@ -148,19 +182,36 @@ class TestContract:
         job = ended(backend, job)
         assert job.state is State.COMPLETED, job.status.reason
         found = table.read(job.folder, heated.classes)
-        assert len(found) == job.status.progress["done"] == job.status.progress["total"] == heated.metrics("test")["n"]
+        assert (
+            len(found)
+            == job.status.progress["done"]
+            == job.status.progress["total"]
+            == heated.metrics("test")["n"]
+        )
         said = heated.predictions().of_split("test")
         page = found.page(range(len(found))).set_index("image_id")
-        assert list(page.loc[list(said.image_id), "prediction"]) == [heated.classes[code] for code in said.predicted]
+        assert list(page.loc[list(said.image_id), "prediction"]) == [
+            heated.classes[code] for code in said.predicted
+        ]
         assert not any(page["in_training"])
 
     def test_a_batch_over_nothing_is_refused(self, backend: Backend, heated: Model) -> None:
-        spec = TransformSpec("None", heated.id, "split", heated.dataset_id, heated.version_id, "unused", resources=machines(backend))
+        spec = TransformSpec(
+            "None",
+            heated.id,
+            "split",
+            heated.dataset_id,
+            heated.version_id,
+            "unused",
+            resources=machines(backend),
+        )
         with pytest.raises(UserError) as caught:
             backend.transform(spec)
         assert caught.value.field == "split"
 
-    def test_a_model_that_is_not_there_is_not_deployed(self, backend: Backend, heated: Model) -> None:
+    def test_a_model_that_is_not_there_is_not_deployed(
+        self, backend: Backend, heated: Model
+    ) -> None:
         with pytest.raises(NotFound):
             backend.deploy(EndpointSpec("None", jobs.new_id("training"), resources=server(backend)))
         assert backend.endpoints() == []

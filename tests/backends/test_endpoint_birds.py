@@ -26,12 +26,17 @@ MOST_RENAMED = 4
 
 
 @pytest.mark.slow
-def test_endpoint_batch_and_evaluation_agree_on_355_photos(home: Path, birds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_batch_and_evaluation_agree_on_355_photos(
+    home: Path, birds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(birds))
     model = trained(birds)
     known = model.predictions().of_split("test")
     assert len(known) == 355
-    for kind, said in (("endpoint", by_endpoint(model, list(known.path))), ("batch", by_batch(model))):
+    for kind, said in (
+        ("endpoint", by_endpoint(model, list(known.path))),
+        ("batch", by_batch(model)),
+    ):
         difference = max(
             abs(answer[label] - float(known.probabilities[row, known.index_of(label)]))
             for row, path in enumerate(known.path)
@@ -41,7 +46,9 @@ def test_endpoint_batch_and_evaluation_agree_on_355_photos(home: Path, birds: Pa
         best = np.array([max(said[path], key=said[path].__getitem__) for path in known.path])
         renamed = int((best != known.names(known.predicted)).sum())
         right = int((best == known.names(known.label)).sum())
-        print(f"{kind}: largest difference of a probability {difference:.4f}, {renamed} of 355 renamed, {right} right")
+        print(
+            f"{kind}: largest difference of a probability {difference:.4f}, {renamed} of 355 renamed, {right} right"
+        )
         assert difference <= TOLERANCE
         assert renamed <= MOST_RENAMED
         assert right == pytest.approx(model.metrics("test")["correct"], abs=MOST_RENAMED)
@@ -50,7 +57,9 @@ def test_endpoint_batch_and_evaluation_agree_on_355_photos(home: Path, birds: Pa
 def trained(birds: Path) -> Model:
     version = importing.run_import(importing.ImportSource("folder", birds), "birds12")
     version = store.derive(version, {"kind": "official", "validation_share": 0.15, "seed": 7})
-    job = LOCAL.train(TrainingSpec("birds", version.dataset_id, version.id, {"preset": "fast", "arch": "lite0"}))
+    job = LOCAL.train(
+        TrainingSpec("birds", version.dataset_id, version.id, {"preset": "fast", "arch": "lite0"})
+    )
     return of_job(ended(job))
 
 
@@ -68,11 +77,24 @@ def by_endpoint(model: Model, paths: list[str]) -> dict[str, dict[str, float]]:
     assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
     answers = dict(ask.ask_all(endpoint, {path: store.image_path(dataset, path) for path in paths}))
     LOCAL.delete(endpoint)
-    return {path: {entry["label"]: entry["probability"] for entry in answers[path]["predictions"]} for path in paths}
+    return {
+        path: {entry["label"]: entry["probability"] for entry in answers[path]["predictions"]}
+        for path in paths
+    }
 
 
 def by_batch(model: Model) -> dict[str, dict[str, float]]:
-    spec = TransformSpec("birds", model.id, "split", dataset_id=model.dataset_id, version_id=model.version_id, split="test")
+    spec = TransformSpec(
+        "birds",
+        model.id,
+        "split",
+        dataset_id=model.dataset_id,
+        version_id=model.version_id,
+        split="test",
+    )
     table = pq.read_table(results.results_file(ended(LOCAL.transform(spec)).folder)).to_pylist()
     places = ("", *(f"_{place}" for place in range(2, settings.TOP_K + 1)))
-    return {row["path"]: {row[f"prediction{place}"]: row[f"probability{place}"] for place in places} for row in table}
+    return {
+        row["path"]: {row[f"prediction{place}"]: row[f"probability{place}"] for place in places}
+        for row in table
+    }

@@ -36,7 +36,9 @@ def png(name: str, seed: int = 99) -> bytes:
 
 def deployed(spec: EndpointSpec) -> Endpoint:
     endpoint = settled(LOCAL, LOCAL.deploy(spec))
-    assert endpoint.state is EndpointState.IN_SERVICE, f"{endpoint.reason}\n{LOCAL.log(jobs.read(endpoint.id)).text}"
+    assert endpoint.state is EndpointState.IN_SERVICE, (
+        f"{endpoint.reason}\n{LOCAL.log(jobs.read(endpoint.id)).text}"
+    )
     return endpoint
 
 
@@ -59,19 +61,28 @@ def test_it_says_which_form_answers_and_how_good_that_is(clean: Model) -> None:
     assert chosen["milliseconds"] <= chosen["plain_milliseconds"]
     until(lambda: LOCAL.figures(endpoint), "its figures")
     figures = LOCAL.figures(endpoint)
-    assert (figures["requests"], figures["form"]) == (0, chosen["form"]), "the smoke image does not count"
+    assert (figures["requests"], figures["form"]) == (0, chosen["form"]), (
+        "the smoke image does not count"
+    )
 
 
 def test_several_photos_and_single_ones_have_the_same_answers(clean: Model) -> None:
     endpoint = deployed(EndpointSpec("Shapes", clean.id))
     bodies = [png(name, seed) for name in shapes.CLASSES for seed in (201, 202)]
     single = [LOCAL.invoke(endpoint, body, "image/png")["predictions"] for body in bodies]
-    parts = b"".join(b'--x\r\nContent-Disposition: form-data; name="p"; filename="p"\r\n\r\n' + body + b"\r\n" for body in bodies)
+    parts = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="p"; filename="p"\r\n\r\n' + body + b"\r\n"
+        for body in bodies
+    )
     send = LOCAL.connect(endpoint)
     together = json.loads(send(parts + b"--x--\r\n", "multipart/form-data; boundary=x"))["answers"]
     for one, other in zip(single, together, strict=True):
-        assert [entry["label"] for entry in one] == [entry["label"] for entry in other["predictions"]]
-        assert [entry["probability"] for entry in one] == pytest.approx([entry["probability"] for entry in other["predictions"]], abs=0.005)
+        assert [entry["label"] for entry in one] == [
+            entry["label"] for entry in other["predictions"]
+        ]
+        assert [entry["probability"] for entry in one] == pytest.approx(
+            [entry["probability"] for entry in other["predictions"]], abs=0.005
+        )
 
 
 def test_at_its_deadline_it_deletes_itself_with_nobody_looking(clean: Model) -> None:
@@ -140,18 +151,32 @@ def test_asking_about_many_says_what_failed_and_why(clean: Model, tmp_path: Path
     good.write_bytes(png("triangle"))
     bad.write_bytes(b"no photo")
     large.write_bytes(bytes(7 * 2**20))
-    found = dict(ask.ask_all(endpoint, {"good": good, "bad": bad, "large": large, "gone": tmp_path / "gone"}))
+    found = dict(
+        ask.ask_all(endpoint, {"good": good, "bad": bad, "large": large, "gone": tmp_path / "gone"})
+    )
     assert found["good"]["predictions"][0]["label"] == "triangle"
     assert found["good"]["round_trip_ms"] >= found["good"]["latency_ms"]
-    assert {name for name, answer in found.items() if "failed" in answer} == {"bad", "large", "gone"}
-    assert {name: found[name]["is_final"] for name in ("bad", "large", "gone")} == {"bad": True, "large": True, "gone": False}
+    assert {name for name, answer in found.items() if "failed" in answer} == {
+        "bad",
+        "large",
+        "gone",
+    }
+    assert {name: found[name]["is_final"] for name in ("bad", "large", "gone")} == {
+        "bad": True,
+        "large": True,
+        "gone": False,
+    }
 
 
-def test_a_photo_of_any_size_is_asked_and_the_shrinking_is_said(clean: Model, tmp_path: Path) -> None:
+def test_a_photo_of_any_size_is_asked_and_the_shrinking_is_said(
+    clean: Model, tmp_path: Path
+) -> None:
     endpoint = deployed(EndpointSpec("Large", clean.id))
     exif = Image.Exif()
     exif[0x0112] = 3
-    noisy(shapes.photo("triangle", 5).rotate(180), 3300).save(tmp_path / "large.jpg", quality=99, exif=exif)
+    noisy(shapes.photo("triangle", 5).rotate(180), 3300).save(
+        tmp_path / "large.jpg", quality=99, exif=exif
+    )
     before = (tmp_path / "large.jpg").stat().st_size
     assert before > settings.MAX_INVOCATION_BYTES
     answer = dict(ask.ask_all(endpoint, {"large": tmp_path / "large.jpg"}))["large"]

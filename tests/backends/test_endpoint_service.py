@@ -67,7 +67,9 @@ class Served(Client):
 
     def form(self, *photos: bytes) -> Any:
         parts = [
-            b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + photo + b"\r\n"
+            b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+            + photo
+            + b"\r\n"
             for photo in photos
         ]
         return self.post(b"".join(parts) + b"--x--\r\n", "multipart/form-data; boundary=x")
@@ -86,7 +88,11 @@ def served() -> Iterator[Served]:
     service = Service(toy, None, batch=4, workers=1)
     listener = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(
-        uvicorn.Config(server.application(service, {"form": "a toy"}), log_level="critical", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            server.application(service, {"form": "a toy"}),
+            log_level="critical",
+            timeout_graceful_shutdown=1,
+        )
     )
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -112,7 +118,9 @@ def test_several_photos_are_answered_in_their_order(served: Served, kind: str) -
 
 
 def test_a_bad_photo_among_others_has_the_error_in_place_of_its_answer(served: Served) -> None:
-    first, second, third, fourth = json.loads(served.form(b"one", b"bad", b"boom", b"two").body)["answers"]
+    first, second, third, fourth = json.loads(served.form(b"one", b"bad", b"boom", b"two").body)[
+        "answers"
+    ]
     assert first["predictions"][0]["label"] == "one"
     assert second == {"error": {"code": "bad_image", "message": "the photo cannot be used"}}
     assert third["error"]["code"] == "internal"
@@ -131,11 +139,28 @@ def test_a_bad_photo_among_others_has_the_error_in_place_of_its_answer(served: S
         (b'{"photos": []}', "application/json", 400, "no_photo"),
         (b"--x--\r\n", "multipart/form-data; boundary=x", 400, "no_photo"),
         (b"whatever", "multipart/form-data", 400, "bad_form"),
-        (bytes(settings.MAX_INVOCATION_BYTES + 1), "multipart/form-data; boundary=x", 413, "too_large"),
+        (
+            bytes(settings.MAX_INVOCATION_BYTES + 1),
+            "multipart/form-data; boundary=x",
+            413,
+            "too_large",
+        ),
     ],
-    ids=["no photos", "half", "a text", "instances", "a million lists", "none", "empty form", "no boundary", "7 MB"],
+    ids=[
+        "no photos",
+        "half",
+        "a text",
+        "instances",
+        "a million lists",
+        "none",
+        "empty form",
+        "no boundary",
+        "7 MB",
+    ],
 )
-def test_fault_40_a_request_for_several_that_cannot_be_read(served: Served, body: bytes, content_type: str, status: int, code: str) -> None:
+def test_fault_40_a_request_for_several_that_cannot_be_read(
+    served: Served, body: bytes, content_type: str, status: int, code: str
+) -> None:
     try:
         answer = served.post(body, content_type)
         assert (answer.status, answer.error) == (status, code)
@@ -160,11 +185,16 @@ SPELLINGS = {
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_base64_is_read_as_clients_write_it(served: Served, spelling: str) -> None:
     for mark in (b"", b"\xef\xbb\xbf"):
-        answer = served.post(mark + json.dumps({"photos": [SPELLINGS[spelling]]}).encode(), "application/json; charset=utf-8")
+        answer = served.post(
+            mark + json.dumps({"photos": [SPELLINGS[spelling]]}).encode(),
+            "application/json; charset=utf-8",
+        )
         assert labels(answer) == [NAME.decode()]
 
 
-@pytest.mark.parametrize("bad", ["***", "", "YQ=A", "a", None, 7, ["YQ=="], {"b64": "YQ=="}, "data:image/png,abc", "ä"])
+@pytest.mark.parametrize(
+    "bad", ["***", "", "YQ=A", "a", None, 7, ["YQ=="], {"b64": "YQ=="}, "data:image/png,abc", "ä"]
+)
 def test_one_bad_item_of_json_is_one_error(served: Served, bad: object) -> None:
     one, two = (base64.b64encode(name).decode() for name in (b"one", b"two"))
     answer = served.post(json.dumps({"photos": [one, bad, two]}).encode(), "application/json")
@@ -176,7 +206,9 @@ def test_one_bad_item_of_json_is_one_error(served: Served, bad: object) -> None:
 
 def test_a_request_of_bad_items_only_has_an_error_for_each(served: Served) -> None:
     answer = served.post(b'{"photos": ["*", "*"]}', "application/json")
-    assert [item["error"]["code"] for item in json.loads(answer.body)["answers"]] == ["bad_base64"] * 2
+    assert [item["error"]["code"] for item in json.loads(answer.body)["answers"]] == [
+        "bad_base64"
+    ] * 2
 
 
 def test_a_packed_body_is_refused_in_words(served: Served) -> None:
@@ -196,13 +228,17 @@ def test_too_many_photos_in_one_request(served: Served) -> None:
     assert served.json(*[b"a"] * server.MAX_PHOTOS).status == 200
 
 
-def test_photos_that_wait_together_are_answered_together_and_no_more_at_once(served: Served) -> None:
+def test_photos_that_wait_together_are_answered_together_and_no_more_at_once(
+    served: Served,
+) -> None:
     served.json(*[b"a"] * 12)
     assert served.toy.batches
     assert max(served.toy.batches) <= 4
 
 
-def test_a_request_that_does_not_fit_into_the_queue_is_refused_whole(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_does_not_fit_into_the_queue_is_refused_whole(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "MAX_WAITING", 5)
     answer = served.json(*[b"a"] * 6)
     assert (answer.status, answer.error) == (503, "busy")
@@ -210,7 +246,9 @@ def test_a_request_that_does_not_fit_into_the_queue_is_refused_whole(served: Ser
     assert served.figures()["busy"] == 1
 
 
-def test_too_many_open_requests_are_refused_before_they_are_read(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_open_requests_are_refused_before_they_are_read(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "MAX_OPEN", 1)
     served.toy.go_on.clear()
     held = threading.Thread(target=served.post, args=(b"held",))

@@ -35,9 +35,7 @@ def test_fault_31_a_disk_that_is_full_while_the_script_writes(toys: Toys) -> Non
 
 def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> None:
     """The script ends well and the worker's own write fails."""
-    weights = (
-        "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
-    )
+    weights = "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
     job = ended(LOCAL, toys.train(MODEL + weights, file_bytes=20_000))
     assert job.state is State.FAILED
     assert "disk is full" in job.status.reason
@@ -46,7 +44,13 @@ def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> No
 
 
 def test_fault_31_a_disk_that_is_full_for_the_log(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train("for n in range(10_000):\n    print('a line that takes room', n, flush=True)\n", file_bytes=20_000))
+    job = ended(
+        LOCAL,
+        toys.train(
+            "for n in range(10_000):\n    print('a line that takes room', n, flush=True)\n",
+            file_bytes=20_000,
+        ),
+    )
     assert job.state is State.FAILED
     assert job.status.reason
     assert job.folder.log.stat().st_size <= 20_000
@@ -64,7 +68,9 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A FIELDMARK_HOME on a file system of two megabytes, where the machine lets us mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True
+    ).returncode:
         pytest.skip("this machine does not let us mount a file system")
     monkeypatch.setenv("FIELDMARK_HOME", str(folder / "home"))
     yield folder
@@ -75,7 +81,12 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 def test_fault_31_a_disk_that_is_really_full(small_disk: Path, toys: Toys) -> None:
     """The script's log takes the last byte. Everything that is there can still be seen, and a new job is refused in words."""
     assert settings.home().is_relative_to(small_disk)
-    job = ended(LOCAL, toys.train("import sys\nwhile True:\n    sys.stdout.write('x' * 999 + chr(10))\n    sys.stdout.flush()\n"))
+    job = ended(
+        LOCAL,
+        toys.train(
+            "import sys\nwhile True:\n    sys.stdout.write('x' * 999 + chr(10))\n    sys.stdout.flush()\n"
+        ),
+    )
     assert job.state is State.FAILED
     assert "disk is full" in job.status.reason
     assert [found.id for found in jobs.readable()] == [job.id]
@@ -87,7 +98,9 @@ def test_fault_31_a_disk_that_is_really_full(small_disk: Path, toys: Toys) -> No
     assert LOCAL.train(toys.spec()).state is State.PENDING
 
 
-def test_a_script_that_filled_the_disk_with_temporary_files_says_so(small_disk: Path, toys: Toys) -> None:
+def test_a_script_that_filled_the_disk_with_temporary_files_says_so(
+    small_disk: Path, toys: Toys
+) -> None:
     """They are gone when the job has ended, and with them what says why."""
     fills = (
         "import os, pathlib, sys\n"

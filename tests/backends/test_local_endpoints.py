@@ -45,7 +45,11 @@ for endpoint in LOCAL.endpoints():
 def python(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Another app, as far as a backend can tell."""
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], cwd=settings.PROJECT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *arguments],
+        cwd=settings.PROJECT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -60,7 +64,9 @@ NAME = 'V\u00f6gel "\u9ce5" <b>\U0001f426</b> 100 % -'
 
 def test_a_model_answers_under_the_name_it_was_given(heated: Model) -> None:
     """Really trained, really asked: the name goes through the script's arguments, model.json and the server."""
-    spec = TrainingSpec(NAME, heated.dataset_id, heated.version_id, heated.job.spec["hyperparameters"])
+    spec = TrainingSpec(
+        NAME, heated.dataset_id, heated.version_id, heated.job.spec["hyperparameters"]
+    )
     job = ended(LOCAL, LOCAL.train(spec))
     assert job.state is jobs.State.COMPLETED, job.status.reason
     model = models.read(job.id)
@@ -116,11 +122,19 @@ def test_in_service_means_that_a_smoke_image_came_back(live: Endpoint) -> None:
 
 def test_fault_53_a_secret_of_the_app_reaches_no_endpoint(live: Endpoint) -> None:
     assert CANARY not in str(process_of(live).environ())
-    assert not [path for path in jobs.read(live.id).folder.path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    assert not [
+        path
+        for path in jobs.read(live.id).folder.path.rglob("*")
+        if path.is_file() and CANARY.encode() in path.read_bytes()
+    ]
 
 
 def test_fault_41_it_listens_on_this_machine_only(live: Endpoint) -> None:
-    listening = [found.laddr.ip for found in process_of(live).net_connections() if found.status == psutil.CONN_LISTEN]
+    listening = [
+        found.laddr.ip
+        for found in process_of(live).net_connections()
+        if found.status == psutil.CONN_LISTEN
+    ]
     assert listening == ["127.0.0.1"]
 
 
@@ -137,7 +151,9 @@ def test_fault_41_it_listens_on_this_machine_only(live: Endpoint) -> None:
     ],
     ids=["7 MB", "text", "no type", "empty", "svg", "truncated", "eps"],
 )
-def test_fault_40_bad_requests_have_one_shape(live: Endpoint, body: bytes, content_type: str, status: int, code: str) -> None:
+def test_fault_40_bad_requests_have_one_shape(
+    live: Endpoint, body: bytes, content_type: str, status: int, code: str
+) -> None:
     client = over_http(live)
     try:
         answer = client.post(body, content_type)
@@ -160,20 +176,27 @@ def test_fault_41_fifty_at_once_are_answered_or_told_to_come_again(live: Endpoin
     assert sum(answer.status == 200 for _, answer in answers) >= 10
     for name, answer in answers:
         if answer.status == 200:
-            assert f'"label": "{name}"'.encode() in answer.body.split(b"}")[0], "nobody gets another one's answer"
+            assert f'"label": "{name}"'.encode() in answer.body.split(b"}")[0], (
+                "nobody gets another one's answer"
+            )
         else:
             assert answer.error == "busy"
     assert client.post(png("circle")).status == 200
 
 
-def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(
+    small_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Beside it: the way to 127.0.0.1 is never through the proxy that a company's machine names."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("Proxied", small_model.id)))
     assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
-    assert LOCAL.invoke(endpoint, png("triangle"), "image/png")["predictions"][0]["label"] == "triangle"
+    assert (
+        LOCAL.invoke(endpoint, png("triangle"), "image/png")["predictions"][0]["label"]
+        == "triangle"
+    )
     job = jobs.read(endpoint.id)
     with pytest.raises(UserError, match="still running"):
         jobs.delete(endpoint.id)
@@ -189,7 +212,9 @@ def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(small_model:
     assert not job.folder.path.exists()
 
 
-def test_fault_39_on_a_taken_port_it_takes_another_and_when_the_system_ends_it_it_says_so(heated: Model) -> None:
+def test_fault_39_on_a_taken_port_it_takes_another_and_when_the_system_ends_it_it_says_so(
+    heated: Model,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("Ended", heated.id, port=port)))
@@ -199,7 +224,10 @@ def test_fault_39_on_a_taken_port_it_takes_another_and_when_the_system_ends_it_i
     process_of(endpoint).terminate()
     job = ended(LOCAL, jobs.read(endpoint.id))
     assert "asked to end" in job.status.reason
-    assert next(found for found in LOCAL.endpoints() if found.id == endpoint.id).state is EndpointState.FAILED
+    assert (
+        next(found for found in LOCAL.endpoints() if found.id == endpoint.id).state
+        is EndpointState.FAILED
+    )
     LOCAL.delete(endpoint)
 
 
@@ -219,7 +247,9 @@ def test_two_sessions_delete_the_same_endpoint(small_model: Model) -> None:
     assert LOCAL.endpoints() == []
 
 
-def test_fault_39_a_server_that_dies_on_start_is_failed_and_not_creating_for_ever(small_model: Model) -> None:
+def test_fault_39_a_server_that_dies_on_start_is_failed_and_not_creating_for_ever(
+    small_model: Model,
+) -> None:
     weights = small_model.folder.model / models.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:1000])
     models.pack(small_model.folder.model, small_model.folder.artifact)
@@ -240,8 +270,12 @@ def holds_a_pickle(tar: tarfile.TarFile, folder: Path) -> None:
     tar.add(folder / models.DESCRIPTION, "extra.pkl")
 
 
-@pytest.mark.parametrize(("damage", "named"), [(leads_out, "marker"), (holds_a_pickle, "extra.pkl")])
-def test_fault_42_an_archive_that_is_not_ours_is_refused_at_deploy(small_model: Model, home: Path, damage: Damage, named: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "named"), [(leads_out, "marker"), (holds_a_pickle, "extra.pkl")]
+)
+def test_fault_42_an_archive_that_is_not_ours_is_refused_at_deploy(
+    small_model: Model, home: Path, damage: Damage, named: str
+) -> None:
     folder = small_model.folder.model
     with tarfile.open(small_model.folder.artifact, "w:gz") as tar:
         for path in (models.DESCRIPTION, models.WEIGHTS, "code"):

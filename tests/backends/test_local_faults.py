@@ -29,7 +29,9 @@ from tests.backends.watching import ended, gone, running, trainer_of, until, wor
 from tests.conftest import CANARY, kill_processes_of
 
 
-def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened(toys: Toys) -> None:
+def test_fault_26_a_trainer_that_is_killed_fails_and_says_what_probably_happened(
+    toys: Toys,
+) -> None:
     job = running(LOCAL, toys.train(RUNS))
     trainer_of(job).kill()
     job = ended(LOCAL, job)
@@ -74,14 +76,20 @@ def test_fault_28_a_stranger_with_the_pid_of_a_dead_worker_is_left_alone(toys: T
     """After a restart the recorded pid, and even its session, may belong to anybody."""
     job = ended(LOCAL, toys.train("raise SystemExit(1)"))
     gone(job)
-    stranger = subprocess.Popen([sys.executable, "-c", RUNS], start_new_session=True, stdout=subprocess.DEVNULL)
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", RUNS], start_new_session=True, stdout=subprocess.DEVNULL
+    )
     try:
         before = (job.status.pid_created or 0) - 60
-        taken = replace(job.status, state=State.IN_PROGRESS, ended=None, pid=stranger.pid, pid_created=before)
+        taken = replace(
+            job.status, state=State.IN_PROGRESS, ended=None, pid=stranger.pid, pid_created=before
+        )
         jobs.write_status(job.folder, taken)
         assert LOCAL.refresh(job).state is State.FAILED
         assert stranger.poll() is None
-        assert not processes.is_same(stranger.pid, taken.pid_created), "the start time tells them apart"
+        assert not processes.is_same(stranger.pid, taken.pid_created), (
+            "the start time tells them apart"
+        )
         assert not processes.terminate(stranger.pid, taken.pid_created)
     finally:
         stranger.kill()
@@ -89,7 +97,9 @@ def test_fault_28_a_stranger_with_the_pid_of_a_dead_worker_is_left_alone(toys: T
 
 
 def test_fault_29_a_script_that_fails_leaves_the_end_of_its_log_as_the_reason(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train(f"print('x' * 5000)\nraise RuntimeError('no {'such' * 300} layer')"))
+    job = ended(
+        LOCAL, toys.train(f"print('x' * 5000)\nraise RuntimeError('no {'such' * 300} layer')")
+    )
     assert job.state is State.FAILED
     assert "layer" in job.status.reason
     assert len(job.status.reason) <= settings.MAX_FAILURE_CHARS
@@ -172,7 +182,9 @@ def test_a_dataset_that_is_not_there_is_refused_before_there_is_a_job(home: Path
     assert jobs.listing() == []
 
 
-def test_fault_20_a_hyperparameter_that_cannot_run_is_refused_before_there_is_a_job(toys: Toys) -> None:
+def test_fault_20_a_hyperparameter_that_cannot_run_is_refused_before_there_is_a_job(
+    toys: Toys,
+) -> None:
     with pytest.raises(UserError) as refusal:
         LOCAL.train(replace(toys.spec(), hyperparameters={"lr": "-1"}))
     assert refusal.value.field == "lr"
@@ -213,7 +225,9 @@ def test_fault_37_two_sessions_submit_stop_and_list_at_once(toys: Toys) -> None:
         for future in watching + stopping:
             future.result()
     assert ids == {spec.id for spec in specs}
-    assert not [item for item in found if isinstance(item, jobs.Unreadable)], "nobody ever sees a job that is half made"
+    assert not [item for item in found if isinstance(item, jobs.Unreadable)], (
+        "nobody ever sees a job that is half made"
+    )
     assert {job.id for job in jobs.readable()} == ids
     for spec in specs:
         job = ended(LOCAL, jobs.read(spec.id))
@@ -223,19 +237,32 @@ def test_fault_37_two_sessions_submit_stop_and_list_at_once(toys: Toys) -> None:
 
 
 def test_fault_38_out_of_memory_on_a_gpu_is_passed_on_in_words(toys: Toys) -> None:
-    job = ended(LOCAL, toys.train(EXPLAINS.format(reason="Out of memory: use a lower batch size (batch_size).")))
+    job = ended(
+        LOCAL,
+        toys.train(EXPLAINS.format(reason="Out of memory: use a lower batch size (batch_size).")),
+    )
     assert job.state is State.FAILED
     assert "lower batch size" in job.status.reason
 
 
-def test_fault_53_a_secret_of_the_app_reaches_no_job(toys: Toys, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "SM_HP_SECRET", "PYTHONSTARTUP"):
+def test_fault_53_a_secret_of_the_app_reaches_no_job(
+    toys: Toys, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "HF_TOKEN",
+        "SM_HP_SECRET",
+        "PYTHONSTARTUP",
+    ):
         monkeypatch.setenv(name, CANARY)
     job = running(LOCAL, toys.train("import os\nprint(dict(os.environ), flush=True)\n" + RUNS))
     for process in (worker_of(job), trainer_of(job)):
         assert CANARY not in str(process.environ())
         assert CANARY not in str(process.cmdline())
-    assert "FIELDMARK_HOME" not in trainer_of(job).environ(), "the script is told its channels and nothing about us"
+    assert "FIELDMARK_HOME" not in trainer_of(job).environ(), (
+        "the script is told its channels and nothing about us"
+    )
     LOCAL.stop(job)
     ended(LOCAL, job)
     kept = [path for path in home.rglob("*") if path.is_file()]
@@ -262,7 +289,9 @@ def ctrl_c(app: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("end", [subprocess.Popen.kill, ctrl_c])
-def test_fault_25_a_job_outlives_its_app(toys: Toys, end: Callable[[subprocess.Popen[str]], None]) -> None:
+def test_fault_25_a_job_outlives_its_app(
+    toys: Toys, end: Callable[[subprocess.Popen[str]], None]
+) -> None:
     toys.waiting("print('done', flush=True)\n" + MODEL)
     spec = json.dumps(asdict(toys.spec()))
     app = subprocess.Popen(
@@ -284,7 +313,9 @@ def test_fault_25_a_job_outlives_its_app(toys: Toys, end: Callable[[subprocess.P
 
 
 @pytest.fixture(params=['a\'b "c"', "$(id);d\\e", "größer 鳥"])
-def strange_home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def strange_home(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     path = tmp_path / request.param
     monkeypatch.setenv("FIELDMARK_HOME", str(path))
     yield path

@@ -51,7 +51,12 @@ def test_a_folder_becomes_a_dataset(photos: Path) -> None:
 
 def test_an_upload_becomes_a_dataset_and_is_removed(photos: Path) -> None:
     archive = uploaded(photos)
-    job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive), shown="../../etc/my shapes.zip")))
+    job = ended(
+        LOCAL,
+        LOCAL.import_dataset(
+            ImportSpec("Shapes", "archive", str(archive), shown="../../etc/my shapes.zip")
+        ),
+    )
     assert job.state is State.COMPLETED, job.status.reason
     assert not archive.exists()
 
@@ -59,7 +64,10 @@ def test_an_upload_becomes_a_dataset_and_is_removed(photos: Path) -> None:
 def test_fault_06_an_upload_that_is_refused_says_why_and_is_removed(home: Path) -> None:
     archive = settings.uploads_dir() / "1a2b3c.zip"
     archive.write_bytes(b"Rar!\x1a\x07\x00 named zip")
-    job = ended(LOCAL, LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive), shown="birds.zip")))
+    job = ended(
+        LOCAL,
+        LOCAL.import_dataset(ImportSpec("Shapes", "archive", str(archive), shown="birds.zip")),
+    )
     assert job.state is State.FAILED
     assert job.status.reason
     assert "Traceback" not in LOCAL.log(job).text
@@ -67,7 +75,9 @@ def test_fault_06_an_upload_that_is_refused_says_why_and_is_removed(home: Path) 
     assert store.datasets() == []
 
 
-def test_fault_10_a_folder_outside_the_import_roots_is_refused(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_10_a_folder_outside_the_import_roots_is_refused(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The roots of the app hold in its worker as well."""
     (tmp_path / "allowed").mkdir()
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path / "allowed"))
@@ -100,7 +110,10 @@ def test_a_stop_ends_an_import_that_large_photos_hold_up(photos: Path, tmp_path:
     for number in range(80):
         os.link(photos / "circle" / "heavy.png", photos / "circle" / f"heavy{number}.png")
     job = LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos)))
-    until(lambda: LOCAL.refresh(jobs.read(job.id)).status.progress.get("phase") == "Reading images", "the first photos")
+    until(
+        lambda: LOCAL.refresh(jobs.read(job.id)).status.progress.get("phase") == "Reading images",
+        "the first photos",
+    )
     asked = time.monotonic()
     LOCAL.stop(job)
     assert ended(LOCAL, job).state is State.STOPPED
@@ -137,7 +150,9 @@ def test_work_that_ends_gives_its_result_or_its_error(home: Path) -> None:
         stopping.unless_stopped(cast("Worker", Unasked()), fail)
 
 
-def test_an_upload_that_cannot_be_submitted_is_removed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_that_cannot_be_submitted_is_removed(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a disk that is full."""
     archive = uploaded(photos)
     shutil.rmtree(settings.home() / "jobs", ignore_errors=True)

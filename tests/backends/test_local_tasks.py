@@ -42,7 +42,9 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(params=["cold", "warm"])
-def parent(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def parent(
+    request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[int]:
     """The pid that a task's process has as its parent: ours, or a warm process's that has imported nothing heavy.
 
     With all the patience in the world: a machine that stands still for some seconds would have the task run without it.
@@ -63,24 +65,36 @@ def parent(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monke
     LOCAL.cool_down(process)
 
 
-def test_a_task_runs_by_itself_and_sees_no_secret(scripts: Path, parent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_runs_by_itself_and_sees_no_secret(
+    scripts: Path, parent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     (scripts / "says.py").write_text(SAYS)
     tasks.run("says", [str(tmp_path / "said"), "--label", "Wren, or 'so'"])
-    assert (tmp_path / "said").read_text() == f"{parent} None {scripts} ['--label', \"Wren, or 'so'\"]"
+    assert (
+        tmp_path / "said"
+    ).read_text() == f"{parent} None {scripts} ['--label', \"Wren, or 'so'\"]"
 
 
 def test_a_task_that_fails_says_why_in_its_last_line(scripts: Path, parent: int) -> None:
-    (scripts / "fails.py").write_text("print('beginning')\nraise SystemExit('The photo has no bird.')")
+    (scripts / "fails.py").write_text(
+        "print('beginning')\nraise SystemExit('The photo has no bird.')"
+    )
     (scripts / "breaks.py").write_text("raise ValueError('no cats')")
     (scripts / "silent.py").write_text("raise SystemExit(3)")
-    for name, reason in (("fails", r"^The photo has no bird\.$"), ("breaks", "no cats"), ("silent", "code 3")):
+    for name, reason in (
+        ("fails", r"^The photo has no bird\.$"),
+        ("breaks", "no cats"),
+        ("silent", "code 3"),
+    ):
         with pytest.raises(BackendError, match=reason):
             tasks.run(name, [])
 
 
 def test_a_task_that_hangs_is_ended(scripts: Path, parent: int, tmp_path: Path) -> None:
-    (scripts / "hangs.py").write_text("import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(86_400)")
+    (scripts / "hangs.py").write_text(
+        "import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(86_400)"
+    )
     seconds = 1
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         seconds *= 2
@@ -99,7 +113,10 @@ def test_one_task_at_a_time(scripts: Path, parent: int, tmp_path: Path) -> None:
     (scripts / "slow.py").write_text(
         "import sys, time\nopen(sys.argv[1], 'a').write('[')\ntime.sleep(0.3)\nopen(sys.argv[1], 'a').write(']')"
     )
-    threads = [threading.Thread(target=tasks.run, args=("slow", [str(tmp_path / "turns")])) for _ in range(3)]
+    threads = [
+        threading.Thread(target=tasks.run, args=("slow", [str(tmp_path / "turns")]))
+        for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -137,7 +154,9 @@ def test_an_end_that_is_told_with_the_beginning_is_read_as_both(home: Path, tmp_
     assert code == 3
 
 
-def test_a_warm_process_that_has_died_is_done_without(scripts: Path, home: Path, tmp_path: Path) -> None:
+def test_a_warm_process_that_has_died_is_done_without(
+    scripts: Path, home: Path, tmp_path: Path
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", LIGHT],
         cwd=settings.home(),

@@ -26,7 +26,14 @@ from tests.backends.watching import ended, gone, said
 from tests.conftest import SMALL
 
 # A second or two of small steps: time enough to interrupt it.
-STEPS = {**SMALL, "head": "mlp", "lr": "0.0001", "epochs": "80", "early_stopping_patience": "0", "refit": "false"}
+STEPS = {
+    **SMALL,
+    "head": "mlp",
+    "lr": "0.0001",
+    "epochs": "80",
+    "early_stopping_patience": "0",
+    "refit": "false",
+}
 APP = """
 import json, signal, sys, time
 # Whoever runs the tests in the background has them ignore it, and children inherit that.
@@ -46,8 +53,12 @@ for job_id in sys.argv[1:]:
 """
 
 
-def spec_for(model: Model, hyperparameters: dict[str, str] = STEPS, resumed_from: str = "") -> TrainingSpec:
-    return TrainingSpec("Small", model.dataset_id, model.version_id, hyperparameters, resumed_from=resumed_from)
+def spec_for(
+    model: Model, hyperparameters: dict[str, str] = STEPS, resumed_from: str = ""
+) -> TrainingSpec:
+    return TrainingSpec(
+        "Small", model.dataset_id, model.version_id, hyperparameters, resumed_from=resumed_from
+    )
 
 
 def app(code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -108,7 +119,9 @@ def test_fault_34_a_resumed_training_is_the_uninterrupted_one(heated: Model) -> 
     assert not set(curve(stopped)) & set(curve(resumed)), "nothing is trained twice"
     assert curve(stopped) | curve(resumed) == pytest.approx(curve(whole), abs=1e-6)
     for split in settings.SPLITS:
-        assert models.of_job(resumed).metrics(split) == pytest.approx(models.of_job(whole).metrics(split), abs=1e-6)
+        assert models.of_job(resumed).metrics(split) == pytest.approx(
+            models.of_job(whole).metrics(split), abs=1e-6
+        )
 
 
 def test_fault_33_checkpoints_that_cannot_be_read_are_not_a_silent_new_start(heated: Model) -> None:
@@ -128,7 +141,9 @@ def test_fault_33_checkpoints_that_cannot_be_read_are_not_a_silent_new_start(hea
 
 def test_a_job_is_not_resumed_while_it_runs(heated: Model) -> None:
     running = LOCAL.train(spec_for(heated, {**STEPS, "epochs": "10000"}))
-    resumed = ended(LOCAL, LOCAL.train(spec_for(heated, {**STEPS, "epochs": "10000"}, resumed_from=running.id)))
+    resumed = ended(
+        LOCAL, LOCAL.train(spec_for(heated, {**STEPS, "epochs": "10000"}, resumed_from=running.id))
+    )
     assert resumed.state is State.FAILED
     assert "still running" in resumed.status.reason
     LOCAL.stop(running)
@@ -140,7 +155,14 @@ def test_shown_as_code_it_trains_by_hand(heated: Model, tmp_path: Path) -> None:
     command = commands.training(heated.folder, training_spec(heated.job))
     (tmp_path / "again").mkdir()
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    run = subprocess.run(["sh", "-c", command], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     again = json.loads((tmp_path / "again" / "model" / models.DESCRIPTION).read_text())
     for split, figures in heated.description["metrics"].items():

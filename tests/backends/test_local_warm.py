@@ -106,7 +106,10 @@ def started(program: str = LIGHT) -> Warm:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until(lambda: prefork.socket_path().exists() and prefork.socket_path().stat().st_ino != before, "the warm process")
+    until(
+        lambda: prefork.socket_path().exists() and prefork.socket_path().stat().st_ino != before,
+        "the warm process",
+    )
     return process
 
 
@@ -173,7 +176,9 @@ def toys(shared: tuple[Path, Toys, Warm], monkeypatch: pytest.MonkeyPatch) -> To
     return shared[1]
 
 
-def test_a_forked_trainer_cannot_tell_that_it_was_not_started(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_trainer_cannot_tell_that_it_was_not_started(
+    toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Environment, folder, arguments, input, output and modules of both, compared; and no secret in either."""
     # The warm process has imported ours of that name already.
     (toys.folder / "fieldmark_ml").mkdir()
@@ -193,7 +198,9 @@ def test_a_forked_trainer_cannot_tell_that_it_was_not_started(toys: Toys, proces
     assert CANARY not in str(found)
 
 
-def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(toys: Toys, process: Warm) -> None:
+def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(
+    toys: Toys, process: Warm
+) -> None:
     job = running(LOCAL, toys.train(RUNS))
     worker = worker_of(job)
     assert forked_by(worker.pid, process)
@@ -203,7 +210,10 @@ def test_the_worker_of_a_forked_job_works_in_its_folder_and_leads_its_session(to
     ended(LOCAL, job)
 
 
-@pytest.mark.parametrize(("script", "code"), [("raise SystemExit(3)", 3), ("exit('no cats')", 1), ("raise ValueError('no cats')", 1)])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("raise SystemExit(3)", 3), ("exit('no cats')", 1), ("raise ValueError('no cats')", 1)],
+)
 def test_a_forked_trainer_that_fails(toys: Toys, process: Warm, script: str, code: int) -> None:
     job = ended(LOCAL, toys.train(script))
     assert job.state is State.FAILED
@@ -211,7 +221,9 @@ def test_a_forked_trainer_that_fails(toys: Toys, process: Warm, script: str, cod
     assert code == 3 or "no cats" in job.status.reason
 
 
-def test_a_process_with_a_second_thread_is_not_forked(warm_toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_with_a_second_thread_is_not_forked(
+    warm_toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What that thread holds at the fork would stay locked for ever: the job is started without the fork."""
     busy = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
     process = started(LIGHT.replace("warm.serve()", busy + "warm.serve()"))
@@ -230,7 +242,9 @@ def test_fault_30_a_forked_trainer_stops(toys: Toys, process: Warm) -> None:
     gone(job)
 
 
-def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey(toys: Toys, process: Warm) -> None:
+def test_fault_30_a_forked_worker_passes_sigterm_on_and_kills_what_does_not_obey(
+    toys: Toys, process: Warm
+) -> None:
     job = running(LOCAL, toys.train(REFUSES))
     worker_of(job).terminate()
     assert ended(LOCAL, job).state is State.STOPPED
@@ -243,7 +257,9 @@ def test_fault_26_a_forked_trainer_that_is_killed(toys: Toys, process: Warm) -> 
     assert "killed by signal 9" in ended(LOCAL, job).status.reason
 
 
-def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys, process: Warm) -> None:
+def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(
+    toys: Toys, process: Warm
+) -> None:
     """The trainer is a copy of its worker and must not hold the lock that says the job is alive."""
     job = running(LOCAL, toys.train(RUNS))
     worker_of(job).kill()
@@ -266,7 +282,9 @@ def test_clients_that_say_nothing_or_nonsense_hold_nobody_up(toys: Toys, process
     until(lambda: not psutil.Process(process.pid).children(), "the forks that talked to them")
 
 
-def test_a_warm_process_that_answers_too_late_makes_no_second_worker(toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warm_process_that_answers_too_late_makes_no_second_worker(
+    toys: Toys, process: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prefork, "ANSWER_SECONDS", 0.3)
     process.send_signal(signal.SIGSTOP)
     job = toys.train(RUNS)
@@ -284,14 +302,21 @@ def test_forking_is_quick(toys: Toys, process: Warm) -> None:
     begun = time.monotonic()
     job = LOCAL.train(toys.spec())
     until(lambda: "running" in LOCAL.log(job).text, "the first line")
-    print(f"\nfrom submission to the script's first line, forked, nothing imported: {time.monotonic() - begun:.3f} s")
+    print(
+        f"\nfrom submission to the script's first line, forked, nothing imported: {time.monotonic() - begun:.3f} s"
+    )
     ended(LOCAL, job)
 
 
-def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_on(warm_toys: Toys) -> None:
+def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_on(
+    warm_toys: Toys,
+) -> None:
     warm_toys.waiting(MODEL)
     app = subprocess.Popen(
-        [sys.executable, "-c", APP, warm_toys.version.dataset_id], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", APP, warm_toys.version.dataset_id],
+        cwd=settings.PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert app.stdout
     pid, job_id = app.stdout.readline().split()
@@ -299,7 +324,10 @@ def test_fault_25_the_app_is_killed_and_the_warm_process_ends_and_the_job_goes_o
     assert worker_of(job).ppid() == int(pid)
     app.kill()
     app.communicate()
-    until(lambda: not processes.is_same(int(pid), processes.created(int(pid))), "the end of the warm process")
+    until(
+        lambda: not processes.is_same(int(pid), processes.created(int(pid))),
+        "the end of the warm process",
+    )
     assert not prefork.socket_path().exists()
     assert LOCAL.refresh(job).state is State.IN_PROGRESS
     warm_toys.go.touch()
@@ -341,8 +369,12 @@ def test_two_apps_over_one_home(warm_toys: Toys, start: Start) -> None:
     assert [ended(LOCAL, job).state for job in (job, again)] == [State.COMPLETED] * 2
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that belongs to somebody else")
-def test_a_socket_that_belongs_to_somebody_else_is_not_talked_to(warm_toys: Toys, start: Start) -> None:
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can make a file that belongs to somebody else"
+)
+def test_a_socket_that_belongs_to_somebody_else_is_not_talked_to(
+    warm_toys: Toys, start: Start
+) -> None:
     process = start()
     os.chown(prefork.socket_path(), 12345, 12345)
     job = warm_toys.train(MODEL)

@@ -147,7 +147,9 @@ def test_a_worker_that_hangs_is_stopped_by_whoever_looks(toys: Toys) -> None:
     gone(job)
 
 
-def test_a_worker_that_hangs_is_failed_by_whoever_looks(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_hangs_is_failed_by_whoever_looks(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "SILENT_WORKER_SECONDS", 3.0)
     monkeypatch.setattr(settings, "SILENT_SAID_SECONDS", 1.0)
     job = hung_worker(toys)

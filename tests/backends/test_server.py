@@ -63,7 +63,11 @@ def served() -> Iterator[Served]:
     toy = Toy()
     service = Service(toy, None, workers=2)
     listener = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(server.application(service), log_level="critical", timeout_graceful_shutdown=1))
+    running = uvicorn.Server(
+        uvicorn.Config(
+            server.application(service), log_level="critical", timeout_graceful_shutdown=1
+        )
+    )
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     until(lambda: running.started, "the server")
@@ -78,7 +82,11 @@ def served() -> Iterator[Served]:
 def test_it_answers_and_counts(served: Served) -> None:
     assert json.loads(served.post(b"a photo").body)["predictions"][0]["label"] == "cat"
     assert served.post(b"boom").status == 500
-    assert json.loads(served.ask("GET", "/ping").body) == {"status": "healthy", "requests": 2, "errors": 1}
+    assert json.loads(served.ask("GET", "/ping").body) == {
+        "status": "healthy",
+        "requests": 2,
+        "errors": 1,
+    }
 
 
 def test_fault_40_a_body_that_says_it_is_too_large_is_refused_unread(served: Served) -> None:
@@ -91,7 +99,9 @@ def test_fault_40_a_body_that_says_it_is_too_large_is_refused_unread(served: Ser
     assert (answer.status, answer.error) == (413, "too_large")
 
 
-def test_fault_40_a_body_that_does_not_say_how_large_it_is_is_refused_when_it_is_too_large(served: Served) -> None:
+def test_fault_40_a_body_that_does_not_say_how_large_it_is_is_refused_when_it_is_too_large(
+    served: Served,
+) -> None:
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -141,13 +151,17 @@ def test_an_error_inside_the_model_is_told_without_its_inside(served: Served) ->
         ("POST", "/ping", 405),
     ],
 )
-def test_fault_41_there_is_nothing_else_here(served: Served, method: str, path: str, status: int) -> None:
+def test_fault_41_there_is_nothing_else_here(
+    served: Served, method: str, path: str, status: int
+) -> None:
     answer = served.ask(method, path)
     assert answer.status == status
     assert answer.error
 
 
-def test_fault_41_a_slow_client_is_given_up_and_holds_nobody_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_41_a_slow_client_is_given_up_and_holds_nobody_up(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "BODY_SECONDS", 2 * SECONDS)
     body = (*BEGUN, "Content-Length: 1000", "", "a few bytes")
     with served.open(*body):
@@ -164,7 +178,9 @@ def test_a_client_that_hangs_up_is_forgotten(served: Served) -> None:
     assert served.service.waiting == 0
 
 
-def test_fault_41_who_comes_when_too_many_wait_is_told_to_come_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_41_who_comes_when_too_many_wait_is_told_to_come_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "MAX_WAITING", 3)
     with ThreadPoolExecutor(10) as pool:
         held = [pool.submit(served.post, b"wait") for _ in range(3)]

@@ -36,7 +36,11 @@ def quickest(do: Callable[[], object], tries: int = 3) -> float:
 
 def ended(backend: Backend, job: Job, seconds: float = PATIENCE) -> Job:
     """The job once it has ended."""
-    until(lambda: backend.refresh(job).state.is_finished, f"the end of {job.id} (log: {backend.log(job).text[-500:]!r})", seconds)
+    until(
+        lambda: backend.refresh(job).state.is_finished,
+        f"the end of {job.id} (log: {backend.log(job).text[-500:]!r})",
+        seconds,
+    )
     return backend.refresh(job)
 
 
@@ -63,7 +67,11 @@ def settled(backend: Backend, endpoint: Endpoint, seconds: float = PATIENCE) -> 
     def now() -> Endpoint:
         return next(found for found in backend.endpoints() if found.id == endpoint.id)
 
-    until(lambda: now().state is not EndpointState.CREATING, f"{endpoint.id} is still Creating", seconds)
+    until(
+        lambda: now().state is not EndpointState.CREATING,
+        f"{endpoint.id} is still Creating",
+        seconds,
+    )
     return now()
 
 
@@ -89,7 +97,9 @@ def trainer_of(job: Job) -> psutil.Process:
 def _processes_in(folder: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).is_relative_to(folder):
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).is_relative_to(
+                folder
+            ):
                 yield process
         except psutil.Error:
             continue

@@ -17,7 +17,15 @@ from core import settings
 
 
 def outcome(ours: float, peer: float, *, more_is_better: bool) -> Outcome:
-    return Outcome("bench", "unit", Row("ours", ours, 0.9), Row("peer", peer, 0.8), 2.0, 10, more_is_better=more_is_better)
+    return Outcome(
+        "bench",
+        "unit",
+        Row("ours", ours, 0.9),
+        Row("peer", peer, 0.8),
+        2.0,
+        10,
+        more_is_better=more_is_better,
+    )
 
 
 def test_the_ratio_says_how_many_times_better_ours_is() -> None:
@@ -28,7 +36,14 @@ def test_the_ratio_says_how_many_times_better_ours_is() -> None:
 def test_the_last_line_is_the_json_object_of_the_design(capsys: pytest.CaptureFixture[str]) -> None:
     harness.show(outcome(2.0, 6.0, more_is_better=False))
     table, last = capsys.readouterr().out.rstrip("\n").rsplit("\n", 1)
-    expected = {"bench": "bench", "ours": 2.0, "peer": 6.0, "unit": "unit", "ratio": 3.0, "target": 2.0}
+    expected = {
+        "bench": "bench",
+        "ours": 2.0,
+        "peer": 6.0,
+        "unit": "unit",
+        "ratio": 3.0,
+        "target": 2.0,
+    }
     assert json.loads(last) == {**expected, "accuracy_ours": 0.9, "accuracy_peer": 0.8, "n": 10}
     assert "3.0x" in table
     assert "reached" in table
@@ -50,7 +65,12 @@ def test_a_run_keeps_the_second_of_every_line(tmp_path: Path) -> None:
 
 def test_a_failing_program_is_an_error_that_shows_its_output(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"code 3(?s:.)*the reason"):
-        harness.run([sys.executable, "-c", "print('the reason'); raise SystemExit(3)"], cwd=tmp_path, env={}, label="a program")
+        harness.run(
+            [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"],
+            cwd=tmp_path,
+            env={},
+            label="a program",
+        )
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +88,9 @@ from benchmarks import harness
 with harness.alone():
     print("running", flush=True); time.sleep(0.5); print("done", flush=True)
 """
-    with subprocess.Popen([sys.executable, "-c", code], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "running\n"
         with harness.alone():

@@ -18,7 +18,9 @@ def few_photos(tmp_path: Path) -> tuple[Path, Path]:
     rows, random = [], np.random.default_rng(7)
     for label, colour in (("blue", (40, 60, 200)), ("red", (200, 60, 40))):
         for number in range(10):
-            pixels = np.clip(np.array(colour) + random.normal(0, 30, (120, 160, 3)), 0, 255).astype("uint8")
+            pixels = np.clip(np.array(colour) + random.normal(0, 30, (120, 160, 3)), 0, 255).astype(
+                "uint8"
+            )
             path = tmp_path / "images" / label / f"{number}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
@@ -32,8 +34,13 @@ def few_photos(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "images", manifest
 
 
-@pytest.mark.parametrize(("peer", "options"), [("workshop", ()), ("cached", ()), ("reference", ("--epochs", "1", "--batch_size", "4"))])
-def test_a_peer_trains_and_reports(few_photos: tuple[Path, Path], peer: str, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("peer", "options"),
+    [("workshop", ()), ("cached", ()), ("reference", ("--epochs", "1", "--batch_size", "4"))],
+)
+def test_a_peer_trains_and_reports(
+    few_photos: tuple[Path, Path], peer: str, options: tuple[str, ...]
+) -> None:
     report = harness.run_peer(peer, *few_photos, *options).report()
     assert report["n"] == 4
     # A dozen photos are too few for the network itself to learn from, and enough for a head.

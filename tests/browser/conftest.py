@@ -44,7 +44,11 @@ class App:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        environment = {**os.environ, settings.ENV_HOME: str(self.home), settings.ENV_IMPORT_ROOTS: self.roots or str(self.home)}
+        environment = {
+            **os.environ,
+            settings.ENV_HOME: str(self.home),
+            settings.ENV_IMPORT_ROOTS: self.roots or str(self.home),
+        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -92,7 +96,10 @@ class App:
         assert self.process
         if self.process.poll() is not None:
             return set()
-        return {self.process.pid, *(child.pid for child in psutil.Process(self.process.pid).children())}
+        return {
+            self.process.pid,
+            *(child.pid for child in psutil.Process(self.process.pid).children()),
+        }
 
     def _wait(self) -> None:
         until = time.monotonic() + PATIENCE

@@ -55,7 +55,9 @@ def stop_and_delete(page: Any) -> None:
 def choose(page: Any, label: str) -> None:
     """A segment of a segmented control, or a tab."""
     tab = page.get_by_role("tab", name=re.compile(rf"{re.escape(label)}$"))
-    tab.or_(page.locator('[data-testid="stButtonGroup"]').get_by_text(label, exact=True)).first.click()
+    tab.or_(
+        page.locator('[data-testid="stButtonGroup"]').get_by_text(label, exact=True)
+    ).first.click()
     page.wait_for_timeout(300)
     settle(page)
 
@@ -105,7 +107,10 @@ def until_charts(page: Any, count: int) -> None:
 def drop(page: Any, photos: Sequence[Path]) -> None:
     """Photos dragged onto the page's drop zone."""
     zone = page.locator('[data-testid="stFileUploaderDropzone"]').first
-    files = [[photo.name, "image/jpeg", base64.b64encode(photo.read_bytes()).decode()] for photo in photos]
+    files = [
+        [photo.name, "image/jpeg", base64.b64encode(photo.read_bytes()).decode()]
+        for photo in photos
+    ]
     page.evaluate(DROP, [zone.element_handle(), files])
 
 

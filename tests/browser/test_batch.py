@@ -37,7 +37,9 @@ def until_completed(page: Any) -> None:
     steps.settle(page)
 
 
-def test_from_dropped_photos_to_a_new_dataset_version(app: App, page: Any, small_model: models.Model, tmp_path: Path) -> None:
+def test_from_dropped_photos_to_a_new_dataset_version(
+    app: App, page: Any, small_model: models.Model, tmp_path: Path
+) -> None:
     new = [tmp_path / f"{name}.png" for name in shapes.CLASSES]
     for number, path in enumerate(new):
         shapes.photo(path.stem, 900 + number).save(path)
@@ -51,7 +53,9 @@ def test_from_dropped_photos_to_a_new_dataset_version(app: App, page: Any, small
     assert steps.metric(page, "Photos") == "3"
     steps.tiles(page).nth(2).wait_for()
     assert steps.tiles(page).count() == 3
-    page.wait_for_function("[...document.querySelectorAll('button.photo img')].every((image) => image.naturalWidth > 0)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('button.photo img')].every((image) => image.naturalWidth > 0)"
+    )
     steps.choose(page, "Table")
     row_of_table = page.locator('[data-testid="stDataFrame"]').first
     row_of_table.wait_for()
@@ -77,7 +81,9 @@ def test_from_dropped_photos_to_a_new_dataset_version(app: App, page: Any, small
 
 def test_a_view_is_an_address(app: App, page: Any, small_model: models.Model, photos: Path) -> None:
     (photos / "broken.jpg").write_bytes(b"no photo")
-    job = backends.LOCAL.transform(TransformSpec("Shapes", small_model.id, "folder", path=str(photos), shown=str(photos)))
+    job = backends.LOCAL.transform(
+        TransformSpec("Shapes", small_model.id, "folder", path=str(photos), shown=str(photos))
+    )
     steps.visit(page, app.url, f"batch?job={job.id}")
     until_completed(page)
     steps.choose(page, "Errors")
@@ -103,7 +109,9 @@ def test_a_running_batch_is_watched_stopped_and_resumed(
     (tmp_path / "many").mkdir()
     for number in range(MANY):
         os.link(few[number % len(few)], tmp_path / "many" / f"{number:05}.png")
-    job = backends.LOCAL.transform(TransformSpec("Many", small_model.id, "folder", path=str(tmp_path / "many")))
+    job = backends.LOCAL.transform(
+        TransformSpec("Many", small_model.id, "folder", path=str(tmp_path / "many"))
+    )
     until(lambda: results.done(job.folder), "the first photos")
     # It would be done before a busy machine has drawn the page.
     worker_of(job).suspend()

@@ -45,7 +45,9 @@ def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path
     (folder / "crow" / "Thumbs.db").write_text("x")
     steps.visit(page, app.url, "datasets")
     steps.choose(page, "Drop an archive")
-    page.locator('.st-key-ds_archive input[type="file"]').set_input_files(zipped(folder, tmp_path / "birds.zip"))
+    page.locator('.st-key-ds_archive input[type="file"]').set_input_files(
+        zipped(folder, tmp_path / "birds.zip")
+    )
     steps.press(page, "Import the archive")
     steps.say(page, "Photos in use")
     steps.settle(page)
@@ -57,7 +59,9 @@ def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path
     assert not list((app.home / "uploads").iterdir())
 
 
-def test_an_archive_that_leads_out_of_itself_is_refused_in_words(app: App, page: Any, tmp_path: Path) -> None:
+def test_an_archive_that_leads_out_of_itself_is_refused_in_words(
+    app: App, page: Any, tmp_path: Path
+) -> None:
     archive = tmp_path / "evil.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("../../evil.txt", "x")
@@ -69,8 +73,12 @@ def test_an_archive_that_leads_out_of_itself_is_refused_in_words(app: App, page:
     assert not store.datasets()
 
 
-@pytest.mark.parametrize(("path", "words"), [("", "Say which folder"), ("/etc", "/etc"), ("{home}/nowhere", "nowhere")])
-def test_a_folder_that_cannot_be_imported_says_why(app: App, page: Any, path: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "words"), [("", "Say which folder"), ("/etc", "/etc"), ("{home}/nowhere", "nowhere")]
+)
+def test_a_folder_that_cannot_be_imported_says_why(
+    app: App, page: Any, path: str, words: str
+) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", path.format(home=app.home))
     steps.press(page, "Import the folder")
@@ -89,9 +97,18 @@ def test_species_and_split_make_a_new_version_and_leave_the_old_one(app: App, pa
     steps.settle(page)
     steps.press(page, "Make the version")
     steps.until_metric(page, "Classes", "2")
-    versions = [version for version in store.versions(only_dataset().id) if isinstance(version, store.Version)]
-    assert [version.classes for version in versions] == [("cardinal", "flicker"), ("cardinal", "crow", "flicker")]
-    assert sorted(path.name for path in (folder / "crow").iterdir()) == [f"{number:03d}.jpg" for number in range(12)]
+    versions = [
+        version
+        for version in store.versions(only_dataset().id)
+        if isinstance(version, store.Version)
+    ]
+    assert [version.classes for version in versions] == [
+        ("cardinal", "flicker"),
+        ("cardinal", "crow", "flicker"),
+    ]
+    assert sorted(path.name for path in (folder / "crow").iterdir()) == [
+        f"{number:03d}.jpg" for number in range(12)
+    ]
 
 
 def test_the_gallery_filters_and_its_link_brings_the_view_back(app: App, page: Any) -> None:

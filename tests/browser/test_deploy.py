@@ -41,7 +41,9 @@ def opened(app: App, page: Any, endpoint: Endpoint, **parameters: str) -> None:
     steps.visit(page, app.url, f"deploy?endpoint={endpoint.id}{words}")
 
 
-def test_from_the_form_to_an_endpoint_with_a_deadline(app: App, page: Any, small_model: Model) -> None:
+def test_from_the_form_to_an_endpoint_with_a_deadline(
+    app: App, page: Any, small_model: Model
+) -> None:
     steps.visit(page, app.url, f"deploy?model={small_model.id}")
     page.locator(".st-key-dp_ends_local input").click()
     page.get_by_text("after an hour", exact=True).click()
@@ -72,7 +74,9 @@ def test_test_photos_are_marked_and_one_is_flagged(app: App, page: Any, served: 
     assert (entry.origin, entry.model_id) == (served.id, served.model_id)
 
 
-def test_what_is_no_photo_is_said_beside_the_answers(app: App, page: Any, served: Endpoint, tmp_path: Path) -> None:
+def test_what_is_no_photo_is_said_beside_the_answers(
+    app: App, page: Any, served: Endpoint, tmp_path: Path
+) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     shapes.photo("circle", 7).save(good)
     bad.write_bytes(b"no photo at all")
@@ -94,7 +98,9 @@ def test_two_endpoints_side_by_side(app: App, page: Any, served: Endpoint) -> No
     steps.say(page, "They agree on")
 
 
-def test_a_load_test_and_what_the_monitor_makes_of_it(app: App, page: Any, served: Endpoint) -> None:
+def test_a_load_test_and_what_the_monitor_makes_of_it(
+    app: App, page: Any, served: Endpoint
+) -> None:
     opened(app, page, served, dp_view="Load+test")
     steps.press(page, "Start")
     page.get_by_text("Completed").first.wait_for()
@@ -110,7 +116,9 @@ def test_a_load_test_and_what_the_monitor_makes_of_it(app: App, page: Any, serve
     steps.tiles(page).first.wait_for()
 
 
-def test_an_endpoint_that_is_killed_says_so_and_is_started_again(app: App, page: Any, served: Endpoint) -> None:
+def test_an_endpoint_that_is_killed_says_so_and_is_started_again(
+    app: App, page: Any, served: Endpoint
+) -> None:
     opened(app, page, served)
     os.kill(jobs.read(served.id).status.pid or 0, signal.SIGKILL)
     page.get_by_text("died without a word").first.wait_for()
@@ -122,7 +130,9 @@ def test_an_endpoint_that_is_killed_says_so_and_is_started_again(app: App, page:
     assert endpoint.state is EndpointState.IN_SERVICE
 
 
-def test_one_that_has_deleted_itself_leaves_what_it_kept(app: App, page: Any, small_model: Model) -> None:
+def test_one_that_has_deleted_itself_leaves_what_it_kept(
+    app: App, page: Any, small_model: Model
+) -> None:
     endpoint = LOCAL.deploy(EndpointSpec("Short", small_model.id, seconds=8, capture_share=1))
     folder = jobs.read(endpoint.id).folder
     until(lambda: not jobs.is_locked(folder.lock), "its end")

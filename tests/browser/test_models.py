@@ -71,7 +71,10 @@ def of_classes(model: models.Model, count: int, photos: int) -> models.Model:
         logits = chance.standard_normal((photos, count)).astype(np.float32)
         logits[np.arange(photos), arrays["label"]] += 3.5
         raised = np.exp(logits)
-        arrays["probabilities"], arrays["classes"] = raised / raised.sum(axis=1, keepdims=True), np.array(classes)
+        arrays["probabilities"], arrays["classes"] = (
+            raised / raised.sum(axis=1, keepdims=True),
+            np.array(classes),
+        )
 
     return answered(model, change)
 
@@ -80,7 +83,11 @@ def click_cell(page: Any, true: str, predicted: str) -> None:
     cells = page.locator("svg.marks g.mark-rect path")
     cells.first.wait_for()
     labels = cells.evaluate_all("cells => cells.map(cell => cell.getAttribute('aria-label') || '')")
-    (place,) = [i for i, label in enumerate(labels) if f"true: {true};" in f"{label};" and f"predicted: {predicted};" in f"{label};"]
+    (place,) = [
+        i
+        for i, label in enumerate(labels)
+        if f"true: {true};" in f"{label};" and f"predicted: {predicted};" in f"{label};"
+    ]
     cells.nth(place).click(force=True)
 
 
@@ -90,7 +97,9 @@ def first_mistake(part: Predictions) -> tuple[str, str, int]:
 
 
 @pytest.mark.parametrize("count", [3, 200])
-def test_a_click_on_a_cell_of_the_matrix_shows_its_photos(small_model: models.Model, app: App, page: Any, count: int) -> None:
+def test_a_click_on_a_cell_of_the_matrix_shows_its_photos(
+    small_model: models.Model, app: App, page: Any, count: int
+) -> None:
     model = mistaken(small_model, 3) if count == 3 else of_classes(small_model, count, 4000)
     true, predicted, number = first_mistake(model.predictions().of_split("test"))
     steps.visit(page, app.url, f"models?model={model.id}&mo_split=test")
@@ -104,7 +113,9 @@ def test_a_click_on_a_cell_of_the_matrix_shows_its_photos(small_model: models.Mo
     assert re.search(r"photo=[0-9a-f]{64}", page.url)
 
 
-def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(small_model: models.Model, app: App, page: Any) -> None:
+def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(
+    small_model: models.Model, app: App, page: Any
+) -> None:
     model = mistaken(small_model, 2)
     test = model.predictions().of_split("test")
     row = int(np.flatnonzero(test.wrong)[0])
@@ -114,7 +125,9 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(small_mod
     expect(dialog.locator('[data-testid="stPlotlyChart"]')).to_have_count(1)
     steps.press(page, "Show it on the photo")
     for name in (test.names(test.predicted)[row], test.names(test.label)[row]):
-        expect(dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")).to_be_visible()
+        expect(
+            dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")
+        ).to_be_visible()
     similar = dialog.locator("button.photo")
     expect(similar).to_have_count(8)
     expect(similar.first).to_contain_text(re.compile(r"similarity 0\.\d\d\d"))
@@ -133,7 +146,9 @@ def test_two_models_on_the_same_photos(small_model: models.Model, app: App, page
     model = mistaken(small_model, 2)
     compared = compare(model.predictions().of_split("train"), other.predictions().of_split("train"))
     assert min(compared.counts.values()) > 0
-    steps.visit(page, app.url, f"models?model={model.id}&mo_view=Compare&mo_split=train&with={other.id}")
+    steps.visit(
+        page, app.url, f"models?model={model.id}&mo_view=Compare&mo_split=train&with={other.id}"
+    )
     for group, number in compared.counts.items():
         expect(page.locator(f".st-key-mo_group_{group} button").first).to_have_text(str(number))
     assert steps.metric(page, "McNemar") == f"{compared.p_value:.3f}"
@@ -145,7 +160,9 @@ def test_two_models_on_the_same_photos(small_model: models.Model, app: App, page
     expect(page.get_by_role("dialog").locator('[data-testid="stPlotlyChart"]')).to_have_count(2)
 
 
-def test_a_bar_of_the_reliability_diagram_shows_its_photos(small_model: models.Model, app: App, page: Any) -> None:
+def test_a_bar_of_the_reliability_diagram_shows_its_photos(
+    small_model: models.Model, app: App, page: Any
+) -> None:
     model = mistaken(small_model, 2)
     steps.visit(page, app.url, f"models?model={model.id}&mo_view=Calibration&mo_split=test")
     steps.until_charts(page, 2)
@@ -157,7 +174,9 @@ def test_a_bar_of_the_reliability_diagram_shows_its_photos(small_model: models.M
     expect(page.locator('[class*="st-key-mo_bin_"] button.photo')).to_have_count(inside)
 
 
-def test_a_row_of_the_classes_shows_the_photos_of_the_class(small_model: models.Model, app: App, page: Any) -> None:
+def test_a_row_of_the_classes_shows_the_photos_of_the_class(
+    small_model: models.Model, app: App, page: Any
+) -> None:
     model = mistaken(small_model, 5)
     steps.visit(page, app.url, f"models?model={model.id}&mo_view=Classes&mo_split=test")
     box = page.locator('[data-testid="stDataFrame"]').bounding_box()
@@ -174,12 +193,17 @@ def placed(page: Any) -> list[tuple[str, str, float, float]]:
         "cells => cells.map(cell => { const box = cell.getBoundingClientRect(); "
         "return [cell.getAttribute('aria-label') || '', box.x + box.width / 2, box.y + box.height / 2] })"
     )
-    read = [(re.search(r"true: ([^;]+)", label), re.search(r"predicted: ([^;]+)", label), x, y) for label, x, y in found]
+    read = [
+        (re.search(r"true: ([^;]+)", label), re.search(r"predicted: ([^;]+)", label), x, y)
+        for label, x, y in found
+    ]
     return [(true[1], predicted[1], x, y) for true, predicted, x, y in read if true and predicted]
 
 
 @pytest.mark.parametrize("count", [3, 38, 200])
-def test_a_class_that_was_never_predicted_keeps_its_column(small_model: models.Model, app: App, page: Any, count: int) -> None:
+def test_a_class_that_was_never_predicted_keeps_its_column(
+    small_model: models.Model, app: App, page: Any, count: int
+) -> None:
     """Every other class is taken for the one before it, so half of them are never the answer."""
 
     def change(arrays: dict[str, np.ndarray]) -> None:
@@ -201,4 +225,7 @@ def test_a_class_that_was_never_predicted_keeps_its_column(small_model: models.M
     for place, name in enumerate(order):
         if name in left:
             assert abs(left[name] - (sides["x"] + (place + 0.5) * step)) < max(1.0, step / 4), name
-    assert page.locator("svg.marks").first.get_by_text("Species").count() >= min(count, 30) or count == 3
+    assert (
+        page.locator("svg.marks").first.get_by_text("Species").count() >= min(count, 30)
+        or count == 3
+    )

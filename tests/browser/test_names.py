@@ -58,7 +58,9 @@ def dataset_ids() -> set[str]:
     return {item.id for item in store.datasets()}
 
 
-def test_of_two_datasets_of_one_name_the_addressed_one_is_deleted(app: App, page: Any, two: tuple[store.Version, store.Version]) -> None:
+def test_of_two_datasets_of_one_name_the_addressed_one_is_deleted(
+    app: App, page: Any, two: tuple[store.Version, store.Version]
+) -> None:
     large, small = (version.dataset_id for version in two)
     steps.visit(page, app.url, f"datasets?dataset={large}")
     assert steps.metric(page, "Photos in use") == "36"
@@ -76,7 +78,9 @@ def test_of_two_datasets_of_one_name_the_addressed_one_is_deleted(app: App, page
     expect(page.get_by_role("button", name=re.compile("Delete Birds$"))).to_be_disabled()
 
 
-def test_of_two_datasets_of_one_name_either_can_be_chosen(app: App, page: Any, two: tuple[store.Version, store.Version]) -> None:
+def test_of_two_datasets_of_one_name_either_can_be_chosen(
+    app: App, page: Any, two: tuple[store.Version, store.Version]
+) -> None:
     large, small = (version.dataset_id for version in two)
     steps.visit(page, app.url, "datasets")
     steps.until_metric(page, "Photos in use", "20")
@@ -102,7 +106,9 @@ def test_training_is_on_the_addressed_dataset_after_a_control_was_touched(
     LOCAL.stop(job)
 
 
-def test_of_two_models_of_one_name_the_chosen_one_is_served(app: App, page: Any, small_model: models.Model) -> None:
+def test_of_two_models_of_one_name_the_chosen_one_is_served(
+    app: App, page: Any, small_model: models.Model
+) -> None:
     other = namesake(small_model, "abc123")
     for wanted in (other, small_model):
         steps.visit(page, app.url, f"deploy?model={wanted.id}")
@@ -113,7 +119,9 @@ def test_of_two_models_of_one_name_the_chosen_one_is_served(app: App, page: Any,
     assert served == {f"serves {model.id[-6:]}": model.id for model in (other, small_model)}
 
 
-def test_two_jobs_of_one_name_stay_two_when_they_are_compared(app: App, page: Any, small_model: models.Model) -> None:
+def test_two_jobs_of_one_name_stay_two_when_they_are_compared(
+    app: App, page: Any, small_model: models.Model
+) -> None:
     other = namesake(small_model, "abc123")
     steps.visit(page, app.url, f"train?view=compare&jobs={small_model.id},{other.id}")
     chosen = steps.chips(page, "tr_compare")
@@ -126,7 +134,9 @@ def test_two_jobs_of_one_name_stay_two_when_they_are_compared(app: App, page: An
     assert len(set(chosen.all_inner_texts())) == 2
 
 
-def test_a_renamed_thing_stays_chosen_and_a_deleted_one_is_not_replaced(app: App, page: Any, small_model: models.Model) -> None:
+def test_a_renamed_thing_stays_chosen_and_a_deleted_one_is_not_replaced(
+    app: App, page: Any, small_model: models.Model
+) -> None:
     other = namesake(small_model, "abc123")
     steps.visit(page, app.url, f"deploy?model={other.id}")
     jobs.set_label(other.id, name="Renamed")
@@ -159,7 +169,9 @@ def test_an_unknown_id_in_the_address_says_so_and_shows_nothing_else(
     assert not page.get_by_text("photos to learn from").count()
 
 
-def test_part_of_a_class_name_is_no_new_class(app: App, page: Any, two: tuple[store.Version, store.Version]) -> None:
+def test_part_of_a_class_name_is_no_new_class(
+    app: App, page: Any, two: tuple[store.Version, store.Version]
+) -> None:
     version = two[0]
     path = store.manifest_of(version, filters=[("label", "==", "crow")]).iloc[0]["path"]
     steps.visit(page, app.url, f"datasets?dataset={version.dataset_id}&version=v1&photo={path}")
@@ -176,7 +188,9 @@ def test_part_of_a_class_name_is_no_new_class(app: App, page: Any, two: tuple[st
     assert edits.labels_of(drafts.steps(version)) == {path: "Boboli"}
 
 
-def test_a_tab_that_is_clicked_twice_stays_lit(app: App, page: Any, small_model: models.Model) -> None:
+def test_a_tab_that_is_clicked_twice_stays_lit(
+    app: App, page: Any, small_model: models.Model
+) -> None:
     steps.visit(page, app.url, f"models?model={small_model.id}")
     for _ in range(2):
         steps.choose(page, "Calibration")

@@ -30,7 +30,9 @@ SMALL = {"arch": "lite0@64"}
 @pytest.fixture
 def version(app: App, monkeypatch: pytest.MonkeyPatch) -> store.Version:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(app.home))
-    return importing.run_import(ImportSource("folder", made.class_folders(app.home / "photos", SIZES)), "Small birds")
+    return importing.run_import(
+        ImportSource("folder", made.class_folders(app.home / "photos", SIZES)), "Small birds"
+    )
 
 
 def ended(page: Any, words: str, seconds: float = PATIENCE) -> None:
@@ -38,35 +40,52 @@ def ended(page: Any, words: str, seconds: float = PATIENCE) -> None:
     steps.settle(page)
 
 
-@pytest.mark.parametrize(("field", "value", "words"), [("lr", "0", "above 0"), ("lr", "nan", "number"), ("epochs", "many", "whole number")])
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("lr", "0", "above 0"), ("lr", "nan", "number"), ("epochs", "many", "whole number")],
+)
 def test_fault_20_a_bad_value_is_said_beside_its_field_and_nothing_starts(
     app: App, page: Any, version: store.Version, field: str, value: str, words: str
 ) -> None:
     steps.visit(page, app.url, "train")
     page.get_by_text("All hyperparameters").click()
     steps.fill(page, field, value)
-    column = page.locator('[data-testid="stColumn"]').filter(has=page.get_by_label(field, exact=True)).last
+    column = (
+        page.locator('[data-testid="stColumn"]')
+        .filter(has=page.get_by_label(field, exact=True))
+        .last
+    )
     column.get_by_text(words).first.wait_for()
     steps.press(page, "Train")
     steps.settle(page)
     assert not jobs.listing("training")
 
 
-def test_fault_24_a_double_click_on_train_makes_one_job(app: App, page: Any, version: store.Version) -> None:
+def test_fault_24_a_double_click_on_train_makes_one_job(
+    app: App, page: Any, version: store.Version
+) -> None:
     steps.visit(page, app.url, "train")
     page.get_by_role("button", name="Train").last.dblclick()
     ended(page, "Completed")
     assert len(jobs.listing("training")) == 1
 
 
-def test_a_running_job_is_watched_stopped_and_resumed(app: App, page: Any, version: store.Version) -> None:
+def test_a_running_job_is_watched_stopped_and_resumed(
+    app: App, page: Any, version: store.Version
+) -> None:
     long = {**SMALL, "mode": "finetune", "epochs": "5000", "early_stopping_patience": "0"}
     job = backends.LOCAL.train(TrainingSpec("Long one", version.dataset_id, version.id, long))
     steps.visit(page, app.url, f"train?job={job.id}")
     page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
-    moving = page.locator('[data-testid="stFragment"], [data-testid="stMain"]').get_by_text("is done.").first
+    moving = (
+        page.locator('[data-testid="stFragment"], [data-testid="stMain"]')
+        .get_by_text("is done.")
+        .first
+    )
     before = moving.inner_text()
-    page.wait_for_function("([node, before]) => node.innerText != before", arg=[moving.element_handle(), before])
+    page.wait_for_function(
+        "([node, before]) => node.innerText != before", arg=[moving.element_handle(), before]
+    )
     steps.press(page, "Stop")
     ended(page, "Stopped")
     assert jobs.read(job.id).state is State.STOPPED
@@ -76,14 +95,18 @@ def test_a_running_job_is_watched_stopped_and_resumed(app: App, page: Any, versi
     steps.say(page, "Running for")
     (again,) = [other for other in jobs.readable("training") if other.id != job.id]
     page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
-    assert min(epochs(again)) > 0, "with epoch 0 it would have begun anew; on a busy machine it was stopped within epoch 1"
+    assert min(epochs(again)) > 0, (
+        "with epoch 0 it would have begun anew; on a busy machine it was stopped within epoch 1"
+    )
     assert min(epochs(again)) >= max(reached) - 1
     steps.press(page, "Stop")
     ended(page, "Stopped")
 
 
 def epochs(job: jobs.Job) -> list[int]:
-    return [int(row["epoch"]) for row in metrics.epochs(metrics.MetricLog(job.folder.log).refresh())]
+    return [
+        int(row["epoch"]) for row in metrics.epochs(metrics.MetricLog(job.folder.log).refresh())
+    ]
 
 
 def test_two_jobs_are_compared(app: App, page: Any, version: store.Version) -> None:
@@ -102,8 +125,12 @@ def wait_for(job: jobs.Job) -> None:
     assert backends.LOCAL.refresh(job).state is State.COMPLETED
 
 
-def test_fault_29_a_failed_job_says_why(app: App, page: Any, version: store.Version, tmp_path: Path) -> None:
-    job = backends.LOCAL.train(TrainingSpec("Downloads", version.dataset_id, version.id, {"arch": "resnet18"}))
+def test_fault_29_a_failed_job_says_why(
+    app: App, page: Any, version: store.Version, tmp_path: Path
+) -> None:
+    job = backends.LOCAL.train(
+        TrainingSpec("Downloads", version.dataset_id, version.id, {"arch": "resnet18"})
+    )
     steps.visit(page, app.url, f"train?job={job.id}")
     ended(page, "Failed")
     alert = page.locator('[data-testid="stAlert"]').first.inner_text()

@@ -26,20 +26,29 @@ from tests.datasets import made
 
 pytestmark = pytest.mark.browser
 
-SPACE = {"weight_decay": Range("float", 1e-3, 10, log=True), "label_smoothing": Range("float", 0, 0.2)}
+SPACE = {
+    "weight_decay": Range("float", 1e-3, 10, log=True),
+    "label_smoothing": Range("float", 0, 0.2),
+}
 POINTS = '[class*="st-key-tu_chart_history"] path[aria-roledescription="point"]'
 
 
 @pytest.fixture
 def version(app: App, monkeypatch: pytest.MonkeyPatch) -> store.Version:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(app.home))
-    return importing.run_import(ImportSource("folder", made.class_folders(app.home / "photos", SIZES)), "Small birds")
+    return importing.run_import(
+        ImportSource("folder", made.class_folders(app.home / "photos", SIZES)), "Small birds"
+    )
 
 
 def tuned(version: store.Version, **more: Any) -> jobs.Job:
     """A tuning job of small trials, ended."""
     asked = {"fixed": {"arch": "lite0@64"}, "max_trials": 6, **more}
-    job = backends.LOCAL.tune(TuningSpec("Small ones", version.dataset_id, version.id, space=spaces.as_dict(SPACE), **asked))
+    job = backends.LOCAL.tune(
+        TuningSpec(
+            "Small ones", version.dataset_id, version.id, space=spaces.as_dict(SPACE), **asked
+        )
+    )
     wait_for(job)
     return job
 
@@ -48,11 +57,15 @@ def until_address(page: Any, words: str) -> None:
     page.wait_for_function("words => window.location.href.includes(words)", arg=words)
 
 
-def test_from_the_form_to_an_endpoint_of_the_best_trial(app: App, page: Any, version: store.Version) -> None:
+def test_from_the_form_to_an_endpoint_of_the_best_trial(
+    app: App, page: Any, version: store.Version
+) -> None:
     steps.visit(page, app.url, "tune")
     steps.fill(page, "Trials", "8")
     page.get_by_role("button", name=re.compile("Start tuning$")).dblclick()
-    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-8] of 8"))).to_be_visible()
+    expect(
+        page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-8] of 8"))
+    ).to_be_visible()
     steps.say(page, "It ended because all 8 trials are done")
     steps.until_metric(page, "Trials", "8 of 8")
     (job,) = jobs.readable("tuning")
@@ -68,7 +81,9 @@ def test_from_the_form_to_an_endpoint_of_the_best_trial(app: App, page: Any, ver
     backends.of(endpoint).delete(endpoint)
 
 
-def test_a_click_leads_to_a_trial_and_a_brush_to_all_charts(app: App, page: Any, version: store.Version) -> None:
+def test_a_click_leads_to_a_trial_and_a_brush_to_all_charts(
+    app: App, page: Any, version: store.Version
+) -> None:
     job = tuned(version)
     board = leaderboard.read(job.id)
     steps.visit(page, app.url, f"tune?job={job.id}")
@@ -90,7 +105,9 @@ def test_a_click_leads_to_a_trial_and_a_brush_to_all_charts(app: App, page: Any,
     page.mouse.down()
     page.mouse.move(middle, box["y"] + box["height"] * 0.5, steps=4)
     page.mouse.up()
-    inside = [trial for trial in board.trials if float(trial.params.get("label_smoothing", "-1")) > 0.1]
+    inside = [
+        trial for trial in board.trials if float(trial.params.get("label_smoothing", "-1")) > 0.1
+    ]
     steps.say(page, f"{len(inside)} of 6 trials pass the filters")
     expect(page.locator(".line.out")).to_have_count(5 - len(inside))
     page.mouse.click(middle, box["y"] + box["height"] - 4)
@@ -101,7 +118,14 @@ def test_a_click_leads_to_a_trial_and_a_brush_to_all_charts(app: App, page: Any,
 
 def test_a_running_job_is_stopped_and_goes_on(app: App, page: Any, version: store.Version) -> None:
     slow = {"arch": "lite0@64", "head": "mlp", "epochs": "10000", "early_stopping_patience": "0"}
-    spec = TuningSpec("Slow ones", version.dataset_id, version.id, slow, spaces.as_dict({"dropout": Range("float", 0, 0.5)}), max_trials=3)
+    spec = TuningSpec(
+        "Slow ones",
+        version.dataset_id,
+        version.id,
+        slow,
+        spaces.as_dict({"dropout": Range("float", 0, 0.5)}),
+        max_trials=3,
+    )
     job = backends.LOCAL.tune(spec)
     steps.visit(page, app.url, f"tune?job={job.id}")
     expect(page.get_by_text("InProgress").first).to_be_visible()

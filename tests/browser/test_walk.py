@@ -59,7 +59,10 @@ def ask_by_curl(page: Any, photo: Path) -> dict[str, Any]:
     line = page.locator('[data-testid="stCode"]').filter(has_text="curl").first.inner_text().strip()
     assert "127.0.0.1" in line
     done = subprocess.run(
-        ["bash", "-c", line.replace("@photo.jpg", shlex.quote(f"@{photo}"))], capture_output=True, check=True, timeout=300
+        ["bash", "-c", line.replace("@photo.jpg", shlex.quote(f"@{photo}"))],
+        capture_output=True,
+        check=True,
+        timeout=300,
     )
     answer = dict(json.loads(done.stdout))
     assert "predictions" in answer, f"{line}\n{answer}"
@@ -118,7 +121,11 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     steps.press(page, "Import the folder")
     steps.say(page, "The split its makers gave")
     steps.settle(page)
-    assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == ["715", "12", "355"]
+    assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == [
+        "715",
+        "12",
+        "355",
+    ]
 
     steps.press(page, "Train on this version")
     steps.say(page, "photos to learn from")

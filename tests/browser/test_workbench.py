@@ -43,7 +43,9 @@ def only_dataset() -> store.Dataset:
 
 def drag(page: Any, place: dict[str, float], corners: list[tuple[float, float]]) -> None:
     """Draws with the mouse through corners given as shares of a place on the page."""
-    points = [(place["x"] + place["width"] * x, place["y"] + place["height"] * y) for x, y in corners]
+    points = [
+        (place["x"] + place["width"] * x, place["y"] + place["height"] * y) for x, y in corners
+    ]
     page.mouse.move(*points[0])
     page.mouse.down()
     for point in points[1:]:
@@ -73,7 +75,9 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     steps.say(page, "1 relabelled")
     steps.press(page, "Make the version")
     steps.say(page, "From v1 to v2: 1 relabelled")
-    (mended,) = store.manifest_of(store.latest(only_dataset().id), filters=[("path", "==", WRONG)])["label"]
+    (mended,) = store.manifest_of(store.latest(only_dataset().id), filters=[("path", "==", WRONG)])[
+        "label"
+    ]
     assert mended == "Cardinal"
 
     steps.press(page, "Train on it now")
@@ -88,7 +92,11 @@ def lasso_around_everything(page: Any) -> None:
     canvas = page.locator("canvas.points")
     canvas.wait_for()
     canvas.scroll_into_view_if_needed()
-    drag(page, canvas.bounding_box(), [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.1)])
+    drag(
+        page,
+        canvas.bounding_box(),
+        [(0.01, 0.02), (0.99, 0.02), (0.99, 0.98), (0.01, 0.98), (0.01, 0.1)],
+    )
     steps.say(page, "31 photos inside")
     steps.until_tiles(page, 31)
     page.wait_for_url("**lasso=**")
@@ -105,7 +113,11 @@ def boxed(app: App, monkeypatch: pytest.MonkeyPatch) -> store.Version:
 
 
 def test_every_view_of_the_gallery_is_a_link(app: App, page: Any, boxed: store.Version) -> None:
-    steps.visit(page, app.url, f"datasets?dataset={boxed.dataset_id}&ds_find=crow&ds_sort=Width&ds_down=true&ds_boxes=true&ds_sizes=true")
+    steps.visit(
+        page,
+        app.url,
+        f"datasets?dataset={boxed.dataset_id}&ds_find=crow&ds_sort=Width&ds_down=true&ds_boxes=true&ds_sizes=true",
+    )
     steps.until_tiles(page, 8)
     expect(page.locator(".frame svg rect")).to_have_count(8)
     expect(steps.tiles(page).first).to_contain_text("48 x 36")
@@ -122,9 +134,15 @@ def test_every_view_of_the_gallery_is_a_link(app: App, page: Any, boxed: store.V
     steps.until_tiles(page, 24)
 
 
-def test_a_photo_has_a_page_that_can_be_linked_to(app: App, page: Any, boxed: store.Version) -> None:
+def test_a_photo_has_a_page_that_can_be_linked_to(
+    app: App, page: Any, boxed: store.Version
+) -> None:
     path = store.manifest_of(boxed, filters=[("label", "==", "Cardinal")]).iloc[1]["path"]
-    steps.visit(page, app.url, f"datasets?dataset={boxed.dataset_id}&version=v1&ds_class=Cardinal&ds_sort=File name")
+    steps.visit(
+        page,
+        app.url,
+        f"datasets?dataset={boxed.dataset_id}&version=v1&ds_class=Cardinal&ds_sort=File name",
+    )
     steps.until_tiles(page, 8)
     steps.tiles(page).nth(1).click()
     steps.press(page, "Open its page")
@@ -141,8 +159,14 @@ def test_a_photo_has_a_page_that_can_be_linked_to(app: App, page: Any, boxed: st
     steps.say(page, "Another version may have it")
 
 
-def test_back_from_a_photo_the_filters_are_as_they_were(app: App, page: Any, boxed: store.Version) -> None:
-    steps.visit(page, app.url, f"datasets?dataset={boxed.dataset_id}&version=v1&ds_class=Cardinal&ds_find=cardinal_0")
+def test_back_from_a_photo_the_filters_are_as_they_were(
+    app: App, page: Any, boxed: store.Version
+) -> None:
+    steps.visit(
+        page,
+        app.url,
+        f"datasets?dataset={boxed.dataset_id}&version=v1&ds_class=Cardinal&ds_find=cardinal_0",
+    )
     steps.until_tiles(page, 8)
     steps.tiles(page).first.click()
     steps.press(page, "Open its page")
@@ -153,7 +177,9 @@ def test_back_from_a_photo_the_filters_are_as_they_were(app: App, page: Any, box
     expect(page.get_by_label("Name", exact=True)).to_have_value("cardinal_0")
 
 
-def test_an_import_that_fails_beside_other_datasets_stays_said(app: App, page: Any, boxed: store.Version) -> None:
+def test_an_import_that_fails_beside_other_datasets_stays_said(
+    app: App, page: Any, boxed: store.Version
+) -> None:
     steps.visit(page, app.url, f"datasets?view=import&into={boxed.dataset_id}")
     steps.fill(page, "Folder", str(app.home / "nowhere"))
     steps.press(page, "Import the folder")

@@ -47,7 +47,9 @@ def cub(root: Path, per_class: int = 8, absent: Iterable[int] = ()) -> Path:
 
     Every photo is 48 x 36. Photos whose ids are in `absent` are listed and not there. Ids begin at 1000 and grow by 3.
     """
-    tables: dict[str, list[str]] = {name: [] for name in ("images", "image_class_labels", "train_test_split", "bounding_boxes")}
+    tables: dict[str, list[str]] = {
+        name: [] for name in ("images", "image_class_labels", "train_test_split", "bounding_boxes")
+    }
     image_id = 1000
     for class_id, folder in CUB_CLASSES.items():
         for number in range(per_class):

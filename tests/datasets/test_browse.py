@@ -59,7 +59,12 @@ CASES: list[tuple[Query, Passes]] = [
 @pytest.mark.parametrize("group", [7, 1000])
 @pytest.mark.parametrize(("query", "passes"), CASES)
 def test_pages_are_slices_of_what_passes(
-    query: Query, passes: Passes, group: int, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    query: Query,
+    passes: Passes,
+    group: int,
+    frame: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(manifest, "ROW_GROUP", group)
     manifest.write(frame, tmp_path / "m")
@@ -70,14 +75,22 @@ def test_pages_are_slices_of_what_passes(
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", list(browse.SORTS))
-def test_sorted_by_any_column(sort: str, descending: bool, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sorted_by_any_column(
+    sort: str,
+    descending: bool,
+    frame: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(manifest, "ROW_GROUP", 11)
     manifest.write(frame, tmp_path / "m")
     found = pages(tmp_path / "m", Query(split="train", sort=sort, descending=descending))
     key = {
         "pixels": found["width"] * found["height"],
         "aspect": found["width"] / found["height"],
-        "box": (found["box_width"] * found["box_height"] / (found["width"] * found["height"])).fillna(-1),
+        "box": (
+            found["box_width"] * found["box_height"] / (found["width"] * found["height"])
+        ).fillna(-1),
     }.get(sort, found.get(sort))
     assert key is not None
     assert key.is_monotonic_decreasing if descending else key.is_monotonic_increasing
@@ -93,17 +106,26 @@ def test_what_can_not_be_asked_is_refused() -> None:
 
 def test_a_manifest_replaced_is_read_again(frame: pd.DataFrame, tmp_path: Path) -> None:
     manifest.write(frame, tmp_path / "m")
-    assert browse.page(tmp_path / "m", Query(split="test"))[1] == int((frame["split"] == "test").sum())
+    assert browse.page(tmp_path / "m", Query(split="test"))[1] == int(
+        (frame["split"] == "test").sum()
+    )
     manifest.write(frame[frame["split"] != "test"], tmp_path / "m")
     assert browse.page(tmp_path / "m", Query(split="test"))[1] == 0
 
 
-def test_sizes_count_every_photo_whose_size_is_known_once(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_sizes_count_every_photo_whose_size_is_known_once(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
     manifest.write(frame, tmp_path / "m")
     cells, bars = browse.sizes(tmp_path / "m", Query())
     assert cells["photos"].sum() == bars["photos"].sum() == len(frame) - 1
     one = cells.sort_values("photos").iloc[-1]
-    inside = Query(ranges=(("width", one["width"], one["width_to"] - 0.5), ("height", one["height"], one["height_to"] - 0.5)))
+    inside = Query(
+        ranges=(
+            ("width", one["width"], one["width_to"] - 0.5),
+            ("height", one["height"], one["height_to"] - 0.5),
+        )
+    )
     assert browse.page(tmp_path / "m", inside)[1] == one["photos"]
     some, _ = browse.sizes(tmp_path / "m", Query(label="Owl", ranges=(("width", 0, 1),)))
     assert some["photos"].sum() == 5

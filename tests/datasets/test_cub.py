@@ -27,14 +27,21 @@ TWO = ("Cardinal", "Northern Flicker")
 def tgz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small CUB_200_2011.tgz of three species, with what the real one has beside; published at no address yet."""
     root = made.cub(tmp_path / "CUB_200_2011", 10, absent=[1030])
-    for name in ("attributes/image_attribute_labels.txt", "parts/part_locs.txt", "README", "../attributes.txt"):
+    for name in (
+        "attributes/image_attribute_labels.txt",
+        "parts/part_locs.txt",
+        "README",
+        "../attributes.txt",
+    ):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text("1 2 3\n" * 50)
     path = tmp_path / "CUB_200_2011.tgz"
     with tarfile.open(path, "w:gz") as archive:
         archive.add(root, "CUB_200_2011")
         archive.add(tmp_path / "attributes.txt", "attributes.txt")
-    described = replace(cub.PUBLISHED, addresses=(), md5=download.md5(path), size=path.stat().st_size)
+    described = replace(
+        cub.PUBLISHED, addresses=(), md5=download.md5(path), size=path.stat().st_size
+    )
     monkeypatch.setattr(cub, "PUBLISHED", described)
     monkeypatch.setattr(download, "WAIT_SECONDS", (0.0, 0.01))
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
@@ -58,10 +65,18 @@ def labels(version: store.Version) -> set[str]:
 def test_the_species_are_200_and_number_as_in_the_dataset() -> None:
     names = cub.species()
     assert (len(names), len(set(names))) == (200, 200)
-    assert (names[16], names[28], names[199]) == ("Cardinal", "American Crow", "Common Yellowthroat")
+    assert (names[16], names[28], names[199]) == (
+        "Cardinal",
+        "American Crow",
+        "Common Yellowthroat",
+    )
     assert cub.numbers(["Cardinal", "Mallard"]) == {17, 87}
     assert len(cub.numbers([])) == 200
-    assert [names[number - 1] for number in cub.EIGHT][:3] == ["Bobolink", "Cardinal", "Purple Finch"]
+    assert [names[number - 1] for number in cub.EIGHT][:3] == [
+        "Bobolink",
+        "Cardinal",
+        "Purple Finch",
+    ]
 
 
 def test_downloaded_over_a_bad_line_and_imported(script: Script, home: Path) -> None:
@@ -75,7 +90,11 @@ def test_downloaded_over_a_bad_line_and_imported(script: Script, home: Path) -> 
     downloading = [item for item in seen if item.phase == "Downloading"]
     assert downloading[-1].total == len(script.data)
     assert cub.kept() == home / "downloads" / "CUB_200_2011.tgz"
-    unpacked = {path.name for path in store.dataset(version.dataset_id).root.parent.rglob("*") if path.is_file()}
+    unpacked = {
+        path.name
+        for path in store.dataset(version.dataset_id).root.parent.rglob("*")
+        if path.is_file()
+    }
     assert "images.txt" in unpacked
     assert not unpacked & {"part_locs.txt", "image_attribute_labels.txt", "attributes.txt"}
 
@@ -105,24 +124,36 @@ def test_an_archive_that_is_another_one_is_refused_with_its_md5(tgz: Path, home:
     assert store.datasets() == []
 
 
-@pytest.mark.parametrize(("classes", "words"), [(("Dodo", "Cardinal"), "Dodo"), (("Cardinal",), "two species")])
-def test_species_that_can_not_be_chosen(script: Script, classes: tuple[str, ...], words: str) -> None:
+@pytest.mark.parametrize(
+    ("classes", "words"), [(("Dodo", "Cardinal"), "Dodo"), (("Cardinal",), "two species")]
+)
+def test_species_that_can_not_be_chosen(
+    script: Script, classes: tuple[str, ...], words: str
+) -> None:
     with pytest.raises(UserError, match=words):
         importing.run_import(ImportSource("cub", classes=classes), "Birds")
     assert script.asked == []
 
 
-def test_a_small_disk_is_said_before_anything_is_asked_for(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_disk_is_said_before_anything_is_asked_for(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "MIN_FREE_BYTES", 2**62)
     with pytest.raises(UserError, match=r"CUB-200-2011 needs .* free"):
         importing.run_import(ImportSource("cub"), "Birds")
     assert script.asked == []
 
 
-def test_a_stop_while_downloading_leaves_no_dataset_and_keeps_what_came(script: Script, home: Path) -> None:
+def test_a_stop_while_downloading_leaves_no_dataset_and_keeps_what_came(
+    script: Script, home: Path
+) -> None:
     script.wrong, script.drops, script.pause = [], [], 0.01
     part = home / "downloads" / "CUB_200_2011.tgz.part"
     with pytest.raises(UserError, match="stopped"):
-        importing.run_import(ImportSource("cub"), "Birds", should_stop=lambda: part.is_file() and part.stat().st_size > 4000)
+        importing.run_import(
+            ImportSource("cub"),
+            "Birds",
+            should_stop=lambda: part.is_file() and part.stat().st_size > 4000,
+        )
     assert part.stat().st_size > 4000
     assert store.datasets() == []

@@ -11,7 +11,15 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 from sklearn.datasets import load_sample_images
 
-from core.datasets.inspection import duplicates, labels, matching, outliers, projection, quality, vectors
+from core.datasets.inspection import (
+    duplicates,
+    labels,
+    matching,
+    outliers,
+    projection,
+    quality,
+    vectors,
+)
 from core.errors import BadImage
 
 
@@ -46,7 +54,9 @@ COPIES = {
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_a_copy_is_recognised_however_it_was_made(how: str, photos: list[Image.Image], tmp_path: Path) -> None:
+def test_a_copy_is_recognised_however_it_was_made(
+    how: str, photos: list[Image.Image], tmp_path: Path
+) -> None:
     for number, image in enumerate(photos):
         original = matching.load(thumbnail(tmp_path, f"{number}", image))
         copy = matching.load(thumbnail(tmp_path, f"{number} copy", COPIES[how](image)))
@@ -58,8 +68,13 @@ def test_a_copy_is_recognised_however_it_was_made(how: str, photos: list[Image.I
             assert ("cut to" in found.words) is ("cut" in how)
 
 
-def test_two_photos_are_no_copies_and_flat_pictures_are_nothing(photos: list[Image.Image], tmp_path: Path) -> None:
-    first, second = (matching.load(thumbnail(tmp_path, str(number), image)) for number, image in enumerate(photos))
+def test_two_photos_are_no_copies_and_flat_pictures_are_nothing(
+    photos: list[Image.Image], tmp_path: Path
+) -> None:
+    first, second = (
+        matching.load(thumbnail(tmp_path, str(number), image))
+        for number, image in enumerate(photos)
+    )
     assert matching.match(first, second).score < 0.5
     grey = matching.load(thumbnail(tmp_path, "grey", Image.new("RGB", (300, 200), "grey")))
     assert matching.match(grey, first).score < 0.5
@@ -67,10 +82,19 @@ def test_two_photos_are_no_copies_and_flat_pictures_are_nothing(photos: list[Ima
     assert matching.match(narrow, first).score < 0.5
 
 
-def test_pairs_become_groups_and_exact_copies_are_pairs(photos: list[Image.Image], tmp_path: Path) -> None:
-    pictures = [photos[0], ImageOps.mirror(photos[0]), photos[1], photos[0].crop((30, 20, 300, 200))]
+def test_pairs_become_groups_and_exact_copies_are_pairs(
+    photos: list[Image.Image], tmp_path: Path
+) -> None:
+    pictures = [
+        photos[0],
+        ImageOps.mirror(photos[0]),
+        photos[1],
+        photos[0].crop((30, 20, 300, 200)),
+    ]
     files = [thumbnail(tmp_path, str(number), image) for number, image in enumerate(pictures)]
-    near = vectors.Neighbours(np.array([[1, 3], [0, 2], [3, 0], [0, 2]]), np.full((4, 2), 0.7, np.float32))
+    near = vectors.Neighbours(
+        np.array([[1, 3], [0, 2], [3, 0], [0, 2]]), np.full((4, 2), 0.7, np.float32)
+    )
     pairs = duplicates.near_pairs(near, [*files[:3], files[3]], 2)
     assert pairs[["first", "second"]].to_numpy().tolist() == [[0, 1], [0, 3]]
     assert duplicates.groups(4, pairs).tolist() == [0, 0, 2, 0]
@@ -78,7 +102,10 @@ def test_pairs_become_groups_and_exact_copies_are_pairs(photos: list[Image.Image
     alike = vectors.Neighbours(near.rows, np.full((4, 2), 0.95, np.float32))
     assert set(duplicates.near_pairs(alike, [None] * 4, 1)["how"]) == {duplicates.SCENE}
     exact = duplicates.exact_pairs(["b", "a", "b", "b"])
-    assert exact[["first", "second", "how"]].to_numpy().tolist() == [[0, 2, duplicates.EXACT], [0, 3, duplicates.EXACT]]
+    assert exact[["first", "second", "how"]].to_numpy().tolist() == [
+        [0, 2, duplicates.EXACT],
+        [0, 3, duplicates.EXACT],
+    ]
 
 
 def test_blurred_dark_and_overexposed_photos_stand_out(photos: list[Image.Image]) -> None:
@@ -88,7 +115,9 @@ def test_blurred_dark_and_overexposed_photos_stand_out(photos: list[Image.Image]
         photos[1].point(lambda value: value * 0.2),
         photos[0].point(lambda value: min(255, value * 0.3 + 180)),
     ]
-    table = pd.DataFrame([figures(image) for image in made], columns=list(quality.FIGURES)).assign(width=320, height=213)
+    table = pd.DataFrame([figures(image) for image in made], columns=list(quality.FIGURES)).assign(
+        width=320, height=213
+    )
     table.loc[1, ["width", "height"]] = [32, 20]
     table.loc[3, "width"] = 1000
     found = quality.issues(table)
@@ -99,7 +128,9 @@ def test_blurred_dark_and_overexposed_photos_stand_out(photos: list[Image.Image]
 
 
 def test_what_cannot_be_measured_is_not_listed() -> None:
-    table = pd.DataFrame({name: [np.nan, np.nan] for name in quality.FIGURES}).assign(width=300, height=200)
+    table = pd.DataFrame({name: [np.nan, np.nan] for name in quality.FIGURES}).assign(
+        width=300, height=200
+    )
     assert quality.issues(table).empty
     assert quality.issues(table.iloc[:0]).empty
     with pytest.raises(BadImage):
@@ -115,7 +146,9 @@ def clear(classes: int = 4, each: int = 20, seed: int = 0) -> tuple[np.ndarray, 
     """Unit vectors in clouds, one per class, and their labels."""
     chance = np.random.default_rng(seed)
     label = np.repeat(np.arange(classes), each)
-    return vectors.unit(3 * np.eye(classes, 16)[label] + chance.normal(size=(len(label), 16)) * 0.5), label
+    return vectors.unit(
+        3 * np.eye(classes, 16)[label] + chance.normal(size=(len(label), 16)) * 0.5
+    ), label
 
 
 def test_swapped_labels_are_found_and_others_are_not() -> None:
@@ -138,9 +171,15 @@ def test_copies_do_not_vouch_for_one_another() -> None:
     swapped[:10] = 2
     near = vectors.neighbours(features, 10)
     alone, together = np.arange(len(label)), np.maximum(np.arange(len(label)) - 9, 0)
-    apart, held_out = (labels.margin(swapped, labels.answers(features, swapped, group, near))[:10] for group in (alone, together))
+    apart, held_out = (
+        labels.margin(swapped, labels.answers(features, swapped, group, near))[:10]
+        for group in (alone, together)
+    )
     assert (held_out < apart).all()
-    assert labels.answers(features, swapped, together, near).agreeing[0] < labels.answers(features, swapped, alone, near).agreeing[0]
+    assert (
+        labels.answers(features, swapped, together, near).agreeing[0]
+        < labels.answers(features, swapped, alone, near).agreeing[0]
+    )
 
 
 @pytest.mark.parametrize("sizes", [(20, 1), (20, 20, 1), (1, 1), (2, 2)])
@@ -171,7 +210,11 @@ def test_many_vectors_are_reduced_and_keep_their_angles(monkeypatch: pytest.Monk
     made = (chance.normal(size=(600, 40)) @ chance.normal(size=(40, 400))).astype(np.float32)
     small = vectors.reduced(made)
     assert small.shape == (600, vectors.DIRECTIONS)
-    assert np.allclose(vectors.unit(small) @ vectors.unit(small).T, vectors.unit(made) @ vectors.unit(made).T, atol=1e-3)
+    assert np.allclose(
+        vectors.unit(small) @ vectors.unit(small).T,
+        vectors.unit(made) @ vectors.unit(made).T,
+        atol=1e-3,
+    )
 
 
 def test_what_lies_far_from_everything_is_an_outlier() -> None:
@@ -192,4 +235,8 @@ def test_the_polygon_of_a_lasso_may_cross_itself() -> None:
     square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]])
     assert projection.inside(points, square).tolist() == [True, False, False, False]
     bow = np.array([[0, 0], [30, 30], [30, 0], [0, 30]])
-    assert projection.inside(np.array([[5, 15], [25, 15], [15, 3]]), bow).tolist() == [True, True, False]
+    assert projection.inside(np.array([[5, 15], [25, 15], [15, 3]]), bow).tolist() == [
+        True,
+        True,
+        False,
+    ]

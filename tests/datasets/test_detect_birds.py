@@ -45,15 +45,22 @@ class Planted:
 def finished(job: jobs.Job) -> jobs.Job:
     while not (job := LOCAL.refresh(job)).state.is_finished:
         time.sleep(0.05)
-    assert job.state is jobs.State.COMPLETED, f"{job.status.reason}\n{job.folder.log.read_text()[-3000:]}"
+    assert job.state is jobs.State.COMPLETED, (
+        f"{job.status.reason}\n{job.folder.log.read_text()[-3000:]}"
+    )
     return job
 
 
 def swapped(frame: pd.DataFrame, share: float, chance: np.random.Generator) -> pd.DataFrame:
     """`share` of the photos with another label each: path, label, wrong."""
     names = sorted(frame["label"].unique())
-    some = frame.loc[chance.choice(frame.index, round(share * len(frame)), replace=False), ["path", "label"]]
-    wrong = [names[(names.index(label) + int(chance.integers(1, len(names)))) % len(names)] for label in some["label"]]
+    some = frame.loc[
+        chance.choice(frame.index, round(share * len(frame)), replace=False), ["path", "label"]
+    ]
+    wrong = [
+        names[(names.index(label) + int(chance.integers(1, len(names)))) % len(names)]
+        for label in some["label"]
+    ]
     return some.assign(wrong=wrong)
 
 
@@ -61,19 +68,26 @@ def save(image: Image.Image, path: Path, quality: int = 88) -> None:
     image.save(path, "JPEG", quality=quality)
 
 
-def copy_of(image: Image.Image, number: int, chance: np.random.Generator) -> tuple[Image.Image, int]:
+def copy_of(
+    image: Image.Image, number: int, chance: np.random.Generator
+) -> tuple[Image.Image, int]:
     """A copy, in turn: re-encoded smaller, cut, mirrored, cut and mirrored; and the quality to keep it in."""
     width, height = image.size
     if number % 4 == 0:
         return image.resize((int(width * 0.6), int(height * 0.6))), 35
     if number % 4 != 2:
         share = chance.uniform(0.75, 0.9)
-        left, top = int(chance.uniform(0, 1 - share) * width), int(chance.uniform(0, 1 - share) * height)
+        left, top = (
+            int(chance.uniform(0, 1 - share) * width),
+            int(chance.uniform(0, 1 - share) * height),
+        )
         image = image.crop((left, top, left + int(share * width), top + int(share * height)))
     return (ImageOps.mirror(image) if number % 4 > 1 else image), 88
 
 
-def plant_photos(folder: Path, frame: pd.DataFrame, chance: np.random.Generator) -> tuple[dict[str, str], set[str], set[str]]:
+def plant_photos(
+    folder: Path, frame: pd.DataFrame, chance: np.random.Generator
+) -> tuple[dict[str, str], set[str], set[str]]:
     """Copies, blurred and dark photos in the folder `folder`, made of as many other ones."""
     paths = chance.permutation(frame["path"].to_numpy(dtype=str)).tolist()
     copies = {}
@@ -82,11 +96,21 @@ def plant_photos(folder: Path, frame: pd.DataFrame, chance: np.random.Generator)
         name = str(Path(path).with_name(f"copy_{number:02d}.jpg"))
         save(copy, folder / name, quality)
         copies[name] = path
-    blurred, dark = set(paths[COPIES : COPIES + FAULTY]), set(paths[COPIES + FAULTY : COPIES + 2 * FAULTY])
+    blurred, dark = (
+        set(paths[COPIES : COPIES + FAULTY]),
+        set(paths[COPIES + FAULTY : COPIES + 2 * FAULTY]),
+    )
     for number, path in enumerate(sorted(blurred)):
-        save(Image.open(folder / path).convert("RGB").filter(ImageFilter.GaussianBlur(2 + number % 3)), folder / path)
+        save(
+            Image.open(folder / path)
+            .convert("RGB")
+            .filter(ImageFilter.GaussianBlur(2 + number % 3)),
+            folder / path,
+        )
     for path in dark:
-        save(Image.open(folder / path).convert("RGB").point(lambda value: value * 0.2), folder / path)
+        save(
+            Image.open(folder / path).convert("RGB").point(lambda value: value * 0.2), folder / path
+        )
     return copies, blurred, dark
 
 
@@ -105,15 +129,26 @@ def planted(birds: Path, homes: Path) -> Iterator[Planted]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_HOME", str(homes / "home"))
         patch.setenv("FIELDMARK_IMPORT_ROOTS", str(homes))
-        rows = pd.DataFrame([(path.relative_to(photos).as_posix(), path.parent.name) for path in sorted(photos.rglob("*.jpg"))])
+        rows = pd.DataFrame(
+            [
+                (path.relative_to(photos).as_posix(), path.parent.name)
+                for path in sorted(photos.rglob("*.jpg"))
+            ]
+        )
         rows.columns = pd.Index(["path", "label"])
         copies, blurred, dark = plant_photos(photos, rows, chance)
         version = importing.run_import(importing.ImportSource("folder", photos), "Planted")
         frame = store.manifest_of(version).set_index("path", drop=False)
-        other = {copy: "test" if frame.loc[original, "split"] == "train" else "train" for copy, original in copies.items()}
+        other = {
+            copy: "test" if frame.loc[original, "split"] == "train" else "train"
+            for copy, original in copies.items()
+        }
         clean = frame[~frame["path"].isin({*copies, *copies.values(), *blurred, *dark})]
         wrong = swapped(clean.reset_index(drop=True), 0.05 * len(frame) / len(clean), chance)
-        steps = [Step(edits.MOVE, other), Step(RELABEL, dict(zip(wrong["path"], wrong["wrong"], strict=True)))]
+        steps = [
+            Step(edits.MOVE, other),
+            Step(RELABEL, dict(zip(wrong["path"], wrong["wrong"], strict=True))),
+        ]
         version = edits.make(version, steps)
         finished(LOCAL.inspect(InspectSpec("Planted", version.dataset_id, version.id)))
         found = inspection.of(version)
@@ -140,7 +175,11 @@ def test_swapped_labels_are_found(planted: Planted) -> None:
         assert precision >= 0.8
         assert recall >= 0.7
     given = dict(zip(planted.swapped["path"], planted.swapped["label"], strict=True))
-    right = [row["suggestion"] == given[row["path"]] for row in issues.to_dict("records") if row["path"] in given]
+    right = [
+        row["suggestion"] == given[row["path"]]
+        for row in issues.to_dict("records")
+        if row["path"] in given
+    ]
     print(f"the suggestion is the true label for {sum(right)} of {len(right)}")
     assert np.mean(right) >= 0.8
 
@@ -148,10 +187,16 @@ def test_swapped_labels_are_found(planted: Planted) -> None:
 def test_copies_across_splits_are_all_found(planted: Planted) -> None:
     issues = planted.found.issues("leak")
     group = dict(zip(issues["path"], issues["group"], strict=True))
-    missed = [copy for copy, original in planted.copies.items() if group.get(copy, -1) != group.get(original, -2)]
+    missed = [
+        copy
+        for copy, original in planted.copies.items()
+        if group.get(copy, -1) != group.get(original, -2)
+    ]
     involved = {*planted.copies, *planted.copies.values()}
     others = issues[~issues["path"].isin(involved)]["group"].nunique()
-    print(f"{len(planted.copies) - len(missed)} of {len(planted.copies)} copies found; {others} other groups")
+    print(
+        f"{len(planted.copies) - len(missed)} of {len(planted.copies)} copies found; {others} other groups"
+    )
     assert not missed
     # One pair of this dataset really is the same picture, cut in two ways.
     assert others <= 1
@@ -168,14 +213,20 @@ def test_blurred_and_dark_photos_are_found(planted: Planted, kind: str) -> None:
 
 def right_answers(version: store.Version, truth: dict[str, str]) -> tuple[int, int, int]:
     """A model's right answers on test by the labels of its version, by the true ones, and the number of test photos."""
-    model = models.of_job(finished(LOCAL.train(TrainingSpec("Mended", version.dataset_id, version.id, {"preset": "fast"}))))
+    model = models.of_job(
+        finished(
+            LOCAL.train(TrainingSpec("Mended", version.dataset_id, version.id, {"preset": "fast"}))
+        )
+    )
     test = model.predictions().of_split("test")
     answers = test.names(test.predicted)
     really = sum(answer == truth[path] for path, answer in zip(test.path, answers, strict=True))
     return int(model.metrics("test")["correct"]), really, len(test)
 
 
-def test_mending_brings_back_what_wrong_labels_cost(birds: Path, homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mending_brings_back_what_wrong_labels_cost(
+    birds: Path, homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """10 % of the labels are swapped, whatever their split; then every suggestion of the first list is taken, unseen."""
     monkeypatch.setenv("FIELDMARK_HOME", str(homes / "mending"))
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(birds))
@@ -183,15 +234,22 @@ def test_mending_brings_back_what_wrong_labels_cost(birds: Path, homes: Path, mo
     frame = store.manifest_of(first)
     truth = dict(zip(frame["path"], frame["label"], strict=True))
     wrong = swapped(frame, 0.1, np.random.default_rng(SEED))
-    second = edits.make(first, [Step(RELABEL, dict(zip(wrong["path"], wrong["wrong"], strict=True)))])
+    second = edits.make(
+        first, [Step(RELABEL, dict(zip(wrong["path"], wrong["wrong"], strict=True)))]
+    )
     finished(LOCAL.inspect(InspectSpec("Birds", second.dataset_id, second.id)))
     found = inspection.of(second)
     assert found
     taken = found.issues("label")
-    third = edits.make(second, [Step(RELABEL, dict(zip(taken["path"], taken["suggestion"], strict=True)), "suggested")])
+    third = edits.make(
+        second,
+        [Step(RELABEL, dict(zip(taken["path"], taken["suggestion"], strict=True)), "suggested")],
+    )
     clean, spoilt, mended = (right_answers(version, truth) for version in (first, second, third))
     fixed = sum(row["suggestion"] == truth[row["path"]] for row in taken.to_dict("records"))
-    print(f"{len(wrong)} of {len(frame)} labels swapped; {len(taken)} suggestions taken, {fixed} of them true")
+    print(
+        f"{len(wrong)} of {len(frame)} labels swapped; {len(taken)} suggestions taken, {fixed} of them true"
+    )
     for words, (shown, really, n) in (("clean", clean), ("swapped", spoilt), ("mended", mended)):
         print(f"{words}: test accuracy {shown}/{n} as shown, {really}/{n} by the true labels")
     assert spoilt[0] < 0.93 * clean[0]

@@ -36,19 +36,36 @@ def row(version: store.Version, path: str) -> dict[str, object]:
 
 def test_each_edit_makes_a_version_and_leaves_its_parent_alone(first: store.Version) -> None:
     before = first.manifest_path.read_bytes()
-    wrong, blurred, leak = paths(first, "Crow", "train", 2), paths(first, "Jay", "train", 1), paths(first, "Owl", "test", 1)
-    steps = [edits.relabel(wrong, "Jay", "looks like a jay"), edits.leave_out(blurred, "blurred"), edits.move(leak, "train", "a copy")]
+    wrong, blurred, leak = (
+        paths(first, "Crow", "train", 2),
+        paths(first, "Jay", "train", 1),
+        paths(first, "Owl", "test", 1),
+    )
+    steps = [
+        edits.relabel(wrong, "Jay", "looks like a jay"),
+        edits.leave_out(blurred, "blurred"),
+        edits.move(leak, "train", "a copy"),
+    ]
     second = edits.make(first, steps)
-    assert (second.id, second.parent, second.note) == ("v2", "v1", "2 relabelled, 1 left out, 1 moved")
+    assert (second.id, second.parent, second.note) == (
+        "v2",
+        "v1",
+        "2 relabelled, 1 left out, 1 moved",
+    )
     assert [row(second, path)["label"] for path in wrong] == ["Jay", "Jay"]
-    assert (row(second, blurred[0])["split"], row(second, blurred[0])["problem"]) == ("unused", "left out: blurred")
+    assert (row(second, blurred[0])["split"], row(second, blurred[0])["problem"]) == (
+        "unused",
+        "left out: blurred",
+    )
     assert row(second, leak[0])["split"] == "train"
     assert second.split["moved"] == 1
     assert edits.steps_of(second) == steps
     assert first.manifest_path.read_bytes() == before
 
 
-def test_what_was_left_out_stays_out_of_every_later_split_until_it_is_moved_back(first: store.Version) -> None:
+def test_what_was_left_out_stays_out_of_every_later_split_until_it_is_moved_back(
+    first: store.Version,
+) -> None:
     [path] = paths(first, "Crow", "train", 1)
     second = edits.make(first, [edits.leave_out([path], "not a crow")])
     third = history.resplit(second, HOW | {"seed": 9}, ["Crow", "Owl"], "another seed")
@@ -58,7 +75,9 @@ def test_what_was_left_out_stays_out_of_every_later_split_until_it_is_moved_back
     assert history.diff(third, fourth).changes["what"].tolist() == [history.BACK]
 
 
-def test_a_new_split_keeps_the_mended_labels_and_can_bring_a_class_back(first: store.Version) -> None:
+def test_a_new_split_keeps_the_mended_labels_and_can_bring_a_class_back(
+    first: store.Version,
+) -> None:
     [path] = paths(first, "Crow", "train", 1)
     second = edits.make(first, [edits.relabel([path], "Owl")])
     third = history.resplit(second, HOW, ["Crow", "Owl"], "two classes")
@@ -69,7 +88,9 @@ def test_a_new_split_keeps_the_mended_labels_and_can_bring_a_class_back(first: s
     assert row(fourth, path)["label"] == "Owl"
 
 
-def test_copies_of_the_same_bytes_move_together_and_are_relabelled_one_by_one(tmp_path: Path) -> None:
+def test_copies_of_the_same_bytes_move_together_and_are_relabelled_one_by_one(
+    tmp_path: Path,
+) -> None:
     frame = made.frame({"Crow": 20, "Jay": 20})
     frame.loc[1, "image_id"] = frame.loc[0, "image_id"]
     version = store.add_dataset("Birds", tmp_path, "x", splits.apply(frame, HOW), {}, split=HOW)
@@ -83,12 +104,21 @@ def test_copies_of_the_same_bytes_move_together_and_are_relabelled_one_by_one(tm
 def test_a_diff_says_what_why_and_when_and_keeps_the_last_reason(first: store.Version) -> None:
     path, other = paths(first, "Crow", "train", 2)
     second = edits.make(first, [edits.relabel([path, other], "Jay", "first thought")], "Pass one")
-    third = edits.make(second, [edits.relabel([path], "Owl", "looked again"), edits.leave_out([other])], "Pass two")
+    third = edits.make(
+        second, [edits.relabel([path], "Owl", "looked again"), edits.leave_out([other])], "Pass two"
+    )
     found = history.diff(first, third)
     assert found.summary() == "2 relabelled, 1 left out"
-    changes = {(change["path"], change["what"]): change for change in found.changes.to_dict("records")}
+    changes = {
+        (change["path"], change["what"]): change for change in found.changes.to_dict("records")
+    }
     relabelled = changes[path, history.LABEL]
-    assert (relabelled["before"], relabelled["after"], relabelled["why"], relabelled["version"]) == ("Crow", "Owl", "looked again", "v3")
+    assert (
+        relabelled["before"],
+        relabelled["after"],
+        relabelled["why"],
+        relabelled["version"],
+    ) == ("Crow", "Owl", "looked again", "v3")
     assert relabelled["when"].startswith(time.strftime("%Y-", time.gmtime()))
     assert changes[other, history.LABEL]["why"] == "first thought"
     assert changes[other, history.OUT]["why"] == "Pass two"
@@ -104,7 +134,9 @@ def test_versions_of_two_datasets_are_not_compared(first: store.Version, tmp_pat
         history.diff(first, store.add_dataset("Other", tmp_path, "x", frame, {}, split=HOW))
 
 
-def test_reverting_takes_one_versions_changes_back_and_leaves_the_later_ones(first: store.Version) -> None:
+def test_reverting_takes_one_versions_changes_back_and_leaves_the_later_ones(
+    first: store.Version,
+) -> None:
     path, other = paths(first, "Crow", "train", 2)
     second = edits.make(first, [edits.relabel([path, other], "Jay")])
     third = edits.make(second, [edits.relabel([other], "Owl")])
@@ -138,7 +170,9 @@ def test_reverting_a_change_of_classes_brings_the_rows_back(first: store.Version
         (lambda path: Step("paint", {path: "red"}), "no edit"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_words(first: store.Version, step: object, words: str) -> None:
+def test_what_cannot_be_done_is_refused_in_words(
+    first: store.Version, step: object, words: str
+) -> None:
     assert callable(step)
     with pytest.raises(UserError, match=words):
         edits.make(first, [step(paths(first, "Crow", "train", 1)[0])])
@@ -146,7 +180,9 @@ def test_what_cannot_be_done_is_refused_in_words(first: store.Version, step: obj
 
 
 def test_a_class_must_keep_something_to_learn_from(first: store.Version) -> None:
-    every = store.manifest_of(first, filters=[("label", "==", "Crow"), ("split", "==", "train")])["path"].tolist()
+    every = store.manifest_of(first, filters=[("label", "==", "Crow"), ("split", "==", "train")])[
+        "path"
+    ].tolist()
     with pytest.raises(UserError, match="Crow"):
         edits.make(first, [edits.leave_out(every)])
     with pytest.raises(UserError, match="nothing to change"):
@@ -170,7 +206,10 @@ def test_a_draft_gathers_undoes_and_becomes_a_version(first: store.Version) -> N
     assert drafts.marks(drafts.steps(first)) == {path: "now Jay, to test", other: "left out"}
     assert edits.summary(drafts.undo(first)) == "1 relabelled, 1 left out"
     second = drafts.finish(first, "Mended")
-    assert (second.note, history.diff(first, second).summary()) == ("Mended", "1 relabelled, 1 left out")
+    assert (second.note, history.diff(first, second).summary()) == (
+        "Mended",
+        "1 relabelled, 1 left out",
+    )
     assert drafts.steps(first) == []
     drafts.add(second, edits.leave_out([path]))
     drafts.discard(second)
@@ -193,7 +232,9 @@ def test_sessions_that_edit_at_once_lose_nothing(first: store.Version) -> None:
     assert sorted(path for step in drafts.steps(first) for path in step.values) == sorted(some)
 
 
-@pytest.mark.parametrize("content", ["", "{", '[{"action": "relabel"}]', '[{"action": "paint", "values": {"a": "b"}}]'])
+@pytest.mark.parametrize(
+    "content", ["", "{", '[{"action": "relabel"}]', '[{"action": "paint", "values": {"a": "b"}}]']
+)
 def test_a_damaged_draft_says_so_and_can_be_discarded(first: store.Version, content: str) -> None:
     drafts.add(first, edits.leave_out(paths(first, "Crow", "train", 1)))
     (settings.datasets_dir() / first.dataset_id / "drafts" / "v1.json").write_text(content)

@@ -36,28 +36,43 @@ def test_facts_come_in_order_and_known_ones_are_not_read_again(tmp_path: Path) -
         return images.content(tmp_path / path)
 
     told: list[tuple[int, int, str]] = []
-    facts = examining.examine(paths, known, content, lambda *how: told.append(how), readers=4, decoders=2)
+    facts = examining.examine(
+        paths, known, content, lambda *how: told.append(how), readers=4, decoders=2
+    )
     assert facts == [known.get(path) or images.examine(tmp_path / path) for path in paths]
     assert sorted(read) == sorted(set(paths) - set(known))
     assert told[-1] == (50, 50, "")
 
 
-def test_a_photo_that_takes_too_long_is_bad_and_the_others_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_that_takes_too_long_is_bad_and_the_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     root = made.class_folders(tmp_path / "in", {"Crow": 5, "Owl": 5})
     large(root / "Owl" / "large.png")
     monkeypatch.setattr(examining, "DECODE_SECONDS", 0.05)
     version = importing.run_import(ImportSource("folder", root), "Birds")
-    assert version.report["bad"] == [{"path": "Owl/large.png", "problem": "takes longer than 0 seconds to decode"}]
+    assert version.report["bad"] == [
+        {"path": "Owl/large.png", "problem": "takes longer than 0 seconds to decode"}
+    ]
     assert len(store.manifest_of(version, filters=[("problem", "==", "")])) == 10
 
 
-def test_too_many_such_photos_end_the_import_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_such_photos_end_the_import_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(examining, "DECODE_SECONDS", 0.05)
     monkeypatch.setattr(examining, "MAX_GIVEN_UP", 2)
     data = large(tmp_path / "large.png").read_bytes()
     with pytest.raises(UserError, match="3 photos take longer"):
-        examining.examine([str(n) for n in range(9)], {}, lambda path: data, lambda *how: None, readers=2, decoders=2)
+        examining.examine(
+            [str(n) for n in range(9)],
+            {},
+            lambda path: data,
+            lambda *how: None,
+            readers=2,
+            decoders=2,
+        )
 
 
 def test_a_drive_that_never_answers_holds_nobody_who_asks_to_stop() -> None:

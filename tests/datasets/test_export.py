@@ -35,28 +35,42 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Version:
     return importing.run_import(importing.ImportSource("folder", folder), "Birds")
 
 
-def test_folders_can_be_imported_again_and_are_the_same(version: store.Version, tmp_path: Path) -> None:
+def test_folders_can_be_imported_again_and_are_the_same(
+    version: store.Version, tmp_path: Path
+) -> None:
     out = store.manifest_of(version).iloc[0]["path"]
     mended = edits.make(version, [edits.leave_out([out])])
     seen: list[tuple[int, int]] = []
-    path = export.folders(mended, tmp_path / "out.zip", lambda done, total: seen.append((done, total)))
+    path = export.folders(
+        mended, tmp_path / "out.zip", lambda done, total: seen.append((done, total))
+    )
     assert seen[-1] == (23, 23)
     again = importing.run_import(importing.ImportSource("archive", path), "Again")
     columns = ["image_id", "label", "split"]
     exported = export.used(mended)[columns].sort_values("image_id").reset_index(drop=True)
-    back = store.manifest_of(again).assign(split=lambda rows: rows["official"])[columns].sort_values("image_id").reset_index(drop=True)
+    back = (
+        store.manifest_of(again)
+        .assign(split=lambda rows: rows["official"])[columns]
+        .sort_values("image_id")
+        .reset_index(drop=True)
+    )
     assert exported.equals(back)
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_files_of_one_name_in_a_class_do_not_replace_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_one_name_in_a_class_do_not_replace_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     for label in ("Crow", "Jay"):
         # A class folder is known by the photos that lie directly in it.
         made.photo(tmp_path / "photos" / label / "1.jpg", seed=made.seed_of(label))
         for part in ("a", "b", "c"):
             for name in ("1.jpg", "2.JPG"):
-                made.photo(tmp_path / "photos" / label / part / name, seed=made.seed_of(label + part + name))
+                made.photo(
+                    tmp_path / "photos" / label / part / name,
+                    seed=made.seed_of(label + part + name),
+                )
     version = importing.run_import(importing.ImportSource("folder", tmp_path / "photos"), "Birds")
     with zipfile.ZipFile(export.folders(version, tmp_path / "out.zip")) as archive:
         names = [name for name in archive.namelist() if name != "manifest.csv"]
@@ -96,7 +110,9 @@ def test_a_prefix_that_is_no_address_is_refused(version: store.Version, prefix: 
         export.augmented(version, "s3://bucket/x", "unused")
 
 
-def test_a_photo_that_is_gone_is_named_and_leaves_no_half_archive(version: store.Version, tmp_path: Path) -> None:
+def test_a_photo_that_is_gone_is_named_and_leaves_no_half_archive(
+    version: store.Version, tmp_path: Path
+) -> None:
     gone = export.used(version).iloc[3]["path"]
     (tmp_path / "photos" / gone).unlink()
     with pytest.raises(FieldmarkError, match="can't be read"):
@@ -114,18 +130,27 @@ def test_a_class_that_cannot_be_a_folder_is_named(version: store.Version, tmp_pa
 def test_a_streamed_zip_holds_what_the_file_holds(version: store.Version, tmp_path: Path) -> None:
     pieces = list(export.stream(version))
     assert len(pieces) > 24
-    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as streamed, zipfile.ZipFile(export.folders(version, tmp_path / "out.zip")) as whole:
+    with (
+        zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as streamed,
+        zipfile.ZipFile(export.folders(version, tmp_path / "out.zip")) as whole,
+    ):
         assert streamed.testzip() is None
-        assert {name: streamed.read(name) for name in streamed.namelist()} == {name: whole.read(name) for name in whole.namelist()}
+        assert {name: streamed.read(name) for name in streamed.namelist()} == {
+            name: whole.read(name) for name in whole.namelist()
+        }
 
 
-def test_a_stream_says_what_is_gone_before_it_begins(version: store.Version, tmp_path: Path) -> None:
+def test_a_stream_says_what_is_gone_before_it_begins(
+    version: store.Version, tmp_path: Path
+) -> None:
     (tmp_path / "photos" / export.used(version).iloc[3]["path"]).unlink()
     with pytest.raises(FieldmarkError, match="not there any more"):
         export.stream(version)
 
 
-def test_copied_into_a_folder_they_can_be_imported_again(version: store.Version, tmp_path: Path) -> None:
+def test_copied_into_a_folder_they_can_be_imported_again(
+    version: store.Version, tmp_path: Path
+) -> None:
     target = export.into_folder(version, tmp_path / "copies")
     again = importing.run_import(importing.ImportSource("folder", target), "Again")
     assert set(store.manifest_of(again)["image_id"]) == set(store.manifest_of(version)["image_id"])
@@ -144,7 +169,9 @@ def test_a_copy_that_fails_leaves_nothing(version: store.Version, tmp_path: Path
 
 
 def test_an_export_job_copies_and_reports(version: store.Version, tmp_path: Path) -> None:
-    job = LOCAL.export(ExportSpec("Birds", version.dataset_id, version.id, str(tmp_path / "copies")))
+    job = LOCAL.export(
+        ExportSpec("Birds", version.dataset_id, version.id, str(tmp_path / "copies"))
+    )
     while not (job := LOCAL.refresh(job)).state.is_finished:
         time.sleep(0.05)
     assert job.state is State.COMPLETED, job.status.reason
@@ -163,8 +190,12 @@ def test_the_routes_serve_all_three_forms(client: TestClient, version: store.Ver
     assert zipfile.ZipFile(io.BytesIO(photos.content)).testzip() is None
     disposition = photos.headers["content-disposition"]
     assert disposition.startswith("attachment; filename=\"birds-v1.zip\"; filename*=UTF-8''")
-    assert client.get("/" + export_routes.address(version, "table.csv")).text == export.table(version)
-    manifest = client.get("/" + export_routes.address(version, "test.manifest"), params={"prefix": "s3://b/p"})
+    assert client.get("/" + export_routes.address(version, "table.csv")).text == export.table(
+        version
+    )
+    manifest = client.get(
+        "/" + export_routes.address(version, "test.manifest"), params={"prefix": "s3://b/p"}
+    )
     assert manifest.text == export.augmented(version, "s3://b/p", "test")
 
 
@@ -178,13 +209,17 @@ def test_the_routes_serve_all_three_forms(client: TestClient, version: store.Ver
         ("{dataset}/v1/passwd.manifest?prefix=s3://b/p", "passwd"),
     ],
 )
-def test_what_can_not_be_exported_is_said(client: TestClient, version: store.Version, path: str, words: str) -> None:
+def test_what_can_not_be_exported_is_said(
+    client: TestClient, version: store.Version, path: str, words: str
+) -> None:
     answer = client.get("/downloads/datasets/" + path.format(dataset=version.dataset_id))
     assert answer.status_code == 404
     assert words in answer.text
 
 
-@pytest.mark.parametrize("name", ["V\u00f6gel", "\u9ce5\u985e \U0001f426", 'a "b" / c; d', "x" * 80])
+@pytest.mark.parametrize(
+    "name", ["V\u00f6gel", "\u9ce5\u985e \U0001f426", 'a "b" / c; d', "x" * 80]
+)
 def test_a_download_has_the_dataset_s_name_in_any_script(name: str) -> None:
     header = export_routes.attachment(name, "-v1.csv")["Content-Disposition"]
     assert header.isascii()

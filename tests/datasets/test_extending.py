@@ -27,7 +27,9 @@ SIZES = {"Crow": 8, "Jay": 8}
 @pytest.fixture
 def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Version:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
-    return importing.run_import(ImportSource("folder", made.class_folders(tmp_path / "photos", SIZES)), "Birds")
+    return importing.run_import(
+        ImportSource("folder", made.class_folders(tmp_path / "photos", SIZES)), "Birds"
+    )
 
 
 @pytest.fixture
@@ -42,10 +44,15 @@ def more(tmp_path: Path, version: store.Version) -> Path:
 
 
 def rows(version: store.Version) -> dict[str, tuple[str, str]]:
-    return {row["path"]: (row["label"], row["split"]) for row in store.manifest_of(version).to_dict("records")}
+    return {
+        row["path"]: (row["label"], row["split"])
+        for row in store.manifest_of(version).to_dict("records")
+    }
 
 
-def test_new_photos_join_train_and_known_ones_come_once(version: store.Version, more: Path, tmp_path: Path) -> None:
+def test_new_photos_join_train_and_known_ones_come_once(
+    version: store.Version, more: Path, tmp_path: Path
+) -> None:
     grown = extending.run_extension(ImportSource("folder", more), version, into_own_folder=True)
     assert (grown.id, grown.parent) == ("v2", "v1")
     before, after = rows(version), rows(grown)
@@ -77,9 +84,13 @@ def test_the_same_again_is_nothing_new(version: store.Version, more: Path, tmp_p
     assert len(store.versions(version.dataset_id)) == 2
 
 
-def test_photos_put_into_the_datasets_own_folder_stay_where_they_are(version: store.Version, tmp_path: Path) -> None:
+def test_photos_put_into_the_datasets_own_folder_stay_where_they_are(
+    version: store.Version, tmp_path: Path
+) -> None:
     made.photo(tmp_path / "photos" / "Jay" / "new.jpg", seed=77)
-    (tmp_path / "photos" / "Crow" / "001.jpg").write_bytes((tmp_path / "photos" / "Jay" / "new.jpg").read_bytes() + b"changed")
+    (tmp_path / "photos" / "Crow" / "001.jpg").write_bytes(
+        (tmp_path / "photos" / "Jay" / "new.jpg").read_bytes() + b"changed"
+    )
     grown = extending.run_extension(ImportSource("folder", tmp_path / "photos"), version)
     new = set(rows(grown)) - set(rows(version))
     assert new == {"Jay/new.jpg"}
@@ -87,20 +98,26 @@ def test_photos_put_into_the_datasets_own_folder_stay_where_they_are(version: st
     assert not (tmp_path / "photos" / "added").exists()
 
 
-def test_a_persons_own_folder_needs_leave(version: store.Version, more: Path, tmp_path: Path) -> None:
+def test_a_persons_own_folder_needs_leave(
+    version: store.Version, more: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UserError, match="your own folder") as refusal:
         extending.run_extension(ImportSource("folder", more), version)
     assert refusal.value.field == "own_folder"
     assert not (tmp_path / "photos" / "added").exists()
 
 
-def test_an_archive_into_a_dataset_that_fieldmark_keeps(version: store.Version, more: Path, tmp_path: Path, home: Path) -> None:
+def test_an_archive_into_a_dataset_that_fieldmark_keeps(
+    version: store.Version, more: Path, tmp_path: Path, home: Path
+) -> None:
     for name, folder in (("first", tmp_path / "photos"), ("second", more)):
         with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
             for path in sorted(folder.rglob("*.jpg")):
                 archive.write(path, path.relative_to(folder))
     kept = importing.run_import(ImportSource("archive", tmp_path / "first.zip"), "Kept")
-    grown = extending.run_extension(ImportSource("archive", tmp_path / "second.zip"), kept, join="shared")
+    grown = extending.run_extension(
+        ImportSource("archive", tmp_path / "second.zip"), kept, join="shared"
+    )
     root = store.dataset(kept.dataset_id).root
     assert root.is_relative_to(home)
     assert all((root / path).is_file() for path in rows(grown))
@@ -110,7 +127,9 @@ def test_an_archive_into_a_dataset_that_fieldmark_keeps(version: store.Version, 
 
 
 def test_new_photos_may_wait_unused(version: store.Version, more: Path) -> None:
-    grown = extending.run_extension(ImportSource("folder", more), version, join="unused", into_own_folder=True)
+    grown = extending.run_extension(
+        ImportSource("folder", more), version, join="unused", into_own_folder=True
+    )
     assert grown.classes == version.classes
     assert grown.split_counts()["unused"] == 7
 
@@ -124,17 +143,23 @@ def test_what_was_left_out_is_known_too(version: store.Version, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["crow", "CROW "])
-def test_class_names_that_clash_are_refused_and_nothing_is_copied(name: str, version: store.Version, tmp_path: Path) -> None:
+def test_class_names_that_clash_are_refused_and_nothing_is_copied(
+    name: str, version: store.Version, tmp_path: Path
+) -> None:
     folder = made.class_folders(tmp_path / "clash", {name: 3, "Owl": 3})
     with pytest.raises(UserError, match="differ only"):
         extending.run_extension(ImportSource("folder", folder), version, into_own_folder=True)
     assert not (tmp_path / "photos" / "added").exists()
 
 
-def test_a_stop_while_copying_leaves_nothing(version: store.Version, more: Path, tmp_path: Path) -> None:
+def test_a_stop_while_copying_leaves_nothing(
+    version: store.Version, more: Path, tmp_path: Path
+) -> None:
     added = tmp_path / "photos" / "added"
     with pytest.raises(UserError, match="stopped"):
-        extending.run_extension(ImportSource("folder", more), version, should_stop=added.exists, into_own_folder=True)
+        extending.run_extension(
+            ImportSource("folder", more), version, should_stop=added.exists, into_own_folder=True
+        )
     assert not list(added.iterdir())
     assert len(store.versions(version.dataset_id)) == 1
 

@@ -40,7 +40,10 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def snapshot(folder: Path) -> dict[str, tuple[float, int]]:
     """Name, time and size of everything below `folder`."""
-    return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_size) for path in sorted(folder.rglob("*"))}
+    return {
+        str(path): (path.lstat().st_mtime_ns, path.lstat().st_size)
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 def import_folder(path: Path, name: str = "Birds", **options: Any) -> store.Version:
@@ -87,7 +90,10 @@ def test_the_report_says_what_was_found(roots: Path) -> None:
     assert report.bad[0]["path"] == "Crow/cut.jpg"
     assert report.bad[0]["problem"]
     assert report.ignored == {found.NOT_IMAGE: 1}
-    assert report.duplicates == [["Crow/001.jpg", "Crow/copy.jpg"], ["Crow/002.jpg", "Owl/crow.jpg"]]
+    assert report.duplicates == [
+        ["Crow/001.jpg", "Crow/copy.jpg"],
+        ["Crow/002.jpg", "Owl/crow.jpg"],
+    ]
     assert report.clashes == [["Crow/002.jpg", "Owl/crow.jpg"]]
     assert report.imbalance == 8.5
     assert report.images_per_second > 0
@@ -97,7 +103,9 @@ def test_the_report_says_what_was_found(roots: Path) -> None:
 def test_duplicates_across_an_official_split_are_reported(roots: Path) -> None:
     made.class_folders(roots / "train", {"Crow": 10, "Owl": 10})
     made.class_folders(roots / "test", {"Crow": 5, "Owl": 5})
-    (roots / "test" / "Owl" / "seen.jpg").write_bytes((roots / "train" / "Owl" / "000.jpg").read_bytes())
+    (roots / "test" / "Owl" / "seen.jpg").write_bytes(
+        (roots / "train" / "Owl" / "000.jpg").read_bytes()
+    )
     version = import_folder(roots)
     report = ImportReport.of(version.report)
     assert version.split["kind"] == "official"
@@ -113,13 +121,17 @@ def test_an_archive_is_unpacked_into_the_dataset(kind: str, roots: Path, tmp_pat
     dataset = store.dataset(version.dataset_id)
     assert dataset.root == settings.datasets_dir() / dataset.id / "images" / "birds"
     assert dataset.source == "Archive my birds.zip"
-    assert all(store.image_path(dataset, path).is_file() for path in store.manifest_of(version)["path"])
+    assert all(
+        store.image_path(dataset, path).is_file() for path in store.manifest_of(version)["path"]
+    )
     store.delete(dataset.id)
     assert list(settings.datasets_dir().iterdir()) == []
     assert archive.exists()
 
 
-def test_home_may_be_moved_with_the_archives_in_it(roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_may_be_moved_with_the_archives_in_it(
+    roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = zipped(made.class_folders(tmp_path / "in", {"Crow": 4, "Owl": 4}), roots / "a.zip")
     version = run_import(ImportSource("archive", archive), "Birds")
     settings.home().rename(tmp_path / "elsewhere")
@@ -137,7 +149,9 @@ def test_cub_keeps_its_split_boxes_and_names(roots: Path) -> None:
     frame = store.manifest_of(version)
     assert version.report["missing"] == 1
     assert ((frame["split"] == "test") == (frame["official"] == "test")).all()
-    assert frame[["box_x", "box_y", "box_width", "box_height"]].drop_duplicates().to_numpy().tolist() == [[30, 0, 18, 19]]
+    assert frame[
+        ["box_x", "box_y", "box_width", "box_height"]
+    ].drop_duplicates().to_numpy().tolist() == [[30, 0, 18, 19]]
 
 
 def test_boxes_outside_their_image_are_dropped() -> None:
@@ -183,7 +197,12 @@ def test_progress_goes_up_and_ends(roots: Path) -> None:
     import_folder(roots, progress=seen.append)
     reading = [progress for progress in seen if progress.phase == "Reading images"]
     assert [progress.done for progress in reading] == sorted(progress.done for progress in reading)
-    assert (reading[-1].done, reading[-1].total, reading[-1].unit, reading[-1].eta_seconds) == (120, 120, "images", 0)
+    assert (reading[-1].done, reading[-1].total, reading[-1].unit, reading[-1].eta_seconds) == (
+        120,
+        120,
+        "images",
+        0,
+    )
     assert reading[-1].rate > 0
 
 
@@ -192,7 +211,11 @@ def test_a_stopped_import_leaves_nothing(reports: int, roots: Path) -> None:
     """Stopped at its first look, and after the first, second and third report of progress: the last is the end of reading."""
     made.class_folders(roots, {"Crow": 60, "Owl": 60})
     seen: list[ImportProgress] = []
-    assert "stopped" in refused(ImportSource("folder", roots), progress=seen.append, should_stop=lambda: len(seen) >= reports)
+    assert "stopped" in refused(
+        ImportSource("folder", roots),
+        progress=seen.append,
+        should_stop=lambda: len(seen) >= reports,
+    )
 
 
 LITTLE_DISK = """
@@ -211,7 +234,13 @@ except UserError as error:
 
 def test_a_disk_that_is_full_is_said_and_leaves_nothing(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 20, "Owl": 20})
-    run = subprocess.run([sys.executable, "-c", LITTLE_DISK, roots], cwd=settings.PROJECT, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", LITTLE_DISK, roots],
+        cwd=settings.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "File too large" in run.stdout
     assert list(settings.datasets_dir().iterdir()) == []
 
@@ -230,16 +259,29 @@ def test_fault_09_dataset_names(roots: Path) -> None:
 def test_fault_10_only_the_import_roots_can_be_imported(roots: Path, tmp_path: Path) -> None:
     outside = made.class_folders(tmp_path / "private", {"Secret": 3, "Other": 3})
     (roots / "door").symlink_to(outside)
-    for path in (outside, tmp_path / "nothing here", roots / "door", roots / ".." / "private", Path("/"), Path("~nobody/x"), Path("a\0b")):
+    for path in (
+        outside,
+        tmp_path / "nothing here",
+        roots / "door",
+        roots / ".." / "private",
+        Path("/"),
+        Path("~nobody/x"),
+        Path("a\0b"),
+    ):
         message = refused(ImportSource("folder", path))
         assert "Secret" not in message
-    real, missing = refused(ImportSource("folder", outside)), refused(ImportSource("folder", tmp_path / "PRIVATE"))
+    real, missing = (
+        refused(ImportSource("folder", outside)),
+        refused(ImportSource("folder", tmp_path / "PRIVATE")),
+    )
     assert real.replace("private", "PRIVATE") == missing
     archive = zipped(outside, tmp_path / "a.zip")
     assert "outside" in refused(ImportSource("archive", archive))
 
 
-def test_fault_10_a_link_put_in_after_the_import_is_not_followed(roots: Path, tmp_path: Path) -> None:
+def test_fault_10_a_link_put_in_after_the_import_is_not_followed(
+    roots: Path, tmp_path: Path
+) -> None:
     made.class_folders(roots, {"Crow": 3, "Owl": 3})
     version = import_folder(roots)
     secret = made.photo(tmp_path / "secret.jpg")
@@ -252,8 +294,13 @@ def test_fault_10_a_link_put_in_after_the_import_is_not_followed(roots: Path, tm
 def test_fault_11_the_clients_file_name_is_only_shown(tmp_path: Path) -> None:
     made.class_folders(tmp_path / "in", {"Crow": 3, "Owl": 3})
     upload = zipped(tmp_path / "in", settings.uploads_dir() / "0001.zip")
-    version = run_import(ImportSource("archive", upload, shown="../../etc/passwd.zip\n<b>"), "Birds")
-    assert store.dataset(version.dataset_id).source == "Archive ../../etc/passwd.zip\N{REPLACEMENT CHARACTER}<b>"
+    version = run_import(
+        ImportSource("archive", upload, shown="../../etc/passwd.zip\n<b>"), "Birds"
+    )
+    assert (
+        store.dataset(version.dataset_id).source
+        == "Archive ../../etc/passwd.zip\N{REPLACEMENT CHARACTER}<b>"
+    )
     assert not list(tmp_path.rglob("passwd*"))
 
 
@@ -285,7 +332,10 @@ def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 3, "Owl": 3})
     for number in range(7):
         (roots / "Crow" / f"bad{number}.jpg").write_text("no photo")
-    assert any("7 of 13" in text and "more than half" in text for text in import_folder(roots).report["warnings"])
+    assert any(
+        "7 of 13" in text and "more than half" in text
+        for text in import_folder(roots).report["warnings"]
+    )
     for path in roots.rglob("0*.jpg"):
         path.write_text("no photo")
     store.delete(next(iter(store.datasets())).id)
@@ -310,7 +360,9 @@ def test_a_folder_that_can_not_be_read_is_named(roots: Path) -> None:
         ({"A": 0, "B": 0}, "no images"),
     ],
 )
-def test_fault_18_too_few_images_or_classes(sizes: dict[str, int], reason: str, roots: Path) -> None:
+def test_fault_18_too_few_images_or_classes(
+    sizes: dict[str, int], reason: str, roots: Path
+) -> None:
     assert reason in refused(ImportSource("folder", made.class_folders(roots, sizes)))
 
 
@@ -323,7 +375,9 @@ def test_fault_18_a_class_whose_images_are_all_bad(roots: Path) -> None:
 
 
 def test_fault_18_small_classes_can_be_left_out(roots: Path) -> None:
-    version = import_folder(made.class_folders(roots, {"Crow": 5, "Owl": 5, "Single": 1, "Empty": 0}), skip_small=True)
+    version = import_folder(
+        made.class_folders(roots, {"Crow": 5, "Owl": 5, "Single": 1, "Empty": 0}), skip_small=True
+    )
     assert version.classes == ("Crow", "Owl")
     assert version.counts["Single"] == {"train": 0, "validation": 0, "test": 0, "unused": 1}
     assert version.report["left_out"] == ["Empty", "Single"]
@@ -347,7 +401,15 @@ def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:
     assert "one folder per class" in refused(ImportSource("archive", roots / "b.tgz"))
 
 
-@pytest.mark.parametrize("source", [ImportSource("folder"), ImportSource("archive"), ImportSource("archive", Path()), ImportSource("ftp")])
+@pytest.mark.parametrize(
+    "source",
+    [
+        ImportSource("folder"),
+        ImportSource("archive"),
+        ImportSource("archive", Path()),
+        ImportSource("ftp"),
+    ],
+)
 def test_a_source_that_is_none(source: ImportSource) -> None:
     assert refused(source)
 

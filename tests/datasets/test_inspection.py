@@ -88,9 +88,13 @@ def test_the_lists_and_the_map_are_kept_with_their_evidence(version: store.Versi
         assert rows["rank"].is_monotonic_increasing
 
 
-def test_a_child_shows_its_parents_findings_without_what_was_changed(version: store.Version) -> None:
+def test_a_child_shows_its_parents_findings_without_what_was_changed(
+    version: store.Version,
+) -> None:
     issues = found(version).issues()
-    pair = issues[issues["group"] == issues.loc[issues["path"] == "circle/same.png", "group"].iloc[0]]
+    pair = issues[
+        issues["group"] == issues.loc[issues["path"] == "circle/same.png", "group"].iloc[0]
+    ]
     second = edits.make(version, [edits.leave_out(["circle/same.png"], "twice")])
     nearest = inspection.nearest(second)
     assert inspection.of(second) is None
@@ -129,7 +133,9 @@ def test_a_damaged_inspection_is_as_if_there_were_none(version: store.Version) -
     assert inspection.nearest(version) is None
 
 
-def test_a_second_look_finds_features_and_figures_kept(version: store.Version, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_look_finds_features_and_figures_kept(
+    version: store.Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = found(version).points(["image_id"])["image_id"].tolist()
     figures, known = similar.read(["quality-1"], ids)
     assert known.all()
@@ -174,7 +180,9 @@ def test_the_photos_most_like_one_and_what_was_found_about_it(version: store.Ver
     record = photo_record.find(version, "triangle/mirrored.png")
     found = photo_record.neighbours(record, 5)
     assert found is not None
-    assert found.n == len(set(store.manifest_of(version)["image_id"])) - 2  # without itself and the broken one
+    assert (
+        found.n == len(set(store.manifest_of(version)["image_id"])) - 2
+    )  # without itself and the broken one
     assert record.image_id not in set(found.photos["image_id"])
     assert found.photos.iloc[0]["path"] == "triangle/01.png"
     assert set(record.issues["kind"]) & {"leak", "duplicate"}

@@ -48,7 +48,10 @@ EXPECTED = {f"images/{name}": label for name, label in zip(NAMES, HALF, strict=T
     ],
 )
 def test_columns_and_names_as_people_write_them(header: str, line: str, tmp_path: Path) -> None:
-    lines = [line.format(name=name, stem=name[:-4], label=label) for name, label in zip(NAMES, HALF, strict=True)]
+    lines = [
+        line.format(name=name, stem=name[:-4], label=label)
+        for name, label in zip(NAMES, HALF, strict=True)
+    ]
     layout = table(photos(tmp_path), "\n".join([header, *lines]))
     assert labels(layout) == EXPECTED
     assert layout.row_errors == []
@@ -56,7 +59,9 @@ def test_columns_and_names_as_people_write_them(header: str, line: str, tmp_path
 
 
 def test_images_beside_the_table_and_below_are_taken(tmp_path: Path) -> None:
-    text = "file,label\n" + "\n".join(f"{name},{label}" for name, label in zip(NAMES, HALF, strict=True))
+    text = "file,label\n" + "\n".join(
+        f"{name},{label}" for name, label in zip(NAMES, HALF, strict=True)
+    )
     assert set(labels(table(photos(tmp_path / "flat", "."), text))) == set(NAMES)
     deep = tmp_path / "outer" / "inner"
     photos(deep)
@@ -67,7 +72,10 @@ def test_images_beside_the_table_and_below_are_taken(tmp_path: Path) -> None:
 
 
 def test_split_and_boxes_come_along(tmp_path: Path) -> None:
-    rows = [f"{name},{label},{split},1,2,11,22" for name, label, split in zip(NAMES, HALF, ["Train", "val", "TEST"] * 2, strict=True)]
+    rows = [
+        f"{name},{label},{split},1,2,11,22"
+        for name, label, split in zip(NAMES, HALF, ["Train", "val", "TEST"] * 2, strict=True)
+    ]
     layout = table(photos(tmp_path), "\n".join(["file,label,set,xmin,ymin,xmax,ymax", *rows]))
     assert [found.official for found in layout.found] == ["train", "validation", "test"] * 2
     assert {found.box for found in layout.found} == {(1, 2, 10, 20)}
@@ -90,8 +98,18 @@ def test_every_row_that_can_not_be_used_is_named(tmp_path: Path) -> None:
     layout = table(photos(tmp_path), "\n".join(["file,label,split,x,y,w,h", *rows]))
     assert labels(layout) == {"images/00.jpg": "crow", "images/05.jpg": "owl"}
     said = " ".join(layout.row_errors)
-    assert [error.split(":")[0] for error in layout.row_errors] == [f"Row {number}" for number in (3, 4, 5, 6, 7, 8, 10, 11, 12)]
-    for words in ("99.jpg is not there", "label is empty", "'holiday' is neither", "not four numbers", "holds nothing", "row 2", "fields"):
+    assert [error.split(":")[0] for error in layout.row_errors] == [
+        f"Row {number}" for number in (3, 4, 5, 6, 7, 8, 10, 11, 12)
+    ]
+    for words in (
+        "99.jpg is not there",
+        "label is empty",
+        "'holiday' is neither",
+        "not four numbers",
+        "holds nothing",
+        "row 2",
+        "fields",
+    ):
         assert words in said
     assert layout.ignored["image not in the tables"] == 4
 
@@ -114,8 +132,12 @@ def test_class_names_that_clash_are_refused(tmp_path: Path) -> None:
         table(photos(tmp_path), "file,label\n00.jpg,Crow\n01.jpg,crow\n")
 
 
-@pytest.mark.parametrize("text", ["name,colour\nx,y\n", "file,label\nnothing.jpg,crow\n", "", "\x00\x01", "file,label\n"])
-def test_a_table_about_something_else_does_not_hide_class_folders(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text", ["name,colour\nx,y\n", "file,label\nnothing.jpg,crow\n", "", "\x00\x01", "file,label\n"]
+)
+def test_a_table_about_something_else_does_not_hide_class_folders(
+    text: str, tmp_path: Path
+) -> None:
     made.class_folders(tmp_path, {"crow": 3, "owl": 3})
     layout = table(tmp_path, text, "other.csv")
     assert layout.kind == "class folders"
@@ -124,7 +146,9 @@ def test_a_table_about_something_else_does_not_hide_class_folders(text: str, tmp
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_a_table_in_utf_16_is_read(encoding: str, tmp_path: Path) -> None:
     text = "file\tlabel\r\n" + "".join(f"{name}\tH\u00e4her {name[1]}\r\n" for name in NAMES)
-    assert set(labels(table(photos(tmp_path), text, encoding=encoding)).values()) == {f"H\u00e4her {n}" for n in range(6)}
+    assert set(labels(table(photos(tmp_path), text, encoding=encoding)).values()) == {
+        f"H\u00e4her {n}" for n in range(6)
+    }
 
 
 def test_a_table_in_an_old_encoding_is_refused_by_its_line(tmp_path: Path) -> None:
@@ -150,11 +174,23 @@ def test_what_no_table_has_is_refused_by_its_line(line: str, words: str, tmp_pat
 
 def test_a_header_of_20_mb_is_no_header(tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"crow": 3, "owl": 3})
-    assert table(tmp_path, "file,label," + "x" * 20_000_000 + "\n", "other.csv").kind == "class folders"
+    assert (
+        table(tmp_path, "file,label," + "x" * 20_000_000 + "\n", "other.csv").kind
+        == "class folders"
+    )
 
 
 @pytest.mark.parametrize(
-    "box", ["1e400,0,1,1", "nan,nan,nan,nan", "-inf,0,inf,1", f"{2**70},0,1,1", "0,0,1e308,1e308", "0,0,-1,5", "0,0," + "9" * 5000 + ",1"]
+    "box",
+    [
+        "1e400,0,1,1",
+        "nan,nan,nan,nan",
+        "-inf,0,inf,1",
+        f"{2**70},0,1,1",
+        "0,0,1e308,1e308",
+        "0,0,-1,5",
+        "0,0," + "9" * 5000 + ",1",
+    ],
 )
 def test_a_box_of_absurd_size_is_a_row_error(box: str, tmp_path: Path) -> None:
     rows = "".join(f"{name},crow,0,0,5,5\n" for name in NAMES[1:])
@@ -168,9 +204,15 @@ def test_a_million_wrong_rows_are_counted_and_a_thousand_kept(tmp_path: Path) ->
     assert (layout.row_error_count, len(layout.row_errors)) == (100_000, 1000)
 
 
-def test_an_import_with_wrong_rows_reports_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_with_wrong_rows_reports_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
-    text = "file,label\n" + "\n".join(f"{name},{label}" for name, label in zip(NAMES, HALF, strict=True)) + "\n77.jpg,owl\n"
+    text = (
+        "file,label\n"
+        + "\n".join(f"{name},{label}" for name, label in zip(NAMES, HALF, strict=True))
+        + "\n77.jpg,owl\n"
+    )
     (photos(tmp_path / "in") / "labels.csv").write_text(text)
     version = importing.run_import(ImportSource("folder", tmp_path / "in"), "Birds")
     assert version.report["row_errors"] == ["Row 8: the file 77.jpg is not there, or is no image."]

@@ -32,10 +32,20 @@ def test_class_folders_are_found_also_further_down(below: str, tmp_path: Path) -
     assert (layout.kind, layout.root) == ("class folders", tmp_path / "in" / below)
     assert labels_of(layout) == {"Crow": 3, "a'b $(id)": 3}
     assert [found.path for found in layout.found] == sorted(found.path for found in layout.found)
-    assert all((layout.root / found.path).is_file() and not found.official for found in layout.found)
+    assert all(
+        (layout.root / found.path).is_file() and not found.official for found in layout.found
+    )
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("train", "val", "test"), ("Training", "Validation", "testing"), ("train", "dev")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "test"),
+        ("train", "val", "test"),
+        ("Training", "Validation", "testing"),
+        ("train", "dev"),
+    ],
+)
 def test_split_folders_give_the_official_split(names: tuple[str, ...], tmp_path: Path) -> None:
     for name in names:
         made.class_folders(tmp_path / name, {"Crow": 2, "Owl": 1})
@@ -43,11 +53,17 @@ def test_split_folders_give_the_official_split(names: tuple[str, ...], tmp_path:
     assert labels_of(layout) == {"Crow": 2 * len(names), "Owl": len(names)}
     expected = {layouts.SPLIT_FOLDERS[name.lower()] for name in names}
     assert {found.official for found in layout.found} == expected
-    assert all(layouts.SPLIT_FOLDERS[found.path.split("/")[0].lower()] == found.official for found in layout.found)
+    assert all(
+        layouts.SPLIT_FOLDERS[found.path.split("/")[0].lower()] == found.official
+        for found in layout.found
+    )
 
 
 def test_a_class_called_train_is_a_class(tmp_path: Path) -> None:
-    assert labels_of(layouts.recognise(made.class_folders(tmp_path, {"train": 2, "car": 2}))) == {"train": 2, "car": 2}
+    assert labels_of(layouts.recognise(made.class_folders(tmp_path, {"train": 2, "car": 2}))) == {
+        "train": 2,
+        "car": 2,
+    }
 
 
 @pytest.mark.parametrize("below", ["", "x/y"])
@@ -58,7 +74,11 @@ def test_cub_is_read_by_its_tables(below: str, tmp_path: Path) -> None:
     assert labels_of(layout) == {"Cardinal": 8, "American Crow": 8, "Northern Flicker": 8}
     assert sum(found.official == "train" for found in layout.found) == 12
     first = layout.found[0]
-    assert (first.path, first.label, first.official) == ("017.Cardinal/Cardinal_0000_1000.jpg", "Cardinal", "train")
+    assert (first.path, first.label, first.official) == (
+        "017.Cardinal/Cardinal_0000_1000.jpg",
+        "Cardinal",
+        "train",
+    )
     assert first.box == (30, -1, 25, 20)
 
 
@@ -86,7 +106,9 @@ def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None
         ("classes", "17 017.Cardinal\n18 018.Cardinal\n", "more than one class"),
     ],
 )
-def test_cub_tables_that_are_damaged_are_named(table: str, text: str, reason: str, tmp_path: Path) -> None:
+def test_cub_tables_that_are_damaged_are_named(
+    table: str, text: str, reason: str, tmp_path: Path
+) -> None:
     (made.cub(tmp_path) / f"{table}.txt").write_text(text)
     with pytest.raises(UserError, match=reason):
         layouts.recognise(tmp_path)
@@ -105,7 +127,15 @@ def test_cub_tables_never_lead_outside(tmp_path: Path) -> None:
 
 def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
-    for name in ("Crow/Thumbs.db", "Crow/.DS_Store", "Owl/._1.jpg", "__MACOSX/Crow/x.jpg", "Owl/notes.txt", "Owl/raw.tiff", "readme.md"):
+    for name in (
+        "Crow/Thumbs.db",
+        "Crow/.DS_Store",
+        "Owl/._1.jpg",
+        "__MACOSX/Crow/x.jpg",
+        "Owl/notes.txt",
+        "Owl/raw.tiff",
+        "readme.md",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     made.photo(tmp_path / "loose.jpg")
@@ -114,7 +144,14 @@ def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> Non
     assert layout.ignored == {"hidden or system file": 4, found.NOT_IMAGE: 3, found.LOOSE: 1}
 
 
-@pytest.mark.parametrize("twins", [("Cat", "cat"), ("Cat", "Cat "), tuple(unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))])
+@pytest.mark.parametrize(
+    "twins",
+    [
+        ("Cat", "cat"),
+        ("Cat", "Cat "),
+        tuple(unicodedata.normalize(form, "Café") for form in ("NFC", "NFD")),
+    ],
+)
 def test_fault_08_twins_are_refused_with_both_names(twins: tuple[str, str], tmp_path: Path) -> None:
     made.class_folders(tmp_path, dict.fromkeys((*twins, "Dog"), 3))
     if len({path.name for path in tmp_path.iterdir()}) < 3:
@@ -234,7 +271,9 @@ def as_a_stranger() -> Iterator[Path]:
                 path.chmod(0o700)
 
 
-@pytest.mark.parametrize("text", ["nan nan nan nan", "1e308 1e308 1e308 1e308", "-inf 0 inf 1", "1 2 3", "0 0 -5 5"])
+@pytest.mark.parametrize(
+    "text", ["nan nan nan nan", "1e308 1e308 1e308 1e308", "-inf 0 inf 1", "1 2 3", "0 0 -5 5"]
+)
 def test_cub_boxes_that_can_not_be_are_named_and_left_out(text: str, tmp_path: Path) -> None:
     root = made.cub(tmp_path)
     lines = (root / "bounding_boxes.txt").read_text().splitlines()

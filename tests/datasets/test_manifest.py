@@ -19,7 +19,13 @@ from tests.datasets import made
 def frame() -> pd.DataFrame:
     frame = made.frame({"Crow": 40, 'a "b", c': 25, "Owl": 5})
     frame["split"] = ["train", "validation", "test", "train", "train"] * 14
-    bad: dict[str, Any] = {"problem": "cut short", "split": "unused", "image_id": "", "width": 0, "height": 0}
+    bad: dict[str, Any] = {
+        "problem": "cut short",
+        "split": "unused",
+        "image_id": "",
+        "width": 0,
+        "height": 0,
+    }
     for name, value in bad.items():
         frame[name] = frame[name].where(frame.index != 3, value)
     return frame.assign(box_x=np.where(frame.index == 0, 1.5, np.nan))
@@ -35,9 +41,15 @@ def test_what_is_written_is_read_again(frame: pd.DataFrame, tmp_path: Path) -> N
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["manifest.parquet"]
 
 
-def test_reads_only_the_columns_and_rows_that_are_asked_for(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_reads_only_the_columns_and_rows_that_are_asked_for(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
     manifest.write(frame, tmp_path / "m")
-    some = manifest.read(tmp_path / "m", ["path", "split"], [("label", "==", "Owl"), ("split", "in", ["train", "test"])])
+    some = manifest.read(
+        tmp_path / "m",
+        ["path", "split"],
+        [("label", "==", "Owl"), ("split", "in", ["train", "test"])],
+    )
     assert list(some.columns) == ["path", "split"]
     assert len(some) == ((frame["label"] == "Owl") & frame["split"].isin(["train", "test"])).sum()
 
@@ -48,7 +60,12 @@ def test_csv_has_the_same_columns_for_the_plain_reader(frame: pd.DataFrame, tmp_
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == manifest.COLUMNS
     assert [row["label"] for row in rows] == list(frame["label"])
-    assert (rows[0]["box_x"], rows[1]["box_x"], rows[3]["problem"], rows[1]["problem"]) == ("1.5", "", "cut short", "")
+    assert (rows[0]["box_x"], rows[1]["box_x"], rows[3]["problem"], rows[1]["problem"]) == (
+        "1.5",
+        "",
+        "cut short",
+        "",
+    )
     assert int(rows[1]["width"]) == 48
 
 
@@ -68,7 +85,9 @@ def test_csv_has_the_same_columns_for_the_plain_reader(frame: pd.DataFrame, tmp_
         ("problem", "broken", "in use"),
     ],
 )
-def test_a_manifest_that_is_none_is_never_written(column: str, value: Any, reason: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_manifest_that_is_none_is_never_written(
+    column: str, value: Any, reason: str, frame: pd.DataFrame, tmp_path: Path
+) -> None:
     frame.loc[0, column] = value
     for write in (manifest.write, manifest.write_csv):
         with pytest.raises(UserError, match=reason):

@@ -10,7 +10,20 @@ from core.datasets.store import ID_PATTERN
 from core.errors import UserError
 from core.io.names import clashes, clean_name, numbered, shown, slug
 
-ODD = ["a b", "a'b", 'a"b', "$(id)", "a;b|c", "<script>", ":red[x]", "![](http://x)", "🦆", "👩‍🔬 birds", "Ürü 鳥", "-rf"]
+ODD = [
+    "a b",
+    "a'b",
+    'a"b',
+    "$(id)",
+    "a;b|c",
+    "<script>",
+    ":red[x]",
+    "![](http://x)",
+    "🦆",
+    "👩‍🔬 birds",
+    "Ürü 鳥",
+    "-rf",
+]
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -20,7 +33,20 @@ def test_fault_09_odd_names_are_kept_and_their_ids_are_safe(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "   ", ".", "..", "a\nb", "a\0b", "a\x7fb", "x" * 300, "right\u202eleft", "zero\u200bwidth", "\ud800"]
+    "name",
+    [
+        "",
+        "   ",
+        ".",
+        "..",
+        "a\nb",
+        "a\0b",
+        "a\x7fb",
+        "x" * 300,
+        "right\u202eleft",
+        "zero\u200bwidth",
+        "\ud800",
+    ],
 )
 def test_fault_09_names_that_mislead_are_refused(name: str) -> None:
     with pytest.raises(UserError) as caught:
@@ -30,12 +56,16 @@ def test_fault_09_names_that_mislead_are_refused(name: str) -> None:
 
 
 def test_names_are_composed() -> None:
-    assert clean_name(unicodedata.normalize("NFD", "Café"), "name") == unicodedata.normalize("NFC", "Café")
+    assert clean_name(unicodedata.normalize("NFD", "Café"), "name") == unicodedata.normalize(
+        "NFC", "Café"
+    )
 
 
 def test_fault_08_twins_are_found() -> None:
     nfc, nfd = unicodedata.normalize("NFC", "Café"), unicodedata.normalize("NFD", "Café")
-    assert clashes(["Cat", "cat", "Dog", nfc, nfd, "Dog", "Owl ", "Owl"]) == sorted([["Cat", "cat"], sorted([nfc, nfd]), ["Owl", "Owl "]])
+    assert clashes(["Cat", "cat", "Dog", nfc, nfd, "Dog", "Owl ", "Owl"]) == sorted(
+        [["Cat", "cat"], sorted([nfc, nfd]), ["Owl", "Owl "]]
+    )
 
 
 def test_fault_11_foreign_names_are_shown_on_one_bounded_line() -> None:

@@ -28,7 +28,11 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Version:
 
 def test_a_photo_is_found_by_its_path_and_by_its_bytes(version: store.Version) -> None:
     record = photo_record.find(version, "Jay/copy.jpg")
-    assert (record.path, record.row["label"], record.copies) == ("Jay/copy.jpg", "Jay", ("Crow/003.jpg",))
+    assert (record.path, record.row["label"], record.copies) == (
+        "Jay/copy.jpg",
+        "Jay",
+        ("Crow/003.jpg",),
+    )
     assert photo_record.find(version, record.image_id).path == "Crow/003.jpg"
     assert record.issues.empty
     assert photo_record.neighbours(record) is None

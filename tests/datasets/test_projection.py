@@ -11,7 +11,10 @@ from core.datasets.inspection import projection
 def clouds(each: int = 30) -> tuple[np.ndarray, np.ndarray]:
     """Three clouds of vectors, each along an axis of its own and farther out than the one before, and which cloud each is of."""
     label = np.repeat(np.arange(3), each)
-    return (np.diag([4, 7, 11] + [0] * 17)[label] + np.random.default_rng(0).normal(size=(3 * each, 20)) * 0.4).astype(np.float32), label
+    return (
+        np.diag([4, 7, 11] + [0] * 17)[label]
+        + np.random.default_rng(0).normal(size=(3 * each, 20)) * 0.4
+    ).astype(np.float32), label
 
 
 def nearest_centre(points: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -49,7 +52,9 @@ def test_pca_of_a_sample_is_nearly_that_of_all() -> None:
     assert np.abs(np.corrcoef(whole[:, 0], part[:, 0])[0, 1]) > 0.99
 
 
-def test_a_large_map_places_what_was_not_laid_out_beside_its_like(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_map_places_what_was_not_laid_out_beside_its_like(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(projection, "TSNE_ROWS", 45)
     vectors, label = clouds()
     points = projection.tsne(vectors)

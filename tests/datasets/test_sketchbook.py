@@ -32,7 +32,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*.jpg"))}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.jpg"))
+    }
 
 
 def thumbnail(species: str, number: int) -> NDArray[np.float32]:
@@ -48,7 +51,9 @@ def test_species_are_at_least_eight_sorted_and_without_repetition() -> None:
 def test_every_species_has_its_folder_and_count(sample: Path) -> None:
     assert sorted(path.name for path in sample.iterdir()) == list(sketchbook.SPECIES)
     for species in sketchbook.SPECIES:
-        expected = [f"{species.replace(' ', '_')}_{number:02d}.jpg" for number in range(1, PER_SPECIES + 1)]
+        expected = [
+            f"{species.replace(' ', '_')}_{number:02d}.jpg" for number in range(1, PER_SPECIES + 1)
+        ]
         assert sorted(path.name for path in (sample / species).iterdir()) == expected
 
 
@@ -64,11 +69,15 @@ def test_files_are_rgb_jpegs_of_the_promised_size(sample: Path) -> None:
     assert len(shapes) > len(sketchbook.SPECIES)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(sample: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
+    sample: Path, tmp_path: Path
+) -> None:
     sketchbook.draw(tmp_path / "again", per_species=1)
     sketchbook.draw(tmp_path / "other", per_species=1, seed=8)
     first = {name: digest for name, digest in digests(sample).items() if name.endswith("_01.jpg")}
-    assert digests(tmp_path / "again") == first, "a drawing depends on how many are drawn, or on the process that draws it"
+    assert digests(tmp_path / "again") == first, (
+        "a drawing depends on how many are drawn, or on the process that draws it"
+    )
     assert not set(digests(tmp_path / "other").values()) & set(first.values())
 
 
@@ -77,7 +86,9 @@ def test_no_two_drawings_are_alike(sample: Path) -> None:
     for species in ("Cardinal", "American Crow"):
         drawings = [thumbnail(species, number) for number in range(1, 6)]
         for one, other in itertools.combinations(drawings, 2):
-            assert np.abs(one - other).mean() > 8, f"two drawings of {species} differ by less than the light on one page does"
+            assert np.abs(one - other).mean() > 8, (
+                f"two drawings of {species} differ by less than the light on one page does"
+            )
 
 
 @pytest.mark.parametrize("species", sketch_species.ALL, ids=lambda species: species.name)
@@ -88,7 +99,9 @@ def test_every_pose_of_a_species_can_be_drawn(species: sketch_species.Species) -
     assert {pose.kind for pose in poses} == set(species.poses)
     assert len(places) >= 4
     for pose in {pose.kind: pose for pose in poses}.values():
-        page = sketchbook._painted(species, pose, sketchbook._place_name(species, pose, 1), (360, 280), rng)
+        page = sketchbook._painted(
+            species, pose, sketchbook._place_name(species, pose, 1), (360, 280), rng
+        )
         assert page.size == (360, 280)
 
 
@@ -96,14 +109,19 @@ def test_every_pose_of_a_species_can_be_drawn(species: sketch_species.Species) -
 def test_a_bird_is_whole_on_its_page(species: sketch_species.Species) -> None:
     rng = np.random.default_rng(3)
     for number in range(1, 40):
-        bird = sketchbook._composed(species, sketchbook._pose(species, number, rng), (1140, 800), rng)
+        bird = sketchbook._composed(
+            species, sketchbook._pose(species, number, rng), (1140, 800), rng
+        )
         reach = bird.reach()
         assert (reach >= 0).all()
         assert (reach <= (1140, 800)).all()
 
 
 def test_every_species_has_field_marks_of_its_own() -> None:
-    marks = {(s.colour, s.back, s.belly, s.bill, s.tail, s.wing, s.patches, s.crest) for s in sketch_species.ALL}
+    marks = {
+        (s.colour, s.back, s.belly, s.bill, s.tail, s.wing, s.patches, s.crest)
+        for s in sketch_species.ALL
+    }
     assert len(marks) == len(sketch_species.ALL)
 
 
@@ -120,7 +138,9 @@ def test_the_crows_differ_in_proportions_that_overlap() -> None:
 
 def test_progress_counts_every_drawing(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    sketchbook.draw(tmp_path, per_species=1, progress=lambda done, total: seen.append((done, total)))
+    sketchbook.draw(
+        tmp_path, per_species=1, progress=lambda done, total: seen.append((done, total))
+    )
     total = len(sketchbook.SPECIES)
     assert seen == [(done, total) for done in range(1, total + 1)]
 
@@ -139,7 +159,9 @@ def test_stopping_leaves_whole_drawings_and_no_process(tmp_path: Path) -> None:
 def _draws(process: psutil.Process) -> bool:
     try:
         return "core.datasets.sample.sketchbook" in process.cmdline()
-    except psutil.NoSuchProcess:  # another test's process that has ended, and that its parent has not asked about yet
+    except (
+        psutil.NoSuchProcess
+    ):  # another test's process that has ended, and that its parent has not asked about yet
         return False
 
 
@@ -151,10 +173,10 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 
 
 def test_processes_end_when_their_caller_is_killed(tmp_path: Path) -> None:
-    script = (
-        f"from pathlib import Path; from core.datasets.sample import sketchbook; sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=settings.PROJECT, stdout=subprocess.PIPE) as caller:
+    script = f"from pathlib import Path; from core.datasets.sample import sketchbook; sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=settings.PROJECT, stdout=subprocess.PIPE
+    ) as caller:
         assert caller.stdout is not None
         caller.stdout.readline()
         workers = psutil.Process(caller.pid).children()

@@ -21,7 +21,9 @@ def split_of(frame: pd.DataFrame) -> dict[str, str]:
 
 @pytest.mark.parametrize("size", [3, 4, 5, 7, 20, 60, 101])
 def test_every_class_is_split_in_the_ratios(size: int) -> None:
-    counts = manifest.counts(splits.stratified(made.frame({"Crow": size, "Owl": 40}), RATIOS, 7))["Crow"]
+    counts = manifest.counts(splits.stratified(made.frame({"Crow": size, "Owl": 40}), RATIOS, 7))[
+        "Crow"
+    ]
     assert sum(counts.values()) == size
     assert min(counts["train"], counts["validation"], counts["test"]) >= 1
     assert abs(counts["train"] - 0.7 * size) <= 1.5
@@ -31,7 +33,9 @@ def test_every_class_is_split_in_the_ratios(size: int) -> None:
 def test_a_split_depends_on_the_images_and_the_seed_only() -> None:
     frame = made.frame({"Crow": 200, "Owl": 200})
     first = splits.stratified(frame, RATIOS, 7)
-    assert split_of(splits.stratified(frame.sample(frac=1, random_state=3), RATIOS, 7)) == split_of(first)
+    assert split_of(splits.stratified(frame.sample(frac=1, random_state=3), RATIOS, 7)) == split_of(
+        first
+    )
     other = splits.stratified(frame, RATIOS, 8)
     assert split_of(other) != split_of(first)
 
@@ -39,7 +43,10 @@ def test_a_split_depends_on_the_images_and_the_seed_only() -> None:
 def test_ranks_are_the_same_on_every_machine() -> None:
     """The first number is SplitMix64's published one for the seed 1234567; the others would show a photo that moved."""
     assert splits._mix(np.array([1234567], dtype=np.uint64)).tolist() == [6457827717110365317]
-    assert splits.ranks(["0" * 64, "f" * 64], 7).tolist() == [13309476754707697221, 12225420764836534112]
+    assert splits.ranks(["0" * 64, "f" * 64], 7).tolist() == [
+        13309476754707697221,
+        12225420764836534112,
+    ]
 
 
 def test_test_images_do_not_move_with_the_validation_share_and_few_move_with_new_images() -> None:
@@ -67,7 +74,10 @@ def test_images_with_a_problem_stay_unused() -> None:
     assert (result["split"][10:] != "unused").all()
 
 
-@pytest.mark.parametrize("ratios", [{"train": 1.0}, {"train": 0.8, "test": 0.2}, {"train": 0.5, "validation": 0.5, "test": 0}])
+@pytest.mark.parametrize(
+    "ratios",
+    [{"train": 1.0}, {"train": 0.8, "test": 0.2}, {"train": 0.5, "validation": 0.5, "test": 0}],
+)
 def test_parts_without_a_share_stay_empty(ratios: dict[str, float]) -> None:
     result = splits.stratified(made.frame({"Crow": 20, "Owl": 20}), ratios, 7)
     assert set(result["split"]) == {part for part, share in ratios.items() if share}
@@ -138,7 +148,12 @@ def test_an_official_validation_part_is_kept_and_a_missing_test_part_is_carved()
     given = with_official({"train": 40, "validation": 10, "test": 10})
     assert (splits.official(given, 0.15, 7)["split"] == given["official"]).all()
     result = splits.official(with_official({"train": 40, "validation": 10}), 0.15, 7)
-    assert manifest.counts(result)["Crow"] == {"train": 34, "validation": 10, "test": 6, "unused": 0}
+    assert manifest.counts(result)["Crow"] == {
+        "train": 34,
+        "validation": 10,
+        "test": 6,
+        "unused": 0,
+    }
 
 
 def test_images_that_the_official_split_does_not_place_stay_unused() -> None:
@@ -156,7 +171,9 @@ def test_fault_19_a_class_that_an_official_part_lacks_is_learned_all_the_same(pa
     frame = with_official({"train": 40, "validation": 10, "test": 30})
     frame.loc[(frame["label"] == "Owl") & (frame["official"] == part), "problem"] = "cut short"
     result = splits.official(frame, 0.15, 7)
-    assert (result["split"][(frame["label"] == "Owl") & (frame["official"] == "train")] == "train").all()
+    assert (
+        result["split"][(frame["label"] == "Owl") & (frame["official"] == "train")] == "train"
+    ).all()
     assert not ((result["split"] == part) & (frame["label"] == "Owl")).any()
 
 
@@ -170,7 +187,11 @@ def test_fault_19_a_class_without_a_train_photo_of_the_official_split_is_refused
 def test_choosing_classes_drops_the_others() -> None:
     frame = made.frame({"Crow": 5, "Jay": 5, "Owl": 5})
     assert set(splits.select_classes(frame, ["Owl", "Crow"])["label"]) == {"Crow", "Owl"}
-    for labels, reason in ((["Owl", "Dodo"], "Dodo"), (["Owl", "Owl"], "at least 2 classes"), ([], "at least 2 classes")):
+    for labels, reason in (
+        (["Owl", "Dodo"], "Dodo"),
+        (["Owl", "Owl"], "at least 2 classes"),
+        ([], "at least 2 classes"),
+    ):
         with pytest.raises(UserError, match=reason):
             splits.select_classes(frame, labels)
 
@@ -184,7 +205,11 @@ def test_choosing_classes_drops_the_others() -> None:
 )
 def test_apply_makes_the_split_that_is_written_down(how: dict[str, Any]) -> None:
     frame = with_official({"train": 40, "test": 30})
-    direct = splits.stratified(frame, RATIOS, 3) if how["kind"] == "stratified" else splits.official(frame, 0.2, 3)
+    direct = (
+        splits.stratified(frame, RATIOS, 3)
+        if how["kind"] == "stratified"
+        else splits.official(frame, 0.2, 3)
+    )
     assert split_of(splits.apply(frame, how)) == split_of(direct)
     with pytest.raises(UserError, match="kind"):
         splits.apply(frame, how | {"kind": "by moon"})

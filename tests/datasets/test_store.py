@@ -38,10 +38,17 @@ def add(name: str, root: Path) -> store.Version:
 def test_what_is_added_is_found_again(first: store.Version, tmp_path: Path) -> None:
     [dataset] = store.datasets()
     assert isinstance(dataset, store.Dataset)
-    assert dataset == store.Dataset(first.dataset_id, "Birds", tmp_path, "Folder x", dataset.created)
+    assert dataset == store.Dataset(
+        first.dataset_id, "Birds", tmp_path, "Folder x", dataset.created
+    )
     assert store.versions(first.dataset_id) == [first]
     assert store.version(first.dataset_id, "v1") == first
-    assert (first.classes, first.parent, first.images, first.problems) == (("Crow", "Jay", "Owl"), "", 60, 0)
+    assert (first.classes, first.parent, first.images, first.problems) == (
+        ("Crow", "Jay", "Owl"),
+        "",
+        60,
+        0,
+    )
     assert first.counts["Owl"] == {"train": 14, "validation": 3, "test": 3, "unused": 0}
     assert (first.split, first.report) == (HOW, {"images": 60})
     assert len(store.manifest_of(first)) == 60
@@ -50,7 +57,12 @@ def test_what_is_added_is_found_again(first: store.Version, tmp_path: Path) -> N
 def test_versions_are_new_folders_and_the_old_ones_stay(first: store.Version) -> None:
     before = {path: path.read_bytes() for path in first.folder.iterdir()}
     second = store.derive(first, HOW | {"seed": 8}, ["Owl", "Crow"], note="  Two  species ")
-    assert (second.id, second.parent, second.note, second.classes) == ("v2", "v1", "Two  species", ("Crow", "Owl"))
+    assert (second.id, second.parent, second.note, second.classes) == (
+        "v2",
+        "v1",
+        "Two  species",
+        ("Crow", "Owl"),
+    )
     assert second.images == 40
     third = store.add_version(second, store.manifest_of(second), "same", second.split)
     assert (third.id, third.parent) == ("v3", "v2")
@@ -73,10 +85,14 @@ def test_a_derived_version_needs_two_classes_of_the_dataset(first: store.Version
     assert len(store.versions(first.dataset_id)) == 1
 
 
-def test_fault_37_sessions_that_add_at_once_get_different_versions(first: store.Version, tmp_path: Path) -> None:
+def test_fault_37_sessions_that_add_at_once_get_different_versions(
+    first: store.Version, tmp_path: Path
+) -> None:
     frame = store.manifest_of(first)
     with ThreadPoolExecutor(20) as pool:
-        made_versions = list(pool.map(lambda n: store.add_version(first, frame, f"session {n}", HOW), range(20)))
+        made_versions = list(
+            pool.map(lambda n: store.add_version(first, frame, f"session {n}", HOW), range(20))
+        )
         datasets = list(pool.map(lambda n: add("Birds", tmp_path).dataset_id, range(20)))
     assert sorted(int(version.id[1:]) for version in made_versions) == list(range(2, 22))
     assert len(set(datasets)) == 20
@@ -85,11 +101,28 @@ def test_fault_37_sessions_that_add_at_once_get_different_versions(first: store.
     assert [path for path in first.folder.parent.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '"text"', '{"name": "x"}', '{"id": "v1", "counts": {"a": 3}}', "\x00\xff"])
-def test_fault_35_damaged_folders_are_shown_and_hide_no_others(content: str | None, first: store.Version, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '"text"',
+        '{"name": "x"}',
+        '{"id": "v1", "counts": {"a": 3}}',
+        "\x00\xff",
+    ],
+)
+def test_fault_35_damaged_folders_are_shown_and_hide_no_others(
+    content: str | None, first: store.Version, tmp_path: Path
+) -> None:
     other = add("Other", tmp_path)
     second = store.derive(first, HOW)
-    for path in (settings.datasets_dir() / other.dataset_id / "dataset.json", second.folder / "version.json"):
+    for path in (
+        settings.datasets_dir() / other.dataset_id / "dataset.json",
+        second.folder / "version.json",
+    ):
         path.unlink()
         if content is not None:
             path.write_text(content)
@@ -99,7 +132,10 @@ def test_fault_35_damaged_folders_are_shown_and_hide_no_others(content: str | No
     assert (bad.id, "dataset.json" in bad.reason) == (other.dataset_id, True)
     with pytest.raises(NotFound, match=r"dataset\.json"):
         store.dataset(other.dataset_id)
-    assert [type(version) for version in store.versions(first.dataset_id)] == [store.Unreadable, store.Version]
+    assert [type(version) for version in store.versions(first.dataset_id)] == [
+        store.Unreadable,
+        store.Version,
+    ]
     assert store.latest(first.dataset_id) == first
     with pytest.raises(NotFound, match=r"version\.json"):
         store.version(first.dataset_id, "v2")
@@ -121,7 +157,9 @@ def test_unknown_fields_of_a_later_program_are_passed_over(first: store.Version)
     assert store.version(first.dataset_id, "v1") == first
 
 
-@pytest.mark.parametrize("dataset_id", ["", "..", "../x", "none-123456", "/etc", "Birds", "a" * 300, "a\0b"])
+@pytest.mark.parametrize(
+    "dataset_id", ["", "..", "../x", "none-123456", "/etc", "Birds", "a" * 300, "a\0b"]
+)
 def test_ids_are_no_paths(dataset_id: str, first: store.Version) -> None:
     for ask in (store.dataset, store.versions, store.latest, store.delete):
         with pytest.raises(NotFound):
@@ -178,7 +216,12 @@ with stage("Birds") as staged:
 
 def test_what_a_killed_import_left_is_swept_and_a_running_one_is_not() -> None:
     def start() -> tuple[subprocess.Popen[str], Path]:
-        run = subprocess.Popen([sys.executable, "-c", HALF_AN_IMPORT], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True)
+        run = subprocess.Popen(
+            [sys.executable, "-c", HALF_AN_IMPORT],
+            cwd=settings.PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert run.stdout is not None
         return run, Path(run.stdout.readline().strip())
 
@@ -200,6 +243,8 @@ def test_a_page_of_many_rows_reads_few_of_them(tmp_path: Path) -> None:
     frame = made.frame({f"Species {number:03d}": 1000 for number in range(100)})
     version = store.add_dataset("Many", tmp_path, "x", splits.apply(frame, HOW), {}, split=HOW)
     started = time.process_time()
-    rows, total = store.page(version, browse.Query(label="Species 050", split="train"), offset=300, limit=60)
+    rows, total = store.page(
+        version, browse.Query(label="Species 050", split="train"), offset=300, limit=60
+    )
     assert (len(rows), total) == (60, 700)
     assert time.process_time() - started < 5

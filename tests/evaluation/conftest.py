@@ -17,7 +17,11 @@ Drawn = Callable[..., Predictions]
 def written() -> Written:
     """`written([(label, [p, p, ...]), ...])`: the k-th photo is k.jpg, in the split `test` unless given otherwise."""
 
-    def make(photos: Sequence[tuple[int, Sequence[float]]], classes: str = "", split: Sequence[str] | str = "test") -> Predictions:
+    def make(
+        photos: Sequence[tuple[int, Sequence[float]]],
+        classes: str = "",
+        split: Sequence[str] | str = "test",
+    ) -> Predictions:
         count = len(classes) or (len(photos[0][1]) if photos else 3)
         places = [split] * len(photos) if isinstance(split, str) else list(split)
         return Predictions(
@@ -25,7 +29,9 @@ def written() -> Written:
             path=np.array([f"{index:04d}.jpg" for index in range(len(photos))], dtype=str),
             split=np.array(places, dtype=str),
             label=np.array([label for label, _ in photos], dtype=np.intp),
-            probabilities=np.array([given for _, given in photos], dtype=np.float32).reshape(len(photos), count),
+            probabilities=np.array([given for _, given in photos], dtype=np.float32).reshape(
+                len(photos), count
+            ),
             classes=tuple(classes or "abcdefgh"[:count]),
         )
 
@@ -45,7 +51,9 @@ def drawn() -> Drawn:
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return Predictions(
             image_id=np.array([f"{index:064x}" for index in rng.permutation(n)], dtype=str),
-            path=np.array([f"class {index % count}/photo {index:06d}.jpg" for index in range(n)], dtype=str),
+            path=np.array(
+                [f"class {index % count}/photo {index:06d}.jpg" for index in range(n)], dtype=str
+            ),
             split=np.array(["train", "validation", "test"])[rng.integers(0, 3, n)],
             label=np.where(rng.random(n) < unknown, -1, label).astype(np.intp),
             probabilities=raised / raised.sum(axis=1, keepdims=True),

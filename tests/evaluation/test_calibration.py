@@ -16,7 +16,16 @@ from core.evaluation.scores import Score
 @pytest.fixture
 def five(written: Callable[..., Predictions]) -> Predictions:
     """Confidence 0.9 right, 0.8 wrong, 0.7 right, 0.7 wrong, 0.6 right; a sixth photo's class is not known."""
-    return written([(0, [0.9, 0.1]), (1, [0.8, 0.2]), (0, [0.7, 0.3]), (1, [0.7, 0.3]), (0, [0.6, 0.4]), (-1, [0.99, 0.01])])
+    return written(
+        [
+            (0, [0.9, 0.1]),
+            (1, [0.8, 0.2]),
+            (0, [0.7, 0.3]),
+            (1, [0.7, 0.3]),
+            (0, [0.6, 0.4]),
+            (-1, [0.99, 0.01]),
+        ]
+    )
 
 
 def test_reliability_by_hand(five: Predictions) -> None:
@@ -26,7 +35,9 @@ def test_reliability_by_hand(five: Predictions) -> None:
     assert table["confidence"].tolist()[2:] == pytest.approx([2 / 3, 0.85])
     assert table["gap"].tolist()[2:] == pytest.approx([0, 0.5 - 0.85])
     assert table[["confidence", "accuracy", "gap", "accuracy_low"]].iloc[0].isna().all()
-    assert (table["accuracy_low"][3], table["accuracy_high"][3]) == pytest.approx(Score(1, 2).interval_95)
+    assert (table["accuracy_low"][3], table["accuracy_high"][3]) == pytest.approx(
+        Score(1, 2).interval_95
+    )
     assert table["low"].tolist() == [0, 0.25, 0.5, 0.75]
     assert calibration.expected_calibration_error(five, bins=4) == pytest.approx(2 / 5 * 0.35)
 
@@ -37,7 +48,9 @@ def test_bins_hold_their_upper_edge_and_every_photo(written: Callable[..., Predi
 
 
 @pytest.mark.parametrize("bins", [1, 10, 15])
-def test_the_bins_sum_to_all_photos_of_known_class(drawn: Callable[..., Predictions], bins: int) -> None:
+def test_the_bins_sum_to_all_photos_of_known_class(
+    drawn: Callable[..., Predictions], bins: int
+) -> None:
     found = drawn(300, unknown=0.2)
     table = calibration.reliability(found, bins)
     assert table["n"].sum() == found.known.sum()
@@ -67,10 +80,14 @@ def test_coverage_by_hand(five: Predictions) -> None:
     assert table["coverage"].tolist() == pytest.approx([1, 0.8, 0.4, 0])
     assert table["accuracy"].tolist()[:3] == pytest.approx([0.6, 0.5, 0.5])
     assert math.isnan(table["accuracy"][3])
-    assert (table["accuracy_low"][0], table["accuracy_high"][0]) == pytest.approx(Score(3, 5).interval_95)
+    assert (table["accuracy_low"][0], table["accuracy_high"][0]) == pytest.approx(
+        Score(3, 5).interval_95
+    )
 
 
-def test_coverage_falls_from_everything_and_agrees_with_a_single_threshold(drawn: Callable[..., Predictions]) -> None:
+def test_coverage_falls_from_everything_and_agrees_with_a_single_threshold(
+    drawn: Callable[..., Predictions],
+) -> None:
     found = drawn(300, unknown=0.2)
     table = calibration.coverage(found)
     assert len(table) == 101
@@ -89,9 +106,16 @@ def test_a_photo_exactly_on_the_threshold_is_kept(written: Callable[..., Predict
 
 @pytest.mark.parametrize(
     ("target", "value", "kept"),
-    [(0.5, 0.0, Score(3, 5)), (0.6, 0.0, Score(3, 5)), (0.65, 0.9, Score(1, 1)), (1.0, 0.9, Score(1, 1))],
+    [
+        (0.5, 0.0, Score(3, 5)),
+        (0.6, 0.0, Score(3, 5)),
+        (0.65, 0.9, Score(1, 1)),
+        (1.0, 0.9, Score(1, 1)),
+    ],
 )
-def test_the_smallest_threshold_that_reaches_a_target(five: Predictions, target: float, value: float, kept: Score) -> None:
+def test_the_smallest_threshold_that_reaches_a_target(
+    five: Predictions, target: float, value: float, kept: Score
+) -> None:
     found = calibration.threshold_for(five, target)
     assert found is not None
     assert found.value == pytest.approx(value)
@@ -99,7 +123,9 @@ def test_the_smallest_threshold_that_reaches_a_target(five: Predictions, target:
     assert found.coverage == kept.n / 5
 
 
-def test_photos_of_equal_confidence_are_kept_or_left_together(written: Callable[..., Predictions]) -> None:
+def test_photos_of_equal_confidence_are_kept_or_left_together(
+    written: Callable[..., Predictions],
+) -> None:
     found = written([(0, [0.75, 0.25]), (1, [0.75, 0.25]), (1, [0.625, 0.375])])
     assert calibration.threshold_for(found, 0.9) is None
     half = calibration.threshold_for(found, 0.5)
@@ -124,7 +150,9 @@ def test_no_smaller_threshold_would_do(drawn: Callable[..., Predictions], target
     assert all(calibration.kept(whole, level).value < target for level in smaller)
 
 
-def test_targets_that_are_whole_counts_are_reached_exactly(written: Callable[..., Predictions]) -> None:
+def test_targets_that_are_whole_counts_are_reached_exactly(
+    written: Callable[..., Predictions],
+) -> None:
     photos = [(0, [0.9, 0.1])] * 7 + [(1, [0.9, 0.1])] * 93
     found = calibration.threshold_for(written(photos), 0.07)
     assert found is not None
@@ -139,13 +167,17 @@ def test_temperature_by_hand() -> None:
     assert softer.dtype == np.float32
 
 
-def test_temperature_keeps_order_and_sums_and_can_be_undone(drawn: Callable[..., Predictions]) -> None:
+def test_temperature_keeps_order_and_sums_and_can_be_undone(
+    drawn: Callable[..., Predictions],
+) -> None:
     found = drawn(5000, 5)
     for temperature in (0.5, 1.0, 1.7, 10.0):
         changed = calibration.rescaled(found, temperature)
         assert changed.probabilities.sum(axis=1) == pytest.approx(np.ones(5000), abs=1e-5)
         assert (changed.predicted == found.predicted).all()
-        assert calibration.rescale(changed.probabilities, 1 / temperature) == pytest.approx(found.probabilities, abs=2e-4)
+        assert calibration.rescale(changed.probabilities, 1 / temperature) == pytest.approx(
+            found.probabilities, abs=2e-4
+        )
 
 
 def test_extreme_temperatures_and_probabilities_stay_probabilities() -> None:

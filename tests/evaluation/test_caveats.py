@@ -14,13 +14,16 @@ def test_small_numbers_are_pointed_out(written: Callable[..., Predictions]) -> N
     photos = [(0, [0.8, 0.1, 0.1])] * 12 + [(1, [0.1, 0.8, 0.1])] * 4 + [(-1, [0.1, 0.1, 0.8])]
     size, few, absent = caveats.small_numbers(written(photos), "test")
     assert (
-        size == "The figures on test rest on 16 photos: one photo is 6.2 points of top-1, and its 95 % Wilson interval is 19.4 points wide."
+        size
+        == "The figures on test rest on 16 photos: one photo is 6.2 points of top-1, and its 95 % Wilson interval is 19.4 points wide."
     )
     assert few.startswith("1 of 3 classes has fewer than 10 photos there (the fewest: b, 4)")
     assert absent == "No photo there shows c: how well the model knows it is unknown."
 
 
-def test_enough_photos_of_every_class_leave_only_the_size(written: Callable[..., Predictions]) -> None:
+def test_enough_photos_of_every_class_leave_only_the_size(
+    written: Callable[..., Predictions],
+) -> None:
     photos = [(0, [0.9, 0.1])] * 10 + [(1, [0.1, 0.9])] * 10
     assert len(list(caveats.small_numbers(written(photos), "test"))) == 1
     assert list(caveats.small_numbers(written([]), "test")) == []
@@ -39,5 +42,7 @@ def test_photos_in_several_splits_are_counted(written: Callable[..., Predictions
 
 def test_photos_of_unknown_class_are_counted(written: Callable[..., Predictions]) -> None:
     found = written([(0, [0.9, 0.1]), (-1, [0.9, 0.1])])
-    assert list(caveats.unlabelled(found)) == ["1 of 2 photos have no known class and count in no figure."]
+    assert list(caveats.unlabelled(found)) == [
+        "1 of 2 photos have no known class and count in no figure."
+    ]
     assert list(caveats.unlabelled(found.take(np.array([0])))) == []

@@ -15,7 +15,13 @@ from core.evaluation.predictions import Predictions
 RIGHT, WRONG = [0.9, 0.1], [0.2, 0.8]
 
 
-def photos(ids: str, label: Sequence[int], given: Sequence[Sequence[float]], classes: str = "xy", split: str = "test") -> Predictions:
+def photos(
+    ids: str,
+    label: Sequence[int],
+    given: Sequence[Sequence[float]],
+    classes: str = "xy",
+    split: str = "test",
+) -> Predictions:
     return Predictions(
         image_id=np.array(list(ids), dtype=str),
         path=np.array([f"{letter}.jpg" for letter in ids], dtype=str),
@@ -34,7 +40,12 @@ def test_who_is_right_where() -> None:
     assert sum(found.counts.values()) == len(found) == 5
     assert (found.a.image_id == found.b.image_id).all()
     paths = {group: found.a.path[found.rows(group)].tolist() for group in comparison.GROUPS}
-    assert paths == {"both": ["A.jpg", "B.jpg"], "only_a": ["E.jpg"], "only_b": ["D.jpg"], "neither": ["C.jpg"]}
+    assert paths == {
+        "both": ["A.jpg", "B.jpg"],
+        "only_a": ["E.jpg"],
+        "only_b": ["D.jpg"],
+        "neither": ["C.jpg"],
+    }
     assert found.difference == 0
     assert found.p_value == 1
     row = found.table("only_a").iloc[0]
@@ -77,7 +88,10 @@ def test_classes_are_compared_by_name() -> None:
 
 @pytest.mark.parametrize(("ids_a", "ids_b"), [("", ""), ("A", ""), ("A", "B")])
 def test_without_a_photo_in_common_there_is_nothing_to_say(ids_a: str, ids_b: str) -> None:
-    found = comparison.compare(photos(ids_a, [0] * len(ids_a), [RIGHT] * len(ids_a)), photos(ids_b, [0] * len(ids_b), [RIGHT] * len(ids_b)))
+    found = comparison.compare(
+        photos(ids_a, [0] * len(ids_a), [RIGHT] * len(ids_a)),
+        photos(ids_b, [0] * len(ids_b), [RIGHT] * len(ids_b)),
+    )
     assert len(found) == 0
     assert math.isnan(found.difference)
     assert all(math.isnan(end) for end in found.interval_95)
@@ -112,9 +126,14 @@ def exact(only_a: int, only_b: int) -> float:
     return float(min(Fraction(1), 2 * tail))
 
 
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (1, 7), (7, 1), (0, 12), (12, 5), (300, 260), (0, 900)])
+@pytest.mark.parametrize(
+    ("only_a", "only_b"),
+    [(0, 0), (1, 0), (5, 5), (1, 7), (7, 1), (0, 12), (12, 5), (300, 260), (0, 900)],
+)
 def test_mcnemars_test_is_exact(only_a: int, only_b: int) -> None:
-    assert comparison.mcnemar_exact(only_a, only_b) == pytest.approx(exact(only_a, only_b), rel=1e-9)
+    assert comparison.mcnemar_exact(only_a, only_b) == pytest.approx(
+        exact(only_a, only_b), rel=1e-9
+    )
 
 
 def test_mcnemars_test_by_hand() -> None:
@@ -140,4 +159,7 @@ def test_the_interval_by_hand() -> None:
 def test_a_comparison_in_one_line() -> None:
     a = photos("ABCDEFGH", [0] * 8, [RIGHT] * 8)
     b = photos("ABCDEFGH", [0] * 8, [WRONG] * 6 + [RIGHT] * 2)
-    assert str(comparison.compare(a, b)) == "+75.0 points (95 % Bonett-Price +18.9 to +100.0), McNemar exact p = 0.031, n = 8"
+    assert (
+        str(comparison.compare(a, b))
+        == "+75.0 points (95 % Bonett-Price +18.9 to +100.0), McNemar exact p = 0.031, n = 8"
+    )

@@ -13,18 +13,37 @@ from core.evaluation.predictions import Predictions
 
 
 def sure(count: int, index: int, confidence: float = 0.9) -> list[float]:
-    return [confidence if place == index else (1 - confidence) / (count - 1) for place in range(count)]
+    return [
+        confidence if place == index else (1 - confidence) / (count - 1) for place in range(count)
+    ]
 
 
 @pytest.fixture
 def crows(written: Callable[..., Predictions]) -> Predictions:
     """a right twice; b as c twice and once right; c as b once; a as c once; d absent; one photo of unknown class."""
-    photos = [(0, 0, 0.9), (0, 0, 0.8), (1, 2, 0.7), (1, 2, 0.9), (1, 1, 0.9), (2, 1, 0.6), (0, 2, 0.5), (-1, 3, 0.9)]
-    return written([(label, sure(4, predicted, confidence)) for label, predicted, confidence in photos], classes="abcd")
+    photos = [
+        (0, 0, 0.9),
+        (0, 0, 0.8),
+        (1, 2, 0.7),
+        (1, 2, 0.9),
+        (1, 1, 0.9),
+        (2, 1, 0.6),
+        (0, 2, 0.5),
+        (-1, 3, 0.9),
+    ]
+    return written(
+        [(label, sure(4, predicted, confidence)) for label, predicted, confidence in photos],
+        classes="abcd",
+    )
 
 
 def test_counts_by_hand(crows: Predictions) -> None:
-    assert confusion.counts(crows).tolist() == [[2, 0, 1, 0], [0, 1, 2, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    assert confusion.counts(crows).tolist() == [
+        [2, 0, 1, 0],
+        [0, 1, 2, 0],
+        [0, 1, 0, 0],
+        [0, 0, 0, 0],
+    ]
 
 
 def test_the_long_frame_has_a_row_for_every_cell(crows: Predictions) -> None:
@@ -35,7 +54,9 @@ def test_the_long_frame_has_a_row_for_every_cell(crows: Predictions) -> None:
     assert found.loc[("b", "c"), "count"] == 2
     assert found.loc[("b", "c"), "share"] == pytest.approx(2 / 3)
     assert table[table["true"] == "d"]["share"].isna().all()
-    assert table[table["true"] != "d"].groupby("true")["share"].sum().tolist() == pytest.approx([1, 1, 1])
+    assert table[table["true"] != "d"].groupby("true")["share"].sum().tolist() == pytest.approx(
+        [1, 1, 1]
+    )
     assert table["count"].sum() == 7
 
 
@@ -65,7 +86,10 @@ def test_every_cell_has_as_many_photos_as_it_counts(drawn: Callable[..., Predict
     assert np.trace(table) == found.correct.sum()
     for true in range(5):
         for predicted in range(5):
-            assert len(confusion.cell(found, found.classes[true], found.classes[predicted])) == table[true, predicted]
+            assert (
+                len(confusion.cell(found, found.classes[true], found.classes[predicted]))
+                == table[true, predicted]
+            )
 
 
 def test_pairs_are_ranked_with_both_directions_and_their_photos(crows: Predictions) -> None:
@@ -89,7 +113,11 @@ def test_the_class_mistaken_more_often_comes_first(written: Callable[..., Predic
 
 def test_equal_pairs_keep_the_models_order_of_classes(written: Callable[..., Predictions]) -> None:
     found = written([(3, sure(4, 2)), (1, sure(4, 0)), (0, sure(4, 3))])
-    assert [(pair.first, pair.second) for pair in confusion.most_confused(found)] == [("b", "a"), ("a", "d"), ("d", "c")]
+    assert [(pair.first, pair.second) for pair in confusion.most_confused(found)] == [
+        ("b", "a"),
+        ("a", "d"),
+        ("d", "c"),
+    ]
     assert len(confusion.most_confused(found, limit=2)) == 2
 
 
@@ -97,7 +125,9 @@ def test_pairs_hold_every_mistake_once(drawn: Callable[..., Predictions]) -> Non
     found = drawn(300, 6, unknown=0.1)
     pairs = confusion.most_confused(found, limit=None)
     assert sum(pair.total for pair in pairs) == found.wrong.sum()
-    rows = np.concatenate([rows for pair in pairs for rows in (pair.first_as_second, pair.second_as_first)])
+    rows = np.concatenate(
+        [rows for pair in pairs for rows in (pair.first_as_second, pair.second_as_first)]
+    )
     assert sorted(rows.tolist()) == np.flatnonzero(found.wrong).tolist()
     assert [pair.total for pair in pairs] == sorted((pair.total for pair in pairs), reverse=True)
     assert all(len(pair.first_as_second) >= len(pair.second_as_first) for pair in pairs)
@@ -142,11 +172,15 @@ def test_hidden_groups_are_found_among_two_hundred_classes() -> None:
 def test_agrees_with_scikit_learn(drawn: Callable[..., Predictions], seed: int) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     found = drawn(300, 7, seed, unknown=0.1)
-    reference = metrics.confusion_matrix(found.label[found.known], found.predicted[found.known], labels=range(7))
+    reference = metrics.confusion_matrix(
+        found.label[found.known], found.predicted[found.known], labels=range(7)
+    )
     assert confusion.counts(found).tolist() == reference.tolist()
 
 
-def test_the_hardest_classes_are_those_with_the_most_mistakes(drawn: Callable[..., Predictions]) -> None:
+def test_the_hardest_classes_are_those_with_the_most_mistakes(
+    drawn: Callable[..., Predictions],
+) -> None:
     predictions = drawn(n=3000, count=30, seed=4)
     table = confusion.counts(predictions)
     mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)

@@ -111,4 +111,7 @@ def test_unseen_characters_do_not_reach_the_page() -> None:
 
 
 def test_bare_addresses_do_not_become_links() -> None:
-    assert document.markdown([Paragraph("http://x.org www.x.org a@x.org")]) == "http\\://x.org www\\.x.org a\\@x.org\n"
+    assert (
+        document.markdown([Paragraph("http://x.org www.x.org a@x.org")])
+        == "http\\://x.org www\\.x.org a\\@x.org\n"
+    )

@@ -64,8 +64,12 @@ def test_best_and_worst_are_each_other_reversed(drawn: Callable[..., Predictions
     assert (np.diff(found.losses[worst]) <= 0).all()
 
 
-@pytest.mark.parametrize("choice", [examples.best, examples.worst, examples.most_uncertain, examples.misclassified])
-def test_equal_photos_come_in_the_order_of_their_paths(written: Callable[..., Predictions], choice: examples.Choice) -> None:
+@pytest.mark.parametrize(
+    "choice", [examples.best, examples.worst, examples.most_uncertain, examples.misclassified]
+)
+def test_equal_photos_come_in_the_order_of_their_paths(
+    written: Callable[..., Predictions], choice: examples.Choice
+) -> None:
     found = written([(0, [0.25, 0.75])] * 20)
     turned = found.take(np.random.default_rng(0).permutation(20))
     assert turned.path[choice(turned, 5, None)].tolist() == found.path[:5].tolist()

@@ -31,7 +31,9 @@ def arrays(**changes: Any) -> dict[str, Any]:
 
 def stored(folder: Path, **changes: Any) -> Path:
     path = folder / "predictions.npz"
-    np.savez(path, **{name: value for name, value in arrays(**changes).items() if value is not None})
+    np.savez(
+        path, **{name: value for name, value in arrays(**changes).items() if value is not None}
+    )
     return path
 
 
@@ -59,12 +61,20 @@ def test_loads_what_the_training_script_writes(tmp_path: Path) -> None:
         ({"image_id": np.array([b"0a", b"1b"])}, "image_id is not 2 texts"),
         ({"probabilities": np.ones((2, 2), dtype=np.float32) / 2}, "2 photos and 3 classes"),
         ({"probabilities": np.ones((2, 3), dtype=np.float32)}, "do not sum to 1"),
-        ({"probabilities": np.array([[1.2, -0.2, 0], [1, 0, 0]], dtype=np.float32)}, "do not sum to 1"),
-        ({"probabilities": np.array([[np.nan, 0.5, 0.5], [1, 0, 0]], dtype=np.float32)}, "do not sum to 1"),
+        (
+            {"probabilities": np.array([[1.2, -0.2, 0], [1, 0, 0]], dtype=np.float32)},
+            "do not sum to 1",
+        ),
+        (
+            {"probabilities": np.array([[np.nan, 0.5, 0.5], [1, 0, 0]], dtype=np.float32)},
+            "do not sum to 1",
+        ),
         ({"path": np.array(["a", "b"], dtype=object)}, "can't be read"),
     ],
 )
-def test_says_what_is_wrong_with_a_file(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+def test_says_what_is_wrong_with_a_file(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(NotFound, match=reason):
         load(stored(tmp_path, **changes), CLASSES)
 
@@ -87,7 +97,9 @@ def test_damage_anywhere_in_the_file_is_not_found_or_harmless(tmp_path: Path) ->
     for turn in range(400):
         damaged = bytearray(whole)
         damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
-        (tmp_path / "damaged.npz").write_bytes(damaged[: dice.randrange(len(damaged))] if turn % 5 == 0 else damaged)
+        (tmp_path / "damaged.npz").write_bytes(
+            damaged[: dice.randrange(len(damaged))] if turn % 5 == 0 else damaged
+        )
         try:
             assert load(tmp_path / "damaged.npz", CLASSES).label.tolist() == [0, -1]
         except NotFound:
@@ -95,7 +107,9 @@ def test_damage_anywhere_in_the_file_is_not_found_or_harmless(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("classes", [("only",), (), ("same", "same", "other")])
-def test_a_model_has_two_or_more_classes_with_different_names(tmp_path: Path, classes: tuple[str, ...]) -> None:
+def test_a_model_has_two_or_more_classes_with_different_names(
+    tmp_path: Path, classes: tuple[str, ...]
+) -> None:
     given = np.ones((2, len(classes)), dtype=np.float32) / max(len(classes), 1)
     with pytest.raises(NotFound, match="at least 2 classes"):
         load(stored(tmp_path, probabilities=given, label=np.array([0, 0])), classes)
@@ -118,11 +132,15 @@ def test_what_is_said_of_each_photo(written: Callable[..., Predictions]) -> None
     assert math.isnan(found.true_probability[2])
 
 
-def test_an_impossible_answer_has_a_large_but_finite_loss(written: Callable[..., Predictions]) -> None:
+def test_an_impossible_answer_has_a_large_but_finite_loss(
+    written: Callable[..., Predictions],
+) -> None:
     assert written([(1, [1.0, 0.0])]).losses[0] == pytest.approx(-math.log(1e-12))
 
 
-def test_of_equal_probabilities_the_first_class_is_predicted_and_ranks_agree(written: Callable[..., Predictions]) -> None:
+def test_of_equal_probabilities_the_first_class_is_predicted_and_ranks_agree(
+    written: Callable[..., Predictions],
+) -> None:
     found = written([(label, [0.25, 0.25, 0.25, 0.25]) for label in range(4)])
     assert found.predicted.tolist() == [0, 0, 0, 0]
     assert found.rank.tolist() == [1, 2, 3, 4]
@@ -144,7 +162,9 @@ def test_ranges_hold_for_any_number_of_photos(drawn: Callable[..., Predictions],
     assert found.margin == pytest.approx(full[:, -1] - full[:, -2])
 
 
-def test_splits_come_in_their_usual_order_and_divide_the_photos(drawn: Callable[..., Predictions]) -> None:
+def test_splits_come_in_their_usual_order_and_divide_the_photos(
+    drawn: Callable[..., Predictions],
+) -> None:
     found = drawn(200)
     assert found.splits == ("train", "validation", "test")
     assert sum(len(found.of_split(name)) for name in found.splits) == 200
@@ -154,10 +174,27 @@ def test_splits_come_in_their_usual_order_and_divide_the_photos(drawn: Callable[
     assert len(found.of_split("nowhere")) == 0
 
 
-def test_the_table_names_everything_and_leaves_out_what_needs_a_label(written: Callable[..., Predictions]) -> None:
-    table = written([(1, [0.5, 0.3, 0.2]), (-1, [0.1, 0.2, 0.7]), (2, [0.1, 0.2, 0.7])]).table(top_k=2)
+def test_the_table_names_everything_and_leaves_out_what_needs_a_label(
+    written: Callable[..., Predictions],
+) -> None:
+    table = written([(1, [0.5, 0.3, 0.2]), (-1, [0.1, 0.2, 0.7]), (2, [0.1, 0.2, 0.7])]).table(
+        top_k=2
+    )
     assert list(table.columns) == [
-        *("image_id", "path", "split", "label", "predicted", "probability", "margin", "entropy", "correct", "loss", "rank", "in_top_2")
+        *(
+            "image_id",
+            "path",
+            "split",
+            "label",
+            "predicted",
+            "probability",
+            "margin",
+            "entropy",
+            "correct",
+            "loss",
+            "rank",
+            "in_top_2",
+        )
     ]
     assert table["label"].tolist() == ["b", "", "c"]
     assert table["predicted"].tolist() == ["a", "c", "c"]
@@ -169,7 +206,9 @@ def test_the_table_names_everything_and_leaves_out_what_needs_a_label(written: C
     assert table[~table["correct"]]["path"].tolist() == ["0000.jpg"]
 
 
-def test_all_answers_for_one_photo_come_most_probable_first(written: Callable[..., Predictions]) -> None:
+def test_all_answers_for_one_photo_come_most_probable_first(
+    written: Callable[..., Predictions],
+) -> None:
     answers = written([(1, [0.2, 0.5, 0.3])]).answers(0)
     assert answers["label"].tolist() == ["b", "c", "a"]
     assert answers["probability"].tolist() == pytest.approx([0.5, 0.3, 0.2])

@@ -20,11 +20,17 @@ def test_a_score_says_its_counts_and_its_named_interval() -> None:
     assert all(math.isnan(end) for end in Score(0, 0).interval_95)
 
 
-@pytest.mark.parametrize(("correct", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (47, 48), (321, 355), (50_000, 100_000)])
+@pytest.mark.parametrize(
+    ("correct", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (47, 48), (321, 355), (50_000, 100_000)]
+)
 def test_the_interval_is_wilsons(correct: int, n: int) -> None:
     low, high = Score(correct, n).interval_95
     assert 0 <= low <= correct / n <= high <= 1
-    reference = pytest.importorskip("scipy.stats").binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    reference = (
+        pytest.importorskip("scipy.stats")
+        .binomtest(correct, n)
+        .proportion_ci(0.95, method="wilson")
+    )
     assert (low, high) == pytest.approx((reference.low, reference.high), abs=1e-12)
 
 
@@ -49,7 +55,9 @@ def test_counts_by_hand(written: Callable[..., Predictions]) -> None:
     assert scores.top1(found) == Score(2, 4)
     assert scores.top_k(found, 2) == Score(3, 4)
     assert scores.top_k(found, 3) == Score(4, 4)
-    assert scores.loss(found) == pytest.approx(-(2 * math.log(0.8) + math.log(0.1) + math.log(0.2)) / 4, abs=1e-6)
+    assert scores.loss(found) == pytest.approx(
+        -(2 * math.log(0.8) + math.log(0.1) + math.log(0.2)) / 4, abs=1e-6
+    )
     table = scores.per_class(found).set_index("label")
     assert table["support"].tolist() == [2, 1, 1]
     assert table["predicted"].tolist() == [2, 2, 0]
@@ -58,18 +66,26 @@ def test_counts_by_hand(written: Callable[..., Predictions]) -> None:
     assert table["recall"].tolist() == [0.5, 1.0, 0.0]
     assert table["f1"].tolist() == pytest.approx([0.5, 2 / 3, 0.0])
     assert table["precision"].isna().tolist() == [False, False, True]
-    assert (table.loc["a", "recall_low"], table.loc["a", "recall_high"]) == pytest.approx(Score(1, 2).interval_95)
+    assert (table.loc["a", "recall_low"], table.loc["a", "recall_high"]) == pytest.approx(
+        Score(1, 2).interval_95
+    )
     assert scores.macro_f1(found) == pytest.approx((0.5 + 2 / 3) / 3)
 
 
-def test_a_class_that_neither_occurs_nor_is_predicted_does_not_count_in_macro_f1(written: Callable[..., Predictions]) -> None:
+def test_a_class_that_neither_occurs_nor_is_predicted_does_not_count_in_macro_f1(
+    written: Callable[..., Predictions],
+) -> None:
     found = written([(0, [0.9, 0.1, 0.0]), (1, [0.1, 0.9, 0.0])])
     assert scores.macro_f1(found) == 1
-    assert np.isnan(scores.per_class(found).iloc[2][["precision", "recall", "f1"]].astype(float)).all()
+    assert np.isnan(
+        scores.per_class(found).iloc[2][["precision", "recall", "f1"]].astype(float)
+    ).all()
 
 
 @pytest.mark.parametrize("photos", [[], [(-1, [0.2, 0.3, 0.5])]])
-def test_without_known_classes_there_are_no_figures(written: Callable[..., Predictions], photos: list[tuple[int, list[float]]]) -> None:
+def test_without_known_classes_there_are_no_figures(
+    written: Callable[..., Predictions], photos: list[tuple[int, list[float]]]
+) -> None:
     found = scores.summary(written(photos))
     assert (found.n, found.unknown) == (0, len(photos))
     assert found.top1 == found.top_k == Score(0, 0)
@@ -77,7 +93,9 @@ def test_without_known_classes_there_are_no_figures(written: Callable[..., Predi
     assert math.isnan(found.loss)
 
 
-def test_top_k_is_cut_to_the_classes_in_a_summary_and_refused_below_one(written: Callable[..., Predictions]) -> None:
+def test_top_k_is_cut_to_the_classes_in_a_summary_and_refused_below_one(
+    written: Callable[..., Predictions],
+) -> None:
     found = written([(2, [0.5, 0.3, 0.2])])
     assert scores.summary(found, k=5).k == 3
     with pytest.raises(ValueError, match="k >= 1"):
@@ -106,13 +124,21 @@ def test_agrees_with_scikit_learn(drawn: Callable[..., Predictions], seed: int) 
     whole = drawn(300, 7, seed, unknown=0.1)
     part = whole.take(np.flatnonzero(whole.known & (whole.label != 3)))
     truth, given = part.label, part.predicted
-    assert scores.top1(whole).value == pytest.approx(metrics.accuracy_score(whole.label[whole.known], whole.predicted[whole.known]))
-    reference = metrics.top_k_accuracy_score(truth, part.probabilities, k=3, labels=range(7), normalize=False)
+    assert scores.top1(whole).value == pytest.approx(
+        metrics.accuracy_score(whole.label[whole.known], whole.predicted[whole.known])
+    )
+    reference = metrics.top_k_accuracy_score(
+        truth, part.probabilities, k=3, labels=range(7), normalize=False
+    )
     assert scores.top_k(part, 3).correct == reference
     assert scores.macro_f1(part) == pytest.approx(metrics.f1_score(truth, given, average="macro"))
     exact = part.probabilities / part.probabilities.sum(axis=1, keepdims=True, dtype=float)
-    assert scores.loss(part) == pytest.approx(metrics.log_loss(truth, exact, labels=range(7)), rel=1e-5)
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(truth, given, labels=range(7), zero_division=np.nan)
+    assert scores.loss(part) == pytest.approx(
+        metrics.log_loss(truth, exact, labels=range(7)), rel=1e-5
+    )
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        truth, given, labels=range(7), zero_division=np.nan
+    )
     table = scores.per_class(part)
     assert table["precision"].to_numpy() == pytest.approx(precision, nan_ok=True)
     assert table["recall"].to_numpy() == pytest.approx(recall, nan_ok=True)

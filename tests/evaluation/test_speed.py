@@ -53,7 +53,9 @@ WORK: dict[str, Callable[[Predictions], object]] = {
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_is_quick_on_two_hundred_classes_and_a_hundred_thousand_photos(many: Predictions, name: str) -> None:
+def test_is_quick_on_two_hundred_classes_and_a_hundred_thousand_photos(
+    many: Predictions, name: str
+) -> None:
     started = time.process_time()
     WORK[name](many)
     assert time.process_time() - started < LIMIT

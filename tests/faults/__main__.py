@@ -20,7 +20,9 @@ HERE = Path(__file__).parent
 
 def names() -> list[str]:
     """The modules of this folder that can be run, by name."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith(("_", "test_")))
+    return sorted(
+        path.stem for path in HERE.glob("*.py") if not path.stem.startswith(("_", "test_"))
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -41,13 +41,19 @@ CELLS = [
 def photo(chance: random.Random, suffix: str = "png") -> bytes:
     """A small photo; one of ten is damaged."""
     made = io.BytesIO()
-    Image.frombytes("RGB", (8, 6), chance.randbytes(144)).save(made, {"jpg": "JPEG"}.get(suffix, suffix.upper()))
+    Image.frombytes("RGB", (8, 6), chance.randbytes(144)).save(
+        made, {"jpg": "JPEG"}.get(suffix, suffix.upper())
+    )
     data = made.getvalue()
     return mutated(chance, data) if chance.random() < 0.1 else data
 
 
 def photos(chance: random.Random) -> dict[str, bytes]:
-    return {f"{label}/{n}.{suffix}": photo(chance, suffix) for label in CLASSES for n, suffix in enumerate(("png", "jpg", "gif", "bmp"))}
+    return {
+        f"{label}/{n}.{suffix}": photo(chance, suffix)
+        for label in CLASSES
+        for n, suffix in enumerate(("png", "jpg", "gif", "bmp"))
+    }
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
@@ -101,7 +107,9 @@ def packed(chance: random.Random, data: bytes) -> bytes:
 
 
 def mutated_zip(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    method = chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    method = chance.choice(
+        [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+    )
     data = zipped(photos(chance), method)
     # Half of the changes go to the table of contents, where an archive says what it is.
     start = data.index(b"PK\1\2") if chance.random() < 0.5 else 0
@@ -109,7 +117,10 @@ def mutated_zip(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def mutated_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    data = tarred(photos(chance), chance.choice([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
+    data = tarred(
+        photos(chance),
+        chance.choice([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
+    )
     if chance.random() < 0.7:
         data = _with_checksum(_header_changed(chance, data))
         return "archive", _file(folder, packed(chance, data))
@@ -118,11 +129,15 @@ def mutated_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 def bad_names(chance: random.Random, folder: Path) -> tuple[str, Path]:
     """Names that lead outside, or that a file system, a shell or an eye misreads."""
-    files = photos(chance) | {chance.choice(BAD_NAMES): photo(chance) for _ in range(chance.choice([1, 1, 3]))}
+    files = photos(chance) | {
+        chance.choice(BAD_NAMES): photo(chance) for _ in range(chance.choice([1, 1, 3]))
+    }
     if chance.random() < 0.5:
         return "archive", _file(folder, packed(chance, tarred(files)))
     written = {name.encode("utf-8", "surrogatepass"): data for name, data in files.items()}
-    return "archive", _file(folder, raw_zip(written, chance.choice([0, 3, 10]), chance.choice([0, 0x800])))
+    return "archive", _file(
+        folder, raw_zip(written, chance.choice([0, 3, 10]), chance.choice([0, 0x800]))
+    )
 
 
 def raw_zip(files: dict[bytes, bytes], system: int = 3, flags: int = 0) -> bytes:
@@ -130,16 +145,44 @@ def raw_zip(files: dict[bytes, bytes], system: int = 3, flags: int = 0) -> bytes
     body, central = b"", b""
     for name, data in files.items():
         facts = (flags, 0, 0, 0x21, zlib.crc32(data), len(data), len(data), len(name) & 0xFFFF)
-        start, body = len(body), body + struct.pack("<4s5H3L2H", b"PK\3\4", 20, *facts, 0) + name + data
-        central += struct.pack("<4s2B5H3L5H2L", b"PK\1\2", 20, system, 20, *facts, 0, 0, 0, 0, 0, start) + name
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(files) & 0xFFFF, len(files) & 0xFFFF, len(central), len(body), 0)
+        start, body = (
+            len(body),
+            body + struct.pack("<4s5H3L2H", b"PK\3\4", 20, *facts, 0) + name + data,
+        )
+        central += (
+            struct.pack("<4s2B5H3L5H2L", b"PK\1\2", 20, system, 20, *facts, 0, 0, 0, 0, 0, start)
+            + name
+        )
+    end = struct.pack(
+        "<4s4H2LH",
+        b"PK\5\6",
+        0,
+        0,
+        len(files) & 0xFFFF,
+        len(files) & 0xFFFF,
+        len(central),
+        len(body),
+        0,
+    )
     return body + central + end
 
 
 def crafted_zip(chance: random.Random, folder: Path) -> tuple[str, Path]:
     data, fields = (
         bytearray(zipped(photos(chance))),
-        {4: "H", 6: "H", 8: "H", 10: "H", 16: "L", 20: "L", 24: "L", 28: "H", 30: "H", 38: "L", 42: "L"},
+        {
+            4: "H",
+            6: "H",
+            8: "H",
+            10: "H",
+            16: "L",
+            20: "L",
+            24: "L",
+            28: "H",
+            30: "H",
+            38: "L",
+            42: "L",
+        },
     )
     at, (offset, kind) = data.index(b"PK\1\2"), chance.choice(sorted(fields.items()))
     size = struct.calcsize(kind)
@@ -148,7 +191,12 @@ def crafted_zip(chance: random.Random, folder: Path) -> tuple[str, Path]:
         value = chance.choice([1, 6, 9, 12, 14, 93, 95, 97, 98, 99, 255])
         struct.pack_into("<H", data, 8, value)
     struct.pack_into(f"<{kind}", data, at + offset, value)
-    return "archive", _file(folder, chance.choice([b"", b"", b"MZ junk" * 50]) + bytes(data) + chance.choice([b"", b"", b"tail" * 9000]))
+    return "archive", _file(
+        folder,
+        chance.choice([b"", b"", b"MZ junk" * 50])
+        + bytes(data)
+        + chance.choice([b"", b"", b"tail" * 9000]),
+    )
 
 
 def many_entries(chance: random.Random, folder: Path) -> tuple[str, Path]:
@@ -156,9 +204,13 @@ def many_entries(chance: random.Random, folder: Path) -> tuple[str, Path]:
     count = chance.choice([100_001, 200_000, 400_000])
     name = chance.choice(["%07d.jpg", "a/b/c/%07d/", "%07d/" + "d/" * 400])
     count = min(count, 30_000_000 // len(name % 0))
-    head = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name % 0), 0, 0, 0, 0, 0, 0)
+    head = struct.pack(
+        "<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name % 0), 0, 0, 0, 0, 0, 0
+    )
     table = b"".join(head + (name % number).encode() for number in range(count))
-    return "archive", _file(folder, b"PK\3\4" + table + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(table), 4, 0))
+    return "archive", _file(
+        folder, b"PK\3\4" + table + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(table), 4, 0)
+    )
 
 
 def crafted_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
@@ -169,7 +221,13 @@ def crafted_tar(chance: random.Random, folder: Path) -> tuple[str, Path]:
     member.size = chance.choice([0, 1, 511, 512, 2**20, 2**33 - 1])
     member.mode = chance.choice([0o644, 0o4755, 0])
     body = chance.choice(
-        [bytes(512), b"30 path=../../../../x.jpg\n", b"27 GNU.sparse.major=1\n" * 20, b"99999999999 a=b\n", b"18 size=-1000000\n"]
+        [
+            bytes(512),
+            b"30 path=../../../../x.jpg\n",
+            b"27 GNU.sparse.major=1\n" * 20,
+            b"99999999999 a=b\n",
+            b"18 size=-1000000\n",
+        ]
     )
     header = member.tobuf(tarfile.GNU_FORMAT) + body.ljust(512 * -(-len(body) // 512), b"\0")
     times = chance.choice([1, 1, 3, 2000])
@@ -195,16 +253,43 @@ def table(chance: random.Random, folder: Path) -> tuple[str, Path]:
     """A table of labels, or one like Fieldmark's own, with cells and bytes that no table has."""
     _write(folder / "in", photos(chance))
     own = list(manifest.COLUMNS)
-    header = chance.choice([["file", "label"], ["path", "label", "split", "x", "y", "w", "h"], own, [*own, "source_path"]])
+    header = chance.choice(
+        [
+            ["file", "label"],
+            ["path", "label", "split", "x", "y", "w", "h"],
+            own,
+            [*own, "source_path"],
+        ]
+    )
     rows = [header]
     for label in CLASSES:
         for number, suffix in enumerate(("png", "jpg", "gif", "bmp")):
-            values = {"file": f"{label}/{number}.{suffix}", "path": f"{label}/{number}.{suffix}", "label": label, "split": "train"}
-            rows.append([chance.choice(CELLS) if chance.random() < 0.1 else values.get(name, "") for name in header])
-    quoted = ['"' + cell.replace('"', '""') + '"' if chance.random() < 0.8 else cell for row in rows for cell in row]
-    lines = [",".join(quoted[start : start + len(header)]) for start in range(0, len(quoted), len(header))]
+            values = {
+                "file": f"{label}/{number}.{suffix}",
+                "path": f"{label}/{number}.{suffix}",
+                "label": label,
+                "split": "train",
+            }
+            rows.append(
+                [
+                    chance.choice(CELLS) if chance.random() < 0.1 else values.get(name, "")
+                    for name in header
+                ]
+            )
+    quoted = [
+        '"' + cell.replace('"', '""') + '"' if chance.random() < 0.8 else cell
+        for row in rows
+        for cell in row
+    ]
+    lines = [
+        ",".join(quoted[start : start + len(header)])
+        for start in range(0, len(quoted), len(header))
+    ]
     text = chance.choice(["\n", "\r\n", "\r"]).join(lines) + "\n"
-    data = text.encode(chance.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252", "utf-32"]), "replace")
+    data = text.encode(
+        chance.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252", "utf-32"]),
+        "replace",
+    )
     if chance.random() < 0.4:
         data = mutated(chance, data)
     if chance.random() < 0.05:
@@ -215,14 +300,26 @@ def table(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 def cub(chance: random.Random, folder: Path) -> tuple[str, Path]:
     root = folder / "in"
-    _write(root / "images", {f"00{n}.{label}/{place}.png": photo(chance) for n, label in enumerate(CLASSES, 1) for place in range(4)})
-    names = sorted(path.relative_to(root / "images").as_posix() for path in (root / "images").rglob("*.png"))
+    _write(
+        root / "images",
+        {
+            f"00{n}.{label}/{place}.png": photo(chance)
+            for n, label in enumerate(CLASSES, 1)
+            for place in range(4)
+        },
+    )
+    names = sorted(
+        path.relative_to(root / "images").as_posix() for path in (root / "images").rglob("*.png")
+    )
     tables = {
         "images": [f"{n} {name}" for n, name in enumerate(names)],
         "image_class_labels": [f"{n} {name[2]}" for n, name in enumerate(names)],
         "classes": ["1 001.Crow", "2 002.Owl"],
         "train_test_split": [f"{n} {n % 2}" for n in range(len(names))],
-        "bounding_boxes": [f"{n} 0.0 0.0 {chance.choice(CELLS[:8])} 4.0".replace("\n", " ") for n in range(len(names))],
+        "bounding_boxes": [
+            f"{n} 0.0 0.0 {chance.choice(CELLS[:8])} 4.0".replace("\n", " ")
+            for n in range(len(names))
+        ],
     }
     for name, lines in tables.items():
         data = "\n".join(lines).encode()
@@ -233,9 +330,18 @@ def cub(chance: random.Random, folder: Path) -> tuple[str, Path]:
 def tree(chance: random.Random, folder: Path) -> tuple[str, Path]:
     """Folders with what no photo is: pipes, sockets, links in circles, depths, names that are no text."""
     root = folder / "in"
-    _write(root, {f"{chance.choice(['', 'train/', 'test/'])}{name}": data for name, data in photos(chance).items()} | photos(chance))
+    _write(
+        root,
+        {
+            f"{chance.choice(['', 'train/', 'test/'])}{name}": data
+            for name, data in photos(chance).items()
+        }
+        | photos(chance),
+    )
     for _ in range(chance.choice([1, 3, 6])):
-        chance.choice([_pipe, _socket, _circle, _deep, _name, _link, _name])(chance, root / chance.choice(["", *CLASSES]))
+        chance.choice([_pipe, _socket, _circle, _deep, _name, _link, _name])(
+            chance, root / chance.choice(["", *CLASSES])
+        )
     return "folder", root
 
 
@@ -253,11 +359,15 @@ def _socket(chance: random.Random, place: Path) -> None:
 
 
 def _circle(chance: random.Random, place: Path) -> None:
-    (place / f"circle{chance.randrange(10**6)}").symlink_to(chance.choice([place, place.parent, Path("loop")]))
+    (place / f"circle{chance.randrange(10**6)}").symlink_to(
+        chance.choice([place, place.parent, Path("loop")])
+    )
 
 
 def _link(chance: random.Random, place: Path) -> None:
-    (place / f"{chance.randrange(10**6)}.jpg").symlink_to(chance.choice(["/etc/passwd", "/dev/zero", "nowhere"]))
+    (place / f"{chance.randrange(10**6)}.jpg").symlink_to(
+        chance.choice(["/etc/passwd", "/dev/zero", "nowhere"])
+    )
 
 
 def _deep(chance: random.Random, place: Path) -> None:
@@ -274,7 +384,16 @@ def _deep(chance: random.Random, place: Path) -> None:
 
 def _name(chance: random.Random, place: Path) -> None:
     name = chance.choice(
-        [b"\xff\xfe.jpg", b"a\nb.jpg", b"\xe2\x80\xa8.jpg", b"=1+2.jpg", b"<b>.jpg", b" .jpg", b"\\.jpg", b"x" * 250 + b".jpg"]
+        [
+            b"\xff\xfe.jpg",
+            b"a\nb.jpg",
+            b"\xe2\x80\xa8.jpg",
+            b"=1+2.jpg",
+            b"<b>.jpg",
+            b" .jpg",
+            b"\\.jpg",
+            b"x" * 250 + b".jpg",
+        ]
     )
     target = os.fsencode(place) + b"/" + chance.choice([b"", b"sub\n/", b"\xff/"])
     Path(os.fsdecode(target)).mkdir(exist_ok=True)
@@ -284,7 +403,9 @@ def _name(chance: random.Random, place: Path) -> None:
 def _header_changed(chance: random.Random, data: bytes) -> bytes:
     made = bytearray(data)
     at = 512 * chance.randrange(max(len(made) // 512, 1))
-    offset, size = chance.choice([(0, 100), (100, 8), (124, 12), (136, 12), (156, 1), (157, 100), (257, 8), (345, 155)])
+    offset, size = chance.choice(
+        [(0, 100), (100, 8), (124, 12), (136, 12), (156, 1), (157, 100), (257, 8), (345, 155)]
+    )
     values = [
         chance.randbytes(size),
         b"\x80" + b"\xff" * (size - 1),

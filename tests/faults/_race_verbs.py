@@ -214,12 +214,22 @@ REVIEWS = {
     "list": Verb(lambda _one, _mark: review.entries()),
 }
 KINDS = {
-    "job": Kind(lambda: _job("training", State.COMPLETED), lambda one: RunFolder.of(one).path, JOBS),
+    "job": Kind(
+        lambda: _job("training", State.COMPLETED), lambda one: RunFolder.of(one).path, JOBS
+    ),
     "dead": Kind(_dead_job, lambda one: RunFolder.of(one).path, JOBS),
     "model": Kind(_model, lambda one: RunFolder.of(one).path, MODELS),
-    "endpoint": Kind(lambda: _job("endpoint", State.FAILED), lambda one: RunFolder.of(one).path, ENDPOINTS),
+    "endpoint": Kind(
+        lambda: _job("endpoint", State.FAILED), lambda one: RunFolder.of(one).path, ENDPOINTS
+    ),
     "dataset": Kind(_dataset, lambda one: settings.datasets_dir() / one, DATASETS),
     "review": Kind(_entry, lambda one: settings.home() / "review" / one, REVIEWS),
 }
 # Of these a thing that is done does not say whether the other's effect may be seen.
-UNDOES = {("step", "undo"), ("step", "discard"), ("add", "propose"), ("form", "tag"), ("dismiss", "add")}
+UNDOES = {
+    ("step", "undo"),
+    ("step", "discard"),
+    ("add", "propose"),
+    ("form", "tag"),
+    ("dismiss", "add"),
+}

@@ -77,7 +77,9 @@ def _extraction(folder: Path, photos: Path) -> str:
     environment |= {name: str(path) for name, path in channels.items()}
     arguments = ["--arch", "lite0@64", "--checkpoint_dir", str(folder / "checkpoints")]
     log = folder / "log.txt"
-    code = prefork.run_script(settings.SM_SCRIPTS / "extract.py", arguments, environment, log, SECONDS)
+    code = prefork.run_script(
+        settings.SM_SCRIPTS / "extract.py", arguments, environment, log, SECONDS
+    )
     if code:
         print(log.read_text(errors="replace")[-2000:], flush=True)
     return {0: "fine", -signal.SIGKILL: "hung"}.get(-1 if code is None else code, "failed")

@@ -30,7 +30,15 @@ from tests.faults import _import_cases
 CASE_SECONDS = 10.0
 HANG_SECONDS = 120.0
 CASE_MB = 300
-FAULTS = ("outside", "links_or_devices", "strange_errors", "leftovers", "time_outs", "memory", "deaths")
+FAULTS = (
+    "outside",
+    "links_or_devices",
+    "strange_errors",
+    "leftovers",
+    "time_outs",
+    "memory",
+    "deaths",
+)
 NAMED = 20
 
 
@@ -45,7 +53,10 @@ def run(rounds: int, seed: int) -> dict[str, int | float | str]:
             slowest, most = max(slowest, answer["cpu"]), max(most, answer["mb"])
             counted.update([answer["outcome"], *answer["faults"]])
             if number % 100 == 99:
-                print(f"{number + 1} cases, {sum(counted[fault] for fault in FAULTS)} faults", flush=True)
+                print(
+                    f"{number + 1} cases, {sum(counted[fault] for fault in FAULTS)} faults",
+                    flush=True,
+                )
             if answer["faults"] and sum(counted[fault] for fault in FAULTS) < NAMED:
                 print(f"case {number} of seed {seed}: {answer}", flush=True)
         worker.end()
@@ -94,7 +105,11 @@ class _Process:
     def _started(self) -> subprocess.Popen[str]:
         work = Path(tempfile.mkdtemp(dir=self._folder))
         (work / "tmp").mkdir()
-        places = {"FIELDMARK_HOME": str(work / "home"), "FIELDMARK_IMPORT_ROOTS": str(work), "TMPDIR": str(work / "tmp")}
+        places = {
+            "FIELDMARK_HOME": str(work / "home"),
+            "FIELDMARK_IMPORT_ROOTS": str(work),
+            "TMPDIR": str(work / "tmp"),
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "tests.faults.fuzz_imports", str(work), str(self._seed)],
             cwd=settings.PROJECT,
@@ -128,7 +143,9 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
     faults: list[str] = []
     said, started = "", time.process_time()
     try:
-        version = importing.run_import(ImportSource(source, path), "Fuzz", skip_small=number % 3 > 0)
+        version = importing.run_import(
+            ImportSource(source, path), "Fuzz", skip_small=number % 3 > 0
+        )
         outcome = "imported"
     except FieldmarkError as error:
         outcome, said = type(error).__name__, str(error)[:200]
@@ -138,7 +155,9 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
     cpu = time.process_time() - started
     faults += ["time_outs"] * (cpu > CASE_SECONDS)
     if outcome == "imported":
-        faults += ["links_or_devices"] * (source == "archive" and not _is_plain(store.dataset(version.dataset_id).root))
+        faults += ["links_or_devices"] * (
+            source == "archive" and not _is_plain(store.dataset(version.dataset_id).root)
+        )
         store.delete(version.dataset_id)
     faults += ["leftovers"] * _has_leftovers(work)
     faults += ["outside"] * (_files(work, place) != before)
@@ -149,13 +168,22 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
 def _files(work: Path, place: Path) -> set[str]:
     """Every file that is neither the case's nor in the home, and what a path that leads outside might hit."""
     found = {str(path) for path in work.iterdir() if path.name != "home"}
-    found |= {str(path) for path in (work / "tmp").rglob("*")} | {str(path) for path in place.iterdir()}
-    return found | {str(path) for folder in (work.parent, Path("/tmp"), Path("/etc")) for path in folder.glob("x.jpg")}
+    found |= {str(path) for path in (work / "tmp").rglob("*")} | {
+        str(path) for path in place.iterdir()
+    }
+    return found | {
+        str(path)
+        for folder in (work.parent, Path("/tmp"), Path("/etc"))
+        for path in folder.glob("x.jpg")
+    }
 
 
 def _is_plain(root: Path) -> bool:
     modes = [path.lstat().st_mode for path in root.rglob("*")]
-    return all((stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not mode & (stat.S_ISUID | stat.S_ISGID) for mode in modes)
+    return all(
+        (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not mode & (stat.S_ISUID | stat.S_ISGID)
+        for mode in modes
+    )
 
 
 def _has_leftovers(work: Path) -> bool:

@@ -213,7 +213,11 @@ class _Killing:
 
     def _deletion(self) -> None:
         done = [job for job in jobs.readable() if job.state.is_finished and not self._is_kept(job)]
-        others = [item.id for item in store.datasets() if isinstance(item, store.Dataset) and item.id != self.version.dataset_id]
+        others = [
+            item.id
+            for item in store.datasets()
+            if isinstance(item, store.Dataset) and item.id != self.version.dataset_id
+        ]
         found = [job.id for job in done if not job.tuning_id] + others
         if found:
             self._process(DELETE, self.chance.choice(found), 0.05)

@@ -93,11 +93,18 @@ _current: dict[str, str] = {}
 _number = 0
 
 
-def _one_round(apps: list[_App], name: str, pair: tuple[str, str], chance: random.Random, counted: Counter[str]) -> None:
+def _one_round(
+    apps: list[_App], name: str, pair: tuple[str, str], chance: random.Random, counted: Counter[str]
+) -> None:
     global _number
     kind = verbs.KINDS[name]
     thing = _current.pop(name, "")
-    if not thing or "delete" in pair or not kind.folder(thing).is_dir() or name in ("dead", "dataset"):
+    if (
+        not thing
+        or "delete" in pair
+        or not kind.folder(thing).is_dir()
+        or name in ("dead", "dataset")
+    ):
         _drop(kind, thing)
         thing = kind.make()
     marks = [str(_number := _number + 1) for _ in apps]

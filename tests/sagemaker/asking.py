@@ -33,12 +33,16 @@ class Emulator:
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of a service in it, whatever the environment says. `config` as for botocore's Config."""
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+        session = boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
+        )
         return session.client(service, endpoint_url=self.url, config=Config(**config))
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """One of its own requests, see emulator/control.py."""
-        request = urllib.request.Request(f"{self.url}/emulator/{path}", json.dumps(body).encode(), method=method)
+        request = urllib.request.Request(
+            f"{self.url}/emulator/{path}", json.dumps(body).encode(), method=method
+        )
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
@@ -82,10 +86,18 @@ def running(root: Path, **environment: str) -> Iterator[Emulator]:
     command = [sys.executable, "-m", "tests.sagemaker.emulator", "--root", str(root), "--attached"]
     root.mkdir(parents=True, exist_ok=True)
     # It belongs to no test's home: what a test leaves behind is found, and killed, by that.
-    variables = {name: value for name, value in os.environ.items() if name != settings.ENV_HOME} | environment
+    variables = {
+        name: value for name, value in os.environ.items() if name != settings.ENV_HOME
+    } | environment
     with (root / "emulator.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=settings.PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=variables
+            command,
+            cwd=settings.PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=variables,
         )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -28,14 +28,21 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[asking.Emulat
 
 
 @pytest.fixture
-def aws(emulator: asking.Emulator, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[asking.Emulator]:
+def aws(
+    emulator: asking.Emulator, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[asking.Emulator]:
     """The app is set up for the emulator: endpoint, keys, region, role, and a bucket of its own. Watchers ask it often, for it is near.
 
     When the test ends, what it started is ended, and no fault is left. The emulator's counts go on over all tests.
     """
     since = time.time()
     bucket = f"fieldmark-{uuid.uuid4().hex[:12]}"
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in asking.environment(emulator.url).items():
         monkeypatch.setenv(name, value)

@@ -25,7 +25,17 @@ from core import settings
 FOLDER = settings.PROJECT / "build" / "containers"
 REQUIREMENTS = settings.PROJECT / "requirements-emulator.txt"
 # What AWS's PyTorch images have, of what the app has as well, and what the toolkits need; each with what it needs itself.
-SHARED = ("torch", "torchvision", "numpy", "pillow", "scipy", "boto3", "psutil", "protobuf", "werkzeug")
+SHARED = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "pillow",
+    "scipy",
+    "boto3",
+    "psutil",
+    "protobuf",
+    "werkzeug",
+)
 # The environment has its own of these.
 OWN = {"setuptools", "pip", "wheel"}
 INSTALL_SECONDS = 900
@@ -44,7 +54,11 @@ def environment() -> Path:
     folder = FOLDER / mark[:12]
     with _alone():
         if not (folder / "complete").is_file():
-            print("  making the environment of the emulated containers ...", file=sys.stderr, flush=True)
+            print(
+                "  making the environment of the emulated containers ...",
+                file=sys.stderr,
+                flush=True,
+            )
             shutil.rmtree(folder, ignore_errors=True)
             _make(folder)
             (folder / "complete").touch()
@@ -54,7 +68,14 @@ def environment() -> Path:
 def _make(folder: Path) -> None:
     _run([sys.executable, "-m", "venv", str(folder)])
     share(next(folder.glob("lib/python*/site-packages")), folder / "shared")
-    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     _run([*install, "-r", str(REQUIREMENTS)])
 
 
@@ -80,7 +101,11 @@ def closure(names: tuple[str, ...]) -> set[str]:
             continue
         found.add(name)
         plain = [text for text in needs if not re.search(r"extra\s*==", text)]
-        waiting |= {_normal(match[0]) for text in plain if (match := re.match(r"[\w.-]+", text))} - found - OWN
+        waiting |= (
+            {_normal(match[0]) for text in plain if (match := re.match(r"[\w.-]+", text))}
+            - found
+            - OWN
+        )
     return found
 
 
@@ -110,7 +135,9 @@ def _run(command: list[str]) -> None:
             if "gcc" in said or "Python.h" in said
             else ""
         )
-        raise Missing(f"The environment of the emulated containers can't be made.{hint} {said}") from error
+        raise Missing(
+            f"The environment of the emulated containers can't be made.{hint} {said}"
+        ) from error
 
 
 @contextmanager

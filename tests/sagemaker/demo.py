@@ -25,11 +25,20 @@ BUCKET = "fieldmark-demo"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--headless", action="store_true", help="open no browser")
-    parser.add_argument("--start-seconds", type=float, default=3.0, help="how long instances take to start")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where its home and the emulator's files are; emptied first")
+    parser.add_argument(
+        "--start-seconds", type=float, default=3.0, help="how long instances take to start"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=FOLDER,
+        help="where its home and the emulator's files are; emptied first",
+    )
     options = parser.parse_args()
     try:
         containers.environment()
@@ -49,9 +58,22 @@ def run(emulator: asking.Emulator, home: Path, port: int, *, headless: bool) -> 
     os.environ.update({**asking.environment(emulator.url), settings.ENV_HOME: str(home)})
     emulator.client("s3").create_bucket(Bucket=BUCKET)
     account.save(account.Account(region=asking.REGION, role_arn=asking.ROLE, bucket=BUCKET))
-    print(f"An emulated SageMaker runs at {emulator.url}. No AWS account is involved, and nothing costs anything.", flush=True)
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.showEmailPrompt=false", f"--server.port={port}"]
-    app = subprocess.Popen([*command, "--server.headless=true"] if headless else command, cwd=settings.PROJECT)
+    print(
+        f"An emulated SageMaker runs at {emulator.url}. No AWS account is involved, and nothing costs anything.",
+        flush=True,
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.showEmailPrompt=false",
+        f"--server.port={port}",
+    ]
+    app = subprocess.Popen(
+        [*command, "--server.headless=true"] if headless else command, cwd=settings.PROJECT
+    )
     try:
         return app.wait()
     except KeyboardInterrupt:

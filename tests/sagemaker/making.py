@@ -21,7 +21,9 @@ SERVING_IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:
 # AWS's toolkit without its PyTorch part, which imports torch only to note its version.
 PLAIN = {"SAGEMAKER_TRAINING_MODULE": ""}
 # Its inference handler without the PyTorch part, in the same way.
-PLAIN_SERVING = {"EMULATOR_HANDLER": "sagemaker_inference.default_handler_service:DefaultHandlerService"}
+PLAIN_SERVING = {
+    "EMULATOR_HANDLER": "sagemaker_inference.default_handler_service:DefaultHandlerService"
+}
 DEFINITIONS = [{"Name": "accuracy", "Regex": r"accuracy=([0-9.]+)"}]
 
 
@@ -42,9 +44,19 @@ def project_scripts() -> dict[str, bytes]:
     assert spec.origin is not None
     timm = Path(spec.origin).parent
     patterns = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
-    code = {f"timm_models/{path.relative_to(timm)}": path.read_bytes() for pattern in patterns for path in timm.glob(pattern)}
+    code = {
+        f"timm_models/{path.relative_to(timm)}": path.read_bytes()
+        for pattern in patterns
+        for path in timm.glob(pattern)
+    }
     scripts = settings.SM_SCRIPTS
-    return {**{path.relative_to(scripts).as_posix(): path.read_bytes() for path in scripts.rglob("*.py")}, **code}
+    return {
+        **{
+            path.relative_to(scripts).as_posix(): path.read_bytes()
+            for path in scripts.rglob("*.py")
+        },
+        **code,
+    }
 
 
 def lite0_weights() -> bytes:
@@ -60,9 +72,17 @@ def put_photos(s3: Any, bucket: str, per_class: int = 12) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for path in sorted(shapes.draw(Path(folder) / "photos", per_class).rglob("*.png")):
             name, number = path.parent.name, int(path.stem)
-            split = "train" if number < per_class // 2 else "validation" if number < 3 * per_class // 4 else "test"
+            split = (
+                "train"
+                if number < per_class // 2
+                else "validation"
+                if number < 3 * per_class // 4
+                else "test"
+            )
             s3.put_object(Bucket=bucket, Key=f"images/{name}/{path.name}", Body=path.read_bytes())
-            rows.append((hashlib.sha256(path.read_bytes()).hexdigest(), f"{name}/{path.name}", name, split))
+            rows.append(
+                (hashlib.sha256(path.read_bytes()).hexdigest(), f"{name}/{path.name}", name, split)
+            )
     table = io.StringIO()
     csv.writer(table).writerows(rows)
     s3.put_object(Bucket=bucket, Key="manifest/manifest.csv", Body=table.getvalue().encode())
@@ -76,7 +96,11 @@ def channel(name: str, uri: str, kind: str = "S3Prefix", mode: str = "File") -> 
 def definition(bucket: str, **more: Any) -> dict[str, Any]:
     """What training jobs and the trials of a tuning job have in common."""
     return {
-        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": DEFINITIONS},
+        "AlgorithmSpecification": {
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": DEFINITIONS,
+        },
         "RoleArn": asking.ROLE,
         "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/out"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30},
@@ -99,7 +123,13 @@ def hyperparameters(bucket: str, code: str, **values: str) -> dict[str, str]:
 
 def real_training(bucket: str, name: str, **values: str) -> dict[str, Any]:
     """CreateTrainingJob's request for the project's own script on `put_photos`, frozen, 64 pixels, in a second or two."""
-    given = {"arch": "lite0@64", "precision": "exact", "preset": "fast", "checkpoint_dir": "/opt/ml/checkpoints", **values}
+    given = {
+        "arch": "lite0@64",
+        "precision": "exact",
+        "preset": "fast",
+        "checkpoint_dir": "/opt/ml/checkpoints",
+        **values,
+    }
     parts = ("images", "manifest", "weights")
     request = definition(
         bucket,
@@ -108,7 +138,11 @@ def real_training(bucket: str, name: str, **values: str) -> dict[str, Any]:
         CheckpointConfig={"S3Uri": f"s3://{bucket}/checkpoints/{name}"},
     )
     request["AlgorithmSpecification"]["MetricDefinitions"] = metrics.definitions()
-    return {"TrainingJobName": name, "HyperParameters": hyperparameters(bucket, "code/real.tar.gz", **given), **request}
+    return {
+        "TrainingJobName": name,
+        "HyperParameters": hyperparameters(bucket, "code/real.tar.gz", **given),
+        **request,
+    }
 
 
 def put_real(s3: Any, bucket: str) -> None:
@@ -132,11 +166,15 @@ def phases(row: dict[str, Any]) -> list[str]:
     return [transition["Status"] for transition in row["SecondaryStatusTransitions"]]
 
 
-def log(emulator: asking.Emulator, name: str, group: str = "/aws/sagemaker/TrainingJobs") -> list[str]:
+def log(
+    emulator: asking.Emulator, name: str, group: str = "/aws/sagemaker/TrainingJobs"
+) -> list[str]:
     """All lines of all streams that begin with a name, in the order of the streams."""
     logs = emulator.client("logs")
     try:
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)[
+            "logStreams"
+        ]
     except logs.exceptions.ResourceNotFoundException:
         return []
     lines: list[str] = []
@@ -150,7 +188,9 @@ def tail(logs: Any, group: str, stream: str) -> list[str]:
     lines, token = [], None
     while True:
         more: dict[str, Any] = {"nextToken": token} if token else {}
-        page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **more)
+        page = logs.get_log_events(
+            logGroupName=group, logStreamName=stream, startFromHead=True, **more
+        )
         lines += [event["message"] for event in page["events"]]
         if page["nextForwardToken"] == token:
             return lines

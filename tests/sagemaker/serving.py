@@ -27,13 +27,20 @@ def deploy(model: Model, resources: Resources | None = SERVERLESS, **more: objec
 
 
 def batch(model: Model, source: str = "split", **more: object) -> Job:
-    given = {"dataset_id": model.dataset_id, "version_id": model.version_id, "split": "test"} if source == "split" else {}
+    given = (
+        {"dataset_id": model.dataset_id, "version_id": model.version_id, "split": "test"}
+        if source == "split"
+        else {}
+    )
     spec = TransformSpec("Batch", model.id, source, **{"resources": REAL_TIME, **given, **more})  # type: ignore[arg-type]
     return backends.SAGEMAKER.transform(spec)
 
 
 def now(endpoint_id: str) -> Endpoint | None:
-    return next((endpoint for endpoint in backends.SAGEMAKER.endpoints() if endpoint.id == endpoint_id), None)
+    return next(
+        (endpoint for endpoint in backends.SAGEMAKER.endpoints() if endpoint.id == endpoint_id),
+        None,
+    )
 
 
 def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) -> None:

@@ -12,11 +12,17 @@ from core.aws import account as accounts
 from core.aws.account import Account
 from core.errors import NotFound, UserError
 
-GOOD = {"region": "eu-central-1", "role_arn": "arn:aws:iam::123456789012:role/Fieldmark", "bucket": "photos"}
+GOOD = {
+    "region": "eu-central-1",
+    "role_arn": "arn:aws:iam::123456789012:role/Fieldmark",
+    "bucket": "photos",
+}
 
 
 def test_it_is_read_back_as_it_was_saved() -> None:
-    account = accounts.check_form({**GOOD, "subnets": "subnet-0a1b2c3d, subnet-0a1b2c3e", "security_groups": "sg-0a1b2c3d"})
+    account = accounts.check_form(
+        {**GOOD, "subnets": "subnet-0a1b2c3d, subnet-0a1b2c3e", "security_groups": "sg-0a1b2c3d"}
+    )
     accounts.save(account)
     assert accounts.load() == accounts.required() == account
     assert account.subnets == ("subnet-0a1b2c3d", "subnet-0a1b2c3e")

@@ -27,7 +27,13 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 def imported(code: str, *arguments: str) -> set[str]:
     """The packages that are in memory after this code."""
-    ran = subprocess.run([sys.executable, "-c", code, *arguments], cwd=settings.PROJECT, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=settings.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
     return set(json.loads(ran.stdout.splitlines()[-1]))
 
@@ -43,7 +49,9 @@ def test_drawing_a_page_without_an_account_imports_no_boto3(small_model: Model, 
     assert not imported(PAGE, str(page)) & set(HEAVY)
 
 
-def test_the_clients_of_an_account_share_what_a_session_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clients_of_an_account_share_what_a_session_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each session keeps AWS's addresses and rules for itself: 8 MB for every service that a watcher asks."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of this test alone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")

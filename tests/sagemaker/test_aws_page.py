@@ -35,7 +35,11 @@ def page(view: str, name: str = "aws.py") -> AppTest:
 
 def text(app: AppTest) -> str:
     """All that the page and the sidebar say."""
-    parts = [element.value for kind in ("markdown", "caption", "warning", "info", "error", "success") for element in app.get(kind)]
+    parts = [
+        element.value
+        for kind in ("markdown", "caption", "warning", "info", "error", "success")
+        for element in app.get(kind)
+    ]
     return "\n".join([*map(str, parts), *(button.label for button in app.button)]).replace("\\", "")
 
 
@@ -78,17 +82,55 @@ def test_the_account_form_keeps_what_can_be_right_and_says_what_can_not() -> Non
     app.text_input("aws_role_arn").set_value("arn:aws:iam::123456789012:role/Jobs")
     app.text_input("aws_bucket").set_value("my-photos")
     next(button for button in app.button if button.label == "Save").click().run()
-    assert accounts.load() == Account("eu-central-1", "arn:aws:iam::123456789012:role/Jobs", "my-photos")
+    assert accounts.load() == Account(
+        "eu-central-1", "arn:aws:iam::123456789012:role/Jobs", "my-photos"
+    )
     assert "Region eu-central-1, bucket my-photos/fieldmark" in text(app)
 
 
 def test_what_runs_is_shown_with_age_cost_and_whose_it_is(aws: Emulator) -> None:
     account = accounts.load()
     old, name = time.time() - 4 * 3600, jobs.new_id("endpoint")
-    mine = Resource("endpoint", name, "a", "InService", old, True, "Birds", "1 x ml.m5.large", 0.115, deadline=old + 60, requests=0.0)
-    theirs = Resource("endpoint", "payroll", "a", "InService", old, False, "", "2 x ml.m5.large", 0.23, requests=9.0)
-    free = Resource("endpoint", jobs.new_id("endpoint"), "a", "InService", old, True, "Lazy", "serverless, 4096 MB", 0.0, requests=0.0)
-    running.keep(Running(account.region, time.time(), (mine, theirs, free), (), running.key_of(account)))
+    mine = Resource(
+        "endpoint",
+        name,
+        "a",
+        "InService",
+        old,
+        True,
+        "Birds",
+        "1 x ml.m5.large",
+        0.115,
+        deadline=old + 60,
+        requests=0.0,
+    )
+    theirs = Resource(
+        "endpoint",
+        "payroll",
+        "a",
+        "InService",
+        old,
+        False,
+        "",
+        "2 x ml.m5.large",
+        0.23,
+        requests=9.0,
+    )
+    free = Resource(
+        "endpoint",
+        jobs.new_id("endpoint"),
+        "a",
+        "InService",
+        old,
+        True,
+        "Lazy",
+        "serverless, 4096 MB",
+        0.0,
+        requests=0.0,
+    )
+    running.keep(
+        Running(account.region, time.time(), (mine, theirs, free), (), running.key_of(account))
+    )
     app = page("Running")
     assert not app.exception
     said = text(app)
@@ -102,10 +144,24 @@ def test_what_runs_is_shown_with_age_cost_and_whose_it_is(aws: Emulator) -> None
 
 
 @pytest.mark.parametrize("name", ["overview.py", "datasets.py", "deploy.py", "batch.py"])
-def test_fault_49_the_cost_line_is_on_every_page_also_without_a_network(aws: Emulator, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_fault_49_the_cost_line_is_on_every_page_also_without_a_network(
+    aws: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     account = accounts.load()
-    resource = Resource("endpoint", jobs.new_id("endpoint"), "a", "InService", time.time() - 7200, True, "Birds", "1 x ml.m5.large", 0.115)
-    running.keep(Running(account.region, time.time() - 3600, (resource,), (), running.key_of(account)))
+    resource = Resource(
+        "endpoint",
+        jobs.new_id("endpoint"),
+        "a",
+        "InService",
+        time.time() - 7200,
+        True,
+        "Birds",
+        "1 x ml.m5.large",
+        0.115,
+    )
+    running.keep(
+        Running(account.region, time.time() - 3600, (resource,), (), running.key_of(account))
+    )
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     app = page("", name)
     assert not app.exception
@@ -125,7 +181,9 @@ def test_an_emulator_is_called_one(aws: Emulator) -> None:
         ("http://amazonaws.com.example.org", True),
     ],
 )
-def test_a_vpc_endpoint_is_no_emulator(monkeypatch: pytest.MonkeyPatch, address: str, emulated: bool) -> None:
+def test_a_vpc_endpoint_is_no_emulator(
+    monkeypatch: pytest.MonkeyPatch, address: str, emulated: bool
+) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_SAGEMAKER", raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     assert bool(connection.emulated()) is emulated
@@ -142,13 +200,23 @@ def test_prices_are_asked_for_at_the_press_of_a_button(aws: Emulator) -> None:
 
 def test_the_clean_up_shows_first_and_removes_on_the_second_press(aws: Emulator) -> None:
     bucket, gone = accounts.load().bucket, jobs.new_id("training")
-    aws.client("s3").put_object(Bucket=bucket, Key=f"fieldmark/jobs/{gone}/output/model.tar.gz", Body=b"x" * 2048)
+    aws.client("s3").put_object(
+        Bucket=bucket, Key=f"fieldmark/jobs/{gone}/output/model.tar.gz", Body=b"x" * 2048
+    )
     app = page("Clean up")
     app.button("aws_plan_button").click().run()
     assert not app.exception
-    assert gone in str(app.get("arrow_data_frame")[0].value if app.get("arrow_data_frame") else app.session_state["aws_plan"])
-    assert aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents"), "a dry run removes nothing"
-    assert app.button("aws_carry_out").disabled, "what may be somebody else's is not chosen by itself"
+    assert gone in str(
+        app.get("arrow_data_frame")[0].value
+        if app.get("arrow_data_frame")
+        else app.session_state["aws_plan"]
+    )
+    assert aws.client("s3").list_objects_v2(Bucket=bucket).get("Contents"), (
+        "a dry run removes nothing"
+    )
+    assert app.button("aws_carry_out").disabled, (
+        "what may be somebody else's is not chosen by itself"
+    )
 
 
 def test_fault_53_no_view_shows_a_secret(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +232,12 @@ def test_an_endpoint_that_is_being_deleted_has_a_page_that_comes_to_rest() -> No
     assert lock is not None
     try:
         jobs.write_status(
-            job.folder, Status(State.IN_PROGRESS, started=time.time(), progress={"url": "https://nowhere", "region": "eu-west-1"})
+            job.folder,
+            Status(
+                State.IN_PROGRESS,
+                started=time.time(),
+                progress={"url": "https://nowhere", "region": "eu-west-1"},
+            ),
         )
         job.folder.stop_request.touch()
         app = AppTest.from_file(ROUTER, default_timeout=SECONDS)

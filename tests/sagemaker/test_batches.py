@@ -43,17 +43,35 @@ def nothing_left(aws: Emulator, job: Job) -> None:
     """Model and answers are gone; the photos stay, for they are shared, and the list of them."""
     assert not aws.client("sagemaker").list_models(NameContains=job.id)["Models"]
     bucket = accounts.load().bucket
-    assert not aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"fieldmark/transform/{job.id}/output").get("Contents")
+    assert (
+        not aws.client("s3")
+        .list_objects_v2(Bucket=bucket, Prefix=f"fieldmark/transform/{job.id}/output")
+        .get("Contents")
+    )
 
 
 def test_a_split_gives_the_table_that_it_gives_here(aws: Emulator, small_model: Model) -> None:
     there = serving.ended(serving.batch(small_model))
     assert there.state is State.COMPLETED, f"{there.status.reason}\n{serving.log(there.id)}"
-    spec = TransformSpec("Here", small_model.id, "split", small_model.dataset_id, small_model.version_id, "test")
+    spec = TransformSpec(
+        "Here", small_model.id, "split", small_model.dataset_id, small_model.version_id, "test"
+    )
     here = watching.ended(LOCAL, LOCAL.transform(spec))
-    ours, theirs = (read(job, small_model).page(range(len(read(job, small_model)))) for job in (here, there))
+    ours, theirs = (
+        read(job, small_model).page(range(len(read(job, small_model)))) for job in (here, there)
+    )
     assert list(ours["path"]) == list(theirs["path"])
-    for column in ("row", "image_id", "label", "prediction", "unsure", "unfamiliar", "correct", "in_training", "error"):
+    for column in (
+        "row",
+        "image_id",
+        "label",
+        "prediction",
+        "unsure",
+        "unfamiliar",
+        "correct",
+        "in_training",
+        "error",
+    ):
         assert list(ours[column]) == list(theirs[column]), column
     difference = float(np.abs(ours["probability"] - theirs["probability"]).max())
     print(f"\nlargest difference of a probability: {difference:.2e}")
@@ -65,19 +83,32 @@ def test_a_split_gives_the_table_that_it_gives_here(aws: Emulator, small_model: 
 
 
 @pytest.mark.parametrize("title", ["boto3", "SageMaker SDK v3"])
-def test_a_batch_is_repeated_by_hand(aws: Emulator, small_model: Model, tmp_path: Path, title: str, request: pytest.FixtureRequest) -> None:
+def test_a_batch_is_repeated_by_hand(
+    aws: Emulator, small_model: Model, tmp_path: Path, title: str, request: pytest.FixtureRequest
+) -> None:
     python = sys.executable if title == "boto3" else request.getfixturevalue("sdk")
     job = serving.ended(serving.batch(small_model))
-    before = {entry["TransformJobName"] for entry in aws.client("sagemaker").list_transform_jobs(MaxResults=100)["TransformJobSummaries"]}
+    before = {
+        entry["TransformJobName"]
+        for entry in aws.client("sagemaker").list_transform_jobs(MaxResults=100)[
+            "TransformJobSummaries"
+        ]
+    }
     assert "Completed" in run(python, job, title, tmp_path)
     found = aws.client("sagemaker").list_transform_jobs(MaxResults=100)["TransformJobSummaries"]
-    (made,) = [entry["TransformJobName"] for entry in found if entry["TransformJobName"] not in before]
-    answers = aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix=f"fieldmark/transform/{job.id}/output-again/")
+    (made,) = [
+        entry["TransformJobName"] for entry in found if entry["TransformJobName"] not in before
+    ]
+    answers = aws.client("s3").list_objects_v2(
+        Bucket=accounts.load().bucket, Prefix=f"fieldmark/transform/{job.id}/output-again/"
+    )
     assert len(answers["Contents"]) == job.status.progress["total"]
     assert not aws.client("sagemaker").list_models(NameContains=made)["Models"]
 
 
-def test_fault_44_bad_photos_are_rows_and_no_failure(aws: Emulator, small_model: Model, tmp_path: Path) -> None:
+def test_fault_44_bad_photos_are_rows_and_no_failure(
+    aws: Emulator, small_model: Model, tmp_path: Path
+) -> None:
     folder = tmp_path / "camera"
     shapes.draw(folder, per_class=3)
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
@@ -91,7 +122,9 @@ def test_fault_44_bad_photos_are_rows_and_no_failure(aws: Emulator, small_model:
     assert len(found) == 3 * len(shapes.CLASSES) + 4
     assert sorted(rows.index[rows["error"] != ""]) == ["broken.jpg", "empty.png", "large.png"]
     assert rows.loc["the same again.png", "prediction"] == "circle"
-    assert all(rows.loc[path, "label"] == path.split("/")[0] for path in rows.index if "/" in path), "labels are the folders' names"
+    assert all(
+        rows.loc[path, "label"] == path.split("/")[0] for path in rows.index if "/" in path
+    ), "labels are the folders' names"
     assert job.status.progress["errors"] == 3
     nothing_left(aws, job)
 
@@ -113,7 +146,11 @@ def test_photos_that_lie_in_s3_are_gone_through_where_they_are(
     path, expected = f"s3://{bucket}/june", keys
     if as_manifest:
         expected = keys[:3]
-        s3.put_object(Bucket=bucket, Key="lists/three.manifest", Body=json.dumps([{"prefix": f"s3://{bucket}/june/"}, *expected]).encode())
+        s3.put_object(
+            Bucket=bucket,
+            Key="lists/three.manifest",
+            Body=json.dumps([{"prefix": f"s3://{bucket}/june/"}, *expected]).encode(),
+        )
         path = f"s3://{bucket}/lists/three.manifest"
     job = serving.ended(serving.batch(small_model, "s3", path=path))
     assert job.state is State.COMPLETED, f"{job.status.reason}\n{serving.log(job.id)}"
@@ -132,7 +169,9 @@ def test_a_place_without_photos_fails_in_words(aws: Emulator, small_model: Model
     assert "no photos at" in job.status.reason
 
 
-def test_several_machines_share_the_photos_and_photos_are_sent_once(aws: Emulator, small_model: Model) -> None:
+def test_several_machines_share_the_photos_and_photos_are_sent_once(
+    aws: Emulator, small_model: Model
+) -> None:
     first = serving.ended(serving.batch(small_model))
     sent = {e["Key"]: e["LastModified"] for e in _images(aws)}
     second = serving.ended(serving.batch(small_model, resources=Resources("ml.m5.large", 2)))
@@ -141,10 +180,18 @@ def test_several_machines_share_the_photos_and_photos_are_sent_once(aws: Emulato
     assert results.done(first.folder) == results.done(second.folder)
 
 
-def test_fault_30_stopped_it_keeps_what_is_done_and_goes_on_from_there(aws: Emulator, small_model: Model) -> None:
+def test_fault_30_stopped_it_keeps_what_is_done_and_goes_on_from_there(
+    aws: Emulator, small_model: Model
+) -> None:
     with aws.settings(**SLOW):
         job = serving.batch(small_model)
-        serving.until(lambda: SAGEMAKER.refresh(job).status.progress.get("phase") in ("Waiting for machines", "Predicting"), "its start")
+        serving.until(
+            lambda: (
+                SAGEMAKER.refresh(job).status.progress.get("phase")
+                in ("Waiting for machines", "Predicting")
+            ),
+            "its start",
+        )
         SAGEMAKER.stop(job)
         SAGEMAKER.stop(job)
         job = serving.ended(job)
@@ -157,7 +204,9 @@ def test_fault_30_stopped_it_keeps_what_is_done_and_goes_on_from_there(aws: Emul
     assert results.done(again.folder) == total
 
 
-def test_fault_45_a_lost_answer_and_a_killed_watcher_make_no_second_job(aws: Emulator, small_model: Model) -> None:
+def test_fault_45_a_lost_answer_and_a_killed_watcher_make_no_second_job(
+    aws: Emulator, small_model: Model
+) -> None:
     import psutil
 
     aws.fault("lost", "CreateTransformJob")
@@ -173,7 +222,9 @@ def test_fault_45_a_lost_answer_and_a_killed_watcher_make_no_second_job(aws: Emu
     assert len(read(job, small_model)) == job.status.progress["total"]
 
 
-def test_fault_47_a_quota_of_zero_is_explained_and_nothing_stays(aws: Emulator, small_model: Model) -> None:
+def test_fault_47_a_quota_of_zero_is_explained_and_nothing_stays(
+    aws: Emulator, small_model: Model
+) -> None:
     job = serving.ended(serving.batch(small_model, resources=Resources("ml.p3.2xlarge")))
     assert job.state is State.FAILED
     assert "quota" in job.status.reason.lower()
@@ -182,9 +233,15 @@ def test_fault_47_a_quota_of_zero_is_explained_and_nothing_stays(aws: Emulator, 
 
 @pytest.mark.parametrize(
     ("resources", "field"),
-    [(None, "instance_type"), (Resources(memory_mb=4096), "instance_type"), (Resources("ml.m5.large", spot=True), "instance_type")],
+    [
+        (None, "instance_type"),
+        (Resources(memory_mb=4096), "instance_type"),
+        (Resources("ml.m5.large", spot=True), "instance_type"),
+    ],
 )
-def test_what_aws_would_refuse_is_refused_at_once(aws: Emulator, small_model: Model, resources: Resources | None, field: str) -> None:
+def test_what_aws_would_refuse_is_refused_at_once(
+    aws: Emulator, small_model: Model, resources: Resources | None, field: str
+) -> None:
     with pytest.raises(UserError) as caught:
         serving.batch(small_model, resources=resources)
     assert caught.value.field == field
@@ -200,4 +257,8 @@ SLOW = {"start_seconds": HELD}
 
 
 def _images(aws: Emulator) -> list[dict[str, object]]:
-    return list(aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix="fieldmark/images/")["Contents"])
+    return list(
+        aws.client("s3").list_objects_v2(Bucket=accounts.load().bucket, Prefix="fieldmark/images/")[
+            "Contents"
+        ]
+    )

@@ -32,7 +32,9 @@ def planned(found: Running) -> dict[tuple[str, str], cleanup.Doomed]:
     return {(doomed.kind, doomed.name): doomed for doomed in cleanup.plan(accounts.load(), found)}
 
 
-def test_an_endpoint_that_this_machine_lost_is_found_and_removed(aws: Emulator, small_model: Model) -> None:
+def test_an_endpoint_that_this_machine_lost_is_found_and_removed(
+    aws: Emulator, small_model: Model
+) -> None:
     endpoint = serving.in_service(serving.deploy(small_model))
     pid = jobs.read(endpoint.id).status.pid
     assert planned(look(accounts.load())) == {}, "what is in use is no litter"
@@ -43,31 +45,55 @@ def test_an_endpoint_that_this_machine_lost_is_found_and_removed(aws: Emulator, 
     assert "nothing on this machine knows it" in doomed.why
     assert not doomed.sure, "it may be a colleague's"
     assert serving.now(endpoint.id) is None
-    assert aws.client("sagemaker").describe_endpoint(EndpointName=endpoint.id), "a dry run removes nothing"
+    assert aws.client("sagemaker").describe_endpoint(EndpointName=endpoint.id), (
+        "a dry run removes nothing"
+    )
     (done,) = cleanup.carry_out(accounts.load(), [doomed])
     assert not done.problem
-    serving.until(lambda: not aws.client("sagemaker").list_endpoints(NameContains=endpoint.id)["Endpoints"], "the removal")
+    serving.until(
+        lambda: not aws.client("sagemaker").list_endpoints(NameContains=endpoint.id)["Endpoints"],
+        "the removal",
+    )
     assert not aws.client("sagemaker").list_models(NameContains=endpoint.id)["Models"]
 
 
-def test_leftovers_and_objects_of_deleted_jobs_go_and_nothing_of_others(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_and_objects_of_deleted_jobs_go_and_nothing_of_others(
+    aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cleanup, "YOUNG_SECONDS", 0.0)
     client, s3, bucket = aws.client("sagemaker"), aws.client("s3"), accounts.load().bucket
     ours, theirs = jobs.new_id("endpoint"), "payroll-model"
     # What other tests have left in the same emulator.
     before = planned(look(accounts.load()))
-    for key in ("models/x.tar.gz", f"jobs/{ours}/output/model.tar.gz", "jobs/payroll/output/model.tar.gz"):
+    for key in (
+        "models/x.tar.gz",
+        f"jobs/{ours}/output/model.tar.gz",
+        "jobs/payroll/output/model.tar.gz",
+    ):
         s3.put_object(Bucket=bucket, Key=f"fieldmark/{key}", Body=b"0123456789")
-    container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{bucket}/fieldmark/models/x.tar.gz"}
+    container = {
+        "Image": making.SERVING_IMAGE,
+        "ModelDataUrl": f"s3://{bucket}/fieldmark/models/x.tar.gz",
+    }
     for name in (ours, theirs):
         client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     time.sleep(0.1)
-    found = {key: doomed for key, doomed in planned(look(accounts.load())).items() if key not in before}
+    found = {
+        key: doomed for key, doomed in planned(look(accounts.load())).items() if key not in before
+    }
     assert set(found) == {("model", ours), ("objects", ours)}
     assert found["objects", ours].size_bytes == 10
-    done = list(cleanup.carry_out(accounts.load(), [*found.values(), cleanup.Doomed("model", theirs, "by mistake")]))
+    done = list(
+        cleanup.carry_out(
+            accounts.load(), [*found.values(), cleanup.Doomed("model", theirs, "by mistake")]
+        )
+    )
     assert [one.problem == "" for one in done] == [True, True, False]
-    assert [model["ModelName"] for model in client.list_models()["Models"] if model["ModelName"] in (ours, theirs)] == [theirs]
+    assert [
+        model["ModelName"]
+        for model in client.list_models()["Models"]
+        if model["ModelName"] in (ours, theirs)
+    ] == [theirs]
     left = {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]}
     assert left == {"fieldmark/models/x.tar.gz", "fieldmark/jobs/payroll/output/model.tar.gz"}
     client.delete_model(ModelName=theirs)
@@ -77,9 +103,14 @@ def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_an
     aws: Emulator, small_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3, client, account = aws.client("s3"), aws.client("sagemaker"), accounts.load()
-    model, here = jobs.new_id("endpoint"), f"datasets/{small_model.dataset_id}/{small_model.version_id}/0a1b"
+    model, here = (
+        jobs.new_id("endpoint"),
+        f"datasets/{small_model.dataset_id}/{small_model.version_id}/0a1b",
+    )
     used, old, photo, gone = (letter * 64 for letter in "abcd")
-    names = json.dumps([{"prefix": f"{account.uri('images')}/"}, f"{photo[:2]}/{photo}.jpg"]).encode()
+    names = json.dumps(
+        [{"prefix": f"{account.uri('images')}/"}, f"{photo[:2]}/{photo}.jpg"]
+    ).encode()
     stay = {
         f"models/{used}.tar.gz": b"m" * 5,
         f"{here}/images.manifest": names,
@@ -87,32 +118,66 @@ def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_an
         "images/cc/not-ours.jpg": b"!",
     }
     stay |= {"datasets/payroll.csv": b"!", "code/sourcedir.tar.gz": b"!"}
-    go = {f"models/{old}.tar.gz": b"m" * 7, f"code/{old}.tar.gz": b"c" * 3, "weights/0123456789abcdef/lite0.pth": b"w" * 11}
-    go |= {f"images/dd/{gone}.png": b"p" * 13, "datasets/crows/v2/0a1b/manifest.csv": b"d" * 17, "features/crows/v2/lite0/1.npz": b"f" * 19}
+    go = {
+        f"models/{old}.tar.gz": b"m" * 7,
+        f"code/{old}.tar.gz": b"c" * 3,
+        "weights/0123456789abcdef/lite0.pth": b"w" * 11,
+    }
+    go |= {
+        f"images/dd/{gone}.png": b"p" * 13,
+        "datasets/crows/v2/0a1b/manifest.csv": b"d" * 17,
+        "features/crows/v2/lite0/1.npz": b"f" * 19,
+    }
     for key, body in (stay | go).items():
         s3.put_object(Bucket=account.bucket, Key=account.key(key), Body=body)
-    container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": account.uri(f"models/{used}.tar.gz")}
+    container = {
+        "Image": making.SERVING_IMAGE,
+        "ModelDataUrl": account.uri(f"models/{used}.tar.gz"),
+    }
     client.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    assert cleanup.shared(account, look(account)) == [], "what is new may be for a job that is just being prepared"
+    assert cleanup.shared(account, look(account)) == [], (
+        "what is new may be for a job that is just being prepared"
+    )
     monkeypatch.setattr(unused_objects, "YOUNG_SECONDS", 0.0)
-    monkeypatch.setattr(unused_objects, "PARTS", {name: replace(part, age=0.0) for name, part in unused_objects.PARTS.items()})
+    monkeypatch.setattr(
+        unused_objects,
+        "PARTS",
+        {name: replace(part, age=0.0) for name, part in unused_objects.PARTS.items()},
+    )
     found = cleanup.shared(account, look(account))
     assert {(doomed.name, doomed.size_bytes) for doomed in found} == {
         ("crows/v2", 36), ("models", 7), ("code", 3), ("weights", 11), ("images", 13)
     }  # fmt: skip
     assert not any(doomed.sure for doomed in found), "a colleague may use them"
-    wrong = [replace(found[0], name=name) for name in ("payroll", "../v1", f"{small_model.dataset_id}/{small_model.version_id}", "jobs")]
+    wrong = [
+        replace(found[0], name=name)
+        for name in (
+            "payroll",
+            "../v1",
+            f"{small_model.dataset_id}/{small_model.version_id}",
+            "jobs",
+        )
+    ]
     assert not any(done.problem for done in cleanup.carry_out(account, [*wrong, *found]))
     left = {entry["Key"] for entry in s3.list_objects_v2(Bucket=account.bucket)["Contents"]}
-    assert left == {account.key(key) for key in stay}, "what is in use or not Fieldmark's stays, whatever it is called"
+    assert left == {account.key(key) for key in stay}, (
+        "what is in use or not Fieldmark's stays, whatever it is called"
+    )
     client.delete_model(ModelName=model)
 
 
-def test_what_jobs_share_is_not_offered_while_it_is_not_known_what_runs(aws: Emulator, small_model: Model) -> None:
+def test_what_jobs_share_is_not_offered_while_it_is_not_known_what_runs(
+    aws: Emulator, small_model: Model
+) -> None:
     with pytest.raises(BackendError, match="it is not known what runs"):
-        cleanup.shared(accounts.load(), replace(look(accounts.load()), problems=("The training jobs can't be listed",)))
+        cleanup.shared(
+            accounts.load(),
+            replace(look(accounts.load()), problems=("The training jobs can't be listed",)),
+        )
     name = jobs.new_id("training")
-    _, lock = jobs.create(name, "training", "Crows", "sagemaker", {"account": asdict(accounts.load())})
+    _, lock = jobs.create(
+        name, "training", "Crows", "sagemaker", {"account": asdict(accounts.load())}
+    )
     assert lock is not None
     with pytest.raises(BackendError, match="while Crows is being prepared"):
         cleanup.shared(accounts.load(), look(accounts.load()))
@@ -123,7 +188,9 @@ def test_a_million_photos_are_looked_through_in_little_memory(tmp_path: Path) ->
     """The names in a manifest, however long it is and wherever it is cut, and who is among them."""
     names = [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}{'5' * 48}" for number in range(40_000)]
     path = tmp_path / "images.manifest"
-    path.write_text(json.dumps([{"prefix": "s3://b/f/images/"}, *(f"{name[:2]}/{name}.jpg" for name in names)]))
+    path.write_text(
+        json.dumps([{"prefix": "s3://b/f/images/"}, *(f"{name[:2]}/{name}.jpg" for name in names)])
+    )
     assert path.stat().st_size > 2 * unused_objects._CHUNK
     assert list(unused_objects._beginnings(path)) == [int(name[:16], 16) for name in names]
 
@@ -131,12 +198,24 @@ def test_a_million_photos_are_looked_through_in_little_memory(tmp_path: Path) ->
 def test_what_others_run_is_listed_and_not_ours(aws: Emulator, small_model: Model) -> None:
     endpoint = serving.in_service(serving.deploy(small_model))
     client = aws.client("sagemaker")
-    config = [{"VariantName": "v", "ModelName": endpoint.id, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}]
+    config = [
+        {
+            "VariantName": "v",
+            "ModelName": endpoint.id,
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.m5.large",
+        }
+    ]
     client.create_endpoint_config(EndpointConfigName="payroll", ProductionVariants=config)
     client.create_endpoint(EndpointName="payroll", EndpointConfigName="payroll")
-    serving.until(lambda: client.describe_endpoint(EndpointName="payroll")["EndpointStatus"] == "InService", "their endpoint")
+    serving.until(
+        lambda: client.describe_endpoint(EndpointName="payroll")["EndpointStatus"] == "InService",
+        "their endpoint",
+    )
     found = look(accounts.load())
-    assert [resource.name for resource in found.others if resource.kind == "endpoint"] == ["payroll"]
+    assert [resource.name for resource in found.others if resource.kind == "endpoint"] == [
+        "payroll"
+    ]
     assert found.usd_per_hour == 0.0, "theirs is not counted as ours, and serverless is idle"
     assert not [name for _, name in planned(found) if name == "payroll"]
     client.delete_endpoint(EndpointName="payroll")
@@ -145,22 +224,31 @@ def test_what_others_run_is_listed_and_not_ours(aws: Emulator, small_model: Mode
 
 def test_past_its_deadline_failed_and_idle_are_reasons() -> None:
     name, old = jobs.new_id("endpoint"), time.time() - 7200
-    base = Resource("endpoint", name, "arn", "InService", old, ours=True, usd_per_hour=0.5, requests=3.0)
+    base = Resource(
+        "endpoint", name, "arn", "InService", old, ours=True, usd_per_hour=0.5, requests=3.0
+    )
     jobs.RunFolder.of(name).path.mkdir(parents=True)
 
     def reasons(resource: Resource) -> list[tuple[str, bool]]:
-        return [(doomed.why, doomed.sure) for doomed in cleanup._endpoints(Running("r", 0.0, (resource,)))]
+        return [
+            (doomed.why, doomed.sure)
+            for doomed in cleanup._endpoints(Running("r", 0.0, (resource,)))
+        ]
 
     assert reasons(base) == []
     assert reasons(replace(base, deadline=time.time() - 60)) == [("its deadline has passed", True)]
     assert reasons(replace(base, state="Failed")) == [("it has failed", True)]
     assert reasons(replace(base, requests=0.0)) == [("it had no request for an hour", False)]
     assert reasons(replace(base, requests=None)) == [], "not known is not idle"
-    assert reasons(replace(base, requests=0.0, created=time.time() - 60)) == [], "a new one may still be wanted"
+    assert reasons(replace(base, requests=0.0, created=time.time() - 60)) == [], (
+        "a new one may still be wanted"
+    )
     assert reasons(replace(base, ours=False, state="Failed")) == []
 
 
-def test_fault_49_what_is_kept_survives_the_loss_of_the_network(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_49_what_is_kept_survives_the_loss_of_the_network(
+    aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running.keep(look(accounts.load()))
     before = running.kept()
     assert before

@@ -46,7 +46,9 @@ def below(pid: int) -> list[psutil.Process]:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+    return not any(
+        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
+    )
 
 
 def sleeping(pid: int) -> list[psutil.Process]:
@@ -69,7 +71,9 @@ def test_a_killed_container_takes_its_strays_along(ml: Path) -> None:
 
 
 def test_a_container_that_ignores_sigterm_is_killed_after_its_grace_time(ml: Path) -> None:
-    one = Container(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done"], Layout(ml), {}, grace=0.5)
+    one = Container(
+        ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done"], Layout(ml), {}, grace=0.5
+    )
     lines = one.lines()
     assert next(lines) == "up"
     members = below(one.pid)
@@ -80,7 +84,12 @@ def test_a_container_that_ignores_sigterm_is_killed_after_its_grace_time(ml: Pat
 
 
 def test_sigkill_of_the_owner_leaves_no_orphan(ml: Path) -> None:
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(ml), STRAY], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(ml), STRAY],
+        cwd=settings.PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert owner.stdout is not None
     word, pid = owner.stdout.readline().split()
     assert word == "up"
@@ -91,7 +100,12 @@ def test_sigkill_of_the_owner_leaves_no_orphan(ml: Path) -> None:
 
 
 def test_an_emulator_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], cwd=settings.PROJECT, stdout=subprocess.PIPE, text=True)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)],
+        cwd=settings.PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert starter.stdout is not None
     emulator = psutil.Process(int(starter.stdout.readline()))
     starter.kill()
@@ -103,17 +117,25 @@ def test_an_emulator_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
 def test_a_container_sees_opt_ml_and_the_machine_does_not(ml: Path) -> None:
     (ml / "given.txt").write_text("given")
     before = Path("/opt/ml").exists(), sorted(Path("/opt").iterdir())
-    one = Container(["sh", "-c", "cat /opt/ml/given.txt; ls /opt; echo made > /opt/ml/made.txt"], Layout(ml), {})
+    one = Container(
+        ["sh", "-c", "cat /opt/ml/given.txt; ls /opt; echo made > /opt/ml/made.txt"], Layout(ml), {}
+    )
     said = list(one.lines())
     assert one.wait() == 0
     assert "given" in said[0]
-    assert {path.name for path in before[1]} <= {"".join(said[0].split("given")), *said[1:]} | {"ml"}
+    assert {path.name for path in before[1]} <= {"".join(said[0].split("given")), *said[1:]} | {
+        "ml"
+    }
     assert (ml / "made.txt").read_text() == "made\n"
     assert (Path("/opt/ml").exists(), sorted(Path("/opt").iterdir())) == before
 
 
-def test_a_missing_namespace_is_said_and_not_ignored(ml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.sagemaker.emulator.container.why_no_mounts", lambda: "not on this machine")
+def test_a_missing_namespace_is_said_and_not_ignored(
+    ml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "tests.sagemaker.emulator.container.why_no_mounts", lambda: "not on this machine"
+    )
     with pytest.raises(OSError, match="not on this machine"):
         Container(["true"], Layout(ml, isolated=True), {})
     one = Container(["sh", "-c", "pwd; echo $WHERE"], Layout(ml), {"WHERE": "/opt/ml/model"})

@@ -44,7 +44,11 @@ def models(emulator: asking.Emulator) -> asking.Emulator:
     s3.create_bucket(Bucket=BUCKET)
     for name in ("first", "second"):
         s3.put_object(
-            Bucket=BUCKET, Key=f"{name}.tar.gz", Body=making.archive({"name.txt": name.encode(), "code/inference.py": INFERENCE.encode()})
+            Bucket=BUCKET,
+            Key=f"{name}.tar.gz",
+            Body=making.archive(
+                {"name.txt": name.encode(), "code/inference.py": INFERENCE.encode()}
+            ),
         )
     s3.put_object(Bucket=BUCKET, Key="empty.tar.gz", Body=b"")
     for name, key, variables in (
@@ -56,19 +60,38 @@ def models(emulator: asking.Emulator) -> asking.Emulator:
         ("empty", "empty", {}),
     ):
         environment = {**making.PLAIN_SERVING, **variables}
-        container = {"Image": making.SERVING_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz", "Environment": environment}
+        container = {
+            "Image": making.SERVING_IMAGE,
+            "ModelDataUrl": f"s3://{BUCKET}/{key}.tar.gz",
+            "Environment": environment,
+        }
         sagemaker.create_model(
-            ModelName=name, ExecutionRoleArn=asking.ROLE, PrimaryContainer=container, EnableNetworkIsolation=name == "isolated"
+            ModelName=name,
+            ExecutionRoleArn=asking.ROLE,
+            PrimaryContainer=container,
+            EnableNetworkIsolation=name == "isolated",
         )
     return emulator
 
 
-def deploy(emulator: asking.Emulator, name: str, model: str, serverless: dict[str, int] | None = None, **config: Any) -> dict[str, Any]:
+def deploy(
+    emulator: asking.Emulator,
+    name: str,
+    model: str,
+    serverless: dict[str, int] | None = None,
+    **config: Any,
+) -> dict[str, Any]:
     """The endpoint as it is once it is no longer being made."""
     sagemaker = emulator.client("sagemaker")
-    machine = {"ServerlessConfig": serverless} if serverless else {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    machine = (
+        {"ServerlessConfig": serverless}
+        if serverless
+        else {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    )
     sagemaker.create_endpoint_config(
-        EndpointConfigName=name, ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": model, **machine}], **config
+        EndpointConfigName=name,
+        ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": model, **machine}],
+        **config,
     )
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     return settled(emulator, name)
@@ -83,7 +106,9 @@ def settled(emulator: asking.Emulator, name: str) -> dict[str, Any]:
 
 
 def ask(emulator: asking.Emulator, name: str, body: bytes = b"12345") -> dict[str, Any]:
-    answer = emulator.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=body, ContentType="application/x-image")
+    answer = emulator.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=name, Body=body, ContentType="application/x-image"
+    )
     return json.load(answer["Body"])
 
 
@@ -105,13 +130,24 @@ def captured(models: asking.Emulator) -> Iterator[str]:
 def test_requests_and_answers_are_captured(models: asking.Emulator, captured: str) -> None:
     ask(models, captured, b"seven b")
     s3 = models.client("s3")
-    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"captured/{captured}/AllTraffic/")["Contents"]]
+    keys = [
+        item["Key"]
+        for item in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"captured/{captured}/AllTraffic/")[
+            "Contents"
+        ]
+    ]
     lines = [json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in keys]
-    parts = [line["captureData"] for line in lines if base64.b64decode(line["captureData"]["endpointInput"]["data"]) == b"seven b"]
+    parts = [
+        line["captureData"]
+        for line in lines
+        if base64.b64decode(line["captureData"]["endpointInput"]["data"]) == b"seven b"
+    ]
     assert json.loads(parts[0]["endpointOutput"]["data"])["size"] == 7
 
 
-def test_what_the_script_raises_is_a_server_error_with_its_words(models: asking.Emulator, captured: str) -> None:
+def test_what_the_script_raises_is_a_server_error_with_its_words(
+    models: asking.Emulator, captured: str
+) -> None:
     with pytest.raises(ClientError, match="this is bad") as caught:
         ask(models, captured, b"bad")
     assert caught.value.response["Error"]["Code"] == "ModelError"
@@ -126,7 +162,10 @@ def test_cloudwatch_counts_invocations_and_errors(models: asking.Emulator, captu
             points = models.client("cloudwatch").get_metric_statistics(
                 Namespace="AWS/SageMaker",
                 MetricName=name,
-                Dimensions=[{"Name": "EndpointName", "Value": captured}, {"Name": "VariantName", "Value": "AllTraffic"}],
+                Dimensions=[
+                    {"Name": "EndpointName", "Value": captured},
+                    {"Name": "VariantName", "Value": "AllTraffic"},
+                ],
                 StartTime=time.time() - 600,
                 EndTime=time.time() + 60,
                 Period=60,
@@ -143,16 +182,29 @@ def test_cloudwatch_counts_invocations_and_errors(models: asking.Emulator, captu
     def counted() -> bool:
         now = sums()
         more = {name: now[name] - before[name] for name in now}
-        return more["Invocations"] >= 2 and more["Invocation5XXErrors"] >= 1 and more["ModelLatency"] > 0
+        return (
+            more["Invocations"] >= 2
+            and more["Invocation5XXErrors"] >= 1
+            and more["ModelLatency"] > 0
+        )
 
     asking.wait_for(counted, "the count")
 
 
-def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulator, captured: str) -> None:
+def test_an_update_swaps_the_model_and_keeps_the_endpoint(
+    models: asking.Emulator, captured: str
+) -> None:
     sagemaker = models.client("sagemaker")
-    variant = {"VariantName": "AllTraffic", "ModelName": "second", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": "second",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
     sagemaker.create_endpoint_config(EndpointConfigName="newer", ProductionVariants=[variant])
-    sagemaker.create_endpoint_config(EndpointConfigName="worse", ProductionVariants=[{**variant, "ModelName": "empty"}])
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="worse", ProductionVariants=[{**variant, "ModelName": "empty"}]
+    )
     assert ask(models, captured)["model"] == "first"
     with models.settings(endpoint_seconds=asking.HELD):
         sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="newer")
@@ -161,7 +213,9 @@ def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulato
     assert settled(models, captured)["EndpointConfigName"] == "newer"
     assert ask(models, captured)["model"] == "second"
     wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}]
-    sagemaker.update_endpoint_weights_and_capacities(EndpointName=captured, DesiredWeightsAndCapacities=wanted)
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=captured, DesiredWeightsAndCapacities=wanted
+    )
     assert settled(models, captured)["ProductionVariants"][0]["CurrentInstanceCount"] == 3
     sagemaker.update_endpoint(EndpointName=captured, EndpointConfigName="worse")
     row = settled(models, captured)
@@ -170,21 +224,29 @@ def test_an_update_swaps_the_model_and_keeps_the_endpoint(models: asking.Emulato
     assert ask(models, captured)["model"] == "second"
 
 
-def test_a_model_that_cannot_be_loaded_passes_the_ping_and_answers_nothing(models: asking.Emulator) -> None:
+def test_a_model_that_cannot_be_loaded_passes_the_ping_and_answers_nothing(
+    models: asking.Emulator,
+) -> None:
     """As TorchServe does: whoever trusts InService alone is deceived."""
     row = deploy(models, "broken", "broken", {"MemorySizeInMB": 3072, "MaxConcurrency": 2})
     assert row["EndpointStatus"] == "InService"
     with pytest.raises(ClientError, match="Worker died"):
         ask(models, "broken")
-    said = asking.wait_for(lambda: making.log(models, "AllTraffic", "/aws/sagemaker/Endpoints/broken"), "its log")
+    said = asking.wait_for(
+        lambda: making.log(models, "AllTraffic", "/aws/sagemaker/Endpoints/broken"), "its log"
+    )
     assert any("cannot be loaded" in line for line in said)
     with pytest.raises(ClientError, match="4194304"):
         ask(models, "broken", b"x" * 4_194_305)
     models.client("sagemaker").delete_endpoint(EndpointName="broken")
 
 
-@pytest.mark.skipif(bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}")
-def test_a_serverless_endpoint_without_a_network_answers_as_many_as_it_may(models: asking.Emulator) -> None:
+@pytest.mark.skipif(
+    bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}"
+)
+def test_a_serverless_endpoint_without_a_network_answers_as_many_as_it_may(
+    models: asking.Emulator,
+) -> None:
     row = deploy(models, "isolated", "isolated", {"MemorySizeInMB": 3072, "MaxConcurrency": 1})
     assert row["ProductionVariants"][0]["CurrentServerlessConfig"]["MaxConcurrency"] == 1
     assert ask(models, "isolated") == {"model": "first", "size": 5, "routes": 0}
@@ -192,7 +254,9 @@ def test_a_serverless_endpoint_without_a_network_answers_as_many_as_it_may(model
 
     def refused() -> bool:
         try:
-            once.invoke_endpoint(EndpointName="isolated", Body=b"x", ContentType="application/x-image")
+            once.invoke_endpoint(
+                EndpointName="isolated", Body=b"x", ContentType="application/x-image"
+            )
         except ClientError as error:
             return bool(error.response["Error"]["Code"] == "ThrottlingException")
         return False
@@ -236,19 +300,32 @@ def test_an_endpoint_that_does_not_start_says_why(models: asking.Emulator) -> No
         ({"MemorySizeInMB": 2048, "MaxConcurrency": 201}, "200"),
     ],
 )
-def test_serverless_limits(models: asking.Emulator, serverless: dict[str, int], reason: str) -> None:
+def test_serverless_limits(
+    models: asking.Emulator, serverless: dict[str, int], reason: str
+) -> None:
     with pytest.raises(ClientError, match=reason):
         deploy(models, "too-much", "first", serverless)
 
 
 def test_a_transform_job_goes_on_after_a_bad_object_and_fails(models: asking.Emulator) -> None:
     s3, sagemaker = models.client("s3"), models.client("sagemaker")
-    for name, body in {"a.png": b"a", "sub/b.png": b"bad", "c.png": b"ccc", "left-out.png": b"x"}.items():
+    for name, body in {
+        "a.png": b"a",
+        "sub/b.png": b"bad",
+        "c.png": b"ccc",
+        "left-out.png": b"x",
+    }.items():
         s3.put_object(Bucket=BUCKET, Key=f"asked/{name}", Body=body)
     s3.put_object(
-        Bucket=BUCKET, Key="asked.manifest", Body=json.dumps([{"prefix": f"s3://{BUCKET}/asked/"}, "a.png", "sub/b.png", "c.png"]).encode()
+        Bucket=BUCKET,
+        Key="asked.manifest",
+        Body=json.dumps(
+            [{"prefix": f"s3://{BUCKET}/asked/"}, "a.png", "sub/b.png", "c.png"]
+        ).encode(),
     )
-    source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/asked.manifest"}}
+    source = {
+        "S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/asked.manifest"}
+    }
     sagemaker.create_transform_job(
         TransformJobName="mixed",
         ModelName="first",
@@ -263,7 +340,15 @@ def test_a_transform_job_goes_on_after_a_bad_object_and_fails(models: asking.Emu
         return row if row["TransformJobStatus"] in ("Completed", "Failed", "Stopped") else None
 
     row = asking.wait_for(ended, "the end of the transform job")
-    assert (row["TransformJobStatus"], row["FailureReason"]) == ("Failed", "AlgorithmError: See job logs for more information")
-    written = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="answers/")["Contents"]}
+    assert (row["TransformJobStatus"], row["FailureReason"]) == (
+        "Failed",
+        "AlgorithmError: See job logs for more information",
+    )
+    written = {
+        item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="answers/")["Contents"]
+    }
     assert written == {"answers/a.png.out", "answers/c.png.out"}
-    assert any("asked/sub/b.png" in line and "this is bad" in line for line in making.log(models, "mixed", "/aws/sagemaker/TransformJobs"))
+    assert any(
+        "asked/sub/b.png" in line and "this is bad" in line
+        for line in making.log(models, "mixed", "/aws/sagemaker/TransformJobs")
+    )

@@ -46,7 +46,9 @@ seen = {"channels": channels, "host": os.environ["SM_CURRENT_HOST"], "hosts": js
         "missing": [name for name in ("timm", "safetensors", "streamlit", "optuna") if not importlib.util.find_spec(name)]}
 Path(os.environ["SM_MODEL_DIR"], os.environ["SM_CURRENT_HOST"] + ".json").write_text(json.dumps(seen))
 """
-needs_mounts = pytest.mark.skipif(bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}")
+needs_mounts = pytest.mark.skipif(
+    bool(container.why_no_mounts()), reason=f"no Linux namespaces here: {container.why_no_mounts()}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +60,16 @@ def scripts(emulator: asking.Emulator) -> asking.Emulator:
 def put_scripts(emulator: asking.Emulator) -> asking.Emulator:
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    for name, text in {"count": COUNT, "look": LOOK, "fail": "raise ValueError('asked to fail')"}.items():
-        s3.put_object(Bucket=BUCKET, Key=f"code/{name}.tar.gz", Body=making.archive({"train.py": text.encode()}))
+    for name, text in {
+        "count": COUNT,
+        "look": LOOK,
+        "fail": "raise ValueError('asked to fail')",
+    }.items():
+        s3.put_object(
+            Bucket=BUCKET,
+            Key=f"code/{name}.tar.gz",
+            Body=making.archive({"train.py": text.encode()}),
+        )
     for name in ("one", "two", "three"):
         s3.put_object(Bucket=BUCKET, Key=f"data/part/{name}.txt", Body=name.encode())
     return emulator
@@ -73,7 +83,10 @@ def request(name: str, script: str = "count", steps: int = 3, **more: Any) -> di
 
 def running(emulator: asking.Emulator, name: str, text: str) -> None:
     """Waits until the job's log contains `text`."""
-    asking.wait_for(lambda: any(text in line for line in making.log(emulator, name)), f"{text!r} in the log of {name}")
+    asking.wait_for(
+        lambda: any(text in line for line in making.log(emulator, name)),
+        f"{text!r} in the log of {name}",
+    )
 
 
 def seen(emulator: asking.Emulator, row: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +101,10 @@ def test_a_failing_script_is_the_failure_reason(scripts: asking.Emulator) -> Non
     assert row["TrainingJobStatus"] == "Failed"
     assert row["FailureReason"].startswith("AlgorithmError: ")
     # The toolkit breaks the last lines of stderr as they happen to arrive.
-    assert all(word in row["FailureReason"] for word in ("ExecuteUserScriptError", "ValueError", "asked to fail"))
+    assert all(
+        word in row["FailureReason"]
+        for word in ("ExecuteUserScriptError", "ValueError", "asked to fail")
+    )
     assert row["FailureReason"].endswith("exit code: 1")
 
 
@@ -115,7 +131,9 @@ def test_a_stopped_job_gets_sigterm_and_its_model_is_kept(scripts: asking.Emulat
 
 def test_a_job_ends_at_its_time_limit(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
-    sagemaker.create_training_job(**request("limited", steps=5000, StoppingCondition={"MaxRuntimeInSeconds": 2}))
+    sagemaker.create_training_job(
+        **request("limited", steps=5000, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    )
     row = making.finished(sagemaker, "limited")
     assert (row["TrainingJobStatus"], row["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert row["TrainingTimeInSeconds"] >= 2
@@ -126,31 +144,47 @@ def spot(name: str, steps: int, wait: int = 3000) -> dict[str, Any]:
         name,
         steps=steps,
         EnableManagedSpotTraining=True,
-        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/checkpoints/{name}", "LocalPath": "/opt/ml/checkpoints"},
+        CheckpointConfig={
+            "S3Uri": f"s3://{BUCKET}/checkpoints/{name}",
+            "LocalPath": "/opt/ml/checkpoints",
+        },
         StoppingCondition={"MaxRuntimeInSeconds": 1000, "MaxWaitTimeInSeconds": wait},
     )
 
 
 @pytest.mark.parametrize("warned", [True, False])
-def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(scripts: asking.Emulator, warned: bool) -> None:
+def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(
+    scripts: asking.Emulator, warned: bool
+) -> None:
     sagemaker, name = scripts.client("sagemaker"), f"spot-{warned}".lower()
     sagemaker.create_training_job(**spot(name, 150))
     running(scripts, name, "step=10 ")
     scripts.ask("POST", "interrupt", TrainingJobName=name, warned=warned)
     row = making.finished(sagemaker, name)
     once = ["Starting", "Downloading", "Training"]
-    assert making.phases(row) == [*once, "Interrupted", *once, "Uploading", "Completed"], row.get("FailureReason")
-    begins = [int(line.split()[-1]) for line in making.log(scripts, name) if line.startswith("begins at")]
+    assert making.phases(row) == [*once, "Interrupted", *once, "Uploading", "Completed"], row.get(
+        "FailureReason"
+    )
+    begins = [
+        int(line.split()[-1]) for line in making.log(scripts, name) if line.startswith("begins at")
+    ]
     assert begins[0] == 0
     assert begins[1] >= 1
     assert ("stops on SIGTERM" in making.log(scripts, name)) is warned
     assert row["BillableTimeInSeconds"] < row["TrainingTimeInSeconds"]
-    assert making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])["model.txt"] == b"150"
+    assert (
+        making.unpacked(scripts.client("s3"), row["ModelArtifacts"]["S3ModelArtifacts"])[
+            "model.txt"
+        ]
+        == b"150"
+    )
 
 
 def test_a_spot_job_that_finds_no_capacity_gives_up(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
-    values = spot("waits", 3, wait=1) | {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}}
+    values = spot("waits", 3, wait=1) | {
+        "StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}
+    }
     with scripts.settings(start_seconds=asking.HELD):
         sagemaker.create_training_job(**values)
         row = making.finished(sagemaker, "waits")
@@ -168,7 +202,11 @@ def test_channels_from_a_prefix_a_manifest_and_a_mount(scripts: asking.Emulator)
         making.channel("mounted", f"s3://{BUCKET}/data/part/", mode="FastFile"),
         making.channel("begun", f"s3://{BUCKET}/data/part/t"),
     ]
-    sagemaker.create_training_job(**request("channels", "look", InputDataConfig=channels, Environment={**making.PLAIN, "PORT": "1"}))
+    sagemaker.create_training_job(
+        **request(
+            "channels", "look", InputDataConfig=channels, Environment={**making.PLAIN, "PORT": "1"}
+        )
+    )
     row = making.finished(sagemaker, "channels")
     assert row["TrainingJobStatus"] == "Completed", row.get("FailureReason")
     found = seen(scripts, row)["algo-1"]
@@ -189,9 +227,13 @@ def test_channels_from_a_prefix_a_manifest_and_a_mount(scripts: asking.Emulator)
         (f"s3://{BUCKET}/nothing/here", "No S3 objects found"),
     ],
 )
-def test_data_that_is_not_there_fails_the_job(scripts: asking.Emulator, source: str, reason: str) -> None:
+def test_data_that_is_not_there_fails_the_job(
+    scripts: asking.Emulator, source: str, reason: str
+) -> None:
     sagemaker, name = scripts.client("sagemaker"), f"no-data-{len(reason)}"
-    sagemaker.create_training_job(**request(name, InputDataConfig=[making.channel("images", source)]))
+    sagemaker.create_training_job(
+        **request(name, InputDataConfig=[making.channel("images", source)])
+    )
     row = making.finished(sagemaker, name)
     assert row["TrainingJobStatus"] == "Failed"
     assert row["FailureReason"].startswith("ClientError: Data download failed:")
@@ -199,7 +241,9 @@ def test_data_that_is_not_there_fails_the_job(scripts: asking.Emulator, source: 
 
 
 @needs_mounts
-def test_an_isolated_job_has_no_network_and_gets_its_code_as_a_channel(scripts: asking.Emulator) -> None:
+def test_an_isolated_job_has_no_network_and_gets_its_code_as_a_channel(
+    scripts: asking.Emulator,
+) -> None:
     sagemaker = scripts.client("sagemaker")
     port = scripts.url.rsplit(":", 1)[1]
     values = request(
@@ -221,20 +265,33 @@ def test_an_isolated_job_has_no_network_and_gets_its_code_as_a_channel(scripts: 
 @needs_mounts
 def test_several_hosts_know_each_other(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
-    values = request("cluster", "look", Environment={**making.PLAIN, "PORT": scripts.url.rsplit(":", 1)[1]})
+    values = request(
+        "cluster", "look", Environment={**making.PLAIN, "PORT": scripts.url.rsplit(":", 1)[1]}
+    )
     values["ResourceConfig"]["InstanceCount"] = 2
     sagemaker.create_training_job(**values)
     row = making.finished(sagemaker, "cluster")
     assert row["TrainingJobStatus"] == "Completed", row.get("FailureReason")
     found = seen(scripts, row)
-    assert {name: (about["host"], about["hosts"], about["resolved"], about["network"]) for name, about in found.items()} == {
-        host: (host, ["algo-1", "algo-2"], ["127.0.0.1", "127.0.0.1"], True) for host in ("algo-1", "algo-2")
+    assert {
+        name: (about["host"], about["hosts"], about["resolved"], about["network"])
+        for name, about in found.items()
+    } == {
+        host: (host, ["algo-1", "algo-2"], ["127.0.0.1", "127.0.0.1"], True)
+        for host in ("algo-1", "algo-2")
     }
-    streams = scripts.client("logs").describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="cluster/")
-    assert [stream["logStreamName"].rsplit("-", 1)[0] for stream in streams["logStreams"]] == ["cluster/algo-1", "cluster/algo-2"]
+    streams = scripts.client("logs").describe_log_streams(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="cluster/"
+    )
+    assert [stream["logStreamName"].rsplit("-", 1)[0] for stream in streams["logStreams"]] == [
+        "cluster/algo-1",
+        "cluster/algo-2",
+    ]
 
 
-def test_without_namespaces_jobs_run_all_the_same(emulator: asking.Emulator, tmp_path: Path) -> None:
+def test_without_namespaces_jobs_run_all_the_same(
+    emulator: asking.Emulator, tmp_path: Path
+) -> None:
     """Nothing on the PATH, so no unshare: as on a machine, or in a container, that does not allow it."""
     with asking.running(tmp_path, PATH="/nowhere") as plain:
         put_scripts(plain)
@@ -244,15 +301,24 @@ def test_without_namespaces_jobs_run_all_the_same(emulator: asking.Emulator, tmp
         sagemaker.create_training_job(**request("plain-isolated", EnableNetworkIsolation=True))
         row = making.finished(sagemaker, "plain")
         assert row["TrainingJobStatus"] == "Completed", row.get("FailureReason")
-        assert plain.client("s3").get_object(Bucket=BUCKET, Key="checkpoints/plain/step")["Body"].read() == b"3"
-        assert "need Linux namespaces" in making.finished(sagemaker, "plain-isolated")["FailureReason"]
+        assert (
+            plain.client("s3")
+            .get_object(Bucket=BUCKET, Key="checkpoints/plain/step")["Body"]
+            .read()
+            == b"3"
+        )
+        assert (
+            "need Linux namespaces" in making.finished(sagemaker, "plain-isolated")["FailureReason"]
+        )
 
 
 def test_the_quota_counts_what_runs(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
     with scripts.settings(quotas={"ml.m5.large for training job usage": 1}):
         sagemaker.create_training_job(**request("first", steps=5000))
-        with pytest.raises(sagemaker.exceptions.ResourceLimitExceeded, match=r"training job usage' is 1 Instances"):
+        with pytest.raises(
+            sagemaker.exceptions.ResourceLimitExceeded, match=r"training job usage' is 1 Instances"
+        ):
             sagemaker.create_training_job(**request("second"))
         sagemaker.stop_training_job(TrainingJobName="first")
         making.finished(sagemaker, "first")
@@ -260,7 +326,14 @@ def test_the_quota_counts_what_runs(scripts: asking.Emulator) -> None:
         making.finished(sagemaker, "second")
     with pytest.raises(sagemaker.exceptions.ResourceLimitExceeded, match="is 0 Instances"):
         sagemaker.create_training_job(
-            **request("gpu") | {"ResourceConfig": {"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}}
+            **request("gpu")
+            | {
+                "ResourceConfig": {
+                    "InstanceType": "ml.p3.2xlarge",
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 1,
+                }
+            }
         )
 
 
@@ -270,14 +343,28 @@ def test_the_quota_counts_what_runs(scripts: asking.Emulator) -> None:
         ({"TrainingJobName": "under_score"}, "regular expression"),
         ({"RoleArn": "arn:aws:iam::12:role/x-and-more-of-it"}, "regular expression"),
         ({"HyperParameters": {"a": "x" * 2501}}, "length less than or equal to 2500"),
-        ({"ResourceConfig": {"InstanceType": "ml.none.large", "InstanceCount": 1, "VolumeSizeInGB": 1}}, "enum value set"),
+        (
+            {
+                "ResourceConfig": {
+                    "InstanceType": "ml.none.large",
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 1,
+                }
+            },
+            "enum value set",
+        ),
         ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 5, "MaxWaitTimeInSeconds": 9}}, "on-demand"),
-        ({"InputDataConfig": [making.channel("a", "s3://b/c", "ManifestFile", "FastFile")]}, "FastFile"),
+        (
+            {"InputDataConfig": [making.channel("a", "s3://b/c", "ManifestFile", "FastFile")]},
+            "FastFile",
+        ),
         ({"InputDataConfig": [making.channel("a", "s3://b/c", mode="Pipe")]}, "Pipe"),
     ],
 )
-def test_requests_are_checked_as_the_service_checks_them(scripts: asking.Emulator, change: dict[str, Any], reason: str) -> None:
+def test_requests_are_checked_as_the_service_checks_them(
+    scripts: asking.Emulator, change: dict[str, Any], reason: str
+) -> None:
     sagemaker = scripts.client("sagemaker", parameter_validation=False)
     with pytest.raises(sagemaker.exceptions.ClientError, match=reason) as caught:
         sagemaker.create_training_job(**{**request("checked"), **change})

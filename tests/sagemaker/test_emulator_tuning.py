@@ -29,17 +29,26 @@ for step in range(int(given["--epochs"])):
 def scripts(emulator: asking.Emulator) -> asking.Emulator:
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    s3.put_object(Bucket=BUCKET, Key="code/score.tar.gz", Body=making.archive({"train.py": SCRIPT.encode()}))
+    s3.put_object(
+        Bucket=BUCKET, Key="code/score.tar.gz", Body=making.archive({"train.py": SCRIPT.encode()})
+    )
     return emulator
 
 
-def config(strategy: str = "Bayesian", jobs: int | None = 4, parallel: int = 2, **more: Any) -> dict[str, Any]:
-    limits = {"MaxParallelTrainingJobs": parallel} | ({"MaxNumberOfTrainingJobs": jobs} if jobs else {})
+def config(
+    strategy: str = "Bayesian", jobs: int | None = 4, parallel: int = 2, **more: Any
+) -> dict[str, Any]:
+    limits = {"MaxParallelTrainingJobs": parallel} | (
+        {"MaxNumberOfTrainingJobs": jobs} if jobs else {}
+    )
     return {
         "Strategy": strategy,
         "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "accuracy"},
         "ResourceLimits": limits,
-        "ParameterRanges": {"ContinuousParameterRanges": [LR], "CategoricalParameterRanges": [ARCH]},
+        "ParameterRanges": {
+            "ContinuousParameterRanges": [LR],
+            "CategoricalParameterRanges": [ARCH],
+        },
         "RandomSeed": 3,
         **more,
     }
@@ -48,19 +57,29 @@ def config(strategy: str = "Bayesian", jobs: int | None = 4, parallel: int = 2, 
 def request(name: str, of: dict[str, Any], epochs: int = 2, **static: str) -> dict[str, Any]:
     values = making.hyperparameters(BUCKET, "code/score.tar.gz", epochs=str(epochs), **static)
     definition = {"StaticHyperParameters": values, **making.definition(BUCKET)}
-    return {"HyperParameterTuningJobName": name, "HyperParameterTuningJobConfig": of, "TrainingJobDefinition": definition}
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": of,
+        "TrainingJobDefinition": definition,
+    }
 
 
 def finished(sagemaker: Any, name: str) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
         row = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        return row if row["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped") else None
+        return (
+            row
+            if row["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped")
+            else None
+        )
 
     return asking.wait_for(ended, f"the end of {name}")
 
 
 def trials(sagemaker: Any, name: str, **more: Any) -> list[dict[str, Any]]:
-    return sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **more)["TrainingJobSummaries"]
+    return sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, **more
+    )["TrainingJobSummaries"]
 
 
 def value(row: dict[str, Any]) -> float:
@@ -78,14 +97,19 @@ def test_a_bayesian_job_and_one_that_learns_from_it(scripts: asking.Emulator) ->
     assert row["TrainingJobStatusCounters"]["Completed"] == 4
     assert row["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
     ranked = trials(sagemaker, "bayes", SortBy="FinalObjectiveMetricValue", SortOrder="Descending")
-    assert [value(trial) for trial in ranked] == sorted((value(trial) for trial in ranked), reverse=True)
+    assert [value(trial) for trial in ranked] == sorted(
+        (value(trial) for trial in ranked), reverse=True
+    )
     assert row["BestTrainingJob"]["TrainingJobName"] == ranked[0]["TrainingJobName"]
     described = sagemaker.describe_training_job(TrainingJobName=ranked[0]["TrainingJobName"])
     assert described["TuningJobArn"] == row["HyperParameterTuningJobArn"]
     assert described["HyperParameters"]["_tuning_objective_metric"] == "accuracy"
     assert described["HyperParameters"]["lr"] == ranked[0]["TunedHyperParameters"]["lr"]
     more = config(jobs=1)
-    warm = {"WarmStartType": "IdenticalDataAndAlgorithm", "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "bayes"}]}
+    warm = {
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "bayes"}],
+    }
     sagemaker.create_hyper_parameter_tuning_job(**request("bayes-more", more), WarmStartConfig=warm)
     after = finished(sagemaker, "bayes-more")
     best = max([*ranked, *trials(sagemaker, "bayes-more")], key=value)
@@ -95,21 +119,37 @@ def test_a_bayesian_job_and_one_that_learns_from_it(scripts: asking.Emulator) ->
 def test_a_grid_tries_every_combination_once(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
     grid = {"CategoricalParameterRanges": [ARCH, {"Name": "lr", "Values": ["0.01", "0.1"]}]}
-    sagemaker.create_hyper_parameter_tuning_job(**request("grid", config("Grid", jobs=None, parallel=4, ParameterRanges=grid)))
+    sagemaker.create_hyper_parameter_tuning_job(
+        **request("grid", config("Grid", jobs=None, parallel=4, ParameterRanges=grid))
+    )
     finished(sagemaker, "grid")
-    tried = {(trial["TunedHyperParameters"]["arch"], trial["TunedHyperParameters"]["lr"]) for trial in trials(sagemaker, "grid")}
+    tried = {
+        (trial["TunedHyperParameters"]["arch"], trial["TunedHyperParameters"]["lr"])
+        for trial in trials(sagemaker, "grid")
+    }
     assert tried == {("a", "0.01"), ("a", "0.1"), ("b", "0.01"), ("b", "0.1")}
 
 
 def test_a_stopped_job_stops_its_trials(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
-    sagemaker.create_hyper_parameter_tuning_job(**request("stops", config("Random"), 1000, pause="0.1"))
-    asking.wait_for(lambda: any("accuracy" in line for line in making.log(scripts, "stops-001")), "the first report")
+    sagemaker.create_hyper_parameter_tuning_job(
+        **request("stops", config("Random"), 1000, pause="0.1")
+    )
+    asking.wait_for(
+        lambda: any("accuracy" in line for line in making.log(scripts, "stops-001")),
+        "the first report",
+    )
     assert len(trials(sagemaker, "stops")) == 2
     sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stops")
     row = finished(sagemaker, "stops")
     assert row["HyperParameterTuningJobStatus"] == "Stopped"
-    assert row["TrainingJobStatusCounters"] == {"Completed": 0, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 2}
+    assert row["TrainingJobStatusCounters"] == {
+        "Completed": 0,
+        "InProgress": 0,
+        "RetryableError": 0,
+        "NonRetryableError": 0,
+        "Stopped": 2,
+    }
 
 
 def test_a_job_whose_trials_all_fail_fails(scripts: asking.Emulator) -> None:
@@ -120,13 +160,21 @@ def test_a_job_whose_trials_all_fail_fails(scripts: asking.Emulator) -> None:
     row = finished(sagemaker, "fails")
     assert row["HyperParameterTuningJobStatus"] == "Failed"
     assert "No training job succeeded" in row["FailureReason"]
-    assert (row["TrainingJobStatusCounters"]["NonRetryableError"], row["ObjectiveStatusCounters"]["Failed"]) == (2, 2)
+    assert (
+        row["TrainingJobStatusCounters"]["NonRetryableError"],
+        row["ObjectiveStatusCounters"]["Failed"],
+    ) == (2, 2)
     assert "BestTrainingJob" not in row
 
 
 def test_a_job_ends_when_its_target_is_reached(scripts: asking.Emulator) -> None:
     sagemaker = scripts.client("sagemaker")
-    of = config("Random", jobs=9, parallel=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.1})
+    of = config(
+        "Random",
+        jobs=9,
+        parallel=1,
+        TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.1},
+    )
     sagemaker.create_hyper_parameter_tuning_job(**request("target", of))
     row = finished(sagemaker, "target")
     assert row["HyperParameterTuningJobStatus"] == "Completed"
@@ -142,7 +190,10 @@ def test_hyperband_gives_the_best_more_epochs(scripts: asking.Emulator) -> None:
     row = finished(sagemaker, "band")
     assert row["HyperParameterTuningJobStatus"] == "Completed"
     assert row["TrainingJobStatusCounters"]["Stopped"] == 4
-    counts = [sum("accuracy=" in line for line in making.log(scripts, trial["TrainingJobName"])) for trial in trials(sagemaker, "band")]
+    counts = [
+        sum("accuracy=" in line for line in making.log(scripts, trial["TrainingJobName"]))
+        for trial in trials(sagemaker, "band")
+    ]
     assert 9 <= max(counts) < 40
 
 
@@ -150,11 +201,17 @@ def test_hopeless_trials_are_cut_short(scripts: asking.Emulator) -> None:
     """The later ones report 0.25 less at each step, so the median rule ends them at once."""
     sagemaker = scripts.client("sagemaker")
     grid = {"CategoricalParameterRanges": [{"Name": "arch", "Values": ["a", "c", "b"]}]}
-    of = config("Grid", jobs=None, parallel=1, ParameterRanges=grid, TrainingJobEarlyStoppingType="Auto")
+    of = config(
+        "Grid", jobs=None, parallel=1, ParameterRanges=grid, TrainingJobEarlyStoppingType="Auto"
+    )
     sagemaker.create_hyper_parameter_tuning_job(**request("early", of, 12, pause="0.1"))
     finished(sagemaker, "early")
     ended = {trial["TunedHyperParameters"]["arch"]: trial for trial in trials(sagemaker, "early")}
-    assert {arch: trial["TrainingJobStatus"] for arch, trial in ended.items()} == {"a": "Completed", "c": "Completed", "b": "Stopped"}
+    assert {arch: trial["TrainingJobStatus"] for arch, trial in ended.items()} == {
+        "a": "Completed",
+        "c": "Completed",
+        "b": "Stopped",
+    }
     assert ended["b"]["ObjectiveStatus"] == "Succeeded"
     assert value(ended["b"]) < 0.75
 
@@ -173,7 +230,10 @@ def test_the_same_seed_proposes_the_same() -> None:
         return found
 
     assert proposed() == proposed()
-    assert all(0.001 <= float(values["lr"]) <= 0.1 and values["arch"] in ("a", "b") for values in proposed())
+    assert all(
+        0.001 <= float(values["lr"]) <= 0.1 and values["arch"] in ("a", "b")
+        for values in proposed()
+    )
 
 
 def test_bayesian_search_learns_what_is_good() -> None:
@@ -187,10 +247,17 @@ def test_bayesian_search_learns_what_is_good() -> None:
 
 def test_scales_are_kept() -> None:
     ranges = [
-        {"Name": "momentum", "MinValue": "0.5", "MaxValue": "0.999", "ScalingType": "ReverseLogarithmic"},
+        {
+            "Name": "momentum",
+            "MinValue": "0.5",
+            "MaxValue": "0.999",
+            "ScalingType": "ReverseLogarithmic",
+        },
         {"Name": "wide", "MinValue": "0.00001", "MaxValue": "1"},
     ]
-    search = Search(config("Random", ParameterRanges={"ContinuousParameterRanges": ranges}), "Maximize")
+    search = Search(
+        config("Random", ParameterRanges={"ContinuousParameterRanges": ranges}), "Maximize"
+    )
     found = [search.propose()[1] for _ in range(200)]  # type: ignore[index]
     momentum, wide = ([float(values[name]) for values in found] for name in ("momentum", "wide"))
     assert 0.5 <= min(momentum) <= max(momentum) <= 0.999
@@ -204,9 +271,24 @@ def test_scales_are_kept() -> None:
         (config("Grid"), "only takes categorical"),
         (config("Grid", ParameterRanges={"CategoricalParameterRanges": [ARCH]}), "has to be 2"),
         (config(jobs=None), "MaxNumberOfTrainingJobs is required"),
-        (config(ParameterRanges={"IntegerParameterRanges": [{"Name": "n", "MinValue": "9", "MaxValue": "1"}]}), "less than or equal"),
-        (config(ParameterRanges={"ContinuousParameterRanges": [{**LR, "MinValue": "0"}]}), "greater than 0"),
-        (config(ParameterRanges={"CategoricalParameterRanges": [{"Name": "fixed", "Values": ["1"]}]}), "given once only"),
+        (
+            config(
+                ParameterRanges={
+                    "IntegerParameterRanges": [{"Name": "n", "MinValue": "9", "MaxValue": "1"}]
+                }
+            ),
+            "less than or equal",
+        ),
+        (
+            config(ParameterRanges={"ContinuousParameterRanges": [{**LR, "MinValue": "0"}]}),
+            "greater than 0",
+        ),
+        (
+            config(
+                ParameterRanges={"CategoricalParameterRanges": [{"Name": "fixed", "Values": ["1"]}]}
+            ),
+            "given once only",
+        ),
         (config(ParameterRanges={}), "at least one"),
     ],
 )

@@ -76,15 +76,27 @@ def test_it_answers_as_the_local_endpoint_does(model: Model) -> None:
     here = backends.LOCAL.deploy(EndpointSpec("Here", model.id, precision="exact"))
     there = serving.in_service(serving.deploy(model))
     serving.until(
-        lambda: any(e.id == here.id and e.state is EndpointState.IN_SERVICE for e in backends.LOCAL.endpoints()), "the local start"
+        lambda: any(
+            e.id == here.id and e.state is EndpointState.IN_SERVICE
+            for e in backends.LOCAL.endpoints()
+        ),
+        "the local start",
     )
     here = next(endpoint for endpoint in backends.LOCAL.endpoints() if endpoint.id == here.id)
-    assert {endpoint.id for endpoint in backends.endpoints()} == {here.id, there.id}, "both stand in one list"
+    assert {endpoint.id for endpoint in backends.endpoints()} == {here.id, there.id}, (
+        "both stand in one list"
+    )
     for name in shapes.CLASSES:
         for seed in range(4):
             photo = serving.png(name, seed)
-            answers = [json.loads(backends.of(endpoint).connect(endpoint)(photo, "image/png")) for endpoint in (here, there)]
-            ours, theirs = ({entry["label"]: entry["probability"] for entry in answer["predictions"]} for answer in answers)
+            answers = [
+                json.loads(backends.of(endpoint).connect(endpoint)(photo, "image/png"))
+                for endpoint in (here, there)
+            ]
+            ours, theirs = (
+                {entry["label"]: entry["probability"] for entry in answer["predictions"]}
+                for answer in answers
+            )
             assert ours.keys() == theirs.keys()
             assert max(abs(ours[label] - theirs[label]) for label in ours) < 1e-4
             assert [answer["unsure"] for answer in answers].count(True) in (0, 2)
@@ -125,7 +137,9 @@ def test_fault_45_throttling_is_waited_out(aws: Emulator, model: Model) -> None:
     serving.in_service(serving.deploy(model))
 
 
-def test_fault_39_an_endpoint_that_cannot_start_fails_with_the_reason_and_leaves_nothing(aws: Emulator, model: Model) -> None:
+def test_fault_39_an_endpoint_that_cannot_start_fails_with_the_reason_and_leaves_nothing(
+    aws: Emulator, model: Model
+) -> None:
     reason = "The primary container for production variant AllTraffic did not pass the ping health check. Please check CloudWatch logs."
     aws.ask("POST", "fail", kind="endpoint", reason=reason)
     endpoint = serving.deploy(model)
@@ -139,7 +153,9 @@ def test_fault_39_an_endpoint_that_cannot_start_fails_with_the_reason_and_leaves
     assert serving.now(endpoint.id) is None
 
 
-def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(aws: Emulator, model: Model) -> None:
+def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(
+    aws: Emulator, model: Model
+) -> None:
     """/ping of the real image lies: only the smoke image shows that the model can't answer."""
     (model.folder.model / "code" / "inference.py").write_text(
         "class RequestError(ValueError):\n    code, status = 'bad', 400\n"
@@ -152,7 +168,9 @@ def test_fault_50_an_endpoint_that_answers_no_photo_is_ended_and_says_so(aws: Em
     failed = serving.now(endpoint.id)
     assert failed
     assert "smoke image failed" in failed.reason
-    serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal: what answers nobody must not cost")
+    serving.until(
+        lambda: left(aws, endpoint) == NOTHING, "the removal: what answers nobody must not cost"
+    )
 
 
 def test_fault_47_a_quota_of_zero_is_explained(aws: Emulator, model: Model) -> None:
@@ -178,7 +196,9 @@ def test_it_deletes_itself_at_its_deadline(aws: Emulator, model: Model) -> None:
     assert jobs.read(endpoint.id).state is jobs.State.COMPLETED
 
 
-def test_fault_43_a_killed_watcher_is_followed_by_another_and_nothing_is_made_twice(aws: Emulator, model: Model) -> None:
+def test_fault_43_a_killed_watcher_is_followed_by_another_and_nothing_is_made_twice(
+    aws: Emulator, model: Model
+) -> None:
     import psutil
 
     endpoint = serving.in_service(serving.deploy(model))
@@ -186,7 +206,13 @@ def test_fault_43_a_killed_watcher_is_followed_by_another_and_nothing_is_made_tw
     pid = jobs.read(endpoint.id).status.pid
     assert pid
     psutil.Process(pid).kill()
-    serving.until(lambda: (serving.now(endpoint.id) is not None) and jobs.read(endpoint.id).status.pid not in (pid, None), "a new watcher")
+    serving.until(
+        lambda: (
+            (serving.now(endpoint.id) is not None)
+            and jobs.read(endpoint.id).status.pid not in (pid, None)
+        ),
+        "a new watcher",
+    )
     assert serving.in_service(endpoint).url == endpoint.url
     assert SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"]
     assert aws.done("CreateEndpoint") == before
@@ -201,10 +227,14 @@ def test_deleted_while_it_is_made_it_is_gone_once_aws_lets_it(aws: Emulator, mod
         SAGEMAKER.delete(endpoint)
         found = serving.now(endpoint.id)
         assert found is None or found.state is EndpointState.DELETING
-    serving.until(lambda: left(aws, endpoint) == NOTHING and serving.now(endpoint.id) is None, "the removal")
+    serving.until(
+        lambda: left(aws, endpoint) == NOTHING and serving.now(endpoint.id) is None, "the removal"
+    )
 
 
-def test_one_that_somebody_else_deleted_is_not_shown_as_running(aws: Emulator, model: Model) -> None:
+def test_one_that_somebody_else_deleted_is_not_shown_as_running(
+    aws: Emulator, model: Model
+) -> None:
     endpoint = serving.in_service(serving.deploy(model))
     aws.client("sagemaker").delete_endpoint(EndpointName=endpoint.id)
     serving.until(lambda: serving.now(endpoint.id) is None, "its end")
@@ -212,7 +242,9 @@ def test_one_that_somebody_else_deleted_is_not_shown_as_running(aws: Emulator, m
     serving.until(lambda: left(aws, endpoint) == NOTHING, "the removal of what was left")
 
 
-def test_an_endpoint_of_others_can_be_asked_and_is_never_deleted(aws: Emulator, model: Model) -> None:
+def test_an_endpoint_of_others_can_be_asked_and_is_never_deleted(
+    aws: Emulator, model: Model
+) -> None:
     theirs = serving.in_service(serving.deploy(model))
     attached = SAGEMAKER.deploy(EndpointSpec("Theirs", model.id, attached=theirs.id))
     attached = serving.in_service(attached)
@@ -229,16 +261,27 @@ def test_attaching_to_what_is_not_there_fails_in_words(aws: Emulator, model: Mod
     assert "no endpoint nobody-made-this" in jobs.read(endpoint.id).status.reason
 
 
-def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory(aws: Emulator, model: Model) -> None:
+def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory(
+    aws: Emulator, model: Model
+) -> None:
     resources = Resources("ml.m5.large", max_instances=3)
     endpoint = serving.in_service(serving.deploy(model, resources, capture_share=1.0))
     scaling = aws.client("application-autoscaling")
     target = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
-    assert [(one["MinCapacity"], one["MaxCapacity"]) for one in target if endpoint.id in one["ResourceId"]] == [(1, 3)]
+    assert [
+        (one["MinCapacity"], one["MaxCapacity"])
+        for one in target
+        if endpoint.id in one["ResourceId"]
+    ] == [(1, 3)]
     found = look(accounts.load())
     assert not found.problems
     (mine,) = [resource for resource in found.ours if resource.name == endpoint.id]
-    assert (mine.kind, mine.title, mine.machines, mine.usd_per_hour) == ("endpoint", "Served", "1 x ml.m5.large", 0.115)
+    assert (mine.kind, mine.title, mine.machines, mine.usd_per_hour) == (
+        "endpoint",
+        "Served",
+        "1 x ml.m5.large",
+        0.115,
+    )
     assert mine.model_id == model.id
     running.keep(found)
     kept = running.kept()
@@ -247,14 +290,25 @@ def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory
     photo = serving.png("circle")
     SAGEMAKER.invoke(endpoint, photo, "image/png")
     folder = jobs.read(endpoint.id).folder
-    serving.until(lambda: hashlib.sha256(photo).hexdigest() in set(capture.read(folder)["image_id"]), "the kept photo's way here")
+    serving.until(
+        lambda: hashlib.sha256(photo).hexdigest() in set(capture.read(folder)["image_id"]),
+        "the kept photo's way here",
+    )
     kept = capture.read(folder).set_index("image_id").loc[hashlib.sha256(photo).hexdigest()]
     assert kept["prediction"] == "circle"
     assert (capture.folder_of(folder) / kept["file"]).read_bytes() == photo
-    serving.until(lambda: backends.of(endpoint).figures(serving.now(endpoint.id) or endpoint).get("requests", 0) >= 3, "CloudWatch's count")
+    serving.until(
+        lambda: (
+            backends.of(endpoint).figures(serving.now(endpoint.id) or endpoint).get("requests", 0)
+            >= 3
+        ),
+        "CloudWatch's count",
+    )
     SAGEMAKER.delete(endpoint)
     assert not [
-        t for t in scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] if endpoint.id in t["ResourceId"]
+        t
+        for t in scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+        if endpoint.id in t["ResourceId"]
     ]
 
 
@@ -292,7 +346,12 @@ def test_torchserve_itself_answers_and_refuses_in_our_words(aws: Emulator, model
     """The server of AWS's image, not its stand-in: the entry point's refusals have to come through it."""
     with aws.settings(server="torchserve", ping_seconds=300):
         endpoint = serving.in_service(serving.deploy(model, Resources(memory_mb=6144)))
-        assert SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"][0]["label"] == "circle"
+        assert (
+            SAGEMAKER.invoke(endpoint, serving.png("circle"), "image/png")["predictions"][0][
+                "label"
+            ]
+            == "circle"
+        )
         with pytest.raises(BackendError, match="cannot be used"):
             SAGEMAKER.invoke(endpoint, b"no photo", "image/jpeg")
         with pytest.raises(BackendError, match="not accepted"):
@@ -316,7 +375,9 @@ def test_fault_49_with_the_network_gone_it_stays_as_it_was_seen_and_a_delete_is_
     serving.until(lambda: serving.now(endpoint.id) is None, "its end")
 
 
-def test_fault_49_a_watcher_without_a_network_says_since_when_and_goes_on(aws: Emulator, model: Model) -> None:
+def test_fault_49_a_watcher_without_a_network_says_since_when_and_goes_on(
+    aws: Emulator, model: Model
+) -> None:
     endpoint = serving.in_service(serving.deploy(model))
     aws.fault("throttled", "DescribeEndpoint", times=40)
     serving.until(lambda: "stale" in (jobs.read(endpoint.id).status.progress), "that it is stale")
@@ -328,9 +389,13 @@ def test_fault_49_a_watcher_without_a_network_says_since_when_and_goes_on(aws: E
     serving.until(lambda: "stale" not in jobs.read(endpoint.id).status.progress, "the next answer")
 
 
-def test_a_load_test_reaches_it_and_its_process_has_the_way_to_aws(aws: Emulator, model: Model) -> None:
+def test_a_load_test_reaches_it_and_its_process_has_the_way_to_aws(
+    aws: Emulator, model: Model
+) -> None:
     endpoint = serving.in_service(serving.deploy(model))
-    job = serving.ended(SAGEMAKER.load_test(LoadSpec("12 from 2", endpoint.id, requests=12, clients=2)))
+    job = serving.ended(
+        SAGEMAKER.load_test(LoadSpec("12 from 2", endpoint.id, requests=12, clients=2))
+    )
     assert job.state is jobs.State.COMPLETED, job.status.reason
     assert job.status.progress["done"] == 12
     assert job.status.progress["failed"] == 0

@@ -15,16 +15,40 @@ from core.errors import BackendError
 @pytest.mark.parametrize(
     ("given", "advice"),
     [
-        ("ResourceLimitExceeded: The account-level service limit 'ml.p3.2xlarge for training job usage' is 0 Instances", "Service Quotas"),
-        ("CapacityError: Unable to provision requested ML compute capacity. Please retry.", "no such machine free"),
-        ("ClientError: Please ensure that SageMaker can assume the role arn:aws:iam::1:role/x", "trust policy"),
-        ("ClientError: Data download failed:AccessDenied (403): Access Denied", "lacks a permission"),
-        ('ClientError: Data download failed:No S3 objects found under S3 URL "s3://b/k"', "missing in the bucket"),
-        ("ClientError: Data download failed:NoSuchBucket: The specified bucket does not exist", "bucket is gone"),
+        (
+            "ResourceLimitExceeded: The account-level service limit 'ml.p3.2xlarge for training job usage' is 0 Instances",
+            "Service Quotas",
+        ),
+        (
+            "CapacityError: Unable to provision requested ML compute capacity. Please retry.",
+            "no such machine free",
+        ),
+        (
+            "ClientError: Please ensure that SageMaker can assume the role arn:aws:iam::1:role/x",
+            "trust policy",
+        ),
+        (
+            "ClientError: Data download failed:AccessDenied (403): Access Denied",
+            "lacks a permission",
+        ),
+        (
+            'ClientError: Data download failed:No S3 objects found under S3 URL "s3://b/k"',
+            "missing in the bucket",
+        ),
+        (
+            "ClientError: Data download failed:NoSuchBucket: The specified bucket does not exist",
+            "bucket is gone",
+        ),
         ("AlgorithmError: CannotPullContainerError: pull access denied", "container image"),
-        ("ClientError: Please use an instance type with more memory, or reduce the size of training data. exit code: 137", "out of memory"),
+        (
+            "ClientError: Please use an instance type with more memory, or reduce the size of training data. exit code: 137",
+            "out of memory",
+        ),
         ("AlgorithmError: OSError: [Errno 28] No space left on device", "disk of the instance"),
-        ("InternalServerError: We encountered an internal error.  Please try again.", "SageMaker itself"),
+        (
+            "InternalServerError: We encountered an internal error.  Please try again.",
+            "SageMaker itself",
+        ),
     ],
 )
 def test_fault_47_a_reason_of_the_platform_says_what_to_do(given: str, advice: str) -> None:
@@ -36,25 +60,34 @@ def test_fault_47_a_reason_of_the_platform_says_what_to_do(given: str, advice: s
 
 def test_the_scripts_own_reason_comes_first() -> None:
     log = "FAILED: an earlier try\n 1.2 s  more\nFAILED: There is only one class (cat) in the train split.\n"
-    assert failures.why_failed({"FailureReason": "AlgorithmError: ExecuteUserScriptError"}, log).startswith("There is only one class")
+    assert failures.why_failed(
+        {"FailureReason": "AlgorithmError: ExecuteUserScriptError"}, log
+    ).startswith("There is only one class")
 
 
 def test_of_the_toolkits_wrapping_only_the_message_is_shown() -> None:
-    given = (
-        'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "ValueError: asked to fail"\nCommand "/usr/bin/python train.py"'
-    )
+    given = 'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "ValueError: asked to fail"\nCommand "/usr/bin/python train.py"'
     assert failures.why_failed({"FailureReason": given}, "") == "ValueError: asked to fail"
 
 
 @pytest.mark.parametrize(
     ("described", "asked", "words"),
     [
-        ({"SecondaryStatus": "MaxRuntimeExceeded", "StoppingCondition": {"MaxRuntimeInSeconds": 5400}}, False, "1.5 hours"),
+        (
+            {
+                "SecondaryStatus": "MaxRuntimeExceeded",
+                "StoppingCondition": {"MaxRuntimeInSeconds": 5400},
+            },
+            False,
+            "1.5 hours",
+        ),
         ({"SecondaryStatus": "MaxWaitTimeExceeded"}, False, "spot machine"),
         ({"SecondaryStatus": "Stopped"}, False, "not from here"),
     ],
 )
-def test_fault_47_why_a_job_stopped_that_nobody_stopped_here(described: dict[str, Any], asked: bool, words: str) -> None:
+def test_fault_47_why_a_job_stopped_that_nobody_stopped_here(
+    described: dict[str, Any], asked: bool, words: str
+) -> None:
     assert words in failures.why_stopped(described, asked=asked)
 
 
@@ -67,7 +100,9 @@ def test_fault_47_a_phase_that_is_new_is_named_and_not_hidden() -> None:
     assert failures.phase("Downloading") == "Copying the photos to the machines"
 
 
-def refused(code: str, message: str = "no", operation: str = "CreateTrainingJob") -> exceptions.ClientError:
+def refused(
+    code: str, message: str = "no", operation: str = "CreateTrainingJob"
+) -> exceptions.ClientError:
     return exceptions.ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
@@ -88,8 +123,13 @@ def refused(code: str, message: str = "no", operation: str = "CreateTrainingJob"
         (refused("NoSuchBucket"), "bucket does not exist", False),
     ],
 )  # fmt: skip
-def test_fault_46_an_error_of_aws_names_what_is_missing(error: Exception, words: str, passing: bool) -> None:
-    with pytest.raises(BackendError, match="Asking for it did not work") as refusal, connection.asking("asking for it"):
+def test_fault_46_an_error_of_aws_names_what_is_missing(
+    error: Exception, words: str, passing: bool
+) -> None:
+    with (
+        pytest.raises(BackendError, match="Asking for it did not work") as refusal,
+        connection.asking("asking for it"),
+    ):
         raise error
     assert words in str(refusal.value)
     assert connection.is_passing(refusal.value) is passing
@@ -100,5 +140,7 @@ def test_what_is_missing_and_what_is_there_already_are_told_apart() -> None:
     assert connection.is_missing(refused("ValidationException", "Requested resource not found."))
     assert connection.is_missing(refused("404"))
     assert not connection.is_missing(refused("ValidationException", "1 validation error detected"))
-    assert connection.is_there_already(refused("ResourceInUse", "Training job names must be unique"))
+    assert connection.is_there_already(
+        refused("ResourceInUse", "Training job names must be unique")
+    )
     assert not connection.is_there_already(refused("ThrottlingException"))

@@ -46,28 +46,38 @@ def killed(job: Job) -> None:
     until(lambda: not jobs.is_locked(job.folder.lock), "the end of the watcher")
 
 
-def test_fault_24_two_clicks_are_one_job(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_24_two_clicks_are_one_job(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     asked = spec(small_model)
     with ThreadPoolExecutor(20) as pool:
         found = list(pool.map(lambda _: SAGEMAKER.train(asked), range(20)))
     assert {job.id for job in found} == {asked.id}
     assert ended(found[0]).state is State.COMPLETED
-    assert SAGEMAKER.train(asked).state is State.COMPLETED, "submitted once more, it is still the same job"
+    assert SAGEMAKER.train(asked).state is State.COMPLETED, (
+        "submitted once more, it is still the same job"
+    )
 
 
-def test_fault_25_a_watcher_that_is_killed_is_followed_by_another(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_25_a_watcher_that_is_killed_is_followed_by_another(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = SAGEMAKER.train(spec(small_model, STEPS))
     said(job, "[metrics] epoch=5 ")
     killed(job)
     assert jobs.read(job.id).state is State.IN_PROGRESS, "the job itself goes on"
     job = ended(job)
     assert job.state is State.COMPLETED, job.status.reason
-    epochs = [row["epoch"] for row in metrics.MetricLog(job.folder.log).refresh() if "train_loss" in row]
+    epochs = [
+        row["epoch"] for row in metrics.MetricLog(job.folder.log).refresh() if "train_loss" in row
+    ]
     assert epochs == sorted(set(epochs)), "no line of the log came twice"
     assert len(epochs) == int(STEPS["epochs"])
 
 
-def test_fault_25_a_watcher_that_is_killed_while_it_sends_goes_on(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_25_a_watcher_that_is_killed_while_it_sends_goes_on(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     aws.fault("slow", "PutObject", seconds=1.5, times=40)
     job = SAGEMAKER.train(spec(small_model))
     until(lambda: written(aws, "images/"), "the first photo in the bucket")
@@ -77,7 +87,9 @@ def test_fault_25_a_watcher_that_is_killed_while_it_sends_goes_on(aws: Emulator,
     assert sent.items() <= written(aws, "images/").items(), "what was there was not sent again"
 
 
-def test_fault_37_twenty_sessions_that_look_at_once_start_one_watcher(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_37_twenty_sessions_that_look_at_once_start_one_watcher(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = SAGEMAKER.train(spec(small_model, STEPS))
     said(job, "[metrics] epoch=2 ")
     killed(job)
@@ -89,7 +101,9 @@ def test_fault_37_twenty_sessions_that_look_at_once_start_one_watcher(aws: Emula
     assert ended(job).state is State.COMPLETED
 
 
-def test_a_watcher_that_is_asked_to_end_leaves_the_job_alone(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_a_watcher_that_is_asked_to_end_leaves_the_job_alone(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = SAGEMAKER.train(spec(small_model, STEPS))
     said(job, "[metrics] epoch=5 ")
     watching.worker_of(SAGEMAKER.refresh(job)).terminate()
@@ -99,12 +113,16 @@ def test_a_watcher_that_is_asked_to_end_leaves_the_job_alone(aws: Emulator, crea
 
 
 @pytest.mark.parametrize("kind", ["lost", "cut"])
-def test_fault_45_an_answer_that_is_lost_makes_no_second_job(aws: Emulator, created: list[int], small_model: Model, kind: str) -> None:
+def test_fault_45_an_answer_that_is_lost_makes_no_second_job(
+    aws: Emulator, created: list[int], small_model: Model, kind: str
+) -> None:
     aws.fault(kind, CREATE)
     assert ended(SAGEMAKER.train(spec(small_model))).state is State.COMPLETED
 
 
-def test_fault_45_the_watcher_dies_between_the_creation_and_its_answer(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_45_the_watcher_dies_between_the_creation_and_its_answer(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     aws.fault("slow", CREATE, seconds=4.0)
     before = aws.asked(CREATE)
     job = SAGEMAKER.train(spec(small_model))
@@ -114,14 +132,18 @@ def test_fault_45_the_watcher_dies_between_the_creation_and_its_answer(aws: Emul
 
 
 @pytest.mark.parametrize("operation", [CREATE, "DescribeTrainingJob", "GetLogEvents", "PutObject"])
-def test_fault_45_throttled_three_times(aws: Emulator, created: list[int], small_model: Model, operation: str) -> None:
+def test_fault_45_throttled_three_times(
+    aws: Emulator, created: list[int], small_model: Model, operation: str
+) -> None:
     aws.fault("throttled", operation, times=3)
     job = ended(SAGEMAKER.train(spec(small_model)))
     assert job.state is State.COMPLETED, job.status.reason
     assert len(metrics.epochs(metrics.MetricLog(job.folder.log).refresh())) > 3
 
 
-def test_fault_46_what_is_not_allowed_is_named(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_46_what_is_not_allowed_is_named(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     created[0] = 0
     aws.fault("denied", CREATE)
     job = ended(SAGEMAKER.train(spec(small_model)))
@@ -130,7 +152,11 @@ def test_fault_46_what_is_not_allowed_is_named(aws: Emulator, created: list[int]
 
 
 def test_fault_46_without_credentials(
-    aws: Emulator, created: list[int], small_model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    aws: Emulator,
+    created: list[int],
+    small_model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     created[0] = 0
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -148,12 +174,16 @@ def test_fault_46_without_an_account_this_workstation_still_works(small_model: M
     assert LOCAL.refresh(small_model.job).state is State.COMPLETED
 
 
-def test_fault_46_signed_out_while_it_runs(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_46_signed_out_while_it_runs(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = SAGEMAKER.train(spec(small_model, STEPS))
     said(job, "[metrics] epoch=2 ")
     aws.fault("expired", "DescribeTrainingJob", times=10)
     until(lambda: "Sign in again" in SAGEMAKER.notice(SAGEMAKER.refresh(job)), "the notice")
-    assert SAGEMAKER.refresh(job).state is State.IN_PROGRESS, "it runs on, whether it can be seen or not"
+    assert SAGEMAKER.refresh(job).state is State.IN_PROGRESS, (
+        "it runs on, whether it can be seen or not"
+    )
     aws.ask("DELETE", "faults")
     assert ended(job).state is State.COMPLETED
 
@@ -161,7 +191,10 @@ def test_fault_46_signed_out_while_it_runs(aws: Emulator, created: list[int], sm
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("CapacityError: Unable to provision requested ML compute capacity.", "no such machine free"),
+        (
+            "CapacityError: Unable to provision requested ML compute capacity.",
+            "no such machine free",
+        ),
         ("ClientError: Please ensure that SageMaker can assume the role", "trust policy"),
     ],
 )
@@ -182,13 +215,17 @@ def test_fault_47_a_quota_of_zero(aws: Emulator, created: list[int], small_model
     assert "Service Quotas" in job.status.reason
 
 
-def test_fault_47_a_script_that_fails_says_why(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_47_a_script_that_fails_says_why(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = ended(SAGEMAKER.train(spec(small_model, SMALL | {"crop_to_box": "true"})))
     assert job.state is State.FAILED
     assert "no photo has a box" in job.status.reason
 
 
-def test_fault_48_before_there_is_a_log(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_fault_48_before_there_is_a_log(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     with aws.settings(start_seconds=HELD):
         job = SAGEMAKER.train(spec(small_model))
         until_phase(job, "Waiting for machines")
@@ -206,8 +243,13 @@ def test_fault_49_the_network_goes_and_comes_back(
     assert SAGEMAKER.refresh(job).state is State.IN_PROGRESS
     assert SAGEMAKER.log(job).text
     assert backends.endpoints() == []
-    assert quickest(lambda: (SAGEMAKER.refresh(job), SAGEMAKER.log(job), backends.endpoints())) < DRAWN_SECONDS
-    until(lambda: "the network may be gone" in SAGEMAKER.notice(SAGEMAKER.refresh(job)), "the notice")
+    assert (
+        quickest(lambda: (SAGEMAKER.refresh(job), SAGEMAKER.log(job), backends.endpoints()))
+        < DRAWN_SECONDS
+    )
+    until(
+        lambda: "the network may be gone" in SAGEMAKER.notice(SAGEMAKER.refresh(job)), "the notice"
+    )
     assert SAGEMAKER.refresh(job).state is State.IN_PROGRESS
     SAGEMAKER.stop(job)
     time.sleep(1)
@@ -218,7 +260,9 @@ def test_fault_49_the_network_goes_and_comes_back(
     assert ended(job).state is State.COMPLETED
 
 
-def test_stopped_before_it_was_created_nothing_is_paid(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_stopped_before_it_was_created_nothing_is_paid(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     created[0] = 0
     aws.fault("slow", "PutObject", seconds=3.0, times=40)
     job = SAGEMAKER.train(spec(small_model, LONG))
@@ -227,7 +271,9 @@ def test_stopped_before_it_was_created_nothing_is_paid(aws: Emulator, created: l
     assert ended(job).state is State.STOPPED
 
 
-def test_what_somebody_stops_elsewhere_stops_here(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_what_somebody_stops_elsewhere_stops_here(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = SAGEMAKER.train(spec(small_model, LONG))
     said(job, "[metrics] epoch=2 ")
     aws.client("sagemaker").stop_training_job(TrainingJobName=job.id)
@@ -237,7 +283,11 @@ def test_what_somebody_stops_elsewhere_stops_here(aws: Emulator, created: list[i
 
 
 def test_fault_53_no_secret_is_written(
-    aws: Emulator, created: list[int], small_model: Model, home: Path, monkeypatch: pytest.MonkeyPatch
+    aws: Emulator,
+    created: list[int],
+    small_model: Model,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "canary-token")
@@ -249,7 +299,9 @@ def test_fault_53_no_secret_is_written(
     assert "canary" not in "".join(program.text for program in SAGEMAKER.as_code(job))
 
 
-def test_fault_53_only_watchers_are_given_credentials(aws: Emulator, small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_53_only_watchers_are_given_credentials(
+    aws: Emulator, small_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dataclasses import replace
 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
@@ -259,9 +311,13 @@ def test_fault_53_only_watchers_are_given_credentials(aws: Emulator, small_model
         assert not any(name.startswith("AWS_") for name in process.environ())
 
 
-def test_the_account_may_change_while_a_job_runs(aws: Emulator, created: list[int], small_model: Model) -> None:
+def test_the_account_may_change_while_a_job_runs(
+    aws: Emulator, created: list[int], small_model: Model
+) -> None:
     job = SAGEMAKER.train(spec(small_model, STEPS))
     said(job, "[metrics] epoch=2 ")
-    accounts.save(accounts.Account("eu-west-1", "arn:aws:iam::123456789012:role/Other", "another-bucket"))
+    accounts.save(
+        accounts.Account("eu-west-1", "arn:aws:iam::123456789012:role/Other", "another-bucket")
+    )
     killed(job)
     assert ended(job).state is State.COMPLETED

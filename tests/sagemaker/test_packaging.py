@@ -27,7 +27,12 @@ def test_the_archive_is_the_same_bytes_whenever_it_is_made() -> None:
 def test_it_holds_the_scripts_and_the_code_of_timm_and_asks_for_nothing_to_be_installed() -> None:
     found = names(packaging.sourcedir(allow_pip=False))
     assert found == sorted(found), "the order of a folder's files is chance"
-    assert {"train.py", "inference.py", "timm_models/version.py", "timm_models/models/efficientnet.py"} <= set(found)
+    assert {
+        "train.py",
+        "inference.py",
+        "timm_models/version.py",
+        "timm_models/models/efficientnet.py",
+    } <= set(found)
     assert not any(name.startswith((".", "/")) or "__pycache__" in name for name in found)
     assert "requirements.txt" not in found
 
@@ -44,7 +49,13 @@ def test_the_scripts_find_the_code_that_came_with_them(tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(packaging.sourcedir(allow_pip=False))) as tar:
         tar.extractall(tmp_path, filter="data")
     check = "from fieldmark_ml.network import zoo; print(zoo.timm_folder()); print(zoo.module_of('tf_efficientnet_lite0'))"
-    ran = subprocess.run([sys.executable, "-S", "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", check],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.stdout.split() == [str(tmp_path / "timm_models"), "efficientnet"], ran.stderr
 
 

@@ -30,7 +30,9 @@ CREATE = "CreateTrainingJob"
 
 
 @pytest.fixture
-def app(aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(
+    aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[App]:
     """An app over the small model's home, set up for the emulator."""
     monkeypatch.setenv(settings.ENV_PREPARE, "0")
     made = App(home, tmp_path / "app.log", roots=str(tmp_path))
@@ -61,7 +63,9 @@ def test_from_the_form_to_the_model(app: App, aws: Emulator, small_model: Model,
     assert aws.done(CREATE) - before == 1, "two clicks are one job"
 
 
-def test_what_cannot_run_there_is_said_beside_the_form(app: App, aws: Emulator, small_model: Model, page: Any) -> None:
+def test_what_cannot_run_there_is_said_beside_the_form(
+    app: App, aws: Emulator, small_model: Model, page: Any
+) -> None:
     before = jobs.listing()
     steps.visit(page, app.url, "tune")
     steps.choose(page, "Amazon SageMaker")
@@ -72,12 +76,24 @@ def test_what_cannot_run_there_is_said_beside_the_form(app: App, aws: Emulator, 
     assert jobs.listing() == before
 
 
-def test_the_strip_keeps_up_on_a_page_that_nobody_touches(app: App, aws: Emulator, page: Any) -> None:
+def test_the_strip_keeps_up_on_a_page_that_nobody_touches(
+    app: App, aws: Emulator, page: Any
+) -> None:
     steps.visit(page, app.url, "batch")
     strip = page.locator('[data-testid="stSidebar"]')
     strip.get_by_text("Nothing runs there").wait_for()
     now, account, name = time.time(), accounts.load(), jobs.new_id("training")
-    costly = Resource("endpoint", jobs.new_id("endpoint"), "a", "InService", now - 60, True, "Birds", "1 x ml.m5.large", 0.115)
+    costly = Resource(
+        "endpoint",
+        jobs.new_id("endpoint"),
+        "a",
+        "InService",
+        now - 60,
+        True,
+        "Birds",
+        "1 x ml.m5.large",
+        0.115,
+    )
     running.keep(Running(account.region, now, (costly,), (), running.key_of(account)))
     strip.get_by_text("0.115 USD an hour").wait_for()
     _, lock = jobs.create(name, "training", "Here", "local", {})
@@ -98,7 +114,12 @@ def test_fault_49_pages_draw_with_the_network_gone_and_say_how_old_they_are(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     app.start()
     steps.visit(page, app.url, "train")
-    for path, words in (("train", "Training jobs"), (f"train?job={job.id}", "InProgress"), ("tune", "Tuning jobs"), ("deploy", "Deploy")):
+    for path, words in (
+        ("train", "Training jobs"),
+        (f"train?job={job.id}", "InProgress"),
+        ("tune", "Tuning jobs"),
+        ("deploy", "Deploy"),
+    ):
         page.goto(f"{app.url}/{path}")
         steps.say(page, words)
         steps.settle(page)

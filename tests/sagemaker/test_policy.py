@@ -100,11 +100,19 @@ def test_the_policy_allows_nothing_that_the_code_does_not_need() -> None:
 
 def test_what_changes_or_deletes_is_limited_to_names_of_ours() -> None:
     for statement in policy.person(ACCOUNT)["Statement"]:
-        changing = [action for action in statement["Action"] if action.split(":")[1].startswith(("Create", "Delete", "Stop", "Put"))]
+        changing = [
+            action
+            for action in statement["Action"]
+            if action.split(":")[1].startswith(("Create", "Delete", "Stop", "Put"))
+        ]
         if statement["Sid"] == "GrowEndpoints" or not changing:
             continue
         assert "*" not in statement["Resource"], statement["Sid"]
-        named = ("fm-*", f"{ACCOUNT.prefix}/*", "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*")
+        named = (
+            "fm-*",
+            f"{ACCOUNT.prefix}/*",
+            "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*",
+        )
         assert all(resource.endswith(named) for resource in statement["Resource"]), statement["Sid"]
 
 
@@ -126,14 +134,22 @@ def test_what_is_not_known_yet_is_left_to_be_filled_in() -> None:
     assert "<account>" in text
 
 
-@pytest.mark.parametrize(("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
 def test_each_partition_has_its_own_arns(region: str, partition: str) -> None:
     assert f"arn:{partition}:sagemaker:{region}" in policy.as_text(policy.person(Account(region)))
 
 
 def test_vpc_and_key_are_allowed_only_where_they_are_used() -> None:
     closed = Account(
-        "eu-west-1", ACCOUNT.role_arn, "b", subnets=("subnet-1",), security_groups=("sg-1",), kms_key="arn:aws:kms:eu-west-1:1:key/k"
+        "eu-west-1",
+        ACCOUNT.role_arn,
+        "b",
+        subnets=("subnet-1",),
+        security_groups=("sg-1",),
+        kms_key="arn:aws:kms:eu-west-1:1:key/k",
     )
     assert "ec2:CreateNetworkInterface" in allowed(policy.role(closed))
     assert "ec2:CreateNetworkInterface" not in allowed(policy.role(ACCOUNT))

@@ -32,7 +32,9 @@ def test_with_everything_there_nothing_is_bad(aws: Emulator) -> None:
     assert "123456789012" in found["Credentials"].found
 
 
-def test_fault_46_without_credentials_it_is_useful_and_quick(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_fault_46_without_credentials_it_is_useful_and_quick(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     for name in connection.CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -42,7 +44,10 @@ def test_fault_46_without_credentials_it_is_useful_and_quick(monkeypatch: pytest
     assert found["Credentials"].verdict is Verdict.BAD
     assert "aws configure" in found["Credentials"].fix
     assert found["Role"].verdict is Verdict.BAD
-    assert json.loads(found["Role"].code)["Statement"][0]["Principal"]["Service"] == "sagemaker.amazonaws.com"
+    assert (
+        json.loads(found["Role"].code)["Statement"][0]["Principal"]["Service"]
+        == "sagemaker.amazonaws.com"
+    )
     assert "aws s3 mb" in found["Bucket"].fix
 
 
@@ -53,12 +58,20 @@ def test_a_role_that_is_not_there_and_one_that_trusts_nobody(aws: Emulator) -> N
     assert "no role Nobody" in missing["Role"].found
     trust = {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
     }
     iam = aws.client("iam")
     iam.create_role(RoleName="OnlyEc2", AssumeRolePolicyDocument=json.dumps(trust))
     try:
-        found = checked(Account(REGION, "arn:aws:iam::123456789012:role/OnlyEc2", account.bucket))["Role"]
+        found = checked(Account(REGION, "arn:aws:iam::123456789012:role/OnlyEc2", account.bucket))[
+            "Role"
+        ]
         assert found.verdict is Verdict.BAD
         assert "may not take on OnlyEc2" in found.found
     finally:
@@ -70,7 +83,9 @@ def test_a_bucket_that_is_not_there_and_one_elsewhere(aws: Emulator) -> None:
     assert missing.verdict is Verdict.BAD
     assert "aws s3 mb s3://fieldmark-nobody-made-this" in missing.fix
     name = "fieldmark-in-ireland"
-    aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    aws.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
     elsewhere = checked(Account(REGION, ROLE, name))["Bucket"]
     assert elsewhere.verdict is Verdict.BAD
     assert "eu-west-1" in elsewhere.found
@@ -90,7 +105,9 @@ def test_fault_46_denied_is_unsure_and_not_bad(aws: Emulator) -> None:
     assert "may not look" in found.found
 
 
-def test_fault_49_without_a_network_it_gives_up_in_time(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_49_without_a_network_it_gives_up_in_time(
+    aws: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     start = time.monotonic()
     found = checked(accounts.load(), SMALL)
@@ -108,12 +125,40 @@ def test_fault_53_no_check_says_a_secret(aws: Emulator, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ({"Statement": {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}}, True),
         (
-            {"Statement": [{"Effect": "Allow", "Principal": {"Service": ["a", "sagemaker.amazonaws.com"]}, "Action": ["sts:AssumeRole"]}]},
+            {
+                "Statement": {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "sagemaker.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            },
             True,
         ),
-        ({"Statement": [{"Effect": "Deny", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}, False),
+        (
+            {
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": ["a", "sagemaker.amazonaws.com"]},
+                        "Action": ["sts:AssumeRole"],
+                    }
+                ]
+            },
+            True,
+        ),
+        (
+            {
+                "Statement": [
+                    {
+                        "Effect": "Deny",
+                        "Principal": {"Service": "sagemaker.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ]
+            },
+            False,
+        ),
         ({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}, False),
         ({}, False),
     ],

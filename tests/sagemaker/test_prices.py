@@ -17,15 +17,24 @@ from core.jobs import store as jobs
 def listed(usd: str, use: str, attribute: str = "platoinstancetype") -> str:
     """One entry of the Pricing API's answer, as text, the way it comes."""
     dimensions = {"b": {"unit": "Hrs", "pricePerUnit": {"USD": usd}}}
-    return json.dumps({"product": {"attributes": {attribute: use}}, "terms": {"OnDemand": {"a": {"priceDimensions": dimensions}}}})
+    return json.dumps(
+        {
+            "product": {"attributes": {attribute: use}},
+            "terms": {"OnDemand": {"a": {"priceDimensions": dimensions}}},
+        }
+    )
 
 
 def client(answers: dict[str, list[str]]) -> Any:
     """A Pricing client that gives these entries for these instance types and nothing for the others, one type at a time."""
-    made = boto3.client("pricing", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    made = boto3.client(
+        "pricing", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     stub = Stubber(made)
     for name in prices.instances():
-        stub.add_response("get_products", {"FormatVersion": "aws_v1", "PriceList": answers.get(name, [])})
+        stub.add_response(
+            "get_products", {"FormatVersion": "aws_v1", "PriceList": answers.get(name, [])}
+        )
     stub.activate()
     return made
 
@@ -69,7 +78,9 @@ def test_an_unknown_machine_has_no_price_and_no_guess() -> None:
 
 
 def test_the_worst_case_is_every_job_on_every_instance_to_its_time_limit() -> None:
-    estimate = prices.estimate("ml.m5.xlarge", "training", "us-east-1", count=2, seconds=1800, jobs=10, parallel=3)
+    estimate = prices.estimate(
+        "ml.m5.xlarge", "training", "us-east-1", count=2, seconds=1800, jobs=10, parallel=3
+    )
     assert estimate.per_hour == pytest.approx(0.23 * 2 * 3)
     assert estimate.at_most == pytest.approx(0.23 * 2 * 10 * 0.5)
 
@@ -80,9 +91,15 @@ def test_serverless_is_paid_by_memory_and_second() -> None:
 
 @pytest.mark.usefixtures("one_by_one")
 def test_a_refresh_takes_the_place_of_the_table_in_its_region_only() -> None:
-    entries = [listed("0.1234", "Training"), listed("0.2", "Hosting", "component"), listed("9.9", "Studio")]
+    entries = [
+        listed("0.1234", "Training"),
+        listed("0.2", "Hosting", "component"),
+        listed("9.9", "Studio"),
+    ]
     assert prices.refresh(client({"ml.m5.large": entries}), "eu-west-1") == 2
-    training, hosting = (prices.hourly("ml.m5.large", use, "eu-west-1") for use in ("training", "hosting"))
+    training, hosting = (
+        prices.hourly("ml.m5.large", use, "eu-west-1") for use in ("training", "hosting")
+    )
     assert training is not None
     assert hosting is not None
     assert (training.usd, hosting.usd) == (0.1234, 0.2)
@@ -95,12 +112,16 @@ def test_a_refresh_takes_the_place_of_the_table_in_its_region_only() -> None:
 
 @pytest.mark.usefixtures("one_by_one")
 def test_what_was_billed_is_priced_by_what_the_machine_was_used_for() -> None:
-    prices.refresh(client({"ml.m5.large": [listed("36", "Training"), listed("72", "Transform")]}), "eu-west-1")
+    prices.refresh(
+        client({"ml.m5.large": [listed("36", "Training"), listed("72", "Transform")]}), "eu-west-1"
+    )
     spec = {"resources": {"instance_type": "ml.m5.large"}, "account": {"region": "eu-west-1"}}
 
     def billed(kind: str, seconds: int) -> str:
         status = jobs.Status(jobs.State.COMPLETED, progress={"billable_seconds": seconds})
-        return job_facts.facts(jobs.Job(jobs.new_id(kind), kind, "Job", "sagemaker", 0.0, spec, status))["Billed"]
+        return job_facts.facts(
+            jobs.Job(jobs.new_id(kind), kind, "Job", "sagemaker", 0.0, spec, status)
+        )["Billed"]
 
     assert billed("training", 100) == "billed 100 s, about 1.00 USD"
     assert billed("transform", 100) == "billed 100 s, about 2.00 USD"
@@ -119,7 +140,9 @@ def test_a_refresh_that_brings_nothing_leaves_the_table() -> None:
     assert not prices.refreshed_file().exists()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"us-east-1": 1}', '{"us-east-1": {"date": "x"}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"us-east-1": 1}', '{"us-east-1": {"date": "x"}}']
+)
 def test_a_damaged_refreshed_table_is_as_none(content: str) -> None:
     prices.refreshed_file().write_text(content)
     price = prices.hourly("ml.m5.large", "training", "us-east-1")
@@ -128,7 +151,14 @@ def test_a_damaged_refreshed_table_is_as_none(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("usd", "text"), [(None, "not known"), (0, "0 USD"), (0.0004, "< 0.01 USD"), (0.115, "0.115 USD"), (1234.5, "1,234.50 USD")]
+    ("usd", "text"),
+    [
+        (None, "not known"),
+        (0, "0 USD"),
+        (0.0004, "< 0.01 USD"),
+        (0.115, "0.115 USD"),
+        (1234.5, "1,234.50 USD"),
+    ],
 )
 def test_money_is_not_written_more_exactly_than_it_is_known(usd: float | None, text: str) -> None:
     assert prices.money(usd) == text

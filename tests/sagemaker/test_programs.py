@@ -23,7 +23,9 @@ from tests.sagemaker.watching import MACHINE, PATIENCE, ended, spec
 
 ENV_SDK = "FIELDMARK_SDK_PYTHON"
 # The SDK asks IAM about the role, which the emulator cannot answer, and reports its use to AWS unless a file says no.
-QUIET = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
+QUIET = (
+    "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
+)
 
 
 @pytest.fixture
@@ -31,7 +33,9 @@ def sdk() -> str:
     """The interpreter of an environment with sagemaker-train, which the app does without: half a gigabyte, and older packages."""
     found = os.environ.get(ENV_SDK, "")
     if not found:
-        pytest.skip(f"{ENV_SDK} is not set: it names a Python with the SageMaker SDK v3 (pip install sagemaker-train)")
+        pytest.skip(
+            f"{ENV_SDK} is not set: it names a Python with the SageMaker SDK v3 (pip install sagemaker-train)"
+        )
     return found
 
 
@@ -41,12 +45,22 @@ def run(python: str, job: Job, title: str, folder: Path) -> str:
     (folder / "again.py").write_text(text)
     (folder / "quiet.yaml").write_text(QUIET)
     environment = {
-        **{name: value for name, value in os.environ.items() if name.startswith("AWS_") or name in ("PATH", "HOME")},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("AWS_") or name in ("PATH", "HOME")
+        },
         "SAGEMAKER_VALIDATE_ROLE": "false",
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(folder / "quiet.yaml"),
     }
     ran = subprocess.run(
-        [python, "again.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+        [python, "again.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
     )
     assert ran.returncode == 0, f"{ran.stdout[-2000:]}\n{ran.stderr[-3000:]}"
     return ran.stdout
@@ -55,15 +69,29 @@ def run(python: str, job: Job, title: str, folder: Path) -> str:
 def listed(aws: Emulator) -> dict[str, str]:
     """The training jobs there are, with their states."""
     pages = aws.client("sagemaker").get_paginator("list_training_jobs").paginate()
-    return {entry["TrainingJobName"]: entry["TrainingJobStatus"] for page in pages for entry in page["TrainingJobSummaries"]}
+    return {
+        entry["TrainingJobName"]: entry["TrainingJobStatus"]
+        for page in pages
+        for entry in page["TrainingJobSummaries"]
+    }
 
 
 def searched(model: Model) -> Job:
     """A tuning job of two trials, as it was sent."""
-    space = {"lr": Range("float", 1e-3, 1e-1, log=True), "dropout": Range("choice", choices=("0", "0.3"))}
+    space = {
+        "lr": Range("float", 1e-3, 1e-1, log=True),
+        "dropout": Range("choice", choices=("0", "0.3")),
+    }
     fixed = {**SMALL, "head": "mlp", "epochs": "5"}
     spec = TuningSpec(
-        "Search", model.dataset_id, model.version_id, fixed, spaces.as_dict(space), max_trials=2, baseline=False, resources=MACHINE
+        "Search",
+        model.dataset_id,
+        model.version_id,
+        fixed,
+        spaces.as_dict(space),
+        max_trials=2,
+        baseline=False,
+        resources=MACHINE,
     )
     return ended(SAGEMAKER.tune(spec), 2 * PATIENCE)
 
@@ -80,11 +108,17 @@ def test_a_training_job_is_repeated_by_hand(
     described: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=made)
     assert described["TrainingJobStatus"] == "Completed"
     ours: dict[str, Any] = aws.client("sagemaker").describe_training_job(TrainingJobName=job.id)
-    figures = [{entry["MetricName"]: entry["Value"] for entry in found["FinalMetricDataList"]} for found in (ours, described)]
+    figures = [
+        {entry["MetricName"]: entry["Value"] for entry in found["FinalMetricDataList"]}
+        for found in (ours, described)
+    ]
     assert figures[0]["test_accuracy"] == figures[1]["test_accuracy"]
     assert figures[0]["validation_loss"] == pytest.approx(figures[1]["validation_loss"], abs=1e-5)
     assert described["ResourceConfig"]["InstanceType"] == ours["ResourceConfig"]["InstanceType"]
-    assert described["StoppingCondition"]["MaxRuntimeInSeconds"] == ours["StoppingCondition"]["MaxRuntimeInSeconds"]
+    assert (
+        described["StoppingCondition"]["MaxRuntimeInSeconds"]
+        == ours["StoppingCondition"]["MaxRuntimeInSeconds"]
+    )
 
 
 @pytest.mark.parametrize("title", ["boto3", "SageMaker SDK v3"])

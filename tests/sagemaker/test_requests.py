@@ -21,9 +21,19 @@ from core.tuning import space as spaces
 from core.tuning.space import Range
 
 ACCOUNT = Account("eu-central-1", "arn:aws:iam::123456789012:role/Fieldmark", "photos")
-CLOSED = replace(ACCOUNT, subnets=("subnet-0a1b2c3d",), security_groups=("sg-0a1b2c3d",), kms_key="alias/key", network_isolation=True)
+CLOSED = replace(
+    ACCOUNT,
+    subnets=("subnet-0a1b2c3d",),
+    security_groups=("sg-0a1b2c3d",),
+    kms_key="alias/key",
+    network_isolation=True,
+)
 INPUTS = Inputs(
-    "s3://photos/fieldmark/code/abc.tar.gz", "s3://photos/m/images.manifest", "s3://photos/m/manifest.csv", "s3://photos/w/", 700
+    "s3://photos/fieldmark/code/abc.tar.gz",
+    "s3://photos/m/images.manifest",
+    "s3://photos/m/manifest.csv",
+    "s3://photos/w/",
+    700,
 )
 SPACE = {
     "lr": Range("float", 1e-4, 1e-1, log=True),
@@ -33,12 +43,26 @@ SPACE = {
 
 
 def training(**changes: Any) -> TrainingSpec:
-    spec = TrainingSpec("Zwölf Vögel, (fast) & cheap", "birds", "v1", {"preset": "fast"}, resources=Resources("ml.m5.xlarge"))
+    spec = TrainingSpec(
+        "Zwölf Vögel, (fast) & cheap",
+        "birds",
+        "v1",
+        {"preset": "fast"},
+        resources=Resources("ml.m5.xlarge"),
+    )
     return replace(spec, **changes)
 
 
 def tuning(**changes: Any) -> TuningSpec:
-    spec = TuningSpec("Birds", "birds", "v1", {"epochs": "9"}, spaces.as_dict(SPACE), resources=Resources("ml.m5.xlarge"), max_trials=12)
+    spec = TuningSpec(
+        "Birds",
+        "birds",
+        "v1",
+        {"epochs": "9"},
+        spaces.as_dict(SPACE),
+        resources=Resources("ml.m5.xlarge"),
+        max_trials=12,
+    )
     return replace(spec, **changes)
 
 
@@ -49,19 +73,31 @@ def check(operation: str, request: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("account", [ACCOUNT, CLOSED])
-@pytest.mark.parametrize("resources", [Resources("ml.m5.xlarge"), Resources("ml.g5.xlarge", 2, spot=True, max_seconds=7200)])
+@pytest.mark.parametrize(
+    "resources",
+    [Resources("ml.m5.xlarge"), Resources("ml.g5.xlarge", 2, spot=True, max_seconds=7200)],
+)
 def test_a_training_job_as_the_api_takes_it(account: Account, resources: Resources) -> None:
     request = job_request.training(training(resources=resources), account, INPUTS)
     check("CreateTrainingJob", request)
-    assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == resources.max_seconds, "every job has an end"
-    assert request["CheckpointConfig"]["S3Uri"].endswith(f"/jobs/{request['TrainingJobName']}/checkpoints")
-    assert ("-cu" in request["AlgorithmSpecification"]["TrainingImage"]) == ("g5" in resources.instance_type)
+    assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == resources.max_seconds, (
+        "every job has an end"
+    )
+    assert request["CheckpointConfig"]["S3Uri"].endswith(
+        f"/jobs/{request['TrainingJobName']}/checkpoints"
+    )
+    assert ("-cu" in request["AlgorithmSpecification"]["TrainingImage"]) == (
+        "g5" in resources.instance_type
+    )
     if resources.spot:
         assert request["StoppingCondition"]["MaxWaitTimeInSeconds"] > resources.max_seconds
 
 
 def test_it_is_marked_as_ours_in_characters_that_a_tag_takes() -> None:
-    tags = {tag["Key"]: tag["Value"] for tag in job_request.training(training(), ACCOUNT, INPUTS)["Tags"]}
+    tags = {
+        tag["Key"]: tag["Value"]
+        for tag in job_request.training(training(), ACCOUNT, INPUTS)["Tags"]
+    }
     assert tags["fieldmark"] == "1"
     assert tags["fieldmark:name"] == "Zwölf Vögel_ _fast_ _ cheap"
 
@@ -69,16 +105,38 @@ def test_it_is_marked_as_ours_in_characters_that_a_tag_takes() -> None:
 def test_without_a_network_the_code_comes_as_a_channel() -> None:
     request = job_request.training(training(), CLOSED, INPUTS)
     assert request["EnableNetworkIsolation"]
-    assert request["HyperParameters"]["sagemaker_submit_directory"] == "/opt/ml/input/data/code/abc.tar.gz"
-    assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == ["images", "manifest", "weights", "code"]
-    assert job_request.training(training(), ACCOUNT, INPUTS)["HyperParameters"]["sagemaker_submit_directory"] == INPUTS.code
+    assert (
+        request["HyperParameters"]["sagemaker_submit_directory"]
+        == "/opt/ml/input/data/code/abc.tar.gz"
+    )
+    assert [channel["ChannelName"] for channel in request["InputDataConfig"]] == [
+        "images",
+        "manifest",
+        "weights",
+        "code",
+    ]
+    assert (
+        job_request.training(training(), ACCOUNT, INPUTS)["HyperParameters"][
+            "sagemaker_submit_directory"
+        ]
+        == INPUTS.code
+    )
 
 
-@pytest.mark.parametrize(("photos", "kind", "mode"), [(700, "ManifestFile", "File"), (1_000_000, "S3Prefix", "FastFile")])
+@pytest.mark.parametrize(
+    ("photos", "kind", "mode"), [(700, "ManifestFile", "File"), (1_000_000, "S3Prefix", "FastFile")]
+)
 def test_photos_are_copied_or_read_when_wanted(photos: int, kind: str, mode: str) -> None:
     """FastFile reads whole prefixes only, so it is never asked to read a list."""
-    (channel,) = [c for c in job_request.channels(ACCOUNT, replace(INPUTS, photos=photos)) if c["ChannelName"] == "images"]
-    assert (channel["DataSource"]["S3DataSource"]["S3DataType"], channel["InputMode"]) == (kind, mode)
+    (channel,) = [
+        c
+        for c in job_request.channels(ACCOUNT, replace(INPUTS, photos=photos))
+        if c["ChannelName"] == "images"
+    ]
+    assert (channel["DataSource"]["S3DataSource"]["S3DataType"], channel["InputMode"]) == (
+        kind,
+        mode,
+    )
 
 
 @pytest.mark.parametrize("resources", [None, Resources()])
@@ -103,22 +161,33 @@ def test_a_tuning_job_as_the_api_takes_it(account: Account, changes: dict[str, A
     request = tuning_request.build(spec, account, INPUTS)
     check("CreateHyperParameterTuningJob", request)
     config = request["HyperParameterTuningJobConfig"]
-    known = {found["Name"] for found in request["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]}
+    known = {
+        found["Name"]
+        for found in request["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
+    }
     assert config["HyperParameterTuningJobObjective"]["MetricName"] in known == set(metrics.NAMES)
     if spec.strategy != "grid":
-        assert config["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 12 - spec.baseline, "the baseline is one of the trials"
+        assert config["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 12 - spec.baseline, (
+            "the baseline is one of the trials"
+        )
     assert not set(spec.space) & set(request["TrainingJobDefinition"]["StaticHyperParameters"])
 
 
 def test_a_grid_of_numbers_becomes_its_values_for_sagemakers_takes_categories_only() -> None:
     found = tuning_request.ranges({"lr": Range("float", 0.001, 0.1, log=True, points=3)}, grid=True)
-    assert found == {"CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.001", "0.01", "0.1"]}]}
+    assert found == {
+        "CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.001", "0.01", "0.1"]}]
+    }
 
 
 def test_a_range_keeps_its_scale() -> None:
     found = tuning_request.ranges(SPACE, grid=False)
-    assert found["ContinuousParameterRanges"] == [{"Name": "lr", "MinValue": "0.0001", "MaxValue": "0.1", "ScalingType": "Logarithmic"}]
-    assert found["IntegerParameterRanges"] == [{"Name": "batch_size", "MinValue": "8", "MaxValue": "64", "ScalingType": "Linear"}]
+    assert found["ContinuousParameterRanges"] == [
+        {"Name": "lr", "MinValue": "0.0001", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
+    ]
+    assert found["IntegerParameterRanges"] == [
+        {"Name": "batch_size", "MinValue": "8", "MaxValue": "64", "ScalingType": "Linear"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,4 +209,8 @@ def test_the_baseline_can_only_be_made_once_for_its_name_follows_from_the_tuning
     first, again = tuning_request.baseline(spec), tuning_request.baseline(spec)
     assert first == again
     assert first is not None
-    assert (first.tuning_id, first.trial, dict(first.hyperparameters)) == (spec.id, 1, {"epochs": "9"})
+    assert (first.tuning_id, first.trial, dict(first.hyperparameters)) == (
+        spec.id,
+        1,
+        {"epochs": "9"},
+    )

@@ -94,7 +94,9 @@ def test_photos_are_read_and_stay_where_they_are(bucket: Bucket) -> None:
     assert remote.begins(dataset.root) == f"s3://{BUCKET}/birds/"
 
 
-def test_what_is_looked_at_is_fetched_once_and_can_be_given_back(bucket: Bucket, aws: Emulator) -> None:
+def test_what_is_looked_at_is_fetched_once_and_can_be_given_back(
+    bucket: Bucket, aws: Emulator
+) -> None:
     version = version_of(imported())
     dataset, row = store.dataset(version.dataset_id), store.manifest_of(version).iloc[0]
     before = aws.asked("GetObject")
@@ -111,20 +113,28 @@ def test_what_is_looked_at_is_fetched_once_and_can_be_given_back(bucket: Bucket,
     assert copies(version) == [own], "what S3 has not got stays"
 
 
-def test_it_is_trained_on_here_and_no_script_sees_the_way_to_aws(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def test_it_is_trained_on_here_and_no_script_sees_the_way_to_aws(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     version = version_of(imported())
     job = ended(LOCAL, LOCAL.train(TrainingSpec("Far", version.dataset_id, version.id, SMALL)))
     assert job.state is State.COMPLETED, f"{job.status.reason}\n{job.folder.log.read_text()}"
     assert models.of_job(job).metrics("test")["n"] == version.split_counts()["test"]
     assert len(copies(version)) == 36
-    assert not [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert not [
+        path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
+    ]
     remote.forget(store.dataset(version.dataset_id).root)
-    spec = TransformSpec("Batch", job.id, "split", dataset_id=version.dataset_id, version_id=version.id, split="test")
+    spec = TransformSpec(
+        "Batch", job.id, "split", dataset_id=version.dataset_id, version_id=version.id, split="test"
+    )
     batch = ended(LOCAL, LOCAL.transform(spec))
     assert batch.state is State.COMPLETED, batch.status.reason
     assert batch.status.progress["errors"] == 0
-    assert len(copies(version)) == version.split_counts()["test"], f"only that split was fetched: {copies(version)}"
+    assert len(copies(version)) == version.split_counts()["test"], (
+        f"only that split was fetched: {copies(version)}"
+    )
 
 
 def test_what_has_changed_or_gone_since_is_said_by_name(bucket: Bucket) -> None:
@@ -161,7 +171,14 @@ def test_split_folders_further_down_and_a_table_of_labels(bucket: Bucket, tmp_pa
     assert remote.begins(dataset.root) == f"s3://{BUCKET}/deep/er/"
     assert version.split["kind"] == "official"
     assert store.image_path(dataset, "train/circle/00.png").is_file()
-    lines = ["filename,label", *(f"{name}/{number:02d}.png,{name.upper()}" for name in shapes.CLASSES for number in range(4))]
+    lines = [
+        "filename,label",
+        *(
+            f"{name}/{number:02d}.png,{name.upper()}"
+            for name in shapes.CLASSES
+            for number in range(4)
+        ),
+    ]
     bucket.put_folder(shapes.draw(tmp_path / "flat", 4), "table/")
     bucket.put("table/labels.csv", "\n".join(lines).encode())
     assert version_of(imported(f"s3://{BUCKET}/table/")).classes == ("CIRCLE", "SQUARE", "TRIANGLE")
@@ -178,44 +195,80 @@ def test_new_objects_make_the_next_version(bucket: Bucket, aws: Emulator) -> Non
     assert second.images == 37
     assert copies(version) == []
     assert store.image_path(dataset, "circle/new.png").is_file()
-    third = version_of(imported(f"s3://{BUCKET}/elsewhere", dataset_id=version.dataset_id, version_id=second.id))
+    third = version_of(
+        imported(f"s3://{BUCKET}/elsewhere", dataset_id=version.dataset_id, version_id=second.id)
+    )
     (far,) = [path for path in store.manifest_of(third)["path"] if path.endswith("far.png")]
     assert far.startswith("added/"), "what lies elsewhere is copied"
     remote.forget(dataset.root)
     assert (dataset.root / far).is_file()
 
 
-def test_sagemaker_takes_the_photos_from_where_they_are(bucket: Bucket, aws: Emulator, tmp_path: Path) -> None:
+def test_sagemaker_takes_the_photos_from_where_they_are(
+    bucket: Bucket, aws: Emulator, tmp_path: Path
+) -> None:
     version = version_of(imported())
     to = Store(accounts.load())
     bucket.put("birds/circle/00.png", b"another one")
     copied = aws.asked("CopyObject")
-    sent = upload.version(to, version.dataset_id, version.id, tmp_path, lambda _: None, lambda: None)
+    sent = upload.version(
+        to, version.dataset_id, version.id, tmp_path, lambda _: None, lambda: None
+    )
     assert aws.asked("CopyObject") - copied == 36
     assert copies(version) == [], "no photo came here"
     assert sent.photos == 36
-    listed = aws.client("s3").get_object(Bucket=accounts.load().bucket, Key=to.account.key(to.key_of(sent.images)))["Body"].read().decode()
+    listed = (
+        aws.client("s3")
+        .get_object(Bucket=accounts.load().bucket, Key=to.account.key(to.key_of(sent.images)))[
+            "Body"
+        ]
+        .read()
+        .decode()
+    )
     changed = store.manifest_of(version).set_index("path").loc["circle/00.png", "image_id"]
     assert changed not in listed, "a photo that has changed is left out, as on this workstation"
 
 
-def test_where_s3_may_not_copy_the_photos_go_by_way_of_this_machine(bucket: Bucket, aws: Emulator, tmp_path: Path) -> None:
+def test_where_s3_may_not_copy_the_photos_go_by_way_of_this_machine(
+    bucket: Bucket, aws: Emulator, tmp_path: Path
+) -> None:
     version = version_of(imported())
     aws.fault("denied", "CopyObject", times=36)
-    sent = upload.version(Store(accounts.load()), version.dataset_id, version.id, tmp_path, lambda _: None, lambda: None)
+    sent = upload.version(
+        Store(accounts.load()),
+        version.dataset_id,
+        version.id,
+        tmp_path,
+        lambda _: None,
+        lambda: None,
+    )
     assert sent.photos == len(copies(version)) == 36
 
 
 def test_it_is_trained_on_there(bucket: Bucket, aws: Emulator) -> None:
     version = version_of(imported())
-    job = ended_there(SAGEMAKER.train(TrainingSpec("Far", version.dataset_id, version.id, SMALL, resources=MACHINE)))
+    job = ended_there(
+        SAGEMAKER.train(
+            TrainingSpec("Far", version.dataset_id, version.id, SMALL, resources=MACHINE)
+        )
+    )
     assert job.state is State.COMPLETED, job.status.reason
     assert models.read(job.id).metrics("test")["n"] == version.split_counts()["test"]
     assert copies(version) == []
 
 
 @pytest.mark.parametrize(
-    "text", ["", "birds", "s3://", "s3://B/x", "https://a/b", "s3://good-name/../x", "s3://good-name//x", "s3:/good/x"]
+    "text",
+    [
+        "",
+        "birds",
+        "s3://",
+        "s3://B/x",
+        "https://a/b",
+        "s3://good-name/../x",
+        "s3://good-name//x",
+        "s3:/good/x",
+    ],
 )
 def test_a_place_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="s3://my-photos/birds") as refusal:
@@ -225,9 +278,14 @@ def test_a_place_that_is_none_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("place", "words"),
-    [("s3://no-such-bucket-at-all/x", "bucket does not exist"), (f"s3://{BUCKET}/nothing-here", "nothing in")],
+    [
+        ("s3://no-such-bucket-at-all/x", "bucket does not exist"),
+        (f"s3://{BUCKET}/nothing-here", "nothing in"),
+    ],
 )
-def test_a_place_with_nothing_in_it_is_said_before_a_job_is_made(bucket: Bucket, place: str, words: str) -> None:
+def test_a_place_with_nothing_in_it_is_said_before_a_job_is_made(
+    bucket: Bucket, place: str, words: str
+) -> None:
     with pytest.raises(UserError, match=words) as refusal:
         s3.require(s3.place_of(place))
     assert refusal.value.field == "path"
@@ -243,7 +301,9 @@ def test_fault_46_who_may_not_read_is_told_what_is_missing(bucket: Bucket, aws: 
         s3.require(s3.place_of(f"s3://{BUCKET}/birds"))
 
 
-def test_fault_49_the_network_goes_and_comes_back_while_it_reads(bucket: Bucket, aws: Emulator) -> None:
+def test_fault_49_the_network_goes_and_comes_back_while_it_reads(
+    bucket: Bucket, aws: Emulator
+) -> None:
     aws.fault("broken", "GetObject", times=2, service="s3")
     assert version_of(imported()).images == 36
 
@@ -255,13 +315,25 @@ def _png(name: str, seed: int) -> bytes:
 
 
 @pytest.mark.parametrize("folder", ["birds#2", "Vögel %2F?+"])
-def test_a_folder_of_any_name_is_the_one_that_is_imported(bucket: Bucket, tmp_path: Path, folder: str) -> None:
+def test_a_folder_of_any_name_is_the_one_that_is_imported(
+    bucket: Bucket, tmp_path: Path, folder: str
+) -> None:
     bucket.put_folder(tmp_path / "shapes", f"{folder}/")
     bucket.put(f"{folder}/circle/extra.png", _png("circle", 77))
     assert version_of(imported(f"s3://{BUCKET}/{folder}")).images == 37
 
 
-@pytest.mark.parametrize("address", ["s3://b/", "s3://b//a", "s3://b/a//", "s3://b/a#b?c%2Fd+e f/g", "s3://b/ä/..", "s3://b/a%20b/"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://b/",
+        "s3://b//a",
+        "s3://b/a//",
+        "s3://b/a#b?c%2Fd+e f/g",
+        "s3://b/ä/..",
+        "s3://b/a%20b/",
+    ],
+)
 def test_every_character_of_an_address_counts(address: str) -> None:
     bucket, key = s3.split(address)
     assert (bucket, f"s3://{bucket}/{key}") == ("b", address)

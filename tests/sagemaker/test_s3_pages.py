@@ -28,7 +28,9 @@ def app(aws: Emulator, home: Path, tmp_path: Path) -> Iterator[App]:
     client = aws.client("s3")
     client.create_bucket(Bucket=BUCKET)
     for path in sorted(shapes.draw(tmp_path / "shapes").rglob("*.png")):
-        client.put_object(Bucket=BUCKET, Key=f"shapes/{path.parent.name}/{path.name}", Body=path.read_bytes())
+        client.put_object(
+            Bucket=BUCKET, Key=f"shapes/{path.parent.name}/{path.name}", Body=path.read_bytes()
+        )
     home.mkdir(exist_ok=True)
     made = App(home, tmp_path / "app.log", roots=str(tmp_path))
     made.start()
@@ -69,5 +71,7 @@ def test_from_a_place_in_s3_to_a_model(app: App, page: Any) -> None:
     steps.visit(page, app.url, f"train?dataset={dataset.id}")
     steps.press(page, "Train")
     steps.say(page, "Completed", PATIENCE)
-    assert models.listing()[-1].metrics("test")["n"] == store.latest(dataset.id).split_counts()["test"]
+    assert (
+        models.listing()[-1].metrics("test")["n"] == store.latest(dataset.id).split_counts()["test"]
+    )
     assert remote.kept(dataset.root)[0] == 36, "what was trained on was fetched again"

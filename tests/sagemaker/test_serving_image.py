@@ -43,7 +43,9 @@ def unpacked(model: Model, server: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(("batch", "statuses"), [(False, [200, 400, 415]), (True, [200, 200, 200])])
-def test_the_ray_deployment_answers_and_refuses(small_model: Model, tmp_path: Path, batch: bool, statuses: list[int]) -> None:
+def test_the_ray_deployment_answers_and_refuses(
+    small_model: Model, tmp_path: Path, batch: bool, statuses: list[int]
+) -> None:
     folder = unpacked(small_model, "ray", tmp_path)
     assert "import_path: ray_deployment:app" in (folder / "config.yaml").read_text()
     stand_in = tmp_path / "stand_in" / "ray"
@@ -64,15 +66,24 @@ def test_the_ray_deployment_answers_and_refuses(small_model: Model, tmp_path: Pa
     answers = json.loads(run.stdout.splitlines()[-1])
     assert [status for status, _ in answers] == statuses
     assert answers[0][1]["predictions"][0]["label"] == "circle"
-    assert [answer["error"]["code"] for _, answer in answers[1:]] == ["bad_image", "unsupported_type"]
+    assert [answer["error"]["code"] for _, answer in answers[1:]] == [
+        "bad_image",
+        "unsupported_type",
+    ]
 
 
 @pytest.mark.parametrize("server", serving_image.SERVERS)
-def test_the_archive_is_the_models_own_and_the_same_each_time(small_model: Model, tmp_path: Path, server: str) -> None:
-    first, second = (serving_image.pack(small_model, server, tmp_path / name).read_bytes() for name in ("a", "b"))
+def test_the_archive_is_the_models_own_and_the_same_each_time(
+    small_model: Model, tmp_path: Path, server: str
+) -> None:
+    first, second = (
+        serving_image.pack(small_model, server, tmp_path / name).read_bytes() for name in ("a", "b")
+    )
     assert first == second
     folder = unpacked(small_model, server, tmp_path)
-    assert models.check_description(json.loads((folder / "model.json").read_text()))["classes"] == list(small_model.classes)
+    assert models.check_description(json.loads((folder / "model.json").read_text()))[
+        "classes"
+    ] == list(small_model.classes)
     assert (folder / "code" / "hosted.py").is_file()
     assert not list(folder.rglob("requirements.txt")), "nothing is installed when it starts"
 
@@ -85,5 +96,10 @@ def test_the_entry_point_runs_without_the_toolkit_too(small_model: Model, tmp_pa
         "try: hosted.input_fn(b'x', 'text/csv')\n"
         "except inference.UnsupportedType: print('refused')"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(folder / "code")], capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(folder / "code")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert run.stdout.strip() == "refused", run.stderr

@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
-def app(aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(
+    aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[App]:
     """An app over the small model's home, set up for the emulator."""
     monkeypatch.setenv(settings.ENV_PREPARE, "0")
     made = App(home, tmp_path / "app.log", roots=str(tmp_path))
@@ -35,7 +37,9 @@ def app(aws: Emulator, small_model: Model, home: Path, tmp_path: Path, monkeypat
     made.stop()
 
 
-def test_deploy_ask_beside_the_local_one_and_delete(app: App, aws: Emulator, small_model: Model, page: Any, tmp_path: Path) -> None:
+def test_deploy_ask_beside_the_local_one_and_delete(
+    app: App, aws: Emulator, small_model: Model, page: Any, tmp_path: Path
+) -> None:
     here = settled(LOCAL, LOCAL.deploy(EndpointSpec("Here", small_model.id)))
     before = aws.done("CreateEndpoint")
     steps.visit(page, app.url, f"deploy?model={small_model.id}")
@@ -63,13 +67,18 @@ def test_deploy_ask_beside_the_local_one_and_delete(app: App, aws: Emulator, sma
     steps.visit(page, app.url, f"deploy?endpoint={there.id}")
     steps.stop_and_delete(page)
     page.get_by_role("heading", name="Deploy", exact=True).wait_for()
-    serving.until(lambda: not aws.client("sagemaker").list_endpoints(NameContains=there.id)["Endpoints"], "the removal")
+    serving.until(
+        lambda: not aws.client("sagemaker").list_endpoints(NameContains=there.id)["Endpoints"],
+        "the removal",
+    )
     assert not aws.client("sagemaker").list_models(NameContains=there.id)["Models"]
     assert [endpoint.id for endpoint in backends.endpoints()] == [here.id]
     LOCAL.delete(here)
 
 
-def test_a_batch_from_the_form_to_its_photos(app: App, aws: Emulator, small_model: Model, page: Any) -> None:
+def test_a_batch_from_the_form_to_its_photos(
+    app: App, aws: Emulator, small_model: Model, page: Any
+) -> None:
     before = aws.done("CreateTransformJob")
     steps.visit(page, app.url, f"batch?model={small_model.id}")
     steps.choose(page, "Amazon SageMaker")

@@ -24,19 +24,27 @@ def test_the_address_has_the_servers_prefix_and_ends_with_a_slash(tmp_path: Path
     (tmp_path / "jpserver-2.json").write_text(json.dumps({"base_url": "/jupyterlab/space/"}))
     (tmp_path / "jpserver-3.json").write_text("half a fi")
     assert studio.base_url(tmp_path) == "/jupyterlab/space/"
-    said = studio.announcement("/jupyterlab/space/", 8600, "https://abc.studio.eu-west-1.sagemaker.aws")
+    said = studio.announcement(
+        "/jupyterlab/space/", 8600, "https://abc.studio.eu-west-1.sagemaker.aws"
+    )
     assert "https://abc.studio.eu-west-1.sagemaker.aws/jupyterlab/space/proxy/8600/ " in said
-    assert "/jupyterlab/default/proxy/8501/" in studio.announcement(studio.base_url(tmp_path / "none"), 8501, "")
+    assert "/jupyterlab/default/proxy/8501/" in studio.announcement(
+        studio.base_url(tmp_path / "none"), 8501, ""
+    )
 
 
-def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_own(home: Path, tmp_path: Path) -> None:
+def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_own(
+    home: Path, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     variables = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "ui.shell.studio", "--port", str(port)]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=settings.PROJECT, env=variables, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=settings.PROJECT, env=variables, stdout=log, stderr=subprocess.STDOUT
+        )
     try:
         _wait_for(port, process, tmp_path / "log")
         assert f"/jupyterlab/default/proxy/{port}/" in (tmp_path / "log").read_text()
@@ -44,7 +52,9 @@ def test_it_starts_the_app_that_takes_long_cookies_and_needs_no_cookie_of_its_ow
         studios = "abc.studio.eu-west-1.sagemaker.aws"
         assert _handshake(port, 9_000, studios, f"https://{studios}").startswith("HTTP/1.1 101")
         assert _handshake(port, 9_000, studios, "https://evil.example").startswith("HTTP/1.1 403")
-        assert _handshake(port, 9_000, "evil.example", "https://evil.example").startswith("HTTP/1.1 403")
+        assert _handshake(port, 9_000, "evil.example", "https://evil.example").startswith(
+            "HTTP/1.1 403"
+        )
     finally:
         process.terminate()
         process.wait(20)

@@ -157,10 +157,15 @@ def listed(folder: Path, path: str) -> dict[str, str]:
     found = transform_s3.listed(spec, run, (), lambda: None)
     listed = items.at(sources.list_of(run), range(found.total))
     notes = dict.fromkeys(found.large, "large")
-    return {item.file: found.problems.get(row) or notes.get(item.file, "") for row, item in enumerate(listed)}
+    return {
+        item.file: found.problems.get(row) or notes.get(item.file, "")
+        for row, item in enumerate(listed)
+    }
 
 
-@pytest.mark.parametrize("folder", ["june#2", "june?", "june%2F1", "ju+ne", "ju ne", "jüne", "june/"])
+@pytest.mark.parametrize(
+    "folder", ["june#2", "june?", "june%2F1", "ju+ne", "ju ne", "jüne", "june/"]
+)
 def test_a_place_is_the_one_that_was_typed(bucket: Any, tmp_path: Path, folder: str) -> None:
     for number, place in enumerate((folder, "june/2", "june", f"{folder}0", f"0{folder}")):
         bucket.put_object(Bucket=BUCKET, Key=f"{place}/{number}.png", Body=b"a photo")
@@ -170,7 +175,9 @@ def test_a_place_is_the_one_that_was_typed(bucket: Any, tmp_path: Path, folder: 
         assert listed(tmp_path / "2", address) == {"0.png": ""}
 
 
-def test_what_a_manifest_names_and_is_gone_or_too_large_is_a_row(bucket: Any, tmp_path: Path) -> None:
+def test_what_a_manifest_names_and_is_gone_or_too_large_is_a_row(
+    bucket: Any, tmp_path: Path
+) -> None:
     bucket.put_object(Bucket=BUCKET, Key="june/1.png", Body=b"a photo")
     bucket.put_object(Bucket=BUCKET, Key="june/3.png", Body=b"x" * 6_291_457)
     body = json.dumps([{"prefix": f"s3://{BUCKET}/june/"}, "1.png", "2.png", "3.png"]).encode()
@@ -189,7 +196,9 @@ def test_a_manifest_of_odd_names_is_read(aws: Emulator, bucket: Any, small_model
     assert predictions(job, small_model) == {name: NAMES[name] for name in listed}
 
 
-def test_a_batch_that_fails_keeps_its_answers_and_asks_only_for_the_rest(aws: Emulator, bucket: Any, small_model: Model) -> None:
+def test_a_batch_that_fails_keeps_its_answers_and_asks_only_for_the_rest(
+    aws: Emulator, bucket: Any, small_model: Model
+) -> None:
     named = {"1.png": "circle", "2.png": "square", "4.png": "triangle"}
     put(bucket, named)
     bucket.put_object(Bucket=BUCKET, Key="june/3.png", Body=b"x" * 2**23)
@@ -210,7 +219,14 @@ def test_a_batch_that_fails_keeps_its_answers_and_asks_only_for_the_rest(aws: Em
 
 @pytest.mark.parametrize(
     "keys",
-    [("a/b.jpg", "x/a/b.jpg"), ("b.jpg", "B.jpg"), ("a b.jpg",), ("a//b.jpg",), ("é.jpg",), ("../a.jpg",)],
+    [
+        ("a/b.jpg", "x/a/b.jpg"),
+        ("b.jpg", "B.jpg"),
+        ("a b.jpg",),
+        ("a//b.jpg",),
+        ("é.jpg",),
+        ("../a.jpg",),
+    ],
 )
 def test_doubtful_names_are_known(keys: tuple[str, ...]) -> None:
     assert not transform_s3.are_plain([f"s3://photos/june/{key}" for key in keys])
@@ -224,7 +240,9 @@ def test_an_answer_that_may_be_anothers_is_nobodys(aws: Emulator, tmp_path: Path
     run, store = RunFolder(tmp_path / "run"), Store(accounts.load())
     run.input.mkdir(parents=True)
     run.output.mkdir()
-    spec = TransformSpec("Doubt", "fm-training-20260101-000000-abcdef", "s3", path=f"s3://{BUCKET}/june/")
+    spec = TransformSpec(
+        "Doubt", "fm-training-20260101-000000-abcdef", "s3", path=f"s3://{BUCKET}/june/"
+    )
     items.write([Item(name, name) for name in ("1.png", "2.png", "3.png")], sources.list_of(run))
     for name in ("1.png", "june/1.png", "x/2.png"):
         answer = json.dumps({"error": {"message": "it was read"}}).encode()

@@ -41,7 +41,9 @@ CREATES = {
 
 
 @pytest.fixture
-def app(aws: Emulator, home: Path, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(
+    aws: Emulator, home: Path, birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[App]:
     """An app over an empty home that may import the birds and finds the emulator, but in which no account is set up."""
     made = App(home, tmp_path / "app.log", roots=str(birds))
     made.start()
@@ -114,7 +116,10 @@ def train(app: App, page: Any, version: store.Version) -> models.Model:
     steps.settle(page)
     (job,) = jobs.readable("training")
     assert job.backend == "sagemaker"
-    assert job.spec["hyperparameters"] == {"arch": "lite0@64", **{label.replace(" ", "_"): value for label, value in LONG.items()}}
+    assert job.spec["hyperparameters"] == {
+        "arch": "lite0@64",
+        **{label.replace(" ", "_"): value for label, value in LONG.items()},
+    }
     assert len(metrics.epochs(metrics.MetricLog(job.folder.log).refresh())) == 1200
     return models.read(job.id)
 
@@ -127,7 +132,9 @@ def tune(app: App, page: Any, version: store.Version) -> models.Model:
     small(page)
     steps.say(page, "4 trials x 60 minutes")
     page.get_by_role("button", name=re.compile("Start tuning$")).dblclick()
-    expect(page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-4] of 4"))).to_be_visible()
+    expect(
+        page.locator('[data-testid="stMetricValue"]').get_by_text(re.compile("[1-4] of 4"))
+    ).to_be_visible()
     steps.say(page, "It ended because", PATIENCE)
     steps.settle(page)
     assert steps.metric(page, "Trials") == "4 of 4"
@@ -155,7 +162,9 @@ def ask(page: Any, model: models.Model) -> str:
     surest = int(np.argmax(test.probabilities.max(axis=1)))
     steps.drop(page, [store.dataset(model.dataset_id).root / test.path[surest]])
     steps.answers(page).first.wait_for()
-    assert steps.answers(page).locator(".first").all_inner_texts() == [test.classes[test.predicted[surest]]]
+    assert steps.answers(page).locator(".first").all_inner_texts() == [
+        test.classes[test.predicted[surest]]
+    ]
     return endpoint.id
 
 
@@ -194,13 +203,17 @@ def left(aws: Emulator, since: datetime) -> list[Any]:
         client.list_endpoint_configs(CreationTimeAfter=since)["EndpointConfigs"],
         client.list_models(CreationTimeAfter=since)["Models"],
         client.list_training_jobs(CreationTimeAfter=since, **running)["TrainingJobSummaries"],
-        client.list_hyper_parameter_tuning_jobs(CreationTimeAfter=since, **running)["HyperParameterTuningJobSummaries"],
+        client.list_hyper_parameter_tuning_jobs(CreationTimeAfter=since, **running)[
+            "HyperParameterTuningJobSummaries"
+        ],
         client.list_transform_jobs(CreationTimeAfter=since, **running)["TransformJobSummaries"],
     ]
     return [entry for entries in answers for entry in entries]
 
 
-def test_from_an_account_to_nothing_left_running(app: App, aws: Emulator, page: Any, birds: Path) -> None:
+def test_from_an_account_to_nothing_left_running(
+    app: App, aws: Emulator, page: Any, birds: Path
+) -> None:
     since, before = datetime.now(UTC), {name: aws.done(name) for name in CREATES}
     bucket = accounts.load().bucket
     accounts.save(accounts.Account())
@@ -213,5 +226,11 @@ def test_from_an_account_to_nothing_left_running(app: App, aws: Emulator, page: 
     batch(app, page, best)
     delete(app, page, endpoint)
     assert left(aws, since) == []
-    assert not [job.id for job in jobs.readable() if not job.state.is_finished or jobs.is_locked(job.folder.lock)]
-    assert {name: aws.done(name) - count for name, count in before.items()} == CREATES, "two clicks are one of each"
+    assert not [
+        job.id
+        for job in jobs.readable()
+        if not job.state.is_finished or jobs.is_locked(job.folder.lock)
+    ]
+    assert {name: aws.done(name) - count for name, count in before.items()} == CREATES, (
+        "two clicks are one of each"
+    )

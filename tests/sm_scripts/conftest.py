@@ -20,14 +20,25 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`<class>/<nn>.png` of three classes, 8 of each to train on, 4 to validate, 4 to test; manifest.csv beside them."""
     folder = shapes.draw(tmp_path_factory.mktemp("shapes") / "photos", 16)
     split = ["train"] * 8 + ["validation"] * 4 + ["test"] * 4
-    rows = [(f"{name}/{number:02d}.png", name, split[number]) for name in shapes.CLASSES for number in range(16)]
+    rows = [
+        (f"{name}/{number:02d}.png", name, split[number])
+        for name in shapes.CLASSES
+        for number in range(16)
+    ]
     return running.write_manifest(folder, rows)
 
 
 @pytest.fixture(scope="session")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> running.Run:
     """A finished run on `photos`: leave it as it is."""
-    run = running.train_by([], tmp_path_factory.mktemp("trained"), photos, name="Shapes", dataset_id="shapes-1", dataset_version="v1")
+    run = running.train_by(
+        [],
+        tmp_path_factory.mktemp("trained"),
+        photos,
+        name="Shapes",
+        dataset_id="shapes-1",
+        dataset_version="v1",
+    )
     assert run.code == 0, run.log
     return run
 

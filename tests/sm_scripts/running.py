@@ -57,8 +57,14 @@ class Run:
 
     def rows(self) -> list[dict[str, float]]:
         """The metric lines that end an epoch, without the figures that depend on the clock."""
-        found = [row for row in map(metrics.parse, self.log.splitlines()) if row and "train_accuracy" in row]
-        return [{name: value for name, value in row.items() if "second" not in name} for row in found]
+        found = [
+            row
+            for row in map(metrics.parse, self.log.splitlines())
+            if row and "train_accuracy" in row
+        ]
+        return [
+            {name: value for name, value in row.items() if "second" not in name} for row in found
+        ]
 
 
 def environment(folder: Path, photos: Path, **more: str) -> dict[str, str]:
@@ -66,7 +72,11 @@ def environment(folder: Path, photos: Path, **more: str) -> dict[str, str]:
     channels = (
         {"SM_CHANNEL_MANIFEST": str(photos), "SM_CHANNEL_IMAGES": str(photos)}
         if (photos / "manifest.csv").is_file()
-        else {f"SM_CHANNEL_{split.upper()}": str(photos / split) for split in SPLITS if (photos / split).is_dir()}
+        else {
+            f"SM_CHANNEL_{split.upper()}": str(photos / split)
+            for split in SPLITS
+            if (photos / split).is_dir()
+        }
     )
     return {
         "PATH": os.environ["PATH"],
@@ -84,7 +94,10 @@ def environment(folder: Path, photos: Path, **more: str) -> dict[str, str]:
 
 def command(folder: Path, **values: str) -> list[str]:
     given = {**SMALL, "checkpoint_dir": str(folder / "checkpoints"), **values}
-    return [str(SM_SCRIPTS / "train.py"), *(part for name, value in given.items() for part in (f"--{name}", value))]
+    return [
+        str(SM_SCRIPTS / "train.py"),
+        *(part for name, value in given.items() for part in (f"--{name}", value)),
+    ]
 
 
 @dataclass
@@ -103,13 +116,24 @@ class Started:
         return Run(self.folder, self.process.exitcode, self.log())
 
 
-def start(folder: Path, photos: Path, env: dict[str, str] | None = None, largest_file: int = 0, **values: str) -> Started:
+def start(
+    folder: Path,
+    photos: Path,
+    env: dict[str, str] | None = None,
+    largest_file: int = 0,
+    **values: str,
+) -> Started:
     """Starts train.py in a process of its own, forked from one that has imported torch, as the app does: it saves a second each.
 
     `largest_file`, in bytes, is how a full disk is played without one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = (environment(folder, photos, **(env or {})), command(folder, **values), str(folder / "log.txt"), largest_file)
+    arguments = (
+        environment(folder, photos, **(env or {})),
+        command(folder, **values),
+        str(folder / "log.txt"),
+        largest_file,
+    )
     process = _forking().Process(target=_run_script, args=arguments)
     process.start()
     return Started(folder, process)
@@ -140,18 +164,36 @@ def train(folder: Path, photos: Path, env: dict[str, str] | None = None, **value
     return start(folder, photos, env, **values).finished()
 
 
-def train_by(launcher: list[str], folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str) -> Run:
+def train_by(
+    launcher: list[str],
+    folder: Path,
+    photos: Path,
+    env: dict[str, str] | None = None,
+    **values: str,
+) -> Run:
     """The same from a fresh interpreter, with `launcher` (torchrun's arguments, or nothing) before the script."""
     arguments = [sys.executable, "-W", "ignore", *launcher, *command(folder, **values)]
     variables = environment(folder, photos, **(env or {}))
-    done = subprocess.run(arguments, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        arguments,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     return Run(folder, done.returncode, done.stdout)
 
 
-def stopped_after(text: str, folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str) -> Run:
+def stopped_after(
+    text: str, folder: Path, photos: Path, env: dict[str, str] | None = None, **values: str
+) -> Run:
     """A run that gets SIGTERM once its log contains `text`."""
     started = start(folder, photos, env, **values)
-    while started.process.is_alive() and not ((folder / "log.txt").exists() and text in started.log()):
+    while started.process.is_alive() and not (
+        (folder / "log.txt").exists() and text in started.log()
+    ):
         time.sleep(0.002)
     if started.process.is_alive() and started.process.pid:
         os.kill(started.process.pid, signal.SIGTERM)
@@ -164,5 +206,7 @@ def write_manifest(folder: Path, rows: list[tuple[str, str, str]]) -> Path:
         writer = csv.writer(file)
         writer.writerow(["image_id", "path", "label", "split"])
         for path, label, split in rows:
-            writer.writerow([hashlib.sha256((folder / path).read_bytes()).hexdigest(), path, label, split])
+            writer.writerow(
+                [hashlib.sha256((folder / path).read_bytes()).hexdigest(), path, label, split]
+            )
     return folder

@@ -42,7 +42,9 @@ for path in sys.argv[2:]:
 """
 
 
-def test_an_artifact_loaded_elsewhere_answers_as_training_did(trained: running.Run, photos: Path, tmp_path: Path) -> None:
+def test_an_artifact_loaded_elsewhere_answers_as_training_did(
+    trained: running.Run, photos: Path, tmp_path: Path
+) -> None:
     shutil.copytree(trained.model, tmp_path / "a model")
     rows = trained.predictions
     # The head was refitted after the validation figures were taken, so those photos' answers may differ.
@@ -64,7 +66,9 @@ def test_an_artifact_loaded_elsewhere_answers_as_training_did(trained: running.R
 
 def test_what_is_not_like_training_is_unfamiliar(trained: running.Run) -> None:
     model = inference.model_fn(str(trained.model))
-    noise = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    noise = torch.randint(
+        0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     shape = inference.preprocessing.from_pillow(shapes.photo("square", 77))
     answers = inference.predict_batch(model, [noise, shape])
     assert [answer["unfamiliar"] for answer in answers] == [True, False]
@@ -81,7 +85,9 @@ def test_what_is_not_like_training_is_unfamiliar(trained: running.Run) -> None:
         (b"0" * (inference.MAX_BYTES + 1), "image/png", "too_large", 413),
     ],
 )
-def test_fault_40_requests_that_cannot_be_answered(body: bytes, kind: str, code: str, status: int) -> None:
+def test_fault_40_requests_that_cannot_be_answered(
+    body: bytes, kind: str, code: str, status: int
+) -> None:
     with pytest.raises(inference.RequestError) as caught:
         inference.input_fn(body, kind)
     assert (caught.value.code, caught.value.status) == (code, status)
@@ -112,7 +118,10 @@ def test_tensors_are_safetensors_files(tmp_path: Path) -> None:
     tensors.save(values, tmp_path / "ours.safetensors")
     theirs = safetensors.torch.load_file(tmp_path / "ours.safetensors")
     ours = tensors.load(tmp_path / "ours.safetensors")
-    safetensors.torch.save_file({name: value.contiguous() for name, value in values.items()}, tmp_path / "theirs.safetensors")
+    safetensors.torch.save_file(
+        {name: value.contiguous() for name, value in values.items()},
+        tmp_path / "theirs.safetensors",
+    )
     again = tensors.load(tmp_path / "theirs.safetensors")
     for name, value in values.items():
         assert torch.equal(theirs[name], value)
@@ -121,7 +130,14 @@ def test_tensors_are_safetensors_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00" * 7, b"\xff" * 64, np.uint64(20).tobytes() + b'{"a":{"dtype":"F32"}}', np.uint64(2).tobytes() + b"[]"]
+    "content",
+    [
+        b"",
+        b"\x00" * 7,
+        b"\xff" * 64,
+        np.uint64(20).tobytes() + b'{"a":{"dtype":"F32"}}',
+        np.uint64(2).tobytes() + b"[]",
+    ],
 )
 def test_what_is_not_safetensors_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(content)

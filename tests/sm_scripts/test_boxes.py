@@ -37,10 +37,20 @@ def drawn(folder: Path, *, beforehand: bool) -> Path:
             box = (3 + number, 2, *shapes.SIZE) if number else None
             path = folder / name / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            kept = whole.crop(_clipped(boxes.edges(box), whole.size)) if beforehand and box else whole
+            kept = (
+                whole.crop(_clipped(boxes.edges(box), whole.size)) if beforehand and box else whole
+            )
             kept.save(path)
             image_id = hashlib.sha256(path.read_bytes()).hexdigest()
-            rows.append([image_id, f"{name}/{number}.png", name, split, *(box if box and not beforehand else [""] * 4)])
+            rows.append(
+                [
+                    image_id,
+                    f"{name}/{number}.png",
+                    name,
+                    split,
+                    *(box if box and not beforehand else [""] * 4),
+                ]
+            )
     with (folder / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return folder
@@ -65,7 +75,9 @@ def test_a_training_on_boxes_is_the_training_on_photos_cropped_beforehand(tmp_pa
     assert "24 of 27 photos are cropped to their boxes" in inside.log
     assert inside.info["hyperparameters"]["crop_to_box"].lower() == "true"
     # The same cache, and nothing in it is taken for the other.
-    whole = running.train(tmp_path / "whole", boxed, {"SM_CHANNEL_FEATURES": str(tmp_path / "inside" / "features")})
+    whole = running.train(
+        tmp_path / "whole", boxed, {"SM_CHANNEL_FEATURES": str(tmp_path / "inside" / "features")}
+    )
     assert "24 photos need features" in whole.log
     assert not np.allclose(probabilities(whole), probabilities(inside), atol=1e-3)
     assert set(whole.predictions["image_id"]) == set(inside.predictions["image_id"])
@@ -88,8 +100,13 @@ def test_fine_tuning_sees_the_crop_too(tmp_path: Path, monkeypatch: pytest.Monke
         photos = data.load()
         if not beforehand:
             photos.crop_to_boxes()
-        squares[beforehand] = [pictures.Pictures(photos, how, tmp_path / "spill", 1).square(row) for row in range(len(photos))]
-    assert all(bool((one == other).all()) for one, other in zip(squares[False], squares[True], strict=True))
+        squares[beforehand] = [
+            pictures.Pictures(photos, how, tmp_path / "spill", 1).square(row)
+            for row in range(len(photos))
+        ]
+    assert all(
+        bool((one == other).all()) for one, other in zip(squares[False], squares[True], strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +119,9 @@ def test_fine_tuning_sees_the_crop_too(tmp_path: Path, monkeypatch: pytest.Monke
         ((1, 1, math.inf, 5), None),
     ],
 )
-def test_a_box_becomes_a_square_around_it_in_whole_pixels(box: tuple[float, float, float, float], expected: tuple[int, ...] | None) -> None:
+def test_a_box_becomes_a_square_around_it_in_whole_pixels(
+    box: tuple[float, float, float, float], expected: tuple[int, ...] | None
+) -> None:
     (boxes,) = modules("boxes")
     assert boxes.edges(box) == expected
 

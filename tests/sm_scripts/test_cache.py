@@ -12,7 +12,9 @@ from fieldmark_ml.photos import preprocessing
 from fieldmark_ml.training import cache, features
 from tests.sm_scripts import running
 
-RECIPE = cache.Recipe("lite0", "abc", preprocessing.Preprocessing(64, 73, (0.5,) * 3, (0.5,) * 3), "plain", "fp32")
+RECIPE = cache.Recipe(
+    "lite0", "abc", preprocessing.Preprocessing(64, 73, (0.5,) * 3, (0.5,) * 3), "plain", "fp32"
+)
 
 
 def ids(*numbers: int) -> np.ndarray:
@@ -31,7 +33,9 @@ def test_two_simultaneous_runs_make_each_feature_once(photos: Path, tmp_path: Pa
     assert runs[0].info["metrics"] == runs[1].info["metrics"]
 
 
-def test_another_run_reads_what_one_has_made(trained: running.Run, photos: Path, tmp_path: Path, features: dict[str, str]) -> None:
+def test_another_run_reads_what_one_has_made(
+    trained: running.Run, photos: Path, tmp_path: Path, features: dict[str, str]
+) -> None:
     again = running.train(tmp_path, photos, features)
     assert "features of all photos are cached" in again.log
     assert again.info["metrics"] == trained.info["metrics"]
@@ -47,7 +51,9 @@ def test_a_damaged_file_is_made_again(trained: running.Run, photos: Path, tmp_pa
     assert again.info["metrics"] == trained.info["metrics"]
 
 
-def test_what_an_earlier_job_made_is_read_and_never_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_earlier_job_made_is_read_and_never_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SageMaker hands it over as a channel; a damaged file in it is passed over, for it is not ours to remove."""
     before = cache.Cache(tmp_path / "before", RECIPE)
     before.add(ids(1, 2), np.ones((2, 4), np.float32))
@@ -68,14 +74,23 @@ def test_everything_a_vector_depends_on_is_in_the_key() -> None:
         cache.Recipe("lite0", "abd", RECIPE.how, "plain", "fp32").key(),
         cache.Recipe("lite0", "abc", RECIPE.how, "flip", "fp32").key(),
         cache.Recipe("lite0", "abc", RECIPE.how, "plain", "bf16").key(),
-        cache.Recipe("lite0", "abc", preprocessing.Preprocessing(64, 74, (0.5,) * 3, (0.5,) * 3), "plain", "fp32").key(),
+        cache.Recipe(
+            "lite0",
+            "abc",
+            preprocessing.Preprocessing(64, 74, (0.5,) * 3, (0.5,) * 3),
+            "plain",
+            "fp32",
+        ).key(),
     }
     assert len(keys) == 6
     assert cache.Recipe("timm/a", "b", RECIPE.how, "plain", "fp32").key().count("/") == 0
 
 
 def test_gather_averages_views_and_repeats_photos(tmp_path: Path) -> None:
-    plain, flip = (cache.Cache(tmp_path, cache.Recipe("lite0", "abc", RECIPE.how, view, "fp32")) for view in ("plain", "flip"))
+    plain, flip = (
+        cache.Cache(tmp_path, cache.Recipe("lite0", "abc", RECIPE.how, view, "fp32"))
+        for view in ("plain", "flip")
+    )
     plain.add(ids(3, 1), np.array([[3.0, 0], [1, 0]]))
     plain.add(ids(2, 3), np.array([[2.0, 0], [3, 0]]))
     flip.add(ids(1, 2, 3), np.array([[1.0, 2], [2, 4], [3, 6]]))
@@ -84,7 +99,9 @@ def test_gather_averages_views_and_repeats_photos(tmp_path: Path) -> None:
     assert matrix.tolist() == [[2, 2, 2, 4], [3, 3, 3, 6], [2, 2, 2, 4], [1, 1, 1, 2]]
 
 
-def test_a_matrix_too_large_for_memory_lies_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_matrix_too_large_for_memory_lies_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = cache.Cache(tmp_path, RECIPE)
     plain.add(ids(1), np.ones((1, 4)))
     monkeypatch.setattr(features, "SHARE_OF_MEMORY", 0.0)

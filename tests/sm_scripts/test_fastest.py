@@ -50,20 +50,31 @@ def compared(fast: list[list[float]], photos: Any = range(3)) -> fastest.Parity:
         ([EXACT[0], [0.46, 0.54, 0.0], EXACT[2]], False),
         ([EXACT[0], EXACT[1], [0.2, 0.7, 0.1]], False),
     ],
-    ids=["the same", "by 0.015", "by 0.03", "another class by a hair", "another class", "another class for certain"],
+    ids=[
+        "the same",
+        "by 0.015",
+        "by 0.03",
+        "another class by a hair",
+        "another class",
+        "another class for certain",
+    ],
 )
 def test_a_form_gives_the_same_answers_or_is_not_used(fast: list[list[float]], good: bool) -> None:
     found = compared(fast)
     assert (found.photos, found.good) == (3, good)
 
 
-def test_a_class_renamed_for_certain_is_not_the_same_answer_however_little_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_renamed_for_certain_is_not_the_same_answer_however_little_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(fastest, "HAIR", 0.001)
     found = compared([EXACT[0], [0.498, 0.502, 0.0], EXACT[2]])
     assert (found.same_class, found.renamed, found.good) == (2, 1, False)
 
 
-def test_it_is_found_out_on_64_photos_or_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_found_out_on_64_photos_or_as_many_as_there_is_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert compared(EXACT, [0] * 200).photos == fastest.PHOTOS
     monkeypatch.setattr(fastest, "SECONDS", -1)
     assert compared(EXACT, [0] * 200).photos == fastest.LEAST_PHOTOS

@@ -13,12 +13,21 @@ import torch
 from fieldmark_ml.photos import augment
 from tests.sm_scripts import running
 
-TUNE = {"mode": "finetune", "epochs": "2", "batch_size": "8", "lr": "0.01", "mixup": "0.2", "ema": "0.5"}
+TUNE = {
+    "mode": "finetune",
+    "epochs": "2",
+    "batch_size": "8",
+    "lr": "0.01",
+    "mixup": "0.2",
+    "ema": "0.5",
+}
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
 @pytest.fixture(scope="module")
-def tuned(photos: Path, features: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> running.Run:
+def tuned(
+    photos: Path, features: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> running.Run:
     run = running.train(tmp_path_factory.mktemp("tuned"), photos, features, **TUNE)
     assert run.code == 0, run.log
     return run
@@ -26,11 +35,17 @@ def tuned(photos: Path, features: dict[str, str], tmp_path_factory: pytest.TempP
 
 def test_epochs_are_numbered_and_the_best_is_kept(tuned: running.Run) -> None:
     assert [row["epoch"] for row in tuned.rows()] == [1, 2]
-    assert {"train_loss", "train_accuracy", "validation_loss", "validation_accuracy"} <= set(tuned.rows()[0])
+    assert {"train_loss", "train_accuracy", "validation_loss", "validation_accuracy"} <= set(
+        tuned.rows()[0]
+    )
     assert tuned.info["epochs_run"] == 2
     assert f"epoch {tuned.info['best_epoch']} is the best" in tuned.log
     assert tuned.info["backbones"][0]["folded"] is True
-    assert {split: figures["n"] for split, figures in tuned.info["metrics"].items()} == {"train": 24, "validation": 12, "test": 12}
+    assert {split: figures["n"] for split, figures in tuned.info["metrics"].items()} == {
+        "train": 24,
+        "validation": 12,
+        "test": 12,
+    }
 
 
 def test_a_tuned_model_serves_what_training_predicted(tuned: running.Run, photos: Path) -> None:
@@ -44,7 +59,9 @@ def test_a_tuned_model_serves_what_training_predicted(tuned: running.Run, photos
         assert torch.allclose(served[0], torch.from_numpy(rows["probabilities"][index]), atol=1e-4)
 
 
-def test_the_training_photos_are_kept_as_the_tuned_network_sees_them(tuned: running.Run, photos: Path) -> None:
+def test_the_training_photos_are_kept_as_the_tuned_network_sees_them(
+    tuned: running.Run, photos: Path
+) -> None:
     import inference
 
     with np.load(tuned.folder / "output" / "features" / "train.npz", allow_pickle=False) as kept:
@@ -67,11 +84,15 @@ def test_fault_34_resumed_in_the_middle_equals_uninterrupted(
     resumed = running.train(tmp_path, photos, features, **TUNE)
     assert resumed.code == 0, resumed.log
     rows = stopped.rows() + resumed.rows()
-    assert all(row == pytest.approx(other, abs=1e-6) for row, other in zip(rows, tuned.rows(), strict=True))
+    assert all(
+        row == pytest.approx(other, abs=1e-6) for row, other in zip(rows, tuned.rows(), strict=True)
+    )
     assert resumed.info["metrics"]["test"] == pytest.approx(tuned.info["metrics"]["test"], abs=1e-6)
 
 
-def test_two_processes_train_the_same_model(tuned: running.Run, photos: Path, features: dict[str, str], tmp_path: Path) -> None:
+def test_two_processes_train_the_same_model(
+    tuned: running.Run, photos: Path, features: dict[str, str], tmp_path: Path
+) -> None:
     # What is drawn per process (mixup's partners, dropout) is off, so that only the order of additions differs.
     values = {**TUNE, "mixup": "0", "dropout": "0", "lr": "0.001"}
     alone = running.train(tmp_path / "one", photos, features, **values)
@@ -86,8 +107,12 @@ def test_two_processes_train_the_same_model(tuned: running.Run, photos: Path, fe
 
 @pytest.mark.parametrize("kind", ["none", "light", "randaugment"])
 def test_augmentation_depends_on_its_draw_alone(kind: str) -> None:
-    photo = torch.randint(0, 256, (3, 73, 73), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    first, second, other = (augment.augmented(photo, 64, kind, random.Random(seed)) for seed in (5, 5, 6))
+    photo = torch.randint(
+        0, 256, (3, 73, 73), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
+    first, second, other = (
+        augment.augmented(photo, 64, kind, random.Random(seed)) for seed in (5, 5, 6)
+    )
     assert first.shape == (3, 64, 64)
     assert first.dtype == torch.uint8
     assert torch.equal(first, second)
@@ -96,7 +121,9 @@ def test_augmentation_depends_on_its_draw_alone(kind: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(augment._OPERATIONS))
 def test_every_operation_keeps_a_photo_a_photo(name: str) -> None:
-    photo = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    photo = torch.randint(
+        0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
     for sign in (-1, 1):
         made = augment._OPERATIONS[name](photo, sign * augment.RAND_AUGMENT_MAGNITUDE)
         assert made.shape == photo.shape
@@ -114,8 +141,12 @@ def test_mixing_keeps_pixels_and_targets_in_the_same_shares(mixup: float, cutmix
         assert not pixels[0].any()
 
 
-@pytest.mark.parametrize("splits", [("train",), ("train", "test")], ids=["train only", "train and test"])
-def test_without_validation_photos_the_last_epoch_is_kept(splits: tuple[str, ...], photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "splits", [("train",), ("train", "test")], ids=["train only", "train and test"]
+)
+def test_without_validation_photos_the_last_epoch_is_kept(
+    splits: tuple[str, ...], photos: Path, tmp_path: Path
+) -> None:
     for split in splits:
         for name in ("circle", "square"):
             shutil.copytree(photos / name, tmp_path / "plain" / split / name)

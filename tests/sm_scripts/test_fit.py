@@ -41,29 +41,42 @@ def test_the_gradient_is_that_of_the_objective(
     regression = fit.LogisticRegression(head, fit.Examples(points, labels), 0.3, smoothing, start)
     weights = start.clone().requires_grad_()
     logits = ((points - head.mean) / head.deviation) @ weights[:-1] + weights[-1]
-    objective = functional.cross_entropy(logits, labels, label_smoothing=smoothing) + 0.15 * weights[:-1].square().sum()
+    objective = (
+        functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        + 0.15 * weights[:-1].square().sum()
+    )
     objective.backward()
     assert regression.now.value == pytest.approx(objective.item(), abs=1e-5)
     assert weights.grad is not None
     assert (regression.now.gradient - weights.grad).abs().max() < 1e-5
-    assert regression.now.accuracy == pytest.approx((logits.argmax(1) == labels).double().mean().item())
+    assert regression.now.accuracy == pytest.approx(
+        (logits.argmax(1) == labels).double().mean().item()
+    )
 
 
 @pytest.mark.parametrize("weight_decay", [1.0, 0.01, 1e-4])
-def test_lbfgs_reaches_the_minimum_of_scikit_learn(blobs: tuple[torch.Tensor, torch.Tensor], weight_decay: float) -> None:
+def test_lbfgs_reaches_the_minimum_of_scikit_learn(
+    blobs: tuple[torch.Tensor, torch.Tensor], weight_decay: float
+) -> None:
     linear_model = pytest.importorskip("sklearn.linear_model")
     points, labels = blobs
     head = made_head(points)
     examples = fit.Examples(points, labels)
-    result = fit.fit_lbfgs(head, examples, fit.Examples(points[:0], labels[:0]), weight_decay, 0.0, 500, fit.Hooks())
+    result = fit.fit_lbfgs(
+        head, examples, fit.Examples(points[:0], labels[:0]), weight_decay, 0.0, 500, fit.Hooks()
+    )
     head.load_state_dict(result.state, strict=False)
     ours = torch.softmax(heads.logits_of(head, points), 1).numpy()
     standard = ((points - head.mean) / head.deviation).numpy()
-    theirs = linear_model.LogisticRegression(C=1 / (weight_decay * len(labels)), max_iter=5000, tol=1e-8).fit(standard, labels.numpy())
+    theirs = linear_model.LogisticRegression(
+        C=1 / (weight_decay * len(labels)), max_iter=5000, tol=1e-8
+    ).fit(standard, labels.numpy())
     assert np.abs(ours - theirs.predict_proba(standard)).max() < 0.01
 
 
-def test_a_feature_that_never_changes_in_training_moves_nothing(blobs: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_a_feature_that_never_changes_in_training_moves_nothing(
+    blobs: tuple[torch.Tensor, torch.Tensor],
+) -> None:
     points, _ = blobs
     head = made_head(points)
     moved = points.clone()
@@ -74,7 +87,10 @@ def test_a_feature_that_never_changes_in_training_moves_nothing(blobs: tuple[tor
 def test_the_best_epoch_is_kept_and_patience_ends_it() -> None:
     watch = fit.Watch(2)
     losses = [0.9, 0.5, 0.6, 0.7, 0.1]
-    stops = [watch.see({"train_loss": 0.0, "validation_loss": loss}, {"w": torch.tensor(loss)}) for loss in losses[:4]]
+    stops = [
+        watch.see({"train_loss": 0.0, "validation_loss": loss}, {"w": torch.tensor(loss)})
+        for loss in losses[:4]
+    ]
     assert stops == [False, False, False, True]
     assert watch.fit().best_epoch == 2
     assert watch.fit().state["w"] == 0.5
@@ -99,7 +115,9 @@ def test_a_loss_that_is_no_number_diverged() -> None:
 def test_the_temperature_is_recovered(true_temperature: float) -> None:
     generator = torch.Generator().manual_seed(1)
     logits = 3 * torch.randn(20_000, 5, generator=generator)
-    labels = torch.multinomial(torch.softmax(logits / true_temperature, 1), 1, generator=generator).flatten()
+    labels = torch.multinomial(
+        torch.softmax(logits / true_temperature, 1), 1, generator=generator
+    ).flatten()
     fitted = calibration.fit_temperature(logits, labels)
     assert fitted == pytest.approx(true_temperature, rel=0.05)
     calibrated = torch.softmax(logits / fitted, 1)
@@ -110,7 +128,9 @@ def test_calibration_error_by_hand() -> None:
     probabilities = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
     labels = torch.tensor([0, 1, 0, 0])
     # Bins: two photos at 0.9 of which one is right, one at 0.6 that is right, one at 0.7 that is wrong.
-    assert calibration.calibration_error(probabilities, labels) == pytest.approx((2 * 0.4 + 0.4 + 0.7) / 4, abs=1e-6)
+    assert calibration.calibration_error(probabilities, labels) == pytest.approx(
+        (2 * 0.4 + 0.4 + 0.7) / 4, abs=1e-6
+    )
     assert math.isnan(calibration.calibration_error(probabilities[:0], labels[:0]))
 
 
@@ -142,7 +162,9 @@ def test_a_target_nobody_reaches_makes_every_answer_unsure() -> None:
 
 
 def test_figures_are_counted_over_photos() -> None:
-    probabilities = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7], [0.5, 0.4, 0.1]])
+    probabilities = torch.tensor(
+        [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7], [0.5, 0.4, 0.1]]
+    )
     labels = torch.tensor([0, 1, 2, 1])
     figures = scoring.figures(probabilities, labels)
     assert (figures["correct"], figures["n"], figures["top1"], figures["top5"]) == (3, 4, 0.75, 1.0)
@@ -152,7 +174,10 @@ def test_figures_are_counted_over_photos() -> None:
 
 
 def test_every_epoch_on_validation_has_its_macro_f1_and_an_empty_split_has_nothing() -> None:
-    logits, labels = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]), torch.tensor([0, 1, 2], dtype=torch.int32)
+    logits, labels = (
+        torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]),
+        torch.tensor([0, 1, 2], dtype=torch.int32),
+    )
     found = fit.validation_scores(logits, labels)
     assert found["validation_accuracy"] == pytest.approx(2 / 3)
     assert found["validation_macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
@@ -174,8 +199,12 @@ def test_familiarity_by_its_definition() -> None:
     assert not means[3].any()
     for photo in range(30):
         others = torch.arange(30) != photo
-        expected = familiarity.similarity(features[photo : photo + 1], familiarity.centres(features[others], labels[others], 4))
-        assert familiarity.left_out_similarity(features, labels, 4)[photo] == pytest.approx(expected.item(), abs=1e-5)
+        expected = familiarity.similarity(
+            features[photo : photo + 1], familiarity.centres(features[others], labels[others], 4)
+        )
+        assert familiarity.left_out_similarity(features, labels, 4)[photo] == pytest.approx(
+            expected.item(), abs=1e-5
+        )
 
 
 def test_the_familiar_threshold_lets_most_photos_pass() -> None:

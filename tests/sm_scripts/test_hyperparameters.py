@@ -41,7 +41,9 @@ UNDERSTOOD = {
 }
 
 
-@pytest.mark.parametrize(("field", "text"), [(field, text) for field, texts in REFUSED.items() for text in texts])
+@pytest.mark.parametrize(
+    ("field", "text"), [(field, text) for field, texts in REFUSED.items() for text in texts]
+)
 def test_fault_20_what_cannot_be_used_names_its_field(field: str, text: str) -> None:
     with pytest.raises(ValueError, match=field) as caught:
         hyperparameters.parse({field: text})
@@ -49,7 +51,10 @@ def test_fault_20_what_cannot_be_used_names_its_field(field: str, text: str) -> 
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize(("field", "text", "value"), [(field, *pair) for field, pairs in UNDERSTOOD.items() for pair in pairs.items()])
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [(field, *pair) for field, pairs in UNDERSTOOD.items() for pair in pairs.items()],
+)
 def test_fault_22_spellings_of_both_contracts(field: str, text: str, value: object) -> None:
     made = hyperparameters.parse({field: text})[field]
     assert made == value
@@ -58,7 +63,10 @@ def test_fault_22_spellings_of_both_contracts(field: str, text: str, value: obje
 
 @pytest.mark.parametrize(
     ("given", "field"),
-    [({"optimizer": "lbfgs", "head": "mlp"}, "optimizer"), ({"mode": "finetune", "arch": "lite0+lite1"}, "arch")],
+    [
+        ({"optimizer": "lbfgs", "head": "mlp"}, "optimizer"),
+        ({"mode": "finetune", "arch": "lite0+lite1"}, "arch"),
+    ],
 )
 def test_values_that_exclude_each_other_name_a_field(given: dict[str, str], field: str) -> None:
     with pytest.raises(hyperparameters.BadValue, match=field) as caught:
@@ -76,7 +84,9 @@ def test_values_that_exclude_each_other_name_a_field(given: dict[str, str], fiel
         ({"preset": "best", "mode": "finetune"}, "lite2@300", "plain"),
     ],
 )  # fmt: skip
-def test_presets_set_arch_and_views_and_explicit_values_override(given: dict[str, str], arch: str, views: str) -> None:
+def test_presets_set_arch_and_views_and_explicit_values_override(
+    given: dict[str, str], arch: str, views: str
+) -> None:
     resolved = hyperparameters.resolve(hyperparameters.parse(given))
     assert (resolved["arch"], resolved["views"]) == (arch, views)
 
@@ -97,7 +107,13 @@ def test_the_tables_are_read_without_torch() -> None:
 
 def test_help_explains_every_argument() -> None:
     shown = subprocess.run(
-        [sys.executable, "train.py", "--help"], cwd=running.SM_SCRIPTS, capture_output=True, text=True, check=True
+        [sys.executable, "train.py", "--help"],
+        cwd=running.SM_SCRIPTS,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    assert all(f"--{parameter.name}" in shown and parameter.help for parameter in hyperparameters.TABLE)
+    assert all(
+        f"--{parameter.name}" in shown and parameter.help for parameter in hyperparameters.TABLE
+    )
     assert "torchrun" in shown

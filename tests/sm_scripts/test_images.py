@@ -62,7 +62,9 @@ def profile(value: int) -> bytes:
 
 def mpo(value: int) -> bytes:
     second = drawn().transpose(Image.Transpose.ROTATE_180)
-    return encoded(drawn(), "MPO", quality=95, save_all=True, append_images=[second], exif=exif(value))
+    return encoded(
+        drawn(), "MPO", quality=95, save_all=True, append_images=[second], exif=exif(value)
+    )
 
 
 CONTAINERS: dict[str, Callable[[int], bytes]] = {
@@ -84,12 +86,19 @@ CONTAINERS: dict[str, Callable[[int], bytes]] = {
     "png, eXIf": lambda value: png(chunk(b"eXIf", tiff(value))),
     "png, eXIf at the end": lambda value: png(chunk(b"eXIf", tiff(value, ">")), last=True),
     "png, text": lambda value: png(chunk(b"tEXt", b"Raw profile type exif\0" + profile(value))),
-    "png, packed text": lambda value: png(chunk(b"zTXt", b"Raw profile type APP1\0\0" + zlib.compress(profile(value)))),
+    "png, packed text": lambda value: png(
+        chunk(b"zTXt", b"Raw profile type APP1\0\0" + zlib.compress(profile(value)))
+    ),
     "webp, lossy": lambda value: encoded(drawn(), "WEBP", quality=95, exif=exif(value)),
     "webp, lossless": lambda value: encoded(drawn(), "WEBP", lossless=True, exif=exif(value, ">")),
     "webp, bare": lambda value: encoded(drawn(), "WEBP", lossless=True, exif=tiff(value)),
     "webp, moving": lambda value: encoded(
-        drawn(), "WEBP", lossless=True, save_all=True, append_images=[drawn().rotate(180)], exif=exif(value)
+        drawn(),
+        "WEBP",
+        lossless=True,
+        save_all=True,
+        append_images=[drawn().rotate(180)],
+        exif=exif(value),
     ),
 }
 
@@ -118,7 +127,16 @@ def test_a_photo_is_learned_upright(container: str, orientation: int, tmp_path: 
 
 @pytest.mark.parametrize(
     "block",
-    [b"", b"Exif\0\0", exif(0), exif(9), exif(6)[:20], XMP_6, b"Exif\0\0XX" + tiff(6)[2:], b"Exif\0\0II*\0\xff\xff\xff\xff"],
+    [
+        b"",
+        b"Exif\0\0",
+        exif(0),
+        exif(9),
+        exif(6)[:20],
+        XMP_6,
+        b"Exif\0\0XX" + tiff(6)[2:],
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+    ],
     ids=["none", "empty", "0", "9", "cut short", "XMP only", "no byte order", "beyond the end"],
 )
 def test_an_orientation_without_a_meaning_turns_nothing(block: bytes) -> None:
@@ -137,7 +155,9 @@ def _comment(body: bytes) -> bytes:
     """A GIF with a comment of many blocks before its frame."""
     data = encoded(drawn(), "GIF")
     at = 13 + (3 << (data[10] & 7) + 1)
-    blocks = b"".join(bytes([len(part)]) + part for part in (body[i : i + 255] for i in range(0, len(body), 255)))
+    blocks = b"".join(
+        bytes([len(part)]) + part for part in (body[i : i + 255] for i in range(0, len(body), 255))
+    )
     return data[:at] + b"!\xfe" + blocks + b"\0" + data[at:]
 
 
@@ -149,10 +169,16 @@ def _texts() -> bytes:
 
 
 DESCRIBED: dict[str, Callable[[], bytes]] = {
-    "png, 1.3 MB of ICC": lambda: encoded(drawn(), "PNG", icc_profile=os.urandom(10) + bytes(1_300_000)),
-    "png, ICC that expands to 200 MB": lambda: png(chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(200_000_000), 9))),
+    "png, 1.3 MB of ICC": lambda: encoded(
+        drawn(), "PNG", icc_profile=os.urandom(10) + bytes(1_300_000)
+    ),
+    "png, ICC that expands to 200 MB": lambda: png(
+        chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(200_000_000), 9))
+    ),
     "png, 3 MB of text": _texts,
-    "png, text that expands to 200 MB": lambda: png(chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * 200_000_000, 9))),
+    "png, text that expands to 200 MB": lambda: png(
+        chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * 200_000_000, 9))
+    ),
     "png, 20 MB of plain text": lambda: png(*[chunk(b"tEXt", b"k\0" + b"x" * 1_000_000)] * 20),
     "png, a checksum that is wrong": lambda: png(chunk(b"tEXt", b"k\0x")[:-4] + b"bad!"),
     "png, broken ICC": lambda: png(chunk(b"iCCP", b"\xff" * 90)),
@@ -166,7 +192,9 @@ DESCRIBED: dict[str, Callable[[], bytes]] = {
     "jpeg, EXIF that turns in a circle": lambda: _app(1, b"Exif\0\0II*\0\x08\0\0\0\0\0\x08\0\0\0"),
     "jpeg, something behind its end": lambda: jpeg() + b"\xff\xda" * 900 + os.urandom(100_000),
     "gif, a comment of 20 MB": lambda: _comment(b"x" * 20_000_000),
-    "webp, 1.3 MB of ICC": lambda: encoded(drawn(), "WEBP", lossless=True, icc_profile=bytes(1_300_000)),
+    "webp, 1.3 MB of ICC": lambda: encoded(
+        drawn(), "WEBP", lossless=True, icc_profile=bytes(1_300_000)
+    ),
     "webp, broken EXIF": lambda: encoded(drawn(), "WEBP", lossless=True, exif=b"\xff" * 90),
 }
 
@@ -229,7 +257,10 @@ SLOW: dict[str, tuple[Callable[[], bytes], str]] = {
     "2,000,000 segments": (_tiny_segments, "segments"),
     "2,000,000 chunks": (lambda: png(chunk(b"tEXt", b"") * 2_000_000), "segments"),
     "2,000,000 blocks": (_blocks, "segments"),
-    "junk in a GIF": (lambda: encoded(drawn(), "GIF")[:781] + b"x" * 60_000_000, "not an image|cut short"),
+    "junk in a GIF": (
+        lambda: encoded(drawn(), "GIF")[:781] + b"x" * 60_000_000,
+        "not an image|cut short",
+    ),
     "run lengths": (lambda: _rle(7000), "compressed BMP"),
     "a canvas of WebP": (
         lambda: b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\x2f\x2f\0" * 2 + bytes(90),
@@ -253,7 +284,9 @@ def test_what_would_hold_a_decoder_is_refused_before_it_begins(name: str, tmp_pa
     assert time.process_time() - start < 3
 
 
-@pytest.mark.parametrize(("count", "size"), [(100, (60, 60)), (100, (3800, 3900)), (30, (7000, 7000))])
+@pytest.mark.parametrize(
+    ("count", "size"), [(100, (60, 60)), (100, (3800, 3900)), (30, (7000, 7000))]
+)
 def test_a_photo_at_the_bound_of_scans_is_decoded(count: int, size: tuple[int, int]) -> None:
     start = time.process_time()
     assert preprocessing.decode(many_scans(count, size)).shape == (3, size[1], size[0])
@@ -270,7 +303,9 @@ def test_scans_are_counted_where_a_decoder_reads_them() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "I;16"])
-def test_a_photo_converted_in_strips_is_the_same(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_converted_in_strips_is_the_same(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = drawn((300, 201)).convert("L" if mode == "I;16" else "RGBA")
     if mode == "I;16":
         made = Image.fromarray((np.asarray(made).astype(np.uint16) << 8) + 77)
@@ -285,7 +320,11 @@ def test_a_photo_converted_in_strips_is_the_same(mode: str, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("head", "kind"),
-    [(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"), (b"\0\0\0\x1cftypavif", "AVIF"), (b"II*\0\x08\0\0\0", "TIFF")],
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"II*\0\x08\0\0\0", "TIFF"),
+    ],
 )
 def test_a_format_that_is_not_read_is_named(head: bytes, kind: str) -> None:
     with pytest.raises(images.BadImage, match=kind):
@@ -294,4 +333,7 @@ def test_a_format_that_is_not_read_is_named(head: bytes, kind: str) -> None:
 
 def test_io_of_a_path_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(exif(6)))
-    assert images.open_image(tmp_path / "a.jpg").tobytes() == images.open_image(io.BytesIO(jpeg(exif(6))).getvalue()).tobytes()
+    assert (
+        images.open_image(tmp_path / "a.jpg").tobytes()
+        == images.open_image(io.BytesIO(jpeg(exif(6))).getvalue()).tobytes()
+    )

@@ -15,11 +15,18 @@ from tests.backends.watching import until
 
 def networks(features: Path) -> dict[str, int]:
     """When each converted network was written."""
-    return {path.parent.name: path.stat().st_mtime_ns for path in (features / "networks").glob("*/openvino.xml")}
+    return {
+        path.parent.name: path.stat().st_mtime_ns
+        for path in (features / "networks").glob("*/openvino.xml")
+    }
 
 
-@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
-def test_an_app_that_has_started_has_converted_the_default_networks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
+)
+def test_an_app_that_has_started_has_converted_the_default_networks(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(settings.ENV_PREPARE, "1")
     process = prefork.start()
     try:

@@ -41,7 +41,9 @@ def far(a: torch.Tensor, b: torch.Tensor) -> float:
     return (a.float() - b.float()).abs().max().item()
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}]
+)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_both_jpeg_decoders_give_the_same_pixels(mode: str, options: dict[str, Any]) -> None:
     data = encoded(drawn().convert(mode), "JPEG", **options)
@@ -61,7 +63,9 @@ def test_fault_16_exif_orientation_is_respected_by_both(orientation: int) -> Non
 def test_resizing_is_that_of_pillow() -> None:
     data = encoded(drawn((333, 250)), "PNG")
     ours = preprocessing.resized(preprocessing.decode(data), HOW)
-    pillow = preprocessing.from_pillow(images.open_image(data).resize((97, 73), Image.Resampling.BICUBIC))
+    pillow = preprocessing.from_pillow(
+        images.open_image(data).resize((97, 73), Image.Resampling.BICUBIC)
+    )
     assert far(ours, pillow) <= 2
 
 
@@ -69,12 +73,18 @@ def test_a_photo_a_thousand_times_as_long_as_wide_stays_small() -> None:
     long = preprocessing.decode(encoded(drawn((1, 5000)), "PNG"))
     assert preprocessing.resized(long, HOW).numel() < 3 * 73 * 73 * 5
     assert preprocessing.prepare(long, HOW).shape == (3, 64, 64)
-    assert preprocessing.prepare(preprocessing.decode(encoded(drawn((1, 1)), "PNG")), HOW).shape == (3, 64, 64)
+    assert preprocessing.prepare(
+        preprocessing.decode(encoded(drawn((1, 1)), "PNG")), HOW
+    ).shape == (3, 64, 64)
 
 
-@pytest.mark.parametrize("size", [(333, 250), (250, 334), (73, 73), (75, 73), (300, 73), (97, 211), (40, 41)])
+@pytest.mark.parametrize(
+    "size", [(333, 250), (250, 334), (73, 73), (75, 73), (300, 73), (97, 211), (40, 41)]
+)
 @pytest.mark.parametrize("sides", [(64, 73), (64, 64), (63, 73), (224, 256), (288, 329)])
-def test_the_middle_of_a_cached_square_is_what_serving_sees(size: tuple[int, int], sides: tuple[int, int]) -> None:
+def test_the_middle_of_a_cached_square_is_what_serving_sees(
+    size: tuple[int, int], sides: tuple[int, int]
+) -> None:
     how = preprocessing.Preprocessing(sides[0], sides[1], HOW.mean, HOW.std)
     photo = preprocessing.from_pillow(drawn(size))
     square = pictures.square_of(photo, how)
@@ -106,21 +116,35 @@ def odd_photos(folder: Path) -> None:
     photo.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
     photo.save(folder / "turned.jpg", exif=exif, quality=95)
     photo.convert("L").save(folder / "gray.jpg", quality=95)
-    Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257).save(folder / "deep.png")
+    Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257).save(
+        folder / "deep.png"
+    )
     palette = photo.quantize(16)
     palette.save(folder / "palette.png", transparency=0)
     photo.convert("RGBA").save(folder / "alpha.webp", lossless=True)
-    photo.save(folder / "moving.gif", save_all=True, append_images=[shapes.photo("square", 1).resize((90, 80))])
+    photo.save(
+        folder / "moving.gif",
+        save_all=True,
+        append_images=[shapes.photo("square", 1).resize((90, 80))],
+    )
     photo.resize((1, 5000)).save(folder / "long.png")
     photo.resize((1, 1)).save(folder / "dot.bmp")
 
 
-def test_fault_16_odd_formats_are_the_same_photo_in_training_and_in_serving(photos: Path, tmp_path: Path) -> None:
+def test_fault_16_odd_formats_are_the_same_photo_in_training_and_in_serving(
+    photos: Path, tmp_path: Path
+) -> None:
     shutil.copytree(photos, tmp_path / "photos")
     odd_photos(tmp_path / "photos" / "odd")
     lines = [line.split(",")[1:] for line in (photos / "manifest.csv").read_text().splitlines()[1:]]
-    odd = [(f"odd/{path.name}", "circle", "test") for path in sorted((tmp_path / "photos" / "odd").iterdir())]
-    run = running.train(tmp_path / "run", running.write_manifest(tmp_path / "photos", [(*line,) for line in lines] + odd))
+    odd = [
+        (f"odd/{path.name}", "circle", "test")
+        for path in sorted((tmp_path / "photos" / "odd").iterdir())
+    ]
+    run = running.train(
+        tmp_path / "run",
+        running.write_manifest(tmp_path / "photos", [(*line,) for line in lines] + odd),
+    )
     assert run.code == 0, run.log
     assert run.info["metrics"]["test"]["n"] == 12 + len(odd)
 

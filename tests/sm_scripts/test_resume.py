@@ -12,17 +12,23 @@ HEAD = {"head": "mlp", "epochs": "150", "early_stopping_patience": "0", "batch_s
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(photos: Path, features: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> running.Run:
+def uninterrupted(
+    photos: Path, features: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> running.Run:
     run = running.train(tmp_path_factory.mktemp("uninterrupted"), photos, features, **HEAD)
     assert run.code == 0, run.log
     return run
 
 
 def same(a: list[dict[str, float]], b: list[dict[str, float]]) -> bool:
-    return len(a) == len(b) and all(x == pytest.approx(y, abs=1e-6) for x, y in zip(a, b, strict=True))
+    return len(a) == len(b) and all(
+        x == pytest.approx(y, abs=1e-6) for x, y in zip(a, b, strict=True)
+    )
 
 
-def test_fault_34_resumed_equals_uninterrupted(uninterrupted: running.Run, photos: Path, features: dict[str, str], tmp_path: Path) -> None:
+def test_fault_34_resumed_equals_uninterrupted(
+    uninterrupted: running.Run, photos: Path, features: dict[str, str], tmp_path: Path
+) -> None:
     stopped = running.stopped_after("epoch=20 ", tmp_path, photos, features, **HEAD)
     assert stopped.code == 143, stopped.log
     assert not (tmp_path / "model" / "model.json").exists()
@@ -34,7 +40,9 @@ def test_fault_34_resumed_equals_uninterrupted(uninterrupted: running.Run, photo
     assert resumed.info["metrics"] == uninterrupted.info["metrics"]
 
 
-def test_a_stopped_lbfgs_fit_goes_on_the_same_way(photos: Path, features: dict[str, str], tmp_path: Path) -> None:
+def test_a_stopped_lbfgs_fit_goes_on_the_same_way(
+    photos: Path, features: dict[str, str], tmp_path: Path
+) -> None:
     values = {"weight_decay": "0.0001"}
     whole = running.train(tmp_path / "whole", photos, features, **values)
     stopped = running.stopped_after("epoch=2 ", tmp_path / "run", photos, features, **values)
@@ -59,7 +67,9 @@ def test_fault_33_a_truncated_newest_checkpoint_falls_to_the_one_before(
     assert not list((tmp_path / "checkpoints").glob(".*.tmp"))
 
 
-def test_fault_33_only_unreadable_checkpoints_are_a_failure(photos: Path, features: dict[str, str], tmp_path: Path) -> None:
+def test_fault_33_only_unreadable_checkpoints_are_a_failure(
+    photos: Path, features: dict[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "checkpoints").mkdir()
     for number in (1, 2):
         (tmp_path / "checkpoints" / f"checkpoint-{number:06d}.pt").write_bytes(b"not a checkpoint")

@@ -51,7 +51,9 @@ def test_numbers_of_a_metric_line_are_read_back(capsys: pytest.CaptureFixture[st
     read = metrics.parse(capsys.readouterr().out)
     assert read is not None
     assert list(read) == [*values, "elapsed_seconds"]
-    assert all(read[name] == pytest.approx(value, rel=1e-3, nan_ok=True) for name, value in values.items())
+    assert all(
+        read[name] == pytest.approx(value, rel=1e-3, nan_ok=True) for name, value in values.items()
+    )
 
 
 def test_sagemakers_environment_says_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,11 +69,20 @@ def test_sagemakers_environment_says_how_many_processes(monkeypatch: pytest.Monk
     assert distributed.wanted_processes() == (1, 1)
 
 
-def test_two_gpus_are_two_processes_started_by_the_script_itself(photos: Path, tmp_path: Path, trained: running.Run) -> None:
-    run = running.train_by([], tmp_path, photos, {"SM_NUM_GPUS": "2", "SM_HOSTS": '["algo-1"]', "SM_CURRENT_HOST": "algo-1"})
+def test_two_gpus_are_two_processes_started_by_the_script_itself(
+    photos: Path, tmp_path: Path, trained: running.Run
+) -> None:
+    run = running.train_by(
+        [],
+        tmp_path,
+        photos,
+        {"SM_NUM_GPUS": "2", "SM_HOSTS": '["algo-1"]', "SM_CURRENT_HOST": "algo-1"},
+    )
     assert run.code == 0, run.log
     assert "2 processes" in run.log
     assert run.info["metrics"]["test"] == pytest.approx(trained.info["metrics"]["test"], abs=1e-5)
     assert run.log.count("done in") == 1
-    made = np.concatenate([np.load(path)["image_ids"] for path in (tmp_path / "features").rglob("*.npz")])
+    made = np.concatenate(
+        [np.load(path)["image_ids"] for path in (tmp_path / "features").rglob("*.npz")]
+    )
     assert len(made) == len(set(made)) == 48

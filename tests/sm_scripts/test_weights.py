@@ -14,7 +14,16 @@ from fieldmark_ml.network import backbones, tensors, weights, zoo
 from fieldmark_ml.training import plan
 from tests.sm_scripts import running
 
-TIMM = ["lite0", "lite1", "lite2", "resnet18", "resnet50", "convnext_tiny", "tf_efficientnetv2_s", "vit_small_patch16_224.dino"]
+TIMM = [
+    "lite0",
+    "lite1",
+    "lite2",
+    "resnet18",
+    "resnet50",
+    "convnext_tiny",
+    "tf_efficientnetv2_s",
+    "vit_small_patch16_224.dino",
+]
 
 
 @pytest.mark.parametrize("name", ["lite0", "lite1", "lite2"])
@@ -52,11 +61,20 @@ def test_the_table_says_what_timm_says(name: str) -> None:
     assert (tuple(cfg.mean), tuple(cfg.std)) == architecture.normalisation
     assert cfg.interpolation == "bicubic"
     assert architecture.package or cfg.hf_hub_id == architecture.hub
-    assert timm.create_model(architecture.timm_name, num_classes=0).head_hidden_size == architecture.dimensions
+    assert (
+        timm.create_model(architecture.timm_name, num_classes=0).head_hidden_size
+        == architecture.dimensions
+    )
 
 
-def test_weights_without_a_network_fail_soon_and_say_what_works(photos: Path, tmp_path: Path) -> None:
-    offline = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub")}
+def test_weights_without_a_network_fail_soon_and_say_what_works(
+    photos: Path, tmp_path: Path
+) -> None:
+    offline = {
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HF_HOME": str(tmp_path / "hub"),
+    }
     run = running.train(tmp_path, photos, offline, arch="resnet18@64")
     assert run.code == 1
     assert "resnet18" in run.failure
@@ -74,24 +92,43 @@ def test_a_damaged_weights_file_is_named(photos: Path, tmp_path: Path) -> None:
     assert str(damaged) in run.failure
 
 
-def test_weights_of_another_network_are_refused_and_the_channel_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_of_another_network_are_refused_and_the_channel_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SM_CHANNEL_WEIGHTS", str(tmp_path))
-    tensors.save({"conv_stem.weight": torch.zeros(8, 3, 3, 3)}, tmp_path / "tf_efficientnet_lite1.safetensors")
+    tensors.save(
+        {"conv_stem.weight": torch.zeros(8, 3, 3, 3)},
+        tmp_path / "tf_efficientnet_lite1.safetensors",
+    )
     (planned,) = plan.plan("lite1")
     assert planned.file.path.parent == tmp_path
     with pytest.raises(Exception, match="are not those of tf_efficientnet_lite1"):
         planned.make()
 
 
-@pytest.mark.parametrize("arch", ["resnet18@64", "vit_small_patch16_224.dino@64", "timm/mobilenetv3_small_050@64+lite0@64"])
-def test_any_backbone_of_timm_trains_from_a_given_file(arch: str, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arch",
+    ["resnet18@64", "vit_small_patch16_224.dino@64", "timm/mobilenetv3_small_050@64+lite0@64"],
+)
+def test_any_backbone_of_timm_trains_from_a_given_file(
+    arch: str, photos: Path, tmp_path: Path
+) -> None:
     import timm
 
     timm_name = arch.split("@")[0].removeprefix("timm/")
     (tmp_path / "weights").mkdir()
     torch.manual_seed(0)
-    tensors.save(timm.create_model(timm_name, pretrained=False).state_dict(), tmp_path / "weights" / f"{timm_name}.safetensors")
-    run = running.train(tmp_path, photos, {"SM_CHANNEL_WEIGHTS": str(tmp_path / "weights")}, arch=arch, weight_decay="0.1")
+    tensors.save(
+        timm.create_model(timm_name, pretrained=False).state_dict(),
+        tmp_path / "weights" / f"{timm_name}.safetensors",
+    )
+    run = running.train(
+        tmp_path,
+        photos,
+        {"SM_CHANNEL_WEIGHTS": str(tmp_path / "weights")},
+        arch=arch,
+        weight_decay="0.1",
+    )
     assert run.code == 0, run.log
 
     import inference
@@ -104,12 +141,20 @@ def test_any_backbone_of_timm_trains_from_a_given_file(arch: str, photos: Path, 
     assert torch.allclose(served[0], torch.from_numpy(rows["probabilities"][index]), atol=1e-4)
 
 
-def test_a_container_without_timm_uses_the_copy_sent_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_without_timm_uses_the_copy_sent_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zoo.copy(["tf_efficientnet_lite0"], tmp_path / "sent")
-    expected = {path.relative_to(tmp_path / "sent"): path.read_text() for path in (tmp_path / "sent").rglob("*.py")}
+    expected = {
+        path.relative_to(tmp_path / "sent"): path.read_text()
+        for path in (tmp_path / "sent").rglob("*.py")
+    }
     monkeypatch.setattr(zoo, "SENT_ALONG", tmp_path / "sent")
     zoo.copy(["tf_efficientnet_lite0"], tmp_path / "again")
-    assert {path.relative_to(tmp_path / "again"): path.read_text() for path in (tmp_path / "again").rglob("*.py")} == expected
+    assert {
+        path.relative_to(tmp_path / "again"): path.read_text()
+        for path in (tmp_path / "again").rglob("*.py")
+    } == expected
 
 
 def test_a_name_timm_does_not_have_is_refused() -> None:
@@ -121,11 +166,15 @@ def test_a_name_timm_does_not_have_is_refused() -> None:
 def test_folded_batch_norm_and_openvino_keep_the_answers(name: str, tmp_path: Path) -> None:
     (planned,) = plan.plan(f"{name}@96")
     backbone = planned.make()
-    pixels = torch.randint(0, 256, (3, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    pixels = torch.randint(
+        0, 256, (3, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
     with torch.inference_mode():
         exact = backbone(pixels)
         assert (forms.folded(backbone)(pixels) - exact).abs().max() < 1e-4
-    assert not [part for part in forms.folded(backbone).modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert not [
+        part for part in forms.folded(backbone).modules() if isinstance(part, torch.nn.BatchNorm2d)
+    ]
     made = functools.partial(forms.OpenVinoForm, planned.make, 96)
     assert (made("fp32", 1, tmp_path)(pixels) - exact).abs().max() < 1e-4
     assert (tmp_path / "openvino.xml").is_file()

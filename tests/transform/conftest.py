@@ -60,7 +60,10 @@ def started(spec: TransformSpec) -> Job:
 
 
 def ended(job: Job) -> Job:
-    until(lambda: backends.LOCAL.refresh(job).state.is_finished, f"the end of {job.id}: {backends.LOCAL.log(job).text[-500:]}")
+    until(
+        lambda: backends.LOCAL.refresh(job).state.is_finished,
+        f"the end of {job.id}: {backends.LOCAL.log(job).text[-500:]}",
+    )
     return backends.LOCAL.refresh(job)
 
 

@@ -35,7 +35,13 @@ def finished(shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Job
         patch.setenv("FIELDMARK_HOME", str(shared_home))
         patch.setenv("FIELDMARK_IMPORT_ROOTS", str(folder))
         model = models.listing()[-1]
-        return ended(started(TransformSpec("Shapes again", model.id, "folder", path=str(folder), shown=str(folder))))
+        return ended(
+            started(
+                TransformSpec(
+                    "Shapes again", model.id, "folder", path=str(folder), shown=str(folder)
+                )
+            )
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +129,9 @@ def test_fault_12_foreign_names_are_shown_as_text(finished: Job) -> None:
     assert ":red[x]" not in words(app)
 
 
-def test_photos_are_set_aside_decided_about_and_become_a_version(finished: Job, model: models.Model) -> None:
+def test_photos_are_set_aside_decided_about_and_become_a_version(
+    finished: Job, model: models.Model
+) -> None:
     app = drawn(PAGE, job=finished.id)
     app.pills(key="ba_show").set_value("unlabelled").run()
     pressed(app, "ba_aside")
@@ -154,9 +162,13 @@ def test_a_new_class_is_asked_for_and_said(finished: Job, model: models.Model) -
     pressed(app, "ba_aside")
     (entry,) = review.entries()
     app = drawn(PAGE, view="review")
-    next(box for box in app.selectbox if (box.key or "").startswith("rv_label_")).set_value(OWN).run()
+    next(box for box in app.selectbox if (box.key or "").startswith("rv_label_")).set_value(
+        OWN
+    ).run()
     assert not review.read(entry.id).decided, "saying that it is a new class is no name for it"
-    app.text_input(key=next(box.key for box in app.text_input if (box.key or "").endswith("_new"))).set_value("Boboli").run()
+    app.text_input(
+        key=next(box.key for box in app.text_input if (box.key or "").endswith("_new"))
+    ).set_value("Boboli").run()
     assert not app.exception
     assert (review.read(entry.id).proposed, review.read(entry.id).decided) == ("Boboli", True)
     assert "1 new class" in words(drawn(PAGE, view="review"))
@@ -171,7 +183,9 @@ def test_an_empty_queue_and_a_strange_link_say_so(model: models.Model) -> None:
     assert "not a batch" in words(app)
 
 
-def test_without_a_model_the_way_to_one_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_the_way_to_one_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(settings.ENV_HOME, str(tmp_path / "fresh"))
     app = drawn(PAGE)
     assert not app.exception

@@ -22,7 +22,9 @@ def test_answers_come_in_the_order_of_the_batches_however_long_each_takes() -> N
         time.sleep(0.01 if number % 3 == 0 else 0)
         return number * number
 
-    assert list(batches.in_order(work, range(50), 3, lambda: False)) == [number * number for number in range(50)]
+    assert list(batches.in_order(work, range(50), 3, lambda: False)) == [
+        number * number for number in range(50)
+    ]
 
 
 def test_only_a_few_batches_are_read_ahead() -> None:
@@ -68,7 +70,11 @@ def test_every_thread_is_prepared() -> None:
         used.add(threading.get_ident())
         return number
 
-    list(batches.in_order(work, range(20), 2, lambda: False, lambda: prepared.add(threading.get_ident())))
+    list(
+        batches.in_order(
+            work, range(20), 2, lambda: False, lambda: prepared.add(threading.get_ident())
+        )
+    )
     assert used <= prepared
 
 

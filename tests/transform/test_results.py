@@ -40,7 +40,14 @@ COLUMNS = {
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
-    base = {"path": f"a/{number}.jpg", "image_id": f"{number:064x}", "label": "", "prediction": "cat", "probability": 0.75, "error": ""}
+    base = {
+        "path": f"a/{number}.jpg",
+        "image_id": f"{number:064x}",
+        "label": "",
+        "prediction": "cat",
+        "probability": 0.75,
+        "error": "",
+    }
     return {**base, "unsure": False, "unfamiliar": False, **more}
 
 
@@ -73,17 +80,23 @@ def test_rows_are_numbered_and_joined_in_order(folder: RunFolder) -> None:
     assert results.done(folder) == 11
 
 
-def test_a_long_table_is_joined_in_row_groups(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_table_is_joined_in_row_groups(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(results, "ROW_GROUP", 10)
     write(folder, 4, 9, 23, 25).finish()
     with pq.ParquetFile(results.results_file(folder)) as file:
-        assert [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)] == [10, 10, 5]
+        assert [
+            file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)
+        ] == [10, 10, 5]
         assert file.read()["row"].to_pylist() == list(range(25))
 
 
 def test_a_half_written_shard_does_not_exist(folder: RunFolder) -> None:
     write(folder, 5)
-    (results.shards_folder(folder) / ".part-000000005-000000009.parquet.abc.tmp").write_bytes(b"PAR1 half")
+    (results.shards_folder(folder) / ".part-000000005-000000009.parquet.abc.tmp").write_bytes(
+        b"PAR1 half"
+    )
     assert results.done(folder) == 5
     assert results.Writer(folder).end == 5
 
@@ -136,7 +149,12 @@ def test_few_shards_are_written_however_fast_rows_come(folder: RunFolder) -> Non
 
 def test_csv_holds_the_same_table(folder: RunFolder) -> None:
     writer = results.Writer(folder)
-    writer.add([row(0, path='a "b", c\n.jpg', label="cat", correct=True), row(1, error="broken", prediction="", probability=None)])
+    writer.add(
+        [
+            row(0, path='a "b", c\n.jpg', label="cat", correct=True),
+            row(1, error="broken", prediction="", probability=None),
+        ]
+    )
     writer.finish()
     (folder.path / "table.csv").write_bytes(b"".join(results.to_csv(folder)))
     frame = pd.read_csv(folder.path / "table.csv", keep_default_na=False)
@@ -169,17 +187,27 @@ def test_a_damaged_table_says_so(folder: RunFolder) -> None:
 
 def test_no_photo_at_all_makes_an_empty_table(folder: RunFolder) -> None:
     results.Writer(folder).finish()
-    assert pq.read_table(results.results_file(folder)).equals(pa.Table.from_pylist([], schema=results.SCHEMA))
+    assert pq.read_table(results.results_file(folder)).equals(
+        pa.Table.from_pylist([], schema=results.SCHEMA)
+    )
 
 
 def test_rows_without_an_answer_are_open_until_they_have_one(folder: RunFolder) -> None:
     writer = results.Writer(folder)
     for end in (3, 6):
-        writer.add([row(number, error=results.UNANSWERED if number % 2 else "") for number in range(writer.end, end)])
+        writer.add(
+            [
+                row(number, error=results.UNANSWERED if number % 2 else "")
+                for number in range(writer.end, end)
+            ]
+        )
         writer.flush()
     assert results.open_rows(folder) == [1, 3, 5]
     assert (results.done(folder), results.answered(folder)) == (6, 3)
-    results.fill(folder, lambda wanted: {number: row(number, prediction="dog") for number in wanted if number != 5})
+    results.fill(
+        folder,
+        lambda wanted: {number: row(number, prediction="dog") for number in wanted if number != 5},
+    )
     assert results.open_rows(folder) == [5]
     table = pq.read_table(results.Writer(folder).finish()).to_pylist()
     assert [entry["row"] for entry in table] == list(range(6))

@@ -34,10 +34,21 @@ print(len(answers), all(torch.equal(answers[0], answer) for answer in answers))
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
-def test_threads_that_all_ask_first_wait_for_none_of_each_other(model: Model, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
+)
+def test_threads_that_all_ask_first_wait_for_none_of_each_other(
+    model: Model, tmp_path: Path
+) -> None:
     """OpenVINO's binding sets itself up in its first call; two threads that both made it waited for each other for ever."""
-    command = [sys.executable, "-c", INSTALL, str(model.folder.model), str(settings.SM_SCRIPTS), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-c",
+        INSTALL,
+        str(model.folder.model),
+        str(settings.SM_SCRIPTS),
+        str(tmp_path),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip().splitlines()[-1] == "4 True"

@@ -18,9 +18,29 @@ from core.jobs.store import RunFolder
 CLASSES = ("cat", "dog", "owl")
 ROWS: list[dict[str, Any]] = [
     {"label": "cat", "prediction": "cat", "probability": 0.9, "correct": True, "in_training": True},
-    {"label": "cat", "prediction": "dog", "probability": 0.6, "correct": False, "unsure": True, "in_training": False},
-    {"label": "dog", "prediction": "dog", "probability": 0.4, "correct": True, "unsure": True, "in_training": False},
-    {"label": "", "prediction": "owl", "probability": 0.8, "unfamiliar": True, "in_training": False},
+    {
+        "label": "cat",
+        "prediction": "dog",
+        "probability": 0.6,
+        "correct": False,
+        "unsure": True,
+        "in_training": False,
+    },
+    {
+        "label": "dog",
+        "prediction": "dog",
+        "probability": 0.4,
+        "correct": True,
+        "unsure": True,
+        "in_training": False,
+    },
+    {
+        "label": "",
+        "prediction": "owl",
+        "probability": 0.8,
+        "unfamiliar": True,
+        "in_training": False,
+    },
     {"label": "newt", "prediction": "cat", "probability": 0.5, "in_training": False},
     {"label": "dog", "prediction": "", "error": "the file is empty"},
 ]
@@ -85,7 +105,11 @@ def test_the_confusion_matrix_leads_back_to_the_rows(found: Table) -> None:
 
 
 def test_answers_are_counted_by_class(found: Table) -> None:
-    assert found.counts().to_dict("list") == {"class": ["cat", "dog", "owl"], "sure": [2, 0, 1], "unsure": [0, 2, 0]}
+    assert found.counts().to_dict("list") == {
+        "class": ["cat", "dog", "owl"],
+        "sure": [2, 0, 1],
+        "unsure": [0, 2, 0],
+    }
 
 
 def test_nothing_finished_yet_is_an_empty_table(folder: RunFolder) -> None:
@@ -133,4 +157,8 @@ def write_many(folder: RunFolder, count: int) -> None:
         "in_training": np.zeros(count, bool),
         "error": [""] * count,
     }
-    pq.write_table(pa.table(columns, schema=results.SCHEMA), results.results_file(folder), row_group_size=results.ROW_GROUP)
+    pq.write_table(
+        pa.table(columns, schema=results.SCHEMA),
+        results.results_file(folder),
+        row_group_size=results.ROW_GROUP,
+    )

@@ -65,7 +65,13 @@ class Tuning:
 
     def spec(self, space: Mapping[str, Range] = made.SPACE, **more: Any) -> TuningSpec:
         asked = {"fixed": {}, "max_trials": 5, **more}
-        return TuningSpec("Toys", self.toys.version.dataset_id, self.toys.version.id, space=spaces.as_dict(space), **asked)
+        return TuningSpec(
+            "Toys",
+            self.toys.version.dataset_id,
+            self.toys.version.id,
+            space=spaces.as_dict(space),
+            **asked,
+        )
 
     def go(self) -> None:
         """Trials that are held go on."""

@@ -29,7 +29,10 @@ def finished(job: Job, state: State = State.COMPLETED) -> Board:
 
 def has_trials(job: Job, count: int) -> None:
     """Waits until so many trials have ended."""
-    until(lambda: sum(trial.state.is_finished for trial in leaderboard.read(job.id).trials) >= count, f"{count} trials of {job.id}")
+    until(
+        lambda: sum(trial.state.is_finished for trial in leaderboard.read(job.id).trials) >= count,
+        f"{count} trials of {job.id}",
+    )
 
 
 def params_of(board: Board) -> list[tuple[tuple[str, str], ...]]:
@@ -48,7 +51,9 @@ def test_a_tuning_job_from_submission_to_best_model(tuning: Tuning) -> None:
     best = board.best()
     assert best is not None
     assert best.value == max(trial.value or 0 for trial in board.trials)
-    assert [trial.id for trial in board.trials if trial.tags] == [best.id], "the best one stands among the models"
+    assert [trial.id for trial in board.trials if trial.tags] == [best.id], (
+        "the best one stands among the models"
+    )
     assert LOCAL.refresh(job).status.progress["ended"] == "all 5 trials are done"
 
 
@@ -63,16 +68,25 @@ def test_every_trial_is_an_ordinary_training_job(tuning: Tuning) -> None:
         assert asked.spec["hyperparameters"] == {"dropout": "0.3", **trial.params}
         assert asked.name == f"Toys #{trial.number}"
         assert "running" in LOCAL.log(asked).text
-        assert (asked.folder.input / "code" / "train.py").stat().st_nlink >= 3, "the scripts are shared, not copied"
+        assert (asked.folder.input / "code" / "train.py").stat().st_nlink >= 3, (
+            "the scripts are shared, not copied"
+        )
 
 
 def test_a_trial_that_crashes_is_failed_and_the_job_goes_on(tuning: Tuning) -> None:
     space = {"weight_decay": Range("choice", choices=("0.01", "0.1", "1", "7"))}
-    board = finished(tuning.start(space=space, strategy="grid", max_trials=9, fail="given.get('weight_decay') == '7'"))
+    board = finished(
+        tuning.start(
+            space=space, strategy="grid", max_trials=9, fail="given.get('weight_decay') == '7'"
+        )
+    )
     (failed,) = (trial for trial in board.trials if trial.state is State.FAILED)
     assert failed.reason == "It does not like 7"
     assert len(board.completed()) == 4
-    assert LOCAL.refresh(board.job).status.progress["ended"] == "every combination was tried (5 trials)"
+    assert (
+        LOCAL.refresh(board.job).status.progress["ended"]
+        == "every combination was tried (5 trials)"
+    )
 
 
 def test_three_failures_at_the_start_end_the_job_and_say_why(tuning: Tuning) -> None:
@@ -98,7 +112,10 @@ def test_a_stop_ends_the_running_trial_too(tuning: Tuning) -> None:
     LOCAL.stop(job)
     board = finished(job, State.STOPPED)
     last = board.trials[-1]
-    assert (last.state, last.reason) == (State.STOPPED, "Stopped with its tuning job: it was asked to stop.")
+    assert (last.state, last.reason) == (
+        State.STOPPED,
+        "Stopped with its tuning job: it was asked to stop.",
+    )
     assert not last.stopped_early
     assert not processes_in(jobs.read(last.id).folder.path)
 
@@ -120,12 +137,17 @@ def test_kill_9_in_the_middle_loses_and_repeats_nothing(tuning: Tuning) -> None:
     board = finished(LOCAL.tune(tuning.spec(max_trials=6, continues=job.id)))
     assert [trial.number for trial in board.trials] == list(range(1, 7))
     assert len(board.completed()) == 6
-    assert params_of(board) == params_of(whole), "the same trials in the same order as without the kill"
+    assert params_of(board) == params_of(whole), (
+        "the same trials in the same order as without the kill"
+    )
 
 
 def test_a_trial_outlives_its_tuning_job(tuning: Tuning) -> None:
     job = tuning.start(max_trials=3, wait="held(1)")
-    until(lambda: any(trial.curve for trial in leaderboard.read(job.id).trials), "the first epoch of the first trial")
+    until(
+        lambda: any(trial.curve for trial in leaderboard.read(job.id).trials),
+        "the first epoch of the first trial",
+    )
     os.kill(LOCAL.refresh(job).status.pid or 0, signal.SIGKILL)
     until(lambda: LOCAL.refresh(job).state is State.FAILED, "the end of the killed job")
     (trial,) = leaderboard.read(job.id).trials
@@ -137,11 +159,16 @@ def test_a_trial_outlives_its_tuning_job(tuning: Tuning) -> None:
 
 def test_a_trial_that_died_with_its_machine_is_run_again(tuning: Tuning) -> None:
     job = tuning.start(max_trials=3, wait=SLOW)
-    until(lambda: any(trial.curve for trial in leaderboard.read(job.id).trials), "the first epoch of the first trial")
+    until(
+        lambda: any(trial.curve for trial in leaderboard.read(job.id).trials),
+        "the first epoch of the first trial",
+    )
     (trial,) = leaderboard.read(job.id).trials
     for dead in (job, jobs.read(trial.id)):
         os.kill(LOCAL.refresh(dead).status.pid or 0, signal.SIGKILL)
-        until(lambda dead=dead: LOCAL.refresh(dead).state is State.FAILED, "the end of the killed job")
+        until(
+            lambda dead=dead: LOCAL.refresh(dead).state is State.FAILED, "the end of the killed job"
+        )
     tuning.script()
     board = finished(LOCAL.tune(tuning.spec(max_trials=3, continues=job.id)))
     assert [found.number for found in board.trials] == [1, 2, 3]
@@ -169,22 +196,36 @@ def test_two_tuning_jobs_at_once(tuning: Tuning) -> None:
 
 def test_the_first_trial_has_all_cores_and_parallel_ones_share_them(tuning: Tuning) -> None:
     cores = len(os.sched_getaffinity(0))
-    board = finished(tuning.start(parallel=cores, max_trials=1 + cores, wait=f"met({cores}) if given.get('weight_decay') else 0"))
+    board = finished(
+        tuning.start(
+            parallel=cores,
+            max_trials=1 + cores,
+            wait=f"met({cores}) if given.get('weight_decay') else 0",
+        )
+    )
     said = [LOCAL.log(jobs.read(trial.id)).text.splitlines()[0] for trial in board.trials]
     assert said == [f"running {cores}", *["running 1"] * cores]
     first, *others = board.trials
     assert min(other.started or 0 for other in others) > (first.started or 0)
-    assert max(other.started or 0 for other in others) < min(other.ended or 0 for other in others), "they ran at the same time"
+    assert max(other.started or 0 for other in others) < min(
+        other.ended or 0 for other in others
+    ), "they ran at the same time"
 
 
 @pytest.mark.parametrize(
     ("limit", "words", "fewer"),
     [
         ({"target": 0.2}, "reached the target", 2),
-        ({"patience": 2, "space": {"weight_decay": Range("float", 900, 901)}}, "2 trials brought no improvement", 5),
+        (
+            {"patience": 2, "space": {"weight_decay": Range("float", 900, 901)}},
+            "2 trials brought no improvement",
+            5,
+        ),
     ],
 )
-def test_limits_end_a_job_before_its_last_trial(tuning: Tuning, limit: dict[str, object], words: str, fewer: int) -> None:
+def test_limits_end_a_job_before_its_last_trial(
+    tuning: Tuning, limit: dict[str, object], words: str, fewer: int
+) -> None:
     board = finished(tuning.start(max_trials=12, **limit))
     assert words in LOCAL.refresh(board.job).status.progress["ended"]
     assert len(board.trials) <= fewer
@@ -213,7 +254,9 @@ def test_a_bad_trial_is_stopped_early(tuning: Tuning) -> None:
 def test_a_warm_start_is_counted(tuning: Tuning) -> None:
     parent = finished(tuning.start(max_trials=4))
     child = finished(tuning.start(max_trials=4, warm_start=(parent.job.id,)))
-    assert LOCAL.refresh(child.job).status.progress["warm_start_trials"] == 3, "the parent's defaults have no values to learn from"
+    assert LOCAL.refresh(child.job).status.progress["warm_start_trials"] == 3, (
+        "the parent's defaults have no values to learn from"
+    )
 
 
 def test_a_tuning_job_that_cannot_run_is_refused(tuning: Tuning) -> None:

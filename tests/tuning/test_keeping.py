@@ -30,13 +30,21 @@ def board_of(count: int) -> Board:
     return leaderboard.read(spec.id)
 
 
-def test_the_best_keep_their_weights_and_all_keep_their_figures(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_keep_their_weights_and_all_keep_their_figures(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "TUNING_MODELS_KEPT", 2)
     board = board_of(5)
     jobs.set_label(board.trials[0].id, tags=("kept",))
     retention.tidy(leaderboard.read(board.job.id))
     after = leaderboard.read(board.job.id)
-    assert [retention.has_weights(trial) for trial in after.trials] == [True, False, False, True, True]
+    assert [retention.has_weights(trial) for trial in after.trials] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
     assert [trial.correct for trial in after.trials] == [1, 2, 3, 4, 5]
     with pytest.raises(NotFound, match="Train it again"):
         models.archive(models.read(after.trials[1].id))
@@ -45,9 +53,14 @@ def test_the_best_keep_their_weights_and_all_keep_their_figures(home: Path, monk
 def test_checkpoints_go_except_those_a_trial_will_go_on_from(home: Path) -> None:
     board = board_of(2)
     stopped = jobs.read(board.trials[1].id)
-    jobs.write_status(stopped.folder, Status(State.STOPPED, f"{leaderboard.INTERRUPTED}: it was asked to stop.", 1.0, 2.0))
+    jobs.write_status(
+        stopped.folder,
+        Status(State.STOPPED, f"{leaderboard.INTERRUPTED}: it was asked to stop.", 1.0, 2.0),
+    )
     retention.tidy(leaderboard.read(board.job.id))
-    left = [bool(list(jobs.read(trial.id).folder.checkpoints.glob("*.pt"))) for trial in board.trials]
+    left = [
+        bool(list(jobs.read(trial.id).folder.checkpoints.glob("*.pt"))) for trial in board.trials
+    ]
     assert left == [False, True]
 
 

@@ -20,7 +20,11 @@ from tests.patience import PATIENCE
 from tests.tuning import made
 
 ROUTER = str(settings.PROJECT / "ui" / "router.py")
-SPACE = {**made.SPACE, "epochs": Range("int", 5, 40), "head": Range("choice", choices=("linear", "mlp"))}
+SPACE = {
+    **made.SPACE,
+    "epochs": Range("int", 5, 40),
+    "head": Range("choice", choices=("linear", "mlp")),
+}
 VIEWS = ("Leaderboard", "History", "Parameters", "Importance", "Curves")
 
 
@@ -35,20 +39,40 @@ def tuned(count: int, seed: int = 1, **more: object) -> TuningSpec:
     """A tuning job that has ended after `count` trials, a few of them failed."""
     rng = random.Random(seed)
     spec = made.spec(SPACE, max_trials=count, **more)
-    progress = {"trials": count, "best": 0.9, "ended": f"all {count} trials are done", "warm_start_trials": 0}
-    made.job_folder(spec, Status(State.COMPLETED, "", time.time() - 60, time.time(), progress=progress))
+    progress = {
+        "trials": count,
+        "best": 0.9,
+        "ended": f"all {count} trials are done",
+        "warm_start_trials": 0,
+    }
+    made.job_folder(
+        spec, Status(State.COMPLETED, "", time.time() - 60, time.time(), progress=progress)
+    )
     for number in range(1, count + 1):
         params = {
-            name: rng.choice(values.choices) if values.kind == "choice" else values.text(values.at(rng.random()))
+            name: rng.choice(values.choices)
+            if values.kind == "choice"
+            else values.text(values.at(rng.random()))
             for name, values in SPACE.items()
         }
         state = State.FAILED if number % 25 == 9 else State.COMPLETED
-        made.trial_folder(spec, number, {} if number == 1 else params, rng.randint(30, 46), rng.random(), state=state)
+        made.trial_folder(
+            spec,
+            number,
+            {} if number == 1 else params,
+            rng.randint(30, 46),
+            rng.random(),
+            state=state,
+        )
     return spec
 
 
 def words(app: AppTest) -> str:
-    return " ".join(element.value for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind)
+    return " ".join(
+        element.value
+        for kind in (app.markdown, app.caption, app.info, app.warning)
+        for element in kind
+    )
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -112,7 +136,9 @@ def test_trials_do_not_flood_the_other_pages(home: Path) -> None:
 
 
 def test_the_form_says_what_a_grid_means(home: Path) -> None:
-    frame = photos.frame({"cat": 4, "dog": 4}).assign(split=["train", "train", "validation", "test"] * 2)
+    frame = photos.frame({"cat": 4, "dog": 4}).assign(
+        split=["train", "train", "validation", "test"] * 2
+    )
     store.add_dataset("Toys", home, "made by a test", frame, {}, split={})
     app = page()
     app.selectbox(key="tu_strategy_new").set_value("grid").run()

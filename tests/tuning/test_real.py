@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 
 
 def tuned(model: Model, space: dict[str, Range], fixed: dict[str, str], **more: object) -> Board:
-    spec = TuningSpec("Real", model.dataset_id, model.version_id, fixed, spaces.as_dict(space), **more)  # type: ignore[arg-type]
+    spec = TuningSpec(
+        "Real", model.dataset_id, model.version_id, fixed, spaces.as_dict(space), **more
+    )  # type: ignore[arg-type]
     search.check(spec)
     done = ended(LOCAL, LOCAL.tune(spec))
     assert done.state is State.COMPLETED, f"{done.status.reason}\n{LOCAL.log(done).text}"
@@ -29,7 +31,10 @@ def tuned(model: Model, space: dict[str, Range], fixed: dict[str, str], **more: 
 
 def test_a_gaussian_process_tunes_heads(heated: Model) -> None:
     fixed = {name: value for name, value in SMALL.items() if name != "weight_decay"}
-    space = {"weight_decay": Range("float", 0.0001, 100, log=True), "label_smoothing": Range("float", 0.0, 0.3)}
+    space = {
+        "weight_decay": Range("float", 0.0001, 100, log=True),
+        "label_smoothing": Range("float", 0.0, 0.3),
+    }
     board = tuned(heated, space, fixed, strategy="gp", objective="validation_loss", max_trials=6)
     assert [trial.state for trial in board.trials] == [State.COMPLETED] * 6
     values = [trial.value for trial in board.trials]
@@ -40,9 +45,24 @@ def test_a_gaussian_process_tunes_heads(heated: Model) -> None:
 
 
 def test_hyperband_ends_bad_fine_tunings_early(heated: Model) -> None:
-    fixed = {"mode": "finetune", "arch": "lite0@32", "precision": "exact", "epochs": "12", "batch_size": "8", "freeze_share": "0"}
+    fixed = {
+        "mode": "finetune",
+        "arch": "lite0@32",
+        "precision": "exact",
+        "epochs": "12",
+        "batch_size": "8",
+        "freeze_share": "0",
+    }
     space = {"lr": Range("choice", choices=("0.0005", "0.0006", "0.0007", "0.0008", "0.0009", "3"))}
-    board = tuned(heated, space, fixed, strategy="hyperband", objective="validation_loss", max_trials=6, baseline=False)
+    board = tuned(
+        heated,
+        space,
+        fixed,
+        strategy="hyperband",
+        objective="validation_loss",
+        max_trials=6,
+        baseline=False,
+    )
     assert len(board.trials) == 6
     early = [trial for trial in board.trials if trial.stopped_early]
     assert early, "twelve epochs of six trials, and none was judged"

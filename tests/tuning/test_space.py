@@ -23,9 +23,18 @@ CHOICE = Range("choice", choices=("linear", "mlp"))
 
 @pytest.mark.parametrize(
     ("values", "position", "expected"),
-    [(FLOAT, 0.5, 0.25), (LOG, 0.5, 0.01), (INT, 1.0, 20), (INT_LOG, 0.5, 32), (LOG, 0.0, 1e-4), (LOG, 1.0, 1.0)],
+    [
+        (FLOAT, 0.5, 0.25),
+        (LOG, 0.5, 0.01),
+        (INT, 1.0, 20),
+        (INT_LOG, 0.5, 32),
+        (LOG, 0.0, 1e-4),
+        (LOG, 1.0, 1.0),
+    ],
 )
-def test_a_position_is_on_the_scale_of_the_range(values: Range, position: float, expected: float) -> None:
+def test_a_position_is_on_the_scale_of_the_range(
+    values: Range, position: float, expected: float
+) -> None:
     assert values.at(position) == pytest.approx(expected)
     assert values.position(values.text(expected)) == pytest.approx(position, abs=1e-6)
 
@@ -43,7 +52,10 @@ def test_a_text_never_leaves_the_range() -> None:
         assert odd.low <= float(odd.text(number)) <= odd.high
 
 
-@pytest.mark.parametrize(("values", "text"), [(INT, "5.5"), (INT, "21"), (FLOAT, "x"), (FLOAT, "nan"), (CHOICE, "deep"), (LOG, "0")])
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [(INT, "5.5"), (INT, "21"), (FLOAT, "x"), (FLOAT, "nan"), (CHOICE, "deep"), (LOG, "0")],
+)
 def test_what_is_not_in_a_range(values: Range, text: str) -> None:
     assert not values.holds(text)
 
@@ -53,7 +65,12 @@ def test_grids() -> None:
     assert Range("int", 1, 3, points=10).grid() == ("1", "2", "3")
     assert Range("int", 8, 128, log=True, points=5).grid() == ("8", "16", "32", "64", "128")
     space = {"lr": LOG, "epochs": Range("int", 5, 20, points=4), "head": CHOICE}
-    assert spaces.grid_size(space) == 5 * 4 * 2 == len(spaces.grid(space)) == len({tuple(found.values()) for found in spaces.grid(space)})
+    assert (
+        spaces.grid_size(space)
+        == 5 * 4 * 2
+        == len(spaces.grid(space))
+        == len({tuple(found.values()) for found in spaces.grid(space)})
+    )
 
 
 def test_a_grid_beyond_all_patience_is_refused() -> None:
@@ -91,7 +108,9 @@ def test_a_space_survives_its_file() -> None:
         ({"no_such": Range("float", 0, 1)}, "no_such", "cannot be tuned"),
     ],
 )  # fmt: skip
-def test_fault_23_a_space_that_cannot_be_searched_names_the_field(space: Mapping[str, Range], field: str, words: str) -> None:
+def test_fault_23_a_space_that_cannot_be_searched_names_the_field(
+    space: Mapping[str, Range], field: str, words: str
+) -> None:
     with pytest.raises(UserError, match=words) as refusal:
         check(made.spec(space))
     assert refusal.value.field == field
@@ -116,7 +135,9 @@ def test_fault_23_a_name_too_long_for_sagemaker() -> None:
         ({"fixed": {"lr": "fast"}}, "lr"),
     ],
 )
-def test_a_tuning_job_that_makes_no_sense_names_the_field(more: dict[str, object], field: str) -> None:
+def test_a_tuning_job_that_makes_no_sense_names_the_field(
+    more: dict[str, object], field: str
+) -> None:
     with pytest.raises(UserError) as refusal:
         check(made.spec(**more))  # type: ignore[arg-type]
     assert refusal.value.field == field

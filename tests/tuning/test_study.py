@@ -32,7 +32,9 @@ def quality(params: Mapping[str, str]) -> int:
     return max(0, round(46 - 6 * off - (0 if params.get("head", "mlp") == "mlp" else 3)))
 
 
-def search(spec: TuningSpec, count: int, prior: list[study.Observation] | None = None) -> list[Trial]:
+def search(
+    spec: TuningSpec, count: int, prior: list[study.Observation] | None = None
+) -> list[Trial]:
     """The trials of a whole search, each asked for with all before it."""
     trials: list[Trial] = []
     while len(trials) < count and (params := study.suggest(spec, trials, prior or [])):
@@ -66,10 +68,15 @@ def test_the_same_trials_give_the_same_answer_after_a_restart(strategy: str) -> 
 
 
 def test_tpe_finds_what_chance_does_not() -> None:
-    space = {"weight_decay": Range("float", 1e-8, 100.0, log=True), "dropout": Range("float", 0, 0.9)}
+    space = {
+        "weight_decay": Range("float", 1e-8, 100.0, log=True),
+        "dropout": Range("float", 0, 0.9),
+    }
     late = {}
     for strategy in ("tpe", "random"):
-        found = [search(made.spec(space, strategy=strategy, seed=seed), 30)[15:] for seed in range(3)]
+        found = [
+            search(made.spec(space, strategy=strategy, seed=seed), 30)[15:] for seed in range(3)
+        ]
         late[strategy] = sum(trial.correct or 0 for part in found for trial in part)
     assert late["tpe"] > 1.1 * late["random"]
 
@@ -83,7 +90,9 @@ def test_a_grid_is_tried_whole_in_an_order_that_looks_everywhere() -> None:
     space = {"weight_decay": Range("float", 1e-3, 10, log=True, points=10)}
     trials = search(made.spec(space, strategy="grid"), 100)
     values = [float(trial.params["weight_decay"]) for trial in trials]
-    assert sorted(values) == pytest.approx([10 ** (step * 4 / 9 - 3) for step in range(10)], rel=1e-4)
+    assert sorted(values) == pytest.approx(
+        [10 ** (step * 4 / 9 - 3) for step in range(10)], rel=1e-4
+    )
     assert values != sorted(values)
 
 
@@ -95,15 +104,29 @@ def test_failed_running_and_foreign_trials_are_no_observations() -> None:
     assert study.observation(made.trial(1, {**inside, "weight_decay": "99"}), spec, space) is None
     running = study.observation(made.trial(1, inside, state=State.IN_PROGRESS), spec, space)
     assert running == study.Observation(inside, None)
-    early = made.trial(1, inside, state=State.STOPPED, reason="Stopped early: bad", curve=made.curve(0.9, 0.8, accuracy=0.25))
-    assert study.observation(early, spec, space) == study.Observation(inside, None, {1: 0.25, 2: 0.25})
+    early = made.trial(
+        1,
+        inside,
+        state=State.STOPPED,
+        reason="Stopped early: bad",
+        curve=made.curve(0.9, 0.8, accuracy=0.25),
+    )
+    assert study.observation(early, spec, space) == study.Observation(
+        inside, None, {1: 0.25, 2: 0.25}
+    )
 
 
 def test_a_search_goes_on_beside_running_and_stopped_trials() -> None:
     spec = made.spec(parallel=3)
     trials = search(spec, 12)
     trials[3] = made.trial(4, trials[3].params, state=State.FAILED, correct=None, loss=None)
-    trials[5] = made.trial(6, trials[5].params, state=State.STOPPED, reason="Stopped early: bad", curve=made.curve(0.9, 0.8))
+    trials[5] = made.trial(
+        6,
+        trials[5].params,
+        state=State.STOPPED,
+        reason="Stopped early: bad",
+        curve=made.curve(0.9, 0.8),
+    )
     trials[10] = made.trial(11, trials[10].params, correct=None, loss=None, state=State.IN_PROGRESS)
     params = study.suggest(spec, trials)
     assert params
@@ -118,7 +141,11 @@ def test_ties_are_told_apart_by_at_most_half_a_photo() -> None:
     assert study.score(made.trial(1, value=0.3), "validation_loss") == -0.3
 
 
-def parent(dataset: str = "toys-000000", fixed: Mapping[str, str] | None = None, space: Mapping[str, Range] = made.SPACE) -> object:
+def parent(
+    dataset: str = "toys-000000",
+    fixed: Mapping[str, str] | None = None,
+    space: Mapping[str, Range] = made.SPACE,
+) -> object:
     rng = random.Random(3)
     trials = []
     for number in range(1, 31):
@@ -150,4 +177,7 @@ def test_what_a_parent_cannot_teach_is_left_out() -> None:
     narrow = {**made.SPACE, "weight_decay": Range("float", 1, 10, log=True)}
     inside = study.prior_of(made.spec(narrow), [parent()])  # type: ignore[list-item]
     assert 0 < len(inside) < 30
-    assert all(parse(made.spec(narrow).space)["weight_decay"].holds(found.params["weight_decay"]) for found in inside)
+    assert all(
+        parse(made.spec(narrow).space)["weight_decay"].holds(found.params["weight_decay"])
+        for found in inside
+    )

@@ -39,7 +39,14 @@ def show() -> None:
 def _essentials(account: Account, errors: dict[str, str]) -> dict[str, Any]:
     left, right = st.columns(2)
     with left:
-        region = _text("Region", "region", account.region, errors, "eu-central-1", "Where jobs run. The bucket has to be in the same one.")
+        region = _text(
+            "Region",
+            "region",
+            account.region,
+            errors,
+            "eu-central-1",
+            "Where jobs run. The bucket has to be in the same one.",
+        )
         role = _text(
             "Role",
             "role_arn",
@@ -49,9 +56,21 @@ def _essentials(account: Account, errors: dict[str, str]) -> dict[str, Any]:
             "The role that jobs and endpoints run as. The view Permissions has the policies that it needs.",
         )
     with right:
-        bucket = _text("Bucket", "bucket", account.bucket, errors, "my-photos", "Photos, code and models are exchanged through it.")
+        bucket = _text(
+            "Bucket",
+            "bucket",
+            account.bucket,
+            errors,
+            "my-photos",
+            "Photos, code and models are exchanged through it.",
+        )
         prefix = _text(
-            "Prefix", "prefix", account.prefix, errors, accounts.PREFIX, "Everything is kept below it, and nothing else touched."
+            "Prefix",
+            "prefix",
+            account.prefix,
+            errors,
+            accounts.PREFIX,
+            "Everything is kept below it, and nothing else touched.",
         )
     return {"region": region, "role_arn": role, "bucket": bucket, "prefix": prefix}
 
@@ -60,13 +79,42 @@ def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
     with st.expander("Network, encryption and own images"):
         left, right = st.columns(2)
         with left:
-            subnets = _text("Subnets of a VPC", "subnets", ", ".join(account.subnets), errors, "subnet-0abc..., subnet-0def...")
-            key = _text("KMS key", "kms_key", account.kms_key, errors, "arn:aws:kms:...", "Encrypts objects, disks and kept photos.")
-            training = _text("Own training image", "training_image", account.training_image, errors, "", "In place of AWS's.")
+            subnets = _text(
+                "Subnets of a VPC",
+                "subnets",
+                ", ".join(account.subnets),
+                errors,
+                "subnet-0abc..., subnet-0def...",
+            )
+            key = _text(
+                "KMS key",
+                "kms_key",
+                account.kms_key,
+                errors,
+                "arn:aws:kms:...",
+                "Encrypts objects, disks and kept photos.",
+            )
+            training = _text(
+                "Own training image",
+                "training_image",
+                account.training_image,
+                errors,
+                "",
+                "In place of AWS's.",
+            )
         with right:
-            groups = _text("Security groups", "security_groups", ", ".join(account.security_groups), errors, "sg-0abc...")
+            groups = _text(
+                "Security groups",
+                "security_groups",
+                ", ".join(account.security_groups),
+                errors,
+                "sg-0abc...",
+            )
             isolated = st.toggle(
-                "Network isolation", account.network_isolation, key="aws_network_isolation", help="Containers get no network at all."
+                "Network isolation",
+                account.network_isolation,
+                key="aws_network_isolation",
+                help="Containers get no network at all.",
             )
             pip = st.toggle(
                 "Allow pip in training jobs",
@@ -75,7 +123,14 @@ def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
                 help="They then install OpenVINO, which trains several times quicker on a CPU. It needs the internet.",
             )
             messages.beside(errors, "allow_pip")
-            serving = _text("Own serving image", "inference_image", account.inference_image, errors, "", "In place of AWS's.")
+            serving = _text(
+                "Own serving image",
+                "inference_image",
+                account.inference_image,
+                errors,
+                "",
+                "In place of AWS's.",
+            )
     return {
         "subnets": subnets,
         "security_groups": groups,
@@ -87,7 +142,14 @@ def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _text(label: str, name: str, value: str, errors: dict[str, str], example: str, words: str | None = None) -> str:
+def _text(
+    label: str,
+    name: str,
+    value: str,
+    errors: dict[str, str],
+    example: str,
+    words: str | None = None,
+) -> str:
     typed = st.text_input(label, value, key=f"aws_{name}", placeholder=example, help=words)
     messages.beside(errors, name)
     return typed
@@ -108,7 +170,9 @@ def _suggest(account: Account) -> None:
     """Inside Studio: its own role and bucket, asked for only when the button is pressed, for that takes seconds."""
     if not accounts.in_studio() or account.is_set_up:
         return
-    if st.button("Take over Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"):
+    if st.button(
+        "Take over Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"
+    ):
         with st.spinner("Asking Studio"), messages.shown():
             accounts.save(accounts.suggested())
             st.session_state.pop(SHOWN, None)

@@ -20,7 +20,9 @@ def show() -> None:
         )
     account = _account()
     if account.is_set_up:
-        st.caption(f"Region {plain(account.region)}, bucket {plain(account.bucket)}/{plain(account.prefix)}")
+        st.caption(
+            f"Region {plain(account.region)}, bucket {plain(account.bucket)}/{plain(account.prefix)}"
+        )
     else:
         st.markdown(
             "Everything works on this workstation without AWS. With an account, jobs, endpoints and batches can run on Amazon SageMaker, "

@@ -33,7 +33,9 @@ def show() -> None:
         "bucket for what deleted jobs left and for photos, dataset versions, scripts, weights and archives that nothing uses any more. "
         "Nothing is removed before you say so, and nothing that Fieldmark did not make."
     )
-    if st.button("Look for what could go", key="aws_plan_button", type="primary", icon=":material/search:"):
+    if st.button(
+        "Look for what could go", key="aws_plan_button", type="primary", icon=":material/search:"
+    ):
         _look()
     _report()
     if PLAN in st.session_state:
@@ -60,12 +62,17 @@ def _choose(plan: Sequence[Doomed]) -> None:
     if not plan:
         st.success("There is nothing to clean up.", icon=":material/check_circle:")
         return
-    st.caption("What may belong to somebody else who uses Fieldmark in this account is not chosen; look at it first.")
+    st.caption(
+        "What may belong to somebody else who uses Fieldmark in this account is not chosen; look at it first."
+    )
     chosen: list[Doomed] = []
     for stored, title in WORDS.items():
         if group := [doomed for doomed in plan if doomed.stored is stored]:
             chosen += _group(title, group)
-    saved, size = sum(doomed.usd_per_hour for doomed in chosen), sum(doomed.size_bytes for doomed in chosen)
+    saved, size = (
+        sum(doomed.usd_per_hour for doomed in chosen),
+        sum(doomed.size_bytes for doomed in chosen),
+    )
     words = f"Remove {_named(chosen)}"
     words += f", freeing {files.human_bytes(size)}" if size else ""
     words += f", saving {prices.money(saved)} an hour" if saved else ""
@@ -97,7 +104,9 @@ def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
     ]
     frame = pd.DataFrame(rows)
     # A column that says nothing here is left out.
-    frame = frame.drop(columns=[name for name in ("size", "saves an hour") if not frame[name].any()])
+    frame = frame.drop(
+        columns=[name for name in ("size", "saves an hour") if not frame[name].any()]
+    )
     edited = st.data_editor(
         frame,
         hide_index=True,
@@ -128,4 +137,7 @@ def _report() -> None:
         st.success(f"{count(gone, 'thing')} removed.", icon=":material/check_circle:")
     for one in done:
         if one.problem:
-            st.error(plain(f"{one.doomed.kind} {one.doomed.name}: {one.problem}"), icon=":material/error:")
+            st.error(
+                plain(f"{one.doomed.kind} {one.doomed.name}: {one.problem}"),
+                icon=":material/error:",
+            )

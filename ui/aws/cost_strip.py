@@ -19,14 +19,21 @@ def show(changed: float) -> None:
     if not is_set_up():
         return
     found = running.kept()
-    running.look_beside(CHANGED_SECONDS if found and changed > found.seen - CHANGED_SECONDS else FRESH_SECONDS)
+    running.look_beside(
+        CHANGED_SECONDS if found and changed > found.seen - CHANGED_SECONDS else FRESH_SECONDS
+    )
     where = "Emulator" if connection.emulated() else "AWS"
     if not found:
         links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="Running")
         return
     money = f"{prices.money(found.usd_per_hour)} an hour"
     said = money if found.reached else f"not reached; {money}" if found.ours else "not reached"
-    links.link("aws", f"{where}: {said}", ":material/cloud:" if found.reached else ":material/cloud_off:", aws_view="Running")
+    links.link(
+        "aws",
+        f"{where}: {said}",
+        ":material/cloud:" if found.reached else ":material/cloud_off:",
+        aws_view="Running",
+    )
     idle = sum(resource.is_idle or resource.is_overdue for resource in found.ours)
     words = f"{count(len(found.ours), 'thing')} running" if found.ours else "Nothing runs there"
     words += f", {idle} idle" if idle else ""

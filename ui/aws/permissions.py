@@ -20,14 +20,25 @@ def show() -> None:
     account = accounts.load()
     documents = {
         FIRST: (ABOUT_FIRST, policy.person(account)),
-        "For the role": ("What jobs and endpoints may do: read and write below the prefix, and log.", policy.role(account)),
+        "For the role": (
+            "What jobs and endpoints may do: read and write below the prefix, and log.",
+            policy.role(account),
+        ),
         "The role's trust policy": ("Lets SageMaker take the role on.", policy.trust(account)),
     }
-    chosen = choices.segment("Policy", list(documents), key="aws_policy", label_visibility="collapsed")
+    chosen = choices.segment(
+        "Policy", list(documents), key="aws_policy", label_visibility="collapsed"
+    )
     words, document = documents[chosen]
     st.markdown(words)
     if not account.is_set_up:
         st.caption("Names in <angle brackets> are filled in once the account is set up.")
     text = policy.as_text(document)
-    st.download_button("Download", text, f"fieldmark-{chosen.split()[-1].lower()}.json", "application/json", icon=":material/download:")
+    st.download_button(
+        "Download",
+        text,
+        f"fieldmark-{chosen.split()[-1].lower()}.json",
+        "application/json",
+        icon=":material/download:",
+    )
     st.code(text, language="json", height=480)

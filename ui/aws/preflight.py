@@ -14,9 +14,23 @@ from core.aws.preflight import Check, Verdict, Wanted
 from ui import choices
 from ui.text import plain, with_code
 
-USAGES = {"training job": "Training", "spot training job": "Training on spot machines", "transform job": "Batches", "endpoint": "Endpoints"}
-PRICED = {"training job": "training", "spot training job": "training", "transform job": "transform", "endpoint": "hosting"}
-MARKS = {Verdict.GOOD: ("check_circle", "green"), Verdict.BAD: ("cancel", "red"), Verdict.UNSURE: ("help", "orange")}
+USAGES = {
+    "training job": "Training",
+    "spot training job": "Training on spot machines",
+    "transform job": "Batches",
+    "endpoint": "Endpoints",
+}
+PRICED = {
+    "training job": "training",
+    "spot training job": "training",
+    "transform job": "transform",
+    "endpoint": "hosting",
+}
+MARKS = {
+    Verdict.GOOD: ("check_circle", "green"),
+    Verdict.BAD: ("cancel", "red"),
+    Verdict.UNSURE: ("help", "orange"),
+}
 LOOK_SECONDS = 0.4
 KEPT = "aws_checks"
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="preflight")
@@ -31,8 +45,13 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         again = st.button("Check again", key="aws_check", icon=":material/refresh:")
     if again or st.session_state.get(KEPT, (None,))[0] != asked:
-        st.session_state[KEPT] = (asked, _POOL.submit(preflight.run, account, wanted, _clients(account)))
-    st.fragment(_checks, run_every=None if st.session_state[KEPT][1].done() else LOOK_SECONDS)(account)
+        st.session_state[KEPT] = (
+            asked,
+            _POOL.submit(preflight.run, account, wanted, _clients(account)),
+        )
+    st.fragment(_checks, run_every=None if st.session_state[KEPT][1].done() else LOOK_SECONDS)(
+        account
+    )
 
 
 def _clients(account: accounts.Account) -> preflight.MakeClient:
@@ -52,10 +71,16 @@ def _wanted(region: str) -> list[Wanted]:
         key="aws_quota_type",
         on=left,
     )
-    usage = choices.one("For", list(USAGES), label=USAGES.__getitem__, key="aws_quota_usage", on=middle)
+    usage = choices.one(
+        "For", list(USAGES), label=USAGES.__getitem__, key="aws_quota_usage", on=middle
+    )
     count = right.number_input("How many", 1, 20, 1, key="aws_quota_count")
-    estimate = prices.estimate(machine, PRICED[usage], region or prices.USUAL_REGION, count=int(count))
-    st.caption(f"{estimate.words}, {plain(estimate.price.origin)}." if estimate.price else estimate.words)
+    estimate = prices.estimate(
+        machine, PRICED[usage], region or prices.USUAL_REGION, count=int(count)
+    )
+    st.caption(
+        f"{estimate.words}, {plain(estimate.price.origin)}." if estimate.price else estimate.words
+    )
     return [Wanted(machine, usage, int(count))]
 
 

@@ -18,13 +18,20 @@ def show() -> None:
     region = accounts.load().region or prices.USUAL_REGION
     date, asked = prices.date_of(region)
     origin = (
-        f"AWS's Pricing API, asked on {date}" if asked else f"the table of {date} that ships with the app: approximate, AWS was not asked"
+        f"AWS's Pricing API, asked on {date}"
+        if asked
+        else f"the table of {date} that ships with the app: approximate, AWS was not asked"
     )
-    st.markdown(f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, data and tax come on top.")
+    st.markdown(
+        f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, data and tax come on top."
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Refresh from AWS", key="aws_refresh_prices", icon=":material/refresh:"):
             _refresh(region)
-        st.caption("It needs credentials with pricing:GetProducts, and takes a few seconds.", width="content")
+        st.caption(
+            "It needs credentials with pricing:GetProducts, and takes a few seconds.",
+            width="content",
+        )
     st.dataframe(
         pd.DataFrame(_rows(region)),
         hide_index=True,
@@ -63,4 +70,7 @@ def _refresh(region: str) -> None:
         if found:
             st.toast(f"{count(found, 'price')} came.", icon=":material/check:")
             st.rerun()
-        st.warning(f"AWS lists no price for {plain(region)}; the table stays as it is.", icon=":material/warning:")
+        st.warning(
+            f"AWS lists no price for {plain(region)}; the table stays as it is.",
+            icon=":material/warning:",
+        )

@@ -21,14 +21,29 @@ from ui.text import age, count, duration, plain
 LOOK_SECONDS = 1.0
 # Older than this it is asked for again while the view is open.
 FRESH_SECONDS = 10.0
-WORDS = {"endpoint": "endpoint", "training": "training job", "tuning": "tuning job", "transform": "batch", "notebook": "notebook"}
-COLOURS = {"InService": "green", "Failed": "red", "Creating": "blue", "Deleting": "orange", "Stopping": "orange"}
+WORDS = {
+    "endpoint": "endpoint",
+    "training": "training job",
+    "tuning": "tuning job",
+    "transform": "batch",
+    "notebook": "notebook",
+}
+COLOURS = {
+    "InService": "green",
+    "Failed": "red",
+    "Creating": "blue",
+    "Deleting": "orange",
+    "Stopping": "orange",
+}
 
 
 def show() -> None:
     """What AWS said last, with its age; it is asked again beside the page."""
     if not is_set_up():
-        st.info("Set up the account first; then everything that runs in it is listed here.", icon=":material/account_circle:")
+        st.info(
+            "Set up the account first; then everything that runs in it is listed here.",
+            icon=":material/account_circle:",
+        )
         return
     st.fragment(_found, run_every=LOOK_SECONDS)()
 
@@ -37,7 +52,9 @@ def _found() -> None:
     running.look_beside(FRESH_SECONDS)
     found = running.kept()
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Look again", key="aws_look", icon=":material/refresh:", disabled=running.is_looking()):
+        if st.button(
+            "Look again", key="aws_look", icon=":material/refresh:", disabled=running.is_looking()
+        ):
             running.look_beside(0)
         if running.is_looking():
             st.caption(":material/progress_activity: Asking AWS", width="content")
@@ -58,12 +75,32 @@ def _figures(found: Running) -> None:
     note = f"{count(unknown, 'thing')} without a known price" if unknown else None
     idle = sum(resource.is_idle for resource in found.ours)
     with st.grid(4, min_column_width=150, gap="small"):
-        st.metric("Running now", len(found.ours), border=True, height="stretch", help="Made by Fieldmark: they bear its tag.")
-        st.metric("An hour", prices.money(found.usd_per_hour), note, delta_color="off", delta_arrow="off", border=True, height="stretch")
+        st.metric(
+            "Running now",
+            len(found.ours),
+            border=True,
+            height="stretch",
+            help="Made by Fieldmark: they bear its tag.",
+        )
+        st.metric(
+            "An hour",
+            prices.money(found.usd_per_hour),
+            note,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
         total = sum(resource.usd or 0.0 for resource in known)
         words = "Age times price an hour, without storage and data; the bill decides."
         st.metric("So far, about", prices.money(total), border=True, height="stretch", help=words)
-        st.metric("Idle endpoints", idle, border=True, height="stretch", help="Without a request for an hour, and older than that.")
+        st.metric(
+            "Idle endpoints",
+            idle,
+            border=True,
+            height="stretch",
+            help="Without a request for an hour, and older than that.",
+        )
 
 
 def _ours(found: Running) -> None:
@@ -78,7 +115,10 @@ def _ours(found: Running) -> None:
 def _row(resource: Resource) -> None:
     with st.container(border=True, key=f"aws_row_{resource.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":{COLOURS.get(resource.state, 'gray')}-badge[{plain(resource.state)}]", width="content")
+            st.markdown(
+                f":{COLOURS.get(resource.state, 'gray')}-badge[{plain(resource.state)}]",
+                width="content",
+            )
             name = plain(_name_here(resource.name) or resource.title or resource.name)
             if _is_here(resource.name):
                 links.link(PAGES[resource.kind], name, **_parameters(resource))
@@ -96,11 +136,17 @@ def _parameters(resource: Resource) -> dict[str, str]:
 
 
 def _facts(resource: Resource) -> str:
-    words = [f"{WORDS[resource.kind]} {plain(resource.name)}", plain(resource.machines), f"made {age(resource.created)}"]
+    words = [
+        f"{WORDS[resource.kind]} {plain(resource.name)}",
+        plain(resource.machines),
+        f"made {age(resource.created)}",
+    ]
     if resource.usd_per_hour is None:
         words.append("price not known")
     elif resource.usd_per_hour:
-        words.append(f"{prices.money(resource.usd_per_hour)} an hour, {prices.money(resource.usd)} so far")
+        words.append(
+            f"{prices.money(resource.usd_per_hour)} an hour, {prices.money(resource.usd)} so far"
+        )
     elif resource.machines.startswith("serverless"):
         words.append("costs only while it answers")
     if resource.deadline and not resource.is_overdue:
@@ -130,7 +176,12 @@ def _others(found: Sequence[Resource]) -> None:
             for resource in found
         ]
         number = st.column_config.NumberColumn(format="%.3f")
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"USD an hour": number}, alt="What others run in this region")
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            column_config={"USD an hour": number},
+            alt="What others run in this region",
+        )
 
 
 def _is_here(name: str) -> bool:
@@ -147,4 +198,8 @@ def _name_here(job_id: str) -> str:
 
 def _origin(region: str) -> str:
     date, asked = prices.date_of(region)
-    return f"from AWS's Pricing API, {date}" if asked else f"approximate, from the table of {date}; the view Prices refreshes it"
+    return (
+        f"from AWS's Pricing API, {date}"
+        if asked
+        else f"approximate, from the table of {date}; the view Prices refreshes it"
+    )

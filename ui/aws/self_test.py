@@ -17,7 +17,9 @@ XSRF = "_streamlit_xsrf"
 
 def show() -> None:
     """What this very page's connection says, and an upload to try."""
-    st.markdown("For use behind a proxy, such as Jupyter's in SageMaker Studio. This page itself came through, so pages and clicks work.")
+    st.markdown(
+        "For use behind a proxy, such as Jupyter's in SageMaker Studio. This page itself came through, so pages and clicks work."
+    )
     _cookies()
     _origin()
     _upload()
@@ -27,15 +29,30 @@ def show() -> None:
 
 
 def _cookies() -> None:
-    size = max((len(value) for name, value in st.context.headers.to_dict().items() if name.lower() == "cookie"), default=0)
+    size = max(
+        (
+            len(value)
+            for name, value in st.context.headers.to_dict().items()
+            if name.lower() == "cookie"
+        ),
+        default=0,
+    )
     limit = int(os.environ.get(LIMIT_VARIABLE) or LINE_LIMIT)
     words = f"Cookies take {files.human_bytes(size)} of the {files.human_bytes(limit)} that one line of headers may have."
     if size > 0.8 * limit:
-        _line("red", "cancel", f"{words} A little more, and the page stays blank. Set {LIMIT_VARIABLE}=65536 before the app starts.")
+        _line(
+            "red",
+            "cancel",
+            f"{words} A little more, and the page stays blank. Set {LIMIT_VARIABLE}=65536 before the app starts.",
+        )
     else:
         _line("green", "check_circle", words)
     if st.get_option("server.enableXsrfProtection") and XSRF not in st.context.cookies:
-        _line("orange", "help", "The proxy drops Streamlit's own cookie, so uploads will be refused. `make studio` starts without it.")
+        _line(
+            "orange",
+            "help",
+            "The proxy drops Streamlit's own cookie, so uploads will be refused. `make studio` starts without it.",
+        )
 
 
 def _origin() -> None:
@@ -52,7 +69,11 @@ def _upload() -> None:
         st.caption("Any file: it is read once, measured, and not kept.")
         return
     data = upload.getvalue()
-    _line("green", "check_circle", f"{files.human_bytes(len(data))} came, SHA-256 {hashlib.sha256(data).hexdigest()[:16]}.")
+    _line(
+        "green",
+        "check_circle",
+        f"{files.human_bytes(len(data))} came, SHA-256 {hashlib.sha256(data).hexdigest()[:16]}.",
+    )
 
 
 def _line(colour: str, icon: str, words: str) -> None:

@@ -16,14 +16,21 @@ from ui.training import job as job_card
 def show(job: Job) -> None:
     """Facts, downloads and the log."""
     facts = job.status.progress
-    st.markdown(f"**Form of the model**: {plain(str(facts.get('form', 'not chosen yet')))}. {_parity(facts.get('parity') or {})}")
+    st.markdown(
+        f"**Form of the model**: {plain(str(facts.get('form', 'not chosen yet')))}. {_parity(facts.get('parity') or {})}"
+    )
     if facts.get("seconds"):
         rate = f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding included"
-        st.markdown(f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting.")
+        st.markdown(
+            f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting."
+        )
     take_away(job)
     job_card.as_code(job)
     with st.expander("The table's columns", icon=":material/table:"):
-        rows = {"column": list(results.DESCRIPTIONS), "what it holds": list(results.DESCRIPTIONS.values())}
+        rows = {
+            "column": list(results.DESCRIPTIONS),
+            "what it holds": list(results.DESCRIPTIONS.values()),
+        }
         st.dataframe(rows, hide_index=True, alt="The columns of the results and what they hold")
     with st.expander("Log", icon=":material/article:"):
         st.code(backends.of(job).log(job).text[-20_000:] or "Nothing.", language=None, height=200)
@@ -37,7 +44,12 @@ def take_away(job: Job) -> None:
         downloads.link("CSV for programs", job.id, "results.csv?exact=1", key="ba_csv_exact")
         path = results.results_file(job.folder)
         if path.exists():
-            downloads.link(f"Parquet ({files.human_bytes(path.stat().st_size)})", job.id, "results.parquet", key="ba_parquet")
+            downloads.link(
+                f"Parquet ({files.human_bytes(path.stat().st_size)})",
+                job.id,
+                "results.parquet",
+                key="ba_parquet",
+            )
     st.caption(downloads.ABOUT_CSV)
 
 
@@ -49,4 +61,6 @@ def _parity(parity: dict[str, float]) -> str:
 
 def _start(job: Job) -> float | None:
     seconds = job.status.seconds
-    return max(0.0, seconds - float(job.status.progress["seconds"])) if seconds is not None else None
+    return (
+        max(0.0, seconds - float(job.status.progress["seconds"])) if seconds is not None else None
+    )

@@ -37,8 +37,17 @@ NO_SPLIT = "all"
 def show(models: Sequence[Model]) -> None:
     """The whole form. A double click on Run makes one job."""
     if not models:
-        st.info("There is no model yet to go through photos with. Train one first.", icon=":material/model_training:")
-        links.button("Train a model", "train", key="ba_train", icon=":material/model_training:", kind="primary")
+        st.info(
+            "There is no model yet to go through photos with. Train one first.",
+            icon=":material/model_training:",
+        )
+        links.button(
+            "Train a model",
+            "train",
+            key="ba_train",
+            icon=":material/model_training:",
+            kind="primary",
+        )
         return
     by_id = {model.id: model for model in models}
     with st.container(border=True, key="ba_form"):
@@ -51,12 +60,28 @@ def show(models: Sequence[Model]) -> None:
             return
         make, proposed = _FORMS[kind](by_id[chosen])
         crop_notice.warn(by_id[chosen])
-        name = right.text_input("Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH)
+        name = right.text_input(
+            "Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
+        )
         st.session_state.setdefault("ba_id", jobs.new_id("transform"))
         with messages.shown():
             resources = serving_form.batch("ba") if where.asks_resources else None
-            common = {"name": name or proposed, "model_id": chosen, "id": st.session_state["ba_id"], "resources": resources}
-            if st.button("Run", type="primary", key="ba_run", icon=":material/play_arrow:", disabled=make is None) and make:
+            common = {
+                "name": name or proposed,
+                "model_id": chosen,
+                "id": st.session_state["ba_id"],
+                "resources": resources,
+            }
+            if (
+                st.button(
+                    "Run",
+                    type="primary",
+                    key="ba_run",
+                    icon=":material/play_arrow:",
+                    disabled=make is None,
+                )
+                and make
+            ):
                 _submit(where, lambda: make(common))
         st.caption(ELSEWHERE if where.asks_resources else HERE)
 
@@ -93,32 +118,45 @@ def _split(model: Model) -> tuple[Make | None, str]:
         key=f"ba_split_{chosen}_{picked}",
     )
     if chosen == own and split not in ("test", "unused"):
-        st.caption(":material/info: The model has learned from some of these photos; on them it looks better than it is.")
+        st.caption(
+            ":material/info: The model has learned from some of these photos; on them it looks better than it is."
+        )
     title = f"{datasets[chosen].name}, {split if split != NO_SPLIT else 'all photos'}"
 
     def make(common: dict[str, Any]) -> TransformSpec:
-        return TransformSpec(source="split", dataset_id=chosen, version_id=picked, split=split, shown=f"{title}, {picked}", **common)
+        return TransformSpec(
+            source="split",
+            dataset_id=chosen,
+            version_id=picked,
+            split=split,
+            shown=f"{title}, {picked}",
+            **common,
+        )
 
     return make, title
 
 
 def _folder(_: Model) -> tuple[Make | None, str]:
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
-    path = st.text_input("Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}.").strip()
+    path = st.text_input(
+        "Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}."
+    ).strip()
     st.caption(
         "Every photo in it and below it; nothing there is changed. Where a folder bears the name of one of the model's classes, "
         "its photos count as labelled so, and the answers are scored."
     )
-    return lambda common: TransformSpec(source="folder", path=path, shown=path, **common), PurePath(path).name or "Folder"
+    return lambda common: TransformSpec(source="folder", path=path, shown=path, **common), PurePath(
+        path
+    ).name or "Folder"
 
 
 def _archive(_: Model) -> tuple[Make | None, str]:
     where = choices.segment("Archive", ["Drop it here", "On this machine"], key="ba_archive_where")
     if where == "On this machine":
         path = st.text_input("Path", key="ba_archive_path", placeholder="/data/june.zip").strip()
-        return lambda common: TransformSpec(source="archive", path=path, shown=PurePath(path).name, **common), PurePath(
-            path
-        ).stem or "Archive"
+        return lambda common: TransformSpec(
+            source="archive", path=path, shown=PurePath(path).name, **common
+        ), PurePath(path).stem or "Archive"
     upload = st.file_uploader(
         "ZIP or TAR",
         type=["zip", "tar", "gz", "tgz", "bz2", "xz"],
@@ -131,7 +169,12 @@ def _archive(_: Model) -> tuple[Make | None, str]:
     name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
 
     def make(common: dict[str, Any]) -> TransformSpec:
-        return TransformSpec(source="archive", path=str(sources.keep_archive(upload, upload.size)), shown=name, **common)
+        return TransformSpec(
+            source="archive",
+            path=str(sources.keep_archive(upload, upload.size)),
+            shown=name,
+            **common,
+        )
 
     return make, name.split(".")[0] or "Archive"
 
@@ -147,13 +190,19 @@ def _upload(_: Model) -> tuple[Make | None, str]:
         label_visibility="collapsed",
     )
     if not uploads:
-        st.caption("For more than a few hundred photos, name a folder on this machine instead: nothing has to be copied then.")
+        st.caption(
+            "For more than a few hundred photos, name a folder on this machine instead: nothing has to be copied then."
+        )
         return None, "Photos"
-    st.caption(f"{count(len(uploads), 'photo')}, {files.human_bytes(sum(upload.size for upload in uploads))}")
+    st.caption(
+        f"{count(len(uploads), 'photo')}, {files.human_bytes(sum(upload.size for upload in uploads))}"
+    )
 
     def make(common: dict[str, Any]) -> TransformSpec:
         kept = sources.keep_uploads((upload.name, upload) for upload in uploads)
-        return TransformSpec(source="upload", path=str(kept), shown=count(len(uploads), "photo"), **common)
+        return TransformSpec(
+            source="upload", path=str(kept), shown=count(len(uploads), "photo"), **common
+        )
 
     return make, count(len(uploads), "photo")
 
@@ -164,7 +213,9 @@ def _s3(_: Model) -> tuple[Make | None, str]:
         "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or .json). The role has to be allowed to "
         "read it. Where a folder bears the name of one of the model's classes, its photos count as labelled so."
     )
-    return lambda common: TransformSpec(source="s3", path=path, shown=path, **common), PurePath(path).name or "S3"
+    return lambda common: TransformSpec(source="s3", path=path, shown=path, **common), PurePath(
+        path
+    ).name or "S3"
 
 
 _FORMS = {"split": _split, "folder": _folder, "archive": _archive, "upload": _upload, "s3": _s3}

@@ -36,9 +36,14 @@ def show(job: Job) -> None:
     job = backends.of(job).refresh(job)
     model = _model(job)
     _about(job, model)
-    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
+    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(
+        job.id, job.state.is_finished
+    )
     if model is None:
-        st.warning("The model of this batch is not there any more; its table can still be downloaded.", icon=":material/warning:")
+        st.warning(
+            "The model of this batch is not there any more; its table can still be downloaded.",
+            icon=":material/warning:",
+        )
         batch_about.take_away(job)
         return
     batch_results.show(job, model)
@@ -57,7 +62,9 @@ def _about(job: Job, model: Model | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words, width="content")
         if model:
-            links.link("models", f"Model {plain(model.name)}", ":material/verified:", model=model.id)
+            links.link(
+                "models", f"Model {plain(model.name)}", ":material/verified:", model=model.id
+            )
         if job.state in (State.FAILED, State.STOPPED):
             _resume(job, spec)
         with st.popover("More", icon=":material/more_horiz:", key=f"ba_more_{job.id}"):
@@ -69,14 +76,24 @@ def _live(job_id: str, was_finished: bool) -> None:
     if job.state.is_finished and not was_finished:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        started = f" started {age(job.status.started)}, took {duration(job.status.seconds)}" if job.status.started else ""
-        st.markdown(f"{jobs_table.badge(job.state)}{started if job.state.is_finished else ''}", width="content")
+        started = (
+            f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
+            if job.status.started
+            else ""
+        )
+        st.markdown(
+            f"{jobs_table.badge(job.state)}{started if job.state.is_finished else ''}",
+            width="content",
+        )
         job_state.where(job)
         _stop(job)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
-        st.info("Stopped. What was finished is below; Resume goes on with the rest.", icon=":material/stop_circle:")
+        st.info(
+            "Stopped. What was finished is below; Resume goes on with the rest.",
+            icon=":material/stop_circle:",
+        )
     elif not job.state.is_finished:
         _progress(job)
         job_state.notes(job)
@@ -87,7 +104,13 @@ def _stop(job: Job) -> None:
         return
     asked = job.state is State.STOPPING or job.folder.stop_request.exists()
     words = "What is finished stays, and the batch can be resumed."
-    if st.button("Stopping..." if asked else "Stop", key=f"stop_{job.id}", icon=":material/stop_circle:", disabled=asked, help=words):
+    if st.button(
+        "Stopping..." if asked else "Stop",
+        key=f"stop_{job.id}",
+        icon=":material/stop_circle:",
+        disabled=asked,
+        help=words,
+    ):
         backends.of(job).stop(job)
         st.rerun(scope="fragment")
 
@@ -107,7 +130,9 @@ def _progress(job: Job) -> None:
     words += f", {count(int(facts['errors']), 'error')}" if facts.get("errors") else ""
     st.progress(min(1.0, done / total) if total else 0.0, text=words)
     if facts.get("skipped"):
-        st.caption(f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not repeated.")
+        st.caption(
+            f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not repeated."
+        )
 
 
 def _resume(job: Job, spec: TransformSpec) -> None:
@@ -125,7 +150,9 @@ def _resume(job: Job, spec: TransformSpec) -> None:
 
 
 def _more(job: Job) -> None:
-    name = st.text_input("Name", job.name, key=f"ba_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
+    name = st.text_input(
+        "Name", job.name, key=f"ba_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH
+    )
     if st.button("Rename", key=f"ba_rename_{job.id}"):
         with messages.shown():
             jobs.set_label(job.id, name=name)

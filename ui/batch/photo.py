@@ -26,7 +26,11 @@ def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
     """A row's answer as the endpoint would give it, best first."""
     ends = ["", *(f"_{place}" for place in range(2, results.TOP_K + 1))]
     pairs = [(row[f"prediction{end}"], row[f"probability{end}"]) for end in ends]
-    return [{"label": label, "probability": float(value)} for label, value in pairs if label and pd.notna(value)]
+    return [
+        {"label": label, "probability": float(value)}
+        for label, value in pairs
+        if label and pd.notna(value)
+    ]
 
 
 def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
@@ -49,10 +53,16 @@ def show(job: Job, row: dict[Any, Any], root: Path | None) -> None:
     picture, words = st.columns([3, 2], gap="medium")
     with picture, messages.shown():
         if root is None:
-            st.warning("The dataset of this photo is not there any more.", icon=":material/warning:")
+            st.warning(
+                "The dataset of this photo is not there any more.", icon=":material/warning:"
+            )
         elif not row["error"]:
             thumbnails.fetch(root, [row["file"]])
-            st.image(images.open_image(files.safe_join(root, row["file"])), width="stretch", alt=row["label"] or row["path"])
+            st.image(
+                images.open_image(files.safe_join(root, row["file"])),
+                width="stretch",
+                alt=row["label"] or row["path"],
+            )
     with words:
         _words(row)
         if root and not row["error"]:
@@ -67,9 +77,16 @@ def _words(row: dict[Any, Any]) -> None:
     if row["error"]:
         st.error(plain(row["error"]), icon=":material/broken_image:")
         return
-    verdict = {True: ":green-badge[:material/check: right]", False: ":red-badge[:material/close: wrong]"}
+    verdict = {
+        True: ":green-badge[:material/check: right]",
+        False: ":red-badge[:material/close: wrong]",
+    }
     said = f"**{plain(row['prediction'])}** with {row['probability']:.1%}"
-    st.markdown(f"{verdict[bool(row['correct'])]} {said}" if pd.notna(row["correct"]) else f"Taken for {said}; its label is not known.")
+    st.markdown(
+        f"{verdict[bool(row['correct'])]} {said}"
+        if pd.notna(row["correct"])
+        else f"Taken for {said}; its label is not known."
+    )
     photo_view.probabilities(pd.DataFrame(answer_of(row)), row["label"], key=f"ba_{row['row']}")
     for name, text in (
         ("unsure", ":orange-badge[unsure] The probability lies below the model's threshold."),
@@ -81,7 +98,12 @@ def _words(row: dict[Any, Any]) -> None:
 
 
 def _aside(job: Job, row: dict[Any, Any], root: Path) -> None:
-    if st.button("Set aside for review", key="ba_photo_aside", icon=":material/rate_review:", help="To give it its right label there."):
+    if st.button(
+        "Set aside for review",
+        key="ba_photo_aside",
+        icon=":material/rate_review:",
+        help="To give it its right label there.",
+    ):
         try:
             set_aside(job, row, root)
             st.caption(":green[:material/check: It waits in the review queue.]")
@@ -113,7 +135,10 @@ def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
 
 def tile(row: dict[Any, Any]) -> Photo:
     """The thumbnail of a whole row: its label, or else its name, over what the model said."""
-    answer = row["error"] or f"{row['prediction']} {row['probability']:.0%}{'; unsure' if row['unsure'] else ''}"
+    answer = (
+        row["error"]
+        or f"{row['prediction']} {row['probability']:.0%}{'; unsure' if row['unsure'] else ''}"
+    )
     right = bool(row["correct"]) if pd.notna(row["correct"]) else None
     tone = "wrong" if row["error"] or right is False else "right" if right else ""
     url = NO_PICTURE if row["error"] else thumbnails.url(row["image_id"])

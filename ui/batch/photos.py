@@ -22,7 +22,18 @@ from ui.text import count, plain
 
 WALL_PAGE, TABLE_PAGE, ERRORS_PAGE = 48, 50, 100
 MAX_ASIDE = 500
-SHOWN = ("prediction", "probability", "label", "error", "path", "prediction_2", "probability_2", "unsure", "unfamiliar", "in_training")
+SHOWN = (
+    "prediction",
+    "probability",
+    "label",
+    "error",
+    "path",
+    "prediction_2",
+    "probability_2",
+    "unsure",
+    "unfamiliar",
+    "in_training",
+)
 
 
 def wall(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
@@ -33,10 +44,16 @@ def wall(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
     small_wall(job, frame, root, key="wall")
 
 
-def small_wall(job: Job, frame: pd.DataFrame, root: Path | None, *, key: str, side: int = 150) -> None:
+def small_wall(
+    job: Job, frame: pd.DataFrame, root: Path | None, *, key: str, side: int = 150
+) -> None:
     """Thumbnails of whole rows (see `with_files`), a click opens one."""
     _make_thumbnails(frame, root)
-    opened = gallery([batch_photo.tile(row) for row in frame.to_dict("records")], key=f"ba_{key}_{job.id}", side=side)
+    opened = gallery(
+        [batch_photo.tile(row) for row in frame.to_dict("records")],
+        key=f"ba_{key}_{job.id}",
+        side=side,
+    )
     if opened:
         batch_photo.show(job, dict(frame[frame["row"] == int(opened)].iloc[0]), root)
 
@@ -57,14 +74,18 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
         column_config={
             "photo": st.column_config.ImageColumn("photo", width=80),
             "path": st.column_config.TextColumn("path", width="medium"),
-            "probability": st.column_config.ProgressColumn("probability", format="percent", min_value=0.0, max_value=1.0, width=130),
+            "probability": st.column_config.ProgressColumn(
+                "probability", format="percent", min_value=0.0, max_value=1.0, width=130
+            ),
             "probability 2": st.column_config.NumberColumn("probability 2", format="percent"),
         },
         alt="Results, a page of rows",
     )
     chosen = frame["row"].to_numpy()[event["selection"]["rows"]]
     _bar(job, found, chosen if len(chosen) else rows, root, selected=bool(len(chosen)))
-    if len(chosen) == 1 and st.button("Open this photo", key="ba_open", icon=":material/open_in_full:"):
+    if len(chosen) == 1 and st.button(
+        "Open this photo", key="ba_open", icon=":material/open_in_full:"
+    ):
         batch_photo.show(job, dict(frame[frame["row"] == chosen[0]].iloc[0]), root)
     batch_about.take_away(job)
 
@@ -73,7 +94,12 @@ def errors(found: Table, rows: np.ndarray) -> None:
     """The photos that could not be used, by name, with the reason."""
     st.caption(f"{count(len(rows), 'photo')} could not be used.")
     frame = found.page(_page(rows, ERRORS_PAGE))[["path", "error"]]
-    st.dataframe(frame, hide_index=True, height="content", alt="Photos that could not be used, with the reason")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height="content",
+        alt="Photos that could not be used, with the reason",
+    )
 
 
 def with_files(job: Job, frame: pd.DataFrame) -> pd.DataFrame:
@@ -105,28 +131,44 @@ def _page(rows: np.ndarray, size: int) -> np.ndarray:
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns worth showing, in the order they are read; label and error only where there is one."""
     pictures = zip(frame["image_id"], frame["error"], strict=True)
-    shown = pd.DataFrame({"photo": [batch_photo.NO_PICTURE if error else thumbnails.url(image_id) for image_id, error in pictures]})
+    shown = pd.DataFrame(
+        {
+            "photo": [
+                batch_photo.NO_PICTURE if error else thumbnails.url(image_id)
+                for image_id, error in pictures
+            ]
+        }
+    )
     for name in SHOWN:
         if name not in ("label", "error") or frame[name].astype(bool).any():
             shown[name.replace("_", " ")] = frame[name].to_numpy()
     return shown
 
 
-def _bar(job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False) -> None:
+def _bar(
+    job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False
+) -> None:
     """How many rows are shown or selected, and setting them aside; of all rows, only those the model is unsure of."""
     whole = len(rows) == len(found) and not selected
     usable = rows[~found.error[rows] & (found.unsure[rows] | (not whole))]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{count(len(rows), 'photo')}{' selected' if selected else ''}.", width="content")
+        st.caption(
+            f"{count(len(rows), 'photo')}{' selected' if selected else ''}.", width="content"
+        )
         if root and 0 < len(usable) <= MAX_ASIDE:
             words = "They wait in the review queue with the model's answers, and get their right label there."
             label = f"Set {'the ' if whole else ''}{count(len(usable), 'unsure photo' if whole else 'photo')} aside for review"
             if st.button(label, key="ba_aside", icon=":material/rate_review:", help=words):
                 _set_aside(job, found, usable, root)
         elif root and len(usable) > MAX_ASIDE:
-            st.caption(f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the confidence, for example.", width="content")
+            st.caption(
+                f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the confidence, for example.",
+                width="content",
+            )
         if waiting := review.count():
-            links.link("batch", f"Review queue ({waiting})", ":material/rate_review:", view="review")
+            links.link(
+                "batch", f"Review queue ({waiting})", ":material/rate_review:", view="review"
+            )
 
 
 def _set_aside(job: Job, found: Table, rows: np.ndarray, root: Path) -> None:

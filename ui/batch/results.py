@@ -21,7 +21,13 @@ from ui.batch import photos as batch_photos
 from ui.batch import scores as batch_scores
 from ui.text import count, share
 
-VIEWS = {"photos": "Photos", "table": "Table", "classes": "Classes", "accuracy": "Accuracy", "about": "About"}
+VIEWS = {
+    "photos": "Photos",
+    "table": "Table",
+    "classes": "Classes",
+    "accuracy": "Accuracy",
+    "about": "About",
+}
 OUTCOMES = {
     "all": "Everything",
     "wrong": "Wrong",
@@ -47,7 +53,9 @@ def show(job: Job, model: Model) -> None:
     _figures(job, found)
     _warnings(found)
     views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
-    view = choices.segment("View", views, label=VIEWS.__getitem__, key="ba_view", bind="query-params")
+    view = choices.segment(
+        "View", views, label=VIEWS.__getitem__, key="ba_view", bind="query-params"
+    )
     root = _root(job)
     if view == "accuracy":
         batch_scores.accuracy(job, found, root)
@@ -80,13 +88,17 @@ def _root(job: Job) -> Path | None:
 def _so_far(done: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Below: the first {count(done, 'photo')}, as of now.", width="content")
-        st.button("Show what has come since", key="ba_refresh", icon=":material/refresh:", type="tertiary")
+        st.button(
+            "Show what has come since", key="ba_refresh", icon=":material/refresh:", type="tertiary"
+        )
 
 
 def _ended_early(job: Job, found: Table) -> None:
     total = int(job.status.progress.get("total", len(found)))
     answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
-    st.caption(f"{answered} were answered before this batch ended, the rest were not. Resume asks about those.")
+    st.caption(
+        f"{answered} were answered before this batch ended, the rest were not. Resume asks about those."
+    )
 
 
 def _figures(job: Job, found: Table) -> None:
@@ -94,17 +106,47 @@ def _figures(job: Job, found: Table) -> None:
     score = scores.top1(found.unseen if len(found.unseen) else found.answers)
     why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
     why += ", without those it learned from." if 0 < len(found.unseen) < len(found.answers) else "."
-    accuracy = (f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", why) if score.n else ("-", None, "No photo here has a known class.")
+    accuracy = (
+        (f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", why)
+        if score.n
+        else ("-", None, "No photo here has a known class.")
+    )
     figures = [
-        ("Photos", f"{len(found):,}", f"of {total:,}" if len(found) < total else None, "Finished photos, errors among them."),
+        (
+            "Photos",
+            f"{len(found):,}",
+            f"of {total:,}" if len(found) < total else None,
+            "Finished photos, errors among them.",
+        ),
         ("Accuracy", *accuracy),
-        ("Unsure", *_part(int(found.unsure.sum()), len(found)), "The best answer's probability lies below the model's own threshold."),
-        ("Unfamiliar", *_part(int(found.unfamiliar.sum()), len(found)), "Unlike everything the model saw in training."),
-        ("Errors", *_part(int(found.error.sum()), len(found)), "Photos that could not be used, each with its reason."),
+        (
+            "Unsure",
+            *_part(int(found.unsure.sum()), len(found)),
+            "The best answer's probability lies below the model's own threshold.",
+        ),
+        (
+            "Unfamiliar",
+            *_part(int(found.unfamiliar.sum()), len(found)),
+            "Unlike everything the model saw in training.",
+        ),
+        (
+            "Errors",
+            *_part(int(found.error.sum()), len(found)),
+            "Photos that could not be used, each with its reason.",
+        ),
     ]
     with st.grid(5, min_column_width=130, gap="small"):
         for label, value, note, words in figures:
-            st.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=words)
+            st.metric(
+                label,
+                value,
+                note,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                height="stretch",
+                help=words,
+            )
 
 
 def _part(number: int, total: int) -> tuple[str, str | None]:
@@ -120,12 +162,17 @@ def _warnings(found: Table) -> None:
     if seen:
         words = f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, whatever the file is called)."
         if len(found.unseen):
-            words += f" They do not count in the accuracy; with them it would be {_with_them(found)}."
+            words += (
+                f" They do not count in the accuracy; with them it would be {_with_them(found)}."
+            )
         elif len(found.answers):
             words += " The accuracy here says nothing about new photos."
         st.warning(words, icon=":material/school:")
     elif len(found.answers) and (found.in_training[~found.error] == table.NOT_KNOWN).all():
-        st.info("The data the model learned from is gone, so nobody can tell whether it has seen these photos.", icon=":material/info:")
+        st.info(
+            "The data the model learned from is gone, so nobody can tell whether it has seen these photos.",
+            icon=":material/info:",
+        )
 
 
 def _with_them(found: Table) -> str:
@@ -147,7 +194,9 @@ def _rows(job: Job, found: Table, root: Path | None, view: str) -> None:
 
 
 def _choice(found: Table) -> Choice:
-    present = [name for name in OUTCOMES if name == "all" or len(found.select(Choice(outcome=name)))]
+    present = [
+        name for name in OUTCOMES if name == "all" or len(found.select(Choice(outcome=name)))
+    ]
     outcome = choices.pill(
         "Show",
         present,
@@ -156,7 +205,10 @@ def _choice(found: Table) -> Choice:
         key="ba_show",
         bind="query-params",
     )
-    answers, labels = (sorted(found.names[code] for code in np.unique(codes) if code >= 0) for codes in (found.predicted, found.label))
+    answers, labels = (
+        sorted(found.names[code] for code in np.unique(codes) if code >= 0)
+        for codes in (found.predicted, found.label)
+    )
     columns = st.columns([3, 3, 3, 2] if labels else [3, 3, 2])
     prediction = choices.one(
         "Predicted",
@@ -176,7 +228,9 @@ def _choice(found: Table) -> Choice:
             bind="query-params",
             on=columns[1],
         )
-    low, high = columns[-2].slider("Confidence", 0, 100, (0, 100), format="%d %%", key="ba_confidence", bind="query-params")
+    low, high = columns[-2].slider(
+        "Confidence", 0, 100, (0, 100), format="%d %%", key="ba_confidence", bind="query-params"
+    )
     order = choices.one(
         "Order",
         table.ORDERS,

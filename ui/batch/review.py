@@ -34,7 +34,9 @@ def show() -> None:
         return
     datasets = {item.id: item for item in store.datasets() if isinstance(item, Dataset)}
     if not datasets:
-        st.warning("There is no dataset whose labels could be corrected.", icon=":material/warning:")
+        st.warning(
+            "There is no dataset whose labels could be corrected.", icon=":material/warning:"
+        )
         return
     version = _target(datasets, entries)
     if version is None:
@@ -47,14 +49,20 @@ def show() -> None:
 
 def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Version | None:
     """The version that the decisions are made on: by default the newest one of the dataset most of the models learned from."""
-    usual = Counter(found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets).most_common(1)
+    usual = Counter(
+        found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets
+    ).most_common(1)
     start = usual[0][0] if usual else ""
     left, right = st.columns([3, 2])
-    chosen = version_picker.dataset(datasets, title="Correct the labels of", key="rv_dataset", start=start, on=left)
+    chosen = version_picker.dataset(
+        datasets, title="Correct the labels of", key="rv_dataset", start=start, on=left
+    )
     if chosen is None:
         return None
     newest = store.latest(chosen)
-    return version_picker.version(chosen, title="Starting from", key=f"rv_version_{chosen}_{newest.id}", on=right)
+    return version_picker.version(
+        chosen, title="Starting from", key=f"rv_version_{chosen}_{newest.id}", on=right
+    )
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -66,7 +74,11 @@ def _dataset_of(model_id: str) -> str:
 
 
 def _queue(entries: Sequence[Entry], version: Version) -> None:
-    numbers = {"Undecided": sum(not e.decided for e in entries), "Decided": sum(e.decided for e in entries), "All": len(entries)}
+    numbers = {
+        "Undecided": sum(not e.decided for e in entries),
+        "Decided": sum(e.decided for e in entries),
+        "All": len(entries),
+    }
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     shown = choices.segment(
         "Show",
@@ -77,16 +89,28 @@ def _queue(entries: Sequence[Entry], version: Version) -> None:
         on=left,
     )
     answers = sorted({entry.prediction for entry in entries if entry.prediction})
-    wanted = choices.one("The model said", ["", *answers], label=lambda n: n or "Anything", key="rv_class", on=right)
-    chosen = [e for e in entries if (shown == "All" or e.decided == (shown == "Decided")) and (not wanted or e.prediction == wanted)]
+    wanted = choices.one(
+        "The model said", ["", *answers], label=lambda n: n or "Anything", key="rv_class", on=right
+    )
+    chosen = [
+        e
+        for e in entries
+        if (shown == "All" or e.decided == (shown == "Decided"))
+        and (not wanted or e.prediction == wanted)
+    ]
     chosen.sort(key=lambda entry: (entry.probability if entry.answer else 0.0, entry.id))
     if not chosen:
-        st.success("Every photo is decided about." if shown == "Undecided" else "None.", icon=":material/check_circle:")
+        st.success(
+            "Every photo is decided about." if shown == "Undecided" else "None.",
+            icon=":material/check_circle:",
+        )
         return
     pages = max(1, -(-len(chosen) // PAGE_SIZE))
     number = min(int(st.session_state.get("rv_page", 1) or 1), pages)
     part = chosen[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    thumbnails.make_thumbnails(part[0].photo.parent.parent, [(entry.id, f"{entry.id}/{review.PHOTO}") for entry in part])
+    thumbnails.make_thumbnails(
+        part[0].photo.parent.parent, [(entry.id, f"{entry.id}/{review.PHOTO}") for entry in part]
+    )
     review_cards.show(part, version)
     with st.container(horizontal=True, vertical_alignment="center"):
         if pages > 1:
@@ -100,7 +124,11 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
         new = set(review.new_photos([entry.id for entry in decided], version))
         new &= {entry.id for entry in decided if entry.proposed != review.LEAVE_OUT}
         words = f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in *{plain(dataset.name)}* {version.id}"
-        st.markdown(f"{words}, {len(new)} new to it and joining its training photos." if new else f"{words}.")
+        st.markdown(
+            f"{words}, {len(new)} new to it and joining its training photos."
+            if new
+            else f"{words}."
+        )
         proposed = {entry.id: entry.proposed for entry in decided}
         if made := edits.new_classes(version, proposed):
             title = count(len(made), "new class", "new classes")
@@ -110,10 +138,19 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
         offered = bool(new) and own
         allowed = offered and st.checkbox(words, key="rv_own", help="That is your own folder.")
         note = st.text_input("Note", key="rv_note", placeholder="What was corrected, and why")
-        if st.button(f"Make the next version of {plain(dataset.name)}", type="primary", key="rv_decide", icon=":material/done_all:"):
+        if st.button(
+            f"Make the next version of {plain(dataset.name)}",
+            type="primary",
+            key="rv_decide",
+            icon=":material/done_all:",
+        ):
             with messages.shown():
                 outcome = review.decide(proposed, version, note, into_own_folder=bool(allowed))
-                links.to("batch", view="review", made=f"{outcome.version.dataset_id}:{outcome.version.id}")
+                links.to(
+                    "batch",
+                    view="review",
+                    made=f"{outcome.version.dataset_id}:{outcome.version.id}",
+                )
 
 
 def _outcome() -> None:
@@ -124,7 +161,9 @@ def _outcome() -> None:
     with messages.shown():
         version = store.version(dataset_id, version_id)
         with st.container(border=True, key="rv_made"):
-            st.markdown(f":material/check_circle: **{plain(store.dataset(dataset_id).name)} {version.id}** is made. {plain(version.note)}.")
+            st.markdown(
+                f":material/check_circle: **{plain(store.dataset(dataset_id).name)} {version.id}** is made. {plain(version.note)}."
+            )
             with st.container(horizontal=True):
                 links.button(
                     "Train on it",
@@ -136,5 +175,10 @@ def _outcome() -> None:
                     version=version_id,
                 )
                 links.button(
-                    "Look at it", "datasets", key="rv_look", icon=":material/photo_library:", dataset=dataset_id, version=version_id
+                    "Look at it",
+                    "datasets",
+                    key="rv_look",
+                    icon=":material/photo_library:",
+                    dataset=dataset_id,
+                    version=version_id,
                 )

@@ -34,7 +34,10 @@ def page_actions(entries: Sequence[Entry]) -> None:
     page = hashlib.sha256("".join(entry.id for entry in entries).encode()).hexdigest()[:12]
     open_ones = [entry for entry in entries if not entry.decided and entry.proposed]
     if open_ones and st.button(
-        f"All {len(open_ones)} are right as proposed", key=f"rv_all_{page}", icon=":material/done_all:", help="For the photos shown here."
+        f"All {len(open_ones)} are right as proposed",
+        key=f"rv_all_{page}",
+        icon=":material/done_all:",
+        help="For the photos shown here.",
     ):
         with messages.shown():
             for entry in open_ones:
@@ -50,11 +53,26 @@ def page_actions(entries: Sequence[Entry]) -> None:
 def _card(entry: Entry, version: Version) -> None:
     short = entry.id[:16]
     name = entry.shown.rsplit("/", 1)[-1]
-    if gallery([Photo(entry.id, thumbnails.url(entry.id), name, entry.reason)], key=f"rv_photo_{short}", side=180):
-        answers = {f"{place}. {answer['label']}": f"{answer['probability']:.1%}" for place, answer in enumerate(entry.answer, 1)}
+    if gallery(
+        [Photo(entry.id, thumbnails.url(entry.id), name, entry.reason)],
+        key=f"rv_photo_{short}",
+        side=180,
+    ):
+        answers = {
+            f"{place}. {answer['label']}": f"{answer['probability']:.1%}"
+            for place, answer in enumerate(entry.answer, 1)
+        }
         facts = {**answers, "Label so far": entry.label or "none", "File": entry.shown}
-        thumbnails.show_photo(entry.photo.parent, {"path": review.PHOTO, "label": entry.proposed or name, "facts": facts})
-    st.markdown("  \n".join(f"{plain(a['label'])} :gray[{a['probability']:.0%}]" for a in entry.answer[:SHOWN_ANSWERS]))
+        thumbnails.show_photo(
+            entry.photo.parent,
+            {"path": review.PHOTO, "label": entry.proposed or name, "facts": facts},
+        )
+    st.markdown(
+        "  \n".join(
+            f"{plain(a['label'])} :gray[{a['probability']:.0%}]"
+            for a in entry.answer[:SHOWN_ANSWERS]
+        )
+    )
     left_out = entry.decided and entry.proposed == review.LEAVE_OUT
     key = f"{short}_{entry.decided}_{entry.proposed}"
     class_picker.show(

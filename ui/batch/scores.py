@@ -28,11 +28,16 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     ):
         answers = found.unseen
     if not len(answers):
-        st.info("Every labelled photo here was in the model's training, so no accuracy can be told.", icon=":material/school:")
+        st.info(
+            "Every labelled photo here was in the model's training, so no accuracy can be told.",
+            icon=":material/school:",
+        )
         return
     score = scores.top1(answers)
     low, high = score.interval_95
-    st.markdown(f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to {high:.3f}, over {count(score.n, 'photo')}.")
+    st.markdown(
+        f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to {high:.3f}, over {count(score.n, 'photo')}."
+    )
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
     if pairs:
@@ -50,14 +55,21 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
         st.caption(f"Never the answer: {count(len(never), 'class', 'classes')} ({some}).")
     shown = counts.assign(photos=counts["sure"] + counts["unsure"])[["class", "photos", "unsure"]]
     event = st.dataframe(
-        shown, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"ba_classes_{job.id}", alt="Photos per predicted class"
+        shown,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"ba_classes_{job.id}",
+        alt="Photos per predicted class",
     )
     if not event["selection"]["rows"]:
         st.caption("Choose a row to see the photos of that answer, the least certain first.")
         return
     name = str(counts["class"].iloc[event["selection"]["rows"][0]])
     rows = found.select(Choice(prediction=name, order="least confident"))
-    st.markdown(f"**{plain(name)}**: {count(len(rows), 'photo')}{f', the {MAX_PHOTOS} least certain' if len(rows) > MAX_PHOTOS else ''}")
+    st.markdown(
+        f"**{plain(name)}**: {count(len(rows), 'photo')}{f', the {MAX_PHOTOS} least certain' if len(rows) > MAX_PHOTOS else ''}"
+    )
     _photos(job, found, rows[:MAX_PHOTOS], root, "class")
 
 
@@ -66,19 +78,40 @@ def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None
     large = size > charts.LABELLED_CELLS
     order = confusion.grouped_order(confusion.counts(answers)) if large else np.arange(size)
     cells = confusion.frame(answers, order, zeros=not large)
-    clicked = charts.confusion(cells, [answers.classes[index] for index in order], key=f"ba_matrix_{job.id}_{len(answers)}")
+    clicked = charts.confusion(
+        cells, [answers.classes[index] for index in order], key=f"ba_matrix_{job.id}_{len(answers)}"
+    )
     if not clicked:
         st.caption("Click a cell to see its photos.")
         return
-    title = f"{plain(clicked[0])} taken for {plain(clicked[1])}" if clicked[0] != clicked[1] else f"{plain(clicked[0])}, recognised"
+    title = (
+        f"{plain(clicked[0])} taken for {plain(clicked[1])}"
+        if clicked[0] != clicked[1]
+        else f"{plain(clicked[0])}, recognised"
+    )
     rows = confusion.cell(answers, *clicked)
-    st.markdown(f"**{title}**: {count(len(rows), 'photo')}{f', the first {MAX_PHOTOS}' if len(rows) > MAX_PHOTOS else ''}")
+    st.markdown(
+        f"**{title}**: {count(len(rows), 'photo')}{f', the first {MAX_PHOTOS}' if len(rows) > MAX_PHOTOS else ''}"
+    )
     _photos(job, found, answers.row[rows[:MAX_PHOTOS]], root, "cell")
 
 
-def _pair(job: Job, found: Table, answers: Answers, pair: confusion.ConfusedPair, number: int, root: Path | None) -> None:
-    with st.expander(f"{plain(pair.first)} and {plain(pair.second)}: {count(pair.total, 'mistake')}", expanded=number == 0):
-        sides = ((pair.first, pair.second, pair.first_as_second), (pair.second, pair.first, pair.second_as_first))
+def _pair(
+    job: Job,
+    found: Table,
+    answers: Answers,
+    pair: confusion.ConfusedPair,
+    number: int,
+    root: Path | None,
+) -> None:
+    with st.expander(
+        f"{plain(pair.first)} and {plain(pair.second)}: {count(pair.total, 'mistake')}",
+        expanded=number == 0,
+    ):
+        sides = (
+            (pair.first, pair.second, pair.first_as_second),
+            (pair.second, pair.first, pair.second_as_first),
+        )
         for column, (true, said, rows) in zip(st.columns(2), sides, strict=True):
             with column:
                 st.caption(f"{plain(true)}, taken for {plain(said)}: {len(rows)}")
@@ -87,6 +120,8 @@ def _pair(job: Job, found: Table, answers: Answers, pair: confusion.ConfusedPair
 
 def _photos(job: Job, found: Table, rows: np.ndarray, root: Path | None, key: str) -> None:
     if len(rows):
-        batch_photos.small_wall(job, batch_photos.with_files(job, found.page(rows)), root, key=key, side=130)
+        batch_photos.small_wall(
+            job, batch_photos.with_files(job, found.page(rows)), root, key=key, side=130
+        )
     else:
         st.caption("None.")

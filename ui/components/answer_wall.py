@@ -127,5 +127,9 @@ class Card:
 
 def answer_wall(cards: Sequence[Card], *, key: str, side: int = 220) -> str:
     """Draws the cards; returns the id of the one just clicked (or opened with Enter), else the empty string."""
-    result = _WALL(data={"cards": [asdict(card) for card in cards], "side": side}, key=key, on_opened_change=lambda: None)
+    result = _WALL(
+        data={"cards": [asdict(card) for card in cards], "side": side},
+        key=key,
+        on_opened_change=lambda: None,
+    )
     return str(result.opened or "")

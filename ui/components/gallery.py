@@ -214,13 +214,21 @@ class Picked:
 def gallery(photos: Sequence[Photo], *, key: str, side: int = 168) -> str:
     """Draws the photos; returns the id of the one just clicked (or opened with Enter), else the empty string."""
     data = {"photos": [asdict(photo) for photo in photos], "side": side, "selectable": False}
-    return str(_WALL(data=data, key=key, on_opened_change=_nothing, on_selected_change=_nothing).opened or "")
+    return str(
+        _WALL(data=data, key=key, on_opened_change=_nothing, on_selected_change=_nothing).opened
+        or ""
+    )
 
 
 def select(photos: Sequence[Photo], *, key: str, side: int = 168) -> Picked:
     """As `gallery`, but a click selects; the choice stays while the person turns pages, until `clear`."""
     chosen = selected(key)
-    data = {"photos": [asdict(photo) for photo in photos], "side": side, "selectable": True, "selected": list(chosen)}
+    data = {
+        "photos": [asdict(photo) for photo in photos],
+        "side": side,
+        "selectable": True,
+        "selected": list(chosen),
+    }
     result = _WALL(data=data, key=key, on_opened_change=_nothing, on_selected_change=_nothing)
     return Picked(str(result.opened or ""), tuple(result.selected or ()))
 

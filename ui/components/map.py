@@ -222,7 +222,15 @@ class Asked:
     opened: str
 
 
-def show(points: Points, lasso: Sequence[tuple[int, int]], *, key: str, url: str, alt: str, height: int = 560) -> Asked:
+def show(
+    points: Points,
+    lasso: Sequence[tuple[int, int]],
+    *,
+    key: str,
+    url: str,
+    alt: str,
+    height: int = 560,
+) -> Asked:
     """Draws the map, and the lasso that counts now. `url` is what an image id is added to for its picture."""
     data = {
         "points": {

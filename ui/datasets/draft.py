@@ -24,11 +24,16 @@ def bar(version: Version) -> None:
             return
         place = f"{version.dataset_id}_{version.id}"
         with st.container(border=True, key="ds_draft"):
-            st.markdown(f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. {version.id} itself does not change.")
+            st.markdown(
+                f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. {version.id} itself does not change."
+            )
             _new_classes(version, made)
             note, undo, drop, finish = st.columns([5, 1, 1, 2], vertical_alignment="bottom")
             words = note.text_input(
-                "Note", key=f"ds_draft_note_{place}", placeholder="What was mended, and why", max_chars=4 * settings.MAX_NAME_LENGTH
+                "Note",
+                key=f"ds_draft_note_{place}",
+                placeholder="What was mended, and why",
+                max_chars=4 * settings.MAX_NAME_LENGTH,
             )
             undo.button(
                 "Undo",
@@ -47,7 +52,11 @@ def bar(version: Version) -> None:
                     args=(version,),
                 )
             if finish.button(
-                "Make the version", type="primary", key=f"ds_draft_make_{place}", icon=":material/new_label:", width="stretch"
+                "Make the version",
+                type="primary",
+                key=f"ds_draft_make_{place}",
+                icon=":material/new_label:",
+                width="stretch",
             ):
                 _finish(version, words)
             _steps(made)
@@ -86,9 +95,15 @@ def _discard(version: Version) -> None:
 def _steps(made: list[edits.Step]) -> None:
     with st.expander(f"{count(len(made), 'step')}"):
         for step in made[::-1][:SHOWN_STEPS]:
-            value = next(iter(step.values.values())) if len(set(step.values.values())) == 1 else "their suggestions"
+            value = (
+                next(iter(step.values.values()))
+                if len(set(step.values.values())) == 1
+                else "their suggestions"
+            )
             target = f" to *{plain(value)}*" if value else ""
             why = f": {plain(step.why)}" if step.why else ""
-            st.markdown(f"{count(len(step.values), 'photo')} {edits.DONE[step.action]}{target}{why}")
+            st.markdown(
+                f"{count(len(step.values), 'photo')} {edits.DONE[step.action]}{target}{why}"
+            )
         if len(made) > SHOWN_STEPS:
             st.caption(f"and {len(made) - SHOWN_STEPS} before these")

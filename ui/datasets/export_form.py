@@ -27,10 +27,19 @@ def show(dataset: Dataset, version: Version) -> None:
     st.markdown(
         f"**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole manifest. {count(used, 'photo')}."
     )
-    st.link_button("Download a ZIP", export_routes.address(version, "photos.zip"), icon=":material/folder_zip:", disabled=not used)
-    st.caption("It can be imported again as it is. The download begins at once; how large it will be is not known before.")
+    st.link_button(
+        "Download a ZIP",
+        export_routes.address(version, "photos.zip"),
+        icon=":material/folder_zip:",
+        disabled=not used,
+    )
+    st.caption(
+        "It can be imported again as it is. The download begins at once; how large it will be is not known before."
+    )
     _folder(dataset, version)
-    st.markdown("**The table**: every row and column of the manifest, with what was left out and why.")
+    st.markdown(
+        "**The table**: every row and column of the manifest, with what was left out and why."
+    )
     address = export_routes.address(version, "table.csv")
     with st.container(horizontal=True):
         st.link_button("Download the CSV", address, icon=":material/table:")
@@ -40,23 +49,40 @@ def show(dataset: Dataset, version: Version) -> None:
 
 
 def _manifest(version: Version, splits: list[str]) -> None:
-    st.markdown("**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and SageMaker's own training images read it.")
+    st.markdown(
+        "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and SageMaker's own training images read it."
+    )
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    prefix = left.text_input("Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder")
+    prefix = left.text_input(
+        "Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder"
+    )
     split = ""
     if splits:
-        split = choices.segment("Split", splits, label=str.capitalize, key="ds_export_split", on=right)
+        split = choices.segment(
+            "Split", splits, label=str.capitalize, key="ds_export_split", on=right
+        )
     wanted = prefix.strip()
     if wanted and not (wanted.startswith("s3://") and wanted[5:].strip("/")):
-        st.caption(":red[:material/error: Write s3://bucket/folder, where the photos are or will be.]")
+        st.caption(
+            ":red[:material/error: Write s3://bucket/folder, where the photos are or will be.]"
+        )
         wanted = ""
-    address = f"{export_routes.address(version, f'{split}.manifest')}?{urlencode({'prefix': wanted})}"
-    st.link_button("Download the manifest", address, icon=":material/data_object:", disabled=not (wanted and split))
+    address = (
+        f"{export_routes.address(version, f'{split}.manifest')}?{urlencode({'prefix': wanted})}"
+    )
+    st.link_button(
+        "Download the manifest",
+        address,
+        icon=":material/data_object:",
+        disabled=not (wanted and split),
+    )
 
 
 def _folder(dataset: Dataset, version: Version) -> None:
     """Copying into a folder is a job: it goes on when the page is closed."""
-    running = next((job for job in jobs.readable("export") if job.spec.get("dataset_id") == dataset.id), None)
+    running = next(
+        (job for job in jobs.readable("export") if job.spec.get("dataset_id") == dataset.id), None
+    )
     if running:
         running = backends.of(running).refresh(running)
         if not running.state.is_finished:
@@ -64,12 +90,21 @@ def _folder(dataset: Dataset, version: Version) -> None:
             return
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    path = left.text_input("Or into a new folder here", key="ds_export_path", placeholder="/home/me/birds-v2", help=f"Inside {roots}.")
+    path = left.text_input(
+        "Or into a new folder here",
+        key="ds_export_path",
+        placeholder="/home/me/birds-v2",
+        help=f"Inside {roots}.",
+    )
     nonce = f"ds_export_id_{version.id}"
     st.session_state.setdefault(nonce, jobs.new_id("export"))
     if right.button("Copy them there", key="ds_export", icon=":material/drive_file_move:"):
         try:
-            backends.LOCAL.export(ExportSpec(dataset.name, dataset.id, version.id, path, id=st.session_state.pop(nonce)))
+            backends.LOCAL.export(
+                ExportSpec(
+                    dataset.name, dataset.id, version.id, path, id=st.session_state.pop(nonce)
+                )
+            )
         except FieldmarkError as error:
             st.caption(f":red[:material/error: {plain(str(error))}]")
             return
@@ -80,7 +115,10 @@ def _folder(dataset: Dataset, version: Version) -> None:
 
 def _ended(job: jobs.Job) -> None:
     if job.state is jobs.State.COMPLETED:
-        st.success(f"Copied into {plain(str(job.status.progress.get('path', job.spec['path'])))}.", icon=":material/check_circle:")
+        st.success(
+            f"Copied into {plain(str(job.status.progress.get('path', job.spec['path'])))}.",
+            icon=":material/check_circle:",
+        )
     elif job.state is jobs.State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     else:
@@ -95,5 +133,8 @@ def _progress(job_id: str) -> None:
     done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, done / total) if total else 0.0, text=f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}{left}")
+        st.progress(
+            min(1.0, done / total) if total else 0.0,
+            text=f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}{left}",
+        )
         job_state.stop_button(job)

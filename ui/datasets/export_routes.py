@@ -24,7 +24,10 @@ def address(version: Version, name: str) -> str:
 
 
 async def photos(request: Request) -> Response:
-    return await _answer(request, lambda version: (iterate_in_threadpool(export.stream(version)), "zip", "application/zip"))
+    return await _answer(
+        request,
+        lambda version: (iterate_in_threadpool(export.stream(version)), "zip", "application/zip"),
+    )
 
 
 async def table(request: Request) -> Response:
@@ -36,14 +39,21 @@ async def table(request: Request) -> Response:
 async def augmented(request: Request) -> Response:
     prefix, split = request.query_params.get("prefix", ""), request.path_params["split"]
     return await _answer(
-        request, lambda version: (export.augmented(version, prefix, split).encode(), f"{split}.manifest", "application/jsonlines")
+        request,
+        lambda version: (
+            export.augmented(version, prefix, split).encode(),
+            f"{split}.manifest",
+            "application/jsonlines",
+        ),
     )
 
 
 async def _answer(request: Request, make: Callable[[Version], tuple[object, str, str]]) -> Response:
     """What `make` gives (body, suffix, media type); what can't be exported is said as a plain sentence, for a person reads it."""
     try:
-        version = await asyncio.to_thread(store.version, request.path_params["dataset_id"], request.path_params["version_id"])
+        version = await asyncio.to_thread(
+            store.version, request.path_params["dataset_id"], request.path_params["version_id"]
+        )
         body, suffix, media_type = await asyncio.to_thread(make, version)
         dataset = store.dataset(version.dataset_id)
         headers = attachment(dataset.name, f"-{version.id}.{suffix}")
@@ -57,7 +67,9 @@ async def _answer(request: Request, make: Callable[[Version], tuple[object, str,
 def attachment(name: str, ending: str) -> dict[str, str]:
     """The header that has a browser save a file under this name in any script (RFC 5987), and one in ASCII for what can't."""
     whole = re.sub(r'[/\\:*?"<>|]', "_", name).lstrip(".") + ending
-    disposition = f"attachment; filename=\"{slug(name)}{ending}\"; filename*=UTF-8''{quote(whole, safe='')}"
+    disposition = (
+        f"attachment; filename=\"{slug(name)}{ending}\"; filename*=UTF-8''{quote(whole, safe='')}"
+    )
     return {"Content-Disposition": disposition}
 
 

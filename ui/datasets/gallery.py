@@ -47,17 +47,36 @@ def show(dataset: Dataset, version: Version) -> None:
     wall = st.container()
     pages = max(1, -(-total // PAGE_SIZE))
     # Drawn below the photos, but asked first: only the widget knows which page the address names.
-    number = min(int(st.pagination(pages, key="ds_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    number = (
+        min(int(st.pagination(pages, key="ds_page", bind="query-params") or 1), pages)
+        if pages > 1
+        else 1
+    )
     with wall:
         frame, _ = store.page(version, query, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
-        _said(query, total, number, len(frame), pages, "" if selecting else " Click one to see it whole.")
+        _said(
+            query,
+            total,
+            number,
+            len(frame),
+            pages,
+            "" if selecting else " Click one to see it whole.",
+        )
         if frame.empty:
             st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
         else:
             _wall(dataset, version, frame, query, selecting=selecting, boxes=boxes)
 
 
-def _wall(dataset: Dataset, version: Version, frame: pd.DataFrame, query: Query, *, selecting: bool, boxes: bool) -> None:
+def _wall(
+    dataset: Dataset,
+    version: Version,
+    frame: pd.DataFrame,
+    query: Query,
+    *,
+    selecting: bool,
+    boxes: bool,
+) -> None:
     rows = frame.to_dict("records")
     detail = [_detail(row, query.sort) for row in rows]
     if selecting:
@@ -93,7 +112,12 @@ def _asked(version: Version, boxed: bool) -> Query:
     )
     find, order = st.columns([3, 2])
     name = find.text_input(
-        "Name", key="ds_find", bind="query-params", placeholder="Part of a file's or folder's name", max_chars=200, on_change=_first_page
+        "Name",
+        key="ds_find",
+        bind="query-params",
+        placeholder="Part of a file's or folder's name",
+        max_chars=200,
+        on_change=_first_page,
     )
     kinds = [kind for kind in SORTS if kind != "box" or boxed]
     sort = choices.one(
@@ -105,18 +129,42 @@ def _asked(version: Version, boxed: bool) -> Query:
         on_change=_first_page,
         on=order,
     )
-    return Query(label=label or "", split=split or "", name=(name or "").strip(), ranges=ranges(), sort=sort or "label")
+    return Query(
+        label=label or "",
+        split=split or "",
+        name=(name or "").strip(),
+        ranges=ranges(),
+        sort=sort or "label",
+    )
 
 
 def _switches(query: Query, boxed: bool) -> tuple[Query, bool, bool, bool]:
     """The query with its direction; whether photos can be selected, boxes are drawn, and the sizes are shown."""
     with st.container(horizontal=True):
-        down = st.toggle("Descending", key="ds_down", bind="query-params", help="The largest, or the last by the alphabet, first.")
-        selecting = st.toggle("Select photos", key="ds_select", bind="query-params", help="To relabel, move or leave out many at once.")
-        boxes = boxed and st.toggle(
-            "Boxes", key="ds_boxes", bind="query-params", help="Where the boxes lie; the photos are then shown whole."
+        down = st.toggle(
+            "Descending",
+            key="ds_down",
+            bind="query-params",
+            help="The largest, or the last by the alphabet, first.",
         )
-        sizes = st.toggle("Sizes", key="ds_sizes", bind="query-params", help="How large the photos are; drag over the charts to filter.")
+        selecting = st.toggle(
+            "Select photos",
+            key="ds_select",
+            bind="query-params",
+            help="To relabel, move or leave out many at once.",
+        )
+        boxes = boxed and st.toggle(
+            "Boxes",
+            key="ds_boxes",
+            bind="query-params",
+            help="Where the boxes lie; the photos are then shown whole.",
+        )
+        sizes = st.toggle(
+            "Sizes",
+            key="ds_sizes",
+            bind="query-params",
+            help="How large the photos are; drag over the charts to filter.",
+        )
     return replace(query, descending=down), selecting, boxes, sizes
 
 
@@ -134,11 +182,23 @@ def ranges() -> tuple[tuple[str, float, float], ...]:
 
 
 def _said(query: Query, total: int, number: int, here: int, pages: int, hint: str) -> None:
-    shown = f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + here:,} shown" if pages > 1 else ""
-    limits = ", ".join(f"{name} {_number(low)} to {_number(high)}{'' if name == 'aspect' else ' px'}" for name, low, high in query.ranges)
+    shown = (
+        f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + here:,} shown"
+        if pages > 1
+        else ""
+    )
+    limits = ", ".join(
+        f"{name} {_number(low)} to {_number(high)}{'' if name == 'aspect' else ' px'}"
+        for name, low, high in query.ranges
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{count(total, 'photo')}{shown}.{hint}", width="content")
-        if limits and st.button(f"Only {limits}", key="ds_any_size", icon=":material/close:", help="Takes this filter away."):
+        if limits and st.button(
+            f"Only {limits}",
+            key="ds_any_size",
+            icon=":material/close:",
+            help="Takes this filter away.",
+        ):
             dataset_sizes.forget()
 
 

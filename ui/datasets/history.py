@@ -25,9 +25,15 @@ PAGE_SIZE = 24
 
 def show(dataset: Dataset, version: Version) -> None:
     """What this version changed, beside any other one."""
-    others = [item for item in store.versions(dataset.id) if isinstance(item, Version) and item.id != version.id]
+    others = [
+        item
+        for item in store.versions(dataset.id)
+        if isinstance(item, Version) and item.id != version.id
+    ]
     parent = f", made from {version.parent}" if version.parent else ""
-    st.markdown(f"**{version.id}**{parent} on {version.created[:16].replace('T', ' at ')} (UTC): {plain(version.note or 'no note')}.")
+    st.markdown(
+        f"**{version.id}**{parent} on {version.created[:16].replace('T', ' at ')} (UTC): {plain(version.note or 'no note')}."
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         _train(dataset, version)
         if version.parent:
@@ -58,18 +64,35 @@ def _difference(dataset: Dataset, version: Version, found: Diff) -> None:
     if changes.empty:
         return
     table = changes[["what", "before", "after", "why", "when", "version", "path"]]
-    st.dataframe(table, hide_index=True, height=min(320, 38 + 35 * len(table)), alt="What changed, photo by photo")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(320, 38 + 35 * len(table)),
+        alt="What changed, photo by photo",
+    )
     listed = changes[changes["what"] != history.REMOVED].drop_duplicates("path")
     pages = max(1, -(-len(listed) // PAGE_SIZE))
-    number = min(int(st.pagination(pages, key="ds_history_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    number = (
+        min(int(st.pagination(pages, key="ds_history_page", bind="query-params") or 1), pages)
+        if pages > 1
+        else 1
+    )
     some = listed.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    rows = some[["path"]].merge(store.manifest_of(version, filters=[("path", "in", some["path"].tolist())]), on="path")
+    rows = some[["path"]].merge(
+        store.manifest_of(version, filters=[("path", "in", some["path"].tolist())]), on="path"
+    )
     if rows.empty:
         return
     said: dict[str, list[str]] = {}
     for change in changes[changes["path"].isin(rows["path"])].to_dict("records"):
         said.setdefault(change["path"], []).append(_said(change))
-    selection.wall(dataset, version, rows, key="ds_history_wall", detail=["; ".join(said[path]) for path in rows["path"]])
+    selection.wall(
+        dataset,
+        version,
+        rows,
+        key="ds_history_wall",
+        detail=["; ".join(said[path]) for path in rows["path"]],
+    )
 
 
 def _said(change: Mapping[Hashable, str]) -> str:
@@ -81,18 +104,30 @@ def _said(change: Mapping[Hashable, str]) -> str:
 
 def _train(dataset: Dataset, version: Version) -> None:
     """Training with the settings that were used last on this dataset, at one click; a double click makes one job."""
-    last = next((job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None)
+    last = next(
+        (job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None
+    )
     nonce = f"ds_train_id_{dataset.id}_{version.id}"
     st.session_state.setdefault(nonce, jobs.new_id("training"))
     how = f"With the settings of {plain(last.name)}." if last else "With the fast preset."
-    if st.button("Train on it now", type="primary", key=f"ds_train_now_{dataset.id}_{version.id}", icon=":material/play_arrow:", help=how):
+    if st.button(
+        "Train on it now",
+        type="primary",
+        key=f"ds_train_now_{dataset.id}_{version.id}",
+        icon=":material/play_arrow:",
+        help=how,
+    ):
         with messages.shown():
             values = dict(training_spec(last).hyperparameters) if last else {"preset": "fast"}
             taken = [job.name for job in jobs.readable("training")]
             name = numbered(f"{dataset.name} {version.id}", taken)
-            job = backends.LOCAL.train(TrainingSpec(name, dataset.id, version.id, values, id=st.session_state.pop(nonce)))
+            job = backends.LOCAL.train(
+                TrainingSpec(name, dataset.id, version.id, values, id=st.session_state.pop(nonce))
+            )
             links.to("train", job=job.id)
-    links.link("train", "Choose other settings", ":material/tune:", dataset=dataset.id, version=version.id)
+    links.link(
+        "train", "Choose other settings", ":material/tune:", dataset=dataset.id, version=version.id
+    )
 
 
 def _take_back(dataset: Dataset, version: Version) -> None:
@@ -100,7 +135,9 @@ def _take_back(dataset: Dataset, version: Version) -> None:
     with st.popover("Take it back", icon=":material/undo:", key=f"ds_take_back_{place}"):
         newest = store.latest(dataset.id)
         on = "" if newest.id == version.id else f" What changed after it, up to {newest.id}, stays."
-        st.markdown(f"Makes a new version in which what {version.id} changed is as it was in {version.parent}.{on}")
+        st.markdown(
+            f"Makes a new version in which what {version.id} changed is as it was in {version.parent}.{on}"
+        )
         if st.button(f"Take {version.id} back", key=f"ds_revert_{place}"):
             try:
                 made = history.revert(version, newest)

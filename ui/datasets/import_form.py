@@ -28,7 +28,11 @@ from ui.text import plain
 NEW = "A new dataset"
 ARCHIVES = ["zip", "tar", "gz", "tgz", "bz2", "xz"]
 DROPPED = [*(suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES), "csv", "tsv", "txt"]
-JOINS = {"train": "All to train", "shared": "Shared out: 70 % train, 15 % validation, 15 % test", "unused": "None yet: they wait as unused"}
+JOINS = {
+    "train": "All to train",
+    "shared": "Shared out: 70 % train, 15 % validation, 15 % test",
+    "unused": "None yet: they wait as unused",
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,9 @@ def _name(into: Into, key: str, source: str) -> str:
     """What the new dataset is to be called; nothing to ask where there is one."""
     if into.dataset is not None:
         return into.dataset.name
-    return st.text_input("Name", key=key, placeholder=f"Taken from the {source}", max_chars=settings.MAX_NAME_LENGTH)
+    return st.text_input(
+        "Name", key=key, placeholder=f"Taken from the {source}", max_chars=settings.MAX_NAME_LENGTH
+    )
 
 
 def _folder(into: Into) -> None:
@@ -122,14 +128,26 @@ def _folder(into: Into) -> None:
         "photos with a CSV of their labels, or CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
     )
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
-    path = st.text_input("Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {roots}.")
+    path = st.text_input(
+        "Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {roots}."
+    )
     name = _name(into, "ds_folder_name", "folder")
-    if st.button("Import the folder", type="primary", key="ds_import_folder", icon=":material/download:"):
-        _try(into, lambda: ImportSpec(name=name or Path(path.strip()).name, source="folder", path=_given(path)), name)
+    if st.button(
+        "Import the folder", type="primary", key="ds_import_folder", icon=":material/download:"
+    ):
+        _try(
+            into,
+            lambda: ImportSpec(
+                name=name or Path(path.strip()).name, source="folder", path=_given(path)
+            ),
+            name,
+        )
 
 
 def _dropped(into: Into) -> None:
-    st.markdown("A folder of the same layouts, with all that is in it. For more than a few thousand photos give its path, or an archive.")
+    st.markdown(
+        "A folder of the same layouts, with all that is in it. For more than a few thousand photos give its path, or an archive."
+    )
     uploads = st.file_uploader(
         "Photos",
         type=DROPPED,
@@ -139,22 +157,52 @@ def _dropped(into: Into) -> None:
         label_visibility="collapsed",
     )
     name = _name(into, "ds_dropped_name", "folder")
-    if st.button("Import what was dropped", type="primary", key="ds_import_dropped", icon=":material/download:", disabled=not uploads):
+    if st.button(
+        "Import what was dropped",
+        type="primary",
+        key="ds_import_dropped",
+        icon=":material/download:",
+        disabled=not uploads,
+    ):
         top = uploads[0].name.replace("\\", "/").split("/")[0] if uploads else ""
         title = name or (top if "/" in uploads[0].name else "") or "Dropped photos"
-        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_packed(uploads, title)), shown=top), name)
+        _try(
+            into,
+            lambda: ImportSpec(
+                name=title, source="archive", path=str(_packed(uploads, title)), shown=top
+            ),
+            name,
+        )
 
 
 def _archive(into: Into) -> None:
-    st.markdown("A ZIP or TAR of the same layouts. It is checked before anything is unpacked, and unpacked into Fieldmark's own folder.")
+    st.markdown(
+        "A ZIP or TAR of the same layouts. It is checked before anything is unpacked, and unpacked into Fieldmark's own folder."
+    )
     upload = st.file_uploader(
-        "Archive", type=ARCHIVES, key="ds_archive", max_upload_size=settings.MAX_UPLOAD_MB, label_visibility="collapsed"
+        "Archive",
+        type=ARCHIVES,
+        key="ds_archive",
+        max_upload_size=settings.MAX_UPLOAD_MB,
+        label_visibility="collapsed",
     )
     name = _name(into, "ds_archive_name", "archive")
-    pressed = st.button("Import the archive", type="primary", key="ds_import_archive", icon=":material/download:", disabled=upload is None)
+    pressed = st.button(
+        "Import the archive",
+        type="primary",
+        key="ds_import_archive",
+        icon=":material/download:",
+        disabled=upload is None,
+    )
     if pressed and upload:
         title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
-        _try(into, lambda: ImportSpec(name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name), name)
+        _try(
+            into,
+            lambda: ImportSpec(
+                name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name
+            ),
+            name,
+        )
 
 
 def _s3(into: Into) -> None:
@@ -163,7 +211,9 @@ def _s3(into: Into) -> None:
         "trained on is fetched when it is needed. SageMaker's jobs take the photos from there without a detour over this machine."
     )
     place = st.text_input("Place in S3", key="ds_s3", placeholder=s3.EXAMPLE)
-    st.caption("With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed.")
+    st.caption(
+        "With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed."
+    )
     name = _name(into, "ds_s3_name", "folder")
     if st.button("Import from S3", type="primary", key="ds_import_s3", icon=":material/download:"):
         _try(into, lambda: _s3_spec(place, name), name)
@@ -173,7 +223,11 @@ def _s3_spec(text: str, name: str) -> ImportSpec:
     place = s3.place_of(text)
     with st.spinner("Looking into it"):
         s3.require(place)
-    return ImportSpec(name=name or place.prefix.rstrip("/").rsplit("/", 1)[-1] or place.bucket, source="s3", path=place.uri)
+    return ImportSpec(
+        name=name or place.prefix.rstrip("/").rsplit("/", 1)[-1] or place.bucket,
+        source="s3",
+        path=place.uri,
+    )
 
 
 def _cub(into: Into) -> None:
@@ -182,17 +236,26 @@ def _cub(into: Into) -> None:
         "education (Wah and others, 2011). It is downloaded from where it is published, continued where the connection breaks, and checked."
     )
     names = cub.species()
-    choice = choices.segment("Species", ["All 200", "Eight that look different", "Some"], key="ds_cub_which")
+    choice = choices.segment(
+        "Species", ["All 200", "Eight that look different", "Some"], key="ds_cub_which"
+    )
     chosen: list[str] = []
     if choice == "Some":
         chosen = choices.many("Which", names, key="ds_cub_species", placeholder="Two or more")
     elif choice != "All 200":
         chosen = [names[number - 1] for number in cub.EIGHT]
         st.caption(", ".join(chosen))
-    path = st.text_input("An archive that you have already", key="ds_cub_path", placeholder="/home/me/Downloads/CUB_200_2011.tgz")
+    path = st.text_input(
+        "An archive that you have already",
+        key="ds_cub_path",
+        placeholder="/home/me/Downloads/CUB_200_2011.tgz",
+    )
     there = bool(path.strip()) or cub.kept() is not None
     share = len(chosen) / len(names) if choice != "All 200" else 1.0
-    needed, free = files.human_bytes(cub.needed(share, has_archive=there)), files.free_bytes(settings.downloads_dir())
+    needed, free = (
+        files.human_bytes(cub.needed(share, has_archive=there)),
+        files.free_bytes(settings.downloads_dir()),
+    )
     st.caption(f"Needs {needed} of {files.human_bytes(free)} free. " + _archive_words(path))
     usable = choice == "All 200" or len(chosen) > 1
     if st.button(
@@ -202,7 +265,12 @@ def _cub(into: Into) -> None:
         icon=":material/download:",
         disabled=not usable,
     ):
-        _try(into, lambda: ImportSpec(name="CUB-200-2011", source="cub", path=path.strip(), classes=tuple(chosen)))
+        _try(
+            into,
+            lambda: ImportSpec(
+                name="CUB-200-2011", source="cub", path=path.strip(), classes=tuple(chosen)
+            ),
+        )
 
 
 def _archive_words(path: str) -> str:
@@ -219,7 +287,13 @@ def _sample(into: Into) -> None:
         "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty drawings each, "
         "two of the species easy to confuse. Good for learning your way around, not for recognising real birds."
     )
-    if st.button("Make the sketchbook", type="primary", key="ds_import_sample", icon=":material/draw:", disabled=into.dataset is not None):
+    if st.button(
+        "Make the sketchbook",
+        type="primary",
+        key="ds_import_sample",
+        icon=":material/draw:",
+        disabled=into.dataset is not None,
+    ):
         _try(Into(), lambda: ImportSpec(name="Sketchbook", source="sample"))
 
 
@@ -254,7 +328,9 @@ def _kept(upload: Any, title: str) -> Path:
 def _packed(uploads: list[Any], title: str) -> Path:
     """The files of a dropped folder as an archive: what arrives under names that a client made up is checked as any other archive."""
     clean_name(title, "name")
-    files.require_free_space(settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos")
+    files.require_free_space(
+        settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos"
+    )
     path = inbox.new_archive()
     with files.atomic(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for upload in uploads:

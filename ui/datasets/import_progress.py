@@ -30,12 +30,21 @@ def outcome(job_id: str) -> None:
     with messages.shown():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if job.state is jobs.State.COMPLETED:
-            made = {name: str(job.status.progress.get(f"{name}_id", "")) for name in ("dataset", "version")}
+            made = {
+                name: str(job.status.progress.get(f"{name}_id", ""))
+                for name in ("dataset", "version")
+            }
             links.to("datasets", **made)
         if job.state is jobs.State.FAILED:
-            st.error(f"The import of {plain(job.name)} failed. {plain(job.status.reason)}", icon=":material/error:")
+            st.error(
+                f"The import of {plain(job.name)} failed. {plain(job.status.reason)}",
+                icon=":material/error:",
+            )
         elif job.state is jobs.State.STOPPED:
-            st.info(f"The import of {plain(job.name)} was stopped. Nothing was kept of it.", icon=":material/stop_circle:")
+            st.info(
+                f"The import of {plain(job.name)} was stopped. Nothing was kept of it.",
+                icon=":material/stop_circle:",
+            )
 
 
 def _progress(job_id: str) -> None:
@@ -45,11 +54,21 @@ def _progress(job_id: str) -> None:
     facts = job.status.progress
     done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
     unit = facts.get("unit", "images")
-    amount = f"{files.human_bytes(done)} of {files.human_bytes(total)}" if unit == "bytes" else f"{done:,} of {total:,} {unit}"
+    amount = (
+        f"{files.human_bytes(done)} of {files.human_bytes(total)}"
+        if unit == "bytes"
+        else f"{done:,} of {total:,} {unit}"
+    )
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
-    words = f"{plain(str(facts.get('phase', 'Starting')))}: {amount}{left}" if total else plain(str(facts.get("phase", "Starting")))
+    words = (
+        f"{plain(str(facts.get('phase', 'Starting')))}: {amount}{left}"
+        if total
+        else plain(str(facts.get("phase", "Starting")))
+    )
     if facts.get("at"):
         words += f". Now at {plain(str(facts['at']))}"
-    st.progress(min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}")
+    st.progress(
+        min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}"
+    )
     job_state.stop_button(job)
     job_state.notes(job)

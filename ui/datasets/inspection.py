@@ -31,7 +31,9 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
         _invite(dataset, version)
     elif found.version.id != version.id:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Found in {found.version.id}; what was changed since is left out.", width="content")
+            st.caption(
+                f"Found in {found.version.id}; what was changed since is left out.", width="content"
+            )
             button(dataset, version, f"Inspect {version.id} itself")
     return found
 
@@ -47,13 +49,26 @@ def follow(job_id: str) -> None:
             dataset_links.to(spec.dataset_id, spec.version_id, "Issues")
 
 
-def button(dataset: Dataset, version: Version, label: str, *, kind: Any = "secondary", maps: tuple[str, ...] = ("pca",)) -> None:
+def button(
+    dataset: Dataset,
+    version: Version,
+    label: str,
+    *,
+    kind: Any = "secondary",
+    maps: tuple[str, ...] = ("pca",),
+) -> None:
     """Starts an inspection; a double click starts one."""
     nonce = f"ds_inspect_id_{version.id}_{'_'.join(maps)}"
     st.session_state.setdefault(nonce, jobs.new_id("inspect"))
-    if st.button(label, key=f"ds_inspect_{'_'.join(maps)}", icon=":material/search_insights:", type=kind):
+    if st.button(
+        label, key=f"ds_inspect_{'_'.join(maps)}", icon=":material/search_insights:", type=kind
+    ):
         try:
-            backends.LOCAL.inspect(InspectSpec(dataset.name, dataset.id, version.id, maps, id=st.session_state.pop(nonce)))
+            backends.LOCAL.inspect(
+                InspectSpec(
+                    dataset.name, dataset.id, version.id, maps, id=st.session_state.pop(nonce)
+                )
+            )
         except FieldmarkError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
@@ -77,7 +92,10 @@ def _invite(dataset: Dataset, version: Version) -> None:
 def _job(version: Version, *, finished: bool) -> jobs.Job | None:
     """The newest inspection job of this version, running or ended."""
     for job in jobs.readable("inspect"):
-        if (job.spec.get("dataset_id"), job.spec.get("version_id")) == (version.dataset_id, version.id):
+        if (job.spec.get("dataset_id"), job.spec.get("version_id")) == (
+            version.dataset_id,
+            version.id,
+        ):
             newest = backends.of(job).refresh(job)
             return newest if newest.state.is_finished is finished else None
     return None
@@ -92,6 +110,9 @@ def _progress(job_id: str) -> None:
     left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
     amount = f": {done:,} of {count(total, 'photo')}{left}" if total > 1 else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, done / total) if total else 0.0, text=f"Inspecting. {plain(job_state.phase(job))}{amount}")
+        st.progress(
+            min(1.0, done / total) if total else 0.0,
+            text=f"Inspecting. {plain(job_state.phase(job))}{amount}",
+        )
         job_state.stop_button(job)
     job_state.notes(job)

@@ -28,13 +28,17 @@ def show(dataset: Dataset, version: Version) -> None:
     issues = _open(found, version)
     kind = _kind({kind: _size(issues, kind) for kind in KINDS})
     _list(dataset, version, issues, kind)
-    st.caption(f"{count(found.photos, 'photo')} of {found.version.id} were looked through in {duration(found.seconds)}.")
+    st.caption(
+        f"{count(found.photos, 'photo')} of {found.version.id} were looked through in {duration(found.seconds)}."
+    )
 
 
 def _kind(sizes: Mapping[str, int]) -> str:
     """The list to show: by its name in the address, for the numbers on the pills change; at first one that holds something."""
     asked = links.parameter("issue")
-    first = asked if asked in KINDS else next((kind for kind, size in sizes.items() if size), "label")
+    first = (
+        asked if asked in KINDS else next((kind for kind, size in sizes.items() if size), "label")
+    )
     kind = choices.pill(
         "List",
         list(KINDS),
@@ -49,11 +53,15 @@ def _kind(sizes: Mapping[str, int]) -> str:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _still_open(folder: str, version_id: str, _found: Inspection, _version: Version) -> pd.DataFrame:
+def _still_open(
+    folder: str, version_id: str, _found: Inspection, _version: Version
+) -> pd.DataFrame:
     issues = _found.issues()
     if _found.version.id == _version.id:
         return issues
-    return inspection.still_open(issues, store.manifest_of(_version, columns=["path", "label", "split", "problem"]))
+    return inspection.still_open(
+        issues, store.manifest_of(_version, columns=["path", "label", "split", "problem"])
+    )
 
 
 def _open(found: Inspection, version: Version) -> pd.DataFrame:
@@ -79,15 +87,26 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
     if kind in GROUPED:
         more["groups"] = [f"Group {number}" for number in _numbered(rows).loc[page.index]]
         details = [f"{split}: {words}" for split, words in zip(page["split"], details, strict=True)]
-    selection.wall(dataset, version, page, key=f"ds_issue_wall_{kind}", why=_why(kind), detail=details, **more)
+    selection.wall(
+        dataset, version, page, key=f"ds_issue_wall_{kind}", why=_why(kind), detail=details, **more
+    )
 
 
 def _page(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     """One page of the list, with the buttons for the others; a group is never torn apart."""
-    units = _numbered(rows) if kind in GROUPED else pd.Series(range(1, len(rows) + 1), index=rows.index)
+    units = (
+        _numbered(rows) if kind in GROUPED else pd.Series(range(1, len(rows) + 1), index=rows.index)
+    )
     size = PAGE_SIZE // 3 if kind in GROUPED else PAGE_SIZE
     pages = max(1, -(-int(units.max()) // size))
-    number = int(st.pagination(pages, key=f"ds_issue_page_{kind.replace(' ', '_')}", bind="query-params") or 1) if pages > 1 else 1
+    number = (
+        int(
+            st.pagination(pages, key=f"ds_issue_page_{kind.replace(' ', '_')}", bind="query-params")
+            or 1
+        )
+        if pages > 1
+        else 1
+    )
     number = min(number, pages)
     return rows[(units > (number - 1) * size) & (units <= number * size)]
 

@@ -45,8 +45,16 @@ def arrive() -> None:
 
 def open_photo(dataset_id: str, version_id: str, path: str) -> None:
     """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the way back."""
-    values = {str(name): value for name, value in st.session_state.items() if name in KEPT or str(name).startswith(KEPT_BEGIN)}
-    free = {name: value for name, value in st.query_params.items() if name not in values and name not in (PHOTO, "job")}
+    values = {
+        str(name): value
+        for name, value in st.session_state.items()
+        if name in KEPT or str(name).startswith(KEPT_BEGIN)
+    }
+    free = {
+        name: value
+        for name, value in st.query_params.items()
+        if name not in values and name not in (PHOTO, "job")
+    }
     st.session_state[_BACK] = (values, free)
     links.to("datasets", dataset=dataset_id, version=version_id, photo=path)
 

@@ -33,7 +33,18 @@ PAGE_SIZE = 48
 LASSO, JUDGE = "lasso", "judge"
 JUDGED = ("Right or wrong", "Confidence")
 COLOURS = ("Label", "Split", "Right or wrong", "Confidence")
-STEPS = ("#A23E48", "#C4552D", "#D08A3C", "#B9A23A", "#8FA64B", "#5F9E63", "#3B8F77", "#2C7F8C", "#2F6690", "#3A4F8C")
+STEPS = (
+    "#A23E48",
+    "#C4552D",
+    "#D08A3C",
+    "#B9A23A",
+    "#8FA64B",
+    "#5F9E63",
+    "#3B8F77",
+    "#2C7F8C",
+    "#2F6690",
+    "#3A4F8C",
+)
 
 
 def show(dataset: Dataset, version: Version) -> None:
@@ -58,12 +69,22 @@ def show(dataset: Dataset, version: Version) -> None:
         alt=f"Map of {count(len(table), 'photo')}",
     )
     if asked.lasso:
-        links.set_parameters(**{LASSO: ";".join(f"{x},{y}" for x, y in asked.lasso), "ds_map_page": ""})
+        links.set_parameters(
+            **{LASSO: ";".join(f"{x},{y}" for x, y in asked.lasso), "ds_map_page": ""}
+        )
         st.rerun()
     if asked.opened:
-        selection.look(dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0]))
-    drawn = f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all." if len(table) > DRAWN else ""
-    st.caption(f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}")
+        selection.look(
+            dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0])
+        )
+    drawn = (
+        f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all."
+        if len(table) > DRAWN
+        else ""
+    )
+    st.caption(
+        f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}"
+    )
     _gallery(dataset, version, table, lasso)
 
 
@@ -83,46 +104,88 @@ def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _table(folder: str, method: str, version_id: str, _found: Inspection, _version: Version) -> pd.DataFrame:
+def _table(
+    folder: str, method: str, version_id: str, _found: Inspection, _version: Version
+) -> pd.DataFrame:
     """One row per photo that is in the version, with its labels of today, and x and y from 0 to SIZE."""
-    table = _found.points(["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"])
-    now = store.manifest_of(_version, columns=["path", "label", "split", "problem"], filters=[("problem", "==", "")])
+    table = _found.points(
+        ["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"]
+    )
+    now = store.manifest_of(
+        _version, columns=["path", "label", "split", "problem"], filters=[("problem", "==", "")]
+    )
     table = table.merge(now, on="path")
     for axis in "xy":
         values = table.pop(f"{method}_{axis}")
         span = max(float(values.max() - values.min()), 1e-9)
-        table[axis] = ((values - values.min()) / span * 0.94 * SIZE + 0.03 * SIZE).round().astype(int)
+        table[axis] = (
+            ((values - values.min()) / span * 0.94 * SIZE + 0.03 * SIZE).round().astype(int)
+        )
     return table
 
 
 def _points(table: pd.DataFrame, by: str) -> Points:
     shown = table if len(table) <= DRAWN else table.sample(DRAWN, random_state=0)
     colour, palette, names = _coloured(shown, by)
-    said = [f"{label}, {split}" for label, split in zip(shown["label"], shown["split"], strict=True)]
-    return Points(shown["x"].to_numpy(), shown["y"].to_numpy(), colour, shown["image_id"].tolist(), said, palette, names)
+    said = [
+        f"{label}, {split}" for label, split in zip(shown["label"], shown["split"], strict=True)
+    ]
+    return Points(
+        shown["x"].to_numpy(),
+        shown["y"].to_numpy(),
+        colour,
+        shown["image_id"].tolist(),
+        said,
+        palette,
+        names,
+    )
 
 
-def _coloured(table: pd.DataFrame, by: str) -> tuple[npt.NDArray[np.integer], Sequence[str], Sequence[str]]:
+def _coloured(
+    table: pd.DataFrame, by: str
+) -> tuple[npt.NDArray[np.integer], Sequence[str], Sequence[str]]:
     """A colour number per photo, the colours, and what each means."""
     if by == "Split":
-        number = table["split"].map({name: place for place, name in enumerate(settings.SPLITS)}).to_numpy(dtype=np.int64)
-        return number, [charts.SPLIT_COLOURS[name] for name in settings.SPLITS], [name.capitalize() for name in settings.SPLITS]
+        number = (
+            table["split"]
+            .map({name: place for place, name in enumerate(settings.SPLITS)})
+            .to_numpy(dtype=np.int64)
+        )
+        return (
+            number,
+            [charts.SPLIT_COLOURS[name] for name in settings.SPLITS],
+            [name.capitalize() for name in settings.SPLITS],
+        )
     if by == "Right or wrong":
         right = (table["predicted"] == table["label"]).to_numpy().astype(np.int64)
         number = np.where(table["predicted"] == "", 2, right)
-        return number, [charts.PALETTE[1], charts.PALETTE[0], charts.SPLIT_COLOURS["unused"]], ["Wrong", "Right", "Not judged"]
+        return (
+            number,
+            [charts.PALETTE[1], charts.PALETTE[0], charts.SPLIT_COLOURS["unused"]],
+            ["Wrong", "Right", "Not judged"],
+        )
     if by == "Confidence":
         sure = table["confidence"].to_numpy(dtype=float)
         place = np.clip(np.nan_to_num(sure) * len(STEPS), 0, len(STEPS) - 1).astype(np.int64)
-        words = [f"{step / len(STEPS):.0%} to {(step + 1) / len(STEPS):.0%}" for step in range(len(STEPS))]
-        return np.where(np.isfinite(sure), place, len(STEPS)), [*STEPS, charts.SPLIT_COLOURS["unused"]], [*words, "Not judged"]
+        words = [
+            f"{step / len(STEPS):.0%} to {(step + 1) / len(STEPS):.0%}"
+            for step in range(len(STEPS))
+        ]
+        return (
+            np.where(np.isfinite(sure), place, len(STEPS)),
+            [*STEPS, charts.SPLIT_COLOURS["unused"]],
+            [*words, "Not judged"],
+        )
     number, names = pd.factorize(table["label"], sort=True)
     return number.astype(np.int64), class_colours(len(names)), [str(name) for name in names]
 
 
 def class_colours(classes: int) -> list[str]:
     """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three lightnesses."""
-    return [f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)" for place in range(classes)]
+    return [
+        f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)"
+        for place in range(classes)
+    ]
 
 
 INSPECTION = "The inspection: classifiers that had not seen the photo"
@@ -153,26 +216,48 @@ def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
     except NotFound as error:
         st.warning(plain(str(error)), icon=":material/warning:")
         return table
-    said = pd.DataFrame({"image_id": given.image_id, "predicted": given.names(given.predicted), "confidence": given.confidence})
+    said = pd.DataFrame(
+        {
+            "image_id": given.image_id,
+            "predicted": given.names(given.predicted),
+            "confidence": given.confidence,
+        }
+    )
     answers = table[["image_id"]].merge(said.drop_duplicates("image_id"), how="left", on="image_id")
-    return table.assign(predicted=answers["predicted"].fillna("").to_numpy(), confidence=answers["confidence"].to_numpy())
+    return table.assign(
+        predicted=answers["predicted"].fillna("").to_numpy(),
+        confidence=answers["confidence"].to_numpy(),
+    )
 
 
 def _explained(by: str, model: Model | None) -> str:
-    asked = f"{plain(model.name)}, of its own training photos, too" if model else "classifiers that had not seen the photo"
-    return {"Right or wrong": f"The answers of {asked}.", "Confidence": f"How sure the answers are, of {asked}."}.get(by, "")
+    asked = (
+        f"{plain(model.name)}, of its own training photos, too"
+        if model
+        else "classifiers that had not seen the photo"
+    )
+    return {
+        "Right or wrong": f"The answers of {asked}.",
+        "Confidence": f"How sure the answers are, of {asked}.",
+    }.get(by, "")
 
 
 def _lasso() -> list[tuple[int, int]]:
     """The lasso in the page's address; whatever else stands there counts as none."""
     try:
-        corners = [tuple(map(int, corner.split(","))) for corner in links.parameter(LASSO).split(";") if corner]
+        corners = [
+            tuple(map(int, corner.split(",")))
+            for corner in links.parameter(LASSO).split(";")
+            if corner
+        ]
     except ValueError:
         return []
     return [(corner[0], corner[1]) for corner in corners if len(corner) == 2]
 
 
-def _gallery(dataset: Dataset, version: Version, table: pd.DataFrame, lasso: list[tuple[int, int]]) -> None:
+def _gallery(
+    dataset: Dataset, version: Version, table: pd.DataFrame, lasso: list[tuple[int, int]]
+) -> None:
     if len(lasso) < 3:
         return
     chosen = table[inside(table[["x", "y"]].to_numpy(), np.array(lasso))]
@@ -184,7 +269,11 @@ def _gallery(dataset: Dataset, version: Version, table: pd.DataFrame, lasso: lis
     if chosen.empty:
         return
     pages = -(-len(chosen) // PAGE_SIZE)
-    number = min(int(st.pagination(pages, key="ds_map_page", bind="query-params") or 1), pages) if pages > 1 else 1
+    number = (
+        min(int(st.pagination(pages, key="ds_map_page", bind="query-params") or 1), pages)
+        if pages > 1
+        else 1
+    )
     page = chosen.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     selection.wall(dataset, version, page, key="ds_map_wall", why="chosen on the map")
 

@@ -32,10 +32,20 @@ COLUMNS: dict[str, Any] = {
     "model": st.column_config.LinkColumn("Model", display_text=r"name=(.*)$"),
     "right": st.column_config.TextColumn("", width="small"),
     "says": "It says",
-    "probability": st.column_config.ProgressColumn("Sure", format="percent", min_value=0.0, max_value=1.0),
-    "own": st.column_config.NumberColumn("Its label", format="percent", help="The probability that the model gave to the photo's label."),
-    "rank": st.column_config.NumberColumn("Place", help="The place of the photo's label among the model's classes."),
-    "split": st.column_config.TextColumn("It was in", help="The split that the photo was in when the model was made."),
+    "probability": st.column_config.ProgressColumn(
+        "Sure", format="percent", min_value=0.0, max_value=1.0
+    ),
+    "own": st.column_config.NumberColumn(
+        "Its label",
+        format="percent",
+        help="The probability that the model gave to the photo's label.",
+    ),
+    "rank": st.column_config.NumberColumn(
+        "Place", help="The place of the photo's label among the model's classes."
+    ),
+    "split": st.column_config.TextColumn(
+        "It was in", help="The split that the photo was in when the model was made."
+    ),
 }
 
 
@@ -59,9 +69,14 @@ def show(dataset: Dataset, version: Version, asked: str) -> None:
 
 
 def _picture(dataset: Dataset, record: Record) -> None:
-    with_box = bool(thumbnails.box_of(record.row)) and st.toggle("Box", key="ds_photo_box", bind="query-params")
+    with_box = bool(thumbnails.box_of(record.row)) and st.toggle(
+        "Box", key="ds_photo_box", bind="query-params"
+    )
     try:
-        opened = thumbnails.whole(store.image_path(dataset, record.path), thumbnails.box_of(record.row).get("box") if with_box else None)
+        opened = thumbnails.whole(
+            store.image_path(dataset, record.path),
+            thumbnails.box_of(record.row).get("box") if with_box else None,
+        )
         st.image(opened, width="stretch", alt=str(record.row["label"]))
     except FieldmarkError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
@@ -72,13 +87,20 @@ def _facts(dataset: Dataset, record: Record) -> None:
     st.markdown(f"### {plain(str(row['label']))}")
     pixels = f"{row['width']} x {row['height']} px" if row["width"] else "not known"
     rows = {
-        "Split": f"{row['split']}, as its makers have it" if row["official"] == row["split"] else str(row["split"]),
+        "Split": f"{row['split']}, as its makers have it"
+        if row["official"] == row["split"]
+        else str(row["split"]),
         "Official split": str(row["official"]) if row["official"] not in ("", row["split"]) else "",
         "Problem": str(row["problem"]),
         "Size": f"{pixels}, {files.human_bytes(row['size_bytes'])}",
-        "Box": "" if math.isnan(row["box_x"]) else "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row),
+        "Box": ""
+        if math.isnan(row["box_x"])
+        else "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row),
         "Same bytes": ", ".join(record.copies),
-        **{KINDS[kind].title: words for kind, words in zip(record.issues["kind"], record.issues["evidence"], strict=True)},
+        **{
+            KINDS[kind].title: words
+            for kind, words in zip(record.issues["kind"], record.issues["evidence"], strict=True)
+        },
     }
     st.markdown("  \n".join(f"**{name}** {plain(value)}" for name, value in rows.items() if value))
     place = remote.begins(dataset.root) or f"{dataset.root}/"
@@ -104,9 +126,16 @@ def _answers(record: Record) -> None:
         if found:
             rows.append(_row(model, record.image_id, found))
     if not rows:
-        st.caption("No model has been asked about it yet. A training answers for each photo of its dataset version.")
+        st.caption(
+            "No model has been asked about it yet. A training answers for each photo of its dataset version."
+        )
         return
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=COLUMNS, alt="What each model says of the photo")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config=COLUMNS,
+        alt="What each model says of the photo",
+    )
     if len(known) > MODELS:
         st.caption(f"The newest {MODELS} of {len(known)} models are asked.")
 
@@ -145,19 +174,26 @@ def _neighbours(dataset: Dataset, version: Version, record: Record) -> None:
             inspecting.button(dataset, version, "Inspect this version again, to compare its photos")
         return
     table = found.photos
-    detail = [f"{split}, similarity {value:.3f}" for split, value in zip(table["split"], table["similarity"], strict=True)]
+    detail = [
+        f"{split}, similarity {value:.3f}"
+        for split, value in zip(table["split"], table["similarity"], strict=True)
+    ]
     tone = ["" if label == record.row["label"] else "wrong" for label in table["label"]]
     tiles = thumbnails.tiles(dataset.root, table, detail, tone)
     if opened := gallery(tiles, key=f"ds_photo_like_{record.image_id[:16]}", side=140):
         links.set_parameters(photo=opened)
         st.rerun()
     alike = int((table["label"] == record.row["label"]).sum())
-    st.caption(f"{alike} of the nearest {len(table)} have its label. Looked for among {count(found.n, 'photo')} of {version.id}.")
+    st.caption(
+        f"{alike} of the nearest {len(table)} have its label. Looked for among {count(found.n, 'photo')} of {version.id}."
+    )
 
 
 def _story(record: Record) -> None:
     words = {**history.WORDS, history.ADDED: "came in"}
     table = record.story.iloc[::-1].assign(what=lambda rows: rows["what"].map(words))
     st.dataframe(
-        table[["version", "what", "before", "after", "why", "when"]], hide_index=True, alt="What happened to the photo, newest first"
+        table[["version", "what", "before", "after", "why", "when"]],
+        hide_index=True,
+        alt="What happened to the photo, newest first",
     )

@@ -52,7 +52,9 @@ def look(dataset: Dataset, version: Version, path: str) -> None:
     """A quick look at a photo, with the way to its own page."""
     row = store.manifest_of(version, filters=[("path", "==", path)]).iloc[0]
     thumbnails.show_photo(
-        dataset.root, {**row, "facts": thumbnails.facts_of(row)}, lambda: dataset_links.open_photo(dataset.id, version.id, path)
+        dataset.root,
+        {**row, "facts": thumbnails.facts_of(row)},
+        lambda: dataset_links.open_photo(dataset.id, version.id, path),
     )
 
 
@@ -74,7 +76,9 @@ def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, s
                 args=(version, key, lambda: Step(edits.RELABEL, taken, why)),
             )
         offer(version, chosen, key=key, why=why)
-        st.button("Clear", key=f"{key}_clear", icon=":material/close:", on_click=walls.clear, args=(key,))
+        st.button(
+            "Clear", key=f"{key}_clear", icon=":material/close:", on_click=walls.clear, args=(key,)
+        )
 
 
 def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
@@ -90,7 +94,11 @@ def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> Non
 def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
     label = class_picker.show("New label", sorted(version.counts), key=f"{key}_label")
     reason = _reason(key, "relabel", why)
-    new = f" as the new class {plain(str(label))}" if class_picker.is_new(label, list(version.counts)) else ""
+    new = (
+        f" as the new class {plain(str(label))}"
+        if class_picker.is_new(label, list(version.counts))
+        else ""
+    )
     st.button(
         f"Relabel {count(len(chosen), 'photo')}{new}",
         key=f"{key}_relabel",
@@ -102,7 +110,9 @@ def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> Non
 
 
 def _move(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
-    split = choices.segment_or_none("To", list(settings.SPLITS), label=str.capitalize, key=f"{key}_split")
+    split = choices.segment_or_none(
+        "To", list(settings.SPLITS), label=str.capitalize, key=f"{key}_split"
+    )
     st.caption("Copies of the same bytes move along.")
     reason = _reason(key, "move", why)
     st.button(
@@ -140,16 +150,28 @@ def _do(version: Version, key: str, make: Callable[[], Step]) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
         return
     walls.clear(key)
-    st.toast(f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft.", icon=":material/edit_note:")
+    st.toast(
+        f"{count(len(step.values), 'photo')} {edits.DONE[step.action]} in the draft.",
+        icon=":material/edit_note:",
+    )
 
 
 def _tiles(
-    dataset: Dataset, version: Version, rows: pd.DataFrame, detail: Sequence[str] | None, groups: Sequence[str] | None, boxes: bool
+    dataset: Dataset,
+    version: Version,
+    rows: pd.DataFrame,
+    detail: Sequence[str] | None,
+    groups: Sequence[str] | None,
+    boxes: bool,
 ) -> list[Photo]:
     thumbnails.make_thumbnails(dataset.root, zip(rows["image_id"], rows["path"], strict=True))
     marks = drafts.marks(drafts.steps(version))
     problems = rows["problem"] if "problem" in rows else pd.Series("", index=rows.index)
-    words = list(detail) if detail is not None else [str(problem or split) for problem, split in zip(problems, rows["split"], strict=True)]
+    words = (
+        list(detail)
+        if detail is not None
+        else [str(problem or split) for problem, split in zip(problems, rows["split"], strict=True)]
+    )
     made = []
     for place, row in enumerate(rows.to_dict("records")):
         mark = marks.get(row["path"], "")

@@ -30,13 +30,22 @@ def show(version: Version, query: Query) -> None:
     key = f"{version.dataset_id}_{version.id}_{sorted(now.items())}"
     left, right = st.columns([3, 2])
     with left:
-        drawn = _chart(_cells(cells, now), f"ds_sizes_{key}", "How many photos are of which width and height")
+        drawn = _chart(
+            _cells(cells, now), f"ds_sizes_{key}", "How many photos are of which width and height"
+        )
     with right:
-        drawn = {**drawn, **_chart(_bars(bars, now), f"ds_shapes_{key}", "How many photos are of which shape")}
+        drawn = {
+            **drawn,
+            **_chart(_bars(bars, now), f"ds_shapes_{key}", "How many photos are of which shape"),
+        }
     tables = {"width": cells, "height": cells, "aspect": bars}
-    found = {name: _whole_bins(tables[name], name, drawn[name]) for name in RANGES if drawn.get(name)}
+    found = {
+        name: _whole_bins(tables[name], name, drawn[name]) for name in RANGES if drawn.get(name)
+    }
     if found and found != {name: now.get(name) for name in found}:
-        links.set_parameters(**{name: f"{low:.6g},{high:.6g}" for name, (low, high) in found.items()})
+        links.set_parameters(
+            **{name: f"{low:.6g},{high:.6g}" for name, (low, high) in found.items()}
+        )
         st.session_state["ds_page"] = 1
         st.rerun()
 
@@ -59,13 +68,22 @@ def _whole_bins(table: pd.DataFrame, name: str, drawn: Sequence[float]) -> tuple
 
 
 def _chart(chart: Any, key: str, alt_text: str) -> dict[str, Any]:
-    event = st.altair_chart(chart.properties(height=HEIGHT), on_select="rerun", selection_mode=[BRUSH], key=key, alt=alt_text)
+    event = st.altair_chart(
+        chart.properties(height=HEIGHT),
+        on_select="rerun",
+        selection_mode=[BRUSH],
+        key=key,
+        alt=alt_text,
+    )
     return dict(event.selection.get(BRUSH) or {}) if event else {}
 
 
 def _cells(cells: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
     brush = alt.selection_interval(name=BRUSH, encodings=["x", "y"])
-    limits = {side: [float(cells[side].min()), float(cells[f"{side}_to"].max())] for side in ("width", "height")}
+    limits = {
+        side: [float(cells[side].min()), float(cells[f"{side}_to"].max())]
+        for side in ("width", "height")
+    }
     heat = alt.Chart(cells).mark_rect().encode(
         x=alt.X("width:Q", title="width, px", scale=alt.Scale(domain=limits["width"], nice=False)),
         x2="width_to",
@@ -79,7 +97,10 @@ def _cells(cells: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
 
 def _bars(bars: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
     brush = alt.selection_interval(name=BRUSH, encodings=["x"])
-    limits = {"aspect": [float(bars["aspect"].min()), float(bars["aspect_to"].max())], "photos": [0, float(bars["photos"].max())]}
+    limits = {
+        "aspect": [float(bars["aspect"].min()), float(bars["aspect_to"].max())],
+        "photos": [0, float(bars["photos"].max())],
+    }
     columns = alt.Chart(bars).mark_bar(color=charts.PALETTE[0]).encode(
         x=alt.X("aspect:Q", title="width / height", scale=alt.Scale(domain=limits["aspect"], nice=False)),
         x2="aspect_to",
@@ -90,7 +111,9 @@ def _bars(bars: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
     return alt.layer(columns, *_outline(now, ("aspect", "photos"), limits))
 
 
-def _outline(now: dict[str, tuple[float, float]], sides: tuple[str, str], limits: dict[str, list[float]]) -> list[alt.Chart]:
+def _outline(
+    now: dict[str, tuple[float, float]], sides: tuple[str, str], limits: dict[str, list[float]]
+) -> list[alt.Chart]:
     """The range that counts now, as a frame over the chart."""
     if not any(side in now for side in sides):
         return []

@@ -40,8 +40,15 @@ def show(dataset: Dataset, version: Version) -> None:
         help="Choose two or more, or all.",
     )
     split = _split(version, official=table)
-    note = st.text_input("Note", key="ds_note", placeholder="What this version is for", max_chars=4 * settings.MAX_NAME_LENGTH)
-    if split and st.button("Make the version", type="primary", key="ds_make_version", icon=":material/new_label:"):
+    note = st.text_input(
+        "Note",
+        key="ds_note",
+        placeholder="What this version is for",
+        max_chars=4 * settings.MAX_NAME_LENGTH,
+    )
+    if split and st.button(
+        "Make the version", type="primary", key="ds_make_version", icon=":material/new_label:"
+    ):
         _make(version, split, labels, note, whole=set(labels) == set(table))
 
 
@@ -49,7 +56,10 @@ def show(dataset: Dataset, version: Version) -> None:
 def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, bool]:
     """The classes that the version or an ancestor has, and whether its makers put any photo of each into train."""
     table = pd.DataFrame(history.everything(_version)[["label", "official"]])
-    return {str(name): bool(has) for name, has in (table["official"] == "train").groupby(table["label"]).any().items()}
+    return {
+        str(name): bool(has)
+        for name, has in (table["official"] == "train").groupby(table["label"]).any().items()
+    }
 
 
 def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
@@ -64,30 +74,63 @@ def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
     )
     left, middle, right = st.columns(3)
     if kind == "official":
-        share = left.slider("Share of train used for validation", 0.05, 0.5, 0.15, 0.05, key="ds_validation_share")
+        share = left.slider(
+            "Share of train used for validation", 0.05, 0.5, 0.15, 0.05, key="ds_validation_share"
+        )
         return {"kind": kind, "validation_share": share, "seed": _seed(middle, kind)}
     if kind == "k-fold":
-        folds = left.number_input("Folds", 2, 20, 5, key="ds_folds", help="As many versions are made; test stays as it is.")
-        st.caption("Each photo of train and validation is validation in exactly one of the versions.")
+        folds = left.number_input(
+            "Folds",
+            2,
+            20,
+            5,
+            key="ds_folds",
+            help="As many versions are made; test stays as it is.",
+        )
+        st.caption(
+            "Each photo of train and validation is validation in exactly one of the versions."
+        )
         return {"kind": kind, "folds": int(folds), "fold": 1, "seed": _seed(middle, kind)}
     if kind == "grouped" and inspection.nearest(version) is None:
-        st.info("Nobody has looked for copies in this dataset yet: inspect it first, under Issues.", icon=":material/search_insights:")
+        st.info(
+            "Nobody has looked for copies in this dataset yet: inspect it first, under Issues.",
+            icon=":material/search_insights:",
+        )
         return {}
-    validation = left.slider("Validation", 0.05, 0.45, settings.DEFAULT_RATIOS["validation"], 0.05, key="ds_validation")
+    validation = left.slider(
+        "Validation", 0.05, 0.45, settings.DEFAULT_RATIOS["validation"], 0.05, key="ds_validation"
+    )
     test = middle.slider("Test", 0.05, 0.45, settings.DEFAULT_RATIOS["test"], 0.05, key="ds_test")
     train = round(1 - validation - test, 6)
-    together = " Copies and near-copies that the inspection found share a split." if kind == "grouped" else ""
+    together = (
+        " Copies and near-copies that the inspection found share a split."
+        if kind == "grouped"
+        else ""
+    )
     st.caption(f"Train {train:.0%}, validation {validation:.0%}, test {test:.0%}.{together}")
-    return {"kind": kind, "ratios": {"train": train, "validation": validation, "test": test}, "seed": _seed(right, kind)}
+    return {
+        "kind": kind,
+        "ratios": {"train": train, "validation": validation, "test": test},
+        "seed": _seed(right, kind),
+    }
 
 
 def _seed(place: Any, kind: str) -> int:
     help_text = "The same seed makes the same split, on any machine."
-    return int(place.number_input("Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key=f"ds_seed_{kind}", help=help_text))
+    return int(
+        place.number_input(
+            "Seed", 0, 2**31 - 1, settings.DEFAULT_SEED, key=f"ds_seed_{kind}", help=help_text
+        )
+    )
 
 
-def _make(version: Version, split: dict[str, Any], labels: list[str], note: str, *, whole: bool) -> None:
-    words = note or f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, {TITLES[split['kind']].lower()}"
+def _make(
+    version: Version, split: dict[str, Any], labels: list[str], note: str, *, whole: bool
+) -> None:
+    words = (
+        note
+        or f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, {TITLES[split['kind']].lower()}"
+    )
     try:
         units = inspection.units(version) if split["kind"] == "grouped" else None
         numbers = range(1, int(split.get("folds", 1)) + 1)

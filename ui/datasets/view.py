@@ -61,7 +61,9 @@ def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version] | None:
     if chosen != before:
         links.set_parameters(version="")
     store.latest(chosen)  # raises, saying that no version can be read
-    version = version_picker.version(chosen, key=f"ds_version_{chosen}", parameter="version", on=right)
+    version = version_picker.version(
+        chosen, key=f"ds_version_{chosen}", parameter="version", on=right
+    )
     return (datasets[chosen], version) if version else None
 
 
@@ -99,7 +101,9 @@ def _figures(dataset: Dataset, version: Version) -> None:
 
 
 def _more(dataset: Dataset, version: Version) -> None:
-    name = st.text_input("Name", dataset.name, key=f"ds_rename_{dataset.id}", max_chars=settings.MAX_NAME_LENGTH)
+    name = st.text_input(
+        "Name", dataset.name, key=f"ds_rename_{dataset.id}", max_chars=settings.MAX_NAME_LENGTH
+    )
     if st.button("Rename", key=f"ds_rename_go_{dataset.id}") and name.strip():
         with messages.shown():
             store.rename(dataset.id, name)
@@ -127,8 +131,13 @@ def _delete(dataset: Dataset) -> None:
 def _copies(dataset: Dataset) -> None:
     """What is kept here of photos that lie in S3."""
     photos, size = remote.kept(dataset.root)
-    st.caption(f"Copies here of photos in S3: {photos:,}, {files.human_bytes(size)}. What is needed again is fetched again.")
-    busy = any(job.spec.get("dataset_id") == dataset.id and not job.state.is_finished for job in jobs.readable())
+    st.caption(
+        f"Copies here of photos in S3: {photos:,}, {files.human_bytes(size)}. What is needed again is fetched again."
+    )
+    busy = any(
+        job.spec.get("dataset_id") == dataset.id and not job.state.is_finished
+        for job in jobs.readable()
+    )
     words = "A job is at work on these photos; wait for its end." if busy else ""
     if st.button(
         f"Remove the copies of {plain(removal.shortened(dataset.name))}",
@@ -150,8 +159,21 @@ def _how(split: Mapping[str, object]) -> str:
     }.get(str(split.get("kind")), "Split at random within each class,")
     since = {name: int(str(split.get(name, 0))) for name in ("moved", "added")}
     words = {"moved": "moved by hand since.", "added": "added since."}
-    made = "As in the export that was imported." if split.get("exported") else f"{how} with seed {seed}."
-    return " ".join([made, *(f"{count(number, 'photo')} {words[name]}" for name, number in since.items() if number)])
+    made = (
+        "As in the export that was imported."
+        if split.get("exported")
+        else f"{how} with seed {seed}."
+    )
+    return " ".join(
+        [
+            made,
+            *(
+                f"{count(number, 'photo')} {words[name]}"
+                for name, number in since.items()
+                if number
+            ),
+        ]
+    )
 
 
 def _classes(_dataset: Dataset, version: Version) -> None:
@@ -162,14 +184,20 @@ def _classes(_dataset: Dataset, version: Version) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        column_config={"images": st.column_config.ProgressColumn("images", format="%d", max_value=int(table["images"].max()))},
+        column_config={
+            "images": st.column_config.ProgressColumn(
+                "images", format="%d", max_value=int(table["images"].max())
+            )
+        },
         alt="Photos per class and split",
     )
 
 
 def _report(dataset: Dataset, version: Version) -> None:
     facts = ImportReport.of(version.report or store.version(dataset.id, "v1").report)
-    bad = store.manifest_of(version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")])
+    bad = store.manifest_of(
+        version, columns=["path", "label", "problem"], filters=[("problem", "!=", "")]
+    )
     bad = bad[~edits.is_left_out(bad["problem"])]
     with st.grid(4, min_column_width=180, gap="small"):
         st.metric("Photos that can be used", f"{facts.images:,}", border=True)
@@ -182,20 +210,40 @@ def _report(dataset: Dataset, version: Version) -> None:
     for warning in facts.warnings:
         st.warning(plain(warning), icon=":material/warning:")
     if bad.empty:
-        st.success("Every photo could be opened and decoded to its last line.", icon=":material/check_circle:")
+        st.success(
+            "Every photo could be opened and decoded to its last line.",
+            icon=":material/check_circle:",
+        )
     else:
         st.markdown(f"**{count(len(bad), 'file')} can't be used** and are left out of training:")
         st.dataframe(bad, hide_index=True, alt="Files that can't be used, with the reason")
     if facts.ignored:
-        st.markdown("**Left aside**: " + plain(", ".join(f"{number} {reason}" for reason, number in facts.ignored.items())))
+        st.markdown(
+            "**Left aside**: "
+            + plain(", ".join(f"{number} {reason}" for reason, number in facts.ignored.items()))
+        )
     if facts.row_errors:
-        st.markdown(f"**{count(facts.row_error_count, 'row')} of the table of labels can't be used:**")
-        st.dataframe({"row": facts.row_errors}, hide_index=True, alt="Rows of the table of labels that can't be used, with the reason")
+        st.markdown(
+            f"**{count(facts.row_error_count, 'row')} of the table of labels can't be used:**"
+        )
+        st.dataframe(
+            {"row": facts.row_errors},
+            hide_index=True,
+            alt="Rows of the table of labels that can't be used, with the reason",
+        )
     if facts.missing:
-        st.markdown(f"**{count(facts.missing, 'photo')} listed in the tables are not in the folder.**")
+        st.markdown(
+            f"**{count(facts.missing, 'photo')} listed in the tables are not in the folder.**"
+        )
     if facts.duplicates:
-        st.markdown("**The same bytes more than once.** Copies always share a split, so they can't leak from train into test.")
-        st.dataframe(pd.DataFrame(facts.duplicates, columns=["photo", "the same again"]), hide_index=True, alt="Exact duplicates")
+        st.markdown(
+            "**The same bytes more than once.** Copies always share a split, so they can't leak from train into test."
+        )
+        st.dataframe(
+            pd.DataFrame(facts.duplicates, columns=["photo", "the same again"]),
+            hide_index=True,
+            alt="Exact duplicates",
+        )
 
 
 VIEWS = {

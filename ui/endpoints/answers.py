@@ -57,33 +57,51 @@ def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Ans
     """`asked` by card, `answers` by endpoint and image_id; the first endpoint is the page's own."""
     for endpoint in endpoints:
         _summary(endpoint, list(asked.values()), answers[endpoint.id], named=len(endpoints) > 1)
-    matching = {name: [item for item in asked.values() if _passes(name, item, answers)] for name in FILTERS}
+    matching = {
+        name: [item for item in asked.values() if _passes(name, item, answers)] for name in FILTERS
+    }
     if len(endpoints) > 1:
         same = len(asked) - len(matching["Differ"])
         st.markdown(f"They agree on {share(same, len(asked))}.")
     offered = [name for name in FILTERS if matching[name]]
-    chosen = choices.segment("Show", offered, label=lambda n: f"{n} ({len(matching[n])})", key="dp_filter")
+    chosen = choices.segment(
+        "Show", offered, label=lambda n: f"{n} ({len(matching[n])})", key="dp_filter"
+    )
     items = _page(matching[chosen])
     thumbnails.make_thumbnails(Path("/"), [(item.image_id, str(item.path)) for item in items])
     cards = [_card(item, endpoints, answers) for item in items]
-    opened = answer_wall(cards, key=f"dp_wall_{endpoints[0].id}", side=400 if len(endpoints) > 1 else 220)
+    opened = answer_wall(
+        cards, key=f"dp_wall_{endpoints[0].id}", side=400 if len(endpoints) > 1 else 220
+    )
     _set_aside_button(endpoints[0], matching, answers)
     if opened in asked:
         _dialog(endpoints, asked[opened], answers)
 
 
-def _summary(endpoint: Endpoint, asked: Sequence[Asked], answers: Mapping[str, dict[str, Any]], *, named: bool) -> None:
-    said = [(item, answers[item.image_id]) for item in asked if "failed" not in answers[item.image_id]]
+def _summary(
+    endpoint: Endpoint,
+    asked: Sequence[Asked],
+    answers: Mapping[str, dict[str, Any]],
+    *,
+    named: bool,
+) -> None:
+    said = [
+        (item, answers[item.image_id]) for item in asked if "failed" not in answers[item.image_id]
+    ]
     known = [(item, answer) for item, answer in said if item.label]
     words = [f"**{plain(endpoint.name)}**: "] if named else []
     words.append(count(len(said), "answer"))
     if known:
-        words.append(f", right on {share(sum(_best(answer) == item.label for item, answer in known), len(known))}")
+        words.append(
+            f", right on {share(sum(_best(answer) == item.label for item, answer in known), len(known))}"
+        )
     for flag in ("unsure", "unfamiliar"):
         if number := sum(bool(answer.get(flag)) for _, answer in said):
             words.append(f", {number} {flag}")
     if said:
-        inside, around = (median(answer[name] for _, answer in said) for name in ("latency_ms", "round_trip_ms"))
+        inside, around = (
+            median(answer[name] for _, answer in said) for name in ("latency_ms", "round_trip_ms")
+        )
         words.append(f"; median {inside:.1f} ms in the model, {around:.1f} ms there and back")
     st.markdown("".join(words) + ".")
 
@@ -116,8 +134,16 @@ def _page(items: Sequence[Asked]) -> Sequence[Asked]:
 
 
 def _card(item: Asked, endpoints: Sequence[Endpoint], answers: Answers) -> Card:
-    said = tuple(_said(item, answers[one.id][item.image_id], one.name if len(endpoints) > 1 else "") for one in endpoints)
-    return Card(item.card or item.image_id, thumbnails.url(item.image_id), item.shown.rsplit("/", 1)[-1], said)
+    said = tuple(
+        _said(item, answers[one.id][item.image_id], one.name if len(endpoints) > 1 else "")
+        for one in endpoints
+    )
+    return Card(
+        item.card or item.image_id,
+        thumbnails.url(item.image_id),
+        item.shown.rsplit("/", 1)[-1],
+        said,
+    )
 
 
 def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
@@ -137,7 +163,11 @@ def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
     if unsure and len(ranked) > 1:
         first = f"{first} or {ranked[1]['label']}"
     bars = tuple(
-        {"label": entry["label"], "share": entry["probability"], "tone": "doubt" if unsure and rank < 2 else "best" if rank == 0 else ""}
+        {
+            "label": entry["label"],
+            "share": entry["probability"],
+            "tone": "doubt" if unsure and rank < 2 else "best" if rank == 0 else "",
+        }
         for rank, entry in enumerate(ranked[:5])
     )
     time = f"{answer.get('latency_ms', 0):.1f} ms in the model, {answer['round_trip_ms']:.1f} ms there and back"
@@ -151,9 +181,13 @@ def _shrunk(answer: Mapping[str, Any]) -> str:
     return f"Shrunk from {before} to {after} before it was asked."
 
 
-def _set_aside_button(endpoint: Endpoint, matching: Mapping[str, Sequence[Asked]], answers: Answers) -> None:
+def _set_aside_button(
+    endpoint: Endpoint, matching: Mapping[str, Sequence[Asked]], answers: Answers
+) -> None:
     """Everything in doubt into the review queue at once."""
-    doubtful = {item.image_id: item for name in ("Wrong", "Unsure", "Unfamiliar") for item in matching[name]}
+    doubtful = {
+        item.image_id: item for name in ("Wrong", "Unsure", "Unfamiliar") for item in matching[name]
+    }
     with st.container(horizontal=True, vertical_alignment="center"):
         words = "Those that are wrong, unsure or unfamiliar wait in the review queue with the model's answers; there they get their label."
         label = f"Set {count(len(doubtful), 'photo')} aside for review"
@@ -161,14 +195,28 @@ def _set_aside_button(endpoint: Endpoint, matching: Mapping[str, Sequence[Asked]
             with messages.shown():
                 for item in doubtful.values():
                     set_aside(endpoint, item, answers[endpoint.id][item.image_id])
-                st.toast(f"{count(len(doubtful), 'photo')} set aside.", icon=":material/rate_review:")
+                st.toast(
+                    f"{count(len(doubtful), 'photo')} set aside.", icon=":material/rate_review:"
+                )
         if waiting := review.count():
-            links.link("batch", f"Review queue ({waiting})", ":material/rate_review:", view="review")
+            links.link(
+                "batch", f"Review queue ({waiting})", ":material/rate_review:", view="review"
+            )
 
 
-def set_aside(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], true: str | None = None) -> None:
+def set_aside(
+    endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], true: str | None = None
+) -> None:
     """Puts the photo into the review queue; `true` is the class a person says it is (review.LEAVE_OUT: none), if they said so."""
-    reason = "wrong" if _is_wrong(item, answer) else "unsure" if answer.get("unsure") else "unfamiliar" if answer.get("unfamiliar") else ""
+    reason = (
+        "wrong"
+        if _is_wrong(item, answer)
+        else "unsure"
+        if answer.get("unsure")
+        else "unfamiliar"
+        if answer.get("unfamiliar")
+        else ""
+    )
     entry = review.add(
         item.path,
         shown=item.shown,
@@ -193,8 +241,14 @@ def _dialog(endpoints: Sequence[Endpoint], item: Asked, answers: Answers) -> Non
             if item.label:
                 st.markdown(f"It is a **{plain(item.label)}**.")
             for endpoint in endpoints:
-                _words(endpoint, item, answers[endpoint.id][item.image_id], named=len(endpoints) > 1)
-        usable = [endpoint for endpoint in endpoints if "failed" not in answers[endpoint.id][item.image_id]]
+                _words(
+                    endpoint, item, answers[endpoint.id][item.image_id], named=len(endpoints) > 1
+                )
+        usable = [
+            endpoint
+            for endpoint in endpoints
+            if "failed" not in answers[endpoint.id][item.image_id]
+        ]
         if usable:
             _flag(usable[0], item, answers[usable[0].id][item.image_id])
             _explained(usable, item, answers)
@@ -215,13 +269,21 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
         return
     mark = {item.label: " :green[:material/check:]"} if item.label else {}
     ranked = [(entry["label"], entry["probability"]) for entry in answer["predictions"]]
-    st.markdown("\n".join(f"1. {plain(label)} :gray[{value:.1%}]{mark.get(label, '')}" for label, value in ranked))
+    st.markdown(
+        "\n".join(
+            f"1. {plain(label)} :gray[{value:.1%}]{mark.get(label, '')}" for label, value in ranked
+        )
+    )
     if words := _shrunk(answer):
         st.caption(words)
     if answer.get("unfamiliar"):
-        st.markdown(":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this answer.")
+        st.markdown(
+            ":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this answer."
+        )
     elif answer.get("unsure"):
-        st.markdown(":orange-badge[unsure] Below the model's threshold: it may as well be the second.")
+        st.markdown(
+            ":orange-badge[unsure] Below the model's threshold: it may as well be the second."
+        )
 
 
 def _flag(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any]) -> None:
@@ -248,8 +310,18 @@ def _explained(endpoints: Sequence[Endpoint], item: Asked, answers: Answers) -> 
         labels = {best: "predicted"}
         if item.label and item.label != best and item.label in model.classes:
             labels[item.label] = "true"
-        st.markdown(f"**Where {plain(endpoint.name)} looks**" if len(endpoints) > 1 else "**Where the model looks**")
-        photo_view.evidence(model, item.path, item.image_id, labels, key=f"dp_evidence_{endpoint.id}_{item.image_id}")
+        st.markdown(
+            f"**Where {plain(endpoint.name)} looks**"
+            if len(endpoints) > 1
+            else "**Where the model looks**"
+        )
+        photo_view.evidence(
+            model,
+            item.path,
+            item.image_id,
+            labels,
+            key=f"dp_evidence_{endpoint.id}_{item.image_id}",
+        )
     _similar(models.read(endpoints[0].model_id), item)
 
 
@@ -257,7 +329,12 @@ def _similar(model: Model, item: Asked) -> None:
     st.markdown("**The training photos most like it**")
     key = f"dp_similar_{model.id}_{item.image_id}"
     if not st.session_state.get(key):
-        if not st.button("Find them", key=f"{key}_find", icon=":material/image_search:", help="Takes about a second; the result is kept."):
+        if not st.button(
+            "Find them",
+            key=f"{key}_find",
+            icon=":material/image_search:",
+            help="Takes about a second; the result is kept.",
+        ):
             return
         st.session_state[key] = True
     photo_view.similar(

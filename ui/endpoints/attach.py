@@ -44,7 +44,10 @@ def show(models: Sequence[Model]) -> None:
             on=middle,
         )
         st.session_state.setdefault("dp_attach_id", jobs.new_id("endpoint"))
-        if right.button("Use it", key="dp_attach", icon=":material/link:", disabled=not name) and name:
+        if (
+            right.button("Use it", key="dp_attach", icon=":material/link:", disabled=not name)
+            and name
+        ):
             _attach(str(name), str(model_id or ""))
         st.caption(
             "It is asked about photos like any other, and never changed or deleted from here. It has to answer as Fieldmark's models do."
@@ -56,12 +59,18 @@ def _names() -> list[str]:
     found = running.kept()
     here = {job.spec.get("attached") or job.id for job in jobs.readable("endpoint")}
     listed = found.resources if found else ()
-    return [resource.name for resource in listed if resource.kind == "endpoint" and resource.name not in here]
+    return [
+        resource.name
+        for resource in listed
+        if resource.kind == "endpoint" and resource.name not in here
+    ]
 
 
 def _attach(name: str, model_id: str) -> None:
     try:
-        spec = specs.EndpointSpec(name=name, model_id=model_id, attached=name, id=st.session_state["dp_attach_id"])
+        spec = specs.EndpointSpec(
+            name=name, model_id=model_id, attached=name, id=st.session_state["dp_attach_id"]
+        )
         endpoint = backends.SAGEMAKER.deploy(spec)
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)

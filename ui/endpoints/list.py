@@ -25,8 +25,13 @@ def show(endpoints: Sequence[Endpoint]) -> None:
     """Every endpoint in one card each; it looks again by itself while one is up."""
     if not endpoints:
         st.caption("Nothing is being served.")
-    busy = any(endpoint.state in (EndpointState.CREATING, EndpointState.IN_SERVICE) for endpoint in endpoints)
-    st.fragment(_cards, run_every=LOOK_SECONDS if busy else None)([endpoint.id for endpoint in endpoints])
+    busy = any(
+        endpoint.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)
+        for endpoint in endpoints
+    )
+    st.fragment(_cards, run_every=LOOK_SECONDS if busy else None)(
+        [endpoint.id for endpoint in endpoints]
+    )
 
 
 def _cards(known: Sequence[str]) -> None:
@@ -34,7 +39,9 @@ def _cards(known: Sequence[str]) -> None:
     if [endpoint.id for endpoint in now] != list(known):
         st.rerun()
     for endpoint in now:
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"dp_card_{endpoint.id}"):
+        with st.container(
+            border=True, horizontal=True, vertical_alignment="center", key=f"dp_card_{endpoint.id}"
+        ):
             st.markdown(badge(endpoint), width="content")
             links.link("deploy", plain(endpoint.name), endpoint=endpoint.id)
             st.caption(_line(endpoint))
@@ -46,7 +53,11 @@ def _line(endpoint: Endpoint) -> str:
         return f"{words}. {plain(endpoint.reason)}"
     figures = backends.of(endpoint).figures(endpoint)
     if "requests" not in figures:
-        now = "in service" if endpoint.state is EndpointState.IN_SERVICE else endpoint.details.get("phase") or "starting"
+        now = (
+            "in service"
+            if endpoint.state is EndpointState.IN_SERVICE
+            else endpoint.details.get("phase") or "starting"
+        )
         return f"{words}, {plain(str(now)).lower()}"
     p50 = f", p50 {figures['p50_ms']:.1f} ms" if figures.get("p50_ms") is not None else ""
     return f"{plain(_model_name(endpoint))}, {words}, {count(figures['requests'], 'request')}, {count(figures['errors'], 'error')}{p50}"
@@ -63,9 +74,13 @@ def ended(found: Sequence[Job]) -> None:
     """Endpoints that deleted themselves at their deadline."""
     if not found:
         return
-    with st.expander(f"{count(len(found), 'endpoint')} that deleted {'itself' if len(found) == 1 else 'themselves'} as chosen"):
+    with st.expander(
+        f"{count(len(found), 'endpoint')} that deleted {'itself' if len(found) == 1 else 'themselves'} as chosen"
+    ):
         for job in found:
-            with st.container(horizontal=True, vertical_alignment="center", key=f"dp_ended_{job.id}"):
+            with st.container(
+                horizontal=True, vertical_alignment="center", key=f"dp_ended_{job.id}"
+            ):
                 links.link("deploy", plain(job.name), endpoint=job.id)
                 st.caption(f"ended {age(job.status.ended)}", width="content")
 
@@ -76,11 +91,18 @@ def show_ended(job: Job) -> None:
     st.markdown(f":gray-badge[Ended {age(job.status.ended)}] {plain(str(why))}")
     with st.container(horizontal=True):
         links.button(
-            "Deploy its model again", "deploy", key="dp_redeploy", icon=":material/rocket_launch:", model=str(job.spec["model_id"])
+            "Deploy its model again",
+            "deploy",
+            key="dp_redeploy",
+            icon=":material/rocket_launch:",
+            model=str(job.spec["model_id"]),
         )
         name = plain(removal.shortened(job.name))
         if st.button(
-            f"Forget {name}", key=f"dp_forget_{job.id}", icon=":material/delete:", help="Removes its log and the photos that it kept."
+            f"Forget {name}",
+            key=f"dp_forget_{job.id}",
+            icon=":material/delete:",
+            help="Removes its log and the photos that it kept.",
         ):
             with messages.shown():
                 jobs.delete(job.id)

@@ -26,13 +26,19 @@ KEPT = 20
 def show(endpoint: Endpoint) -> None:
     """The form, and below it the test in the address or the newest one."""
     _form(endpoint)
-    tests = [job for job in jobs.readable("load") if job.spec.get("endpoint_id") == endpoint.id][:KEPT]
+    tests = [job for job in jobs.readable("load") if job.spec.get("endpoint_id") == endpoint.id][
+        :KEPT
+    ]
     if not tests:
-        st.caption("A test runs in a process of its own on this machine, so it shares its cores with the endpoint.")
+        st.caption(
+            "A test runs in a process of its own on this machine, so it shares its cores with the endpoint."
+        )
         return
     wanted = links.parameter("test") or links.parameter("job")
     chosen = next((job for job in tests if job.id == wanted), tests[0])
-    st.fragment(_test, run_every=None if chosen.state.is_finished else LOOK_SECONDS)(chosen.id, chosen.state.is_finished)
+    st.fragment(_test, run_every=None if chosen.state.is_finished else LOOK_SECONDS)(
+        chosen.id, chosen.state.is_finished
+    )
     if len(tests) > 1:
         _table(tests, chosen)
 
@@ -47,8 +53,12 @@ def endpoint_of(job_id: str) -> str:
 
 
 def _form(endpoint: Endpoint) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="dp_load_form"):
-        requests = st.number_input("Requests", 1, settings.MAX_LOAD_REQUESTS, 200, key="dp_load_requests", width=160)
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="bottom", key="dp_load_form"
+    ):
+        requests = st.number_input(
+            "Requests", 1, settings.MAX_LOAD_REQUESTS, 200, key="dp_load_requests", width=160
+        )
         clients = st.number_input(
             "Clients",
             1,
@@ -67,7 +77,9 @@ def _form(endpoint: Endpoint) -> None:
 def _start(endpoint: Endpoint, requests: int, clients: int) -> None:
     name = f"{count(requests, 'request')} from {count(clients, 'client')}"
     try:
-        job = backends.of(endpoint).load_test(LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"]))
+        job = backends.of(endpoint).load_test(
+            LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"])
+        )
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return
@@ -85,8 +97,12 @@ def _test(job_id: str, was_finished: bool) -> None:
         st.rerun()
     progress = job.status.progress
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content")
-        if not job.state.is_finished and st.button("Stop", key=f"dp_load_stop_{job_id}", icon=":material/stop_circle:"):
+        st.markdown(
+            f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content"
+        )
+        if not job.state.is_finished and st.button(
+            "Stop", key=f"dp_load_stop_{job_id}", icon=":material/stop_circle:"
+        ):
             backends.of(job).stop(job)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
@@ -103,7 +119,11 @@ def _figures(job: Job) -> None:
     with st.grid(5, min_column_width=130, gap="small"):
         for name, key in (("p50", "p50_ms"), ("p95", "p95_ms"), ("p99", "p99_ms")):
             st.metric(name, f"{progress[key]:.1f} ms" if key in progress else "-", border=True)
-        st.metric("Throughput", f"{progress['per_second']:.0f}/s" if "per_second" in progress else "-", border=True)
+        st.metric(
+            "Throughput",
+            f"{progress['per_second']:.0f}/s" if "per_second" in progress else "-",
+            border=True,
+        )
         st.metric("Failed", f"{progress.get('failed', 0):,}", border=True)
     for reason, times in progress.get("errors", {}).items():
         st.warning(f"{times:,} times: {plain(reason)}", icon=":material/warning:")
@@ -111,7 +131,9 @@ def _figures(job: Job) -> None:
 
 def _histogram(job: Job) -> None:
     try:
-        times = pd.DataFrame({"ms": files.read_json(job.folder.output / "load.json")["milliseconds"]})
+        times = pd.DataFrame(
+            {"ms": files.read_json(job.folder.output / "load.json")["milliseconds"]}
+        )
     except (OSError, ValueError, KeyError):
         return
     if times.empty:
@@ -123,17 +145,23 @@ def _histogram(job: Job) -> None:
         y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
         tooltip=[alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"), alt.Tooltip("count():Q", title="requests")],
     )  # fmt: skip
-    marks = pd.DataFrame({"ms": [times["ms"].quantile(share) for share in (0.5, 0.95)], "name": ["p50", "p95"]})
+    marks = pd.DataFrame(
+        {"ms": [times["ms"].quantile(share) for share in (0.5, 0.95)], "name": ["p50", "p95"]}
+    )
     rules = alt.Chart(marks).mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1]).encode(x="ms:Q")
     names = alt.Chart(marks).mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1]).encode(
         x="ms:Q", y=alt.value(2), text="name:N"
     )  # fmt: skip
     st.altair_chart(
-        (bars + rules + names).properties(height=260), key=f"dp_load_chart_{job.id}", alt="Histogram of the times of the answers"
+        (bars + rules + names).properties(height=260),
+        key=f"dp_load_chart_{job.id}",
+        alt="Histogram of the times of the answers",
     )
     left_out = int((times["ms"] > most).sum())
     if left_out:
-        st.caption(f"{count(left_out, 'request')} took longer than {most:.0f} ms and {'is' if left_out == 1 else 'are'} not drawn.")
+        st.caption(
+            f"{count(left_out, 'request')} took longer than {most:.0f} ms and {'is' if left_out == 1 else 'are'} not drawn."
+        )
 
 
 def _table(tests: Sequence[Job], chosen: Job) -> None:

@@ -38,8 +38,15 @@ def show(job: Job) -> None:
     kept = _read(job.id, capture.stamp(job.folder))
     share = float(job.spec.get("capture_share") or 0)
     if kept.empty:
-        words = f"It keeps {share:.0%} of the photos it is sent; none came yet." if share else "It keeps none of the photos it is sent."
-        st.info(f"{words} What is kept, and how much, is chosen when a model is deployed.", icon=":material/monitoring:")
+        words = (
+            f"It keeps {share:.0%} of the photos it is sent; none came yet."
+            if share
+            else "It keeps none of the photos it is sent."
+        )
+        st.info(
+            f"{words} What is kept, and how much, is chosen when a model is deployed.",
+            icon=":material/monitoring:",
+        )
         return
     since = pd.to_datetime(kept["time"].min(), unit="s", utc=True)
     st.caption(
@@ -83,7 +90,10 @@ def _figures(kept: pd.DataFrame) -> None:
             )
         for flag in ("unsure", "unfamiliar"):
             st.metric(
-                flag.capitalize(), f"{kept[flag].mean():.3f}", border=True, help=f"{int(kept[flag].sum()):,} of {len(kept):,} photos."
+                flag.capitalize(),
+                f"{kept[flag].mean():.3f}",
+                border=True,
+                help=f"{int(kept[flag].sum()):,} of {len(kept):,} photos.",
             )
 
 
@@ -105,7 +115,11 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
 
 
 def _drift_line(name: str, found: Drift, definition: str) -> None:
-    verdict = ":orange-badge[:material/warning: more than chance]" if found.beyond_chance else ":green-badge[within chance]"
+    verdict = (
+        ":orange-badge[:material/warning: more than chance]"
+        if found.beyond_chance
+        else ":green-badge[within chance]"
+    )
     st.markdown(
         f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With {count(found.n, 'photo')}, chance alone stays below "
         f"{found.by_chance:.3f} in 95 of 100 cases.]"
@@ -118,7 +132,9 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
     over_time = _few(over_time, most, ["start", "n"])
     over_time["when"] = over_time["start"].dt.strftime("%m-%d %H:%M:%S")
     try:
-        trained = pd.DataFrame({"class": name, "share": share} for name, share in drift.training_mix(model).items())
+        trained = pd.DataFrame(
+            {"class": name, "share": share} for name, share in drift.training_mix(model).items()
+        )
         over_time = pd.concat([_few(trained, most, []).assign(when="training", n=0), over_time])
     except NotFound:
         # The drift line above says that the training photos are gone.
@@ -133,7 +149,11 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
         tooltip=["when", "class", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("n:Q", title="photos")],
     )  # fmt: skip
     st.markdown("**Predicted classes over time**, beside the training photos'")
-    st.altair_chart(chart.properties(height=320), key="dp_mix", alt="Predicted classes by period, and the classes of the training photos")
+    st.altair_chart(
+        chart.properties(height=320),
+        key="dp_mix",
+        alt="Predicted classes by period, and the classes of the training photos",
+    )
 
 
 def _few(shares: pd.DataFrame, names: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
@@ -157,20 +177,31 @@ def _confidence(kept: pd.DataFrame, known: Floats) -> None:
         color=alt.Color("of:N", title=None, scale=alt.Scale(domain=list(parts), range=[charts.PALETTE[0], charts.SPLIT_COLOURS["train"]])),
         tooltip=["of", alt.Tooltip("from:Q", format=".2f"), alt.Tooltip("to:Q", format=".2f"), alt.Tooltip("share:Q", format=".1%")],
     )  # fmt: skip
-    marks = pd.DataFrame({"at": kept["probability"].quantile([0.1, 0.5, 0.9]).to_list(), "name": ["p10", "p50", "p90"]})
+    marks = pd.DataFrame(
+        {
+            "at": kept["probability"].quantile([0.1, 0.5, 0.9]).to_list(),
+            "name": ["p10", "p50", "p90"],
+        }
+    )
     rules = (
         alt.Chart(marks)
         .mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1])
         .encode(x="at:Q", tooltip=["name", alt.Tooltip("at:Q", format=".3f")])
     )
     st.markdown("**Confidence** of the photos it was sent, beside the test photos'")
-    st.altair_chart((chart + rules).properties(height=320), key="dp_confidence", alt="Histogram of the top-1 probabilities")
+    st.altair_chart(
+        (chart + rules).properties(height=320),
+        key="dp_confidence",
+        alt="Histogram of the top-1 probabilities",
+    )
 
 
 def _photos(job: Job, kept: pd.DataFrame) -> None:
     st.markdown("**Kept photos**, the newest first")
     left, right = st.columns([3, 2])
-    chosen = choices.segment("Show", list(FILTERS), start="all", label=FILTERS.__getitem__, key="dp_kept_filter", on=left)
+    chosen = choices.segment(
+        "Show", list(FILTERS), start="all", label=FILTERS.__getitem__, key="dp_kept_filter", on=left
+    )
     label = choices.one(
         "Class",
         ["", *sorted(kept["prediction"].unique())],
@@ -178,19 +209,34 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
         key="dp_kept_class",
         on=right,
     )
-    part = kept if chosen == "all" else kept[kept["probability"] < 0.5] if chosen == "low" else kept[kept[chosen]]
+    part = (
+        kept
+        if chosen == "all"
+        else kept[kept["probability"] < 0.5]
+        if chosen == "low"
+        else kept[kept[chosen]]
+    )
     part = (part[part["prediction"] == label] if label else part).iloc[::-1]
     pages = max(1, -(-len(part) // PAGE_SIZE))
-    number = int(st.pagination(pages, key=f"dp_kept_page_{chosen}_{label}") or 1) if pages > 1 else 1
+    number = (
+        int(st.pagination(pages, key=f"dp_kept_page_{chosen}_{label}") or 1) if pages > 1 else 1
+    )
     shown = part.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     root = capture.folder_of(job.folder)
     thumbnails.make_thumbnails(root, zip(shown["image_id"], shown["file"], strict=True))
-    opened = gallery([_tile(row) for row in shown.to_dict("records")], key=f"dp_kept_{job.id}", side=150)
+    opened = gallery(
+        [_tile(row) for row in shown.to_dict("records")], key=f"dp_kept_{job.id}", side=150
+    )
     _aside(job, shown)
     if opened and (match := shown[shown["file"] == opened]).size:
         row = match.iloc[0]
-        facts = {f"{place}. {entry['label']}": f"{entry['probability']:.1%}" for place, entry in enumerate(row["answer"], 1)}
-        thumbnails.show_photo(root, {"path": row["file"], "label": row["prediction"], "facts": facts})
+        facts = {
+            f"{place}. {entry['label']}": f"{entry['probability']:.1%}"
+            for place, entry in enumerate(row["answer"], 1)
+        }
+        thumbnails.show_photo(
+            root, {"path": row["file"], "label": row["prediction"], "facts": facts}
+        )
 
 
 def _tile(row: dict[Any, Any]) -> Photo:
@@ -198,7 +244,13 @@ def _tile(row: dict[Any, Any]) -> Photo:
     when = pd.to_datetime(row["time"], unit="s", utc=True)
     detail = f"{row['probability']:.0%} {doubt}".strip()
     tone = "wrong" if doubt else ""
-    return Photo(row["file"], thumbnails.url(row["image_id"]), row["prediction"], f"{detail}, {when:%H:%M:%S}", tone)
+    return Photo(
+        row["file"],
+        thumbnails.url(row["image_id"]),
+        row["prediction"],
+        f"{detail}, {when:%H:%M:%S}",
+        tone,
+    )
 
 
 def _aside(job: Job, shown: pd.DataFrame) -> None:
@@ -208,13 +260,17 @@ def _aside(job: Job, shown: pd.DataFrame) -> None:
             with messages.shown():
                 _set_aside(job, shown)
         if waiting := review.count():
-            links.link("batch", f"Review queue ({waiting})", ":material/rate_review:", view="review")
+            links.link(
+                "batch", f"Review queue ({waiting})", ":material/rate_review:", view="review"
+            )
 
 
 def _set_aside(job: Job, shown: pd.DataFrame) -> None:
     root, added = capture.folder_of(job.folder), 0
     for row in shown.to_dict("records"):
-        reason = "unsure" if row["unsure"] else "unfamiliar" if row["unfamiliar"] else "from an endpoint"
+        reason = (
+            "unsure" if row["unsure"] else "unfamiliar" if row["unfamiliar"] else "from an endpoint"
+        )
         try:
             review.add(
                 files.safe_join(root, row["file"]),

@@ -32,9 +32,13 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
         other = _other(endpoint, endpoints)
     asked = _FORMS[source](endpoint)
     kept: dict[str, Asked] = st.session_state.setdefault(f"dp_asked_{endpoint.id}", {})
-    photos = endpoint_answers.apart([*(item for item in kept.values() if item not in asked), *asked])
+    photos = endpoint_answers.apart(
+        [*(item for item in kept.values() if item not in asked), *asked]
+    )
     if not photos:
-        st.caption("One photo or many: each gets its five likeliest classes, and what to mind about them.")
+        st.caption(
+            "One photo or many: each gets its five likeliest classes, and what to mind about them."
+        )
         return
     shown = [endpoint, *([other] if other else [])]
     answers = {one.id: _answers(one, photos) for one in shown}
@@ -42,12 +46,22 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     _again(photos, answers, kept)
 
 
-def _again(photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], kept: dict[str, Asked]) -> None:
+def _again(
+    photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], kept: dict[str, Asked]
+) -> None:
     """The buttons below the wall: ask about failed photos once more, and clear the wall."""
     ids = dict.fromkeys(item.image_id for item in photos.values())
-    failed = [image_id for image_id in ids if any(_may_change(said[image_id]) for said in answers.values())]
+    failed = [
+        image_id
+        for image_id in ids
+        if any(_may_change(said[image_id]) for said in answers.values())
+    ]
     with st.container(horizontal=True):
-        if failed and st.button(f"Ask again about {count(len(failed), 'photo')}", key="dp_again", icon=":material/refresh:"):
+        if failed and st.button(
+            f"Ask again about {count(len(failed), 'photo')}",
+            key="dp_again",
+            icon=":material/refresh:",
+        ):
             for said in answers.values():
                 for image_id in failed:
                     del said[image_id]
@@ -63,7 +77,11 @@ def _may_change(answer: Mapping[str, Any]) -> bool:
 
 def _other(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> Endpoint | None:
     """The endpoint to stand beside this one, from the address."""
-    others = {one.id: one for one in endpoints if one.id != endpoint.id and one.state is EndpointState.IN_SERVICE}
+    others = {
+        one.id: one
+        for one in endpoints
+        if one.id != endpoint.id and one.state is EndpointState.IN_SERVICE
+    }
     if not others:
         return None
     chosen = choices.thing(
@@ -87,7 +105,9 @@ def _dropped(endpoint: Endpoint) -> list[Asked]:
         max_upload_size=settings.MAX_IMAGE_BYTES // 2**20,
         label_visibility="collapsed",
     )
-    return _put_away(endpoint, ((upload.file_id, upload.name, upload.getvalue) for upload in uploads))
+    return _put_away(
+        endpoint, ((upload.file_id, upload.name, upload.getvalue) for upload in uploads)
+    )
 
 
 def _put_away(endpoint: Endpoint, uploads: Iterable[tuple[str, str, Any]]) -> list[Asked]:
@@ -112,9 +132,14 @@ def _put_away(endpoint: Endpoint, uploads: Iterable[tuple[str, str, Any]]) -> li
 def _test_photos(endpoint: Endpoint) -> list[Asked]:
     try:
         model = models.read(endpoint.model_id)
-        dataset, version = store.dataset(model.dataset_id), store.version(model.dataset_id, model.version_id)
+        dataset, version = (
+            store.dataset(model.dataset_id),
+            store.version(model.dataset_id, model.version_id),
+        )
     except FieldmarkError:
-        st.caption("The dataset that this model was trained on is not here any more, so there are no test photos to try.")
+        st.caption(
+            "The dataset that this model was trained on is not here any more, so there are no test photos to try."
+        )
         return []
     total = version.split_counts()["test"]
     if not total:
@@ -122,9 +147,14 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
         return []
     with st.container(horizontal=True, vertical_alignment="center"):
         for number in sorted({min(number, total) for number in (*TRIED, total)}):
-            if st.button(f"Try {count(number, 'photo')}" if number < total else f"Try all {total:,}", key=f"dp_try_{number}"):
+            if st.button(
+                f"Try {count(number, 'photo')}" if number < total else f"Try all {total:,}",
+                key=f"dp_try_{number}",
+            ):
                 _try(endpoint, dataset, version, number)
-    st.caption(f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and wrong are marked.")
+    st.caption(
+        f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and wrong are marked."
+    )
     return []
 
 
@@ -134,7 +164,9 @@ def _try(endpoint: Endpoint, dataset: store.Dataset, version: store.Version, num
     remote.bring(dataset.root, chosen["path"])
     st.session_state[f"dp_asked_{endpoint.id}"] = {
         image_id: Asked(image_id, store.image_path(dataset, path), path, label)
-        for image_id, path, label in zip(chosen["image_id"], chosen["path"], chosen["label"], strict=True)
+        for image_id, path, label in zip(
+            chosen["image_id"], chosen["path"], chosen["label"], strict=True
+        )
     }
 
 
@@ -145,7 +177,9 @@ def _pasted(endpoint: Endpoint) -> list[Asked]:
 
 def _camera(endpoint: Endpoint) -> list[Asked]:
     with st.container(width=520):
-        picture = st.camera_input("Camera", key=f"dp_camera_{endpoint.id}", label_visibility="collapsed")
+        picture = st.camera_input(
+            "Camera", key=f"dp_camera_{endpoint.id}", label_visibility="collapsed"
+        )
     return _added(endpoint, picture.getvalue(), "from the camera") if picture else []
 
 
@@ -153,7 +187,10 @@ def _added(endpoint: Endpoint, data: bytes, name: str) -> list[Asked]:
     """One picture, first among those asked about so far."""
     found = _put_away(endpoint, [(hashlib.sha256(data).hexdigest(), name, lambda: data)])
     kept: dict[str, Asked] = st.session_state.setdefault(f"dp_asked_{endpoint.id}", {})
-    st.session_state[f"dp_asked_{endpoint.id}"] = {**{item.image_id: item for item in found}, **kept}
+    st.session_state[f"dp_asked_{endpoint.id}"] = {
+        **{item.image_id: item for item in found},
+        **kept,
+    }
     return found
 
 
@@ -168,6 +205,8 @@ def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, dict[
         bar = st.progress(0.0, text=f"Asking {plain(endpoint.name)}")
         for number, (image_id, answer) in enumerate(ask.ask_all(endpoint, new), 1):
             kept[image_id] = answer
-            bar.progress(number / len(new), text=f"Asking {plain(endpoint.name)}: {number} of {len(new)}")
+            bar.progress(
+                number / len(new), text=f"Asking {plain(endpoint.name)}: {number} of {len(new)}"
+            )
         bar.empty()
     return kept

@@ -21,7 +21,12 @@ from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints import photos as endpoint_photos
 from ui.text import age, count, duration, parity_words, plain
 
-COLOURS = {EndpointState.CREATING: "blue", EndpointState.IN_SERVICE: "green", EndpointState.DELETING: "orange", EndpointState.FAILED: "red"}
+COLOURS = {
+    EndpointState.CREATING: "blue",
+    EndpointState.IN_SERVICE: "green",
+    EndpointState.DELETING: "orange",
+    EndpointState.FAILED: "red",
+}
 VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
 PHASES = ("Loading the model", "Finding its fastest form", "Sending it a smoke image")
 COUNTED = "Since it is in service; the smoke image is not counted."
@@ -46,7 +51,9 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
         return
     st.fragment(_live, run_every=LOOK_SECONDS)(endpoint.id)
     _about(endpoint)
-    view = choices.segment("View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed")
+    view = choices.segment(
+        "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
+    )
     if view in _SHOWS:
         _SHOWS[view](endpoint)
     else:
@@ -87,7 +94,9 @@ def _deleting(endpoint_id: str) -> None:
     if now is None or now.state is not EndpointState.DELETING:
         st.rerun()
     st.markdown(f"{badge(now)} made {age(now.created)}{_cost(now)}")
-    st.caption(":material/progress_activity: It is being ended, also when this page or the app is closed.")
+    st.caption(
+        ":material/progress_activity: It is being ended, also when this page or the app is closed."
+    )
     _stale(now)
 
 
@@ -104,9 +113,17 @@ def _failed(endpoint: Endpoint) -> None:
 def _restart_button(endpoint: Endpoint) -> None:
     """The same again, in place of this one."""
     st.session_state.setdefault(f"dp_again_{endpoint.id}", jobs.new_id("endpoint"))
-    if st.button("Start it again", key=f"dp_restart_{endpoint.id}", icon=":material/restart_alt:", type="primary"):
+    if st.button(
+        "Start it again",
+        key=f"dp_restart_{endpoint.id}",
+        icon=":material/restart_alt:",
+        type="primary",
+    ):
         with messages.shown():
-            spec = replace(endpoint_spec(jobs.read(endpoint.id)), id=st.session_state[f"dp_again_{endpoint.id}"])
+            spec = replace(
+                endpoint_spec(jobs.read(endpoint.id)),
+                id=st.session_state[f"dp_again_{endpoint.id}"],
+            )
             again = backends.of(endpoint).deploy(spec)
             backends.of(endpoint).delete(endpoint)
             links.to("deploy", endpoint=again.id)
@@ -115,10 +132,24 @@ def _restart_button(endpoint: Endpoint) -> None:
 def delete_button(endpoint: Endpoint) -> None:
     """Ends the endpoint, or takes away what is left of it; asks first, by its name."""
     attached = bool(endpoint.details.get("attached"))
-    verb = "Detach" if attached else "Stop and delete" if endpoint.state is not EndpointState.FAILED else "Delete"
-    words = "It is only forgotten here." if attached else "The model stays; the server and the photos that it kept go."
+    verb = (
+        "Detach"
+        if attached
+        else "Stop and delete"
+        if endpoint.state is not EndpointState.FAILED
+        else "Delete"
+    )
+    words = (
+        "It is only forgotten here."
+        if attached
+        else "The model stays; the server and the photos that it kept go."
+    )
     with st.popover(verb, icon=":material/delete:", key=f"dp_ending_{endpoint.id}", help=words):
-        if st.button(f"{verb} {plain(removal.shortened(endpoint.name))}", key=f"dp_delete_{endpoint.id}", type="primary"):
+        if st.button(
+            f"{verb} {plain(removal.shortened(endpoint.name))}",
+            key=f"dp_delete_{endpoint.id}",
+            type="primary",
+        ):
             with messages.shown():
                 with st.spinner("Ending the endpoint"):
                     backends.of(endpoint).delete(endpoint)
@@ -132,7 +163,9 @@ def _live(endpoint_id: str) -> None:
     if now is None or now.state is not EndpointState.IN_SERVICE:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{badge(now)} made {age(now.created)}{until(now)}{_cost(now)}", width="content")
+        st.markdown(
+            f"{badge(now)} made {age(now.created)}{until(now)}{_cost(now)}", width="content"
+        )
         if now.model_id:
             links.link("models", "Its model", ":material/verified:", model=now.model_id)
         delete_button(now)
@@ -147,14 +180,21 @@ def _live(endpoint_id: str) -> None:
             f"Requests that were refused or failed, {figures.get('busy', 0):,} of them because too many waited.",
         )
         if not now.details.get("region"):
-            _count("Waiting", figures, "waiting", "Photos in the queue or being answered at this moment.")
+            _count(
+                "Waiting",
+                figures,
+                "waiting",
+                "Photos in the queue or being answered at this moment.",
+            )
         timed = (
             str(now.details.get("timed_as") or "")
             or f"From a request's first byte to its answer, over the newest {count(int(figures.get('timed', 0)), 'request')}."
         )
         for name in ("p50", "p95"):
             value = figures.get(f"{name}_ms")
-            st.metric(name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed)
+            st.metric(
+                name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed
+            )
 
 
 def _cost(endpoint: Endpoint) -> str:
@@ -163,14 +203,19 @@ def _cost(endpoint: Endpoint) -> str:
     if not details.get("instance"):
         return ""
     usd = details.get("usd_per_hour")
-    so_far = f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
+    so_far = (
+        f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
+    )
     return plain(f", {details['instance']}{so_far}")
 
 
 def _stale(endpoint: Endpoint) -> None:
     """Where its platform does not answer: since when, and why."""
     if why := endpoint.details.get("stale"):
-        st.warning(f"As it was {age(endpoint.details.get('seen'))}: {plain(str(why))}", icon=":material/cloud_off:")
+        st.warning(
+            f"As it was {age(endpoint.details.get('seen'))}: {plain(str(why))}",
+            icon=":material/cloud_off:",
+        )
 
 
 def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
@@ -189,11 +234,17 @@ def _about(endpoint: Endpoint) -> None:
     chosen = details.get("chosen") or {}
     words = [f"{details.get('form', 'plain torch')}"]
     if chosen.get("plain_milliseconds") and chosen["milliseconds"] != chosen["plain_milliseconds"]:
-        words.append(f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: {chosen['plain_milliseconds']:.1f})")
+        words.append(
+            f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: {chosen['plain_milliseconds']:.1f})"
+        )
     if n := chosen.get("photos"):
         words.append(f". {parity_words(n, chosen['same_class'], chosen['max_difference'])}")
     words.append(f". The smoke image came back in {details.get('smoke_ms', 0)} ms")
-    words.append(f", {details['start_seconds']:.1f} s after the start." if "start_seconds" in details else ".")
+    words.append(
+        f", {details['start_seconds']:.1f} s after the start."
+        if "start_seconds" in details
+        else "."
+    )
     if image := details.get("image"):
         words.append(f" {image}")
     if port := details.get("port_taken"):

@@ -32,7 +32,10 @@ def show(model: Model) -> None:
         st.dataframe(_metrics(model), hide_index=True, alt="Metrics per split")
     with st.expander("Hyperparameters"):
         st.dataframe(
-            [{"name": name, "value": value} for name, value in sorted(about.get("hyperparameters", {}).items())],
+            [
+                {"name": name, "value": value}
+                for name, value in sorted(about.get("hyperparameters", {}).items())
+            ],
             hide_index=True,
             alt="Hyperparameters",
         )
@@ -43,7 +46,9 @@ def _facts(about: dict[str, Any]) -> list[dict[str, str]]:
     seconds = about.get("seconds", {})
     facts = {
         "architecture": about.get("arch", ""),
-        "backbones": ", ".join(f"{b['arch']} at {b['image_size']} px" for b in about.get("backbones", [])),
+        "backbones": ", ".join(
+            f"{b['arch']} at {b['image_size']} px" for b in about.get("backbones", [])
+        ),
         "mode": about.get("mode", ""),
         "parameters": f"{about['parameters']:,}" if "parameters" in about else "",
         "classes": str(len(about["classes"])),
@@ -75,9 +80,25 @@ def _card(model: Model) -> None:
         predictions = model.predictions()
     except NotFound:
         return
-    st.markdown(f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, and its limits.")
+    st.markdown(
+        f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, and its limits."
+    )
     with st.container(horizontal=True):
         markdown = model_card.markdown(model.description, predictions)
         page = model_card.html(model.description, predictions)
-        st.download_button("As Markdown", markdown, f"{model.id}.md", "text/markdown", key="mo_card_md", icon=":material/download:")
-        st.download_button("As a web page", page, f"{model.id}.html", "text/html", key="mo_card_html", icon=":material/download:")
+        st.download_button(
+            "As Markdown",
+            markdown,
+            f"{model.id}.md",
+            "text/markdown",
+            key="mo_card_md",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "As a web page",
+            page,
+            f"{model.id}.html",
+            "text/html",
+            key="mo_card_html",
+            icon=":material/download:",
+        )

@@ -47,10 +47,28 @@ def show(model: Model, predictions: Predictions, split: str) -> None:
 def _reliability(part: Predictions, before: Predictions, split: str) -> int | None:
     """The diagram over the number of photos in each of its bins; returns the bin whose bar was clicked."""
     table, plain_table = calibration.reliability(part), calibration.reliability(before)
-    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "gray", "width": 1}, name="perfect", row=1, col=1)
-    _reliability_line(figure, plain_table, "before the temperature", {"color": BEFORE, "width": 1, "dash": "dash"}, intervals=False)
-    _reliability_line(figure, table, split, {"color": charts.SPLIT_COLOURS[split], "width": 2}, intervals=True)
+    figure = make_subplots(
+        rows=2, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06
+    )
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"dash": "dot", "color": "gray", "width": 1},
+        name="perfect",
+        row=1,
+        col=1,
+    )
+    _reliability_line(
+        figure,
+        plain_table,
+        "before the temperature",
+        {"color": BEFORE, "width": 1, "dash": "dash"},
+        intervals=False,
+    )
+    _reliability_line(
+        figure, table, split, {"color": charts.SPLIT_COLOURS[split], "width": 2}, intervals=True
+    )
     _bars(figure, table, charts.SPLIT_COLOURS[split])
     charts.style(figure, "Reliability", HEIGHT)
     figure.update_layout(clickmode="event+select", dragmode=False)
@@ -66,7 +84,9 @@ def _reliability(part: Predictions, before: Predictions, split: str) -> int | No
         selection_mode="points",
         alt="Share of right answers against the stated probability, with the number of photos per bin",
     )
-    st.caption("Bars: how many photos; click one to see them. Upright lines: 95 % Wilson intervals.")
+    st.caption(
+        "Bars: how many photos; click one to see them. Upright lines: 95 % Wilson intervals."
+    )
     return _clicked_bin(event)
 
 
@@ -74,7 +94,11 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
     """How many photos each bin has; unseen bars of full height over them, so that a bin of one photo can be clicked, too."""
     filled = table[table["n"] > 0]
     tallest = filled["n"].max() * 1.35
-    place = {"x": (filled["low"] + filled["high"]) / 2, "width": (filled["high"] - filled["low"]) * 0.9, "showlegend": False}
+    place = {
+        "x": (filled["low"] + filled["high"]) / 2,
+        "width": (filled["high"] - filled["low"]) * 0.9,
+        "showlegend": False,
+    }
     figure.add_bar(
         y=[tallest] * len(filled),
         marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}},
@@ -87,13 +111,23 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
     )
     # A selection would fade the bars that show the numbers.
     plain = {"marker": {"opacity": 1}, "textfont": {"color": "gray"}}
-    shown = {"text": filled["n"], "textposition": "outside", "textfont": {"color": "gray"}, "unselected": plain, "hoverinfo": "skip"}
-    figure.add_bar(y=filled["n"], marker_color=colour, cliponaxis=False, **shown, **place, row=2, col=1)
+    shown = {
+        "text": filled["n"],
+        "textposition": "outside",
+        "textfont": {"color": "gray"},
+        "unselected": plain,
+        "hoverinfo": "skip",
+    }
+    figure.add_bar(
+        y=filled["n"], marker_color=colour, cliponaxis=False, **shown, **place, row=2, col=1
+    )
     figure.update_yaxes(range=[0, tallest], row=2, col=1)
     figure.update_layout(barmode="overlay")
 
 
-def _reliability_line(figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, Any], *, intervals: bool) -> None:
+def _reliability_line(
+    figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, Any], *, intervals: bool
+) -> None:
     filled = table[table["n"] > 0]
     error = {
         "type": "data",
@@ -125,7 +159,11 @@ def _clicked_bin(event: Any) -> int | None:
 
 def _photos_of_bin(model: Model, part: Predictions, number: int) -> None:
     row = calibration.reliability(part).iloc[number]
-    rows = np.flatnonzero(part.known & (part.confidence > row["low"]) & (part.confidence <= row["high"]))
-    st.markdown(f"**{count(len(rows), 'photo')} with a stated probability from {row['low']:.2f} to {row['high']:.2f}**")
+    rows = np.flatnonzero(
+        part.known & (part.confidence > row["low"]) & (part.confidence <= row["high"])
+    )
+    st.markdown(
+        f"**{count(len(rows), 'photo')} with a stated probability from {row['low']:.2f} to {row['high']:.2f}**"
+    )
     st.caption(f"{share(int(row['correct']), int(row['n']))} of them are right.")
     wall(model, part, page(part.ranked(rows, part.confidence), "bin"), key=f"bin_{number}")

@@ -27,7 +27,10 @@ def show(model: Model, part: Predictions, split: str) -> None:
             "class": table["label"],
             "photos": table["support"],
             "found (recall)": table["recall"],
-            "95 % Wilson": [_interval(low, high) for low, high in zip(table["recall_low"], table["recall_high"], strict=True)],
+            "95 % Wilson": [
+                _interval(low, high)
+                for low, high in zip(table["recall_low"], table["recall_high"], strict=True)
+            ],
             "said rightly (precision)": table["precision"],
             "F1": table["f1"],
             "most often taken for": table["taken_for"],
@@ -47,15 +50,21 @@ def show(model: Model, part: Predictions, split: str) -> None:
     if rows := event["selection"]["rows"]:
         _photos(model, part, str(table["label"].iloc[rows[0]]))
     else:
-        st.caption("The hardest class first. Click the box before a row to see the photos of that class.")
+        st.caption(
+            "The hardest class first. Click the box before a row to see the photos of that class."
+        )
 
 
 def _photos(model: Model, part: Predictions, label: str) -> None:
     rows = examples.worst(part, None, label)
     wrong = int(np.count_nonzero(part.wrong[rows]))
-    st.markdown(f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} of its photos are recognised, the least likely first")
+    st.markdown(
+        f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} of its photos are recognised, the least likely first"
+    )
     wall(model, part, page(rows, "class"), key="class")
-    others = part.ranked(np.flatnonzero((part.predicted == part.index_of(label)) & part.wrong), -part.confidence)
+    others = part.ranked(
+        np.flatnonzero((part.predicted == part.index_of(label)) & part.wrong), -part.confidence
+    )
     if len(others):
         st.markdown(f"**{count(len(others), 'photo')} of other classes taken for {plain(label)}**")
         wall(model, part, page(others, "taken"), key="taken")
@@ -66,7 +75,10 @@ def _taken_for(part: Predictions) -> list[str]:
     table = confusion.counts(part)
     np.fill_diagonal(table, 0)
     worst, often = table.argmax(axis=1), table.max(axis=1)
-    return [f"{part.classes[other]} ({number})" if number else "" for other, number in zip(worst, often, strict=True)]
+    return [
+        f"{part.classes[other]} ({number})" if number else ""
+        for other, number in zip(worst, often, strict=True)
+    ]
 
 
 def _interval(low: float, high: float) -> str:

@@ -21,7 +21,12 @@ from ui.text import count, plain, share
 PARAMETER = "with"
 # The 2 x 2 table: rows by whether the first model is right, columns by whether the second is.
 TABLE: tuple[tuple[Group, Group], tuple[Group, Group]] = (("both", "only_a"), ("only_b", "neither"))
-TITLES: dict[Group, str] = {"both": "both right", "only_a": "only {a} right", "only_b": "only {b} right", "neither": "both wrong"}
+TITLES: dict[Group, str] = {
+    "both": "both right",
+    "only_a": "only {a} right",
+    "only_b": "only {b} right",
+    "neither": "both wrong",
+}
 
 
 def show(model: Model, part: Predictions, split: str) -> None:
@@ -36,7 +41,10 @@ def show(model: Model, part: Predictions, split: str) -> None:
         return
     compared = compare(part, theirs)
     if not len(compared):
-        st.info(f"The two models have no photo of {split} with a known class in common.", icon=":material/info:")
+        st.info(
+            f"The two models have no photo of {split} with a known class in common.",
+            icon=":material/info:",
+        )
         return
     a, b = _titles(model, other)
     _verdict(compared, a, b, split)
@@ -59,7 +67,10 @@ def asked(model: Model) -> list[tuple[str, Predictions]]:
 def _choose(model: Model) -> Model | None:
     others = {other.id: other for other in models.listing() if other.id != model.id}
     if not others:
-        st.info("This is the only model. Train another one, and compare the two here.", icon=":material/compare_arrows:")
+        st.info(
+            "This is the only model. Train another one, and compare the two here.",
+            icon=":material/compare_arrows:",
+        )
         return None
     # Models of the same dataset first: they share photos.
     ids = sorted(others, key=lambda other_id: others[other_id].dataset_id != model.dataset_id)
@@ -101,9 +112,7 @@ def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
     )
 
 
-_WHAT_P_SAYS = (
-    "How often two equally good models would differ at least so much by chance, judged by the photos that only one of them gets right."
-)
+_WHAT_P_SAYS = "How often two equally good models would differ at least so much by chance, judged by the photos that only one of them gets right."
 
 
 def _p_value(value: float) -> str:
@@ -153,7 +162,13 @@ def _table(compared: Comparison, a: str, b: str) -> Group:
 
 def _cell(place: DeltaGenerator, number: int, group: Group, chosen: bool) -> bool:
     words = f"{count(number, 'photo')}: show them"
-    return place.button(f"{number}", key=f"mo_group_{group}", type="primary" if chosen else "secondary", width="stretch", help=words)
+    return place.button(
+        f"{number}",
+        key=f"mo_group_{group}",
+        type="primary" if chosen else "secondary",
+        width="stretch",
+        help=words,
+    )
 
 
 def _photos(model: Model, compared: Comparison, group: Group, titles: tuple[str, str]) -> None:
@@ -169,8 +184,18 @@ def _photos(model: Model, compared: Comparison, group: Group, titles: tuple[str,
     if len(rows):
         st.caption(f"Those first on which the two differ most about the true class. {said[group]}")
     shown = page(np.arange(len(rows)), f"compare_{group}")
-    details = [_detail(group, *answer) for answer in compared.table(group)[_ANSWERS].iloc[shown].itertuples(index=False)]
-    wall(model, compared.a, rows[shown], key=f"compare_{group}", details=details, tone="right" if group == "both" else "wrong")
+    details = [
+        _detail(group, *answer)
+        for answer in compared.table(group)[_ANSWERS].iloc[shown].itertuples(index=False)
+    ]
+    wall(
+        model,
+        compared.a,
+        rows[shown],
+        key=f"compare_{group}",
+        details=details,
+        tone="right" if group == "both" else "wrong",
+    )
 
 
 _ANSWERS = ["predicted_a", "probability_a", "predicted_b", "probability_b"]

@@ -22,7 +22,13 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
     own = float(model.description.get("unsure_threshold") or 0.0)
     place = st.container()
     threshold = st.slider(
-        "Threshold for `unsure`", 0.0, 1.0, round(own, 2), 0.01, key=f"mo_threshold_{model.id}", help="The model's own until you move it."
+        "Threshold for `unsure`",
+        0.0,
+        1.0,
+        round(own, 2),
+        0.01,
+        key=f"mo_threshold_{model.id}",
+        help="The model's own until you move it.",
     )
     # A slider has two digits, the model's own threshold has more.
     threshold = own if threshold == round(own, 2) else threshold
@@ -40,7 +46,10 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
 def unsure_photos(model: Model, part: Predictions, threshold: float) -> None:
     """The photos below the threshold, the least certain first."""
     rows = part.ranked(np.flatnonzero(part.confidence < threshold), part.confidence)
-    with st.expander(f"The {count(len(rows), 'photo')} it is unsure of at {threshold:.2f}", icon=":material/help:"):
+    with st.expander(
+        f"The {count(len(rows), 'photo')} it is unsure of at {threshold:.2f}",
+        icon=":material/help:",
+    ):
         wall(model, part, page(rows, "unsure"), key="unsure")
 
 
@@ -51,7 +60,13 @@ def _curve(part: Predictions, split: str, threshold: float) -> None:
     figure = go.Figure()
     band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     figure.add_scatter(x=table["threshold"], y=table["accuracy_high"], **band)
-    figure.add_scatter(x=table["threshold"], y=table["accuracy_low"], fill="tonexty", fillcolor=charts.faint(colour), **band)
+    figure.add_scatter(
+        x=table["threshold"],
+        y=table["accuracy_low"],
+        fill="tonexty",
+        fillcolor=charts.faint(colour),
+        **band,
+    )
     curves = (
         ("right among the kept", "accuracy", ("correct", "kept"), colour, "solid"),
         ("kept", "coverage", ("kept", "n"), charts.PALETTE[2], "dash"),
@@ -66,13 +81,23 @@ def _curve(part: Predictions, split: str, threshold: float) -> None:
             hovertemplate="%{customdata[0]}/%{customdata[1]} = %{y:.3f}",
         )
     figure.add_vline(
-        x=threshold, line_width=1, line_dash="dash", line_color="gray", annotation_text="unsure below", annotation_position="bottom left"
+        x=threshold,
+        line_width=1,
+        line_dash="dash",
+        line_color="gray",
+        annotation_text="unsure below",
+        annotation_position="bottom left",
     )
     charts.style(figure, "What a threshold keeps", charts.HEIGHT + 40)
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(title_text="threshold on the probability", range=[0, 1])
     figure.update_yaxes(title_text=f"share of {split}", range=[-0.03, 1.03])
-    st.plotly_chart(figure, key=f"mo_coverage_{split}", config=charts.CONFIG, alt="Accuracy and share of photos kept against the threshold")
+    st.plotly_chart(
+        figure,
+        key=f"mo_coverage_{split}",
+        config=charts.CONFIG,
+        alt="Accuracy and share of photos kept against the threshold",
+    )
 
 
 def _targets(predictions: Predictions, part: Predictions, split: str) -> None:
@@ -92,5 +117,11 @@ def _targets(predictions: Predictions, part: Predictions, split: str) -> None:
                 }
             )
     if rows:
-        with st.expander("Thresholds for other targets, chosen on validation", icon=":material/tune:"):
-            st.dataframe(rows, hide_index=True, alt="The threshold that validation chooses for each target, and what it does")
+        with st.expander(
+            "Thresholds for other targets, chosen on validation", icon=":material/tune:"
+        ):
+            st.dataframe(
+                rows,
+                hide_index=True,
+                alt="The threshold that validation chooses for each target, and what it does",
+            )

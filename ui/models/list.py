@@ -16,10 +16,21 @@ from ui.text import age, duration, share
 def show(found: Sequence[Model]) -> None:
     """The table; a click on a row opens the model."""
     if not found:
-        st.info("There is no model yet. A finished training job leaves one here.", icon=":material/model_training:")
-        links.button("Train a model", "train", key="models_train", icon=":material/model_training:", kind="primary")
+        st.info(
+            "There is no model yet. A finished training job leaves one here.",
+            icon=":material/model_training:",
+        )
+        links.button(
+            "Train a model",
+            "train",
+            key="models_train",
+            icon=":material/model_training:",
+            kind="primary",
+        )
         return
-    st.caption("Click the box before a row to open its model. Accuracy is top-1, counted over photos.")
+    st.caption(
+        "Click the box before a row to open its model. Accuracy is top-1, counted over photos."
+    )
     event = st.dataframe(
         pd.DataFrame([_row(model) for model in found]),
         hide_index=True,

@@ -33,7 +33,11 @@ def show(model: Model) -> None:
         st.warning(plain(str(error)), icon=":material/warning:")
     _actions(model)
     crop_notice.warn(model)
-    splits = [s for s in ("test", "validation", "train") if predictions is not None and (predictions.split == s).any()]
+    splits = [
+        s
+        for s in ("test", "validation", "train")
+        if predictions is not None and (predictions.split == s).any()
+    ]
     if predictions is None or not splits:
         model_about.show(model)
         return
@@ -60,20 +64,36 @@ def show(model: Model) -> None:
 
 def _actions(model: Model) -> None:
     with st.container(horizontal=True):
-        links.button("Deploy", "deploy", key="mo_deploy", icon=":material/rocket_launch:", kind="primary", model=model.id)
-        links.button("Run over photos", "batch", key="mo_batch", icon=":material/grid_view:", model=model.id)
+        links.button(
+            "Deploy",
+            "deploy",
+            key="mo_deploy",
+            icon=":material/rocket_launch:",
+            kind="primary",
+            model=model.id,
+        )
+        links.button(
+            "Run over photos", "batch", key="mo_batch", icon=":material/grid_view:", model=model.id
+        )
         artifact = model.folder.artifact
         if artifact.exists() or model.job.tuning_id:
             size = f" ({files.human_bytes(artifact.stat().st_size)})" if artifact.exists() else ""
             downloads.link(f"model.tar.gz{size}", model.id, "model.tar.gz", key="mo_download")
-        links.button("Its training job", "train", key="mo_job", icon=":material/show_chart:", job=model.id)
+        links.button(
+            "Its training job", "train", key="mo_job", icon=":material/show_chart:", job=model.id
+        )
 
 
 def _figures(part: Predictions, split: str) -> None:
     summary = scores.summary(part)
     low, high = summary.top1.interval_95
     with st.grid(4, min_column_width=180, gap="small"):
-        st.metric(f"Top-1 on {split}", f"{summary.top1.value:.3f}", border=True, help="How many photos got exactly their class.")
+        st.metric(
+            f"Top-1 on {split}",
+            f"{summary.top1.value:.3f}",
+            border=True,
+            help="How many photos got exactly their class.",
+        )
         st.metric("Photos", f"{summary.top1.correct}/{summary.top1.n}", border=True)
         st.metric(
             f"Top-5 on {split}",
@@ -81,21 +101,36 @@ def _figures(part: Predictions, split: str) -> None:
             border=True,
             help="How many photos have their class among the five likeliest.",
         )
-        st.metric("Macro F1", f"{summary.macro_f1:.3f}", border=True, help="The mean of the classes' F1: every class counts the same.")
-    st.caption(f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from {count(summary.top1.n, 'photo')} of {split}.")
+        st.metric(
+            "Macro F1",
+            f"{summary.macro_f1:.3f}",
+            border=True,
+            help="The mean of the classes' F1: every class counts the same.",
+        )
+    st.caption(
+        f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from {count(summary.top1.n, 'photo')} of {split}."
+    )
 
 
 def _confusion(model: Model, part: Predictions) -> None:
     order = _classes_shown(model, part)
     names = [model.classes[index] for index in order]
     large = len(names) > charts.LABELLED_CELLS
-    clicked = charts.confusion(confusion.frame(part, order, zeros=not large), names, key=f"matrix_{model.id}_{part.split[0]}_{len(names)}")
+    clicked = charts.confusion(
+        confusion.frame(part, order, zeros=not large),
+        names,
+        key=f"matrix_{model.id}_{part.split[0]}_{len(names)}",
+    )
     if len(names) < len(model.classes):
-        st.caption("Mistakes with classes that are not shown here are in no cell, but in the shares.")
+        st.caption(
+            "Mistakes with classes that are not shown here are in no cell, but in the shares."
+        )
     if clicked:
         rows = confusion.cell(part, *clicked)
         st.markdown(
-            f"**{plain(clicked[0])} taken for {plain(clicked[1])}**" if clicked[0] != clicked[1] else f"**{plain(clicked[0])}, recognised**"
+            f"**{plain(clicked[0])} taken for {plain(clicked[1])}**"
+            if clicked[0] != clicked[1]
+            else f"**{plain(clicked[0])}, recognised**"
         )
         wall(model, part, rows, key="cell")
     else:
@@ -113,18 +148,31 @@ def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
     if len(model.classes) <= few:
         return range(len(model.classes))
     names = {ALL: f"All {len(model.classes)}", HARDEST: f"The {few} with the most mistakes"}
-    shown = choices.segment("Classes", list(names), label=names.__getitem__, key="mo_matrix", bind="query-params")
-    return list(confusion.hardest_classes(part, few) if shown == HARDEST else confusion.grouped_order(confusion.counts(part)))
+    shown = choices.segment(
+        "Classes", list(names), label=names.__getitem__, key="mo_matrix", bind="query-params"
+    )
+    return list(
+        confusion.hardest_classes(part, few)
+        if shown == HARDEST
+        else confusion.grouped_order(confusion.counts(part))
+    )
 
 
 def _pair(model: Model, part: Predictions, pair: confusion.ConfusedPair, number: int) -> None:
-    with st.expander(f"{plain(pair.first)} and {plain(pair.second)}: {count(pair.total, 'mistake')}", expanded=number == 0):
+    with st.expander(
+        f"{plain(pair.first)} and {plain(pair.second)}: {count(pair.total, 'mistake')}",
+        expanded=number == 0,
+    ):
         left, right = st.columns(2)
         with left:
-            st.caption(f"{plain(pair.first)}, taken for {plain(pair.second)}: {len(pair.first_as_second)}")
+            st.caption(
+                f"{plain(pair.first)}, taken for {plain(pair.second)}: {len(pair.first_as_second)}"
+            )
             wall(model, part, pair.first_as_second[:6], key=f"pair_a{number}")
         with right:
-            st.caption(f"{plain(pair.second)}, taken for {plain(pair.first)}: {len(pair.second_as_first)}")
+            st.caption(
+                f"{plain(pair.second)}, taken for {plain(pair.first)}: {len(pair.second_as_first)}"
+            )
             wall(model, part, pair.second_as_first[:6], key=f"pair_b{number}")
 
 
@@ -138,7 +186,11 @@ def _mistakes(model: Model, part: Predictions) -> None:
 
 
 def _photos(model: Model, part: Predictions) -> None:
-    kinds = {"Worst": examples.worst, "Most uncertain": examples.most_uncertain, "Best": examples.best}
+    kinds = {
+        "Worst": examples.worst,
+        "Most uncertain": examples.most_uncertain,
+        "Best": examples.best,
+    }
     left, right = st.columns([2, 3])
     label = choices.one(
         "Class",
@@ -151,8 +203,10 @@ def _photos(model: Model, part: Predictions) -> None:
     kind = choices.segment("Order", list(kinds), key="mo_order", bind="query-params", on=right)
     rows = kinds[kind](part, None, label or None)
     st.caption(
-        {"Worst": "The true class got the least", "Most uncertain": "The answer is spread widest", "Best": "The true class got the most"}[
-            kind
-        ]
+        {
+            "Worst": "The true class got the least",
+            "Most uncertain": "The answer is spread widest",
+            "Best": "The true class got the most",
+        }[kind]
     )
     wall(model, part, page(rows, "photos"), key="photos")

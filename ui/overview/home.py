@@ -19,7 +19,10 @@ SAMPLE_NAME = "Sketchbook"
 
 
 def next_step(
-    datasets: Sequence[Dataset], found: Sequence[jobs.Job | jobs.Unreadable], models: Sequence[Model], endpoints: Sequence[Endpoint]
+    datasets: Sequence[Dataset],
+    found: Sequence[jobs.Job | jobs.Unreadable],
+    models: Sequence[Model],
+    endpoints: Sequence[Endpoint],
 ) -> None:
     """One card: what a person would do now, judging by what there is."""
     running = [job for job in found if isinstance(job, jobs.Job) and not job.state.is_finished]
@@ -32,12 +35,24 @@ def next_step(
         elif not up:
             _first_endpoint(models[0])
         else:
-            st.markdown(f"**Try it.** The endpoint *{plain(up[0].name)}* is up: drop photos on its page and see what it says.")
-            links.button("Drop photos", "deploy", key="next_try", icon=":material/add_a_photo:", kind="primary", endpoint=up[0].id)
+            st.markdown(
+                f"**Try it.** The endpoint *{plain(up[0].name)}* is up: drop photos on its page and see what it says."
+            )
+            links.button(
+                "Drop photos",
+                "deploy",
+                key="next_try",
+                icon=":material/add_a_photo:",
+                kind="primary",
+                endpoint=up[0].id,
+            )
 
 
 def figures(
-    datasets: Sequence[Dataset], found: Sequence[jobs.Job | jobs.Unreadable], models: Sequence[Model], endpoints: Sequence[Endpoint]
+    datasets: Sequence[Dataset],
+    found: Sequence[jobs.Job | jobs.Unreadable],
+    models: Sequence[Model],
+    endpoints: Sequence[Endpoint],
 ) -> None:
     """Datasets, jobs, models and endpoints, each counted."""
     running = sum(isinstance(job, jobs.Job) and not job.state.is_finished for job in found)
@@ -45,11 +60,34 @@ def figures(
     up = sum(endpoint.state is EndpointState.IN_SERVICE for endpoint in endpoints)
     with st.grid(4, min_column_width=180, gap="medium"):
         st.metric("Datasets", len(datasets), border=True, height="stretch")
-        st.metric("Jobs", len(found), f"{running} running" if running else None, delta_color="off", border=True, height="stretch")
+        st.metric(
+            "Jobs",
+            len(found),
+            f"{running} running" if running else None,
+            delta_color="off",
+            border=True,
+            height="stretch",
+        )
         note = f"newest: {int(newest['correct'])}/{int(newest['n'])} on test" if newest else None
-        st.metric("Models", len(models), note, delta_color="off", delta_arrow="off", border=True, height="stretch")
+        st.metric(
+            "Models",
+            len(models),
+            note,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
         note = f"{up} in service" if up else None
-        st.metric("Endpoints", len(endpoints), note, delta_color="off", delta_arrow="off", border=True, height="stretch")
+        st.metric(
+            "Endpoints",
+            len(endpoints),
+            note,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
 
 
 def endpoints(found: Sequence[Endpoint]) -> None:
@@ -57,37 +95,89 @@ def endpoints(found: Sequence[Endpoint]) -> None:
     if not found:
         st.caption("Nothing is being served.")
     for endpoint in found[:5]:
-        links.link("deploy", f"{plain(endpoint.name)} ({endpoint.state}, {age(endpoint.created)})", ":material/bolt:", endpoint=endpoint.id)
+        links.link(
+            "deploy",
+            f"{plain(endpoint.name)} ({endpoint.state}, {age(endpoint.created)})",
+            ":material/bolt:",
+            endpoint=endpoint.id,
+        )
 
 
 def _first_dataset(importing: jobs.Job | None) -> None:
-    st.markdown("**Start with a dataset.** Take the built-in sample to see how everything works, or bring your own photos.")
+    st.markdown(
+        "**Start with a dataset.** Take the built-in sample to see how everything works, or bring your own photos."
+    )
     if importing:
         import_progress.progress(importing)
         return
     with st.container(horizontal=True):
-        if st.button("Use the sample sketchbook", type="primary", icon=":material/draw:", key="next_sample"):
+        if st.button(
+            "Use the sample sketchbook", type="primary", icon=":material/draw:", key="next_sample"
+        ):
             import_progress.submit(ImportSpec(name=SAMPLE_NAME, source="sample"))
-        links.button("Import my photos", "datasets", key="next_import", icon=":material/add_photo_alternate:", view="import")
-    st.caption("The sketchbook holds drawings of birds that Fieldmark makes itself; no network is needed.")
+        links.button(
+            "Import my photos",
+            "datasets",
+            key="next_import",
+            icon=":material/add_photo_alternate:",
+            view="import",
+        )
+    st.caption(
+        "The sketchbook holds drawings of birds that Fieldmark makes itself; no network is needed."
+    )
 
 
 def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None:
     if training:
-        st.markdown(f"**Training is on its way.** *{plain(training.name)}* is {training.state}; its page shows the curves as they grow.")
-        links.button("Watch it", "train", key="next_watch", icon=":material/show_chart:", kind="primary", job=training.id)
+        st.markdown(
+            f"**Training is on its way.** *{plain(training.name)}* is {training.state}; its page shows the curves as they grow."
+        )
+        links.button(
+            "Watch it",
+            "train",
+            key="next_watch",
+            icon=":material/show_chart:",
+            kind="primary",
+            job=training.id,
+        )
         return
     name = plain(datasets[0].name)
-    st.markdown(f"**Train a first model** on *{name}*. With the defaults it takes about a minute on an ordinary computer.")
-    links.button("Train a model", "train", key="next_train", icon=":material/model_training:", kind="primary", dataset=datasets[0].id)
+    st.markdown(
+        f"**Train a first model** on *{name}*. With the defaults it takes about a minute on an ordinary computer."
+    )
+    links.button(
+        "Train a model",
+        "train",
+        key="next_train",
+        icon=":material/model_training:",
+        kind="primary",
+        dataset=datasets[0].id,
+    )
 
 
 def _first_endpoint(model: Model) -> None:
     figures = model.metrics("test") or model.metrics("validation")
     words = (
-        f", {share(int(figures['correct']), int(figures['n']))} on {'test' if model.metrics('test') else 'validation'}" if figures else ""
+        f", {share(int(figures['correct']), int(figures['n']))} on {'test' if model.metrics('test') else 'validation'}"
+        if figures
+        else ""
     )
-    st.markdown(f"**Put a model to work.** *{plain(model.name)}* knows {count(len(model.classes), 'class', 'classes')}{words}.")
+    st.markdown(
+        f"**Put a model to work.** *{plain(model.name)}* knows {count(len(model.classes), 'class', 'classes')}{words}."
+    )
     with st.container(horizontal=True):
-        links.button("Deploy it", "deploy", key="next_deploy", icon=":material/rocket_launch:", kind="primary", model=model.id)
-        links.button("See how good it is", "models", key="next_model", icon=":material/verified:", model=model.id)
+        links.button(
+            "Deploy it",
+            "deploy",
+            key="next_deploy",
+            icon=":material/rocket_launch:",
+            kind="primary",
+            model=model.id,
+        )
+        links.button(
+            "See how good it is",
+            "models",
+            key="next_model",
+            icon=":material/verified:",
+            model=model.id,
+        )

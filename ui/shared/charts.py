@@ -15,7 +15,12 @@ from ui.text import chart_text
 HEIGHT = 300
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 # Mid tones that can be told apart on both themes; a split has the same colour in every chart.
-SPLIT_COLOURS = {"train": "#8A9A8E", "validation": "#2C8A69", "test": "#C4552D", "unused": "#B9BDB3"}
+SPLIT_COLOURS = {
+    "train": "#8A9A8E",
+    "validation": "#2C8A69",
+    "test": "#C4552D",
+    "unused": "#B9BDB3",
+}
 PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
 LABELLED_CELLS = 24
 # Plotly would take classes called 001 and 1 for numbers, and so for one.
@@ -29,7 +34,14 @@ def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
         title={"text": title, "font": {"size": 15}},
         height=height,
         margin={"l": 50, "r": 10, "t": 60, "b": 40},
-        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 1, "xanchor": "right", "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "y": 1.01,
+            "yanchor": "bottom",
+            "x": 1,
+            "xanchor": "right",
+            "traceorder": "normal",
+        },
     )
 
 
@@ -39,19 +51,37 @@ def faint(colour: str) -> str:
     return f"rgba({red}, {green}, {blue}, 0.14)"
 
 
-def curves(rows: Sequence[dict[str, float]], metric: str, title: str, *, best_epoch: int | None = None, key: str) -> None:
+def curves(
+    rows: Sequence[dict[str, float]],
+    metric: str,
+    title: str,
+    *,
+    best_epoch: int | None = None,
+    key: str,
+) -> None:
     """Train and validation of one metric over epochs, on one scale; the kept epoch is marked."""
     figure = go.Figure()
     for split in ("train", "validation"):
-        points = [(row["epoch"], row[f"{split}_{metric}"]) for row in rows if f"{split}_{metric}" in row]
+        points = [
+            (row["epoch"], row[f"{split}_{metric}"]) for row in rows if f"{split}_{metric}" in row
+        ]
         if points:
             x, y = zip(*points, strict=True)
             figure.add_scatter(
-                x=x, y=y, name=split, mode="lines+markers" if len(x) < 30 else "lines", line={"color": SPLIT_COLOURS[split], "width": 2}
+                x=x,
+                y=y,
+                name=split,
+                mode="lines+markers" if len(x) < 30 else "lines",
+                line={"color": SPLIT_COLOURS[split], "width": 2},
             )
     if best_epoch is not None and rows:
         figure.add_vline(
-            x=best_epoch, line_width=1, line_dash="dash", line_color="gray", annotation_text="kept", annotation_position="bottom right"
+            x=best_epoch,
+            line_width=1,
+            line_dash="dash",
+            line_color="gray",
+            annotation_text="kept",
+            annotation_position="bottom right",
         )
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},
@@ -71,7 +101,9 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
     for split in ("train", "validation", "test", "unused"):
         if table[split].sum():
             colour = SPLIT_COLOURS[split]
-            figure.add_bar(y=names, x=table[split], name=split, orientation="h", marker_color=colour)
+            figure.add_bar(
+                y=names, x=table[split], name=split, orientation="h", marker_color=colour
+            )
     figure.update_layout(
         barmode="stack",
         height=max(220, 60 + 24 * len(table)),
@@ -96,7 +128,9 @@ def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
         xaxis_title="photos",
         yaxis=BY_NAME,
     )
-    st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per predicted class, sure and unsure")
+    st.plotly_chart(
+        figure, key=key, config=CONFIG, alt="Photos per predicted class, sure and unsure"
+    )
 
 
 def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[str, str] | None:
@@ -107,9 +141,16 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     large = len(order) > LABELLED_CELLS
     pick = alt.selection_point(name="cell", fields=["true", "predicted"])
     base = alt.Chart(cells).encode(
-        x=alt.X("predicted:N", scale=_classes(order), title="predicted", axis=_axis(len(order), -45)),
+        x=alt.X(
+            "predicted:N", scale=_classes(order), title="predicted", axis=_axis(len(order), -45)
+        ),
         y=alt.Y("true:N", scale=_classes(order), title="true", axis=_axis(len(order), 0)),
-        tooltip=["true", "predicted", "count", alt.Tooltip("share:Q", format=".0%", title="share of the true class")],
+        tooltip=[
+            "true",
+            "predicted",
+            "count",
+            alt.Tooltip("share:Q", format=".0%", title="share of the true class"),
+        ],
     )
     heat = base.mark_rect().encode(
         # The square root lets a few mistakes of many photos show.
@@ -122,7 +163,9 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     layers = heat
     if not large:
         # The scale runs from light to dark on a light page, and the other way round on a dark one.
-        strong, weak = ("#10201A", "#DFE6E1") if st.context.theme.type == "dark" else ("#FFFFFF", "#3D4A43")
+        strong, weak = (
+            ("#10201A", "#DFE6E1") if st.context.theme.type == "dark" else ("#FFFFFF", "#3D4A43")
+        )
         text = base.transform_filter("datum.count > 0").mark_text(fontSize=12).encode(
             text="count:Q", color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak))
         )  # fmt: skip
@@ -143,7 +186,10 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
 def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> None:
     """The answer for one photo as horizontal bars, the best on top."""
     shown = list(predictions)[:5]
-    colours = ["#C4552D" if unsure and rank < 2 else "#2C8A69" if rank == 0 else "#9AA89F" for rank in range(len(shown))]
+    colours = [
+        "#C4552D" if unsure and rank < 2 else "#2C8A69" if rank == 0 else "#9AA89F"
+        for rank in range(len(shown))
+    ]
     figure = go.Figure(
         go.Bar(
             y=[chart_text(item["label"]) for item in shown],
@@ -161,7 +207,12 @@ def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> N
         xaxis={"range": [0, 1], "visible": False},
         yaxis=BY_NAME,
     )
-    st.plotly_chart(figure, key=key, config={**CONFIG, "displayModeBar": False}, alt="The five likeliest classes with their probabilities")
+    st.plotly_chart(
+        figure,
+        key=key,
+        config={**CONFIG, "displayModeBar": False},
+        alt="The five likeliest classes with their probabilities",
+    )
 
 
 def _classes(order: Sequence[str]) -> alt.Scale:

@@ -33,7 +33,11 @@ def show(
     `proposed` are classes that the dataset does not have yet. `on_change` is called with what a person chose, or typed as a new class.
     """
     more = [name for name in proposed if name not in classes]
-    words = {OWN: NEW_CLASS, _LEAVE_OUT: leave_out, **{name: f"{name} (new class)" for name in more}}
+    words = {
+        OWN: NEW_CLASS,
+        _LEAVE_OUT: leave_out,
+        **{name: f"{name} (new class)" for name in more},
+    }
     option = choices.maybe(
         title,
         [*classes, *more, *([_LEAVE_OUT] if leave_out else []), OWN],

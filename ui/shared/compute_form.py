@@ -16,7 +16,9 @@ from ui import links
 from ui.shared import serving_form
 from ui.text import plain
 
-FREE = "It runs on this workstation, costs nothing, and goes on when this page or the app is closed."
+FREE = (
+    "It runs on this workstation, costs nothing, and goes on when this page or the app is closed."
+)
 PAID = "It goes on when this page or the app is closed, and ends by itself at the time limit at the latest."
 CPU, GPU = "ml.m5.xlarge", "ml.g4dn.xlarge"
 MINUTES = 60
@@ -30,14 +32,26 @@ class Where:
     resources: Resources | None
 
 
-def show(given: Resources | None, origin: str, *, prefix: str, suffix: str, mode: str, trials: int = 1, parallel: int = 1) -> Where:
+def show(
+    given: Resources | None,
+    origin: str,
+    *,
+    prefix: str,
+    suffix: str,
+    mode: str,
+    trials: int = 1,
+    parallel: int = 1,
+) -> Where:
     """The choice and its fields; `given` and `origin` are resources and backend of a job to start from. The price is for `trials` jobs,
     `parallel` at once. Raises UserError, naming the field, for resources that cannot be.
     """
     chosen = serving_form.backend(f"{prefix}_{suffix}", start=origin)
     if not chosen.asks_resources:
         return Where(chosen, None)
-    return Where(chosen, _machines(given or Resources(_usual(mode)), f"{prefix}_{suffix}_{mode}", trials, parallel))
+    return Where(
+        chosen,
+        _machines(given or Resources(_usual(mode)), f"{prefix}_{suffix}_{mode}", trials, parallel),
+    )
 
 
 def cloned_from() -> str:
@@ -61,10 +75,22 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
     first, second, third, fourth = st.columns([2, 1, 1, 1])
     machine = serving_form.machine(start.instance_type, key=f"{key}_machine", on=first)
     count = second.number_input(
-        "Machines", 1, 20, start.instance_count, key=f"{key}_machines", help="Several share one training (torchrun)."
+        "Machines",
+        1,
+        20,
+        start.instance_count,
+        key=f"{key}_machines",
+        help="Several share one training (torchrun).",
     )
     minutes, most = start.max_seconds // MINUTES, 5 * 24 * MINUTES
-    limit = third.number_input("Time limit, minutes", 1, most, minutes, key=f"{key}_limit", help="Of each job; then it is ended.")
+    limit = third.number_input(
+        "Time limit, minutes",
+        1,
+        most,
+        minutes,
+        key=f"{key}_limit",
+        help="Of each job; then it is ended.",
+    )
     disk = fourth.number_input("Disk, GB", 1, 16_384, start.volume_gb, key=f"{key}_disk")
     spot = st.toggle(
         "Spot machines",
@@ -74,7 +100,16 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
     )
     wait = start.wait_seconds
     if spot:
-        wait = MINUTES * int(st.number_input("Wait for them at most, minutes", 0, most, wait // MINUTES, key=f"{key}_wait", width=260))
+        wait = MINUTES * int(
+            st.number_input(
+                "Wait for them at most, minutes",
+                0,
+                most,
+                wait // MINUTES,
+                key=f"{key}_wait",
+                width=260,
+            )
+        )
     resources = Resources(machine, int(count), spot, int(limit) * MINUTES, wait, int(disk))
     _price(resources, trials, parallel)
     return resources
@@ -98,4 +133,7 @@ def _price(resources: Resources, trials: int, parallel: int) -> None:
     times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)" if trials > 1 else ""
     spot = " Spot machines cost up to 90 % less." if resources.spot else ""
     words = f"**{plain(prices.money(found.at_most))} at most**{times}, {plain(prices.money(found.per_hour))} an hour.{spot}"
-    st.info(f"{words} {plain(found.price.origin[:1].upper() + found.price.origin[1:])}.", icon=":material/payments:")
+    st.info(
+        f"{words} {plain(found.price.origin[:1].upper() + found.price.origin[1:])}.",
+        icon=":material/payments:",
+    )

@@ -58,7 +58,11 @@ def _table(job_id: str, exact: bool) -> Response:
 
 
 def _parquet(job_id: str) -> Response:
-    return _file(results.results_file(jobs.read(job_id).folder), f"{job_id}.parquet", "application/vnd.apache.parquet")
+    return _file(
+        results.results_file(jobs.read(job_id).folder),
+        f"{job_id}.parquet",
+        "application/vnd.apache.parquet",
+    )
 
 
 def _file(path: Path, name: str, media_type: str) -> Response:

@@ -17,14 +17,23 @@ ELSEWHERE = (*scripts.OURS, "preset", "mode", "arch")
 
 
 def show(
-    given: Mapping[str, str], mode: str, *, key: str, without: Sequence[str] = (), title: str = "All hyperparameters"
+    given: Mapping[str, str],
+    mode: str,
+    *,
+    key: str,
+    without: Sequence[str] = (),
+    title: str = "All hyperparameters",
 ) -> dict[str, str]:
     """What was set to something else than its default, by name. A value that can't be used says so below its field.
 
     `given` are the values of a job to start from; `without` names hyperparameters that are not offered.
     """
     hidden = {*ELSEWHERE, *without}
-    table = [parameter for parameter in scripts.TABLE if parameter.name not in hidden and mode in parameter.modes]
+    table = [
+        parameter
+        for parameter in scripts.TABLE
+        if parameter.name not in hidden and mode in parameter.modes
+    ]
     values: dict[str, str] = {}
     with st.expander(title, icon=":material/tune:", expanded=bool(set(given) - hidden)):
         for group, members in groupby(table, key=lambda parameter: parameter.group):
@@ -38,7 +47,9 @@ def _group(members: Sequence[Hyperparameter], given: Mapping[str, str], key: str
     columns = st.columns(3)
     for number, parameter in enumerate(members):
         with columns[number % 3]:
-            value = _field(parameter, given.get(parameter.name, parameter.default), f"{key}_{parameter.name}")
+            value = _field(
+                parameter, given.get(parameter.name, parameter.default), f"{key}_{parameter.name}"
+            )
             if value != parameter.default:
                 values[parameter.name] = value
             if message := scripts.problem(parameter.name, value):
@@ -53,4 +64,7 @@ def _field(parameter: Hyperparameter, start: str, key: str) -> str:
     if parameter.choices:
         options = [*((scripts.AUTO,) if parameter.automatic else ()), *parameter.choices]
         return choices.one(label, options, start=start, key=key, help=parameter.help)
-    return st.text_input(label, start, key=key, help=parameter.help, max_chars=256).strip() or parameter.default
+    return (
+        st.text_input(label, start, key=key, help=parameter.help, max_chars=256).strip()
+        or parameter.default
+    )

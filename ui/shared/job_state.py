@@ -24,7 +24,11 @@ def stop_button(job: Job) -> None:
     asked = job.state is State.STOPPING or job.folder.stop_request.exists()
     label = "Stopping..." if asked else "Stop"
     if st.button(
-        label, key=f"stop_{job.id}", icon=":material/stop_circle:", disabled=asked, help="It saves a checkpoint first, then ends."
+        label,
+        key=f"stop_{job.id}",
+        icon=":material/stop_circle:",
+        disabled=asked,
+        help="It saves a checkpoint first, then ends.",
     ):
         backends.of(job).stop(job)
         st.rerun(scope="fragment")
@@ -54,7 +58,12 @@ def notes(job: Job) -> None:
     if (other := _awaited(job)) is not None:
         st.caption("Both jobs need the same features, which are made once.")
         page = TRAINING_PAGES.get(other.kind, "train")
-        links.link(page, f"Open {plain(other.name)}", ":material/hourglass_top:", job=other.tuning_id or other.id)
+        links.link(
+            page,
+            f"Open {plain(other.name)}",
+            ":material/hourglass_top:",
+            job=other.tuning_id or other.id,
+        )
     if silent := job.status.progress.get("silent"):
         st.warning(plain(str(silent)), icon=":material/warning:")
 

@@ -65,7 +65,9 @@ def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
 
 def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
     for number, item in enumerate(items):
-        with st.container(key=f"{key}_{number}", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(
+            key=f"{key}_{number}", horizontal=True, vertical_alignment="center", gap="small"
+        ):
             if isinstance(item, Unreadable):
                 words = f"{plain(item.id)} {plain(item.reason)}"
                 st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
@@ -90,7 +92,11 @@ def elsewhere(job: Job) -> str:
 def tuned(job: Job) -> str:
     """Best value and trials of a tuning job, as its worker reported them last."""
     progress = job.status.progress
-    best = f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, " if progress.get("best") is not None else ""
+    best = (
+        f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, "
+        if progress.get("best") is not None
+        else ""
+    )
     return f"{best}{progress.get('trials', 0)} of {job.spec['max_trials']} trials"
 
 
@@ -110,7 +116,11 @@ def _result(job: Job) -> str:
         return "no model, "
     split = next((name for name in ("test", "validation") if model.metrics(name)), "")
     figures = model.metrics(split) if split else {}
-    return f"{share(int(figures['correct']), int(figures['n']))} on {split}, " if figures else "training, "
+    return (
+        f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
+        if figures
+        else "training, "
+    )
 
 
 def _doing(job: Job) -> str:

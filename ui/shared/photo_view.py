@@ -66,7 +66,10 @@ def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
     subject = _subject(model, image_id, asked)
     if subject is None:
         close()
-        st.warning(f"The photo {plain(image_id[:16])} is not in this model's dataset.", icon=":material/warning:")
+        st.warning(
+            f"The photo {plain(image_id[:16])} is not in this model's dataset.",
+            icon=":material/warning:",
+        )
         return
     _dialog(model, subject)
 
@@ -75,11 +78,23 @@ def close() -> None:
     links.set_parameters(**{PARAMETER: ""})
 
 
-def _subject(model: Model, image_id: str, asked: Sequence[tuple[str, Predictions]]) -> Subject | None:
-    answers = tuple(Answer(title, given, row) for title, given in asked if (row := _row(given, image_id)) is not None)
+def _subject(
+    model: Model, image_id: str, asked: Sequence[tuple[str, Predictions]]
+) -> Subject | None:
+    answers = tuple(
+        Answer(title, given, row)
+        for title, given in asked
+        if (row := _row(given, image_id)) is not None
+    )
     if answers:
         given, row = answers[0].predictions, answers[0].row
-        return Subject(image_id, str(given.path[row]), str(given.names(given.label[row])), str(given.split[row]), answers)
+        return Subject(
+            image_id,
+            str(given.path[row]),
+            str(given.names(given.label[row])),
+            str(given.split[row]),
+            answers,
+        )
     version = store.version(model.dataset_id, model.version_id)
     rows = store.manifest_of(version, ["path", "label", "split"], [("image_id", "==", image_id)])
     if rows.empty:
@@ -105,7 +120,13 @@ def _dialog(model: Model, subject: Subject) -> None:
             _words(subject)
         if subject.answers:
             st.markdown("**Where the model looks**")
-            evidence(model, path, subject.image_id, _labels(subject.answers[0]), key=f"mo_evidence_{subject.image_id}")
+            evidence(
+                model,
+                path,
+                subject.image_id,
+                _labels(subject.answers[0]),
+                key=f"mo_evidence_{subject.image_id}",
+            )
         st.markdown("**The training photos most like it**")
         similar(
             model,
@@ -132,7 +153,12 @@ def _words(subject: Subject) -> None:
         if len(subject.answers) > 1:
             st.markdown(f"**{plain(answer.title)}**")
         _verdict(answer)
-        probabilities(answer.predictions.answers(answer.row), subject.label, key=f"{answer.title}_{subject.image_id}", bars=bars)
+        probabilities(
+            answer.predictions.answers(answer.row),
+            subject.label,
+            key=f"{answer.title}_{subject.image_id}",
+            bars=bars,
+        )
 
 
 def _verdict(answer: Answer) -> None:
@@ -151,14 +177,19 @@ def _verdict(answer: Answer) -> None:
 
 
 def _ordinal(number: int) -> str:
-    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    ending = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
     return f"{number}{ending}"
 
 
 def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BARS) -> None:
     """The likeliest classes as bars and all of them in a table; `answers`: label and probability, most probable first."""
     shown = answers.head(bars)
-    colours = [RIGHT if label == true else WRONG if rank == 0 and true else OTHER for rank, label in enumerate(shown["label"])]
+    colours = [
+        RIGHT if label == true else WRONG if rank == 0 and true else OTHER
+        for rank, label in enumerate(shown["label"])
+    ]
     figure = go.Figure(
         go.Bar(
             y=[chart_text(_short(label)) for label in shown["label"]],
@@ -180,13 +211,24 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
         bargap=0.3,
     )
     st.plotly_chart(
-        figure, key=f"mo_bars_{key}", config={**charts.CONFIG, "displayModeBar": False}, alt="Probabilities, the likeliest on top"
+        figure,
+        key=f"mo_bars_{key}",
+        config={**charts.CONFIG, "displayModeBar": False},
+        alt="Probabilities, the likeliest on top",
     )
     if len(answers) > len(shown):
         rest = answers["probability"].iloc[len(shown) :].sum()
-        with st.expander(f"The other {count(len(answers) - len(shown), 'class', 'classes')} together: {rest:.1%}"):
+        with st.expander(
+            f"The other {count(len(answers) - len(shown), 'class', 'classes')} together: {rest:.1%}"
+        ):
             bar = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
-            st.dataframe(answers, hide_index=True, height=280, column_config={"probability": bar}, alt="The probability of every class")
+            st.dataframe(
+                answers,
+                hide_index=True,
+                height=280,
+                column_config={"probability": bar},
+                alt="The probability of every class",
+            )
 
 
 def _short(label: str, length: int = 26) -> str:
@@ -207,20 +249,33 @@ def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *
     kept = explain.kept_maps(model, image_id, list(labels))
     if not all(path.is_file() for path in kept.values()):
         place = st.empty()
-        if not place.button("Show it on the photo", key=key, icon=":material/center_focus_strong:", help="Takes a second or two"):
+        if not place.button(
+            "Show it on the photo",
+            key=key,
+            icon=":material/center_focus_strong:",
+            help="Takes a second or two",
+        ):
             return
         with place, st.spinner("Asking the model"):
             kept = explain.saliency_maps(model, image, list(labels))
         place.empty()
     for column, (label, role) in zip(st.columns(max(2, len(labels))), labels.items(), strict=False):
         with column:
-            st.image(kept[label], width="stretch", alt=f"The photo with the evidence for {label} in colour")
+            st.image(
+                kept[label],
+                width="stretch",
+                alt=f"The photo with the evidence for {label} in colour",
+            )
             st.caption(f"Evidence for **{plain(label)}** ({role})")
     scale = "Both maps are on one scale. " if len(labels) > 1 else ""
-    st.caption(f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off before the model sees the photo.")
+    st.caption(
+        f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off before the model sees the photo."
+    )
 
 
-def similar(model: Model, find: Callable[[], Similar], *, key: str, on_open: Callable[[str], None]) -> None:
+def similar(
+    model: Model, find: Callable[[], Similar], *, key: str, on_open: Callable[[str], None]
+) -> None:
     """The training photos most like a photo; `find` looks for them, `on_open` gets the image_id of one that was clicked."""
     try:
         with st.spinner("Looking through the training photos"):
@@ -232,4 +287,6 @@ def similar(model: Model, find: Callable[[], Similar], *, key: str, on_open: Cal
     tiles = thumbnails.tiles(store.dataset(model.dataset_id).root, found.photos, details)
     if opened := gallery(tiles, key=f"mo_similar_{key}", side=130):
         on_open(opened)
-    st.caption(f"Of {count(found.n, 'training photo')}, by the cosine between the features that the model makes of two photos.")
+    st.caption(
+        f"Of {count(found.n, 'training photo')}, by the cosine between the features that the model makes of two photos."
+    )

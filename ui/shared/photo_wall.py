@@ -28,16 +28,37 @@ def predictions_of(model: Model) -> Predictions:
     return _read(model.id, path.stat().st_mtime if path.exists() else 0.0, model)
 
 
-def wall(model: Model, part: Predictions, rows: Sequence[int] | Rows, *, key: str, details: Sequence[str] = (), tone: str = "") -> None:
+def wall(
+    model: Model,
+    part: Predictions,
+    rows: Sequence[int] | Rows,
+    *,
+    key: str,
+    details: Sequence[str] = (),
+    tone: str = "",
+) -> None:
     """The photos of these rows under their true class; `details`, all in one `tone`, replace what was predicted."""
     chosen = part.take(np.asarray(rows, dtype=int))
     if not len(chosen):
         st.caption("No photos.")
         return
-    frame = pd.DataFrame({"image_id": chosen.image_id, "path": chosen.path, "label": _true_names(chosen)})
-    said = [f"{name} {share:.0%}" for name, share in zip(chosen.names(chosen.predicted), chosen.confidence, strict=True)]
-    tones = ["" if not known else "right" if right else "wrong" for known, right in zip(chosen.known, chosen.correct, strict=True)]
-    tiles = thumbnails.tiles(store.dataset(model.dataset_id).root, frame, details or said, [tone] * len(frame) if details else tones)
+    frame = pd.DataFrame(
+        {"image_id": chosen.image_id, "path": chosen.path, "label": _true_names(chosen)}
+    )
+    said = [
+        f"{name} {share:.0%}"
+        for name, share in zip(chosen.names(chosen.predicted), chosen.confidence, strict=True)
+    ]
+    tones = [
+        "" if not known else "right" if right else "wrong"
+        for known, right in zip(chosen.known, chosen.correct, strict=True)
+    ]
+    tiles = thumbnails.tiles(
+        store.dataset(model.dataset_id).root,
+        frame,
+        details or said,
+        [tone] * len(frame) if details else tones,
+    )
     if opened := gallery(tiles, key=f"mo_{key}_{model.id}", side=150):
         photo_view.open_photo(opened)
 

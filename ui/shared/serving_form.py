@@ -53,15 +53,36 @@ def batch(prefix: str) -> Resources:
     """Machines and time limit of a batch, and what it costs at most. Raises UserError as `endpoint`."""
     with st.grid(4, min_column_width=170, gap="small"):
         machine = _machine(prefix, BATCH_MACHINE)
-        count = st.number_input("Machines", 1, 20, 1, key=f"{prefix}_machines", help="The photos are shared out among them.")
+        count = st.number_input(
+            "Machines",
+            1,
+            20,
+            1,
+            key=f"{prefix}_machines",
+            help="The photos are shared out among them.",
+        )
         limit = st.number_input(
-            "Time limit, minutes", 5, 5 * 24 * 60, 60, key=f"{prefix}_limit", help="Then it is stopped, and can be resumed."
+            "Time limit, minutes",
+            5,
+            5 * 24 * 60,
+            60,
+            key=f"{prefix}_limit",
+            help="Then it is stopped, and can be resumed.",
         )
         server = _server(st, prefix)
     st.caption(plain(serving_image.SERVERS[server].note))
     resources = Resources(machine, int(count), max_seconds=60 * int(limit), server=server)
-    cost = prices.estimate(machine, "transform", accounts.load().region, count=int(count), seconds=resources.max_seconds)
-    _say(cost, f"**{plain(prices.money(cost.at_most))} at most**, {plain(prices.money(cost.per_hour))} an hour. It ends by itself.")
+    cost = prices.estimate(
+        machine,
+        "transform",
+        accounts.load().region,
+        count=int(count),
+        seconds=resources.max_seconds,
+    )
+    _say(
+        cost,
+        f"**{plain(prices.money(cost.at_most))} at most**, {plain(prices.money(cost.per_hour))} an hour. It ends by itself.",
+    )
     return resources
 
 
@@ -88,7 +109,12 @@ def _serverless(prefix: str, server: str) -> Resources:
         on=left,
     )
     most = right.number_input(
-        "Requests at once", 1, 200, 5, key=f"{prefix}_concurrency", help="Those beyond it are refused at that moment."
+        "Requests at once",
+        1,
+        200,
+        5,
+        key=f"{prefix}_concurrency",
+        help="Those beyond it are refused at that moment.",
     )
     return Resources(memory_mb=int(memory), concurrency=int(most), server=server)
 
@@ -99,7 +125,12 @@ def _real_time(prefix: str, server: str) -> Resources:
         count = int(st.number_input("Machines", 1, 20, 1, key=f"{prefix}_machines"))
         most = int(
             st.number_input(
-                "Grow to at most", count, 20, count, key=f"{prefix}_most_{count}", help="More machines while it is busy, and back."
+                "Grow to at most",
+                count,
+                20,
+                count,
+                key=f"{prefix}_most_{count}",
+                help="More machines while it is busy, and back.",
             )
         )
     return Resources(machine, count, server=server, max_instances=most if most > count else 0)
@@ -135,12 +166,17 @@ def _endpoint_price(resources: Resources) -> None:
         )
         st.info(words, icon=":material/payments:")
         return
-    cost = prices.estimate(resources.instance_type, "hosting", accounts.load().region, count=resources.instance_count)
+    cost = prices.estimate(
+        resources.instance_type, "hosting", accounts.load().region, count=resources.instance_count
+    )
     day = plain(prices.money(cost.per_hour * 24 if cost.per_hour else None))
     grown = ""
     if resources.max_instances and cost.per_hour:
         grown = f" Fully grown {plain(prices.money(cost.per_hour / resources.instance_count * resources.max_instances))} an hour."
-    _say(cost, f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until it ends.{grown}")
+    _say(
+        cost,
+        f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until it ends.{grown}",
+    )
 
 
 def _say(cost: prices.Estimate, words: str) -> None:

@@ -29,28 +29,43 @@ def url(image_id: str) -> str:
 
 def make_thumbnails(root: Path, rows: Iterable[tuple[str, str]]) -> None:
     """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo stays without one."""
-    missing = [(image_id, path) for image_id, path in rows if image_id and not images.thumbnail_path(image_id).exists()]
+    missing = [
+        (image_id, path)
+        for image_id, path in rows
+        if image_id and not images.thumbnail_path(image_id).exists()
+    ]
     if missing:
         fetch(root, [path for _, path in missing])
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(lambda row: _make(root, *row), missing))
 
 
-def tiles(root: Path, frame: pd.DataFrame, detail: Sequence[str] | None = None, tone: Sequence[str] | None = None) -> list[Photo]:
+def tiles(
+    root: Path,
+    frame: pd.DataFrame,
+    detail: Sequence[str] | None = None,
+    tone: Sequence[str] | None = None,
+) -> list[Photo]:
     """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the detail by default the split."""
     make_thumbnails(root, zip(frame["image_id"], frame["path"], strict=True))
     details = list(detail) if detail is not None else list(frame["split"])
     tones = list(tone) if tone is not None else [""] * len(frame)
     return [
         Photo(id=str(image_id), url=url(image_id), title=str(label), detail=str(text), tone=shade)
-        for image_id, label, text, shade in zip(frame["image_id"], frame["label"], details, tones, strict=True)
+        for image_id, label, text, shade in zip(
+            frame["image_id"], frame["label"], details, tones, strict=True
+        )
     ]
 
 
 def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The box of a manifest row and the photo's size, as a tile takes them; nothing where there is no box."""
     box = tuple(row.get(name, math.nan) for name in manifest.BOX)
-    return {} if any(map(math.isnan, box)) else {"box": box, "size": (int(row["width"]), int(row["height"]))}
+    return (
+        {}
+        if any(map(math.isnan, box))
+        else {"box": box, "size": (int(row["width"]), int(row["height"]))}
+    )
 
 
 def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:
@@ -59,7 +74,9 @@ def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> I
     if box:
         x, y, width, height = box
         line = max(2, round(max(image.size) / 250))
-        ImageDraw.Draw(image).rectangle((x, y, x + width, y + height), outline=BOX_COLOUR, width=line)
+        ImageDraw.Draw(image).rectangle(
+            (x, y, x + width, y + height), outline=BOX_COLOUR, width=line
+        )
     return image
 
 
@@ -70,7 +87,11 @@ def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | No
     with picture:
         fetch(root, [row["path"]])
         try:
-            st.image(images.open_image(files.safe_join(root, row["path"])), width="stretch", alt=str(row["label"]))
+            st.image(
+                images.open_image(files.safe_join(root, row["path"])),
+                width="stretch",
+                alt=str(row["label"]),
+            )
         except FieldmarkError as error:
             st.warning(plain(str(error)))
     with facts:
@@ -84,7 +105,10 @@ def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | No
 
 def facts_of(row: pd.Series) -> dict[str, str]:
     """The manifest's facts of one photo, in words."""
-    facts = {"Split": row["split"], "Size": f"{row['width']} x {row['height']} px, {files.human_bytes(row['size_bytes'])}"}
+    facts = {
+        "Split": row["split"],
+        "Size": f"{row['width']} x {row['height']} px, {files.human_bytes(row['size_bytes'])}",
+    }
     if row.get("official"):
         facts["Official split"] = row["official"]
     if row.get("problem"):

@@ -17,8 +17,18 @@ def datasets(*, key: str) -> dict[str, store.Dataset]:
     """The datasets by id; where there are none, the way to one is shown."""
     found = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not found:
-        st.info("There is nothing to train on yet. Import photos or take the sample first.", icon=":material/photo_library:")
-        links.button("Get a dataset", "datasets", key=key, icon=":material/add_photo_alternate:", kind="primary", view="import")
+        st.info(
+            "There is nothing to train on yet. Import photos or take the sample first.",
+            icon=":material/photo_library:",
+        )
+        links.button(
+            "Get a dataset",
+            "datasets",
+            key=key,
+            icon=":material/add_photo_alternate:",
+            kind="primary",
+            view="import",
+        )
     return found
 
 
@@ -73,7 +83,9 @@ def version(
     on: Any = st,
 ) -> store.Version | None:
     """One of the dataset's versions, the newest first: see choices.thing. None where none can be read, which is said."""
-    found = {item.id: item for item in store.versions(dataset_id) if isinstance(item, store.Version)}
+    found = {
+        item.id: item for item in store.versions(dataset_id) if isinstance(item, store.Version)
+    }
     if not found:
         on.error("No version of this dataset can be read.", icon=":material/error:")
         return None
@@ -91,7 +103,9 @@ def version(
     return found[chosen] if chosen else None
 
 
-def show(datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str) -> store.Version | None:
+def show(
+    datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str
+) -> store.Version | None:
     """Dataset and version, those that are wanted first, with the split in words; None where none is chosen or can be read."""
     left, right = st.columns(2)
     chosen = dataset(datasets, key=f"{prefix}_dataset_{wanted}", wanted=wanted, on=left)

@@ -18,11 +18,20 @@ ICON = Path(__file__).parent.parent / "assets" / "icon.png"
 def pages() -> list[st.Page]:
     return [
         st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
-        st.Page(PAGES / "datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
-        st.Page(PAGES / "train.py", title="Train", icon=":material/model_training:", url_path="train"),
+        st.Page(
+            PAGES / "datasets.py",
+            title="Datasets",
+            icon=":material/photo_library:",
+            url_path="datasets",
+        ),
+        st.Page(
+            PAGES / "train.py", title="Train", icon=":material/model_training:", url_path="train"
+        ),
         st.Page(PAGES / "tune.py", title="Tune", icon=":material/tune:", url_path="tune"),
         st.Page(PAGES / "models.py", title="Models", icon=":material/verified:", url_path="models"),
-        st.Page(PAGES / "deploy.py", title="Deploy", icon=":material/rocket_launch:", url_path="deploy"),
+        st.Page(
+            PAGES / "deploy.py", title="Deploy", icon=":material/rocket_launch:", url_path="deploy"
+        ),
         st.Page(PAGES / "batch.py", title="Batch", icon=":material/grid_view:", url_path="batch"),
         st.Page(PAGES / "aws.py", title="AWS", icon=":material/cloud:", url_path="aws"),
     ]

@@ -35,13 +35,20 @@ async def thumbnail(request: Request) -> Response:
         made = images.unkept(image_id)
         headers = {"Cache-Control": "no-store"}
         return Response(made, 200 if made else 404, headers, media_type="image/jpeg")
-    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": f"private, max-age={ONE_YEAR}, immutable"})
+    return FileResponse(
+        path,
+        media_type="image/jpeg",
+        headers={"Cache-Control": f"private, max-age={ONE_YEAR}, immutable"},
+    )
 
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """What starts and ends with the app itself. Jobs and endpoints are not among it: they outlive the app."""
-    tasks = [asyncio.create_task(work) for work in (asyncio.to_thread(_import_first_page), _keep_warm(), _tidy())]
+    tasks = [
+        asyncio.create_task(work)
+        for work in (asyncio.to_thread(_import_first_page), _keep_warm(), _tidy())
+    ]
     try:
         yield {}
     finally:

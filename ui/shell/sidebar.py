@@ -44,15 +44,28 @@ def show() -> None:
 def _look() -> _Now:
     known = [job for job in jobs.readable() if not job.tuning_id]
     running = [job for job in known if not job.state.is_finished and job.kind != "endpoint"]
-    serving = [e for e in backends.endpoints() if e.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)]
-    return _Now(running, serving, max((max(job.created, job.status.ended or 0.0) for job in known), default=0.0))
+    serving = [
+        e
+        for e in backends.endpoints()
+        if e.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)
+    ]
+    return _Now(
+        running,
+        serving,
+        max((max(job.created, job.status.ended or 0.0) for job in known), default=0.0),
+    )
 
 
 def _lines(read: list[_Now]) -> None:
     now = read.pop() if read else _look()
     if now.running:
         page = jobs_table.PAGES[now.running[0].kind]
-        links.link(page, f"{count(len(now.running), 'job')} running", ":material/progress_activity:", job=now.running[0].id)
+        links.link(
+            page,
+            f"{count(len(now.running), 'job')} running",
+            ":material/progress_activity:",
+            job=now.running[0].id,
+        )
     if now.serving:
         links.link("deploy", f"{count(len(now.serving), 'endpoint')} up", ":material/bolt:")
     if not now.running and not now.serving:

@@ -27,20 +27,44 @@ RUNTIME = ("JUPYTER_RUNTIME_DIR", ".local/share/jupyter/runtime")
 
 def main(arguments: list[str]) -> None:
     """Becomes the app's process."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=8501)
-    parser.add_argument("--origin", default="", help="the beginning of the JupyterLab tab's address, up to .aws")
+    parser.add_argument(
+        "--origin", default="", help="the beginning of the JupyterLab tab's address, up to .aws"
+    )
     options = parser.parse_args(arguments)
-    print(announcement(base_url(runtime_folder()), options.port, options.origin.rstrip("/")), flush=True)
+    print(
+        announcement(base_url(runtime_folder()), options.port, options.origin.rstrip("/")),
+        flush=True,
+    )
     os.chdir(settings.PROJECT)
-    os.execve(sys.executable, command(options.port, options.origin.rstrip("/")), environment(options.origin))
+    os.execve(
+        sys.executable,
+        command(options.port, options.origin.rstrip("/")),
+        environment(options.origin),
+    )
 
 
 def command(port: int, origin: str) -> list[str]:
     """The app behind the proxy: on this machine only, no browser, and no cookie that the proxy would have to pass on."""
-    flags = ["--server.headless=true", f"--server.port={port}", "--server.address=127.0.0.1", "--server.enableXsrfProtection=false"]
+    flags = [
+        "--server.headless=true",
+        f"--server.port={port}",
+        "--server.address=127.0.0.1",
+        "--server.enableXsrfProtection=false",
+    ]
     flags += [f"--server.corsAllowedOrigins={origin}"] if origin else []
-    return [sys.executable, "-m", "streamlit", "run", "app.py", "--server.showEmailPrompt=false", *flags]
+    return [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.showEmailPrompt=false",
+        *flags,
+    ]
 
 
 def environment(origin: str = "") -> dict[str, str]:
@@ -68,7 +92,9 @@ def runtime_folder() -> Path:
 
 def base_url(runtime: Path) -> str:
     """The prefix of the Jupyter server that runs here, from its own newest note; Studio's usual one where there is none."""
-    for path in sorted(runtime.glob("jpserver-*.json"), key=lambda found: found.stat().st_mtime, reverse=True):
+    for path in sorted(
+        runtime.glob("jpserver-*.json"), key=lambda found: found.stat().st_mtime, reverse=True
+    ):
         try:
             return str(json.loads(path.read_text())["base_url"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -24,14 +24,29 @@ def show(job: Job) -> None:
     job = backends.of(job).refresh(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state is State.COMPLETED and _has_model(job):
-            links.button("Open the model", "models", key="tr_model", icon=":material/verified:", kind="primary", model=job.id)
-            links.button("Deploy", "deploy", key="tr_deploy", icon=":material/rocket_launch:", model=job.id)
+            links.button(
+                "Open the model",
+                "models",
+                key="tr_model",
+                icon=":material/verified:",
+                kind="primary",
+                model=job.id,
+            )
+            links.button(
+                "Deploy", "deploy", key="tr_deploy", icon=":material/rocket_launch:", model=job.id
+            )
         if job.state in (State.FAILED, State.STOPPED):
             _resume(job)
         links.button("Clone", "train", key="tr_clone", icon=":material/content_copy:", clone=job.id)
         if job.tuning_id:
             number = str(job.spec.get("trial", ""))
-            links.link("tune", f"Trial {number} of its tuning job", ":material/tune:", job=job.tuning_id, trial=number)
+            links.link(
+                "tune",
+                f"Trial {number} of its tuning job",
+                ":material/tune:",
+                job=job.tuning_id,
+                trial=number,
+            )
         # Without keys of their own an open one would stay open on the next job's page, as whatever stands in its place there.
         with st.popover("More", icon=":material/more_horiz:", key=f"tr_more_{job.id}"):
             _more(job)
@@ -47,15 +62,29 @@ def details(job: Job) -> None:
 
 
 def _resume(job: Job) -> None:
-    has_checkpoint = any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
-    words = "Goes on from the last checkpoint, as a new job." if has_checkpoint else "It left no checkpoint: it starts again, as a new job."
+    has_checkpoint = (
+        any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
+    )
+    words = (
+        "Goes on from the last checkpoint, as a new job."
+        if has_checkpoint
+        else "It left no checkpoint: it starts again, as a new job."
+    )
     st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
     spec = training_spec(job)
-    if st.button("Resume", key=f"tr_resume_go_{job.id}", icon=":material/resume:", type="primary", help=words):
+    if st.button(
+        "Resume", key=f"tr_resume_go_{job.id}", icon=":material/resume:", type="primary", help=words
+    ):
         _go_on(job, spec, Where(backends.of(job), spec.resources))
-    others = [backend for backend in backends.BACKENDS.values() if backend is not backends.of(job) and backend.is_ready()]
+    others = [
+        backend
+        for backend in backends.BACKENDS.values()
+        if backend is not backends.of(job) and backend.is_ready()
+    ]
     if others:
-        with st.popover("Resume elsewhere", icon=":material/move_up:", key=f"tr_elsewhere_{job.id}"):
+        with st.popover(
+            "Resume elsewhere", icon=":material/move_up:", key=f"tr_elsewhere_{job.id}"
+        ):
             _elsewhere(job, spec, others[0], words)
 
 
@@ -63,12 +92,16 @@ def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None
     """The same on the other platform, to which the last checkpoint goes along."""
     mode = str(spec.hyperparameters.get("mode", "frozen"))
     try:
-        where = compute_form.show(spec.resources, other.name, prefix="tr_move", suffix=job.id, mode=mode)
+        where = compute_form.show(
+            spec.resources, other.name, prefix="tr_move", suffix=job.id, mode=mode
+        )
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return
     st.caption(f"{words} {compute_form.words(where)}")
-    if st.button("Resume there", key=f"tr_resume_there_{job.id}", icon=":material/resume:", type="primary"):
+    if st.button(
+        "Resume there", key=f"tr_resume_there_{job.id}", icon=":material/resume:", type="primary"
+    ):
         _go_on(job, spec, where)
 
 
@@ -89,8 +122,12 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
 
 def _more(job: Job) -> None:
     shown: Job = st.session_state.setdefault(f"tr_shown_{job.id}", job)
-    name = st.text_input("Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
-    tags = st.text_input("Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows")
+    name = st.text_input(
+        "Name", job.name, key=f"tr_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH
+    )
+    tags = st.text_input(
+        "Tags", ", ".join(job.tags), key=f"tr_tags_{job.id}", placeholder="baseline, crows"
+    )
     note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
     if st.button("Save", key=f"tr_save_{job.id}"):
         with messages.shown():

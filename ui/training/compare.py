@@ -59,7 +59,9 @@ def _table(
     style = found.style.highlight_max(subset=accuracies, props=BEST)
     if found["its loss"].notna().any():
         style = style.highlight_min(subset=["its loss"], props=BEST)
-    style = style.format(precision=4, na_rep="-").format("{:.0f}", subset=["epoch", "epochs"], na_rep="-")
+    style = style.format(precision=4, na_rep="-").format(
+        "{:.0f}", subset=["epoch", "epochs"], na_rep="-"
+    )
     st.dataframe(style, hide_index=True, alt="What the jobs reached; the best of all in bold")
     st.caption("Accuracy of the model that a job left; of one that left none, of its best epoch.")
 
@@ -73,7 +75,9 @@ def _result(job: Job, name: str, lines: list[dict[str, float]]) -> dict[str, obj
         "validation accuracy": reached.get("validation_accuracy"),
         "its loss": reached.get("validation_loss"),
         "epoch": final.get("kept_epoch") if final else best.get("epoch"),
-        "test accuracy": next((row["test_accuracy"] for row in lines if "test_accuracy" in row), None),
+        "test accuracy": next(
+            (row["test_accuracy"] for row in lines if "test_accuracy" in row), None
+        ),
         "epochs": len(metrics.epochs(lines)),
         "took": duration(job.status.seconds),
     }
@@ -101,7 +105,9 @@ def _overlay(
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
         legend={"orientation": "h", "y": -0.25},
     )
-    st.plotly_chart(figure, key=f"compare_{metric}", config=charts.CONFIG, alt=f"{metric} of the chosen jobs")
+    st.plotly_chart(
+        figure, key=f"compare_{metric}", config=charts.CONFIG, alt=f"{metric} of the chosen jobs"
+    )
 
 
 def _differences(jobs: Sequence[Job], names: Mapping[str, str]) -> None:
@@ -123,4 +129,8 @@ def _differences(jobs: Sequence[Job], names: Mapping[str, str]) -> None:
     if different.empty:
         st.caption("No differences: the settings are identical.")
     else:
-        st.dataframe(different.rename_axis("setting").reset_index(), hide_index=True, alt="Settings that differ")
+        st.dataframe(
+            different.rename_axis("setting").reset_index(),
+            hide_index=True,
+            alt="Settings that differ",
+        )

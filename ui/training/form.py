@@ -26,14 +26,21 @@ def show() -> None:
         return
     origin = _origin()
     given = dict(origin.hyperparameters) if origin else {}
-    wanted = (origin.dataset_id, origin.version_id) if origin else (links.parameter("dataset"), links.parameter("version"))
+    wanted = (
+        (origin.dataset_id, origin.version_id)
+        if origin
+        else (links.parameter("dataset"), links.parameter("version"))
+    )
     with st.container(border=True, key="tr_form"):
         version = version_picker.show(datasets, *wanted, prefix="tr")
         if version is None:
             return
         values = model_picker.show(given, prefix="tr", suffix=_suffix(origin))
         values |= hyperparameter_form.show(
-            given, values.get("mode", "frozen"), key=f"tr_h_{_suffix(origin)}", without=crop_notice.not_offered(version)
+            given,
+            values.get("mode", "frozen"),
+            key=f"tr_h_{_suffix(origin)}",
+            without=crop_notice.not_offered(version),
         )
         proposed = numbered(_default_name(datasets[version.dataset_id], values), _names())
         name = st.text_input(
@@ -83,7 +90,14 @@ def _names() -> list[str]:
 def _submit(name: str, version: store.Version, values: Mapping[str, str], where: Where) -> None:
     try:
         scripts.check(values)
-        spec = TrainingSpec(name, version.dataset_id, version.id, dict(values), id=st.session_state["tr_id"], resources=where.resources)
+        spec = TrainingSpec(
+            name,
+            version.dataset_id,
+            version.id,
+            dict(values),
+            id=st.session_state["tr_id"],
+            resources=where.resources,
+        )
         job = where.backend.train(spec)
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)

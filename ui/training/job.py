@@ -32,7 +32,9 @@ def metric_log(path: Path) -> metrics.MetricLog:
 
 def show(job: Job) -> None:
     """The whole card; it redraws itself while the job runs and the page once when it has ended."""
-    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(job.id, job.state.is_finished)
+    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(
+        job.id, job.state.is_finished
+    )
 
 
 def _live(job_id: str, was_finished: bool) -> None:
@@ -50,7 +52,9 @@ def _live(job_id: str, was_finished: bool) -> None:
 def _header(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{jobs_table.badge(job.state)} started {age(job.status.started)}" if job.status.started else jobs_table.badge(job.state)
+            f"{jobs_table.badge(job.state)} started {age(job.status.started)}"
+            if job.status.started
+            else jobs_table.badge(job.state)
         )
         job_state.where(job)
         job_state.stop_button(job)
@@ -78,7 +82,8 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
         st.info(f"{plain(job.status.reason)} {_what_is_kept(job)}", icon=":material/stop_circle:")
     elif metrics.diverged(rows):
         st.warning(
-            "The loss is not a number any more: the training diverged. A lower learning rate usually helps.", icon=":material/warning:"
+            "The loss is not a number any more: the training diverged. A lower learning rate usually helps.",
+            icon=":material/warning:",
         )
 
 
@@ -93,8 +98,19 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
         _validation(rows)
         _fourth(job, rows)
         rate = backbone_rate(rows)
-        st.metric("Photos per second", f"{rate:,.0f}" if rate else "-", border=True, height="stretch", help=RATE_HELP)
-        st.metric("Took" if job.state.is_finished else "Running for", duration(job.status.seconds), border=True, height="stretch")
+        st.metric(
+            "Photos per second",
+            f"{rate:,.0f}" if rate else "-",
+            border=True,
+            height="stretch",
+            help=RATE_HELP,
+        )
+        st.metric(
+            "Took" if job.state.is_finished else "Running for",
+            duration(job.status.seconds),
+            border=True,
+            height="stretch",
+        )
     if not job.state.is_finished:
         _progress(job, rows)
         job_state.notes(job)
@@ -116,7 +132,9 @@ def _validation(rows: list[dict[str, float]]) -> None:
         delta_arrow="off",
         border=True,
         height="stretch",
-        help=KEPT_HELP if final else "Of the best epoch so far; the model need not be of that epoch.",
+        help=KEPT_HELP
+        if final
+        else "Of the best epoch so far; the model need not be of that epoch.",
     )
 
 
@@ -127,17 +145,28 @@ def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
         n = int(tested.get("test_n", 0))
         note = f"{round(tested['test_accuracy'] * n)}/{n} photos" if n else None
         st.metric(
-            "Test accuracy", f"{tested['test_accuracy']:.3f}", note, delta_color="off", delta_arrow="off", border=True, height="stretch"
+            "Test accuracy",
+            f"{tested['test_accuracy']:.3f}",
+            note,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
         )
         return
     left = rows[-1].get("eta_seconds") if rows and not job.state.is_finished else None
-    st.metric("About left", duration(left) if left is not None else "-", border=True, height="stretch")
+    st.metric(
+        "About left", duration(left) if left is not None else "-", border=True, height="stretch"
+    )
 
 
 def backbone_rate(rows: list[dict[str, float]]) -> float | None:
     """Photos per second through the backbone: while features were made or, in fine-tuning, while it trained; None where all were cached."""
     measured = [row for row in rows if "features_done" in row or "step" in row]
-    return next((row["images_per_second"] for row in reversed(measured) if row.get("images_per_second")), None)
+    return next(
+        (row["images_per_second"] for row in reversed(measured) if row.get("images_per_second")),
+        None,
+    )
 
 
 def _progress(job: Job, rows: list[dict[str, float]]) -> None:
@@ -153,15 +182,23 @@ def _progress(job: Job, rows: list[dict[str, float]]) -> None:
         st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
     elif rows and rows[-1].get("features_total"):
         done, total = rows[-1].get("features_done", 0), rows[-1]["features_total"]
-        st.progress(min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
+        st.progress(
+            min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}"
+        )
     else:
         st.progress(0.0, text=plain(job_state.phase(job)))
 
 
 def best_epoch(rows: list[dict[str, float]]) -> dict[str, float]:
     """The epoch with the best validation accuracy, ties by loss; empty before there is one."""
-    scored = [row for row in metrics.epochs(rows) if "validation_accuracy" in row and math.isfinite(row.get("validation_loss", math.inf))]
-    return max(scored, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]), default={})
+    scored = [
+        row
+        for row in metrics.epochs(rows)
+        if "validation_accuracy" in row and math.isfinite(row.get("validation_loss", math.inf))
+    ]
+    return max(
+        scored, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]), default={}
+    )
 
 
 def _curves(job: Job, rows: list[dict[str, float]]) -> None:
@@ -171,9 +208,21 @@ def _curves(job: Job, rows: list[dict[str, float]]) -> None:
     kept = metrics.delivered(rows).get("kept_epoch")
     left, right = st.columns(2)
     with left:
-        charts.curves(epochs, "loss", "Loss", best_epoch=int(kept) if kept is not None else None, key=f"loss_{job.id}")
+        charts.curves(
+            epochs,
+            "loss",
+            "Loss",
+            best_epoch=int(kept) if kept is not None else None,
+            key=f"loss_{job.id}",
+        )
     with right:
-        charts.curves(epochs, "accuracy", "Accuracy", best_epoch=int(kept) if kept is not None else None, key=f"accuracy_{job.id}")
+        charts.curves(
+            epochs,
+            "accuracy",
+            "Accuracy",
+            best_epoch=int(kept) if kept is not None else None,
+            key=f"accuracy_{job.id}",
+        )
 
 
 def _log(job: Job) -> None:
@@ -188,10 +237,18 @@ def settings_of(job: Job) -> None:
     """What the job was asked to do, and the folder it keeps."""
     values = dict(job.spec.get("hyperparameters", {}))
     if values:
-        st.dataframe({"hyperparameter": list(values), "value": list(values.values())}, hide_index=True, alt="Hyperparameters that were set")
+        st.dataframe(
+            {"hyperparameter": list(values), "value": list(values.values())},
+            hide_index=True,
+            alt="Hyperparameters that were set",
+        )
     else:
         st.caption("Every hyperparameter had its default.")
     st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
     links.link(
-        "datasets", "Its dataset version", ":material/photo_library:", dataset=job.spec["dataset_id"], version=job.spec["version_id"]
+        "datasets",
+        "Its dataset version",
+        ":material/photo_library:",
+        dataset=job.spec["dataset_id"],
+        version=job.spec["version_id"],
     )

@@ -27,12 +27,23 @@ def show(job: Job, board: Board) -> None:
     if not job.state.is_finished:
         job_state.stop_button(job)
         return
-    later = next((other for other in jobs.readable("tuning") if other.spec.get("continues") == job.id), None)
+    later = next(
+        (other for other in jobs.readable("tuning") if other.spec.get("continues") == job.id), None
+    )
     if later:
-        links.link("tune", f"It goes on as {plain(later.name)}", ":material/arrow_forward:", job=later.id)
+        links.link(
+            "tune", f"It goes on as {plain(later.name)}", ":material/arrow_forward:", job=later.id
+        )
     else:
         _more_trials(job, board)
-    links.button("Compare", "tune", key="tu_to_compare", icon=":material/compare_arrows:", view="compare", jobs=job.id)
+    links.button(
+        "Compare",
+        "tune",
+        key="tu_to_compare",
+        icon=":material/compare_arrows:",
+        view="compare",
+        jobs=job.id,
+    )
     links.button("Clone", "tune", key="tu_clone", icon=":material/content_copy:", clone=job.id)
 
 
@@ -40,8 +51,16 @@ def _more_trials(job: Job, board: Board) -> None:
     """Goes on with the same trials as a new job: what is there is not repeated."""
     left = board.spec.max_trials - len(board.trials)
     with st.popover("Go on", icon=":material/resume:", key=f"tu_go_on_{job.id}"):
-        st.caption("Continues the search with all its trials. Nothing that was tried is tried again.")
-        more = st.number_input("More trials", 1, search.MAX_TRIALS, left if left > 0 else MORE_TRIALS, key=f"tu_more_{job.id}")
+        st.caption(
+            "Continues the search with all its trials. Nothing that was tried is tried again."
+        )
+        more = st.number_input(
+            "More trials",
+            1,
+            search.MAX_TRIALS,
+            left if left > 0 else MORE_TRIALS,
+            key=f"tu_more_{job.id}",
+        )
         st.session_state.setdefault(f"tu_next_{job.id}", jobs.new_id("tuning"))
         if st.button("Start", key=f"tu_go_{job.id}", type="primary", icon=":material/play_arrow:"):
             spec = replace(
@@ -63,19 +82,33 @@ def details(job: Job) -> None:
         rows = tuning_compare.asked_for(board)
         if board.spec.warm_start:
             rows["learned from"] += f" ({job.status.progress.get('warm_start_trials', 0)} trials)"
-        st.dataframe({"setting": list(rows), "value": list(rows.values())}, hide_index=True, alt="Settings of the tuning job")
+        st.dataframe(
+            {"setting": list(rows), "value": list(rows.values())},
+            hide_index=True,
+            alt="Settings of the tuning job",
+        )
         st.caption(f"Job `{job.id}`, kept in `{job.folder.path}`.")
         links.link(
-            "datasets", "Its dataset version", ":material/photo_library:", dataset=board.spec.dataset_id, version=board.spec.version_id
+            "datasets",
+            "Its dataset version",
+            ":material/photo_library:",
+            dataset=board.spec.dataset_id,
+            version=board.spec.version_id,
         )
         _rename_or_delete(job)
     job_card.as_code(job)
     with st.expander("Log", icon=":material/article:"):
-        st.code(backends.of(job).log(job).text[-20_000:] or "Nothing to report.", language=None, height=200)
+        st.code(
+            backends.of(job).log(job).text[-20_000:] or "Nothing to report.",
+            language=None,
+            height=200,
+        )
 
 
 def _rename_or_delete(job: Job) -> None:
-    name = st.text_input("Name", job.name, key=f"tu_rename_{job.id}", max_chars=settings.MAX_NAME_LENGTH)
+    name = st.text_input(
+        "Name", job.name, key=f"tu_rename_{job.id}", max_chars=settings.MAX_NAME_LENGTH
+    )
     if name.strip() and name != job.name:
         with messages.shown():
             jobs.set_label(job.id, name=name)

@@ -33,14 +33,18 @@ PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=Fals
 
 def history(board: Board, trials: Sequence[Trial]) -> None:
     """Every trial's objective and the best so far, against the number of trials or against time."""
-    along = choices.segment("Along", ["trials", "time"], key="tu_along", label_visibility="collapsed")
+    along = choices.segment(
+        "Along", ["trials", "time"], key="tu_along", label_visibility="collapsed"
+    )
     table = leaderboard.history(board, trials)
     if table.empty:
         st.caption("No trial has a value yet.")
         return
     axis = "trial" if along == "trials" else "minutes"
     x = alt.X(
-        f"{axis}:Q", title="trial" if axis == "trial" else "minutes since the start", axis=alt.Axis(tickMinStep=1 if axis == "trial" else 0)
+        f"{axis}:Q",
+        title="trial" if axis == "trial" else "minutes since the start",
+        axis=alt.Axis(tickMinStep=1 if axis == "trial" else 0),
     )
     y = alt.Y("value:Q", title=board.objective.title.lower(), scale=Y_SCALE)
     points = (
@@ -56,15 +60,28 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
     )
     layers = line + points
     if (baseline := board.baseline()) is not None:
-        rule = alt.Chart(pd.DataFrame({"value": [baseline.value]})).mark_rule(strokeDash=[4, 4], color="gray").encode(y="value:Q")
+        rule = (
+            alt.Chart(pd.DataFrame({"value": [baseline.value]}))
+            .mark_rule(strokeDash=[4, 4], color="gray")
+            .encode(y="value:Q")
+        )
         layers = rule + layers
-    _clickable(board, layers, f"history_{axis}", "The objective of every trial, and the best so far")
-    st.caption("The line is the best so far" + (", the dashed one the defaults." if board.baseline() else "."))
+    _clickable(
+        board, layers, f"history_{axis}", "The objective of every trial, and the best so far"
+    )
+    st.caption(
+        "The line is the best so far"
+        + (", the dashed one the defaults." if board.baseline() else ".")
+    )
 
 
 def slices(board: Board, trials: Sequence[Trial]) -> None:
     """The objective against each tuned hyperparameter; later trials are darker."""
-    known = [trial for trial in trials if trial.value is not None and importance.inside(trial, board.space)]
+    known = [
+        trial
+        for trial in trials
+        if trial.value is not None and importance.inside(trial, board.space)
+    ]
     if not known:
         st.caption("No trial with a value is shown.")
         return
@@ -80,48 +97,92 @@ def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
     shown = name.replace("_", " ")
     field = _field(name)
     if values.kind == "choice":
-        x = alt.X(f"{field}:N", title=shown, sort=list(values.choices), axis=alt.Axis(labelAngle=0, labelLimit=140))
-        box = alt.Chart(table).mark_boxplot(size=28, opacity=0.35, outliers=False, color="#8A9A8E").encode(x=x, y=y)
-        jitter = alt.XOffset("jitter:Q", scale=alt.Scale(domain=[0, 1], range=[-18, 18]))
-        dots = alt.Chart(table.assign(jitter=_jitter(len(table)))).mark_point(filled=True, size=60, cursor="pointer")
-        layers = box + dots.encode(x=x, y=y, xOffset=jitter, color=colour, tooltip=_tooltip(board, table)).add_params(PICK)
-    else:
-        scale = alt.Scale(type="log" if values.log else "linear", domain=[values.low, values.high], nice=False)
         x = alt.X(
-            f"{field}:Q", title=f"{shown}{' (log)' if values.log else ''}", scale=scale, axis=alt.Axis(format="~g", labelOverlap=True)
+            f"{field}:N",
+            title=shown,
+            sort=list(values.choices),
+            axis=alt.Axis(labelAngle=0, labelLimit=140),
+        )
+        box = (
+            alt.Chart(table)
+            .mark_boxplot(size=28, opacity=0.35, outliers=False, color="#8A9A8E")
+            .encode(x=x, y=y)
+        )
+        jitter = alt.XOffset("jitter:Q", scale=alt.Scale(domain=[0, 1], range=[-18, 18]))
+        dots = alt.Chart(table.assign(jitter=_jitter(len(table)))).mark_point(
+            filled=True, size=60, cursor="pointer"
+        )
+        layers = box + dots.encode(
+            x=x, y=y, xOffset=jitter, color=colour, tooltip=_tooltip(board, table)
+        ).add_params(PICK)
+    else:
+        scale = alt.Scale(
+            type="log" if values.log else "linear", domain=[values.low, values.high], nice=False
+        )
+        x = alt.X(
+            f"{field}:Q",
+            title=f"{shown}{' (log)' if values.log else ''}",
+            scale=scale,
+            axis=alt.Axis(format="~g", labelOverlap=True),
         )
         dots = alt.Chart(table).mark_point(filled=True, size=60, cursor="pointer")
-        layers = dots.encode(x=x, y=y, color=colour, tooltip=_tooltip(board, table)).add_params(PICK)
-    _clickable(board, layers, f"slice_{name}", f"{board.objective.title} against {shown}", height=240)
+        layers = dots.encode(x=x, y=y, color=colour, tooltip=_tooltip(board, table)).add_params(
+            PICK
+        )
+    _clickable(
+        board, layers, f"slice_{name}", f"{board.objective.title} against {shown}", height=240
+    )
 
 
 def importances(board: Board, trials: Sequence[Trial]) -> None:
     """How much each hyperparameter decides, as bars, with a warning where it rests on few trials."""
     found = importance.importances(trials, board.space, board.spec.objective)
-    count = sum(trial.value is not None and trial.state == "Completed" and bool(trial.params) for trial in trials)
+    count = sum(
+        trial.value is not None and trial.state == "Completed" and bool(trial.params)
+        for trial in trials
+    )
     if not found:
-        st.caption(f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that differ; {count} are shown.")
+        st.caption(
+            f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that differ; {count} are shown."
+        )
         return
     if count < importance.SANE_TRIALS:
         st.warning(
             f"It rests on {count} trials: below {importance.SANE_TRIALS} it says as much about chance as about the hyperparameters.",
             icon=":material/warning:",
         )
-    table = pd.DataFrame({"hyperparameter": [name.replace("_", " ") for name in found], "share": list(found.values())})
+    table = pd.DataFrame(
+        {
+            "hyperparameter": [name.replace("_", " ") for name in found],
+            "share": list(found.values()),
+        }
+    )
     bars = alt.Chart(table).mark_bar(color=charts.PALETTE[0], cornerRadiusEnd=3, size=22).encode(
         x=alt.X("share:Q", title="share of the importance", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
         y=alt.Y("hyperparameter:N", title=None, sort=list(table["hyperparameter"]), axis=alt.Axis(labelLimit=200)),
         tooltip=["hyperparameter", alt.Tooltip("share:Q", format=".0%")],
     )  # fmt: skip
-    text = bars.mark_text(align="left", dx=5, color="gray").encode(text=alt.Text("share:Q", format=".0%"))
-    st.altair_chart((bars + text).properties(height=60 + 34 * len(table)), key="tu_importance", alt="Importance of each hyperparameter")
-    st.caption("How differently its values are spread among the best trials than among all of them (PED-ANOVA).")
+    text = bars.mark_text(align="left", dx=5, color="gray").encode(
+        text=alt.Text("share:Q", format=".0%")
+    )
+    st.altair_chart(
+        (bars + text).properties(height=60 + 34 * len(table)),
+        key="tu_importance",
+        alt="Importance of each hyperparameter",
+    )
+    st.caption(
+        "How differently its values are spread among the best trials than among all of them (PED-ANOVA)."
+    )
 
 
 def contour(board: Board, trials: Sequence[Trial]) -> None:
     """The objective over two hyperparameters, smoothed, with the trials on top."""
     names = list(board.space)
-    known = [trial for trial in trials if trial.value is not None and importance.inside(trial, board.space)]
+    known = [
+        trial
+        for trial in trials
+        if trial.value is not None and importance.inside(trial, board.space)
+    ]
     if len(names) < 2 or len(known) < importance.FEWEST_TRIALS:
         st.caption("A map of two hyperparameters needs two that vary and a few completed trials.")
         return
@@ -132,7 +193,9 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
     others = [name for name in names if name != first]
     start = next(name for name in order if name != first)
     second = choices.one("Upwards", others, start=start, label=_shown, key="tu_contour_y", on=right)
-    columns, rows, heights = surface(known, (first, board.space[first]), (second, board.space[second]))
+    columns, rows, heights = surface(
+        known, (first, board.space[first]), (second, board.space[second])
+    )
     cells = pd.DataFrame(
         {"x": np.tile(columns, len(rows)), "y": np.repeat(rows, len(columns)), "value": heights.ravel()}
     ).dropna()  # fmt: skip
@@ -151,13 +214,25 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
     dots = alt.Chart(table).mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9).encode(
         x=alt.X("x:N", sort=columns), y=alt.Y("y:N", sort=rows[::-1]), tooltip=_tooltip(board, table)
     ).add_params(PICK)  # fmt: skip
-    _clickable(board, heat + dots, "contour", f"{board.objective.title} over {first} and {second}", height=380)
+    _clickable(
+        board,
+        heat + dots,
+        "contour",
+        f"{board.objective.title} over {first} and {second}",
+        height=380,
+    )
 
 
 def _clickable(board: Board, layers: Any, name: str, alt_text: str, height: int = HEIGHT) -> None:
     """Draws a chart whose points carry PICK; a click on one opens its trial."""
     key = f"tu_chart_{name}_{board.job.id}"
-    st.altair_chart(layers.properties(height=height), key=key, on_select=lambda: _picked(key), selection_mode=["pick"], alt=alt_text)
+    st.altair_chart(
+        layers.properties(height=height),
+        key=key,
+        on_select=lambda: _picked(key),
+        selection_mode=["pick"],
+        alt=alt_text,
+    )
 
 
 def _picked(key: str) -> None:
@@ -174,13 +249,28 @@ def _table(board: Board, trials: Sequence[Trial]) -> pd.DataFrame:
 def _status_colour(table: pd.DataFrame) -> alt.Color:
     names = [name for name in STATUS_COLOURS if name in set(table["status"])]
     scale = alt.Scale(domain=names, range=[STATUS_COLOURS[name] for name in names])
-    return alt.Color("status:N", scale=scale, legend=alt.Legend(orient="top", title=None) if len(names) > 1 else None)
+    return alt.Color(
+        "status:N",
+        scale=scale,
+        legend=alt.Legend(orient="top", title=None) if len(names) > 1 else None,
+    )
 
 
 def _tooltip(board: Board, table: pd.DataFrame) -> list[Any]:
-    tips: list[Any] = ["trial:N", alt.Tooltip("value:Q", title=board.objective.title.lower(), format=".4f")]
-    tips += [alt.Tooltip(f"{_field(name)}:N", title=_shown(name)) for name in board.space if name in table]
-    return [*tips, alt.Tooltip("validation_loss:Q", title="loss", format=".4f"), alt.Tooltip("seconds:Q", format=".1f")]
+    tips: list[Any] = [
+        "trial:N",
+        alt.Tooltip("value:Q", title=board.objective.title.lower(), format=".4f"),
+    ]
+    tips += [
+        alt.Tooltip(f"{_field(name)}:N", title=_shown(name))
+        for name in board.space
+        if name in table
+    ]
+    return [
+        *tips,
+        alt.Tooltip("validation_loss:Q", title="loss", format=".4f"),
+        alt.Tooltip("seconds:Q", format=".1f"),
+    ]
 
 
 def _field(name: str) -> str:

@@ -58,9 +58,15 @@ def named(boards: Sequence[Board]) -> dict[str, Board]:
 def _warn(boards: Sequence[Board]) -> None:
     """Says so where the jobs were not measured on the same photos by the same figure."""
     if len({board.spec.objective for board in boards}) > 1:
-        st.warning("They have different objectives, so their values cannot be compared.", icon=":material/warning:")
+        st.warning(
+            "They have different objectives, so their values cannot be compared.",
+            icon=":material/warning:",
+        )
     elif len({(board.spec.dataset_id, board.spec.version_id) for board in boards}) > 1:
-        st.warning("They ran on different photos, so a higher value need not mean a better model.", icon=":material/warning:")
+        st.warning(
+            "They ran on different photos, so a higher value need not mean a better model.",
+            icon=":material/warning:",
+        )
 
 
 def _results(boards: dict[str, Board]) -> None:
@@ -72,13 +78,18 @@ def _results(boards: dict[str, Board]) -> None:
             {
                 "tuning job": name,
                 "best": best.value if best else None,
-                "photos": share(int(best.correct), int(best.n)) if best and best.correct is not None and best.n else "",
+                "photos": share(int(best.correct), int(best.n))
+                if best and best.correct is not None and best.n
+                else "",
                 "its loss": best.loss if best else None,
                 "found by trial": best.number if best else None,
                 "trials": f"{len(done)} of {board.spec.max_trials}",
                 "failed": sum(trial.state is State.FAILED for trial in done),
                 "took": duration(board.job.status.seconds),
-                "best values": ", ".join(f"{key} {short(value)}" for key, value in best.params.items()) or leaderboard.BASELINE
+                "best values": ", ".join(
+                    f"{key} {short(value)}" for key, value in best.params.items()
+                )
+                or leaderboard.BASELINE
                 if best
                 else "",
             }
@@ -93,14 +104,22 @@ def _results(boards: dict[str, Board]) -> None:
 
 
 def _values_of(trial: leaderboard.Trial) -> str:
-    return ", ".join(f"{name} {short(value)}" for name, value in trial.params.items()) or leaderboard.BASELINE
+    return (
+        ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
+        or leaderboard.BASELINE
+    )
 
 
 def _overlay(boards: dict[str, Board]) -> None:
-    along = choices.segment("Along", ["trials", "time"], key="tu_compare_along", label_visibility="collapsed")
+    along = choices.segment(
+        "Along", ["trials", "time"], key="tu_compare_along", label_visibility="collapsed"
+    )
     axis = "minutes" if along == "time" else "place"
     parts = [leaderboard.history(board).assign(job=name) for name, board in boards.items()]
-    table = pd.concat([part.assign(place=range(1, len(part) + 1)) for part in parts if not part.empty] or [pd.DataFrame()])
+    table = pd.concat(
+        [part.assign(place=range(1, len(part) + 1)) for part in parts if not part.empty]
+        or [pd.DataFrame()]
+    )
     if table.empty:
         st.caption("None of them has a completed trial yet.")
         return
@@ -109,11 +128,17 @@ def _overlay(boards: dict[str, Board]) -> None:
     left, right = st.columns([3, 2])
     with left:
         st.markdown("**Best so far**")
-        lines = _best_lines(table[["job", axis, "trial", "value", "best"]].dropna(), axis, title, colours)
+        lines = _best_lines(
+            table[["job", axis, "trial", "value", "best"]].dropna(), axis, title, colours
+        )
         st.altair_chart(lines, key="tu_compare_best", alt="Best so far of each tuning job")
     with right:
         st.markdown("**All trials**")
-        st.altair_chart(_values(table, list(boards), title, colours), key="tu_compare_all", alt="All values of each tuning job")
+        st.altair_chart(
+            _values(table, list(boards), title, colours),
+            key="tu_compare_all",
+            alt="All values of each tuning job",
+        )
 
 
 def _best_lines(table: pd.DataFrame, axis: str, title: str, colours: alt.Scale) -> alt.Chart:
@@ -125,25 +150,37 @@ def _best_lines(table: pd.DataFrame, axis: str, title: str, colours: alt.Scale) 
     ).properties(height=HEIGHT)  # fmt: skip
 
 
-def _values(table: pd.DataFrame, names: list[str], title: str, colours: alt.Scale) -> alt.LayerChart:
+def _values(
+    table: pd.DataFrame, names: list[str], title: str, colours: alt.Scale
+) -> alt.LayerChart:
     base = alt.Chart(table[["job", "trial", "value"]]).encode(
         x=alt.X("job:N", title=None, sort=names, axis=alt.Axis(labelAngle=0, labelLimit=120)),
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
         color=alt.Color("job:N", legend=None, scale=colours),
     )
-    points = base.mark_point(opacity=0.5).encode(tooltip=["job", "trial", alt.Tooltip("value:Q", format=".4f")])
-    return (base.mark_boxplot(size=34, opacity=0.35, outliers=False) + points).properties(height=HEIGHT)
+    points = base.mark_point(opacity=0.5).encode(
+        tooltip=["job", "trial", alt.Tooltip("value:Q", format=".4f")]
+    )
+    return (base.mark_boxplot(size=34, opacity=0.35, outliers=False) + points).properties(
+        height=HEIGHT
+    )
 
 
 def _differences(boards: dict[str, Board]) -> None:
     """Only what is not the same everywhere."""
-    table = pd.DataFrame({name: asked_for(board) for name, board in boards.items()}).astype("object")
+    table = pd.DataFrame({name: asked_for(board) for name, board in boards.items()}).astype(
+        "object"
+    )
     different = table[table.apply(lambda row: row.nunique(dropna=False) > 1, axis=1)]
     st.markdown("**What differs in what was asked for**")
     if different.empty:
         st.caption("Nothing: they were asked for the same.")
     else:
-        st.dataframe(different.fillna("-").rename_axis("setting").reset_index(), hide_index=True, alt="Settings that differ")
+        st.dataframe(
+            different.fillna("-").rename_axis("setting").reset_index(),
+            hide_index=True,
+            alt="Settings that differ",
+        )
 
 
 def asked_for(board: Board) -> dict[str, Any]:

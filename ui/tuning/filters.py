@@ -25,14 +25,22 @@ class Filters:
 
     def listed(self, board: Board) -> list[Trial]:
         """The ranked trials by status and place alone: what a chart shows that fades the others itself."""
-        ranked = [trial for trial in board.ranked() if not self.statuses or status_words(trial) in self.statuses]
+        ranked = [
+            trial
+            for trial in board.ranked()
+            if not self.statuses or status_words(trial) in self.statuses
+        ]
         return ranked[: self.top] if self.top else ranked
 
     def inside(self, trial: Trial) -> bool:
         """Whether a trial's values and its objective lie in the chosen ranges."""
         for name, (low, high) in (self.ranges or {}).items():
             number = _number(trial, name)
-            if number is None or (low is not None and number < low) or (high is not None and number > high):
+            if (
+                number is None
+                or (low is not None and number < low)
+                or (high is not None and number > high)
+            ):
                 return False
         return all(trial.params.get(name) in kept for name, kept in (self.choices or {}).items())
 
@@ -51,26 +59,48 @@ def show(board: Board) -> Filters:
     with st.popover("Filter", icon=":material/filter_alt:"):
         statuses = sorted({status_words(trial) for trial in board.trials})
         chosen = choices.pills("Status", statuses, key=f"{key}_status")
-        top = st.number_input("Only the best", 0, len(board.trials) or 1, 0, key=f"{key}_top", help="0: all.")
+        top = st.number_input(
+            "Only the best", 0, len(board.trials) or 1, 0, key=f"{key}_top", help="0: all."
+        )
         ranges: dict[str, tuple[float | None, float | None]] = {}
         picked: dict[str, tuple[str, ...]] = {}
         for name, values in axes(board).items():
             if values.kind == "choice":
                 field = f"{key}_{name}_kept"
-                kept = choices.many(name.replace("_", " "), values.choices, key=field, placeholder="All")
+                kept = choices.many(
+                    name.replace("_", " "), values.choices, key=field, placeholder="All"
+                )
                 picked |= {name: tuple(kept)} if kept else {}
             else:
                 low, high = _bounds(name, values, key)
                 ranges |= {name: (low, high)} if (low, high) != (None, None) else {}
-        st.button("Show all", key=f"{key}_reset", icon=":material/filter_alt_off:", on_click=reset, args=(board,))
+        st.button(
+            "Show all",
+            key=f"{key}_reset",
+            icon=":material/filter_alt_off:",
+            on_click=reset,
+            args=(board,),
+        )
     return Filters(tuple(chosen), int(top), ranges, picked)
 
 
 def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | None]:
     left, right = st.columns(2)
     shown = name.replace("_", " ")
-    low = left.number_input(f"{shown} from", value=None, format="%g", key=f"{key}_{name}_low", placeholder=f"{values.low:g}")
-    high = right.number_input(f"{shown} to", value=None, format="%g", key=f"{key}_{name}_high", placeholder=f"{values.high:g}")
+    low = left.number_input(
+        f"{shown} from",
+        value=None,
+        format="%g",
+        key=f"{key}_{name}_low",
+        placeholder=f"{values.low:g}",
+    )
+    high = right.number_input(
+        f"{shown} to",
+        value=None,
+        format="%g",
+        key=f"{key}_{name}_high",
+        placeholder=f"{values.high:g}",
+    )
     return low, high
 
 
@@ -94,11 +124,19 @@ def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
     for name, values in axes(board).items():
         low, high = brushes.get(name, (None, None))
         if values.kind == "choice":
-            inside = [text for text in values.choices if low is not None and high is not None and low <= values.position(text) <= high]
+            inside = [
+                text
+                for text in values.choices
+                if low is not None and high is not None and low <= values.position(text) <= high
+            ]
             st.session_state[f"{key}_{name}_kept"] = inside
         else:
-            st.session_state[f"{key}_{name}_low"] = None if low is None or low <= 0 else values.at(low)
-            st.session_state[f"{key}_{name}_high"] = None if high is None or high >= 1 else values.at(high)
+            st.session_state[f"{key}_{name}_low"] = (
+                None if low is None or low <= 0 else values.at(low)
+            )
+            st.session_state[f"{key}_{name}_high"] = (
+                None if high is None or high >= 1 else values.at(high)
+            )
 
 
 def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
@@ -106,7 +144,10 @@ def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
     found = {}
     for name, (low, high) in (filters.ranges or {}).items():
         values = axes(board)[name]
-        found[name] = (0.0 if low is None else _clipped(values, low), 1.0 if high is None else _clipped(values, high))
+        found[name] = (
+            0.0 if low is None else _clipped(values, low),
+            1.0 if high is None else _clipped(values, high),
+        )
     for name, kept in (filters.choices or {}).items():
         places = [board.space[name].position(text) for text in kept]
         found[name] = (max(0.0, min(places) - 0.04), min(1.0, max(places) + 0.04))

@@ -35,7 +35,11 @@ def show() -> None:
         return
     origin = _origin()
     suffix = origin.id if origin else "new"
-    wanted = (origin.dataset_id, origin.version_id) if origin else (links.parameter("dataset"), links.parameter("version"))
+    wanted = (
+        (origin.dataset_id, origin.version_id)
+        if origin
+        else (links.parameter("dataset"), links.parameter("version"))
+    )
     with st.container(border=True, key="tu_form"):
         version = version_picker.show(datasets, *wanted, prefix="tu")
         if version is None:
@@ -46,7 +50,10 @@ def show() -> None:
         st.markdown("**What varies**")
         mode = fixed.get("mode", "frozen")
         space = tuning_space.show(
-            spaces.parse(origin.space) if origin else {}, mode, key=f"tu_space_{suffix}", grid=how["strategy"] == "grid"
+            spaces.parse(origin.space) if origin else {},
+            mode,
+            key=f"tu_space_{suffix}",
+            grid=how["strategy"] == "grid",
         )
         given |= tuning_space.fixed_by_preset(mode, key=f"tu_space_{suffix}")
         fixed |= hyperparameter_form.show(
@@ -60,7 +67,9 @@ def show() -> None:
         limits = _limits(origin, suffix)
         warm = _warm_start(origin, version, suffix)
         _notes(version, fixed, space, {**how, **limits})
-        proposed = f"{datasets[version.dataset_id].name}, {' and '.join(list(space)[:2]).replace('_', ' ')}"[: settings.MAX_NAME_LENGTH]
+        proposed = f"{datasets[version.dataset_id].name}, {' and '.join(list(space)[:2]).replace('_', ' ')}"[
+            : settings.MAX_NAME_LENGTH
+        ]
         taken = [job.name for job in jobs.readable("tuning")]
         proposed = numbered(proposed, taken)
         name = st.text_input(
@@ -81,7 +90,14 @@ def show() -> None:
         )
         st.session_state.setdefault("tu_id", jobs.new_id("tuning"))
         if st.button("Start tuning", type="primary", key="tu_start", icon=":material/play_arrow:"):
-            _submit(name.strip() or proposed, version, fixed, space, {**how, **limits, "warm_start": warm}, where)
+            _submit(
+                name.strip() or proposed,
+                version,
+                fixed,
+                space,
+                {**how, **limits, "warm_start": warm},
+                where,
+            )
         st.caption(compute_form.words(where))
 
 
@@ -123,7 +139,9 @@ def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
     st.markdown("**When to stop**")
     start = origin or TuningSpec("defaults", "", "", {}, {})
     with st.grid(5, min_column_width=150, gap="small"):
-        trials = st.number_input("Trials", 1, search.MAX_TRIALS, start.max_trials, key=f"tu_trials_{suffix}")
+        trials = st.number_input(
+            "Trials", 1, search.MAX_TRIALS, start.max_trials, key=f"tu_trials_{suffix}"
+        )
         parallel = st.number_input(
             "At the same time",
             1,
@@ -132,7 +150,13 @@ def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
             key=f"tu_parallel_{suffix}",
             help="On this workstation they share its cores.",
         )
-        minutes = st.number_input("Time limit, minutes", 0.0, value=start.max_seconds / 60, key=f"tu_minutes_{suffix}", help="0: none.")
+        minutes = st.number_input(
+            "Time limit, minutes",
+            0.0,
+            value=start.max_seconds / 60,
+            key=f"tu_minutes_{suffix}",
+            help="0: none.",
+        )
         patience = st.number_input(
             "Without improvement",
             0,
@@ -175,7 +199,11 @@ def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
 
 
 def _warm_start(origin: TuningSpec | None, version: store.Version, suffix: str) -> tuple[str, ...]:
-    found = {job.id: job for job in tuning_list.heads() if job.spec.get("dataset_id") == version.dataset_id}
+    found = {
+        job.id: job
+        for job in tuning_list.heads()
+        if job.spec.get("dataset_id") == version.dataset_id
+    }
     if not found:
         return ()
     chosen = choices.many(
@@ -189,12 +217,21 @@ def _warm_start(origin: TuningSpec | None, version: store.Version, suffix: str) 
     return tuple(chosen)
 
 
-def _notes(version: store.Version, fixed: Mapping[str, str], space: Mapping[str, Range], how: Mapping[str, Any]) -> None:
+def _notes(
+    version: store.Version,
+    fixed: Mapping[str, str],
+    space: Mapping[str, Range],
+    how: Mapping[str, Any],
+) -> None:
     """What the search means: how many trials, how long, and what it cannot tell."""
     model_picker.download_note(fixed)
     photos = version.split_counts()["validation"]
     words = []
-    if how["strategy"] == "grid" and space and not any(tuning_space.problem(name, values) for name, values in space.items()):
+    if (
+        how["strategy"] == "grid"
+        and space
+        and not any(tuning_space.problem(name, values) for name, values in space.items())
+    ):
         sizes = " x ".join(str(len(values.grid())) for values in space.values())
         total = spaces.grid_size(space)
         words.append(
@@ -203,24 +240,39 @@ def _notes(version: store.Version, fixed: Mapping[str, str], space: Mapping[str,
         )
     trials = min(how["max_trials"], spaces.grid_size(space)) if words else how["max_trials"]
     if seconds := tuning_list.usual_seconds(version, fixed.get("mode", "frozen")):
-        words.append(f"Jobs like these took {duration(seconds)} here, so about {duration(seconds * trials / how['parallel'])} in all.")
+        words.append(
+            f"Jobs like these took {duration(seconds)} here, so about {duration(seconds * trials / how['parallel'])} in all."
+        )
     if 0 < photos < FEW_PHOTOS:
-        words.append(f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of accuracy, so expect ties.")
+        words.append(
+            f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of accuracy, so expect ties."
+        )
     if idle := spaces.without_effect(space, fixed):
-        words.append(f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head too, or fix it to mlp.")
+        words.append(
+            f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head too, or fix it to mlp."
+        )
     if words:
         st.info("  \n".join(words), icon=":material/info:")
 
 
 def _submit(
-    name: str, version: store.Version, fixed: Mapping[str, str], space: Mapping[str, Range], how: dict[str, Any], where: Where
+    name: str,
+    version: store.Version,
+    fixed: Mapping[str, str],
+    space: Mapping[str, Range],
+    how: dict[str, Any],
+    where: Where,
 ) -> None:
     try:
         how["target"] = _read(how["target"], float, "Target") if how["target"] else None
         how["seed"] = _read(how["seed"], int, "Seed")
         scripts.check(fixed)
         how |= {"id": st.session_state["tu_id"], "resources": where.resources}
-        job = where.backend.tune(TuningSpec(name, version.dataset_id, version.id, dict(fixed), spaces.as_dict(space), **how))
+        job = where.backend.tune(
+            TuningSpec(
+                name, version.dataset_id, version.id, dict(fixed), spaces.as_dict(space), **how
+            )
+        )
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return

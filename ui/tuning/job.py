@@ -31,9 +31,13 @@ ADVICE_ICONS = {"edge": "open_in_full", "ties": "join", "defaults": "balance", "
 
 def show(job: Job) -> None:
     """The whole view; it redraws itself while the job runs and the page once when it has ended."""
-    leaderboard.read(job.id)  # what cannot be read is said by the page, not by the part that redraws itself
+    leaderboard.read(
+        job.id
+    )  # what cannot be read is said by the page, not by the part that redraws itself
     now = backends.of(job).refresh(job)
-    st.fragment(_live, run_every=None if now.state.is_finished else LIVE_SECONDS)(job.id, now.state.is_finished)
+    st.fragment(_live, run_every=None if now.state.is_finished else LIVE_SECONDS)(
+        job.id, now.state.is_finished
+    )
     tuning_actions.details(now)
 
 
@@ -64,7 +68,10 @@ def _header(job: Job, board: Board) -> None:
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
-        st.info(f"{plain(job.status.reason)} Its trials are kept: go on to add more.", icon=":material/stop_circle:")
+        st.info(
+            f"{plain(job.status.reason)} Its trials are kept: go on to add more.",
+            icon=":material/stop_circle:",
+        )
     elif ended := job.status.progress.get("ended"):
         st.caption(f"It ended because {plain(ended)}.")
 
@@ -86,7 +93,11 @@ def _figures(job: Job, board: Board) -> None:
             delta_color="normal" if board.objective.maximize else "inverse",
         )  # fmt: skip
         running = len(board.trials) - len(done)
-        notes = [f"{number} {word}" for number, word in ((running, "running"), (failed, "failed"), (early, "stopped early")) if number]
+        notes = [
+            f"{number} {word}"
+            for number, word in ((running, "running"), (failed, "failed"), (early, "stopped early"))
+            if number
+        ]
         st.metric(
             "Trials",
             f"{len(done)} of {board.spec.max_trials}",
@@ -96,7 +107,12 @@ def _figures(job: Job, board: Board) -> None:
             border=True,
             height="stretch",
         )
-        st.metric("Running time" if not job.state.is_finished else "Took", duration(job.status.seconds), border=True, height="stretch")
+        st.metric(
+            "Running time" if not job.state.is_finished else "Took",
+            duration(job.status.seconds),
+            border=True,
+            height="stretch",
+        )
         st.metric(
             "Seconds per trial",
             f"{seconds[len(seconds) // 2]:.1f}" if seconds else "-",
@@ -105,7 +121,9 @@ def _figures(job: Job, board: Board) -> None:
             help="The median of the completed trials.",
         )
     if not job.state.is_finished:
-        st.progress(min(1.0, len(done) / board.spec.max_trials), text=_expected(job, board, len(done)))
+        st.progress(
+            min(1.0, len(done) / board.spec.max_trials), text=_expected(job, board, len(done))
+        )
         job_state.notes(job)
 
 
@@ -116,7 +134,11 @@ def _expected(job: Job, board: Board, done: int) -> str:
         return plain(job_state.phase(job))
     if done < 2 or not spent:
         shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"
-        return "The first trial makes the features that the others share." if shares else "The first trials are running."
+        return (
+            "The first trial makes the features that the others share."
+            if shares
+            else "The first trials are running."
+        )
     return f"About {duration(spent / done * (board.spec.max_trials - done))} left."
 
 
@@ -126,12 +148,31 @@ def _best(board: Board) -> None:
     if best is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="tu_best"):
-        shown = [f"{name.replace('_', ' ')} {tuning_board.short(text)}" for name, text in best.params.items()]
+        shown = [
+            f"{name.replace('_', ' ')} {tuning_board.short(text)}"
+            for name, text in best.params.items()
+        ]
         values = ", ".join(shown) or "the defaults"
-        figure = share(int(best.correct), int(best.n)) if best.correct is not None and best.n else f"{best.value:.4f}"
-        st.markdown(f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on validation{_tested(board, best)}", width="stretch")
-        links.button("Open the model", "models", key="tu_best_model", icon=":material/verified:", kind="primary", model=best.id)
-        links.button("Deploy", "deploy", key="tu_best_deploy", icon=":material/rocket_launch:", model=best.id)
+        figure = (
+            share(int(best.correct), int(best.n))
+            if best.correct is not None and best.n
+            else f"{best.value:.4f}"
+        )
+        st.markdown(
+            f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on validation{_tested(board, best)}",
+            width="stretch",
+        )
+        links.button(
+            "Open the model",
+            "models",
+            key="tu_best_model",
+            icon=":material/verified:",
+            kind="primary",
+            model=best.id,
+        )
+        links.button(
+            "Deploy", "deploy", key="tu_best_deploy", icon=":material/rocket_launch:", model=best.id
+        )
 
 
 def _tested(board: Board, best: Trial) -> str:
@@ -139,7 +180,9 @@ def _tested(board: Board, best: Trial) -> str:
     if not board.job.state.is_finished:
         return ""
     baseline = board.baseline()
-    words = [("; {} on test", best)] + ([(", the defaults {}", baseline)] if baseline and baseline.id != best.id else [])
+    words = [("; {} on test", best)] + (
+        [(", the defaults {}", baseline)] if baseline and baseline.id != best.id else []
+    )
     made = ""
     for text, trial in words:
         try:
@@ -154,14 +197,18 @@ def _advice(board: Board) -> None:
     found = advice.advise(board)
     if not found:
         return
-    with st.expander(f"Advice ({len(found)})", icon=":material/lightbulb:", expanded=board.job.state.is_finished):
+    with st.expander(
+        f"Advice ({len(found)})", icon=":material/lightbulb:", expanded=board.job.state.is_finished
+    ):
         for item in found:
             st.markdown(f":material/{ADVICE_ICONS[item.kind]}: {plain(item.text)}")
 
 
 def _bar(board: Board) -> tuning_filters.Filters:
     with st.container(horizontal=True, vertical_alignment="center"):
-        choices.segment("View", list(VIEWS), key="tu_view", bind="query-params", label_visibility="collapsed")
+        choices.segment(
+            "View", list(VIEWS), key="tu_view", bind="query-params", label_visibility="collapsed"
+        )
         st.space("stretch")
         filters = tuning_filters.show(board)
         st.download_button(
@@ -199,7 +246,9 @@ def _importance(board: Board, shown: Sequence[Trial], _filters: tuning_filters.F
 def _curves(board: Board, shown: Sequence[Trial], _filters: tuning_filters.Filters) -> None:
     chosen = [trial for trial in shown if trial.curve]
     if len(chosen) > CURVES:
-        st.caption(f"The curves of the best {CURVES} of {len(chosen)} trials; filter to see others.")
+        st.caption(
+            f"The curves of the best {CURVES} of {len(chosen)} trials; filter to see others."
+        )
     tuning_trial.curves(board, chosen[:CURVES], key=f"tu_curves_{board.job.id}", height=380)
 
 

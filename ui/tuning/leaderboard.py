@@ -20,9 +20,15 @@ MAX_ROWS_HEIGHT = 460
 def show(board: Board, trials: Sequence[Trial]) -> None:
     """The table of these trials, in their order."""
     if not trials:
-        st.caption("No trial passes the filters." if board.trials else "The first trial is being started.")
+        st.caption(
+            "No trial passes the filters." if board.trials else "The first trial is being started."
+        )
         return
-    places = {trial.id: place for place, trial in enumerate(board.ranked(), 1) if trial.state is State.COMPLETED}
+    places = {
+        trial.id: place
+        for place, trial in enumerate(board.ranked(), 1)
+        if trial.state is State.COMPLETED
+    }
     st.dataframe(
         pd.DataFrame([_row(board, trial, places.get(trial.id)) for trial in trials]),
         hide_index=True,
@@ -33,7 +39,9 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
         key=_key(board),
         alt="Trials, the best first",
     )
-    st.caption("Best first: by the objective, ties by the loss, then by time. Click the box before a row to see the trial.")
+    st.caption(
+        "Best first: by the objective, ties by the loss, then by time. Click the box before a row to see the trial."
+    )
 
 
 def as_csv(board: Board, trials: Sequence[Trial]) -> bytes:
@@ -52,7 +60,9 @@ def _select(board: Board, trials: Sequence[Trial]) -> None:
     rows = st.session_state[key]["selection"]["rows"]
     if rows and rows[0] < len(trials):
         open_trial(trials[rows[0]].number)
-    st.session_state[f"tu_picked_{board.job.id}"] = st.session_state.get(f"tu_picked_{board.job.id}", 0) + 1
+    st.session_state[f"tu_picked_{board.job.id}"] = (
+        st.session_state.get(f"tu_picked_{board.job.id}", 0) + 1
+    )
 
 
 def _key(board: Board) -> str:
@@ -60,11 +70,19 @@ def _key(board: Board) -> str:
 
 
 def _row(board: Board, trial: Trial, place: int | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"place": place, "trial": trial.number, "status": leaderboard.status_words(trial), "objective": trial.value}
+    row: dict[str, Any] = {
+        "place": place,
+        "trial": trial.number,
+        "status": leaderboard.status_words(trial),
+        "objective": trial.value,
+    }
     if board.objective.figure == "top1":
         row["photos"] = f"{trial.correct}/{trial.n}" if trial.correct is not None else ""
     row |= {"loss": trial.loss, "curve": spark(board, trial)}
-    row |= {name: short(trial.params.get(name, BASELINE if trial.is_baseline else "")) for name in board.space}
+    row |= {
+        name: short(trial.params.get(name, BASELINE if trial.is_baseline else ""))
+        for name in board.space
+    }
     return {**row, "seconds": trial.seconds}
 
 
@@ -78,7 +96,11 @@ def short(text: str) -> str:
 
 def spark(board: Board, trial: Trial) -> list[float]:
     """The objective by epoch, thinned out."""
-    values = [found for row in trial.curve if (found := row.get(board.spec.objective, row.get("validation_accuracy"))) is not None]
+    values = [
+        found
+        for row in trial.curve
+        if (found := row.get(board.spec.objective, row.get("validation_accuracy"))) is not None
+    ]
     step = max(1, len(values) // SPARK_POINTS)
     return values[::step]
 
@@ -90,10 +112,15 @@ def _columns(board: Board) -> dict[str, Any]:
         "trial": config.NumberColumn("Trial", width=60, pinned=True),
         "status": config.TextColumn("Status", width=110),
         "objective": config.NumberColumn(
-            board.objective.title.removeprefix("Validation ").capitalize(), format="%.4f", width=84, help="On validation."
+            board.objective.title.removeprefix("Validation ").capitalize(),
+            format="%.4f",
+            width=84,
+            help="On validation.",
         ),
         "photos": config.TextColumn("Photos", width=70, help="Right of all validation photos."),
-        "loss": config.NumberColumn("Loss", format="%.4f", width=76, help="On validation; breaks ties."),
+        "loss": config.NumberColumn(
+            "Loss", format="%.4f", width=76, help="On validation; breaks ties."
+        ),
         "curve": config.LineChartColumn("Curve", width=96, help="The objective by epoch."),
         **{name: config.TextColumn(name.replace("_", " ")) for name in board.space},
         "seconds": config.NumberColumn("Seconds", format="%.1f", width=76),

@@ -44,11 +44,16 @@ def show() -> None:
 def _lines() -> None:
     for job in heads():
         now = job if job.state.is_finished else backends.of(job).refresh(job)
-        with st.container(key=f"tu_line_{job.id}", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(
+            key=f"tu_line_{job.id}", horizontal=True, vertical_alignment="center", gap="small"
+        ):
             st.markdown(jobs_table.badge(now.state), width="content")
             links.link("tune", plain(now.name), job=now.id)
             seconds = f" in {duration(now.status.seconds)}" if now.status.started else ""
-            st.caption(f"{jobs_table.tuned(now)}{seconds}, {age(now.created)}{jobs_table.elsewhere(now)}", width="content")
+            st.caption(
+                f"{jobs_table.tuned(now)}{seconds}, {age(now.created)}{jobs_table.elsewhere(now)}",
+                width="content",
+            )
 
 
 def usual_seconds(version: store.Version, mode: str) -> float | None:
@@ -57,7 +62,8 @@ def usual_seconds(version: store.Version, mode: str) -> float | None:
         job.status.seconds
         for job in jobs.readable("training")
         if job.state is State.COMPLETED
-        and (job.spec.get("dataset_id"), job.spec.get("version_id")) == (version.dataset_id, version.id)
+        and (job.spec.get("dataset_id"), job.spec.get("version_id"))
+        == (version.dataset_id, version.id)
         and job.spec.get("hyperparameters", {}).get("mode", "frozen") == mode
     ][:RECENT]
     return median(found for found in seconds if found is not None) if seconds else None

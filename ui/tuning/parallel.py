@@ -127,7 +127,11 @@ _PLOT = st.components.v2.component("fieldmark_parallel", css=CSS, js=JS)
 
 def show(board: Board, filters: Filters) -> None:
     """The chart; a brush sets the page's filters, a click on a line opens its trial."""
-    known = [trial for trial in filters.listed(board) if trial.value is not None and importance.inside(trial, board.space)]
+    known = [
+        trial
+        for trial in filters.listed(board)
+        if trial.value is not None and importance.inside(trial, board.space)
+    ]
     if not known:
         st.caption("No trial with a value is shown.")
         return
@@ -140,7 +144,12 @@ def show(board: Board, filters: Filters) -> None:
         "brushes": tuning_filters.brushes(board, filters),
         "alt": "Parallel coordinates of the trials",
     }
-    _PLOT(data=data, key=key, on_brushes_change=lambda: _brushed(board, key), on_opened_change=lambda: _opened(key))
+    _PLOT(
+        data=data,
+        key=key,
+        on_brushes_change=lambda: _brushed(board, key),
+        on_opened_change=lambda: _opened(key),
+    )
     st.caption(
         "Drag along an axis to keep a part of it, and every chart follows; click on it to keep all. A click on a line opens its trial."
     )
@@ -156,7 +165,11 @@ def _opened(key: str) -> None:
 
 
 def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
-    label = board.objective.title.lower() if name == OBJECTIVE else name.replace("_", " ") + (" (log)" if values.log else "")
+    label = (
+        board.objective.title.lower()
+        if name == OBJECTIVE
+        else name.replace("_", " ") + (" (log)" if values.log else "")
+    )
     if values.kind == "choice":
         step = max(1, len(values.choices) // MAX_LABELLED_CHOICES)
         ticks = [[values.position(text), text] for text in values.choices[::step]]
@@ -165,12 +178,17 @@ def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
     return {"name": name, "label": label, "ticks": ticks}
 
 
-def _line(trial: Trial, axes: dict[str, Range], board: Board, filters: Filters, best: Trial | None) -> dict[str, Any]:
+def _line(
+    trial: Trial, axes: dict[str, Range], board: Board, filters: Filters, best: Trial | None
+) -> dict[str, Any]:
     height = axes[OBJECTIVE].position(f"{trial.value:.12g}")
     values = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in trial.params.items())
     return {
         "trial": trial.number,
-        "positions": [*(board.space[name].position(trial.params[name]) for name in board.space), height],
+        "positions": [
+            *(board.space[name].position(trial.params[name]) for name in board.space),
+            height,
+        ],
         "shade": height if board.objective.maximize else 1 - height,
         "inside": filters.inside(trial),
         "best": best is not None and trial.id == best.id,

@@ -40,7 +40,12 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
         label=lambda name: name.replace("_", " "),
         key=f"{key}_vary_{mode}_{chosen}",
     )
-    return {name: _row(name, space.get(name) or presets.usual(name), f"{key}_{mode}_{chosen}_{name}", grid) for name in names}
+    return {
+        name: _row(
+            name, space.get(name) or presets.usual(name), f"{key}_{mode}_{chosen}_{name}", grid
+        )
+        for name in names
+    }
 
 
 def fixed_by_preset(mode: str, *, key: str) -> dict[str, str]:
@@ -54,7 +59,11 @@ def _row(name: str, values: Range, key: str, grid: bool) -> Range:
         label, fields = st.columns([1, 3], vertical_alignment="center")
         label.markdown(f"**{name.replace('_', ' ')}**", help=scripts.BY_NAME[name].help)
         with fields:
-            made = _choices(name, values, key) if values.kind == "choice" else _numbers(values, key, grid)
+            made = (
+                _choices(name, values, key)
+                if values.kind == "choice"
+                else _numbers(values, key, grid)
+            )
         if message := problem(name, made):
             st.caption(f":red[:material/error: {plain(message)}]")
     return made
@@ -89,10 +98,17 @@ def _numbers(values: Range, key: str, grid: bool) -> Range:
     columns = st.columns([2, 2, 2, 1] if grid else [2, 2, 2], vertical_alignment="bottom")
     low = columns[0].text_input("From", f"{values.low:g}", key=f"{key}_low")
     high = columns[1].text_input("To", f"{values.high:g}", key=f"{key}_high")
-    log = columns[2].toggle("Logarithmic", values.log, key=f"{key}_log", help="Tries as many values from 0.001 to 0.01 as from 0.1 to 1.")
+    log = columns[2].toggle(
+        "Logarithmic",
+        values.log,
+        key=f"{key}_log",
+        help="Tries as many values from 0.001 to 0.01 as from 0.1 to 1.",
+    )
     points = values.points
     if grid:
-        points = int(columns[3].number_input("Values", 2, MAX_POINTS, values.points, key=f"{key}_points"))
+        points = int(
+            columns[3].number_input("Values", 2, MAX_POINTS, values.points, key=f"{key}_points")
+        )
     return Range(values.kind, _number(low), _number(high), log=log, points=points)
 
 
@@ -106,7 +122,9 @@ def _number(text: str) -> float:
 def problem(name: str, values: Range) -> str:
     """What is wrong with this range alone, or the empty string."""
     try:
-        check({name: values}, {} if "frozen" in scripts.BY_NAME[name].modes else {"mode": "finetune"})
+        check(
+            {name: values}, {} if "frozen" in scripts.BY_NAME[name].modes else {"mode": "finetune"}
+        )
     except UserError as error:
         return str(error)
     return ""

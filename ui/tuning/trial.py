@@ -30,11 +30,21 @@ def show(board: Board) -> None:
         return
     with st.container(border=True, key="tu_trial"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**Trial {trial.number}**{' (the defaults)' if trial.is_baseline else ''}", width="content")
+            st.markdown(
+                f"**Trial {trial.number}**{' (the defaults)' if trial.is_baseline else ''}",
+                width="content",
+            )
             st.markdown(jobs_table.badge(trial.state), width="content")
             st.space("stretch")
             actions(trial, key="tu_trial")
-            st.button("", icon=":material/close:", key="tu_trial_close", help="Close", on_click=_close, type="tertiary")
+            st.button(
+                "",
+                icon=":material/close:",
+                key="tu_trial_close",
+                help="Close",
+                on_click=_close,
+                type="tertiary",
+            )
         with st.grid(2, min_column_width=300):
             _facts(board, trial)
             with st.container():
@@ -46,7 +56,13 @@ def show(board: Board) -> None:
 def actions(trial: Trial, *, key: str) -> None:
     """The ways from a trial to its model, an endpoint and its training job."""
     if trial.state is State.COMPLETED:
-        links.button("Open the model", "models", key=f"{key}_model", icon=":material/verified:", model=trial.id)
+        links.button(
+            "Open the model",
+            "models",
+            key=f"{key}_model",
+            icon=":material/verified:",
+            model=trial.id,
+        )
         if not retention.has_weights(trial):
             links.button(
                 "Train again",
@@ -57,10 +73,15 @@ def actions(trial: Trial, *, key: str) -> None:
                 hint=f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same settings make the same model again.",
             )
             return
-        links.button("Deploy", "deploy", key=f"{key}_deploy", icon=":material/rocket_launch:", model=trial.id)
+        links.button(
+            "Deploy", "deploy", key=f"{key}_deploy", icon=":material/rocket_launch:", model=trial.id
+        )
         kept = KEPT in trial.tags
         if not kept and st.button(
-            "Keep", key=f"{key}_keep", icon=":material/bookmark_add:", help="Lists it among the models. The best one is listed by itself."
+            "Keep",
+            key=f"{key}_keep",
+            icon=":material/bookmark_add:",
+            help="Lists it among the models. The best one is listed by itself.",
         ):
             jobs.set_label(trial.id, tags=(*trial.tags, KEPT))
             st.rerun(scope="fragment")
@@ -77,13 +98,23 @@ def _facts(board: Board, trial: Trial) -> None:
     if trial.correct is not None and trial.n:
         facts["Validation photos"] = share(int(trial.correct), int(trial.n))
     facts["Validation loss"] = "-" if trial.loss is None else f"{trial.loss:.4f}"
-    facts |= {"Took": duration(trial.seconds), "Epochs": str(len(trial.curve)), "Status": leaderboard.status_words(trial)}
-    st.dataframe(pd.DataFrame({"": list(facts), "value": list(facts.values())}), hide_index=True, alt=f"Trial {trial.number}")
+    facts |= {
+        "Took": duration(trial.seconds),
+        "Epochs": str(len(trial.curve)),
+        "Status": leaderboard.status_words(trial),
+    }
+    st.dataframe(
+        pd.DataFrame({"": list(facts), "value": list(facts.values())}),
+        hide_index=True,
+        alt=f"Trial {trial.number}",
+    )
 
 
 def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260) -> None:
     """One figure by epoch of each trial, on one scale; which one is chosen above the chart."""
-    names = [name for name in FIGURES if any(name in row for trial in trials for row in trial.curve)]
+    names = [
+        name for name in FIGURES if any(name in row for trial in trials for row in trial.curve)
+    ]
     if not names:
         st.caption("No epoch has been reported yet.")
         return
@@ -96,14 +127,20 @@ def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260
         label=lambda n: n.replace("_", " "),
         label_visibility="collapsed",
     )
-    rows = [{"trial": trial.number, "epoch": row["epoch"], name: row.get(name)} for trial in trials for row in trial.curve]
+    rows = [
+        {"trial": trial.number, "epoch": row["epoch"], name: row.get(name)}
+        for trial in trials
+        for row in trial.curve
+    ]
     near = alt.selection_point(name="near", on="mouseover", fields=["trial"], empty=False)
     chart = (
         alt.Chart(pd.DataFrame(rows).dropna())
         .mark_line(point=len(rows) < SHOW_POINTS)
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y(f"{name}:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False, padding=8)),
+            y=alt.Y(
+                f"{name}:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False, padding=8)
+            ),
             color=alt.Color("trial:N", legend=None, scale=alt.Scale(range=charts.PALETTE)),
             opacity=alt.condition(near, alt.value(1), alt.value(0.75 if len(trials) < 6 else 0.45)),
             tooltip=["trial", "epoch", alt.Tooltip(f"{name}:Q", format=".4f")],

@@ -53,7 +53,10 @@ class LocalBackend(Backend):
         tuning.check(spec)
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
-            raise UserError("This dataset version has no validation photos to compare trials by. Split it again first.", field="version_id")
+            raise UserError(
+                "This dataset version has no validation photos to compare trials by. Split it again first.",
+                field="version_id",
+            )
         return self._submit(spec, WORKER)
 
     def import_dataset(self, spec: specs.ImportSpec) -> Job:
@@ -83,7 +86,9 @@ class LocalBackend(Backend):
 
     def deploy(self, spec: specs.EndpointSpec) -> Endpoint:
         if spec.attached:
-            raise UserError(f"{self.title} has no endpoints of others to attach to.", field="attached")
+            raise UserError(
+                f"{self.title} has no endpoints of others to attach to.", field="attached"
+            )
         models.archive(models.read(spec.model_id))
         return _endpoint(self._submit(spec, WORKER))
 
@@ -115,7 +120,10 @@ class LocalBackend(Backend):
 
     def endpoints(self) -> list[Endpoint]:
         # A completed one has deleted itself at its deadline; only what it recorded is still there.
-        found = map(self._still_there, (job for job in jobs.readable("endpoint") if job.backend == self.name))
+        found = map(
+            self._still_there,
+            (job for job in jobs.readable("endpoint") if job.backend == self.name),
+        )
         return [_endpoint(job) for job in found if job and job.state is not State.COMPLETED]
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
@@ -144,7 +152,9 @@ class LocalBackend(Backend):
 
     def figures(self, endpoint: Endpoint) -> dict[str, Any]:
         try:
-            return client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS) if endpoint.url else {}
+            return (
+                client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS) if endpoint.url else {}
+            )
         except (OSError, ValueError, HTTPException):
             return {}
 
@@ -185,7 +195,10 @@ class LocalBackend(Backend):
     def _submit(self, spec: specs.Spec, module: str) -> Job:
         name = clean_name(spec.name, "name")
         if getattr(spec, "resources", None):
-            raise UserError(f"{self.title} has no instances to choose from. Leave that out, or run it elsewhere.", field="resources")
+            raise UserError(
+                f"{self.title} has no instances to choose from. Leave that out, or run it elsewhere.",
+                field="resources",
+            )
         try:
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, specs.as_dict(spec))
         except OSError as error:
@@ -195,9 +208,15 @@ class LocalBackend(Backend):
         try:
             # The warm process knows no way to S3, and must not: what it forks for others would know it, too.
             way = (
-                {} if getattr(spec, "tuning_id", "") else fetching.environment(getattr(spec, "source", ""), getattr(spec, "dataset_id", ""))
+                {}
+                if getattr(spec, "tuning_id", "")
+                else fetching.environment(
+                    getattr(spec, "source", ""), getattr(spec, "dataset_id", "")
+                )
             )
-            pid = prefork.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
+            pid = (
+                prefork.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
+            )
             if pid is None:
                 command = [settings.python(), "-m", module, str(job.folder.path)]
                 pid = processes.start(command, job.folder.path, lock=lock, variables=way)
@@ -226,14 +245,20 @@ def _wait_for_lock(folder: RunFolder, seconds: float) -> None:
 def _bury(job: Job) -> Job:
     """Ends a job whose worker died: kills what it left behind and writes why it failed."""
     processes.kill_session(job.status.pid, job.folder.path)
-    why = "the disk is full" if files.is_full(job.folder.path) else "it was killed, or the machine was restarted"
+    why = (
+        "the disk is full"
+        if files.is_full(job.folder.path)
+        else "it was killed, or the machine was restarted"
+    )
     reason = f"{jobs.DIED}: {why}. Its log is kept. Resume it to go on from its last checkpoint."
     status = replace(job.status, state=State.FAILED, reason=reason, ended=time.time())
     try:
         jobs.write_status(job.folder, status)
     except OSError as error:
         # The page has to open on a full disk, too; the next refresh writes it.
-        status = replace(status, reason=f"{reason} {files.os_reason(error)}"[: settings.MAX_FAILURE_CHARS])
+        status = replace(
+            status, reason=f"{reason} {files.os_reason(error)}"[: settings.MAX_FAILURE_CHARS]
+        )
     return replace(job, status=status)
 
 
@@ -261,7 +286,9 @@ def _endpoint_state(job: Job) -> EndpointState:
 
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> BackendError:
-    return BackendError(f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again.")
+    return BackendError(
+        f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again."
+    )
 
 
 def _message(body: bytes) -> str:

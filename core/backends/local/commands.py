@@ -14,7 +14,11 @@ TARGET = "again"
 
 def training(folder: RunFolder, spec: TrainingSpec) -> str:
     """A shell command that trains once more with the job's data, settings and own copy of the script, into `./again`."""
-    variables = {name: value for name, value in runner.environment(folder, spec).items() if name.startswith("SM_CHANNEL_")}
+    variables = {
+        name: value
+        for name, value in runner.environment(folder, spec).items()
+        if name.startswith("SM_CHANNEL_")
+    }
     variables |= {"SM_MODEL_DIR": f"{TARGET}/model", "SM_OUTPUT_DATA_DIR": f"{TARGET}/output"}
     values = {
         **spec.hyperparameters,

@@ -38,7 +38,9 @@ def run(worker: Worker) -> None:
         fetching.bring(worker, spec.dataset_id, spec.version_id)
     worker.check_stop()
     shown = _Shown(worker)
-    script = ScriptRun(worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec), shown)
+    script = ScriptRun(
+        worker, "train.py", arguments(worker.folder, spec), environment(worker.folder, spec), shown
+    )
     try:
         code = script.run()
     finally:
@@ -105,7 +107,12 @@ def _link(source: str, target: str) -> None:
 
 
 def copy_scripts(folder: RunFolder) -> None:
-    shutil.copytree(settings.SM_SCRIPTS, code_folder(folder), ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copytree(
+        settings.SM_SCRIPTS,
+        code_folder(folder),
+        ignore=shutil.ignore_patterns("__pycache__"),
+        dirs_exist_ok=True,
+    )
 
 
 def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
@@ -150,7 +157,9 @@ def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
     """Turns the script's exit code into the job's end. Raises for anything but a finished model."""
     if code == 0:
         if not (worker.folder.model / models.DESCRIPTION).exists():
-            raise BackendError("The training script ended well but wrote no model. Its log may say why.")
+            raise BackendError(
+                "The training script ended well but wrote no model. Its log may say why."
+            )
         if not worker.job.tuning_id:  # models.archive packs a trial's when it is wanted
             models.pack(worker.folder.model, worker.folder.artifact)
         return

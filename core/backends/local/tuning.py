@@ -92,7 +92,12 @@ class Tuner:
             except ChildProcessError:
                 break
         running = len(self._running())
-        self._replace([self._read(trial) if not trial.state.is_finished else trial for trial in self.board.trials])
+        self._replace(
+            [
+                self._read(trial) if not trial.state.is_finished else trial
+                for trial in self.board.trials
+            ]
+        )
         if len(self._running()) < running:
             retention.tidy(self.board)
 
@@ -100,7 +105,9 @@ class Tuner:
         try:
             return leaderboard.of_job(self.backend.refresh(jobs.read(trial.id)), self.spec)
         except NotFound as error:
-            return replace(trial, state=State.FAILED, reason=f"It was deleted while it ran. {error}")
+            return replace(
+                trial, state=State.FAILED, reason=f"It was deleted while it ran. {error}"
+            )
 
     def _start_next(self) -> None:
         number = max((trial.number for trial in self.board.trials), default=0) + 1
@@ -115,7 +122,9 @@ class Tuner:
     def _go_on_with_interrupted(self) -> None:
         """Runs the trials on that ended with the job that this one continues, from their checkpoints where they have any."""
         for trial in [trial for trial in self.board.trials if trial.interrupted]:
-            again = self._submit(trial.number, trial.params, resumed_from=trial.id if trial.started else "")
+            again = self._submit(
+                trial.number, trial.params, resumed_from=trial.id if trial.started else ""
+            )
             if not trial.started:
                 jobs.delete(trial.id)
             self._replace([again if other.id == trial.id else other for other in self.board.trials])
@@ -130,7 +139,9 @@ class Tuner:
             tuning_id=self.worker.job.id,
             trial=number,
         )
-        os.environ[THREADS] = str(self.cores if self._makes_features() else max(1, self.cores // self.spec.parallel))
+        os.environ[THREADS] = str(
+            self.cores if self._makes_features() else max(1, self.cores // self.spec.parallel)
+        )
         return leaderboard.of_job(self.backend.train(spec), self.spec)
 
     def _suggest(self) -> dict[str, str] | None:
@@ -138,7 +149,9 @@ class Tuner:
             return study.suggest(self.spec, self.board.trials, self.prior)
 
         # A Gaussian process uses torch's threads, and a process that has used them must not fork trials any more.
-        failed = "The next trial could not be chosen; the log has the reason. Another strategy may work."
+        failed = (
+            "The next trial could not be chosen; the log has the reason. Another strategy may work."
+        )
         return forks.in_fork(suggest, failed) if self.spec.strategy == "gp" else suggest()
 
     def _allowed(self) -> int:
@@ -162,20 +175,35 @@ class Tuner:
                 self._stop(trial, reason)
 
     def _check_first_failures(self) -> None:
-        mine = [trial for trial in self.board.trials if trial.tuning_id == self.worker.job.id and trial.state.is_finished]
+        mine = [
+            trial
+            for trial in self.board.trials
+            if trial.tuning_id == self.worker.job.id and trial.state.is_finished
+        ]
         first = mine[:FIRST_FAILURES]
         if len(first) == FIRST_FAILURES and all(trial.state is State.FAILED for trial in first):
-            raise BackendError(f"The first {FIRST_FAILURES} trials all failed, so no more were started. The last one: {first[-1].reason}")
+            raise BackendError(
+                f"The first {FIRST_FAILURES} trials all failed, so no more were started. The last one: {first[-1].reason}"
+            )
 
     def _why_over(self) -> str:
         board, spec = self.board, self.spec
         done = [trial for trial in board.trials if trial.state.is_finished]
         best = board.best()
-        if best and spec.target is not None and best.value is not None and not board.objective.better(spec.target, best.value):
+        if (
+            best
+            and spec.target is not None
+            and best.value is not None
+            and not board.objective.better(spec.target, best.value)
+        ):
             return f"trial {best.number} reached the target: {best.value:.4f}"
         if spec.max_seconds and time.monotonic() - self._started > spec.max_seconds:
             return f"the time limit of {spec.max_seconds:g} s was reached"
-        if spec.patience and best and sum(trial.number > best.number for trial in done) >= spec.patience:
+        if (
+            spec.patience
+            and best
+            and sum(trial.number > best.number for trial in done) >= spec.patience
+        ):
             return f"{spec.patience} trials brought no improvement on trial {best.number}"
         if self._running():
             return ""

@@ -51,7 +51,10 @@ class SageMakerBackend(Backend):
         tuning.check(spec)
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
-            raise UserError("This dataset version has no validation photos to compare trials by. Split it again first.", field="version_id")
+            raise UserError(
+                "This dataset version has no validation photos to compare trials by. Split it again first.",
+                field="version_id",
+            )
         self._check(spec)
         tuner.check(spec)
         return self.submit(spec)
@@ -93,7 +96,11 @@ class SageMakerBackend(Backend):
             # A trial is watched by its tuning job's watcher.
             self.refresh(jobs.read(now.tuning_id))
             return now
-        if held or now.state.is_finished or time.time() - job.folder.lock.stat().st_mtime < RESTART_SECONDS:
+        if (
+            held
+            or now.state.is_finished
+            or time.time() - job.folder.lock.stat().st_mtime < RESTART_SECONDS
+        ):
             return now
         lock = processes.take_lock(job.folder.lock)
         return now if lock is None else self._watch(jobs.read(job.id), lock)
@@ -111,7 +118,11 @@ class SageMakerBackend(Backend):
         from core.backends.sagemaker.programs import batch as transform_program
         from core.backends.sagemaker.programs import boto3 as programs
 
-        return transform_program.of_job(job) if job.kind == specs.TransformSpec.kind else programs.of_job(job)
+        return (
+            transform_program.of_job(job)
+            if job.kind == specs.TransformSpec.kind
+            else programs.of_job(job)
+        )
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
@@ -166,7 +177,9 @@ class SageMakerBackend(Backend):
             if job.state.is_finished:
                 return job
             command = [settings.python(), "-m", WORKER, str(job.folder.path)]
-            pid = processes.start(command, job.folder.path, lock=lock, variables=connection.environment())
+            pid = processes.start(
+                command, job.folder.path, lock=lock, variables=connection.environment()
+            )
         except OSError as error:
             raise BackendError(f"{job.name} can't be watched: {files.os_reason(error)}") from error
         finally:

@@ -27,8 +27,14 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         r"[Aa]ssume.{0,40}role|AssumeRole",
         "SageMaker may not use the role. Its trust policy has to name sagemaker.amazonaws.com; the AWS page shows how.",
     ),
-    (r"AccessDenied|not authorized|Access Denied|403", "The role lacks a permission. Compare it with the policy on the AWS page."),
-    (r"NoSuchBucket|[Bb]ucket.*does not exist", "The bucket is gone. Give another one on the AWS page and train again."),
+    (
+        r"AccessDenied|not authorized|Access Denied|403",
+        "The role lacks a permission. Compare it with the policy on the AWS page.",
+    ),
+    (
+        r"NoSuchBucket|[Bb]ucket.*does not exist",
+        "The bucket is gone. Give another one on the AWS page and train again.",
+    ),
     (
         r"No S3 objects found|NoSuchKey|Data download failed",
         "Something is missing in the bucket. Train again: what is missing is uploaded once more.",
@@ -71,7 +77,9 @@ SECONDARY = {
 
 def phase(secondary: str) -> str:
     """SageMaker's secondary status for people; one that is new here is named as it is."""
-    return SECONDARY.get(secondary, f"unknown: {secondary}") if secondary else "Waiting for SageMaker"
+    return (
+        SECONDARY.get(secondary, f"unknown: {secondary}") if secondary else "Waiting for SageMaker"
+    )
 
 
 def why_failed(described: Mapping[str, Any], log: str) -> str:
@@ -87,7 +95,11 @@ def explained(given: str) -> str:
     advice = next((text for pattern, text in _ADVICE if re.search(pattern, given)), "")
     inner = _TOOLKIT.search(given)
     said = " ".join((inner[1] if inner else given).split())
-    return f"{advice} SageMaker says: {said}".strip()[: settings.MAX_FAILURE_CHARS] if advice else said[: settings.MAX_FAILURE_CHARS]
+    return (
+        f"{advice} SageMaker says: {said}".strip()[: settings.MAX_FAILURE_CHARS]
+        if advice
+        else said[: settings.MAX_FAILURE_CHARS]
+    )
 
 
 def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:

@@ -21,7 +21,10 @@ def facts(job: Job) -> dict[str, str]:
     count = int(progress.get("instance_count") or wanted.get("instance_count", 1))
     spot = bool(wanted.get("spot"))
     region = str(job.spec.get("account", {}).get("region", ""))
-    found = {"Machines": f"{f'{count} x ' if count > 1 else ''}{machine}{', spot' if spot else ''}", "Region": region}
+    found = {
+        "Machines": f"{f'{count} x ' if count > 1 else ''}{machine}{', spot' if spot else ''}",
+        "Region": region,
+    }
     billed = progress.get("billable_seconds")
     if billed:
         use = "transform" if job.kind == TransformSpec.kind else "training"
@@ -29,7 +32,9 @@ def facts(job: Job) -> dict[str, str]:
         money = f", {_about(cost.at_most)}" if cost.at_most is not None and not spot else ""
         found["Billed"] = f"billed {int(billed)} s{f' x {count}' if count > 1 else ''}{money}"
         if spot and (trained := progress.get("training_seconds")):
-            found["Saved by spot"] = f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
+            found["Saved by spot"] = (
+                f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
+            )
     if times := progress.get("interruptions"):
         found["Taken back"] = f"machines taken back {'once' if times == 1 else f'{times} times'}"
     return {title: text for title, text in found.items() if text}

@@ -59,7 +59,11 @@ def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> dict[str, 
 
 def script_mode(account: Account, code: str) -> dict[str, str]:
     """The hyperparameters by which AWS's toolkit finds our script. A container without a network is handed the archive as a channel."""
-    archive = f"/opt/ml/input/data/{CODE_CHANNEL}/{code.rsplit('/', 1)[-1]}" if account.network_isolation else code
+    archive = (
+        f"/opt/ml/input/data/{CODE_CHANNEL}/{code.rsplit('/', 1)[-1]}"
+        if account.network_isolation
+        else code
+    )
     return {
         "sagemaker_program": packaging.ENTRY,
         "sagemaker_submit_directory": archive,
@@ -88,10 +92,14 @@ def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) 
         "OutputDataConfig": output,
         "ResourceConfig": machines,
         "StoppingCondition": limit,
-        "CheckpointConfig": {"S3Uri": account.uri(storage.job_key(job_id, "checkpoints")), "LocalPath": CHECKPOINTS},
+        "CheckpointConfig": {
+            "S3Uri": account.uri(storage.job_key(job_id, "checkpoints")),
+            "LocalPath": CHECKPOINTS,
+        },
         "EnableManagedSpotTraining": resources.spot,
         "EnableNetworkIsolation": account.network_isolation,
-        "EnableInterContainerTrafficEncryption": bool(account.kms_key) and resources.instance_count > 1,
+        "EnableInterContainerTrafficEncryption": bool(account.kms_key)
+        and resources.instance_count > 1,
         **vpc(account),
     }
 
@@ -102,7 +110,11 @@ def channels(account: Account, inputs: Inputs) -> list[dict[str, Any]]:
     else:
         # FastFile reads only whole prefixes, never a list.
         photos = _channel("images", "S3Prefix", f"{account.uri(storage.IMAGES)}/", "FastFile")
-    found = [photos, _channel("manifest", "S3Prefix", inputs.table, "File"), _channel("weights", "S3Prefix", inputs.weights, "File")]
+    found = [
+        photos,
+        _channel("manifest", "S3Prefix", inputs.table, "File"),
+        _channel("weights", "S3Prefix", inputs.weights, "File"),
+    ]
     if inputs.features:
         found.append(_channel("cached", "S3Prefix", inputs.features, "File"))
     if account.network_isolation:
@@ -118,13 +130,24 @@ def _channel(name: str, kind: str, uri: str, mode: str) -> dict[str, Any]:
 def vpc(account: Account) -> dict[str, Any]:
     if not account.subnets:
         return {}
-    return {"VpcConfig": {"Subnets": list(account.subnets), "SecurityGroupIds": list(account.security_groups)}}
+    return {
+        "VpcConfig": {
+            "Subnets": list(account.subnets),
+            "SecurityGroupIds": list(account.security_groups),
+        }
+    }
 
 
 def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
     """What marks a thing as ours. Tags take fewer characters than names do."""
-    values = {TAG: "1", f"{TAG}:name": spec.name, **{f"{TAG}:{name}": value for name, value in more.items()}}
-    return [{"Key": key, "Value": _TAG_UNSAFE.sub("_", value)[:256]} for key, value in values.items()]
+    values = {
+        TAG: "1",
+        f"{TAG}:name": spec.name,
+        **{f"{TAG}:{name}": value for name, value in more.items()},
+    }
+    return [
+        {"Key": key, "Value": _TAG_UNSAFE.sub("_", value)[:256]} for key, value in values.items()
+    ]
 
 
 def resources_of(spec: TrainingSpec | Any) -> Resources:

@@ -64,7 +64,9 @@ class LogTail:
             given: dict[str, Any] = {"nextToken": token} if token else {}
             try:
                 with connection.asking("reading the log"):
-                    page = self.client.get_log_events(logGroupName=self.group, logStreamName=stream, startFromHead=True, **given)
+                    page = self.client.get_log_events(
+                        logGroupName=self.group, logStreamName=stream, startFromHead=True, **given
+                    )
             except BackendError as error:
                 if connection.is_missing(error):
                     return news
@@ -72,7 +74,9 @@ class LogTail:
             # The end of a stream is where the token stays the same.
             if page["nextForwardToken"] == token and not page["events"]:
                 return news
-            self._append(stream, [event["message"] for event in page["events"]], page["nextForwardToken"])
+            self._append(
+                stream, [event["message"] for event in page["events"]], page["nextForwardToken"]
+            )
             news = news or bool(page["events"])
             if not page["events"]:
                 return news

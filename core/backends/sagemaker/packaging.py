@@ -82,7 +82,9 @@ def _weights(name: str) -> tuple[str, Path]:
         found = sorted(_package(architecture.package).rglob("*.pth"))
         if found:
             return f"{timm_name}.pth", found[0]
-    return f"{timm_name}.safetensors", _downloaded(timm_name, architecture.hub if architecture else "")
+    return f"{timm_name}.safetensors", _downloaded(
+        timm_name, architecture.hub if architecture else ""
+    )
 
 
 def _downloaded(timm_name: str, hub: str) -> Path:
@@ -104,9 +106,15 @@ def _downloaded(timm_name: str, hub: str) -> Path:
 def _hub_of(timm_name: str) -> str:
     import timm
 
-    known = timm.models.get_pretrained_cfg(timm_name, allow_unregistered=False) if timm.is_model(timm_name) else None
+    known = (
+        timm.models.get_pretrained_cfg(timm_name, allow_unregistered=False)
+        if timm.is_model(timm_name)
+        else None
+    )
     if known is None or not known.hf_hub_id:
-        raise BackendError(f"timm has no pretrained weights called {timm_name!r}; its list is at https://huggingface.co/timm.")
+        raise BackendError(
+            f"timm has no pretrained weights called {timm_name!r}; its list is at https://huggingface.co/timm."
+        )
     return str(known.hf_hub_id)
 
 
@@ -114,5 +122,7 @@ def _package(name: str) -> Path:
     """The folder of an installed package, found without importing it."""
     spec = importlib.util.find_spec(name)
     if not spec or not spec.origin:
-        raise BackendError(f"The package {name} is not installed here, so it can't be sent along. Run: pip install -r requirements.txt")
+        raise BackendError(
+            f"The package {name} is not installed here, so it can't be sent along. Run: pip install -r requirements.txt"
+        )
     return Path(spec.origin).parent

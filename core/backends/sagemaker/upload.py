@@ -64,7 +64,14 @@ class Uploaded:
     photos: int
 
 
-def version(to: Store, dataset_id: str, version_id: str, folder: Path, report: Report, check_stop: Callable[[], None]) -> Uploaded:
+def version(
+    to: Store,
+    dataset_id: str,
+    version_id: str,
+    folder: Path,
+    report: Report,
+    check_stop: Callable[[], None],
+) -> Uploaded:
     """Sends what is missing of a version and returns where it lies. `folder` is where the job keeps its own manifest.csv.
 
     Ended at any moment, it goes on where it was: photos are looked for one by one, and the list of them is written last.
@@ -72,7 +79,13 @@ def version(to: Store, dataset_id: str, version_id: str, folder: Path, report: R
     """
     frame = manifest.read(store.version(dataset_id, version_id).manifest_path)
     used = frame[frame["split"].isin(USED) & (frame["problem"] == "")]
-    keys = pd.Series([storage.image_key(image_id, path) for image_id, path in zip(used["image_id"], used["path"], strict=True)], used.index)
+    keys = pd.Series(
+        [
+            storage.image_key(image_id, path)
+            for image_id, path in zip(used["image_id"], used["path"], strict=True)
+        ],
+        used.index,
+    )
     table = _table(frame, keys, folder / TABLE)
     where = f"datasets/{dataset_id}/{version_id}/{hashlib.sha256(table).hexdigest()[:12]}"
     found = Uploaded(to.uri(f"{where}/{READY}"), to.uri(f"{where}/{TABLE}"), len(keys))
@@ -80,7 +93,10 @@ def version(to: Store, dataset_id: str, version_id: str, folder: Path, report: R
         report(Progress(len(keys), len(keys), len(keys), 0, 0.0))
         return found
     root = store.dataset(dataset_id).root
-    photos = {key: (root / path, image_id) for key, path, image_id in zip(keys, used["path"], used["image_id"], strict=True)}
+    photos = {
+        key: (root / path, image_id)
+        for key, path, image_id in zip(keys, used["path"], used["image_id"], strict=True)
+    }
     sending = Sending(to, photos, report, check_stop, remote.origins(root, list(used["path"])))
     sending.run()
     to.put(f"{where}/{TABLE}", table)
@@ -132,7 +148,9 @@ class Sending:
             self._done = self._there = len(there)
             try:
                 for start in range(0, len(missing), AT_A_TIME):
-                    for future in [pool.submit(self._send, key) for key in missing[start : start + AT_A_TIME]]:
+                    for future in [
+                        pool.submit(self._send, key) for key in missing[start : start + AT_A_TIME]
+                    ]:
                         future.result()
                         self.check_stop()
                         if time.monotonic() - self._said > REPORT_SECONDS:
@@ -143,7 +161,9 @@ class Sending:
         self._say(started)
         self._check()
 
-    def _present(self, mapped: Callable[[Callable[[str], bool], Iterable[str]], Iterable[bool]]) -> set[str]:
+    def _present(
+        self, mapped: Callable[[Callable[[str], bool], Iterable[str]], Iterable[bool]]
+    ) -> set[str]:
         """Those of the photos that lie in the bucket already."""
         if len(self.photos) <= ASK_EACH:
             flags = mapped(lambda key: self.to.has(f"{IMAGES}/{key}"), self.photos)
@@ -166,7 +186,11 @@ class Sending:
             return
         try:
             data = path.read_bytes()
-            problem = "" if hashlib.sha256(data).hexdigest() == image_id else "it changed since the import"
+            problem = (
+                ""
+                if hashlib.sha256(data).hexdigest() == image_id
+                else "it changed since the import"
+            )
         except OSError as error:
             data, problem = b"", error.strerror or str(error)
         if problem:
@@ -182,7 +206,10 @@ class Sending:
     def _copied(self, key: str, origin: remote.Origin) -> bool:
         """Whether the photo went from one place in S3 to the other. Where S3 will not do that, it comes by way of this machine."""
         try:
-            connection.patiently(lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"), self.check_stop)
+            connection.patiently(
+                lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"),
+                self.check_stop,
+            )
             return True
         except BackendError:
             remote.bring(origin.root, [origin.path])
@@ -192,12 +219,16 @@ class Sending:
         self._said = time.monotonic()
         with self._lock:
             rate = self._bytes / max(time.monotonic() - started, 1e-6)
-            now = Progress(self._done, len(self.photos), self._there, self._bytes, rate, len(self.unreadable))
+            now = Progress(
+                self._done, len(self.photos), self._there, self._bytes, rate, len(self.unreadable)
+            )
         self.report(now)
 
     def _check(self) -> None:
         if self.unreadable and len(self.unreadable) == len(self.photos):
             first = "; ".join(list(self.unreadable.values())[:NAMED])
-            raise BackendError(f"None of the photos can be read on this machine, so there is nothing to send. The first: {first}.")
+            raise BackendError(
+                f"None of the photos can be read on this machine, so there is nothing to send. The first: {first}."
+            )
         for text in self.unreadable.values():
             print(f"left out, for it can't be sent: {text}", flush=True)

@@ -57,7 +57,9 @@ class Watch:
     def __init__(self, worker: Worker, watched: Watched) -> None:
         self.worker, self.watched = worker, watched
         self.seen = float(worker.job.status.progress.get("seen") or 0.0)
-        self.facts: dict[str, Any] = {name: value for name, value in worker.job.status.progress.items() if name != "stale"}
+        self.facts: dict[str, Any] = {
+            name: value for name, value in worker.job.status.progress.items() if name != "stale"
+        }
         self._pause = settings.poll_seconds()
         self._stop_sent = False
 

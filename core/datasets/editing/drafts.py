@@ -26,7 +26,9 @@ def steps(version: Version) -> list[Step]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, UserError) as error:
-        raise NotFound(f"The draft of {version.id} can't be read ({error}). Discard it to begin again.") from error
+        raise NotFound(
+            f"The draft of {version.id} can't be read ({error}). Discard it to begin again."
+        ) from error
 
 
 def marks(made: Sequence[Step]) -> dict[str, str]:

@@ -46,10 +46,16 @@ class Step:
         if not self.values:
             raise UserError("Choose the photos to edit.")
         if self.action == RELABEL:
-            clean = {label: names.clean_name(label, "class name") for label in set(self.values.values())}
-            object.__setattr__(self, "values", {path: clean[label] for path, label in self.values.items()})
+            clean = {
+                label: names.clean_name(label, "class name") for label in set(self.values.values())
+            }
+            object.__setattr__(
+                self, "values", {path: clean[label] for path, label in self.values.items()}
+            )
         if self.action == MOVE and (unknown := set(self.values.values()) - set(settings.SPLITS)):
-            raise UserError(f"There is no split called {min(unknown)!r}. Use {', '.join(settings.SPLITS)}.")
+            raise UserError(
+                f"There is no split called {min(unknown)!r}. Use {', '.join(settings.SPLITS)}."
+            )
         object.__setattr__(self, "why", names.shown(self.why.strip())[:MAX_WHY])
 
 
@@ -77,7 +83,9 @@ def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
         rows = where.get_indexer(pd.Index(list(step.values)))
         if (rows < 0).any():
             gone = next(path for path, row in zip(step.values, rows, strict=True) if row < 0)
-            raise UserError(f"The photo {names.shown(gone)} is not in this version. Undo this edit.")
+            raise UserError(
+                f"The photo {names.shown(gone)} is not in this version. Undo this edit."
+            )
         places, values = made.index[rows], list(step.values.values())
         if step.action == RELABEL:
             made.loc[places, "label"] = values
@@ -86,7 +94,9 @@ def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
             made.loc[usable, "split"] = "unused"
             made.loc[usable, "problem"] = f"{LEFT_OUT}: {step.why}" if step.why else LEFT_OUT
         else:
-            made = _moved(made, dict(zip(made.loc[places, "image_id"], values, strict=True)), places)
+            made = _moved(
+                made, dict(zip(made.loc[places, "image_id"], values, strict=True)), places
+            )
     if any(step.action == RELABEL for step in steps):
         require_no_clash(made["label"].unique())
     return made
@@ -101,14 +111,18 @@ def make(parent: Version, steps: Sequence[Step], note: str = "") -> Version:
     """The next version of `parent`'s dataset, with the steps done. Raises UserError as `applied` does, where nothing would change,
     and where a class would be left with nothing to learn from."""
     if not steps:
-        raise UserError("There is nothing to change yet. Choose photos and relabel, move or leave them out.")
+        raise UserError(
+            "There is nothing to change yet. Choose photos and relabel, move or leave them out."
+        )
     before = store.manifest_of(parent)
     frame = applied(before, steps)
     if frame.equals(before):
         raise UserError("Nothing would change: every photo is as the edits want it already.")
     require_trainable(frame)
     attached = {STEPS: [asdict(step) for step in steps]}
-    return store.add_version(parent, frame, note.strip() or summary(steps), _how(parent, steps), attached)
+    return store.add_version(
+        parent, frame, note.strip() or summary(steps), _how(parent, steps), attached
+    )
 
 
 def steps_of(version: Version) -> list[Step]:
@@ -118,7 +132,9 @@ def steps_of(version: Version) -> list[Step]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, UserError) as error:
-        raise NotFound(f"What changed in {version.id} can't be read ({error}). Its manifest is not affected.") from error
+        raise NotFound(
+            f"What changed in {version.id} can't be read ({error}). Its manifest is not affected."
+        ) from error
 
 
 def summary(steps: Iterable[Step]) -> str:
@@ -157,8 +173,12 @@ def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> 
     faulty = (frame["problem"] != "") & ~is_left_out(frame["problem"])
     if faulty[places].any():
         row = frame.loc[places][faulty[places]].iloc[0]
-        raise UserError(f"{names.shown(row['path'])} can't be used ({row['problem']}), so it stays out of every split.")
-    copies = frame.index[frame["image_id"].isin(list(splits)) & ((frame["problem"] == "") | frame.index.isin(places))]
+        raise UserError(
+            f"{names.shown(row['path'])} can't be used ({row['problem']}), so it stays out of every split."
+        )
+    copies = frame.index[
+        frame["image_id"].isin(list(splits)) & ((frame["problem"] == "") | frame.index.isin(places))
+    ]
     frame.loc[copies, "split"] = frame.loc[copies, "image_id"].map(splits)
     frame.loc[copies, "problem"] = ""
     return frame
@@ -167,7 +187,11 @@ def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> 
 def _how(parent: Version, steps: Sequence[Step]) -> dict[str, Any]:
     """How the split came about: as the parent's, and by hand where photos were moved."""
     moved = sum(len(step.values) for step in steps if step.action == MOVE)
-    return {**parent.split, "moved": int(parent.split.get("moved", 0)) + moved} if moved else dict(parent.split)
+    return (
+        {**parent.split, "moved": int(parent.split.get("moved", 0)) + moved}
+        if moved
+        else dict(parent.split)
+    )
 
 
 def require_no_clash(labels: Iterable[str]) -> None:
@@ -175,4 +199,7 @@ def require_no_clash(labels: Iterable[str]) -> None:
     groups = names.clashes(labels)
     if groups:
         listed = " and ".join(repr(names.shown(name)) for name in groups[0])
-        raise UserError(f"The class names {listed} differ only in capitals or blanks. Use one of them.", field="label")
+        raise UserError(
+            f"The class names {listed} differ only in capitals or blanks. Use one of them.",
+            field="label",
+        )

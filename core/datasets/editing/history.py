@@ -15,7 +15,14 @@ from core.datasets.store import Version
 from core.errors import UserError
 
 COLUMNS = ("path", "image_id", "what", "before", "after", "why", "when", "version")
-LABEL, SPLIT, OUT, BACK, ADDED, REMOVED = "label", "split", "left out", "brought back", "added", "removed"
+LABEL, SPLIT, OUT, BACK, ADDED, REMOVED = (
+    "label",
+    "split",
+    "left out",
+    "brought back",
+    "added",
+    "removed",
+)
 WORDS = {
     LABEL: "relabelled", SPLIT: "moved", OUT: "left out", BACK: "brought back", ADDED: "added", REMOVED: "no longer listed"
 }  # fmt: skip
@@ -33,7 +40,10 @@ class Diff:
     def summary(self) -> str:
         """`12 relabelled, 3 left out`; `nothing changed` where it is so."""
         counts = self.changes["what"].value_counts()
-        return ", ".join(f"{counts[what]:,} {word}" for what, word in WORDS.items() if what in counts) or "nothing changed"
+        return (
+            ", ".join(f"{counts[what]:,} {word}" for what, word in WORDS.items() if what in counts)
+            or "nothing changed"
+        )
 
 
 def diff(before: Version, after: Version) -> Diff:
@@ -45,7 +55,9 @@ def diff(before: Version, after: Version) -> Diff:
     reasons = pd.DataFrame(columns=["path", "what", "why", "when", "version"], dtype="str")
     for older, newer in _chain(before, after):
         step = found if (older, newer) == (before, after) else changed(_rows(older), _rows(newer))
-        reasons = pd.concat([reasons, _reasons(newer, step)]).drop_duplicates(["path", "what"], keep="last")
+        reasons = pd.concat([reasons, _reasons(newer, step)]).drop_duplicates(
+            ["path", "what"], keep="last"
+        )
     found = found.merge(reasons, how="left", on=["path", "what"])
     found[["why", "when", "version"]] = found[["why", "when", "version"]].fillna("")
     return Diff(before, after, found[list(COLUMNS)])
@@ -56,17 +68,33 @@ def changed(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     if len(before) == len(after) and before["path"].equals(after["path"]):
         same = (before[_READ].to_numpy() == after[_READ].to_numpy()).all(axis=1)
         before, after = before[~same], after[~same]
-    both = before.merge(after, how="outer", on="path", suffixes=("_before", "_after"), indicator=True)
+    both = before.merge(
+        after, how="outer", on="path", suffixes=("_before", "_after"), indicator=True
+    )
     both["image_id"] = both["image_id_after"].fillna(both["image_id_before"])
     there = both["_merge"] == "both"
-    was_out, is_out = (edits.is_left_out(both[f"problem_{side}"].fillna("")) for side in ("before", "after"))
+    was_out, is_out = (
+        edits.is_left_out(both[f"problem_{side}"].fillna("")) for side in ("before", "after")
+    )
     parts = [
         _part(both, both["_merge"] == "left_only", REMOVED, "label_before", ""),
         _part(both, both["_merge"] == "right_only", ADDED, "", "label_after"),
-        _part(both, there & (both["label_before"] != both["label_after"]), LABEL, "label_before", "label_after"),
+        _part(
+            both,
+            there & (both["label_before"] != both["label_after"]),
+            LABEL,
+            "label_before",
+            "label_after",
+        ),
         _part(both, there & ~was_out & is_out, OUT, "split_before", "split_after"),
         _part(both, there & was_out & ~is_out, BACK, "split_before", "split_after"),
-        _part(both, there & (was_out == is_out) & (both["split_before"] != both["split_after"]), SPLIT, "split_before", "split_after"),
+        _part(
+            both,
+            there & (was_out == is_out) & (both["split_before"] != both["split_after"]),
+            SPLIT,
+            "split_before",
+            "split_after",
+        ),
     ]
     return pd.concat(parts).sort_values(["path", "what"]).reset_index(drop=True)
 
@@ -76,7 +104,9 @@ def story(dataset_id: str, path: str) -> pd.DataFrame:
     their parent are passed over."""
     rows: dict[str, pd.DataFrame] = {}
     parts = []
-    for version in reversed([item for item in store.versions(dataset_id) if isinstance(item, Version)]):
+    for version in reversed(
+        [item for item in store.versions(dataset_id) if isinstance(item, Version)]
+    ):
         rows[version.id] = store.manifest_of(version, columns=_READ, filters=[("path", "==", path)])
         before = rows.get(version.parent, rows[version.id].iloc[:0])
         step = changed(before, rows[version.id])
@@ -84,35 +114,55 @@ def story(dataset_id: str, path: str) -> pd.DataFrame:
             said = step.merge(_reasons(version, step), on=["path", "what"])
             parts.append(said.assign(parent=version.parent))
     columns = ["version", "parent", "when", "what", "before", "after", "why"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns, dtype="str")
+    return (
+        pd.concat(parts, ignore_index=True)[columns]
+        if parts
+        else pd.DataFrame(columns=columns, dtype="str")
+    )
 
 
 def revert(what: Version, on: Version, note: str = "") -> Version:
     """A new version after `on`, in which what the version `what` changed is taken back. A photo that was changed again since is
     left as it is now. Raises UserError where nothing is left to take back, and for the first version."""
     if not what.parent:
-        raise UserError(f"{what.id} is the import itself: there is nothing before it to go back to.")
-    older, newer, frame = (store.manifest_of(version) for version in (store.version(what.dataset_id, what.parent), what, on))
-    rows = older.merge(newer, how="outer", on="path", suffixes=("_before", "_after"), indicator=True)
+        raise UserError(
+            f"{what.id} is the import itself: there is nothing before it to go back to."
+        )
+    older, newer, frame = (
+        store.manifest_of(version)
+        for version in (store.version(what.dataset_id, what.parent), what, on)
+    )
+    rows = older.merge(
+        newer, how="outer", on="path", suffixes=("_before", "_after"), indicator=True
+    )
     now = frame.set_index("path", drop=False)
     for column in ("label", "split", "problem"):
-        here = rows[(rows["_merge"] == "both") & (rows[f"{column}_before"] != rows[f"{column}_after"])].set_index("path")
+        here = rows[
+            (rows["_merge"] == "both") & (rows[f"{column}_before"] != rows[f"{column}_after"])
+        ].set_index("path")
         here = here[here.index.isin(now.index)]
         still = here[(now.loc[here.index, column] == here[f"{column}_after"]).to_numpy()]
         now.loc[still.index, column] = still[f"{column}_before"]
     now = now[~now["path"].isin(rows.loc[rows["_merge"] == "right_only", "path"])]
-    gone = older[older["path"].isin(rows.loc[rows["_merge"] == "left_only", "path"]) & ~older["path"].isin(frame["path"])]
+    gone = older[
+        older["path"].isin(rows.loc[rows["_merge"] == "left_only", "path"])
+        & ~older["path"].isin(frame["path"])
+    ]
     made = pd.concat([now.reset_index(drop=True), gone], ignore_index=True)
     made.loc[made["problem"] != "", "split"] = "unused"
     if changed(frame[_READ], made[_READ]).empty:
-        raise UserError(f"Everything that {what.id} changed has been changed again since: there is nothing left to take back.")
+        raise UserError(
+            f"Everything that {what.id} changed has been changed again since: there is nothing left to take back."
+        )
     edits.require_trainable(made)
     return store.add_version(on, made, note.strip() or f"{what.id} taken back", on.split)
 
 
 def lineage(version: Version) -> list[Version]:
     """The version and the ancestors that can be read, newest first."""
-    known = {item.id: item for item in store.versions(version.dataset_id) if isinstance(item, Version)}
+    known = {
+        item.id: item for item in store.versions(version.dataset_id) if isinstance(item, Version)
+    }
     found = [version]
     while found[-1].parent in known:
         found.append(known[found[-1].parent])
@@ -131,7 +181,11 @@ def everything(version: Version) -> pd.DataFrame:
 
 
 def resplit(
-    version: Version, split: Mapping[str, Any], labels: Sequence[str], note: str, units: Mapping[str, str] | None = None
+    version: Version,
+    split: Mapping[str, Any],
+    labels: Sequence[str],
+    note: str,
+    units: Mapping[str, str] | None = None,
 ) -> Version:
     """The next version with only these classes, split as `split` describes (see splits.apply). Labels that were mended stay mended,
     photos that were left out stay out, and classes that an ancestor had can come back. Raises UserError where that can't be done."""
@@ -145,8 +199,16 @@ def _rows(version: Version) -> pd.DataFrame:
 
 def _part(rows: pd.DataFrame, mask: pd.Series, what: str, before: str, after: str) -> pd.DataFrame:
     some = rows[mask]
-    values = {side: some[column].to_numpy() if column else "" for side, column in (("before", before), ("after", after))}
-    columns = {"path": some["path"].to_numpy(), "image_id": some["image_id"].to_numpy(), "what": what, **values}
+    values = {
+        side: some[column].to_numpy() if column else ""
+        for side, column in (("before", before), ("after", after))
+    }
+    columns = {
+        "path": some["path"].to_numpy(),
+        "image_id": some["image_id"].to_numpy(),
+        "what": what,
+        **values,
+    }
     return pd.DataFrame(columns, index=range(len(some))).astype("str")
 
 
@@ -166,6 +228,9 @@ def _reasons(version: Version, step: pd.DataFrame) -> pd.DataFrame:
         for path in done.values:
             why[path, done.action] = (done.why or version.note, done.when)
     action = step["what"].map({LABEL: edits.RELABEL, OUT: edits.LEAVE_OUT}).fillna(edits.MOVE)
-    pairs = [why.get(key, (version.note, version.created)) for key in zip(step["path"], action, strict=True)]
+    pairs = [
+        why.get(key, (version.note, version.created))
+        for key in zip(step["path"], action, strict=True)
+    ]
     reasons = pd.DataFrame(pairs, columns=["why", "when"], index=step.index, dtype="str")
     return step[["path", "what"]].join(reasons).assign(version=version.id)

@@ -30,7 +30,13 @@ MAX_ENTRIES = 5_000
 ADDED = "added-in-review"
 LEAVE_OUT = ""
 PHOTO, ENTRY = "photo", "entry.json"
-SIGNATURES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"BM": ".bmp", b"GIF8": ".gif", b"RIFF": ".webp"}
+SIGNATURES = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"BM": ".bmp",
+    b"GIF8": ".gif",
+    b"RIFF": ".webp",
+}
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,18 @@ def add(
     try:
         data = photo if isinstance(photo, bytes) else photo.read_bytes()
     except OSError as error:
-        raise NotFound(f"The photo {names.shown(shown)} can't be read ({error.strerror or error}).") from error
+        raise NotFound(
+            f"The photo {names.shown(shown)} can't be read ({error.strerror or error})."
+        ) from error
     images.open_image(data)
-    ranked: tuple[dict[str, Any], ...] = tuple({"label": str(a["label"]), "probability": float(a["probability"])} for a in answer)
+    ranked: tuple[dict[str, Any], ...] = tuple(
+        {"label": str(a["label"]), "probability": float(a["probability"])} for a in answer
+    )
     proposed = label or (str(ranked[0]["label"]) if ranked else "")
     image_id = hashlib.sha256(data).hexdigest()
-    entry = Entry(image_id, names.shown(shown), label, proposed, ranked, model_id, origin, reason, time.time())
+    entry = Entry(
+        image_id, names.shown(shown), label, proposed, ranked, model_id, origin, reason, time.time()
+    )
     with _locked():
         if _folder(image_id).is_dir():
             entry = _with_earlier_word(entry)
@@ -133,7 +145,9 @@ def read(entry_id: str) -> Entry:
         body = files.read_json(_folder(entry_id) / ENTRY)
         return Entry(**{**body, "answer": tuple(body["answer"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NotFound("This photo does not wait for review any more; it may have been dealt with in another window.") from error
+        raise NotFound(
+            "This photo does not wait for review any more; it may have been dealt with in another window."
+        ) from error
 
 
 def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> None:
@@ -162,10 +176,14 @@ def new_photos(entry_ids: Sequence[str], parent: Version) -> list[str]:
 
 def folder_for_new(dataset: store.Dataset) -> tuple[Path, bool]:
     """Where new photos of this dataset would be kept, and whether that is the person's own folder rather than Fieldmark's."""
-    return dataset.root / ADDED, not dataset.root.resolve().is_relative_to(settings.datasets_dir().resolve())
+    return dataset.root / ADDED, not dataset.root.resolve().is_relative_to(
+        settings.datasets_dir().resolve()
+    )
 
 
-def decide(decisions: Mapping[str, str], parent: Version, note: str = "", *, into_own_folder: bool = False) -> Outcome:
+def decide(
+    decisions: Mapping[str, str], parent: Version, note: str = "", *, into_own_folder: bool = False
+) -> Outcome:
     """Makes the next version of `parent`'s dataset, in which each of these photos has its decided label, or is left out as edits do it.
 
     Photos that the dataset does not have yet are copied below its root (see `folder_for_new`; into a person's own folder only where
@@ -176,20 +194,31 @@ def decide(decisions: Mapping[str, str], parent: Version, note: str = "", *, int
         raise UserError("Choose the photos to decide about.")
     with _locked():
         waiting = [read(entry_id) for entry_id in decisions]
-        labels = {entry_id: names.clean_name(label, "class name") if label != LEAVE_OUT else "" for entry_id, label in decisions.items()}
+        labels = {
+            entry_id: names.clean_name(label, "class name") if label != LEAVE_OUT else ""
+            for entry_id, label in decisions.items()
+        }
         frame = store.manifest_of(parent)
         _require_no_clash(frame, labels.values())
         known = set(frame["image_id"])
         frame, relabelled, left_out = _changed(frame, labels)
-        new = [entry for entry in waiting if entry.id not in known and labels[entry.id] != LEAVE_OUT]
+        new = [
+            entry for entry in waiting if entry.id not in known and labels[entry.id] != LEAVE_OUT
+        ]
         confirmed = sum(entry.id in known for entry in waiting) - relabelled - left_out
         if not (relabelled or left_out or new):
-            raise UserError("Nothing would change: each of these photos has the label it was given already. Dismiss them instead.")
+            raise UserError(
+                "Nothing would change: each of these photos has the label it was given already. Dismiss them instead."
+            )
         if new:
-            frame = pd.concat([frame, _added(new, labels, parent, into_own_folder)], ignore_index=True)
+            frame = pd.concat(
+                [frame, _added(new, labels, parent, into_own_folder)], ignore_index=True
+            )
         _require_classes(frame)
         parts = {"relabelled": relabelled, "added": len(new), "left out": left_out}
-        words = note.strip() or "Review: " + ", ".join(f"{number} {what}" for what, number in parts.items() if number)
+        words = note.strip() or "Review: " + ", ".join(
+            f"{number} {what}" for what, number in parts.items() if number
+        )
         version = store.add_version(parent, frame, words, parent.split)
         for entry in waiting:
             _remove(entry.id)
@@ -210,7 +239,9 @@ def _changed(frame: pd.DataFrame, labels: Mapping[str, str]) -> tuple[pd.DataFra
     return frame, frame.loc[other, "image_id"].nunique(), frame.loc[out, "image_id"].nunique()
 
 
-def _added(new: Sequence[Entry], labels: Mapping[str, str], parent: Version, into_own_folder: bool) -> pd.DataFrame:
+def _added(
+    new: Sequence[Entry], labels: Mapping[str, str], parent: Version, into_own_folder: bool
+) -> pd.DataFrame:
     dataset = store.dataset(parent.dataset_id)
     target, own = folder_for_new(dataset)
     if own and not into_own_folder:
@@ -219,7 +250,9 @@ def _added(new: Sequence[Entry], labels: Mapping[str, str], parent: Version, int
             f"Allow Fieldmark to put them into {target}, or leave them out of this decision.",
             field="own_folder",
         )
-    rows: dict[str, list[Any]] = {name: [] for name in ("image_id", "path", "label", "split", "width", "height", "size_bytes")}
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("image_id", "path", "label", "split", "width", "height", "size_bytes")
+    }
     for entry in new:
         data = entry.photo.read_bytes()
         opened = images.open_image(data)
@@ -230,7 +263,9 @@ def _added(new: Sequence[Entry], labels: Mapping[str, str], parent: Version, int
                 files.folder_below(dataset.root, Path(path).parent)
                 files.write_bytes(place, data)
         except OSError as error:
-            raise UserError(f"{target} can't be written to ({error.strerror}). Mend that, or leave the new photos out.") from error
+            raise UserError(
+                f"{target} can't be written to ({error.strerror}). Mend that, or leave the new photos out."
+            ) from error
         values = (entry.id, path, labels[entry.id], "train", opened.width, opened.height, len(data))
         for name, value in zip(rows, values, strict=True):
             rows[name].append(value)
@@ -238,14 +273,21 @@ def _added(new: Sequence[Entry], labels: Mapping[str, str], parent: Version, int
 
 
 def _suffix(data: bytes) -> str:
-    return next((suffix for signature, suffix in SIGNATURES.items() if data.startswith(signature)), ".jpg")
+    return next(
+        (suffix for signature, suffix in SIGNATURES.items() if data.startswith(signature)), ".jpg"
+    )
 
 
 def _require_no_clash(frame: pd.DataFrame, labels: Iterable[str]) -> None:
-    groups = names.clashes({*frame["label"].unique(), *(label for label in labels if label != LEAVE_OUT)})
+    groups = names.clashes(
+        {*frame["label"].unique(), *(label for label in labels if label != LEAVE_OUT)}
+    )
     if groups:
         listed = " and ".join(repr(names.shown(name)) for name in groups[0])
-        raise UserError(f"The class names {listed} differ only in capitals or blanks. Use one of them.", field="label")
+        raise UserError(
+            f"The class names {listed} differ only in capitals or blanks. Use one of them.",
+            field="label",
+        )
 
 
 def _require_classes(frame: pd.DataFrame) -> None:
@@ -261,7 +303,9 @@ def _require_classes(frame: pd.DataFrame) -> None:
 def _make(entry: Entry, data: bytes) -> None:
     """A new entry, whole or not at all."""
     if count() >= MAX_ENTRIES:
-        raise UserError(f"{MAX_ENTRIES} photos wait for review already. Decide about some of them first.")
+        raise UserError(
+            f"{MAX_ENTRIES} photos wait for review already. Decide about some of them first."
+        )
     with files.held(_home() / f".new-{entry.id}") as made:
         files.write_bytes(made / PHOTO, data)
         _write(made, entry)
@@ -274,7 +318,11 @@ def _with_earlier_word(entry: Entry) -> Entry:
         before = read(entry.id)
     except NotFound:
         return entry
-    return replace(entry, proposed=before.proposed if before.decided else entry.proposed, decided=before.decided)
+    return replace(
+        entry,
+        proposed=before.proposed if before.decided else entry.proposed,
+        decided=before.decided,
+    )
 
 
 def sweep() -> None:

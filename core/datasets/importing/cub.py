@@ -38,7 +38,13 @@ EIGHT = (13, 17, 35, 36, 47, 68, 73, 87)
 @cache
 def species() -> tuple[str, ...]:
     """The 200 species in the order of their numbers, which begin at 1."""
-    return tuple(Path(__file__).with_suffix("").with_name("cub_species.txt").read_text(encoding="utf-8").split("\n")[:-1])
+    return tuple(
+        Path(__file__)
+        .with_suffix("")
+        .with_name("cub_species.txt")
+        .read_text(encoding="utf-8")
+        .split("\n")[:-1]
+    )
 
 
 def kept() -> Path | None:
@@ -78,7 +84,10 @@ def numbers(labels: Sequence[str]) -> frozenset[int]:
     place = {name: number for number, name in enumerate(species(), 1)}
     unknown = [label for label in labels if label not in place]
     if unknown:
-        raise UserError(f"CUB-200-2011 has no species {shown(unknown[0])!r}. Choose among its 200.", field="classes")
+        raise UserError(
+            f"CUB-200-2011 has no species {shown(unknown[0])!r}. Choose among its 200.",
+            field="classes",
+        )
     if len(labels) == 1:
         raise UserError("Choose two species or more, or all of them.", field="classes")
     return frozenset(place[label] for label in labels) or frozenset(place.values())

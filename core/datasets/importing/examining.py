@@ -50,7 +50,15 @@ class _State:
     error: BaseException | None = None
 
 
-def examine(paths: Sequence[str], known: Mapping[str, Facts], read: Read, tell: Tell, *, readers: int, decoders: int) -> list[Facts]:
+def examine(
+    paths: Sequence[str],
+    known: Mapping[str, Facts],
+    read: Read,
+    tell: Tell,
+    *,
+    readers: int,
+    decoders: int,
+) -> list[Facts]:
     """What each file is, in order. `read` gives a photo's bytes, or why there are none; `tell` is called several times a second with
     what is done, the total and the photo that holds it up ('' for none), and stops the work by raising.
 
@@ -78,7 +86,9 @@ def examine(paths: Sequence[str], known: Mapping[str, Facts], read: Read, tell: 
 class _Examination:
     """The threads of one examination, and the photos that they are at."""
 
-    def __init__(self, paths: Sequence[str], read: Read, state: _State, slots: threading.Semaphore) -> None:
+    def __init__(
+        self, paths: Sequence[str], read: Read, state: _State, slots: threading.Semaphore
+    ) -> None:
         self._paths, self._read, self._state, self._slots = paths, read, state, slots
         self._works: list[_Work] = []
         self._given_up: list[str] = []
@@ -97,13 +107,18 @@ class _Examination:
     def give_up_late(self) -> None:
         """Gives up the photos that take too long to decode, and starts a thread for each that is lost with them."""
         now = time.monotonic()
-        for work in [work for work in self._works if work.decoding and now - work.decoding > DECODE_SECONDS]:
+        for work in [
+            work for work in self._works if work.decoding and now - work.decoding > DECODE_SECONDS
+        ]:
             with self._state.lock:
                 if not work.decoding:
                     continue
                 work.is_given_up = True
                 path = self._paths[work.index]
-                self._put(work.index, Facts("", 0, 0, 0, f"takes longer than {DECODE_SECONDS:.0f} seconds to decode"))
+                self._put(
+                    work.index,
+                    Facts("", 0, 0, 0, f"takes longer than {DECODE_SECONDS:.0f} seconds to decode"),
+                )
             self._works.remove(work)
             self._slots.release()
             self._given_up.append(path)

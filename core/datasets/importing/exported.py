@@ -27,9 +27,13 @@ def found(row: Mapping[str, str], path: str) -> Found:
     except UserError as error:
         raise BadRow(str(error).rstrip(".")) from error
     if values["split"] not in settings.SPLITS:
-        raise BadRow(f"the split {shown(values['split'])!r} is none of {', '.join(settings.SPLITS)}")
+        raise BadRow(
+            f"the split {shown(values['split'])!r} is none of {', '.join(settings.SPLITS)}"
+        )
     if values["official"] not in manifest.OFFICIAL:
-        raise BadRow(f"the official split {shown(values['official'])!r} is neither train, validation nor test")
+        raise BadRow(
+            f"the official split {shown(values['official'])!r} is neither train, validation nor test"
+        )
     problem = values["problem"] if values["problem"].startswith(LEFT_OUT) else ""
     return Found(path, label, values["official"], _box(values), values["split"], problem)
 
@@ -37,7 +41,10 @@ def found(row: Mapping[str, str], path: str) -> Found:
 def complete(layout: Layout) -> None:
     """Makes the splits the official ones where the dataset had no official split."""
     if not any(item.official for item in layout.found):
-        layout.found = [replace(item, official=item.split if item.split != "unused" else "") for item in layout.found]
+        layout.found = [
+            replace(item, official=item.split if item.split != "unused" else "")
+            for item in layout.found
+        ]
 
 
 def _box(values: Mapping[str, str]) -> Box | None:

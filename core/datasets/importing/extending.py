@@ -62,20 +62,46 @@ def run_extension(
             layout = importing.recognised(folder, source, ignored, meter)
             known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
             frame = importing.read_rows(layout, meter, known)
-            return _extended(dataset, parent, layout, frame, _Ways(source, path, join, into_own_folder, seed), started, meter)
+            return _extended(
+                dataset,
+                parent,
+                layout,
+                frame,
+                _Ways(source, path, join, into_own_folder, seed),
+                started,
+                meter,
+            )
     except OSError as error:
         place = shown(str(error.filename)) if error.filename else "the disk"
-        raise UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.") from error
+        raise UserError(
+            f"The import failed at {place}: {error.strerror or error}. Nothing was kept."
+        ) from error
 
 
 class _Ways:
     """How the photos come in: their source, where they go, and what is allowed."""
 
-    def __init__(self, source: ImportSource, path: Path | None, join: str, into_own_folder: bool, seed: int) -> None:
-        self.source, self.path, self.join, self.into_own_folder, self.seed = source, path, join, into_own_folder, seed
+    def __init__(
+        self, source: ImportSource, path: Path | None, join: str, into_own_folder: bool, seed: int
+    ) -> None:
+        self.source, self.path, self.join, self.into_own_folder, self.seed = (
+            source,
+            path,
+            join,
+            into_own_folder,
+            seed,
+        )
 
 
-def _extended(dataset: Dataset, parent: Version, layout: Layout, frame: pd.DataFrame, how: _Ways, started: float, meter: Meter) -> Version:
+def _extended(
+    dataset: Dataset,
+    parent: Version,
+    layout: Layout,
+    frame: pd.DataFrame,
+    how: _Ways,
+    started: float,
+    meter: Meter,
+) -> Version:
     before = store.manifest_of(parent)
     usable = frame[frame["problem"] == ""]
     known = usable[usable["image_id"].isin(before["image_id"])]
@@ -84,12 +110,20 @@ def _extended(dataset: Dataset, parent: Version, layout: Layout, frame: pd.DataF
     edits.require_no_clash([*before["label"].unique(), *fresh["label"].unique()])
     with _placed(dataset, layout, fresh, how.into_own_folder, meter) as paths:
         fresh = _split(fresh.assign(path=paths), how)
-        fresh, changed = fresh[~fresh["path"].isin(before["path"])], int(fresh["path"].isin(before["path"]).sum())
+        fresh, changed = (
+            fresh[~fresh["path"].isin(before["path"])],
+            int(fresh["path"].isin(before["path"]).sum()),
+        )
         _require_new(fresh, frame, known)
         made = pd.concat([before, fresh], ignore_index=True)
         edits.require_trainable(made)
         notes = _notes(before, known, usable, fresh, changed)
-        facts = report.make(pd.concat([fresh, frame[frame["problem"] != ""]]), layout, time.perf_counter() - started, notes)
+        facts = report.make(
+            pd.concat([fresh, frame[frame["problem"] != ""]]),
+            layout,
+            time.perf_counter() - started,
+            notes,
+        )
         words = f"{len(fresh):,} new: {origins.described(how.source, how.path)}"
         split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
         return store.add_version(parent, made, words, split, report=facts.as_dict())
@@ -110,15 +144,25 @@ def _split(fresh: pd.DataFrame, how: _Ways) -> pd.DataFrame:
     return fresh.assign(split=how.join)
 
 
-def _notes(before: pd.DataFrame, known: pd.DataFrame, usable: pd.DataFrame, fresh: pd.DataFrame, changed: int) -> list[str]:
+def _notes(
+    before: pd.DataFrame,
+    known: pd.DataFrame,
+    usable: pd.DataFrame,
+    fresh: pd.DataFrame,
+    changed: int,
+) -> list[str]:
     """What a person should know about what came in."""
     labels = before.drop_duplicates("image_id").set_index("image_id")["label"]
     other = known[known["label"] != known["image_id"].map(labels)]
     twice = len(usable) - len(known) - len(fresh) - changed
     new = sorted(set(fresh["label"]) - set(before["label"]))
     said = {
-        f"Photos that were in the dataset already, by their bytes, and were not taken twice: {len(known):,}.": len(known),
-        f"Of those, with another label here than in the dataset, which keeps its own: {len(other):,}.": len(other),
+        f"Photos that were in the dataset already, by their bytes, and were not taken twice: {len(known):,}.": len(
+            known
+        ),
+        f"Of those, with another label here than in the dataset, which keeps its own: {len(other):,}.": len(
+            other
+        ),
         f"New photos that came more than once and were taken once: {twice:,}.": twice,
         f"Files that have changed since they were imported, whose rows stay as they were: {changed:,}.": changed,
         f"New classes: {splits.listed(new)}.": new,
@@ -127,7 +171,9 @@ def _notes(before: pd.DataFrame, known: pd.DataFrame, usable: pd.DataFrame, fres
 
 
 @contextmanager
-def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_folder: bool, meter: Meter) -> Iterator[list[str]]:
+def _placed(
+    dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_folder: bool, meter: Meter
+) -> Iterator[list[str]]:
     """The paths of the new photos below the dataset's root, copied there where they lie elsewhere; gone again where the block fails."""
     root = dataset.root.resolve()
     if layout.root.resolve().is_relative_to(root):
@@ -154,7 +200,9 @@ def _placed(dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_fold
         raise
 
 
-def _copied(root: Path, source: Path, paths: pd.Series[str], tell: Callable[[int, int], None]) -> Path:
+def _copied(
+    root: Path, source: Path, paths: pd.Series[str], tell: Callable[[int, int], None]
+) -> Path:
     """The new folder below the dataset's root with all of these photos, or none of them."""
     with files.there(root, "dataset's folder"):
         where = files.folder_below(root, ADDED)

@@ -108,7 +108,9 @@ class Layout:
         chosen = set(labels)
         self.found = [found for found in self.found if found.label in chosen]
         self.empty = [label for label in self.empty if label in chosen]
-        self.absent = Counter({label: count for label, count in self.absent.items() if label in chosen})
+        self.absent = Counter(
+            {label: count for label, count in self.absent.items() if label in chosen}
+        )
 
 
 def is_image(name: str) -> bool:
@@ -177,7 +179,9 @@ def reason(entry: os.DirEntry[str]) -> str:
 def _name_problem(path: str, folder: str | Path) -> str:
     """BAD_NAME for a path that is no text, or would break a line of a table or a log below `folder`."""
     below = path[len(os.fspath(folder)) :]
-    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()):
+    if any(
+        unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()
+    ):
         return BAD_NAME
     try:
         path.encode()
@@ -199,8 +203,14 @@ def check_classes(layout: Layout) -> None:
     names = {found.label for found in layout.found} | set(layout.empty)
     groups = clashes(names)
     if groups:
-        listed = "; ".join(" and ".join(repr(shown(name)) for name in group) for group in groups[:6])
-        raise UserError(f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders.")
+        listed = "; ".join(
+            " and ".join(repr(shown(name)) for name in group) for group in groups[:6]
+        )
+        raise UserError(
+            f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders."
+        )
     clean = {name: clean_name(name, "class name") for name in names}
     layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
-    layout.empty = sorted({clean[name] for name in layout.empty} - {found.label for found in layout.found})
+    layout.empty = sorted(
+        {clean[name] for name in layout.empty} - {found.label for found in layout.found}
+    )

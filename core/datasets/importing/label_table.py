@@ -56,7 +56,11 @@ PATH = (
 )
 LABEL = ("label", "class", "class_name", "category", "species", "breed", "target", "tag")
 SPLIT = ("split", "set", "subset", "partition")
-BOXES = (("box_x", "box_y", "box_width", "box_height"), ("x", "y", "w", "h"), ("x", "y", "width", "height"))
+BOXES = (
+    ("box_x", "box_y", "box_width", "box_height"),
+    ("x", "y", "w", "h"),
+    ("x", "y", "width", "height"),
+)
 CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"))
 NO_SPLIT = ("", "unused")
 
@@ -80,8 +84,16 @@ def find(folder: Path) -> Table | None:
     """The table of labels directly in this folder; None where there is none, or where its rows name no file that is here.
 
     A table that Fieldmark exported comes before others. Raises UserError for a table of labels that can't be read."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not is_junk(path.name))
-    tables = [table for path in paths[:MAX_TABLES] if path.is_file() and not path.is_symlink() and (table := _recognised(path))]
+    paths = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not is_junk(path.name)
+    )
+    tables = [
+        table
+        for path in paths[:MAX_TABLES]
+        if path.is_file() and not path.is_symlink() and (table := _recognised(path))
+    ]
     for table in sorted(tables, key=lambda table: not table.is_export):
         if _names_a_file(table, folder):
             return table
@@ -91,7 +103,9 @@ def find(folder: Path) -> Table | None:
 def read(table: Table, root: Path, on_file: OnFile) -> Layout:
     """The images of a table of labels; rows that can't be used are in `row_errors`. Raises UserError where none can."""
     layout = Layout(f"table of labels ({table.file.name})", root, is_export=table.is_export)
-    files = _Files(path.relative_to(root).as_posix() for path in images_below(root, layout.ignored, on_file))
+    files = _Files(
+        path.relative_to(root).as_posix() for path in images_below(root, layout.ignored, on_file)
+    )
     taken: dict[str, int] = {}
     for number, row in _rows(table):
         on_file()
@@ -105,7 +119,10 @@ def read(table: Table, root: Path, on_file: OnFile) -> Layout:
         taken[found.path] = number
         layout.found.append(found)
     if layout.row_errors and not layout.found:
-        raise UserError(f"No row of {table.file.name} can be used. {' '.join(layout.row_errors[:LISTED_ERRORS])}", field="path")
+        raise UserError(
+            f"No row of {table.file.name} can be used. {' '.join(layout.row_errors[:LISTED_ERRORS])}",
+            field="path",
+        )
     unlisted = len(files) - len(taken)
     layout.ignored.update({UNLISTED: unlisted} if unlisted else {})
     check_classes(layout)
@@ -136,7 +153,9 @@ class _Files:
         if wanted in self._paths:
             return wanted
         ends = (f"/{wanted}", *(() if is_image(wanted) else (f"/{wanted}.",)))
-        fitting = [path for path in self._by_name[PurePosixPath(wanted).name] if _fits(f"/{path}", ends)]
+        fitting = [
+            path for path in self._by_name[PurePosixPath(wanted).name] if _fits(f"/{path}", ends)
+        ]
         if len(fitting) > 1:
             raise BadRow(f"{len(fitting)} files are called {shown(wanted)}; give the path")
         if not fitting:
@@ -145,7 +164,9 @@ class _Files:
 
 
 def _fits(path: str, ends: Sequence[str]) -> bool:
-    return path.endswith(ends[0]) or (len(ends) > 1 and path.rpartition(".")[0].endswith(ends[1][:-1]))
+    return path.endswith(ends[0]) or (
+        len(ends) > 1 and path.rpartition(".")[0].endswith(ends[1][:-1])
+    )
 
 
 def _found(row: Mapping[str, str], table: Table, files: _Files) -> Found:
@@ -157,7 +178,9 @@ def _found(row: Mapping[str, str], table: Table, files: _Files) -> Found:
     try:
         label = clean_name(row[table.label], "class name")
     except UserError as error:
-        raise BadRow("the label is empty" if not row[table.label].strip() else str(error).rstrip(".")) from error
+        raise BadRow(
+            "the label is empty" if not row[table.label].strip() else str(error).rstrip(".")
+        ) from error
     split = row[table.split].strip().casefold() if table.split else ""
     if split not in NO_SPLIT and split not in SPLIT_FOLDERS:
         raise BadRow(f"the split {shown(split)!r} is neither train, validation nor test")
@@ -196,9 +219,20 @@ def _recognised(path: Path) -> Table | None:
     file_column, label = first(PATH), first(LABEL)
     if not file_column or not label:
         return None
-    box = next((names for names in (*BOXES, *CORNERS) if all(name in columns for name in names)), ())
+    box = next(
+        (names for names in (*BOXES, *CORNERS) if all(name in columns for name in names)), ()
+    )
     boxes = tuple(columns[name] for name in box)
-    return Table(path, delimiter, file_column, label, first(SPLIT), boxes, box in CORNERS, exported.is_header(names))
+    return Table(
+        path,
+        delimiter,
+        file_column,
+        label,
+        first(SPLIT),
+        boxes,
+        box in CORNERS,
+        exported.is_header(names),
+    )
 
 
 def _rows(table: Table) -> Iterator[tuple[int, dict[str, str]]]:
@@ -216,7 +250,11 @@ def _rows(table: Table) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _names_a_file(table: Table, folder: Path) -> bool:
     """Whether one of the first rows names a file here, or in a folder directly below; of an export, any row."""
-    below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink() and not is_junk(path.name))
+    below = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not path.is_symlink() and not is_junk(path.name)
+    )
     places = [folder, *below[:MAX_FOLDERS]]
     stems: dict[Path, set[str]] = {}
     for number, row in _rows(table):

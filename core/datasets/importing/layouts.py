@@ -60,7 +60,8 @@ def recognise(folder: Path, on_file: OnFile = lambda: None) -> Layout:
         return _recognised(folder, on_file)
     except OSError as error:
         raise UserError(
-            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away.", field="path"
+            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away.",
+            field="path",
         ) from error
 
 
@@ -70,7 +71,10 @@ def _recognised(folder: Path, on_file: OnFile) -> Layout:
         raise UserError(f"{_why_nothing(folder)} {UNDERSTOOD}", field="path")
     if len(matches) > 1:
         names = ", ".join(f'"{shown(str(root.relative_to(folder)))}"' for root, _ in matches[:6])
-        raise UserError(f"There are several datasets in {folder.name}, in {names}. Choose one of these folders.", field="path")
+        raise UserError(
+            f"There are several datasets in {folder.name}, in {names}. Choose one of these folders.",
+            field="path",
+        )
     root, read = matches[0]
     layout = read(root, on_file)
     layout.found.sort(key=lambda found: found.path)
@@ -90,7 +94,11 @@ def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Reader]]:
     elif len(folders) > 1 and any(map(_holds_image, folders)):
         yield folder, _read_class_folders
     else:
-        below = [match for sub in folders for match in _search_below(sub, depth - 1)] if depth > 1 else []
+        below = (
+            [match for sub in folders for match in _search_below(sub, depth - 1)]
+            if depth > 1
+            else []
+        )
         if below:
             yield from below
         elif any(map(_holds_image, folders)):
@@ -116,12 +124,18 @@ def _is_split(folders: list[Path]) -> bool:
 
 def _subfolders(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        return sorted(Path(entry.path) for entry in entries if not is_junk(entry.name) and entry.is_dir(follow_symlinks=False))
+        return sorted(
+            Path(entry.path)
+            for entry in entries
+            if not is_junk(entry.name) and entry.is_dir(follow_symlinks=False)
+        )
 
 
 def _holds_image(folder: Path) -> bool:
     with suppress(PermissionError), os.scandir(folder) as entries:
-        return any(is_image(entry.name) and entry.is_file(follow_symlinks=False) for entry in entries)
+        return any(
+            is_image(entry.name) and entry.is_file(follow_symlinks=False) for entry in entries
+        )
     return False
 
 
@@ -153,7 +167,9 @@ def _add_classes(layout: Layout, folder: Path, official: str, on_file: OnFile) -
     for sub in _subfolders(folder):
         unreadable = layout.ignored[UNREADABLE]
         images = list(images_below(sub, layout.ignored, on_file))
-        layout.found += [Found(path.relative_to(layout.root).as_posix(), sub.name, official) for path in images]
+        layout.found += [
+            Found(path.relative_to(layout.root).as_posix(), sub.name, official) for path in images
+        ]
         if not images and layout.ignored[UNREADABLE] == unreadable:
             layout.empty.append(sub.name)
     with os.scandir(folder) as entries:
@@ -168,11 +184,19 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
     layout = Layout("CUB-200-2011", root / "images")
     names = _table(root / "images.txt")
     labels = _table(root / "image_class_labels.txt")
-    classes = {key: species(name) for key, name in _table(root / "classes.txt", needed=False).items()}
+    classes = {
+        key: species(name) for key, name in _table(root / "classes.txt", needed=False).items()
+    }
     _require_distinct(classes.values())
-    official = {key: "train" if value == "1" else "test" for key, value in _table(root / "train_test_split.txt", needed=False).items()}
+    official = {
+        key: "train" if value == "1" else "test"
+        for key, value in _table(root / "train_test_split.txt", needed=False).items()
+    }
     boxes = _boxes(layout, _table(root / "bounding_boxes.txt", needed=False))
-    there = {path.relative_to(layout.root).as_posix() for path in images_below(layout.root, layout.ignored, on_file)}
+    there = {
+        path.relative_to(layout.root).as_posix()
+        for path in images_below(layout.root, layout.ignored, on_file)
+    }
     for key, name in names.items():
         label = classes.get(labels.get(key, "")) or species(name.split("/")[0])
         if name not in there:
@@ -180,7 +204,9 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
             continue
         there.discard(name)
         if key not in labels:
-            raise UserError(f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}.")
+            raise UserError(
+                f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}."
+            )
         layout.found.append(Found(name, label, official.get(key, ""), boxes.get(key)))
     layout.ignored.update({UNLISTED: len(there)} if there else {})
     check_classes(layout)
@@ -190,7 +216,9 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
 def _require_distinct(species: Collection[str]) -> None:
     twice = [name for name, count in Counter(species).items() if count > 1]
     if twice:
-        raise UserError(f"classes.txt has more than one class called {shown(twice[0])!r}. Mend the table.")
+        raise UserError(
+            f"classes.txt has more than one class called {shown(twice[0])!r}. Mend the table."
+        )
 
 
 def species(name: str) -> str:
@@ -205,7 +233,9 @@ def _boxes(layout: Layout, table: dict[str, str]) -> dict[str, Box]:
         if box := _box(text):
             boxes[key] = box
         else:
-            layout.add_row_error(f"bounding_boxes.txt, image {shown(key)}: {shown(text)!r} is no box; the photo is used without one.")
+            layout.add_row_error(
+                f"bounding_boxes.txt, image {shown(key)}: {shown(text)!r} is no box; the photo is used without one."
+            )
     return boxes
 
 
@@ -224,7 +254,9 @@ def _table(path: Path, needed: bool = True) -> dict[str, str]:
     for number, line in enumerate(text_table.lines(path), 1):
         key, _, value = line.strip().partition(" ")
         if key and (not value or key in rows):
-            raise UserError(f"Line {number} of {path.name} is not a new number and a value: {shown(line.strip())!r}. Mend the table.")
+            raise UserError(
+                f"Line {number} of {path.name} is not a new number and a value: {shown(line.strip())!r}. Mend the table."
+            )
         if key:
             rows[key] = value.strip()
     return rows

@@ -55,14 +55,20 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
 def checked_path(source: ImportSource) -> Path | None:
     """The path to import from, with its links followed; None where the source needs none. Raises UserError where it may not be used."""
     if source.kind not in KINDS:
-        raise UserError(f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(KINDS)}.", field="kind")
+        raise UserError(
+            f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(KINDS)}.",
+            field="kind",
+        )
     if source.kind == "s3":
         s3.place_of(source.place)
         return None
     if source.kind == "sample" or (source.kind == "cub" and source.path is None):
         return None
     if source.path is None or not str(source.path).strip():
-        raise UserError(f"Say which {'folder' if source.kind == 'folder' else 'archive'} to import.", field="path")
+        raise UserError(
+            f"Say which {'folder' if source.kind == 'folder' else 'archive'} to import.",
+            field="path",
+        )
     if source.kind == "folder":
         path = importable(source.path)
         if not path.is_dir():
@@ -70,11 +76,15 @@ def checked_path(source: ImportSource) -> Path | None:
         return path
     path = importable(source.path, (*settings.import_roots(), settings.uploads_dir().resolve()))
     if not path.is_file():
-        raise UserError(f"{shown(source.shown or str(path))} is no file. Check the path.", field="path")
+        raise UserError(
+            f"{shown(source.shown or str(path))} is no file. Check the path.", field="path"
+        )
     return path
 
 
-def brought_in(source: ImportSource, path: Path | None, staged: Staged, meter: Meter) -> tuple[Path, dict[str, int]]:
+def brought_in(
+    source: ImportSource, path: Path | None, staged: Staged, meter: Meter
+) -> tuple[Path, dict[str, int]]:
     """The folder to look for images in, and what was left out on the way there."""
     if source.kind == "folder" and path is not None:
         return path, {}
@@ -86,7 +96,9 @@ def brought_in(source: ImportSource, path: Path | None, staged: Staged, meter: M
     if source.kind == "cub":
         chosen = cub.numbers(source.classes)
         archive = cub.archive(path, len(chosen) / len(cub.species()), meter)
-        archives.extract(archive, staged.images, meter.start("Unpacking", "bytes"), wanted=cub.wanted(chosen))
+        archives.extract(
+            archive, staged.images, meter.start("Unpacking", "bytes"), wanted=cub.wanted(chosen)
+        )
         return staged.images, {}
     from core.datasets.sample import sketchbook
 

@@ -61,7 +61,9 @@ class ImportReport:
         return asdict(self)
 
 
-def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[str] = ()) -> ImportReport:
+def make(
+    frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[str] = ()
+) -> ImportReport:
     """The report on a manifest that has been split, made from `layout` in `seconds`; `notes` come first among its warnings."""
     bad = frame[frame["problem"] != ""]
     usable = frame[frame["problem"] == ""]
@@ -76,7 +78,10 @@ def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[st
         images=len(usable),
         classes=len(sizes),
         bad_count=len(bad),
-        bad=[{"path": path, "problem": problem} for path, problem in bad[["path", "problem"]].head(MAX_ROWS).to_numpy()],
+        bad=[
+            {"path": path, "problem": problem}
+            for path, problem in bad[["path", "problem"]].head(MAX_ROWS).to_numpy()
+        ],
         ignored={reason: int(count) for reason, count in sorted(layout.ignored.items()) if count},
         missing=layout.missing,
         row_error_count=layout.row_error_count,
@@ -92,17 +97,24 @@ def make(frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[st
         seconds=round(seconds, 3),
         images_per_second=round(len(frame) / max(seconds, 1e-6), 1),
     )
-    return ImportReport(**report.as_dict() | {"warnings": [*notes, *_warnings(report), *_examples(layout)]})
+    return ImportReport(
+        **report.as_dict() | {"warnings": [*notes, *_warnings(report), *_examples(layout)]}
+    )
 
 
 def _examples(layout: Layout) -> list[str]:
     """What was left out that a person may not know of, each with an example."""
-    return [f"Left out: {reason} ({layout.ignored[reason]:,}), {shown(path)} for one." for reason, path in layout.ignored.examples.items()]
+    return [
+        f"Left out: {reason} ({layout.ignored[reason]:,}), {shown(path)} for one."
+        for reason, path in layout.ignored.examples.items()
+    ]
 
 
 def _pairs(usable: pd.DataFrame) -> pd.DataFrame:
     """One row per image whose bytes came before under another path, beside that first one's columns."""
-    several = usable[usable["image_id"].duplicated(keep=False)].sort_values(["image_id", "path"])[["image_id", "path", "label", "official"]]
+    several = usable[usable["image_id"].duplicated(keep=False)].sort_values(["image_id", "path"])[
+        ["image_id", "path", "label", "official"]
+    ]
     first = several.drop_duplicates("image_id")
     pairs = several.merge(first, on="image_id", suffixes=("", "_first"))
     return pairs[pairs["path"] != pairs["path_first"]].sort_values("path_first")
@@ -119,7 +131,8 @@ def _warnings(report: ImportReport) -> list[str]:
         f"{report.bad_count} of {files} images can't be used, more than half: check that this is the right folder.": (
             report.bad_count > WARN_BAD_FRACTION * files
         ),
-        f"The largest class has {report.imbalance:.0f} times as many images as the smallest.": report.imbalance >= WARN_IMBALANCE,
+        f"The largest class has {report.imbalance:.0f} times as many images as the smallest.": report.imbalance
+        >= WARN_IMBALANCE,
         f"{report.clash_count} images stand in two classes with the same bytes: one of the labels is wrong.": report.clash_count,
         f"{report.leak_count} images stand in two parts of the official split, which makes its accuracy look better.": report.leak_count,
         f"{report.row_error_count} of the rows in the table of labels can't be used; the report lists them.": report.row_error_count,

@@ -58,10 +58,14 @@ def run_import(
         return _imported(source, path, name, Meter(progress, should_stop), skip_small, seed)
     except OSError as error:
         place = shown(str(error.filename)) if error.filename else "the disk"
-        raise UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.") from error
+        raise UserError(
+            f"The import failed at {place}: {error.strerror or error}. Nothing was kept."
+        ) from error
 
 
-def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, skip_small: bool, seed: int) -> store.Version:
+def _imported(
+    source: ImportSource, path: Path | None, name: str, meter: Meter, skip_small: bool, seed: int
+) -> store.Version:
     with stage(name) as staged:
         folder, ignored = origins.brought_in(source, path, staged, meter)
         started = time.perf_counter()
@@ -84,7 +88,9 @@ def _imported(source: ImportSource, path: Path | None, name: str, meter: Meter, 
         )
 
 
-def recognised(folder: Path, source: ImportSource, ignored: Mapping[str, int], meter: Meter) -> Layout:
+def recognised(
+    folder: Path, source: ImportSource, ignored: Mapping[str, int], meter: Meter
+) -> Layout:
     """What lies in the folder that a source was brought into, of the classes that are wanted."""
     layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
     layout.ignored.update(ignored)
@@ -98,37 +104,62 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
     """Refuses what no amount of good images could save, before any of them is decoded."""
     sizes = Counter(found.label for found in layout.found)
     if not sizes:
-        missing = f" The tables list {layout.missing}, and none of them is there." if layout.missing else ""
+        missing = (
+            f" The tables list {layout.missing}, and none of them is there."
+            if layout.missing
+            else ""
+        )
         where = shown(layout.root.name)
-        raise UserError(f"There are no images in the class folders of {where}.{missing} {layouts.UNDERSTOOD}", field="path")
+        raise UserError(
+            f"There are no images in the class folders of {where}.{missing} {layouts.UNDERSTOOD}",
+            field="path",
+        )
     if (unread := layout.ignored.examples.get(UNREADABLE)) and len(sizes) < settings.MIN_CLASSES:
-        raise UserError(f"{shown(unread)} can't be read. Allow Fieldmark to read it, or move it away.", field="path")
+        raise UserError(
+            f"{shown(unread)} can't be read. Allow Fieldmark to read it, or move it away.",
+            field="path",
+        )
     if layout.is_export:
         return
     small = [f'"{label}" (0)' for label in layout.empty]
-    small += [f'"{label}" ({size})' for label, size in sorted(sizes.items()) if size < MIN_IMAGES_PER_CLASS]
+    small += [
+        f'"{label}" ({size})'
+        for label, size in sorted(sizes.items())
+        if size < MIN_IMAGES_PER_CLASS
+    ]
     if small and not skip_small:
-        more = f" and {len(small) - splits.MAX_LISTED} more" if len(small) > splits.MAX_LISTED else ""
+        more = (
+            f" and {len(small) - splits.MAX_LISTED} more" if len(small) > splits.MAX_LISTED else ""
+        )
         raise UserError(
             f"Too few images: {', '.join(small[: splits.MAX_LISTED])}{more}. Each class needs at least {MIN_IMAGES_PER_CLASS}, one each "
             f"for train, validation and test. Add images, or choose to leave small classes out.",
             field="classes",
         )
-    splits.require_classes(sorted(label for label, size in sizes.items() if size >= MIN_IMAGES_PER_CLASS))
+    splits.require_classes(
+        sorted(label for label, size in sizes.items() if size >= MIN_IMAGES_PER_CLASS)
+    )
 
 
 def _require_some_good(frame: pd.DataFrame) -> None:
     if (frame["problem"] != "").all():
         first = frame.iloc[0]
-        raise UserError(f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.", field="path")
+        raise UserError(
+            f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.",
+            field="path",
+        )
 
 
-def read_rows(layout: Layout, meter: Meter, known: Known = types.MappingProxyType({})) -> pd.DataFrame:
+def read_rows(
+    layout: Layout, meter: Meter, known: Known = types.MappingProxyType({})
+) -> pd.DataFrame:
     """The manifest of what was found, not yet split: every image decoded whole and hashed, but for those of which it is `known`, by
     path, what they are."""
     facts = _examined(layout, known, meter.start("Reading images", "images"))
     remote.forget(layout.root)
-    columns: dict[str, Any] = dict(zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True))
+    columns: dict[str, Any] = dict(
+        zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True)
+    )
     for name in ("path", "label", "official"):
         columns[name] = [getattr(found, name) for found in layout.found]
     boxes = np.array([found.box or (np.nan,) * 4 for found in layout.found], dtype=float)
@@ -153,14 +184,28 @@ def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images
     paths, cores = [found.path for found in layout.found], min(os.cpu_count() or 1, 8)
     # What comes over a network is waited for rather than worked on.
     readers = remote.THREADS if remote.begins(layout.root) else cores
-    return examining.examine(paths, known, partial(remote.content, layout.root), tell, readers=readers, decoders=cores)
+    return examining.examine(
+        paths, known, partial(remote.content, layout.root), tell, readers=readers, decoders=cores
+    )
 
 
-def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
+def _split(
+    frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool
+) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
     """The first split: that of an export, the official one where there is one that can be used, else stratified. With notes for
     the report."""
-    by_ratios = {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": seed, "skip_small": skip_small}
-    official = {"kind": "official", "validation_share": VALIDATION_SHARE, "seed": seed, "skip_small": skip_small}
+    by_ratios = {
+        "kind": "stratified",
+        "ratios": settings.DEFAULT_RATIOS,
+        "seed": seed,
+        "skip_small": skip_small,
+    }
+    official = {
+        "kind": "official",
+        "validation_share": VALIDATION_SHARE,
+        "seed": seed,
+        "skip_small": skip_small,
+    }
     notes: list[str] = []
     if layout.is_export:
         frame = _as_exported(frame, layout)
@@ -168,13 +213,17 @@ def _split(frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool) -> 
             edits.require_trainable(frame)
             return frame, official | {"exported": True}, notes
         except UserError as error:
-            notes.append(f"The split of the export could not be used, so another one was made. {error}")
+            notes.append(
+                f"The split of the export could not be used, so another one was made. {error}"
+            )
     if ((frame["official"] == "train") & (frame["problem"] == "")).any():
         try:
             frame = splits.apply(frame, official)
             return frame, official, [*notes, *_untested(frame)]
         except UserError as error:
-            notes.append(f"The official split could not be used, so this one was made by ratios. {error}")
+            notes.append(
+                f"The official split could not be used, so this one was made by ratios. {error}"
+            )
     return splits.apply(frame, by_ratios), by_ratios, notes
 
 

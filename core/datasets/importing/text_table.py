@@ -46,7 +46,10 @@ def lines(path: Path) -> Iterator[str]:
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             most = files.human_bytes(MAX_BYTES)
-            raise UserError(f"The table {name} has {files.human_bytes(size)}; at most {most} can be read. Split it.", field="path")
+            raise UserError(
+                f"The table {name} has {files.human_bytes(size)}; at most {most} can be read. Split it.",
+                field="path",
+            )
         with path.open(newline="", encoding=encoding_of(path)) as file:
             while line := file.readline(MAX_LINE + 1):
                 number += 1
@@ -59,7 +62,10 @@ def lines(path: Path) -> Iterator[str]:
             field="path",
         ) from error
     except OSError as error:
-        raise UserError(f"The table {name} can't be read ({error.strerror or error}). Mend that, or move it away.", field="path") from error
+        raise UserError(
+            f"The table {name} can't be read ({error.strerror or error}). Mend that, or move it away.",
+            field="path",
+        ) from error
 
 
 def _undecodable_line(path: Path) -> int:
@@ -77,6 +83,12 @@ def _undecodable_line(path: Path) -> int:
 
 def _check(line: str, where: str) -> None:
     if len(line) > MAX_LINE:
-        raise UserError(f"{where} has more than {MAX_LINE:,} characters. Mend the table, or move it away.", field="path")
+        raise UserError(
+            f"{where} has more than {MAX_LINE:,} characters. Mend the table, or move it away.",
+            field="path",
+        )
     if "\0" in line:
-        raise UserError(f"{where} holds bytes that are no text. Save it as CSV in UTF-8, or move it away.", field="path")
+        raise UserError(
+            f"{where} holds bytes that are no text. Save it as CSV in UTF-8, or move it away.",
+            field="path",
+        )

@@ -64,7 +64,9 @@ def near_pairs(
         found = matching.match(one, other) if one and other else None
         if found and found.score >= matching.SAME:
             return first, second, COPY, found.score, found.words
-        return (first, second, SCENE, cosine, f"{SCENE} to the network") if cosine >= alike else None
+        return (
+            (first, second, SCENE, cosine, f"{SCENE} to the network") if cosine >= alike else None
+        )
 
     made = []
     with ThreadPoolExecutor(max(1, workers)) as pool:
@@ -109,4 +111,6 @@ def _candidates(neighbours: Neighbours) -> list[tuple[int, int, float]]:
 
 
 def _pairs(rows: list[tuple[int, int, str, float, str]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"first": np.int64, "second": np.int64, "score": float})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(
+        {"first": np.int64, "second": np.int64, "score": float}
+    )

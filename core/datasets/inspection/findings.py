@@ -22,7 +22,19 @@ from core.models import similar
 Report = Callable[[str, int, int], None]
 Check = Callable[[], None]
 
-ISSUE_COLUMNS = ("kind", "rank", "path", "image_id", "label", "split", "score", "evidence", "suggestion", "other", "group")
+ISSUE_COLUMNS = (
+    "kind",
+    "rank",
+    "path",
+    "image_id",
+    "label",
+    "split",
+    "score",
+    "evidence",
+    "suggestion",
+    "other",
+    "group",
+)
 # Figures of a photo's making, kept by content beside the features; a new number where they are measured in another way.
 QUALITY_CACHE = "quality-1"
 NEIGHBOURS = 10
@@ -43,7 +55,9 @@ class Findings:
         made = {}
         for kind in kinds:
             rows = self.issues[self.issues["kind"] == kind]
-            made[kind] = int(rows["group"].nunique() if kind in ("leak", "duplicate") else len(rows))
+            made[kind] = int(
+                rows["group"].nunique() if kind in ("leak", "duplicate") else len(rows)
+            )
         return made
 
 
@@ -59,19 +73,32 @@ class _Contents:
 
 
 def find(
-    version: Version, frame: pd.DataFrame, caches: Sequence[str], *, maps: Sequence[str], workers: int, progress: Report, check: Check
+    version: Version,
+    frame: pd.DataFrame,
+    caches: Sequence[str],
+    *,
+    maps: Sequence[str],
+    workers: int,
+    progress: Report,
+    check: Check,
 ) -> Findings:
     """`frame` are the manifest rows to look at; those without features in `caches` are passed over."""
     contents = _contents(frame, caches, progress)
     check()
     frame, first = contents.frame, contents.first
     files = _files(version, frame.iloc[first])
-    figures, thumbnails = _looked_at(frame["image_id"].iloc[first].tolist(), files, workers, progress, check)
+    figures, thumbnails = _looked_at(
+        frame["image_id"].iloc[first].tolist(), files, workers, progress, check
+    )
     pairs = _pairs(contents, thumbnails, workers, progress, check)
     group = duplicates.groups(len(frame), pairs)
     names, label = np.unique(frame["label"].to_numpy(dtype=str), return_inverse=True)
     given = labels.answers(
-        contents.units, label[first], group[first], contents.near, progress=lambda done, total: progress("Judging labels", done, total)
+        contents.units,
+        label[first],
+        group[first],
+        contents.near,
+        progress=lambda done, total: progress("Judging labels", done, total),
     )
     check()
     far, deviation = outliers.unusual(outliers.distances(contents.near))
@@ -84,7 +111,9 @@ def find(
     parts = [
         _mislabelled(contents, names, label[first], given),
         *_copies(frame, pairs, group),
-        _rows(frame, first[far], "outlier", deviation[far], [_far(value) for value in deviation[far]]),
+        _rows(
+            frame, first[far], "outlier", deviation[far], [_far(value) for value in deviation[far]]
+        ),
         *_badly_made(photos),
     ]
     issues = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
@@ -93,14 +122,20 @@ def find(
 
 def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _Contents:
     many = len(frame) > vectors.EXACT_ROWS
-    matrix, found = similar.read(caches, frame["image_id"].tolist(), np.float16 if many else np.float32)
+    matrix, found = similar.read(
+        caches, frame["image_id"].tolist(), np.float16 if many else np.float32
+    )
     frame = frame[found].reset_index(drop=True)
     if frame["image_id"].nunique() < MIN_PHOTOS:
-        raise UserError(f"Fewer than {MIN_PHOTOS} different photos of this version can still be opened. Bring the others back.")
+        raise UserError(
+            f"Fewer than {MIN_PHOTOS} different photos of this version can still be opened. Bring the others back."
+        )
     member, ids = pd.factorize(frame["image_id"])
     first = np.unique(member, return_index=True)[1].astype(np.int64)
     units = vectors.unit(vectors.reduced(matrix[found][first]))
-    near = vectors.neighbours(units, NEIGHBOURS, lambda done, total: progress("Comparing photos", done, total))
+    near = vectors.neighbours(
+        units, NEIGHBOURS, lambda done, total: progress("Comparing photos", done, total)
+    )
     assert len(ids) == len(first)
     return _Contents(frame, first, member.astype(np.int64), units, near)
 
@@ -148,17 +183,30 @@ def _looked_at(
     return figures, thumbnails
 
 
-def _pairs(contents: _Contents, thumbnails: list[Path | None], workers: int, progress: Report, check: Check) -> pd.DataFrame:
+def _pairs(
+    contents: _Contents, thumbnails: list[Path | None], workers: int, progress: Report, check: Check
+) -> pd.DataFrame:
     """Pairs of rows of the frame that show the same picture."""
     exact = duplicates.exact_pairs(contents.frame["image_id"].tolist())
     near = duplicates.near_pairs(
-        contents.near, thumbnails, workers, lambda done, total: progress("Comparing look-alikes", done, total), check
+        contents.near,
+        thumbnails,
+        workers,
+        lambda done, total: progress("Comparing look-alikes", done, total),
+        check,
     )
     near = near.assign(first=contents.first[near["first"]], second=contents.first[near["second"]])
     return pd.concat([exact, near], ignore_index=True)
 
 
-def _photos(contents: _Contents, names: Any, given: labels.Answers, figures: Floats, deviation: Floats, group: Ints) -> pd.DataFrame:
+def _photos(
+    contents: _Contents,
+    names: Any,
+    given: labels.Answers,
+    figures: Floats,
+    deviation: Floats,
+    group: Ints,
+) -> pd.DataFrame:
     frame, member = contents.frame, contents.member
     own = np.searchsorted(names, frame["label"].to_numpy(dtype=str))
     judged = given.judged()[member]
@@ -174,22 +222,36 @@ def _photos(contents: _Contents, names: Any, given: labels.Answers, figures: Flo
     return table
 
 
-def _rows(frame: pd.DataFrame, rows: Ints, kind: str, score: Any, evidence: Any, **more: Any) -> pd.DataFrame:
+def _rows(
+    frame: pd.DataFrame, rows: Ints, kind: str, score: Any, evidence: Any, **more: Any
+) -> pd.DataFrame:
     """Issues of one kind in their order; `rows` are positions in `frame`."""
     made = frame.iloc[rows][["path", "image_id", "label", "split"]].reset_index(drop=True)
     extra: dict[str, Any] = {"suggestion": "", "other": "", "group": -1} | more
-    return made.assign(kind=kind, rank=np.arange(len(made)), score=np.asarray(score, float), evidence=list(evidence), **extra)
+    return made.assign(
+        kind=kind,
+        rank=np.arange(len(made)),
+        score=np.asarray(score, float),
+        evidence=list(evidence),
+        **extra,
+    )
 
 
-def _mislabelled(contents: _Contents, names: Any, label: Ints, given: labels.Answers) -> pd.DataFrame:
+def _mislabelled(
+    contents: _Contents, names: Any, label: Ints, given: labels.Answers
+) -> pd.DataFrame:
     found = labels.mislabelled(label, given)
     own, other, best = (values[found] for values in labels.best_other(label, given))
     suggestion = names[best]
     evidence = [
         f"looks like {name} ({theirs:.0%}), not {mine} ({ours:.0%})"
-        for name, theirs, mine, ours in zip(suggestion, other, names[label[found]], own, strict=True)
+        for name, theirs, mine, ours in zip(
+            suggestion, other, names[label[found]], own, strict=True
+        )
     ]
-    return _rows(contents.frame, contents.first[found], "label", other - own, evidence, suggestion=suggestion)
+    return _rows(
+        contents.frame, contents.first[found], "label", other - own, evidence, suggestion=suggestion
+    )
 
 
 def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.DataFrame]:
@@ -206,7 +268,9 @@ def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.Da
     table["labels"] = table["group"].map(kinds)
     table["best"] = table.groupby("group")["score"].transform("max")
     # First the groups with two labels, for one of those is wrong; then the surest.
-    table = table.sort_values(["labels", "best", "group", "row"], ascending=[False, False, True, True])
+    table = table.sort_values(
+        ["labels", "best", "group", "row"], ascending=[False, False, True, True]
+    )
     parts = []
     for kind, chosen in (("leak", table[table["leak"]]), ("duplicate", table[~table["leak"]])):
         words = [
@@ -214,7 +278,15 @@ def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.Da
             for evidence, count in zip(chosen["evidence"], chosen["labels"], strict=True)
         ]
         parts.append(
-            _rows(frame, chosen["row"].to_numpy(), kind, chosen["score"], words, other=list(chosen["other"]), group=list(chosen["group"]))
+            _rows(
+                frame,
+                chosen["row"].to_numpy(),
+                kind,
+                chosen["score"],
+                words,
+                other=list(chosen["other"]),
+                group=list(chosen["group"]),
+            )
         )
     return parts
 
@@ -222,15 +294,34 @@ def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.Da
 def _partners(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """For each row in a pair: the other photo it is most like, how much, and how one can see it."""
     swapped = pairs.rename(columns={"first": "second", "second": "first"})
-    both = pd.concat([pairs, swapped]).sort_values("score", ascending=False, kind="stable").drop_duplicates("first").set_index("first")
+    both = (
+        pd.concat([pairs, swapped])
+        .sort_values("score", ascending=False, kind="stable")
+        .drop_duplicates("first")
+        .set_index("first")
+    )
     exact = both["how"] == duplicates.EXACT
-    words = both["evidence"].where(exact | (both["how"] == duplicates.SCENE), "a copy: " + both["evidence"])
-    return pd.DataFrame({"score": both["score"], "evidence": words, "other": frame["path"].to_numpy()[both["second"]]}, index=both.index)
+    words = both["evidence"].where(
+        exact | (both["how"] == duplicates.SCENE), "a copy: " + both["evidence"]
+    )
+    return pd.DataFrame(
+        {
+            "score": both["score"],
+            "evidence": words,
+            "other": frame["path"].to_numpy()[both["second"]],
+        },
+        index=both.index,
+    )
 
 
 def _badly_made(photos: pd.DataFrame) -> list[pd.DataFrame]:
-    found = quality.issues(photos.reset_index(drop=True)).sort_values(["kind", "score"], ascending=[True, False])
-    return [_rows(photos, rows["position"].to_numpy(), str(kind), rows["score"], rows["evidence"]) for kind, rows in found.groupby("kind")]
+    found = quality.issues(photos.reset_index(drop=True)).sort_values(
+        ["kind", "score"], ascending=[True, False]
+    )
+    return [
+        _rows(photos, rows["position"].to_numpy(), str(kind), rows["score"], rows["evidence"])
+        for kind, rows in found.groupby("kind")
+    ]
 
 
 def _far(deviation: float) -> str:

@@ -56,7 +56,16 @@ def match(first: Image.Image, second: Image.Image) -> Match:
     """How well one of two grey pictures (see `load`) is found in the other."""
     small = [_at_most(picture, COARSE_SIDE) for picture in (first, second)]
     tries = [
-        (*_found(np.asarray(small[place], np.float32), _turned(small[1 - place], mirrored), COARSE_SCALES, fine=False), place, mirrored)
+        (
+            *_found(
+                np.asarray(small[place], np.float32),
+                _turned(small[1 - place], mirrored),
+                COARSE_SCALES,
+                fine=False,
+            ),
+            place,
+            mirrored,
+        )
         for place in (0, 1)
         for mirrored in (False, True)
     ]
@@ -65,7 +74,9 @@ def match(first: Image.Image, second: Image.Image) -> Match:
         return Match(0.0, scale, mirrored)
     whole, part = (first, second) if place == 0 else (second, first)
     around = [scale + step for step in FINE_STEPS if scale + step <= 1.001]
-    score, scale = _found(_structure(np.asarray(whole, np.float32)), _turned(part, mirrored), around, fine=True)
+    score, scale = _found(
+        _structure(np.asarray(whole, np.float32)), _turned(part, mirrored), around, fine=True
+    )
     return Match(max(0.0, score), min(1.0, scale), mirrored)
 
 
@@ -84,17 +95,25 @@ def _structure(grey: Floats) -> Floats:
     return ndimage.gaussian_filter(grey, 0.7) - ndimage.gaussian_filter(grey, 2.8)
 
 
-def _found(whole: Floats, part: Image.Image, scales: Sequence[float], *, fine: bool) -> tuple[float, float]:
+def _found(
+    whole: Floats, part: Image.Image, scales: Sequence[float], *, fine: bool
+) -> tuple[float, float]:
     """The best correlation of `part` inside `whole` over `scales` (1: as large as it fits), and its scale."""
     height, width = whole.shape
     fit = min(width / part.width, height / part.height)
     sizes = [
-        (min(width, max(SMALLEST, round(part.width * fit * s))), min(height, max(SMALLEST, round(part.height * fit * s)))) for s in scales
+        (
+            min(width, max(SMALLEST, round(part.width * fit * s))),
+            min(height, max(SMALLEST, round(part.height * fit * s))),
+        )
+        for s in scales
     ]
     pad = (fft.next_fast_len(height, real=True), fft.next_fast_len(width, real=True))
     windows = np.zeros((len(sizes), *pad), np.float32)
     for window, (columns, rows) in zip(windows, sizes, strict=True):
-        template = np.asarray(part.resize((columns, rows), Image.Resampling.BICUBIC, reducing_gap=3.0), np.float32)
+        template = np.asarray(
+            part.resize((columns, rows), Image.Resampling.BICUBIC, reducing_gap=3.0), np.float32
+        )
         template = _structure(template) if fine else template
         template = template - template.mean()
         window[:rows, :columns] = template / (np.linalg.norm(template) + 1e-6)
@@ -117,4 +136,9 @@ def _summed(values: Floats) -> npt.NDArray[np.float64]:
 
 def _window(sums: npt.NDArray[np.float64], rows: int, columns: int) -> npt.NDArray[np.float64]:
     """The sum in every window of this size, from an integral image."""
-    return sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
+    return (
+        sums[rows:, columns:]
+        - sums[:-rows, columns:]
+        - sums[rows:, :-columns]
+        + sums[:-rows, :-columns]
+    )

@@ -49,7 +49,11 @@ def tsne(vectors: Floats, *, seed: int = 0) -> Floats:
     if total > TSNE_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(total, TSNE_ROWS, replace=False))
     perplexity = min(PERPLEXITY, (len(chosen) - 1) / 3)
-    laid = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=-1).fit_transform(compact[chosen]).astype(np.float32)
+    laid = (
+        TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=-1)
+        .fit_transform(compact[chosen])
+        .astype(np.float32)
+    )
     made = np.empty((total, 2), np.float32)
     for start in range(0, total, 1024):
         part = compact[start : start + 1024]
@@ -59,7 +63,9 @@ def tsne(vectors: Floats, *, seed: int = 0) -> Floats:
     return made
 
 
-def inside(points: npt.NDArray[np.number], corners: npt.NDArray[np.number]) -> npt.NDArray[np.bool_]:
+def inside(
+    points: npt.NDArray[np.number], corners: npt.NDArray[np.number]
+) -> npt.NDArray[np.bool_]:
     """Which of `points` [n, 2] lie inside the polygon `corners` [m, 2], by the even-odd rule."""
     x, y = np.asarray(points, float).T
     found = np.zeros(len(points), dtype=bool)

@@ -56,11 +56,33 @@ def issues(table: pd.DataFrame) -> pd.DataFrame:
     """
     area, aspect = _sizes(table)
     parts = [
-        _listed(table["blur"] > BLURRED, "blurred", table["blur"], "{:.0%} of its finest detail is missing"),
-        _listed(table["bright_99"] < DARK, "dark", 1 - table["bright_99"], "its brightest parts are {:.0%} below white"),
-        _listed(table["bright_5"] > OVEREXPOSED, "overexposed", table["bright_5"], "its darkest parts are at {:.0%} of white"),
-        _listed(aspect > ODD_ASPECT, "odd size", aspect, "{:.1f} times as long as it is wide or high"),
-        _listed((area > ODD_AREA) & (aspect <= ODD_ASPECT), "odd size", area, "{:.0f} times fewer pixels than usual here"),
+        _listed(
+            table["blur"] > BLURRED,
+            "blurred",
+            table["blur"],
+            "{:.0%} of its finest detail is missing",
+        ),
+        _listed(
+            table["bright_99"] < DARK,
+            "dark",
+            1 - table["bright_99"],
+            "its brightest parts are {:.0%} below white",
+        ),
+        _listed(
+            table["bright_5"] > OVEREXPOSED,
+            "overexposed",
+            table["bright_5"],
+            "its darkest parts are at {:.0%} of white",
+        ),
+        _listed(
+            aspect > ODD_ASPECT, "odd size", aspect, "{:.1f} times as long as it is wide or high"
+        ),
+        _listed(
+            (area > ODD_AREA) & (aspect <= ODD_ASPECT),
+            "odd size",
+            area,
+            "{:.0f} times fewer pixels than usual here",
+        ),
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -95,15 +117,23 @@ def _smoothed(grey: Floats, axis: int) -> Floats:
 def _tiles(values: Floats) -> Floats:
     """The sum in each of at most TILES x TILES tiles."""
     rows, columns = (min(TILES, size) for size in values.shape)
-    starts = [np.arange(parts) * size // parts for parts, size in zip((rows, columns), values.shape, strict=True)]
+    starts = [
+        np.arange(parts) * size // parts
+        for parts, size in zip((rows, columns), values.shape, strict=True)
+    ]
     return np.add.reduceat(np.add.reduceat(values, starts[0], axis=0), starts[1], axis=1).ravel()
 
 
 def _sizes(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """How many times fewer pixels than the median photo, and the longer side through the shorter, of each photo."""
-    width, height = table["width"].clip(lower=1).astype(float), table["height"].clip(lower=1).astype(float)
+    width, height = (
+        table["width"].clip(lower=1).astype(float),
+        table["height"].clip(lower=1).astype(float),
+    )
     area = width * height
-    return area.median() / area, pd.Series(np.maximum(width, height) / np.minimum(width, height), index=table.index)
+    return area.median() / area, pd.Series(
+        np.maximum(width, height) / np.minimum(width, height), index=table.index
+    )
 
 
 def _listed(mask: pd.Series, kind: str, score: pd.Series, evidence: str) -> pd.DataFrame:

@@ -45,14 +45,24 @@ KINDS: Mapping[str, Kind] = {
         "Classifiers that had not seen the photo say something else than its label, and so do the photos nearest to it.",
     ),
     "leak": Kind(
-        "Leaks", "The same picture stands in two splits, so the test repeats what was learned. Move both to one split, or leave one out."
+        "Leaks",
+        "The same picture stands in two splits, so the test repeats what was learned. Move both to one split, or leave one out.",
     ),
-    "duplicate": Kind("Copies", "The same picture more than once in one split. Leave the copies out, above all where their labels differ."),
-    "outlier": Kind("Outliers", "Far from every other photo: perhaps something else altogether, perhaps only a rare view."),
+    "duplicate": Kind(
+        "Copies",
+        "The same picture more than once in one split. Leave the copies out, above all where their labels differ.",
+    ),
+    "outlier": Kind(
+        "Outliers",
+        "Far from every other photo: perhaps something else altogether, perhaps only a rare view.",
+    ),
     "blurred": Kind("Blurred", "Not even the part with most detail is sharp."),
     "dark": Kind("Dark", "Too dark to see much."),
     "overexposed": Kind("Overexposed", "Even the darkest parts are bright."),
-    "odd size": Kind("Odd size", "Very long, or far smaller than the others: little of it is left when the network sees it."),
+    "odd size": Kind(
+        "Odd size",
+        "Very long, or far smaller than the others: little of it is left when the network sees it.",
+    ),
 }
 
 
@@ -100,7 +110,9 @@ def make(
     """
     started = time.monotonic()
     frame = usable(version)
-    found = findings.find(version, frame, caches, maps=maps, workers=workers, progress=progress, check=check)
+    found = findings.find(
+        version, frame, caches, maps=maps, workers=workers, progress=progress, check=check
+    )
     check()
     dataset = settings.datasets_dir() / version.dataset_id
     facts = {
@@ -155,7 +167,9 @@ def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     group of copies something is left only while two of them are."""
     now = frame.loc[frame["problem"] == "", ["path", "label", "split"]]
     left = issues.merge(now, on=["path", "label", "split"])
-    alone = left["kind"].isin(GROUPED) & (left.groupby(["kind", "group"])["path"].transform("size") < 2)
+    alone = left["kind"].isin(GROUPED) & (
+        left.groupby(["kind", "group"])["path"].transform("size") < 2
+    )
     return left[~alone].sort_values(["kind", "rank"]).reset_index(drop=True)
 
 
@@ -165,7 +179,9 @@ def units(version: Version) -> dict[str, str] | None:
     if found is None:
         return None
     table = found.points(["image_id", "group"])
-    return dict(zip(table["image_id"], table.groupby("group")["image_id"].transform("min"), strict=True))
+    return dict(
+        zip(table["image_id"], table.groupby("group")["image_id"].transform("min"), strict=True)
+    )
 
 
 def _folder(version: Version) -> Path:
@@ -173,15 +189,23 @@ def _folder(version: Version) -> Path:
 
 
 def _numbers(parent: Path) -> list[int]:
-    return [int(item.name) for item in parent.iterdir() if item.name.isdigit()] if parent.is_dir() else []
+    return (
+        [int(item.name) for item in parent.iterdir() if item.name.isdigit()]
+        if parent.is_dir()
+        else []
+    )
 
 
 def _read(path: Path, filters: Any = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, filters=filters, columns=list(columns) if columns else None)
     except (OSError, ValueError) as error:
-        raise NotFound(f"What the inspection found can't be read any more ({error}). Inspect the version again.") from error
+        raise NotFound(
+            f"What the inspection found can't be read any more ({error}). Inspect the version again."
+        ) from error
 
 
 def _missing(version: Version) -> Inspection:
-    raise NotFound(f"The inspection of {version.id} was removed while it was made. Inspect the version again.")
+    raise NotFound(
+        f"The inspection of {version.id} was removed while it was made. Inspect the version again."
+    )

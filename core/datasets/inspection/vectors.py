@@ -33,7 +33,9 @@ def unit(vectors: npt.NDArray[np.floating]) -> Floats:
     made = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), CHUNK):
         part = np.asarray(vectors[start : start + CHUNK], np.float32)
-        made[start : start + CHUNK] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+        made[start : start + CHUNK] = part / np.maximum(
+            np.linalg.norm(part, axis=1, keepdims=True), 1e-12
+        )
     return made
 
 
@@ -52,7 +54,9 @@ def reduced(vectors: npt.NDArray[np.floating], seed: int = 0) -> Floats:
     return made
 
 
-def neighbours(units: Floats, count: int, progress: Progress = lambda done, total: None) -> Neighbours:
+def neighbours(
+    units: Floats, count: int, progress: Progress = lambda done, total: None
+) -> Neighbours:
     """The `count` rows nearest to each row of `units` [n, d] (length 1) by cosine, exactly, block by block.
 
     Takes n * n * d multiplications: a second for ten thousand photos, a minute for a hundred thousand.

@@ -25,7 +25,9 @@ WHITE: Colour = (252, 251, 247)
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """The colour `share` of the way from `a` to `b`."""
-    red, green, blue = (max(0, min(255, round(x + (y - x) * share))) for x, y in zip(a, b, strict=True))
+    red, green, blue = (
+        max(0, min(255, round(x + (y - x) * share))) for x, y in zip(a, b, strict=True)
+    )
     return red, green, blue
 
 
@@ -41,13 +43,21 @@ def luminance(colour: Colour) -> float:
 @cache
 def _weights(steps: int) -> Points:
     t = np.arange(steps) / steps
-    return np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1) / 2
+    return (
+        np.stack(
+            [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2],
+            axis=1,
+        )
+        / 2
+    )
 
 
 def curve(points: ArrayLike, closed: bool = True, steps: int = 8) -> Points:
     """A Catmull-Rom curve through `points`; a point given twice makes a corner."""
     knots = np.asarray(points, dtype=float)
-    padded = np.concatenate([knots[-1:], knots, knots[:2]] if closed else [knots[:1], knots, knots[-1:]])
+    padded = np.concatenate(
+        [knots[-1:], knots, knots[:2]] if closed else [knots[:1], knots, knots[-1:]]
+    )
     windows = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)
     path: Points = np.einsum("sk,nkd->nsd", _weights(steps), windows).reshape(-1, 2)
     return path if closed else np.concatenate([path, knots[-1:]])
@@ -67,7 +77,9 @@ def leaf_shape(at: Points, turn: float, length: float) -> Points:
     """The outline of a leaf that hangs at `at` and points `turn` degrees anticlockwise from the right."""
     along = np.array([np.cos(np.radians(turn)), -np.sin(np.radians(turn))]) * length
     aside = np.array([along[1], -along[0]]) * 0.3
-    knots = np.array([(0, 0), (0, 0), (0.35, 1), (0.8, 0.5), (1, 0), (1, 0), (0.75, -0.5), (0.3, -1)])
+    knots = np.array(
+        [(0, 0), (0, 0), (0.35, 1), (0.8, 0.5), (1, 0), (1, 0), (0.75, -0.5), (0.3, -1)]
+    )
     return curve(at + np.outer(knots[:, 0], along) + np.outer(knots[:, 1], aside), steps=5)
 
 
@@ -87,7 +99,9 @@ def noise(rng: np.random.Generator, size: tuple[int, int], cells: int, octaves: 
     """Smooth noise [height, width], about 0 to 1, with `cells` blobs along the longer side and finer ones for every further octave."""
     total = np.zeros((size[1], size[0]), dtype=np.float32)
     for octave in range(octaves):
-        rows, columns = (max(2, round(side * cells * 2.2**octave / max(size))) + 1 for side in (size[1], size[0]))
+        rows, columns = (
+            max(2, round(side * cells * 2.2**octave / max(size))) + 1 for side in (size[1], size[0])
+        )
         grid = Image.fromarray(rng.random((rows, columns), dtype=np.float32))
         total += np.asarray(grid.resize(size, Image.Resampling.BICUBIC)) * np.float32(0.5**octave)
     return total / np.float32(2 - 2.0 ** (1 - octaves))
@@ -108,7 +122,9 @@ class Frame:
     def __call__(self, points: ArrayLike) -> Points:
         return np.asarray(points, dtype=float) @ self.matrix.T + self.origin
 
-    def child(self, point: Sequence[float], size: float = 1.0, turn: float = 0.0, squeeze: float = 1.0) -> Frame:
+    def child(
+        self, point: Sequence[float], size: float = 1.0, turn: float = 0.0, squeeze: float = 1.0
+    ) -> Frame:
         """A frame that hangs at `point` of this one; `squeeze` narrows its x, and turns it round where negative."""
         return Frame(self.matrix @ _rotation(turn) @ np.diag([size * squeeze, size]), self(point))
 
@@ -136,37 +152,62 @@ class Canvas:
     @classmethod
     def over(cls, page: Image.Image, rng: np.random.Generator, unit: int) -> Canvas:
         """A canvas that begins as the page does. Its pixels are only repeated, so that `reduced` gives the page back unchanged."""
-        return cls(page.resize((page.width * unit, page.height * unit), Image.Resampling.NEAREST), rng, unit)
+        return cls(
+            page.resize((page.width * unit, page.height * unit), Image.Resampling.NEAREST),
+            rng,
+            unit,
+        )
 
     def reduced(self) -> Image.Image:
         return self.image.reduce(self.unit)
 
     def fill(self, points: Points, colour: Colour, opacity: float = 1.0) -> None:
-        self._pen.polygon((points - self._corner).ravel().tolist(), fill=(*colour, round(255 * opacity)))
+        self._pen.polygon(
+            (points - self._corner).ravel().tolist(), fill=(*colour, round(255 * opacity))
+        )
 
     def dot(self, centre: ArrayLike, radius: float, colour: Colour, opacity: float = 1.0) -> None:
         x, y = np.asarray(centre, dtype=float) - self._corner
-        self._pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*colour, round(255 * opacity)))
+        self._pen.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), fill=(*colour, round(255 * opacity))
+        )
 
     def wash(self, points: Points, colour: Colour, opacity: float = 1.0) -> None:
         """A flat wash whose pigment gathers at the edge, as it does when watercolour dries."""
         self.fill(points, colour, opacity)
-        self.line(np.concatenate([points, points[:2]]), 2.4, mix(colour, SEPIA, 0.35), 0.3 * opacity, taper=False)
+        self.line(
+            np.concatenate([points, points[:2]]),
+            2.4,
+            mix(colour, SEPIA, 0.35),
+            0.3 * opacity,
+            taper=False,
+        )
 
     def soft(self, points: Points, colour: Colour, blur: float, opacity: float = 1.0) -> None:
         """A wash laid on wet paper: its edge runs over about `blur` pixels of the finished drawing."""
         points, unit = (points - self._corner) / self.unit, self.unit
         left, top = np.maximum(np.floor(points.min(axis=0) - 2 * blur), 0).astype(int)
-        right, bottom = np.minimum(np.ceil(points.max(axis=0) + 2 * blur), np.array(self.image.size) / unit).astype(int)
+        right, bottom = np.minimum(
+            np.ceil(points.max(axis=0) + 2 * blur), np.array(self.image.size) / unit
+        ).astype(int)
         if right <= left or bottom <= top:
             return
         mask = Image.new("L", (int(right - left), int(bottom - top)))
-        ImageDraw.Draw(mask).polygon((points - (left, top)).ravel().tolist(), fill=round(255 * opacity))
+        ImageDraw.Draw(mask).polygon(
+            (points - (left, top)).ravel().tolist(), fill=round(255 * opacity)
+        )
         mask = mask.filter(ImageFilter.GaussianBlur(blur))
         mask = mask.resize((mask.width * unit, mask.height * unit), Image.Resampling.NEAREST)
         self.image.paste(colour, (int(left) * unit, int(top) * unit), mask)
 
-    def line(self, points: Points, width: float, colour: Colour = SEPIA, opacity: float = 1.0, taper: bool = True) -> None:
+    def line(
+        self,
+        points: Points,
+        width: float,
+        colour: Colour = SEPIA,
+        opacity: float = 1.0,
+        taper: bool = True,
+    ) -> None:
         """A pen line `width` finished pixels wide, whose pressure and course waver as a hand's do."""
         count = len(points)
         knots = max(3, count // 6)
@@ -177,7 +218,10 @@ class Canvas:
         along = np.empty_like(points)
         along[1:-1] = points[2:] - points[:-2]
         along[0], along[-1] = points[1] - points[0], points[-1] - points[-2]
-        normal = (along / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9))[:, ::-1] * (-1.0, 1.0)
+        normal = (along / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9))[:, ::-1] * (
+            -1.0,
+            1.0,
+        )
         course = points + normal * (0.35 * self.unit * sway)[:, None]
         side = normal * half[:, None]
         self.fill(np.concatenate([course + side, (course - side)[::-1]]), colour, opacity)

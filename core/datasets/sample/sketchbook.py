@@ -31,7 +31,14 @@ QUALITY = 88
 MAX_PROCESSES = 8
 _DRAWN = b"drawn\n"
 _UNIT = 2
-_TILTS = {"perched": (18, 52), "ground": (-6, 26), "flying": (-8, 26), "swimming": (-3, 4), "clinging": (76, 90), "hovering": (34, 58)}
+_TILTS = {
+    "perched": (18, 52),
+    "ground": (-6, 26),
+    "flying": (-8, 26),
+    "swimming": (-3, 4),
+    "clinging": (76, 90),
+    "hovering": (34, 58),
+}
 _WATERS = {"water": 6.0, "dusk": 1.5, "marsh": 2.0, "autumn": 1.5}
 _BY_NAME = {species.name: species for species in sketch_species.ALL}
 
@@ -56,8 +63,16 @@ def _individual(species: Species, rng: np.random.Generator) -> Species:
     shift = rng.standard_normal(3)
     return replace(
         species,
-        bill=replace(species.bill, length=about(species.bill.length, 0.06), depth=about(species.bill.depth, 0.10)),
-        tail=replace(species.tail, length=about(species.tail.length, 0.07), width=about(species.tail.width, 0.06)),
+        bill=replace(
+            species.bill,
+            length=about(species.bill.length, 0.06),
+            depth=about(species.bill.depth, 0.10),
+        ),
+        tail=replace(
+            species.tail,
+            length=about(species.tail.length, 0.07),
+            width=about(species.tail.width, 0.06),
+        ),
         depth=about(species.depth, 0.05),
         head=about(species.head, 0.04),
         leg=about(species.leg, 0.08),
@@ -69,7 +84,9 @@ def _individual(species: Species, rng: np.random.Generator) -> Species:
 
 def _shifted(colour: Colour, shift: Points) -> Colour:
     """Dark colours are shifted less: a crow that leans to blue or brown would stand out."""
-    red, green, blue = np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255).astype(int).tolist()
+    red, green, blue = (
+        np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255).astype(int).tolist()
+    )
     return red, green, blue
 
 
@@ -93,7 +110,9 @@ def _pose(species: Species, turn: int, rng: np.random.Generator) -> Pose:
         kind,
         tilt=rng.uniform(*_TILTS[kind]),
         nod=rng.normal(0, 9) - 12.0 * (kind == "ground" and rng.random() < 0.4),
-        look=1.0 if kind in AIRBORNE else float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])),
+        look=1.0
+        if kind in AIRBORNE
+        else float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])),
         flap=rng.uniform(*flaps),
         tail=rng.normal(12 if kind == "clinging" else -4, 6),
         stretch=rng.uniform(0.9, 1.15),
@@ -105,7 +124,9 @@ def _place_name(species: Species, pose: Pose, turn: int) -> str:
     return _choice(_WATERS if pose.kind == "swimming" else species.places, turn, 0.4142135624)
 
 
-def _composed(species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator) -> Bird:
+def _composed(
+    species: Species, pose: Pose, size: tuple[int, int], rng: np.random.Generator
+) -> Bird:
     """The bird at a size and a place where all of it is on the page."""
     trial = Bird.placed(species, pose, 0.0, 0.0, 1.0)
     reach = trial.reach()
@@ -118,13 +139,20 @@ def _composed(species: Species, pose: Pose, size: tuple[int, int], rng: np.rando
     return Bird.placed(species, pose, float(x), float(y), length)
 
 
-def _painted(species: Species, pose: Pose, name: str, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+def _painted(
+    species: Species, pose: Pose, name: str, size: tuple[int, int], rng: np.random.Generator
+) -> Image.Image:
     """The page with its background, what holds the bird, and the bird."""
     place = scenes.PLACES[name]
     canvas = Canvas.over(scenes.backdrop(rng, size, place), rng, _UNIT)
     bird = _composed(species, pose, canvas.image.size, rng)
     level = float(bird.body((0.0, 0.17))[1]) if pose.kind == "swimming" else float(bird.foot[1])
-    scenes.scenery(canvas, name, place, level if pose.kind in ("ground", "swimming") else 0.8 * canvas.image.height)
+    scenes.scenery(
+        canvas,
+        name,
+        place,
+        level if pose.kind in ("ground", "swimming") else 0.8 * canvas.image.height,
+    )
     if pose.kind == "ground":
         scenes.ground(canvas, place, name, bird.foot)
     page = canvas.reduced()
@@ -168,11 +196,20 @@ def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     tooth = noise(rng, image.size, 190)
     contrast, warmth = rng.uniform(0.9, 1.08), rng.normal(0, 0.045)
     page *= (contrast * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1)))))[..., None]
-    page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(np.clip(rng.normal(1.01, 0.055), 0.86, 1.12))
+    page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(
+        np.clip(rng.normal(1.01, 0.055), 0.86, 1.12)
+    )
     speck = np.float32(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
-    page += (rng.standard_normal(tooth.shape, dtype=np.float32) * speck + np.float32(128 * (1 - contrast)))[..., None]
+    page += (
+        rng.standard_normal(tooth.shape, dtype=np.float32) * speck
+        + np.float32(128 * (1 - contrast))
+    )[..., None]
     finished = Image.fromarray(np.clip(page, 0, 255, out=page).astype(np.uint8))
-    return finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1))) if rng.random() < 0.15 else finished
+    return (
+        finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1)))
+        if rng.random() < 0.15
+        else finished
+    )
 
 
 def draw(
@@ -211,34 +248,56 @@ def _worker(into: Path, share: tuple[int, int, int, int], reports: int) -> subpr
 
     Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one runs the app's script again.
     """
-    command = [settings.python(), "-m", "core.datasets.sample.sketchbook", str(into.absolute()), *map(str, share)]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
+    command = [
+        settings.python(),
+        "-m",
+        "core.datasets.sample.sketchbook",
+        str(into.absolute()),
+        *map(str, share),
+    ]
+    environment = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "SYSTEMROOT")
+        if name in os.environ
+    }
     environment["OMP_NUM_THREADS"] = "1"
-    return subprocess.Popen(command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports)
+    return subprocess.Popen(
+        command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports
+    )
 
 
 def _follow(
-    lines: BinaryIO, into: Path, total: int, progress: Callable[[int, int], None] | None, should_stop: Callable[[], bool] | None
+    lines: BinaryIO,
+    into: Path,
+    total: int,
+    progress: Callable[[int, int], None] | None,
+    should_stop: Callable[[], bool] | None,
 ) -> None:
     done = 0
     for line in lines:
         if line != _DRAWN:
             reason = line.decode(errors="replace").strip()
-            raise FieldmarkError(f"The sample could not be drawn: {reason}. Make sure that {into} can be written to, and try again.")
+            raise FieldmarkError(
+                f"The sample could not be drawn: {reason}. Make sure that {into} can be written to, and try again."
+            )
         done += 1
         if progress:
             progress(done, total)
         if should_stop and should_stop():
             return
     if done < total:
-        raise FieldmarkError(f"The sample could not be drawn: {done} of {total} drawings were made before a process ended. Try again.")
+        raise FieldmarkError(
+            f"The sample could not be drawn: {done} of {total} drawings were made before a process ended. Try again."
+        )
 
 
 def _draw_share(into: Path, per_species: int, seed: int, share: int, shares: int) -> None:
     todo = [(name, number) for number in range(1, per_species + 1) for name in SPECIES]
     for name, number in todo[share::shares]:
         try:
-            drawing(name, number, seed).save(into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", "JPEG", quality=QUALITY)
+            drawing(name, number, seed).save(
+                into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", "JPEG", quality=QUALITY
+            )
             report = _DRAWN
         except OSError as problem:
             report = f"{problem}\n".encode()

@@ -93,9 +93,19 @@ class Species:
     brow: float = 1.0
     spots: Colour | None = None
     curl: bool = False
-    poses: dict[str, float] = field(default_factory=lambda: {"perched": 6, "ground": 2, "flying": 2})
+    poses: dict[str, float] = field(
+        default_factory=lambda: {"perched": 6, "ground": 2, "flying": 2}
+    )
     places: dict[str, float] = field(
-        default_factory=lambda: {"sky": 2, "foliage": 4, "autumn": 2, "blossom": 2, "snow": 2, "dusk": 1, "water": 1}
+        default_factory=lambda: {
+            "sky": 2,
+            "foliage": 4,
+            "autumn": 2,
+            "blossom": 2,
+            "snow": 2,
+            "dusk": 1,
+            "water": 1,
+        }
     )
 
 
@@ -236,4 +246,15 @@ HUMMINGBIRD = Species(
     places={"foliage": 4, "blossom": 3, "sky": 2, "dusk": 1},
 )  # fmt: skip
 
-ALL = (CROW, AMERICAN_GOLDFINCH, BLUE_JAY, CARDINAL, FISH_CROW, MALLARD, FLICKER, PAINTED_BUNTING, BLACKBIRD, HUMMINGBIRD)
+ALL = (
+    CROW,
+    AMERICAN_GOLDFINCH,
+    BLUE_JAY,
+    CARDINAL,
+    FISH_CROW,
+    MALLARD,
+    FLICKER,
+    PAINTED_BUNTING,
+    BLACKBIRD,
+    HUMMINGBIRD,
+)

@@ -6,12 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.datasets.sample.birds import AIRBORNE, PEN, Bird, detail, direction, draw_bill, draw_eye, draw_legs, draw_tail, draw_torso
+from core.datasets.sample.birds import (
+    AIRBORNE,
+    PEN,
+    Bird,
+    detail,
+    direction,
+    draw_bill,
+    draw_eye,
+    draw_legs,
+    draw_tail,
+    draw_torso,
+)
 from core.datasets.sample.ink import Canvas, Colour, Points, curve, ink_for, mix, path
 from core.datasets.sample.species import Wing
 
 DUSK: Colour = (70, 66, 96)
-VANE = np.array([(0, 0.5), (0.5, 1.0), (0.9, 0.8), (1.0, 0.1), (0.93, -0.7), (0.5, -0.9), (0, -0.5)])
+VANE = np.array(
+    [(0, 0.5), (0.5, 1.0), (0.9, 0.8), (1.0, 0.1), (0.93, -0.7), (0.5, -0.9), (0, -0.5)]
+)
 
 
 def draw_bird(canvas: Canvas, bird: Bird) -> None:
@@ -40,8 +53,12 @@ class _Folded:
     @classmethod
     def of(cls, bird: Bird) -> _Folded:
         wing, depth = bird.species.wing, bird.species.depth
-        upper = np.array([(0.32, -0.08), (0.18, -0.21), (-0.12, -0.20), (-0.42, -0.11), (-0.74, 0.04)]) * (wing.length, depth)
-        lower = np.array([(0.32, -0.08), (0.27, 0.09), (0.02, 0.16), (-0.34, 0.11), (-0.74, 0.04)]) * (wing.length, depth)
+        upper = np.array(
+            [(0.32, -0.08), (0.18, -0.21), (-0.12, -0.20), (-0.42, -0.11), (-0.74, 0.04)]
+        ) * (wing.length, depth)
+        lower = np.array(
+            [(0.32, -0.08), (0.27, 0.09), (0.02, 0.16), (-0.34, 0.11), (-0.74, 0.04)]
+        ) * (wing.length, depth)
         lower = upper + (lower - upper) * wing.fold
         return cls(curve(upper, closed=False, steps=10), curve(lower, closed=False, steps=10))
 
@@ -52,7 +69,9 @@ class _Folded:
     def across(self, at: float, scallops: int = 0, bulge: float = 0.0) -> Points:
         """A line across the wing, `at` of the way to its tip, scalloped as the ends of a row of feathers are."""
         share = np.linspace(0, 1, 33)
-        place = np.clip(at + bulge * np.abs(np.sin(np.pi * scallops * share)), 0, 1) * (len(self.upper) - 1)
+        place = np.clip(at + bulge * np.abs(np.sin(np.pi * scallops * share)), 0, 1) * (
+            len(self.upper) - 1
+        )
         low = np.floor(place).astype(int)
         high, part = np.minimum(low + 1, len(self.upper) - 1), (place % 1)[:, None]
         above = self.upper[low] * (1 - part) + self.upper[high] * part
@@ -60,7 +79,9 @@ class _Folded:
         return above + (below - above) * share[:, None]
 
     def band(self, start: float, end: float, scallops: int, bulge: float) -> Points:
-        return np.concatenate([self.across(start, scallops, bulge), self.across(end, scallops, bulge)[::-1]])
+        return np.concatenate(
+            [self.across(start, scallops, bulge), self.across(end, scallops, bulge)[::-1]]
+        )
 
 
 def _folded_wing(canvas: Canvas, bird: Bird) -> None:
@@ -71,10 +92,22 @@ def _folded_wing(canvas: Canvas, bird: Bird) -> None:
         _flight_feathers(canvas, bird, folded)
         _coverts(canvas, bird, folded)
         low = folded.lower[4:30]
-        canvas.soft(body(np.concatenate([low, low[::-1] - (0, 0.06)])), mix(wing.flight, (40, 36, 70), 0.6), 2.5, 0.45)
-        canvas.soft(body(np.concatenate([folded.along(0.16)[4:22], folded.along(0.4)[4:22][::-1]])), (255, 252, 240), 2.5, 0.16)
+        canvas.soft(
+            body(np.concatenate([low, low[::-1] - (0, 0.06)])),
+            mix(wing.flight, (40, 36, 70), 0.6),
+            2.5,
+            0.45,
+        )
+        canvas.soft(
+            body(np.concatenate([folded.along(0.16)[4:22], folded.along(0.4)[4:22][::-1]])),
+            (255, 252, 240),
+            2.5,
+            0.16,
+        )
     slip = canvas.rng.normal(0, 0.3 * canvas.unit, 2)
-    canvas.line(np.concatenate([outline, outline[:3]]) + slip, PEN, ink_for(wing.flight), 0.92, taper=False)
+    canvas.line(
+        np.concatenate([outline, outline[:3]]) + slip, PEN, ink_for(wing.flight), 0.92, taper=False
+    )
 
 
 def _flight_feathers(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
@@ -84,12 +117,17 @@ def _flight_feathers(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
         canvas.line(bird.body(line), PEN * 1.5, wing.edge, 0.75)
         canvas.line(bird.body(line + (0, 0.008)), PEN * 0.7, detail(wing.flight), 0.8)
     for at in np.linspace(0.5, 0.9, 7) if wing.barring else ():
-        canvas.line(bird.body(folded.across(at, 4, 0.01)), PEN * 1.5, wing.barring or wing.edge, 0.9)
+        canvas.line(
+            bird.body(folded.across(at, 4, 0.01)), PEN * 1.5, wing.barring or wing.edge, 0.9
+        )
 
 
 def _coverts(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
     wing, body = bird.species.wing, bird.body
-    canvas.fill(body(np.concatenate([folded.across(0.02), folded.across(0.44, 5, 0.04)[::-1]])), wing.coverts)
+    canvas.fill(
+        body(np.concatenate([folded.across(0.02), folded.across(0.44, 5, 0.04)[::-1]])),
+        wing.coverts,
+    )
     for start, end, colour in wing.bars:
         canvas.fill(body(folded.band(start, end, 6, 0.018)), colour)
     for at in (0.16, 0.24, 0.33, 0.44):
@@ -98,8 +136,12 @@ def _coverts(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
         canvas.line(body(folded.across(at, 5, 0.02)), PEN * 1.4, wing.barring or wing.edge, 0.8)
     if wing.shoulder:
         inner, border = wing.shoulder
-        canvas.fill(body(np.concatenate([folded.across(0.0), folded.across(0.28, 4, 0.02)[::-1]])), border)
-        canvas.fill(body(np.concatenate([folded.across(0.0), folded.across(0.21, 4, 0.02)[::-1]])), inner)
+        canvas.fill(
+            body(np.concatenate([folded.across(0.0), folded.across(0.28, 4, 0.02)[::-1]])), border
+        )
+        canvas.fill(
+            body(np.concatenate([folded.across(0.0), folded.across(0.21, 4, 0.02)[::-1]])), inner
+        )
         canvas.line(body(folded.across(0.21, 4, 0.02)), PEN * 0.7, ink_for(inner), 0.5)
 
 
@@ -133,12 +175,23 @@ class _Spread:
         fan = self.flap + 62 * self.side
         if place < 0.5:
             share = place * 2
-            turn, length = 176 * self.side * (1 - share) + fan * share, self.wing.chord * (0.44 + 0.02 * share)
-            return self.shoulder + (self.wrist - self.shoulder) * share, turn, length * self.wing.length
+            turn, length = (
+                176 * self.side * (1 - share) + fan * share,
+                self.wing.chord * (0.44 + 0.02 * share),
+            )
+            return (
+                self.shoulder + (self.wrist - self.shoulder) * share,
+                turn,
+                length * self.wing.length,
+            )
         share = place * 2 - 1
         start = self.wing.chord * 0.46
         length = start + (0.80 - start) * np.sin(share * 2.0)
-        return self.wrist + (self.hand - self.wrist) * share, fan - 46 * self.side * share, float(length) * self.wing.length
+        return (
+            self.wrist + (self.hand - self.wrist) * share,
+            fan - 46 * self.side * share,
+            float(length) * self.wing.length,
+        )
 
 
 def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
@@ -150,7 +203,10 @@ def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
             _covert(canvas, bird, bones, float(place), reach)
     front = direction(bones.flap - 90 * bones.side)
     edge = [bones.shoulder + (0.05, 0.03 * bones.side), bones.wrist + 0.03 * front, bones.hand]
-    behind = [bones.wrist - 0.02 * direction(bones.flap - 60 * bones.side), bones.shoulder - (0.06, 0)]
+    behind = [
+        bones.wrist - 0.02 * direction(bones.flap - 60 * bones.side),
+        bones.shoulder - (0.06, 0),
+    ]
     canvas.fill(bird.body(curve([*edge, *behind], steps=6)), bones.tone(wing.coverts), wing.veil)
     if wing.shoulder:
         _epaulette(canvas, bird, bones, wing.shoulder)
@@ -159,7 +215,11 @@ def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
 
 def _vane(bones: _Spread, place: float, reach: float, half: float) -> Points:
     root, turn, length = bones.feather(place)
-    return root + np.outer(VANE[:, 0] * length * reach, direction(turn)) + np.outer(VANE[:, 1] * half, direction(turn + 90))
+    return (
+        root
+        + np.outer(VANE[:, 0] * length * reach, direction(turn))
+        + np.outer(VANE[:, 1] * half, direction(turn + 90))
+    )
 
 
 def _flight_feather(canvas: Canvas, bird: Bird, bones: _Spread, place: float) -> None:
@@ -169,10 +229,17 @@ def _flight_feather(canvas: Canvas, bird: Bird, bones: _Spread, place: float) ->
     canvas.fill(points, colour, wing.veil)
     canvas.line(points, PEN * 0.65, detail(colour), 0.6)
     shaft = bird.body(np.linspace(root, root + direction(turn) * length * 0.96, 6))
-    canvas.line(shaft, PEN * (0.9 if wing.shafts else 0.5), bones.tone(wing.shafts or wing.edge), 0.8)
+    canvas.line(
+        shaft, PEN * (0.9 if wing.shafts else 0.5), bones.tone(wing.shafts or wing.edge), 0.8
+    )
     for at in (0.62, 0.74, 0.86) if wing.barring else ():
         middle, reach = root + direction(turn) * length * at, direction(turn + 90) * 0.038
-        canvas.line(bird.body(np.linspace(middle - reach, middle + reach, 4)), PEN * 1.3, bones.tone(wing.barring or wing.edge), 0.8)
+        canvas.line(
+            bird.body(np.linspace(middle - reach, middle + reach, 4)),
+            PEN * 1.3,
+            bones.tone(wing.barring or wing.edge),
+            0.8,
+        )
 
 
 def _covert(canvas: Canvas, bird: Bird, bones: _Spread, place: float, reach: float) -> None:
@@ -190,6 +257,17 @@ def _covert(canvas: Canvas, bird: Bird, bones: _Spread, place: float, reach: flo
 def _epaulette(canvas: Canvas, bird: Bird, bones: _Spread, colours: tuple[Colour, Colour]) -> None:
     arm, back = bones.wrist - bones.shoulder, 0.13 * direction(178 * bones.side)
     root = bones.shoulder + 0.25 * arm
-    patch = curve([root, bones.wrist, bones.wrist + 0.4 * (bones.hand - bones.wrist), bones.wrist + back, root + back], steps=6)
+    patch = curve(
+        [
+            root,
+            bones.wrist,
+            bones.wrist + 0.4 * (bones.hand - bones.wrist),
+            bones.wrist + back,
+            root + back,
+        ],
+        steps=6,
+    )
     canvas.fill(bird.body(patch), bones.tone(colours[1]))
-    canvas.fill(bird.body(patch * 0.8 + patch.mean(axis=0) * 0.2 - 0.12 * back), bones.tone(colours[0]))
+    canvas.fill(
+        bird.body(patch * 0.8 + patch.mean(axis=0) * 0.2 - 0.12 * back), bones.tone(colours[0])
+    )

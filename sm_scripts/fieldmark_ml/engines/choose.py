@@ -66,24 +66,36 @@ def choose(
     """
     arithmetic = arithmetic or precision_of(precision, device)
     if device.type == "cuda":
-        return TorchForm(make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus))
+        return TorchForm(
+            make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus)
+        )
     if precision == "exact":
         return TorchForm(make(), "exact", arithmetic, device, 1)
     if importlib.util.find_spec("openvino"):
         try:
             return OpenVinoForm(make, size, arithmetic, cpus, cache)
         except Exception as error:
-            log(f"OpenVINO cannot run this backbone ({type(error).__name__}: {str(error).splitlines()[0][:200]}); torch runs it")
+            log(
+                f"OpenVINO cannot run this backbone ({type(error).__name__}: {str(error).splitlines()[0][:200]}); torch runs it"
+            )
     return TorchForm(make(), "fast", arithmetic, device, cpus)
 
 
 class TorchForm:
-    def __init__(self, backbone: Backbone, kind: str, precision: str, device: torch.device, workers: int) -> None:
+    def __init__(
+        self, backbone: Backbone, kind: str, precision: str, device: torch.device, workers: int
+    ) -> None:
         self.precision, self.workers, self.device, self.kind = precision, workers, device, kind
         self.batch = CUDA_BATCH if device.type == "cuda" else BATCH
-        self.name = f"torch {precision}" if kind == "exact" else f"torch {precision}, batch-norm folded, channels last"
+        self.name = (
+            f"torch {precision}"
+            if kind == "exact"
+            else f"torch {precision}, batch-norm folded, channels last"
+        )
         self.network = backbone.network if kind == "exact" else folded(backbone).network
-        self.network = self.network.to(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        self.network = self.network.to(
+            device, torch.bfloat16 if precision == "bf16" else torch.float32
+        )
         if kind != "exact":
             self.network = self.network.to(memory_format=torch.channels_last)
         self.mean, self.scale = backbone.mean.to(device), backbone.scale.to(device)
@@ -98,11 +110,19 @@ class TorchForm:
             values = (pixels.to(self.device, non_blocking=True).float() - self.mean) * self.scale
             if self.kind != "exact":
                 values = values.contiguous(memory_format=torch.channels_last)
-            return self.network(values.to(torch.bfloat16 if self.precision == "bf16" else torch.float32)).float().cpu()
+            return (
+                self.network(
+                    values.to(torch.bfloat16 if self.precision == "bf16" else torch.float32)
+                )
+                .float()
+                .cpu()
+            )
 
 
 class OpenVinoForm:
-    def __init__(self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None) -> None:
+    def __init__(
+        self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None
+    ) -> None:
         self.precision, self.workers, self.batch = precision, max(1, cpus), OPENVINO_BATCH
         self.name = f"OpenVINO {precision}"
         openvino = import_openvino()
@@ -138,7 +158,13 @@ def folded(backbone: Backbone) -> Backbone:
         return backbone
     copied = copy.deepcopy(backbone)
     fold_batch_norm(copied.network)
-    probe = torch.randint(0, 256, (1, 3, PROBE_SIZE, PROBE_SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    probe = torch.randint(
+        0,
+        256,
+        (1, 3, PROBE_SIZE, PROBE_SIZE),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
     with torch.inference_mode(), one_thread():
         change = (copied(probe) - backbone(probe)).abs().max().item()
     return copied if change < FOLDING_TOLERANCE else backbone
@@ -160,7 +186,9 @@ def run_once(compiled: Any, shape: tuple[int, ...]) -> None:
     compiled.create_infer_request().infer([np.zeros(shape, np.uint8)], share_inputs=True)
 
 
-def converted(openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None) -> Any:
+def converted(
+    openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None
+) -> Any:
     """A backbone as an OpenVINO network for a batch of one, from the folder `cache` where it was kept there before."""
     path = cache / "openvino.xml" if cache else None
     if path and path.is_file():
@@ -172,7 +200,9 @@ def converted(openvino: Any, core: Any, make: Callable[[], Backbone], size: int,
     with torch.no_grad(), warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", FutureWarning)
         # Folded and traced here: OpenVINO would trace the longer network and then run it twice more to check, three times the wait.
-        network = openvino.convert_model(torch.jit.trace(folded(make()), example, check_trace=False), example_input=example)
+        network = openvino.convert_model(
+            torch.jit.trace(folded(make()), example, check_trace=False), example_input=example
+        )
     if path:
         _save(openvino, network, path)
     return network

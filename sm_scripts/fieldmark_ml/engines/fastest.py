@@ -51,7 +51,9 @@ class Parity:
         return self.max_difference <= MAX_DIFFERENCE and not self.renamed
 
 
-def install(model: Any, precision: str, cpus: int, cache: Path, arithmetic: str = "") -> list[forms.Form]:
+def install(
+    model: Any, precision: str, cpus: int, cache: Path, arithmetic: str = ""
+) -> list[forms.Form]:
     """Puts the fastest form of each backbone into `model.forms`. `cache` is a folder that keeps the converted networks, by their
     weights: models with the same frozen backbone share one. `arithmetic`: as for forms.choose."""
     made = []
@@ -68,7 +70,9 @@ def install(model: Any, precision: str, cpus: int, cache: Path, arithmetic: str 
 def fingerprint(backbone: torch.nn.Module) -> str:
     """12 hexadecimal digits that stand for everything the backbone computes with: its weights and its normalisation."""
     digest = hashlib.sha256()
-    for name, values in sorted([*backbone.state_dict().items(), ("mean", backbone.mean), ("scale", backbone.scale)]):
+    for name, values in sorted(
+        [*backbone.state_dict().items(), ("mean", backbone.mean), ("scale", backbone.scale)]
+    ):
         digest.update(name.encode())
         digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:12]

@@ -59,7 +59,9 @@ class SoloForm:
 
     batch = 1
 
-    def __init__(self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None) -> None:
+    def __init__(
+        self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None
+    ) -> None:
         self.precision, self.workers = precision, max(1, cpus)
         self.name = f"OpenVINO {precision}"
         openvino = import_openvino()
@@ -67,7 +69,11 @@ class SoloForm:
         network = forms.converted(openvino, core, make, size, cache)
         network.reshape([1, 3, size, size])
         self._shared = self._compile(core, network, self.workers, self.workers)
-        self._alone = self._compile(core, network, 1, min(self.workers, MAX_THREADS_ALONE)) if self.workers > 1 else self._shared
+        self._alone = (
+            self._compile(core, network, 1, min(self.workers, MAX_THREADS_ALONE))
+            if self.workers > 1
+            else self._shared
+        )
         self._lock, self._calls = threading.Lock(), 0
         self._threads = threading.local()
         for compiled in (self._alone, self._shared):
@@ -85,19 +91,27 @@ class SoloForm:
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """uint8 [n, 3, size, size] -> float32 [n, dimensions]"""
         if not hasattr(self._threads, "requests"):
-            self._threads.requests = self._alone.create_infer_request(), self._shared.create_infer_request()
+            self._threads.requests = (
+                self._alone.create_infer_request(),
+                self._shared.create_infer_request(),
+            )
         with self._lock:
             self._calls += 1
             request = self._threads.requests[self._calls > 1]
         try:
-            made = [torch.from_numpy(request.infer([photo[None].numpy()], share_inputs=True)[0].copy()) for photo in pixels.contiguous()]
+            made = [
+                torch.from_numpy(request.infer([photo[None].numpy()], share_inputs=True)[0].copy())
+                for photo in pixels.contiguous()
+            ]
             return torch.cat(made)
         finally:
             with self._lock:
                 self._calls -= 1
 
 
-def install(model: Any, precision: str, cpus: int, cache: Path, photos: Iterable[torch.Tensor]) -> Chosen:
+def install(
+    model: Any, precision: str, cpus: int, cache: Path, photos: Iterable[torch.Tensor]
+) -> Chosen:
     """Puts the first form that is faster than plain fp32 and answers the same into `model.forms`, else leaves it plain.
 
     Candidates are tried in the order of what they gained where they were measured; each further one would delay the start.
@@ -105,7 +119,9 @@ def install(model: Any, precision: str, cpus: int, cache: Path, photos: Iterable
     `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width]) are what is compared on, as many
     as there is time for; what was found is kept in the folder `cache`, for a later start on the same machine.
     """
-    machine = f"{cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
+    machine = (
+        f"{cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
+    )
     key = f"{precision}, {machine}, within {fastest.MAX_DIFFERENCE}"
     known = functools.cache(lambda: _reference(model, photos))
     names = _candidates(precision, model.device)
@@ -119,7 +135,9 @@ def install(model: Any, precision: str, cpus: int, cache: Path, photos: Iterable
             model.forms = _build(model, name, cpus, cache)
             chosen = kept or _measured(model, name, cpus, known())
         except Exception as error:
-            log(f"{name} cannot run this model ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]})")
+            log(
+                f"{name} cannot run this model ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]})"
+            )
             continue
         if chosen:
             _keep(cache, key, chosen)
@@ -139,7 +157,9 @@ def _candidates(precision: str, device: torch.device) -> list[str]:
     arithmetics = ["fp32"] if forms.precision_of(precision, device) == "fp32" else ["bf16", "fp32"]
     if device.type == "cuda":
         return [f"torch {name}, folded" for name in arithmetics]
-    return [f"OpenVINO {name}" for name in arithmetics] + [f"torch {name}, folded" for name in arithmetics if name == "bf16"]
+    return [f"OpenVINO {name}" for name in arithmetics] + [
+        f"torch {name}, folded" for name in arithmetics if name == "bf16"
+    ]
 
 
 def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
@@ -148,7 +168,9 @@ def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
         return list(model.backbones)
     family, arithmetic = name.removesuffix(", folded").split()
     made: list[Any] = []
-    for index, (backbone, entry) in enumerate(zip(model.backbones, model.info["backbones"], strict=True)):
+    for index, (backbone, entry) in enumerate(
+        zip(model.backbones, model.info["backbones"], strict=True)
+    ):
         make = functools.partial(copy.deepcopy, backbone)
         size = int(entry["image_size"])
         if family == "OpenVINO":
@@ -171,7 +193,13 @@ def _measured(model: Any, name: str, cpus: int, known: fastest.Reference) -> Cho
     if not parity.good or milliseconds > plain:
         return None
     workers = cpus if model.device.type == "cuda" else max(form.workers for form in made)
-    figures = round(milliseconds, 3), round(plain, 3), parity.photos, round(parity.max_difference, 6), parity.same_class
+    figures = (
+        round(milliseconds, 3),
+        round(plain, 3),
+        parity.photos,
+        round(parity.max_difference, 6),
+        parity.same_class,
+    )
     return Chosen(name, batch, workers, *figures)
 
 

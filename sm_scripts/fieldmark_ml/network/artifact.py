@@ -40,9 +40,15 @@ def write(folder: Path, info: dict[str, Any], state: dict[str, torch.Tensor]) ->
         shutil.copyfile(_SCRIPTS / name, code / name)
     zoo.copy([entry["timm_name"] for entry in info["backbones"]], code / PACKAGE)
     tensors.save(state, folder / WEIGHTS_FILE)
-    write_atomic(folder / INFO_FILE, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(
+        folder / INFO_FILE, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode()
+    )
 
 
 def parameters(state: dict[str, torch.Tensor]) -> int:
     """How many numbers were learned, in this training or before it."""
-    return sum(value.numel() for name, value in state.items() if name.rsplit(".", 1)[-1] not in _NOT_WEIGHTS)
+    return sum(
+        value.numel()
+        for name, value in state.items()
+        if name.rsplit(".", 1)[-1] not in _NOT_WEIGHTS
+    )

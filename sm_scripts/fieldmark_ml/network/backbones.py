@@ -28,8 +28,12 @@ class Backbone(nn.Module):
         super().__init__()
         self.network = network
         # (x / 255 - mean) / std, as one subtraction and one multiplication.
-        self.register_buffer("mean", 255 * torch.tensor(how.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("scale", 1 / (255 * torch.tensor(how.std).view(1, 3, 1, 1)), persistent=False)
+        self.register_buffer(
+            "mean", 255 * torch.tensor(how.mean).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "scale", 1 / (255 * torch.tensor(how.std).view(1, 3, 1, 1)), persistent=False
+        )
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.network((pixels.to(self.mean.dtype) - self.mean) * self.scale)
@@ -52,7 +56,9 @@ def load_package(folder: Path) -> str:
     """Imports the copy under a name of its own, so that it disturbs neither a real timm nor another artifact's copy."""
     name = f"{PACKAGE}_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
         if spec is None or spec.loader is None or not (folder / "__init__.py").is_file():
             raise FileNotFoundError(f"the model code is missing: {folder}")
         package = importlib.util.module_from_spec(spec)
@@ -68,9 +74,23 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     """
     children = list(network.named_children())
     for (_, first), (name, second) in itertools.pairwise(children):
-        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d) and second.running_var is not None:
+        if (
+            isinstance(first, nn.Conv2d)
+            and isinstance(second, nn.BatchNorm2d)
+            and second.running_var is not None
+        ):
             _fold(first, second)
-            setattr(network, name, nn.Sequential(*(part for part in (getattr(second, "drop", None), getattr(second, "act", None)) if part)))
+            setattr(
+                network,
+                name,
+                nn.Sequential(
+                    *(
+                        part
+                        for part in (getattr(second, "drop", None), getattr(second, "act", None))
+                        if part
+                    )
+                ),
+            )
     for child in network.children():
         fold_batch_norm(child)
     return network

@@ -40,7 +40,9 @@ class Head(nn.Module):
         """Sets the standardisation to the mean and deviation of `features`."""
         self.mean = features.mean(0)
         deviation = features.std(0, correction=0)
-        self.deviation = torch.where(deviation > SMALLEST_DEVIATION, deviation, torch.ones_like(deviation))
+        self.deviation = torch.where(
+            deviation > SMALLEST_DEVIATION, deviation, torch.ones_like(deviation)
+        )
 
 
 @torch.no_grad()

@@ -32,7 +32,8 @@ class Model(nn.Module):
         self.classes: list[str] = info["classes"]
         self.how = [preprocessing_of(entry) for entry in info["backbones"]]
         self.backbones = nn.ModuleList(
-            backbones.Backbone(_network(entry, package), how) for entry, how in zip(info["backbones"], self.how, strict=True)
+            backbones.Backbone(_network(entry, package), how)
+            for entry, how in zip(info["backbones"], self.how, strict=True)
         )
         dimensions = sum(entry["dimensions"] for entry in info["backbones"])
         self.head = Head(info["head"], dimensions, len(self.classes))
@@ -45,13 +46,19 @@ class Model(nn.Module):
 
     def inputs(self, photos: list[torch.Tensor]) -> list[torch.Tensor]:
         """uint8 photos [3, height, width] of any size -> one uint8 batch per backbone."""
-        return [torch.stack([prepare(photo, how) for photo in photos]).to(self.device) for how in self.how]
+        return [
+            torch.stack([prepare(photo, how) for photo in photos]).to(self.device)
+            for how in self.how
+        ]
 
     def features(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         """One batch per backbone -> float32 [n, all dimensions]; the views of a photo are averaged."""
         parts = []
         for form, batch in zip(self.forms, inputs, strict=True):
-            views = [form(batch.flip(3) if view == "flip" else batch).float() for view in self.info["views"]]
+            views = [
+                form(batch.flip(3) if view == "flip" else batch).float()
+                for view in self.info["views"]
+            ]
             parts.append(sum(views) / len(views))
         return torch.cat(parts, dim=1)
 
@@ -75,7 +82,12 @@ def _network(entry: dict[str, Any], package: Path) -> nn.Module:
 
 def preprocessing_of(entry: dict[str, Any]) -> Preprocessing:
     return Preprocessing(
-        entry["image_size"], entry["resize"], tuple(entry["mean"]), tuple(entry["std"]), entry["interpolation"], entry["crop"]
+        entry["image_size"],
+        entry["resize"],
+        tuple(entry["mean"]),
+        tuple(entry["std"]),
+        entry["interpolation"],
+        entry["crop"],
     )
 
 
@@ -87,7 +99,9 @@ def load(folder: Path, package: Path) -> Model:
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder / INFO_FILE} cannot be read: {error}") from None
     if info.get("format") != FORMAT:
-        raise ValueError(f"{folder / INFO_FILE} has format {info.get('format')!r}; this code reads format {FORMAT}")
+        raise ValueError(
+            f"{folder / INFO_FILE} has format {info.get('format')!r}; this code reads format {FORMAT}"
+        )
     if not info.get("classes"):
         raise ValueError(f"{folder / INFO_FILE} has no list of classes")
     model = Model(info, package)

@@ -27,7 +27,11 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in ready.items():
         size = tensor.numel() * tensor.element_size()
-        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [position, position + size]}
+        header[name] = {
+            "dtype": _NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [position, position + size],
+        }
         position += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -59,15 +63,26 @@ def load(path: Path) -> dict[str, torch.Tensor]:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
 
 
-def _tensor(data: bytearray, start: int, dtype: str, shape: list[int], data_offsets: list[int]) -> torch.Tensor:
+def _tensor(
+    data: bytearray, start: int, dtype: str, shape: list[int], data_offsets: list[int]
+) -> torch.Tensor:
     kind = _TYPES[dtype]
     begin, end = data_offsets
     count = 1
     for side in shape:
         count *= side
-    if not 0 <= begin <= end or end - begin != count * torch.empty(0, dtype=kind).element_size() or start + end > len(data):
+    if (
+        not 0 <= begin <= end
+        or end - begin != count * torch.empty(0, dtype=kind).element_size()
+        or start + end > len(data)
+    ):
         raise ValueError("a tensor's place does not match its shape")
     if not count:
         return torch.empty(shape, dtype=kind)
     # The copy aligns the values, and lets go of the file's bytes.
-    return torch.frombuffer(data, dtype=torch.uint8, count=end - begin, offset=start + begin).clone().view(kind).view(shape)
+    return (
+        torch.frombuffer(data, dtype=torch.uint8, count=end - begin, offset=start + begin)
+        .clone()
+        .view(kind)
+        .view(shape)
+    )

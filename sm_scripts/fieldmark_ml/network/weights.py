@@ -18,16 +18,29 @@ from fieldmark_ml.runtime import TrainingError, log
 
 DOWNLOAD_TIMEOUT_SECONDS = 10
 HUB_FILE = "model.safetensors"
-OFFLINE_CHOICES = "Without a network use lite0, lite1 or lite2, whose weights are installed with Fieldmark"
+OFFLINE_CHOICES = (
+    "Without a network use lite0, lite1 or lite2, whose weights are installed with Fieldmark"
+)
 
 _SUFFIXES = (".safetensors", ".pth")
 # How often each stage of EfficientNet-Lite repeats its block, by the digit of its name.
 _REPEATS = {0: (1, 2, 2, 3, 3, 4, 1), 1: (1, 3, 3, 4, 4, 5, 1), 2: (1, 3, 3, 4, 4, 5, 1)}
-_FIRST_STAGE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_FIRST_STAGE = {
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn1",
+    "_project_conv": "conv_pw",
+    "_bn2": "bn2",
+}
 _OTHER_STAGES = {
     "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3",
 }  # fmt: skip
-_OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+_OUTSIDE = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,9 @@ def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torc
         else:
             state = torch.load(file.path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise TrainingError(f"The weights file {file.path} cannot be read: {error}. Replace the file. {OFFLINE_CHOICES}.") from None
+        raise TrainingError(
+            f"The weights file {file.path} cannot be read: {error}. Replace the file. {OFFLINE_CHOICES}."
+        ) from None
     if any(key.startswith("_conv_stem") for key in state) and architecture:
         state = from_lite_package(state, int(architecture.timm_name[-1]))
     return state
@@ -66,13 +81,17 @@ def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torc
 
 def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, torch.Tensor]:
     """The packaged EfficientNet-Lite state dict under the names of timm's tf_efficientnet_lite<digit>: same tensors, same order."""
-    blocks = [(stage, index) for stage, repeats in enumerate(_REPEATS[digit]) for index in range(repeats)]
+    blocks = [
+        (stage, index) for stage, repeats in enumerate(_REPEATS[digit]) for index in range(repeats)
+    ]
     renamed = {}
     for key, value in state.items():
         match = re.match(r"_blocks\.(\d+)\.(\w+?)\.(.+)$", key)
         if match:
             stage, index = blocks[int(match[1])]
-            renamed[f"blocks.{stage}.{index}.{(_OTHER_STAGES if stage else _FIRST_STAGE)[match[2]]}.{match[3]}"] = value
+            renamed[
+                f"blocks.{stage}.{index}.{(_OTHER_STAGES if stage else _FIRST_STAGE)[match[2]]}.{match[3]}"
+            ] = value
         else:
             module, parameter = key.split(".", 1)
             renamed[f"{_OUTSIDE[module]}.{parameter}"] = value
@@ -81,7 +100,11 @@ def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, t
 
 def _in_channel(*names: str) -> Path | None:
     folder = os.environ.get("SM_CHANNEL_WEIGHTS")
-    candidates = [Path(folder) / f"{name}{suffix}" for name in names for suffix in _SUFFIXES] if folder else []
+    candidates = (
+        [Path(folder) / f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
+        if folder
+        else []
+    )
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -108,10 +131,17 @@ def _downloaded(name: str, timm_name: str, hub: str) -> Path:
         except FileNotFoundError:
             log(f"downloading the weights of {name} from huggingface.co/{hub}")
         # The hub's client tries again and again for half a minute before it says that there is no network.
-        with urllib.request.urlopen(f"https://huggingface.co/{hub}/resolve/main/{HUB_FILE}", timeout=DOWNLOAD_TIMEOUT_SECONDS):
+        with urllib.request.urlopen(
+            f"https://huggingface.co/{hub}/resolve/main/{HUB_FILE}",
+            timeout=DOWNLOAD_TIMEOUT_SECONDS,
+        ):
             return Path(hf_hub_download(hub, HUB_FILE))
     except Exception as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}" if str(error) else type(error).__name__
+        reason = (
+            f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            if str(error)
+            else type(error).__name__
+        )
         raise TrainingError(
             f"The weights of {name} could not be downloaded from huggingface.co/{hub} ({reason}). {OFFLINE_CHOICES}, "
             f"or put {timm_name}.safetensors into the weights channel (SM_CHANNEL_WEIGHTS)."

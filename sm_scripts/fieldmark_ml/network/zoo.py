@@ -21,7 +21,9 @@ from fieldmark_ml.runtime import TrainingError
 
 # Beside train.py, where a job on SageMaker finds it.
 SENT_ALONG = Path(__file__).parents[2] / "timm_models"
-_MODELS_INIT = '"""The modules of timm.models that the model is built from; each is imported by name."""\n'
+_MODELS_INIT = (
+    '"""The modules of timm.models that the model is built from; each is imported by name."""\n'
+)
 _DATA_INIT = "from .constants import *\n"
 _TORCHVISION = '''"""Stands in for the one class of torchvision that timm.layers names; nothing here makes or meets one."""
 from torch.nn import Module
@@ -52,7 +54,9 @@ def module_of(timm_name: str) -> str:
     for path in sorted((timm_folder() / "models").glob("[a-z]*.py")):
         if definition.search(path.read_text(encoding="utf-8")):
             return path.stem
-    raise TrainingError(f"timm has no model {timm_name!r}; its list is at https://huggingface.co/timm")
+    raise TrainingError(
+        f"timm has no model {timm_name!r}; its list is at https://huggingface.co/timm"
+    )
 
 
 def version_key(timm_names: list[str]) -> str:
@@ -106,7 +110,9 @@ def _needed(folder: Path, start: set[str]) -> set[str]:
         found.add(name)
         for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
-                waiting |= {part for part in _siblings(node) if (folder / f"{part}.py").is_file()} - found
+                waiting |= {
+                    part for part in _siblings(node) if (folder / f"{part}.py").is_file()
+                } - found
     return found
 
 
@@ -123,5 +129,10 @@ def _write(source: Path, target: Path) -> None:
     text = source.read_text(encoding="utf-8")
     text = re.sub(r"^(\s*)from timm\.(\w+)", r"\1from ..\2", text, flags=re.MULTILINE)
     text = re.sub(r"^(\s*)from timm import", r"\1from .. import", text, flags=re.MULTILINE)
-    text = re.sub(r"^(\s*)from torchvision[\w.]* import", r"\1from ._torchvision import", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^(\s*)from torchvision[\w.]* import",
+        r"\1from ._torchvision import",
+        text,
+        flags=re.MULTILINE,
+    )
     target.write_text(text, encoding="utf-8")

@@ -23,7 +23,9 @@ def augmented(photo: torch.Tensor, size: int, kind: str, draw: random.Random) ->
     crop = max(1, round(side * draw.uniform(SMALLEST_CROP, 1.0) ** 0.5))
     top, left = draw.randint(0, side - crop), draw.randint(0, side - crop)
     photo = photo[:, top : top + crop, left : left + crop]
-    photo = functional.interpolate(photo[None], (size, size), mode="bilinear", antialias=True, align_corners=False)[0]
+    photo = functional.interpolate(
+        photo[None], (size, size), mode="bilinear", antialias=True, align_corners=False
+    )[0]
     if draw.random() < 0.5:
         photo = photo.flip(2)
     return rand_augment(photo, draw) if kind == "randaugment" else photo
@@ -50,10 +52,16 @@ def _transforms() -> Any:
 
 
 def _affine(
-    photo: torch.Tensor, angle: float = 0.0, across: float = 0.0, down: float = 0.0, shear: tuple[float, float] = (0.0, 0.0)
+    photo: torch.Tensor,
+    angle: float = 0.0,
+    across: float = 0.0,
+    down: float = 0.0,
+    shear: tuple[float, float] = (0.0, 0.0),
 ) -> torch.Tensor:
     side = photo.shape[1]
-    return _transforms().affine(photo, angle, [round(across * side), round(down * side)], 1.0, list(shear), fill=[128.0])
+    return _transforms().affine(
+        photo, angle, [round(across * side), round(down * side)], 1.0, list(shear), fill=[128.0]
+    )
 
 
 _OPERATIONS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
@@ -73,7 +81,9 @@ _OPERATIONS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
 }
 
 
-def mix(pixels: torch.Tensor, targets: torch.Tensor, mixup: float, cutmix: float, draw: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
+def mix(
+    pixels: torch.Tensor, targets: torch.Tensor, mixup: float, cutmix: float, draw: random.Random
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Mixes each photo of a batch with the one before it, and their targets [n, classes] in the same shares; a copy where it does.
 
     Sources: Zhang et al., mixup, 2018; Yun et al., CutMix, 2019. Where both are on, each batch takes one of them.
@@ -92,6 +102,8 @@ def mix(pixels: torch.Tensor, targets: torch.Tensor, mixup: float, cutmix: float
         cut = round(side * (1 - share) ** 0.5)
         top, left = draw.randint(0, side - cut), draw.randint(0, side - cut)
         mixed = pixels.clone()
-        mixed[..., top : top + cut, left : left + cut] = other[..., top : top + cut, left : left + cut]
+        mixed[..., top : top + cut, left : left + cut] = other[
+            ..., top : top + cut, left : left + cut
+        ]
         share = 1 - (cut / side) ** 2
     return mixed, targets * share + targets.roll(1, 0) * (1 - share)

@@ -30,7 +30,12 @@ def edges(box: tuple[float, float, float, float]) -> Edges | None:
         return None
     half = MARGIN * max(width, height) / 2
     middle, centre = x + width / 2, y + height / 2
-    return max(0, math.floor(middle - half)), max(0, math.floor(centre - half)), math.ceil(middle + half), math.ceil(centre + half)
+    return (
+        max(0, math.floor(middle - half)),
+        max(0, math.floor(centre - half)),
+        math.ceil(middle + half),
+        math.ceil(centre + half),
+    )
 
 
 def key(image_id: str, inside: Edges | None) -> str:

@@ -45,7 +45,9 @@ class Photos:
 
     def key(self, row: int) -> str:
         """The name of what the network sees of a photo: its image_id, or that of its crop."""
-        return boxes.key(self.image_ids[row], self.boxes[row]) if self.boxes else self.image_ids[row]
+        return (
+            boxes.key(self.image_ids[row], self.boxes[row]) if self.boxes else self.image_ids[row]
+        )
 
     def seen(self, row: int, photo: Any) -> Any:
         """What the network sees of a decoded photo [3, height, width]: all of it, or the square around its box."""
@@ -61,7 +63,9 @@ class Photos:
         self.boxes = [found.get(path) for path in self.paths]
         count = sum(inside is not None for inside in self.boxes)
         if not count:
-            raise TrainingError("crop_to_box was asked for, and no photo has a box. Train without it, or add boxes to the manifest.")
+            raise TrainingError(
+                "crop_to_box was asked for, and no photo has a box. Train without it, or add boxes to the manifest."
+            )
         log(f"{count} of {len(self)} photos are cropped to their boxes; the others are seen whole")
 
     def __len__(self) -> int:
@@ -99,16 +103,25 @@ class Photos:
     def check_bad(self) -> None:
         """TrainingError where more than MAX_BAD_SHARE of the photos cannot be used."""
         if len(self.bad) > MAX_BAD_SHARE * len(self):
-            named = "; ".join(f"{self.paths[row]}: {reason}" for row, reason in sorted(self.bad.items())[:NAMED_IN_FAILURE])
+            named = "; ".join(
+                f"{self.paths[row]}: {reason}"
+                for row, reason in sorted(self.bad.items())[:NAMED_IN_FAILURE]
+            )
             raise TrainingError(
                 f"{len(self.bad)} of {len(self)} images cannot be used, more than {MAX_BAD_SHARE:.0%}. The first: {named}. "
                 "Replace or leave out these files."
             )
         if self.bad:
             log(f"{len(self.bad)} of {len(self)} images cannot be used and are left out")
-        empty = [self.classes[label] for label in range(len(self.classes)) if not (self.labels[self.rows("train")] == label).any()]
+        empty = [
+            self.classes[label]
+            for label in range(len(self.classes))
+            if not (self.labels[self.rows("train")] == label).any()
+        ]
         if empty:
-            raise TrainingError(f"No usable photo is left in the train split for {', '.join(empty)}.")
+            raise TrainingError(
+                f"No usable photo is left in the train split for {', '.join(empty)}."
+            )
 
 
 def load() -> Photos:
@@ -118,7 +131,11 @@ def load() -> Photos:
         photos = _from_manifest(Path(manifest), Path(root))
     elif os.environ.get("SM_CHANNEL_TRAIN"):
         photos = _from_folders(
-            {split: Path(os.environ[f"SM_CHANNEL_{split.upper()}"]) for split in SPLITS if f"SM_CHANNEL_{split.upper()}" in os.environ}
+            {
+                split: Path(os.environ[f"SM_CHANNEL_{split.upper()}"])
+                for split in SPLITS
+                if f"SM_CHANNEL_{split.upper()}" in os.environ
+            }
         )
     else:
         raise TrainingError(
@@ -138,18 +155,24 @@ def _check(photos: Photos) -> None:
             f"Only {', '.join(sorted(SUFFIXES))} are read; the log says what was left out."
         )
     if len(photos.classes) < 2:
-        raise TrainingError(f"There is only one class ({photos.classes[0]}) in the train split; a classifier needs at least two.")
+        raise TrainingError(
+            f"There is only one class ({photos.classes[0]}) in the train split; a classifier needs at least two."
+        )
     for split in SPLITS[1:]:
         unknown = int(((photos.splits == split) & (photos.labels == UNKNOWN)).sum())
         if unknown:
-            log(f"{unknown} {split} photos have no label that the train split knows: predicted, but not scored")
+            log(
+                f"{unknown} {split} photos have no label that the train split knows: predicted, but not scored"
+            )
 
 
 def _photos(rows: Iterable[tuple[str, str, str, str, str]]) -> Photos:
     """Rows of (image_id, file, path, label, split)."""
     columns = list(zip(*rows, strict=True)) or [()] * 5
     image_ids, files, paths, names, splits = (list(column) for column in columns)
-    classes = sorted({name for name, split in zip(names, splits, strict=True) if split == "train" and name})
+    classes = sorted(
+        {name for name, split in zip(names, splits, strict=True) if split == "train" and name}
+    )
     position = {name: index for index, name in enumerate(classes)}
     labels = np.array([position.get(name, UNKNOWN) for name in names], dtype=np.int32)
     return Photos(image_ids, files, paths, labels, np.array(splits), classes)
@@ -165,12 +188,21 @@ def _from_manifest(folder: Path, root: Path) -> Photos:
         if missing:
             raise TrainingError(f"{path} has no column {', '.join(sorted(missing))}.")
         # `key`, where there is one, is where a photo lies; its path stays what people know it by.
-        rows = [(r["image_id"], r.get("key") or r["path"], r["path"], r["label"], r["split"]) for r in reader if r["split"] in SPLITS]
+        rows = [
+            (r["image_id"], r.get("key") or r["path"], r["path"], r["label"], r["split"])
+            for r in reader
+            if r["split"] in SPLITS
+        ]
     for _, relative, _, _, _ in rows:
         pure = PurePosixPath(relative)
         if pure.is_absolute() or ".." in pure.parts:
-            raise TrainingError(f"{path} names {relative!r}, which leads outside the folder of images.")
-    return _photos((image_id, f"{root}/{relative}", shown, label, split) for image_id, relative, shown, label, split in rows)
+            raise TrainingError(
+                f"{path} names {relative!r}, which leads outside the folder of images."
+            )
+    return _photos(
+        (image_id, f"{root}/{relative}", shown, label, split)
+        for image_id, relative, shown, label, split in rows
+    )
 
 
 def _from_folders(folders: dict[str, Path]) -> Photos:
@@ -178,11 +210,18 @@ def _from_folders(folders: dict[str, Path]) -> Photos:
     for split, folder in folders.items():
         if not folder.is_dir():
             raise TrainingError(f"The {split} channel {folder} is not a folder.")
-        groups = [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_leftover(path.name)]
+        groups = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and not _is_leftover(path.name)
+        ]
         _check_groups(split, folder, [group.name for group in groups])
         for group in groups:
             found = _photos_in(group)
-            rows += [(str(path), f"{split}/{path.relative_to(folder).as_posix()}", group.name, split) for path in found]
+            rows += [
+                (str(path), f"{split}/{path.relative_to(folder).as_posix()}", group.name, split)
+                for path in found
+            ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         image_ids = list(pool.map(_sha256, (row[0] for row in rows)))
     check_stop()
@@ -219,7 +258,9 @@ def _photos_in(group: Path) -> list[Path]:
         else:
             others[path.suffix.lower() or path.name] += 1
     if others:
-        named = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(NAMED_IN_FAILURE))
+        named = ", ".join(
+            f"{count} {suffix}" for suffix, count in others.most_common(NAMED_IN_FAILURE)
+        )
         log(f"left out of {group.name}: {named} (only {', '.join(sorted(SUFFIXES))} are read)")
     if not found:
         log(f"left out: the class {group.name} has no photo that can be read")

@@ -54,9 +54,17 @@ class Pictures:
         rows = rows[1:]
         said = time.monotonic()
         for start in range(0, len(rows), CHECKED_AT_ONCE):
-            found |= {row: reason for row, reason in self.pool.map(self._problem, rows[start : start + CHECKED_AT_ONCE].tolist()) if reason}
+            found |= {
+                row: reason
+                for row, reason in self.pool.map(
+                    self._problem, rows[start : start + CHECKED_AT_ONCE].tolist()
+                )
+                if reason
+            }
             if time.monotonic() - said > REPORT_SECONDS:
-                log(f"{min(start + CHECKED_AT_ONCE, len(rows)) + 1} of {len(rows) + 1} photos decoded")
+                log(
+                    f"{min(start + CHECKED_AT_ONCE, len(rows)) + 1} of {len(rows) + 1} photos decoded"
+                )
                 said = time.monotonic()
             check_stop()
         return found
@@ -70,7 +78,9 @@ class Pictures:
             return row, error.strerror or str(error)
         return row, ""
 
-    def batches(self, parts: list[np.ndarray], make: Callable[[torch.Tensor, int], torch.Tensor]) -> Iterator[torch.Tensor]:
+    def batches(
+        self, parts: list[np.ndarray], make: Callable[[torch.Tensor, int], torch.Tensor]
+    ) -> Iterator[torch.Tensor]:
         """A uint8 batch of `make(square, row)` for each array of rows, made by threads up to AHEAD batches before they are asked for."""
         waiting: deque[list[Future[torch.Tensor]]] = deque()
         left = iter(parts)
@@ -87,9 +97,13 @@ class Pictures:
     def middle(self, square: torch.Tensor, row: int) -> torch.Tensor:
         return augment.centre(square, self.how.image_size)
 
-    def augmented(self, kind: str, seed: int, epoch: int) -> Callable[[torch.Tensor, int], torch.Tensor]:
+    def augmented(
+        self, kind: str, seed: int, epoch: int
+    ) -> Callable[[torch.Tensor, int], torch.Tensor]:
         def make(square: torch.Tensor, row: int) -> torch.Tensor:
-            return augment.augmented(square, self.how.image_size, kind, random.Random(f"{seed} {epoch} {row}"))
+            return augment.augmented(
+                square, self.how.image_size, kind, random.Random(f"{seed} {epoch} {row}")
+            )
 
         return make
 
@@ -100,7 +114,9 @@ def square_of(photo: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     margin = round((how.resize - how.image_size) / 2)
     top, left = (
         min(max(0, start - margin), side - how.resize)
-        for start, side in zip(preprocessing.crop_start(resized, how), resized.shape[1:], strict=True)
+        for start, side in zip(
+            preprocessing.crop_start(resized, how), resized.shape[1:], strict=True
+        )
     )
     return resized[:, top : top + how.resize, left : left + how.resize].contiguous()
 
@@ -114,5 +130,7 @@ def _store(count: int, side: int, spill: Path) -> np.ndarray | None:
     if size <= SHARE_OF_DISK * shutil.disk_usage(spill.parent).free:
         log(f"decoded photos are kept in {spill}, {size / 2**30:.1f} GB")
         return np.memmap(spill, np.uint8, "w+", shape=(count, 3, side, side))
-    log(f"decoded photos would take {size / 2**30:.1f} GB; there is no room, so each epoch decodes them again")
+    log(
+        f"decoded photos would take {size / 2**30:.1f} GB; there is no room, so each epoch decodes them again"
+    )
     return None

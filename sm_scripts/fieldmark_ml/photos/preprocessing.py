@@ -55,7 +55,15 @@ def from_pillow(image: Any) -> torch.Tensor:
 
 
 # What images.upright does: whether rows become columns, and which of [., rows, columns] are then turned round.
-_TURNS = {2: (False, [2]), 3: (False, [1, 2]), 4: (False, [1]), 5: (True, []), 6: (True, [2]), 7: (True, [1, 2]), 8: (True, [1])}
+_TURNS = {
+    2: (False, [2]),
+    3: (False, [1, 2]),
+    4: (False, [1]),
+    5: (True, []),
+    6: (True, [2]),
+    7: (True, [1, 2]),
+    8: (True, [1]),
+}
 
 
 def _turned(image: torch.Tensor, orientation: int) -> torch.Tensor:
@@ -79,8 +87,14 @@ def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     if min(height, width) == how.resize:
         return image
     # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
-    size = (how.resize, int(how.resize * width / height)) if height <= width else (int(how.resize * height / width), how.resize)
-    return torch.nn.functional.interpolate(image[None], size, mode=how.interpolation, antialias=True, align_corners=False)[0]
+    size = (
+        (how.resize, int(how.resize * width / height))
+        if height <= width
+        else (int(how.resize * height / width), how.resize)
+    )
+    return torch.nn.functional.interpolate(
+        image[None], size, mode=how.interpolation, antialias=True, align_corners=False
+    )[0]
 
 
 def crop_start(image: torch.Tensor, how: Preprocessing) -> tuple[int, int]:
@@ -107,7 +121,9 @@ def _libjpeg() -> Any:
     with _lock:
         if not _decoder:
             spec = importlib.util.find_spec("torchvision")
-            libraries = sorted(Path(spec.origin).parent.glob("image*.so")) if spec and spec.origin else []
+            libraries = (
+                sorted(Path(spec.origin).parent.glob("image*.so")) if spec and spec.origin else []
+            )
             for library in libraries:
                 torch.ops.load_library(str(library))
             _decoder.append(torch.ops.image.decode_jpeg if libraries else _no_decoder)

@@ -43,7 +43,9 @@ class Recipe:
 
     def key(self) -> str:
         text = json.dumps([FORMAT, asdict(self)], sort_keys=True)
-        readable = f"{self.arch.replace('/', '_')}-{self.how.image_size}-{self.view}-{self.precision}"
+        readable = (
+            f"{self.arch.replace('/', '_')}-{self.how.image_size}-{self.view}-{self.precision}"
+        )
         return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -53,7 +55,11 @@ class Cache:
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self.folder = root / recipe.key()
         # Features that earlier jobs made, which this one only reads: a channel on SageMaker.
-        self.earlier = Path(os.environ["SM_CHANNEL_CACHED"]) / recipe.key() if "SM_CHANNEL_CACHED" in os.environ else None
+        self.earlier = (
+            Path(os.environ["SM_CHANNEL_CACHED"]) / recipe.key()
+            if "SM_CHANNEL_CACHED" in os.environ
+            else None
+        )
         # Half the space; bf16 has fewer digits than float16, so nothing is lost where it is used.
         self.dtype = np.float16 if recipe.precision == "bf16" else np.float32
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +81,10 @@ class Cache:
                 log(f"cached features in {path} cannot be read: {error}")
 
     def _shards(self) -> Iterator[tuple[Path, np.ndarray]]:
-        for path in [*sorted(self.folder.glob("*.npz")), *(sorted(self.earlier.glob("*.npz")) if self.earlier else ())]:
+        for path in [
+            *sorted(self.folder.glob("*.npz")),
+            *(sorted(self.earlier.glob("*.npz")) if self.earlier else ()),
+        ]:
             try:
                 with np.load(path, allow_pickle=False) as shard:
                     yield path, shard["image_ids"]
@@ -120,7 +129,9 @@ class Cache:
             other = file.read(MAX_NAME)
             if other != name or time.monotonic() - said > SECONDS_BETWEEN_NOTICES:
                 say_phase("waiting", other)
-                log(f"{other or 'another job'} is making these features ({self.folder.name}); waiting for it")
+                log(
+                    f"{other or 'another job'} is making these features ({self.folder.name}); waiting for it"
+                )
                 said, name = time.monotonic(), other
             time.sleep(0.1)
         if name is not None:

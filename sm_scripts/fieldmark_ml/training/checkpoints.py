@@ -26,13 +26,17 @@ class Checkpoints:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrainingError(f"checkpoint_dir {folder} cannot be made ({error.strerror}). Choose another --checkpoint_dir.") from None
+            raise TrainingError(
+                f"checkpoint_dir {folder} cannot be made ({error.strerror}). Choose another --checkpoint_dir."
+            ) from None
         for stray in folder.glob(".checkpoint-*.tmp"):
             stray.unlink(missing_ok=True)
 
     def paths(self) -> list[Path]:
         """Oldest first: by number, not by text, in which 10 comes before 9."""
-        return sorted(self.folder.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.split("-")[1]))
+        return sorted(
+            self.folder.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.split("-")[1])
+        )
 
     def due(self) -> bool:
         """Whether it is time for one: some seconds have passed, or the job was asked to stop."""
@@ -60,7 +64,9 @@ class Checkpoints:
                 loaded = torch.load(path, map_location="cpu", weights_only=True)
                 state, fingerprint = loaded["state"], loaded["fingerprint"]
             except Exception as error:
-                log(f"checkpoint {path.name} cannot be read ({type(error).__name__}); trying the one before")
+                log(
+                    f"checkpoint {path.name} cannot be read ({type(error).__name__}); trying the one before"
+                )
                 continue
             self._check(fingerprint, path.name)
             log(f"resuming from {path.name}")

@@ -101,7 +101,9 @@ def summed(*values: float) -> list[float]:
     """Each of `values`, summed over all processes."""
     if world() == 1:
         return list(values)
-    box = torch.tensor(values, dtype=torch.float64, device="cuda" if torch.cuda.is_available() else "cpu")
+    box = torch.tensor(
+        values, dtype=torch.float64, device="cuda" if torch.cuda.is_available() else "cpu"
+    )
     distributed.all_reduce(box)
     return box.tolist()
 
@@ -118,5 +120,7 @@ def mean_gradients(parameters: list[torch.nn.Parameter]) -> None:
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     distributed.all_reduce(flat)
-    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+    for gradient, part in zip(
+        gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True
+    ):
         gradient.copy_(part.view_as(gradient))

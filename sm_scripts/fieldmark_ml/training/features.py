@@ -26,15 +26,27 @@ SAVE_BYTES = 256 * 2**20
 # A matrix of features larger than this share of the machine's memory is kept in a file and read through the page cache.
 SHARE_OF_MEMORY = 0.25
 
-VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"plain": lambda batch: batch, "flip": lambda batch: batch.flip(3)}
+VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "plain": lambda batch: batch,
+    "flip": lambda batch: batch.flip(3),
+}
 
 
 class Extraction:
     """Makes features: threads that each decode a batch and run it, so that decoding and the network overlap. `caches`: one per view."""
 
-    def __init__(self, photos: Photos, rows: np.ndarray, form: Form, how: Preprocessing, caches: dict[str, Cache]) -> None:
+    def __init__(
+        self,
+        photos: Photos,
+        rows: np.ndarray,
+        form: Form,
+        how: Preprocessing,
+        caches: dict[str, Cache],
+    ) -> None:
         self.photos, self.form, self.how, self.caches = photos, form, how, caches
-        self.batches = iter([rows[start : start + form.batch] for start in range(0, len(rows), form.batch)])
+        self.batches = iter(
+            [rows[start : start + form.batch] for start in range(0, len(rows), form.batch)]
+        )
         self.total, self.done, self.waiting_bytes = len(rows), 0, 0
         self.lock = threading.Lock()
         self.waiting: list[tuple[list[bytes], dict[str, np.ndarray]]] = []
@@ -50,7 +62,9 @@ class Extraction:
         """
         if (first := next(self.batches, None)) is not None:
             self._make(first)
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.form.workers)]
+        threads = [
+            threading.Thread(target=self._work, daemon=True) for _ in range(self.form.workers)
+        ]
         for thread in threads:
             thread.start()
         saved = said = time.monotonic()
@@ -92,7 +106,11 @@ class Extraction:
             except OSError as error:
                 self.bad[int(row)] = error.strerror or str(error)
         batch = torch.stack(pictures) if pictures else None
-        made = {view: self.form(VIEW[view](batch)).numpy() for view in self.caches} if batch is not None else {}
+        made = (
+            {view: self.form(VIEW[view](batch)).numpy() for view in self.caches}
+            if batch is not None
+            else {}
+        )
         with self.lock:
             self.done += len(rows)
             if made:
@@ -110,7 +128,13 @@ class Extraction:
     def _report(self) -> None:
         rate = self.done / max(time.monotonic() - self.started, 1e-6)
         eta = (self.total - self.done) / max(rate, 1e-6)
-        metrics(epoch=0, features_done=self.done, features_total=self.total, images_per_second=round(rate, 1), eta_seconds=round(eta, 1))
+        metrics(
+            epoch=0,
+            features_done=self.done,
+            features_total=self.total,
+            images_per_second=round(rate, 1),
+            eta_seconds=round(eta, 1),
+        )
 
 
 def _bytes(path: str) -> bytes:
@@ -123,7 +147,13 @@ def cache_root(checkpoint_dir: Path) -> Path:
     return Path(os.environ.get("SM_CHANNEL_FEATURES") or checkpoint_dir / "features")
 
 
-def ensure(photos: Photos, rows: np.ndarray, caches: dict[str, Cache], how: Preprocessing, make_form: Callable[[], Form]) -> None:
+def ensure(
+    photos: Photos,
+    rows: np.ndarray,
+    caches: dict[str, Cache],
+    how: Preprocessing,
+    make_form: Callable[[], Form],
+) -> None:
     """Makes what `rows` miss for one backbone and marks the photos that cannot be used. `make_form` is called only where needed.
 
     With several processes each makes its share; a process that does not share the first one's folder also sends it.
@@ -132,7 +162,9 @@ def ensure(photos: Photos, rows: np.ndarray, caches: dict[str, Cache], how: Prep
     missing = _missing(photos, rows, caches) if distributed.is_first() else None
     missing = distributed.from_first(missing)
     if not len(missing):
-        log(f"features of all photos are cached ({', '.join(cache.folder.name for cache in caches.values())})")
+        log(
+            f"features of all photos are cached ({', '.join(cache.folder.name for cache in caches.values())})"
+        )
         return
     if not distributed.is_first():
         _extract(photos, distributed.from_first(None), caches, how, make_form)
@@ -146,17 +178,27 @@ def _missing(photos: Photos, rows: np.ndarray, caches: dict[str, Cache]) -> np.n
     """Those of `rows`, one per content, that some view has no features of; in order."""
     ids = np.array([photos.key(row).encode() for row in rows], dtype="S64")
     unique, first = np.unique(ids, return_index=True)
-    cached = np.logical_and.reduce([np.isin(unique, cache.image_ids()) for cache in caches.values()])
+    cached = np.logical_and.reduce(
+        [np.isin(unique, cache.image_ids()) for cache in caches.values()]
+    )
     left = np.sort(rows[first][~cached])
     return left[~np.isin(left, list(photos.bad))]
 
 
-def _extract(photos: Photos, missing: np.ndarray, caches: dict[str, Cache], how: Preprocessing, make_form: Callable[[], Form]) -> None:
+def _extract(
+    photos: Photos,
+    missing: np.ndarray,
+    caches: dict[str, Cache],
+    how: Preprocessing,
+    make_form: Callable[[], Form],
+) -> None:
     mine = missing[distributed.rank() :: distributed.world()]
     bad: dict[int, str] = {}
     if len(mine):
         form = make_form()
-        log(f"{len(missing)} photos need features: {form.name}, batches of {form.batch}, {form.workers} workers x {distributed.world()}")
+        log(
+            f"{len(missing)} photos need features: {form.name}, batches of {form.batch}, {form.workers} workers x {distributed.world()}"
+        )
         extraction = Extraction(photos, mine, form, how, caches)
         extraction.run()
         bad = extraction.bad
@@ -174,7 +216,11 @@ def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -
         if distributed.is_first():
             (cache.folder / marker).touch()
         distributed.barrier()
-        parts = [] if (cache.folder / marker).exists() else [(ids, made) for ids, made in cache.vectors() if np.isin(ids, wanted).any()]
+        parts = (
+            []
+            if (cache.folder / marker).exists()
+            else [(ids, made) for ids, made in cache.vectors() if np.isin(ids, wanted).any()]
+        )
         for sent in distributed.gathered(parts):
             for ids, made in sent if distributed.is_first() else ():
                 cache.add(ids, made)
@@ -183,7 +229,9 @@ def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -
             (cache.folder / marker).unlink(missing_ok=True)
 
 
-def gather(image_ids: list[str], backbones: list[tuple[int, list[Cache]]], spill: Path) -> torch.Tensor:
+def gather(
+    image_ids: list[str], backbones: list[tuple[int, list[Cache]]], spill: Path
+) -> torch.Tensor:
     """float32 [n, all dimensions], a row per image_id: per backbone (dimensions, one cache per view) the mean over its views.
 
     A matrix too large for memory lies in the file `spill`. Raises KeyError where features are missing.
@@ -194,7 +242,13 @@ def gather(image_ids: list[str], backbones: list[tuple[int, list[Cache]]], spill
     column = 0
     for dimensions, caches in backbones:
         for cache in caches:
-            _add_view(matrix[:, column : column + dimensions], ids[order], order, cache.vectors(), 1 / len(caches))
+            _add_view(
+                matrix[:, column : column + dimensions],
+                ids[order],
+                order,
+                cache.vectors(),
+                1 / len(caches),
+            )
         column += dimensions
     return torch.from_numpy(matrix)
 
@@ -208,14 +262,24 @@ def _matrix(rows: int, columns: int, spill: Path) -> np.ndarray:
     return np.memmap(spill, np.float32, "w+", shape=(rows, columns))
 
 
-def _add_view(into: np.ndarray, ids: np.ndarray, order: np.ndarray, shards: Iterable[tuple[np.ndarray, np.ndarray]], share: float) -> None:
+def _add_view(
+    into: np.ndarray,
+    ids: np.ndarray,
+    order: np.ndarray,
+    shards: Iterable[tuple[np.ndarray, np.ndarray]],
+    share: float,
+) -> None:
     """into[order[i]] += share * the vector of ids[i] (sorted; equal ids follow each other), once each."""
     found = np.zeros(len(ids), dtype=bool)
     for shard_ids, vectors in shards:
         position = np.argsort(shard_ids, kind="stable")
         at = np.searchsorted(shard_ids[position], ids)
         at[at == len(position)] = 0
-        hits = np.flatnonzero((shard_ids[position[at]] == ids) & ~found) if len(position) else np.empty(0, dtype=int)
+        hits = (
+            np.flatnonzero((shard_ids[position[at]] == ids) & ~found)
+            if len(position)
+            else np.empty(0, dtype=int)
+        )
         into[order[hits]] += share * vectors[position[at[hits]]].astype(np.float32)
         found[hits] = True
     if not found.all():

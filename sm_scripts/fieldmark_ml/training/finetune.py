@@ -40,20 +40,40 @@ class Tuned:
         """Under the names of Model's state dict."""
         state = self.classifier.state_dict()
         return {
-            name.replace("backbone.", "backbones.0.", 1) if name.startswith("backbone.") else name: value for name, value in state.items()
+            name.replace("backbone.", "backbones.0.", 1)
+            if name.startswith("backbone.")
+            else name: value
+            for name, value in state.items()
         }
 
 
 class Tuner:
     """One fine-tuning: its photos, network, optimizer and place in the schedule."""
 
-    def __init__(self, job: Job, photos: Photos, pictures: Pictures, classifier: Classifier, checkpoints: Checkpoints) -> None:
-        self.job, self.values, self.photos, self.pictures, self.checkpoints = job, job.values, photos, pictures, checkpoints
+    def __init__(
+        self,
+        job: Job,
+        photos: Photos,
+        pictures: Pictures,
+        classifier: Classifier,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.job, self.values, self.photos, self.pictures, self.checkpoints = (
+            job,
+            job.values,
+            photos,
+            pictures,
+            checkpoints,
+        )
         self.classifier = classifier.to(job.device).to(memory_format=torch.channels_last).eval()
         freeze(classifier.backbone.network, self.values["freeze_share"])
         if job.device.type == "cpu":
             exact_depthwise(classifier.backbone.network)
-        self.parameters = {name: parameter for name, parameter in classifier.named_parameters() if parameter.requires_grad}
+        self.parameters = {
+            name: parameter
+            for name, parameter in classifier.named_parameters()
+            if parameter.requires_grad
+        }
         self.optimizer = torch.optim.AdamW(self._groups(), lr=self.values["lr"])
         self.average = Average(self.parameters, self.values["ema"])
         self.watch = Watch(self.values["early_stopping_patience"], by_accuracy=True)
@@ -69,8 +89,18 @@ class Tuner:
         for is_head in (True, False):
             rate = self.values["lr"] * (1 if is_head else self.values["backbone_lr_scale"])
             for decayed in (True, False):
-                chosen = [p for name, p in self.parameters.items() if name.startswith("head.") == is_head and (p.ndim > 1) == decayed]
-                groups.append({"params": chosen, "rate": rate, "weight_decay": self.values["weight_decay"] if decayed else 0.0})
+                chosen = [
+                    p
+                    for name, p in self.parameters.items()
+                    if name.startswith("head.") == is_head and (p.ndim > 1) == decayed
+                ]
+                groups.append(
+                    {
+                        "params": chosen,
+                        "rate": rate,
+                        "weight_decay": self.values["weight_decay"] if decayed else 0.0,
+                    }
+                )
         return [group for group in groups if group["params"]]
 
     def run(self) -> Tuned:
@@ -78,12 +108,24 @@ class Tuner:
         finished = False
         while self.epoch <= self.values["epochs"] and not finished:
             self._train_epoch()
-            row = {"train_loss": self.loss_sum / self.seen, "train_accuracy": self.right / self.seen, **self._validate()}
+            row = {
+                "train_loss": self.loss_sum / self.seen,
+                "train_accuracy": self.right / self.seen,
+                **self._validate(),
+            }
             finished = self.watch.see(row, self.average.values)
             metrics(epoch=self.epoch, step=self.steps, **row, **self._speed())
-            self.epoch, self.step, self.loss_sum, self.right, self.seen = self.epoch + 1, 0, 0.0, 0, 0
+            self.epoch, self.step, self.loss_sum, self.right, self.seen = (
+                self.epoch + 1,
+                0,
+                0.0,
+                0,
+                0,
+            )
             if finished:
-                log(f"no better validation accuracy for {self.watch.patience} epochs: stopping early")
+                log(
+                    f"no better validation accuracy for {self.watch.patience} epochs: stopping early"
+                )
                 self.epoch = self.values["epochs"] + 1
             self._save_if_due()
         put(self.parameters, self.watch.best_state)
@@ -102,15 +144,29 @@ class Tuner:
             metrics(epoch=0, **row)
 
     def _train_epoch(self) -> None:
-        order = self.rows[torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(self._seed(0))).numpy()]
-        batches = [order[start : start + self.values["batch_size"]] for start in range(0, len(order), self.values["batch_size"])]
+        order = self.rows[
+            torch.randperm(
+                len(self.rows), generator=torch.Generator().manual_seed(self._seed(0))
+            ).numpy()
+        ]
+        batches = [
+            order[start : start + self.values["batch_size"]]
+            for start in range(0, len(order), self.values["batch_size"])
+        ]
         mine = [batch[distributed.rank() :: distributed.world()] for batch in batches[self.step :]]
         make = self.pictures.augmented(self.values["augment"], self.values["seed"], self.epoch)
-        for batch, share, pixels in zip(batches[self.step :], mine, self.pictures.batches(mine, make), strict=True):
+        for batch, share, pixels in zip(
+            batches[self.step :], mine, self.pictures.batches(mine, make), strict=True
+        ):
             self._train_step(pixels, share, len(batch))
             self.step += 1
             if time.monotonic() - self.said > REPORT_SECONDS:
-                metrics(epoch=self.epoch, step=self.step, train_loss=self.loss_sum / self.seen, **self._speed())
+                metrics(
+                    epoch=self.epoch,
+                    step=self.step,
+                    train_loss=self.loss_sum / self.seen,
+                    **self._speed(),
+                )
                 self.said = time.monotonic()
             self._save_if_due()
 
@@ -119,15 +175,21 @@ class Tuner:
         torch.manual_seed(self._seed(self.step + 1) + distributed.rank())
         labels = torch.from_numpy(self.photos.labels[rows]).long()
         classes, smoothing = len(self.photos.classes), self.values["label_smoothing"]
-        targets = functional.one_hot(labels, classes).float() * (1 - smoothing) + smoothing / classes
+        targets = (
+            functional.one_hot(labels, classes).float() * (1 - smoothing) + smoothing / classes
+        )
         draw = random.Random(f"{self.values['seed']} {self.epoch} {self.step}")
-        pixels, targets = augment.mix(pixels, targets, self.values["mixup"], self.values["cutmix"], draw)
+        pixels, targets = augment.mix(
+            pixels, targets, self.values["mixup"], self.values["cutmix"], draw
+        )
         # Only the head is in training mode: batch-norm and drop-path keep to what was pretrained.
         self.classifier.head.train()
         with self.amp:
             logits = self.classifier(pixels.to(self.job.device))
         self.classifier.head.eval()
-        losses = -(targets.to(self.job.device) * functional.log_softmax(logits.float(), dim=1)).sum(1)
+        losses = -(targets.to(self.job.device) * functional.log_softmax(logits.float(), dim=1)).sum(
+            1
+        )
         self.optimizer.zero_grad(set_to_none=True)
         (losses.sum() / total).backward()
         distributed.mean_gradients(list(self.parameters.values()))
@@ -151,7 +213,10 @@ class Tuner:
     def _set_rates(self) -> None:
         """Linear warm-up, then half a cosine down to zero."""
         at = self.epoch - 1 + self.step / self.steps
-        warm_up, epochs = min(self.values["warmup_epochs"], self.values["epochs"] / 2), self.values["epochs"]
+        warm_up, epochs = (
+            min(self.values["warmup_epochs"], self.values["epochs"] / 2),
+            self.values["epochs"],
+        )
         if at < warm_up:
             share = (at + 1 / self.steps) / (warm_up + 1 / self.steps)
         else:
@@ -169,8 +234,13 @@ class Tuner:
 
     def _speed(self) -> dict[str, float]:
         rate = self.done_here / max(time.monotonic() - self.started, 1e-6)
-        left = (self.values["epochs"] - self.epoch + 1) * len(self.rows) - self.step * self.values["batch_size"]
-        return {"images_per_second": round(rate, 2), "eta_seconds": round(max(0, left) / max(rate, 1e-6), 1)}
+        left = (self.values["epochs"] - self.epoch + 1) * len(self.rows) - self.step * self.values[
+            "batch_size"
+        ]
+        return {
+            "images_per_second": round(rate, 2),
+            "eta_seconds": round(max(0, left) / max(rate, 1e-6), 1),
+        }
 
     def _save_if_due(self) -> None:
         """Saves where it is time, or where any process was asked to stop; then all of them stop."""
@@ -202,11 +272,15 @@ class Tuner:
 
 
 @torch.no_grad()
-def answers(classifier: Classifier, pictures: Pictures, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+def answers(
+    classifier: Classifier, pictures: Pictures, rows: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(features, logits) of `rows`, in order, on the CPU; each process computes its share."""
     mine = rows[distributed.rank() :: distributed.world()]
     features, logits = [], []
-    parts = [mine[start : start + EVALUATION_BATCH] for start in range(0, len(mine), EVALUATION_BATCH)]
+    parts = [
+        mine[start : start + EVALUATION_BATCH] for start in range(0, len(mine), EVALUATION_BATCH)
+    ]
     device = classifier.head.mean.device
     for pixels in pictures.batches(parts, pictures.middle):
         vectors = classifier.backbone(pixels.to(device)).float()
@@ -224,7 +298,9 @@ def check_stop_alone() -> None:
 
 def _interleaved(parts: list[torch.Tensor], count: int) -> torch.Tensor:
     shares = distributed.gathered(torch.cat(parts) if parts else torch.empty(0))
-    whole = torch.empty(count, *(next(share for share in shares if len(share)).shape[1:] if count else (0,)))
+    whole = torch.empty(
+        count, *(next(share for share in shares if len(share)).shape[1:] if count else (0,))
+    )
     for number, share in enumerate(shares):
         if len(share):
             whole[number :: len(shares)] = share

@@ -88,7 +88,10 @@ class Watch:
         return Fit(self.best_state, self.best_epoch, len(self.history), self.history)
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("best_score", "best_epoch", "best_state", "history")}
+        return {
+            name: getattr(self, name)
+            for name in ("best_score", "best_epoch", "best_state", "history")
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -120,11 +123,20 @@ class LogisticRegression:
     """
 
     def __init__(
-        self, head: Head, examples: Examples, weight_decay: float, label_smoothing: float, start: torch.Tensor | None = None
+        self,
+        head: Head,
+        examples: Examples,
+        weight_decay: float,
+        label_smoothing: float,
+        start: torch.Tensor | None = None,
     ) -> None:
         self.examples, self.weight_decay, self.smoothing = examples, weight_decay, label_smoothing
         self.mean, self.inverse = head.mean, 1 / head.deviation
-        self.weights = torch.zeros(len(head.mean) + 1, head.last.out_features) if start is None else start.clone()
+        self.weights = (
+            torch.zeros(len(head.mean) + 1, head.last.out_features)
+            if start is None
+            else start.clone()
+        )
         self.steps: list[torch.Tensor] = []
         self.changes: list[torch.Tensor] = []
         self.now = self._evaluate(self.weights)
@@ -138,9 +150,16 @@ class LogisticRegression:
         count, classes = len(self.examples), weights.shape[1]
         outer, inner = torch.zeros_like(folded), torch.zeros(classes)
         objective, loss, right = 0.0, 0.0, 0
-        for features, labels in zip(self.examples.features.split(CHUNK), self.examples.labels.long().split(CHUNK), strict=True):
+        for features, labels in zip(
+            self.examples.features.split(CHUNK),
+            self.examples.labels.long().split(CHUNK),
+            strict=True,
+        ):
             log_probabilities = functional.log_softmax(torch.addmm(bias, features, folded), dim=1)
-            targets = functional.one_hot(labels, classes).float() * (1 - self.smoothing) + self.smoothing / classes
+            targets = (
+                functional.one_hot(labels, classes).float() * (1 - self.smoothing)
+                + self.smoothing / classes
+            )
             difference = (log_probabilities.exp() - targets) / count
             outer.addmm_(features.T, difference)
             inner += difference.sum(0)
@@ -148,7 +167,11 @@ class LogisticRegression:
             loss -= log_probabilities.gather(1, labels[:, None]).sum().item() / count
             right += int((log_probabilities.argmax(1) == labels).sum())
         gradient = torch.cat(
-            [(outer - torch.outer(self.mean, inner)) * self.inverse[:, None] + self.weight_decay * weights[:-1], inner[None]]
+            [
+                (outer - torch.outer(self.mean, inner)) * self.inverse[:, None]
+                + self.weight_decay * weights[:-1],
+                inner[None],
+            ]
         )
         value = objective + self.weight_decay / 2 * weights[:-1].square().sum().item()
         return Evaluation(value, gradient, loss, right / count)
@@ -157,7 +180,9 @@ class LogisticRegression:
         """One iteration; False once nothing is gained any more."""
         direction = self._direction()
         slope = torch.sum(direction * self.now.gradient).item()
-        length = 1.0 if self.steps else min(1.0, 1.0 / (self.now.gradient.abs().sum().item() + 1e-12))
+        length = (
+            1.0 if self.steps else min(1.0, 1.0 / (self.now.gradient.abs().sum().item() + 1e-12))
+        )
         for _ in range(20):
             step = length * direction
             reached = self._evaluate(self.weights + step)
@@ -168,7 +193,10 @@ class LogisticRegression:
             return False
         change = reached.gradient - self.now.gradient
         if torch.sum(change * step).item() > 1e-10:
-            self.steps, self.changes = [*self.steps, step][-LBFGS_MEMORY:], [*self.changes, change][-LBFGS_MEMORY:]
+            self.steps, self.changes = (
+                [*self.steps, step][-LBFGS_MEMORY:],
+                [*self.changes, change][-LBFGS_MEMORY:],
+            )
         gained = self.now.value - reached.value
         self.weights, self.now = self.weights + step, reached
         return gained > CONVERGED * max(1.0, abs(reached.value))
@@ -185,7 +213,9 @@ class LogisticRegression:
             step, change = pairs[-1]
             direction = direction * (torch.sum(step * change) / torch.sum(change * change))
         for (step, change), share in zip(pairs, reversed(shares), strict=True):
-            direction = direction + step * (share - torch.sum(change * direction) / torch.sum(step * change))
+            direction = direction + step * (
+                share - torch.sum(change * direction) / torch.sum(step * change)
+            )
         return direction
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
@@ -194,7 +224,10 @@ class LogisticRegression:
 
     def head_state(self, head: Head) -> dict[str, torch.Tensor]:
         last = f"layers.{len(head.layers) - 1}"
-        return {f"{last}.weight": self.weights[:-1].T.contiguous(), f"{last}.bias": self.weights[-1].clone()}
+        return {
+            f"{last}.weight": self.weights[:-1].T.contiguous(),
+            f"{last}.bias": self.weights[-1].clone(),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("weights", "steps", "changes")}
@@ -210,18 +243,30 @@ def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
     if not len(labels):
         return {}
     loss = functional.cross_entropy(logits, labels.long()).item()
-    return {f"{prefix}_loss": loss, f"{prefix}_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels)}
+    return {
+        f"{prefix}_loss": loss,
+        f"{prefix}_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels),
+    }
 
 
 def validation_scores(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
     """`scores` on validation with the macro F1: whatever a search goes by is known after each epoch, so that it can stop a trial early."""
     if not len(labels):
         return {}
-    return {**scores("validation", logits, labels), "validation_macro_f1": macro_f1(logits.argmax(1), labels.long(), logits.shape[1])}
+    return {
+        **scores("validation", logits, labels),
+        "validation_macro_f1": macro_f1(logits.argmax(1), labels.long(), logits.shape[1]),
+    }
 
 
 def fit_lbfgs(
-    head: Head, train: Examples, validation: Examples, weight_decay: float, label_smoothing: float, epochs: int, hooks: Hooks
+    head: Head,
+    train: Examples,
+    validation: Examples,
+    weight_decay: float,
+    label_smoothing: float,
+    epochs: int,
+    hooks: Hooks,
 ) -> Fit:
     """Trains a linear head (its standardisation must be set) until it converges; an epoch is one iteration over all photos.
 
@@ -240,15 +285,24 @@ def fit_lbfgs(
         history.append(row)
         refuse_nan(len(history), row)
         hooks.on_epoch(len(history), row)
-        hooks.checkpoint({"regression": regression.state_dict(), "history": history, "going": going})
+        hooks.checkpoint(
+            {"regression": regression.state_dict(), "history": history, "going": going}
+        )
         check_stop()
     return Fit(regression.head_state(head), len(history), len(history), history)
 
 
-def fit_adamw(head: Head, train: Examples, validation: Examples, values: dict[str, Any], hooks: Hooks) -> Fit:
+def fit_adamw(
+    head: Head, train: Examples, validation: Examples, values: dict[str, Any], hooks: Hooks
+) -> Fit:
     """Trains any head in batches with AdamW and a cosine decay. Each epoch is seeded by its number, so a resumed run is the same."""
-    optimizer = torch.optim.AdamW(head.layers.parameters(), lr=values["lr"], weight_decay=values["weight_decay"])
-    watch, epochs = Watch(values["early_stopping_patience"] if len(validation) else 0), values["epochs"]
+    optimizer = torch.optim.AdamW(
+        head.layers.parameters(), lr=values["lr"], weight_decay=values["weight_decay"]
+    )
+    watch, epochs = (
+        Watch(values["early_stopping_patience"] if len(validation) else 0),
+        values["epochs"],
+    )
     stop = False
     if hooks.resume:
         head.load_state_dict(hooks.resume["head"])
@@ -263,17 +317,33 @@ def fit_adamw(head: Head, train: Examples, validation: Examples, values: dict[st
         _train_epoch(head, optimizer, train, values)
         row = scores("train", logits_of(head, train.features), train.labels)
         row |= validation_scores(logits_of(head, validation.features), validation.labels)
-        stop = watch.see(row, {name: value for name, value in head.state_dict().items() if name.startswith("layers")})
+        stop = watch.see(
+            row,
+            {name: value for name, value in head.state_dict().items() if name.startswith("layers")},
+        )
         hooks.on_epoch(epoch, row)
-        hooks.checkpoint({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "watch": watch.state_dict(), "stop": stop})
+        hooks.checkpoint(
+            {
+                "head": head.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "watch": watch.state_dict(),
+                "stop": stop,
+            }
+        )
         check_stop()
     return watch.fit()
 
 
-def _train_epoch(head: Head, optimizer: torch.optim.Optimizer, train: Examples, values: dict[str, Any]) -> None:
+def _train_epoch(
+    head: Head, optimizer: torch.optim.Optimizer, train: Examples, values: dict[str, Any]
+) -> None:
     head.train()
     for rows in torch.randperm(len(train)).split(values["batch_size"]):
-        loss = functional.cross_entropy(head(train.features[rows]), train.labels[rows].long(), label_smoothing=values["label_smoothing"])
+        loss = functional.cross_entropy(
+            head(train.features[rows]),
+            train.labels[rows].long(),
+            label_smoothing=values["label_smoothing"],
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -66,15 +66,22 @@ class Trained:
     weight_decay: float
 
 
-def collect(job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tuple[str, ...] = SPLITS) -> Table | None:
+def collect(
+    job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tuple[str, ...] = SPLITS
+) -> Table | None:
     """Makes and gathers the features of `splits`; None in every process but the first. Bad photos are marked; too many fail."""
     root = features.cache_root(job.checkpoint_dir)
     rows = np.flatnonzero(np.isin(photos.splits, splits))
     parts: list[tuple[int, list[Cache]]] = []
     with phase("features"):
         for backbone in planned:
-            caches = {view: Cache(root, backbone.recipe(view, job.precision)) for view in VIEWS[job.values["views"]]}
-            make_form = functools.partial(backbone.form, root, job.values["precision"], job.device, job.cpus)
+            caches = {
+                view: Cache(root, backbone.recipe(view, job.precision))
+                for view in VIEWS[job.values["views"]]
+            }
+            make_form = functools.partial(
+                backbone.form, root, job.values["precision"], job.device, job.cpus
+            )
             features.ensure(photos, rows, caches, backbone.how, make_form)
             parts.append((backbone.architecture.dimensions, list(caches.values())))
             check_stop()
@@ -84,7 +91,9 @@ def collect(job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tu
         return _table(photos, parts, job, splits)
 
 
-def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job, splits: tuple[str, ...]) -> Table:
+def _table(
+    photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job, splits: tuple[str, ...]
+) -> Table:
     rows, known, every, start = [], {}, {}, 0
     for split in splits:
         labelled, unlabelled = photos.rows(split), photos.unlabelled_rows(split)
@@ -93,7 +102,9 @@ def _table(photos: Photos, parts: list[tuple[int, list[Cache]]], job: Job, split
         start += len(labelled) + len(unlabelled)
         every[split] = slice(known[split].start, start)
     chosen = np.concatenate(rows)
-    vectors = features.gather([photos.key(row) for row in chosen], parts, job.checkpoint_dir / "features.tmp")
+    vectors = features.gather(
+        [photos.key(row) for row in chosen], parts, job.checkpoint_dir / "features.tmp"
+    )
     return Table(vectors, torch.from_numpy(photos.labels[chosen]), chosen, known, every)
 
 
@@ -107,21 +118,32 @@ def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None)
         torch.set_num_threads(1)
     resume = checkpoints.load() if checkpoints else None
     with phase("training"):
-        weight_decay = resume["weight_decay"] if resume else _weight_decay(job, train, validation, classes)
+        weight_decay = (
+            resume["weight_decay"] if resume else _weight_decay(job, train, validation, classes)
+        )
         hooks = Hooks(resume=resume["fit"] if resume else None)
         if checkpoints:
             hooks.on_epoch = _Reporter(len(train), job.values["epochs"])
-            hooks.checkpoint = lambda state: checkpoints.save_if_due({"weight_decay": weight_decay, "fit": state})
+            hooks.checkpoint = lambda state: checkpoints.save_if_due(
+                {"weight_decay": weight_decay, "fit": state}
+            )
         head, fit = _fitted(job, train, validation, weight_decay, classes, hooks)
         if len(validation):
             held_out, split, name = logits_of(head, validation.features), "validation", "validation"
         else:
-            held_out, split, name = _cross_validated(job, train, weight_decay, classes), "train", "cross_validation"
+            held_out, split, name = (
+                _cross_validated(job, train, weight_decay, classes),
+                "train",
+                "cross_validation",
+            )
         refitted = job.values["refit"] and len(validation) > 0
         if refitted:
             both = table.train_and_validation()
             # The same prior for more photos: the decay is relative to the mean loss.
-            decay, epochs = weight_decay * len(train) / len(both), max(fit.best_epoch, SEARCH_EPOCHS if _lbfgs(job) else 1)
+            decay, epochs = (
+                weight_decay * len(train) / len(both),
+                max(fit.best_epoch, SEARCH_EPOCHS if _lbfgs(job) else 1),
+            )
             head, _ = _fitted(job, both, _none(both), decay, classes, epochs=epochs)
             log(f"refitted on {len(both)} photos of train and validation")
     return Trained(head, fit, held_out, split, name, refitted, weight_decay)
@@ -137,7 +159,12 @@ class _Reporter:
     def __call__(self, epoch: int, row: dict[str, float]) -> None:
         self.first = self.first or epoch
         rate = (epoch - self.first + 1) / max(time.monotonic() - self.started, 1e-6)
-        metrics(epoch=epoch, **row, images_per_second=round(rate * self.count, 1), eta_seconds=round((self.epochs - epoch) / rate, 1))
+        metrics(
+            epoch=epoch,
+            **row,
+            images_per_second=round(rate * self.count, 1),
+            eta_seconds=round((self.epochs - epoch) / rate, 1),
+        )
 
 
 def _lbfgs(job: Job) -> bool:
@@ -152,12 +179,26 @@ def _new_head(job: Job, train: Examples, classes: int) -> Head:
 
 
 def _fitted(
-    job: Job, train: Examples, validation: Examples, weight_decay: float, classes: int, hooks: Hooks | None = None, epochs: int = 0
+    job: Job,
+    train: Examples,
+    validation: Examples,
+    weight_decay: float,
+    classes: int,
+    hooks: Hooks | None = None,
+    epochs: int = 0,
 ) -> tuple[Head, Fit]:
     head = _new_head(job, train, classes)
     values = {**job.values, "weight_decay": weight_decay, "epochs": epochs or job.values["epochs"]}
     if _lbfgs(job):
-        fit = fit_lbfgs(head, train, validation, weight_decay, values["label_smoothing"], values["epochs"], hooks or Hooks())
+        fit = fit_lbfgs(
+            head,
+            train,
+            validation,
+            weight_decay,
+            values["label_smoothing"],
+            values["epochs"],
+            hooks or Hooks(),
+        )
     else:
         fit = fit_adamw(head, train, validation, values, hooks or Hooks())
     assert not head.load_state_dict(fit.state, strict=False).unexpected_keys
@@ -181,9 +222,13 @@ def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int)
         labels = (validation if len(validation) else train).labels
         losses[weight_decay] = functional.cross_entropy(logits, labels.long(), reduction="none")
         accuracy = (logits.argmax(1) == labels).double().mean().item()
-        log(f"weight_decay {weight_decay:g}: held-out loss {losses[weight_decay].mean():.4f}, accuracy {accuracy:.4f}")
+        log(
+            f"weight_decay {weight_decay:g}: held-out loss {losses[weight_decay].mean():.4f}, accuracy {accuracy:.4f}"
+        )
         best = min(losses, key=lambda name: losses[name].mean().item())
-        bound = losses[best].mean().item() + losses[best].std(correction=0).item() / len(labels) ** 0.5
+        bound = (
+            losses[best].mean().item() + losses[best].std(correction=0).item() / len(labels) ** 0.5
+        )
         if losses[weight_decay].mean().item() > bound:
             break
     chosen = max(name for name, loss in losses.items() if loss.mean().item() <= bound)
@@ -198,7 +243,13 @@ def _search(job: Job, train: Examples, validation: Examples, classes: int) -> An
         if not len(validation):
             yield weight_decay, _cross_validated(job, train, weight_decay, classes)
             continue
-        regression = LogisticRegression(_new_head(job, train, classes), train, weight_decay, job.values["label_smoothing"], start)
+        regression = LogisticRegression(
+            _new_head(job, train, classes),
+            train,
+            weight_decay,
+            job.values["label_smoothing"],
+            start,
+        )
         for _ in range(SEARCH_EPOCHS):
             check_stop()
             if not regression.step():
@@ -214,8 +265,18 @@ def _cross_validated(job: Job, train: Examples, weight_decay: float, classes: in
     fold[order] = torch.arange(len(train)) % min(FOLDS, len(train))
     logits = torch.empty(len(train), classes)
     for number in range(int(fold.max()) + 1):
-        inside, outside = torch.nonzero(fold == number).flatten(), torch.nonzero(fold != number).flatten()
+        inside, outside = (
+            torch.nonzero(fold == number).flatten(),
+            torch.nonzero(fold != number).flatten(),
+        )
         part = Examples(train.features[outside], train.labels[outside])
-        head, _ = _fitted(job, part, _none(part), weight_decay, classes, epochs=min(SEARCH_EPOCHS, job.values["epochs"]))
+        head, _ = _fitted(
+            job,
+            part,
+            _none(part),
+            weight_decay,
+            classes,
+            epochs=min(SEARCH_EPOCHS, job.values["epochs"]),
+        )
         logits[inside] = logits_of(head, train.features[inside])
     return logits

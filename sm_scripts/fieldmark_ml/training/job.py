@@ -44,7 +44,9 @@ def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
         strings,
         Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")),
         output_dir(),
-        Path(values["checkpoint_dir"].replace(OWN_NAME, os.environ.get("TRAINING_JOB_NAME", "job"))),
+        Path(
+            values["checkpoint_dir"].replace(OWN_NAME, os.environ.get("TRAINING_JOB_NAME", "job"))
+        ),
         device,
         _cores(),
         precision_of(values["precision"], device),

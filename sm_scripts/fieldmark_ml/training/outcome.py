@@ -32,7 +32,10 @@ class Outcome:
 
 
 def familiar(
-    photos: Photos, features: dict[str, tuple[np.ndarray, torch.Tensor]], classes: int, trained_backbone: bool
+    photos: Photos,
+    features: dict[str, tuple[np.ndarray, torch.Tensor]],
+    classes: int,
+    trained_backbone: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(class means, similarities of photos like those of training) from the features of labelled photos per split.
 

@@ -28,11 +28,18 @@ def run(job: Job, photos: Photos) -> None:
     if distributed.from_first(checkpoints.finished() and (job.model_dir / INFO_FILE).is_file()):
         log("this training is finished already; nothing to do")
         return
-    made = _finetune(job, photos, checkpoints) if job.values["mode"] == "finetune" else _frozen(job, photos, checkpoints)
+    made = (
+        _finetune(job, photos, checkpoints)
+        if job.values["mode"] == "finetune"
+        else _frozen(job, photos, checkpoints)
+    )
     if made:
         _store(job, photos, made)
         checkpoints.finish()
-        log(f"done in {elapsed():.2f} s: " + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items()))
+        log(
+            f"done in {elapsed():.2f} s: "
+            + ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())
+        )
         log(f"peak memory {peak_memory() / 2**20:.0f} MB")
 
 
@@ -42,11 +49,21 @@ def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | Non
     if table is None:
         return None
     trained = frozen.train(job, table, len(photos.classes), checkpoints)
-    logits = {split: logits_of(trained.head, table.vectors[rows]) for split, rows in table.every.items() if rows.stop > rows.start}
+    logits = {
+        split: logits_of(trained.head, table.vectors[rows])
+        for split, rows in table.every.items()
+        if rows.stop > rows.start
+    }
     if trained.held_out_split == "validation":
-        logits["validation"] = torch.cat([trained.held_out, logits["validation"][len(trained.held_out) :]])
-    features = {split: (table.rows[rows], table.vectors[rows]) for split, rows in table.known.items()}
-    means, similarities = outcome.familiar(photos, features, len(photos.classes), trained_backbone=False)
+        logits["validation"] = torch.cat(
+            [trained.held_out, logits["validation"][len(trained.held_out) :]]
+        )
+    features = {
+        split: (table.rows[rows], table.vectors[rows]) for split, rows in table.known.items()
+    }
+    means, similarities = outcome.familiar(
+        photos, features, len(photos.classes), trained_backbone=False
+    )
     return Outcome(
         {split: table.rows[table.every[split]] for split in logits},
         logits,
@@ -54,11 +71,16 @@ def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | Non
         means,
         similarities,
         _state(planned, trained.head),
-        [{**backbone.entry(), "features": backbone.recipe("plain", job.precision).key()} for backbone in planned],
+        [
+            {**backbone.entry(), "features": backbone.recipe("plain", job.precision).key()}
+            for backbone in planned
+        ],
         trained.fit.best_epoch,
         trained.fit.epochs_run,
         {
-            "refit": {"on": ["train", "validation"], "held_out_figures": "validation"} if trained.refitted else None,
+            "refit": {"on": ["train", "validation"], "held_out_figures": "validation"}
+            if trained.refitted
+            else None,
             "weight_decay": trained.weight_decay,
         },
     )
@@ -66,7 +88,9 @@ def _frozen(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | Non
 
 def _state(planned: list[PlannedBackbone], head: Head) -> dict[str, torch.Tensor]:
     state = {
-        f"backbones.{index}.network.{name}": value for index, backbone in enumerate(planned) for name, value in backbone.state().items()
+        f"backbones.{index}.network.{name}": value
+        for index, backbone in enumerate(planned)
+        for name, value in backbone.state().items()
     }
     return {**state, **{f"head.{name}": value for name, value in head.state_dict().items()}}
 
@@ -87,8 +111,15 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
     with phase("training"):
         tuned = finetune.Tuner(job, photos, pictures, planned.classifier(head), checkpoints).run()
     with phase("evaluation"):
-        rows = {split: np.concatenate([photos.rows(split), photos.unlabelled_rows(split)]) for split in SPLITS}
-        answers = {split: finetune.answers(tuned.classifier, pictures, chosen) for split, chosen in rows.items() if len(chosen)}
+        rows = {
+            split: np.concatenate([photos.rows(split), photos.unlabelled_rows(split)])
+            for split in SPLITS
+        }
+        answers = {
+            split: finetune.answers(tuned.classifier, pictures, chosen)
+            for split, chosen in rows.items()
+            if len(chosen)
+        }
     if not distributed.is_first():
         return None
     known = {split: photos.rows(split) for split in SPLITS}
@@ -97,7 +128,9 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
         # A split without photos: no rows, of as many columns as the others have.
         answers.setdefault(split, (answers["train"][0][:0], answers["train"][1][:0]))
     features = {split: (known[split], answers[split][0][: len(known[split])]) for split in SPLITS}
-    means, similarities = outcome.familiar(photos, features, len(photos.classes), trained_backbone=True)
+    means, similarities = outcome.familiar(
+        photos, features, len(photos.classes), trained_backbone=True
+    )
     held_out = answers["validation"][1][: len(known["validation"])]
     return Outcome(
         {split: rows[split] for split in SPLITS if len(rows[split])},
@@ -140,7 +173,8 @@ def _store(job: Job, photos: Photos, made: Outcome) -> None:
         name, rows, logits = made.held_out
         calibration = report.calibrate(job, logits, torch.from_numpy(photos.labels[rows]))
         probabilities = {
-            split: (made.rows[split], torch.softmax(values / calibration["temperature"], 1)) for split, values in made.logits.items()
+            split: (made.rows[split], torch.softmax(values / calibration["temperature"], 1))
+            for split, values in made.logits.items()
         }
         held_out = (rows, torch.softmax(logits / calibration["temperature"], 1))
         figures = report.scored(photos, {**probabilities, name: held_out}, made.best_epoch)
@@ -153,7 +187,11 @@ def _store(job: Job, photos: Photos, made: Outcome) -> None:
                 "backbones": made.entries,
                 "temperature": calibration["temperature"],
                 "unsure_threshold": calibration["unsure_threshold"],
-                "calibration": {"split": name if len(rows) else None, "target": job.values["unsure_target"], **calibration},
+                "calibration": {
+                    "split": name if len(rows) else None,
+                    "target": job.values["unsure_target"],
+                    **calibration,
+                },
                 "unfamiliar": {
                     "method": "cosine to the nearest class mean",
                     "threshold": familiarity.threshold(made.similarities),
@@ -163,7 +201,10 @@ def _store(job: Job, photos: Photos, made: Outcome) -> None:
                 "best_epoch": made.best_epoch,
                 "epochs_run": made.epochs_run,
                 "peak_memory_bytes": peak_memory(),
-                "seconds": {**{name: round(value, 3) for name, value in seconds.items()}, "total": round(elapsed(), 3)},
+                "seconds": {
+                    **{name: round(value, 3) for name, value in seconds.items()},
+                    "total": round(elapsed(), 3),
+                },
                 "parameters": artifact.parameters(state),
                 **made.more,
             },

@@ -43,12 +43,16 @@ class PlannedBackbone:
 
     def make(self) -> backbones.Backbone:
         """Raises TrainingError where the weights do not fit the network exactly."""
-        network = backbones.create(self.module, self.architecture.timm_name, package(self.architecture.timm_name))
+        network = backbones.create(
+            self.module, self.architecture.timm_name, package(self.architecture.timm_name)
+        )
         try:
             network.load_state_dict(self._stored(), strict=True)
         except RuntimeError as error:
             first = " ".join(str(error).split())[:300]
-            raise TrainingError(f"The weights in {self.file.path} are not those of {self.architecture.timm_name}: {first}") from None
+            raise TrainingError(
+                f"The weights in {self.file.path} are not those of {self.architecture.timm_name}: {first}"
+            ) from None
         if self.arguments:
             self._resample(network)
         return backbones.Backbone(network, self.how).eval()
@@ -57,11 +61,17 @@ class PlannedBackbone:
         try:
             network.set_input_size(**self.arguments)
         except (AttributeError, AssertionError) as error:
-            raise TrainingError(f"{self.name} cannot take {self.how.image_size} pixels: {str(error) or 'its size is fixed'}.") from None
+            raise TrainingError(
+                f"{self.name} cannot take {self.how.image_size} pixels: {str(error) or 'its size is fixed'}."
+            ) from None
 
     def form(self, root: Path, precision: str, device: torch.device, cpus: int) -> Form:
         """The fastest form for this machine; its converted network is kept below `root`, where the features are."""
-        kept = root / "networks" / f"{self.architecture.timm_name}-{self.file.sha256[:12]}-{self.how.image_size}"
+        kept = (
+            root
+            / "networks"
+            / f"{self.architecture.timm_name}-{self.file.sha256[:12]}-{self.how.image_size}"
+        )
         return choose(self.make, self.how.image_size, precision, device, cpus, kept)
 
     def classifier(self, head: Head) -> Classifier:
@@ -99,8 +109,14 @@ def plan(arch: str) -> list[PlannedBackbone]:
         architecture = ARCHITECTURES.get(choice.name) or _from_timm(choice)
         module = zoo.module_of(architecture.timm_name)
         size = choice.image_size or architecture.image_size
-        arguments = {"img_size": size} if architecture.fixed_size and size != architecture.image_size else {}
-        how = Preprocessing(size, resize_for(size, architecture.crop_share), *architecture.normalisation)
+        arguments = (
+            {"img_size": size}
+            if architecture.fixed_size and size != architecture.image_size
+            else {}
+        )
+        how = Preprocessing(
+            size, resize_for(size, architecture.crop_share), *architecture.normalisation
+        )
         file = weights.find(choice.name, architecture.timm_name, architecture.hub)
         log(f"{architecture.title} at {size} pixels, weights from {file.source}")
         planned.append(PlannedBackbone(choice.name, architecture, module, how, file, arguments))

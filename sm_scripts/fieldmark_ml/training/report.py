@@ -25,13 +25,20 @@ def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
     temperature = fit_temperature(logits, labels)
     before, after = torch.softmax(logits, 1), torch.softmax(logits / temperature, 1)
     threshold = unsure_threshold(after, labels, job.values["unsure_target"])
-    errors = {"ece_before": calibration_error(before, labels), "ece_after": calibration_error(after, labels)}
+    errors = {
+        "ece_before": calibration_error(before, labels),
+        "ece_after": calibration_error(after, labels),
+    }
     log(f"temperature {temperature:.3f}, unsure below {threshold:.3f}")
-    log(f"calibration error {errors['ece_before']:.4f}, with the temperature {errors['ece_after']:.4f}")
+    log(
+        f"calibration error {errors['ece_before']:.4f}, with the temperature {errors['ece_after']:.4f}"
+    )
     return {"temperature": temperature, "unsure_threshold": threshold, **errors}
 
 
-def scored(photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]], best_epoch: int) -> dict[str, dict[str, Any]]:
+def scored(
+    photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]], best_epoch: int
+) -> dict[str, dict[str, Any]]:
     """Figures of each split in `probabilities` (rows and calibrated probabilities), over its labelled photos; said in the log."""
     made: dict[str, dict[str, Any]] = {}
     for name, (rows, values) in probabilities.items():
@@ -40,8 +47,15 @@ def scored(photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tens
         found = figures(values[known], labels[known])
         if found:
             made[name] = found
-            log(f"{name}: top-1 {found['correct']}/{found['n']} = {found['top1']:.4f}, top-5 {found['top5']:.4f}, loss {found['loss']:.4f}")
-    final = {f"{name}_{figure}": made[name][figure] for name in ("test",) if name in made for figure in ("loss", "top5", "macro_f1", "n")}
+            log(
+                f"{name}: top-1 {found['correct']}/{found['n']} = {found['top1']:.4f}, top-5 {found['top5']:.4f}, loss {found['loss']:.4f}"
+            )
+    final = {
+        f"{name}_{figure}": made[name][figure]
+        for name in ("test",)
+        if name in made
+        for figure in ("loss", "top5", "macro_f1", "n")
+    }
     if "validation" in made:
         # Once more and last, without an epoch: SageMaker's tuner goes by what is said last, and the kept epoch need not be the last one.
         found = made["validation"]
@@ -57,7 +71,9 @@ def scored(photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tens
     return made
 
 
-def write_predictions(job: Job, photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]]) -> None:
+def write_predictions(
+    job: Job, photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]]
+) -> None:
     """SM_OUTPUT_DATA_DIR/predictions.npz: image_id, path, split, label, probabilities, classes; no pickles."""
     parts = [probabilities[name] for name in SPLITS if name in probabilities]
     rows = np.concatenate([part[0] for part in parts])
@@ -86,8 +102,13 @@ def model_info(job: Job, photos: Photos, more: dict[str, Any]) -> dict[str, Any]
         "mode": values["mode"],
         "classes": photos.classes,
         "dataset": {"id": values["dataset_id"], "version": values["dataset_version"]},
-        "hyperparameters": {name: str(value) for name, value in values.items() if name != "checkpoint_dir"},
-        "bad_images": [{"path": photos.paths[row], "reason": reason} for row, reason in sorted(photos.bad.items())],
+        "hyperparameters": {
+            name: str(value) for name, value in values.items() if name != "checkpoint_dir"
+        },
+        "bad_images": [
+            {"path": photos.paths[row], "reason": reason}
+            for row, reason in sorted(photos.bad.items())
+        ],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **more,
     }

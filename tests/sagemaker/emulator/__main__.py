@@ -18,9 +18,15 @@ from tests.sagemaker import containers
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, required=True, help="a folder for the files of its containers")
-    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; a free one where it is left out")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--root", type=Path, required=True, help="a folder for the files of its containers"
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="on 127.0.0.1; a free one where it is left out"
+    )
     parser.add_argument("--attached", action="store_true", help="end when standard input closes")
     options = parser.parse_args()
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

@@ -24,7 +24,16 @@ PRICES = {
     ("ml.g5.2xlarge", "Training"): 1.515,
 }
 USES = ("training job usage", "spot training job usage", "endpoint usage", "transform job usage")
-TYPES = ("ml.t3.medium", "ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g5.2xlarge", "ml.p3.2xlarge")
+TYPES = (
+    "ml.t3.medium",
+    "ml.m5.large",
+    "ml.m5.xlarge",
+    "ml.c5.xlarge",
+    "ml.g4dn.xlarge",
+    "ml.g5.xlarge",
+    "ml.g5.2xlarge",
+    "ml.p3.2xlarge",
+)
 # A new account has none of these.
 NONE_AT_FIRST = ("ml.g", "ml.p")
 
@@ -39,7 +48,9 @@ class Account:
     def quota(self, name: str) -> int:
         """How many instances "<type> for <use>" may have."""
         settings = self._world.settings
-        return settings.quotas.get(name, 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota)
+        return settings.quotas.get(
+            name, 0 if name.startswith(NONE_AT_FIRST) else settings.default_quota
+        )
 
     def take(self, instance_type: str, use: str, count: int) -> None:
         """ResourceLimitExceeded where there would be more than the quota allows."""
@@ -61,17 +72,24 @@ class Account:
 
     def list_service_quotas(self, request: Record) -> Record:
         _only_sagemaker(request)
-        named = {f"{kind} for {use}" for kind in TYPES for use in USES} | set(self._world.settings.quotas)
+        named = {f"{kind} for {use}" for kind in TYPES for use in USES} | set(
+            self._world.settings.quotas
+        )
         rows, token = cut([self._described(name) for name in sorted(named)], request, default=100)
         return {"Quotas": rows, **token}
 
     def get_service_quota(self, request: Record) -> Record:
         _only_sagemaker(request)
         found = [
-            row for row in self.list_service_quotas({**request, "MaxResults": 10_000})["Quotas"] if row["QuotaCode"] == request["QuotaCode"]
+            row
+            for row in self.list_service_quotas({**request, "MaxResults": 10_000})["Quotas"]
+            if row["QuotaCode"] == request["QuotaCode"]
         ]
         if not found:
-            raise ApiError("NoSuchResourceException", "The request failed because the specified quota does not exist.")
+            raise ApiError(
+                "NoSuchResourceException",
+                "The request failed because the specified quota does not exist.",
+            )
         return {"Quota": found[0]}
 
     def _described(self, name: str) -> Record:
@@ -85,7 +103,13 @@ class Account:
             raise invalid("The emulator only has a price list of AmazonSageMaker.")
         wanted = {rule["Field"]: rule["Value"] for rule in request.get("Filters", [])}
         products = [_product(kind, use, usd) for (kind, use), usd in PRICES.items()]
-        rows = [item for item in products if all(item["product"]["attributes"].get(field) == value for field, value in wanted.items())]
+        rows = [
+            item
+            for item in products
+            if all(
+                item["product"]["attributes"].get(field) == value for field, value in wanted.items()
+            )
+        ]
         rows, token = cut(rows, request, default=100)
         return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(row) for row in rows], **token}
 
@@ -107,11 +131,18 @@ def _product(kind: str, use: str, usd: float) -> Record:
         "regionCode": REGION,
         "location": "US East (N. Virginia)",
     }
-    price = {"unit": "Hrs", "pricePerUnit": {"USD": f"{usd:.10f}"}, "description": f"${usd} per {use} {kind} hour in US East (N. Virginia)"}
+    price = {
+        "unit": "Hrs",
+        "pricePerUnit": {"USD": f"{usd:.10f}"},
+        "description": f"${usd} per {use} {kind} hour in US East (N. Virginia)",
+    }
     sku = hashlib.sha256(f"{kind}{use}".encode()).hexdigest()[:16].upper()
     terms = {
         "OnDemand": {
-            f"{sku}.JRTCKXETXF": {"priceDimensions": {f"{sku}.JRTCKXETXF.6YS6EN2CT7": price}, "effectiveDate": "2026-11-01T00:00:00Z"}
+            f"{sku}.JRTCKXETXF": {
+                "priceDimensions": {f"{sku}.JRTCKXETXF.6YS6EN2CT7": price},
+                "effectiveDate": "2026-11-01T00:00:00Z",
+            }
         }
     }
     return {

@@ -47,5 +47,15 @@ class Capture:
 
 def _part(mode: str, kind: str, body: bytes) -> Record:
     if "json" in kind or kind.startswith("text/"):
-        return {"observedContentType": kind, "mode": mode, "data": body.decode("utf-8", "replace"), "encoding": "JSON"}
-    return {"observedContentType": kind, "mode": mode, "data": base64.b64encode(body).decode(), "encoding": "BASE64"}
+        return {
+            "observedContentType": kind,
+            "mode": mode,
+            "data": body.decode("utf-8", "replace"),
+            "encoding": "JSON",
+        }
+    return {
+        "observedContentType": kind,
+        "mode": mode,
+        "data": base64.b64encode(body).decode(),
+        "encoding": "BASE64",
+    }

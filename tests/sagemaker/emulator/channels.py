@@ -29,8 +29,14 @@ class Channel:
         source = entry["DataSource"].get("S3DataSource")
         mode = entry.get("InputMode", mode)
         if not source:
-            raise invalid(f"The emulator only has channels from S3; {entry['ChannelName']} is another one.")
-        if mode == "Pipe" or entry.get("RecordWrapperType", "None") != "None" or entry.get("CompressionType", "None") != "None":
+            raise invalid(
+                f"The emulator only has channels from S3; {entry['ChannelName']} is another one."
+            )
+        if (
+            mode == "Pipe"
+            or entry.get("RecordWrapperType", "None") != "None"
+            or entry.get("CompressionType", "None") != "None"
+        ):
             raise invalid("The emulator has no Pipe mode, no RecordIO and no Gzip channels.")
         if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
             raise invalid(f"{source['S3DataType']} can only be used with Pipe input mode.")
@@ -39,14 +45,18 @@ class Channel:
         if not source["S3Uri"].startswith("s3://"):
             raise invalid(f"S3Uri of channel {entry['ChannelName']} must be s3://<bucket>/<key>.")
         sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
-        return cls(entry["ChannelName"], source["S3Uri"], source["S3DataType"], sharded, mode == "FastFile")
+        return cls(
+            entry["ChannelName"], source["S3Uri"], source["S3DataType"], sharded, mode == "FastFile"
+        )
 
     def objects(self, storage: Storage) -> tuple[str, dict[str, str]]:
         """(bucket, key -> path in the channel). JobFailure where there is nothing."""
         if self.kind == "ManifestFile":
             return listed(storage, self.uri)
         bucket, prefix = split(self.uri)
-        found = {key: below(key, prefix) for key, _, _ in storage.keys(self.uri) if not key.endswith("/")}
+        found = {
+            key: below(key, prefix) for key, _, _ in storage.keys(self.uri) if not key.endswith("/")
+        }
         if not found:
             raise JobFailure(
                 f'ClientError: Data download failed:No S3 objects found under S3 URL "{self.uri}" given in input data source. '
@@ -62,7 +72,9 @@ class Channel:
         try:
             storage.fetch(bucket, {name: folder / found[name] for name in names})
         except ClientError as error:
-            raise JobFailure(f"ClientError: Data download failed:{error.response['Error']['Message']} ({self.uri})") from None
+            raise JobFailure(
+                f"ClientError: Data download failed:{error.response['Error']['Message']} ({self.uri})"
+            ) from None
 
     def described(self) -> Record:
         """The channel's entry of inputdataconfig.json in the container."""
@@ -80,10 +92,18 @@ def listed(storage: Storage, uri: str) -> tuple[str, dict[str, str]]:
         entries = json.loads(storage.read(bucket, key))
         prefix, names = entries[0]["prefix"], entries[1:]
     except ClientError as error:
-        raise JobFailure(f"ClientError: Data download failed:{error.response['Error']['Message']} ({uri})") from None
+        raise JobFailure(
+            f"ClientError: Data download failed:{error.response['Error']['Message']} ({uri})"
+        ) from None
     except (ValueError, LookupError, TypeError):
-        raise JobFailure(f"ClientError: Data download failed:the manifest {uri} is not a JSON array that begins with a prefix") from None
-    if not names or not all(isinstance(name, str) and name and ".." not in PurePosixPath(name).parts for name in names):
-        raise JobFailure(f"ClientError: Data download failed:the manifest {uri} names no objects, or names that lead out of its prefix")
+        raise JobFailure(
+            f"ClientError: Data download failed:the manifest {uri} is not a JSON array that begins with a prefix"
+        ) from None
+    if not names or not all(
+        isinstance(name, str) and name and ".." not in PurePosixPath(name).parts for name in names
+    ):
+        raise JobFailure(
+            f"ClientError: Data download failed:the manifest {uri} names no objects, or names that lead out of its prefix"
+        )
     bucket, folder = split(prefix)
     return bucket, {f"{folder}{name}": name.lstrip("/") for name in names}

@@ -18,7 +18,11 @@ class Checkpoints:
     def __init__(self, storage: Storage, config: dict[str, str] | None) -> None:
         self._storage = storage
         self._uri = config["S3Uri"].rstrip("/") if config else ""
-        path = PurePosixPath(config.get("LocalPath") or f"{ML}/checkpoints") if config else PurePosixPath(ML)
+        path = (
+            PurePosixPath(config.get("LocalPath") or f"{ML}/checkpoints")
+            if config
+            else PurePosixPath(ML)
+        )
         self._path = path.relative_to(ML) if path.is_relative_to(ML) else None
         self._seen: dict[Path, tuple[int, int]] = {}
         self._next = 0.0
@@ -32,7 +36,9 @@ class Checkpoints:
         folder = ml / self._path
         folder.mkdir(parents=True, exist_ok=True)
         bucket, prefix = split(self._uri)
-        found = {key: folder / below(key, prefix) for key, _, _ in self._storage.keys(f"{self._uri}/")}
+        found = {
+            key: folder / below(key, prefix) for key, _, _ in self._storage.keys(f"{self._uri}/")
+        }
         self._storage.fetch(bucket, found)
         self._seen.update({path: _stamp(path) for path in found.values()})
 

@@ -42,12 +42,29 @@ class Layout:
 class Container:
     """A running command. Its processes end with the emulator, however that ends."""
 
-    def __init__(self, command: list[str], layout: Layout, environment: Mapping[str, str], *, grace: float = 5.0) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        layout: Layout,
+        environment: Mapping[str, str],
+        *,
+        grace: float = 5.0,
+    ) -> None:
         """Raises OSError with the reason where the layout asks for something that this machine does not allow."""
         (layout.ml.parent / "tmp").mkdir(parents=True, exist_ok=True)
-        inside = {name: value.replace(f"{ML}/", f"{layout.inside}/") for name, value in environment.items()}
+        inside = {
+            name: value.replace(f"{ML}/", f"{layout.inside}/")
+            for name, value in environment.items()
+        }
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "keeper.py"), "--grace", str(grace), "--", *_wrapped(command, layout)],
+            [
+                sys.executable,
+                str(HERE / "keeper.py"),
+                "--grace",
+                str(grace),
+                "--",
+                *_wrapped(command, layout),
+            ],
             cwd=layout.ml,
             env={**_basics(layout), **inside},
             stdin=subprocess.PIPE,
@@ -86,15 +103,28 @@ class Container:
 
 
 def _basics(layout: Layout) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
+        if name in os.environ
+    }
     scratch = str(layout.ml.parent / "tmp")
-    return {**kept, "PATH": os.defpath, "HOME": scratch, "TMPDIR": scratch, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        **kept,
+        "PATH": os.defpath,
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def _wrapped(command: list[str], layout: Layout) -> list[str]:
     if reason := why_no_mounts():
         if layout.isolated or len(layout.hosts) > 1:
-            raise OSError(f"containers without a network and several hosts need Linux namespaces: {reason}")
+            raise OSError(
+                f"containers without a network and several hosts need Linux namespaces: {reason}"
+            )
         return command
     hosts = layout.ml.parent / "hosts"
     hosts.write_text(_host_names(layout.hosts))
@@ -138,5 +168,15 @@ def why_no_mounts() -> str:
             f"{ML}/hosts",
         ]
         own = {**os.environ, "TMPDIR": folder}
-        run = subprocess.run([*_unshare(), "-mun", *room], capture_output=True, text=True, timeout=PROBE_SECONDS, env=own)
-    return "" if run.returncode == 0 else (run.stderr.strip().splitlines() or ["unshare was refused"])[-1]
+        run = subprocess.run(
+            [*_unshare(), "-mun", *room],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            env=own,
+        )
+    return (
+        ""
+        if run.returncode == 0
+        else (run.stderr.strip().splitlines() or ["unshare was refused"])[-1]
+    )

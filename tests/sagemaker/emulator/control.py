@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 ROLE = "FieldmarkDemoRole"
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "sagemaker.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
 }
 
 
@@ -36,16 +42,25 @@ class Control:
 
     def prepare(self) -> None:
         """The role that the account has from the start."""
-        self._emulator.world.storage.iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
+        self._emulator.world.storage.iam.create_role(
+            RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
 
     def answer(self, request: Request) -> Response:
         verb = self._verbs.get(f"{request.method} {request.path}")
         if verb is None:
             return Response(f"There are: {', '.join(self._verbs)}\n", 404)
         try:
-            return Response(json.dumps(verb(json.loads(request.get_data() or b"{}"))), content_type="application/json")
+            return Response(
+                json.dumps(verb(json.loads(request.get_data() or b"{}"))),
+                content_type="application/json",
+            )
         except (ValueError, TypeError, KeyError) as error:
-            return Response(json.dumps({"error": f"{type(error).__name__}: {error}"}), 400, content_type="application/json")
+            return Response(
+                json.dumps({"error": f"{type(error).__name__}: {error}"}),
+                400,
+                content_type="application/json",
+            )
 
     def _about(self, _: dict[str, Any]) -> dict[str, Any]:
         """Everything a test may want to know: counts by operation, faults still waiting, settings, processes."""
@@ -63,7 +78,9 @@ class Control:
     def _settings(self, values: dict[str, Any]) -> dict[str, Any]:
         known = {field.name for field in fields(Settings)}
         if unknown := set(values) - known:
-            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+            raise ValueError(
+                f"no such setting: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}"
+            )
         for name, value in values.items():
             setattr(self._emulator.world.settings, name, value)
         return asdict(self._emulator.world.settings)
@@ -76,7 +93,9 @@ class Control:
 
     def _interrupt(self, values: dict[str, Any]) -> None:
         """Takes a spot job's instances away: SIGTERM and the grace time, or at once with `"warned": false`."""
-        self._emulator.training.interrupt(values["TrainingJobName"], warned=values.get("warned", True))
+        self._emulator.training.interrupt(
+            values["TrainingJobName"], warned=values.get("warned", True)
+        )
 
     def _fail(self, values: dict[str, Any]) -> None:
         """The next job, of "training", "transform" or "endpoint", ends with this reason as soon as its instances should start."""

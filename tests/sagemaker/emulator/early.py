@@ -25,20 +25,28 @@ def check(config: Record, static: dict[str, str]) -> None:
         raise invalid("TrainingJobEarlyStoppingType must be Off to use Hyperband.")
     low, high = resources(config, static)
     if not 1 <= low <= high <= MOST_EPOCHS:
-        raise invalid(f"MinResource and MaxResource have to lie between 1 and {MOST_EPOCHS}, in this order.")
+        raise invalid(
+            f"MinResource and MaxResource have to lie between 1 and {MOST_EPOCHS}, in this order."
+        )
 
 
 def resources(config: Record, static: dict[str, str]) -> tuple[int, int]:
     """(MinResource, MaxResource) of Hyperband, in reports of the objective. ApiError where the latter can't be known."""
     given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
-    inferred = next((int(static[name]) for name in EPOCH_NAMES if static.get(name, "").isdigit()), None)
+    inferred = next(
+        (int(static[name]) for name in EPOCH_NAMES if static.get(name, "").isdigit()), None
+    )
     high = given.get("MaxResource", inferred)
     if high is None:
-        raise invalid(f"MaxResource of Hyperband is missing, and none of {', '.join(EPOCH_NAMES)} is a static hyperparameter.")
+        raise invalid(
+            f"MaxResource of Hyperband is missing, and none of {', '.join(EPOCH_NAMES)} is a static hyperparameter."
+        )
     return given.get("MinResource", 1), high
 
 
-def is_behind(values: Sequence[float], others: Sequence[Sequence[float]], *, maximise: bool) -> bool:
+def is_behind(
+    values: Sequence[float], others: Sequence[Sequence[float]], *, maximise: bool
+) -> bool:
     """The median rule: the trial's last value is worse than the median of the other trials' running averages up to the same report."""
     reached = [other[: len(values)] for other in others if len(other) >= len(values)]
     if not values or len(reached) < FEWEST_OTHERS:
@@ -47,15 +55,26 @@ def is_behind(values: Sequence[float], others: Sequence[Sequence[float]], *, max
     return values[-1] < median if maximise else values[-1] > median
 
 
-def is_dropped(values: Sequence[float], others: Sequence[Sequence[float]], low: int, high: int, *, maximise: bool) -> bool:
+def is_dropped(
+    values: Sequence[float],
+    others: Sequence[Sequence[float]],
+    low: int,
+    high: int,
+    *,
+    maximise: bool,
+) -> bool:
     """Successive halving: at each rung only the best third of those that have reached it goes on; at the last one it ends."""
     if len(values) >= high:
         return True
     rung = low
     while rung <= len(values):
-        reached = sorted((other[rung - 1] for other in others if len(other) >= rung), reverse=maximise)
+        reached = sorted(
+            (other[rung - 1] for other in others if len(other) >= rung), reverse=maximise
+        )
         keep = max(1, len(reached) // REDUCTION)
-        if len(reached) >= REDUCTION and _worse(values[rung - 1], reached[keep - 1], maximise=maximise):
+        if len(reached) >= REDUCTION and _worse(
+            values[rung - 1], reached[keep - 1], maximise=maximise
+        ):
             return True
         rung *= REDUCTION
     return False

@@ -22,8 +22,15 @@ SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "E
 
 class Endpoints:
     def __init__(self, world: World, account: Account, models: Models, containers: Path) -> None:
-        self._world, self._account, self._models, self._containers = world, account, models, containers
-        self._configs = Table(world, "endpoint-config", "endpoint configuration", "EndpointConfigName")
+        self._world, self._account, self._models, self._containers = (
+            world,
+            account,
+            models,
+            containers,
+        )
+        self._configs = Table(
+            world, "endpoint-config", "endpoint configuration", "EndpointConfigName"
+        )
         self._table = Table(world, "endpoint", "endpoint", "EndpointName")
         self._traffic = Traffic(world.storage)
 
@@ -32,12 +39,20 @@ class Endpoints:
     def create_endpoint_config(self, request: Record) -> Record:
         for variant in request["ProductionVariants"]:
             self._models.container(variant["ModelName"])
-            if "ServerlessConfig" not in variant and not (variant.get("InstanceType") and variant.get("InitialInstanceCount")):
-                raise invalid(f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or ServerlessConfig.")
+            if "ServerlessConfig" not in variant and not (
+                variant.get("InstanceType") and variant.get("InitialInstanceCount")
+            ):
+                raise invalid(
+                    f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or ServerlessConfig."
+                )
             if "ServerlessConfig" in variant and variant.get("InstanceType"):
-                raise invalid(f"Variant {variant['VariantName']} cannot have both InstanceType and ServerlessConfig.")
+                raise invalid(
+                    f"Variant {variant['VariantName']} cannot have both InstanceType and ServerlessConfig."
+                )
             if variant.get("ServerlessConfig", {}).get("MemorySizeInMB", 1024) % 1024:
-                raise invalid("MemorySizeInMB must be one of 1024, 2048, 3072, 4096, 5120 and 6144.")
+                raise invalid(
+                    "MemorySizeInMB must be one of 1024, 2048, 3072, 4096, 5120 and 6144."
+                )
         if "AsyncInferenceConfig" in request:
             raise invalid("The emulator has no asynchronous endpoints.")
         arn = self._world.arn("endpoint-config", request["EndpointConfigName"])
@@ -49,7 +64,13 @@ class Endpoints:
 
     def list_endpoint_configs(self, request: Record) -> Record:
         rows, token = page(list(self._configs.rows.values()), request, name="EndpointConfigName")
-        return {"EndpointConfigs": [picked(row, ("EndpointConfigName", "EndpointConfigArn", "CreationTime")) for row in rows], **token}
+        return {
+            "EndpointConfigs": [
+                picked(row, ("EndpointConfigName", "EndpointConfigArn", "CreationTime"))
+                for row in rows
+            ],
+            **token,
+        }
 
     def delete_endpoint_config(self, request: Record) -> None:
         self._configs.get(request["EndpointConfigName"])
@@ -63,7 +84,15 @@ class Endpoints:
         if name in self._table.rows:  # before the quota is touched
             self._table.add(request, {})
         variants = self._variants(name, config)
-        row = self._table.add(request, {"EndpointArn": arn, "EndpointStatus": "Creating", "_variants": [], "_cancelled": threading.Event()})
+        row = self._table.add(
+            request,
+            {
+                "EndpointArn": arn,
+                "EndpointStatus": "Creating",
+                "_variants": [],
+                "_cancelled": threading.Event(),
+            },
+        )
         threading.Thread(target=self._bring_up, args=(row, config, variants), daemon=True).start()
         return {"EndpointArn": arn}
 
@@ -72,7 +101,11 @@ class Endpoints:
         made: list[Variant] = []
         try:
             for entry in config["ProductionVariants"]:
-                made.append(Variant(self._world, self._account, self._models, self._containers, endpoint, entry))
+                made.append(
+                    Variant(
+                        self._world, self._account, self._models, self._containers, endpoint, entry
+                    )
+                )
         except ApiError:
             for variant in made:
                 variant.end()
@@ -95,20 +128,36 @@ class Endpoints:
                 row.update(EndpointStatus="InService" if old else "Failed", FailureReason=failed)
             else:
                 row.pop("FailureReason", None)
-                row.update(EndpointStatus="InService", EndpointConfigName=config["EndpointConfigName"], _variants=variants)
-                row["_capture"] = Capture(self._world.storage, row["EndpointName"], config.get("DataCaptureConfig"))
+                row.update(
+                    EndpointStatus="InService",
+                    EndpointConfigName=config["EndpointConfigName"],
+                    _variants=variants,
+                )
+                row["_capture"] = Capture(
+                    self._world.storage, row["EndpointName"], config.get("DataCaptureConfig")
+                )
         for variant in variants if failed else old:
             variant.end()
 
     def describe_endpoint(self, request: Record) -> Record:
         row = self._table.get(request["EndpointName"])
         config = self._configs.rows.get(row["EndpointConfigName"], {})
-        capture = {"DataCaptureConfig": row["_capture"].described()} if row.get("_capture") and "DataCaptureConfig" in config else {}
-        variants = {"ProductionVariants": [variant.described() for variant in row["_variants"]]} if row["_variants"] else {}
+        capture = (
+            {"DataCaptureConfig": row["_capture"].described()}
+            if row.get("_capture") and "DataCaptureConfig" in config
+            else {}
+        )
+        variants = (
+            {"ProductionVariants": [variant.described() for variant in row["_variants"]]}
+            if row["_variants"]
+            else {}
+        )
         return {**shown(row), **variants, **capture}
 
     def list_endpoints(self, request: Record) -> Record:
-        rows, token = page(list(self._table.rows.values()), request, name="EndpointName", status="EndpointStatus")
+        rows, token = page(
+            list(self._table.rows.values()), request, name="EndpointName", status="EndpointStatus"
+        )
         return {"Endpoints": [picked(row, SUMMARY) for row in rows], **token}
 
     def update_endpoint(self, request: Record) -> Record:
@@ -123,7 +172,10 @@ class Endpoints:
     def update_endpoint_weights_and_capacities(self, request: Record) -> Record:
         row = self._settled(request)
         for wanted in request["DesiredWeightsAndCapacities"]:
-            variant = next((variant for variant in row["_variants"] if variant.name == wanted["VariantName"]), None)
+            variant = next(
+                (variant for variant in row["_variants"] if variant.name == wanted["VariantName"]),
+                None,
+            )
             if variant is None:
                 raise invalid(f"There is no variant {wanted['VariantName']}.")
             variant.change(wanted)
@@ -181,4 +233,9 @@ class Endpoints:
         }
         reply = self._timed(name, variant, body, headers)
         row["_capture"].take(variant.name, body, headers["Content-Type"], reply)
-        return Response(reply.body, 200, {"x-Amzn-Invoked-Production-Variant": variant.name}, content_type=reply.kind)
+        return Response(
+            reply.body,
+            200,
+            {"x-Amzn-Invoked-Production-Variant": variant.name},
+            content_type=reply.kind,
+        )

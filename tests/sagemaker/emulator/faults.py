@@ -14,8 +14,16 @@ from tests.sagemaker.emulator.permissions import refused
 # kind -> (code, HTTP status, message)
 REFUSALS = {
     "throttled": ("ThrottlingException", 400, "Rate exceeded"),
-    "expired": ("ExpiredTokenException", 403, "The security token included in the request is expired"),
-    "unknown_key": ("UnrecognizedClientException", 403, "The security token included in the request is invalid."),
+    "expired": (
+        "ExpiredTokenException",
+        403,
+        "The security token included in the request is expired",
+    ),
+    "unknown_key": (
+        "UnrecognizedClientException",
+        403,
+        "The security token included in the request is invalid.",
+    ),
     "broken": ("InternalFailure", 500, "Service is temporarily unavailable"),
     "capacity": (
         "ResourceLimitExceeded",
@@ -41,10 +49,14 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in REFUSALS and self.kind not in OTHERS:
-            raise ValueError(f"no such kind of fault: {self.kind}; there are {', '.join([*REFUSALS, *OTHERS])}")
+            raise ValueError(
+                f"no such kind of fault: {self.kind}; there are {', '.join([*REFUSALS, *OTHERS])}"
+            )
 
     def matches(self, service: str, operation: str) -> bool:
-        return fnmatch.fnmatchcase(operation, self.operation) and fnmatch.fnmatchcase(service, self.service)
+        return fnmatch.fnmatchcase(operation, self.operation) and fnmatch.fnmatchcase(
+            service, self.service
+        )
 
     def error(self, service: str, operation: str) -> ApiError:
         if self.kind == "denied":
@@ -78,7 +90,9 @@ class Faults:
         """The fault that happens to this request, one time less from now on."""
         with self._lock:
             self.asked[operation] += 1
-            fault = next((fault for fault in self._waiting if fault.matches(service, operation)), None)
+            fault = next(
+                (fault for fault in self._waiting if fault.matches(service, operation)), None
+            )
             if fault:
                 fault.times -= 1
                 if fault.times <= 0:

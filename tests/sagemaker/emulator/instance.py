@@ -22,7 +22,14 @@ class Instance:
     """`folder` is a place for its files, `hosts` the whole cluster."""
 
     def __init__(
-        self, world: World, row: Record, containers: Path, folder: Path, host: str, hosts: tuple[str, ...], channels: list[Channel]
+        self,
+        world: World,
+        row: Record,
+        containers: Path,
+        folder: Path,
+        host: str,
+        hosts: tuple[str, ...],
+        channels: list[Channel],
     ) -> None:
         self._world, self._row, self._containers, self._channels = world, row, containers, channels
         self._layout = Layout(
@@ -56,10 +63,15 @@ class Instance:
             "current_instance_type": kind,
             "current_group_name": "homogeneousCluster",
             "hosts": hosts,
-            "instance_groups": [{"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": hosts}],
+            "instance_groups": [
+                {"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": hosts}
+            ],
             "network_interface_name": "lo",
         }
-        values = {name: value.replace(f"{ML}/", f"{self._layout.inside}/") for name, value in self._row.get("HyperParameters", {}).items()}
+        values = {
+            name: value.replace(f"{ML}/", f"{self._layout.inside}/")
+            for name, value in self._row.get("HyperParameters", {}).items()
+        }
         written = {
             "hyperparameters": values,
             "inputdataconfig": {channel.name: channel.described() for channel in self._channels},
@@ -70,15 +82,24 @@ class Instance:
 
     def start(self) -> None:
         specification = self._row["AlgorithmSpecification"]
-        command = [*specification.get("ContainerEntrypoint", ["train"]), *specification.get("ContainerArguments", [])]
+        command = [
+            *specification.get("ContainerEntrypoint", ["train"]),
+            *specification.get("ContainerArguments", []),
+        ]
         if command[0] == "train":
             command[0] = str(self._containers / "bin" / "train")
-        self._container = Container(command, self._layout, self._environment(), grace=self._world.settings.grace_seconds)
+        self._container = Container(
+            command, self._layout, self._environment(), grace=self._world.settings.grace_seconds
+        )
         self._reader = threading.Thread(target=self._read, args=(self._container,), daemon=True)
         self._reader.start()
 
     def _environment(self) -> dict[str, str]:
-        credentials = {"AWS_ENDPOINT_URL": self._world.url, "AWS_ACCESS_KEY_ID": "job", "AWS_SECRET_ACCESS_KEY": "job"}
+        credentials = {
+            "AWS_ENDPOINT_URL": self._world.url,
+            "AWS_ACCESS_KEY_ID": "job",
+            "AWS_SECRET_ACCESS_KEY": "job",
+        }
         return {
             "PATH": f"{self._containers / 'bin'}{os.pathsep}{os.defpath}",
             "AWS_REGION": REGION,

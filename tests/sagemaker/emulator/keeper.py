@@ -38,7 +38,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: stops.append(time.monotonic() + options.grace))
     signal.signal(signal.SIGCHLD, lambda *_: None)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent
+    )
     try:
         return _watch(child, wake, stops)
     finally:
@@ -49,7 +51,9 @@ def _watch(child: subprocess.Popen[bytes], wake: int, stops: list[float]) -> int
     """The child's exit code, 128 + n for a signal; 137 where the owner of our input is gone."""
     passed_on = False
     # The toolkit itself dies of SIGTERM at once, while the script that it runs is still saving what it has.
-    while (code := child.poll()) is None or (passed_on and psutil.Process().children(recursive=True)):
+    while (code := child.poll()) is None or (
+        passed_on and psutil.Process().children(recursive=True)
+    ):
         ready, _, _ = select.select([sys.stdin.fileno(), wake], [], [], POLL_SECONDS)
         if wake in ready:
             os.read(wake, 4096)

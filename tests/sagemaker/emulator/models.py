@@ -23,20 +23,33 @@ class Models:
         return bool(self._table.get(name)["EnableNetworkIsolation"])
 
     def create_model(self, request: Record) -> Record:
-        containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
+        containers = (
+            [request["PrimaryContainer"]]
+            if "PrimaryContainer" in request
+            else request.get("Containers", [])
+        )
         if len(containers) != 1:
-            raise invalid("The emulator serves models of one container: PrimaryContainer, or Containers with one.")
+            raise invalid(
+                "The emulator serves models of one container: PrimaryContainer, or Containers with one."
+            )
         uri = containers[0].get("ModelDataUrl", "")
         if not uri.startswith("s3://"):
-            raise invalid("The emulator serves models from ModelDataUrl, s3://<bucket>/<key of a model.tar.gz>.")
+            raise invalid(
+                "The emulator serves models from ModelDataUrl, s3://<bucket>/<key of a model.tar.gz>."
+            )
         if "ExecutionRoleArn" not in request:
             raise invalid("ExecutionRoleArn is required for a model whose artifact is in S3.")
         try:
-            self._world.storage.s3.head_object(**dict(zip(("Bucket", "Key"), split(uri), strict=True)))
+            self._world.storage.s3.head_object(
+                **dict(zip(("Bucket", "Key"), split(uri), strict=True))
+            )
         except ClientError:
             raise invalid(f"Could not find model data at {uri}.") from None
         arn = self._world.arn("model", request["ModelName"])
-        more = {"ModelArn": arn, "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False)}
+        more = {
+            "ModelArn": arn,
+            "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        }
         self._table.add(request, more)
         return {"ModelArn": arn}
 
@@ -45,7 +58,10 @@ class Models:
 
     def list_models(self, request: Record) -> Record:
         rows, token = page(list(self._table.rows.values()), request, name="ModelName")
-        return {"Models": [picked(row, ("ModelName", "ModelArn", "CreationTime")) for row in rows], **token}
+        return {
+            "Models": [picked(row, ("ModelName", "ModelArn", "CreationTime")) for row in rows],
+            **token,
+        }
 
     def delete_model(self, request: Record) -> None:
         self._table.get(request["ModelName"])

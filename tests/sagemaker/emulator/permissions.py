@@ -20,7 +20,10 @@ class Permissions:
         self._world = world
 
     def allowed(self, action: str) -> bool:
-        return not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in self._world.settings.denied)
+        return not any(
+            fnmatch.fnmatchcase(action.lower(), pattern.lower())
+            for pattern in self._world.settings.denied
+        )
 
     def check(self, service: str, operation: str, request: Request) -> None:
         """ApiError where the action is denied."""
@@ -30,8 +33,12 @@ class Permissions:
 
     def simulate(self, request: Request) -> Response:
         """SimulatePrincipalPolicy's answer for the asked actions, each on each resource."""
-        actions = [value for name, value in request.form.items() if name.startswith("ActionNames.member.")]
-        resources = [value for name, value in request.form.items() if name.startswith("ResourceArns.member.")] or ["*"]
+        actions = [
+            value for name, value in request.form.items() if name.startswith("ActionNames.member.")
+        ]
+        resources = [
+            value for name, value in request.form.items() if name.startswith("ResourceArns.member.")
+        ] or ["*"]
         results = "".join(
             f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
             f"<EvalDecision>{'allowed' if self.allowed(action) else 'implicitDeny'}</EvalDecision>"
@@ -51,12 +58,16 @@ def s3_action(request: Request) -> str:
     """The action that a policy names for this request: S3's operations are told apart by method and path alone."""
     bucket, _, key = request.path.lstrip("/").partition("/")
     if key:
-        return {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(request.method, "PutObject")
+        return {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(
+            request.method, "PutObject"
+        )
     if not bucket:
         return "ListAllMyBuckets"
     if request.method == "GET":
         return "GetBucketLocation" if "location" in request.args else "ListBucket"
-    return {"PUT": "CreateBucket", "HEAD": "ListBucket", "DELETE": "DeleteBucket"}.get(request.method, "DeleteObject")
+    return {"PUT": "CreateBucket", "HEAD": "ListBucket", "DELETE": "DeleteBucket"}.get(
+        request.method, "DeleteObject"
+    )
 
 
 def s3_operation(request: Request) -> str:

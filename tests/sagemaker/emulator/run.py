@@ -28,8 +28,15 @@ _CLUSTER = threading.Lock()
 class Run:
     """`live()` runs it to its end; the other methods may be called from any thread meanwhile."""
 
-    def __init__(self, world: World, row: Record, containers: Path, give_back: Callable[[], None]) -> None:
-        self._world, self._row, self._containers, self._give_back = world, row, containers, give_back
+    def __init__(
+        self, world: World, row: Record, containers: Path, give_back: Callable[[], None]
+    ) -> None:
+        self._world, self._row, self._containers, self._give_back = (
+            world,
+            row,
+            containers,
+            give_back,
+        )
         self._folder = world.root / "jobs" / row["TrainingJobName"]
         self._wish = ""
         self._woken = threading.Event()
@@ -81,7 +88,9 @@ class Run:
         except JobFailure as failure:
             reason = str(failure)[:MAX_REASON]
         except (OSError, ClientError, BotoCoreError) as error:
-            reason = f"InternalServerError: We encountered an internal error. Please try again. ({error})"[:MAX_REASON]
+            reason = f"InternalServerError: We encountered an internal error. Please try again. ({error})"[
+                :MAX_REASON
+            ]
         finally:
             self._end(end, reason)
 
@@ -93,10 +102,16 @@ class Run:
                 self._row["FailureReason"] = reason
                 end = "Failed"
             self.phase(end, reason)
-            paid = self._world.settings.spot_share if self._row["EnableManagedSpotTraining"] else 1.0
+            paid = (
+                self._world.settings.spot_share if self._row["EnableManagedSpotTraining"] else 1.0
+            )
             if "TrainingStartTime" in self._row:
                 seconds = max(1, round(self._trained))
-                self._row.update(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=max(1, round(paid * seconds)), TrainingEndTime=now())
+                self._row.update(
+                    TrainingTimeInSeconds=seconds,
+                    BillableTimeInSeconds=max(1, round(paid * seconds)),
+                    TrainingEndTime=now(),
+                )
             self._row["TrainingJobStatus"] = end if end in FINISHED else "Stopped"
             self._give_back()
         self.finished.set()
@@ -144,22 +159,40 @@ class Run:
         hosts = self._hosts()
         shutil.rmtree(self._folder, ignore_errors=True)
         channels = [
-            Channel.of(entry, self._row["AlgorithmSpecification"]["TrainingInputMode"]) for entry in self._row.get("InputDataConfig", [])
+            Channel.of(entry, self._row["AlgorithmSpecification"]["TrainingInputMode"])
+            for entry in self._row.get("InputDataConfig", [])
         ]
-        if self._row["AlgorithmSpecification"].get("ContainerEntrypoint") and (why := why_no_mounts()):
-            raise JobFailure(f"ClientError: a container with an entry point of its own needs Linux namespaces: {why}")
+        if self._row["AlgorithmSpecification"].get("ContainerEntrypoint") and (
+            why := why_no_mounts()
+        ):
+            raise JobFailure(
+                f"ClientError: a container with an entry point of its own needs Linux namespaces: {why}"
+            )
         with self._world.lock:
             self._instances = [
-                Instance(self._world, self._row, self._containers, self._folder / host, host, hosts, channels) for host in hosts
+                Instance(
+                    self._world,
+                    self._row,
+                    self._containers,
+                    self._folder / host,
+                    host,
+                    hosts,
+                    channels,
+                )
+                for host in hosts
             ]
         for number, instance in enumerate(self._instances):
             for channel in channels:
-                channel.download(self._world.storage, instance.channel(channel.name), number, len(hosts))
+                channel.download(
+                    self._world.storage, instance.channel(channel.name), number, len(hosts)
+                )
             self._checkpoints.restore(instance.ml)
             instance.write_configuration()
 
     def _hosts(self) -> tuple[str, ...]:
-        return tuple(f"algo-{number + 1}" for number in range(self._row["ResourceConfig"]["InstanceCount"]))
+        return tuple(
+            f"algo-{number + 1}" for number in range(self._row["ResourceConfig"]["InstanceCount"])
+        )
 
     def _execute(self) -> str:
         """Runs the containers to their end, and says how that came."""
@@ -182,7 +215,11 @@ class Run:
     def _tick(self, *, last: bool = False) -> None:
         for instance in self._instances:
             self.metrics.take(instance.flush())
-        self._checkpoints.sync([instance.ml for instance in self._instances], self._world.settings.sync_seconds, last=last)
+        self._checkpoints.sync(
+            [instance.ml for instance in self._instances],
+            self._world.settings.sync_seconds,
+            last=last,
+        )
         ended = [instance for instance in self._instances if not instance.running]
         if self._late() or any(instance.code for instance in ended):
             for instance in self._instances:
@@ -191,7 +228,10 @@ class Run:
     def _late(self) -> str:
         """MaxRuntimeExceeded, MaxWaitTimeExceeded or the empty string."""
         stopping = self._row["StoppingCondition"]
-        if self._trained > stopping.get("MaxRuntimeInSeconds", 86_400) * self._world.settings.limit_second:
+        if (
+            self._trained
+            > stopping.get("MaxRuntimeInSeconds", 86_400) * self._world.settings.limit_second
+        ):
             return "MaxRuntimeExceeded"
         if time.monotonic() - self._created > stopping.get("MaxWaitTimeInSeconds", float("inf")):
             return "MaxWaitTimeExceeded"
@@ -199,7 +239,12 @@ class Run:
 
     def _verdict(self) -> str:
         """How it ends where it does not end by itself: the secondary status, else the empty string."""
-        wishes = {"stop": "Stopped", "abandon": "Stopped", "warn": "Interrupted", "take": "Interrupted"}
+        wishes = {
+            "stop": "Stopped",
+            "abandon": "Stopped",
+            "warn": "Interrupted",
+            "take": "Interrupted",
+        }
         return wishes.get(self._wish) or self._late()
 
     def _upload(self, end: str) -> None:

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import TrialState, create_trial
 
 from tests.sagemaker.emulator.errors import invalid
@@ -39,15 +44,22 @@ class Range:
         if kind == LISTS[2]:
             return cls(name, kind, 0, 0, "", tuple(entry["Values"]))
         try:
-            low, high = (float(entry[bound]) if kind == LISTS[0] else int(entry[bound]) for bound in ("MinValue", "MaxValue"))
+            low, high = (
+                float(entry[bound]) if kind == LISTS[0] else int(entry[bound])
+                for bound in ("MinValue", "MaxValue")
+            )
         except ValueError:
             raise invalid(f"The bounds of {name} are not numbers.") from None
         if not math.isfinite(low) or not math.isfinite(high) or low > high:
-            raise invalid(f"MinValue of hyperparameter {name} has to be less than or equal to MaxValue.")
+            raise invalid(
+                f"MinValue of hyperparameter {name} has to be less than or equal to MaxValue."
+            )
         if scale == "Logarithmic" and low <= 0:
             raise invalid(f"Logarithmic scaling of {name} needs a MinValue greater than 0.")
         if scale == "ReverseLogarithmic" and (kind != LISTS[0] or low < 0 or high >= 1):
-            raise invalid(f"ReverseLogarithmic scaling of {name} needs a continuous range within 0 <= x < 1.0.")
+            raise invalid(
+                f"ReverseLogarithmic scaling of {name} needs a continuous range within 0 <= x < 1.0."
+            )
         if scale == "Auto":
             scale = "Logarithmic" if low > 0 and high / low > WIDE else "Linear"
         return cls(name, kind, low, high, scale, ())
@@ -92,7 +104,9 @@ def check_ranges(config: Record, static: dict[str, str]) -> None:
     if len(found) > MOST_PARAMETERS:
         raise invalid(f"A tuning job can search {MOST_PARAMETERS} hyperparameters at most.")
     if twice := sorted({name for name in names if names.count(name) > 1 or name in static}):
-        raise invalid(f"Hyperparameters can be given once only, in a range or as static: {', '.join(twice)}.")
+        raise invalid(
+            f"Hyperparameters can be given once only, in a range or as static: {', '.join(twice)}."
+        )
     if strategy == "Grid":
         most = config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
         if not all(entry.values for entry in found):
@@ -113,9 +127,13 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._ranges = ranges(config)
         seed = config.get("RandomSeed", 0)
-        samplers: dict[str, Any] = {"Bayesian": optuna.samplers.TPESampler(seed=seed, n_startup_trials=3, multivariate=True)}
+        samplers: dict[str, Any] = {
+            "Bayesian": optuna.samplers.TPESampler(seed=seed, n_startup_trials=3, multivariate=True)
+        }
         sampler = samplers.get(config["Strategy"], optuna.samplers.RandomSampler(seed=seed))
-        self._study = optuna.create_study(direction="maximize" if direction == "Maximize" else "minimize", sampler=sampler)
+        self._study = optuna.create_study(
+            direction="maximize" if direction == "Maximize" else "minimize", sampler=sampler
+        )
         self._grid: Iterator[tuple[str, ...]] | None = None
         if config["Strategy"] == "Grid":
             self._grid = itertools.product(*(entry.values for entry in self._ranges))
@@ -127,7 +145,9 @@ class Search:
         for texts, value in tried:
             try:
                 values = {entry.name: entry.value(texts[entry.name]) for entry in self._ranges}
-                self._study.add_trial(create_trial(params=values, distributions=distributions, value=value))
+                self._study.add_trial(
+                    create_trial(params=values, distributions=distributions, value=value)
+                )
                 taken += 1
             except (KeyError, ValueError):
                 continue
@@ -137,7 +157,14 @@ class Search:
         """(a token for `tell`, hyperparameters), or None where the grid is used up."""
         if self._grid is not None:
             values = next(self._grid, None)
-            return None if values is None else (None, {entry.name: value for entry, value in zip(self._ranges, values, strict=True)})
+            return (
+                None
+                if values is None
+                else (
+                    None,
+                    {entry.name: value for entry, value in zip(self._ranges, values, strict=True)},
+                )
+            )
         trial = self._study.ask({entry.name: entry.distribution() for entry in self._ranges})
         return trial, {entry.name: entry.text(trial.params[entry.name]) for entry in self._ranges}
 

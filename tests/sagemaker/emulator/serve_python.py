@@ -59,8 +59,15 @@ class Server:
         if request.path == "/ping":
             return self._json({"status": "Healthy"}, 200)
         if self._service is None:
-            return self._json({"code": 500, "type": "InternalServerException", "message": "Worker died."}, 500)
-        context = Context({"Content-Type": request.headers.get("Content-Type"), "Accept": request.headers.get("Accept")})
+            return self._json(
+                {"code": 500, "type": "InternalServerException", "message": "Worker died."}, 500
+            )
+        context = Context(
+            {
+                "Content-Type": request.headers.get("Content-Type"),
+                "Accept": request.headers.get("Accept"),
+            }
+        )
         answer = self._service.handle([{"body": request.get_data()}], context)[0]
         return self._wrappers.Response(answer, context.code, content_type=context.kind)
 
@@ -85,7 +92,9 @@ def load() -> Any:
 
 def main() -> None:
     serving, wrappers = import_module("werkzeug.serving"), import_module("werkzeug.wrappers")
-    server = serving.make_server(f"unix://{os.environ['EMULATOR_SOCKET']}", 0, Server(load(), wrappers), threaded=True)
+    server = serving.make_server(
+        f"unix://{os.environ['EMULATOR_SOCKET']}", 0, Server(load(), wrappers), threaded=True
+    )
     server.serve_forever()
 
 

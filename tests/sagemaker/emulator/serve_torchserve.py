@@ -32,7 +32,11 @@ def free_port() -> int:
 
 def configuration(handler_service: str) -> str:
     """The stock configuration, bound to loopback, with the newline that its last line lacks."""
-    text = str(stock(handler_service)).replace("enable_model_api=true", "enable_model_api=true\n").replace("0.0.0.0", "127.0.0.1")
+    text = (
+        str(stock(handler_service))
+        .replace("enable_model_api=true", "enable_model_api=true\n")
+        .replace("0.0.0.0", "127.0.0.1")
+    )
     own = {
         "metrics_address": f"http://127.0.0.1:{free_port()}",
         "grpc_inference_port": free_port(),
@@ -55,13 +59,18 @@ def own_process() -> Any:
 
 def is_own(process: Any) -> bool:
     try:
-        return torchserve.TS_NAMESPACE in process.cmdline() and process.environ().get("TMPDIR") == os.environ["TMPDIR"]
+        return (
+            torchserve.TS_NAMESPACE in process.cmdline()
+            and process.environ().get("TMPDIR") == os.environ["TMPDIR"]
+        )
     except psutil.Error:
         return False
 
 
 if __name__ == "__main__":
-    os.environ.update(TEMP=str(HERE), LOG_LOCATION=str(HERE / "logs"), METRICS_LOCATION=str(HERE / "logs"))
+    os.environ.update(
+        TEMP=str(HERE), LOG_LOCATION=str(HERE / "logs"), METRICS_LOCATION=str(HERE / "logs")
+    )
     os.chdir(HERE)
     vars(torchserve).update(
         TS_CONFIG_FILE=str(HERE / "ts.properties"),

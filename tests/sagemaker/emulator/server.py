@@ -67,7 +67,14 @@ class Emulator:
         self.models = Models(world)
         self.endpoints = Endpoints(world, account, self.models, containers)
         self.transforms = Transforms(world, account, self.models, containers)
-        self._parts = (self.training, self.tuning, self.models, self.endpoints, self.transforms, Tagging(world))
+        self._parts = (
+            self.training,
+            self.tuning,
+            self.models,
+            self.endpoints,
+            self.transforms,
+            Tagging(world),
+        )
         self._control = Control(self)
         self._permissions = Permissions(world)
         self._other = {
@@ -109,7 +116,9 @@ class Emulator:
             return _cut(environ, start_response)
         return application(environ, start_response)
 
-    def _answer(self, request: Request, signed: tuple[str, str, bool], fault: Fault | None) -> Response | None:
+    def _answer(
+        self, request: Request, signed: tuple[str, str, bool], fault: Fault | None
+    ) -> Response | None:
         """None where moto is to answer: all that the emulator asks itself, the other services, and notebooks, which it only lists."""
         service, operation, own = signed
         target = request.headers.get("X-Amz-Target", "")
@@ -140,7 +149,9 @@ class Emulator:
         name = xform_name(operation)
         method = next((getattr(part, name) for part in self._parts if hasattr(part, name)), None)
         if method is None:
-            raise ApiError("UnknownOperationException", f"The emulator does not know {operation}.", 404)
+            raise ApiError(
+                "UnknownOperationException", f"The emulator does not know {operation}.", 404
+            )
         validation.check(operation, request)
         with self.world.lock:
             return _json(method(request) or {})
@@ -169,10 +180,18 @@ def _json(body: dict[str, Any]) -> Response:
 def _refusal(error: ApiError, service: str) -> Response:
     if service == "s3":
         code = (
-            "AccessDenied" if error.code == "AccessDeniedException" else "SlowDown" if error.code == "ThrottlingException" else error.code
+            "AccessDenied"
+            if error.code == "AccessDeniedException"
+            else "SlowDown"
+            if error.code == "ThrottlingException"
+            else error.code
         )
         status = {"AccessDenied": 403, "SlowDown": 503}.get(code, error.status)
-        return Response(f"<Error><Code>{code}</Code><Message>{error.message}</Message></Error>", status, content_type="application/xml")
+        return Response(
+            f"<Error><Code>{code}</Code><Message>{error.message}</Message></Error>",
+            status,
+            content_type="application/xml",
+        )
     if service in ("sts", "iam", "monitoring"):
         body = f"<ErrorResponse><Error><Code>{error.code}</Code><Message>{error.message}</Message></Error></ErrorResponse>"
         return Response(body, error.status, content_type="text/xml")

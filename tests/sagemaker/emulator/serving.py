@@ -21,9 +21,7 @@ from tests.sagemaker.emulator.storage import LogStream, split, unpack
 from tests.sagemaker.emulator.world import REGION, Record, World
 
 FLUSH_SECONDS = 0.2
-NO_PING = (
-    "The primary container for production variant {} did not pass the ping health check. Please check CloudWatch logs for this endpoint."
-)
+NO_PING = "The primary container for production variant {} did not pass the ping health check. Please check CloudWatch logs for this endpoint."
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,14 @@ class ModelServer:
     """Started by `start`, ended by `end`; `post` asks it."""
 
     def __init__(
-        self, world: World, containers: Path, model: Record, stream: LogStream, *, isolated: bool = False, variant: str = "AllTraffic"
+        self,
+        world: World,
+        containers: Path,
+        model: Record,
+        stream: LogStream,
+        *,
+        isolated: bool = False,
+        variant: str = "AllTraffic",
     ) -> None:
         self._world, self._containers, self._model, self._stream = world, containers, model, stream
         self._variant = variant
@@ -53,11 +58,21 @@ class ModelServer:
     def start(self, cancelled: threading.Event) -> None:
         """Returns when /ping has answered 200. JobFailure where it can't be started, does not answer in time, or was cancelled."""
         try:
-            unpack(self._world.storage.read(*split(self._model["ModelDataUrl"])), self._folder / "ml" / "model")
+            unpack(
+                self._world.storage.read(*split(self._model["ModelDataUrl"])),
+                self._folder / "ml" / "model",
+            )
         except (ClientError, BotoCoreError) as error:
-            raise JobFailure(f"Failed to download model data for container from URL: {self._model['ModelDataUrl']} ({error})") from None
+            raise JobFailure(
+                f"Failed to download model data for container from URL: {self._model['ModelDataUrl']} ({error})"
+            ) from None
         program = HERE / ("serve_torchserve.py" if self._java else "serve_python.py")
-        self._container = Container([str(self._containers / "bin" / "python"), str(program)], self._layout, self._environment(), grace=2)
+        self._container = Container(
+            [str(self._containers / "bin" / "python"), str(program)],
+            self._layout,
+            self._environment(),
+            grace=2,
+        )
         self._reader = threading.Thread(target=self._read, args=(self._container,), daemon=True)
         self._reader.start()
         threading.Thread(target=self._pump, daemon=True).start()
@@ -66,7 +81,9 @@ class ModelServer:
     def _await_ping(self, cancelled: threading.Event) -> None:
         assert self._container is not None
         until = time.monotonic() + self._world.settings.ping_seconds
-        while time.monotonic() < until and self._container.code() is None and not cancelled.is_set():
+        while (
+            time.monotonic() < until and self._container.code() is None and not cancelled.is_set()
+        ):
             try:
                 if self._ask("GET", "/ping", b"", {}, 5).status == 200:
                     return
@@ -118,7 +135,9 @@ class ModelServer:
         """One request to /invocations. OSError where there is no answer in time."""
         return self._ask("POST", "/invocations", body, headers, seconds)
 
-    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str], seconds: float) -> Reply:
+    def _ask(
+        self, method: str, path: str, body: bytes, headers: dict[str, str], seconds: float
+    ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
         if not self._java:
             connection.sock = socket.socket(socket.AF_UNIX)

@@ -28,8 +28,14 @@ class Storage:
     """Clients of the services beside SageMaker."""
 
     def __init__(self, url: str, region: str) -> None:
-        session = boto3.Session(aws_access_key_id=OWN_KEY, aws_secret_access_key=OWN_KEY, region_name=region)
-        config = Config(max_pool_connections=4 * THREADS, s3={"addressing_style": "path"}, retries={"max_attempts": 2, "mode": "standard"})
+        session = boto3.Session(
+            aws_access_key_id=OWN_KEY, aws_secret_access_key=OWN_KEY, region_name=region
+        )
+        config = Config(
+            max_pool_connections=4 * THREADS,
+            s3={"addressing_style": "path"},
+            retries={"max_attempts": 2, "mode": "standard"},
+        )
         self.s3: Any = session.client("s3", endpoint_url=url, config=config)
         self.logs: Any = session.client("logs", endpoint_url=url, config=config)
         self.cloudwatch: Any = session.client("cloudwatch", endpoint_url=url, config=config)
@@ -40,9 +46,15 @@ class Storage:
         bucket, prefix = split(uri)
         try:
             pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            return [(item["Key"], item["Size"], item["ETag"]) for page in pages for item in page.get("Contents", [])]
+            return [
+                (item["Key"], item["Size"], item["ETag"])
+                for page in pages
+                for item in page.get("Contents", [])
+            ]
         except ClientError as error:
-            raise JobFailure(f"ClientError: Data download failed:{error.response['Error']['Message']} ({bucket})") from None
+            raise JobFailure(
+                f"ClientError: Data download failed:{error.response['Error']['Message']} ({bucket})"
+            ) from None
 
     def read(self, bucket: str, key: str) -> bytes:
         return bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -56,7 +68,11 @@ class Storage:
         except ClientError:
             return  # moto says so
         if wanted and wanted.strip('"') != found.strip('"'):
-            raise ApiError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412)
+            raise ApiError(
+                "PreconditionFailed",
+                "At least one of the pre-conditions you specified did not hold",
+                412,
+            )
 
     def fetch(self, bucket: str, wanted: dict[str, Path]) -> None:
         """Objects, by key, into files."""
@@ -86,7 +102,9 @@ class Storage:
 
     def metric(self, job: str, values: list[tuple[str, float]]) -> None:
         dimensions = [{"Name": "TrainingJobName", "Value": job}]
-        data = [{"MetricName": name, "Dimensions": dimensions, "Value": value} for name, value in values]
+        data = [
+            {"MetricName": name, "Dimensions": dimensions, "Value": value} for name, value in values
+        ]
         self.cloudwatch.put_metric_data(Namespace="/aws/sagemaker/TrainingJobs", MetricData=data)
 
 

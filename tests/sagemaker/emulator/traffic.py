@@ -24,7 +24,10 @@ class Traffic:
 
     def count(self, endpoint: str, variant: str, status: int, seconds: float) -> None:
         """One invocation: the container's status, 0 where it gave none, and how long it took."""
-        dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
+        dimensions = [
+            {"Name": "EndpointName", "Value": endpoint},
+            {"Name": "VariantName", "Value": variant},
+        ]
         values = {
             "Invocations": (1.0, "Count"),
             "Invocation4XXErrors": (float(400 <= status < 500), "Count"),
@@ -34,7 +37,13 @@ class Traffic:
         }
         moment = datetime.now(UTC)
         rows = [
-            {"MetricName": name, "Dimensions": dimensions, "Timestamp": moment, "Value": value, "Unit": unit}
+            {
+                "MetricName": name,
+                "Dimensions": dimensions,
+                "Timestamp": moment,
+                "Value": value,
+                "Unit": unit,
+            }
             for name, (value, unit) in values.items()
         ]
         with self._lock:

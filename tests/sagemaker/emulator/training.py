@@ -27,7 +27,13 @@ LONGEST_SECONDS = 28 * 86_400
 class Training:
     def __init__(self, world: World, account: Account, containers: Path) -> None:
         self._world, self._account, self._containers = world, account, containers
-        self._table = Table(world, "training-job", "training job", "TrainingJobName", "Requested resource not found.")
+        self._table = Table(
+            world,
+            "training-job",
+            "training job",
+            "TrainingJobName",
+            "Requested resource not found.",
+        )
 
     def create_training_job(self, request: Record) -> Record:
         return self.create(request, None)
@@ -38,7 +44,11 @@ class Training:
         if request["TrainingJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
         resources = request["ResourceConfig"]
-        use = "spot training job usage" if request.get("EnableManagedSpotTraining") else "training job usage"
+        use = (
+            "spot training job usage"
+            if request.get("EnableManagedSpotTraining")
+            else "training job usage"
+        )
         taken = (resources["InstanceType"], use, resources["InstanceCount"])
         self._account.take(*taken)
         arn = self._world.arn("training-job", request["TrainingJobName"])
@@ -49,11 +59,15 @@ class Training:
             "SecondaryStatusTransitions": [],
             "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
             "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
-            "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+            "EnableInterContainerTrafficEncryption": request.get(
+                "EnableInterContainerTrafficEncryption", False
+            ),
             **({"TuningJobArn": tuning_arn} if tuning_arn else {}),
         }
         row = self._table.add(request, more, taken=TAKEN)
-        row["_run"] = run = Run(self._world, row, self._containers, lambda: self._account.give_back(*taken))
+        row["_run"] = run = Run(
+            self._world, row, self._containers, lambda: self._account.give_back(*taken)
+        )
         run.phase("Starting", "Starting the training job")
         threading.Thread(target=run.live, daemon=True).start()
         return {"TrainingJobArn": arn}
@@ -69,14 +83,21 @@ class Training:
         return shown(self._table.get(request["TrainingJobName"]))
 
     def list_training_jobs(self, request: Record) -> Record:
-        rows, token = page(list(self._table.rows.values()), request, name="TrainingJobName", status="TrainingJobStatus")
+        rows, token = page(
+            list(self._table.rows.values()),
+            request,
+            name="TrainingJobName",
+            status="TrainingJobStatus",
+        )
         return {"TrainingJobSummaries": [picked(row, SUMMARY) for row in rows], **token}
 
     def stop_training_job(self, request: Record) -> None:
         row = self._table.get(request["TrainingJobName"])
         if row["TrainingJobStatus"] != "InProgress":
             status = row["TrainingJobStatus"]
-            raise invalid(f"The request was rejected because the training job is in status {status}.")
+            raise invalid(
+                f"The request was rejected because the training job is in status {status}."
+            )
         row["_run"].stop()
 
     def delete_training_job(self, request: Record) -> None:
@@ -93,7 +114,9 @@ class Training:
         row["_run"].interrupt(warned=warned)
 
     def sweep(self, since: float) -> None:
-        runs = [row["_run"] for row in list(self._table.rows.values()) if row["CreationTime"] > since]
+        runs = [
+            row["_run"] for row in list(self._table.rows.values()) if row["CreationTime"] > since
+        ]
         for run in runs:
             run.abandon()
         for run in runs:
@@ -109,11 +132,16 @@ def check(request: Record) -> None:
         raise invalid("The emulator needs AlgorithmSpecification.TrainingImage.")
     if not stopping:
         raise invalid("StoppingCondition is required.")
-    longest, wait = stopping.get("MaxRuntimeInSeconds", 86_400), stopping.get("MaxWaitTimeInSeconds")
+    longest, wait = (
+        stopping.get("MaxRuntimeInSeconds", 86_400),
+        stopping.get("MaxWaitTimeInSeconds"),
+    )
     if longest > LONGEST_SECONDS:
         raise invalid(f"MaxRuntimeInSeconds must be at most {LONGEST_SECONDS}.")
     if request.get("EnableManagedSpotTraining") and (wait is None or wait < longest):
-        raise invalid("Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds")
+        raise invalid(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
     if wait is not None and not request.get("EnableManagedSpotTraining"):
         raise invalid("MaxWaitTimeInSeconds above 0 is not supported for on-demand training.")
     for entry in request.get("InputDataConfig", []):

@@ -35,8 +35,19 @@ DEFAULT_MB, DEFAULT_SECONDS = 6, 600
 
 class Transforms:
     def __init__(self, world: World, account: Account, models: Models, containers: Path) -> None:
-        self._world, self._account, self._models, self._containers = world, account, models, containers
-        self._table = Table(world, "transform-job", "transform job", "TransformJobName", "Could not find requested job with name: {}")
+        self._world, self._account, self._models, self._containers = (
+            world,
+            account,
+            models,
+            containers,
+        )
+        self._table = Table(
+            world,
+            "transform-job",
+            "transform job",
+            "TransformJobName",
+            "Could not find requested job with name: {}",
+        )
 
     def create_transform_job(self, request: Record) -> Record:
         check(request)
@@ -44,9 +55,13 @@ class Transforms:
         if request["TransformJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
         resources = request["TransformResources"]
-        self._account.take(resources["InstanceType"], "transform job usage", resources["InstanceCount"])
+        self._account.take(
+            resources["InstanceType"], "transform job usage", resources["InstanceCount"]
+        )
         arn = self._world.arn("transform-job", request["TransformJobName"])
-        row = self._table.add(request, {"TransformJobArn": arn, "TransformJobStatus": "InProgress"}, taken=TAKEN)
+        row = self._table.add(
+            request, {"TransformJobArn": arn, "TransformJobStatus": "InProgress"}, taken=TAKEN
+        )
         row["_stop"], row["_finished"] = threading.Event(), threading.Event()
         threading.Thread(target=self._live, args=(row,), daemon=True).start()
         return {"TransformJobArn": arn}
@@ -55,13 +70,20 @@ class Transforms:
         return shown(self._table.get(request["TransformJobName"]))
 
     def list_transform_jobs(self, request: Record) -> Record:
-        rows, token = page(list(self._table.rows.values()), request, name="TransformJobName", status="TransformJobStatus")
+        rows, token = page(
+            list(self._table.rows.values()),
+            request,
+            name="TransformJobName",
+            status="TransformJobStatus",
+        )
         return {"TransformJobSummaries": [picked(row, SUMMARY) for row in rows], **token}
 
     def stop_transform_job(self, request: Record) -> None:
         row = self._table.get(request["TransformJobName"])
         if row["TransformJobStatus"] in FINISHED:
-            raise invalid(f"The request was rejected because the transform job is in status {row['TransformJobStatus']}.")
+            raise invalid(
+                f"The request was rejected because the transform job is in status {row['TransformJobStatus']}."
+            )
         row["TransformJobStatus"] = "Stopping"
         row["_stop"].set()
 
@@ -84,19 +106,31 @@ class Transforms:
             reason = f"InternalServerError: We encountered an internal error. Please try again. ({error})"
         with self._world.lock:
             stopped = row["_stop"].is_set()
-            self._account.give_back(resources["InstanceType"], "transform job usage", resources["InstanceCount"])
+            self._account.give_back(
+                resources["InstanceType"], "transform job usage", resources["InstanceCount"]
+            )
             row.update(TransformEndTime=now(), LastModifiedTime=now())
             if reason and not stopped:
                 row["FailureReason"] = reason
-            row["TransformJobStatus"] = "Stopped" if stopped else "Failed" if reason else "Completed"
+            row["TransformJobStatus"] = (
+                "Stopped" if stopped else "Failed" if reason else "Completed"
+            )
         row["_finished"].set()
 
     def _transform(self, row: Record) -> None:
         bucket, objects = self._objects(row)
         model = {**self._models.container(row["ModelName"])}
         model["Environment"] = {**model.get("Environment", {}), **row.get("Environment", {})}
-        stream = self._world.storage.stream(GROUP, f"{row['TransformJobName']}/i-{os.urandom(8).hex()}")
-        server = ModelServer(self._world, self._containers, model, stream, isolated=self._models.isolated(row["ModelName"]))
+        stream = self._world.storage.stream(
+            GROUP, f"{row['TransformJobName']}/i-{os.urandom(8).hex()}"
+        )
+        server = ModelServer(
+            self._world,
+            self._containers,
+            model,
+            stream,
+            isolated=self._models.isolated(row["ModelName"]),
+        )
         try:
             server.start(row["_stop"])
             row["TransformStartTime"] = now()
@@ -111,17 +145,38 @@ class Transforms:
             bucket, found = listed(self._world.storage, source["S3Uri"])
         else:
             bucket, prefix = split(source["S3Uri"])
-            found = {key: below(key, prefix) for key, size, _ in self._world.storage.keys(source["S3Uri"]) if size}
+            found = {
+                key: below(key, prefix)
+                for key, size, _ in self._world.storage.keys(source["S3Uri"])
+                if size
+            }
         if not found:
-            raise JobFailure(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source.')
-        calls = {"below": lambda key: found[key], "key": str, "name": lambda key: key.rpartition("/")[2]}
+            raise JobFailure(
+                f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source.'
+            )
+        calls = {
+            "below": lambda key: found[key],
+            "key": str,
+            "name": lambda key: key.rpartition("/")[2],
+        }
         return bucket, {key: calls[self._world.settings.answers](key) for key in found}
 
-    def _post_all(self, row: Record, server: ModelServer, bucket: str, objects: dict[str, str]) -> None:
+    def _post_all(
+        self, row: Record, server: ModelServer, bucket: str, objects: dict[str, str]
+    ) -> None:
         """One object is one request. Goes on after a bad one, as the service does, and fails at the end."""
-        threads = max(1, row.get("MaxConcurrentTransforms", 0)) * row["TransformResources"]["InstanceCount"]
+        threads = (
+            max(1, row.get("MaxConcurrentTransforms", 0))
+            * row["TransformResources"]["InstanceCount"]
+        )
         with ThreadPoolExecutor(threads) as pool:
-            faults = [fault for fault in pool.map(lambda item: self._post(row, server, bucket, *item), sorted(objects.items())) if fault]
+            faults = [
+                fault
+                for fault in pool.map(
+                    lambda item: self._post(row, server, bucket, *item), sorted(objects.items())
+                )
+                if fault
+            ]
         if faults and not row["_stop"].is_set():
             self._world.storage.stream(GROUP, f"{row['TransformJobName']}/i-0/data-log").put(faults)
             raise JobFailure("AlgorithmError: See job logs for more information")
@@ -138,8 +193,13 @@ class Transforms:
         most = row.get("MaxPayloadInMB", DEFAULT_MB) << 20
         if len(body) > most:
             return f"{bucket}/{key}: ClientError: too much data for max payload size"
-        headers = {"Content-Type": spec.get("ContentType", "application/octet-stream"), "Accept": target.get("Accept", "application/json")}
-        seconds = row.get("ModelClientConfig", {}).get("InvocationsTimeoutInSeconds", DEFAULT_SECONDS)
+        headers = {
+            "Content-Type": spec.get("ContentType", "application/octet-stream"),
+            "Accept": target.get("Accept", "application/json"),
+        }
+        seconds = row.get("ModelClientConfig", {}).get(
+            "InvocationsTimeoutInSeconds", DEFAULT_SECONDS
+        )
         try:
             reply = server.post(body, headers, seconds)
         except (OSError, http.client.HTTPException) as error:
@@ -154,13 +214,22 @@ class Transforms:
 def check(request: Record) -> None:
     """ApiError for what the service refuses, or the emulator does not do."""
     spec = request["TransformInput"]
-    if spec.get("SplitType", "None") != "None" or request["TransformOutput"].get("AssembleWith", "None") != "None":
-        raise invalid("The emulator sends whole objects only: SplitType and AssembleWith have to be None.")
+    if (
+        spec.get("SplitType", "None") != "None"
+        or request["TransformOutput"].get("AssembleWith", "None") != "None"
+    ):
+        raise invalid(
+            "The emulator sends whole objects only: SplitType and AssembleWith have to be None."
+        )
     if request.get("BatchStrategy") == "MultiRecord":
         raise invalid("The emulator has no MultiRecord batches.")
     if "DataProcessing" in request or spec.get("CompressionType", "None") != "None":
         raise invalid("The emulator has neither DataProcessing nor compressed input.")
-    if request.get("MaxPayloadInMB", DEFAULT_MB) * max(1, request.get("MaxConcurrentTransforms", 1)) > 100:
+    if (
+        request.get("MaxPayloadInMB", DEFAULT_MB)
+        * max(1, request.get("MaxConcurrentTransforms", 1))
+        > 100
+    ):
         raise invalid("MaxConcurrentTransforms * MaxPayloadInMB must be at most 100 MB.")
     if spec["DataSource"]["S3DataSource"]["S3DataType"] not in ("S3Prefix", "ManifestFile"):
         raise invalid("S3DataType of a transform job is S3Prefix or ManifestFile.")

@@ -14,8 +14,22 @@ from tests.sagemaker.emulator.search import Search, combinations
 from tests.sagemaker.emulator.training import Training
 from tests.sagemaker.emulator.world import Record, World, now, picked
 
-TRIAL = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime", "TrainingJobStatus", "FailureReason")
-NOT_OF_A_JOB = ("StaticHyperParameters", "HyperParameterRanges", "DefinitionName", "TuningObjective", "HyperParameterTuningResourceConfig")
+TRIAL = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "TrainingJobStatus",
+    "FailureReason",
+)
+NOT_OF_A_JOB = (
+    "StaticHyperParameters",
+    "HyperParameterRanges",
+    "DefinitionName",
+    "TuningObjective",
+    "HyperParameterTuningResourceConfig",
+)
 FINAL = "FinalHyperParameterTuningJobObjectiveMetric"
 TICK_SECONDS = 0.1
 
@@ -37,9 +51,14 @@ class Trial:
 
 
 class Trials:
-    def __init__(self, world: World, training: Training, row: Record, parents: list[Record]) -> None:
+    def __init__(
+        self, world: World, training: Training, row: Record, parents: list[Record]
+    ) -> None:
         self._world, self._training, self._row, self._parents = world, training, row, parents
-        self._config, self._definition = row["HyperParameterTuningJobConfig"], row["TrainingJobDefinition"]
+        self._config, self._definition = (
+            row["HyperParameterTuningJobConfig"],
+            row["TrainingJobDefinition"],
+        )
         objective = self._config["HyperParameterTuningJobObjective"]
         self._metric, self._maximise = objective["MetricName"], objective["Type"] == "Maximize"
         self._limits = self._config["ResourceLimits"]
@@ -62,12 +81,22 @@ class Trials:
 
     def results(self) -> list[tuple[dict[str, str], float]]:
         """What a later tuning job learns from: hyperparameters and final value of every trial that has one."""
-        return [(row["TunedHyperParameters"], row[FINAL]["Value"]) for row in self.summaries() if row["ObjectiveStatus"] == "Succeeded"]
+        return [
+            (row["TunedHyperParameters"], row[FINAL]["Value"])
+            for row in self.summaries()
+            if row["ObjectiveStatus"] == "Succeeded"
+        ]
 
     def described(self) -> Record:
         rows = self.summaries()
-        count = {status: sum(row["TrainingJobStatus"] == status for row in rows) for status in ("Completed", "Failed", "Stopped")}
-        objective = {status: sum(row["ObjectiveStatus"] == status for row in rows) for status in ("Succeeded", "Pending", "Failed")}
+        count = {
+            status: sum(row["TrainingJobStatus"] == status for row in rows)
+            for status in ("Completed", "Failed", "Stopped")
+        }
+        objective = {
+            status: sum(row["ObjectiveStatus"] == status for row in rows)
+            for status in ("Succeeded", "Pending", "Failed")
+        }
         about: Record = {
             "TrainingJobStatusCounters": {
                 "Completed": count["Completed"],
@@ -96,10 +125,18 @@ class Trials:
 
     def _summary(self, trial: Trial) -> Record:
         value = self._value(trial)
-        row = {**picked(trial.row, TRIAL), "TunedHyperParameters": trial.values, "ObjectiveStatus": "Pending"}
+        row = {
+            **picked(trial.row, TRIAL),
+            "TunedHyperParameters": trial.values,
+            "ObjectiveStatus": "Pending",
+        }
         row["TuningJobName"] = self._row["HyperParameterTuningJobName"]
         if trial.finished:
-            row["ObjectiveStatus"] = "Succeeded" if value is not None and row["TrainingJobStatus"] != "Failed" else "Failed"
+            row["ObjectiveStatus"] = (
+                "Succeeded"
+                if value is not None and row["TrainingJobStatus"] != "Failed"
+                else "Failed"
+            )
         if value is not None:
             kind = self._config["HyperParameterTuningJobObjective"]["Type"]
             row[FINAL] = {"Type": kind, "MetricName": self._metric, "Value": value}
@@ -124,20 +161,36 @@ class Trials:
 
     def _is_done(self, seconds: float) -> bool:
         criteria = self._config.get("TuningJobCompletionCriteria", {})
-        values = [row[FINAL]["Value"] for row in self.summaries() if row["ObjectiveStatus"] == "Succeeded"]
+        values = [
+            row[FINAL]["Value"] for row in self.summaries() if row["ObjectiveStatus"] == "Succeeded"
+        ]
         best = (max if self._maximise else min)(values, default=None)
         target = criteria.get("TargetObjectiveMetricValue")
-        patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
+        patience = criteria.get("BestObjectiveNotImproving", {}).get(
+            "MaxNumberOfTrainingJobsNotImproving"
+        )
         return (
             (len(self._trials) >= self._most and all(trial.told for trial in self._trials))
             or seconds > self._limits.get("MaxRuntimeInSeconds", float("inf"))
-            or (target is not None and best is not None and (best >= target if self._maximise else best <= target))
-            or (patience is not None and best is not None and len(values) - 1 - values.index(best) >= patience)
+            or (
+                target is not None
+                and best is not None
+                and (best >= target if self._maximise else best <= target)
+            )
+            or (
+                patience is not None
+                and best is not None
+                and len(values) - 1 - values.index(best) >= patience
+            )
         )
 
     def _start_more(self) -> None:
         running = sum(not trial.finished for trial in self._trials)
-        while not self._wish and running < self._limits["MaxParallelTrainingJobs"] and len(self._trials) < self._most:
+        while (
+            not self._wish
+            and running < self._limits["MaxParallelTrainingJobs"]
+            and len(self._trials) < self._most
+        ):
             if not self._start_one():
                 return
             running += 1
@@ -153,7 +206,10 @@ class Trials:
         name = f"{tuning_name}-{len(self._trials) + 1:03d}-{os.urandom(4).hex()}"
         static = self._definition.get("StaticHyperParameters", {})
         request = {key: value for key, value in self._definition.items() if key not in NOT_OF_A_JOB}
-        request |= {"TrainingJobName": name, "HyperParameters": {**static, **values, "_tuning_objective_metric": self._metric}}
+        request |= {
+            "TrainingJobName": name,
+            "HyperParameters": {**static, **values, "_tuning_objective_metric": self._metric},
+        }
         request["Tags"] = list(self._world.tags.get(self._row["HyperParameterTuningJobArn"], []))
         try:
             with self._world.lock:
@@ -180,11 +236,17 @@ class Trials:
         values = trial.history(self._metric)
         others = [other.history(self._metric) for other in self._trials if other is not trial]
         if self._config["Strategy"] == "Hyperband":
-            low, high = early.resources(self._config, self._definition.get("StaticHyperParameters", {}))
+            low, high = early.resources(
+                self._config, self._definition.get("StaticHyperParameters", {})
+            )
             return early.is_dropped(values, others, low, high, maximise=self._maximise)
         if self._config.get("TrainingJobEarlyStoppingType", "Off") == "Off":
             return False
-        completed = [other.history(self._metric) for other in self._trials if other.row["TrainingJobStatus"] == "Completed"]
+        completed = [
+            other.history(self._metric)
+            for other in self._trials
+            if other.row["TrainingJobStatus"] == "Completed"
+        ]
         return early.is_behind(values, completed, maximise=self._maximise)
 
     def _stop_trial(self, trial: Trial) -> None:
@@ -199,10 +261,21 @@ class Trials:
             time.sleep(TICK_SECONDS)
         with self._world.lock:
             found = any(row["ObjectiveStatus"] == "Succeeded" for row in self.summaries())
-            status = "Stopped" if self._wish in ("stop", "abandon") else "Completed" if found and self._wish != "fail" else "Failed"
+            status = (
+                "Stopped"
+                if self._wish in ("stop", "abandon")
+                else "Completed"
+                if found and self._wish != "fail"
+                else "Failed"
+            )
             if status == "Failed":
                 self._row["FailureReason"] = (
-                    self._reason or "No training job succeeded. Please take a look at the training jobs for more details."
+                    self._reason
+                    or "No training job succeeded. Please take a look at the training jobs for more details."
                 )
             moment = now()
-            self._row.update(HyperParameterTuningJobStatus=status, HyperParameterTuningEndTime=moment, LastModifiedTime=moment)
+            self._row.update(
+                HyperParameterTuningJobStatus=status,
+                HyperParameterTuningEndTime=moment,
+                LastModifiedTime=moment,
+            )

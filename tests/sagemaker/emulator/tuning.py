@@ -23,26 +23,49 @@ MOST_PARENTS = 5
 class Tuning:
     def __init__(self, world: World, training: Training) -> None:
         self._world, self._training = world, training
-        self._table = Table(world, "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName")
+        self._table = Table(
+            world, "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName"
+        )
 
     def create_hyper_parameter_tuning_job(self, request: Record) -> Record:
         name = request["HyperParameterTuningJobName"]
         self._check(request)
         parents = self._parents(request)
         arn = self._world.arn("hyper-parameter-tuning-job", name)
-        row = self._table.add(request, {"HyperParameterTuningJobArn": arn, "HyperParameterTuningJobStatus": "InProgress"}, taken=TAKEN)
+        row = self._table.add(
+            request,
+            {"HyperParameterTuningJobArn": arn, "HyperParameterTuningJobStatus": "InProgress"},
+            taken=TAKEN,
+        )
         row["_trials"] = trials = Trials(self._world, self._training, row, parents)
         threading.Thread(target=trials.live, daemon=True).start()
         return {"HyperParameterTuningJobArn": arn}
 
     def _check(self, request: Record) -> None:
-        config, definition = request["HyperParameterTuningJobConfig"], request.get("TrainingJobDefinition")
-        if not definition or "TrainingJobDefinitions" in request or "Autotune" in request or "ResourceConfig" not in definition:
-            raise invalid("The emulator tunes one TrainingJobDefinition with a ResourceConfig, and has no Autotune.")
-        if "HyperParameterTuningJobObjective" not in config or "ConvergenceDetected" in config.get("TuningJobCompletionCriteria", {}):
-            raise invalid("The emulator needs HyperParameterTuningJobObjective, and does not detect convergence.")
+        config, definition = (
+            request["HyperParameterTuningJobConfig"],
+            request.get("TrainingJobDefinition"),
+        )
+        if (
+            not definition
+            or "TrainingJobDefinitions" in request
+            or "Autotune" in request
+            or "ResourceConfig" not in definition
+        ):
+            raise invalid(
+                "The emulator tunes one TrainingJobDefinition with a ResourceConfig, and has no Autotune."
+            )
+        if "HyperParameterTuningJobObjective" not in config or "ConvergenceDetected" in config.get(
+            "TuningJobCompletionCriteria", {}
+        ):
+            raise invalid(
+                "The emulator needs HyperParameterTuningJobObjective, and does not detect convergence."
+            )
         metric = config["HyperParameterTuningJobObjective"]["MetricName"]
-        if metric not in [item["Name"] for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]:
+        if metric not in [
+            item["Name"]
+            for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])
+        ]:
             raise invalid(f"The objective metric {metric} is not in MetricDefinitions.")
         static = definition.get("StaticHyperParameters", {})
         check_ranges(config, static)
@@ -54,19 +77,37 @@ class Tuning:
         warm = request.get("WarmStartConfig")
         if not warm:
             return []
-        names = [parent["HyperParameterTuningJobName"] for parent in warm["ParentHyperParameterTuningJobs"]]
+        names = [
+            parent["HyperParameterTuningJobName"]
+            for parent in warm["ParentHyperParameterTuningJobs"]
+        ]
         if len(names) > MOST_PARENTS:
             raise invalid(f"A warm start can have {MOST_PARENTS} parents at most.")
         parents = [self._table.get(name) for name in names]
-        if running := [row["HyperParameterTuningJobName"] for row in parents if row["HyperParameterTuningJobStatus"] not in FINISHED]:
-            raise invalid(f"Parent tuning jobs have to be in a terminal state: {', '.join(running)}.")
+        if running := [
+            row["HyperParameterTuningJobName"]
+            for row in parents
+            if row["HyperParameterTuningJobStatus"] not in FINISHED
+        ]:
+            raise invalid(
+                f"Parent tuning jobs have to be in a terminal state: {', '.join(running)}."
+            )
         key = "HyperParameterTuningJobObjective"
-        if any(row["HyperParameterTuningJobConfig"][key] != request["HyperParameterTuningJobConfig"][key] for row in parents):
+        if any(
+            row["HyperParameterTuningJobConfig"][key]
+            != request["HyperParameterTuningJobConfig"][key]
+            for row in parents
+        ):
             raise invalid("The objective metric of a warm start has to be that of its parents.")
         image = request["TrainingJobDefinition"]["AlgorithmSpecification"].get("TrainingImage")
-        same = all(row["TrainingJobDefinition"]["AlgorithmSpecification"].get("TrainingImage") == image for row in parents)
+        same = all(
+            row["TrainingJobDefinition"]["AlgorithmSpecification"].get("TrainingImage") == image
+            for row in parents
+        )
         if warm["WarmStartType"] == "IdenticalDataAndAlgorithm" and not same:
-            raise invalid("A warm start of type IdenticalDataAndAlgorithm needs the training image of its parents.")
+            raise invalid(
+                "A warm start of type IdenticalDataAndAlgorithm needs the training image of its parents."
+            )
         return parents
 
     def describe_hyper_parameter_tuning_job(self, request: Record) -> Record:
@@ -75,7 +116,10 @@ class Tuning:
 
     def list_hyper_parameter_tuning_jobs(self, request: Record) -> Record:
         rows, token = page(
-            list(self._table.rows.values()), request, name="HyperParameterTuningJobName", status="HyperParameterTuningJobStatus"
+            list(self._table.rows.values()),
+            request,
+            name="HyperParameterTuningJobName",
+            status="HyperParameterTuningJobStatus",
         )
         return {"HyperParameterTuningJobSummaries": [self._summary(row) for row in rows], **token}
 
@@ -84,17 +128,30 @@ class Tuning:
         about = row["_trials"].described()
         config = row["HyperParameterTuningJobConfig"]
         counted = picked(about, ("TrainingJobStatusCounters", "ObjectiveStatusCounters"))
-        return {**picked(row, SUMMARY), "Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"], **counted}
+        return {
+            **picked(row, SUMMARY),
+            "Strategy": config["Strategy"],
+            "ResourceLimits": config["ResourceLimits"],
+            **counted,
+        }
 
     def list_training_jobs_for_hyper_parameter_tuning_job(self, request: Record) -> Record:
         rows = self._table.get(request["HyperParameterTuningJobName"])["_trials"].summaries()
-        rows = [row for row in rows if request.get("StatusEquals") in (None, row["TrainingJobStatus"])]
+        rows = [
+            row for row in rows if request.get("StatusEquals") in (None, row["TrainingJobStatus"])
+        ]
         by = request.get("SortBy", "Name")
         if by == "FinalObjectiveMetricValue":
             metric = "FinalHyperParameterTuningJobObjectiveMetric"
-            rows = sorted((row for row in rows if metric in row), key=lambda row: row[metric]["Value"])
+            rows = sorted(
+                (row for row in rows if metric in row), key=lambda row: row[metric]["Value"]
+            )
         else:
-            keys = {"Name": "TrainingJobName", "Status": "TrainingJobStatus", "CreationTime": "CreationTime"}
+            keys = {
+                "Name": "TrainingJobName",
+                "Status": "TrainingJobStatus",
+                "CreationTime": "CreationTime",
+            }
             rows = sorted(rows, key=lambda row: row[keys[by]])
         if request.get("SortOrder") == "Descending":
             rows.reverse()

@@ -23,9 +23,13 @@ def check(operation: str, request: dict[str, Any]) -> None:
     """ApiError naming everything that the API model does not allow in this request."""
     shape = _service().operation_model(operation).input_shape
     report = ParamValidator().validate(request, shape)
-    faults = [report.generate_report()] if report.has_errors() else list(_faults(shape, request, ""))
+    faults = (
+        [report.generate_report()] if report.has_errors() else list(_faults(shape, request, ""))
+    )
     if faults:
-        raise invalid(f"{len(faults)} validation error{'s' * (len(faults) > 1)} detected: {'; '.join(faults)}")
+        raise invalid(
+            f"{len(faults)} validation error{'s' * (len(faults) > 1)} detected: {'; '.join(faults)}"
+        )
 
 
 def _faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -45,12 +49,16 @@ def _faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
     elif shape.type_name == "string":
         yield from _text_faults(shape, value, path)
     elif "max" in shape.metadata and value > shape.metadata["max"]:
-        yield _said(path, value, f"Member must have value less than or equal to {shape.metadata['max']}")
+        yield _said(
+            path, value, f"Member must have value less than or equal to {shape.metadata['max']}"
+        )
 
 
 def _too_many(shape: Shape, value: Any, path: str) -> Iterator[str]:
     if len(value) > shape.metadata.get("max", len(value)):
-        yield _said(path, "", f"Member must have length less than or equal to {shape.metadata['max']}")
+        yield _said(
+            path, "", f"Member must have length less than or equal to {shape.metadata['max']}"
+        )
 
 
 def _text_faults(shape: Shape, value: str, path: str) -> Iterator[str]:
@@ -58,9 +66,15 @@ def _text_faults(shape: Shape, value: str, path: str) -> Iterator[str]:
     if allowed and value not in allowed:
         yield _said(path, value, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     if pattern and not pattern.fullmatch(value):
-        yield _said(path, value, f"Member must satisfy regular expression pattern: {shape.metadata['pattern']}")
+        yield _said(
+            path,
+            value,
+            f"Member must satisfy regular expression pattern: {shape.metadata['pattern']}",
+        )
     if len(value) > shape.metadata.get("max", len(value)):
-        yield _said(path, value, f"Member must have length less than or equal to {shape.metadata['max']}")
+        yield _said(
+            path, value, f"Member must have length less than or equal to {shape.metadata['max']}"
+        )
 
 
 @functools.cache

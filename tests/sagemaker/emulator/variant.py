@@ -21,20 +21,43 @@ QUOTED_CHARS = 1000
 
 
 class Variant:
-    def __init__(self, world: World, account: Account, models: Models, containers: Path, endpoint: str, entry: Record) -> None:
+    def __init__(
+        self,
+        world: World,
+        account: Account,
+        models: Models,
+        containers: Path,
+        endpoint: str,
+        entry: Record,
+    ) -> None:
         """`entry` as in ProductionVariants. Takes its instances from the quota: ResourceLimitExceeded."""
         self.name, self._entry, self._endpoint = entry["VariantName"], entry, endpoint
         self.weight = float(entry.get("InitialVariantWeight", 1.0))
         self._count = entry.get("InitialInstanceCount", 1)
         self._serverless = entry.get("ServerlessConfig")
-        self._free = threading.BoundedSemaphore(self._serverless["MaxConcurrency"]) if self._serverless else None
-        self._taken = None if self._serverless else (entry["InstanceType"], "endpoint usage", self._count)
+        self._free = (
+            threading.BoundedSemaphore(self._serverless["MaxConcurrency"])
+            if self._serverless
+            else None
+        )
+        self._taken = (
+            None if self._serverless else (entry["InstanceType"], "endpoint usage", self._count)
+        )
         self._account = account
         if self._taken:
             account.take(*self._taken)
         model = entry["ModelName"]
-        stream = world.storage.stream(f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{os.urandom(8).hex()}")
-        self._server = ModelServer(world, containers, models.container(model), stream, isolated=models.isolated(model), variant=self.name)
+        stream = world.storage.stream(
+            f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{os.urandom(8).hex()}"
+        )
+        self._server = ModelServer(
+            world,
+            containers,
+            models.container(model),
+            stream,
+            isolated=models.isolated(model),
+            variant=self.name,
+        )
 
     def start(self, cancelled: threading.Event) -> None:
         """Returns when it answers /ping. JobFailure."""
@@ -46,20 +69,33 @@ class Variant:
         """What a serverless container that needs too much memory is told."""
         limit = self._serverless["MemorySizeInMB"] if self._serverless else 0
         used = self._server.memory() >> 20 if limit else 0
-        return f"The container of variant {self.name} uses {used} MB, more than its {limit} MB of memory." if used > limit else ""
+        return (
+            f"The container of variant {self.name} uses {used} MB, more than its {limit} MB of memory."
+            if used > limit
+            else ""
+        )
 
     def post(self, body: bytes, headers: dict[str, str]) -> Reply:
         """The container's answer, ApiError for everything but a 200."""
         most = SERVERLESS_BYTES if self._serverless else REALTIME_BYTES
         if len(body) > most:
-            raise ApiError("ValidationError", f"Request {len(body)} bytes is larger than the payload limit of {most} bytes", 413)
+            raise ApiError(
+                "ValidationError",
+                f"Request {len(body)} bytes is larger than the payload limit of {most} bytes",
+                413,
+            )
         if self._free and not self._free.acquire(blocking=False):
-            raise ApiError("ThrottlingException", "Too many requests: the serverless endpoint's MaxConcurrency is reached", 429)
+            raise ApiError(
+                "ThrottlingException",
+                "Too many requests: the serverless endpoint's MaxConcurrency is reached",
+                429,
+            )
         try:
             reply = self._server.post(body, headers, SECONDS)
         except (OSError, http.client.HTTPException):
             raise self._error(
-                0, f"Invocation timed out or the container is gone while waiting for a response from container {self.name}."
+                0,
+                f"Invocation timed out or the container is gone while waiting for a response from container {self.name}.",
             ) from None
         finally:
             if self._free:
@@ -72,7 +108,11 @@ class Variant:
         return ModelError(status, said, self._endpoint)
 
     def described(self) -> Record:
-        common = {"VariantName": self.name, "CurrentWeight": self.weight, "DesiredWeight": self.weight}
+        common = {
+            "VariantName": self.name,
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.weight,
+        }
         if self._serverless:
             return {**common, "CurrentServerlessConfig": self._serverless}
         return {**common, "CurrentInstanceCount": self._count, "DesiredInstanceCount": self._count}
@@ -97,10 +137,18 @@ class ModelError(ApiError):
         kind = "server" if status >= 500 or not status else "client"
         where = f"See https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEventViewer:group=/aws/sagemaker/Endpoints/{endpoint}"
         super().__init__(
-            "ModelError", f'Received {kind} error ({status}) from primary with message "{quoted}". {where} for more information.', 424
+            "ModelError",
+            f'Received {kind} error ({status}) from primary with message "{quoted}". {where} for more information.',
+            424,
         )
         self.body = json.dumps(
-            {"Message": self.message, "message": self.message, "OriginalStatusCode": status, "OriginalMessage": quoted, "LogStreamArn": ""}
+            {
+                "Message": self.message,
+                "message": self.message,
+                "OriginalStatusCode": status,
+                "OriginalMessage": quoted,
+                "LogStreamArn": "",
+            }
         )
 
 
@@ -111,4 +159,9 @@ def choose(variants: list[Variant], wanted: str | None) -> Variant:
         if found is None:
             raise ApiError("ValidationError", f"Variant {wanted} was not found.")
         return found
-    return random.choices(variants, [variant.weight for variant in variants] if any(variant.weight for variant in variants) else None)[0]
+    return random.choices(
+        variants,
+        [variant.weight for variant in variants]
+        if any(variant.weight for variant in variants)
+        else None,
+    )[0]

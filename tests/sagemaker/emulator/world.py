@@ -109,7 +109,10 @@ class Table:
 
     def get(self, name: str) -> Record:
         if name not in self.rows:
-            raise invalid(self.missing.format(name) or f'Could not find {self.word} "{self.world.arn(self.kind, name)}".')
+            raise invalid(
+                self.missing.format(name)
+                or f'Could not find {self.word} "{self.world.arn(self.kind, name)}".'
+            )
         return self.rows[name]
 
     def remove(self, name: str) -> Record:
@@ -125,10 +128,17 @@ def picked(row: Record, names: Iterable[str]) -> Record:
     return {name: row[name] for name in names if name in row}
 
 
-def page(rows: list[Record], request: Record, *, name: str, status: str = "") -> tuple[list[Record], Record]:
+def page(
+    rows: list[Record], request: Record, *, name: str, status: str = ""
+) -> tuple[list[Record], Record]:
     """One page of `rows`, filtered, sorted and cut as the List operations do, and the token of the next."""
     kept = [row for row in rows if _passes(row, request, name, status)]
-    fields = {"Name": name, "Status": status, "CreationTime": "CreationTime", "LastModifiedTime": "LastModifiedTime"}
+    fields = {
+        "Name": name,
+        "Status": status,
+        "CreationTime": "CreationTime",
+        "LastModifiedTime": "LastModifiedTime",
+    }
     by = fields.get(request.get("SortBy", ""), "CreationTime")
     kept.sort(key=lambda row: row[by], reverse=request.get("SortOrder") != "Ascending")
     return cut(kept, request)
@@ -140,7 +150,9 @@ def cut(rows: list[Record], request: Record, default: int = 10) -> tuple[list[Re
     if not token.isdigit():
         raise invalid("Invalid NextToken.")
     first, size = int(token), request.get("MaxResults", default)
-    return rows[first : first + size], ({"NextToken": str(first + size)} if first + size < len(rows) else {})
+    return rows[first : first + size], (
+        {"NextToken": str(first + size)} if first + size < len(rows) else {}
+    )
 
 
 def _passes(row: Record, request: Record, name: str, status: str) -> bool:

@@ -28,16 +28,24 @@ class Scorer:
         folder = model.folder.model
         # The artifact's code first, so that it answers as its endpoint does; what it lacks (the forms) comes from the scripts.
         sys.path[:] = [str(folder / "code"), *sys.path, str(settings.SM_SCRIPTS)]
-        self._inference, self._fastest, self._torch = map(import_module, ("inference", "fieldmark_ml.engines.fastest", "torch"))
+        self._inference, self._fastest, self._torch = map(
+            import_module, ("inference", "fieldmark_ml.engines.fastest", "torch")
+        )
         networks = settings.features_dir() / "networks"
         self._measured = networks / f"{model.id}.json"
         try:
             self._model = self._inference.model_fn(str(folder))
         except (OSError, ValueError) as error:
-            raise BackendError(f"The model {model.name} can't be loaded: {error}. Train it again.") from error
+            raise BackendError(
+                f"The model {model.name} can't be loaded: {error}. Train it again."
+            ) from error
         self.classes = model.classes
         self._precision = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
-        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cpus = (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
         self._install = partial(self._fastest.install, self._model, self._precision, cpus, networks)
         self._cpus = cpus
         self._use("")
@@ -56,7 +64,15 @@ class Scorer:
 
     def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
         """The endpoint's answers (DESIGN.md 4.2) for at most `batch` decoded photos, in their order."""
-        return list(self._inference.predict_batch(self._model, [photo.pixels for photo in photos], settings.TOP_K)) if photos else []
+        return (
+            list(
+                self._inference.predict_batch(
+                    self._model, [photo.pixels for photo in photos], settings.TOP_K
+                )
+            )
+            if photos
+            else []
+        )
 
     def prepare(self, photos: Sequence[Any]) -> Any:
         """Decoded photos as the network takes them: one part of `answer`, for measuring."""
@@ -81,7 +97,12 @@ class Scorer:
 
     def _kept(self) -> dict[str, Any]:
         found = dict(files.read_json(self._measured)) if self._measured.exists() else {}
-        return found if found.get("within") == self._fastest.MAX_DIFFERENCE and found.get("first") == self.form else {}
+        return (
+            found
+            if found.get("within") == self._fastest.MAX_DIFFERENCE
+            and found.get("first") == self.form
+            else {}
+        )
 
     def _measure(self, photos: Sequence[Path]) -> dict[str, Any]:
         first = self.form
@@ -121,4 +142,6 @@ class Scorer:
         self.form = " + ".join(dict.fromkeys(form.name for form in forms))
         self.batch = min(form.batch for form in forms)
         # On a GPU the threads decode; on a CPU each decodes its batch and runs it.
-        self.workers = self._cpus if self._model.device.type == "cuda" else max(form.workers for form in forms)
+        self.workers = (
+            self._cpus if self._model.device.type == "cuda" else max(form.workers for form in forms)
+        )

@@ -53,12 +53,17 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
         fetching.bring(worker, spec.dataset_id, spec.version_id, spec.split)
     report = _Throttle(worker)
     try:
-        source = sources.collect(spec, worker.folder, model.classes, report, lambda: worker.stopping)
+        source = sources.collect(
+            spec, worker.folder, model.classes, report, lambda: worker.stopping
+        )
     except UserError:
         worker.check_stop()
         raise
     sources.release(spec)
-    files.write_json(worker.folder.input / "source.json", {"total": source.total, "ignored": dict(source.ignored)})
+    files.write_json(
+        worker.folder.input / "source.json",
+        {"total": source.total, "ignored": dict(source.ignored)},
+    )
     return source.total
 
 
@@ -85,7 +90,9 @@ class _Opened(NamedTuple):
 class _Run:
     """One pass over the images that are not finished yet."""
 
-    def __init__(self, worker: Worker, spec: TransformSpec, scorer: Scorer, model: models.Model, total: int) -> None:
+    def __init__(
+        self, worker: Worker, spec: TransformSpec, scorer: Scorer, model: models.Model, total: int
+    ) -> None:
         self.worker, self.scorer, self.model, self.total = worker, scorer, model, total
         self.training_ids = lineage.training_ids(model)
         self.root = sources.root_of(spec, worker.folder)
@@ -100,8 +107,16 @@ class _Run:
         self._check_form()
         self.started = time.monotonic()
         self.recent = deque([(self.started, self.done)])
-        batches = items.batches(sources.list_of(self.worker.folder), self.scorer.batch, self.writer.end)
-        found = pipeline.in_order(self._answered, batches, self.scorer.workers, lambda: self.worker.stopping, self.scorer.start_thread)
+        batches = items.batches(
+            sources.list_of(self.worker.folder), self.scorer.batch, self.writer.end
+        )
+        found = pipeline.in_order(
+            self._answered,
+            batches,
+            self.scorer.workers,
+            lambda: self.worker.stopping,
+            self.scorer.start_thread,
+        )
         try:
             for batch in found:
                 self.writer.add(batch)
@@ -120,7 +135,10 @@ class _Run:
     def _check_form(self) -> None:
         """Settles on the fastest form that gives the answers of plain fp32 on the model's own photos."""
         self.parity = self.scorer.settle(fetching.of_model(self.model, PARITY_PHOTOS))
-        print(f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; parity: {self.parity}", flush=True)
+        print(
+            f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; parity: {self.parity}",
+            flush=True,
+        )
 
     def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
         opened = [self._opened(item) for item in batch]
@@ -137,7 +155,9 @@ class _Run:
             path = Path(self.root, item.file)
             if (size := path.stat().st_size) > settings.MAX_IMAGE_BYTES:
                 limit = files.human_bytes(settings.MAX_IMAGE_BYTES)
-                return _Opened("", None, f"the file has {files.human_bytes(size)}; at most {limit} can be used")
+                return _Opened(
+                    "", None, f"the file has {files.human_bytes(size)}; at most {limit} can be used"
+                )
             data = path.read_bytes()
             image_id = hashlib.sha256(data).hexdigest()
             return _Opened(image_id, self.scorer.decode(data), "")

@@ -31,7 +31,9 @@ def run(worker: Worker) -> None:
         if now - last >= REPORT_SECONDS:
             last = now
             eta = (total - done) * (now - started) / done
-            worker.progress(phase="Copying", done=done, total=total, unit="photos", eta_seconds=round(eta, 1))
+            worker.progress(
+                phase="Copying", done=done, total=total, unit="photos", eta_seconds=round(eta, 1)
+            )
 
     version = store.version(spec["dataset_id"], spec["version_id"])
     made = stopping.unless_stopped(worker, lambda: export.into_folder(version, target, report))

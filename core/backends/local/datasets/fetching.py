@@ -29,7 +29,9 @@ def environment(source: str, dataset_id: str) -> dict[str, str]:
     if source == "s3":
         return s3.environment()
     try:
-        return s3.environment() if dataset_id and remote.begins(store.dataset(dataset_id).root) else {}
+        return (
+            s3.environment() if dataset_id and remote.begins(store.dataset(dataset_id).root) else {}
+        )
     except NotFound:
         return {}
 
@@ -43,9 +45,13 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
     if not remote.begins(root):
         return
     rows = store.manifest_of(store.version(dataset_id, version_id), ["path", "split", "problem"])
-    wanted = {IN_USE: rows["split"] != "unused", TransformSpec.ALL_SPLITS: rows["split"] != ""}.get(split, rows["split"] == split)
+    wanted = {IN_USE: rows["split"] != "unused", TransformSpec.ALL_SPLITS: rows["split"] != ""}.get(
+        split, rows["split"] == split
+    )
     paths = rows["path"][wanted & (rows["problem"] == "")]
-    problems = stopping.unless_stopped(worker, lambda: remote.bring(root, paths, _Report(worker), lambda: worker.stopping))
+    problems = stopping.unless_stopped(
+        worker, lambda: remote.bring(root, paths, _Report(worker), lambda: worker.stopping)
+    )
     worker.check_stop()
     for path, reason in list(problems.items())[:NAMED]:
         print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)
@@ -57,9 +63,14 @@ def of_model(model: Model, count: int) -> list[Path]:
     """Photos here that the model has not learned from, `count` at most: test photos before others."""
     found: list[Path] = []
     try:
-        dataset, version = store.dataset(model.dataset_id), store.version(model.dataset_id, model.version_id)
+        dataset, version = (
+            store.dataset(model.dataset_id),
+            store.version(model.dataset_id, model.version_id),
+        )
         for split in ("test", "validation"):
-            paths = store.manifest_of(version, ["path"], [("split", "==", split), ("problem", "==", "")])["path"]
+            paths = store.manifest_of(
+                version, ["path"], [("split", "==", split), ("problem", "==", "")]
+            )["path"]
             wanted = count - len(found)
             chosen = paths.iloc[:: max(1, len(paths) // max(1, wanted))].head(wanted)
             # Asked first, because a photo of a dataset in S3 would be fetched by its path.
@@ -75,7 +86,9 @@ def decoded(inference: ModuleType, found: Iterable[Path | bytes]) -> Iterator[An
     Those that can't be used are left out."""
     for photo in found:
         try:
-            yield inference.preprocessing.decode(photo if isinstance(photo, bytes) else photo.read_bytes())
+            yield inference.preprocessing.decode(
+                photo if isinstance(photo, bytes) else photo.read_bytes()
+            )
         except (OSError, ValueError) as error:
             print(f"A photo can't be compared on ({error}).", flush=True)
 
@@ -92,4 +105,9 @@ class _Report:
             self._last = now
             left = round((total - done) * (now - self._started) / done, 1)
             counts = {"done": done, "total": total, "unit": "photos"}
-            self._worker.progress(phase="Fetching photos from Amazon S3", **counts, eta_seconds=left, seconds_left=left)
+            self._worker.progress(
+                phase="Fetching photos from Amazon S3",
+                **counts,
+                eta_seconds=left,
+                seconds_left=left,
+            )

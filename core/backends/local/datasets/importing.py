@@ -29,9 +29,17 @@ def run(worker: Worker) -> None:
     in_s3 = spec["source"] == "s3"
     path = Path(spec["path"]) if spec["path"] and not in_s3 else None
     classes = tuple(spec.get("classes", ()))
-    source = ImportSource(spec["source"], path, shown=spec["shown"], classes=classes, place=spec["path"] if in_s3 else "")
+    source = ImportSource(
+        spec["source"],
+        path,
+        shown=spec["shown"],
+        classes=classes,
+        place=spec["path"] if in_s3 else "",
+    )
     try:
-        version = stopping.unless_stopped(worker, lambda: _made(source, spec, _Reporter(worker), lambda: worker.stopping))
+        version = stopping.unless_stopped(
+            worker, lambda: _made(source, spec, _Reporter(worker), lambda: worker.stopping)
+        )
     except UserError:
         worker.check_stop()
         raise
@@ -41,12 +49,23 @@ def run(worker: Worker) -> None:
     worker.progress(phase="Done", dataset_id=version.dataset_id, version_id=version.id)
 
 
-def _made(source: ImportSource, spec: dict[str, Any], report: _Reporter, should_stop: Callable[[], bool]) -> store.Version:
+def _made(
+    source: ImportSource, spec: dict[str, Any], report: _Reporter, should_stop: Callable[[], bool]
+) -> store.Version:
     """A new dataset's first version, or the next one of the dataset that the spec names."""
     if not spec.get("dataset_id"):
-        return importing.run_import(source, spec["name"], report, should_stop, skip_small=spec["skip_small"])
+        return importing.run_import(
+            source, spec["name"], report, should_stop, skip_small=spec["skip_small"]
+        )
     parent = store.version(spec["dataset_id"], spec["version_id"])
-    return extending.run_extension(source, parent, report, should_stop, join=spec["join"], into_own_folder=spec["into_own_folder"])
+    return extending.run_extension(
+        source,
+        parent,
+        report,
+        should_stop,
+        join=spec["join"],
+        into_own_folder=spec["into_own_folder"],
+    )
 
 
 class _Reporter:

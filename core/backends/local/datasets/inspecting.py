@@ -34,9 +34,22 @@ def run(worker: Worker) -> None:
     caches = _features(worker, spec, version, report)
     made = stopping.unless_stopped(
         worker,
-        lambda: inspection.make(version, caches, maps=spec.maps, workers=_cores(), progress=report, check=worker.check_stop),
+        lambda: inspection.make(
+            version,
+            caches,
+            maps=spec.maps,
+            workers=_cores(),
+            progress=report,
+            check=worker.check_stop,
+        ),
     )
-    worker.progress(phase="Done", dataset_id=spec.dataset_id, version_id=spec.version_id, photos=made.photos, found=made.counts)
+    worker.progress(
+        phase="Done",
+        dataset_id=spec.dataset_id,
+        version_id=spec.version_id,
+        photos=made.photos,
+        found=made.counts,
+    )
 
 
 def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
@@ -55,7 +68,9 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     arguments = ["--preset", PRESET, "--checkpoint_dir", str(folder.checkpoints)]
     log = metrics.MetricLog(folder.log)
     environment = training.environment(folder, spec)
-    script = ScriptRun(worker, "extract.py", arguments, environment, lambda _: report.features(log, total))
+    script = ScriptRun(
+        worker, "extract.py", arguments, environment, lambda _: report.features(log, total)
+    )
     try:
         code = script.run()
     finally:
@@ -86,11 +101,17 @@ class _Reporter:
             self._phase, self._began, self._before = phase, now, done
         self._last = now
         made = done - self._before
-        eta = round((total - done) * (now - self._began) / made, 1) if made and total > done else None
+        eta = (
+            round((total - done) * (now - self._began) / made, 1) if made and total > done else None
+        )
         self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
 
     def features(self, log: metrics.MetricLog, total: int) -> None:
         """How far the script is, by the last line it wrote about it."""
         if time.monotonic() - self._last >= REPORT_SECONDS:
             rows: list[dict[str, Any]] = [row for row in log.refresh() if "features_done" in row]
-            self("Making features", int(rows[-1]["features_done"]) if rows else 0, int(rows[-1]["features_total"]) if rows else total)
+            self(
+                "Making features",
+                int(rows[-1]["features_done"]) if rows else 0,
+                int(rows[-1]["features_total"]) if rows else total,
+            )

@@ -13,7 +13,9 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def post_image(url: str, body: bytes, content_type: str, seconds: float) -> dict[str, Any]:
     """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it refuses, else OSError or ValueError."""
-    request = urllib.request.Request(f"{url}/invocations", body, {"Content-Type": content_type}, method="POST")
+    request = urllib.request.Request(
+        f"{url}/invocations", body, {"Content-Type": content_type}, method="POST"
+    )
     with _OPENER.open(request, timeout=seconds) as answer:
         return dict(json.load(answer))
 
@@ -29,7 +31,9 @@ class Connection:
 
     def __init__(self, url: str, seconds: float) -> None:
         parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+        self._connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port, timeout=seconds
+        )
 
     def post(self, body: bytes, content_type: str) -> tuple[int, bytes]:
         """Status and answer. Raises OSError or http.client.HTTPException."""

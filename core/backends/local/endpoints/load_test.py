@@ -37,27 +37,52 @@ def run(worker: Worker) -> None:
         worker.progress(**_figures(result, spec.requests))
 
     result = load_test.run(
-        connect, photos, requests=spec.requests, clients=spec.clients, progress=report, should_stop=lambda: worker.stopping
+        connect,
+        photos,
+        requests=spec.requests,
+        clients=spec.clients,
+        progress=report,
+        should_stop=lambda: worker.stopping,
     )
     files.write_json(
         worker.folder.output / "load.json",
-        {"milliseconds": [round(value, 3) for value in result.milliseconds], "errors": dict(result.errors), "seconds": result.seconds},
+        {
+            "milliseconds": [round(value, 3) for value in result.milliseconds],
+            "errors": dict(result.errors),
+            "seconds": result.seconds,
+        },
     )
     report(result)
     worker.check_stop()
 
 
 def _found(endpoint_id: str) -> Endpoint:
-    found = next((endpoint for endpoint in backends.endpoints() if endpoint.id == endpoint_id), None)
+    found = next(
+        (endpoint for endpoint in backends.endpoints() if endpoint.id == endpoint_id), None
+    )
     if found is None or found.state is not EndpointState.IN_SERVICE:
-        raise BackendError("The endpoint is not in service, so there is nothing to test. Deploy its model first.")
+        raise BackendError(
+            "The endpoint is not in service, so there is nothing to test. Deploy its model first."
+        )
     return found
 
 
 def _figures(result: load_test.Result, total: int) -> dict[str, Any]:
     done = result.answered + result.failed
-    counts: dict[str, Any] = {"done": done, "total": total, "failed": result.failed, "errors": dict(result.errors.most_common(5))}
+    counts: dict[str, Any] = {
+        "done": done,
+        "total": total,
+        "failed": result.failed,
+        "errors": dict(result.errors.most_common(5)),
+    }
     if not result.answered:
         return counts
-    times = {f"p{round(100 * share)}_ms": round(result.quantile(share), 2) for share in (0.5, 0.95, 0.99)}
-    return {**counts, **times, "per_second": round(result.per_second, 2), "seconds": round(result.seconds, 2)}
+    times = {
+        f"p{round(100 * share)}_ms": round(result.quantile(share), 2) for share in (0.5, 0.95, 0.99)
+    }
+    return {
+        **counts,
+        **times,
+        "per_second": round(result.per_second, 2),
+        "seconds": round(result.seconds, 2),
+    }

@@ -64,7 +64,9 @@ class _Endpoint:
         self._say(phase="Finding its fastest form")
         chosen = _fastest_form(inference, network, model, self.spec.precision)
         self._say(phase="Sending it a smoke image", form=chosen["form"], chosen=chosen)
-        recorder = capture.Recorder(self.worker.folder, self.spec) if self.spec.capture_share else None
+        recorder = (
+            capture.Recorder(self.worker.folder, self.spec) if self.spec.capture_share else None
+        )
         service = Service(
             inference,
             network,
@@ -87,14 +89,21 @@ class _Endpoint:
         application = server.application(service, self.progress)
         running = doors.server(application, GRACE_SECONDS)
         proof: list[BaseException] = []
-        threading.Thread(target=self._prove, args=(running, service, recorder, url, proof), daemon=True).start()
+        threading.Thread(
+            target=self._prove, args=(running, service, recorder, url, proof), daemon=True
+        ).start()
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
         running.run(sockets=[listener])
         if proof and not self.time_is_up:
             raise BackendError(f"The server started, but its smoke image failed: {proof[0]}")
 
     def _prove(
-        self, running: uvicorn.Server, service: Service, recorder: capture.Recorder | None, url: str, proof: list[BaseException]
+        self,
+        running: uvicorn.Server,
+        service: Service,
+        recorder: capture.Recorder | None,
+        url: str,
+        proof: list[BaseException],
     ) -> None:
         try:
             milliseconds = server.smoke(url)
@@ -102,8 +111,17 @@ class _Endpoint:
             service.reset()
             service.on_answer = recorder.offer if recorder else None
             seconds = time.perf_counter() - self.started
-            self._say(phase="", url=url, smoke_ms=round(milliseconds, 1), start_seconds=round(seconds, 2), since=time.time())
-            print(f"In service at {url} after {seconds:.1f} s; the smoke image took {milliseconds:.1f} ms.", flush=True)
+            self._say(
+                phase="",
+                url=url,
+                smoke_ms=round(milliseconds, 1),
+                start_seconds=round(seconds, 2),
+                since=time.time(),
+            )
+            print(
+                f"In service at {url} after {seconds:.1f} s; the smoke image took {milliseconds:.1f} ms.",
+                flush=True,
+            )
         except Exception as error:
             proof.append(error)
             running.should_exit = True
@@ -158,7 +176,9 @@ def _load(folder: Path) -> tuple[ModuleType, Any]:
         raise BackendError(f"The model could not be loaded: {error}") from error
 
 
-def _fastest_form(inference: ModuleType, network: Any, model: Model, precision: str) -> dict[str, Any]:
+def _fastest_form(
+    inference: ModuleType, network: Any, model: Model, precision: str
+) -> dict[str, Any]:
     """What answers from here on, by fieldmark_ml/engines/single_photo.py; plain torch where this artifact can't use it."""
     own = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -169,9 +189,16 @@ def _fastest_form(inference: ModuleType, network: Any, model: Model, precision: 
         cache = settings.features_dir() / "networks" / model.id
         # Where no photo of its own is left, nothing shows that rounding would change no answer.
         arithmetic = "auto" if found and "exact" not in (own, precision) else "exact"
-        return asdict(import_module("fieldmark_ml.engines.single_photo").install(network, arithmetic, cpus, cache, decoded))
+        return asdict(
+            import_module("fieldmark_ml.engines.single_photo").install(
+                network, arithmetic, cpus, cache, decoded
+            )
+        )
     except Exception as error:
-        print(f"The fast forms can't be used ({type(error).__name__}: {error}); plain torch answers.", flush=True)
+        print(
+            f"The fast forms can't be used ({type(error).__name__}: {error}); plain torch answers.",
+            flush=True,
+        )
         return {"form": "torch fp32", "batch": 1, "workers": 1, "photos": 0}
 
 

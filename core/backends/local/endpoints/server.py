@@ -76,7 +76,9 @@ def application(service: Service, about: Mapping[str, Any] | None = None) -> Sta
     parsing = asyncio.Semaphore(MAX_PARSED)
 
     async def ping(_: Request) -> Response:
-        return JSONResponse({"status": "healthy", "requests": service.requests, "errors": service.errors})
+        return JSONResponse(
+            {"status": "healthy", "requests": service.requests, "errors": service.errors}
+        )
 
     async def metrics(_: Request) -> Response:
         return JSONResponse({**(about or {}), **service.figures()})
@@ -153,14 +155,24 @@ async def _invoked(
 ) -> Response:
     photos, several = await _photos_in(body, headers, parsing)
     if service.waiting + len(photos) > MAX_WAITING:
-        raise Refused(503, "busy", f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in a moment.")
+        raise Refused(
+            503,
+            "busy",
+            f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in a moment.",
+        )
     answers = await _answers(service, photos)
-    text = as_json({"answers": list(map(_one_of_several, answers))}) if several else service.as_text(_checked(answers[0]))
+    text = (
+        as_json({"answers": list(map(_one_of_several, answers))})
+        if several
+        else service.as_text(_checked(answers[0]))
+    )
     service.count(time.perf_counter() - start, len(photos))
     return Response(text, media_type="application/json")
 
 
-async def _answers(service: Service, photos: Sequence[Photo | Refused]) -> list[Answer | BaseException]:
+async def _answers(
+    service: Service, photos: Sequence[Photo | Refused]
+) -> list[Answer | BaseException]:
     """The answers in the order of the photos; one that could not be read keeps its refusal and costs the others nothing."""
     readable = [photo for photo in photos if not isinstance(photo, Refused)]
     given = iter(await service.answers(readable) if readable else [])
@@ -181,7 +193,9 @@ def _refusal(error: Exception) -> Refused:
     raise error
 
 
-def failure(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def failure(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     answer = JSONResponse(error_body(code, message), status_code=status, headers=headers)
     if status == 503:
         answer.headers["Retry-After"] = "1"
@@ -199,7 +213,9 @@ def smoke(url: str) -> float:
     """Sends the smoke image over HTTP; milliseconds of the second, warm answer. Raises where none comes."""
     for _ in range(2):
         start = time.perf_counter()
-        if not client.post_image(url, smoke_image(), "image/jpeg", SMOKE_SECONDS).get("predictions"):
+        if not client.post_image(url, smoke_image(), "image/jpeg", SMOKE_SECONDS).get(
+            "predictions"
+        ):
             raise FieldmarkError("The smoke image came back without a prediction.")
     return (time.perf_counter() - start) * 1000
 
@@ -211,7 +227,10 @@ async def _photos_in(
 ) -> tuple[list[Photo | Refused], bool]:
     """The photos of a request with their content types, and whether it is of the kind that may hold several."""
     photos: list[Photo | Refused]
-    if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
+    if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in (
+        "",
+        "identity",
+    ):
         words = f"Content-Encoding {encoding} is not read. Send the body as it is."
         raise Refused(415, "unsupported_encoding", words)
     content_type = headers.get("content-type", "")
@@ -247,9 +266,15 @@ async def _in_form(body: bytes, headers: Headers) -> list[Photo]:
     try:
         form = await parser.parse()
     except (MultiPartException, ValueError, KeyError) as error:
-        raise Refused(400, "bad_form", f"The form can't be read: {getattr(error, 'message', error)}") from error
+        raise Refused(
+            400, "bad_form", f"The form can't be read: {getattr(error, 'message', error)}"
+        ) from error
     async with asyncio.timeout(BODY_SECONDS):
-        found = [(await part.read(), ONE_PHOTO) for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        found = [
+            (await part.read(), ONE_PHOTO)
+            for _, part in form.multi_items()
+            if isinstance(part, UploadFile)
+        ]
         await form.close()
     return found
 

@@ -109,7 +109,9 @@ class Service:
         taken = sorted(self._durations)
 
         def share(of: float) -> float | None:
-            return round(1000 * taken[min(len(taken) - 1, int(of * len(taken)))], 3) if taken else None
+            return (
+                round(1000 * taken[min(len(taken) - 1, int(of * len(taken)))], 3) if taken else None
+            )
 
         return {
             "requests": self.requests,
@@ -176,7 +178,10 @@ class Service:
             # One of them may be what it cannot take; the others get their answers.
             return [_attempt(self.inference.predict_fn, photo, self.model) for photo in photos]
         seconds = time.perf_counter() - start
-        return [{**answer, "latency_ms": round(1000 * (photo.seconds + seconds), 3)} for photo, answer in zip(photos, found, strict=True)]
+        return [
+            {**answer, "latency_ms": round(1000 * (photo.seconds + seconds), 3)}
+            for photo, answer in zip(photos, found, strict=True)
+        ]
 
 
 def _result(item: Waiting) -> Answer | BaseException:

@@ -18,10 +18,20 @@ def programs(url: str) -> list[Program]:
             "bash",
             f"curl -s -H 'Content-Type: {MEDIA_TYPE}' --data-binary @photo.jpg \\\n  {asked}",
         ),
-        Program("Python", "From Python, which keeps the connection for many photos:", "python", _python(asked)),
+        Program(
+            "Python",
+            "From Python, which keeps the connection for many photos:",
+            "python",
+            _python(asked),
+        ),
         Program("Form", SEVERAL, "bash", f"curl -s -F photo=@one.jpg -F photo=@two.jpg {asked}"),
         Program("JSON", "Or as JSON:", "python", _several(asked)),
-        Program("Health", "Its health and its figures:", "bash", f"curl -s {url}/ping\ncurl -s {url}/metrics"),
+        Program(
+            "Health",
+            "Its health and its figures:",
+            "bash",
+            f"curl -s {url}/ping\ncurl -s {url}/metrics",
+        ),
     ]
 
 

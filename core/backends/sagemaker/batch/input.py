@@ -110,7 +110,12 @@ def list_s3(
     return found.total
 
 
-def identify(spec: TransformSpec, folder: RunFolder, say: Callable[[int], None], check_stop: Callable[[], None]) -> None:
+def identify(
+    spec: TransformSpec,
+    folder: RunFolder,
+    say: Callable[[int], None],
+    check_stop: Callable[[], None],
+) -> None:
     """Gives every listed file its image_id, and notes those that can't be sent. Done once per job."""
     mark = folder.input / HASHED
     if spec.source == "s3" or mark.exists():
@@ -154,7 +159,8 @@ def send(
     wanted = [item for row, item in unanswered(folder) if row not in left_out]
     if not wanted:
         raise UserError(
-            "None of these photos can be used, so there is nothing to send. The first: " + next(iter(left_out.values()), "none")
+            "None of these photos can be used, so there is nothing to send. The first: "
+            + next(iter(left_out.values()), "none")
         )
     sending = _copied if spec.source == "s3" else _sent
     names, problems = sending(wanted, Names(spec, folder, store), report, check_stop)
@@ -220,7 +226,9 @@ def _copied(
     (names.folder.input / COPIED).touch()
     names = Names(names.spec, names.folder, names.store)
     large, others = _apart(wanted, names)
-    reading = {names.key(item): partial(transform_s3.read, names.source + item.file) for item in large}
+    reading = {
+        names.key(item): partial(transform_s3.read, names.source + item.file) for item in large
+    }
     problems = _shrunk(names, reading, report, check_stop)
     chosen = {f"{names.place}/{names.key(item)}": names.source + item.file for item in others}
 

@@ -170,7 +170,9 @@ class _Reading:
         """Copies a photo that lies in S3 to where the job's own photos are; its id, '' where it can't be had."""
         try:
             target = files.safe_join(self.folder.input / "images", item.file)
-            files.folder_below(self.folder.input, target.parent.relative_to(self.folder.input.resolve()))
+            files.folder_below(
+                self.folder.input, target.parent.relative_to(self.folder.input.resolve())
+            )
             if not target.exists() and not self.store.fetch(self.names.source + item.file, target):
                 return ""
             return hashlib.sha256(Path(target).read_bytes()).hexdigest()

@@ -48,7 +48,10 @@ def check(spec: TransformSpec) -> None:
     resources = job_request.resources_of(spec)
     serving_image.image(resources.server, account, resources.instance_type)
     if resources.is_serverless or resources.spot:
-        raise UserError("A batch runs on ordinary instances, neither serverless nor spot.", field="instance_type")
+        raise UserError(
+            "A batch runs on ordinary instances, neither serverless nor spot.",
+            field="instance_type",
+        )
     models.archive(models.read(spec.model_id))
     if spec.source != "s3":
         sources.require_images(spec)
@@ -98,17 +101,26 @@ class Transform:
         self.total = self._listed(worker, model)
         self.before = results.answered(folder)
         worker.check_stop()
-        transform_input.identify(spec, folder, lambda done: watch.say(phase="Reading photos", listed=done), worker.check_stop)
+        transform_input.identify(
+            spec,
+            folder,
+            lambda done: watch.say(phase="Reading photos", listed=done),
+            worker.check_stop,
+        )
 
         def say(sent: upload.Progress) -> None:
             watch.say(**_sending(sent))
 
         uri = transform_input.send(spec, folder, self.store, say, worker.check_stop)
         watch.say(phase="Sending the model")
-        archive = serving_image.send(model, self.resources.server, folder.temporary, self.store, worker.check_stop)
+        archive = serving_image.send(
+            model, self.resources.server, folder.temporary, self.store, worker.check_stop
+        )
         request = hosting.model_request(spec, self.account, archive, batch=True)
         files.write_json(folder.input / MODEL, request)
-        watch.surely(lambda: hosting.create("creating the model", self.client.create_model, request))
+        watch.surely(
+            lambda: hosting.create("creating the model", self.client.create_model, request)
+        )
         files.write_json(folder.input / REQUEST, self.request(uri))
 
     def _listed(self, worker: Worker, model: Model) -> int:
@@ -125,8 +137,14 @@ class Transform:
 
     def request(self, manifest: str) -> dict[str, Any]:
         """For CreateTransformJob."""
-        machines = {"InstanceType": self.resources.instance_type, "InstanceCount": self.resources.instance_count}
-        output = {"S3OutputPath": self.store.uri(storage.transform_key(self.spec.id, "output")), "Accept": "application/json"}
+        machines = {
+            "InstanceType": self.resources.instance_type,
+            "InstanceCount": self.resources.instance_count,
+        }
+        output = {
+            "S3OutputPath": self.store.uri(storage.transform_key(self.spec.id, "output")),
+            "Accept": "application/json",
+        }
         key = self.account.kms_key
         known = prices.instances().get(self.resources.instance_type)
         return {
@@ -135,13 +153,20 @@ class Transform:
             "MaxConcurrentTransforms": min(MOST_AT_ONCE, known.vcpus if known else 4),
             "MaxPayloadInMB": PAYLOAD_MB,
             "BatchStrategy": "SingleRecord",
-            "ModelClientConfig": {"InvocationsTimeoutInSeconds": TIMEOUT_SECONDS, "InvocationsMaxRetries": RETRIES},
+            "ModelClientConfig": {
+                "InvocationsTimeoutInSeconds": TIMEOUT_SECONDS,
+                "InvocationsMaxRetries": RETRIES,
+            },
             "TransformInput": {
                 "DataSource": {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": manifest}},
                 "ContentType": "application/x-image",
                 "SplitType": "None",
             },
-            "TransformOutput": {**output, "AssembleWith": "None", **({"KmsKeyId": key} if key else {})},
+            "TransformOutput": {
+                **output,
+                "AssembleWith": "None",
+                **({"KmsKeyId": key} if key else {}),
+            },
             "TransformResources": {**machines, **({"VolumeKmsKeyId": key} if key else {})},
             "Tags": hosting.tags(self.spec),
         }
@@ -210,24 +235,42 @@ class Transform:
             print(f"not tidied: {error}", flush=True)
 
 
-def conclude(worker: Worker, watch: Watch, job: Transform, model: Model, described: Mapping[str, Any]) -> None:
+def conclude(
+    worker: Worker, watch: Watch, job: Transform, model: Model, described: Mapping[str, Any]
+) -> None:
     """Brings the answers here. Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it came."""
     facts, status = job.facts(described), job.status(described)
     watch.surely(job.output.look)
 
     def report(done: int, errors: int) -> None:
-        watch.say(**{**facts, "phase": "Bringing the answers", "done": done, "errors": errors, "seen": time.time()})
+        watch.say(
+            **{
+                **facts,
+                "phase": "Bringing the answers",
+                "done": done,
+                "errors": errors,
+                "seen": time.time(),
+            }
+        )
 
     classes, known = model.classes, lineage.training_ids(model)
     watch.surely(lambda: job.output.join(classes, known, report, whole=status == "Completed"))
     if status == "Failed":
-        raise BackendError(failures.explained(str(described.get("FailureReason") or "SageMaker gives no reason.")))
+        raise BackendError(
+            failures.explained(str(described.get("FailureReason") or "SageMaker gives no reason."))
+        )
     if status != "Completed":
         raise Stopped(_why_stopped(worker, job, described))
     score = scores.top1(table.read(worker.folder, classes).unseen)
     errors, seconds = results.errors(worker.folder), facts["seconds"] or 0.0
     rate = round((job.total - job.before) / seconds, 1) if seconds else None
-    found = {"done": job.total, "errors": errors, "images_per_second": rate, "correct": score.correct, "labelled": score.n}
+    found = {
+        "done": job.total,
+        "errors": errors,
+        "images_per_second": rate,
+        "correct": score.correct,
+        "labelled": score.n,
+    }
     watch.say(**{**facts, **found, "phase": "Done", "eta_seconds": None, "seen": time.time()})
 
 
@@ -242,7 +285,9 @@ def _seconds(described: Mapping[str, Any]) -> float | None:
     started, ended = described.get("TransformStartTime"), described.get("TransformEndTime")
     if not isinstance(started, datetime):
         return None
-    return round((ended.timestamp() if isinstance(ended, datetime) else time.time()) - started.timestamp(), 1)
+    return round(
+        (ended.timestamp() if isinstance(ended, datetime) else time.time()) - started.timestamp(), 1
+    )
 
 
 def _sending(sent: upload.Progress) -> dict[str, Any]:

@@ -26,7 +26,11 @@ def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
     """Brings what is new, at most as much as may be kept; how many photos. Raises BackendError where AWS does not answer."""
     path = folder.output / TAKEN
     taken = set(files.read_json(path)) if path.exists() else set()
-    new = [key for key in sorted(store.keys(f"{hosting.capture_prefix(spec.id)}/")) if key.endswith(".jsonl") and key not in taken]
+    new = [
+        key
+        for key in sorted(store.keys(f"{hosting.capture_prefix(spec.id)}/"))
+        if key.endswith(".jsonl") and key not in taken
+    ]
     count = 0
     keeper = capture.Keeper(folder, capture.Limits(spec.capture_photos, spec.capture_bytes))
     for key in new:
@@ -46,10 +50,18 @@ def records(text: str) -> Iterator[tuple[float, bytes, dict[str, Any]]]:
             data = said["captureData"]
             photo = base64.b64decode(data["endpointInput"]["data"], validate=True)
             output = data["endpointOutput"]
-            answered = base64.b64decode(output["data"]).decode() if output.get("encoding") == "BASE64" else output["data"]
+            answered = (
+                base64.b64decode(output["data"]).decode()
+                if output.get("encoding") == "BASE64"
+                else output["data"]
+            )
             answer = json.loads(answered)
             moment = datetime.fromisoformat(said["eventMetadata"]["inferenceTime"]).timestamp()
-            yield moment, photo, {name: answer[name] for name in ANSWER if name in answer or name == "predictions"}
+            yield (
+                moment,
+                photo,
+                {name: answer[name] for name in ANSWER if name in answer or name == "predictions"},
+            )
         except (ValueError, KeyError, TypeError, binascii.Error):
             continue
 

@@ -27,14 +27,18 @@ def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[
     for variant in variants:
         total["requests"] += round(_sum(client, name, variant, "Invocations", since))
         total["errors"] += sum(
-            round(_sum(client, name, variant, metric, since)) for metric in ("Invocation4XXErrors", "Invocation5XXErrors")
+            round(_sum(client, name, variant, metric, since))
+            for metric in ("Invocation4XXErrors", "Invocation5XXErrors")
         )
         medians += _latencies(client, name, variant, max(since, time.time() - LATENCY_SECONDS))
     if medians:
         timed = sum(count for count, _, _ in medians)
         # Each minute's percentile counts as often as it had requests: close to that of all, and all that CloudWatch gives.
         total |= {"timed": round(timed)}
-        total |= {key: round(sum(row[0] * row[place] for row in medians) / timed, 1) for place, key in ((1, "p50_ms"), (2, "p95_ms"))}
+        total |= {
+            key: round(sum(row[0] * row[place] for row in medians) / timed, 1)
+            for place, key in ((1, "p50_ms"), (2, "p95_ms"))
+        }
     return total
 
 
@@ -48,12 +52,18 @@ def _sum(client: Any, name: str, variant: str, metric: str, since: float) -> flo
     return float(sum(point["Sum"] for point in points))
 
 
-def _latencies(client: Any, name: str, variant: str, since: float) -> list[tuple[float, float, float]]:
+def _latencies(
+    client: Any, name: str, variant: str, since: float
+) -> list[tuple[float, float, float]]:
     """(requests, p50, p95 in milliseconds) of each period that had any. ModelLatency is in microseconds."""
-    percentiles = _points(client, name, variant, "ModelLatency", since, ExtendedStatistics=["p50", "p95"])
+    percentiles = _points(
+        client, name, variant, "ModelLatency", since, ExtendedStatistics=["p50", "p95"]
+    )
     counts = {
         point["Timestamp"]: point["SampleCount"]
-        for point in _points(client, name, variant, "ModelLatency", since, Statistics=["SampleCount"])
+        for point in _points(
+            client, name, variant, "ModelLatency", since, Statistics=["SampleCount"]
+        )
     }
     rows = []
     for point in percentiles:
@@ -63,10 +73,15 @@ def _latencies(client: Any, name: str, variant: str, since: float) -> list[tuple
     return rows
 
 
-def _points(client: Any, name: str, variant: str, metric: str, since: float, **statistics: Any) -> list[dict[str, Any]]:
+def _points(
+    client: Any, name: str, variant: str, metric: str, since: float, **statistics: Any
+) -> list[dict[str, Any]]:
     seconds = max(60.0, time.time() - since)
     period = next((period for period in PERIODS if seconds / period <= MOST_POINTS), 86_400)
-    dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": variant}]
+    dimensions = [
+        {"Name": "EndpointName", "Value": name},
+        {"Name": "VariantName", "Value": variant},
+    ]
     with connection.asking("asking CloudWatch for the endpoint's figures"):
         answer = client.get_metric_statistics(
             Namespace=NAMESPACE,

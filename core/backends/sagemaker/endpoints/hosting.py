@@ -24,7 +24,10 @@ STARTUP_SECONDS = 900
 # Target tracking: requests a minute and instance above which it grows, and seconds before it changes again.
 REQUESTS_A_MINUTE = 600
 COOL_SECONDS = {"ScaleInCooldown": 300, "ScaleOutCooldown": 60}
-SCALED = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
+SCALED = {
+    "ServiceNamespace": "sagemaker",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
 _STATES = {
     "Creating": EndpointState.CREATING,
     "InService": EndpointState.IN_SERVICE,
@@ -47,10 +50,20 @@ def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dic
     container = {
         "Image": serving_image.image(resources.server, account, resources.instance_type),
         "ModelDataUrl": uri,
-        "Environment": dict(serving_image.environment(resources.server, account.region, batch=batch)),
+        "Environment": dict(
+            serving_image.environment(resources.server, account.region, batch=batch)
+        ),
     }
-    closed = {} if resources.is_serverless else {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
-    named = {"ModelName": spec.id, "ExecutionRoleArn": account.role_arn, "PrimaryContainer": container}
+    closed = (
+        {}
+        if resources.is_serverless
+        else {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
+    )
+    named = {
+        "ModelName": spec.id,
+        "ExecutionRoleArn": account.role_arn,
+        "PrimaryContainer": container,
+    }
     return {**named, **closed, "Tags": tags(spec)}
 
 
@@ -60,7 +73,10 @@ def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
     variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": spec.id}
     more: dict[str, Any] = {}
     if resources.is_serverless:
-        variant["ServerlessConfig"] = {"MemorySizeInMB": resources.memory_mb, "MaxConcurrency": resources.concurrency}
+        variant["ServerlessConfig"] = {
+            "MemorySizeInMB": resources.memory_mb,
+            "MaxConcurrency": resources.concurrency,
+        }
     else:
         variant |= {
             "InitialInstanceCount": resources.instance_count,
@@ -73,7 +89,12 @@ def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
             more["KmsKeyId"] = account.kms_key
         if spec.capture_share:
             more["DataCaptureConfig"] = _capture(spec, account)
-    return {"EndpointConfigName": spec.id, "ProductionVariants": [variant], **more, "Tags": tags(spec)}
+    return {
+        "EndpointConfigName": spec.id,
+        "ProductionVariants": [variant],
+        **more,
+        "Tags": tags(spec),
+    }
 
 
 def endpoint_request(spec: EndpointSpec, deadline: float | None) -> dict[str, Any]:
@@ -116,12 +137,17 @@ def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
     """
     if not only_model:
         try:
-            _remove(lambda: client.delete_endpoint(EndpointName=name), f"deleting the endpoint {name}")
+            _remove(
+                lambda: client.delete_endpoint(EndpointName=name), f"deleting the endpoint {name}"
+            )
         except BackendError as error:
             if "in-progress" in str(error.__cause__):
                 return state_now(client, name) in (EndpointState.DELETING, None)
             raise
-        _remove(lambda: client.delete_endpoint_config(EndpointConfigName=name), f"deleting the configuration of {name}")
+        _remove(
+            lambda: client.delete_endpoint_config(EndpointConfigName=name),
+            f"deleting the configuration of {name}",
+        )
     _remove(lambda: client.delete_model(ModelName=name), f"deleting the model of {name}")
     return True
 
@@ -156,14 +182,18 @@ def scale(spec: EndpointSpec, scaling: Any) -> None:
     resources = resources_of(spec)
     target = {**SCALED, "ResourceId": scaled_resource(spec.id)}
     with connection.asking("letting the endpoint grow with its load"):
-        scaling.register_scalable_target(**target, MinCapacity=resources.instance_count, MaxCapacity=resources.max_instances)
+        scaling.register_scalable_target(
+            **target, MinCapacity=resources.instance_count, MaxCapacity=resources.max_instances
+        )
         scaling.put_scaling_policy(
             **target,
             PolicyName=f"{spec.id}-requests",
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration={
                 "TargetValue": float(REQUESTS_A_MINUTE),
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+                },
                 **COOL_SECONDS,
             },
         )
@@ -175,7 +205,9 @@ def unscale(endpoint_id: str, scaling: Any) -> None:
         with connection.asking("ending the scaling"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
     except BackendError as error:
-        if connection.code_of(error) != "ObjectNotFoundException" and "No scalable target found" not in str(error):
+        if connection.code_of(
+            error
+        ) != "ObjectNotFoundException" and "No scalable target found" not in str(error):
             raise
 
 

@@ -24,7 +24,9 @@ from core.models.store import Model
 HOSTED = "hosted.py"
 # For the Ray image, which looks for these at the top.
 RAY_DEPLOYMENT, RAY_CONFIG = "ray_deployment.py", "config.yaml"
-RAY_APPLICATION = "applications:\n  - name: fieldmark\n    route_prefix: /\n    import_path: ray_deployment:app\n"
+RAY_APPLICATION = (
+    "applications:\n  - name: fieldmark\n    route_prefix: /\n    import_path: ray_deployment:app\n"
+)
 LOG_LEVEL = "20"
 ANSWER_TIMEOUT = "60"
 
@@ -53,7 +55,11 @@ class Server:
         """What a person should know about its age."""
         if self.ends is None:
             return "AWS names no end of this image's patches."
-        when = "gets no security patches from AWS since" if self.is_past_its_end else "is patched by AWS until"
+        when = (
+            "gets no security patches from AWS since"
+            if self.is_past_its_end
+            else "is patched by AWS until"
+        )
         return f"This image {when} {self.ends:%Y-%m-%d}."
 
 
@@ -100,13 +106,18 @@ def pack(model: Model, server: str, folder: Path) -> Path:
     return archive
 
 
-def send(model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]) -> str:
+def send(
+    model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]
+) -> str:
     """The archive into the bucket, named by its content so that the same model is sent once; where it lies. Raises BackendError."""
     folder.mkdir(exist_ok=True)
     archive = pack(model, server, folder)
     with archive.open("rb") as file:
         key = f"models/{hashlib.file_digest(file, 'sha256').hexdigest()}.tar.gz"
-    print(f"The archive for the {server} image has {files.human_bytes(archive.stat().st_size)}.", flush=True)
+    print(
+        f"The archive for the {server} image has {files.human_bytes(archive.stat().st_size)}.",
+        flush=True,
+    )
 
     def put() -> None:
         if not store.has(key):

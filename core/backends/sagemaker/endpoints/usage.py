@@ -11,8 +11,18 @@ def programs(name: str, region: str, address: str = "") -> list[Program]:
     """boto3, the AWS command line and the SageMaker SDK (v3). `address` is where an emulator is, or ''."""
     return [
         Program("boto3", "One photo, with boto3:", "python", _boto3(name, region, address)),
-        Program("AWS CLI", "From a terminal, with the AWS command line:", "bash", _cli(name, region, address)),
-        Program("SageMaker SDK", "With the SageMaker SDK, version 3 (pip install sagemaker):", "python", _sdk(name, region)),
+        Program(
+            "AWS CLI",
+            "From a terminal, with the AWS command line:",
+            "bash",
+            _cli(name, region, address),
+        ),
+        Program(
+            "SageMaker SDK",
+            "With the SageMaker SDK, version 3 (pip install sagemaker):",
+            "python",
+            _sdk(name, region),
+        ),
     ]
 
 

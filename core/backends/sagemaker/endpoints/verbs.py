@@ -46,7 +46,8 @@ def check(spec: EndpointSpec) -> None:
     if spec.attached:
         if spec.resources or spec.seconds or spec.capture_share:
             raise UserError(
-                "An endpoint of somebody else is used as it is: it gets no machines, end or capture from here.", field="attached"
+                "An endpoint of somebody else is used as it is: it gets no machines, end or capture from here.",
+                field="attached",
             )
         return
     models.archive(models.read(spec.model_id))
@@ -54,17 +55,29 @@ def check(spec: EndpointSpec) -> None:
     if resources is None or not (resources.instance_type or resources.is_serverless):
         raise UserError("Choose a serverless endpoint or an instance type.", field="instance_type")
     if spec.port or spec.precision != "auto":
-        raise UserError("On SageMaker an endpoint has no port and answers in fp32. Leave both out.", field="precision")
+        raise UserError(
+            "On SageMaker an endpoint has no port and answers in fp32. Leave both out.",
+            field="precision",
+        )
     serving_image.image(resources.server, account, resources.instance_type)
     if not resources.is_serverless:
         return
     if resources.instance_type or resources.max_instances:
-        raise UserError("A serverless endpoint has no instances. Choose one or the other.", field="instance_type")
+        raise UserError(
+            "A serverless endpoint has no instances. Choose one or the other.",
+            field="instance_type",
+        )
     if spec.capture_share:
-        raise UserError("A serverless endpoint can't keep photos. Choose an instance type, or keep none.", field="capture_share")
+        raise UserError(
+            "A serverless endpoint can't keep photos. Choose an instance type, or keep none.",
+            field="capture_share",
+        )
     needed = serving_image.SERVERS[resources.server].memory_mb
     if resources.memory_mb < needed:
-        raise UserError(f"This image needs {needed} MB while it serves. Choose at least that much memory.", field="memory_mb")
+        raise UserError(
+            f"This image needs {needed} MB while it serves. Choose at least that much memory.",
+            field="memory_mb",
+        )
 
 
 def listing(refresh: Refresh) -> list[Endpoint]:
@@ -109,7 +122,9 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]
     try:
         return dict(json.loads(connect(endpoint)(body, content_type)))
     except ValueError as error:
-        raise BackendError(f"The endpoint {endpoint.name} answered with something that is not JSON. Look at its log.") from error
+        raise BackendError(
+            f"The endpoint {endpoint.name} answered with something that is not JSON. Look at its log."
+        ) from error
 
 
 def most_bytes(endpoint: Endpoint) -> int:
@@ -125,7 +140,9 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
 
     def send(body: bytes, content_type: str) -> bytes:
         if serverless and len(body) > SERVERLESS_BYTES:
-            raise PhotoRefused("The photo has more than 4 MB, and a serverless endpoint takes no more. Make it smaller.")
+            raise PhotoRefused(
+                "The photo has more than 4 MB, and a serverless endpoint takes no more. Make it smaller."
+            )
         return ask(client, name, body, content_type)
 
     return send
@@ -135,7 +152,9 @@ def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
     """The answer's bytes. BackendError with the endpoint's own words where it refuses the photo."""
     try:
         with connection.asking(f"asking the endpoint {name}"):
-            answer = client.invoke_endpoint(EndpointName=name, Body=body, ContentType=content_type, Accept="application/json")
+            answer = client.invoke_endpoint(
+                EndpointName=name, Body=body, ContentType=content_type, Accept="application/json"
+            )
             return bytes(answer["Body"].read())
     except BackendError as error:
         if connection.code_of(error) == "ModelError":
@@ -150,7 +169,9 @@ def figures(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def usage(endpoint: Endpoint) -> list[Program]:
-    return programs(platform_name(endpoint), str(endpoint.details.get("region", "")), connection.emulated())
+    return programs(
+        platform_name(endpoint), str(endpoint.details.get("region", "")), connection.emulated()
+    )
 
 
 def delete(endpoint: Endpoint) -> None:
@@ -163,7 +184,12 @@ def delete(endpoint: Endpoint) -> None:
     if not endpoint.details.get("attached"):
         client = connection.client("sagemaker", region=str(endpoint.details.get("region", "")))
         if endpoint.details.get("scaled"):
-            hosting.unscale(endpoint.id, connection.client("application-autoscaling", region=str(endpoint.details["region"])))
+            hosting.unscale(
+                endpoint.id,
+                connection.client(
+                    "application-autoscaling", region=str(endpoint.details["region"])
+                ),
+            )
         if not hosting.remove(client, endpoint.id):
             return
     until = time.monotonic() + WATCHER_SECONDS

@@ -30,7 +30,11 @@ from core.models import store as models
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
-SENDING, MAKING, PROVING = "Sending the model", "SageMaker is starting it", "Sending it a smoke image"
+SENDING, MAKING, PROVING = (
+    "Sending the model",
+    "SageMaker is starting it",
+    "Sending it a smoke image",
+)
 PHASES = (SENDING, MAKING, PROVING)
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
 COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
@@ -41,7 +45,12 @@ TICK = 0.2
 CALM, COUNTING = 8, 20
 # A serverless endpoint may start its container with the first request.
 SMOKE_SECONDS = 300.0
-NOT_READY = ("ModelNotReadyException", "ServiceUnavailable", "ThrottlingException", "InternalFailure")
+NOT_READY = (
+    "ModelNotReadyException",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "InternalFailure",
+)
 REASON_LINES = 3
 
 
@@ -58,8 +67,14 @@ class _Life:
         self.client = connection.client("sagemaker", region=self.account.region)
         self.deadline = worker.job.created + self.spec.seconds if self.spec.seconds else None
         self.watch = Watch(worker, _Nothing())
-        self.facts: dict[str, Any] = {**worker.job.status.progress, "phases": PHASES, **self._known()}
-        self.tail = LogTail(worker.folder, hosting.VARIANT, self.account.region, LOG_GROUP.format(self.name))
+        self.facts: dict[str, Any] = {
+            **worker.job.status.progress,
+            "phases": PHASES,
+            **self._known(),
+        }
+        self.tail = LogTail(
+            worker.folder, hosting.VARIANT, self.account.region, LOG_GROUP.format(self.name)
+        )
 
     def run(self) -> None:
         try:
@@ -93,12 +108,27 @@ class _Life:
             return known
         resources = hosting.resources_of(self.spec)
         server = serving_image.SERVERS[resources.server]
-        known |= {"serverless": resources.is_serverless, "image": server.note, "form": f"{server.title}, plain fp32"}
+        known |= {
+            "serverless": resources.is_serverless,
+            "image": server.note,
+            "form": f"{server.title}, plain fp32",
+        }
         if resources.is_serverless:
-            return {**known, "instance": f"serverless, {resources.memory_mb} MB", "usd_per_hour": 0.0}
-        cost = prices.estimate(resources.instance_type, "hosting", self.account.region, count=resources.instance_count)
+            return {
+                **known,
+                "instance": f"serverless, {resources.memory_mb} MB",
+                "usd_per_hour": 0.0,
+            }
+        cost = prices.estimate(
+            resources.instance_type, "hosting", self.account.region, count=resources.instance_count
+        )
         machines = f"{resources.instance_count} x {resources.instance_type}"
-        return {**known, "instance": machines, "usd_per_hour": cost.per_hour, "scaled": resources.max_instances > 0}
+        return {
+            **known,
+            "instance": machines,
+            "usd_per_hour": cost.per_hour,
+            "scaled": resources.max_instances > 0,
+        }
 
     def _make(self) -> None:
         """Model, configuration and endpoint, each only where it is not there yet."""
@@ -109,15 +139,35 @@ class _Life:
         self._check()
         self._say(phase=SENDING)
         server = hosting.resources_of(self.spec).server
-        uri = serving_image.send(models.read(self.spec.model_id), server, self.worker.folder.temporary, Store(self.account), self._check)
+        uri = serving_image.send(
+            models.read(self.spec.model_id),
+            server,
+            self.worker.folder.temporary,
+            Store(self.account),
+            self._check,
+        )
         self._check()
         self._say(phase=MAKING)
         for what, make, request in (
-            ("creating the model", self.client.create_model, hosting.model_request(self.spec, self.account, uri, batch=False)),
-            ("creating the configuration", self.client.create_endpoint_config, hosting.config_request(self.spec, self.account)),
-            ("creating the endpoint", self.client.create_endpoint, hosting.endpoint_request(self.spec, self.deadline)),
+            (
+                "creating the model",
+                self.client.create_model,
+                hosting.model_request(self.spec, self.account, uri, batch=False),
+            ),
+            (
+                "creating the configuration",
+                self.client.create_endpoint_config,
+                hosting.config_request(self.spec, self.account),
+            ),
+            (
+                "creating the endpoint",
+                self.client.create_endpoint,
+                hosting.endpoint_request(self.spec, self.deadline),
+            ),
         ):
-            self.watch.surely(lambda what=what, make=make, request=request: hosting.create(what, make, request))  # type: ignore[misc]
+            self.watch.surely(
+                lambda what=what, make=make, request=request: hosting.create(what, make, request)
+            )  # type: ignore[misc]
 
     def _await_service(self) -> None:
         while True:
@@ -137,15 +187,29 @@ class _Life:
     def _prove(self) -> None:
         """In service is what AWS says; a smoke image that comes back is what counts."""
         self._say(phase=PROVING)
-        runtime = connection.client("sagemaker-runtime", region=self.account.region, read_seconds=endpoints.INVOKE_SECONDS)
+        runtime = connection.client(
+            "sagemaker-runtime", region=self.account.region, read_seconds=endpoints.INVOKE_SECONDS
+        )
         milliseconds = self._smoke(runtime)
         if self.facts.get("scaled"):
-            hosting.scale(self.spec, connection.client("application-autoscaling", region=self.account.region))
+            hosting.scale(
+                self.spec, connection.client("application-autoscaling", region=self.account.region)
+            )
         now = time.time()
         url = f"{runtime.meta.endpoint_url}/endpoints/{self.name}/invocations"
         started = round(now - self.worker.job.created, 1)
-        self._say(phase="", url=url, smoke_ms=round(milliseconds, 1), start_seconds=started, since=now, seen=now)
-        print(f"In service after {started} s; the smoke image took {milliseconds:.0f} ms there and back.", flush=True)
+        self._say(
+            phase="",
+            url=url,
+            smoke_ms=round(milliseconds, 1),
+            start_seconds=started,
+            since=now,
+            seen=now,
+        )
+        print(
+            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms there and back.",
+            flush=True,
+        )
 
     def _smoke(self, runtime: Any) -> float:
         """Milliseconds of the second, warm answer."""
@@ -158,10 +222,14 @@ class _Life:
                     break
                 except BackendError as error:
                     if connection.code_of(error) not in NOT_READY or time.monotonic() > until:
-                        raise BackendError(f"It is up, but its smoke image failed: {error}") from error
+                        raise BackendError(
+                            f"It is up, but its smoke image failed: {error}"
+                        ) from error
                 self._pause(settings.poll_seconds())
             if b'"predictions"' not in answer:
-                raise BackendError(f"Its smoke image came back without a prediction: {answer[:200].decode('utf-8', 'replace')}")
+                raise BackendError(
+                    f"Its smoke image came back without a prediction: {answer[:200].decode('utf-8', 'replace')}"
+                )
             milliseconds = 1000 * (time.perf_counter() - start)
         return milliseconds
 
@@ -190,7 +258,9 @@ class _Life:
         """Figures, log and kept photos: nice to have, so that a refusal is only noted."""
         try:
             variants = [variant["VariantName"] for variant in found.get("ProductionVariants", [])]
-            self.facts["figures"] = endpoint_figures.read(self.name, variants, self.account.region, self.worker.job.created)
+            self.facts["figures"] = endpoint_figures.read(
+                self.name, variants, self.account.region, self.worker.job.created
+            )
             self._read_log()
             if self.spec.capture_share:
                 capturing.fetch(Store(self.account), self.worker.folder, self.spec)
@@ -205,7 +275,10 @@ class _Life:
 
     def _why_failed(self, found: Mapping[str, Any]) -> str:
         self._read_log()
-        given = str(found.get("FailureReason") or f"SageMaker says that it is {found['EndpointStatus']}, and nothing more.")
+        given = str(
+            found.get("FailureReason")
+            or f"SageMaker says that it is {found['EndpointStatus']}, and nothing more."
+        )
         return failures.explained(given)
 
     def _remove(self) -> None:

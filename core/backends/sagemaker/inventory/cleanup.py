@@ -67,9 +67,19 @@ def plan(account: Account, found: Running) -> list[Doomed]:
 def shared(account: Account, found: Running) -> list[Doomed]:
     """What of the parts that jobs share could go as well, never surely. BackendError where AWS can't be asked, or it is not known
     for sure what is in use."""
-    seen = unused_objects.look(Store(account), connection.client("sagemaker", region=account.region), found)
+    seen = unused_objects.look(
+        Store(account), connection.client("sagemaker", region=account.region), found
+    )
     return [
-        Doomed(SHARED.get(one.name, VERSION), one.name, one.why, size_bytes=one.size_bytes, stored=True, shared=True) for one in seen.find()
+        Doomed(
+            SHARED.get(one.name, VERSION),
+            one.name,
+            one.why,
+            size_bytes=one.size_bytes,
+            stored=True,
+            shared=True,
+        )
+        for one in seen.find()
     ]
 
 
@@ -96,7 +106,9 @@ def _endpoints(found: Running) -> Iterator[Doomed]:
         why = [words for words, holds in reasons if holds]
         if why:
             sure = resource.is_overdue or resource.state == "Failed"
-            yield Doomed("endpoint", resource.name, ", ".join(why), resource.usd_per_hour or 0.0, sure=sure)
+            yield Doomed(
+                "endpoint", resource.name, ", ".join(why), resource.usd_per_hour or 0.0, sure=sure
+            )
 
 
 def _leftovers(client: Any, found: Running) -> Iterator[Doomed]:
@@ -107,7 +119,9 @@ def _leftovers(client: Any, found: Running) -> Iterator[Doomed]:
         ("model", "list_models", "Models", "ModelName"),
     ):
         with connection.asking(f"listing each {kind}"):
-            pages = client.get_paginator(operation).paginate(NameContains="fm-", PaginationConfig={"MaxItems": MOST, "PageSize": 100})
+            pages = client.get_paginator(operation).paginate(
+                NameContains="fm-", PaginationConfig={"MaxItems": MOST, "PageSize": 100}
+            )
             for entry in (entry for page in pages for entry in page.get(key, [])):
                 if ID_PATTERN.fullmatch(entry[name]) and entry[name] not in used and _is_old(entry):
                     yield Doomed(kind, entry[name], "no endpoint or running job uses it", sure=True)
@@ -138,8 +152,14 @@ def _remove(client: Any, account: Account, doomed: Doomed) -> str:
         return "It does not bear a name of Fieldmark's, so it is left alone."
     if doomed.kind == "endpoint":
         _tell_watcher(doomed.name)
-        hosting.unscale(doomed.name, connection.client("application-autoscaling", region=account.region))
-        return "" if hosting.remove(client, doomed.name) else "It is still being made, and can be deleted once it is. Try again then."
+        hosting.unscale(
+            doomed.name, connection.client("application-autoscaling", region=account.region)
+        )
+        return (
+            ""
+            if hosting.remove(client, doomed.name)
+            else "It is still being made, and can be deleted once it is. Try again then."
+        )
     if doomed.kind == "configuration":
         with connection.asking(f"deleting the configuration {doomed.name}"):
             client.delete_endpoint_config(EndpointConfigName=doomed.name)
@@ -155,7 +175,9 @@ def _remove(client: Any, account: Account, doomed: Doomed) -> str:
 
 def _remove_shared(client: Any, store: Store, doomed: Doomed) -> str:
     """What is in use is asked for again, for a person may have looked at the plan for an hour."""
-    store.delete(unused_objects.look(store, client, inventory.look(store.account)).keys(doomed.name))
+    store.delete(
+        unused_objects.look(store, client, inventory.look(store.account)).keys(doomed.name)
+    )
     return ""
 
 

@@ -48,11 +48,19 @@ class Resource:
     @property
     def usd(self) -> float | None:
         """What it has cost so far, about."""
-        return None if self.usd_per_hour is None else self.usd_per_hour * max(0.0, time.time() - self.created) / 3600
+        return (
+            None
+            if self.usd_per_hour is None
+            else self.usd_per_hour * max(0.0, time.time() - self.created) / 3600
+        )
 
     @property
     def is_idle(self) -> bool:
-        return self.kind == "endpoint" and self.requests == 0 and time.time() - self.created > IDLE_SECONDS
+        return (
+            self.kind == "endpoint"
+            and self.requests == 0
+            and time.time() - self.created > IDLE_SECONDS
+        )
 
     @property
     def is_overdue(self) -> bool:
@@ -92,7 +100,10 @@ def kept() -> Running | None:
             str(body["region"]),
             float(body["seen"]),
             tuple(
-                Resource(**{name: entry[name] for name in Resource.__dataclass_fields__ if name in entry}) for entry in body["resources"]
+                Resource(
+                    **{name: entry[name] for name in Resource.__dataclass_fields__ if name in entry}
+                )
+                for entry in body["resources"]
             ),
             tuple(body["problems"]),
             str(body["account_key"]),
@@ -111,7 +122,11 @@ def look_beside(older_than: float) -> None:
         return
     found, target = kept(), _file()
     newest = max(found.seen if found else 0.0, _tried.get(target, 0.0))
-    if not account.region or time.time() - newest < older_than or not _looking.acquire(blocking=False):
+    if (
+        not account.region
+        or time.time() - newest < older_than
+        or not _looking.acquire(blocking=False)
+    ):
         return
     _tried[target] = time.time()
 
@@ -121,7 +136,11 @@ def look_beside(older_than: float) -> None:
         try:
             now = look(account)
             # What was seen last is worth more than nothing: where AWS can't be reached it stays, with its time.
-            kept_on = replace(found, reached=False, problems=now.problems) if found and not now.reached else now
+            kept_on = (
+                replace(found, reached=False, problems=now.problems)
+                if found and not now.reached
+                else now
+            )
             files.write_json(target, asdict(kept_on))
         finally:
             _looking.release()

@@ -30,18 +30,30 @@ def look(account: Account) -> Running:
     """Asks AWS, each kind beside the others. What may not be asked is among the problems; nothing is raised."""
     found = _Found()
     if not account.region:
-        return Running("", time.time(), (), ("No region is chosen.",), key_of(account), reached=False)
+        return Running(
+            "", time.time(), (), ("No region is chosen.",), key_of(account), reached=False
+        )
     try:
         client = connection.client("sagemaker", region=account.region)
         watch = connection.client("cloudwatch", region=account.region)
     except BackendError as error:
-        return Running(account.region, time.time(), (), (str(error),), key_of(account), reached=False)
+        return Running(
+            account.region, time.time(), (), (str(error),), key_of(account), reached=False
+        )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         listers: dict[str, Callable[[], list[Resource]]] = {
-            "endpoints": lambda: [_endpoint(client, watch, account, entry) for entry in _endpoints(client)],
-            "training jobs": lambda: [_training(client, account, entry) for entry in _jobs(client, "training")],
-            "tuning jobs": lambda: [_tuning(client, account, entry) for entry in _jobs(client, "tuning")],
-            "transform jobs": lambda: [_transform(client, account, entry) for entry in _jobs(client, "transform")],
+            "endpoints": lambda: [
+                _endpoint(client, watch, account, entry) for entry in _endpoints(client)
+            ],
+            "training jobs": lambda: [
+                _training(client, account, entry) for entry in _jobs(client, "training")
+            ],
+            "tuning jobs": lambda: [
+                _tuning(client, account, entry) for entry in _jobs(client, "tuning")
+            ],
+            "transform jobs": lambda: [
+                _transform(client, account, entry) for entry in _jobs(client, "transform")
+            ],
             "notebooks": lambda: [_notebook(account, entry) for entry in _notebooks(client)],
         }
         futures = {name: pool.submit(lister) for name, lister in listers.items()}
@@ -52,7 +64,9 @@ def look(account: Account) -> Running:
                 found.problems.append(f"The {name} can't be listed: {error}")
     ordered = sorted(found.resources, key=lambda resource: resource.created, reverse=True)
     reached = len(found.problems) < len(listers)
-    return Running(account.region, time.time(), tuple(ordered), tuple(found.problems), key_of(account), reached)
+    return Running(
+        account.region, time.time(), tuple(ordered), tuple(found.problems), key_of(account), reached
+    )
 
 
 def _endpoints(client: Any) -> list[Mapping[str, Any]]:
@@ -68,16 +82,28 @@ def _jobs(client: Any, kind: str) -> list[Mapping[str, Any]]:
     }[kind]
     with connection.asking(f"listing the {kind} jobs"):
         statuses = ("InProgress", "Stopping")
-        return [entry for status in statuses for entry in _entries(client, operation, key, StatusEquals=status)]
+        return [
+            entry
+            for status in statuses
+            for entry in _entries(client, operation, key, StatusEquals=status)
+        ]
 
 
 def _notebooks(client: Any) -> list[Mapping[str, Any]]:
     with connection.asking("listing the notebook instances"):
-        return list(_entries(client, "list_notebook_instances", "NotebookInstances", StatusEquals="InService"))
+        return list(
+            _entries(
+                client, "list_notebook_instances", "NotebookInstances", StatusEquals="InService"
+            )
+        )
 
 
-def _entries(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
-    pages = client.get_paginator(operation).paginate(**arguments, PaginationConfig={"MaxItems": MOST, "PageSize": 100})
+def _entries(
+    client: Any, operation: str, key: str, **arguments: Any
+) -> Iterator[Mapping[str, Any]]:
+    pages = client.get_paginator(operation).paginate(
+        **arguments, PaginationConfig={"MaxItems": MOST, "PageSize": 100}
+    )
     for page in pages:
         yield from page.get(key, [])
 
@@ -89,8 +115,13 @@ def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any
         config = client.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     variants, labels = config["ProductionVariants"], _tags(client, arn)
     state, created = str(described["EndpointStatus"]), described["CreationTime"].timestamp()
-    now = {variant["VariantName"]: variant.get("CurrentInstanceCount") for variant in described.get("ProductionVariants", [])}
-    parts = [_machines(variant, now.get(variant["VariantName"]), account.region) for variant in variants]
+    now = {
+        variant["VariantName"]: variant.get("CurrentInstanceCount")
+        for variant in described.get("ProductionVariants", [])
+    }
+    parts = [
+        _machines(variant, now.get(variant["VariantName"]), account.region) for variant in variants
+    ]
     known = all(usd is not None for _, usd in parts)
     deadline = labels.get(f"{job_request.TAG}:deadline", "")
     return Resource(
@@ -103,26 +134,36 @@ def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any
         title=labels.get(f"{job_request.TAG}:name", ""),
         machines=", ".join(words for words, _ in parts),
         # A failed endpoint has no machines any more.
-        usd_per_hour=0.0 if state == "Failed" else sum(usd or 0.0 for _, usd in parts) if known else None,
+        usd_per_hour=0.0
+        if state == "Failed"
+        else sum(usd or 0.0 for _, usd in parts)
+        if known
+        else None,
         deadline=float(deadline) if deadline.isdigit() else None,
         requests=_asked(watch, name, [variant["VariantName"] for variant in variants], created),
         model_id=labels.get(f"{job_request.TAG}:model", ""),
     )
 
 
-def _machines(variant: Mapping[str, Any], count_now: int | None, region: str) -> tuple[str, float | None]:
+def _machines(
+    variant: Mapping[str, Any], count_now: int | None, region: str
+) -> tuple[str, float | None]:
     """What a variant runs on, and what that costs an hour."""
     if serverless := variant.get("ServerlessConfig"):
         return f"serverless, {serverless['MemorySizeInMB']} MB", 0.0
     count = int(count_now or variant.get("InitialInstanceCount", 1))
-    return f"{count} x {variant['InstanceType']}", prices.estimate(variant["InstanceType"], "hosting", region, count=count).per_hour
+    return f"{count} x {variant['InstanceType']}", prices.estimate(
+        variant["InstanceType"], "hosting", region, count=count
+    ).per_hour
 
 
 def _asked(watch: Any, name: str, variants: list[str], created: float) -> float | None:
     """Requests of the last while; None where CloudWatch does not say."""
     since = max(created, time.time() - IDLE_SECONDS)
     try:
-        return sum(endpoint_figures.invocations(watch, name, variant, since) for variant in variants)
+        return sum(
+            endpoint_figures.invocations(watch, name, variant, since) for variant in variants
+        )
     except BackendError:
         return None
 
@@ -146,7 +187,15 @@ def _tuning(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource
     created, state = entry["CreationTime"].timestamp(), str(entry["HyperParameterTuningJobStatus"])
     # Its trials are training jobs, which cost; the tuning job itself does not.
     return Resource(
-        "tuning", name, arn, state, created, _is_ours(name, labels), labels.get(f"{job_request.TAG}:name", ""), f"{running} trials", 0.0
+        "tuning",
+        name,
+        arn,
+        state,
+        created,
+        _is_ours(name, labels),
+        labels.get(f"{job_request.TAG}:name", ""),
+        f"{running} trials",
+        0.0,
     )
 
 
@@ -156,7 +205,14 @@ def _transform(client: Any, account: Account, entry: Mapping[str, Any]) -> Resou
         described = client.describe_transform_job(TransformJobName=name)
     machines = described.get("TransformResources", {})
     return _job(
-        client, account, "transform", name, str(entry["TransformJobArn"]), str(described["TransformJobStatus"]), described, machines
+        client,
+        account,
+        "transform",
+        name,
+        str(entry["TransformJobArn"]),
+        str(described["TransformJobStatus"]),
+        described,
+        machines,
     )
 
 
@@ -176,7 +232,15 @@ def _job(
     created = described["CreationTime"].timestamp()
     words = f"{count} x {instance}" if instance else ""
     return Resource(
-        kind, name, arn, state, created, _is_ours(name, labels), labels.get(f"{job_request.TAG}:name", ""), words, cost.per_hour
+        kind,
+        name,
+        arn,
+        state,
+        created,
+        _is_ours(name, labels),
+        labels.get(f"{job_request.TAG}:name", ""),
+        words,
+        cost.per_hour,
     )
 
 

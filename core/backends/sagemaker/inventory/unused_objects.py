@@ -37,7 +37,9 @@ OLD_SECONDS = 30 * DAY
 MOST_MODELS = 500
 AT_ONCE = 8
 PREPARED = ("training", "tuning", "transform", "endpoint")
-_VERSION = re.compile(r"(?:datasets|features)/(?P<dataset>[a-z0-9][a-z0-9-]{0,60})/(?P<version>v[1-9][0-9]{0,8})/.+")
+_VERSION = re.compile(
+    r"(?:datasets|features)/(?P<dataset>[a-z0-9][a-z0-9-]{0,60})/(?P<version>v[1-9][0-9]{0,8})/.+"
+)
 _PHOTO = re.compile(r"images/[0-9a-f]{2}/([0-9a-f]{64})(\.[a-z0-9]+)?")
 _NAMED = re.compile(rb"[0-9a-f]{64}")
 _MANIFEST = re.compile(r"datasets/.+/images\.manifest|transform/[^/]+/input\.manifest")
@@ -63,10 +65,24 @@ class Part:
 
 
 PARTS: Mapping[str, Part] = {
-    "code": Part(re.compile(r"code/[0-9a-f]{64}\.tar\.gz"), OLD_SECONDS, "scripts older than a month that no running job uses"),
-    "weights": Part(re.compile(r"weights/[0-9a-f]{16}/[^/]+"), OLD_SECONDS, "weights older than a month that no running job uses"),
-    "models": Part(re.compile(r"models/[0-9a-f]{64}\.tar\.gz"), YOUNG_SECONDS, "serving archives that no endpoint or batch uses"),
-    "images": Part(_PHOTO, YOUNG_SECONDS, "photos that no dataset version or batch in the bucket names"),
+    "code": Part(
+        re.compile(r"code/[0-9a-f]{64}\.tar\.gz"),
+        OLD_SECONDS,
+        "scripts older than a month that no running job uses",
+    ),
+    "weights": Part(
+        re.compile(r"weights/[0-9a-f]{16}/[^/]+"),
+        OLD_SECONDS,
+        "weights older than a month that no running job uses",
+    ),
+    "models": Part(
+        re.compile(r"models/[0-9a-f]{64}\.tar\.gz"),
+        YOUNG_SECONDS,
+        "serving archives that no endpoint or batch uses",
+    ),
+    "images": Part(
+        _PHOTO, YOUNG_SECONDS, "photos that no dataset version or batch in the bucket names"
+    ),
 }
 
 
@@ -93,9 +109,17 @@ class Look:
         if name in PARTS:
             return (found.key for found in self.unused(name))
         dataset, _, version = name.partition("/")
-        if not _VERSION.fullmatch(f"datasets/{dataset}/{version}/x") or _is_here(dataset, version) or self._is_used(dataset, version):
+        if (
+            not _VERSION.fullmatch(f"datasets/{dataset}/{version}/x")
+            or _is_here(dataset, version)
+            or self._is_used(dataset, version)
+        ):
             return iter(())
-        return (key for part in ("datasets", "features") for key in self.store.keys(f"{part}/{dataset}/{version}/"))
+        return (
+            key
+            for part in ("datasets", "features")
+            for key in self.store.keys(f"{part}/{dataset}/{version}/")
+        )
 
     def unused(self, name: str) -> Iterator[Stored]:
         """The objects of one of PARTS that are old enough and that nothing uses, one after the other."""
@@ -103,7 +127,12 @@ class Look:
         folders = tuple(key for key in self.used if key.endswith("/"))
         for found in self.store.objects(f"{name}/"):
             match = part.pattern.fullmatch(found.key)
-            if not match or time.time() - found.written < part.age or found.key in self.used or found.key.startswith(folders):
+            if (
+                not match
+                or time.time() - found.written < part.age
+                or found.key in self.used
+                or found.key.startswith(folders)
+            ):
                 continue
             if name != "images" or not self._is_named(match[1]):
                 yield found
@@ -112,17 +141,30 @@ class Look:
         """Dataset versions with the features that were made of them, which this machine does not have any more."""
         sizes: Counter[tuple[str, str]] = Counter()
         newest: dict[tuple[str, str], float] = {}
-        for found in (found for part in ("datasets/", "features/") for found in self.store.objects(part)):
+        for found in (
+            found for part in ("datasets/", "features/") for found in self.store.objects(part)
+        ):
             if match := _VERSION.fullmatch(found.key):
                 version = match["dataset"], match["version"]
                 sizes[version] += found.size_bytes
                 newest[version] = max(newest.get(version, 0.0), found.written)
         for version, size in sorted(sizes.items()):
-            if time.time() - newest[version] >= YOUNG_SECONDS and not _is_here(*version) and not self._is_used(*version):
-                yield Litter("/".join(version), "list and features of a dataset version that is not on this machine", size)
+            if (
+                time.time() - newest[version] >= YOUNG_SECONDS
+                and not _is_here(*version)
+                and not self._is_used(*version)
+            ):
+                yield Litter(
+                    "/".join(version),
+                    "list and features of a dataset version that is not on this machine",
+                    size,
+                )
 
     def _is_used(self, dataset: str, version: str) -> bool:
-        return any(key.startswith((f"datasets/{dataset}/{version}/", f"features/{dataset}/{version}/")) for key in self.used)
+        return any(
+            key.startswith((f"datasets/{dataset}/{version}/", f"features/{dataset}/{version}/"))
+            for key in self.used
+        )
 
     def _is_named(self, image_id: str) -> bool:
         if self._named is None:
@@ -135,21 +177,39 @@ class Look:
 def look(store: Store, client: Any, found: Running) -> Look:
     """What is in use now. BackendError where AWS can't be asked, or where the answer would not be sure."""
     if found.problems:
-        raise BackendError(f"What jobs share in the bucket is not offered, for it is not known what runs. {found.problems[0]}")
+        raise BackendError(
+            f"What jobs share in the bucket is not offered, for it is not known what runs. {found.problems[0]}"
+        )
     if name := next(_preparing(store, {resource.name for resource in found.resources}), ""):
-        raise BackendError(f"What jobs share in the bucket is not offered while {name} is being prepared. Look again in a minute.")
-    asked = [(resource.kind, resource.name) for resource in found.resources if resource.kind in _DESCRIBE]
+        raise BackendError(
+            f"What jobs share in the bucket is not offered while {name} is being prepared. Look again in a minute."
+        )
+    asked = [
+        (resource.kind, resource.name) for resource in found.resources if resource.kind in _DESCRIBE
+    ]
     asked += [("model", name) for name in _models(client)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda one: _described(client, *one), asked))
-    return Look(store, {store.key_of(text) for text in _texts(answers) if text.startswith(store.uri("x")[:-1])})
+    return Look(
+        store,
+        {store.key_of(text) for text in _texts(answers) if text.startswith(store.uri("x")[:-1])},
+    )
 
 
 def _preparing(store: Store, there: Collection[str]) -> Iterator[str]:
     """The names of jobs of this machine that may count on what they found in the bucket, without SageMaker knowing of them yet."""
     for job in jobs.readable():
-        begun = job.backend == "sagemaker" and job.kind in PREPARED and not job.state.is_finished and not job.tuning_id
-        if begun and (job.spec.get("attached") or job.id) not in there and accounts.of_job(job.spec).bucket == store.account.bucket:
+        begun = (
+            job.backend == "sagemaker"
+            and job.kind in PREPARED
+            and not job.state.is_finished
+            and not job.tuning_id
+        )
+        if (
+            begun
+            and (job.spec.get("attached") or job.id) not in there
+            and accounts.of_job(job.spec).bucket == store.account.bucket
+        ):
             yield job.name
 
 
@@ -170,7 +230,9 @@ def _models(client: Any) -> list[str]:
 
 _DESCRIBE: Mapping[str, Callable[[Any, str], Any]] = {
     "training": lambda client, name: client.describe_training_job(TrainingJobName=name),
-    "tuning": lambda client, name: client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
+    "tuning": lambda client, name: client.describe_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name
+    ),
     "transform": lambda client, name: client.describe_transform_job(TransformJobName=name),
     "model": lambda client, name: client.describe_model(ModelName=name),
 }
@@ -208,7 +270,12 @@ def _named(store: Store) -> npt.NDArray[np.uint64]:
     found = array("Q")
     with files.scratch("manifests") as folder:
         path = folder / "manifest"
-        for key in (key for part in ("datasets/", "transform/") for key in store.keys(part) if _MANIFEST.fullmatch(key)):
+        for key in (
+            key
+            for part in ("datasets/", "transform/")
+            for key in store.keys(part)
+            if _MANIFEST.fullmatch(key)
+        ):
             if store.fetch(store.uri(key), path):
                 found.extend(_beginnings(path))
     return np.unique(np.frombuffer(found, np.uint64)) if found else np.empty(0, np.uint64)

@@ -93,13 +93,25 @@ def of_job(job: Job) -> list[Program]:
         return []
     region = str(job.spec.get("account", {}).get("region", ""))
     return [
-        Program("boto3", "What was asked of SageMaker, as another job:", "python", _boto3(model, request, region)),
-        Program("SageMaker SDK v3", "The same with AWS's own Python SDK, version 3:", "python", _sdk(model, request, region)),
+        Program(
+            "boto3",
+            "What was asked of SageMaker, as another job:",
+            "python",
+            _boto3(model, request, region),
+        ),
+        Program(
+            "SageMaker SDK v3",
+            "The same with AWS's own Python SDK, version 3:",
+            "python",
+            _sdk(model, request, region),
+        ),
     ]
 
 
 def _boto3(model: Mapping[str, Any], request: Mapping[str, Any], region: str) -> str:
-    return BOTO3.format(model=written(_nameless(model)), request=written(_again(request)), region=region)
+    return BOTO3.format(
+        model=written(_nameless(model)), request=written(_again(request)), region=region
+    )
 
 
 def _sdk(model: Mapping[str, Any], request: Mapping[str, Any], region: str) -> str:
@@ -120,10 +132,17 @@ def _sdk(model: Mapping[str, Any], request: Mapping[str, Any], region: str) -> s
 
 
 def _nameless(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in request.items() if name not in ("ModelName", "TransformJobName")}
+    return {
+        name: value
+        for name, value in request.items()
+        if name not in ("ModelName", "TransformJobName")
+    }
 
 
 def _again(request: Mapping[str, Any]) -> dict[str, Any]:
     """The request without its names, and with a place of its own for the answers."""
     output = request["TransformOutput"]
-    return {**_nameless(request), "TransformOutput": {**output, "S3OutputPath": f"{output['S3OutputPath']}-again"}}
+    return {
+        **_nameless(request),
+        "TransformOutput": {**output, "S3OutputPath": f"{output['S3OutputPath']}-again"},
+    }

@@ -41,16 +41,29 @@ def of_job(job: Job) -> list[Program]:
         return []
     again = _again(request)
     account = dict(job.spec.get("account", {}))
-    sdk = sdk_program.tuning(again, account) if TUNING in request else sdk_program.training(again, account)
+    sdk = (
+        sdk_program.tuning(again, account)
+        if TUNING in request
+        else sdk_program.training(again, account)
+    )
     return [
-        Program("boto3", "What was asked of SageMaker, as another job:", "python", _boto3(job, again, tuning=TUNING in request)),
-        Program("SageMaker SDK v3", "The same with AWS's own Python SDK, version 3:", "python", sdk),
+        Program(
+            "boto3",
+            "What was asked of SageMaker, as another job:",
+            "python",
+            _boto3(job, again, tuning=TUNING in request),
+        ),
+        Program(
+            "SageMaker SDK v3", "The same with AWS's own Python SDK, version 3:", "python", sdk
+        ),
     ]
 
 
 def _again(request: dict[str, Any]) -> dict[str, Any]:
     """The request without its name, and with checkpoints of its own: with those of this job it would find itself finished."""
-    kept = copy.deepcopy({name: value for name, value in request.items() if name not in (TUNING, TRAINING)})
+    kept = copy.deepcopy(
+        {name: value for name, value in request.items() if name not in (TUNING, TRAINING)}
+    )
     definition = kept.get("TrainingJobDefinition", kept)
     if "CheckpointConfig" in definition:
         definition["CheckpointConfig"]["S3Uri"] += "-again"
@@ -76,4 +89,9 @@ def written(value: Any, indent: int = 0) -> str:
     if isinstance(value, dict):
         lines = [f"{inside}{key!r}: {written(part, indent + 4)},\n" for key, part in value.items()]
         return "{\n" + "".join(lines) + " " * indent + "}"
-    return "[\n" + "".join(f"{inside}{written(part, indent + 4)},\n" for part in value) + " " * indent + "]"
+    return (
+        "[\n"
+        + "".join(f"{inside}{written(part, indent + 4)},\n" for part in value)
+        + " " * indent
+        + "]"
+    )

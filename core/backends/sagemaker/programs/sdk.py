@@ -74,18 +74,34 @@ def tuning(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
         arguments["max_jobs"] = repr(limits["MaxNumberOfTrainingJobs"])
     if "MaxRuntimeInSeconds" in limits:
         arguments["max_runtime_in_seconds"] = repr(limits["MaxRuntimeInSeconds"])
-    return _head(definition, definition["StaticHyperParameters"], account) + TUNE.format(arguments=_lines(arguments))
+    return _head(definition, definition["StaticHyperParameters"], account) + TUNE.format(
+        arguments=_lines(arguments)
+    )
 
 
-def _head(definition: Mapping[str, Any], values: Mapping[str, str], account: Mapping[str, Any]) -> str:
-    algorithm, machines, limit = definition["AlgorithmSpecification"], definition["ResourceConfig"], definition["StoppingCondition"]
-    code = next((c for c in definition["InputDataConfig"] if c["ChannelName"] == CODE_CHANNEL), None)
-    source = code["DataSource"]["S3DataSource"]["S3Uri"] if code else values["sagemaker_submit_directory"]
+def _head(
+    definition: Mapping[str, Any], values: Mapping[str, str], account: Mapping[str, Any]
+) -> str:
+    algorithm, machines, limit = (
+        definition["AlgorithmSpecification"],
+        definition["ResourceConfig"],
+        definition["StoppingCondition"],
+    )
+    code = next(
+        (c for c in definition["InputDataConfig"] if c["ChannelName"] == CODE_CHANNEL), None
+    )
+    source = (
+        code["DataSource"]["S3DataSource"]["S3Uri"]
+        if code
+        else values["sagemaker_submit_directory"]
+    )
     output = definition["OutputDataConfig"]
     arguments = {
         "training_image": repr(algorithm["TrainingImage"]),
         "role": repr(definition["RoleArn"]),
-        "source_code": _call("SourceCode", source_dir=source, entry_script=values["sagemaker_program"]),
+        "source_code": _call(
+            "SourceCode", source_dir=source, entry_script=values["sagemaker_program"]
+        ),
         "compute": _call(
             "Compute",
             instance_type=machines["InstanceType"],
@@ -99,11 +115,23 @@ def _head(definition: Mapping[str, Any], values: Mapping[str, str], account: Map
             max_runtime_in_seconds=limit["MaxRuntimeInSeconds"],
             max_wait_time_in_seconds=limit.get("MaxWaitTimeInSeconds"),
         ),
-        "output_data_config": _call("OutputDataConfig", s3_output_path=output["S3OutputPath"], kms_key_id=output.get("KmsKeyId")),
-        "hyperparameters": _dict({name: repr(value) for name, value in values.items() if not name.startswith("sagemaker_")}),
+        "output_data_config": _call(
+            "OutputDataConfig",
+            s3_output_path=output["S3OutputPath"],
+            kms_key_id=output.get("KmsKeyId"),
+        ),
+        "hyperparameters": _dict(
+            {
+                name: repr(value)
+                for name, value in values.items()
+                if not name.startswith("sagemaker_")
+            }
+        ),
     }
     if kept := definition.get("CheckpointConfig"):
-        arguments["checkpoint_config"] = _call("CheckpointConfig", s3_uri=kept["S3Uri"], local_path=kept["LocalPath"])
+        arguments["checkpoint_config"] = _call(
+            "CheckpointConfig", s3_uri=kept["S3Uri"], local_path=kept["LocalPath"]
+        )
     if definition["EnableNetworkIsolation"] or "VpcConfig" in definition:
         vpc = definition.get("VpcConfig", {})
         arguments["networking"] = _call(
@@ -111,13 +139,24 @@ def _head(definition: Mapping[str, Any], values: Mapping[str, str], account: Map
             subnets=vpc.get("Subnets"),
             security_group_ids=vpc.get("SecurityGroupIds"),
             enable_network_isolation=definition["EnableNetworkIsolation"] or None,
-            enable_inter_container_traffic_encryption=definition["EnableInterContainerTrafficEncryption"] or None,
+            enable_inter_container_traffic_encryption=definition[
+                "EnableInterContainerTrafficEncryption"
+            ]
+            or None,
         )
     return HEAD.format(
         region=account.get("region", ""),
         bucket=account.get("bucket", ""),
-        metrics=_dict({entry["Name"]: repr(entry["Regex"]) for entry in algorithm["MetricDefinitions"]}, 0),
-        inputs="[\n" + "".join(f"    {_input(c)},\n" for c in definition["InputDataConfig"] if c["ChannelName"] != CODE_CHANNEL) + "]",
+        metrics=_dict(
+            {entry["Name"]: repr(entry["Regex"]) for entry in algorithm["MetricDefinitions"]}, 0
+        ),
+        inputs="[\n"
+        + "".join(
+            f"    {_input(c)},\n"
+            for c in definition["InputDataConfig"]
+            if c["ChannelName"] != CODE_CHANNEL
+        )
+        + "]",
         arguments=_lines(arguments),
     )
 
@@ -141,7 +180,9 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, str]:
             if kind == "CategoricalParameterRanges":
                 found[entry["Name"]] = f"{_KINDS[kind]}({entry['Values']!r})"
             else:
-                found[entry["Name"]] = f"{_KINDS[kind]}({entry['MinValue']}, {entry['MaxValue']}, scaling_type={entry['ScalingType']!r})"
+                found[entry["Name"]] = (
+                    f"{_KINDS[kind]}({entry['MinValue']}, {entry['MaxValue']}, scaling_type={entry['ScalingType']!r})"
+                )
     return found
 
 
@@ -153,7 +194,12 @@ def _call(name: str, **values: Any) -> str:
 def _dict(values: Mapping[str, str], indent: int = 4) -> str:
     """A dictionary of names to Python, a line each."""
     inside = " " * (indent + 4)
-    return "{\n" + "".join(f"{inside}{name!r}: {text},\n" for name, text in values.items()) + " " * indent + "}"
+    return (
+        "{\n"
+        + "".join(f"{inside}{name!r}: {text},\n" for name, text in values.items())
+        + " " * indent
+        + "}"
+    )
 
 
 def _lines(arguments: Mapping[str, str]) -> str:

@@ -52,23 +52,31 @@ def cover(store: Store, spec: TuningSpec) -> bool:
     """
     place = _place(spec)
     there = {key.removeprefix(place).split("/", 1)[0] for key in store.keys(place)}
-    return bool(there) and wanted(spec) <= {form for model in _earlier(spec) for form in made(model, there)}
+    return bool(there) and wanted(spec) <= {
+        form for model in _earlier(spec) for form in made(model, there)
+    }
 
 
 def wanted(spec: TuningSpec) -> set[Form]:
     """Every form that a trial may ask for."""
     space = {name: values for name, values in spaces.parse(spec.space).items() if name in SETTINGS}
     texts = [
-        values.choices if values.kind == "choice" else [str(number) for number in range(int(values.low), int(values.high) + 1)]
+        values.choices
+        if values.kind == "choice"
+        else [str(number) for number in range(int(values.low), int(values.high) + 1)]
         for values in space.values()
     ]
     found: set[Form] = set()
     for chosen in itertools.product(*texts):
         values = scripts.check({**spec.fixed, **dict(zip(space, chosen, strict=True))})
-        for choice, view in itertools.product(scripts.choices(str(values["arch"])), scripts.VIEWS[values["views"]]):
+        for choice, view in itertools.product(
+            scripts.choices(str(values["arch"])), scripts.VIEWS[values["views"]]
+        ):
             known = scripts.ARCHITECTURES.get(choice.name)
             size = choice.image_size or (known.image_size if known else 0)
-            found.add(Form(choice.name, size, view, values["crop_to_box"], str(values["precision"])))
+            found.add(
+                Form(choice.name, size, view, values["crop_to_box"], str(values["precision"]))
+            )
     return found
 
 
@@ -76,7 +84,13 @@ def made(model: Model, there: set[str]) -> set[Form]:
     """The forms in which a model's job saw its photos, of those backbones whose features are among the folders `there`."""
     values = model.description.get("hyperparameters", {})
     return {
-        Form(str(backbone["arch"]), int(backbone["image_size"]), str(view), model.is_cropped, str(values.get("precision", "")))
+        Form(
+            str(backbone["arch"]),
+            int(backbone["image_size"]),
+            str(view),
+            model.is_cropped,
+            str(values.get("precision", "")),
+        )
         for backbone in model.description.get("backbones", ())
         for view in model.description.get("views", ())
         if backbone.get("features") in there
@@ -87,7 +101,10 @@ def _earlier(spec: TuningSpec) -> Iterator[Model]:
     """The models of this dataset version that machines of the same type have made."""
     wanted_machine = spec.resources.instance_type if spec.resources else ""
     for job in jobs.readable("training"):
-        same = (job.spec.get("dataset_id"), job.spec.get("version_id")) == (spec.dataset_id, spec.version_id)
+        same = (job.spec.get("dataset_id"), job.spec.get("version_id")) == (
+            spec.dataset_id,
+            spec.version_id,
+        )
         machine = (job.spec.get("resources") or {}).get("instance_type")
         if same and job.state is State.COMPLETED and machine == wanted_machine:
             try:

@@ -70,7 +70,9 @@ def request_path(folder: RunFolder) -> Path:
 class Training:
     """A training job as SageMaker knows it, by the run folder's id."""
 
-    def __init__(self, folder: RunFolder, spec: TrainingSpec, account: Account, name: str = "") -> None:
+    def __init__(
+        self, folder: RunFolder, spec: TrainingSpec, account: Account, name: str = ""
+    ) -> None:
         self.folder, self.spec, self.account = folder, spec, account
         self.name = name or spec.id
         self.client = connection.client("sagemaker", region=account.region)
@@ -124,7 +126,9 @@ def facts(described: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def prepare(watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str], store: Store) -> job_request.Inputs:
+def prepare(
+    watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str], store: Store
+) -> job_request.Inputs:
     """Sends what is not in the bucket yet: the scripts, the weights and the photos, with progress and a way to stop."""
     watch.say(phase="Packing the training scripts")
     code = packaging.sourcedir(allow_pip=store.account.allow_pip)
@@ -135,7 +139,9 @@ def prepare(watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str],
     weights_key = f"weights/{packaging.digest(weights)[:16]}"
     for name, path in weights:
         if not store.has(f"{weights_key}/{name}"):
-            watch.say(phase=f"Sending the pretrained weights, {files.human_bytes(path.stat().st_size)}")
+            watch.say(
+                phase=f"Sending the pretrained weights, {files.human_bytes(path.stat().st_size)}"
+            )
             store.put_file(f"{weights_key}/{name}", path)
     sent = upload.version(
         store,
@@ -146,12 +152,23 @@ def prepare(watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str],
         watch.worker.check_stop,
     )
     return job_request.Inputs(
-        store.uri(code_key), sent.images, sent.table, f"{store.uri(weights_key)}/", sent.photos, kept_features.uri(store, spec)
+        store.uri(code_key),
+        sent.images,
+        sent.table,
+        f"{store.uri(weights_key)}/",
+        sent.photos,
+        kept_features.uri(store, spec),
     )
 
 
 def _upload_facts(now: upload.Progress) -> dict[str, Any]:
-    return {"phase": "Sending the photos", "done": now.done, "total": now.total, "there": now.there, "seconds_left": now.seconds_left}
+    return {
+        "phase": "Sending the photos",
+        "done": now.done,
+        "total": now.total,
+        "there": now.there,
+        "seconds_left": now.seconds_left,
+    }
 
 
 def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
@@ -160,11 +177,18 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
     if not jobs.is_let_go(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
     watch.say(phase="Taking over the checkpoints")
-    target, prefix = storage.job_key(spec.id, "checkpoints"), storage.job_key(source.id, "checkpoints/")
+    target, prefix = (
+        storage.job_key(spec.id, "checkpoints"),
+        storage.job_key(source.id, "checkpoints/"),
+    )
     there = list(store.keys(prefix)) if source.backend == watch.worker.job.backend else []
     for key in there:
         store.copy(key, f"{target}/{key.removeprefix(prefix)}")
-    here = [path for path in sorted(source.folder.checkpoints.glob("*")) if path.is_file() and not path.name.startswith(".")]
+    here = [
+        path
+        for path in sorted(source.folder.checkpoints.glob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
     for path in here if not there else ():
         store.put_file(f"{target}/{path.name}", path)
 
@@ -205,7 +229,9 @@ def fetch(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None
     with tempfile.TemporaryDirectory(dir=folder.path, prefix=".fetch-") as made:
         archive = Path(made) / "model.tar.gz"
         if not uri or not store.fetch(uri, archive):
-            raise BackendError("The training script ended well but left no model in the bucket. Its log may say why.")
+            raise BackendError(
+                "The training script ended well but left no model in the bucket. Its log may say why."
+            )
         fresh = Path(made) / "model"
         fresh.mkdir()
         models.unpack(archive, fresh)

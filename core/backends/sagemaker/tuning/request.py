@@ -19,7 +19,13 @@ from core.tuning import objectives as search
 from core.tuning import space as spaces
 from core.tuning.space import Range
 
-STRATEGIES = {"tpe": "Bayesian", "gp": "Bayesian", "random": "Random", "grid": "Grid", "hyperband": "Hyperband"}
+STRATEGIES = {
+    "tpe": "Bayesian",
+    "gp": "Bayesian",
+    "random": "Random",
+    "grid": "Grid",
+    "hyperband": "Hyperband",
+}
 MOST_CHOICES = 30
 MOST_PARENTS = 5
 MOST_TRIALS = 750
@@ -37,20 +43,30 @@ def check(spec: TuningSpec) -> None:
     for name, values in spaces.parse(spec.space).items():
         count = len(values.grid()) if spec.strategy == "grid" else len(values.choices)
         if count > MOST_CHOICES:
-            raise UserError(f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, and this has {count}.", field=name)
+            raise UserError(
+                f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, and this has {count}.",
+                field=name,
+            )
     _check_limits(spec)
     _check_parents(spec)
 
 
 def _check_limits(spec: TuningSpec) -> None:
     if spec.max_trials > MOST_TRIALS:
-        raise UserError(f"SageMaker runs at most {MOST_TRIALS} trials in one tuning job.", field="max_trials")
+        raise UserError(
+            f"SageMaker runs at most {MOST_TRIALS} trials in one tuning job.", field="max_trials"
+        )
     if 0 < spec.max_seconds < FEWEST_SECONDS:
         raise UserError("On SageMaker a time limit is two minutes or more.", field="max_seconds")
     if 0 < spec.patience < FEWEST_PATIENCE:
-        raise UserError(f"On SageMaker this is {FEWEST_PATIENCE} trials or more, or 0 for never.", field="patience")
+        raise UserError(
+            f"On SageMaker this is {FEWEST_PATIENCE} trials or more, or 0 for never.",
+            field="patience",
+        )
     if spec.strategy == "hyperband" and spec.early_stopping:
-        raise UserError("Hyperband stops trials by itself. Turn early stopping off.", field="early_stopping")
+        raise UserError(
+            "Hyperband stops trials by itself. Turn early stopping off.", field="early_stopping"
+        )
     if spec.strategy == "hyperband" and not hyperband_epochs(spec):
         raise UserError("Hyperband needs a fixed number of epochs.", field="epochs")
 
@@ -58,11 +74,18 @@ def _check_limits(spec: TuningSpec) -> None:
 def _check_parents(spec: TuningSpec) -> None:
     for parent in spec.warm_start:
         if jobs.read(parent).backend != "sagemaker":
-            raise UserError("SageMaker learns from its own tuning jobs only. Leave the others out.", field="warm_start")
+            raise UserError(
+                "SageMaker learns from its own tuning jobs only. Leave the others out.",
+                field="warm_start",
+            )
     if len(parents(spec)) > MOST_PARENTS:
-        raise UserError(f"SageMaker learns from at most {MOST_PARENTS} earlier tuning jobs.", field="warm_start")
+        raise UserError(
+            f"SageMaker learns from at most {MOST_PARENTS} earlier tuning jobs.", field="warm_start"
+        )
     if spec.continues and jobs.read(spec.continues).backend != "sagemaker":
-        raise UserError("A tuning job goes on where it ran. Start a new one to use SageMaker.", field="backend")
+        raise UserError(
+            "A tuning job goes on where it ran. Start a new one to use SageMaker.", field="backend"
+        )
 
 
 def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
@@ -96,8 +119,12 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
     }
     if from_jobs := parents(spec):
         request["WarmStartConfig"] = {
-            "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": name} for name in from_jobs],
-            "WarmStartType": "IdenticalDataAndAlgorithm" if all(_is_same(spec, name) for name in from_jobs) else "TransferLearning",
+            "ParentHyperParameterTuningJobs": [
+                {"HyperParameterTuningJobName": name} for name in from_jobs
+            ],
+            "WarmStartType": "IdenticalDataAndAlgorithm"
+            if all(_is_same(spec, name) for name in from_jobs)
+            else "TransferLearning",
         }
     return request
 
@@ -111,7 +138,10 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
         limits["MaxRuntimeInSeconds"] = int(spec.max_seconds)
     config: dict[str, Any] = {
         "Strategy": STRATEGIES[spec.strategy],
-        "HyperParameterTuningJobObjective": {"Type": "Maximize" if objective.maximize else "Minimize", "MetricName": spec.objective},
+        "HyperParameterTuningJobObjective": {
+            "Type": "Maximize" if objective.maximize else "Minimize",
+            "MetricName": spec.objective,
+        },
         "ResourceLimits": limits,
         "ParameterRanges": ranges(space, grid=spec.strategy == "grid"),
         "TrainingJobEarlyStoppingType": "Auto" if spec.early_stopping else "Off",
@@ -119,7 +149,9 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
     }
     if spec.strategy == "hyperband":
         most = hyperband_epochs(spec) + MORE_REPORTS
-        config["StrategyConfig"] = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}}
+        config["StrategyConfig"] = {
+            "HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}
+        }
     enough: dict[str, Any] = {}
     if spec.target is not None:
         enough["TargetObjectiveMetricValue"] = spec.target
@@ -135,11 +167,15 @@ def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str
     found: dict[str, list[dict[str, Any]]] = {}
     for name, values in space.items():
         if values.kind == "choice" or grid:
-            found.setdefault("CategoricalParameterRanges", []).append({"Name": name, "Values": list(values.grid())})
+            found.setdefault("CategoricalParameterRanges", []).append(
+                {"Name": name, "Values": list(values.grid())}
+            )
             continue
         kind = "IntegerParameterRanges" if values.kind == "int" else "ContinuousParameterRanges"
         bounds = {"MinValue": values.text(values.low), "MaxValue": values.text(values.high)}
-        found.setdefault(kind, []).append({"Name": name, **bounds, "ScalingType": "Logarithmic" if values.log else "Linear"})
+        found.setdefault(kind, []).append(
+            {"Name": name, **bounds, "ScalingType": "Logarithmic" if values.log else "Linear"}
+        )
     return found
 
 

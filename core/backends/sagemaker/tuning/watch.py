@@ -67,15 +67,21 @@ def _begin(watch: Watch, tuning: Tuning) -> None:
     if first := tuning_request.baseline(spec):
         folder = tuning.folder_of(first)
         if not training.request_path(folder).exists():
-            files.write_json(training.request_path(folder), job_request.training(first, tuning.account, inputs))
+            files.write_json(
+                training.request_path(folder), job_request.training(first, tuning.account, inputs)
+            )
         tuning.start_baseline(watch)
-        makes_features = spec.fixed.get("mode", "frozen") == "frozen" and not kept_features.cover(store, spec)
+        makes_features = spec.fixed.get("mode", "frozen") == "frozen" and not kept_features.cover(
+            store, spec
+        )
         if makes_features or spec.parallel == 1:
             # The others share the features that it makes; and where one machine is allowed, there is one.
             tuning.wait_for_baseline(watch)
             inputs = replace(inputs, features=kept_features.uri(store, spec))
     worker.check_stop()
-    files.write_json(training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs))
+    files.write_json(
+        training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs)
+    )
     watch.submit()
 
 
@@ -84,8 +90,16 @@ def _archs(spec: TuningSpec) -> list[str]:
     from core.training import script as scripts
 
     space = spaces.parse(spec.space)
-    given = [{**spec.fixed, "arch": arch} for arch in space["arch"].choices] if "arch" in space else [spec.fixed]
-    found = [choice.name for values in given for choice in scripts.choices(str(scripts.check(values)["arch"]))]
+    given = (
+        [{**spec.fixed, "arch": arch} for arch in space["arch"].choices]
+        if "arch" in space
+        else [spec.fixed]
+    )
+    found = [
+        choice.name
+        for values in given
+        for choice in scripts.choices(str(scripts.check(values)["arch"]))
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -105,7 +119,9 @@ class Tuning:
     def describe(self) -> dict[str, Any] | None:
         try:
             with connection.asking("asking for the tuning job"):
-                found: dict[str, Any] = self.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=self.spec.id)
+                found: dict[str, Any] = self.client.describe_hyper_parameter_tuning_job(
+                    HyperParameterTuningJobName=self.spec.id
+                )
                 return found
         except BackendError as error:
             if connection.is_missing(error):
@@ -114,7 +130,9 @@ class Tuning:
 
     def create(self) -> None:
         with connection.asking("creating the tuning job"):
-            self.client.create_hyper_parameter_tuning_job(**files.read_json(training.request_path(self.worker.folder)))
+            self.client.create_hyper_parameter_tuning_job(
+                **files.read_json(training.request_path(self.worker.folder))
+            )
 
     def stop(self) -> None:
         if self.baseline_id in self._jobs and not jobs.read(self.baseline_id).state.is_finished:
@@ -176,9 +194,13 @@ class Tuning:
     def conclude(self, described: Mapping[str, Any]) -> None:
         board = leaderboard.read(self.spec.id)
         retention.tag_best(board)
-        self.worker.progress(**{**self.facts(described), "ended": _why_over(described, board), "seen": time.time()})
+        self.worker.progress(
+            **{**self.facts(described), "ended": _why_over(described, board), "seen": time.time()}
+        )
         if self.status(described) == "Stopped":
-            raise Stopped("" if self.worker.stopping else "It was stopped on SageMaker, not from here.")
+            raise Stopped(
+                "" if self.worker.stopping else "It was stopped on SageMaker, not from here."
+            )
         # SageMaker calls a search Completed whose trials all failed.
         leaderboard.refuse_failed(board)
         if self.status(described) == "Failed" and not board.completed():
@@ -199,7 +221,9 @@ class Tuning:
         """Every trial as its folder says, those that are new on the platform among them."""
         found = [jobs.read(self.baseline_id)] if self.baseline_id else []
         with connection.asking("asking for the trials"):
-            pages = self.client.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
+            pages = self.client.get_paginator(
+                "list_training_jobs_for_hyper_parameter_tuning_job"
+            ).paginate(
                 HyperParameterTuningJobName=self.spec.id, PaginationConfig={"PageSize": PAGE}
             )
             listed = [summary for page in pages for summary in page["TrainingJobSummaries"]]
@@ -214,7 +238,11 @@ class Tuning:
         name = str(summary["TrainingJobName"])
         place = _NUMBER.search(name)
         number = self.offset + bool(self.baseline_id) + (int(place[1]) if place else 0)
-        tuned = {key: str(value) for key, value in summary["TunedHyperParameters"].items() if key in self.spec.space}
+        tuned = {
+            key: str(value)
+            for key, value in summary["TunedHyperParameters"].items()
+            if key in self.spec.space
+        }
         return TrainingSpec(
             search.trial_name(self.spec, number),
             self.spec.dataset_id,
@@ -241,7 +269,11 @@ class Tuning:
         if described is None:
             return False
         status = own.status(described)
-        if job.folder.stop_request.exists() and status == "InProgress" and job.id not in self._stop_sent:
+        if (
+            job.folder.stop_request.exists()
+            and status == "InProgress"
+            and job.id not in self._stop_sent
+        ):
             own.stop()
             self._stop_sent.add(job.id)
         news = own.look(described)
@@ -251,7 +283,11 @@ class Tuning:
             self._end(job, own, described, status)
             return True
         state = State.STOPPING if status == "Stopping" else State.IN_PROGRESS
-        now = Status(state, started=_seconds(described, "CreationTime"), progress={**own.facts(described), "seen": time.time()})
+        now = Status(
+            state,
+            started=_seconds(described, "CreationTime"),
+            progress={**own.facts(described), "seen": time.time()},
+        )
         jobs.write_status(job.folder, now)
         return news or job.state is not state
 
@@ -278,7 +314,9 @@ class Tuning:
             _seconds(described, "TrainingEndTime", "LastModifiedTime"),
         )
         facts = {**own.facts(described), "seen": time.time()}
-        jobs.write_status(job.folder, Status(state, reason, started=started, ended=ended, progress=facts))
+        jobs.write_status(
+            job.folder, Status(state, reason, started=started, ended=ended, progress=facts)
+        )
         retention.tidy(leaderboard.read(self.spec.id))
         if (lock := self._locks.pop(job.id, None)) is not None:
             os.close(lock)
@@ -295,23 +333,39 @@ class Tuning:
         return f"{leaderboard.INTERRUPTED}: SageMaker had ended the search."
 
     def _billed(self) -> int:
-        found = [trial.status.progress.get("billable_seconds") for trial in jobs.readable("training") if trial.tuning_id == self.spec.id]
+        found = [
+            trial.status.progress.get("billable_seconds")
+            for trial in jobs.readable("training")
+            if trial.tuning_id == self.spec.id
+        ]
         return sum(int(seconds) for seconds in found if seconds)
 
     def _learned_from(self) -> int:
         known = tuning_request.parents(self.spec)
-        return sum(trial.tuning_id in known and trial.state is State.COMPLETED for trial in jobs.readable("training"))
+        return sum(
+            trial.tuning_id in known and trial.state is State.COMPLETED
+            for trial in jobs.readable("training")
+        )
 
 
 def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
     """As the page says it: It ended because ..."""
     details = described.get("TuningJobCompletionDetails", {})
-    enough = described.get("HyperParameterTuningJobConfig", {}).get("TuningJobCompletionCriteria", {})
+    enough = described.get("HyperParameterTuningJobConfig", {}).get(
+        "TuningJobCompletionCriteria", {}
+    )
     target, best = enough.get("TargetObjectiveMetricValue"), board.best()
-    if target is not None and best and best.value is not None and not board.objective.better(target, best.value):
+    if (
+        target is not None
+        and best
+        and best.value is not None
+        and not board.objective.better(target, best.value)
+    ):
         return f"trial {best.number} reached the target: {best.value:.4f}"
     if details.get("NumberOfTrainingJobsObjectiveNotImproving"):
-        return f"{details['NumberOfTrainingJobsObjectiveNotImproving']} trials brought no improvement"
+        return (
+            f"{details['NumberOfTrainingJobsObjectiveNotImproving']} trials brought no improvement"
+        )
     done = sum(trial.state.is_finished for trial in board.trials)
     return f"all {done} trials are done"
 
