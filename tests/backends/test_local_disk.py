@@ -35,7 +35,10 @@ def test_fault_31_a_disk_that_is_full_while_the_script_writes(toys: Toys) -> Non
 
 def test_fault_31_a_disk_that_is_full_when_the_model_is_packed(toys: Toys) -> None:
     """The script ends well and the worker's own write fails."""
-    weights = "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
+    weights = (
+        "(folder / 'model.safetensors').write_bytes(os.urandom(15_000))\n"
+        "(folder / 'more.safetensors').write_bytes(os.urandom(15_000))\n"
+    )
     job = ended(LOCAL, toys.train(MODEL + weights, file_bytes=20_000))
     assert job.state is State.FAILED
     assert "disk is full" in job.status.reason

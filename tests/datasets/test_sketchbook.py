@@ -173,7 +173,10 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
 
 
 def test_processes_end_when_their_caller_is_killed(tmp_path: Path) -> None:
-    script = f"from pathlib import Path; from core.datasets.sample import sketchbook; sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
+    script = (
+        "from pathlib import Path; from core.datasets.sample import sketchbook\n"
+        f"sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=settings.PROJECT, stdout=subprocess.PIPE
     ) as caller:

@@ -66,7 +66,10 @@ def test_the_scripts_own_reason_comes_first() -> None:
 
 
 def test_of_the_toolkits_wrapping_only_the_message_is_shown() -> None:
-    given = 'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "ValueError: asked to fail"\nCommand "/usr/bin/python train.py"'
+    given = (
+        "AlgorithmError: ExecuteUserScriptError:\nExitCode 1\n"
+        'ErrorMessage "ValueError: asked to fail"\nCommand "/usr/bin/python train.py"'
+    )
     assert failures.why_failed({"FailureReason": given}, "") == "ValueError: asked to fail"
 
 

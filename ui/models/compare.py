@@ -112,7 +112,10 @@ def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
     )
 
 
-_WHAT_P_SAYS = "How often two equally good models would differ at least so much by chance, judged by the photos that only one of them gets right."
+_WHAT_P_SAYS = (
+    "How often two equally good models would differ at least so much by chance, "
+    "judged by the photos that only one of them gets right."
+)
 
 
 def _p_value(value: float) -> str:

@@ -39,7 +39,10 @@ def main() -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent
+        command,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509
     )
     try:
         return _watch(child, wake, stops)

@@ -21,7 +21,10 @@ from tests.sagemaker.emulator.storage import LogStream, split, unpack
 from tests.sagemaker.emulator.world import REGION, Record, World
 
 FLUSH_SECONDS = 0.2
-NO_PING = "The primary container for production variant {} did not pass the ping health check. Please check CloudWatch logs for this endpoint."
+NO_PING = (
+    "The primary container for production variant {} did not pass the ping health check. "
+    "Please check CloudWatch logs for this endpoint."
+)
 
 
 @dataclass(frozen=True)
