@@ -5,6 +5,7 @@ The deadline is kept here, and stands as a tag on the endpoint, so that the AWS 
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -165,9 +166,7 @@ class _Life:
                 hosting.endpoint_request(self.spec, self.deadline),
             ),
         ):
-            self.watch.surely(
-                lambda what=what, make=make, request=request: hosting.create(what, make, request)
-            )  # type: ignore[misc]
+            self.watch.surely(functools.partial(hosting.create, what, make, request))
 
     def _await_service(self) -> None:
         while True:
