@@ -1,4 +1,4 @@
-"""Jobs as folders: ids, states, the run folder, and the store that reads and lists them (DESIGN.md 4.3)."""
+"""Jobs as folders: ids, states, the run folder, and the store that reads and lists them."""
 
 from __future__ import annotations
 
