@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from importlib import import_module
 
 from core import settings
 from core.jobs import worker
@@ -18,6 +19,8 @@ LIMITS = "limits.json"
 
 def prepare() -> None:
     """Makes this process one whose training jobs run `<HOME>/toy/train.py`."""
+    # It reads the tables of the real scripts, so before others stand in their place.
+    import_module("core.training.script")
     settings.SM_SCRIPTS = settings.home() / FOLDER
     limits = json.loads((settings.SM_SCRIPTS / LIMITS).read_text())
     for name in ("STOP_SECONDS", "SILENT_SECONDS", "SILENT_SAID_SECONDS"):
