@@ -138,8 +138,9 @@ def run(script: Path, arguments: list[str], environment: dict[str, str], log: Pa
         os.chdir(script.parent)
         tempfile.tempdir = None
         # The script's own siblings, not those of the same name that this process has imported.
-        for sibling in script.parent.glob("*.py"):
-            sys.modules.pop(sibling.stem, None)
+        siblings = {path.stem for path in script.parent.iterdir()}
+        for name in [name for name in sys.modules if name.split(".")[0] in siblings]:
+            del sys.modules[name]
         sys.argv = [script.name, *arguments]
         sys.path[:] = [
             str(script.parent),
