@@ -37,7 +37,7 @@ def warm_process(home: Path) -> psutil.Process:
 
     def is_it(process: psutil.Process) -> bool:
         try:
-            return "warm.serve()" in str(process.cmdline()) and process.environ()[
+            return "prefork.serve()" in str(process.cmdline()) and process.environ()[
                 "FIELDMARK_HOME"
             ] == str(home)
         except psutil.Error:
@@ -85,7 +85,7 @@ def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None
         )
     )
     until(lambda: worker_of(job).children() or LOCAL.refresh(job).state.is_finished, "its script")
-    assert "warm.serve()" in str(trainer_of(job).cmdline()), (
+    assert "prefork.serve()" in str(trainer_of(job).cmdline()), (
         "forked, so it has the command line of the warm process"
     )
     assert worker_of(job).num_threads() == 1
