@@ -11,6 +11,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
@@ -23,8 +24,9 @@ from core.datasets import store
 from core.datasets.editing import drafts, review
 from core.datasets.inspection import store as inspection
 from core.jobs import store as jobs
-from core.jobs.specs import EndpointSpec, TrainingSpec
+from core.jobs.specs import EndpointSpec, TrainingSpec, TransformSpec
 from core.jobs.store import State
+from core.models import explain
 from core.models import store as models
 from core.tuning import leaderboard
 from tests import shapes
@@ -115,6 +117,21 @@ def test_an_old_artifact_is_served_as_it_was(old: Path, tmp_path: Path) -> None:
     answer = LOCAL.invoke(served, (tmp_path / "circle.png").read_bytes(), "image/png")
     said = {one["label"]: one["probability"] for one in answer["predictions"]}
     assert said == pytest.approx(ANSWER, abs=0.001)
+
+
+def test_an_old_artifact_goes_over_photos_and_explains_itself(old: Path, tmp_path: Path) -> None:
+    (model,) = [model for model in models.listing() if model.name == "Small"]
+    of = {"dataset_id": model.dataset_id, "version_id": model.version_id}
+    batch = LOCAL.transform(TransformSpec("Old", model.id, "split", **of, split="test"))
+    until(lambda: LOCAL.refresh(batch).state.is_finished, "the batch")
+    ended = LOCAL.refresh(batch)
+    assert ended.state is State.COMPLETED, ended.status.reason
+    table = results.opened(results.results_file(batch.folder)).read().to_pandas()
+    assert (table["label"] == table["prediction"]).mean() > 0.9
+    photo = tmp_path / "circle.png"
+    shapes.photo("circle", 3).save(photo)
+    assert explain.saliency(model, photo, "circle").is_file()
+    assert np.isfinite(explain.features(model, photo)).all()
 
 
 def test_old_data_is_trained_on_again(old: Path) -> None:
