@@ -160,7 +160,7 @@ class TransformSpec:
     """One model over many images. `source` says where they are, and which of the other fields count:
 
     `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`: every image below `path`.
-    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.transform.sources kept them in. `s3`: the objects
+    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.batch.sources kept them in. `s3`: the objects
     below `path`, `s3://bucket/prefix`, or those that a manifest of SageMaker's there names.
     `shown` is the name that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not repeated.
     """

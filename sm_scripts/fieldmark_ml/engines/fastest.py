@@ -1,6 +1,6 @@
 """A whole model in its fastest form: each backbone as training would run it on this machine, and what that changes in the answers.
 
-Needs forms.py, which an artifact does not carry: this is for what runs on this machine beside the artifact's own code.
+Needs choose.py, which an artifact does not carry: this is for what runs on this machine beside the artifact's own code.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     import serving
     chosen = serving.install(model, "auto", cpus=2, cache=Path("networks"), photos=decoded)
 
-Needs forms.py, which an artifact does not carry: this is for a server that runs on this machine beside the artifact's own code.
+Needs choose.py, which an artifact does not carry: this is for a server that runs on this machine beside the artifact's own code.
 """
 
 from __future__ import annotations

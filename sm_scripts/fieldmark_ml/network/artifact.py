@@ -1,4 +1,8 @@
-"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch, torchvision, Pillow and numpy to serve."""
+"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch, torchvision, Pillow and numpy to serve.
+
+code/ carries a part of fieldmark_ml, and a server on this machine adds the rest from sm_scripts by its search path: so
+fieldmark_ml and its folders have no `__init__.py`, which would hide one part behind the other.
+"""
 
 from __future__ import annotations
 

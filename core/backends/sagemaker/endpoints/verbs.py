@@ -1,6 +1,6 @@
 """Endpoints on SageMaker: what may be asked for, what there is, how one is asked about a photo, and how it is ended.
 
-What there is is read from the run folders, which each endpoint's watcher (endpoint_watch.py) keeps up to date with AWS; so a page
+What there is is read from the run folders, which each endpoint's watcher (watch.py) keeps up to date with AWS; so a page
 draws at once also where the network is gone. Only asking about a photo and deleting wait for AWS.
 """
 

@@ -37,7 +37,7 @@ class Doomed:
     that saves.
 
     `sure`: it is of no use to anybody; otherwise it may belong to a colleague's Fieldmark in the same account. `stored`: it lies in
-    the bucket; `shared`: for any job that needs it, see shared_litter.py.
+    the bucket; `shared`: for any job that needs it, see unused_objects.py.
     """
 
     kind: str
