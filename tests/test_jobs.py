@@ -135,11 +135,11 @@ def test_fault_24_the_same_id_by_twenty_threads_is_one_job() -> None:
                 range(20),
             )
         )
-    locks = [lock for _, lock in made if lock is not None]
-    assert len(locks) == 1, "one of them is to start the worker"
+    held = [lock for _, lock in made if lock is not None]
+    assert len(held) == 1, "one of them is to start the worker"
     assert len({job.name for job, _ in made}) == 1
     assert locks.is_locked(RunFolder.of(job_id).lock)
-    os.close(locks[0])
+    os.close(held[0])
     assert not locks.is_locked(RunFolder.of(job_id).lock)
     assert kept() == [job_id]
 
