@@ -1,4 +1,8 @@
-"""Work that a stop need not wait for: a drive or a network that never answers holds a thread, and no thread can be ended."""
+"""How a worker's run ends besides well and badly, and work that a stop need not wait for.
+
+A drive or a network that never answers holds a thread, and no thread can be ended. The classes are
+not in the worker's module: that one runs as a program, whose classes nobody imports.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from core.io import files
-from core.jobs.outcomes import Stopped
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
@@ -18,6 +21,14 @@ T = TypeVar("T")
 # What work gets to end in an orderly way once its job was asked to stop.
 GRACE_SECONDS = 2.5
 LOOK_SECONDS = 0.1
+
+
+class Stopped(Exception):
+    """The job ended because it was asked to; its text, where it has one, says by whom."""
+
+
+class Left(Exception):
+    """The watcher goes, and the job that it watched goes on elsewhere."""
 
 
 def unless_stopped(worker: Worker, work: Callable[[], T]) -> T:

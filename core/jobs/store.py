@@ -173,6 +173,19 @@ def write_status(folder: RunFolder, status: Status) -> None:
     files.write_json(folder.status, asdict(status))
 
 
+def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
+    """Leaves the request where the job's process looks for it, once: the first reason stands.
+    Unwritable where that can't be."""
+    with files.there(folder.path, "job"):
+        try:
+            with folder.stop_request.open("x") as request:
+                request.write(reason)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise files.unwritable(error, folder.stop_request) or error from error
+
+
 def delete(job_id: str) -> None:
     """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
     the job runs."""

@@ -25,7 +25,7 @@ from core.datasets.importing import origins
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
 from core.io import files, inbox
 from core.io.names import clean_name
-from core.jobs import hung_workers, locks, logs, prefork, processes, specs, stop_requests
+from core.jobs import hung_workers, locks, logs, prefork, processes, specs
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.store import Job, State, Status
@@ -117,7 +117,7 @@ class LocalBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            stop_requests.ask_to_stop(job.folder)
+            jobs.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         # A completed one has deleted itself at its deadline; only what it recorded is still there.

@@ -17,7 +17,7 @@ from core.backends.local import training
 from core.backends.local.backend import LocalBackend
 from core.backends.local.datasets import fetching
 from core.errors import BackendError, NotFound
-from core.jobs import forks, prefork, stop_requests
+from core.jobs import forks, prefork
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
 from core.jobs.store import State
@@ -223,7 +223,7 @@ class Tuner:
     def _stop(self, trial: Trial, reason: str) -> None:
         job = jobs.read(trial.id)
         if not job.folder.stop_request.exists():
-            stop_requests.ask_to_stop(job.folder, reason)
+            jobs.ask_to_stop(job.folder, reason)
         self.backend.stop(job)
 
     def _running(self) -> list[Trial]:

@@ -25,9 +25,9 @@ from core.errors import BackendError, UserError
 from core.evaluation import scores
 from core.io import files
 from core.jobs import locks
-from core.jobs.outcomes import Stopped
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.models.store import Model
 

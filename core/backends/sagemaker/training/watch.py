@@ -25,9 +25,9 @@ from core.errors import BackendError
 from core.io import files
 from core.jobs import locks
 from core.jobs import store as jobs
-from core.jobs.outcomes import Stopped
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, training_spec
+from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.training import script as scripts
 
