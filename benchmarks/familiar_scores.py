@@ -18,7 +18,8 @@ def main(arguments: list[str]) -> int:
     folder, listed = Path(arguments[0]), Path(arguments[1])
     sys.path.insert(0, str(folder / "code"))
     torch, inference, familiarity = (
-        importlib.import_module(name) for name in ("torch", "inference", "familiarity")
+        importlib.import_module(name)
+        for name in ("torch", "inference", "fieldmark_ml.figures.familiarity")
     )
     model = inference.model_fn(str(folder))
     paths = json.loads(listed.read_text())

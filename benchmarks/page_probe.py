@@ -19,7 +19,7 @@ from core import settings
 
 REDRAWS = 25
 SECONDS = 120
-ROUTER = str(settings.PROJECT / "ui" / "router.py")
+ROUTER = str(settings.PROJECT / "ui" / "shell" / "router.py")
 PAGE = str(settings.PROJECT / "pages" / "datasets.py")
 
 

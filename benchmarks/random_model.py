@@ -58,7 +58,7 @@ def make(source: Path, out: Path, name: str) -> None:
         "backbones": [entry],
         "metrics": {},
     }
-    import_module("artifact").write(out, described, {**state, **head})
+    import_module("fieldmark_ml.network.artifact").write(out, described, {**state, **head})
 
 
 if __name__ == "__main__":

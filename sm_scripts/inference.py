@@ -83,7 +83,7 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Phot
 
 
 def predict_fn(input_data: Photo, model: models.Model) -> dict[str, Any]:
-    """The answer of DESIGN 4.2 for one photo: every class is ranked, the best TOP_K are named."""
+    """The answer for one photo: every class is ranked, the best TOP_K are named."""
     start = time.perf_counter()
     answer = predict_batch(model, [input_data.pixels])[0]
     return {

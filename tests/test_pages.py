@@ -21,7 +21,7 @@ from ui.shared import jobs_table
 from ui.text import plain
 
 PAGES = sorted(path.name for path in (settings.PROJECT / "pages").glob("*.py"))
-ROUTER = str(settings.PROJECT / "ui" / "router.py")
+ROUTER = str(settings.PROJECT / "ui" / "shell" / "router.py")
 SECONDS = PATIENCE
 
 

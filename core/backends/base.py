@@ -121,7 +121,7 @@ class Backend(Protocol):
         ...
 
     def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
-        """One image in, the answer of DESIGN.md 4.2 out. BackendError carries the endpoint's own message."""
+        """One image in, its answer (sm_scripts/inference.py) out. BackendError carries the endpoint's own message."""
         ...
 
     def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:

@@ -44,7 +44,7 @@ def _is_known(image_id: str, training_ids: npt.NDArray[Any] | None) -> bool | No
 
 
 def _answered(answer: Mapping[str, Any], label: str, classes: Sequence[str]) -> dict[str, Any]:
-    """The columns that hold an endpoint's answer (DESIGN.md 4.2)."""
+    """The columns that hold an endpoint's answer."""
     found: dict[str, Any] = {
         "unsure": bool(answer["unsure"]),
         "unfamiliar": bool(answer["unfamiliar"]),

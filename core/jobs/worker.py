@@ -42,6 +42,8 @@ RUNNERS = {
     ("sagemaker", "transform"): "core.backends.sagemaker.batch.watch",
     ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.verbs",
 }
+# Whether jobs of a backend run elsewhere, and their workers only watch them.
+WATCHES = {"local": False, "sagemaker": True}
 
 
 class Worker:
@@ -70,7 +72,7 @@ class Worker:
     @property
     def watches(self) -> bool:
         """Whether the job itself runs elsewhere, so that the end of this process is not the end of the job."""
-        return self.job.backend != "local"
+        return WATCHES.get(self.job.backend, True)
 
     @property
     def stopping(self) -> bool:

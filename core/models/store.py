@@ -1,4 +1,4 @@
-"""Models: the artifact of a finished training job, how it is packed, checked, unpacked, read and listed (DESIGN.md 4.2)."""
+"""Models: the artifact of a finished training job, how it is packed, checked, unpacked, read and listed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.backends.watching import until
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import Emulator
 
-ROUTER = str(settings.PROJECT / "ui" / "router.py")
+ROUTER = str(settings.PROJECT / "ui" / "shell" / "router.py")
 VIEWS = ("Account", "Running", "Clean up", "Prices", "Permissions", "Self-test")
 SECONDS = PATIENCE
 

@@ -104,7 +104,9 @@ def test_a_job_that_was_stopped_here_goes_on_there(aws: Emulator, small_model: M
     local.said(LOCAL, job, "[metrics] epoch=20 ")
     LOCAL.stop(job)
     job = local.ended(LOCAL, job)
-    page = AppTest.from_file(str(settings.PROJECT / "ui" / "router.py"), default_timeout=PATIENCE)
+    page = AppTest.from_file(
+        str(settings.PROJECT / "ui" / "shell" / "router.py"), default_timeout=PATIENCE
+    )
     page.query_params["job"] = job.id
     page = page.run().switch_page(str(settings.PROJECT / "pages" / "train.py")).run()
     page.button(f"tr_resume_there_{job.id}").click().run()

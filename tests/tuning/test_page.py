@@ -19,7 +19,7 @@ from tests.datasets import made as photos
 from tests.patience import PATIENCE
 from tests.tuning import made
 
-ROUTER = str(settings.PROJECT / "ui" / "router.py")
+ROUTER = str(settings.PROJECT / "ui" / "shell" / "router.py")
 SPACE = {
     **made.SPACE,
     "epochs": Range("int", 5, 40),

@@ -63,7 +63,7 @@ class Scorer:
             raise ValueError(f"the photo cannot be used: {error}") from error
 
     def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
-        """The endpoint's answers (DESIGN.md 4.2) for at most `batch` decoded photos, in their order."""
+        """The endpoint's answers for at most `batch` decoded photos, in their order."""
         return (
             list(
                 self._inference.predict_batch(

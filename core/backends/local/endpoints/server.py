@@ -1,6 +1,6 @@
 """The HTTP surface of an endpoint, on 127.0.0.1.
 
-    POST /invocations   image/* or application/x-image: one photo -> its answer (DESIGN.md 4.2)
+    POST /invocations   image/* or application/x-image: one photo -> its answer
                         multipart/form-data: every file in it is a photo -> {"answers": [...]}, in the order of the photos
                         application/json: {"photos": ["<base64>", ...]} -> the same;
                         base64 may be wrapped, URL-safe or a data URL
