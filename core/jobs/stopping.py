@@ -9,12 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from core.io import files
-
-if TYPE_CHECKING:
-    from core.jobs.worker import Worker
 
 T = TypeVar("T")
 
@@ -31,7 +28,14 @@ class Left(Exception):
     """The watcher goes, and the job that it watched goes on elsewhere."""
 
 
-def unless_stopped(worker: Worker, work: Callable[[], T]) -> T:
+class Stoppable(Protocol):
+    """What is asked of a worker here; its own module imports this one."""
+
+    @property
+    def stopping(self) -> bool: ...
+
+
+def unless_stopped(worker: Stoppable, work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked to stop and `work` does not end in
     time: what it was making is removed, and its thread goes with this process, which has to end now."""
     ended: dict[str, T] = {}
@@ -51,7 +55,7 @@ def unless_stopped(worker: Worker, work: Callable[[], T]) -> T:
     return ended["with"]
 
 
-def _wait(worker: Worker, thread: threading.Thread) -> None:
+def _wait(worker: Stoppable, thread: threading.Thread) -> None:
     until = None
     while thread.is_alive():
         thread.join(LOOK_SECONDS)
