@@ -50,11 +50,9 @@ SPLITS = ("train", "validation", "test", "unused")
 DEFAULT_RATIOS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 DEFAULT_SEED = 7
 MIN_CLASSES = 2
-MAX_BAD_FRACTION = 0.05
 
 # Serving: the request limit is InvokeEndpoint's BodyBlob maximum.
 MAX_INVOCATION_BYTES = 6_291_456
-ENDPOINT_START_SECONDS = 120
 MAX_ENDPOINT_SECONDS = 30 * 86_400
 TOP_K = 5
 

@@ -12,8 +12,8 @@ import pytest
 
 from core.endpoints import capture
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
-from core.jobs.store import RunFolder
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from core.datasets import store
 from core.datasets.editing import drafts, edits, review
 from core.errors import FieldmarkError
 from core.io import files, images
-from core.jobs import store as jobs
+from core.jobs import labels
 from core.jobs.specs import EndpointSpec, ImportSpec, TrainingSpec
 from core.models import explain
 from core.models import store as models
@@ -82,8 +82,8 @@ VERBS: dict[str, Callable[[models.Model], Any]] = {
     "rename a dataset": lambda _: store.rename(the_version().dataset_id, "Other"),
     "a new version": lambda _: store.derive(the_version(), {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": 1}),
     "a step of a draft": lambda _: drafts.add(the_version(), the_step()),
-    "rename a job": lambda model: jobs.set_label(model.id, name="Other"),
-    "a note": lambda model: jobs.change_label(model.job, model.name, [], "note"),
+    "rename a job": lambda model: labels.set_label(model.id, name="Other"),
+    "a note": lambda model: labels.change_label(model.job, model.name, [], "note"),
     "train": lambda _: LOCAL.train(TrainingSpec("x", the_version().dataset_id, the_version().id, {})),
     "deploy": lambda model: LOCAL.deploy(EndpointSpec("x", model.id)),
     "import": lambda _: LOCAL.import_dataset(ImportSpec("x", "sample")),

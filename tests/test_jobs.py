@@ -21,9 +21,10 @@ import pytest
 
 from core import settings
 from core.errors import NotFound, UserError
-from core.jobs import processes
+from core.jobs import labels, locks, processes
 from core.jobs import store as jobs
-from core.jobs.store import Job, RunFolder, State, Status
+from core.jobs.run_folder import ID_PATTERN, RunFolder
+from core.jobs.store import Job, State, Status
 
 SPEC = {"dataset_id": "birds", "version_id": "v1", "hyperparameters": {"lr": "0.1"}}
 HOLD = """
@@ -104,7 +105,7 @@ def test_a_job_is_read_as_it_was_written() -> None:
 def test_ids_are_ours_and_fit_sagemaker() -> None:
     made = {jobs.new_id("training") for _ in range(100)}
     assert len(made) == 100
-    assert all(jobs.ID_PATTERN.fullmatch(job_id) and len(job_id) <= 63 for job_id in made)
+    assert all(ID_PATTERN.fullmatch(job_id) and len(job_id) <= 63 for job_id in made)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +135,12 @@ def test_fault_24_the_same_id_by_twenty_threads_is_one_job() -> None:
                 range(20),
             )
         )
-    locks = [lock for _, lock in made if lock is not None]
-    assert len(locks) == 1, "one of them is to start the worker"
+    held = [lock for _, lock in made if lock is not None]
+    assert len(held) == 1, "one of them is to start the worker"
     assert len({job.name for job, _ in made}) == 1
-    assert jobs.is_locked(RunFolder.of(job_id).lock)
-    os.close(locks[0])
-    assert not jobs.is_locked(RunFolder.of(job_id).lock)
+    assert locks.is_locked(RunFolder.of(job_id).lock)
+    os.close(held[0])
+    assert not locks.is_locked(RunFolder.of(job_id).lock)
     assert kept() == [job_id]
 
 
@@ -262,16 +263,16 @@ def test_a_lock_is_seen_by_any_number_of_readers_and_is_gone_with_its_process() 
     job = make()
     with held(job.folder.lock) as process:
         with ThreadPoolExecutor(8) as pool:
-            assert all(pool.map(lambda _: jobs.is_locked(job.folder.lock), range(200)))
+            assert all(pool.map(lambda _: locks.is_locked(job.folder.lock), range(200)))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert not jobs.is_locked(job.folder.lock)
+        assert not locks.is_locked(job.folder.lock)
     with ThreadPoolExecutor(8) as pool:
-        assert not any(pool.map(lambda _: jobs.is_locked(job.folder.lock), range(200))), (
+        assert not any(pool.map(lambda _: locks.is_locked(job.folder.lock), range(200))), (
             "readers do not see one another"
         )
     job.folder.lock.unlink()
-    assert not jobs.is_locked(job.folder.lock)
+    assert not locks.is_locked(job.folder.lock)
 
 
 def test_a_running_job_is_not_deleted_and_an_ended_one_twice() -> None:
@@ -304,8 +305,8 @@ def test_a_job_that_goes_while_the_list_is_read_is_not_unreadable() -> None:
 def test_a_label_changes_the_name_and_never_the_spec() -> None:
     job = make()
     before = job.folder.spec.read_bytes()
-    jobs.set_label(job.id, name="  Crows  ", tags=("baseline", "crows"))
-    jobs.set_label(job.id, note="The first that works.")
+    labels.set_label(job.id, name="  Crows  ", tags=("baseline", "crows"))
+    labels.set_label(job.id, note="The first that works.")
     job = jobs.read(job.id)
     assert (job.name, job.tags, job.note) == (
         "Crows",
@@ -319,7 +320,7 @@ def test_a_label_changes_the_name_and_never_the_spec() -> None:
 def test_fault_09_a_job_is_not_renamed_to_what_nobody_can_read(name: str) -> None:
     job = make()
     with pytest.raises(UserError) as refusal:
-        jobs.set_label(job.id, name=name)
+        labels.set_label(job.id, name=name)
     assert refusal.value.field == "name"
     assert jobs.read(job.id) == job
 
@@ -327,7 +328,7 @@ def test_fault_09_a_job_is_not_renamed_to_what_nobody_can_read(name: str) -> Non
 @pytest.mark.parametrize("name", ["a'b", 'a"b', "$(id)", "<script>", "größer 鳥 🐦"])
 def test_fault_09_any_other_name_is_kept_as_it_is(name: str) -> None:
     job = make(name=name)
-    jobs.set_label(job.id, name=f"{name}!")
+    labels.set_label(job.id, name=f"{name}!")
     assert jobs.read(job.id).name == f"{name}!"
 
 
@@ -392,10 +393,10 @@ def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_lo
     lock = tmp_path / "lock"
     handle = os.open(lock, os.O_RDWR | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    assert not jobs.is_let_go(lock, 0.1)
+    assert not locks.is_let_go(lock, 0.1)
     timer = threading.Timer(0.3, lambda: os.close(handle))
     timer.start()
-    assert jobs.is_let_go(lock, 30)
+    assert locks.is_let_go(lock, 30)
     timer.join()
 
 
@@ -404,10 +405,10 @@ def test_parts_of_one_label_that_are_set_at_once_are_all_kept() -> None:
         job = make()
         with ThreadPoolExecutor(4) as pool:
             acts = (
-                lambda: jobs.set_label(job.id, name=f"Name {number}"),  # noqa: B023, ended with the turn
-                lambda: jobs.set_label(job.id, note=f"Note {number}"),  # noqa: B023
-                lambda: jobs.set_tag(job.id, "best", True),  # noqa: B023
-                lambda: jobs.set_tag(job.id, "kept", True),  # noqa: B023
+                lambda: labels.set_label(job.id, name=f"Name {number}"),  # noqa: B023, ended with the turn
+                lambda: labels.set_label(job.id, note=f"Note {number}"),  # noqa: B023
+                lambda: labels.set_tag(job.id, "best", True),  # noqa: B023
+                lambda: labels.set_tag(job.id, "kept", True),  # noqa: B023
             )
             for future in [pool.submit(act) for act in acts]:
                 future.result()
@@ -421,9 +422,9 @@ def test_parts_of_one_label_that_are_set_at_once_are_all_kept() -> None:
 
 def test_only_what_a_person_changed_in_a_label_is_taken_over() -> None:
     shown = make(name="Crows")
-    jobs.set_label(shown.id, note="of another tab")
-    jobs.set_tag(shown.id, "best", True)
-    jobs.change_label(shown, "Crows and jays", ["mine"], "")
+    labels.set_label(shown.id, note="of another tab")
+    labels.set_tag(shown.id, "best", True)
+    labels.change_label(shown, "Crows and jays", ["mine"], "")
     now = jobs.read(shown.id)
     assert (now.name, now.note, set(now.tags)) == (
         "Crows and jays",
@@ -437,7 +438,7 @@ def test_a_deleted_job_does_not_come_back(verb: str) -> None:
     job = make(state=State.COMPLETED)
     jobs.delete(job.id)
     acts = {
-        "label": lambda: jobs.set_label(job.id, note="late"),
+        "label": lambda: labels.set_label(job.id, note="late"),
         "stop": lambda: jobs.ask_to_stop(job.folder),
         "lock": lambda: processes.take_lock(job.folder.lock),
         "status": lambda: jobs.write_status(job.folder, Status()),
@@ -461,6 +462,6 @@ def test_a_job_is_deleted_right_after_its_end() -> None:
 
 def test_nothing_begins_in_a_job_that_is_being_deleted() -> None:
     job = make(state=State.STOPPED)
-    with jobs.at_rest(job.folder, 0.0) as rests:
+    with locks.at_rest(job.folder, 0.0) as rests:
         assert rests
         assert processes.take_lock(job.folder.lock) is None

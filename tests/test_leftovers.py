@@ -21,8 +21,9 @@ from core.datasets.importing import run as importing
 from core.datasets.importing.run import ImportSource
 from core.errors import FieldmarkError
 from core.io import files, inbox
-from core.jobs import leftovers, tasks
+from core.jobs import leftovers, locks, tasks
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import ImportSpec
 from core.jobs.store import State, Status
 from core.models import store as models
@@ -141,7 +142,7 @@ def test_an_import_that_is_killed_leaves_nothing_after_the_next_start(home: Path
         time.sleep(0.01)
     assert pid
     os.kill(pid, 9)
-    while jobs.is_locked(job.folder.lock):
+    while locks.is_locked(job.folder.lock):
         time.sleep(0.01)
     assert LOCAL.refresh(job).state is State.FAILED
     grow_old()
@@ -175,7 +176,7 @@ def test_a_task_that_is_ended_leaves_nothing(small_model: models.Model, tmp_path
 
 def test_a_big_home_is_swept_in_seconds(home: Path) -> None:
     for number in range(300):
-        folder = jobs.RunFolder.of(f"fm-training-20260101t000000-{number:06x}")
+        folder = RunFolder.of(f"fm-training-20260101t000000-{number:06x}")
         for part in (folder.input, folder.model, folder.checkpoints, folder.output):
             part.mkdir(parents=True)
         folder.lock.touch()

@@ -14,7 +14,8 @@ from core import settings
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs import worker
-from core.jobs.store import RunFolder, State, Status
+from core.jobs.run_folder import RunFolder
+from core.jobs.store import State, Status
 from tests.patience import PATIENCE
 from ui.shared import jobs_table
 from ui.text import plain

@@ -12,7 +12,7 @@ from core import settings
 from core.errors import NotFound, UserError
 from core.io.names import JOINERS
 from core.jobs import specs
-from core.jobs import store as jobs
+from core.jobs.run_folder import ID_PATTERN
 from core.jobs.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, TransformSpec
 from core.jobs.store import Job, Status
 from core.training import script as scripts
@@ -143,7 +143,7 @@ def test_fault_09_a_name_is_free_text_and_never_a_path(name: str) -> None:
         EndpointSpec(name, "m"),
     ):
         assert spec.name == name
-        assert jobs.ID_PATTERN.fullmatch(spec.id), "the id is ours and holds nothing of the name"
+        assert ID_PATTERN.fullmatch(spec.id), "the id is ours and holds nothing of the name"
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from core import settings
 from core.errors import NotFound
 from core.io import cells, files
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 
 FORMAT = "1"
 TOP_K = settings.TOP_K

@@ -19,8 +19,8 @@ from core.datasets.importing.found import LeftOut, images_below
 from core.errors import NotFound, UserError
 from core.io import archives, files, inbox
 from core.io.names import shown
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import RunFolder
 
 NAMES = "names.json"
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from core.batch import results
 from core.evaluation.predictions import UNKNOWN, Answered, Flags, Floats, Rows
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 
 Three = npt.NDArray[np.int8]
 

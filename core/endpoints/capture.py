@@ -26,8 +26,8 @@ import pandas as pd
 from core import settings
 from core.errors import NotFound
 from core.io import files
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
-from core.jobs.store import RunFolder
 
 ANSWERS = "answers.jsonl"
 SEGMENTS = 10

@@ -13,6 +13,7 @@ import psutil
 
 from core import settings
 from core.io import files
+from core.jobs import locks
 from core.jobs import store as jobs
 
 PHOTOS = "photos-"
@@ -56,7 +57,7 @@ def _wanted() -> tuple[set[Path], set[Path]]:
     ended: set[Path] = set()
     for job in _jobs():
         path = Path(str(job.spec.get("path", "")))
-        runs = jobs.is_locked(job.folder.lock) or not job.state.is_finished
+        runs = locks.is_locked(job.folder.lock) or not job.state.is_finished
         (waiting if runs or path.name.startswith(PHOTOS) else ended).add(path)
     return waiting, ended
 

@@ -18,8 +18,10 @@ from core.datasets.editing import review
 from core.datasets.importing import extending, staging
 from core.errors import NotFound
 from core.io import files, inbox
+from core.jobs import locks
 from core.jobs import store as jobs
-from core.jobs.store import RunFolder, State
+from core.jobs.run_folder import ID_PATTERN, RunFolder
+from core.jobs.store import State
 
 FETCHING = ".fetch-"
 NEW = ".new-"
@@ -62,15 +64,15 @@ def _sweep_jobs() -> None:
         if entry.name.startswith(jobs.DELETED):
             files.remove(path)
         elif entry.name.startswith(jobs.MAKING):
-            if files.is_abandoned(path) and not jobs.is_locked(RunFolder(path).lock):
+            if files.is_abandoned(path) and not locks.is_locked(RunFolder(path).lock):
                 files.remove(path)
-        elif jobs.ID_PATTERN.fullmatch(entry.name):
+        elif ID_PATTERN.fullmatch(entry.name):
             _sweep_job(RunFolder(path))
 
 
 def _sweep_job(folder: RunFolder) -> None:
     """What the job's process left, where none runs and none can begin meanwhile."""
-    with jobs.at_rest(folder, 0.0) as rests:
+    with locks.at_rest(folder, 0.0) as rests:
         if not rests:
             return
         for place in (folder.path, folder.input, folder.output, folder.model, folder.checkpoints):
@@ -104,7 +106,7 @@ def _sweep_caches() -> None:
 def _anything_runs() -> bool:
     folders = (RunFolder(path) for path in _folders(settings.jobs_dir()))
     tasks = settings.temporary_dir().iterdir()
-    return any(jobs.is_locked(folder.lock) for folder in folders) or any(tasks)
+    return any(locks.is_locked(folder.lock) for folder in folders) or any(tasks)
 
 
 def _remove_drafts(folder: Path) -> None:

@@ -16,7 +16,7 @@ import psutil
 
 from core import hosts, settings
 from core.io import files
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 
 # A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
 INHERITED = (

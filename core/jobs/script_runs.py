@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from core import settings
 from core.errors import BackendError
 from core.jobs import forks, watchdog
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 from core.training import metrics
 
 if TYPE_CHECKING:

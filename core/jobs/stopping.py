@@ -1,17 +1,17 @@
-"""Work that a stop need not wait for: a drive or a network that never answers holds a thread, and no thread can be ended."""
+"""How a worker's run ends besides well and badly, and work that a stop need not wait for.
+
+A drive or a network that never answers holds a thread, and no thread can be ended. The classes are
+not in the worker's module: that one runs as a program, whose classes nobody imports.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from core.io import files
-from core.jobs.outcomes import Stopped
-
-if TYPE_CHECKING:
-    from core.jobs.worker import Worker
 
 T = TypeVar("T")
 
@@ -20,7 +20,22 @@ GRACE_SECONDS = 2.5
 LOOK_SECONDS = 0.1
 
 
-def unless_stopped(worker: Worker, work: Callable[[], T]) -> T:
+class Stopped(Exception):
+    """The job ended because it was asked to; its text, where it has one, says by whom."""
+
+
+class Left(Exception):
+    """The watcher goes, and the job that it watched goes on elsewhere."""
+
+
+class Stoppable(Protocol):
+    """What is asked of a worker here; its own module imports this one."""
+
+    @property
+    def stopping(self) -> bool: ...
+
+
+def unless_stopped(worker: Stoppable, work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked to stop and `work` does not end in
     time: what it was making is removed, and its thread goes with this process, which has to end now."""
     ended: dict[str, T] = {}
@@ -40,7 +55,7 @@ def unless_stopped(worker: Worker, work: Callable[[], T]) -> T:
     return ended["with"]
 
 
-def _wait(worker: Worker, thread: threading.Thread) -> None:
+def _wait(worker: Stoppable, thread: threading.Thread) -> None:
     until = None
     while thread.is_alive():
         thread.join(LOOK_SECONDS)

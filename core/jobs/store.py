@@ -1,15 +1,13 @@
-"""Jobs as folders: ids, states, the run folder, and the store that reads and lists them."""
+"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes them."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,14 +18,12 @@ from typing import Any
 from core import settings
 from core.errors import NotFound, UserError
 from core.io import files
-from core.io.names import clean_name
+from core.jobs import locks
+from core.jobs.run_folder import RunFolder
 
 # How the reason of a job begins whose process was killed, or went down with its machine.
 DIED = "The process that ran this job died without a word"
-# Ours; a trial that SageMaker named has its tuning job's id with a number and eight digits more.
-ID_PATTERN = re.compile(r"fm-[a-z]+-\d{8}t\d{6}-[0-9a-f]{6}(-\d{3,}-[0-9a-f]{8})?")
 ID_DASHES = 3
-LET_GO_SECONDS = 5.0
 MAKING, DELETED = ".making-", ".deleted-"
 
 
@@ -100,75 +96,6 @@ class Unreadable:
 
     id: str
     reason: str
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The one place that knows the paths inside a job's folder."""
-
-    path: Path
-
-    @classmethod
-    def of(cls, job_id: str) -> RunFolder:
-        if not ID_PATTERN.fullmatch(job_id):
-            raise NotFound(f"{job_id!r} is not the id of a job.")
-        return cls(settings.jobs_dir() / job_id)
-
-    @property
-    def spec(self) -> Path:
-        return self.path / "job.json"
-
-    @property
-    def status(self) -> Path:
-        return self.path / "status.json"
-
-    @property
-    def label(self) -> Path:
-        return self.path / "label.json"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "log.txt"
-
-    @property
-    def lock(self) -> Path:
-        return self.path / "lock"
-
-    @property
-    def stop_request(self) -> Path:
-        return self.path / "stop"
-
-    @property
-    def input(self) -> Path:
-        return self.path / "input"
-
-    @property
-    def model(self) -> Path:
-        return self.path / "model"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def output(self) -> Path:
-        return self.path / "output"
-
-    @property
-    def temporary(self) -> Path:
-        return self.path / "tmp"
-
-    @property
-    def artifact(self) -> Path:
-        return self.output / "model.tar.gz"
-
-    @property
-    def predictions(self) -> Path:
-        return self.output / "predictions.npz"
-
-    @property
-    def failure(self) -> Path:
-        return self.output / "failure"
 
 
 def new_id(kind: str) -> str:
@@ -259,57 +186,12 @@ def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
             raise files.unwritable(error, folder.stop_request) or error from error
 
 
-def set_label(
-    job_id: str,
-    *,
-    name: str | None = None,
-    tags: tuple[str, ...] | None = None,
-    note: str | None = None,
-) -> None:
-    """Renames, tags or annotates a job; what is None stays as it is, whoever changes it at the same
-    moment. Its spec stays as it was written. UserError for a name that can't be used, NotFound
-    where the job was deleted meanwhile."""
-    clean = None if name is None else clean_name(name, "job name")
-    with _relabelled(job_id) as label:
-        given = {"name": clean, "tags": None if tags is None else list(tags), "note": note}
-        label.update({part: value for part, value in given.items() if value is not None})
-
-
-def set_tag(job_id: str, tag: str, wanted: bool) -> None:
-    """Gives a job one tag or takes it away; its other tags stay. Raises as `set_label` does."""
-    with _relabelled(job_id) as label:
-        label["tags"] = [kept for kept in label["tags"] if kept != tag] + [tag] * wanted
-
-
-def change_label(shown: Job, name: str, tags: Sequence[str], note: str) -> None:
-    """Takes over what a person changed in the label that was `shown`; what somebody else changed
-    since stays. Raises as `set_label`."""
-    clean = clean_name(name, "job name")
-    removed, added = set(shown.tags) - set(tags), [tag for tag in tags if tag not in shown.tags]
-    with _relabelled(shown.id) as label:
-        label["name"] = clean if name != shown.name else label["name"]
-        label["note"] = note if note != shown.note else label["note"]
-        kept = [tag for tag in label["tags"] if tag not in removed and tag not in added]
-        label["tags"] = kept + added
-
-
-@contextmanager
-def _relabelled(job_id: str) -> Iterator[dict[str, Any]]:
-    """A job's label, to be changed; nobody else changes it meanwhile."""
-    folder = RunFolder.of(job_id)
-    with files.locked(folder.path, "job"):
-        job = read(job_id)
-        label = {"name": job.name, "tags": list(job.tags), "note": job.note}
-        yield label
-        files.write_json(folder.label, label)
-
-
 def delete(job_id: str) -> None:
     """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
     the job runs."""
     folder = RunFolder.of(job_id)
     doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
-    with at_rest(folder, LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
+    with locks.at_rest(folder, locks.LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
             raise UserError("This job is still running. Stop it first, then delete it.")
         try:
@@ -321,32 +203,6 @@ def delete(job_id: str) -> None:
     files.remove(doomed)
 
 
-@contextmanager
-def at_rest(folder: RunFolder, patience: float) -> Iterator[bool]:
-    """Whether nothing runs in a job's folder, and nothing can begin to while the block runs. A
-    process that has written how its job ended is given some seconds in which it lets go."""
-    try:
-        handle = os.open(folder.lock, os.O_RDONLY)
-    except FileNotFoundError:
-        yield True
-        return
-    try:
-        until = time.monotonic() + patience
-        while not (free := _taken(handle)) and time.monotonic() < until:
-            time.sleep(0.02)
-        yield free
-    finally:
-        os.close(handle)
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _has_ended(folder: RunFolder) -> bool:
     """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that
     can't be read."""
@@ -354,31 +210,6 @@ def _has_ended(folder: RunFolder) -> bool:
         return read(folder.path.name).state.is_finished
     except NotFound:
         return True
-
-
-def is_locked(lock: Path) -> bool:
-    """Whether a live process holds the job's lock. A shared try, so that two readers never see each other."""
-    try:
-        handle = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-
-
-def is_let_go(lock: Path, seconds: float = LET_GO_SECONDS) -> bool:
-    """Whether nobody holds the job's lock any more, within some seconds: a process that has written how its job ended is about to end."""
-    until = time.monotonic() + seconds
-    while held := is_locked(lock):
-        if time.monotonic() > until:
-            break
-        time.sleep(0.02)
-    return not held
 
 
 def _entries(kind: str) -> Iterator[Job | Unreadable]:

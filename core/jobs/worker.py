@@ -22,8 +22,9 @@ from core.errors import FieldmarkError
 from core.io import files
 from core.jobs import processes
 from core.jobs import store as jobs
-from core.jobs.outcomes import Left, Stopped
-from core.jobs.store import RunFolder, State
+from core.jobs.run_folder import RunFolder
+from core.jobs.stopping import Left, Stopped
+from core.jobs.store import State
 
 # Which module runs a backend's kind of job; imported on demand, so that an import job does not pay for a training job's needs.
 RUNNERS = {

@@ -16,7 +16,8 @@ from core.errors import BadArchive, NotFound
 from core.evaluation.predictions import Predictions, load
 from core.io import files
 from core.jobs import store as jobs
-from core.jobs.store import Job, RunFolder, State
+from core.jobs.run_folder import RunFolder
+from core.jobs.store import Job, State
 
 DESCRIPTION = "model.json"
 WEIGHTS = "model.safetensors"

@@ -15,6 +15,7 @@ import pandas as pd
 from core.errors import BackendError, NotFound
 from core.io import files
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TuningSpec, tuning_spec
 from core.jobs.store import Job, State
 from core.models import store as models
@@ -269,7 +270,7 @@ def _read_outcome(
     folder: Path, objective: str, completed: bool
 ) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
     """The trial's figures on validation and its curve: of its model where it has one, else of the best epoch in its log."""
-    run = jobs.RunFolder(folder)
+    run = RunFolder(folder)
     curve = tuple(metrics.epochs(metrics.MetricLog(run.log).refresh()))
     if completed:
         figures = _of_model(run)
@@ -289,7 +290,7 @@ def _read_outcome(
     return found, curve
 
 
-def _of_model(run: jobs.RunFolder) -> dict[str, Any]:
+def _of_model(run: RunFolder) -> dict[str, Any]:
     try:
         description = models.check_description(files.read_json(run.model / models.DESCRIPTION))
     except (OSError, ValueError):

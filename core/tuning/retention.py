@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 
 from core import settings
-from core.jobs import store as jobs
-from core.jobs.store import RunFolder, State
+from core.jobs import labels
+from core.jobs.run_folder import RunFolder
+from core.jobs.store import State
 from core.models import store as models
 from core.tuning.leaderboard import Board, Trial, rank_key
 
@@ -19,7 +20,7 @@ def tag_best(board: Board) -> None:
     for trial in board.trials:
         is_best = best is not None and trial.id == best.id
         if is_best != (BEST_TAG in trial.tags):
-            jobs.set_tag(trial.id, BEST_TAG, is_best)
+            labels.set_tag(trial.id, BEST_TAG, is_best)
 
 
 def tidy(board: Board) -> None:

@@ -20,6 +20,7 @@ from core import settings
 from core.backends import LOCAL, Endpoint, EndpointState, ask
 from core.endpoints import capture
 from core.errors import PhotoRefused, UserError
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.specs import EndpointSpec, LoadSpec, endpoint_spec
 from core.jobs.store import State
@@ -89,7 +90,7 @@ def test_at_its_deadline_it_deletes_itself_with_nobody_looking(clean: Model) -> 
     endpoint = LOCAL.deploy(EndpointSpec("Short", clean.id, seconds=6, capture_share=1))
     job = jobs.read(endpoint.id)
     # Only the lock is looked at, which asks nothing of the backend.
-    until(lambda: not jobs.is_locked(job.folder.lock), "the end of the server")
+    until(lambda: not locks.is_locked(job.folder.lock), "the end of the server")
     assert time.time() >= job.created + 6
     assert jobs.read(endpoint.id).state is State.COMPLETED
     assert endpoint.id not in [found.id for found in LOCAL.endpoints()]

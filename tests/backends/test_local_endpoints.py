@@ -19,6 +19,7 @@ import pytest
 from core import settings
 from core.backends import LOCAL, Endpoint, EndpointState
 from core.errors import BackendError, NotFound, UserError
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.specs import EndpointSpec, TrainingSpec
 from core.models import store as models
@@ -201,7 +202,7 @@ def test_a_server_that_is_killed_is_failed_at_once_and_past_a_proxy(
     with pytest.raises(UserError, match="still running"):
         jobs.delete(endpoint.id)
     worker_of(job).kill()
-    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
+    until(lambda: not locks.is_locked(job.folder.lock), "the lock is free")
     (endpoint,) = LOCAL.endpoints()
     assert endpoint.state is EndpointState.FAILED
     assert "died without a word" in endpoint.reason

@@ -18,7 +18,7 @@ from core import settings
 from core.backends import LOCAL
 from core.datasets import store
 from core.errors import NotFound, UserError
-from core.jobs import processes
+from core.jobs import locks, processes
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec
 from core.jobs.store import State
@@ -54,7 +54,7 @@ def test_fault_27_a_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys) 
     job = running(LOCAL, toys.train(RUNS))
     trainer = trainer_of(job)
     worker_of(job).kill()
-    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
+    until(lambda: not locks.is_locked(job.folder.lock), "the lock is free")
     assert trainer.is_running(), "the trainer outlives its worker until somebody looks"
     job = LOCAL.refresh(job)
     assert job.state is State.FAILED
@@ -67,7 +67,7 @@ def test_fault_27_a_worker_that_is_killed_takes_its_trainer_with_it(toys: Toys) 
 def test_fault_27_a_worker_that_dies_before_it_says_anything(toys: Toys) -> None:
     job = toys.train(RUNS)
     worker_of(job).kill()
-    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
+    until(lambda: not locks.is_locked(job.folder.lock), "the lock is free")
     assert LOCAL.refresh(job).state is State.FAILED
     gone(job)
 

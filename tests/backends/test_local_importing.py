@@ -19,8 +19,8 @@ from core.datasets.importing import staging
 from core.errors import FieldmarkError, UserError
 from core.jobs import stopping
 from core.jobs import store as jobs
-from core.jobs.outcomes import Stopped
 from core.jobs.specs import ImportSpec
+from core.jobs.stopping import Stopped
 from core.jobs.store import State
 from tests import shapes
 from tests.backends.watching import ended, gone, until, worker_of

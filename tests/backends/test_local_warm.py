@@ -24,7 +24,7 @@ from core import settings
 from core.backends import LOCAL
 from core.backends.local import backend as local_backend
 from core.datasets import store
-from core.jobs import prefork, processes
+from core.jobs import locks, prefork, processes
 from core.jobs import store as jobs
 from core.jobs.store import Job, State
 from tests.backends import toy_worker
@@ -263,7 +263,7 @@ def test_fault_27_a_forked_worker_that_is_killed_takes_its_trainer_with_it(
     """The trainer is a copy of its worker and must not hold the lock that says the job is alive."""
     job = running(LOCAL, toys.train(RUNS))
     worker_of(job).kill()
-    until(lambda: not jobs.is_locked(job.folder.lock), "the lock is free")
+    until(lambda: not locks.is_locked(job.folder.lock), "the lock is free")
     assert LOCAL.refresh(job).state is State.FAILED
     gone(job)
     assert process.poll() is None

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from core.backends import Backend, Endpoint, EndpointState
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.store import Job
 from tests.patience import PATIENCE
@@ -58,7 +59,7 @@ def running(backend: Backend, job: Job) -> Job:
 def gone(job: Job) -> None:
     """Waits until no process of the job is left, down to the last thread of each."""
     until(lambda: not processes_in(job.folder.path), f"the end of {processes_in(job.folder.path)}")
-    until(lambda: not jobs.is_locked(job.folder.lock), f"the lock of {job.id}")
+    until(lambda: not locks.is_locked(job.folder.lock), f"the lock of {job.id}")
 
 
 def settled(backend: Backend, endpoint: Endpoint, seconds: float = PATIENCE) -> Endpoint:

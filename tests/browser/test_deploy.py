@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from core.backends import LOCAL, Endpoint, EndpointState
 from core.datasets.editing import review
 from core.endpoints import capture
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.specs import EndpointSpec
 from core.models.store import Model
@@ -135,7 +136,7 @@ def test_one_that_has_deleted_itself_leaves_what_it_kept(
 ) -> None:
     endpoint = LOCAL.deploy(EndpointSpec("Short", small_model.id, seconds=8, capture_share=1))
     folder = jobs.read(endpoint.id).folder
-    until(lambda: not jobs.is_locked(folder.lock), "its end")
+    until(lambda: not locks.is_locked(folder.lock), "its end")
     steps.visit(page, app.url, "deploy")
     steps.say(page, "1 endpoint that deleted itself")
     steps.visit(page, app.url, f"deploy?endpoint={endpoint.id}")

@@ -16,7 +16,7 @@ from core.backends import LOCAL, EndpointState
 from core.datasets import store
 from core.datasets.editing import edits, review
 from core.datasets.importing import run as importing
-from core.jobs import store as jobs
+from core.jobs import labels
 from core.jobs.specs import EndpointSpec, TrainingSpec, TransformSpec
 from core.jobs.store import State, Status
 from tests import shapes
@@ -84,7 +84,7 @@ def build(folder: Path) -> dict[str, str]:
     version = edits.make(first, [edits.relabel(moved, SLASHED, why=MARK)], note=PICTURE)
     job = ended(LOCAL, LOCAL.train(TrainingSpec(PICTURE, version.dataset_id, version.id, SMALL)))
     assert job.state is State.COMPLETED, job.status.reason
-    jobs.set_label(job.id, note=f"{LINK} {PICTURE}", tags=(MARK, CODE))
+    labels.set_label(job.id, note=f"{LINK} {PICTURE}", tags=(MARK, CODE))
     second = ended(LOCAL, LOCAL.train(TrainingSpec(MARK, version.dataset_id, version.id, SMALL)))
     split = {"dataset_id": version.dataset_id, "version_id": version.id, "split": "all"}
     batch = LOCAL.transform(TransformSpec(CODE, job.id, "split", **split, shown=LINK))

@@ -16,7 +16,7 @@ from core.evaluation import confusion
 from core.evaluation.comparison import compare
 from core.evaluation.predictions import Predictions
 from core.io import files
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 from core.models import store as models
 from tests.browser import steps
 from tests.browser.conftest import App

@@ -17,8 +17,9 @@ from core.datasets.editing import drafts, edits
 from core.datasets.importing import run as importing
 from core.datasets.importing.run import ImportSource
 from core.io import files
+from core.jobs import labels
 from core.jobs import store as jobs
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 from core.models import store as models
 from tests.backends.watching import until
 from tests.browser import steps
@@ -139,7 +140,7 @@ def test_a_renamed_thing_stays_chosen_and_a_deleted_one_is_not_replaced(
 ) -> None:
     other = namesake(small_model, "abc123")
     steps.visit(page, app.url, f"deploy?model={other.id}")
-    jobs.set_label(other.id, name="Renamed")
+    labels.set_label(other.id, name="Renamed")
     steps.fill(page, "Name", "first")
     box = page.get_by_role("combobox", name="Model")
     expect(box).to_have_value(re.compile("^Renamed"))

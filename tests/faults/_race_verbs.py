@@ -17,9 +17,10 @@ from core.datasets import store
 from core.datasets.editing import drafts, edits, review
 from core.endpoints import capture
 from core.io import files
-from core.jobs import processes
+from core.jobs import labels, processes
 from core.jobs import store as jobs
-from core.jobs.store import RunFolder, State, Status
+from core.jobs.run_folder import RunFolder
+from core.jobs.store import State, Status
 from core.models import explain
 from core.models import store as models
 from tests.datasets import made
@@ -85,22 +86,22 @@ def _list_datasets(_dataset_id: str, _mark: str) -> None:
 
 def _fill_in_form(job_id: str, mark: str) -> None:
     shown = jobs.read(job_id)
-    jobs.change_label(shown, shown.name, [mark], shown.note)
+    labels.change_label(shown, shown.name, [mark], shown.note)
 
 
 LABELS = {
     "rename": Verb(
-        lambda job, mark: jobs.set_label(job, name=mark),
+        lambda job, mark: labels.set_label(job, name=mark),
         lambda job, mark: jobs.read(job).name == mark,
         "name",
     ),
     "note": Verb(
-        lambda job, mark: jobs.set_label(job, note=mark),
+        lambda job, mark: labels.set_label(job, note=mark),
         lambda job, mark: jobs.read(job).note == mark,
         "note",
     ),
     "tag": Verb(
-        lambda job, mark: jobs.set_tag(job, mark, True),
+        lambda job, mark: labels.set_tag(job, mark, True),
         lambda job, mark: mark in jobs.read(job).tags,
     ),
     "form": Verb(

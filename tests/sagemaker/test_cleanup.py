@@ -20,6 +20,7 @@ from core.backends.sagemaker.inventory.kept import Resource, Running
 from core.backends.sagemaker.inventory.look import look
 from core.errors import BackendError
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.models.store import Model
 from tests.patience import PATIENCE
 from tests.sagemaker import making, serving
@@ -39,7 +40,7 @@ def test_an_endpoint_that_this_machine_lost_is_found_and_removed(
     pid = jobs.read(endpoint.id).status.pid
     assert planned(look(accounts.load())) == {}, "what is in use is no litter"
     _end_watcher(pid)
-    shutil.rmtree(jobs.RunFolder.of(endpoint.id).path)
+    shutil.rmtree(RunFolder.of(endpoint.id).path)
     found = planned(look(accounts.load()))
     doomed = found["endpoint", endpoint.id]
     assert "nothing on this machine knows it" in doomed.why
@@ -227,7 +228,7 @@ def test_past_its_deadline_failed_and_idle_are_reasons() -> None:
     base = Resource(
         "endpoint", name, "arn", "InService", old, ours=True, usd_per_hour=0.5, requests=3.0
     )
-    jobs.RunFolder.of(name).path.mkdir(parents=True)
+    RunFolder.of(name).path.mkdir(parents=True)
 
     def reasons(resource: Resource) -> list[tuple[str, bool]]:
         return [

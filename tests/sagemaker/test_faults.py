@@ -16,6 +16,7 @@ from core.aws import account as accounts
 from core.backends import LOCAL, SAGEMAKER
 from core.backends.sagemaker.backend import RESTART_SECONDS
 from core.errors import UserError
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.store import Job, State
 from core.models.store import Model
@@ -43,7 +44,7 @@ def created(aws: Emulator) -> Iterator[list[int]]:
 def killed(job: Job) -> None:
     """Kills the job's watcher as the kernel would."""
     os.kill(watching.worker_of(SAGEMAKER.refresh(job)).pid, signal.SIGKILL)
-    until(lambda: not jobs.is_locked(job.folder.lock), "the end of the watcher")
+    until(lambda: not locks.is_locked(job.folder.lock), "the end of the watcher")
 
 
 def test_fault_24_two_clicks_are_one_job(
@@ -107,7 +108,7 @@ def test_a_watcher_that_is_asked_to_end_leaves_the_job_alone(
     job = SAGEMAKER.train(spec(small_model, STEPS))
     said(job, "[metrics] epoch=5 ")
     watching.worker_of(SAGEMAKER.refresh(job)).terminate()
-    until(lambda: not jobs.is_locked(job.folder.lock), "the end of the watcher")
+    until(lambda: not locks.is_locked(job.folder.lock), "the end of the watcher")
     assert jobs.read(job.id).state is State.IN_PROGRESS
     assert ended(job).state is State.COMPLETED
 

@@ -18,8 +18,9 @@ from core.backends.sagemaker.batch import place as transform_s3
 from core.backends.sagemaker.batch.output import Output
 from core.batch import items, results, sources, table
 from core.batch.items import Item
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import Job, RunFolder, State
+from core.jobs.store import Job, State
 from core.models.store import Model
 from tests import shapes
 from tests.sagemaker import serving

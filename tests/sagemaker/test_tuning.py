@@ -14,6 +14,7 @@ from core.aws.storage import Store
 from core.backends import LOCAL, SAGEMAKER
 from core.backends.sagemaker.training import kept_features
 from core.errors import UserError
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.specs import TuningSpec
 from core.jobs.store import State
@@ -88,7 +89,7 @@ def test_trials_are_ordinary_jobs_with_a_leaderboard_and_a_best_model(
         "the others stay off the list of models"
     )
     assert job.status.progress["trials"] == 4
-    assert not any(jobs.is_locked(jobs.read(trial.id).folder.lock) for trial in board.trials)
+    assert not any(locks.is_locked(jobs.read(trial.id).folder.lock) for trial in board.trials)
     assert [aws.done(name) - count for name, count in zip(CREATES, before, strict=True)] == [
         1,
         1,
@@ -139,7 +140,7 @@ def test_fault_25_a_watcher_that_is_killed_repeats_and_loses_nothing(
     job = SAGEMAKER.tune(tuning(small_model))
     until(lambda: len(leaderboard.read(job.id).trials) > 1, "the first trial", PATIENCE)
     os.kill(watching.worker_of(SAGEMAKER.refresh(job)).pid, signal.SIGKILL)
-    until(lambda: not jobs.is_locked(job.folder.lock), "the end of the watcher")
+    until(lambda: not locks.is_locked(job.folder.lock), "the end of the watcher")
     assert jobs.read(job.id).state is State.IN_PROGRESS
     job = ended(job, 3 * PATIENCE)
     assert job.state is State.COMPLETED, job.status.reason

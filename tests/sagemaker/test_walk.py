@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from core import backends
 from core.aws import account as accounts
 from core.datasets import store
+from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.store import State
 from core.models import store as models
@@ -229,7 +230,7 @@ def test_from_an_account_to_nothing_left_running(
     assert not [
         job.id
         for job in jobs.readable()
-        if not job.state.is_finished or jobs.is_locked(job.folder.lock)
+        if not job.state.is_finished or locks.is_locked(job.folder.lock)
     ]
     assert {name: aws.done(name) - count for name, count in before.items()} == CREATES, (
         "two clicks are one of each"

@@ -13,8 +13,9 @@ import pytest
 from core import backends
 from core.jobs import prefork
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import Job, RunFolder
+from core.jobs.store import Job
 from core.models import store as models
 from tests.conftest import kill_processes_of
 from tests.patience import PATIENCE

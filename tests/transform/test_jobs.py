@@ -19,8 +19,9 @@ from core.batch import items, results, sources, table
 from core.datasets import store
 from core.errors import NotFound, UserError
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import Job, RunFolder, State
+from core.jobs.store import Job, State
 from core.models import store as models
 from tests import shapes
 from tests.transform.conftest import ended, started, until

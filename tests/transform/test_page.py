@@ -14,6 +14,7 @@ from core.datasets import store
 from core.datasets.editing import review
 from core.io import files
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
 from core.jobs.store import Job
 from core.models import store as models
@@ -93,7 +94,7 @@ def test_the_results_say_what_there_is_and_what_to_beware_of(finished: Job) -> N
 
 
 def test_what_a_failed_batch_has_is_shown_and_counted(finished: Job) -> None:
-    folder = jobs.RunFolder.of(jobs.new_id("transform"))
+    folder = RunFolder.of(jobs.new_id("transform"))
     shutil.copytree(finished.folder.path, folder.path)
     job = {**files.read_json(folder.spec), "id": folder.path.name}
     files.write_json(folder.spec, job)

@@ -13,7 +13,7 @@ import pytest
 from core.batch import results
 from core.errors import NotFound
 from core.jobs import store as jobs
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 
 # Other programs read these tables: a column may be added at the end, and none may change.
 COLUMNS = {

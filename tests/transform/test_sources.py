@@ -11,8 +11,8 @@ from core import settings
 from core.batch import items, lineage, sources
 from core.batch.items import Item
 from core.errors import NotFound, UserError
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import RunFolder
 from core.models.store import Model
 
 

@@ -13,7 +13,7 @@ import pytest
 from core.batch import results, table
 from core.batch.table import Choice, Table
 from core.evaluation import confusion, scores
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 
 CLASSES = ("cat", "dog", "owl")
 ROWS: list[dict[str, Any]] = [

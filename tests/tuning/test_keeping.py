@@ -8,6 +8,7 @@ import pytest
 
 from core import settings
 from core.errors import NotFound
+from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.store import State, Status
 from core.models import store as models
@@ -35,7 +36,7 @@ def test_the_best_keep_their_weights_and_all_keep_their_figures(
 ) -> None:
     monkeypatch.setattr(settings, "TUNING_MODELS_KEPT", 2)
     board = board_of(5)
-    jobs.set_label(board.trials[0].id, tags=("kept",))
+    labels.set_label(board.trials[0].id, tags=("kept",))
     retention.tidy(leaderboard.read(board.job.id))
     after = leaderboard.read(board.job.id)
     assert [retention.has_weights(trial) for trial in after.trials] == [

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import backends, settings
 from core.errors import NotFound
+from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.specs import TransformSpec, transform_spec
 from core.jobs.store import Job, State
@@ -155,7 +156,7 @@ def _more(job: Job) -> None:
     )
     if st.button("Rename", key=f"ba_rename_{job.id}"):
         with messages.shown():
-            jobs.set_label(job.id, name=name)
+            labels.set_label(job.id, name=name)
             st.rerun()
     removal.show(
         job.name,

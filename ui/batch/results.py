@@ -11,7 +11,7 @@ from core.batch import results, sources, table
 from core.batch.table import Choice, Table
 from core.errors import NotFound
 from core.evaluation import scores
-from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import transform_spec
 from core.jobs.store import Job, State
 from core.models.store import Model
@@ -69,7 +69,7 @@ def show(job: Job, model: Model) -> None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _read(job_id: str, parts: tuple[str, ...], _classes: tuple[str, ...]) -> Table:
-    return table.read(jobs.RunFolder.of(job_id), _classes)
+    return table.read(RunFolder.of(job_id), _classes)
 
 
 def _table(job: Job, model: Model) -> Table:

@@ -8,6 +8,7 @@ from core import backends, settings
 from core.backends import Backend
 from core.errors import NotFound, UserError
 from core.io.names import numbered
+from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, training_spec
 from core.jobs.store import Job, State
@@ -132,7 +133,7 @@ def _more(job: Job) -> None:
     if st.button("Save", key=f"tr_save_{job.id}"):
         with messages.shown():
             wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
-            jobs.change_label(shown, name, wanted, note)
+            labels.change_label(shown, name, wanted, note)
             del st.session_state[f"tr_shown_{job.id}"]
             st.rerun()
     removal.show(

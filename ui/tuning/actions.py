@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import backends, settings
+from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.specs import tuning_spec
 from core.jobs.store import Job
@@ -111,7 +112,7 @@ def _rename_or_delete(job: Job) -> None:
     )
     if name.strip() and name != job.name:
         with messages.shown():
-            jobs.set_label(job.id, name=name)
+            labels.set_label(job.id, name=name)
             st.rerun()
     removal.show(
         job.name,

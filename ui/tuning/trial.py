@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import settings
-from core.jobs import store as jobs
+from core.jobs import labels
 from core.jobs.store import State
 from core.tuning import leaderboard, retention
 from core.tuning.leaderboard import Board, Trial
@@ -83,7 +83,7 @@ def actions(trial: Trial, *, key: str) -> None:
             icon=":material/bookmark_add:",
             help="Lists it among the models. The best one is listed by itself.",
         ):
-            jobs.set_label(trial.id, tags=(*trial.tags, KEPT))
+            labels.set_label(trial.id, tags=(*trial.tags, KEPT))
             st.rerun(scope="fragment")
     links.button("Its job", "train", key=f"{key}_job", icon=":material/show_chart:", job=trial.id)
 

@@ -25,9 +25,10 @@ from core.datasets.importing import origins
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
 from core.io import files, inbox
 from core.io.names import clean_name
-from core.jobs import hung_workers, logs, prefork, processes, specs
+from core.jobs import hung_workers, locks, logs, prefork, processes, specs
 from core.jobs import store as jobs
-from core.jobs.store import Job, RunFolder, State, Status
+from core.jobs.run_folder import RunFolder
+from core.jobs.store import Job, State, Status
 from core.models import store as models
 from core.training import script as scripts
 from core.tuning import objectives as tuning
@@ -99,7 +100,7 @@ class LocalBackend(Backend):
         # The lock first: a worker writes its last status before it lets go, so a free lock and an unfinished
         # status read after it can only mean that the worker died.
         with files.there(job.folder.path, "job"):
-            held = jobs.is_locked(job.folder.lock)
+            held = locks.is_locked(job.folder.lock)
             now = jobs.read(job.id)
             if now.state.is_finished:
                 return now
@@ -230,7 +231,7 @@ def _settled(job_id: str, seconds: float = 5.0) -> Job:
     until = time.monotonic() + seconds
     while True:
         job = jobs.read(job_id)
-        if job.status.pid or not jobs.is_locked(job.folder.lock) or time.monotonic() > until:
+        if job.status.pid or not locks.is_locked(job.folder.lock) or time.monotonic() > until:
             return job
         time.sleep(0.02)
 
@@ -238,7 +239,7 @@ def _settled(job_id: str, seconds: float = 5.0) -> Job:
 def _wait_for_lock(folder: RunFolder, seconds: float) -> None:
     """Waits until the job's process has let go: a dead one does so only when the last of its threads has ended."""
     until = time.monotonic() + seconds
-    while jobs.is_locked(folder.lock) and time.monotonic() < until:
+    while locks.is_locked(folder.lock) and time.monotonic() < until:
         time.sleep(0.02)
 
 

@@ -6,8 +6,8 @@ import shlex
 
 from core.backends.local import training as runner
 from core.jobs import script_runs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec
-from core.jobs.store import RunFolder
 
 TARGET = "again"
 

@@ -14,12 +14,11 @@ from core.backends.local.datasets import fetching
 from core.datasets import manifest, store
 from core.errors import BackendError
 from core.io import files
-from core.jobs import forks, processes
-from core.jobs import store as jobs
+from core.jobs import forks, locks, processes
 from core.jobs.forks import Answer
+from core.jobs.run_folder import RunFolder
 from core.jobs.script_runs import ScriptRun, code_folder
 from core.jobs.specs import InspectSpec, TrainingSpec, carried_name, training_spec
-from core.jobs.store import RunFolder
 from core.models import store as models
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ def manifest_folder(folder: RunFolder) -> Path:
 
 
 def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
-    if not jobs.is_let_go(source.lock):
+    if not locks.is_let_go(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
 

@@ -17,7 +17,7 @@ from core.datasets import store
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import clean_name
-from core.jobs import logs, processes, specs
+from core.jobs import locks, logs, processes, specs
 from core.jobs import store as jobs
 from core.jobs.store import Job
 from core.models import store as models
@@ -90,7 +90,7 @@ class SageMakerBackend(Backend):
             return self._refreshed(job)
 
     def _refreshed(self, job: Job) -> Job:
-        held = jobs.is_locked(job.folder.lock)
+        held = locks.is_locked(job.folder.lock)
         now = jobs.read(job.id)
         if now.tuning_id and not now.state.is_finished:
             # A trial is watched by its tuning job's watcher.

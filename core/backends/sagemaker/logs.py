@@ -10,7 +10,7 @@ from typing import Any
 from core.aws import connection
 from core.errors import BackendError
 from core.io import files
-from core.jobs.store import RunFolder
+from core.jobs.run_folder import RunFolder
 
 TRAINING = "/aws/sagemaker/TrainingJobs"
 STATE = "streams.json"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from core import settings
 from core.aws import connection
 from core.errors import BackendError
-from core.jobs.outcomes import Left
+from core.jobs.stopping import Left
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker

@@ -17,9 +17,9 @@ from core.batch.items import Item
 from core.errors import BackendError, UserError
 from core.evaluation import scores
 from core.io import files
-from core.jobs import store as jobs
+from core.jobs import locks
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec, transform_spec
-from core.jobs.store import RunFolder
 from core.models import store as models
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
     """Lists the job's images in its folder; how many there are. UserError where there are none."""
     if spec.resumed_from:
         previous = RunFolder.of(spec.resumed_from)
-        if not jobs.is_let_go(previous.lock):
+        if not locks.is_let_go(previous.lock):
             raise BackendError("The job to resume from is still running.")
         if total := sources.take_over(previous, worker.folder):
             results.take_over(previous, worker.folder)

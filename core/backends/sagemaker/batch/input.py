@@ -24,8 +24,8 @@ from core.batch import items, results, sources
 from core.batch.items import Item
 from core.errors import UserError
 from core.io import files
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import RunFolder
 
 # Rows that are not sent, and why; and objects that could not be, by their key.
 REFUSED, UNSENT = "refused.json", "unsent.json"

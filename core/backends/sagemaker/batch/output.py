@@ -20,8 +20,8 @@ from core.batch.items import Item
 from core.batch.results import Row
 from core.errors import BackendError, UserError
 from core.io import files
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import RunFolder
 
 THREADS = 16
 BATCH = 256

@@ -24,8 +24,8 @@ from core.batch import items, sources
 from core.batch.items import Item
 from core.errors import BackendError, UserError
 from core.io.names import shown
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
-from core.jobs.store import RunFolder
 
 THREADS = 16
 AT_A_TIME = 512

@@ -24,10 +24,10 @@ from core.batch import items, lineage, results, sources, table
 from core.errors import BackendError, UserError
 from core.evaluation import scores
 from core.io import files
-from core.jobs import store as jobs
-from core.jobs.outcomes import Stopped
+from core.jobs import locks
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec, transform_spec
-from core.jobs.store import RunFolder
+from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.models.store import Model
 
@@ -126,7 +126,7 @@ class Transform:
     def _listed(self, worker: Worker, model: Model) -> int:
         if self.spec.resumed_from:
             previous = RunFolder.of(self.spec.resumed_from)
-            if not jobs.is_let_go(previous.lock):
+            if not locks.is_let_go(previous.lock):
                 raise BackendError("The job to resume from is still running.")
             transform_input.take_over(previous, self.folder)
         if sources.list_of(self.folder).exists():

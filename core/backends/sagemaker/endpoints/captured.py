@@ -15,8 +15,8 @@ from core.backends.sagemaker.endpoints import hosting
 from core.endpoints import capture
 from core.errors import BackendError
 from core.io import files
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
-from core.jobs.store import RunFolder
 
 TAKEN = "captured.json"
 ANSWER = ("predictions", "unsure", "unfamiliar", "latency_ms")

@@ -18,9 +18,11 @@ from core.backends.base import REFUSALS, Endpoint, EndpointState, Program
 from core.backends.sagemaker.endpoints import hosting, serving_image
 from core.backends.sagemaker.endpoints.usage import programs
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
+from core.jobs import locks
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
-from core.jobs.store import Job, RunFolder, State
+from core.jobs.store import Job, State
 from core.models import store as models
 
 if TYPE_CHECKING:
@@ -193,7 +195,7 @@ def delete(endpoint: Endpoint) -> None:
         if not hosting.remove(client, endpoint.id):
             return
     until = time.monotonic() + WATCHER_SECONDS
-    while jobs.is_locked(folder.lock) and time.monotonic() < until:
+    while locks.is_locked(folder.lock) and time.monotonic() < until:
         time.sleep(0.05)
     try:
         jobs.delete(endpoint.id)

@@ -19,8 +19,8 @@ from core.backends.sagemaker.inventory import unused_objects
 from core.backends.sagemaker.inventory.kept import Running
 from core.errors import BackendError, NotFound
 from core.jobs import store as jobs
+from core.jobs.run_folder import ID_PATTERN, RunFolder
 from core.jobs.specs import EndpointSpec
-from core.jobs.store import ID_PATTERN, RunFolder
 
 # What a watcher is just making has no endpoint yet, and is not litter.
 YOUNG_SECONDS = 3600.0

@@ -14,7 +14,7 @@ from core.backends.sagemaker import job_request
 from core.backends.sagemaker.endpoints import figures as endpoint_figures
 from core.backends.sagemaker.inventory.kept import IDLE_SECONDS, Resource, Running, key_of
 from core.errors import BackendError
-from core.jobs.store import ID_PATTERN
+from core.jobs.run_folder import ID_PATTERN
 
 AT_ONCE = 8
 MOST = 200

@@ -27,7 +27,7 @@ from core.datasets import store as datasets
 from core.errors import BackendError, NotFound
 from core.io import files
 from core.jobs import store as jobs
-from core.jobs.store import ID_PATTERN
+from core.jobs.run_folder import ID_PATTERN
 
 DAY = 86_400.0
 # What a job is just being given is not in use yet, but new.

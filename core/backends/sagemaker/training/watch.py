@@ -23,10 +23,11 @@ from core.backends.sagemaker.training import kept_features
 from core.backends.sagemaker.watcher import Watch
 from core.errors import BackendError
 from core.io import files
+from core.jobs import locks
 from core.jobs import store as jobs
-from core.jobs.outcomes import Stopped
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, training_spec
-from core.jobs.store import RunFolder
+from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.training import script as scripts
 
@@ -174,7 +175,7 @@ def _upload_facts(now: upload.Progress) -> dict[str, Any]:
 def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
     """Puts the checkpoints of the job that this one goes on with where SageMaker gives them to it. Either may have run anywhere."""
     source = jobs.read(spec.resumed_from)
-    if not jobs.is_let_go(source.folder.lock):
+    if not locks.is_let_go(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
     watch.say(phase="Taking over the checkpoints")
     target, prefix = (

@@ -25,9 +25,10 @@ from core.errors import BackendError, BadArchive, NotFound
 from core.io import files
 from core.jobs import processes
 from core.jobs import store as jobs
-from core.jobs.outcomes import Left, Stopped
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, as_dict, training_spec, tuning_spec
-from core.jobs.store import Job, RunFolder, State, Status
+from core.jobs.stopping import Left, Stopped
+from core.jobs.store import Job, State, Status
 from core.tuning import leaderboard, retention
 from core.tuning import objectives as search
 from core.tuning import space as spaces
