@@ -1,4 +1,5 @@
-"""The way to AWS: one client per service, with bounded patience, and AWS's errors in words that say what to do.
+"""The way to AWS: one client per service, with bounded patience, and AWS's errors in words that say
+what to do.
 
 boto3 is imported on first use only.
 """
@@ -24,7 +25,8 @@ ATTEMPTS = 4
 # How often a job asks again by itself, after boto3 has given up.
 TRIES = 4
 POOL = 16
-# What boto3 reads of the environment, and so what a watcher is given. Nothing else of ours ever gets these.
+# What boto3 reads of the environment, and so what a watcher is given. Nothing else of ours ever
+# gets these.
 CREDENTIALS = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE",
@@ -59,7 +61,8 @@ Answer = TypeVar("Answer")
 
 
 def environment() -> dict[str, str]:
-    """The variables that lead boto3 to the account: what a watcher is given on top of a clean environment."""
+    """The variables that lead boto3 to the account: what a watcher is given on top of a clean
+    environment."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -83,7 +86,8 @@ def emulated() -> str:
 
 
 def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -> Any:
-    """The boto3 client of a service, in the account's region or in `region`; kept, and shared by all threads.
+    """The boto3 client of a service, in the account's region or in `region`; kept, and shared by
+    all threads.
 
     BackendError where there is no region to ask in, or where boto3 can't be used.
     """
@@ -100,14 +104,16 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
             made = _client(name, wanted, read_seconds, tuple(sorted(led.items())))
             if led == environment():
                 return made
-            # The environment changed while boto3 read it: the client may lead elsewhere than its key says.
+            # The environment changed while boto3 read it: the client may lead elsewhere than its
+            # key says.
             _client.cache_clear()
             _session.cache_clear()
 
 
 @lru_cache(maxsize=8)
 def _session(_environment: tuple[tuple[str, str], ...]) -> Any:
-    """One for all clients of an account: what each session reads for itself, AWS's addresses and rules, takes 8 MB a time."""
+    """One for all clients of an account: what each session reads for itself, AWS's addresses and
+    rules, takes 8 MB a time."""
     import boto3
 
     return boto3.Session()
@@ -132,7 +138,8 @@ def _client(
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Turns what boto3 raises inside the block into a BackendError that begins with `what` could not be done. Its cause is kept."""
+    """Turn what boto3 raises inside the block into a BackendError that begins with `what` could not
+    be done. Its cause is kept."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -142,7 +149,8 @@ def asking(what: str) -> Iterator[None]:
 
 
 def patiently(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda: None) -> Answer:
-    """What `ask` answers, asked again after a while where the network or AWS itself was in the way; BackendError when it stays so."""
+    """What `ask` answers, asked again after a while where the network or AWS itself was in the way;
+    BackendError when it stays so."""
     for attempt in range(TRIES - 1):
         try:
             return ask()
@@ -167,7 +175,10 @@ def words(error: BaseException) -> str:
         | exceptions.PartialCredentialsError
         | exceptions.CredentialRetrievalError,
     ):
-        return "there are no usable AWS credentials here. Run `aws configure`, or set AWS_PROFILE, and start Fieldmark again."
+        return (
+            "there are no usable AWS credentials here. Run `aws configure`, or set "
+            "AWS_PROFILE, and start Fieldmark again."
+        )
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{error}. Set AWS_PROFILE to one of `aws configure list-profiles`."
     if isinstance(error, exceptions.NoRegionError):
@@ -189,7 +200,8 @@ def code_of(error: BaseException | None) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the same question may be answered later: no network, throttled, signed out, or AWS itself out of order."""
+    """Whether the same question may be answered later: no network, throttled, signed out, or AWS
+    itself out of order."""
     from botocore import exceptions
 
     cause = error.__cause__ or error
@@ -228,15 +240,27 @@ def _refusal(kind: str, error: BaseException) -> str:
     if kind in _THROTTLED:
         return "AWS asks for patience (too many requests). It is tried again by itself."
     if kind in _EXPIRED:
-        return "the AWS credentials are not valid any more. Sign in again with `aws sso login` or `aws configure`, then restart Fieldmark."
+        return (
+            "the AWS credentials are not valid any more. Sign in again with `aws sso login` "
+            "or `aws configure`, then restart Fieldmark."
+        )
     if kind in _DENIED:
-        return f"the permission {_action(error, message)} is missing. Add it to the policy of whoever runs Fieldmark. AWS says: {message}"
+        return (
+            f"the permission {_action(error, message)} is missing. Add it to the policy of "
+            f"whoever runs Fieldmark. AWS says: {message}"
+        )
     if kind == "ResourceLimitExceeded":
-        return f"a quota of the account is too small: {message} Choose another instance type, or ask for more under Service Quotas."
+        return (
+            f"a quota of the account is too small: {message} Choose another instance type, or "
+            "ask for more under Service Quotas."
+        )
     if kind == "NoSuchBucket":
         return "the bucket does not exist. Give another one on the AWS page, or make it there."
     if kind == "PermanentRedirect" or (kind == "301"):
-        return "the bucket lies in another region than the jobs. Give one in the same region on the AWS page."
+        return (
+            "the bucket lies in another region than the jobs. Give one in the same region on "
+            "the AWS page."
+        )
     return f"{message} ({kind})"
 
 

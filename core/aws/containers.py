@@ -1,4 +1,5 @@
-"""AWS's container images by region, from a dated table: looking one up needs neither the network nor a large package.
+"""AWS's container images by region, from a dated table: looking one up needs neither the network
+nor a large package.
 
 A test compares the table with the SageMaker SDK's own wherever that is installed.
 """
@@ -10,7 +11,8 @@ import re
 from core.aws.account import Account
 from core.errors import UserError
 
-# From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: the PyTorch images that run a script of ours as it is.
+# From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: the PyTorch images that run a script of
+# ours as it is.
 TRAINING_VERSION = "2.14"
 TRAINING_TAGS = {
     "cpu": f"{TRAINING_VERSION}-cpu-amzn2023-sagemaker",
@@ -33,23 +35,31 @@ _GPU = re.compile(r"ml\.[pg]\d")
 
 
 def has_gpu(instance_type: str) -> bool:
-    """Whether an instance type has NVIDIA GPUs: `ml.g5.xlarge` has, `ml.m5.large` and `ml.m6g.large` have not."""
+    """Whether an instance type has NVIDIA GPUs: `ml.g5.xlarge` has, `ml.m5.large` and
+    `ml.m6g.large` have not."""
     return _GPU.match(instance_type) is not None
 
 
 def training(account: Account, instance_type: str) -> str:
-    """The image that a training job on this instance type runs in. UserError for a region that AWS publishes none in."""
+    """The image that a training job on this instance type runs in.
+
+    UserError for a region that AWS publishes none in.
+    """
     if account.training_image:
         return account.training_image
     return f"{registry(account.region)}/pytorch:{TRAINING_TAGS['gpu' if has_gpu(instance_type) else 'cpu']}"
 
 
 def registry(region: str) -> str:
-    """`763104351884.dkr.ecr.us-east-1.amazonaws.com`. UserError for a region that is not in the table."""
+    """`763104351884.dkr.ecr.us-east-1.amazonaws.com`.
+
+    UserError for a region that is not in the table.
+    """
     number = USUAL_REGISTRY if region in USUAL_REGIONS else REGISTRIES.get(region)
     if number is None:
         raise UserError(
-            f"No image of AWS is known for the region {region}. Give the image's address on the AWS page.",
+            f"No image of AWS is known for the region {region}. Give the image's address "
+            "on the AWS page.",
             field="region",
         )
     return f"{number}.dkr.ecr.{region}.amazonaws.com"

@@ -1,4 +1,7 @@
-"""The permissions that are needed, as IAM policies with the account's own names in them. A test compares them with the calls made."""
+"""The permissions that are needed, as IAM policies with the account's own names in them.
+
+A test compares them with the calls made.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ PHOTOS = "<bucket of your photos>"
 
 
 def person(account: Account) -> dict[str, Any]:
-    """For whoever runs Fieldmark. The bucket to import photos from stands in it as PHOTOS, to be filled in by hand."""
+    """For whoever runs Fieldmark.
+
+    The bucket to import photos from stands in it as PHOTOS, to be filled in by hand.
+    """
     return _with_key(_filled(account)["person"], account)
 
 
@@ -46,7 +52,8 @@ def as_text(document: dict[str, Any]) -> str:
 
 
 def _filled(account: Account) -> dict[str, Any]:
-    """The file with the account's names; what is not known yet stands as `<bucket>`, to be filled in by hand."""
+    """The file with the account's names; what is not known yet stands as `<bucket>`, to be filled
+    in by hand."""
     number = re.search(r"::(\d{12}):", account.role_arn)
     region = account.region or "<region>"
     values = {

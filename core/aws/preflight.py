@@ -1,6 +1,8 @@
-"""Looks, before anything costs money, whether a job could start: each check with what it found and, in words, what to do about it.
+"""Looks, before anything costs money, whether a job could start: each check with what it found and,
+in words, what to do about it.
 
-The checks that need AWS run side by side and are given up after SECONDS; those that need only the settings come at once.
+The checks that need AWS run side by side and are given up after SECONDS; those that need only the
+settings come at once.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:[\w+=,.@/-]*/)?([\w
 ASSUMED = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([\w+=,.@-]+)/.*")
 SERVICE = "sagemaker.amazonaws.com"
 NO_CREDENTIALS = (
-    "Sign in on this machine: run `aws configure sso` or `aws configure`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+    "Sign in on this machine: run `aws configure sso` or `aws configure`, or set "
+    "AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, and start the app again. Fieldmark never asks for keys and keeps none."
 )
 EXPIRED = (
@@ -55,7 +58,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what it found, and what to do where that is not good. `code` is something to copy, as a policy."""
+    """One check: what it found, and what to do where that is not good.
+
+    `code` is something to copy, as a policy.
+    """
 
     name: str
     verdict: Verdict
@@ -66,7 +72,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a job would ask for. `usage` is a word of the quota's name: training job, spot training job, transform job or endpoint."""
+    """What a job would ask for.
+
+    `usage` is a word of the quota's name: training job, spot training job, transform job or
+    endpoint.
+    """
 
     instance_type: str
     usage: str
@@ -85,7 +95,10 @@ def settings_only(account: Account) -> list[Check]:
 def run(
     account: Account, wanted: Sequence[Wanted], client: MakeClient, seconds: float = SECONDS
 ) -> list[Check]:
-    """Every check, in the order they are shown. `client` gives boto3's client of a service. Takes at most about `seconds`."""
+    """Every check, in the order they are shown.
+
+    `client` gives boto3's client of a service. Takes at most about `seconds`.
+    """
     local = settings_only(account)
     pool = ThreadPoolExecutor(8)
     try:
@@ -132,7 +145,8 @@ def _failed(name: str, error: Exception) -> Check:
             name,
             Verdict.UNSURE,
             words,
-            "It may still work. To have it checked, add the policy below to whoever you are signed in as.",
+            "It may still work. To have it checked, add the policy below to whoever you "
+            "are signed in as.",
         )
     if code in EXPIRED:
         return Check(
@@ -202,7 +216,8 @@ def _role_named(account: Account) -> Check:
         else f"{account.role_arn} is not the ARN of a role."
     )
     fix = (
-        "Jobs run as a role of your account. Make one in IAM for the service SageMaker (it then has the trust policy below), "
+        "Jobs run as a role of your account. Make one in IAM for the service SageMaker "
+        "(it then has the trust policy below), "
         "and put its ARN above: arn:aws:iam::<account>:role/<name>."
     )
     return Check("Role", Verdict.BAD, words, fix, policy.as_text(policy.trust(account)))
@@ -211,7 +226,10 @@ def _role_named(account: Account) -> Check:
 def _bucket_named(account: Account) -> Check:
     if account.bucket:
         return Check("Bucket", Verdict.GOOD, f"{account.bucket}.")
-    fix = f"Make one in {account.region or 'your region'} and name it above: aws s3 mb s3://<name> --region {account.region or '<region>'}"
+    fix = (
+        f"Make one in {account.region or 'your region'} and name it above: aws s3 mb "
+        f"s3://<name> --region {account.region or '<region>'}"
+    )
     return Check(
         "Bucket",
         Verdict.BAD,
@@ -227,7 +245,10 @@ def _role(account: Account, client: MakeClient) -> Check:
         role = client("iam").get_role(RoleName=match[2])["Role"]
     except Exception as error:
         if _code(error) in MISSING:
-            fix = "Check its name, or make it in IAM for the service SageMaker, with this trust policy:"
+            fix = (
+                "Check its name, or make it in IAM for the service SageMaker, with this trust "
+                "policy:"
+            )
             return Check(
                 "Role",
                 Verdict.BAD,
@@ -289,7 +310,10 @@ def _pass_role(account: Account, client: MakeClient, arn: str) -> Check:
         )
     except Exception as error:
         words = f"Whether you may hand the role to SageMaker can't be looked up ({_short(error)})."
-        fix = "It may still work. If a job is refused with AccessDenied on iam:PassRole, add this to whoever you are signed in as:"
+        fix = (
+            "It may still work. If a job is refused with AccessDenied on iam:PassRole, add "
+            "this to whoever you are signed in as:"
+        )
         return Check("PassRole", Verdict.UNSURE, words, fix, json.dumps(statement, indent=1))
     decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]
     if decisions and all(decision == "allowed" for decision in decisions):
@@ -305,7 +329,8 @@ def _pass_role(account: Account, client: MakeClient, arn: str) -> Check:
 
 
 def _bucket(account: Account, client: MakeClient) -> Check:
-    """Whether the bucket is there, in this region, and takes an object of ours, which is removed again."""
+    """Whether the bucket is there, in this region, and takes an object of ours, which is removed
+    again."""
     s3 = client("s3")
     try:
         head = s3.head_bucket(Bucket=account.bucket)
@@ -313,7 +338,10 @@ def _bucket(account: Account, client: MakeClient) -> Check:
         return _bucket_refused(account, error)
     where = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", account.region)
     if where != account.region:
-        words = f"{account.bucket} is in {where}, and jobs run in {account.region}: SageMaker can't read it from there."
+        words = (
+            f"{account.bucket} is in {where}, and jobs run in {account.region}: SageMaker "
+            "can't read it from there."
+        )
         return Check(
             "Bucket",
             Verdict.BAD,
@@ -325,7 +353,11 @@ def _bucket(account: Account, client: MakeClient) -> Check:
         s3.put_object(Bucket=account.bucket, Key=key, Body=b"")
         s3.delete_object(Bucket=account.bucket, Key=key)
     except Exception as error:
-        fix = f"Allow s3:PutObject and s3:DeleteObject on arn:aws:s3:::{account.bucket}/{account.prefix}/* to whoever you are signed in as."
+        fix = (
+            "Allow s3:PutObject and s3:DeleteObject on "
+            f"arn:aws:s3:::{account.bucket}/{account.prefix}/* to whoever you are signed in "
+            "as."
+        )
         return Check(
             "Bucket",
             Verdict.BAD,
@@ -340,7 +372,10 @@ def _bucket_refused(account: Account, error: Exception) -> Check:
         fix = f"Make it: aws s3 mb s3://{account.bucket} --region {account.region}"
         return Check("Bucket", Verdict.BAD, f"There is no bucket {account.bucket}.", fix)
     if _code(error) in DENIED:
-        fix = "Its name may belong to somebody else's account. Choose another bucket, or allow s3:ListBucket on this one."
+        fix = (
+            "Its name may belong to somebody else's account. Choose another bucket, or allow "
+            "s3:ListBucket on this one."
+        )
         return Check("Bucket", Verdict.BAD, f"{account.bucket} is closed to you.", fix)
     return _failed("Bucket", error)
 
@@ -354,7 +389,10 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
     lines += [f"{item.quota}: not listed" for item in missing]
     if short:
         places = [f"{item.quota}: {_quota_page(account, found[item.quota][1])}" for item in short]
-        fix = "New accounts often have 0. Ask for more (it is free, and takes minutes to days), or choose another type:"
+        fix = (
+            "New accounts often have 0. Ask for more (it is free, and takes minutes to days), "
+            "or choose another type:"
+        )
         return Check("Quotas", Verdict.BAD, "; ".join(lines) + ".", fix, "\n".join(places))
     verdict = Verdict.UNSURE if missing else Verdict.GOOD
     return Check(
@@ -366,7 +404,8 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
 
 
 def _quota_values(client: Any, names: set[str]) -> dict[str, tuple[float, str]]:
-    """Value and code of each quota of that name; there are thousands, so it stops once all are found."""
+    """Value and code of each quota of that name; there are thousands, so it stops once all are
+    found."""
     found: dict[str, tuple[float, str]] = {}
     for page in client.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for quota in page["Quotas"]:

@@ -1,6 +1,8 @@
-"""What instances cost: a dated table that ships with the app, and a newer one asked of AWS's Pricing API where somebody did.
+"""What instances cost: a dated table that ships with the app, and a newer one asked of AWS's
+Pricing API where somebody did.
 
-Every price says where it is from. The shipped ones were not asked of AWS and are called approximate wherever they are shown.
+Every price says where it is from. The shipped ones were not asked of AWS and are called approximate
+wherever they are shown.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Price:
-    """USD for an hour of one instance. `region` is the one that it is of, which may be another than the one asked for."""
+    """USD for an hour of one instance.
+
+    `region` is the one that it is of, which may be another than the one asked for.
+    """
 
     usd: float
     region: str
@@ -65,12 +70,18 @@ class Price:
         """Where the price is from, in words."""
         if self.asked:
             return f"{self.region} price of {self.date}, from AWS's Pricing API"
-        return f"approximate {self.region} price, from the table of {self.date} ({self.source}); refresh it on the AWS page"
+        return (
+            f"approximate {self.region} price, from the table of {self.date} ({self.source}); "
+            "refresh it on the AWS page"
+        )
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What something will cost: USD for an hour of it, and in all where it has an end. None where no price is known."""
+    """What something will cost: USD for an hour of it, and in all where it has an end.
+
+    None where no price is known.
+    """
 
     per_hour: float | None
     at_most: float | None
@@ -94,7 +105,8 @@ def instances() -> dict[str, Instance]:
 
 
 def hourly(instance_type: str, use: str, region: str) -> Price | None:
-    """The price of an instance; that of USUAL_REGION where this region's is not known, None where none is."""
+    """The price of an instance; that of USUAL_REGION where this region's is not known, None where
+    none is."""
     for wanted in dict.fromkeys((region, USUAL_REGION)):
         if found := _refreshed(instance_type, use, wanted) or _from_table(instance_type, wanted):
             return found
@@ -111,7 +123,8 @@ def estimate(
     jobs: int = 1,
     parallel: int = 1,
 ) -> Estimate:
-    """`jobs` jobs of at most `seconds` (0: no end) on `count` instances each, `parallel` of them at once."""
+    """`jobs` jobs of at most `seconds` (0: no end) on `count` instances each, `parallel` of them at
+    once."""
     price = hourly(instance_type, use, region)
     if price is None:
         return Estimate(None, None, None)
@@ -123,12 +136,18 @@ def estimate(
 
 
 def serverless(memory_mb: int, seconds: float = 1.0) -> float:
-    """USD for `seconds` of answering with this much memory; idle time costs nothing. From the shipped table, whatever the region."""
+    """USD for `seconds` of answering with this much memory; idle time costs nothing.
+
+    From the shipped table, whatever the region.
+    """
     return float(_shipped()["serverless"]["usd_per_gb_second"]) * memory_mb / 1024 * seconds
 
 
 def serverless_origin() -> str:
-    return f"approximate, from the table of {_shipped()['date']} ({_shipped()['serverless']['source']})"
+    return (
+        f"approximate, from the table of {_shipped()['date']} "
+        f"({_shipped()['serverless']['source']})"
+    )
 
 
 def date_of(region: str) -> tuple[str, bool]:
@@ -138,7 +157,8 @@ def date_of(region: str) -> tuple[str, bool]:
 
 
 def refresh(client: Any, region: str) -> int:
-    """Asks the Pricing API for every instance type of the table in `region` and keeps the answers; how many prices came.
+    """Ask the Pricing API for every instance type of the table in `region` and keeps the answers;
+    how many prices came.
 
     `client` is boto3's for "pricing". Raises what boto3 raises.
     """
@@ -231,7 +251,8 @@ def _shipped() -> dict[str, Any]:
 
 
 def _asked() -> dict[str, Any]:
-    """The newer tables by region; empty where nobody asked yet or it can't be read, for the shipped one is there."""
+    """The newer tables by region; empty where nobody asked yet or it can't be read, for the shipped
+    one is there."""
     path = refreshed_file()
     try:
         return _read(path, path.stat().st_mtime_ns)

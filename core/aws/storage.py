@@ -1,13 +1,16 @@
-"""The bucket: what lies where, and how it gets there and back. Everything of ours is below the account's prefix.
+"""The bucket: what lies where, and how it gets there and back.
 
-images/<ab>/<sha256><suffix>                     photos, once for all datasets
-datasets/<id>/<version>/<hash>/                  manifest.csv, and images.manifest, which is there only when all its photos are
-weights/<hash>/<name>                            pretrained weights of one choice of backbones
-code/<sha256>.tar.gz                             the training scripts
-jobs/<job id>/                                   output and checkpoints
-models/<sha256>.tar.gz                           what serving images are given
-transform/<job id>/                              input.manifest, and output until the answers are here
-captured/<endpoint id>/                          photos that an endpoint kept
+Everything of ours is below the account's prefix.
+
+images/<ab>/<sha256><suffix>         photos, once for all datasets
+datasets/<id>/<version>/<hash>/      manifest.csv, and images.manifest, which is there only when all
+                                     its photos are
+weights/<hash>/<name>                pretrained weights of one choice of backbones
+code/<sha256>.tar.gz                 the training scripts
+jobs/<job id>/                       output and checkpoints
+models/<sha256>.tar.gz               what serving images are given
+transform/<job id>/                  input.manifest, and output until the answers are here
+captured/<endpoint id>/              photos that an endpoint kept
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ DELETE_AT_ONCE = 1000
 
 
 class Stored(NamedTuple):
-    """An object of ours: its key without the account's prefix, its size, and when it was written, in seconds since 1970."""
+    """An object of ours: its key without the account's prefix, its size, and when it was written,
+    in seconds since 1970."""
 
     key: str
     size_bytes: int
@@ -36,7 +40,10 @@ class Stored(NamedTuple):
 
 
 class Store:
-    """The account's part of its bucket. Keys are given without the prefix. Every method raises BackendError."""
+    """The account's part of its bucket.
+
+    Keys are given without the prefix. Every method raises BackendError.
+    """
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -97,7 +104,8 @@ class Store:
         return (found.key for found in self.objects(prefix))
 
     def objects(self, prefix: str) -> Iterator[Stored]:
-        """What lies below a prefix, a page at a time: a million objects take no more memory than a thousand."""
+        """What lies below a prefix, a page at a time: a million objects take no more memory than a
+        thousand."""
         start = len(self.account.key("x")) - 1
         with connection.asking(f"listing {self.uri(prefix)}"):
             pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -110,7 +118,7 @@ class Store:
                     )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Deletes these objects, many at a time; what is gone already is fine."""
+        """Delete these objects, many at a time; what is gone already is fine."""
         waiting = iter(keys)
         while some := list(islice(waiting, DELETE_AT_ONCE)):
             doomed = [{"Key": self.account.key(key)} for key in some]
@@ -120,7 +128,8 @@ class Store:
                 )
             if errors := answer.get("Errors"):
                 raise BackendError(
-                    f"{len(errors)} of {len(some)} objects can't be deleted. The first: {errors[0].get('Message', '')}"
+                    f"{len(errors)} of {len(some)} objects can't be deleted. The first: "
+                    f"{errors[0].get('Message', '')}"
                 )
 
     def copy(self, source: str, target: str) -> None:
@@ -135,7 +144,7 @@ class Store:
             )
 
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
-        """One object of anybody's to a key of ours, inside S3; with an `etag`, if it still has it."""
+        """One object of anybody's to a key of ours, in S3; with an `etag`, if it still has it."""
         with connection.asking(f"copying s3://{bucket}/{key}"):
             origin: Any = {"Bucket": bucket, "Key": key}
             to: dict[str, Any] = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
@@ -145,7 +154,10 @@ class Store:
 
 
 def image_key(image_id: str, path: str) -> str:
-    """Where a photo lies: named by its content, so that every dataset shares it. Relative to `images/`."""
+    """Where a photo lies: named by its content, so that every dataset shares it.
+
+    Relative to `images/`.
+    """
     return f"{image_id[:2]}/{image_id}{Path(path).suffix.lower()}"
 
 

@@ -1,4 +1,5 @@
-"""The SageMaker backend: every job an ordinary run folder here, and a watcher that does what is slow. Nothing here waits for AWS."""
+"""The SageMaker backend: every job an ordinary run folder here, and a watcher that does what is
+slow. Nothing here waits for AWS."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class SageMakerBackend(Backend):
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
             raise UserError(
-                "This dataset version has no validation photos to compare trials by. Split it again first.",
+                "This dataset version has no validation photos to compare trials by. "
+                "Split it again first.",
                 field="version_id",
             )
         self._check(spec)
@@ -85,7 +87,8 @@ class SageMakerBackend(Backend):
         return job if lock is None else self._watch(job, lock)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first, as on this workstation; but here the end of the watcher is not the end of the job.
+        # The lock first, as on this workstation; but here the end of the watcher is not the end of
+        # the job.
         with files.there(job.folder.path, "job"):
             return self._refreshed(job)
 
@@ -171,7 +174,7 @@ class SageMakerBackend(Backend):
         containers.training(accounts.required(), resources.instance_type)
 
     def _watch(self, job: Job, lock: int) -> Job:
-        """Starts the job's watcher, which takes over the lock."""
+        """Start the job's watcher, which takes over the lock."""
         try:
             os.utime(job.folder.lock)
             if job.state.is_finished:

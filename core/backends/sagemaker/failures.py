@@ -17,15 +17,24 @@ LOG_BYTES = 64 * 1024
 _ADVICE: tuple[tuple[str, str], ...] = (
     (
         r"ResourceLimitExceeded|service limit",
-        "The account's quota for this instance type is too small. Choose another one, or ask for more under Service Quotas.",
+        (
+            "The account's quota for this instance type is too small. Choose another one, or "
+            "ask for more under Service Quotas."
+        ),
     ),
     (
         r"CapacityError|[Ii]nsufficient capacity",
-        "AWS has no such machine free now. Try again later, choose another instance type, or another region.",
+        (
+            "AWS has no such machine free now. Try again later, choose another instance type, "
+            "or another region."
+        ),
     ),
     (
         r"[Aa]ssume.{0,40}role|AssumeRole",
-        "SageMaker may not use the role. Its trust policy has to name sagemaker.amazonaws.com; the AWS page shows how.",
+        (
+            "SageMaker may not use the role. Its trust policy has to name "
+            "sagemaker.amazonaws.com; the AWS page shows how."
+        ),
     ),
     (
         r"AccessDenied|not authorized|Access Denied|403",
@@ -41,16 +50,25 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"CannotPullContainer|[Ii]mage.*(not found|does not exist|pull)|RepositoryNotFound",
-        "The container image could not be fetched. Check the image on the AWS page and, in a VPC, its way to ECR.",
+        (
+            "The container image could not be fetched. Check the image on the AWS page and, "
+            "in a VPC, its way to ECR."
+        ),
     ),
     (
         r"[Oo]ut of memory|OutOfMemory|[Ee]xit ?[Cc]ode.{0,3}137|signal 9|ExitCode -9",
-        "It ran out of memory. Lower the batch size or the image size, or choose a larger instance.",
+        (
+            "It ran out of memory. Lower the batch size or the image size, or choose a larger "
+            "instance."
+        ),
     ),
     (r"No space left|disk.*full", "The disk of the instance is full. Ask for a larger one."),
     (
         r"[Ss]pot|[Ii]nterrupt",
-        "The spot machine was taken back too often. Resume it, give it more waiting time, or do without spot.",
+        (
+            "The spot machine was taken back too often. Resume it, give it more waiting time, "
+            "or do without spot."
+        ),
     ),
     (r"InternalServerError|[Ii]nternal [Ee]rror", "SageMaker itself failed. Resume the job."),
 )
@@ -103,12 +121,19 @@ def explained(given: str) -> str:
 
 
 def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:
-    """Why a stopped job stopped; empty where somebody asked for it here, for then the request says so."""
+    """Why a stopped job stopped; empty where somebody asked for it here, for then the request says
+    so."""
     secondary = described.get("SecondaryStatus", "")
     limit = described.get("StoppingCondition", {})
     if secondary == "MaxRuntimeExceeded":
         hours = limit.get("MaxRuntimeInSeconds", 0) / 3600
-        return f"It reached its time limit of {hours:.3g} hours. Resume it with a longer one to go on from its last checkpoint."
+        return (
+            f"It reached its time limit of {hours:.3g} hours. Resume it with a longer one to "
+            "go on from its last checkpoint."
+        )
     if secondary == "MaxWaitTimeExceeded":
-        return "No spot machine was free for long enough. Resume it with more waiting time, or without spot."
+        return (
+            "No spot machine was free for long enough. Resume it with more waiting time, or "
+            "without spot."
+        )
     return "" if asked else "It was stopped on SageMaker, not from here."

@@ -1,4 +1,4 @@
-"""What a page says of a job on SageMaker: its machines, what was billed, and how old all this is."""
+"""What a page says of a job on SageMaker: machines, what was billed, and how old this is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def _about(usd: float) -> str:
 
 
 def notice(job: Job) -> str:
-    """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job that has ended."""
+    """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job
+    that has ended."""
     progress: Mapping[str, Any] = job.status.progress
     if job.state.is_finished:
         return ""
@@ -57,5 +58,8 @@ def notice(job: Job) -> str:
     if old < FRESH_SECONDS and not why:
         return ""
     ago = f"{old / 60:.0f} min" if old >= 120 else f"{old:.0f} s"
-    text = f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(float(seen)))}, {ago} ago."
+    text = (
+        f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(float(seen)))}, "
+        f"{ago} ago."
+    )
     return f"{text} {why}" if why else text

@@ -1,4 +1,5 @@
-"""What is asked of SageMaker, as boto3 takes it: plain functions from a spec to a request, so that a request can be shown and tested."""
+"""What is asked of SageMaker, as boto3 takes it: plain functions from a spec to a request, so that
+a request can be shown and tested."""
 
 from __future__ import annotations
 
@@ -23,8 +24,11 @@ TAG = "fieldmark"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the parts of a training lie: whole URIs. `images` names the photos one by one; `weights` ends with a slash, as does
-    `features`, which is empty where no earlier job made any."""
+    """Where the parts of a training lie: whole URIs.
+
+    `images` names the photos one by one; `weights` ends with a slash, as does `features`, which is
+    empty where no earlier job made any.
+    """
 
     code: str
     images: str
@@ -58,7 +62,10 @@ def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> dict[str, 
 
 
 def script_mode(account: Account, code: str) -> dict[str, str]:
-    """The hyperparameters by which AWS's toolkit finds our script. A container without a network is handed the archive as a channel."""
+    """The hyperparameters by which AWS's toolkit finds our script.
+
+    A container without a network is handed the archive as a channel.
+    """
     archive = (
         f"/opt/ml/input/data/{CODE_CHANNEL}/{code.rsplit('/', 1)[-1]}"
         if account.network_isolation
@@ -151,7 +158,8 @@ def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
 
 
 def resources_of(spec: TrainingSpec | Any) -> Resources:
-    """UserError where a spec does not say what to run on: that is never chosen for a person, for it costs money."""
+    """UserError where a spec does not say what to run on: that is never chosen for a person, for it
+    costs money."""
     if spec.resources is None or not spec.resources.instance_type:
         raise UserError("Choose an instance type to run on.", field="instance_type")
     found: Resources = spec.resources

@@ -1,4 +1,5 @@
-"""A SageMaker job's log, brought line by line into its run folder, each line once, also across watchers that were killed."""
+"""A SageMaker job's log, brought line by line into its run folder, each line once, also across
+watchers that were killed."""
 
 from __future__ import annotations
 
@@ -15,13 +16,17 @@ from core.jobs.store import RunFolder
 TRAINING = "/aws/sagemaker/TrainingJobs"
 STATE = "streams.json"
 PAGES = 10
-# Streams of a job that begin later, of another host or of a spot machine's successor, are looked for every so many quiet turns.
+# Streams of a job that begin later, of another host or of a spot machine's successor, are looked
+# for every so many quiet turns.
 LOOK_FOR_STREAMS = 5
 _HOST = re.compile(r"/(algo-\d+)")
 
 
 class LogTail:
-    """Reads on in every stream of one job. What was read is known by its place in each stream and by the size of the log then."""
+    """Reads on in every stream of one job.
+
+    What was read is known by its place in each stream and by the size of the log then.
+    """
 
     def __init__(self, folder: RunFolder, name: str, region: str, group: str = TRAINING) -> None:
         self.folder, self.name, self.group = folder, name, group
@@ -36,7 +41,10 @@ class LogTail:
         return bool(self._tokens)
 
     def read(self) -> bool:
-        """Appends what is new to the log; whether there was anything. BackendError where the platform does not answer."""
+        """Append what is new to the log; whether there was anything.
+
+        BackendError where the platform does not answer.
+        """
         self._turn += 1
         if not self._tokens or self._turn % LOOK_FOR_STREAMS == 0:
             self._find_streams()
@@ -84,7 +92,8 @@ class LogTail:
 
     def _append(self, stream: str, messages: list[str], token: str) -> None:
         host = _HOST.search(stream)
-        # The first host speaks for all; what others say is marked, so that no metric is counted twice.
+        # The first host speaks for all; what others say is marked, so that no metric is counted
+        # twice.
         mark = f"[{host[1]}] " if host and host[1] != "algo-1" else ""
         with self.folder.log.open("ab") as log:
             # The toolkit puts an empty line after many of the script's.
@@ -101,7 +110,8 @@ class LogTail:
         return self.folder.path / STATE
 
     def _restore(self) -> None:
-        """Goes on where the last watcher was sure to be: what it wrote after that is cut off and read again."""
+        """Go on where the last watcher was sure to be: what it wrote after that is cut off and read
+        again."""
         try:
             state = files.read_json(self._state)
             size, tokens = int(state["size"]), dict(state["tokens"])

@@ -1,6 +1,8 @@
-"""Watching what runs on SageMaker from here: created once, asked every few seconds, stopped when asked, and never lost.
+"""Watching what runs on SageMaker from here: created once, asked every few seconds, stopped when
+asked, and never lost.
 
-The platform is the truth. While it does not answer, nothing is decided: what was seen last stays, with its time.
+The platform is the truth. While it does not answer, nothing is decided: what was seen last stays,
+with its time.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ Answer = TypeVar("Answer")
 
 
 class Watched(Protocol):
-    """A job on the platform. `describe` is None where there is no such job; all but `facts` may raise BackendError."""
+    """A job on the platform.
+
+    `describe` is None where there is no such job; all but `facts` may raise BackendError.
+    """
 
     def describe(self) -> dict[str, Any] | None: ...
 
@@ -64,7 +69,11 @@ class Watch:
         self._stop_sent = False
 
     def submit(self) -> None:
-        """Creates the job. Its name is ours and is the token: where the answer was lost, what is there is taken up, never made twice."""
+        """Create the job.
+
+        Its name is ours and is the token: where the answer was lost, what is there is taken up,
+        never made twice.
+        """
         while True:
             try:
                 self.watched.create()
@@ -85,7 +94,10 @@ class Watch:
         return self.surely(self.watched.describe) is not None
 
     def surely(self, ask: Callable[[], Answer]) -> Answer:
-        """Asks until there is an answer; a refusal is raised. Leaves where this process is asked to end."""
+        """Ask until there is an answer; a refusal is raised.
+
+        Leaves where this process is asked to end.
+        """
         pause = settings.poll_seconds()
         while True:
             try:
@@ -98,7 +110,7 @@ class Watch:
             pause = min(LONGEST_SECONDS, pause * 2)
 
     def follow(self) -> dict[str, Any]:
-        """Asks until the job has ended and returns what the platform says of it then."""
+        """Ask until the job has ended and returns what the platform says of it then."""
         while True:
             described = self.surely(self._describe)
             status = self.watched.status(described)
@@ -111,7 +123,7 @@ class Watch:
             self._wait(self._next_pause(news))
 
     def say(self, **facts: Any) -> None:
-        """Shows something of our own, before the platform knows of the job."""
+        """Show something of our own, before the platform knows of the job."""
         self.facts = facts
         self.worker.progress(**facts)
 
@@ -158,7 +170,8 @@ class Watch:
         return self._pause
 
     def _wait(self, seconds: float) -> None:
-        """Raises Left where this process is asked to end; wakes up early for a stop that was not passed on yet."""
+        """Raises Left where this process is asked to end; wakes up early for a stop that was not
+        passed on yet."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.worker.leaving:

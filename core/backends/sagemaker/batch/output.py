@@ -1,4 +1,5 @@
-"""The answers of a transform job on SageMaker, an object each, brought back into the one table that a local job leaves as well."""
+"""The answers of a transform job on SageMaker, an object each, brought back into the one table that
+a local job leaves as well."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class Output:
     keys: dict[str, list[str]] = field(default_factory=dict)
 
     def look(self) -> int:
-        """Lists the answers there are now; how many."""
+        """List the answers there are now; how many."""
         found: dict[str, list[str]] = {}
         for key in self.store.keys(storage.transform_key(self.spec.id, "output/")):
             if key.endswith(SUFFIX):
@@ -71,11 +72,11 @@ class Output:
         *,
         whole: bool,
     ) -> None:
-        """Brings the table up to date: rows that had no answer, and those that it lacks, in order.
+        """Bring the table up to date: rows that had no answer, and those that it lacks, in order.
 
         `whole`: it gets all rows and is finished; otherwise it ends with the last photo that has an
-        answer. A photo before that without one is a row with an error, open to be asked about again.
-        `report` gets how many rows are done, and how many of them are errors.
+        answer. A photo before that without one is a row with an error, open to be asked about
+        again. `report` gets how many rows are done, and how many of them are errors.
         """
         reading = _Reading(self, classes, training_ids)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -97,7 +98,10 @@ class Output:
             writer.finish()
 
     def remove(self) -> None:
-        """Deletes the answers in the bucket. Its photos stay, for they are shared, and its list of them, for whoever repeats the job."""
+        """Delete the answers in the bucket.
+
+        Its photos stay, for they are shared, and its list of them, for whoever repeats the job.
+        """
         self.store.delete(self.store.keys(storage.transform_key(self.spec.id, "output/")))
 
 
@@ -167,7 +171,8 @@ class _Reading:
             return {"error": {"message": f"SageMaker's answer is not JSON: {said}"}}
 
     def _bring(self, item: Item) -> str:
-        """Copies a photo that lies in S3 to where the job's own photos are; its id, '' where it can't be had."""
+        """Copy a photo that lies in S3 to where the job's own photos are; its id, '' where it can't
+        be had."""
         try:
             target = files.safe_join(self.folder.input / "images", item.file)
             files.folder_below(

@@ -37,7 +37,7 @@ _ODD_PART = re.compile(r"(^|/)\.{0,2}(/|$)")
 
 
 class Found(NamedTuple):
-    """An object below a job's place: its size (0 where not known), and why it can't be asked about."""
+    """An object below a job's place: its size (0: not known), and why it can't be asked about."""
 
     key: str
     size: int
@@ -65,7 +65,7 @@ def listed(
     classes: Collection[str],
     check_stop: Callable[[], None],
 ) -> Listed:
-    """Lists the photos below an S3 prefix, or those that a manifest there names.
+    """List the photos below an S3 prefix, or those that a manifest there names.
 
     UserError where there are none.
     """
@@ -89,7 +89,7 @@ def listed(
 
 
 def are_plain(addresses: Collection[str]) -> bool:
-    """Whether no two of these objects have the same name, and nothing can change a name's spelling."""
+    """Whether no two of these objects share a name, and nothing can change a name's spelling."""
     keys = [s3.split(address)[1] for address in addresses]
     names = {key.rpartition("/")[2].casefold() for key in keys}
     if len(names) < len(keys):
@@ -117,7 +117,7 @@ def copy(
     report: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> dict[str, str]:
-    """Copies objects inside S3: target key -> address. By target, why some could not be."""
+    """Copy objects inside S3: target key -> address. By target, why some could not be."""
     problems: dict[str, str] = {}
 
     def one(target: str) -> None:

@@ -1,4 +1,5 @@
-"""Photos that a SageMaker endpoint kept, brought from S3 into the run folder, where the monitor reads what a local one keeps."""
+"""Photos that a SageMaker endpoint kept, brought from S3 into the run folder, where the monitor
+reads what a local one keeps."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ ANSWER = ("predictions", "unsure", "unfamiliar", "latency_ms")
 
 
 def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
-    """Brings what is new, at most as much as may be kept; how many photos. Raises BackendError where AWS does not answer."""
+    """Bring what is new, at most as much as may be kept; how many photos.
+
+    Raises BackendError where AWS does not answer.
+    """
     path = folder.output / TAKEN
     taken = set(files.read_json(path)) if path.exists() else set()
     new = [
@@ -43,7 +47,8 @@ def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
 
 
 def records(text: str) -> Iterator[tuple[float, bytes, dict[str, Any]]]:
-    """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer, is left out."""
+    """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer,
+    is left out."""
     for line in text.splitlines():
         try:
             said = json.loads(line)

@@ -1,6 +1,8 @@
-"""Models, endpoint configurations and endpoints as SageMaker knows them: what is asked for, and how it is made, found and removed.
+"""Models, endpoint configurations and endpoints as SageMaker knows them: what is asked for, and how
+it is made, found and removed.
 
-All three bear the id of our endpoint (or transform job), so that a create whose answer was lost is adopted and never repeated.
+All three bear the id of our endpoint (or transform job), so that a create whose answer was lost is
+adopted and never repeated.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from core.jobs.specs import EndpointSpec, Resources, Spec
 
 VARIANT = "AllTraffic"
 DEADLINE_TAG, MODEL_TAG = "deadline", "model"
-# Of a serving container that takes minutes to fetch its image and start; AWS's own default is what it allows at most.
+# Of a serving container that takes minutes to fetch its image and start; AWS's own default is what
+# it allows at most.
 STARTUP_SECONDS = 900
-# Target tracking: requests a minute and instance above which it grows, and seconds before it changes again.
+# Target tracking: requests a minute and instance above which it grows, and seconds before it
+# changes again.
 REQUESTS_A_MINUTE = 600
 COOL_SECONDS = {"ScaleInCooldown": 300, "ScaleOutCooldown": 60}
 SCALED = {
@@ -45,7 +49,10 @@ def state_of(status: str) -> EndpointState:
 
 
 def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dict[str, Any]:
-    """For CreateModel; `uri` is where the archive lies. A serverless endpoint takes neither a VPC nor network isolation."""
+    """For CreateModel; `uri` is where the archive lies.
+
+    A serverless endpoint takes neither a VPC nor network isolation.
+    """
     resources = resources_of(spec)
     container = {
         "Image": serving_image.image(resources.server, account, resources.instance_type),
@@ -98,7 +105,11 @@ def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
 
 
 def endpoint_request(spec: EndpointSpec, deadline: float | None) -> dict[str, Any]:
-    """For CreateEndpoint. The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should be gone."""
+    """For CreateEndpoint.
+
+    The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should
+    be gone.
+    """
     more = {DEADLINE_TAG: f"{deadline:.0f}"} if deadline else {}
     return {"EndpointName": spec.id, "EndpointConfigName": spec.id, "Tags": tags(spec, **more)}
 
@@ -119,7 +130,10 @@ def resources_of(spec: Any) -> Resources:
 
 
 def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> bool:
-    """Asks for it; False where it is there already, by an earlier try. Raises BackendError where AWS refuses."""
+    """Ask for it; False where it is there already, by an earlier try.
+
+    Raises BackendError where AWS refuses.
+    """
     try:
         with connection.asking(what):
             make(**request)
@@ -131,9 +145,10 @@ def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> b
 
 
 def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
-    """Deletes endpoint, configuration and model of that name, whatever of them there is. Idempotent.
+    """Delete endpoint, configuration and model of that name, whatever of them there is. Idempotent.
 
-    False where the endpoint can't be deleted yet, because it is still being made. Raises BackendError where AWS refuses.
+    False where the endpoint can't be deleted yet, because it is still being made. Raises
+    BackendError where AWS refuses.
     """
     if not only_model:
         try:
@@ -178,7 +193,10 @@ def state_now(client: Any, name: str) -> EndpointState | None:
 
 
 def scale(spec: EndpointSpec, scaling: Any) -> None:
-    """Lets a real-time endpoint grow and shrink with its load. `scaling` is boto3's client of application-autoscaling."""
+    """Let a real-time endpoint grow and shrink with its load.
+
+    `scaling` is boto3's client of application-autoscaling.
+    """
     resources = resources_of(spec)
     target = {**SCALED, "ResourceId": scaled_resource(spec.id)}
     with connection.asking("letting the endpoint grow with its load"):
@@ -200,7 +218,7 @@ def scale(spec: EndpointSpec, scaling: Any) -> None:
 
 
 def unscale(endpoint_id: str, scaling: Any) -> None:
-    """Takes back what `scale` did; fine where there is nothing."""
+    """Take back what `scale` did; fine where there is nothing."""
     try:
         with connection.asking("ending the scaling"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))

@@ -1,7 +1,9 @@
-"""Endpoints on SageMaker: what may be asked for, what there is, how one is asked about a photo, and how it is ended.
+"""Endpoints on SageMaker: what may be asked for, what there is, how one is asked about a photo, and
+how it is ended.
 
-What there is is read from the run folders, which each endpoint's watcher (endpoint_watch.py) keeps up to date with AWS; so a page
-draws at once also where the network is gone. Only asking about a photo and deleting wait for AWS.
+What there is is read from the run folders, which each endpoint's watcher (endpoint_watch.py) keeps
+up to date with AWS; so a page draws at once also where the network is gone. Only asking about a
+photo and deleting wait for AWS.
 """
 
 from __future__ import annotations
@@ -34,19 +36,20 @@ Refresh = Callable[[Job], Job]
 
 
 def run(worker: Worker) -> None:
-    """Watches one endpoint for life."""
+    """Watch one endpoint for life."""
     from core.backends.sagemaker.endpoints.watch import run as watch
 
     watch(worker)
 
 
 def check(spec: EndpointSpec) -> None:
-    """UserError, naming the field, for what SageMaker would refuse or what would cost without use."""
+    """UserError, naming the field, for what SageMaker would refuse or what would be of no use."""
     account = accounts.required()
     if spec.attached:
         if spec.resources or spec.seconds or spec.capture_share:
             raise UserError(
-                "An endpoint of somebody else is used as it is: it gets no machines, end or capture from here.",
+                "An endpoint of somebody else is used as it is: it gets no machines, end "
+                "or capture from here.",
                 field="attached",
             )
         return
@@ -123,7 +126,8 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]
         return dict(json.loads(connect(endpoint)(body, content_type)))
     except ValueError as error:
         raise BackendError(
-            f"The endpoint {endpoint.name} answered with something that is not JSON. Look at its log."
+            f"The endpoint {endpoint.name} answered with something that is not JSON. Look "
+            "at its log."
         ) from error
 
 
@@ -141,7 +145,8 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
     def send(body: bytes, content_type: str) -> bytes:
         if serverless and len(body) > SERVERLESS_BYTES:
             raise PhotoRefused(
-                "The photo has more than 4 MB, and a serverless endpoint takes no more. Make it smaller."
+                "The photo has more than 4 MB, and a serverless endpoint takes no more. "
+                "Make it smaller."
             )
         return ask(client, name, body, content_type)
 
@@ -175,7 +180,10 @@ def usage(endpoint: Endpoint) -> list[Program]:
 
 
 def delete(endpoint: Endpoint) -> None:
-    """Ends it on AWS and forgets it here. One that is still being made is deleted by its watcher as soon as AWS lets it."""
+    """End it on AWS and forgets it here.
+
+    One that is still being made is deleted by its watcher as soon as AWS lets it.
+    """
     folder = RunFolder.of(endpoint.id)
     if not folder.path.exists():
         return

@@ -1,6 +1,8 @@
-"""Watches one endpoint on SageMaker for as long as it lives: sends the model, has it made, proves it, counts, and ends it in time.
+"""Watches one endpoint on SageMaker for as long as it lives: sends the model, has it made, proves
+it, counts, and ends it in time.
 
-The deadline is kept here, and stands as a tag on the endpoint, so that the AWS page finds it also where this machine was off.
+The deadline is kept here, and stands as a tag on the endpoint, so that the AWS page finds it also
+where this machine was off.
 """
 
 from __future__ import annotations
@@ -39,10 +41,17 @@ SENDING, MAKING, PROVING = (
 PHASES = (SENDING, MAKING, PROVING)
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
 COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
-TIMED = "What the model takes, over the last hours, minute by minute; the way there and back is not in it."
-LIMITS = "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it refuses comes as a ModelError."
+TIMED = (
+    "What the model takes, over the last hours, minute by minute; the way there and back is "
+    "not in it."
+)
+LIMITS = (
+    "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it "
+    "refuses comes as a ModelError."
+)
 TICK = 0.2
-# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the usual pause.
+# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the
+# usual pause.
 CALM, COUNTING = 8, 20
 # A serverless endpoint may start its container with the first request.
 SMOKE_SECONDS = 300.0
@@ -56,7 +65,8 @@ REASON_LINES = 3
 
 
 def run(worker: Worker) -> None:
-    """Returns at the deadline, or when somebody else has deleted the endpoint; raises as a worker expects it."""
+    """Return at the deadline, or when somebody else has deleted the endpoint; raises as a worker
+    expects it."""
     _Life(worker).run()
 
 
@@ -206,7 +216,8 @@ class _Life:
             seen=now,
         )
         print(
-            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms there and back.",
+            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms "
+            "there and back.",
             flush=True,
         )
 
@@ -227,7 +238,8 @@ class _Life:
                 self._pause(settings.poll_seconds())
             if b'"predictions"' not in answer:
                 raise BackendError(
-                    f"Its smoke image came back without a prediction: {answer[:200].decode('utf-8', 'replace')}"
+                    "Its smoke image came back without a prediction: "
+                    f"{answer[:200].decode('utf-8', 'replace')}"
                 )
             milliseconds = 1000 * (time.perf_counter() - start)
         return milliseconds
@@ -310,7 +322,8 @@ class _Life:
 
 
 class _Nothing:
-    """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be patient."""
+    """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be
+    patient."""
 
     def describe(self) -> dict[str, Any] | None:
         return None

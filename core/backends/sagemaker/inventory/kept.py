@@ -1,6 +1,8 @@
-"""What runs in the account's region and costs money, of ours and of others, as AWS said when it was asked last.
+"""What runs in the account's region and costs money, of ours and of others, as AWS said when it was
+asked last.
 
-Asking takes seconds, so `look` does it beside the pages, and what it found is kept in a file: every page shows that, with its age.
+Asking takes seconds, so `look` does it beside the pages, and what it found is kept in a file: every
+page shows that, with its age.
 """
 
 from __future__ import annotations
@@ -27,9 +29,13 @@ _tried: dict[Path, float] = {}
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing that runs. `created` in seconds since 1970; `usd_per_hour` None where no price is known; `ours`: Fieldmark made it.
+    """One thing that runs.
 
-    `deadline` is when it should end by itself, `requests` how many an endpoint had within IDLE_SECONDS (None: not known).
+    `created` in seconds since 1970; `usd_per_hour` None where no price is known; `ours`: Fieldmark
+    made it.
+
+    `deadline` is when it should end by itself, `requests` how many an endpoint had within
+    IDLE_SECONDS (None: not known).
     """
 
     kind: str
@@ -69,7 +75,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Running:
-    """What AWS said at `seen`. `problems`: what could not be asked, and why; `reached`: whether there was any answer."""
+    """What AWS said at `seen`.
+
+    `problems`: what could not be asked, and why; `reached`: whether there was any answer.
+    """
 
     region: str
     seen: float
@@ -93,7 +102,10 @@ class Running:
 
 
 def kept() -> Running | None:
-    """What was found last in the account that is set up now; None where nothing was. Reads one small file."""
+    """What was found last in the account that is set up now; None where nothing was.
+
+    Reads one small file.
+    """
     try:
         body = files.read_json(_file())
         found = Running(
@@ -115,7 +127,7 @@ def kept() -> Running | None:
 
 
 def look_beside(older_than: float) -> None:
-    """Asks AWS in a thread where what is kept is older than so many seconds; returns at once."""
+    """Ask AWS in a thread where what is kept is older than so many seconds; returns at once."""
     try:
         account = accounts.load()
     except NotFound:
@@ -135,7 +147,8 @@ def look_beside(older_than: float) -> None:
 
         try:
             now = look(account)
-            # What was seen last is worth more than nothing: where AWS can't be reached it stays, with its time.
+            # What was seen last is worth more than nothing: where AWS can't be reached it stays,
+            # with its time.
             kept_on = (
                 replace(found, reached=False, problems=now.problems)
                 if found and not now.reached

@@ -1,4 +1,5 @@
-"""Asks AWS what runs in a region: endpoints, jobs and notebooks, with their machines, tags, deadlines and requests."""
+"""Asks AWS what runs in a region: endpoints, jobs and notebooks, with their machines, tags,
+deadlines and requests."""
 
 from __future__ import annotations
 
@@ -27,7 +28,10 @@ class _Found:
 
 
 def look(account: Account) -> Running:
-    """Asks AWS, each kind beside the others. What may not be asked is among the problems; nothing is raised."""
+    """Ask AWS, each kind beside the others.
+
+    What may not be asked is among the problems; nothing is raised.
+    """
     found = _Found()
     if not account.region:
         return Running(

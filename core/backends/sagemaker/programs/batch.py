@@ -1,4 +1,5 @@
-"""A transform job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the SageMaker SDK v3."""
+"""A transform job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same
+with the SageMaker SDK v3."""
 
 from __future__ import annotations
 

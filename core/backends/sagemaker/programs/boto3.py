@@ -1,4 +1,5 @@
-"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the SageMaker SDK v3."""
+"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the
+SageMaker SDK v3."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def of_job(job: Job) -> list[Program]:
 
 
 def _again(request: dict[str, Any]) -> dict[str, Any]:
-    """The request without its name, and with checkpoints of its own: with those of this job it would find itself finished."""
+    """The request without its name, and with checkpoints of its own: with those of this job it
+    would find itself finished."""
     kept = copy.deepcopy(
         {name: value for name, value in request.items() if name not in (TUNING, TRAINING)}
     )

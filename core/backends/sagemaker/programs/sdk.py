@@ -1,4 +1,5 @@
-"""A job as a program of the SageMaker Python SDK v3, the same in every setting, from the request that was sent."""
+"""A job as a program of the SageMaker Python SDK v3, the same in every setting, from the request
+that was sent."""
 
 from __future__ import annotations
 
@@ -58,7 +59,10 @@ def training(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
 
 
 def tuning(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
-    """The program for a request of CreateHyperParameterTuningJob. Jobs that it learns from are not named again."""
+    """The program for a request of CreateHyperParameterTuningJob.
+
+    Jobs that it learns from are not named again.
+    """
     definition, config = request["TrainingJobDefinition"], request["HyperParameterTuningJobConfig"]
     objective, limits = config["HyperParameterTuningJobObjective"], config["ResourceLimits"]
     arguments = {
@@ -181,7 +185,8 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, str]:
                 found[entry["Name"]] = f"{_KINDS[kind]}({entry['Values']!r})"
             else:
                 found[entry["Name"]] = (
-                    f"{_KINDS[kind]}({entry['MinValue']}, {entry['MaxValue']}, scaling_type={entry['ScalingType']!r})"
+                    f"{_KINDS[kind]}({entry['MinValue']}, {entry['MaxValue']}, "
+                    f"scaling_type={entry['ScalingType']!r})"
                 )
     return found
 

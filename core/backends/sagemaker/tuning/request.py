@@ -1,4 +1,5 @@
-"""A tuning job as SageMaker takes it: ranges, strategy, limits, early stopping and warm start, from the same spec as everywhere."""
+"""A tuning job as SageMaker takes it: ranges, strategy, limits, early stopping and warm start, from
+the same spec as everywhere."""
 
 from __future__ import annotations
 
@@ -31,10 +32,11 @@ MOST_PARENTS = 5
 MOST_TRIALS = 750
 FEWEST_SECONDS = 120
 FEWEST_PATIENCE = 3
-# A job that reaches MaxResource is stopped, model or not, and the script reports besides its epochs: before the first when it
-# fine-tunes, and once more at the end.
+# A job that reaches MaxResource is stopped, model or not, and the script reports besides its
+# epochs: before the first when it fine-tunes, and once more at the end.
 MORE_REPORTS = 3
-# Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's own name there.
+# Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's
+# own name there.
 OWN_CHECKPOINTS = f"{job_request.CHECKPOINTS}/@job"
 
 
@@ -44,7 +46,8 @@ def check(spec: TuningSpec) -> None:
         count = len(values.grid()) if spec.strategy == "grid" else len(values.choices)
         if count > MOST_CHOICES:
             raise UserError(
-                f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, and this has {count}.",
+                f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, "
+                f"and this has {count}.",
                 field=name,
             )
     _check_limits(spec)
@@ -163,7 +166,10 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
 
 
 def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str, Any]]]:
-    """The space as SageMaker's ParameterRanges. Its grid takes categories only, so there numbers become the values of our grid."""
+    """The space as SageMaker's ParameterRanges.
+
+    Its grid takes categories only, so there numbers become the values of our grid.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     for name, values in space.items():
         if values.kind == "choice" or grid:
@@ -180,7 +186,8 @@ def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str
 
 
 def baseline(spec: TuningSpec) -> TrainingSpec | None:
-    """The trial that varies nothing, a training job of its own for SageMaker; None where none is wanted or one is there already.
+    """The trial that varies nothing, a training job of its own for SageMaker; None where none is
+    wanted or one is there already.
 
     Its id follows from the tuning job's, so that it can only be made once.
     """
@@ -210,7 +217,8 @@ def first_number(spec: TuningSpec) -> int:
 
 
 def trials(spec: TuningSpec) -> int:
-    """How many trials SageMaker itself is to run: all but the baseline and those that were run before."""
+    """How many trials SageMaker itself is to run: all but the baseline and those that were run
+    before."""
     return max(1, spec.max_trials - len(before(spec)) - (baseline(spec) is not None))
 
 
