@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,7 @@ class Account:
 
         A slash at the end stays: without it a prefix of `v1` is one of `v10`.
         """
-        prefix = self.prefix.strip("/")
-        return f"{prefix}/{key}" if prefix and key else prefix or key
+        return "/".join(part for part in (self.prefix.strip("/"), key) if part)
 
 
 def load() -> Account:
@@ -127,20 +126,23 @@ def of_job(spec: Mapping[str, Any]) -> Account:
     return _read(spec.get("account", {}))
 
 
-def check_form(values: dict[str, Any]) -> Account:
+def check_form(values: Mapping[str, Any]) -> Account:
     """An account from a form's fields, lists as texts separated by commas.
 
     UserError with the field that cannot be used.
     """
-    kept: dict[str, Any] = {
-        name: value.strip() if isinstance(value, str) else value for name, value in values.items()
-    }
-    account = Account(**kept)
+    account = Account(**{name: _trimmed(value) for name, value in values.items()})
     account = replace(
         account, subnets=_split(account.subnets), security_groups=_split(account.security_groups)
     )
     check(account)
     return account
+
+
+def _trimmed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    return value
 
 
 def check(account: Account) -> None:
@@ -223,6 +225,8 @@ def _read(body: Mapping[str, Any]) -> Account:
     )
 
 
-def _split(text: Any) -> tuple[str, ...]:
-    parts = text.replace("\n", ",").split(",") if isinstance(text, str) else text
+def _split(given: str | Sequence[str]) -> tuple[str, ...]:
+    parts = given
+    if isinstance(given, str):
+        parts = given.replace("\n", ",").split(",")
     return tuple(part.strip() for part in parts if part.strip())

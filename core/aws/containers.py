@@ -19,18 +19,46 @@ TRAINING_TAGS = {
     "gpu": f"{TRAINING_VERSION}-cu133-amzn2023-sagemaker",
 }
 USUAL_REGISTRY = "763104351884"
-REGISTRIES = {
-    "af-south-1": "626614931356", "ap-east-1": "871362719292", "ap-east-2": "975050140332", "ap-northeast-3": "364406365360",
-    "ap-south-2": "772153158452", "ap-southeast-3": "907027046896", "ap-southeast-4": "457447274322", "ap-southeast-5": "550225433462",
-    "ap-southeast-6": "633930458069", "ap-southeast-7": "590183813437", "ca-west-1": "204538143572", "eu-central-2": "380420809688",
-    "eu-south-1": "692866216735", "eu-south-2": "503227376785", "il-central-1": "780543022126", "me-central-1": "914824155844",
-    "me-south-1": "217643126080", "me-west-1": "124382933778", "mx-central-1": "637423239942",
-}  # fmt: skip
 USUAL_REGIONS = (
-    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
-    "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
-    "us-east-1", "us-east-2", "us-west-1", "us-west-2",
-)  # fmt: skip
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+)
+REGISTRIES = {
+    **dict.fromkeys(USUAL_REGIONS, USUAL_REGISTRY),
+    "af-south-1": "626614931356",
+    "ap-east-1": "871362719292",
+    "ap-east-2": "975050140332",
+    "ap-northeast-3": "364406365360",
+    "ap-south-2": "772153158452",
+    "ap-southeast-3": "907027046896",
+    "ap-southeast-4": "457447274322",
+    "ap-southeast-5": "550225433462",
+    "ap-southeast-6": "633930458069",
+    "ap-southeast-7": "590183813437",
+    "ca-west-1": "204538143572",
+    "eu-central-2": "380420809688",
+    "eu-south-1": "692866216735",
+    "eu-south-2": "503227376785",
+    "il-central-1": "780543022126",
+    "me-central-1": "914824155844",
+    "me-south-1": "217643126080",
+    "me-west-1": "124382933778",
+    "mx-central-1": "637423239942",
+}
 _GPU = re.compile(r"ml\.[pg]\d")
 
 
@@ -47,7 +75,10 @@ def training(account: Account, instance_type: str) -> str:
     """
     if account.training_image:
         return account.training_image
-    return f"{registry(account.region)}/pytorch:{TRAINING_TAGS['gpu' if has_gpu(instance_type) else 'cpu']}"
+    tag = TRAINING_TAGS["cpu"]
+    if has_gpu(instance_type):
+        tag = TRAINING_TAGS["gpu"]
+    return f"{registry(account.region)}/pytorch:{tag}"
 
 
 def registry(region: str) -> str:
@@ -55,7 +86,7 @@ def registry(region: str) -> str:
 
     UserError for a region that is not in the table.
     """
-    number = USUAL_REGISTRY if region in USUAL_REGIONS else REGISTRIES.get(region)
+    number = REGISTRIES.get(region)
     if number is None:
         raise UserError(
             f"No image of AWS is known for the region {region}. Give the image's address "

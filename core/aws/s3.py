@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import settings
+from core.aws import errors
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import shown
@@ -36,7 +37,9 @@ class Place:
 
     def below(self, path: str) -> Place:
         """The place `path` further down."""
-        return Place(self.bucket, f"{self.prefix}{path.strip('/')}/") if path.strip("/.") else self
+        if not path.strip("/."):
+            return self
+        return Place(self.bucket, f"{self.prefix}{path.strip('/')}/")
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,12 @@ def place_of(text: str) -> Place:
     typed = text.strip()
     bucket, prefix = split(typed)
     prefix = prefix.removesuffix("/")
-    parts = prefix.split("/") if prefix else []
     known = typed.startswith("s3://") and _BUCKET.fullmatch(bucket)
-    if not known or any(part in ("", ".", "..") for part in parts):
+    odd = any(part in ("", ".", "..") for part in prefix.split("/"))
+    if not known or (prefix and odd):
         message = f"{shown(typed)!r} is no place in Amazon S3. Write it as {EXAMPLE}."
         raise UserError(message, field="path")
-    return Place(bucket, f"{prefix}/" if prefix else "")
+    return Place(bucket, prefix and f"{prefix}/")
 
 
 def require(place: Place) -> None:
@@ -124,7 +127,9 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
     more; BackendError where S3 refuses.
     """
     key, connection = f"{place.prefix}{path}", _connection()
-    condition = {"IfMatch": etag} if etag else {}
+    condition = {}
+    if etag:
+        condition["IfMatch"] = etag
 
     def ask() -> bytes:
         with connection.asking(f"reading s3://{place.bucket}/{shown(key)}"):
@@ -141,11 +146,11 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
         found: bytes = connection.patiently(ask)
         return found
     except BackendError as error:
-        if connection.code_of(error) in ("PreconditionFailed", "412"):
+        if errors.code_of(error) in errors.CHANGED:
             raise ValueError(
                 "it has changed in S3 since it was imported; import that place again"
             ) from error
-        if connection.code_of(error) in ("NoSuchKey", "404"):
+        if errors.is_missing(error):
             raise ValueError("it is not in S3 any more") from error
         raise
 

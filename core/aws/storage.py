@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from core.aws import connection
+from core.aws import connection, errors
 from core.aws.account import Account
 from core.aws.s3 import split
 from core.errors import BackendError
@@ -48,11 +48,9 @@ class Store:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.client = connection.client("s3", region=account.region)
-        self._encryption = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": account.kms_key}
-            if account.kms_key
-            else {}
-        )
+        self._encryption: dict[str, str] = {}
+        if account.kms_key:
+            self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": account.kms_key}
 
     def uri(self, key: str) -> str:
         return self.account.uri(key)
@@ -62,14 +60,11 @@ class Store:
         return uri.removeprefix(self.uri("x")[:-1])
 
     def has(self, key: str) -> bool:
-        try:
-            with connection.asking(f"looking for {self.uri(key)}"):
-                self.client.head_object(Bucket=self.account.bucket, Key=self.account.key(key))
-        except BackendError as error:
-            if connection.is_missing(error):
-                return False
-            raise
-        return True
+        found = connection.unless_missing(
+            f"looking for {self.uri(key)}",
+            lambda: self.client.head_object(Bucket=self.account.bucket, Key=self.account.key(key)),
+        )
+        return found is not None
 
     def put(self, key: str, data: bytes) -> None:
         with connection.asking(f"writing {self.uri(key)}"):
@@ -94,7 +89,7 @@ class Store:
             with files.atomic(path) as file, connection.asking(f"reading {uri}"):
                 self.client.download_fileobj(bucket, key, file)
         except BackendError as error:
-            if connection.is_missing(error):
+            if errors.is_missing(error):
                 return False
             raise
         return True
@@ -126,16 +121,16 @@ class Store:
                 answer = self.client.delete_objects(
                     Bucket=self.account.bucket, Delete={"Objects": doomed, "Quiet": True}
                 )
-            if errors := answer.get("Errors"):
+            if failed := answer.get("Errors"):
                 raise BackendError(
-                    f"{len(errors)} of {len(some)} objects can't be deleted. The first: "
-                    f"{errors[0].get('Message', '')}"
+                    f"{len(failed)} of {len(some)} objects can't be deleted. The first: "
+                    f"{failed[0].get('Message', '')}"
                 )
 
     def copy(self, source: str, target: str) -> None:
         """One object to another key, inside S3."""
         with connection.asking(f"copying {self.uri(source)}"):
-            origin: Any = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
+            origin = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
             self.client.copy(
                 origin,
                 self.account.bucket,
@@ -146,8 +141,8 @@ class Store:
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
         """One object of anybody's to a key of ours, in S3; with an `etag`, if it still has it."""
         with connection.asking(f"copying s3://{bucket}/{key}"):
-            origin: Any = {"Bucket": bucket, "Key": key}
-            to: dict[str, Any] = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
+            origin = {"Bucket": bucket, "Key": key}
+            to = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
             if etag:
                 to["CopySourceIfMatch"] = etag
             self.client.copy_object(**to, CopySource=origin, **self._encryption)

@@ -84,7 +84,9 @@ class SageMakerBackend(Backend):
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, body)
         except OSError as error:
             raise BackendError(f"{name} could not be started: {files.os_reason(error)}") from error
-        return job if lock is None else self._watch(job, lock)
+        if lock is None:
+            return job
+        return self._watch(job, lock)
 
     def refresh(self, job: Job) -> Job:
         # The lock first, as on this workstation; but here the end of the watcher is not the end of
@@ -106,7 +108,9 @@ class SageMakerBackend(Backend):
         ):
             return now
         lock = processes.take_lock(job.folder.lock)
-        return now if lock is None else self._watch(jobs.read(job.id), lock)
+        if lock is None:
+            return now
+        return self._watch(jobs.read(job.id), lock)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return logs.log(job, after)
@@ -121,11 +125,9 @@ class SageMakerBackend(Backend):
         from core.backends.sagemaker.programs import batch as transform_program
         from core.backends.sagemaker.programs import boto3 as programs
 
-        return (
-            transform_program.of_job(job)
-            if job.kind == specs.TransformSpec.kind
-            else programs.of_job(job)
-        )
+        if job.kind == specs.TransformSpec.kind:
+            return transform_program.of_job(job)
+        return programs.of_job(job)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:

@@ -95,9 +95,9 @@ SECONDARY = {
 
 def phase(secondary: str) -> str:
     """SageMaker's secondary status for people; one that is new here is named as it is."""
-    return (
-        SECONDARY.get(secondary, f"unknown: {secondary}") if secondary else "Waiting for SageMaker"
-    )
+    if not secondary:
+        return "Waiting for SageMaker"
+    return SECONDARY.get(secondary, f"unknown: {secondary}")
 
 
 def why_failed(described: Mapping[str, Any], log: str) -> str:
@@ -105,19 +105,20 @@ def why_failed(described: Mapping[str, Any], log: str) -> str:
     if found := _OURS.findall(log):
         return str(found[-1])[: settings.MAX_FAILURE_CHARS]
     given = str(described.get("FailureReason") or described.get("ExitMessage") or "")
-    return explained(given) if given else "SageMaker gives no reason. The log may have one."
+    if not given:
+        return "SageMaker gives no reason. The log may have one."
+    return explained(given)
 
 
 def explained(given: str) -> str:
     """AWS's words with what to do about them, the advice first."""
     advice = next((text for pattern, text in _ADVICE if re.search(pattern, given)), "")
-    inner = _TOOLKIT.search(given)
-    said = " ".join((inner[1] if inner else given).split())
-    return (
-        f"{advice} SageMaker says: {said}".strip()[: settings.MAX_FAILURE_CHARS]
-        if advice
-        else said[: settings.MAX_FAILURE_CHARS]
-    )
+    if inner := _TOOLKIT.search(given):
+        given = inner[1]
+    said = " ".join(given.split())
+    if advice:
+        said = f"{advice} SageMaker says: {said}".strip()
+    return said[: settings.MAX_FAILURE_CHARS]
 
 
 def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:
@@ -136,4 +137,6 @@ def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:
             "No spot machine was free for long enough. Resume it with more waiting time, or "
             "without spot."
         )
-    return "" if asked else "It was stopped on SageMaker, not from here."
+    if asked:
+        return ""
+    return "It was stopped on SageMaker, not from here."

@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from core.aws import connection
+from core.aws import errors as aws_errors
+from core.aws.documents import Json
 from core.errors import BackendError
 from core.io import files
 from core.jobs.store import RunFolder
@@ -59,7 +60,7 @@ class LogTail:
                 )
                 names = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
         except BackendError as error:
-            if connection.is_missing(error):
+            if aws_errors.is_missing(error):
                 return  # the group appears with the first job's first line
             raise
         for name in names:
@@ -69,14 +70,14 @@ class LogTail:
         news = False
         for _ in range(PAGES):
             token = self._tokens[stream]
-            given: dict[str, Any] = {"nextToken": token} if token else {}
+            given: Json = {"nextToken": token} if token else {}
             try:
                 with connection.asking("reading the log"):
                     page = self.client.get_log_events(
                         logGroupName=self.group, logStreamName=stream, startFromHead=True, **given
                     )
             except BackendError as error:
-                if connection.is_missing(error):
+                if aws_errors.is_missing(error):
                     return news
                 raise
             # The end of a stream is where the token stays the same.
@@ -94,7 +95,9 @@ class LogTail:
         host = _HOST.search(stream)
         # The first host speaks for all; what others say is marked, so that no metric is counted
         # twice.
-        mark = f"[{host[1]}] " if host and host[1] != "algo-1" else ""
+        mark = ""
+        if host and host[1] != "algo-1":
+            mark = f"[{host[1]}] "
         with self.folder.log.open("ab") as log:
             # The toolkit puts an empty line after many of the script's.
             if lines := [f"{mark}{message.rstrip()}\n" for message in messages if message.strip()]:

@@ -77,7 +77,7 @@ def version(
     report: Report,
     check_stop: Callable[[], None],
 ) -> Uploaded:
-    """Send what is missing of a version and returns where it lies.
+    """Send what is missing of a version and return where it lies.
 
     `folder` is where the job keeps its own manifest.csv.
 
@@ -201,11 +201,9 @@ class Sending:
             return
         try:
             data = path.read_bytes()
-            problem = (
-                ""
-                if hashlib.sha256(data).hexdigest() == image_id
-                else "it changed since the import"
-            )
+            problem = ""
+            if hashlib.sha256(data).hexdigest() != image_id:
+                problem = "it changed since the import"
         except OSError as error:
             data, problem = b"", error.strerror or str(error)
         if problem:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core import settings
-from core.aws import connection
+from core.aws import errors as aws_errors
 from core.errors import BackendError
 from core.jobs.outcomes import Left
 
@@ -79,9 +79,9 @@ class Watch:
                 self.watched.create()
                 return
             except BackendError as error:
-                if connection.is_there_already(error):
+                if aws_errors.is_there_already(error):
                     return
-                if not connection.is_passing(error):
+                if not aws_errors.is_passing(error):
                     raise
                 self._stale(error)
             self._wait(LONGEST_SECONDS / 12)
@@ -103,14 +103,14 @@ class Watch:
             try:
                 return ask()
             except BackendError as error:
-                if not connection.is_passing(error):
+                if not aws_errors.is_passing(error):
                     raise
                 self._stale(error)
             self._wait(pause)
             pause = min(LONGEST_SECONDS, pause * 2)
 
     def follow(self) -> dict[str, Any]:
-        """Ask until the job has ended and returns what the platform says of it then."""
+        """Ask until the job has ended and return what the platform says of it then."""
         while True:
             described = self.surely(self._describe)
             status = self.watched.status(described)
@@ -148,14 +148,15 @@ class Watch:
         try:
             return self.watched.look(described)
         except BackendError as error:
-            if not connection.is_passing(error):
+            if not aws_errors.is_passing(error):
                 print(f"the log can't be read: {error}", flush=True)
             return False
 
     def _show(self, described: Mapping[str, Any], status: str) -> None:
-        known = {} if status in KNOWN else {"phase": f"unknown: {status}"}
         before = {name: value for name, value in self.facts.items() if name != "seen"}
-        self.facts = {**self.watched.facts(described), **known}
+        self.facts = self.watched.facts(described)
+        if status not in KNOWN:
+            self.facts["phase"] = f"unknown: {status}"
         if self.facts != before:
             self._pause = settings.poll_seconds()
         self.facts["seen"] = self.seen
@@ -166,7 +167,9 @@ class Watch:
 
     def _next_pause(self, news: bool) -> float:
         usual = settings.poll_seconds()
-        self._pause = usual if news else min(usual * SLOWEST, self._pause * GROWTH)
+        self._pause = min(usual * SLOWEST, self._pause * GROWTH)
+        if news:
+            self._pause = usual
         return self._pause
 
     def _wait(self, seconds: float) -> None:

@@ -105,7 +105,7 @@ def list_s3(
     classes: Collection[str],
     check_stop: Callable[[], None],
 ) -> int:
-    """List the photos that lie in S3, and notes those that can't be asked about; how many."""
+    """List the photos that lie in S3, and note those that can't be asked about; how many."""
     found = transform_s3.listed(spec, folder, classes, check_stop)
     files.write_json(folder.input / REFUSED, found.problems)
     files.write_json(folder.input / LARGE, found.large)
@@ -118,7 +118,7 @@ def identify(
     say: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> None:
-    """Give every listed file its image_id, and notes those that can't be sent.
+    """Give every listed file its image_id, and note those that can't be sent.
 
     Done once per job.
     """

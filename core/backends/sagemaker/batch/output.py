@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from core.aws import connection, storage
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker.batch import input as transform_input
 from core.batch import items, results, rows, sources
@@ -39,7 +40,7 @@ class Answer(NamedTuple):
     """What there is for one photo: an answer, or why there is none."""
 
     image_id: str
-    found: dict[str, Any] | None
+    found: Json | None
     problem: str
 
 
@@ -159,7 +160,7 @@ class _Reading:
             return Answer(image_id, None, str(refusal["message"]))
         return Answer(image_id, answer, "")
 
-    def _read(self, key: str) -> dict[str, Any]:
+    def _read(self, key: str) -> Json:
         account = self.store.account
         with connection.asking(f"reading {self.store.uri(key)}"):
             found = self.store.client.get_object(Bucket=account.bucket, Key=account.key(key))

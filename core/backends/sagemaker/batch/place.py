@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from core import settings
 from core.aws import connection, s3
+from core.aws import errors as aws_errors
 from core.aws.storage import Store
 from core.backends.sagemaker.batch import shrunk as transform_large
 from core.batch import items, sources
@@ -125,7 +126,7 @@ def copy(
         try:
             connection.patiently(lambda: store.take(bucket, key, "", target), check_stop)
         except BackendError as error:
-            if not connection.is_missing(error):
+            if not aws_errors.is_missing(error):
                 raise
             problems[target] = "it is not in S3 any more"
 
@@ -174,9 +175,9 @@ def _seen(prefix: str, name: str) -> Found:
         with connection.asking(f"looking at {shown(address)}"):
             found = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except BackendError as error:
-        if connection.is_missing(error):
+        if aws_errors.is_missing(error):
             return Found(name, 0, "it is not in S3")
-        if connection.is_denied(error):
+        if aws_errors.is_denied(error):
             return Found(name, 0)  # the role may be allowed more
         raise
     return Found(name, int(found["ContentLength"]))

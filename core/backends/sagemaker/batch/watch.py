@@ -60,7 +60,7 @@ def check(spec: TransformSpec) -> None:
 
 
 def run(worker: Worker) -> None:
-    """Watch to the end; raises as a worker expects it: Stopped, BackendError."""
+    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     job = Transform(worker.folder, spec, accounts.of_job(worker.job.spec))
@@ -174,13 +174,10 @@ class Transform:
         }
 
     def describe(self) -> dict[str, Any] | None:
-        try:
-            with connection.asking("asking for the transform job"):
-                return dict(self.client.describe_transform_job(TransformJobName=self.spec.id))
-        except BackendError as error:
-            if connection.is_missing(error):
-                return None
-            raise
+        return connection.unless_missing(
+            "asking for the transform job",
+            lambda: dict(self.client.describe_transform_job(TransformJobName=self.spec.id)),
+        )
 
     def create(self) -> None:
         with connection.asking("creating the transform job"):

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker.endpoints import hosting
 from core.endpoints import capture
@@ -46,7 +46,7 @@ def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
     return count
 
 
-def records(text: str) -> Iterator[tuple[float, bytes, dict[str, Any]]]:
+def records(text: str) -> Iterator[tuple[float, bytes, Json]]:
     """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer,
     is left out."""
     for line in text.splitlines():
@@ -55,11 +55,9 @@ def records(text: str) -> Iterator[tuple[float, bytes, dict[str, Any]]]:
             data = said["captureData"]
             photo = base64.b64decode(data["endpointInput"]["data"], validate=True)
             output = data["endpointOutput"]
-            answered = (
-                base64.b64decode(output["data"]).decode()
-                if output.get("encoding") == "BASE64"
-                else output["data"]
-            )
+            answered = output["data"]
+            if output.get("encoding") == "BASE64":
+                answered = base64.b64decode(answered).decode()
             answer = json.loads(answered)
             moment = datetime.fromisoformat(said["eventMetadata"]["inferenceTime"]).timestamp()
             yield (

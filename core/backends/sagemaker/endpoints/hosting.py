@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.aws import connection, containers
+from core.aws import errors as aws_errors
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.backends.base import EndpointState
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.endpoints import serving_image
@@ -48,7 +50,7 @@ def state_of(status: str) -> EndpointState:
     return _STATES.get(status, EndpointState.FAILED)
 
 
-def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dict[str, Any]:
+def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> Json:
     """For CreateModel; `uri` is where the archive lies.
 
     A serverless endpoint takes neither a VPC nor network isolation.
@@ -61,11 +63,9 @@ def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dic
             serving_image.environment(resources.server, account.region, batch=batch)
         ),
     }
-    closed = (
-        {}
-        if resources.is_serverless
-        else {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
-    )
+    closed: Json = {}
+    if not resources.is_serverless:
+        closed = {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
     named = {
         "ModelName": spec.id,
         "ExecutionRoleArn": account.role_arn,
@@ -74,11 +74,11 @@ def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dic
     return {**named, **closed, "Tags": tags(spec)}
 
 
-def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
+def config_request(spec: EndpointSpec, account: Account) -> Json:
     """For CreateEndpointConfig."""
     resources = resources_of(spec)
-    variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": spec.id}
-    more: dict[str, Any] = {}
+    variant: Json = {"VariantName": VARIANT, "ModelName": spec.id}
+    more: Json = {}
     if resources.is_serverless:
         variant["ServerlessConfig"] = {
             "MemorySizeInMB": resources.memory_mb,
@@ -104,13 +104,15 @@ def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
     }
 
 
-def endpoint_request(spec: EndpointSpec, deadline: float | None) -> dict[str, Any]:
+def endpoint_request(spec: EndpointSpec, deadline: float | None) -> Json:
     """For CreateEndpoint.
 
     The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should
     be gone.
     """
-    more = {DEADLINE_TAG: f"{deadline:.0f}"} if deadline else {}
+    more = {}
+    if deadline:
+        more[DEADLINE_TAG] = f"{deadline:.0f}"
     return {"EndpointName": spec.id, "EndpointConfigName": spec.id, "Tags": tags(spec, **more)}
 
 
@@ -126,7 +128,10 @@ def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
 
 def resources_of(spec: Any) -> Resources:
     assert spec.resources is not None
-    return Resources(**spec.resources) if isinstance(spec.resources, Mapping) else spec.resources
+    if isinstance(spec.resources, Mapping):
+        return Resources(**spec.resources)
+    found: Resources = spec.resources
+    return found
 
 
 def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> bool:
@@ -138,7 +143,7 @@ def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> b
         with connection.asking(what):
             make(**request)
     except BackendError as error:
-        if connection.is_there_already(error):
+        if aws_errors.is_there_already(error):
             return False
         raise
     return True
@@ -168,28 +173,22 @@ def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
 
 
 def _remove(delete: Callable[[], Any], what: str) -> None:
-    try:
-        with connection.asking(what):
-            delete()
-    except BackendError as error:
-        if not connection.is_missing(error):
-            raise
+    connection.unless_missing(what, delete)
 
 
-def describe(client: Any, name: str) -> dict[str, Any] | None:
+def describe(client: Any, name: str) -> Json | None:
     """DescribeEndpoint, or None where there is none of that name."""
-    try:
-        with connection.asking(f"looking at the endpoint {name}"):
-            return dict(client.describe_endpoint(EndpointName=name))
-    except BackendError as error:
-        if connection.is_missing(error):
-            return None
-        raise
+    return connection.unless_missing(
+        f"looking at the endpoint {name}",
+        lambda: dict(client.describe_endpoint(EndpointName=name)),
+    )
 
 
 def state_now(client: Any, name: str) -> EndpointState | None:
     found = describe(client, name)
-    return state_of(found["EndpointStatus"]) if found else None
+    if found is None:
+        return None
+    return state_of(found["EndpointStatus"])
 
 
 def scale(spec: EndpointSpec, scaling: Any) -> None:
@@ -223,9 +222,7 @@ def unscale(endpoint_id: str, scaling: Any) -> None:
         with connection.asking("ending the scaling"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
     except BackendError as error:
-        if connection.code_of(
-            error
-        ) != "ObjectNotFoundException" and "No scalable target found" not in str(error):
+        if not aws_errors.is_missing(error) and "No scalable target found" not in str(error):
             raise
 
 
@@ -237,11 +234,13 @@ def is_past(deadline: float | None) -> bool:
     return deadline is not None and time.time() >= deadline
 
 
-def _capture(spec: EndpointSpec, account: Account) -> dict[str, Any]:
-    config: dict[str, Any] = {
+def _capture(spec: EndpointSpec, account: Account) -> Json:
+    config: Json = {
         "EnableCapture": True,
         "InitialSamplingPercentage": max(1, round(100 * spec.capture_share)),
         "DestinationS3Uri": account.uri(capture_prefix(spec.id)),
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
     }
-    return {**config, "KmsKeyId": account.kms_key} if account.kms_key else config
+    if account.kms_key:
+        config["KmsKeyId"] = account.kms_key
+    return config

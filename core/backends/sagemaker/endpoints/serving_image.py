@@ -56,11 +56,9 @@ class Server:
         """What a person should know about its age."""
         if self.ends is None:
             return "AWS names no end of this image's patches."
-        when = (
-            "gets no security patches from AWS since"
-            if self.is_past_its_end
-            else "is patched by AWS until"
-        )
+        when = "is patched by AWS until"
+        if self.is_past_its_end:
+            when = "gets no security patches from AWS since"
         return f"This image {when} {self.ends:%Y-%m-%d}."
 
 
@@ -91,8 +89,10 @@ def image(server: str, account: Account, instance_type: str = "") -> str:
     """
     if account.inference_image:
         return account.inference_image
-    chosen = SERVERS[server]
-    return f"{containers.registry(account.region)}/{chosen.gpu if containers.has_gpu(instance_type) else chosen.cpu}"
+    image = SERVERS[server].cpu
+    if containers.has_gpu(instance_type):
+        image = SERVERS[server].gpu
+    return f"{containers.registry(account.region)}/{image}"
 
 
 def pack(model: Model, server: str, folder: Path) -> Path:
@@ -140,7 +140,9 @@ def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
     In a `batch` a photo that can't be used is answered with the reason, because any refusal would
     fail the whole job.
     """
-    ours = {"FIELDMARK_REFUSALS": "answer" if batch else "status"}
+    ours = {"FIELDMARK_REFUSALS": "status"}
+    if batch:
+        ours = {"FIELDMARK_REFUSALS": "answer"}
     if server == "ray":
         return ours
     return {

@@ -31,7 +31,9 @@ def programs(name: str, region: str, address: str = "") -> list[Program]:
 
 
 def _boto3(name: str, region: str, address: str) -> str:
-    where = f', endpoint_url="{address}"' if address else ""
+    where = ""
+    if address:
+        where = f', endpoint_url="{address}"'
     return (
         "import json\n\nimport boto3\n\n"
         f'client = boto3.client("sagemaker-runtime", region_name="{region}"{where})\n'
@@ -47,7 +49,9 @@ def _boto3(name: str, region: str, address: str) -> str:
 
 
 def _cli(name: str, region: str, address: str) -> str:
-    where = f" --endpoint-url {address}" if address else ""
+    where = ""
+    if address:
+        where = f" --endpoint-url {address}"
     return (
         f"aws sagemaker-runtime invoke-endpoint --region {region}{where} --endpoint-name "
         f"{name} \\\n"

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.backends.base import REFUSALS, Endpoint, EndpointState, Program
 from core.backends.sagemaker.endpoints import hosting, serving_image
 from core.backends.sagemaker.endpoints.usage import programs
@@ -25,21 +26,11 @@ from core.jobs.specs import EndpointSpec
 from core.jobs.store import Job, RunFolder, State
 from core.models import store as models
 
-if TYPE_CHECKING:
-    from core.jobs.worker import Worker
-
 NAME = "sagemaker"
 INVOKE_SECONDS = 70
 SERVERLESS_BYTES = 4 * 2**20
 WATCHER_SECONDS = 10.0
 Refresh = Callable[[Job], Job]
-
-
-def run(worker: Worker) -> None:
-    """Watch one endpoint for life."""
-    from core.backends.sagemaker.endpoints.watch import run as watch
-
-    watch(worker)
 
 
 def check(spec: EndpointSpec) -> None:
@@ -111,7 +102,7 @@ def of_job(job: Job) -> Endpoint:
         state=_state(job),
         created=job.created,
         url=str(progress.get("url", "")),
-        reason=job.status.reason if job.state.is_finished else "",
+        reason=_reason(job),
         details=progress,
     )
 
@@ -133,7 +124,9 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]
 
 def most_bytes(endpoint: Endpoint) -> int:
     """InvokeEndpoint takes more for an endpoint with instances than for a serverless one."""
-    return SERVERLESS_BYTES if endpoint.details.get("serverless") else settings.MAX_INVOCATION_BYTES
+    if endpoint.details.get("serverless"):
+        return SERVERLESS_BYTES
+    return settings.MAX_INVOCATION_BYTES
 
 
 def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
@@ -162,7 +155,7 @@ def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
             )
             return bytes(answer["Body"].read())
     except BackendError as error:
-        if connection.code_of(error) == "ModelError":
+        if aws_errors.code_of(error) == aws_errors.OF_MODEL:
             refused = getattr(error.__cause__, "response", {}).get("OriginalStatusCode") in REFUSALS
             raise (PhotoRefused if refused else BackendError)(_said(error.__cause__)) from error
         raise
@@ -180,7 +173,7 @@ def usage(endpoint: Endpoint) -> list[Program]:
 
 
 def delete(endpoint: Endpoint) -> None:
-    """End it on AWS and forgets it here.
+    """End it on AWS and forget it here.
 
     One that is still being made is deleted by its watcher as soon as AWS lets it.
     """
@@ -217,7 +210,16 @@ def _state(job: Job) -> EndpointState:
         return EndpointState.FAILED
     if job.state is State.STOPPING or job.folder.stop_request.exists():
         return EndpointState.DELETING
-    return EndpointState.IN_SERVICE if job.status.progress.get("url") else EndpointState.CREATING
+    if job.status.progress.get("url"):
+        return EndpointState.IN_SERVICE
+    return EndpointState.CREATING
+
+
+def _reason(job: Job) -> str:
+    """Why it has ended; empty while it has not."""
+    if job.state.is_finished:
+        return job.status.reason
+    return ""
 
 
 def _said(error: BaseException | None) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection, prices
+from core.aws import errors as aws_errors
 from core.aws.storage import Store
 from core.backends.base import EndpointState
 from core.backends.local.endpoints.server import smoke_image
@@ -55,17 +56,11 @@ TICK = 0.2
 CALM, COUNTING = 8, 20
 # A serverless endpoint may start its container with the first request.
 SMOKE_SECONDS = 300.0
-NOT_READY = (
-    "ModelNotReadyException",
-    "ServiceUnavailable",
-    "ThrottlingException",
-    "InternalFailure",
-)
 REASON_LINES = 3
 
 
 def run(worker: Worker) -> None:
-    """Return at the deadline, or when somebody else has deleted the endpoint; raises as a worker
+    """Return at the deadline, or when somebody else has deleted the endpoint; raise as a worker
     expects it."""
     _Life(worker).run()
 
@@ -76,7 +71,9 @@ class _Life:
         self.account = accounts.of_job(worker.job.spec)
         self.name = self.spec.attached or self.spec.id
         self.client = connection.client("sagemaker", region=self.account.region)
-        self.deadline = worker.job.created + self.spec.seconds if self.spec.seconds else None
+        self.deadline = None
+        if self.spec.seconds:
+            self.deadline = worker.job.created + self.spec.seconds
         self.watch = Watch(worker, _Nothing())
         self.facts: dict[str, Any] = {
             **worker.job.status.progress,
@@ -231,7 +228,8 @@ class _Life:
                     answer = endpoints.ask(runtime, self.name, smoke_image(), "image/jpeg")
                     break
                 except BackendError as error:
-                    if connection.code_of(error) not in NOT_READY or time.monotonic() > until:
+                    starting = aws_errors.code_of(error) in aws_errors.NOT_READY
+                    if not starting or time.monotonic() > until:
                         raise BackendError(
                             f"It is up, but its smoke image failed: {error}"
                         ) from error

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from core.aws import account as accounts
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.aws.storage import Store, Stored
 from core.backends.sagemaker.inventory.kept import Running
 from core.datasets import store as datasets
@@ -264,7 +265,7 @@ def _described(client: Any, kind: str, name: str) -> Any:
         with connection.asking(f"looking at the {kind} {name}"):
             return _DESCRIBE[kind](client, name)
     except BackendError as error:
-        if connection.is_missing(error):
+        if aws_errors.is_missing(error):
             return ""
         raise
 

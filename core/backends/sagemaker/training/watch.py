@@ -41,7 +41,7 @@ LOG_SECONDS = 10.0
 
 
 def run(worker: Worker) -> None:
-    """Watch to the end; raises as a worker expects it: Stopped, BackendError."""
+    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
     spec = training_spec(worker.job)
     account = accounts.of_job(worker.job.spec)
     job = Training(worker.folder, spec, account)
@@ -83,14 +83,10 @@ class Training:
         return LogTail(self.folder, self.name, self.account.region)
 
     def describe(self) -> dict[str, Any] | None:
-        try:
-            with connection.asking("asking for the training job"):
-                found: dict[str, Any] = self.client.describe_training_job(TrainingJobName=self.name)
-                return found
-        except BackendError as error:
-            if connection.is_missing(error):
-                return None
-            raise
+        return connection.unless_missing(
+            "asking for the training job",
+            lambda: dict(self.client.describe_training_job(TrainingJobName=self.name)),
+        )
 
     def create(self) -> None:
         with connection.asking("creating the training job"):
@@ -213,7 +209,7 @@ def drain(tail: LogTail) -> None:
 
 
 def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
-    """Bring here what the job left; returns for a finished model only."""
+    """Bring here what the job left; return for a finished model only."""
     status = job.status(described)
     store = Store(job.account)
     watch.surely(lambda: kept_features.keep(store, job.spec, job.name))

@@ -4,10 +4,10 @@ the same spec as everywhere."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from core.aws import containers
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.job_request import Inputs
 from core.errors import NotFound, UserError
@@ -91,7 +91,7 @@ def _check_parents(spec: TuningSpec) -> None:
         )
 
 
-def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
+def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
     """The request for CreateHyperParameterTuningJob."""
     resources = job_request.resources_of(spec)
     space = spaces.parse(spec.space)
@@ -106,7 +106,7 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
     definition = job_request.shared(spec.id, account, resources, inputs)
     if not resources.spot:
         del definition["CheckpointConfig"]
-    request: dict[str, Any] = {
+    request: Json = {
         "HyperParameterTuningJobName": spec.id,
         "HyperParameterTuningJobConfig": _config(spec, space),
         "TrainingJobDefinition": {
@@ -121,25 +121,26 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
         "Tags": job_request.tags(spec),
     }
     if from_jobs := parents(spec):
+        kind = "TransferLearning"
+        if all(_is_same(spec, name) for name in from_jobs):
+            kind = "IdenticalDataAndAlgorithm"
         request["WarmStartConfig"] = {
             "ParentHyperParameterTuningJobs": [
                 {"HyperParameterTuningJobName": name} for name in from_jobs
             ],
-            "WarmStartType": "IdenticalDataAndAlgorithm"
-            if all(_is_same(spec, name) for name in from_jobs)
-            else "TransferLearning",
+            "WarmStartType": kind,
         }
     return request
 
 
-def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
+def _config(spec: TuningSpec, space: Mapping[str, Range]) -> Json:
     objective = search.OBJECTIVES[spec.objective]
-    limits: dict[str, Any] = {"MaxParallelTrainingJobs": spec.parallel}
+    limits: Json = {"MaxParallelTrainingJobs": spec.parallel}
     if spec.strategy != "grid":
         limits["MaxNumberOfTrainingJobs"] = trials(spec)
     if spec.max_seconds:
         limits["MaxRuntimeInSeconds"] = int(spec.max_seconds)
-    config: dict[str, Any] = {
+    config: Json = {
         "Strategy": STRATEGIES[spec.strategy],
         "HyperParameterTuningJobObjective": {
             "Type": "Maximize" if objective.maximize else "Minimize",
@@ -155,7 +156,7 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
         config["StrategyConfig"] = {
             "HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}
         }
-    enough: dict[str, Any] = {}
+    enough: Json = {}
     if spec.target is not None:
         enough["TargetObjectiveMetricValue"] = spec.target
     if spec.patience:
@@ -165,12 +166,12 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
     return config
 
 
-def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str, Any]]]:
+def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[Json]]:
     """The space as SageMaker's ParameterRanges.
 
     Its grid takes categories only, so there numbers become the values of our grid.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Json]] = {}
     for name, values in space.items():
         if values.kind == "choice" or grid:
             found.setdefault("CategoricalParameterRanges", []).append(
@@ -208,7 +209,9 @@ def baseline(spec: TuningSpec) -> TrainingSpec | None:
 
 def before(spec: TuningSpec) -> tuple[leaderboard.Trial, ...]:
     """The trials of the jobs that this one goes on with."""
-    return leaderboard.read(spec.continues).trials if spec.continues else ()
+    if not spec.continues:
+        return ()
+    return leaderboard.read(spec.continues).trials
 
 
 def first_number(spec: TuningSpec) -> int:
@@ -223,7 +226,9 @@ def trials(spec: TuningSpec) -> int:
 
 
 def hyperband_epochs(spec: TuningSpec) -> int:
-    return 0 if "epochs" in spec.space else int(scripts.check(spec.fixed)["epochs"])
+    if "epochs" in spec.space:
+        return 0
+    return int(scripts.check(spec.fixed)["epochs"])
 
 
 def parents(spec: TuningSpec) -> list[str]:

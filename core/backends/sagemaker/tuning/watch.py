@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.aws.account import Account
 from core.aws.storage import Store
 from core.backends.sagemaker import failures, job_request
@@ -43,7 +44,7 @@ _NUMBER = re.compile(r"-(\d{3,})-[0-9a-f]{8}$")
 
 
 def run(worker: Worker) -> None:
-    """Watch to the end; raises as a worker expects it: Stopped, BackendError."""
+    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
     spec = tuning_spec(worker.job)
     tuning = Tuning(worker, spec, accounts.of_job(worker.job.spec))
     watch = Watch(worker, tuning)
@@ -60,7 +61,7 @@ def run(worker: Worker) -> None:
 
 
 def _begin(watch: Watch, tuning: Tuning) -> None:
-    """Send what the trials need, runs the baseline, and hands the search to SageMaker."""
+    """Send what the trials need, run the baseline, and hand the search to SageMaker."""
     worker, spec, store = watch.worker, tuning.spec, Store(tuning.account)
     worker.check_stop()
     inputs = training.prepare(watch, spec, _archs(spec), store)
@@ -122,16 +123,14 @@ class Tuning:
         self._stop_sent: set[str] = set()
 
     def describe(self) -> dict[str, Any] | None:
-        try:
-            with connection.asking("asking for the tuning job"):
-                found: dict[str, Any] = self.client.describe_hyper_parameter_tuning_job(
+        return connection.unless_missing(
+            "asking for the tuning job",
+            lambda: dict(
+                self.client.describe_hyper_parameter_tuning_job(
                     HyperParameterTuningJobName=self.spec.id
                 )
-                return found
-        except BackendError as error:
-            if connection.is_missing(error):
-                return None
-            raise
+            ),
+        )
 
     def create(self) -> None:
         with connection.asking("creating the tuning job"):
@@ -305,13 +304,13 @@ class Tuning:
             kept_features.keep(Store(self.account), self.spec, job.id)
 
     def _end(self, job: Job, own: Training, described: Mapping[str, Any], status: str) -> None:
-        """Bring the trial's model here and writes how it ended; then its lock is let go."""
+        """Bring the trial's model here and write how it ended; then its lock is let go."""
         state, reason = State(status), ""
         try:
             if state is State.COMPLETED:
                 training.fetch(Store(self.account), job.folder, described)
         except (BackendError, BadArchive) as error:
-            if connection.is_passing(error):
+            if aws_errors.is_passing(error):
                 raise
             state, reason = State.FAILED, str(error)
         if state is State.FAILED and not reason:
