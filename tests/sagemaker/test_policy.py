@@ -79,7 +79,7 @@ def names_used(path: Path) -> Iterator[str]:
 
 def asked_for() -> set[str]:
     known, found = operations(), set()
-    for path in [*(CORE / "backends" / "sagemaker").glob("*.py"), CORE / "datasets" / "s3.py"]:
+    for path in [*(CORE / "backends" / "sagemaker").rglob("*.py"), *(CORE / "aws").glob("*.py")]:
         for name in names_used(path):
             found |= {known[name]} if name in known and name not in NOT_AWS else set()
             found |= S3.get(name, set()) if name != "copy" or path.name == "storage.py" else set()
