@@ -1,1 +1,2 @@
-"""The AWS account that everything on Amazon stands on: credentials, clients, S3, images, permissions, prices."""
+"""The AWS account that everything on Amazon stands on: credentials, clients, S3, images,
+permissions, prices."""

@@ -1,11 +1,14 @@
-"""Which AWS account's things are used: region, role, bucket, and how jobs are closed in. Kept in aws.json, which holds no secret."""
+"""Which AWS account's things are used: region, role, bucket, and how jobs are closed in.
+
+Kept in aws.json, which holds no secret.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +33,10 @@ STUDIO = Path("/opt/ml/metadata/resource-metadata.json")
 
 @dataclass(frozen=True)
 class Account:
-    """`role_arn` is what jobs run as, `bucket` and `prefix` where everything of ours lies. `subnets` and `security_groups` put jobs into
-    a VPC; `network_isolation` cuts their containers off; `allow_pip` lets a training job install OpenVINO, which needs the internet.
+    """`role_arn` is what jobs run as, `bucket` and `prefix` where everything of ours lies.
+
+    `subnets` and `security_groups` put jobs into a VPC; `network_isolation` cuts their containers
+    off; `allow_pip` lets a training job install OpenVINO, which needs the internet.
     `training_image` and `inference_image` take the place of AWS's own images where they are given.
     """
 
@@ -57,13 +62,18 @@ class Account:
         return f"s3://{self.bucket}/{self.key(key)}"
 
     def key(self, key: str = "") -> str:
-        """Below the prefix. A slash at the end stays: without it a prefix of `v1` is one of `v10`."""
-        prefix = self.prefix.strip("/")
-        return f"{prefix}/{key}" if prefix and key else prefix or key
+        """Below the prefix.
+
+        A slash at the end stays: without it a prefix of `v1` is one of `v10`.
+        """
+        return "/".join(part for part in (self.prefix.strip("/"), key) if part)
 
 
 def load() -> Account:
-    """The account as it was saved last; an empty one where there is none. NotFound where the file can't be read."""
+    """The account as it was saved last; an empty one where there is none.
+
+    NotFound where the file can't be read.
+    """
     path = settings.home() / FILE
     try:
         return _read(files.read_json(path))
@@ -76,14 +86,14 @@ def load() -> Account:
 
 
 def save(account: Account) -> None:
-    """Keeps the account for every session. UserError, naming the field, for what cannot be right."""
+    """Keep the account for every session. UserError, naming the field, for what cannot be right."""
     check(account)
     with files.locked(settings.home(), "home"):
         files.write_json(settings.home() / FILE, asdict(account))
 
 
 def change(shown: Account, wanted: Account) -> None:
-    """Takes over what a person changed in the account that was `shown`; what somebody else changed
+    """Take over what a person changed in the account that was `shown`; what somebody else changed
     since stays. Raises as `save`."""
     before = asdict(shown)
     changed = {name: value for name, value in asdict(wanted).items() if value != before[name]}
@@ -116,12 +126,12 @@ def of_job(spec: Mapping[str, Any]) -> Account:
     return _read(spec.get("account", {}))
 
 
-def check_form(values: dict[str, Any]) -> Account:
-    """An account from a form's fields, lists as texts separated by commas. UserError with the field that cannot be used."""
-    kept: dict[str, Any] = {
-        name: value.strip() if isinstance(value, str) else value for name, value in values.items()
-    }
-    account = Account(**kept)
+def check_form(values: Mapping[str, Any]) -> Account:
+    """An account from a form's fields, lists as texts separated by commas.
+
+    UserError with the field that cannot be used.
+    """
+    account = Account(**{name: _trimmed(value) for name, value in values.items()})
     account = replace(
         account, subnets=_split(account.subnets), security_groups=_split(account.security_groups)
     )
@@ -129,8 +139,15 @@ def check_form(values: dict[str, Any]) -> Account:
     return account
 
 
+def _trimmed(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    return value
+
+
 def check(account: Account) -> None:
-    """UserError with the field whose form cannot be right; what is empty is checked when it is needed."""
+    """UserError with the field whose form cannot be right; what is empty is checked when it is
+    needed."""
     for field, value, pattern, example in (
         ("region", account.region, _REGION, "eu-central-1"),
         ("role_arn", account.role_arn, _ROLE, "arn:aws:iam::123456789012:role/FieldmarkSageMaker"),
@@ -165,7 +182,8 @@ def check(account: Account) -> None:
         )
     if account.network_isolation and account.allow_pip:
         raise UserError(
-            "A container without a network can't install anything: turn pip or network isolation off.",
+            "A container without a network can't install anything: turn pip or network "
+            "isolation off.",
             field="allow_pip",
         )
 
@@ -175,9 +193,11 @@ def in_studio() -> bool:
 
 
 def suggested() -> Account:
-    """What can be known without asking a person: the environment's region and, inside Studio, its role and default bucket.
+    """What can be known without asking a person: the environment's region and, inside Studio, its
+    role and default bucket.
 
-    Slow (seconds) inside Studio, where the SageMaker SDK is asked; what it cannot say is left empty.
+    Slow (seconds) inside Studio, where the SageMaker SDK is asked; what it cannot say is left
+    empty.
     """
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     account = Account(region=region)
@@ -205,6 +225,8 @@ def _read(body: Mapping[str, Any]) -> Account:
     )
 
 
-def _split(text: Any) -> tuple[str, ...]:
-    parts = text.replace("\n", ",").split(",") if isinstance(text, str) else text
+def _split(given: str | Sequence[str]) -> tuple[str, ...]:
+    parts = given
+    if isinstance(given, str):
+        parts = given.replace("\n", ",").split(",")
     return tuple(part.strip() for part in parts if part.strip())

@@ -1,4 +1,5 @@
-"""AWS's container images by region, from a dated table: looking one up needs neither the network nor a large package.
+"""AWS's container images by region, from a dated table: looking one up needs neither the network
+nor a large package.
 
 A test compares the table with the SageMaker SDK's own wherever that is installed.
 """
@@ -10,46 +11,86 @@ import re
 from core.aws.account import Account
 from core.errors import UserError
 
-# From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: the PyTorch images that run a script of ours as it is.
+# From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: the PyTorch images that run a script of
+# ours as it is.
 TRAINING_VERSION = "2.14"
 TRAINING_TAGS = {
     "cpu": f"{TRAINING_VERSION}-cpu-amzn2023-sagemaker",
     "gpu": f"{TRAINING_VERSION}-cu133-amzn2023-sagemaker",
 }
 USUAL_REGISTRY = "763104351884"
-REGISTRIES = {
-    "af-south-1": "626614931356", "ap-east-1": "871362719292", "ap-east-2": "975050140332", "ap-northeast-3": "364406365360",
-    "ap-south-2": "772153158452", "ap-southeast-3": "907027046896", "ap-southeast-4": "457447274322", "ap-southeast-5": "550225433462",
-    "ap-southeast-6": "633930458069", "ap-southeast-7": "590183813437", "ca-west-1": "204538143572", "eu-central-2": "380420809688",
-    "eu-south-1": "692866216735", "eu-south-2": "503227376785", "il-central-1": "780543022126", "me-central-1": "914824155844",
-    "me-south-1": "217643126080", "me-west-1": "124382933778", "mx-central-1": "637423239942",
-}  # fmt: skip
 USUAL_REGIONS = (
-    "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1",
-    "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1",
-    "us-east-1", "us-east-2", "us-west-1", "us-west-2",
-)  # fmt: skip
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+)
+REGISTRIES = {
+    **dict.fromkeys(USUAL_REGIONS, USUAL_REGISTRY),
+    "af-south-1": "626614931356",
+    "ap-east-1": "871362719292",
+    "ap-east-2": "975050140332",
+    "ap-northeast-3": "364406365360",
+    "ap-south-2": "772153158452",
+    "ap-southeast-3": "907027046896",
+    "ap-southeast-4": "457447274322",
+    "ap-southeast-5": "550225433462",
+    "ap-southeast-6": "633930458069",
+    "ap-southeast-7": "590183813437",
+    "ca-west-1": "204538143572",
+    "eu-central-2": "380420809688",
+    "eu-south-1": "692866216735",
+    "eu-south-2": "503227376785",
+    "il-central-1": "780543022126",
+    "me-central-1": "914824155844",
+    "me-south-1": "217643126080",
+    "me-west-1": "124382933778",
+    "mx-central-1": "637423239942",
+}
 _GPU = re.compile(r"ml\.[pg]\d")
 
 
 def has_gpu(instance_type: str) -> bool:
-    """Whether an instance type has NVIDIA GPUs: `ml.g5.xlarge` has, `ml.m5.large` and `ml.m6g.large` have not."""
+    """Whether an instance type has NVIDIA GPUs: `ml.g5.xlarge` has, `ml.m5.large` and
+    `ml.m6g.large` have not."""
     return _GPU.match(instance_type) is not None
 
 
 def training(account: Account, instance_type: str) -> str:
-    """The image that a training job on this instance type runs in. UserError for a region that AWS publishes none in."""
+    """The image that a training job on this instance type runs in.
+
+    UserError for a region that AWS publishes none in.
+    """
     if account.training_image:
         return account.training_image
-    return f"{registry(account.region)}/pytorch:{TRAINING_TAGS['gpu' if has_gpu(instance_type) else 'cpu']}"
+    tag = TRAINING_TAGS["cpu"]
+    if has_gpu(instance_type):
+        tag = TRAINING_TAGS["gpu"]
+    return f"{registry(account.region)}/pytorch:{tag}"
 
 
 def registry(region: str) -> str:
-    """`763104351884.dkr.ecr.us-east-1.amazonaws.com`. UserError for a region that is not in the table."""
-    number = USUAL_REGISTRY if region in USUAL_REGIONS else REGISTRIES.get(region)
+    """`763104351884.dkr.ecr.us-east-1.amazonaws.com`.
+
+    UserError for a region that is not in the table.
+    """
+    number = REGISTRIES.get(region)
     if number is None:
         raise UserError(
-            f"No image of AWS is known for the region {region}. Give the image's address on the AWS page.",
+            f"No image of AWS is known for the region {region}. Give the image's address "
+            "on the AWS page.",
             field="region",
         )
     return f"{number}.dkr.ecr.{region}.amazonaws.com"

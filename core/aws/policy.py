@@ -1,4 +1,7 @@
-"""The permissions that are needed, as IAM policies with the account's own names in them. A test compares them with the calls made."""
+"""The permissions that are needed, as IAM policies with the account's own names in them.
+
+A test compares them with the calls made.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,28 @@ import json
 import re
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from core.aws.account import Account
+from core.aws.documents import Json
 
 FILE = Path(__file__).with_name("policy.json")
-VPC_SID, KEY_ACTIONS = (
-    "RunInsideAVpc",
-    ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant"),
-)
-
+VPC_SID = "RunInsideAVpc"
+KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant")
+# Regions of these beginnings are partitions of their own.
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 # Datasets may come from any bucket, so only a person can say which.
 PHOTOS = "<bucket of your photos>"
 
 
-def person(account: Account) -> dict[str, Any]:
-    """For whoever runs Fieldmark. The bucket to import photos from stands in it as PHOTOS, to be filled in by hand."""
+def person(account: Account) -> Json:
+    """For whoever runs Fieldmark.
+
+    The bucket to import photos from stands in it as PHOTOS, to be filled in by hand.
+    """
     return _with_key(_filled(account)["person"], account)
 
 
-def role(account: Account) -> dict[str, Any]:
+def role(account: Account) -> Json:
     """For the role that jobs and endpoints run as; VPC permissions only where there is one."""
     found = _filled(account)["role"]
     found["Statement"] = [
@@ -36,27 +41,23 @@ def role(account: Account) -> dict[str, Any]:
     return _with_key(found, account)
 
 
-def trust(account: Account) -> dict[str, Any]:
+def trust(account: Account) -> Json:
     """The role's trust policy: who may take it on."""
     return dict(_filled(account)["trust"])
 
 
-def as_text(document: dict[str, Any]) -> str:
+def as_text(document: Json) -> str:
     return json.dumps(document, indent=2)
 
 
-def _filled(account: Account) -> dict[str, Any]:
-    """The file with the account's names; what is not known yet stands as `<bucket>`, to be filled in by hand."""
-    number = re.search(r"::(\d{12}):", account.role_arn)
+def _filled(account: Account) -> Json:
+    """The file with the account's names; what is not known yet stands as `<bucket>`, to be filled
+    in by hand."""
     region = account.region or "<region>"
     values = {
-        "PARTITION": "aws-cn"
-        if region.startswith("cn-")
-        else "aws-us-gov"
-        if region.startswith("us-gov-")
-        else "aws",
+        "PARTITION": _partition(region),
         "REGION": region,
-        "ACCOUNT": number[1] if number else "<account>",
+        "ACCOUNT": _number(account.role_arn) or "<account>",
         "ROLE": account.role_arn or "arn:aws:iam::<account>:role/<role>",
         "BUCKET": account.bucket or "<bucket>",
         "PREFIX": account.prefix,
@@ -65,9 +66,27 @@ def _filled(account: Account) -> dict[str, Any]:
     return dict(json.loads(Template(FILE.read_text()).substitute(values)))
 
 
-def _with_key(document: dict[str, Any], account: Account) -> dict[str, Any]:
+def _partition(region: str) -> str:
+    for beginning, partition in PARTITIONS.items():
+        if region.startswith(beginning):
+            return partition
+    return "aws"
+
+
+def _number(role_arn: str) -> str:
+    """The account's number in the ARN of a role, or the empty string."""
+    match = re.search(r"::(\d{12}):", role_arn)
+    if match is None:
+        return ""
+    return match[1]
+
+
+def _with_key(document: Json, account: Account) -> Json:
     if account.kms_key:
-        key = account.kms_key if account.kms_key.startswith("arn:") else "*"
+        # An alias names no resource.
+        key = "*"
+        if account.kms_key.startswith("arn:"):
+            key = account.kms_key
         document["Statement"].append(
             {"Sid": "UseTheKey", "Effect": "Allow", "Action": list(KEY_ACTIONS), "Resource": [key]}
         )

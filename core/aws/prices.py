@@ -1,12 +1,14 @@
-"""What instances cost: a dated table that ships with the app, and a newer one asked of AWS's Pricing API where somebody did.
+"""What instances cost: a dated table that ships with the app, and a newer one asked of AWS's
+Pricing API where somebody did.
 
-Every price says where it is from. The shipped ones were not asked of AWS and are called approximate wherever they are shown.
+Every price says where it is from. The shipped ones were not asked of AWS and are called approximate
+wherever they are shown.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
+from core.aws.documents import Json
 from core.io import files
 
 SHIPPED = Path(__file__).with_name("prices.json")
@@ -46,13 +49,16 @@ class Instance:
 
     @property
     def title(self) -> str:
-        gpus = f", {self.gpus}" if self.gpus else ""
-        return f"{self.name}: {self.vcpus} vCPU, {self.memory_gb} GB{gpus}"
+        parts = (f"{self.vcpus} vCPU", f"{self.memory_gb} GB", self.gpus)
+        return f"{self.name}: {', '.join(part for part in parts if part)}"
 
 
 @dataclass(frozen=True)
 class Price:
-    """USD for an hour of one instance. `region` is the one that it is of, which may be another than the one asked for."""
+    """USD for an hour of one instance.
+
+    `region` is the one that it is of, which may be another than the one asked for.
+    """
 
     usd: float
     region: str
@@ -65,12 +71,18 @@ class Price:
         """Where the price is from, in words."""
         if self.asked:
             return f"{self.region} price of {self.date}, from AWS's Pricing API"
-        return f"approximate {self.region} price, from the table of {self.date} ({self.source}); refresh it on the AWS page"
+        return (
+            f"approximate {self.region} price, from the table of {self.date} ({self.source}); "
+            "refresh it on the AWS page"
+        )
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What something will cost: USD for an hour of it, and in all where it has an end. None where no price is known."""
+    """What something will cost: USD for an hour of it, and in all where it has an end.
+
+    None where no price is known.
+    """
 
     per_hour: float | None
     at_most: float | None
@@ -80,8 +92,10 @@ class Estimate:
     def words(self) -> str:
         if self.per_hour is None or self.price is None:
             return "No price is known for this instance type. Refresh the prices on the AWS page."
-        most = f", at most {money(self.at_most)}" if self.at_most is not None else ""
-        return f"{money(self.per_hour)} an hour{most}"
+        words = f"{money(self.per_hour)} an hour"
+        if self.at_most is not None:
+            words += f", at most {money(self.at_most)}"
+        return words
 
 
 def refreshed_file() -> Path:
@@ -94,7 +108,8 @@ def instances() -> dict[str, Instance]:
 
 
 def hourly(instance_type: str, use: str, region: str) -> Price | None:
-    """The price of an instance; that of USUAL_REGION where this region's is not known, None where none is."""
+    """The price of an instance; that of USUAL_REGION where this region's is not known, None where
+    none is."""
     for wanted in dict.fromkeys((region, USUAL_REGION)):
         if found := _refreshed(instance_type, use, wanted) or _from_table(instance_type, wanted):
             return found
@@ -111,34 +126,42 @@ def estimate(
     jobs: int = 1,
     parallel: int = 1,
 ) -> Estimate:
-    """`jobs` jobs of at most `seconds` (0: no end) on `count` instances each, `parallel` of them at once."""
+    """`jobs` jobs of at most `seconds` (0: no end) on `count` instances each, `parallel` of them at
+    once."""
     price = hourly(instance_type, use, region)
     if price is None:
         return Estimate(None, None, None)
-    return Estimate(
-        price.usd * count * parallel,
-        price.usd * count * jobs * seconds / HOUR if seconds else None,
-        price,
-    )
+    at_most = None
+    if seconds:
+        at_most = price.usd * count * jobs * seconds / HOUR
+    return Estimate(price.usd * count * parallel, at_most, price)
 
 
 def serverless(memory_mb: int, seconds: float = 1.0) -> float:
-    """USD for `seconds` of answering with this much memory; idle time costs nothing. From the shipped table, whatever the region."""
+    """USD for `seconds` of answering with this much memory; idle time costs nothing.
+
+    From the shipped table, whatever the region.
+    """
     return float(_shipped()["serverless"]["usd_per_gb_second"]) * memory_mb / 1024 * seconds
 
 
 def serverless_origin() -> str:
-    return f"approximate, from the table of {_shipped()['date']} ({_shipped()['serverless']['source']})"
+    return (
+        f"approximate, from the table of {_shipped()['date']} "
+        f"({_shipped()['serverless']['source']})"
+    )
 
 
 def date_of(region: str) -> tuple[str, bool]:
     """The date of the prices of a region, and whether AWS was asked for them."""
-    asked = _asked().get(region)
-    return (str(asked["date"]), True) if asked else (str(_shipped()["date"]), False)
+    if asked := _asked().get(region):
+        return str(asked["date"]), True
+    return str(_shipped()["date"]), False
 
 
 def refresh(client: Any, region: str) -> int:
-    """Asks the Pricing API for every instance type of the table in `region` and keeps the answers; how many prices came.
+    """Ask the Pricing API for every instance type of the table in `region` and keep the answers;
+    how many prices came.
 
     `client` is boto3's for "pricing". Raises what boto3 raises.
     """
@@ -167,7 +190,9 @@ def money(usd: float | None) -> str:
         return "0 USD"
     if usd < 0.01:
         return "< 0.01 USD"
-    return f"{usd:,.3f} USD" if usd < 1 else f"{usd:,.2f} USD"
+    if usd < 1:
+        return f"{usd:,.3f} USD"
+    return f"{usd:,.2f} USD"
 
 
 def _from_table(instance_type: str, region: str) -> Price | None:
@@ -185,13 +210,11 @@ def _from_table(instance_type: str, region: str) -> Price | None:
 
 
 def _refreshed(instance_type: str, use: str, region: str) -> Price | None:
-    table = _asked().get(region)
-    usd = table["usd"].get(instance_type, {}).get(use) if table else None
-    return (
-        Price(float(usd), region, str(table["date"]), "Pricing API", asked=True)
-        if table and usd is not None
-        else None
-    )
+    table = _asked().get(region) or {}
+    usd = table.get("usd", {}).get(instance_type, {}).get(use)
+    if usd is None:
+        return None
+    return Price(float(usd), region, str(table["date"]), "Pricing API", asked=True)
 
 
 def _asked_for(client: Any, instance_type: str, region: str) -> dict[str, float]:
@@ -213,11 +236,13 @@ def _uses_in(product: Mapping[str, Any]) -> dict[str, float]:
     attributes = product["product"]["attributes"]
     names = (attributes.get("platoinstancetype", ""), attributes.get("component", ""))
     use = next((API_USES[name] for name in names if name in API_USES), None)
-    prices = list(_hourly_usd(product.get("terms", {}).get("OnDemand", {}).values()))
-    return {use: prices[0]} if use and prices else {}
+    usd = next(_hourly_usd(product.get("terms", {}).get("OnDemand", {}).values()), None)
+    if use is None or usd is None:
+        return {}
+    return {use: usd}
 
 
-def _hourly_usd(terms: Iterable[Mapping[str, Any]]) -> Iterable[float]:
+def _hourly_usd(terms: Iterable[Mapping[str, Any]]) -> Iterator[float]:
     for term in terms:
         for dimension in term["priceDimensions"].values():
             usd = float(dimension["pricePerUnit"].get("USD", 0))
@@ -226,12 +251,13 @@ def _hourly_usd(terms: Iterable[Mapping[str, Any]]) -> Iterable[float]:
 
 
 @lru_cache(maxsize=1)
-def _shipped() -> dict[str, Any]:
+def _shipped() -> Json:
     return dict(files.read_json(SHIPPED))
 
 
-def _asked() -> dict[str, Any]:
-    """The newer tables by region; empty where nobody asked yet or it can't be read, for the shipped one is there."""
+def _asked() -> Json:
+    """The newer tables by region; empty where nobody asked yet or it can't be read, for the shipped
+    one is there."""
     path = refreshed_file()
     try:
         return _read(path, path.stat().st_mtime_ns)
@@ -240,7 +266,7 @@ def _asked() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _changed: int) -> dict[str, Any]:
+def _read(path: Path, _changed: int) -> Json:
     found = files.read_json(path)
     if not isinstance(found, dict) or not all(
         isinstance(table, dict) and {"date", "usd"} <= set(table) for table in found.values()

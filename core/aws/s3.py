@@ -1,6 +1,9 @@
-"""Reading from Amazon S3: what lies below a place, and one object's bytes. Nothing is ever written there.
+"""Reading from Amazon S3: what lies below a place, and one object's bytes.
 
-The way to AWS is the one that jobs take (region, credentials, patience); it is imported on first use, for most people never need it.
+Nothing is ever written there.
+
+The way to AWS is the one that jobs take (region, credentials, patience); it is imported on first
+use, for most people never need it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import settings
+from core.aws import errors
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import shown
@@ -33,12 +37,15 @@ class Place:
 
     def below(self, path: str) -> Place:
         """The place `path` further down."""
-        return Place(self.bucket, f"{self.prefix}{path.strip('/')}/") if path.strip("/.") else self
+        if not path.strip("/."):
+            return self
+        return Place(self.bucket, f"{self.prefix}{path.strip('/')}/")
 
 
 @dataclass(frozen=True)
 class Object:
-    """One object below a place: `path` is its key without the place's prefix, `etag` what S3 tells its content by."""
+    """One object below a place: `path` is its key without the place's prefix, `etag` what S3 tells
+    its content by."""
 
     path: str
     size: int
@@ -48,7 +55,8 @@ class Object:
 def split(address: str) -> tuple[str, str]:
     """`s3://bucket/a/b` -> (bucket, a/b).
 
-    It is no URL: `#`, `?`, `%2F`, `+`, blanks and empty parts are characters of the key like any other.
+    It is no URL: `#`, `?`, `%2F`, `+`, blanks and empty parts are characters of the key like any
+    other.
     """
     bucket, _, key = address.removeprefix("s3://").partition("/")
     return bucket, key
@@ -59,16 +67,17 @@ def place_of(text: str) -> Place:
     typed = text.strip()
     bucket, prefix = split(typed)
     prefix = prefix.removesuffix("/")
-    parts = prefix.split("/") if prefix else []
     known = typed.startswith("s3://") and _BUCKET.fullmatch(bucket)
-    if not known or any(part in ("", ".", "..") for part in parts):
+    odd = any(part in ("", ".", "..") for part in prefix.split("/"))
+    if not known or (prefix and odd):
         message = f"{shown(typed)!r} is no place in Amazon S3. Write it as {EXAMPLE}."
         raise UserError(message, field="path")
-    return Place(bucket, f"{prefix}/" if prefix else "")
+    return Place(bucket, prefix and f"{prefix}/")
 
 
 def require(place: Place) -> None:
-    """UserError (field `path`) where nothing can be listed there, or nothing lies there; one short question."""
+    """UserError (field `path`) where nothing can be listed there, or nothing lies there; one short
+    question."""
     connection = _connection()
     try:
         with connection.asking(f"looking into {place.uri}"):
@@ -100,7 +109,10 @@ def listed(place: Place) -> Iterator[Object]:
 
 
 def is_path(path: str) -> bool:
-    """Whether a key can be the name of a file here. A key may be anything: `a//b`, `../x`, or longer than a file system takes."""
+    """Whether a key can be the name of a file here.
+
+    A key may be anything: `a//b`, `../x`, or longer than a file system takes.
+    """
     parts = path.split("/")
     names = all(
         part not in ("", ".", "..") and len(part.encode()) <= _MAX_PART_BYTES for part in parts
@@ -109,17 +121,23 @@ def is_path(path: str) -> bool:
 
 
 def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAGE_BYTES) -> bytes:
-    """One object's bytes, asked for again where the network was in the way. ValueError, with the reason, where it is too large, gone or
-    not the one with this `etag` any more; BackendError where S3 refuses."""
+    """One object's bytes, asked for again where the network was in the way.
+
+    ValueError, with the reason, where it is too large, gone or not the one with this `etag` any
+    more; BackendError where S3 refuses.
+    """
     key, connection = f"{place.prefix}{path}", _connection()
-    condition = {"IfMatch": etag} if etag else {}
+    condition = {}
+    if etag:
+        condition["IfMatch"] = etag
 
     def ask() -> bytes:
         with connection.asking(f"reading s3://{place.bucket}/{shown(key)}"):
             answer = connection.client("s3").get_object(Bucket=place.bucket, Key=key, **condition)
             if (size := int(answer["ContentLength"])) > limit:
                 raise ValueError(
-                    f"the file has {files.human_bytes(size)}; at most {files.human_bytes(limit)} can be used"
+                    f"the file has {files.human_bytes(size)}; at most "
+                    f"{files.human_bytes(limit)} can be used"
                 )
             data: bytes = answer["Body"].read()
             return data
@@ -128,11 +146,11 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
         found: bytes = connection.patiently(ask)
         return found
     except BackendError as error:
-        if connection.code_of(error) in ("PreconditionFailed", "412"):
+        if errors.code_of(error) in errors.CHANGED:
             raise ValueError(
                 "it has changed in S3 since it was imported; import that place again"
             ) from error
-        if connection.code_of(error) in ("NoSuchKey", "404"):
+        if errors.is_missing(error):
             raise ValueError("it is not in S3 any more") from error
         raise
 

@@ -1,13 +1,16 @@
-"""The bucket: what lies where, and how it gets there and back. Everything of ours is below the account's prefix.
+"""The bucket: what lies where, and how it gets there and back.
 
-images/<ab>/<sha256><suffix>                     photos, once for all datasets
-datasets/<id>/<version>/<hash>/                  manifest.csv, and images.manifest, which is there only when all its photos are
-weights/<hash>/<name>                            pretrained weights of one choice of backbones
-code/<sha256>.tar.gz                             the training scripts
-jobs/<job id>/                                   output and checkpoints
-models/<sha256>.tar.gz                           what serving images are given
-transform/<job id>/                              input.manifest, and output until the answers are here
-captured/<endpoint id>/                          photos that an endpoint kept
+Everything of ours is below the account's prefix.
+
+images/<ab>/<sha256><suffix>         photos, once for all datasets
+datasets/<id>/<version>/<hash>/      manifest.csv, and images.manifest, which is there only when all
+                                     its photos are
+weights/<hash>/<name>                pretrained weights of one choice of backbones
+code/<sha256>.tar.gz                 the training scripts
+jobs/<job id>/                       output and checkpoints
+models/<sha256>.tar.gz               what serving images are given
+transform/<job id>/                  input.manifest, and output until the answers are here
+captured/<endpoint id>/              photos that an endpoint kept
 """
 
 from __future__ import annotations
@@ -15,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from core.aws import connection
+from core.aws import connection, errors
 from core.aws.account import Account
 from core.aws.s3 import split
 from core.errors import BackendError
@@ -28,7 +31,8 @@ DELETE_AT_ONCE = 1000
 
 
 class Stored(NamedTuple):
-    """An object of ours: its key without the account's prefix, its size, and when it was written, in seconds since 1970."""
+    """An object of ours: its key without the account's prefix, its size, and when it was written,
+    in seconds since 1970."""
 
     key: str
     size_bytes: int
@@ -36,16 +40,17 @@ class Stored(NamedTuple):
 
 
 class Store:
-    """The account's part of its bucket. Keys are given without the prefix. Every method raises BackendError."""
+    """The account's part of its bucket.
+
+    Keys are given without the prefix. Every method raises BackendError.
+    """
 
     def __init__(self, account: Account) -> None:
         self.account = account
         self.client = connection.client("s3", region=account.region)
-        self._encryption = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": account.kms_key}
-            if account.kms_key
-            else {}
-        )
+        self._encryption: dict[str, str] = {}
+        if account.kms_key:
+            self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": account.kms_key}
 
     def uri(self, key: str) -> str:
         return self.account.uri(key)
@@ -55,14 +60,11 @@ class Store:
         return uri.removeprefix(self.uri("x")[:-1])
 
     def has(self, key: str) -> bool:
-        try:
-            with connection.asking(f"looking for {self.uri(key)}"):
-                self.client.head_object(Bucket=self.account.bucket, Key=self.account.key(key))
-        except BackendError as error:
-            if connection.is_missing(error):
-                return False
-            raise
-        return True
+        found = connection.unless_missing(
+            f"looking for {self.uri(key)}",
+            lambda: self.client.head_object(Bucket=self.account.bucket, Key=self.account.key(key)),
+        )
+        return found is not None
 
     def put(self, key: str, data: bytes) -> None:
         with connection.asking(f"writing {self.uri(key)}"):
@@ -87,7 +89,7 @@ class Store:
             with files.atomic(path) as file, connection.asking(f"reading {uri}"):
                 self.client.download_fileobj(bucket, key, file)
         except BackendError as error:
-            if connection.is_missing(error):
+            if errors.is_missing(error):
                 return False
             raise
         return True
@@ -97,7 +99,8 @@ class Store:
         return (found.key for found in self.objects(prefix))
 
     def objects(self, prefix: str) -> Iterator[Stored]:
-        """What lies below a prefix, a page at a time: a million objects take no more memory than a thousand."""
+        """What lies below a prefix, a page at a time: a million objects take no more memory than a
+        thousand."""
         start = len(self.account.key("x")) - 1
         with connection.asking(f"listing {self.uri(prefix)}"):
             pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -110,7 +113,7 @@ class Store:
                     )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Deletes these objects, many at a time; what is gone already is fine."""
+        """Delete these objects, many at a time; what is gone already is fine."""
         waiting = iter(keys)
         while some := list(islice(waiting, DELETE_AT_ONCE)):
             doomed = [{"Key": self.account.key(key)} for key in some]
@@ -118,15 +121,16 @@ class Store:
                 answer = self.client.delete_objects(
                     Bucket=self.account.bucket, Delete={"Objects": doomed, "Quiet": True}
                 )
-            if errors := answer.get("Errors"):
+            if failed := answer.get("Errors"):
                 raise BackendError(
-                    f"{len(errors)} of {len(some)} objects can't be deleted. The first: {errors[0].get('Message', '')}"
+                    f"{len(failed)} of {len(some)} objects can't be deleted. The first: "
+                    f"{failed[0].get('Message', '')}"
                 )
 
     def copy(self, source: str, target: str) -> None:
         """One object to another key, inside S3."""
         with connection.asking(f"copying {self.uri(source)}"):
-            origin: Any = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
+            origin = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
             self.client.copy(
                 origin,
                 self.account.bucket,
@@ -135,17 +139,20 @@ class Store:
             )
 
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
-        """One object of anybody's to a key of ours, inside S3; with an `etag`, if it still has it."""
+        """One object of anybody's to a key of ours, in S3; with an `etag`, if it still has it."""
         with connection.asking(f"copying s3://{bucket}/{key}"):
-            origin: Any = {"Bucket": bucket, "Key": key}
-            to: dict[str, Any] = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
+            origin = {"Bucket": bucket, "Key": key}
+            to = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
             if etag:
                 to["CopySourceIfMatch"] = etag
             self.client.copy_object(**to, CopySource=origin, **self._encryption)
 
 
 def image_key(image_id: str, path: str) -> str:
-    """Where a photo lies: named by its content, so that every dataset shares it. Relative to `images/`."""
+    """Where a photo lies: named by its content, so that every dataset shares it.
+
+    Relative to `images/`.
+    """
     return f"{image_id[:2]}/{image_id}{Path(path).suffix.lower()}"
 
 

@@ -40,7 +40,7 @@ RUNNERS = {
     ("sagemaker", "tuning"): "core.backends.sagemaker.tuning.watch",
     ("sagemaker", "load"): "core.backends.local.endpoints.load_test",
     ("sagemaker", "transform"): "core.backends.sagemaker.batch.watch",
-    ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.verbs",
+    ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.watch",
 }
 # Whether jobs of a backend run elsewhere, and their workers only watch them.
 WATCHES = {"local": False, "sagemaker": True}

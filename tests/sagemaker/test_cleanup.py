@@ -269,7 +269,7 @@ def test_what_was_found_in_another_account_is_not_shown(aws: Emulator) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"region": "r"}'])
 def test_a_damaged_file_is_as_none(content: str) -> None:
-    running._file().write_text(content)
+    running.file().write_text(content)
     assert running.kept() is None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from core.aws import connection
+from core.aws import connection, errors
 from core.backends.sagemaker import failures
 from core.errors import BackendError
 
@@ -135,15 +135,13 @@ def test_fault_46_an_error_of_aws_names_what_is_missing(
     ):
         raise error
     assert words in str(refusal.value)
-    assert connection.is_passing(refusal.value) is passing
+    assert errors.is_passing(refusal.value) is passing
 
 
 def test_what_is_missing_and_what_is_there_already_are_told_apart() -> None:
-    assert connection.is_missing(refused("ValidationException", 'Could not find training job "x".'))
-    assert connection.is_missing(refused("ValidationException", "Requested resource not found."))
-    assert connection.is_missing(refused("404"))
-    assert not connection.is_missing(refused("ValidationException", "1 validation error detected"))
-    assert connection.is_there_already(
-        refused("ResourceInUse", "Training job names must be unique")
-    )
-    assert not connection.is_there_already(refused("ThrottlingException"))
+    assert errors.is_missing(refused("ValidationException", 'Could not find training job "x".'))
+    assert errors.is_missing(refused("ValidationException", "Requested resource not found."))
+    assert errors.is_missing(refused("404"))
+    assert not errors.is_missing(refused("ValidationException", "1 validation error detected"))
+    assert errors.is_there_already(refused("ResourceInUse", "Training job names must be unique"))
+    assert not errors.is_there_already(refused("ThrottlingException"))

@@ -9,9 +9,10 @@ import time
 import pytest
 
 from core.aws import account as accounts
-from core.aws import connection, preflight
+from core.aws import connection, preflight, role_check
 from core.aws.account import Account
-from core.aws.preflight import Check, Verdict, Wanted
+from core.aws.checks import Check, Verdict
+from core.aws.preflight import Wanted
 from tests.patience import PATIENCE
 from tests.sagemaker.asking import REGION, ROLE, Emulator
 
@@ -164,4 +165,4 @@ def test_fault_53_no_check_says_a_secret(aws: Emulator, monkeypatch: pytest.Monk
     ],
 )
 def test_trust_policies_of_every_form(document: dict[str, object], expected: bool) -> None:
-    assert preflight.trusts(document) is expected
+    assert role_check.trusts(document) is expected

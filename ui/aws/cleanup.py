@@ -126,7 +126,7 @@ def _carry_out(chosen: Sequence[Doomed]) -> None:
         bar.progress(number / len(chosen), text=f"{one.doomed.kind} {plain(one.doomed.name)}")
     st.session_state[DONE] = done
     st.session_state.pop(PLAN, None)
-    running.look_beside(0)
+    inventory.look_beside(0)
     st.rerun()
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.aws import connection, prices
 from core.backends.sagemaker.inventory import kept as running
+from core.backends.sagemaker.inventory import look
 from ui import links
 from ui.aws.banner import is_set_up
 from ui.text import age, count
@@ -19,7 +20,7 @@ def show(changed: float) -> None:
     if not is_set_up():
         return
     found = running.kept()
-    running.look_beside(
+    look.look_beside(
         CHANGED_SECONDS if found and changed > found.seen - CHANGED_SECONDS else FRESH_SECONDS
     )
     where = "Emulator" if connection.emulated() else "AWS"

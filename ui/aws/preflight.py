@@ -10,7 +10,8 @@ import streamlit as st
 
 from core.aws import account as accounts
 from core.aws import connection, preflight, prices
-from core.aws.preflight import Check, Verdict, Wanted
+from core.aws.checks import Check, MakeClient, Verdict
+from core.aws.preflight import Wanted
 from ui import choices
 from ui.text import plain, with_code
 
@@ -54,7 +55,7 @@ def show() -> None:
     )
 
 
-def _clients(account: accounts.Account) -> preflight.MakeClient:
+def _clients(account: accounts.Account) -> MakeClient:
     """boto3's clients in the account's region; who we are can be asked in any."""
     return functools.partial(connection.client, region=account.region or prices.USUAL_REGION)
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.aws import prices
 from core.backends.sagemaker.inventory import kept as running
+from core.backends.sagemaker.inventory import look as inventory
 from core.backends.sagemaker.inventory.kept import Resource, Running
 from core.errors import NotFound
 from core.jobs import store as jobs
@@ -49,14 +50,14 @@ def show() -> None:
 
 
 def _found() -> None:
-    running.look_beside(FRESH_SECONDS)
+    inventory.look_beside(FRESH_SECONDS)
     found = running.kept()
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            "Look again", key="aws_look", icon=":material/refresh:", disabled=running.is_looking()
+            "Look again", key="aws_look", icon=":material/refresh:", disabled=inventory.is_looking()
         ):
-            running.look_beside(0)
-        if running.is_looking():
+            inventory.look_beside(0)
+        if inventory.is_looking():
             st.caption(":material/progress_activity: Asking AWS", width="content")
         if found:
             st.caption(f"As AWS said {age(found.seen)}, in {found.region} only.", width="content")

@@ -1,4 +1,5 @@
-"""The SageMaker backend: every job an ordinary run folder here, and a watcher that does what is slow. Nothing here waits for AWS."""
+"""The SageMaker backend: every job an ordinary run folder here, and a watcher that does what is
+slow. Nothing here waits for AWS."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class SageMakerBackend(Backend):
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
             raise UserError(
-                "This dataset version has no validation photos to compare trials by. Split it again first.",
+                "This dataset version has no validation photos to compare trials by. "
+                "Split it again first.",
                 field="version_id",
             )
         self._check(spec)
@@ -82,10 +84,13 @@ class SageMakerBackend(Backend):
             job, lock = jobs.create(spec.id, spec.kind, name, self.name, body)
         except OSError as error:
             raise BackendError(f"{name} could not be started: {files.os_reason(error)}") from error
-        return job if lock is None else self._watch(job, lock)
+        if lock is None:
+            return job
+        return self._watch(job, lock)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first, as on this workstation; but here the end of the watcher is not the end of the job.
+        # The lock first, as on this workstation; but here the end of the watcher is not the end of
+        # the job.
         with files.there(job.folder.path, "job"):
             return self._refreshed(job)
 
@@ -103,7 +108,9 @@ class SageMakerBackend(Backend):
         ):
             return now
         lock = processes.take_lock(job.folder.lock)
-        return now if lock is None else self._watch(jobs.read(job.id), lock)
+        if lock is None:
+            return now
+        return self._watch(jobs.read(job.id), lock)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return logs.log(job, after)
@@ -118,11 +125,9 @@ class SageMakerBackend(Backend):
         from core.backends.sagemaker.programs import batch as transform_program
         from core.backends.sagemaker.programs import boto3 as programs
 
-        return (
-            transform_program.of_job(job)
-            if job.kind == specs.TransformSpec.kind
-            else programs.of_job(job)
-        )
+        if job.kind == specs.TransformSpec.kind:
+            return transform_program.of_job(job)
+        return programs.of_job(job)
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
@@ -171,7 +176,7 @@ class SageMakerBackend(Backend):
         containers.training(accounts.required(), resources.instance_type)
 
     def _watch(self, job: Job, lock: int) -> Job:
-        """Starts the job's watcher, which takes over the lock."""
+        """Start the job's watcher, which takes over the lock."""
         try:
             os.utime(job.folder.lock)
             if job.state.is_finished:

@@ -17,15 +17,24 @@ LOG_BYTES = 64 * 1024
 _ADVICE: tuple[tuple[str, str], ...] = (
     (
         r"ResourceLimitExceeded|service limit",
-        "The account's quota for this instance type is too small. Choose another one, or ask for more under Service Quotas.",
+        (
+            "The account's quota for this instance type is too small. Choose another one, or "
+            "ask for more under Service Quotas."
+        ),
     ),
     (
         r"CapacityError|[Ii]nsufficient capacity",
-        "AWS has no such machine free now. Try again later, choose another instance type, or another region.",
+        (
+            "AWS has no such machine free now. Try again later, choose another instance type, "
+            "or another region."
+        ),
     ),
     (
         r"[Aa]ssume.{0,40}role|AssumeRole",
-        "SageMaker may not use the role. Its trust policy has to name sagemaker.amazonaws.com; the AWS page shows how.",
+        (
+            "SageMaker may not use the role. Its trust policy has to name "
+            "sagemaker.amazonaws.com; the AWS page shows how."
+        ),
     ),
     (
         r"AccessDenied|not authorized|Access Denied|403",
@@ -41,16 +50,25 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"CannotPullContainer|[Ii]mage.*(not found|does not exist|pull)|RepositoryNotFound",
-        "The container image could not be fetched. Check the image on the AWS page and, in a VPC, its way to ECR.",
+        (
+            "The container image could not be fetched. Check the image on the AWS page and, "
+            "in a VPC, its way to ECR."
+        ),
     ),
     (
         r"[Oo]ut of memory|OutOfMemory|[Ee]xit ?[Cc]ode.{0,3}137|signal 9|ExitCode -9",
-        "It ran out of memory. Lower the batch size or the image size, or choose a larger instance.",
+        (
+            "It ran out of memory. Lower the batch size or the image size, or choose a larger "
+            "instance."
+        ),
     ),
     (r"No space left|disk.*full", "The disk of the instance is full. Ask for a larger one."),
     (
         r"[Ss]pot|[Ii]nterrupt",
-        "The spot machine was taken back too often. Resume it, give it more waiting time, or do without spot.",
+        (
+            "The spot machine was taken back too often. Resume it, give it more waiting time, "
+            "or do without spot."
+        ),
     ),
     (r"InternalServerError|[Ii]nternal [Ee]rror", "SageMaker itself failed. Resume the job."),
 )
@@ -77,9 +95,9 @@ SECONDARY = {
 
 def phase(secondary: str) -> str:
     """SageMaker's secondary status for people; one that is new here is named as it is."""
-    return (
-        SECONDARY.get(secondary, f"unknown: {secondary}") if secondary else "Waiting for SageMaker"
-    )
+    if not secondary:
+        return "Waiting for SageMaker"
+    return SECONDARY.get(secondary, f"unknown: {secondary}")
 
 
 def why_failed(described: Mapping[str, Any], log: str) -> str:
@@ -87,28 +105,38 @@ def why_failed(described: Mapping[str, Any], log: str) -> str:
     if found := _OURS.findall(log):
         return str(found[-1])[: settings.MAX_FAILURE_CHARS]
     given = str(described.get("FailureReason") or described.get("ExitMessage") or "")
-    return explained(given) if given else "SageMaker gives no reason. The log may have one."
+    if not given:
+        return "SageMaker gives no reason. The log may have one."
+    return explained(given)
 
 
 def explained(given: str) -> str:
     """AWS's words with what to do about them, the advice first."""
     advice = next((text for pattern, text in _ADVICE if re.search(pattern, given)), "")
-    inner = _TOOLKIT.search(given)
-    said = " ".join((inner[1] if inner else given).split())
-    return (
-        f"{advice} SageMaker says: {said}".strip()[: settings.MAX_FAILURE_CHARS]
-        if advice
-        else said[: settings.MAX_FAILURE_CHARS]
-    )
+    if inner := _TOOLKIT.search(given):
+        given = inner[1]
+    said = " ".join(given.split())
+    if advice:
+        said = f"{advice} SageMaker says: {said}".strip()
+    return said[: settings.MAX_FAILURE_CHARS]
 
 
 def why_stopped(described: Mapping[str, Any], *, asked: bool) -> str:
-    """Why a stopped job stopped; empty where somebody asked for it here, for then the request says so."""
+    """Why a stopped job stopped; empty where somebody asked for it here, for then the request says
+    so."""
     secondary = described.get("SecondaryStatus", "")
     limit = described.get("StoppingCondition", {})
     if secondary == "MaxRuntimeExceeded":
         hours = limit.get("MaxRuntimeInSeconds", 0) / 3600
-        return f"It reached its time limit of {hours:.3g} hours. Resume it with a longer one to go on from its last checkpoint."
+        return (
+            f"It reached its time limit of {hours:.3g} hours. Resume it with a longer one to "
+            "go on from its last checkpoint."
+        )
     if secondary == "MaxWaitTimeExceeded":
-        return "No spot machine was free for long enough. Resume it with more waiting time, or without spot."
-    return "" if asked else "It was stopped on SageMaker, not from here."
+        return (
+            "No spot machine was free for long enough. Resume it with more waiting time, or "
+            "without spot."
+        )
+    if asked:
+        return ""
+    return "It was stopped on SageMaker, not from here."

@@ -1,4 +1,4 @@
-"""What a page says of a job on SageMaker: its machines, what was billed, and how old all this is."""
+"""What a page says of a job on SageMaker: machines, what was billed, and how old this is."""
 
 from __future__ import annotations
 
@@ -21,32 +21,52 @@ def facts(job: Job) -> dict[str, str]:
     count = int(progress.get("instance_count") or wanted.get("instance_count", 1))
     spot = bool(wanted.get("spot"))
     region = str(job.spec.get("account", {}).get("region", ""))
-    found = {
-        "Machines": f"{f'{count} x ' if count > 1 else ''}{machine}{', spot' if spot else ''}",
-        "Region": region,
-    }
+    words = f"{_times(count)}{machine}"
+    if spot:
+        words += ", spot"
+    found = {"Machines": words, "Region": region}
     billed = progress.get("billable_seconds")
     if billed:
-        use = "transform" if job.kind == TransformSpec.kind else "training"
+        use = "training"
+        if job.kind == TransformSpec.kind:
+            use = "transform"
         cost = prices.estimate(machine, use, region, count=count, seconds=float(billed))
-        money = f", {_about(cost.at_most)}" if cost.at_most is not None and not spot else ""
-        found["Billed"] = f"billed {int(billed)} s{f' x {count}' if count > 1 else ''}{money}"
+        found["Billed"] = f"billed {int(billed)} s"
+        if count > 1:
+            found["Billed"] += f" x {count}"
+        if cost.at_most is not None and not spot:
+            found["Billed"] += f", {_about(cost.at_most)}"
         if spot and (trained := progress.get("training_seconds")):
             found["Saved by spot"] = (
                 f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
             )
     if times := progress.get("interruptions"):
-        found["Taken back"] = f"machines taken back {'once' if times == 1 else f'{times} times'}"
+        found["Taken back"] = f"machines taken back {_how_often(times)}"
     return {title: text for title, text in found.items() if text}
+
+
+def _times(count: int) -> str:
+    if count > 1:
+        return f"{count} x "
+    return ""
+
+
+def _how_often(times: int) -> str:
+    if times == 1:
+        return "once"
+    return f"{times} times"
 
 
 def _about(usd: float) -> str:
     words = prices.money(usd)
-    return f"less than {words[2:]}" if words.startswith("< ") else f"about {words}"
+    if words.startswith("< "):
+        return f"less than {words[2:]}"
+    return f"about {words}"
 
 
 def notice(job: Job) -> str:
-    """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job that has ended."""
+    """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job
+    that has ended."""
     progress: Mapping[str, Any] = job.status.progress
     if job.state.is_finished:
         return ""
@@ -56,6 +76,11 @@ def notice(job: Job) -> str:
     old = time.time() - float(seen)
     if old < FRESH_SECONDS and not why:
         return ""
-    ago = f"{old / 60:.0f} min" if old >= 120 else f"{old:.0f} s"
-    text = f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(float(seen)))}, {ago} ago."
-    return f"{text} {why}" if why else text
+    ago = f"{old:.0f} s"
+    if old >= 120:
+        ago = f"{old / 60:.0f} min"
+    text = (
+        f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(float(seen)))}, "
+        f"{ago} ago."
+    )
+    return f"{text} {why}".rstrip()

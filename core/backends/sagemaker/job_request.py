@@ -1,4 +1,5 @@
-"""What is asked of SageMaker, as boto3 takes it: plain functions from a spec to a request, so that a request can be shown and tested."""
+"""What is asked of SageMaker, as boto3 takes it: plain functions from a spec to a request, so that
+a request can be shown and tested."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 from core import settings
 from core.aws import containers, storage
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.backends.sagemaker import packaging
 from core.errors import UserError
 from core.jobs.specs import Resources, Spec, TrainingSpec, carried_name
@@ -23,8 +25,11 @@ TAG = "fieldmark"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the parts of a training lie: whole URIs. `images` names the photos one by one; `weights` ends with a slash, as does
-    `features`, which is empty where no earlier job made any."""
+    """Where the parts of a training lie: whole URIs.
+
+    `images` names the photos one by one; `weights` ends with a slash, as does `features`, which is
+    empty where no earlier job made any.
+    """
 
     code: str
     images: str
@@ -34,7 +39,7 @@ class Inputs:
     features: str = ""
 
 
-def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
+def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> Json:
     """The request for CreateTrainingJob."""
     resources = resources_of(spec)
     values = {
@@ -58,12 +63,13 @@ def training(spec: TrainingSpec, account: Account, inputs: Inputs) -> dict[str, 
 
 
 def script_mode(account: Account, code: str) -> dict[str, str]:
-    """The hyperparameters by which AWS's toolkit finds our script. A container without a network is handed the archive as a channel."""
-    archive = (
-        f"/opt/ml/input/data/{CODE_CHANNEL}/{code.rsplit('/', 1)[-1]}"
-        if account.network_isolation
-        else code
-    )
+    """The hyperparameters by which AWS's toolkit finds our script.
+
+    A container without a network is handed the archive as a channel.
+    """
+    archive = code
+    if account.network_isolation:
+        archive = f"/opt/ml/input/data/{CODE_CHANNEL}/{code.rsplit('/', 1)[-1]}"
     return {
         "sagemaker_program": packaging.ENTRY,
         "sagemaker_submit_directory": archive,
@@ -72,13 +78,13 @@ def script_mode(account: Account, code: str) -> dict[str, str]:
     }
 
 
-def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) -> dict[str, Any]:
+def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) -> Json:
     """What a training job and a tuning job's trials are asked for in the same words."""
     limit = {"MaxRuntimeInSeconds": resources.max_seconds}
     if resources.spot:
         limit["MaxWaitTimeInSeconds"] = resources.max_seconds + resources.wait_seconds
     output = {"S3OutputPath": account.uri(storage.job_key(job_id, "output"))}
-    machines: dict[str, Any] = {
+    machines: Json = {
         "InstanceType": resources.instance_type,
         "InstanceCount": resources.instance_count,
         "VolumeSizeInGB": resources.volume_gb,
@@ -104,7 +110,7 @@ def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) 
     }
 
 
-def channels(account: Account, inputs: Inputs) -> list[dict[str, Any]]:
+def channels(account: Account, inputs: Inputs) -> list[Json]:
     if inputs.photos < settings.stream_from():
         photos = _channel("images", "ManifestFile", inputs.images, "File")
     else:
@@ -122,12 +128,12 @@ def channels(account: Account, inputs: Inputs) -> list[dict[str, Any]]:
     return found
 
 
-def _channel(name: str, kind: str, uri: str, mode: str) -> dict[str, Any]:
+def _channel(name: str, kind: str, uri: str, mode: str) -> Json:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": mode}
 
 
-def vpc(account: Account) -> dict[str, Any]:
+def vpc(account: Account) -> Json:
     if not account.subnets:
         return {}
     return {
@@ -151,7 +157,8 @@ def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
 
 
 def resources_of(spec: TrainingSpec | Any) -> Resources:
-    """UserError where a spec does not say what to run on: that is never chosen for a person, for it costs money."""
+    """UserError where a spec does not say what to run on: that is never chosen for a person, for it
+    costs money."""
     if spec.resources is None or not spec.resources.instance_type:
         raise UserError("Choose an instance type to run on.", field="instance_type")
     found: Resources = spec.resources

@@ -1,13 +1,15 @@
-"""A SageMaker job's log, brought line by line into its run folder, each line once, also across watchers that were killed."""
+"""A SageMaker job's log, brought line by line into its run folder, each line once, also across
+watchers that were killed."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from core.aws import connection
+from core.aws import errors as aws_errors
+from core.aws.documents import Json
 from core.errors import BackendError
 from core.io import files
 from core.jobs.run_folder import RunFolder
@@ -15,13 +17,17 @@ from core.jobs.run_folder import RunFolder
 TRAINING = "/aws/sagemaker/TrainingJobs"
 STATE = "streams.json"
 PAGES = 10
-# Streams of a job that begin later, of another host or of a spot machine's successor, are looked for every so many quiet turns.
+# Streams of a job that begin later, of another host or of a spot machine's successor, are looked
+# for every so many quiet turns.
 LOOK_FOR_STREAMS = 5
 _HOST = re.compile(r"/(algo-\d+)")
 
 
 class LogTail:
-    """Reads on in every stream of one job. What was read is known by its place in each stream and by the size of the log then."""
+    """Reads on in every stream of one job.
+
+    What was read is known by its place in each stream and by the size of the log then.
+    """
 
     def __init__(self, folder: RunFolder, name: str, region: str, group: str = TRAINING) -> None:
         self.folder, self.name, self.group = folder, name, group
@@ -36,7 +42,10 @@ class LogTail:
         return bool(self._tokens)
 
     def read(self) -> bool:
-        """Appends what is new to the log; whether there was anything. BackendError where the platform does not answer."""
+        """Append what is new to the log; whether there was anything.
+
+        BackendError where the platform does not answer.
+        """
         self._turn += 1
         if not self._tokens or self._turn % LOOK_FOR_STREAMS == 0:
             self._find_streams()
@@ -51,7 +60,7 @@ class LogTail:
                 )
                 names = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
         except BackendError as error:
-            if connection.is_missing(error):
+            if aws_errors.is_missing(error):
                 return  # the group appears with the first job's first line
             raise
         for name in names:
@@ -61,14 +70,14 @@ class LogTail:
         news = False
         for _ in range(PAGES):
             token = self._tokens[stream]
-            given: dict[str, Any] = {"nextToken": token} if token else {}
+            given: Json = {"nextToken": token} if token else {}
             try:
                 with connection.asking("reading the log"):
                     page = self.client.get_log_events(
                         logGroupName=self.group, logStreamName=stream, startFromHead=True, **given
                     )
             except BackendError as error:
-                if connection.is_missing(error):
+                if aws_errors.is_missing(error):
                     return news
                 raise
             # The end of a stream is where the token stays the same.
@@ -84,8 +93,11 @@ class LogTail:
 
     def _append(self, stream: str, messages: list[str], token: str) -> None:
         host = _HOST.search(stream)
-        # The first host speaks for all; what others say is marked, so that no metric is counted twice.
-        mark = f"[{host[1]}] " if host and host[1] != "algo-1" else ""
+        # The first host speaks for all; what others say is marked, so that no metric is counted
+        # twice.
+        mark = ""
+        if host and host[1] != "algo-1":
+            mark = f"[{host[1]}] "
         with self.folder.log.open("ab") as log:
             # The toolkit puts an empty line after many of the script's.
             if lines := [f"{mark}{message.rstrip()}\n" for message in messages if message.strip()]:
@@ -101,7 +113,8 @@ class LogTail:
         return self.folder.path / STATE
 
     def _restore(self) -> None:
-        """Goes on where the last watcher was sure to be: what it wrote after that is cut off and read again."""
+        """Go on where the last watcher was sure to be: what it wrote after that is cut off and read
+        again."""
         try:
             state = files.read_json(self._state)
             size, tokens = int(state["size"]), dict(state["tokens"])

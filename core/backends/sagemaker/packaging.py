@@ -1,6 +1,8 @@
-"""What a training container is sent besides photos: our scripts with all that they need beyond AWS's PyTorch image, and the weights.
+"""What a training container is sent besides photos: our scripts with all that they need beyond
+AWS's PyTorch image, and the weights.
 
-Nothing is installed when a job starts: timm's model code travels inside the archive, pretrained weights as a channel.
+Nothing is installed when a job starts: timm's model code travels inside the archive, pretrained
+weights as a channel.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ ENTRY = "train.py"
 # The folder in which sm_scripts/fieldmark_ml/network/zoo.py looks for timm's code.
 TIMM = "timm_models"
 _TIMM_PARTS = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
-# With pip allowed, the one package that makes a CPU several times quicker; the toolkit reads this file.
+# With pip allowed, the one package that makes a CPU several times quicker; the toolkit reads this
+# file.
 REQUIREMENTS = "requirements.txt"
 OPENVINO = b"openvino>=2025.3,<2027\n"
 SUFFIXES = (".safetensors", ".pth")
 
 
 def sourcedir(*, allow_pip: bool) -> bytes:
-    """`sourcedir.tar.gz` for SageMaker's script mode: the same bytes for the same files, whenever it is made."""
+    """`sourcedir.tar.gz` for SageMaker's script mode: the same bytes for the same files, whenever
+    it is made."""
     buffer = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as packed,
@@ -56,7 +60,8 @@ def members(*, allow_pip: bool) -> Iterator[tuple[str, bytes]]:
 def weights(arch: str) -> list[tuple[str, Path]]:
     """(name in the channel, file) of the pretrained weights of an `--arch` list.
 
-    Downloads what is not on this machine. BackendError where that does not work, and for a name that timm does not have.
+    Downloads what is not on this machine. BackendError where that does not work, and for a name
+    that timm does not have.
     """
     return [_weights(choice.name) for choice in scripts.choices(arch)]
 
@@ -98,8 +103,10 @@ def _downloaded(timm_name: str, hub: str) -> Path:
     except Exception as error:
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BackendError(
-            f"The weights of {timm_name} could not be downloaded to this machine, so there is nothing to send ({first}). "
-            f"Use lite0, lite1 or lite2, which are here, or put {timm_name}.safetensors into {settings.weights_dir()}."
+            f"The weights of {timm_name} could not be downloaded to this machine, so "
+            f"there is nothing to send ({first}). "
+            f"Use lite0, lite1 or lite2, which are here, or put {timm_name}.safetensors "
+            f"into {settings.weights_dir()}."
         ) from error
 
 
@@ -113,7 +120,8 @@ def _hub_of(timm_name: str) -> str:
     )
     if known is None or not known.hf_hub_id:
         raise BackendError(
-            f"timm has no pretrained weights called {timm_name!r}; its list is at https://huggingface.co/timm."
+            f"timm has no pretrained weights called {timm_name!r}; its list is at "
+            "https://huggingface.co/timm."
         )
     return str(known.hf_hub_id)
 
@@ -123,6 +131,7 @@ def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if not spec or not spec.origin:
         raise BackendError(
-            f"The package {name} is not installed here, so it can't be sent along. Run: pip install -r requirements.txt"
+            f"The package {name} is not installed here, so it can't be sent along. Run: "
+            "pip install -r requirements.txt"
         )
     return Path(spec.origin).parent

@@ -1,4 +1,5 @@
-"""A dataset version into the bucket: every photo once, named by its content, many at a time; what is there already is not sent again."""
+"""A dataset version into the bucket: every photo once, named by its content, many at a time; what
+is there already is not sent again."""
 
 from __future__ import annotations
 
@@ -35,7 +36,10 @@ TABLE = "manifest.csv"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an upload is. `there` photos were in the bucket already, `unreadable` are not on this machine any more."""
+    """How far an upload is.
+
+    `there` photos were in the bucket already, `unreadable` are not on this machine any more.
+    """
 
     done: int
     total: int
@@ -57,7 +61,8 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Uploaded:
-    """Where a version lies: `images` names its photos (a ManifestFile), `table` is its manifest.csv; both are whole URIs."""
+    """Where a version lies: `images` names its photos (a ManifestFile), `table` is its
+    manifest.csv; both are whole URIs."""
 
     images: str
     table: str
@@ -72,10 +77,12 @@ def version(
     report: Report,
     check_stop: Callable[[], None],
 ) -> Uploaded:
-    """Sends what is missing of a version and returns where it lies. `folder` is where the job keeps its own manifest.csv.
+    """Send what is missing of a version and return where it lies.
 
-    Ended at any moment, it goes on where it was: photos are looked for one by one, and the list of them is written last.
-    `check_stop` is called often and may raise.
+    `folder` is where the job keeps its own manifest.csv.
+
+    Ended at any moment, it goes on where it was: photos are looked for one by one, and the list of
+    them is written last. `check_stop` is called often and may raise.
     """
     frame = manifest.read(store.version(dataset_id, version_id).manifest_path)
     used = frame[frame["split"].isin(USED) & (frame["problem"] == "")]
@@ -106,7 +113,10 @@ def version(
 
 
 def _table(frame: pd.DataFrame, keys: pd.Series[str], path: Path) -> bytes:
-    """manifest.csv with a column `key`: where each photo lies below the images channel. Its `path` stays what people know it by."""
+    """manifest.csv with a column `key`: where each photo lies below the images channel.
+
+    Its `path` stays what people know it by.
+    """
     manifest.write_csv(frame, path)
     text = pd.read_csv(path, dtype=str, keep_default_na=False)
     text["key"] = keys.reindex(frame.index).fillna("").to_numpy()
@@ -116,7 +126,8 @@ def _table(frame: pd.DataFrame, keys: pd.Series[str], path: Path) -> bytes:
 
 
 def _any_missing(to: Store, keys: list[str]) -> bool:
-    """Whether one of a few photos, by chance, is not there: somebody may have emptied the bucket since."""
+    """Whether one of a few photos, by chance, is not there: somebody may have emptied the bucket
+    since."""
     chosen = random.sample(keys, min(SAMPLE, len(keys)))
     with ThreadPoolExecutor(THREADS) as pool:
         return not all(pool.map(lambda key: to.has(f"{IMAGES}/{key}"), chosen))
@@ -124,13 +135,17 @@ def _any_missing(to: Store, keys: list[str]) -> bool:
 
 @dataclass
 class Sending:
-    """One upload of photos: key -> (file, sha256). Photos whose files are gone or changed are counted and left out, as in training."""
+    """One upload of photos: key -> (file, sha256).
+
+    Photos whose files are gone or changed are counted and left out, as in training.
+    """
 
     to: Store
     photos: dict[str, tuple[Path, str]]
     report: Report
     check_stop: Callable[[], None]
-    # Of files whose photos lie in S3 already: the folder that stands for that place, and the object.
+    # Of files whose photos lie in S3 already: the folder that stands for that place, and the
+    # object.
     origins: dict[Path, remote.Origin] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     _done: int = 0
@@ -186,11 +201,9 @@ class Sending:
             return
         try:
             data = path.read_bytes()
-            problem = (
-                ""
-                if hashlib.sha256(data).hexdigest() == image_id
-                else "it changed since the import"
-            )
+            problem = ""
+            if hashlib.sha256(data).hexdigest() != image_id:
+                problem = "it changed since the import"
         except OSError as error:
             data, problem = b"", error.strerror or str(error)
         if problem:
@@ -204,7 +217,10 @@ class Sending:
             self._bytes += len(data)
 
     def _copied(self, key: str, origin: remote.Origin) -> bool:
-        """Whether the photo went from one place in S3 to the other. Where S3 will not do that, it comes by way of this machine."""
+        """Whether the photo went from one place in S3 to the other.
+
+        Where S3 will not do that, it comes by way of this machine.
+        """
         try:
             connection.patiently(
                 lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"),
@@ -228,7 +244,8 @@ class Sending:
         if self.unreadable and len(self.unreadable) == len(self.photos):
             first = "; ".join(list(self.unreadable.values())[:NAMED])
             raise BackendError(
-                f"None of the photos can be read on this machine, so there is nothing to send. The first: {first}."
+                "None of the photos can be read on this machine, so there is nothing to "
+                f"send. The first: {first}."
             )
         for text in self.unreadable.values():
             print(f"left out, for it can't be sent: {text}", flush=True)

@@ -1,6 +1,8 @@
-"""Watching what runs on SageMaker from here: created once, asked every few seconds, stopped when asked, and never lost.
+"""Watching what runs on SageMaker from here: created once, asked every few seconds, stopped when
+asked, and never lost.
 
-The platform is the truth. While it does not answer, nothing is decided: what was seen last stays, with its time.
+The platform is the truth. While it does not answer, nothing is decided: what was seen last stays,
+with its time.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core import settings
-from core.aws import connection
+from core.aws import errors as aws_errors
 from core.errors import BackendError
 from core.jobs.stopping import Left
 
@@ -30,7 +32,10 @@ Answer = TypeVar("Answer")
 
 
 class Watched(Protocol):
-    """A job on the platform. `describe` is None where there is no such job; all but `facts` may raise BackendError."""
+    """A job on the platform.
+
+    `describe` is None where there is no such job; all but `facts` may raise BackendError.
+    """
 
     def describe(self) -> dict[str, Any] | None: ...
 
@@ -64,15 +69,19 @@ class Watch:
         self._stop_sent = False
 
     def submit(self) -> None:
-        """Creates the job. Its name is ours and is the token: where the answer was lost, what is there is taken up, never made twice."""
+        """Create the job.
+
+        Its name is ours and is the token: where the answer was lost, what is there is taken up,
+        never made twice.
+        """
         while True:
             try:
                 self.watched.create()
                 return
             except BackendError as error:
-                if connection.is_there_already(error):
+                if aws_errors.is_there_already(error):
                     return
-                if not connection.is_passing(error):
+                if not aws_errors.is_passing(error):
                     raise
                 self._stale(error)
             self._wait(LONGEST_SECONDS / 12)
@@ -85,20 +94,23 @@ class Watch:
         return self.surely(self.watched.describe) is not None
 
     def surely(self, ask: Callable[[], Answer]) -> Answer:
-        """Asks until there is an answer; a refusal is raised. Leaves where this process is asked to end."""
+        """Ask until there is an answer; a refusal is raised.
+
+        Leaves where this process is asked to end.
+        """
         pause = settings.poll_seconds()
         while True:
             try:
                 return ask()
             except BackendError as error:
-                if not connection.is_passing(error):
+                if not aws_errors.is_passing(error):
                     raise
                 self._stale(error)
             self._wait(pause)
             pause = min(LONGEST_SECONDS, pause * 2)
 
     def follow(self) -> dict[str, Any]:
-        """Asks until the job has ended and returns what the platform says of it then."""
+        """Ask until the job has ended and return what the platform says of it then."""
         while True:
             described = self.surely(self._describe)
             status = self.watched.status(described)
@@ -111,7 +123,7 @@ class Watch:
             self._wait(self._next_pause(news))
 
     def say(self, **facts: Any) -> None:
-        """Shows something of our own, before the platform knows of the job."""
+        """Show something of our own, before the platform knows of the job."""
         self.facts = facts
         self.worker.progress(**facts)
 
@@ -136,14 +148,15 @@ class Watch:
         try:
             return self.watched.look(described)
         except BackendError as error:
-            if not connection.is_passing(error):
+            if not aws_errors.is_passing(error):
                 print(f"the log can't be read: {error}", flush=True)
             return False
 
     def _show(self, described: Mapping[str, Any], status: str) -> None:
-        known = {} if status in KNOWN else {"phase": f"unknown: {status}"}
         before = {name: value for name, value in self.facts.items() if name != "seen"}
-        self.facts = {**self.watched.facts(described), **known}
+        self.facts = self.watched.facts(described)
+        if status not in KNOWN:
+            self.facts["phase"] = f"unknown: {status}"
         if self.facts != before:
             self._pause = settings.poll_seconds()
         self.facts["seen"] = self.seen
@@ -154,11 +167,14 @@ class Watch:
 
     def _next_pause(self, news: bool) -> float:
         usual = settings.poll_seconds()
-        self._pause = usual if news else min(usual * SLOWEST, self._pause * GROWTH)
+        self._pause = min(usual * SLOWEST, self._pause * GROWTH)
+        if news:
+            self._pause = usual
         return self._pause
 
     def _wait(self, seconds: float) -> None:
-        """Raises Left where this process is asked to end; wakes up early for a stop that was not passed on yet."""
+        """Raises Left where this process is asked to end; wakes up early for a stop that was not
+        passed on yet."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.worker.leaving:

@@ -1,7 +1,9 @@
-"""What a transform job on SageMaker goes through: its photos in the bucket, and the manifest that names them.
+"""What a transform job on SageMaker goes through: its photos in the bucket, and the manifest that
+names them.
 
-Photos of a dataset, a folder or an archive are sent under the name of their content, as for training, so that none is sent twice.
-Those that cannot be sent are rows with an error, as they would be on this workstation.
+Photos of a dataset, a folder or an archive are sent under the name of their content, as for
+training, so that none is sent twice. Those that cannot be sent are rows with an error, as they
+would be on this workstation.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ def list_s3(
     classes: Collection[str],
     check_stop: Callable[[], None],
 ) -> int:
-    """Lists the photos that lie in S3, and notes those that can't be asked about; how many."""
+    """List the photos that lie in S3, and note those that can't be asked about; how many."""
     found = transform_s3.listed(spec, folder, classes, check_stop)
     files.write_json(folder.input / REFUSED, found.problems)
     files.write_json(folder.input / LARGE, found.large)
@@ -116,7 +118,10 @@ def identify(
     say: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> None:
-    """Gives every listed file its image_id, and notes those that can't be sent. Done once per job."""
+    """Give every listed file its image_id, and note those that can't be sent.
+
+    Done once per job.
+    """
     mark = folder.input / HASHED
     if spec.source == "s3" or mark.exists():
         return
@@ -151,7 +156,7 @@ def send(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> str:
-    """Sends the photos that have no answer yet, and the manifest that names them; where that lies.
+    """Send the photos that have no answer yet, and the manifest that names them; where that lies.
 
     UserError where none of them can be sent.
     """
@@ -200,7 +205,7 @@ def _sent(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> tuple[Names, Problems]:
-    """Sends files of this machine; by key, why some can't be."""
+    """Send files of this machine; by key, why some can't be."""
     root = sources.root_of(names.spec, names.folder)
     large, others = _apart(wanted, names)
     reading = {names.key(item): Path(root, item.file).read_bytes for item in large}
@@ -251,7 +256,7 @@ def _shrunk(
     report: upload.Report,
     check_stop: Callable[[], None],
 ) -> Problems:
-    """Sends these photos in a smaller form; by key, why some can't be."""
+    """Send these photos in a smaller form; by key, why some can't be."""
     targets = {f"{names.place}/{key}": read for key, read in large.items()}
 
     def say(done: int) -> None:

@@ -1,4 +1,5 @@
-"""The answers of a transform job on SageMaker, an object each, brought back into the one table that a local job leaves as well."""
+"""The answers of a transform job on SageMaker, an object each, brought back into the one table that
+a local job leaves as well."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from core.aws import connection, storage
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker.batch import input as transform_input
 from core.batch import items, results, rows, sources
@@ -38,7 +40,7 @@ class Answer(NamedTuple):
     """What there is for one photo: an answer, or why there is none."""
 
     image_id: str
-    found: dict[str, Any] | None
+    found: Json | None
     problem: str
 
 
@@ -55,7 +57,7 @@ class Output:
     keys: dict[str, list[str]] = field(default_factory=dict)
 
     def look(self) -> int:
-        """Lists the answers there are now; how many."""
+        """List the answers there are now; how many."""
         found: dict[str, list[str]] = {}
         for key in self.store.keys(storage.transform_key(self.spec.id, "output/")):
             if key.endswith(SUFFIX):
@@ -71,11 +73,11 @@ class Output:
         *,
         whole: bool,
     ) -> None:
-        """Brings the table up to date: rows that had no answer, and those that it lacks, in order.
+        """Bring the table up to date: rows that had no answer, and those that it lacks, in order.
 
         `whole`: it gets all rows and is finished; otherwise it ends with the last photo that has an
-        answer. A photo before that without one is a row with an error, open to be asked about again.
-        `report` gets how many rows are done, and how many of them are errors.
+        answer. A photo before that without one is a row with an error, open to be asked about
+        again. `report` gets how many rows are done, and how many of them are errors.
         """
         reading = _Reading(self, classes, training_ids)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -97,7 +99,10 @@ class Output:
             writer.finish()
 
     def remove(self) -> None:
-        """Deletes the answers in the bucket. Its photos stay, for they are shared, and its list of them, for whoever repeats the job."""
+        """Delete the answers in the bucket.
+
+        Its photos stay, for they are shared, and its list of them, for whoever repeats the job.
+        """
         self.store.delete(self.store.keys(storage.transform_key(self.spec.id, "output/")))
 
 
@@ -155,7 +160,7 @@ class _Reading:
             return Answer(image_id, None, str(refusal["message"]))
         return Answer(image_id, answer, "")
 
-    def _read(self, key: str) -> dict[str, Any]:
+    def _read(self, key: str) -> Json:
         account = self.store.account
         with connection.asking(f"reading {self.store.uri(key)}"):
             found = self.store.client.get_object(Bucket=account.bucket, Key=account.key(key))
@@ -167,7 +172,8 @@ class _Reading:
             return {"error": {"message": f"SageMaker's answer is not JSON: {said}"}}
 
     def _bring(self, item: Item) -> str:
-        """Copies a photo that lies in S3 to where the job's own photos are; its id, '' where it can't be had."""
+        """Copy a photo that lies in S3 to where the job's own photos are; its id, '' where it can't
+        be had."""
         try:
             target = files.safe_join(self.folder.input / "images", item.file)
             files.folder_below(

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from core import settings
 from core.aws import connection, s3
+from core.aws import errors as aws_errors
 from core.aws.storage import Store
 from core.backends.sagemaker.batch import shrunk as transform_large
 from core.batch import items, sources
@@ -37,7 +38,7 @@ _ODD_PART = re.compile(r"(^|/)\.{0,2}(/|$)")
 
 
 class Found(NamedTuple):
-    """An object below a job's place: its size (0 where not known), and why it can't be asked about."""
+    """An object below a job's place: its size (0: not known), and why it can't be asked about."""
 
     key: str
     size: int
@@ -65,7 +66,7 @@ def listed(
     classes: Collection[str],
     check_stop: Callable[[], None],
 ) -> Listed:
-    """Lists the photos below an S3 prefix, or those that a manifest there names.
+    """List the photos below an S3 prefix, or those that a manifest there names.
 
     UserError where there are none.
     """
@@ -89,7 +90,7 @@ def listed(
 
 
 def are_plain(addresses: Collection[str]) -> bool:
-    """Whether no two of these objects have the same name, and nothing can change a name's spelling."""
+    """Whether no two of these objects share a name, and nothing can change a name's spelling."""
     keys = [s3.split(address)[1] for address in addresses]
     names = {key.rpartition("/")[2].casefold() for key in keys}
     if len(names) < len(keys):
@@ -117,7 +118,7 @@ def copy(
     report: Callable[[int], None],
     check_stop: Callable[[], None],
 ) -> dict[str, str]:
-    """Copies objects inside S3: target key -> address. By target, why some could not be."""
+    """Copy objects inside S3: target key -> address. By target, why some could not be."""
     problems: dict[str, str] = {}
 
     def one(target: str) -> None:
@@ -125,7 +126,7 @@ def copy(
         try:
             connection.patiently(lambda: store.take(bucket, key, "", target), check_stop)
         except BackendError as error:
-            if not connection.is_missing(error):
+            if not aws_errors.is_missing(error):
                 raise
             problems[target] = "it is not in S3 any more"
 
@@ -174,9 +175,9 @@ def _seen(prefix: str, name: str) -> Found:
         with connection.asking(f"looking at {shown(address)}"):
             found = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except BackendError as error:
-        if connection.is_missing(error):
+        if aws_errors.is_missing(error):
             return Found(name, 0, "it is not in S3")
-        if connection.is_denied(error):
+        if aws_errors.is_denied(error):
             return Found(name, 0)  # the role may be allowed more
         raise
     return Found(name, int(found["ContentLength"]))

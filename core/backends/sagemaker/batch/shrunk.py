@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from core import settings
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.aws.storage import Store
 from core.errors import BackendError, BadImage
 from core.io import files, images
@@ -67,6 +68,6 @@ def _send(
     except OSError as error:
         return f"the file can't be read ({error.strerror or error})"
     except BackendError as error:
-        if connection.is_missing(error):
+        if aws_errors.is_missing(error):
             return "it is not in S3 any more"
         raise

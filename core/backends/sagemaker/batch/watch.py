@@ -1,4 +1,5 @@
-"""Watches a transform job on SageMaker: sends photos and model, has them gone through, and brings the answers into the job's table."""
+"""Watches a transform job on SageMaker: sends photos and model, has them gone through, and brings
+the answers into the job's table."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-# A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB together.
+# A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB
+# together.
 PAYLOAD_MB, MOST_AT_ONCE = 7, 14
 TIMEOUT_SECONDS, RETRIES = 120, 2
 # Up to here the answers are counted while the job runs; beyond it listing them would take too long.
@@ -58,7 +60,7 @@ def check(spec: TransformSpec) -> None:
 
 
 def run(worker: Worker) -> None:
-    """Watches to the end; raises as a worker expects it: Stopped, BackendError."""
+    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     job = Transform(worker.folder, spec, accounts.of_job(worker.job.spec))
@@ -172,13 +174,10 @@ class Transform:
         }
 
     def describe(self) -> dict[str, Any] | None:
-        try:
-            with connection.asking("asking for the transform job"):
-                return dict(self.client.describe_transform_job(TransformJobName=self.spec.id))
-        except BackendError as error:
-            if connection.is_missing(error):
-                return None
-            raise
+        return connection.unless_missing(
+            "asking for the transform job",
+            lambda: dict(self.client.describe_transform_job(TransformJobName=self.spec.id)),
+        )
 
     def create(self) -> None:
         with connection.asking("creating the transform job"):
@@ -192,7 +191,8 @@ class Transform:
         return str(described.get("TransformJobStatus", ""))
 
     def look(self, described: Mapping[str, Any]) -> bool:
-        """Log and answers so far; and the end of a job that has had its time, for a transform job has no limit of its own."""
+        """Log and answers so far; and the end of a job that has had its time, for a transform job
+        has no limit of its own."""
         if self.is_over_time(described) and self.status(described) == "InProgress":
             self.stop()
         news = self.tail.read()
@@ -227,7 +227,7 @@ class Transform:
         return (_seconds(described) or 0.0) > self.resources.max_seconds
 
     def tidy(self) -> None:
-        """Removes what was only made for the job; a refusal is noted and is no failure of the job."""
+        """Remove what was made for the job only; a refusal is noted, and is no failure of it."""
         try:
             hosting.remove(self.client, self.spec.id, only_model=True)
             self.output.remove()
@@ -238,7 +238,11 @@ class Transform:
 def conclude(
     worker: Worker, watch: Watch, job: Transform, model: Model, described: Mapping[str, Any]
 ) -> None:
-    """Brings the answers here. Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it came."""
+    """Bring the answers here.
+
+    Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it
+    came.
+    """
     facts, status = job.facts(described), job.status(described)
     watch.surely(job.output.look)
 
@@ -276,7 +280,10 @@ def conclude(
 
 def _why_stopped(worker: Worker, job: Transform, described: Mapping[str, Any]) -> str:
     if job.is_over_time(described):
-        return f"It reached its time limit of {job.resources.max_seconds / 3600:.3g} hours. Resume it to go on with the rest."
+        return (
+            f"It reached its time limit of {job.resources.max_seconds / 3600:.3g} hours. "
+            "Resume it to go on with the rest."
+        )
     return "" if worker.stopping else "It was stopped on SageMaker, not from here."
 
 

@@ -1,4 +1,5 @@
-"""Photos that a SageMaker endpoint kept, brought from S3 into the run folder, where the monitor reads what a local one keeps."""
+"""Photos that a SageMaker endpoint kept, brought from S3 into the run folder, where the monitor
+reads what a local one keeps."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker.endpoints import hosting
 from core.endpoints import capture
@@ -23,7 +24,10 @@ ANSWER = ("predictions", "unsure", "unfamiliar", "latency_ms")
 
 
 def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
-    """Brings what is new, at most as much as may be kept; how many photos. Raises BackendError where AWS does not answer."""
+    """Bring what is new, at most as much as may be kept; how many photos.
+
+    Raises BackendError where AWS does not answer.
+    """
     path = folder.output / TAKEN
     taken = set(files.read_json(path)) if path.exists() else set()
     new = [
@@ -42,19 +46,18 @@ def fetch(store: Store, folder: RunFolder, spec: EndpointSpec) -> int:
     return count
 
 
-def records(text: str) -> Iterator[tuple[float, bytes, dict[str, Any]]]:
-    """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer, is left out."""
+def records(text: str) -> Iterator[tuple[float, bytes, Json]]:
+    """(time, photo, answer) of each line of a capture file; a line that is not whole, or no answer,
+    is left out."""
     for line in text.splitlines():
         try:
             said = json.loads(line)
             data = said["captureData"]
             photo = base64.b64decode(data["endpointInput"]["data"], validate=True)
             output = data["endpointOutput"]
-            answered = (
-                base64.b64decode(output["data"]).decode()
-                if output.get("encoding") == "BASE64"
-                else output["data"]
-            )
+            answered = output["data"]
+            if output.get("encoding") == "BASE64":
+                answered = base64.b64decode(answered).decode()
             answer = json.loads(answered)
             moment = datetime.fromisoformat(said["eventMetadata"]["inferenceTime"]).timestamp()
             yield (

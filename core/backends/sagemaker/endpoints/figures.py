@@ -1,4 +1,5 @@
-"""What CloudWatch has counted of an endpoint, in the words that a local endpoint uses for its own figures."""
+"""What CloudWatch has counted of an endpoint, in the words that a local endpoint uses for its own
+figures."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ MOST_POINTS = 1400
 
 
 def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[str, Any]:
-    """requests, errors, timed, p50_ms, p95_ms since `since` (seconds since 1970). CloudWatch is a minute or two behind.
+    """requests, errors, timed, p50_ms, p95_ms since `since` (seconds since 1970).
+
+    CloudWatch is a minute or two behind.
 
     Raises BackendError where it does not answer.
     """
@@ -33,7 +36,8 @@ def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[
         medians += _latencies(client, name, variant, max(since, time.time() - LATENCY_SECONDS))
     if medians:
         timed = sum(count for count, _, _ in medians)
-        # Each minute's percentile counts as often as it had requests: close to that of all, and all that CloudWatch gives.
+        # Each minute's percentile counts as often as it had requests: close to that of all, and all
+        # that CloudWatch gives.
         total |= {"timed": round(timed)}
         total |= {
             key: round(sum(row[0] * row[place] for row in medians) / timed, 1)
@@ -55,7 +59,10 @@ def _sum(client: Any, name: str, variant: str, metric: str, since: float) -> flo
 def _latencies(
     client: Any, name: str, variant: str, since: float
 ) -> list[tuple[float, float, float]]:
-    """(requests, p50, p95 in milliseconds) of each period that had any. ModelLatency is in microseconds."""
+    """(requests, p50, p95 in milliseconds) of each period that had any.
+
+    ModelLatency is in microseconds.
+    """
     percentiles = _points(
         client, name, variant, "ModelLatency", since, ExtendedStatistics=["p50", "p95"]
     )

@@ -1,6 +1,8 @@
-"""Models, endpoint configurations and endpoints as SageMaker knows them: what is asked for, and how it is made, found and removed.
+"""Models, endpoint configurations and endpoints as SageMaker knows them: what is asked for, and how
+it is made, found and removed.
 
-All three bear the id of our endpoint (or transform job), so that a create whose answer was lost is adopted and never repeated.
+All three bear the id of our endpoint (or transform job), so that a create whose answer was lost is
+adopted and never repeated.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.aws import connection, containers
+from core.aws import errors as aws_errors
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.backends.base import EndpointState
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.endpoints import serving_image
@@ -19,9 +23,11 @@ from core.jobs.specs import EndpointSpec, Resources, Spec
 
 VARIANT = "AllTraffic"
 DEADLINE_TAG, MODEL_TAG = "deadline", "model"
-# Of a serving container that takes minutes to fetch its image and start; AWS's own default is what it allows at most.
+# Of a serving container that takes minutes to fetch its image and start; AWS's own default is what
+# it allows at most.
 STARTUP_SECONDS = 900
-# Target tracking: requests a minute and instance above which it grows, and seconds before it changes again.
+# Target tracking: requests a minute and instance above which it grows, and seconds before it
+# changes again.
 REQUESTS_A_MINUTE = 600
 COOL_SECONDS = {"ScaleInCooldown": 300, "ScaleOutCooldown": 60}
 SCALED = {
@@ -44,8 +50,11 @@ def state_of(status: str) -> EndpointState:
     return _STATES.get(status, EndpointState.FAILED)
 
 
-def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dict[str, Any]:
-    """For CreateModel; `uri` is where the archive lies. A serverless endpoint takes neither a VPC nor network isolation."""
+def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> Json:
+    """For CreateModel; `uri` is where the archive lies.
+
+    A serverless endpoint takes neither a VPC nor network isolation.
+    """
     resources = resources_of(spec)
     container = {
         "Image": serving_image.image(resources.server, account, resources.instance_type),
@@ -54,11 +63,9 @@ def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dic
             serving_image.environment(resources.server, account.region, batch=batch)
         ),
     }
-    closed = (
-        {}
-        if resources.is_serverless
-        else {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
-    )
+    closed: Json = {}
+    if not resources.is_serverless:
+        closed = {"EnableNetworkIsolation": account.network_isolation, **job_request.vpc(account)}
     named = {
         "ModelName": spec.id,
         "ExecutionRoleArn": account.role_arn,
@@ -67,11 +74,11 @@ def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> dic
     return {**named, **closed, "Tags": tags(spec)}
 
 
-def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
+def config_request(spec: EndpointSpec, account: Account) -> Json:
     """For CreateEndpointConfig."""
     resources = resources_of(spec)
-    variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": spec.id}
-    more: dict[str, Any] = {}
+    variant: Json = {"VariantName": VARIANT, "ModelName": spec.id}
+    more: Json = {}
     if resources.is_serverless:
         variant["ServerlessConfig"] = {
             "MemorySizeInMB": resources.memory_mb,
@@ -97,9 +104,15 @@ def config_request(spec: EndpointSpec, account: Account) -> dict[str, Any]:
     }
 
 
-def endpoint_request(spec: EndpointSpec, deadline: float | None) -> dict[str, Any]:
-    """For CreateEndpoint. The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should be gone."""
-    more = {DEADLINE_TAG: f"{deadline:.0f}"} if deadline else {}
+def endpoint_request(spec: EndpointSpec, deadline: float | None) -> Json:
+    """For CreateEndpoint.
+
+    The deadline, in seconds since 1970, is a tag: whoever finds the endpoint can see that it should
+    be gone.
+    """
+    more = {}
+    if deadline:
+        more[DEADLINE_TAG] = f"{deadline:.0f}"
     return {"EndpointName": spec.id, "EndpointConfigName": spec.id, "Tags": tags(spec, **more)}
 
 
@@ -115,25 +128,32 @@ def tags(spec: Spec, **more: str) -> list[dict[str, str]]:
 
 def resources_of(spec: Any) -> Resources:
     assert spec.resources is not None
-    return Resources(**spec.resources) if isinstance(spec.resources, Mapping) else spec.resources
+    if isinstance(spec.resources, Mapping):
+        return Resources(**spec.resources)
+    found: Resources = spec.resources
+    return found
 
 
 def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> bool:
-    """Asks for it; False where it is there already, by an earlier try. Raises BackendError where AWS refuses."""
+    """Ask for it; False where it is there already, by an earlier try.
+
+    Raises BackendError where AWS refuses.
+    """
     try:
         with connection.asking(what):
             make(**request)
     except BackendError as error:
-        if connection.is_there_already(error):
+        if aws_errors.is_there_already(error):
             return False
         raise
     return True
 
 
 def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
-    """Deletes endpoint, configuration and model of that name, whatever of them there is. Idempotent.
+    """Delete endpoint, configuration and model of that name, whatever of them there is. Idempotent.
 
-    False where the endpoint can't be deleted yet, because it is still being made. Raises BackendError where AWS refuses.
+    False where the endpoint can't be deleted yet, because it is still being made. Raises
+    BackendError where AWS refuses.
     """
     if not only_model:
         try:
@@ -153,32 +173,29 @@ def remove(client: Any, name: str, *, only_model: bool = False) -> bool:
 
 
 def _remove(delete: Callable[[], Any], what: str) -> None:
-    try:
-        with connection.asking(what):
-            delete()
-    except BackendError as error:
-        if not connection.is_missing(error):
-            raise
+    connection.unless_missing(what, delete)
 
 
-def describe(client: Any, name: str) -> dict[str, Any] | None:
+def describe(client: Any, name: str) -> Json | None:
     """DescribeEndpoint, or None where there is none of that name."""
-    try:
-        with connection.asking(f"looking at the endpoint {name}"):
-            return dict(client.describe_endpoint(EndpointName=name))
-    except BackendError as error:
-        if connection.is_missing(error):
-            return None
-        raise
+    return connection.unless_missing(
+        f"looking at the endpoint {name}",
+        lambda: dict(client.describe_endpoint(EndpointName=name)),
+    )
 
 
 def state_now(client: Any, name: str) -> EndpointState | None:
     found = describe(client, name)
-    return state_of(found["EndpointStatus"]) if found else None
+    if found is None:
+        return None
+    return state_of(found["EndpointStatus"])
 
 
 def scale(spec: EndpointSpec, scaling: Any) -> None:
-    """Lets a real-time endpoint grow and shrink with its load. `scaling` is boto3's client of application-autoscaling."""
+    """Let a real-time endpoint grow and shrink with its load.
+
+    `scaling` is boto3's client of application-autoscaling.
+    """
     resources = resources_of(spec)
     target = {**SCALED, "ResourceId": scaled_resource(spec.id)}
     with connection.asking("letting the endpoint grow with its load"):
@@ -200,14 +217,12 @@ def scale(spec: EndpointSpec, scaling: Any) -> None:
 
 
 def unscale(endpoint_id: str, scaling: Any) -> None:
-    """Takes back what `scale` did; fine where there is nothing."""
+    """Take back what `scale` did; fine where there is nothing."""
     try:
         with connection.asking("ending the scaling"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
     except BackendError as error:
-        if connection.code_of(
-            error
-        ) != "ObjectNotFoundException" and "No scalable target found" not in str(error):
+        if not aws_errors.is_missing(error) and "No scalable target found" not in str(error):
             raise
 
 
@@ -219,11 +234,13 @@ def is_past(deadline: float | None) -> bool:
     return deadline is not None and time.time() >= deadline
 
 
-def _capture(spec: EndpointSpec, account: Account) -> dict[str, Any]:
-    config: dict[str, Any] = {
+def _capture(spec: EndpointSpec, account: Account) -> Json:
+    config: Json = {
         "EnableCapture": True,
         "InitialSamplingPercentage": max(1, round(100 * spec.capture_share)),
         "DestinationS3Uri": account.uri(capture_prefix(spec.id)),
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
     }
-    return {**config, "KmsKeyId": account.kms_key} if account.kms_key else config
+    if account.kms_key:
+        config["KmsKeyId"] = account.kms_key
+    return config

@@ -35,8 +35,9 @@ ANSWER_TIMEOUT = "60"
 class Server:
     """One of AWS's serving images: `cpu` and `gpu` are repository and tag.
 
-    `ends` is the day after which AWS mends it no more, where that is known; `sdk` the framework and version that the SageMaker SDK
-    finds it by; `memory_mb` what it takes while it serves (measured), so that less is not offered for it.
+    `ends` is the day after which AWS mends it no more, where that is known; `sdk` the framework and
+    version that the SageMaker SDK finds it by; `memory_mb` what it takes while it serves
+    (measured), so that less is not offered for it.
     """
 
     title: str
@@ -55,11 +56,9 @@ class Server:
         """What a person should know about its age."""
         if self.ends is None:
             return "AWS names no end of this image's patches."
-        when = (
-            "gets no security patches from AWS since"
-            if self.is_past_its_end
-            else "is patched by AWS until"
-        )
+        when = "is patched by AWS until"
+        if self.is_past_its_end:
+            when = "gets no security patches from AWS since"
         return f"This image {when} {self.ends:%Y-%m-%d}."
 
 
@@ -84,15 +83,21 @@ SERVERS: Mapping[str, Server] = {
 
 
 def image(server: str, account: Account, instance_type: str = "") -> str:
-    """The address of a serving image; a serverless endpoint has no instance type. UserError for a region without one."""
+    """The address of a serving image; a serverless endpoint has no instance type.
+
+    UserError for a region without one.
+    """
     if account.inference_image:
         return account.inference_image
-    chosen = SERVERS[server]
-    return f"{containers.registry(account.region)}/{chosen.gpu if containers.has_gpu(instance_type) else chosen.cpu}"
+    image = SERVERS[server].cpu
+    if containers.has_gpu(instance_type):
+        image = SERVERS[server].gpu
+    return f"{containers.registry(account.region)}/{image}"
 
 
 def pack(model: Model, server: str, folder: Path) -> Path:
-    """`model.tar.gz` for one of images.SERVERS, made in `folder`; the same bytes for the same model. Raises as models.unpack does."""
+    """`model.tar.gz` for one of images.SERVERS, made in `folder`; the same bytes for the same
+    model. Raises as models.unpack does."""
     contents = folder / "serving"
     shutil.rmtree(contents, ignore_errors=True)
     models.unpack(models.archive(model), contents)
@@ -109,7 +114,8 @@ def pack(model: Model, server: str, folder: Path) -> Path:
 def send(
     model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]
 ) -> str:
-    """The archive into the bucket, named by its content so that the same model is sent once; where it lies. Raises BackendError."""
+    """The archive into the bucket, named by its content so that the same model is sent once; where
+    it lies. Raises BackendError."""
     folder.mkdir(exist_ok=True)
     archive = pack(model, server, folder)
     with archive.open("rb") as file:
@@ -129,9 +135,14 @@ def send(
 
 
 def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
-    """What the container is told. In a `batch` a photo that can't be used is answered with the reason, because any refusal would
-    fail the whole job."""
-    ours = {"FIELDMARK_REFUSALS": "answer" if batch else "status"}
+    """What the container is told.
+
+    In a `batch` a photo that can't be used is answered with the reason, because any refusal would
+    fail the whole job.
+    """
+    ours = {"FIELDMARK_REFUSALS": "status"}
+    if batch:
+        ours = {"FIELDMARK_REFUSALS": "answer"}
     if server == "ray":
         return ours
     return {

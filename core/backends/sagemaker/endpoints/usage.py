@@ -1,4 +1,5 @@
-"""A SageMaker endpoint from code: the lines that ask it about a photo, ready to be run wherever there are credentials."""
+"""A SageMaker endpoint from code: the lines that ask it about a photo, ready to be run wherever
+there are credentials."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ MEDIA_TYPE = "application/x-image"
 
 
 def programs(name: str, region: str, address: str = "") -> list[Program]:
-    """boto3, the AWS command line and the SageMaker SDK (v3). `address` is where an emulator is, or ''."""
+    """boto3, the AWS command line and the SageMaker SDK (v3).
+
+    `address` is where an emulator is, or ''.
+    """
     return [
         Program("boto3", "One photo, with boto3:", "python", _boto3(name, region, address)),
         Program(
@@ -27,7 +31,9 @@ def programs(name: str, region: str, address: str = "") -> list[Program]:
 
 
 def _boto3(name: str, region: str, address: str) -> str:
-    where = f', endpoint_url="{address}"' if address else ""
+    where = ""
+    if address:
+        where = f', endpoint_url="{address}"'
     return (
         "import json\n\nimport boto3\n\n"
         f'client = boto3.client("sagemaker-runtime", region_name="{region}"{where})\n'
@@ -43,9 +49,12 @@ def _boto3(name: str, region: str, address: str) -> str:
 
 
 def _cli(name: str, region: str, address: str) -> str:
-    where = f" --endpoint-url {address}" if address else ""
+    where = ""
+    if address:
+        where = f" --endpoint-url {address}"
     return (
-        f"aws sagemaker-runtime invoke-endpoint --region {region}{where} --endpoint-name {name} \\\n"
+        f"aws sagemaker-runtime invoke-endpoint --region {region}{where} --endpoint-name "
+        f"{name} \\\n"
         f"  --content-type {MEDIA_TYPE} --body fileb://photo.jpg answer.json && cat answer.json"
     )
 
@@ -55,6 +64,7 @@ def _sdk(name: str, region: str) -> str:
         "import json\n\nimport boto3\nfrom sagemaker.core.resources import Endpoint\n\n"
         f'endpoint = Endpoint.get("{name}", session=boto3.Session(region_name="{region}"))\n'
         'with open("photo.jpg", "rb") as photo:\n'
-        f'    answer = endpoint.invoke(body=photo.read(), content_type="{MEDIA_TYPE}", accept="application/json")\n'
+        f'    answer = endpoint.invoke(body=photo.read(), content_type="{MEDIA_TYPE}", '
+        'accept="application/json")\n'
         'print(json.loads(answer.body.read())["predictions"][0])'
     )

@@ -1,7 +1,9 @@
-"""Endpoints on SageMaker: what may be asked for, what there is, how one is asked about a photo, and how it is ended.
+"""Endpoints on SageMaker: what may be asked for, what there is, how one is asked about a photo, and
+how it is ended.
 
-What there is is read from the run folders, which each endpoint's watcher (watch.py) keeps up to date with AWS; so a page
-draws at once also where the network is gone. Only asking about a photo and deleting wait for AWS.
+What there is is read from the run folders, which each endpoint's watcher (watch.py) keeps
+up to date with AWS; so a page draws at once also where the network is gone. Only asking about a
+photo and deleting wait for AWS.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.backends.base import REFUSALS, Endpoint, EndpointState, Program
 from core.backends.sagemaker.endpoints import hosting, serving_image
 from core.backends.sagemaker.endpoints.usage import programs
@@ -25,9 +28,6 @@ from core.jobs.specs import EndpointSpec
 from core.jobs.store import Job, State
 from core.models import store as models
 
-if TYPE_CHECKING:
-    from core.jobs.worker import Worker
-
 NAME = "sagemaker"
 INVOKE_SECONDS = 70
 SERVERLESS_BYTES = 4 * 2**20
@@ -35,20 +35,14 @@ WATCHER_SECONDS = 10.0
 Refresh = Callable[[Job], Job]
 
 
-def run(worker: Worker) -> None:
-    """Watches one endpoint for life."""
-    from core.backends.sagemaker.endpoints.watch import run as watch
-
-    watch(worker)
-
-
 def check(spec: EndpointSpec) -> None:
-    """UserError, naming the field, for what SageMaker would refuse or what would cost without use."""
+    """UserError, naming the field, for what SageMaker would refuse or what would be of no use."""
     account = accounts.required()
     if spec.attached:
         if spec.resources or spec.seconds or spec.capture_share:
             raise UserError(
-                "An endpoint of somebody else is used as it is: it gets no machines, end or capture from here.",
+                "An endpoint of somebody else is used as it is: it gets no machines, end "
+                "or capture from here.",
                 field="attached",
             )
         return
@@ -110,7 +104,7 @@ def of_job(job: Job) -> Endpoint:
         state=_state(job),
         created=job.created,
         url=str(progress.get("url", "")),
-        reason=job.status.reason if job.state.is_finished else "",
+        reason=_reason(job),
         details=progress,
     )
 
@@ -125,13 +119,16 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]
         return dict(json.loads(connect(endpoint)(body, content_type)))
     except ValueError as error:
         raise BackendError(
-            f"The endpoint {endpoint.name} answered with something that is not JSON. Look at its log."
+            f"The endpoint {endpoint.name} answered with something that is not JSON. Look "
+            "at its log."
         ) from error
 
 
 def most_bytes(endpoint: Endpoint) -> int:
     """InvokeEndpoint takes more for an endpoint with instances than for a serverless one."""
-    return SERVERLESS_BYTES if endpoint.details.get("serverless") else settings.MAX_INVOCATION_BYTES
+    if endpoint.details.get("serverless"):
+        return SERVERLESS_BYTES
+    return settings.MAX_INVOCATION_BYTES
 
 
 def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
@@ -143,7 +140,8 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
     def send(body: bytes, content_type: str) -> bytes:
         if serverless and len(body) > SERVERLESS_BYTES:
             raise PhotoRefused(
-                "The photo has more than 4 MB, and a serverless endpoint takes no more. Make it smaller."
+                "The photo has more than 4 MB, and a serverless endpoint takes no more. "
+                "Make it smaller."
             )
         return ask(client, name, body, content_type)
 
@@ -159,7 +157,7 @@ def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
             )
             return bytes(answer["Body"].read())
     except BackendError as error:
-        if connection.code_of(error) == "ModelError":
+        if aws_errors.code_of(error) == aws_errors.OF_MODEL:
             refused = getattr(error.__cause__, "response", {}).get("OriginalStatusCode") in REFUSALS
             raise (PhotoRefused if refused else BackendError)(_said(error.__cause__)) from error
         raise
@@ -177,7 +175,10 @@ def usage(endpoint: Endpoint) -> list[Program]:
 
 
 def delete(endpoint: Endpoint) -> None:
-    """Ends it on AWS and forgets it here. One that is still being made is deleted by its watcher as soon as AWS lets it."""
+    """End it on AWS and forget it here.
+
+    One that is still being made is deleted by its watcher as soon as AWS lets it.
+    """
     folder = RunFolder.of(endpoint.id)
     if not folder.path.exists():
         return
@@ -211,7 +212,16 @@ def _state(job: Job) -> EndpointState:
         return EndpointState.FAILED
     if job.state is State.STOPPING or job.folder.stop_request.exists():
         return EndpointState.DELETING
-    return EndpointState.IN_SERVICE if job.status.progress.get("url") else EndpointState.CREATING
+    if job.status.progress.get("url"):
+        return EndpointState.IN_SERVICE
+    return EndpointState.CREATING
+
+
+def _reason(job: Job) -> str:
+    """Why it has ended; empty while it has not."""
+    if job.state.is_finished:
+        return job.status.reason
+    return ""
 
 
 def _said(error: BaseException | None) -> str:

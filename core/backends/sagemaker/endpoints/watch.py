@@ -1,6 +1,8 @@
-"""Watches one endpoint on SageMaker for as long as it lives: sends the model, has it made, proves it, counts, and ends it in time.
+"""Watches one endpoint on SageMaker for as long as it lives: sends the model, has it made, proves
+it, counts, and ends it in time.
 
-The deadline is kept here, and stands as a tag on the endpoint, so that the AWS page finds it also where this machine was off.
+The deadline is kept here, and stands as a tag on the endpoint, so that the AWS page finds it also
+where this machine was off.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection, prices
+from core.aws import errors as aws_errors
 from core.aws.storage import Store
 from core.backends.base import EndpointState
 from core.backends.local.endpoints.server import smoke_image
@@ -39,24 +42,26 @@ SENDING, MAKING, PROVING = (
 PHASES = (SENDING, MAKING, PROVING)
 LOG_GROUP = "/aws/sagemaker/Endpoints/{}"
 COUNTED = "Counted by CloudWatch, a minute or two late and with the smoke image."
-TIMED = "What the model takes, over the last hours, minute by minute; the way there and back is not in it."
-LIMITS = "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it refuses comes as a ModelError."
+TIMED = (
+    "What the model takes, over the last hours, minute by minute; the way there and back is "
+    "not in it."
+)
+LIMITS = (
+    "A request is one photo of at most 6 MiB, with a serverless endpoint 4 MiB. What it "
+    "refuses comes as a ModelError."
+)
 TICK = 0.2
-# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the usual pause.
+# Once in service, how often AWS is asked how it stands, and for its figures, in multiples of the
+# usual pause.
 CALM, COUNTING = 8, 20
 # A serverless endpoint may start its container with the first request.
 SMOKE_SECONDS = 300.0
-NOT_READY = (
-    "ModelNotReadyException",
-    "ServiceUnavailable",
-    "ThrottlingException",
-    "InternalFailure",
-)
 REASON_LINES = 3
 
 
 def run(worker: Worker) -> None:
-    """Returns at the deadline, or when somebody else has deleted the endpoint; raises as a worker expects it."""
+    """Return at the deadline, or when somebody else has deleted the endpoint; raise as a worker
+    expects it."""
     _Life(worker).run()
 
 
@@ -66,7 +71,9 @@ class _Life:
         self.account = accounts.of_job(worker.job.spec)
         self.name = self.spec.attached or self.spec.id
         self.client = connection.client("sagemaker", region=self.account.region)
-        self.deadline = worker.job.created + self.spec.seconds if self.spec.seconds else None
+        self.deadline = None
+        if self.spec.seconds:
+            self.deadline = worker.job.created + self.spec.seconds
         self.watch = Watch(worker, _Nothing())
         self.facts: dict[str, Any] = {
             **worker.job.status.progress,
@@ -206,7 +213,8 @@ class _Life:
             seen=now,
         )
         print(
-            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms there and back.",
+            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms "
+            "there and back.",
             flush=True,
         )
 
@@ -220,14 +228,16 @@ class _Life:
                     answer = endpoints.ask(runtime, self.name, smoke_image(), "image/jpeg")
                     break
                 except BackendError as error:
-                    if connection.code_of(error) not in NOT_READY or time.monotonic() > until:
+                    starting = aws_errors.code_of(error) in aws_errors.NOT_READY
+                    if not starting or time.monotonic() > until:
                         raise BackendError(
                             f"It is up, but its smoke image failed: {error}"
                         ) from error
                 self._pause(settings.poll_seconds())
             if b'"predictions"' not in answer:
                 raise BackendError(
-                    f"Its smoke image came back without a prediction: {answer[:200].decode('utf-8', 'replace')}"
+                    "Its smoke image came back without a prediction: "
+                    f"{answer[:200].decode('utf-8', 'replace')}"
                 )
             milliseconds = 1000 * (time.perf_counter() - start)
         return milliseconds
@@ -310,7 +320,8 @@ class _Life:
 
 
 class _Nothing:
-    """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be patient."""
+    """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be
+    patient."""
 
     def describe(self) -> dict[str, Any] | None:
         return None

@@ -1,4 +1,5 @@
-"""What of ours in the account is not needed any more: found, shown, and only then removed, one thing after the other.
+"""What of ours in the account is not needed any more: found, shown, and only then removed, one
+thing after the other.
 
 Nothing that Fieldmark did not make is ever touched.
 """
@@ -33,11 +34,14 @@ VERSION = "dataset version"
 
 @dataclass(frozen=True)
 class Doomed:
-    """One thing that could go. `kind`: endpoint, model, configuration, objects, or one of what is shared; `usd_per_hour` is what
-    that saves.
+    """One thing that could go.
 
-    `sure`: it is of no use to anybody; otherwise it may belong to a colleague's Fieldmark in the same account. `stored`: it lies in
-    the bucket; `shared`: for any job that needs it, see unused_objects.py.
+    `kind`: endpoint, model, configuration, objects, or one of what is shared; `usd_per_hour` is
+    what that saves.
+
+    `sure`: it is of no use to anybody; otherwise it may belong to a colleague's Fieldmark in the
+    same account. `stored`: it lies in the bucket; `shared`: for any job that needs it, see
+    unused_objects.py.
     """
 
     kind: str
@@ -65,8 +69,10 @@ def plan(account: Account, found: Running) -> list[Doomed]:
 
 
 def shared(account: Account, found: Running) -> list[Doomed]:
-    """What of the parts that jobs share could go as well, never surely. BackendError where AWS can't be asked, or it is not known
-    for sure what is in use."""
+    """What of the parts that jobs share could go as well, never surely.
+
+    BackendError where AWS can't be asked, or it is not known for sure what is in use.
+    """
     seen = unused_objects.look(
         Store(account), connection.client("sagemaker", region=account.region), found
     )
@@ -84,7 +90,7 @@ def shared(account: Account, found: Running) -> list[Doomed]:
 
 
 def carry_out(account: Account, chosen: Sequence[Doomed]) -> Iterator[Done]:
-    """Removes them; what AWS refuses is said, and the others still go."""
+    """Remove them; what AWS refuses is said, and the others still go."""
     client = connection.client("sagemaker", region=account.region)
     for doomed in chosen:
         try:
@@ -112,7 +118,8 @@ def _endpoints(found: Running) -> Iterator[Doomed]:
 
 
 def _leftovers(client: Any, found: Running) -> Iterator[Doomed]:
-    """Models and configurations of ours that no endpoint or running job uses; they cost nothing, but are in the way."""
+    """Models and configurations of ours that no endpoint or running job uses; they cost nothing,
+    but are in the way."""
     used = {resource.name for resource in found.resources}
     for kind, operation, key, name in (
         ("configuration", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),

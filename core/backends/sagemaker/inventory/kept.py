@@ -1,14 +1,17 @@
-"""What runs in the account's region and costs money, of ours and of others, as AWS said when it was asked last.
+"""What runs in the account's region and costs money, of ours and of others, as AWS said when it was
+asked last.
 
-Asking takes seconds, so `look` does it beside the pages, and what it found is kept in a file: every page shows that, with its age.
+Asking takes seconds, so look.py does it beside the pages, and what it found is kept in a file: every
+page shows that, with its age.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from core import settings
 from core.aws import account as accounts
@@ -20,16 +23,17 @@ FILE = "aws-running.json"
 # An endpoint is idle that has had no request for so long.
 IDLE_SECONDS = 3600.0
 KINDS = ("endpoint", "training", "tuning", "transform", "notebook")
-_looking = threading.Lock()
-# When AWS was asked last for what each file keeps, whether it answered or not.
-_tried: dict[Path, float] = {}
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing that runs. `created` in seconds since 1970; `usd_per_hour` None where no price is known; `ours`: Fieldmark made it.
+    """One thing that runs.
 
-    `deadline` is when it should end by itself, `requests` how many an endpoint had within IDLE_SECONDS (None: not known).
+    `created` in seconds since 1970; `usd_per_hour` None where no price is known; `ours`: Fieldmark
+    made it.
+
+    `deadline` is when it should end by itself, `requests` how many an endpoint had within
+    IDLE_SECONDS (None: not known).
     """
 
     kind: str
@@ -48,11 +52,9 @@ class Resource:
     @property
     def usd(self) -> float | None:
         """What it has cost so far, about."""
-        return (
-            None
-            if self.usd_per_hour is None
-            else self.usd_per_hour * max(0.0, time.time() - self.created) / 3600
-        )
+        if self.usd_per_hour is None:
+            return None
+        return self.usd_per_hour * max(0.0, time.time() - self.created) / 3600
 
     @property
     def is_idle(self) -> bool:
@@ -69,7 +71,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Running:
-    """What AWS said at `seen`. `problems`: what could not be asked, and why; `reached`: whether there was any answer."""
+    """What AWS said at `seen`.
+
+    `problems`: what could not be asked, and why; `reached`: whether there was any answer.
+    """
 
     region: str
     seen: float
@@ -93,72 +98,40 @@ class Running:
 
 
 def kept() -> Running | None:
-    """What was found last in the account that is set up now; None where nothing was. Reads one small file."""
+    """What was found last in the account that is set up now; None where nothing was.
+
+    Reads one small file.
+    """
     try:
-        body = files.read_json(_file())
+        body = files.read_json(file())
         found = Running(
             str(body["region"]),
             float(body["seen"]),
-            tuple(
-                Resource(
-                    **{name: entry[name] for name in Resource.__dataclass_fields__ if name in entry}
-                )
-                for entry in body["resources"]
-            ),
+            tuple(_resource(entry) for entry in body["resources"]),
             tuple(body["problems"]),
             str(body["account_key"]),
             bool(body.get("reached", True)),
         )
-        return found if found.account_key == key_of(accounts.load()) else None
+        if found.account_key != key_of(accounts.load()):
+            return None
+        return found
     except (OSError, ValueError, KeyError, TypeError, NotFound):
         return None
 
 
-def look_beside(older_than: float) -> None:
-    """Asks AWS in a thread where what is kept is older than so many seconds; returns at once."""
-    try:
-        account = accounts.load()
-    except NotFound:
-        return
-    found, target = kept(), _file()
-    newest = max(found.seen if found else 0.0, _tried.get(target, 0.0))
-    if (
-        not account.region
-        or time.time() - newest < older_than
-        or not _looking.acquire(blocking=False)
-    ):
-        return
-    _tried[target] = time.time()
-
-    def looking() -> None:
-        from core.backends.sagemaker.inventory.look import look
-
-        try:
-            now = look(account)
-            # What was seen last is worth more than nothing: where AWS can't be reached it stays, with its time.
-            kept_on = (
-                replace(found, reached=False, problems=now.problems)
-                if found and not now.reached
-                else now
-            )
-            files.write_json(target, asdict(kept_on))
-        finally:
-            _looking.release()
-
-    threading.Thread(target=looking, daemon=True).start()
-
-
-def is_looking() -> bool:
-    return _looking.locked()
+def _resource(entry: Mapping[str, Any]) -> Resource:
+    known = Resource.__dataclass_fields__
+    return Resource(**{name: value for name, value in entry.items() if name in known})
 
 
 def keep(found: Running) -> None:
-    files.write_json(_file(), asdict(found))
+    files.write_json(file(), asdict(found))
 
 
 def key_of(account: Account) -> str:
     return f"{account.region} {account.role_arn} {account.bucket}"
 
 
-def _file() -> Path:
+def file() -> Path:
+    """Where it is kept, on this machine."""
     return settings.home() / FILE

@@ -1,23 +1,32 @@
-"""Asks AWS what runs in a region: endpoints, jobs and notebooks, with their machines, tags, deadlines and requests."""
+"""Asks AWS what runs in a region: endpoints, jobs and notebooks, with their machines, tags,
+deadlines and requests."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from core.aws import account as accounts
 from core.aws import connection, prices
 from core.aws.account import Account
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.endpoints import figures as endpoint_figures
+from core.backends.sagemaker.inventory import kept
 from core.backends.sagemaker.inventory.kept import IDLE_SECONDS, Resource, Running, key_of
-from core.errors import BackendError
+from core.errors import BackendError, NotFound
+from core.io import files
 from core.jobs.run_folder import ID_PATTERN
 
 AT_ONCE = 8
 MOST = 200
+_looking = threading.Lock()
+# When AWS was asked last for what each file keeps, whether it answered or not.
+_tried: dict[Path, float] = {}
 
 
 @dataclass
@@ -27,7 +36,10 @@ class _Found:
 
 
 def look(account: Account) -> Running:
-    """Asks AWS, each kind beside the others. What may not be asked is among the problems; nothing is raised."""
+    """Ask AWS, each kind beside the others.
+
+    What may not be asked is among the problems; nothing is raised.
+    """
     found = _Found()
     if not account.region:
         return Running(
@@ -67,6 +79,47 @@ def look(account: Account) -> Running:
     return Running(
         account.region, time.time(), tuple(ordered), tuple(found.problems), key_of(account), reached
     )
+
+
+def look_beside(older_than: float) -> None:
+    """Ask AWS in a thread where what is kept is older than so many seconds; return at once."""
+    try:
+        account = accounts.load()
+    except NotFound:
+        return
+    before, target = kept.kept(), kept.file()
+    if not account.region or time.time() - _asked_last(before, target) < older_than:
+        return
+    if not _looking.acquire(blocking=False):
+        return
+    _tried[target] = time.time()
+
+    def looking() -> None:
+        try:
+            files.write_json(target, asdict(_worth_keeping(before, look(account))))
+        finally:
+            _looking.release()
+
+    threading.Thread(target=looking, daemon=True).start()
+
+
+def is_looking() -> bool:
+    return _looking.locked()
+
+
+def _asked_last(before: Running | None, target: Path) -> float:
+    tried = _tried.get(target, 0.0)
+    if before is None:
+        return tried
+    return max(before.seen, tried)
+
+
+def _worth_keeping(before: Running | None, now: Running) -> Running:
+    """What was seen last is worth more than nothing: where AWS can't be reached it stays, with its
+    time."""
+    if before is None or now.reached:
+        return now
+    return replace(before, reached=False, problems=now.problems)
 
 
 def _endpoints(client: Any) -> list[Mapping[str, Any]]:
@@ -122,8 +175,6 @@ def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any
     parts = [
         _machines(variant, now.get(variant["VariantName"]), account.region) for variant in variants
     ]
-    known = all(usd is not None for _, usd in parts)
-    deadline = labels.get(f"{job_request.TAG}:deadline", "")
     return Resource(
         "endpoint",
         name,
@@ -133,16 +184,27 @@ def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any
         ours=_is_ours(name, labels),
         title=labels.get(f"{job_request.TAG}:name", ""),
         machines=", ".join(words for words, _ in parts),
-        # A failed endpoint has no machines any more.
-        usd_per_hour=0.0
-        if state == "Failed"
-        else sum(usd or 0.0 for _, usd in parts)
-        if known
-        else None,
-        deadline=float(deadline) if deadline.isdigit() else None,
+        usd_per_hour=_usd_per_hour(state, [usd for _, usd in parts]),
+        deadline=_seconds(labels.get(f"{job_request.TAG}:deadline", "")),
         requests=_asked(watch, name, [variant["VariantName"] for variant in variants], created),
         model_id=labels.get(f"{job_request.TAG}:model", ""),
     )
+
+
+def _usd_per_hour(state: str, prices_known: list[float | None]) -> float | None:
+    """Of an endpoint with these variants; None where one of their prices is not known."""
+    if state == "Failed":  # it has no machines any more
+        return 0.0
+    if None in prices_known:
+        return None
+    return sum(usd or 0.0 for usd in prices_known)
+
+
+def _seconds(tag: str) -> float | None:
+    """A time as a tag has it; None where it has none."""
+    if not tag.isdigit():
+        return None
+    return float(tag)
 
 
 def _machines(
@@ -177,7 +239,9 @@ def _training(client: Any, account: Account, entry: Mapping[str, Any]) -> Resour
     arn = str(entry["TrainingJobArn"])
     parent = str(described.get("TuningJobArn", ""))
     made = _job(client, account, "training", name, arn, state, described, machines)
-    return replace(made, title=f"trial of {parent.rsplit('/', 1)[-1]}") if parent else made
+    if not parent:
+        return made
+    return replace(made, title=f"trial of {parent.rsplit('/', 1)[-1]}")
 
 
 def _tuning(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
@@ -230,7 +294,9 @@ def _job(
     instance, count = str(machines.get("InstanceType", "")), int(machines.get("InstanceCount", 1))
     cost = prices.estimate(instance, kind, account.region, count=count)
     created = described["CreationTime"].timestamp()
-    words = f"{count} x {instance}" if instance else ""
+    words = ""
+    if instance:
+        words = f"{count} x {instance}"
     return Resource(
         kind,
         name,

@@ -1,7 +1,9 @@
-"""What jobs share in the bucket and none needs any more: scripts, weights, serving archives, dataset versions and photos.
+"""What jobs share in the bucket and none needs any more: scripts, weights, serving archives,
+dataset versions and photos.
 
-All of it is sent again where a later job misses it, but sending takes time, and a colleague's Fieldmark may use the same bucket: so it
-is only ever offered. What is in use is looked up anew when it goes, so that what was taken up meanwhile stays.
+All of it is sent again where a later job misses it, but sending takes time, and a colleague's
+Fieldmark may use the same bucket: so it is only ever offered. What is in use is looked up anew when
+it goes, so that what was taken up meanwhile stays.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy.typing as npt
 
 from core.aws import account as accounts
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.aws.storage import Store, Stored
 from core.backends.sagemaker.inventory.kept import Running
 from core.datasets import store as datasets
@@ -32,7 +35,8 @@ from core.jobs.run_folder import ID_PATTERN
 DAY = 86_400.0
 # What a job is just being given is not in use yet, but new.
 YOUNG_SECONDS = DAY
-# Each new state of the scripts and each choice of backbones leaves one; the last ones are likely to be wanted again.
+# Each new state of the scripts and each choice of backbones leaves one; the last ones are likely to
+# be wanted again.
 OLD_SECONDS = 30 * DAY
 MOST_MODELS = 500
 AT_ONCE = 8
@@ -57,7 +61,8 @@ class Litter:
 
 @dataclass(frozen=True)
 class Part:
-    """Objects that are looked after alike: those that `pattern` names, `age` seconds after they were written."""
+    """Objects that are looked after alike: those that `pattern` names, `age` seconds after they
+    were written."""
 
     pattern: re.Pattern[str]
     age: float
@@ -88,7 +93,10 @@ PARTS: Mapping[str, Part] = {
 
 @dataclass
 class Look:
-    """One look at what is shared. `used`: keys, and prefixes that end with a slash, of what runs or is deployed."""
+    """One look at what is shared.
+
+    `used`: keys, and prefixes that end with a slash, of what runs or is deployed.
+    """
 
     store: Store
     used: set[str]
@@ -105,7 +113,8 @@ class Look:
                 yield Litter(name, f"{part.why}: {count:,}", size)
 
     def keys(self, name: str) -> Iterator[str]:
-        """The objects that a name of `find` stands for now; none where it is no such name, or all are in use."""
+        """The objects that a name of `find` stands for now; none where it is no such name, or all
+        are in use."""
         if name in PARTS:
             return (found.key for found in self.unused(name))
         dataset, _, version = name.partition("/")
@@ -122,7 +131,8 @@ class Look:
         )
 
     def unused(self, name: str) -> Iterator[Stored]:
-        """The objects of one of PARTS that are old enough and that nothing uses, one after the other."""
+        """The objects of one of PARTS that are old enough and that nothing uses, one after the
+        other."""
         part = PARTS[name]
         folders = tuple(key for key in self.used if key.endswith("/"))
         for found in self.store.objects(f"{name}/"):
@@ -138,7 +148,8 @@ class Look:
                 yield found
 
     def _versions(self) -> Iterator[Litter]:
-        """Dataset versions with the features that were made of them, which this machine does not have any more."""
+        """Dataset versions with the features that were made of them, which this machine does not
+        have any more."""
         sizes: Counter[tuple[str, str]] = Counter()
         newest: dict[tuple[str, str], float] = {}
         for found in (
@@ -175,14 +186,19 @@ class Look:
 
 
 def look(store: Store, client: Any, found: Running) -> Look:
-    """What is in use now. BackendError where AWS can't be asked, or where the answer would not be sure."""
+    """What is in use now.
+
+    BackendError where AWS can't be asked, or where the answer would not be sure.
+    """
     if found.problems:
         raise BackendError(
-            f"What jobs share in the bucket is not offered, for it is not known what runs. {found.problems[0]}"
+            "What jobs share in the bucket is not offered, for it is not known what "
+            f"runs. {found.problems[0]}"
         )
     if name := next(_preparing(store, {resource.name for resource in found.resources}), ""):
         raise BackendError(
-            f"What jobs share in the bucket is not offered while {name} is being prepared. Look again in a minute."
+            f"What jobs share in the bucket is not offered while {name} is being "
+            "prepared. Look again in a minute."
         )
     asked = [
         (resource.kind, resource.name) for resource in found.resources if resource.kind in _DESCRIBE
@@ -197,7 +213,8 @@ def look(store: Store, client: Any, found: Running) -> Look:
 
 
 def _preparing(store: Store, there: Collection[str]) -> Iterator[str]:
-    """The names of jobs of this machine that may count on what they found in the bucket, without SageMaker knowing of them yet."""
+    """The names of jobs of this machine that may count on what they found in the bucket, without
+    SageMaker knowing of them yet."""
     for job in jobs.readable():
         begun = (
             job.backend == "sagemaker"
@@ -214,7 +231,10 @@ def _preparing(store: Store, there: Collection[str]) -> Iterator[str]:
 
 
 def _models(client: Any) -> list[str]:
-    """The names of our models in SageMaker. BackendError where there are more than can be looked at."""
+    """The names of our models in SageMaker.
+
+    BackendError where there are more than can be looked at.
+    """
     with connection.asking("listing each model"):
         pages = client.get_paginator("list_models").paginate(
             NameContains="fm-", PaginationConfig={"MaxItems": MOST_MODELS, "PageSize": 100}
@@ -222,7 +242,8 @@ def _models(client: Any) -> list[str]:
         found = [str(entry["ModelName"]) for page in pages for entry in page["Models"]]
     if len(found) == MOST_MODELS:
         raise BackendError(
-            f"What jobs share in the bucket is not offered while there are {MOST_MODELS} models or more, for each is asked what it uses. "
+            f"What jobs share in the bucket is not offered while there are {MOST_MODELS} "
+            "models or more, for each is asked what it uses. "
             "Remove those that nothing uses first."
         )
     return [name for name in found if ID_PATTERN.fullmatch(name)]
@@ -244,7 +265,7 @@ def _described(client: Any, kind: str, name: str) -> Any:
         with connection.asking(f"looking at the {kind} {name}"):
             return _DESCRIBE[kind](client, name)
     except BackendError as error:
-        if connection.is_missing(error):
+        if aws_errors.is_missing(error):
             return ""
         raise
 
@@ -266,7 +287,8 @@ def _is_here(dataset: str, version: str) -> bool:
 
 
 def _named(store: Store) -> npt.NDArray[np.uint64]:
-    """The beginnings of the photos' names in every manifest in the bucket, sorted: 8 MB for a million photos."""
+    """The beginnings of the photos' names in every manifest in the bucket, sorted: 8 MB for a
+    million photos."""
     found = array("Q")
     with files.scratch("manifests") as folder:
         path = folder / "manifest"

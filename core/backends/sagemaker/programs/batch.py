@@ -1,17 +1,20 @@
-"""A transform job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the SageMaker SDK v3."""
+"""A transform job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same
+with the SageMaker SDK v3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from core.aws.documents import Json
 from core.backends.base import Program
 from core.backends.sagemaker.programs.boto3 import written
 from core.io import files
 from core.jobs.store import Job
 
 MODEL, REQUEST = "model.json", "request.json"
-BOTO3 = '''"""Repeats a batch on Amazon SageMaker: pip install boto3, then run this with your AWS credentials."""
+BOTO3 = '''"""Repeats a batch on Amazon SageMaker: pip install boto3, \
+then run this with your AWS credentials."""
 
 import time
 
@@ -35,7 +38,8 @@ finally:
     sagemaker.delete_model(ModelName=name)
 print("The answers are below", request["TransformOutput"]["S3OutputPath"])
 '''
-SDK = '''"""Repeats a batch with the SageMaker Python SDK v3: pip install sagemaker-core, then run this with your AWS credentials."""
+SDK = '''"""Repeats a batch with the SageMaker Python SDK v3: pip install sagemaker-core, \
+then run this with your AWS credentials."""
 
 import time
 
@@ -64,15 +68,18 @@ try:
         max_concurrent_transforms={concurrent},
         max_payload_in_mb={payload},
         batch_strategy="SingleRecord",
-        model_client_config=ModelClientConfig(invocations_timeout_in_seconds={timeout}, invocations_max_retries={retries}),
+        model_client_config=ModelClientConfig(invocations_timeout_in_seconds={timeout}, \
+invocations_max_retries={retries}),
         transform_input=TransformInput(
             data_source=TransformDataSource(
-                s3_data_source=TransformS3DataSource(s3_data_type="ManifestFile", s3_uri={manifest!r})
+                s3_data_source=TransformS3DataSource(s3_data_type="ManifestFile", \
+s3_uri={manifest!r})
             ),
             content_type="application/x-image",
             split_type="None",
         ),
-        transform_output=TransformOutput(s3_output_path={output!r}, accept="application/json", assemble_with="None"),
+        transform_output=TransformOutput(s3_output_path={output!r}, \
+accept="application/json", assemble_with="None"),
         transform_resources=TransformResources(instance_type={machine!r}, instance_count={count}),
         session=session,
         region={region!r},
@@ -131,7 +138,7 @@ def _sdk(model: Mapping[str, Any], request: Mapping[str, Any], region: str) -> s
     )
 
 
-def _nameless(request: Mapping[str, Any]) -> dict[str, Any]:
+def _nameless(request: Mapping[str, Any]) -> Json:
     return {
         name: value
         for name, value in request.items()
@@ -139,7 +146,7 @@ def _nameless(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _again(request: Mapping[str, Any]) -> dict[str, Any]:
+def _again(request: Mapping[str, Any]) -> Json:
     """The request without its names, and with a place of its own for the answers."""
     output = request["TransformOutput"]
     return {

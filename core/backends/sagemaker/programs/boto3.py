@@ -1,10 +1,12 @@
-"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the SageMaker SDK v3."""
+"""A job as programs that repeat it without Fieldmark: boto3 as it was asked, and the same with the
+SageMaker SDK v3."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
+from core.aws.documents import Json
 from core.backends.base import Program
 from core.backends.sagemaker.programs import sdk as sdk_program
 from core.backends.sagemaker.training.watch import request_path
@@ -13,7 +15,8 @@ from core.jobs.store import Job
 
 WIDTH = 120
 TRAINING, TUNING = "TrainingJobName", "HyperParameterTuningJobName"
-BOTO3 = '''"""Repeats a job on Amazon SageMaker: pip install boto3, then run this with your AWS credentials."""
+BOTO3 = '''"""Repeats a job on Amazon SageMaker: pip install boto3, \
+then run this with your AWS credentials."""
 
 import time
 
@@ -41,11 +44,9 @@ def of_job(job: Job) -> list[Program]:
         return []
     again = _again(request)
     account = dict(job.spec.get("account", {}))
-    sdk = (
-        sdk_program.tuning(again, account)
-        if TUNING in request
-        else sdk_program.training(again, account)
-    )
+    sdk_of = sdk_program.training
+    if TUNING in request:
+        sdk_of = sdk_program.tuning
     return [
         Program(
             "boto3",
@@ -54,13 +55,17 @@ def of_job(job: Job) -> list[Program]:
             _boto3(job, again, tuning=TUNING in request),
         ),
         Program(
-            "SageMaker SDK v3", "The same with AWS's own Python SDK, version 3:", "python", sdk
+            "SageMaker SDK v3",
+            "The same with AWS's own Python SDK, version 3:",
+            "python",
+            sdk_of(again, account),
         ),
     ]
 
 
-def _again(request: dict[str, Any]) -> dict[str, Any]:
-    """The request without its name, and with checkpoints of its own: with those of this job it would find itself finished."""
+def _again(request: Json) -> Json:
+    """The request without its name, and with checkpoints of its own: with those of this job it
+    would find itself finished."""
     kept = copy.deepcopy(
         {name: value for name, value in request.items() if name not in (TUNING, TRAINING)}
     )
@@ -70,13 +75,16 @@ def _again(request: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _boto3(job: Job, request: dict[str, Any], *, tuning: bool) -> str:
+def _boto3(job: Job, request: Json, *, tuning: bool) -> str:
+    verb, key = "training_job", TRAINING
+    if tuning:
+        verb, key = "hyper_parameter_tuning_job", TUNING
     return BOTO3.format(
         request=written(request),
         region=str(job.spec.get("account", {}).get("region", "")),
-        verb="hyper_parameter_tuning_job" if tuning else "training_job",
-        key=TUNING if tuning else TRAINING,
-        status="HyperParameterTuningJobStatus" if tuning else "TrainingJobStatus",
+        verb=verb,
+        key=key,
+        status=key.replace("JobName", "JobStatus"),
     )
 
 

@@ -1,4 +1,5 @@
-"""A job as a program of the SageMaker Python SDK v3, the same in every setting, from the request that was sent."""
+"""A job as a program of the SageMaker Python SDK v3, the same in every setting, from the request
+that was sent."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import Any
 
 from core.backends.sagemaker.job_request import CODE_CHANNEL
 
-HEAD = '''"""Repeats a job with the SageMaker Python SDK v3: pip install sagemaker-train, then run this with your AWS credentials."""
+HEAD = '''"""Repeats a job with the SageMaker Python SDK v3: pip install sagemaker-train, \
+then run this with your AWS credentials."""
 
 import boto3
 from sagemaker.core.helper.session_helper import Session
@@ -35,7 +37,8 @@ trainer = ModelTrainer(
 {arguments}
 )
 '''
-TRAIN = """trainer.with_metric_definitions([MetricDefinition(name=name, regex=regex) for name, regex in metrics.items()])
+TRAIN = """trainer.with_metric_definitions([MetricDefinition(name=name, regex=regex) \
+for name, regex in metrics.items()])
 trainer.train(input_data_config=inputs, wait=True)
 """
 TUNE = """tuner = HyperparameterTuner(
@@ -58,7 +61,10 @@ def training(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
 
 
 def tuning(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
-    """The program for a request of CreateHyperParameterTuningJob. Jobs that it learns from are not named again."""
+    """The program for a request of CreateHyperParameterTuningJob.
+
+    Jobs that it learns from are not named again.
+    """
     definition, config = request["TrainingJobDefinition"], request["HyperParameterTuningJobConfig"]
     objective, limits = config["HyperParameterTuningJobObjective"], config["ResourceLimits"]
     arguments = {
@@ -82,34 +88,35 @@ def tuning(request: Mapping[str, Any], account: Mapping[str, Any]) -> str:
 def _head(
     definition: Mapping[str, Any], values: Mapping[str, str], account: Mapping[str, Any]
 ) -> str:
-    algorithm, machines, limit = (
-        definition["AlgorithmSpecification"],
-        definition["ResourceConfig"],
-        definition["StoppingCondition"],
+    algorithm = definition["AlgorithmSpecification"]
+    metrics = {entry["Name"]: repr(entry["Regex"]) for entry in algorithm["MetricDefinitions"]}
+    inputs = "".join(
+        f"    {_input(channel)},\n"
+        for channel in definition["InputDataConfig"]
+        if channel["ChannelName"] != CODE_CHANNEL
     )
-    code = next(
-        (c for c in definition["InputDataConfig"] if c["ChannelName"] == CODE_CHANNEL), None
+    return HEAD.format(
+        region=account.get("region", ""),
+        bucket=account.get("bucket", ""),
+        metrics=_dict(metrics, 0),
+        inputs=f"[\n{inputs}]",
+        arguments=_lines(_trainer(definition, values)),
     )
-    source = (
-        code["DataSource"]["S3DataSource"]["S3Uri"]
-        if code
-        else values["sagemaker_submit_directory"]
-    )
-    output = definition["OutputDataConfig"]
+
+
+def _trainer(definition: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """The arguments of ModelTrainer, as Python."""
+    output, limit = definition["OutputDataConfig"], definition["StoppingCondition"]
+    own = {name: repr(value) for name, value in values.items() if not name.startswith("sagemaker_")}
     arguments = {
-        "training_image": repr(algorithm["TrainingImage"]),
+        "training_image": repr(definition["AlgorithmSpecification"]["TrainingImage"]),
         "role": repr(definition["RoleArn"]),
         "source_code": _call(
-            "SourceCode", source_dir=source, entry_script=values["sagemaker_program"]
+            "SourceCode",
+            source_dir=_source(definition, values),
+            entry_script=values["sagemaker_program"],
         ),
-        "compute": _call(
-            "Compute",
-            instance_type=machines["InstanceType"],
-            instance_count=machines["InstanceCount"],
-            volume_size_in_gb=machines["VolumeSizeInGB"],
-            volume_kms_key_id=machines.get("VolumeKmsKeyId"),
-            enable_managed_spot_training=definition["EnableManagedSpotTraining"] or None,
-        ),
+        "compute": _compute(definition),
         "stopping_condition": _call(
             "StoppingCondition",
             max_runtime_in_seconds=limit["MaxRuntimeInSeconds"],
@@ -120,44 +127,46 @@ def _head(
             s3_output_path=output["S3OutputPath"],
             kms_key_id=output.get("KmsKeyId"),
         ),
-        "hyperparameters": _dict(
-            {
-                name: repr(value)
-                for name, value in values.items()
-                if not name.startswith("sagemaker_")
-            }
-        ),
+        "hyperparameters": _dict(own),
     }
     if kept := definition.get("CheckpointConfig"):
         arguments["checkpoint_config"] = _call(
             "CheckpointConfig", s3_uri=kept["S3Uri"], local_path=kept["LocalPath"]
         )
     if definition["EnableNetworkIsolation"] or "VpcConfig" in definition:
-        vpc = definition.get("VpcConfig", {})
-        arguments["networking"] = _call(
-            "Networking",
-            subnets=vpc.get("Subnets"),
-            security_group_ids=vpc.get("SecurityGroupIds"),
-            enable_network_isolation=definition["EnableNetworkIsolation"] or None,
-            enable_inter_container_traffic_encryption=definition[
-                "EnableInterContainerTrafficEncryption"
-            ]
-            or None,
-        )
-    return HEAD.format(
-        region=account.get("region", ""),
-        bucket=account.get("bucket", ""),
-        metrics=_dict(
-            {entry["Name"]: repr(entry["Regex"]) for entry in algorithm["MetricDefinitions"]}, 0
-        ),
-        inputs="[\n"
-        + "".join(
-            f"    {_input(c)},\n"
-            for c in definition["InputDataConfig"]
-            if c["ChannelName"] != CODE_CHANNEL
-        )
-        + "]",
-        arguments=_lines(arguments),
+        arguments["networking"] = _networking(definition)
+    return arguments
+
+
+def _source(definition: Mapping[str, Any], values: Mapping[str, str]) -> str:
+    """Where the scripts lie: the channel that brings them, or what the toolkit is told."""
+    for channel in definition["InputDataConfig"]:
+        if channel["ChannelName"] == CODE_CHANNEL:
+            return str(channel["DataSource"]["S3DataSource"]["S3Uri"])
+    return values["sagemaker_submit_directory"]
+
+
+def _compute(definition: Mapping[str, Any]) -> str:
+    machines = definition["ResourceConfig"]
+    return _call(
+        "Compute",
+        instance_type=machines["InstanceType"],
+        instance_count=machines["InstanceCount"],
+        volume_size_in_gb=machines["VolumeSizeInGB"],
+        volume_kms_key_id=machines.get("VolumeKmsKeyId"),
+        enable_managed_spot_training=definition["EnableManagedSpotTraining"] or None,
+    )
+
+
+def _networking(definition: Mapping[str, Any]) -> str:
+    vpc = definition.get("VpcConfig", {})
+    encrypted = definition["EnableInterContainerTrafficEncryption"]
+    return _call(
+        "Networking",
+        subnets=vpc.get("Subnets"),
+        security_group_ids=vpc.get("SecurityGroupIds"),
+        enable_network_isolation=definition["EnableNetworkIsolation"] or None,
+        enable_inter_container_traffic_encryption=encrypted or None,
     )
 
 
@@ -181,14 +190,16 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, str]:
                 found[entry["Name"]] = f"{_KINDS[kind]}({entry['Values']!r})"
             else:
                 found[entry["Name"]] = (
-                    f"{_KINDS[kind]}({entry['MinValue']}, {entry['MaxValue']}, scaling_type={entry['ScalingType']!r})"
+                    f"{_KINDS[kind]}({entry['MinValue']}, {entry['MaxValue']}, "
+                    f"scaling_type={entry['ScalingType']!r})"
                 )
     return found
 
 
 def _call(name: str, **values: Any) -> str:
     """`Name(a=1)`, without what is None."""
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items() if value is not None)})"
+    given = (f"{key}={value!r}" for key, value in values.items() if value is not None)
+    return f"{name}({', '.join(given)})"
 
 
 def _dict(values: Mapping[str, str], indent: int = 4) -> str:

@@ -1,6 +1,8 @@
-"""Features that a job made, kept in the bucket for the next job on the same dataset version: a photo goes through a network once.
+"""Features that a job made, kept in the bucket for the next job on the same dataset version: a
+photo goes through a network once.
 
-A job's checkpoints hold the features that it made; they are copied inside S3, and the next job reads them as the channel `cached`.
+A job's checkpoints hold the features that it made; they are copied inside S3, and the next job
+reads them as the channel `cached`.
 """
 
 from __future__ import annotations
@@ -30,8 +32,11 @@ SETTINGS = ("arch", "image_size", "views")
 
 @dataclass(frozen=True)
 class Form:
-    """One way through a network, as far as a job's settings say it. Which arithmetic `precision` means, only the machine knows, so it
-    is only comparable between jobs on machines of one type."""
+    """One way through a network, as far as a job's settings say it.
+
+    Which arithmetic `precision` means, only the machine knows, so it is only comparable between
+    jobs on machines of one type.
+    """
 
     arch: str
     image_size: int
@@ -47,9 +52,9 @@ def uri(store: Store, spec: TrainingSpec | TuningSpec) -> str:
 
 
 def cover(store: Store, spec: TuningSpec) -> bool:
-    """Whether every photo of the version is kept in every form that a trial may ask for: a job with these settings has gone through all
-    of it on a machine of the same type. Where that is not certain it is not so: waiting for one trial is better than making them twice.
-    """
+    """Whether every photo of the version is kept in every form that a trial may ask for: a job with
+    these settings has gone through all of it on a machine of the same type. Where that is not
+    certain it is not so: waiting for one trial is better than making them twice."""
     place = _place(spec)
     there = {key.removeprefix(place).split("/", 1)[0] for key in store.keys(place)}
     return bool(there) and wanted(spec) <= {
@@ -81,7 +86,8 @@ def wanted(spec: TuningSpec) -> set[Form]:
 
 
 def made(model: Model, there: set[str]) -> set[Form]:
-    """The forms in which a model's job saw its photos, of those backbones whose features are among the folders `there`."""
+    """The forms in which a model's job saw its photos, of those backbones whose features are among
+    the folders `there`."""
     values = model.description.get("hyperparameters", {})
     return {
         Form(
@@ -114,7 +120,7 @@ def _earlier(spec: TuningSpec) -> Iterator[Model]:
 
 
 def keep(store: Store, spec: TrainingSpec | TuningSpec, job_id: str) -> None:
-    """Copies what this job made to where the next one finds it."""
+    """Copy what this job made to where the next one finds it."""
     made, place = storage.job_key(job_id, FOLDER), _place(spec)
     there = set(store.keys(place))
     for key in store.keys(made):

@@ -1,4 +1,5 @@
-"""Watches a training job on SageMaker: sends what it needs, creates it, follows it, and brings its model here."""
+"""Watches a training job on SageMaker: sends what it needs, creates it, follows it, and brings its
+model here."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ LOG_SECONDS = 10.0
 
 
 def run(worker: Worker) -> None:
-    """Watches to the end; raises as a worker expects it: Stopped, BackendError."""
+    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
     spec = training_spec(worker.job)
     account = accounts.of_job(worker.job.spec)
     job = Training(worker.folder, spec, account)
@@ -64,7 +65,7 @@ def run(worker: Worker) -> None:
 
 
 def request_path(folder: RunFolder) -> Path:
-    """Written just before the job is created: where it is missing, there is no job on the platform."""
+    """Written just before the job is created: where it is missing, the platform has no job."""
     return folder.input / REQUEST
 
 
@@ -83,14 +84,10 @@ class Training:
         return LogTail(self.folder, self.name, self.account.region)
 
     def describe(self) -> dict[str, Any] | None:
-        try:
-            with connection.asking("asking for the training job"):
-                found: dict[str, Any] = self.client.describe_training_job(TrainingJobName=self.name)
-                return found
-        except BackendError as error:
-            if connection.is_missing(error):
-                return None
-            raise
+        return connection.unless_missing(
+            "asking for the training job",
+            lambda: dict(self.client.describe_training_job(TrainingJobName=self.name)),
+        )
 
     def create(self) -> None:
         with connection.asking("creating the training job"):
@@ -130,7 +127,8 @@ def facts(described: Mapping[str, Any]) -> dict[str, Any]:
 def prepare(
     watch: Watch, spec: TrainingSpec | TuningSpec, archs: Sequence[str], store: Store
 ) -> job_request.Inputs:
-    """Sends what is not in the bucket yet: the scripts, the weights and the photos, with progress and a way to stop."""
+    """Send what is not in the bucket yet: the scripts, the weights and the photos, with progress
+    and a way to stop."""
     watch.say(phase="Packing the training scripts")
     code = packaging.sourcedir(allow_pip=store.account.allow_pip)
     code_key = f"code/{hashlib.sha256(code).hexdigest()}.tar.gz"
@@ -173,7 +171,10 @@ def _upload_facts(now: upload.Progress) -> dict[str, Any]:
 
 
 def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
-    """Puts the checkpoints of the job that this one goes on with where SageMaker gives them to it. Either may have run anywhere."""
+    """Put the checkpoints of the job that this one goes on with where SageMaker gives them to it.
+
+    Either may have run anywhere.
+    """
     source = jobs.read(spec.resumed_from)
     if not locks.is_let_go(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
@@ -195,7 +196,7 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
 
 
 def drain(tail: LogTail) -> None:
-    """Reads what the log still brings after the end, for some seconds at most."""
+    """Read what the log still brings after the end, for some seconds at most."""
     until = time.monotonic() + LOG_SECONDS
     quiet = 0
     while quiet < 2 and time.monotonic() < until:
@@ -209,7 +210,7 @@ def drain(tail: LogTail) -> None:
 
 
 def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
-    """Brings here what the job left; returns for a finished model only."""
+    """Bring here what the job left; return for a finished model only."""
     status = job.status(described)
     store = Store(job.account)
     watch.surely(lambda: kept_features.keep(store, job.spec, job.name))
@@ -225,13 +226,17 @@ def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
 
 
 def fetch(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
-    """The model and its predictions, in the layout that a local job leaves. BackendError where the job left none."""
+    """The model and its predictions, in the layout that a local job leaves.
+
+    BackendError where the job left none.
+    """
     uri = str(described.get("ModelArtifacts", {}).get("S3ModelArtifacts", ""))
     with tempfile.TemporaryDirectory(dir=folder.path, prefix=".fetch-") as made:
         archive = Path(made) / "model.tar.gz"
         if not uri or not store.fetch(uri, archive):
             raise BackendError(
-                "The training script ended well but left no model in the bucket. Its log may say why."
+                "The training script ended well but left no model in the bucket. Its log "
+                "may say why."
             )
         fresh = Path(made) / "model"
         fresh.mkdir()
@@ -254,7 +259,8 @@ def _take_outputs(archive: Path, target: Path) -> None:
 
 
 def fetch_checkpoints(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
-    """The newest checkpoint, so that the job can be gone on with on any backend; its caches stay where they are."""
+    """The newest checkpoint, so that the job can be gone on with on any backend; its caches stay
+    where they are."""
     uri = str(described.get("CheckpointConfig", {}).get("S3Uri", ""))
     found = store.keys(f"{store.key_of(uri).rstrip('/')}/") if uri else []
     kept = sorted(key for key in found if Path(key).match("checkpoint-*.pt"))

@@ -1,12 +1,13 @@
-"""A tuning job as SageMaker takes it: ranges, strategy, limits, early stopping and warm start, from the same spec as everywhere."""
+"""A tuning job as SageMaker takes it: ranges, strategy, limits, early stopping and warm start, from
+the same spec as everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from core.aws import containers
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.job_request import Inputs
 from core.errors import NotFound, UserError
@@ -31,10 +32,11 @@ MOST_PARENTS = 5
 MOST_TRIALS = 750
 FEWEST_SECONDS = 120
 FEWEST_PATIENCE = 3
-# A job that reaches MaxResource is stopped, model or not, and the script reports besides its epochs: before the first when it
-# fine-tunes, and once more at the end.
+# A job that reaches MaxResource is stopped, model or not, and the script reports besides its
+# epochs: before the first when it fine-tunes, and once more at the end.
 MORE_REPORTS = 3
-# Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's own name there.
+# Trials that may share a folder of checkpoints keep apart in it: the training script puts the job's
+# own name there.
 OWN_CHECKPOINTS = f"{job_request.CHECKPOINTS}/@job"
 
 
@@ -44,7 +46,8 @@ def check(spec: TuningSpec) -> None:
         count = len(values.grid()) if spec.strategy == "grid" else len(values.choices)
         if count > MOST_CHOICES:
             raise UserError(
-                f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, and this has {count}.",
+                f"{name}: SageMaker takes at most {MOST_CHOICES} values to choose from, "
+                f"and this has {count}.",
                 field=name,
             )
     _check_limits(spec)
@@ -88,7 +91,7 @@ def _check_parents(spec: TuningSpec) -> None:
         )
 
 
-def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
+def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
     """The request for CreateHyperParameterTuningJob."""
     resources = job_request.resources_of(spec)
     space = spaces.parse(spec.space)
@@ -103,7 +106,7 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
     definition = job_request.shared(spec.id, account, resources, inputs)
     if not resources.spot:
         del definition["CheckpointConfig"]
-    request: dict[str, Any] = {
+    request: Json = {
         "HyperParameterTuningJobName": spec.id,
         "HyperParameterTuningJobConfig": _config(spec, space),
         "TrainingJobDefinition": {
@@ -118,25 +121,26 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> dict[str, Any]:
         "Tags": job_request.tags(spec),
     }
     if from_jobs := parents(spec):
+        kind = "TransferLearning"
+        if all(_is_same(spec, name) for name in from_jobs):
+            kind = "IdenticalDataAndAlgorithm"
         request["WarmStartConfig"] = {
             "ParentHyperParameterTuningJobs": [
                 {"HyperParameterTuningJobName": name} for name in from_jobs
             ],
-            "WarmStartType": "IdenticalDataAndAlgorithm"
-            if all(_is_same(spec, name) for name in from_jobs)
-            else "TransferLearning",
+            "WarmStartType": kind,
         }
     return request
 
 
-def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
+def _config(spec: TuningSpec, space: Mapping[str, Range]) -> Json:
     objective = search.OBJECTIVES[spec.objective]
-    limits: dict[str, Any] = {"MaxParallelTrainingJobs": spec.parallel}
+    limits: Json = {"MaxParallelTrainingJobs": spec.parallel}
     if spec.strategy != "grid":
         limits["MaxNumberOfTrainingJobs"] = trials(spec)
     if spec.max_seconds:
         limits["MaxRuntimeInSeconds"] = int(spec.max_seconds)
-    config: dict[str, Any] = {
+    config: Json = {
         "Strategy": STRATEGIES[spec.strategy],
         "HyperParameterTuningJobObjective": {
             "Type": "Maximize" if objective.maximize else "Minimize",
@@ -152,7 +156,7 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
         config["StrategyConfig"] = {
             "HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": most}
         }
-    enough: dict[str, Any] = {}
+    enough: Json = {}
     if spec.target is not None:
         enough["TargetObjectiveMetricValue"] = spec.target
     if spec.patience:
@@ -162,9 +166,12 @@ def _config(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, Any]:
     return config
 
 
-def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str, Any]]]:
-    """The space as SageMaker's ParameterRanges. Its grid takes categories only, so there numbers become the values of our grid."""
-    found: dict[str, list[dict[str, Any]]] = {}
+def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[Json]]:
+    """The space as SageMaker's ParameterRanges.
+
+    Its grid takes categories only, so there numbers become the values of our grid.
+    """
+    found: dict[str, list[Json]] = {}
     for name, values in space.items():
         if values.kind == "choice" or grid:
             found.setdefault("CategoricalParameterRanges", []).append(
@@ -180,7 +187,8 @@ def ranges(space: Mapping[str, Range], *, grid: bool) -> dict[str, list[dict[str
 
 
 def baseline(spec: TuningSpec) -> TrainingSpec | None:
-    """The trial that varies nothing, a training job of its own for SageMaker; None where none is wanted or one is there already.
+    """The trial that varies nothing, a training job of its own for SageMaker; None where none is
+    wanted or one is there already.
 
     Its id follows from the tuning job's, so that it can only be made once.
     """
@@ -201,7 +209,9 @@ def baseline(spec: TuningSpec) -> TrainingSpec | None:
 
 def before(spec: TuningSpec) -> tuple[leaderboard.Trial, ...]:
     """The trials of the jobs that this one goes on with."""
-    return leaderboard.read(spec.continues).trials if spec.continues else ()
+    if not spec.continues:
+        return ()
+    return leaderboard.read(spec.continues).trials
 
 
 def first_number(spec: TuningSpec) -> int:
@@ -210,12 +220,15 @@ def first_number(spec: TuningSpec) -> int:
 
 
 def trials(spec: TuningSpec) -> int:
-    """How many trials SageMaker itself is to run: all but the baseline and those that were run before."""
+    """How many trials SageMaker itself is to run: all but the baseline and those that were run
+    before."""
     return max(1, spec.max_trials - len(before(spec)) - (baseline(spec) is not None))
 
 
 def hyperband_epochs(spec: TuningSpec) -> int:
-    return 0 if "epochs" in spec.space else int(scripts.check(spec.fixed)["epochs"])
+    if "epochs" in spec.space:
+        return 0
+    return int(scripts.check(spec.fixed)["epochs"])
 
 
 def parents(spec: TuningSpec) -> list[str]:

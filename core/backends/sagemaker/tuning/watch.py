@@ -1,4 +1,5 @@
-"""Watches a tuning job on SageMaker and mirrors its trials as ordinary run folders, so that every view of trials stays as it is."""
+"""Watches a tuning job on SageMaker and mirrors its trials as ordinary run folders, so that every
+view of trials stays as it is."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection
+from core.aws import errors as aws_errors
 from core.aws.account import Account
 from core.aws.storage import Store
 from core.backends.sagemaker import failures, job_request
@@ -43,7 +45,7 @@ _NUMBER = re.compile(r"-(\d{3,})-[0-9a-f]{8}$")
 
 
 def run(worker: Worker) -> None:
-    """Watches to the end; raises as a worker expects it: Stopped, BackendError."""
+    """Watch to the end; raise as a worker expects it: Stopped, BackendError."""
     spec = tuning_spec(worker.job)
     tuning = Tuning(worker, spec, accounts.of_job(worker.job.spec))
     watch = Watch(worker, tuning)
@@ -60,7 +62,7 @@ def run(worker: Worker) -> None:
 
 
 def _begin(watch: Watch, tuning: Tuning) -> None:
-    """Sends what the trials need, runs the baseline, and hands the search to SageMaker."""
+    """Send what the trials need, run the baseline, and hand the search to SageMaker."""
     worker, spec, store = watch.worker, tuning.spec, Store(tuning.account)
     worker.check_stop()
     inputs = training.prepare(watch, spec, _archs(spec), store)
@@ -76,7 +78,8 @@ def _begin(watch: Watch, tuning: Tuning) -> None:
             store, spec
         )
         if makes_features or spec.parallel == 1:
-            # The others share the features that it makes; and where one machine is allowed, there is one.
+            # The others share the features that it makes; and where one machine is allowed, there
+            # is one.
             tuning.wait_for_baseline(watch)
             inputs = replace(inputs, features=kept_features.uri(store, spec))
     worker.check_stop()
@@ -105,7 +108,10 @@ def _archs(spec: TuningSpec) -> list[str]:
 
 
 class Tuning:
-    """One tuning job as SageMaker knows it, and its trials. Each running trial's lock is held here: this process is its watcher, too."""
+    """One tuning job as SageMaker knows it, and its trials.
+
+    Each running trial's lock is held here: this process is its watcher, too.
+    """
 
     def __init__(self, worker: Worker, spec: TuningSpec, account: Account) -> None:
         self.worker, self.spec, self.account = worker, spec, account
@@ -118,16 +124,14 @@ class Tuning:
         self._stop_sent: set[str] = set()
 
     def describe(self) -> dict[str, Any] | None:
-        try:
-            with connection.asking("asking for the tuning job"):
-                found: dict[str, Any] = self.client.describe_hyper_parameter_tuning_job(
+        return connection.unless_missing(
+            "asking for the tuning job",
+            lambda: dict(
+                self.client.describe_hyper_parameter_tuning_job(
                     HyperParameterTuningJobName=self.spec.id
                 )
-                return found
-        except BackendError as error:
-            if connection.is_missing(error):
-                return None
-            raise
+            ),
+        )
 
     def create(self) -> None:
         with connection.asking("creating the tuning job"):
@@ -145,7 +149,8 @@ class Tuning:
         return str(described.get("HyperParameterTuningJobStatus", ""))
 
     def start_baseline(self, watch: Watch) -> None:
-        """Creates the trial that varies nothing, beside those that SageMaker chooses; once, whoever asks."""
+        """Create the trial that varies nothing, beside those that SageMaker chooses; once, whoever
+        asks."""
         if not self.baseline_id or jobs.read(self.baseline_id).state.is_finished:
             return
         own = self._training(jobs.read(self.baseline_id))
@@ -165,12 +170,15 @@ class Tuning:
             time.sleep(settings.poll_seconds())
 
     def look(self, described: Mapping[str, Any]) -> bool:
-        """Mirrors the trials; whether anything happened."""
+        """Mirror the trials; whether anything happened."""
         news = [self._mirror(job) for job in self._trials()]
         return any(news)
 
     def finish(self) -> None:
-        """Looks until every trial has ended and is here. BackendError, to be asked again, while one has not."""
+        """Look until every trial has ended and is here.
+
+        BackendError, to be asked again, while one has not.
+        """
         while True:
             for job in self._trials():
                 self._mirror(job)
@@ -262,7 +270,7 @@ class Tuning:
         return self._jobs[job.id]
 
     def _mirror(self, job: Job) -> bool:
-        """Brings one trial's folder up to date; whether there was anything new."""
+        """Bring one trial's folder up to date; whether there was anything new."""
         if job.state.is_finished:
             return False
         own = self._training(job)
@@ -297,13 +305,13 @@ class Tuning:
             kept_features.keep(Store(self.account), self.spec, job.id)
 
     def _end(self, job: Job, own: Training, described: Mapping[str, Any], status: str) -> None:
-        """Brings the trial's model here and writes how it ended; then its lock is let go."""
+        """Bring the trial's model here and write how it ended; then its lock is let go."""
         state, reason = State(status), ""
         try:
             if state is State.COMPLETED:
                 training.fetch(Store(self.account), job.folder, described)
         except (BackendError, BadArchive) as error:
-            if connection.is_passing(error):
+            if aws_errors.is_passing(error):
                 raise
             state, reason = State.FAILED, str(error)
         if state is State.FAILED and not reason:
