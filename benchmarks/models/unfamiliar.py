@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import harness, strangers
+from benchmarks import harness
 from benchmarks.harness import Outcome, Row
+from benchmarks.models import strangers
 from benchmarks.photos import BY_RATIOS, OFFICIAL, Photos, photos
-from benchmarks.trainer import Training, train_and_keep
+from benchmarks.training.trainer import Training, train_and_keep
 from core import settings
 from core.datasets import manifest, store
 from core.jobs import processes
@@ -154,7 +155,7 @@ def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores
     listed = harness.workspace() / "list.json"
     paths = [str(path) for group in groups.values() for path in group]
     listed.write_text(json.dumps(paths))
-    command = [sys.executable, "-m", "benchmarks.familiar_scores", str(folder), str(listed)]
+    command = [sys.executable, "-m", "benchmarks.models.familiar_scores", str(folder), str(listed)]
     environment = processes.clean_environment(processes.COMPUTING)
     said = harness.run(
         command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import served
+from benchmarks.endpoints import served
 from benchmarks.harness import Outcome, Row
 from core.endpoints import load_test
 

@@ -1,6 +1,6 @@
 """Draws the datasets page by Streamlit's own runner and prints how long that takes: what page_scale runs, once for each dataset.
 
-python -m benchmarks.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
+python -m benchmarks.app.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core import settings
 
 REDRAWS = 25
 SECONDS = 120
-ROUTER = str(settings.PROJECT / "ui" / "router.py")
+ROUTER = str(settings.PROJECT / "ui" / "shell" / "router.py")
 PAGE = str(settings.PROJECT / "pages" / "datasets.py")
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import harness
+from benchmarks.app.page_scale import in_home
 from benchmarks.harness import Outcome, Row
-from benchmarks.page_scale import in_home
 from core import settings
 from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource

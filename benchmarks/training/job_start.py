@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import statistics
 
-from benchmarks import app
+from benchmarks import running_app
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
-from benchmarks.trainer import Training, train
+from benchmarks.training.trainer import Training, train
 from core import settings
 from core.training import metrics
 
@@ -24,9 +24,13 @@ def run() -> Outcome:
         train(where, settings.features_dir(), label="from a shell", preset="fast")
         for _ in range(REPEATS + 1)
     ][1:]
-    cold = app.median([app.train(where, "app just started", preset="fast") for _ in range(REPEATS)])
-    with app.running():
-        hot = app.median([app.train(where, "warm app", preset="fast") for _ in range(REPEATS)])
+    cold = running_app.median(
+        [running_app.train(where, "app just started", preset="fast") for _ in range(REPEATS)]
+    )
+    with running_app.running():
+        hot = running_app.median(
+            [running_app.train(where, "warm app", preset="fast") for _ in range(REPEATS)]
+        )
     shell = statistics.median(first_metrics(training) for training in by_hand)
     return Outcome(
         "job_start",

@@ -1,6 +1,6 @@
 """An artifact with random weights of an architecture whose own have to be downloaded: it costs what the real one costs and knows nothing.
 
-    python -m benchmarks.random_model MODEL_DIR OUT_DIR resnet18
+    python -m benchmarks.endpoints.random_model MODEL_DIR OUT_DIR resnet18
 
 Classes and everything else but the network are those of the model in MODEL_DIR.
 """
@@ -58,7 +58,7 @@ def make(source: Path, out: Path, name: str) -> None:
         "backbones": [entry],
         "metrics": {},
     }
-    import_module("artifact").write(out, described, {**state, **head})
+    import_module("fieldmark_ml.network.artifact").write(out, described, {**state, **head})
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import functools
 import shutil
 import statistics
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import Row
 from benchmarks.photos import photos
-from benchmarks.trainer import Training, train
+from benchmarks.training.trainer import Training, train
 from core import settings
 
 REPEATS = 3
@@ -69,18 +69,18 @@ def plain() -> Row:
 
 
 @functools.cache
-def in_the_app() -> tuple[app.Watched, app.Watched]:
+def in_the_app() -> tuple[running_app.Watched, running_app.Watched]:
     """Medians of jobs in a running app: cold, the feature cache emptied before each, and warm, with changed hyperparameters."""
     where, cold = photos(), []
-    with app.running():
+    with running_app.running():
         for _ in range(REPEATS):
             forget_features()
-            cold.append(app.train(where, "cold, in the app", preset=PRESET))
+            cold.append(running_app.train(where, "cold, in the app", preset=PRESET))
         warm = [
-            app.train(where, f"warm, in the app, {change}", preset=PRESET, **change)
+            running_app.train(where, f"warm, in the app, {change}", preset=PRESET, **change)
             for change in CHANGES
         ]
-    return app.median(cold), app.median(warm)
+    return running_app.median(cold), running_app.median(warm)
 
 
 def forget_features() -> None:
@@ -107,7 +107,7 @@ def _median(runs: list[Training]) -> Training:
     return sorted(runs, key=lambda training: training.run.seconds)[len(runs) // 2]
 
 
-def app_row(kind: str, watched: app.Watched) -> Row:
+def app_row(kind: str, watched: running_app.Watched) -> Row:
     return Row(
         f"ours, {kind}",
         watched.completed,

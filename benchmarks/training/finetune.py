@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks import harness
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
-from benchmarks.trainer import train
+from benchmarks.training.trainer import train
 
 TARGET = 2.0
 SETTINGS = {"epochs": "3", "batch_size": "32", "image_size": "224"}

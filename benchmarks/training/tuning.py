@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks import app, frozen
+from benchmarks import running_app
 from benchmarks.harness import BenchmarkError, Outcome, Row
 from benchmarks.photos import Photos, photos
+from benchmarks.training import frozen
 from core import settings
 from core.backends import LOCAL
 from core.jobs import store as jobs
@@ -35,7 +36,7 @@ TRAINING_SECONDS = re.compile(r"done in [\d.]+ s:.*\btraining ([\d.]+)")
 
 def run() -> Outcome:
     where = photos()
-    with app.running():
+    with running_app.running():
         shutil.rmtree(settings.features_dir())
         alone, alone_seconds = tuned(where, "one at a time", 1)
         together, together_seconds = tuned(where, "two at a time, features cached", 2)
@@ -116,7 +117,7 @@ def tuned(photos: Photos, label: str, parallel: int) -> tuple[Board, float]:
     )
     clicked = time.perf_counter()
     job = LOCAL.tune(spec)
-    seconds = app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, clicked)
+    seconds = running_app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, clicked)
     print(f" {seconds:.1f} s", file=sys.stderr, flush=True)
     ended, board = LOCAL.refresh(job), leaderboard.read(job.id)
     if ended.state is not State.COMPLETED or len(board.completed()) != TRIALS:

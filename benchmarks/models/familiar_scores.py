@@ -1,6 +1,6 @@
 """What a model, as it is served, says of images: its own code, run in a process that holds nothing else of ours.
 
-python -m benchmarks.familiar_scores MODEL_DIR LIST       # LIST: a JSON list of paths; the last line is the JSON answer
+python -m benchmarks.models.familiar_scores MODEL_DIR LIST       # LIST: a JSON list of paths; the last line is the JSON answer
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ def main(arguments: list[str]) -> int:
     folder, listed = Path(arguments[0]), Path(arguments[1])
     sys.path.insert(0, str(folder / "code"))
     torch, inference, familiarity = (
-        importlib.import_module(name) for name in ("torch", "inference", "familiarity")
+        importlib.import_module(name)
+        for name in ("torch", "inference", "fieldmark_ml.figures.familiarity")
     )
     model = inference.model_fn(str(folder))
     paths = json.loads(listed.read_text())

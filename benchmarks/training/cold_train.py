@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import frozen
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
+from benchmarks.training import frozen
 
 TARGET, TARGET_PLAIN = 30.0, 2.5
 

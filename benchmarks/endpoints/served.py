@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import BenchmarkError
 from benchmarks.peers import torchserve
 from benchmarks.photos import Photos, photos
@@ -79,7 +79,7 @@ def best_peer(
     where = photos()
     bodies, _ = _test_photos(where)
     tried = {}
-    with app.running():
+    with running_app.running():
         for workers, threads in dict.fromkeys([(1, cores), (min(cores, clients), 1)]):
             with _peer(where, arch, workers, threads) as url:
                 label = f"{arch}, trial of the peer with {workers} x {threads}"
@@ -94,7 +94,7 @@ def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int)
     """Both servers in turn, ROUNDS times. The peer has `workers` processes of `threads` threads each."""
     where = photos()
     bodies, labels = _test_photos(where)
-    with app.running(), _peer(where, arch, workers, threads) as peer:
+    with running_app.running(), _peer(where, arch, workers, threads) as peer:
         endpoint = _deployed(_model(where, arch))
         try:
             urls = {"ours": endpoint.url, "peer": peer}
@@ -134,7 +134,7 @@ def _model(where: Photos, arch: str) -> Model:
     if arch in found:
         return found[arch]
     if arch == ARCH:
-        app.train(where, arch, arch=arch)
+        running_app.train(where, arch, arch=arch)
     else:
         _random(_model(where, ARCH), arch)
     return next(model for model in models.listing() if model.description["arch"] == arch)
@@ -145,7 +145,9 @@ def _random(source: Model, arch: str) -> None:
     job, lock = jobs.create(jobs.new_id("training"), "training", arch, "local", source.job.spec)
     if lock is not None:
         os.close(lock)
-    _python("benchmarks.random_model", str(source.folder.model), str(job.folder.model), arch)
+    _python(
+        "benchmarks.endpoints.random_model", str(source.folder.model), str(job.folder.model), arch
+    )
     models.pack(job.folder.model, job.folder.artifact)
     jobs.write_status(job.folder, Status(State.COMPLETED, started=time.time(), ended=time.time()))
 
@@ -161,7 +163,7 @@ def _deployed(model: Model) -> Endpoint:
     spec = EndpointSpec("benchmark", model.id)
     LOCAL.deploy(spec)
     start = time.perf_counter()
-    app.wait_for(lambda: _now(spec.id).state is not EndpointState.CREATING, start)
+    running_app.wait_for(lambda: _now(spec.id).state is not EndpointState.CREATING, start)
     endpoint = _now(spec.id)
     if endpoint.state is not EndpointState.IN_SERVICE:
         raise BenchmarkError(f"the endpoint is {endpoint.state}: {endpoint.reason}")

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import BenchmarkError, Outcome, Row
 from benchmarks.photos import photos
 from core import settings
@@ -33,7 +33,7 @@ DRAWN = '[data-testid="stHeading"]'
 
 
 def run() -> Outcome:
-    app.train(photos(), "a model for the first page", preset="fast")
+    running_app.train(photos(), "a model for the first page", preset="fast")
     bare = harness.workspace() / "bare.py"
     bare.write_text(BARE)
     with _browser() as chromium:
@@ -103,7 +103,7 @@ def _start(script: Path, chromium: Any) -> float:
         stderr=subprocess.DEVNULL,
     )
     try:
-        app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), start)
+        running_app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), start)
         page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_selector(DRAWN, timeout=PATIENCE_SECONDS * 1000)
         seconds = time.perf_counter() - start

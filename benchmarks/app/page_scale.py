@@ -83,7 +83,7 @@ def _measured(rows: int) -> dict[str, Any]:
     with in_home(home):
         version = _dataset(rows, home)
         addresses = {name: _address(version, name, rows) for name in VIEWS}
-    command = [sys.executable, "-m", "benchmarks.page_probe", json.dumps(addresses)]
+    command = [sys.executable, "-m", "benchmarks.app.page_probe", json.dumps(addresses)]
     environment = processes.clean_environment(
         {settings.ENV_HOME: str(home), settings.ENV_PREPARE: "0"}
     )

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import Photos, photos
 from core import settings
@@ -53,7 +53,7 @@ class Rates:
 
 def run() -> Outcome:
     where = photos()
-    with app.running():
+    with running_app.running():
         best, quick = (rates(trained(where, preset)) for preset in (PRESET, QUICK))
         plain = harness.run_peer(
             "batch_loop",
@@ -108,7 +108,7 @@ def trained(where: Photos, preset: str) -> Model:
     for model in models.listing():
         if model.job.spec["hyperparameters"].get("preset") == preset:
             return model
-    app.train(where, preset, preset=preset)
+    running_app.train(where, preset, preset=preset)
     return models.listing()[0]
 
 
@@ -165,7 +165,7 @@ def transform(model: Model) -> dict[str, Any]:
 
 def alone(model: Model) -> dict[str, float]:
     """The rates of the parts, in a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.parts", model.id, SPLIT]
+    command = [sys.executable, "-m", "benchmarks.batch.parts", model.id, SPLIT]
     env = {**processes.worker_environment(), "PYTHONPATH": str(settings.PROJECT)}
     return dict(
         json.loads(
