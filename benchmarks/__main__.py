@@ -1,7 +1,7 @@
 """Runs benchmarks by name; without a name, all of them.
 
 python -m benchmarks cold_train
-FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks        # real photos instead of the drawn sketchbook
+FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks   # real photos, not the drawn sketchbook
 """
 
 from __future__ import annotations

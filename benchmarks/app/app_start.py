@@ -1,6 +1,8 @@
-"""From `streamlit run app.py` to the first page drawn in a browser, beside Streamlit's own page of one line.
+"""From `streamlit run app.py` to the first page drawn in a browser,
+beside Streamlit's own page of one line.
 
-Chromium runs already, and the home holds one dataset and one model. The app's process must not have torch in it.
+Chromium runs already, and the home holds one dataset and one model. The app's process must not have
+torch in it.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def run() -> Outcome:
         Row(
             "ours: the overview",
             ours,
-            note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the app's process",
+            note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the "
+            "app's process",
         ),
         Row("a bare Streamlit page", peer, note="what Streamlit itself takes"),
         None,

@@ -1,7 +1,9 @@
-"""A batch of photos in a running app, beside what the same model in the same form does with photos that lie ready in memory.
+"""A batch of photos in a running app, beside what the same model in the same form does with photos
+that lie ready in memory.
 
-On a CPU, reading and decoding a photo takes time of the very cores that run the network, so that no program can hide it behind
-the network, as one with a GPU can. `possible` says how much of the forward-only rate is left where nothing but that is lost.
+On a CPU, reading and decoding a photo takes time of the very cores that run the network, so that no
+program can hide it behind the network, as one with a GPU can. `possible` says how much of the
+forward-only rate is left where nothing but that is lost.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ from core.models import store as models
 from core.models.store import Model
 
 REPEATS = 3
-# The bound by decoding is the tighter the quicker the network is; the quickest preset is shown beside it.
+# The bound by decoding is the tighter the quicker the network is; the quickest preset is shown
+# beside it.
 PRESET, QUICK = "best", "fast"
 SPLIT = "test"
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Photos per second of the whole batch, of the network alone, and of reading and decoding alone; medians of REPEATS."""
+    """Photos per second of the whole batch, of the network alone,
+    and of reading and decoding alone; medians of REPEATS.
+    """
 
     batch: float
     forward: float
@@ -47,7 +52,9 @@ class Rates:
 
     @property
     def possible(self) -> float:
-        """The share that is left where both take the same cores and nothing is lost besides: 1 / (1 / forward + 1 / decode)."""
+        """The share that is left where both take the same cores and nothing is lost besides:
+        1 / (1 / forward + 1 / decode).
+        """
         return 1 / (1 / self.forward + 1 / self.decode) / self.forward
 
 

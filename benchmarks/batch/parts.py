@@ -1,4 +1,5 @@
-"""The parts of a batch, each alone: the network on photos that lie ready in memory, and the reading and decoding of them.
+"""The parts of a batch, each alone: the network on photos that lie ready in memory,
+and the reading and decoding of them.
 
     python -m benchmarks.batch.parts MODEL_ID SPLIT
 

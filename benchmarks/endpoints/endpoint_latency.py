@@ -1,4 +1,6 @@
-"""One photo over HTTP, one client: our endpoint beside TorchServe with sagemaker-pytorch-inference's handler, eager fp32."""
+"""One photo over HTTP, one client: our endpoint beside TorchServe with
+sagemaker-pytorch-inference's handler, eager fp32.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An artifact with random weights of an architecture whose own have to be downloaded: it costs what the real one costs and knows nothing.
+"""An artifact with random weights of an architecture whose own have to be downloaded:
+it costs what the real one costs and knows nothing.
 
     python -m benchmarks.endpoints.random_model MODEL_DIR OUT_DIR resnet18
 

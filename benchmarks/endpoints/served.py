@@ -1,6 +1,8 @@
-"""What `endpoint_latency` and `endpoint_throughput` share: our endpoint and TorchServe, up at once, with the same model and photos.
+"""What `endpoint_latency` and `endpoint_throughput` share:
+our endpoint and TorchServe, up at once, with the same model and photos.
 
-The clients are the same for both: threads that keep their connection and send real JPEGs, each the next one once it has its answer.
+The clients are the same for both: threads that keep their connection and send real JPEGs, each the
+next one once it has its answer.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ MEDIA_TYPE = "application/x-image"
 
 @dataclass(frozen=True)
 class Side:
-    """One server and what it did: `results` are its rounds, `accuracy` its top-1 over the test photos."""
+    """One server and what it did: `results` are its rounds,
+    `accuracy` its top-1 over the test photos.
+    """
 
     url: str
     results: tuple[load_test.Result, ...]
@@ -71,8 +75,10 @@ class Duel:
 def best_peer(
     arch: str, *, requests: int, clients: int, better: Callable[[load_test.Result], float]
 ) -> Duel:
-    """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by what `better` makes of it: all
-    cores in one worker, or workers of one core each. Where other programs run too, the threads of a worker wait for each other."""
+    """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by
+    what `better` makes of it: all cores in one worker, or workers of one core each. Where other
+    programs run too, the threads of a worker wait for each other.
+    """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -91,7 +97,10 @@ def best_peer(
 
 
 def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:
-    """Both servers in turn, ROUNDS times. The peer has `workers` processes of `threads` threads each."""
+    """Both servers in turn, ROUNDS times.
+
+    The peer has `workers` processes of `threads` threads each.
+    """
     where = photos()
     bodies, labels = _test_photos(where)
     with running_app.running(), _peer(where, arch, workers, threads) as peer:

@@ -1,6 +1,8 @@
-"""Whether a model notices what it has not learned: AUROC of its familiarity for images without birds, and for species left out.
+"""Whether a model notices what it has not learned:
+AUROC of its familiarity for images without birds, and for species left out.
 
-The peer is what any classifier offers without more: its own largest probability (Hendrycks and Gimpel 2017).
+The peer is what any classifier offers without more: its own largest probability (Hendrycks and
+Gimpel 2017).
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a served model said of some images: the larger, the more familiar; and how many it flagged."""
+    """What a served model said of some images: the larger, the more familiar;
+    and how many it flagged.
+    """
 
     similarity: Floats
     confidence: Floats
@@ -92,7 +96,9 @@ def run() -> Outcome:
 
 
 def auroc(familiar: Floats, strange: Floats) -> float:
-    """How often a photo like those of training scores above one unlike them; a tie counts half (Mann and Whitney 1947)."""
+    """How often a photo like those of training scores above one unlike them;
+    a tie counts half (Mann and Whitney 1947).
+    """
     ordered = np.sort(strange)
     below, not_above = (np.searchsorted(ordered, familiar, side=side) for side in ("left", "right"))
     return float((below + not_above).sum() / (2 * len(familiar) * len(strange)))
@@ -105,7 +111,9 @@ def _row(name: str, known: Scores, scores: Scores) -> Row:
 
 
 def _left_out(where: Photos) -> dict[str, float]:
-    """The mean AUROC over trainings that each leave a quarter of the classes out, which each class is once."""
+    """The mean AUROC over trainings that each leave a quarter of the classes out,
+    which each class is once.
+    """
     found, peers, count = [], [], 0
     for fold in range(FOLDS):
         hidden = where.version.classes[fold::FOLDS]

@@ -1,4 +1,6 @@
-"""The first model on a folder of photos, nothing cached: ours, the workshop's recipe, and the plain cached-feature loop."""
+"""The first model on a folder of photos, nothing cached:
+ours, the workshop's recipe, and the plain cached-feature loop.
+"""
 
 from __future__ import annotations
 

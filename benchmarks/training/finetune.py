@@ -1,4 +1,6 @@
-"""Photos per second while every epoch trains the network itself, beside torchvision's reference loop at the same size and batch."""
+"""Photos per second while every epoch trains the network itself,
+beside torchvision's reference loop at the same size and batch.
+"""
 
 from __future__ import annotations
 

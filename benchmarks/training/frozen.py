@@ -1,7 +1,8 @@
-"""The runs that `cold_train` and `warm_train` share, each made once in a process, so that both compare with the same peers.
+"""The runs that `cold_train` and `warm_train` share, each made once in a process,
+so that both compare with the same peers.
 
-Ours is timed twice: from the click on Train in a running app until the job is Completed, and as the bare script from a
-shell, which pays for importing torch as the peers do.
+Ours is timed twice: from the click on Train in a running app until the job is Completed, and as the
+bare script from a shell, which pays for importing torch as the peers do.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def workshop() -> Row:
 
 @functools.cache
 def notebook() -> Row:
-    """The recipe as the notebook writes it, once: the validation photos are gone through at every third step."""
+    """The recipe as the notebook writes it, once: the validation photos are gone through at every
+    third step.
+    """
     where = photos()
     run = harness.run_peer("workshop", where.root, where.manifest, "--validate_every", "3")
     return Row(
@@ -70,7 +73,9 @@ def plain() -> Row:
 
 @functools.cache
 def in_the_app() -> tuple[running_app.Watched, running_app.Watched]:
-    """Medians of jobs in a running app: cold, the feature cache emptied before each, and warm, with changed hyperparameters."""
+    """Medians of jobs in a running app: cold, the feature cache emptied before each, and warm,
+    with changed hyperparameters.
+    """
     where, cold = photos(), []
     with running_app.running():
         for _ in range(REPEATS):
@@ -84,7 +89,9 @@ def in_the_app() -> tuple[running_app.Watched, running_app.Watched]:
 
 
 def forget_features() -> None:
-    """All but the converted networks, which an app makes ready when it starts, before there are photos."""
+    """All but the converted networks, which an app makes ready when it starts,
+    before there are photos.
+    """
     for folder in settings.features_dir().iterdir():
         if folder.name != "networks":
             shutil.rmtree(folder)

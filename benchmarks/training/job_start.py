@@ -1,6 +1,8 @@
-"""From the click on Train to a job's first log line, first figures and end, beside the same script started from a shell.
+"""From the click on Train to a job's first log line, first figures and end,
+beside the same script started from a shell.
 
-The app is warm, as it is some seconds after its start, and the features are cached: what is measured is starting, not training.
+The app is warm, as it is some seconds after its start, and the features are cached: what is
+measured is starting, not training.
 """
 
 from __future__ import annotations

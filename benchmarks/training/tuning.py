@@ -1,7 +1,9 @@
-"""30 trials of a tuning job, from the click to the best model, beside 30 runs of a training script that does everything itself.
+"""30 trials of a tuning job, from the click to the best model,
+beside 30 runs of a training script that does everything itself.
 
-The peer is the plain feature loop: it imports, loads, makes its features and trains, each time anew. One run is measured and
-counted 30 times. Ours starts with an empty feature cache, in a running app.
+The peer is the plain feature loop: it imports, loads, makes its features and trains, each time
+anew. One run is measured and counted 30 times. Ours starts with an empty feature cache, in a
+running app.
 """
 
 from __future__ import annotations
@@ -122,7 +124,8 @@ def tuned(photos: Photos, label: str, parallel: int) -> tuple[Board, float]:
     ended, board = LOCAL.refresh(job), leaderboard.read(job.id)
     if ended.state is not State.COMPLETED or len(board.completed()) != TRIALS:
         raise BenchmarkError(
-            f"{len(board.completed())} of {TRIALS} trials are completed, the job is {ended.state}: {ended.status.reason}"
+            f"{len(board.completed())} of {TRIALS} trials are completed, the job is "
+            f"{ended.state}: {ended.status.reason}"
         )
     return board, seconds
 
@@ -134,6 +137,8 @@ def training_seconds(trial: Trial) -> Iterator[float]:
 
 
 def tested(trial: Trial) -> tuple[int, int]:
-    """How many test photos the trial's model gets right, of how many; looked at only after the choice by validation."""
+    """How many test photos the trial's model gets right, of how many;
+    looked at only after the choice by validation.
+    """
     figures = models.read(trial.id).metrics("test")
     return int(figures["correct"]), int(figures["n"])

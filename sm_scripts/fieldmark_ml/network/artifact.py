@@ -1,4 +1,6 @@
-"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch, torchvision, Pillow and numpy to serve."""
+"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch,
+torchvision, Pillow and numpy to serve.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ _NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "d
 
 
 def write(folder: Path, info: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
-    """`state` has the names of Model's state dict. model.json comes last, so that its presence says the artifact is whole."""
+    """`state` has the names of Model's state dict. model.json comes last,
+    so that its presence says the artifact is whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     code = folder / "code"
     shutil.rmtree(code, ignore_errors=True)
