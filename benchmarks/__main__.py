@@ -1,7 +1,7 @@
 """Runs benchmarks by name; without a name, all of them.
 
 python -m benchmarks cold_train
-FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks        # real photos instead of the drawn sketchbook
+FIELDMARK_BIRDS=/data/CUB_200_2011 python -m benchmarks   # real photos, not the drawn sketchbook
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ from importlib import import_module
 
 from benchmarks import harness
 
-# Each is a module of this package with `run() -> harness.Outcome`, imported only when asked for.
-NAMES = (
-    "cold_train",
-    "warm_train",
-    "finetune",
-    "job_start",
-    "tuning",
-    "batch",
-    "unfamiliar",
-    "endpoint_latency",
-    "endpoint_throughput",
-    "app_start",
-    "page_scale",
-    "import_rate",
-)
+# By the folder that holds it. Each is a module there with `run() -> harness.Outcome`, imported only
+# when asked for.
+GROUPS = {
+    "training": ("cold_train", "warm_train", "finetune", "job_start", "tuning"),
+    "batch": ("batch",),
+    "models": ("unfamiliar",),
+    "endpoints": ("endpoint_latency", "endpoint_throughput"),
+    "app": ("app_start", "page_scale", "import_rate"),
+}
+MODULES = {name: f"benchmarks.{group}.{name}" for group, names in GROUPS.items() for name in names}
+NAMES = tuple(MODULES)
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +41,7 @@ def main(arguments: list[str]) -> int:
     try:
         with harness.alone():
             for name in names:
-                harness.show(import_module(f"benchmarks.{name}").run())
+                harness.show(import_module(MODULES[name]).run())
     except harness.BenchmarkError as error:
         print(f"Not measured: {error}", file=sys.stderr)
         return 1

@@ -33,9 +33,11 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One ended program: its seconds from process start to process end, and each line with the second it came at.
+    """One ended program: its seconds from process start to process end,
+    and each line with the second it came at.
 
-    `disturbed` is the share of the machine that other programs, or other guests of the same host, used meanwhile.
+    `disturbed` is the share of the machine that other programs, or other guests of the same host,
+    used meanwhile.
     """
 
     seconds: float
@@ -51,7 +53,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `value` is in the benchmark's unit; what is no peer, only worth knowing, is not compared."""
+    """One line of the table.
+
+    `value` is in the benchmark's unit; what is no peer, only worth knowing, is not compared.
+    """
 
     name: str
     value: float
@@ -62,7 +67,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one benchmark found. `target` is a ratio; `extra` holds further figures for the JSON object."""
+    """What one benchmark found.
+
+    `target` is a ratio; `extra` holds further figures for the JSON object.
+    """
 
     bench: str
     unit: str
@@ -118,7 +126,8 @@ def show(outcome: Outcome) -> None:
         print("  " + "  ".join(cells).rstrip())
     if outcome.target is not None:
         print(
-            f"  target {outcome.target:g}x: {'reached' if outcome.ratio >= outcome.target else 'MISSED'}"
+            f"  target {outcome.target:g}x: "
+            f"{'reached' if outcome.ratio >= outcome.target else 'MISSED'}"
         )
     print(outcome.as_json(), flush=True)
 
@@ -138,7 +147,10 @@ def alone() -> Iterator[None]:
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str) -> Run:
-    """Runs a program to its end, its clock starting before the process does. BenchmarkError where it fails."""
+    """Runs a program to its end, its clock starting before the process does.
+
+    BenchmarkError where it fails.
+    """
     print(f"  {label} ...", end="", file=sys.stderr, flush=True)
     lines: list[tuple[float, str]] = []
     start, cpu = time.perf_counter(), _cpu_of_others()
@@ -162,7 +174,9 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], label: str
 
 
 def run_peer(name: str, images: Path, manifest: Path, *options: str) -> Run:
-    """Runs `benchmarks.peers.<name>` on the images of a manifest, in an environment that holds nothing of ours."""
+    """Runs `benchmarks.peers.<name>` on the images of a manifest,
+    in an environment that holds nothing of ours.
+    """
     command = [
         sys.executable,
         "-m",
@@ -190,7 +204,9 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _cpu_of_others() -> float:
-    """Processor seconds since the start of the machine that neither its idling nor an ended child of ours accounts for."""
+    """Processor seconds since the start of the machine that neither its idling nor an ended child
+    of ours accounts for.
+    """
     times, children = psutil.cpu_times(), resource.getrusage(resource.RUSAGE_CHILDREN)
     everyone = times.user + times.system + getattr(times, "nice", 0) + getattr(times, "steal", 0)
     return float(everyone - children.ru_utime - children.ru_stime)

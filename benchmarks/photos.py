@@ -1,4 +1,6 @@
-"""The photos that benchmarks run on: the folder FIELDMARK_BIRDS names, or the drawn sketchbook where it is not set."""
+"""The photos that benchmarks run on: the folder FIELDMARK_BIRDS names,
+or the drawn sketchbook where it is not set.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ BY_RATIOS = {"kind": "stratified", "ratios": settings.DEFAULT_RATIOS, "seed": se
 
 @dataclass(frozen=True)
 class Photos:
-    """An imported dataset as a training job sees it. `import_seconds` is what bringing it in took, once."""
+    """An imported dataset as a training job sees it.
+
+    `import_seconds` is what bringing it in took, once.
+    """
 
     name: str
     root: Path
@@ -32,10 +37,11 @@ class Photos:
 
 @functools.cache
 def photos() -> Photos:
-    """Imports the photos into a home of this process and writes the manifest that ours and the peers read.
+    """Imports the photos into a home of this process and writes the manifest that ours and the
+    peers read.
 
-    The official split is used where there is one, with a share of its training photos as validation; the drawn
-    sketchbook is split by ratios.
+    The official split is used where there is one, with a share of its training photos as
+    validation; the drawn sketchbook is split by ratios.
     """
     os.environ[settings.ENV_HOME] = str(harness.workspace() / "home")
     given = os.environ.get(ENV_BIRDS)

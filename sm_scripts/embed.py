@@ -21,7 +21,8 @@ from fieldmark_ml.runtime import write_atomic
 
 @torch.inference_mode()
 def features(model_dir: Path, data: bytes) -> np.ndarray:
-    """float32 [all dimensions]: the backbones' features of the photo in `data`, one after the other, of the plain view.
+    """float32 [all dimensions]: the backbones' features of the photo in `data`,
+    one after the other, of the plain view.
 
     Raises ValueError for a bad image, and for a model that cannot be loaded.
     """

@@ -1,10 +1,12 @@
-"""Makes the features of photos and nothing else: what a training would keep, for whoever compares photos with one another.
+"""Makes the features of photos and nothing else:
+what a training would keep, for whoever compares photos with one another.
 
-    SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest SM_CHANNEL_FEATURES=cache SM_OUTPUT_DATA_DIR=out \\
-    python extract.py --arch lite0@288
+    SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest SM_CHANNEL_FEATURES=cache \\
+    SM_OUTPUT_DATA_DIR=out python extract.py --arch lite0@288
 
-Takes the arguments of train.py. Writes SM_OUTPUT_DATA_DIR/features.json: `caches`, a list per backbone with the name of the cache
-folder of each view, and `bad`, the photos that could not be used with the reason. A photo that is cached is not opened.
+Takes the arguments of train.py. Writes SM_OUTPUT_DATA_DIR/features.json: `caches`, a list per
+backbone with the name of the cache folder of each view, and `bad`, the photos that could not be
+used with the reason. A photo that is cached is not opened.
 """
 
 from __future__ import annotations
@@ -20,12 +22,17 @@ runtime.catch_signals()
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
+    """The exit code: 0 done, 1 failed, 2 an argument cannot be used,
+    143 stopped with everything saved.
+    """
     return script.main(run, arguments, __doc__ or "", "stopped; the features made so far are kept")
 
 
 def run(values: dict[str, Any], strings: dict[str, str]) -> None:
-    """Fills the caches of every backbone and view that the values name. Raises TrainingError, Stopped."""
+    """Fills the caches of every backbone and view that the values name.
+
+    Raises TrainingError, Stopped.
+    """
     runtime.say_phase("imports")
     runtime.keep_memory()
     import numpy as np

@@ -1,7 +1,9 @@
-"""The entry point on SageMaker's PyTorch image: inference.py, with its refusals said in the way that this server understands.
+"""The entry point on SageMaker's PyTorch image:
+inference.py, with its refusals said in the way that this server understands.
 
-The toolkit makes a 500 of any other exception, and a batch transform fails as a whole on one: so FIELDMARK_REFUSALS=answer, which
-batch transforms set, turns a photo that cannot be used into the answer `{"error": {"code", "message"}}`.
+The toolkit makes a 500 of any other exception, and a batch transform fails as a whole on one: so
+FIELDMARK_REFUSALS=answer, which batch transforms set, turns a photo that cannot be used into the
+answer `{"error": {"code", "message"}}`.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ def predict_fn(input_data: Any, model: Any) -> dict[str, Any]:
 
 
 def _with_status(error: RequestError, body: str) -> Exception:
-    """The toolkit's own exception, whose status reaches the client; only its image has that package."""
+    """The toolkit's own exception, whose status reaches the client;
+    only its image has that package.
+    """
     try:
         errors = importlib.import_module("sagemaker_inference.errors")
     except ImportError:

@@ -1,10 +1,14 @@
-"""Serves a trained model. SageMaker's containers, Ray's adapter and Fieldmark's own server all call the same four functions.
+"""Serves a trained model.
+
+SageMaker's containers, Ray's adapter and Fieldmark's own server all call the same four functions.
 
     model = model_fn("/opt/ml/model")
-    answer = output_fn(predict_fn(input_fn(open("bird.jpg", "rb").read(), "image/jpeg"), model), "application/json")
+    photo = input_fn(open("bird.jpg", "rb").read(), "image/jpeg")
+    answer = output_fn(predict_fn(photo, model), "application/json")
 
-It loads from `model_dir` alone, and knows nothing of the server around it. What it refuses, it refuses with a RequestError, whose
-`code` and `status` a server turns into `{"error": {"code": ..., "message": ...}}`.
+It loads from `model_dir` alone, and knows nothing of the server around it. What it refuses, it
+refuses with a RequestError, whose `code` and `status` a server turns into `{"error": {"code": ...,
+"message": ...}}`.
 """
 
 from __future__ import annotations
@@ -31,7 +35,9 @@ TOP_K = 5
 
 
 class RequestError(ValueError):
-    """A request that cannot be answered. `status` is the HTTP status, `code` a word for programs."""
+    """A request that cannot be answered. `status` is the HTTP status, `code` a word for
+    programs.
+    """
 
     code, status = "bad_request", 400
 
@@ -71,7 +77,8 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Phot
     kind = (request_content_type or "").split(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/x-image":
         raise UnsupportedType(
-            f"content type {kind or 'none'} is not accepted; send a photo as image/* or application/x-image"
+            f"content type {kind or 'none'} is not accepted; send a photo as image/* or "
+            "application/x-image"
         )
     if len(request_body) > MAX_BYTES:
         raise TooLarge(f"the photo has {len(request_body)} bytes; at most {MAX_BYTES} are accepted")
@@ -122,7 +129,9 @@ def predict_batch(
 
 @torch.inference_mode()
 def score_batch(model: models.Model, photos: list[torch.Tensor]) -> tuple[torch.Tensor, list[bool]]:
-    """Calibrated probabilities float32 [n, classes] on the CPU, and which photos are unlike everything seen in training."""
+    """Calibrated probabilities float32 [n, classes] on the CPU,
+    and which photos are unlike everything seen in training.
+    """
     features = model.features(model.inputs(photos))
     probabilities = model.probabilities(model.head(features))
     return probabilities.cpu(), model.unfamiliar(features).tolist()

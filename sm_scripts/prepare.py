@@ -1,4 +1,5 @@
-"""Makes ready what a first job would wait for: the converted networks of a preset, kept beside the features.
+"""Makes ready what a first job would wait for: the converted networks of a preset,
+kept beside the features.
 
     python prepare.py FEATURES_DIR --preset fast
 

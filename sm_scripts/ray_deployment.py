@@ -1,4 +1,6 @@
-"""The application for SageMaker's Ray Serve image: inference.py behind Ray, whose adapter answers /ping and /invocations."""
+"""The application for SageMaker's Ray Serve image:
+inference.py behind Ray, whose adapter answers /ping and /invocations.
+"""
 
 from __future__ import annotations
 

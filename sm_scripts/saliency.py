@@ -1,12 +1,13 @@
 """Where in a photo a model finds its evidence for a class, drawn over the photo.
 
-    python sm_scripts/saliency.py MODEL_DIR photo.jpg map.png                       # for the class the model predicts
+    python sm_scripts/saliency.py MODEL_DIR photo.jpg map.png      # for the class it predicts
     python sm_scripts/saliency.py MODEL_DIR photo.jpg --label Cardinal map.png
     python sm_scripts/saliency.py MODEL_DIR photo.jpg --label Cardinal --label Bobolink a.png b.png
 
-Grad-CAM (Selvaraju et al. 2017) over the last map of places that each backbone has. Where pooled features go into a linear head
-this is CAM (Zhou et al. 2016): what each place adds to the class's logit. The maps of several backbones are averaged. All maps of
-a photo share one scale, on which 1 is the strongest evidence for the predicted class. What a crop hides from the network is grey.
+Grad-CAM (Selvaraju et al. 2017) over the last map of places that each backbone has. Where pooled
+features go into a linear head this is CAM (Zhou et al. 2016): what each place adds to the class's
+logit. The maps of several backbones are averaged. All maps of a photo share one scale, on which 1
+is the strongest evidence for the predicted class. What a crop hides from the network is grey.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ MAX_SIDE = 1024
 # From weak to strong evidence, and how much of the photo the strongest hides.
 COLOURS = ((94, 31, 112), (196, 62, 70), (240, 138, 48), (255, 236, 130))
 OPACITY = 0.68
-# How much of a photo's own colour stays, so that the map's stands out, and how bright is what the network does not see.
+# How much of a photo's own colour stays, so that the map's stands out, and how bright is what the
+# network does not see.
 COLOUR_LEFT, UNSEEN_LIGHT = 0.55, 0.4
 QUALITY = 88
 
@@ -45,8 +47,9 @@ class Unexplained(ValueError):
 class Look:
     """One backbone's look at one view of a photo.
 
-    `places`: its last map, [1, channels, rows, columns], [1, rows, columns, channels] or [1, tokens, channels] of which the first
-    `prefix` tokens are no places. `features` [1, dimensions] were made of it.
+    `places`: its last map, [1, channels, rows, columns], [1, rows, columns, channels] or [1,
+    tokens, channels] of which the first `prefix` tokens are no places. `features` [1, dimensions]
+    were made of it.
     """
 
     places: torch.Tensor
@@ -55,9 +58,12 @@ class Look:
     mirrored: bool
 
     def evidence(self, gradient: torch.Tensor) -> torch.Tensor:
-        """[rows, columns]: each channel weighed by its gradient, summed; nothing below 0, and a mirrored view turned back."""
+        """[rows, columns]: each channel weighed by its gradient, summed;
+        nothing below 0, and a mirrored view turned back.
+        """
         values, slopes = (self._by_channel(tensor) for tensor in (self.places.detach(), gradient))
-        # The sum where the paper has the mean: so maps of different sizes are on one scale, the logit's.
+        # The sum where the paper has the mean: so maps of different sizes are on one scale, the
+        # logit's.
         found = (slopes.sum((1, 2), keepdim=True) * values).sum(0).clamp(min=0)
         return found.flip(1) if self.mirrored else found
 
@@ -71,7 +77,8 @@ class Look:
 
 
 def load(folder: Path) -> Any:
-    """The model in `folder`, rebuilt by the code that travels with it, so that a model of an earlier version is still understood.
+    """The model in `folder`, rebuilt by the code that travels with it,
+    so that a model of an earlier version is still understood.
 
     One model to a process. Raises ValueError naming what is missing or damaged.
     """
@@ -82,7 +89,10 @@ def load(folder: Path) -> Any:
 
 
 def decode(data: bytes) -> torch.Tensor:
-    """The photo as uint8 [3, height, width], as the model that was loaded decodes it. Raises its BadImage, a ValueError."""
+    """The photo as uint8 [3, height, width], as the model that was loaded decodes it.
+
+    Raises its BadImage, a ValueError.
+    """
     photo: torch.Tensor = importlib.import_module("inference").preprocessing.decode(data)
     return photo
 
@@ -90,9 +100,11 @@ def decode(data: bytes) -> torch.Tensor:
 def evidence(
     model: Any, photo: torch.Tensor, labels: Sequence[str]
 ) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
-    """The calibrated probabilities [classes] of `photo` (uint8 [3, height, width]), and what speaks for each class.
+    """The calibrated probabilities [classes] of `photo` (uint8 [3, height, width]),
+    and what speaks for each class.
 
-    For the predicted class, then for each of `labels`: one map [rows, columns] per backbone. Raises Unexplained.
+    For the predicted class, then for each of `labels`: one map [rows, columns] per backbone. Raises
+    Unexplained.
     """
     looks = [
         [_look(backbone, batch, view == "flip") for view in model.info["views"]]
@@ -137,7 +149,9 @@ def _look(backbone: Any, batch: torch.Tensor, mirrored: bool) -> Look:
 
 
 def _look_at_tokens(network: nn.Module, pixels: torch.Tensor, mirrored: bool) -> Look:
-    """The input of a transformer's last block: there the token that becomes the features still gathers from the places."""
+    """The input of a transformer's last block: there the token that becomes the features still
+    gathers from the places.
+    """
     kept: list[torch.Tensor] = []
 
     def keep(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -165,13 +179,16 @@ def _checked(look: Look, network: nn.Module) -> Look:
     )
     if not square:
         raise Unexplained(
-            f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows no places"
+            f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows "
+            "no places"
         )
     return look
 
 
 def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]:
-    """(top, left, bottom, right) of what `preprocessing.prepare` lets through, as shares of a photo's height and width."""
+    """(top, left, bottom, right) of what `preprocessing.prepare` lets through,
+    as shares of a photo's height and width.
+    """
     shorter, longest = (
         min(height, width),
         importlib.import_module("inference").preprocessing.MAX_ASPECT * min(height, width),
@@ -192,7 +209,8 @@ def heat(
     original: tuple[int, int],
     size: tuple[int, int],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean of the backbones' maps over a photo of `original` (height, width) pixels that is drawn in `size`: float [size].
+    """The mean of the backbones' maps over a photo of `original` (height,
+    width) pixels that is drawn in `size`: float [size].
 
     And bool [size], what any backbone saw.
     """
@@ -210,7 +228,9 @@ def heat(
 
 
 def overlay(photo: torch.Tensor, strength: torch.Tensor, visible: torch.Tensor) -> Image.Image:
-    """`photo` (uint8 [3, height, width]) with `strength` (0 to 1, [height, width]) in colour over it."""
+    """`photo` (uint8 [3, height, width]) with `strength` (0 to 1, [height,
+    width]) in colour over it.
+    """
     pixels = photo.float()
     grey = pixels.mean(0, keepdim=True)
     pixels = COLOUR_LEFT * pixels + (1 - COLOUR_LEFT) * grey
@@ -225,7 +245,8 @@ def overlay(photo: torch.Tensor, strength: torch.Tensor, visible: torch.Tensor) 
 
 
 def explain(model: Any, data: bytes, labels: Sequence[str]) -> list[tuple[str, float, Image.Image]]:
-    """(class, probability, the photo in `data` with the class's evidence over it) for each of `labels`, or for the predicted class.
+    """(class, probability, the photo in `data` with the class's evidence over it) for each of
+    `labels`, or for the predicted class.
 
     Raises ValueError: a bad image, or Unexplained.
     """

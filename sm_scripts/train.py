@@ -1,21 +1,27 @@
-"""Trains an image classifier, on this machine or in a SageMaker training job: the same script, arguments and environment.
+"""Trains an image classifier, on this machine or in a SageMaker training job:
+the same script, arguments and environment.
 
-Photos in folders of classes (photos/train/<class>/<photo>, and validation/, test/ where there are any):
+Photos in folders of classes (photos/train/<class>/<photo>, and validation/, test/ where there are
+any):
 
-    SM_CHANNEL_TRAIN=photos/train SM_CHANNEL_VALIDATION=photos/validation SM_CHANNEL_TEST=photos/test \\
-    SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output python train.py --checkpoint_dir out/checkpoints
+    SM_CHANNEL_TRAIN=photos/train SM_CHANNEL_VALIDATION=photos/validation \\
+    SM_CHANNEL_TEST=photos/test SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output \\
+    python train.py --checkpoint_dir out/checkpoints
 
 A manifest (image_id, path, label, split) and the folder that its paths start from:
 
-    SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output \\
+    SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest \\
+    SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output \\
     python train.py --checkpoint_dir out/checkpoints --preset best
 
 All weights, on two processes:
 
-    ... torchrun --nproc_per_node 2 train.py --checkpoint_dir out/checkpoints --mode finetune --arch lite0@224 --epochs 6
+    ... torchrun --nproc_per_node 2 train.py --checkpoint_dir out/checkpoints \\
+    --mode finetune --arch lite0@224 --epochs 6
 
-It writes the model to SM_MODEL_DIR, predictions to SM_OUTPUT_DATA_DIR, and, where it fails, the reason to SM_OUTPUT_DATA_DIR/failure.
-SIGTERM saves a checkpoint and exits 143; started again, it goes on from there. A finished training started again exits 0 at once.
+It writes the model to SM_MODEL_DIR, predictions to SM_OUTPUT_DATA_DIR, and, where it fails, the
+reason to SM_OUTPUT_DATA_DIR/failure. SIGTERM saves a checkpoint and exits 143; started again, it
+goes on from there. A finished training started again exits 0 at once.
 """
 
 from __future__ import annotations
@@ -29,7 +35,9 @@ runtime.catch_signals()
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved."""
+    """The exit code: 0 done, 1 failed, 2 an argument cannot be used,
+    143 stopped with everything saved.
+    """
     runtime.log("Fieldmark training starts")
     return script.main(
         run,
@@ -53,7 +61,8 @@ def run(values: dict[str, Any], strings: dict[str, str]) -> None:
     distributed.start()
     job = jobs.make(values, strings)
     runtime.log(
-        f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, {values['arch']}, views {values['views']}"
+        f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, "
+        f"{values['arch']}, views {values['views']}"
     )
     photos = data.load()
     if values["crop_to_box"]:

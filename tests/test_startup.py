@@ -1,6 +1,6 @@
 """How long a person waits for a job to begin: from the submission to the first line of the real training script's log.
 
-The seconds are printed (`pytest -rP`), not judged: benchmarks/job_start.py does that on a quiet machine.
+The seconds are printed (`pytest -rP`), not judged: benchmarks/training/job_start.py does that on a quiet machine.
 """
 
 from __future__ import annotations

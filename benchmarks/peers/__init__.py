@@ -1,1 +1,3 @@
-"""What Fieldmark is measured against, each written as its own users would write it, and run as a process of its own."""
+"""What Fieldmark is measured against, each written as its own users would write it,
+and run as a process of its own.
+"""

@@ -1,7 +1,7 @@
 """What a good engineer writes in an hour: features once, in fp32, then a linear head on them.
 
-Photos are read by Pillow in two loader processes, the network runs eagerly on batches of 32, the head learns by AdamW on
-standardised features, and the epoch that is best on validation is kept.
+Photos are read by Pillow in two loader processes, the network runs eagerly on batches of 32, the
+head learns by AdamW on standardised features, and the epoch that is best on validation is kept.
 
     python -m benchmarks.peers.cached --images FOLDER --manifest manifest.csv
 """

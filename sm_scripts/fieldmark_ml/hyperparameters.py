@@ -1,4 +1,6 @@
-"""Every argument of train.py, once: argparse, the app's form, its validation and a tuning job's ranges are made of this table."""
+"""Every argument of train.py, once: argparse, the app's form,
+its validation and a tuning job's ranges are made of this table.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from fieldmark_ml.architectures import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRESETS, 
 
 AUTO = "auto"
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
-# A name comes with what is not safe in it as =XX, a byte of UTF-8 each, so it may be longer than it is.
+# A name comes with what is not safe in it as =XX, a byte of UTF-8 each, so it may be longer than it
+# is.
 CARRIED_NAME = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,960}")
 CARRIED_BYTE = re.compile("=([0-9A-F]{2})")
 VALUE_PATTERN = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
@@ -31,9 +34,12 @@ class BadValue(ValueError):
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """`kind` is int, float, bool, choice, arch or text. `low` and `high` are inclusive; `above` excludes its value.
+    """`kind` is int, float, bool, choice, arch or text.
 
-    `automatic` allows `auto`. `modes` names where it has an effect; `tunable` whether a search over it makes sense.
+    `low` and `high` are inclusive; `above` excludes its value.
+
+    `automatic` allows `auto`. `modes` names where it has an effect; `tunable` whether a search over
+    it makes sense.
     """
 
     name: str
@@ -55,78 +61,106 @@ _FINETUNE, _FROZEN = ("finetune",), ("frozen",)
 
 _MODEL: tuple[Hyperparameter, ...] = (
     Hyperparameter("preset", "choice", "fast",
-                   "Sets arch and views; what is given explicitly overrides it.", "Model", choices=tuple(PRESETS)),
+                   "Sets arch and views; what is given explicitly overrides "
+                   "it.", "Model", choices=tuple(PRESETS)),
     Hyperparameter("mode", "choice", "frozen",
-                   "frozen trains a head on cached features, in seconds. finetune trains the backbone too, for large datasets.",
+                   "frozen trains a head on cached features, in seconds. finetune trains the "
+                   "backbone too, for large datasets.",
                    "Model", choices=("frozen", "finetune")),
     Hyperparameter("arch", "arch", AUTO,
-                   "Backbones, as name or name@pixels joined by +, for example lite0@320+lite2@300. auto: the preset's.",
+                   "Backbones, as name or name@pixels joined by +, for example "
+                   "lite0@320+lite2@300. auto: the preset's.",
                    "Model", automatic=True, tunable=True),
     Hyperparameter("image_size", "int", AUTO,
-                   "Side in pixels of every backbone's input; more pixels are the cheapest accuracy. auto: the arch's.",
+                   "Side in pixels of every backbone's input; more pixels are the cheapest "
+                   "accuracy. auto: the arch's.",
                    "Model", low=MIN_IMAGE_SIZE, high=MAX_IMAGE_SIZE, automatic=True, tunable=True),
-    Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror image and averages. auto: the preset's.",
+    Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror "
+                                            "image and averages. auto: the preset's.",
                    "Model", choices=tuple(VIEWS), automatic=True, modes=_FROZEN, tunable=True),
     Hyperparameter("crop_to_box", "bool", "false",
-                   "Learns from the squares around the boxes, and is scored on those. Asked later, it sees whole photos: crop them first.",
+                   "Learns from the squares around the boxes, and is scored on those. Asked "
+                   "later, it sees whole photos: crop them first.",
                    "Model"),
-    Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp has one hidden layer of 256 units.",
+    Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp "
+                                               "has one hidden layer of 256 units.",
                    "Model", choices=("linear", "mlp"), tunable=True),
 )  # fmt: skip
 
 _TRAINING: tuple[Hyperparameter, ...] = (
     Hyperparameter("epochs", "int", AUTO,
-                   "Passes over the train split (iterations, for lbfgs). auto: 200 for lbfgs, 30 for an adamw head, 8 for finetune.",
+                   "Passes over the train split (iterations, for lbfgs). auto: 200 for lbfgs, 30 "
+                   "for an adamw head, 8 for finetune.",
                    "Training", low=1, high=10_000, automatic=True, tunable=True),
-    Hyperparameter("batch_size", "int", AUTO, "Photos per step. lbfgs uses all at once. auto: 64 for a head, 32 for finetune.",
+    Hyperparameter("batch_size", "int", AUTO, "Photos per step. lbfgs uses all at once. auto: 64 "
+                                              "for a head, 32 for finetune.",
                    "Training", low=1, high=4096, automatic=True, tunable=True, logarithmic=True),
-    Hyperparameter("lr", "float", AUTO, "Learning rate of adamw. auto: 0.003 for a head, 0.001 for finetune.",
+    Hyperparameter("lr", "float", AUTO, "Learning rate of adamw. auto: 0.003 for a head, 0.001 "
+                                        "for finetune.",
                    "Training", above=0, high=10, automatic=True, tunable=True, logarithmic=True),
-    Hyperparameter("backbone_lr_scale", "float", "0.1", "The backbone's learning rate as a share of lr.",
+    Hyperparameter("backbone_lr_scale", "float", "0.1", "The backbone's learning rate as a share "
+                                                        "of lr.",
                    "Training", low=0, high=1, modes=_FINETUNE, tunable=True, logarithmic=True),
     Hyperparameter("freeze_share", "float", "0.3",
-                   "Share of the backbone's layers, from the first on, that stay as they are; 0 trains them all.",
+                   "Share of the backbone's layers, from the first on, that stay as they are; 0 "
+                   "trains them all.",
                    "Training", low=0, high=1, modes=_FINETUNE, tunable=True),
-    Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs where it can be used.",
+    Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or "
+                                                "adamw. auto: lbfgs where it can be used.",
                    "Training", choices=("lbfgs", "adamw"), automatic=True),
-    Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from zero.",
+    Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from "
+                                                  "zero.",
                    "Training", low=0, high=100, modes=_FINETUNE),
     Hyperparameter("early_stopping_patience", "int", "10",
-                   "Stops after so many epochs without a better validation; 0 never does. Not for lbfgs, which runs until it converges.",
+                   "Stops after so many epochs without a better validation; 0 never does. Not for "
+                   "lbfgs, which runs until it converges.",
                    "Training", low=0, high=10_000),
     Hyperparameter("refit", "bool", "true",
-                   "Once the settings are chosen on validation, the head learns from train and validation together. "
-                   "The validation figures stay those of the fit that had not seen validation.", "Training", modes=_FROZEN),
+                   "Once the settings are chosen on validation, the head learns from train and "
+                   "validation together. "
+                   "The validation figures stay those of the fit that had not seen "
+                   "validation.", "Training", modes=_FROZEN),
 )  # fmt: skip
 
 _REGULARISATION: tuple[Hyperparameter, ...] = (
-    Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation for lbfgs, else 0.01.",
+    Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation for "
+                                                  "lbfgs, else 0.01.",
                    "Regularisation", low=0, high=1000, automatic=True, tunable=True, logarithmic=True),
-    Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last layer while training with adamw.",
+    Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last "
+                                              "layer while training with adamw.",
                    "Regularisation", low=0, high=0.95, tunable=True),
-    Hyperparameter("label_smoothing", "float", "0", "Share of the label that is spread over all classes.",
+    Hyperparameter("label_smoothing", "float", "0", "Share of the label that is spread over all "
+                                                    "classes.",
                    "Regularisation", low=0, high=0.9, tunable=True),
-    Hyperparameter("ema", "float", "0.99", "Decay of the averaged weights that are evaluated and kept; 0 turns averaging off.",
+    Hyperparameter("ema", "float", "0.99", "Decay of the averaged weights that are evaluated and "
+                                           "kept; 0 turns averaging off.",
                    "Regularisation", low=0, high=0.99999, modes=_FINETUNE),
     Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.",
                    "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE, tunable=True),
-    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
-    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is "
+                                          "off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is "
+                                           "off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
 )  # fmt: skip
 
 _RUN: tuple[Hyperparameter, ...] = (
     Hyperparameter("precision", "choice", AUTO,
-                   "auto: the fastest safe arithmetic of the hardware (bf16 where it has it). exact: fp32, eager.",
+                   "auto: the fastest safe arithmetic of the hardware (bf16 where it has it). "
+                   "exact: fp32, eager.",
                    "Run", choices=("exact",), automatic=True),
     Hyperparameter("seed", "int", "7", "Makes the run repeatable.", "Run", low=0, high=2**31 - 1),
     Hyperparameter("unsure_target", "float", "0.95",
-                   "Share of right answers wanted among those the model is sure of: sets when it says unsure.",
+                   "Share of right answers wanted among those the model is sure of: sets when it "
+                   "says unsure.",
                    "Run", low=0, high=1),
     Hyperparameter("checkpoint_dir", "text", "/opt/ml/checkpoints",
                    "Folder for checkpoints; a job started again continues from there.", "Run"),
-    Hyperparameter("name", "text", "", "The model's name; what is not safe in an argument as =XX.", "Run"),
-    Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is known.", "Run"),
-    Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is known.", "Run"),
+    Hyperparameter("name", "text", "", "The model's name; what is not safe in an argument as "
+                                       "=XX.", "Run"),
+    Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is "
+                                             "known.", "Run"),
+    Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is "
+                                                  "known.", "Run"),
 )  # fmt: skip
 
 TABLE: tuple[Hyperparameter, ...] = (*_MODEL, *_TRAINING, *_REGULARISATION, *_RUN)
@@ -138,9 +172,11 @@ def defaults() -> dict[str, str]:
 
 
 def parse(values: Mapping[str, str]) -> dict[str, Any]:
-    """Strings -> typed values, all of TABLE's names, defaults filled in; `auto` stays the string "auto".
+    """Strings -> typed values, all of TABLE's names, defaults filled in;
+    `auto` stays the string "auto".
 
-    Raises BadValue (a ValueError) naming the field for an unknown name, a value out of range, or one that is not of its kind.
+    Raises BadValue (a ValueError) naming the field for an unknown name, a value out of range, or
+    one that is not of its kind.
     """
     for name in values:
         if name not in BY_NAME:
@@ -156,7 +192,8 @@ def _name(text: str) -> str:
     if not CARRIED_NAME.fullmatch(text):
         raise BadValue(
             "name",
-            "write what is not a letter, a digit, a space or one of _.,:/+@- as =XX, a byte of UTF-8 each",
+            "write what is not a letter, a digit, a space or one of _.,:/+@- as =XX, a byte of "
+            "UTF-8 each",
         )
     return unquote(CARRIED_BYTE.sub(r"%\1", text), errors="replace")
 
@@ -168,7 +205,8 @@ def _typed(parameter: Hyperparameter, text: str) -> Any:
     if not VALUE_PATTERN.fullmatch(text) and parameter.name != "checkpoint_dir":
         raise BadValue(
             parameter.name,
-            f"{text[:40]!r} has characters that are not allowed; letters, digits, space and _.,:/+=@- are",
+            f"{text[:40]!r} has characters that are not allowed; letters, digits, space and "
+            "_.,:/+=@- are",
         )
     if parameter.automatic and text.lower() == AUTO:
         return AUTO
@@ -264,7 +302,8 @@ def from_arguments(
 
 
 def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with every `auto` replaced by what it means beside the others. weight_decay may stay auto: the data decides it.
+    """`values` with every `auto` replaced by what it means beside the others.
+    weight_decay may stay auto: the data decides it.
 
     Raises BadValue where two values exclude each other.
     """
@@ -309,7 +348,8 @@ def _whole_arch(made: Mapping[str, Any], finetune: bool) -> str:
     if finetune and len(choices) > 1:
         raise BadValue(
             "arch",
-            f"finetune trains one backbone, and {arch} names {len(choices)}; choose one of them, or mode frozen",
+            f"finetune trains one backbone, and {arch} names {len(choices)}; choose one of them, "
+            "or mode frozen",
         )
     if made["image_size"] == AUTO:
         return arch

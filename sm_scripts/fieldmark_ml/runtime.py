@@ -1,4 +1,6 @@
-"""What a training process needs around the training: the clock, the log, the allocator, signals and the failure file."""
+"""What a training process needs around the training:
+the clock, the log, the allocator, signals and the failure file.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ seconds: dict[str, float] = {}
 
 
 class TrainingError(Exception):
-    """A training that cannot go on. The message says what happened, to what, and what the person can do."""
+    """A training that cannot go on.
+
+    The message says what happened, to what, and what the person can do.
+    """
 
     exit_code = EXIT_FAILED
 
@@ -34,12 +39,16 @@ class Diverged(TrainingError):
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            f"The training diverged: the loss is not a number any more ({where}). Use a lower learning rate (lr)."
+            f"The training diverged: the loss is not a number any more ({where}). Use a lower "
+            "learning rate (lr)."
         )
 
 
 class Stopped(BaseException):
-    """SIGTERM or Ctrl-C arrived, and everything worth keeping is saved. Not an Exception, so that no handler swallows it."""
+    """SIGTERM or Ctrl-C arrived, and everything worth keeping is saved.
+
+    Not an Exception, so that no handler swallows it.
+    """
 
 
 def elapsed() -> float:
@@ -58,7 +67,10 @@ def log(message: str) -> None:
 
 
 def metrics(**values: float) -> None:
-    """One metric line: `[metrics] epoch=3 train_loss=0.4321`. Whole numbers stay whole; nan is written as nan."""
+    """One metric line: `[metrics] epoch=3 train_loss=0.4321`.
+
+    Whole numbers stay whole; nan is written as nan.
+    """
     if not _state["quiet"]:
         told = {**values, "elapsed_seconds": round(elapsed(), 3)}
         print(
@@ -78,7 +90,9 @@ def _number(value: float) -> str:
 
 
 def say_phase(name: str, of: str = "") -> None:
-    """A line that says what is being done from here on, for whoever watches the log: `[phase] waiting of=<job>`."""
+    """A line that says what is being done from here on, for whoever watches the log:
+    `[phase] waiting of=<job>`.
+    """
     if not _state["quiet"]:
         print(f"[phase] {name} of={of}" if of else f"[phase] {name}", flush=True)
 
@@ -95,7 +109,9 @@ def phase(name: str) -> Iterator[None]:
 
 
 def catch_signals() -> None:
-    """From here on SIGTERM and Ctrl-C ask the training to stop at its next step instead of ending it at once."""
+    """From here on SIGTERM and Ctrl-C ask the training to stop at its next step instead of ending
+    it at once.
+    """
 
     def ask(signum: int, _: Any) -> None:
         _state["stop"] = True
@@ -109,9 +125,11 @@ def catch_signals() -> None:
 
 
 def _acknowledge(reader: int) -> None:
-    """Says at once that a stop has arrived: the training's own thread may be in the middle of a long step.
+    """Says at once that a stop has arrived: the training's own thread may be in the middle of a
+    long step.
 
-    A process whose threads wait for each other says nothing, and so nobody waits for its checkpoint.
+    A process whose threads wait for each other says nothing, and so nobody waits for its
+    checkpoint.
     """
     os.read(reader, 1)
     say_phase("stopping")
@@ -128,8 +146,11 @@ def check_stop() -> None:
 
 
 def keep_memory() -> None:
-    """Tells glibc to keep freed memory for the next batch. Otherwise it returns big activations to the kernel and faults
-    them in again, which is half the cost of eager inference on a CPU."""
+    """Tells glibc to keep freed memory for the next batch.
+
+    Otherwise it returns big activations to the kernel and faults them in again, which is half the
+    cost of eager inference on a CPU.
+    """
     trim_threshold, top_pad, mmap_max = -1, -2, -4
     try:
         libc = ctypes.CDLL("libc.so.6")
@@ -151,7 +172,10 @@ def explain(error: BaseException) -> str:
     if isinstance(error, TrainingError):
         return text
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"The disk is full: {text}. Free some space and start the job again; the last checkpoint is whole."
+        return (
+            f"The disk is full: {text}. Free some space and start the job again; the last "
+            "checkpoint is whole."
+        )
     if "out of memory" in text or isinstance(error, MemoryError):
         first = text.splitlines()[0] if text else "MemoryError"
         return (
@@ -161,7 +185,9 @@ def explain(error: BaseException) -> str:
 
 
 def write_failure(folder: Path, reason: str) -> None:
-    """SM_OUTPUT_DATA_DIR/failure; a full disk must not hide the reason, which the log has as well."""
+    """SM_OUTPUT_DATA_DIR/failure; a full disk must not hide the reason, which the log has
+    as well.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "failure").write_text(" ".join(reason.split())[:MAX_FAILURE_CHARS])

@@ -1,4 +1,6 @@
-"""How a script that runs as a job ends: with an exit code, and its reason where the platform looks for it."""
+"""How a script that runs as a job ends: with an exit code,
+and its reason where the platform looks for it.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ Run = Callable[[dict[str, Any], dict[str, str]], None]
 
 
 def main(run: Run, arguments: Sequence[str], description: str, stopped: str) -> int:
-    """Calls `run(values, strings)` with a command line's hyperparameters, typed and resolved, and as given. `stopped` is the last word
-    of one that was asked to end.
+    """Calls `run(values, strings)` with a command line's hyperparameters, typed and resolved,
+    and as given. `stopped` is the last word of one that was asked to end.
 
-    The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything saved.
+    The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything
+    saved.
     """
     try:
         values, strings = from_arguments(arguments, description)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from benchmarks import strangers
-from benchmarks.unfamiliar import auroc
+from benchmarks.models import strangers
+from benchmarks.models.unfamiliar import auroc
 
 
 @pytest.mark.parametrize("seed", range(5))

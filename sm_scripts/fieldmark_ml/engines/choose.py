@@ -1,6 +1,8 @@
-"""Forms of a backbone: the same features by different arithmetic, from plain eager torch to the fastest the hardware has.
+"""Forms of a backbone: the same features by different arithmetic,
+from plain eager torch to the fastest the hardware has.
 
-Measured here and chosen by rule, because trying them out at the start of a job would cost more than it gains (see `choose`).
+Measured here and chosen by rule, because trying them out at the start of a job would cost more than
+it gains (see `choose`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from fieldmark_ml.network.backbones import Backbone, fold_batch_norm
 from fieldmark_ml.runtime import log
 
 BATCH = 8
-# What two Zen 5 cores run fastest: lite0 at 288 in bf16, 490 photos/s, against 420 with 8 whose layers no longer fit the cache.
+# What two Zen 5 cores run fastest: lite0 at 288 in bf16, 490 photos/s, against 420 with 8 whose
+# layers no longer fit the cache.
 OPENVINO_BATCH = 4
 CUDA_BATCH = 64
 FOLDING_TOLERANCE = 1e-3
@@ -30,7 +33,9 @@ PROBE_SIZE = 64
 
 
 class Form(Protocol):
-    """`precision` is `fp32` or `bf16` (it names cached features), `workers` how many threads may call it at once."""
+    """`precision` is `fp32` or `bf16` (it names cached features),
+    `workers` how many threads may call it at once.
+    """
 
     name: str
     precision: str
@@ -60,9 +65,11 @@ def choose(
 ) -> Form:
     """The fastest form of a backbone whose answers stay within the precision asked for.
 
-    On a CPU that is OpenVINO where it is installed (lite0 at 288 on two Sapphire Rapids cores: 398 photos/s in bf16 against 118 of
-    torch), else torch with batch-norm folded before rounding, channels last, two or more threads of one core each. `exact` is eager
-    fp32. `cache` is a folder that keeps converted networks. `arithmetic` (fp32 or bf16) is what `precision` means if not named.
+    On a CPU that is OpenVINO where it is installed (lite0 at 288 on two Sapphire Rapids cores: 398
+    photos/s in bf16 against 118 of torch), else torch with batch-norm folded before rounding,
+    channels last, two or more threads of one core each. `exact` is eager fp32. `cache` is a folder
+    that keeps converted networks. `arithmetic` (fp32 or bf16) is what `precision` means if not
+    named.
     """
     arithmetic = arithmetic or precision_of(precision, device)
     if device.type == "cuda":
@@ -76,7 +83,8 @@ def choose(
             return OpenVinoForm(make, size, arithmetic, cpus, cache)
         except Exception as error:
             log(
-                f"OpenVINO cannot run this backbone ({type(error).__name__}: {str(error).splitlines()[0][:200]}); torch runs it"
+                f"OpenVINO cannot run this backbone ({type(error).__name__}: "
+                f"{str(error).splitlines()[0][:200]}); torch runs it"
             )
     return TorchForm(make(), "fast", arithmetic, device, cpus)
 
@@ -103,7 +111,8 @@ class TorchForm:
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         if self.workers > 1 and not hasattr(self._threads, "set"):
-            # Several workers with one core each waste less than one worker that hands out pieces to all cores.
+            # Several workers with one core each waste less than one worker that hands out pieces to
+            # all cores.
             torch.set_num_threads(1)
             self._threads.set = True
         with torch.inference_mode():
@@ -153,7 +162,9 @@ class OpenVinoForm:
 
 
 def folded(backbone: Backbone) -> Backbone:
-    """A copy with batch-norm folded into the convolutions, or the backbone itself where there is none or its answers would change."""
+    """A copy with batch-norm folded into the convolutions,
+    or the backbone itself where there is none or its answers would change.
+    """
     if not any(isinstance(module, torch.nn.BatchNorm2d) for module in backbone.modules()):
         return backbone
     copied = copy.deepcopy(backbone)
@@ -172,7 +183,9 @@ def folded(backbone: Backbone) -> Backbone:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One core for work on a single photo: where other jobs run too, waiting for a second core takes longer than the work."""
+    """One core for work on a single photo: where other jobs run too,
+    waiting for a second core takes longer than the work.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -182,14 +195,18 @@ def one_thread() -> Iterator[None]:
 
 
 def run_once(compiled: Any, shape: tuple[int, ...]) -> None:
-    """Runs a compiled network in this thread, before several do: what it sets up at first it sets up once."""
+    """Runs a compiled network in this thread, before several do:
+    what it sets up at first it sets up once.
+    """
     compiled.create_infer_request().infer([np.zeros(shape, np.uint8)], share_inputs=True)
 
 
 def converted(
     openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None
 ) -> Any:
-    """A backbone as an OpenVINO network for a batch of one, from the folder `cache` where it was kept there before."""
+    """A backbone as an OpenVINO network for a batch of one,
+    from the folder `cache` where it was kept there before.
+    """
     path = cache / "openvino.xml" if cache else None
     if path and path.is_file():
         try:
@@ -199,7 +216,8 @@ def converted(
     example = torch.zeros(1, 3, size, size, dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", FutureWarning)
-        # Folded and traced here: OpenVINO would trace the longer network and then run it twice more to check, three times the wait.
+        # Folded and traced here: OpenVINO would trace the longer network and then run it twice more
+        # to check, three times the wait.
         network = openvino.convert_model(
             torch.jit.trace(folded(make()), example, check_trace=False), example_input=example
         )
@@ -209,7 +227,9 @@ def converted(
 
 
 def _save(openvino: Any, network: Any, path: Path) -> None:
-    """The .bin is in place before the .xml that names it, so that a reader never finds half a network."""
+    """The .bin is in place before the .xml that names it,
+    so that a reader never finds half a network.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"draft-{threading.get_ident()}.xml")
     openvino.save_model(network, draft, compress_to_fp16=False)
@@ -218,7 +238,9 @@ def _save(openvino: Any, network: Any, path: Path) -> None:
 
 
 def _cpu_bf16() -> bool:
-    """Whether the CPU multiplies bf16 itself (AVX-512 BF16 or AMX); without that, bf16 is slower than fp32."""
+    """Whether the CPU multiplies bf16 itself (AVX-512 BF16 or AMX);
+    without that, bf16 is slower than fp32.
+    """
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -1,6 +1,8 @@
-"""A whole model in its fastest form: each backbone as training would run it on this machine, and what that changes in the answers.
+"""A whole model in its fastest form: each backbone as training would run it on this machine,
+and what that changes in the answers.
 
-Needs choose.py, which an artifact does not carry: this is for what runs on this machine beside the artifact's own code.
+Needs choose.py, which an artifact does not carry: this is for what runs on this machine beside the
+artifact's own code.
 """
 
 from __future__ import annotations
@@ -54,8 +56,11 @@ class Parity:
 def install(
     model: Any, precision: str, cpus: int, cache: Path, arithmetic: str = ""
 ) -> list[forms.Form]:
-    """Puts the fastest form of each backbone into `model.forms`. `cache` is a folder that keeps the converted networks, by their
-    weights: models with the same frozen backbone share one. `arithmetic`: as for forms.choose."""
+    """Puts the fastest form of each backbone into `model.forms`.
+
+    `cache` is a folder that keeps the converted networks, by their weights: models with the same
+    frozen backbone share one. `arithmetic`: as for forms.choose.
+    """
     made = []
     for backbone, entry in zip(model.backbones, model.info["backbones"], strict=True):
         # A copy, because some forms round the weights in place.
@@ -68,7 +73,9 @@ def install(
 
 
 def fingerprint(backbone: torch.nn.Module) -> str:
-    """12 hexadecimal digits that stand for everything the backbone computes with: its weights and its normalisation."""
+    """12 hexadecimal digits that stand for everything the backbone computes with:
+    its weights and its normalisation.
+    """
     digest = hashlib.sha256()
     for name, values in sorted(
         [*backbone.state_dict().items(), ("mean", backbone.mean), ("scale", backbone.scale)]
@@ -84,7 +91,9 @@ def uninstall(model: Any) -> None:
 
 
 def reference(model: Any, photos: Iterable[torch.Tensor]) -> Reference:
-    """What plain eager fp32 says of decoded photos (uint8 [3, height, width]): as many as the time allows."""
+    """What plain eager fp32 says of decoded photos (uint8 [3, height, width]):
+    as many as the time allows.
+    """
     installed, started = model.forms, time.monotonic()
     inputs: list[list[torch.Tensor]] = []
     answers = []

@@ -1,8 +1,8 @@
 """Libraries that two threads must not use for the first time at once, set up by one thread.
 
-OpenVINO's Python binding looks numpy up at its first array: a thread that does so holds a C++ guard and lets
-the interpreter's lock go, the other one takes that lock and waits for the guard, and both wait for ever. No
-signal is seen then, for Python handles none.
+OpenVINO's Python binding looks numpy up at its first array: a thread that does so holds a C++ guard
+and lets the interpreter's lock go, the other one takes that lock and waits for the guard, and both
+wait for ever. No signal is seen then, for Python handles none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def import_openvino() -> Any:
     Starts no thread, so that a process may call this and fork afterwards. Raises ImportError.
     """
     with _one_at_a_time:
-        # Importing OpenVINO reports to Google Analytics if this package is found; Fieldmark sends nothing to anyone.
+        # Importing OpenVINO reports to Google Analytics if this package is found; Fieldmark sends
+        # nothing to anyone.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 

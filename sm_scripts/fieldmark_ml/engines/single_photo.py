@@ -1,9 +1,11 @@
-"""A model in the form that answers single photos soonest: each candidate is timed on this machine and compared with plain fp32.
+"""A model in the form that answers single photos soonest:
+each candidate is timed on this machine and compared with plain fp32.
 
     import serving
     chosen = serving.install(model, "auto", cpus=2, cache=Path("networks"), photos=decoded)
 
-Needs choose.py, which an artifact does not carry: this is for a server that runs on this machine beside the artifact's own code.
+Needs choose.py, which an artifact does not carry: this is for a server that runs on this machine
+beside the artifact's own code.
 """
 
 from __future__ import annotations
@@ -36,9 +38,12 @@ MAX_THREADS_ALONE = 8
 
 @dataclass(frozen=True)
 class Chosen:
-    """What answers: `batch` photos at most at a time in each of `workers` threads. `milliseconds` is what the network costs for a photo
-    (processor time; on a GPU time), `plain_milliseconds` the same in plain fp32. `same_class` and `max_difference` (of a probability)
-    compare the two on `photos` photos."""
+    """What answers: `batch` photos at most at a time in each of `workers` threads.
+
+    `milliseconds` is what the network costs for a photo (processor time; on a GPU time),
+    `plain_milliseconds` the same in plain fp32. `same_class` and `max_difference` (of a
+    probability) compare the two on `photos` photos.
+    """
 
     form: str
     batch: int
@@ -51,10 +56,11 @@ class Chosen:
 
 
 class SoloForm:
-    """OpenVINO, one photo at a time: all cores for it while it is alone, one core for each where several threads call at once.
+    """OpenVINO, one photo at a time: all cores for it while it is alone,
+    one core for each where several threads call at once.
 
-    Larger batches cost more for each photo on a CPU (lite0, bf16: 2.8 ms of a core alone, 3.0 in a batch of 8), because the activations
-    of one photo stay in the cache.
+    Larger batches cost more for each photo on a CPU (lite0, bf16: 2.8 ms of a core alone, 3.0 in a
+    batch of 8), because the activations of one photo stay in the cache.
     """
 
     batch = 1
@@ -112,12 +118,15 @@ class SoloForm:
 def install(
     model: Any, precision: str, cpus: int, cache: Path, photos: Iterable[torch.Tensor]
 ) -> Chosen:
-    """Puts the first form that is faster than plain fp32 and answers the same into `model.forms`, else leaves it plain.
+    """Puts the first form that is faster than plain fp32 and answers the same into `model.forms`,
+    else leaves it plain.
 
-    Candidates are tried in the order of what they gained where they were measured; each further one would delay the start.
+    Candidates are tried in the order of what they gained where they were measured; each further one
+    would delay the start.
 
-    `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width]) are what is compared on, as many
-    as there is time for; what was found is kept in the folder `cache`, for a later start on the same machine.
+    `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width])
+    are what is compared on, as many as there is time for; what was found is kept in the folder
+    `cache`, for a later start on the same machine.
     """
     machine = (
         f"{cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
@@ -136,7 +145,8 @@ def install(
             chosen = kept or _measured(model, name, cpus, known())
         except Exception as error:
             log(
-                f"{name} cannot run this model ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]})"
+                f"{name} cannot run this model ({type(error).__name__}: "
+                f"{(str(error).splitlines() or [''])[0][:200]})"
             )
             continue
         if chosen:
@@ -147,7 +157,8 @@ def install(
 
 
 def _reference(model: Any, photos: Iterable[torch.Tensor]) -> fastest.Reference:
-    # On one core, for where other jobs run too, plain torch waits for a second one longer than it works.
+    # On one core, for where other jobs run too, plain torch waits for a second one longer than it
+    # works.
     with forms.one_thread():
         return fastest.reference(model, photos)
 
@@ -181,7 +192,9 @@ def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
 
 
 def _measured(model: Any, name: str, cpus: int, known: fastest.Reference) -> Chosen | None:
-    """What the form in `model.forms` does, beside plain fp32; None where it is slower or answers otherwise."""
+    """What the form in `model.forms` does, beside plain fp32;
+    None where it is slower or answers otherwise.
+    """
     made = model.forms
     batch = min(form.batch for form in made)
     with forms.one_thread():
@@ -220,7 +233,10 @@ def _keep(cache: Path, key: str, chosen: Chosen) -> None:
 
 
 def _milliseconds(model: Any, inputs: list[torch.Tensor]) -> float:
-    """The least of TRIES: what disturbs only adds. Processor time, so that other jobs on this machine count for little."""
+    """The least of TRIES: what disturbs only adds.
+
+    Processor time, so that other jobs on this machine count for little.
+    """
     clock = time.perf_counter if model.device.type == "cuda" else time.process_time
     taken = []
     with torch.inference_mode():

@@ -1,4 +1,6 @@
-"""How far a model's probabilities can be believed: temperature, calibration error, and the threshold below which it is unsure."""
+"""How far a model's probabilities can be believed:
+temperature, calibration error, and the threshold below which it is unsure.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ ECE_BINS = 15
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """The temperature in [0.05, 20] that makes softmax(logits / T) most likely; 1.0 where there is nothing to fit on.
+    """The temperature in [0.05, 20] that makes softmax(logits / T) most likely;
+    1.0 where there is nothing to fit on.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks, 2017. The likelihood has one minimum in log T, found by golden section.
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017. The likelihood has one
+    minimum in log T, found by golden section.
     """
     if len(labels) < 2:
         return 1.0
@@ -29,7 +33,9 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def calibration_error(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
-    """Expected calibration error of the top class over ECE_BINS equal bins, weighted by their share; nan without photos."""
+    """Expected calibration error of the top class over ECE_BINS equal bins,
+    weighted by their share; nan without photos.
+    """
     if not len(labels):
         return math.nan
     confidence, predicted = probabilities.max(1)
@@ -40,7 +46,8 @@ def calibration_error(probabilities: torch.Tensor, labels: torch.Tensor) -> floa
 
 
 def unsure_threshold(probabilities: torch.Tensor, labels: torch.Tensor, target: float) -> float:
-    """The lowest top-1 probability at which the photos at or above it are right in `target` of cases.
+    """The lowest top-1 probability at which the photos at or above it are right in `target` of
+    cases.
 
     0 where even all photos reach the target (never unsure), 1 where no share of them does.
     """
@@ -50,7 +57,8 @@ def unsure_threshold(probabilities: torch.Tensor, labels: torch.Tensor, target: 
     confidence, order = confidence.sort(descending=True)
     right = (predicted == labels)[order].double()
     share = right.cumsum(0) / torch.arange(1, len(right) + 1)
-    # Photos of equal confidence stay or go together: only the last of each such run can be where the threshold cuts.
+    # Photos of equal confidence stay or go together: only the last of each such run can be where
+    # the threshold cuts.
     ends_run = torch.cat([confidence[1:] != confidence[:-1], torch.ones(1, dtype=torch.bool)])
     enough = torch.nonzero((share >= target) & ends_run).flatten()
     if not len(enough):

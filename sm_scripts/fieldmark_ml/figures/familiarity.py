@@ -1,7 +1,9 @@
-"""Whether a photo is like anything seen in training: the cosine between its features and the nearest class mean.
+"""Whether a photo is like anything seen in training:
+the cosine between its features and the nearest class mean.
 
-Measured on birds12 with lite0 at 288 against 296 photos, drawings, textures and screens that show no bird: AUROC 1.000, and 0.926 for
-bird species left out of training. Mahalanobis distances, nearest neighbours and the head's own logits were no better or far worse.
+Measured on birds12 with lite0 at 288 against 296 photos, drawings, textures and screens that show
+no bird: AUROC 1.000, and 0.926 for bird species left out of training. Mahalanobis distances,
+nearest neighbours and the head's own logits were no better or far worse.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ FALSE_ALARMS = 0.01
 
 
 def centres(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
-    """float32 [classes, dimensions]: the mean of each class's features, scaled to length 1 (0 for a class without photos)."""
+    """float32 [classes, dimensions]: the mean of each class's features,
+    scaled to length 1 (0 for a class without photos).
+    """
     sums = torch.zeros(classes, features.shape[1]).index_add_(0, labels.long(), features.float())
     return functional.normalize(sums, dim=1)
 
@@ -25,7 +29,9 @@ def similarity(features: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
 
 
 def left_out_similarity(features: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:
-    """`similarity` of training photos to class means made without the photo itself; photos alone in their class are left out."""
+    """`similarity` of training photos to class means made without the photo itself;
+    photos alone in their class are left out.
+    """
     labels = labels.long()
     sums = torch.zeros(classes, features.shape[1]).index_add_(0, labels, features)
     shared = torch.bincount(labels, minlength=classes)[labels] > 1
@@ -38,8 +44,10 @@ def left_out_similarity(features: torch.Tensor, labels: torch.Tensor, classes: i
 
 
 def threshold(similarities: torch.Tensor) -> float:
-    """The similarity below which FALSE_ALARMS of photos like those of training lie, less a standard error, which keeps a threshold
-    drawn from a dozen photos from being their minimum; -1 (never unfamiliar) without any."""
+    """The similarity below which FALSE_ALARMS of photos like those of training lie, less a standard
+    error, which keeps a threshold drawn from a dozen photos from being their minimum; -1 (never
+    unfamiliar) without any.
+    """
     if not len(similarities):
         return -1.0
     margin = float(similarities.std(correction=0)) / len(similarities) ** 0.5

@@ -10,7 +10,9 @@ from fieldmark_ml.figures.calibration import calibration_error
 
 
 def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
-    """top1, top5, loss, macro_f1, ece, correct and n of calibrated `probabilities` [n, classes] against `labels` [n]."""
+    """top1, top5, loss, macro_f1, ece, correct and n of calibrated `probabilities` [n,
+    classes] against `labels` [n].
+    """
     count = len(labels)
     if not count:
         return {}
@@ -30,7 +32,9 @@ def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]
 
 
 def macro_f1(predicted: torch.Tensor, labels: torch.Tensor, classes: int) -> float:
-    """The mean of 2 tp / (2 tp + fp + fn) over the classes that occur, as a true or as a predicted class (scikit-learn's default)."""
+    """The mean of 2 tp / (2 tp + fp + fn) over the classes that occur,
+    as a true or as a predicted class (scikit-learn's default).
+    """
     support = torch.bincount(labels, minlength=classes).double()
     chosen = torch.bincount(predicted, minlength=classes).double()
     hits = torch.bincount(labels[predicted == labels], minlength=classes).double()

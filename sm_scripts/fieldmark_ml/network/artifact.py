@@ -1,7 +1,9 @@
-"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch, torchvision, Pillow and numpy to serve.
+"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch,
+torchvision, Pillow and numpy to serve.
 
-code/ carries a part of fieldmark_ml, and a server on this machine adds the rest from sm_scripts by its search path: so
-fieldmark_ml and its folders have no `__init__.py`, which would hide one part behind the other.
+code/ carries a part of fieldmark_ml, and a server on this machine adds the rest from sm_scripts by
+its search path: so fieldmark_ml and its folders have no `__init__.py`, which would hide one part
+behind the other.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ _NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "d
 
 
 def write(folder: Path, info: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
-    """`state` has the names of Model's state dict. model.json comes last, so that its presence says the artifact is whole."""
+    """`state` has the names of Model's state dict. model.json comes last,
+    so that its presence says the artifact is whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     code = folder / "code"
     shutil.rmtree(code, ignore_errors=True)

@@ -1,4 +1,6 @@
-"""Networks that turn a batch of photos into one feature vector each, built from a copy of timm's model code (see zoo.py)."""
+"""Networks that turn a batch of photos into one feature vector each,
+built from a copy of timm's model code (see zoo.py).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PACKAGE = "timm_models"
 
 
 class Backbone(nn.Module):
-    """uint8 [n, 3, size, size] -> float [n, dimensions]; the pixels are normalised inside, so a uint8 batch is all that moves."""
+    """uint8 [n, 3, size, size] -> float [n, dimensions];
+    the pixels are normalised inside, so a uint8 batch is all that moves.
+    """
 
     mean: torch.Tensor
     scale: torch.Tensor
@@ -40,20 +44,26 @@ class Backbone(nn.Module):
 
 
 def create(module: str, timm_name: str, package: Path, **arguments: Any) -> nn.Module:
-    """timm's `timm_name` without a classifier and with random weights, from the copied package in the folder `package`."""
+    """timm's `timm_name` without a classifier and with random weights,
+    from the copied package in the folder `package`.
+    """
     models = importlib.import_module(f"{load_package(package)}.models.{module}")
     return getattr(models, timm_name.split(".")[0])(num_classes=0, **arguments).eval()
 
 
 def pretrained_cfg(module: str, timm_name: str, package: Path) -> Any:
-    """What timm knows about the default (or named) weights of a model: sizes, normalisation, where they are."""
+    """What timm knows about the default (or named) weights of a model:
+    sizes, normalisation, where they are.
+    """
     name = load_package(package)
     importlib.import_module(f"{name}.models.{module}")
     return importlib.import_module(f"{name}.models._registry").get_pretrained_cfg(timm_name)
 
 
 def load_package(folder: Path) -> str:
-    """Imports the copy under a name of its own, so that it disturbs neither a real timm nor another artifact's copy."""
+    """Imports the copy under a name of its own, so that it disturbs neither a real timm nor another
+    artifact's copy.
+    """
     name = f"{PACKAGE}_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(
@@ -68,9 +78,11 @@ def load_package(folder: Path) -> str:
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Folds every batch-norm into the convolution that it follows (in place): w' = w g / sqrt(v + e), b' = (b - m) g / sqrt(v + e) + beta.
+    """Folds every batch-norm into the convolution that it follows (in place):
+    w' = w g / sqrt(v + e), b' = (b - m) g / sqrt(v + e) + beta.
 
-    Only neighbours inside one parent are folded; the caller checks that the outputs stayed the same.
+    Only neighbours inside one parent are folded; the caller checks that the outputs stayed the
+    same.
     """
     children = list(network.named_children())
     for (_, first), (name, second) in itertools.pairwise(children):

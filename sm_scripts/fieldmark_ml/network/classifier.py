@@ -24,7 +24,10 @@ class Classifier(nn.Module):
 
 
 class Average:
-    """An exponential moving average of parameters; it follows quickly at first. With decay 0 it is the parameters themselves."""
+    """An exponential moving average of parameters; it follows quickly at first.
+
+    With decay 0 it is the parameters themselves.
+    """
 
     def __init__(self, parameters: dict[str, nn.Parameter], decay: float) -> None:
         self.parameters, self.decay, self.steps = parameters, decay, 0
@@ -55,7 +58,9 @@ def put(parameters: dict[str, nn.Parameter], values: dict[str, torch.Tensor]) ->
 
 
 def freeze(network: nn.Module, share: float) -> None:
-    """Keeps the first `share` of the network's layers as they are: they look for edges and colours, and cost the most to train."""
+    """Keeps the first `share` of the network's layers as they are:
+    they look for edges and colours, and cost the most to train.
+    """
     layers = [module for module in network.modules() if list(module.parameters(recurse=False))]
     for layer in layers[: round(share * len(layers))]:
         for parameter in layer.parameters(recurse=False):
@@ -65,8 +70,8 @@ def freeze(network: nn.Module, share: float) -> None:
 class ExactDepthwise(nn.Module):
     """Makes a convolution compute in fp32 inside bf16 autocast.
 
-    Depthwise ones take four times as long backward in bf16 on a CPU, while all others gain. Lite0 at 224, photos per second and core:
-    27 in fp32, 17 in bf16, 43 in this mixture.
+    Depthwise ones take four times as long backward in bf16 on a CPU, while all others gain. Lite0
+    at 224, photos per second and core: 27 in fp32, 17 in bf16, 43 in this mixture.
     """
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -78,6 +83,7 @@ def exact_depthwise(network: nn.Module) -> None:
     """Makes every depthwise convolution in `network` an ExactDepthwise."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
-            # The class changes, not the module: its parameters, its names and the padding of its own kind stay.
+            # The class changes, not the module: its parameters, its names and the padding of its
+            # own kind stay.
             kind = type(module)
             module.__class__ = type(f"Exact{kind.__name__}", (ExactDepthwise, kind), {})

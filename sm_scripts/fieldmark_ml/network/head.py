@@ -6,14 +6,18 @@ import torch
 from torch import nn
 
 HIDDEN_UNITS = 256
-# Below this a feature is constant in training; dividing by it would turn rounding noise into evidence.
+# Below this a feature is constant in training; dividing by it would turn rounding noise into
+# evidence.
 SMALLEST_DEVIATION = 1e-4
 # Rows handled at a time, so that memory stays bounded however many photos there are.
 CHUNK = 16_384
 
 
 class Head(nn.Module):
-    """features [n, dimensions] -> logits [n, classes]. The standardisation is inside, so that serving needs nothing else."""
+    """features [n, dimensions] -> logits [n, classes].
+
+    The standardisation is inside, so that serving needs nothing else.
+    """
 
     mean: torch.Tensor
     deviation: torch.Tensor

@@ -1,4 +1,6 @@
-"""A trained classifier as it is stored and served: backbones, a head, and model.json that says how they belong together."""
+"""A trained classifier as it is stored and served:
+backbones, a head, and model.json that says how they belong together.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ WEIGHTS_FILE, INFO_FILE = "model.safetensors", "model.json"
 class Model(nn.Module):
     """Photos -> logits. `info` is model.json.
 
-    A backbone may be replaced in `forms` by anything that maps the same uint8 batch to the same features, only faster.
+    A backbone may be replaced in `forms` by anything that maps the same uint8 batch to the same
+    features, only faster.
     """
 
     means: torch.Tensor
@@ -52,7 +55,9 @@ class Model(nn.Module):
         ]
 
     def features(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        """One batch per backbone -> float32 [n, all dimensions]; the views of a photo are averaged."""
+        """One batch per backbone -> float32 [n, all dimensions]; the views of a photo are
+        averaged.
+        """
         parts = []
         for form, batch in zip(self.forms, inputs, strict=True):
             views = [
@@ -76,7 +81,8 @@ class Model(nn.Module):
 
 def _network(entry: dict[str, Any], package: Path) -> nn.Module:
     network = backbones.create(entry["module"], entry["timm_name"], package, **entry["arguments"])
-    # A fine-tuned network was trained, and is stored, with its batch-norm folded into the convolutions.
+    # A fine-tuned network was trained, and is stored, with its batch-norm folded into the
+    # convolutions.
     return backbones.fold_batch_norm(network) if entry.get("folded") else network
 
 
@@ -92,15 +98,18 @@ def preprocessing_of(entry: dict[str, Any]) -> Preprocessing:
 
 
 def load(folder: Path, package: Path) -> Model:
-    """The model stored in `folder`, on the CPU, ready to predict: batch-norm folded and channels last, the same answers to 1e-5 in
-    half the time. Raises ValueError naming what is missing or damaged."""
+    """The model stored in `folder`, on the CPU, ready to predict: batch-norm folded and channels
+    last, the same answers to 1e-5 in half the time. Raises ValueError naming what is missing or
+    damaged.
+    """
     try:
         info = json.loads((folder / INFO_FILE).read_bytes())
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder / INFO_FILE} cannot be read: {error}") from None
     if info.get("format") != FORMAT:
         raise ValueError(
-            f"{folder / INFO_FILE} has format {info.get('format')!r}; this code reads format {FORMAT}"
+            f"{folder / INFO_FILE} has format {info.get('format')!r}; this code reads format "
+            f"{FORMAT}"
         )
     if not info.get("classes"):
         raise ValueError(f"{folder / INFO_FILE} has no list of classes")

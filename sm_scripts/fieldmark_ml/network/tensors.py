@@ -1,7 +1,9 @@
-"""Tensors in a file, in the safetensors format, without needing its package: the serving image of AWS does not have it.
+"""Tensors in a file, in the safetensors format, without needing its package:
+the serving image of AWS does not have it.
 
-The format (https://github.com/huggingface/safetensors): 8 bytes, little endian, the length of a JSON header that gives each
-tensor's type, shape and position; then the raw values. Nothing in it can be executed.
+The format (https://github.com/huggingface/safetensors): 8 bytes, little endian, the length of a
+JSON header that gives each tensor's type, shape and position; then the raw values. Nothing in it
+can be executed.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ MAX_HEADER = 100 * 2**20
 
 
 def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Writes `tensors` to `path`: a temporary file beside it, fsync, then a rename, so that no half file is ever seen."""
+    """Writes `tensors` to `path`: a temporary file beside it, fsync, then a rename,
+    so that no half file is ever seen.
+    """
     header, position = {}, 0
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in ready.items():
@@ -50,7 +54,10 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors in `path`. Raises ValueError that names the file where it is not a whole safetensors file."""
+    """The tensors in `path`.
+
+    Raises ValueError that names the file where it is not a whole safetensors file.
+    """
     data = bytearray(path.read_bytes())
     try:
         length = struct.unpack_from("<Q", data)[0]

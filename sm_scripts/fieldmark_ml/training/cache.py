@@ -1,7 +1,7 @@
 """Cached features: a folder per recipe, files that are only ever added, one writer at a time.
 
-`<root>/<key>/<uuid>.npz` holds `image_ids` (sha256, 64 characters) and `features` [n, dimensions]. Each file is written whole or
-not at all, so readers need no lock.
+`<root>/<key>/<uuid>.npz` holds `image_ids` (sha256, 64 characters) and `features` [n, dimensions].
+Each file is written whole or not at all, so readers need no lock.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class Cache:
     def sole_writer(self) -> Iterator[None]:
         """Holds the folder's lock, so that two jobs do not make the same features at once.
 
-        The lock's file names the job that holds it. While this waits it says for which, and from time to
-        time that it still does: a job that waits is not one that hangs.
+        The lock's file names the job that holds it. While this waits it says for which, and from
+        time to time that it still does: a job that waits is not one that hangs.
         """
         with open(self.folder / "lock", "a+") as file:
             self._wait_for(file)
@@ -130,7 +130,8 @@ class Cache:
             if other != name or time.monotonic() - said > SECONDS_BETWEEN_NOTICES:
                 say_phase("waiting", other)
                 log(
-                    f"{other or 'another job'} is making these features ({self.folder.name}); waiting for it"
+                    f"{other or 'another job'} is making these features ({self.folder.name}); "
+                    "waiting for it"
                 )
                 said, name = time.monotonic(), other
             time.sleep(0.1)

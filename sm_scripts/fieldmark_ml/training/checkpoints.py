@@ -1,4 +1,6 @@
-"""Checkpoints: written whole or not at all, two kept, the newest readable one loaded; a changed job is refused, not mixed."""
+"""Checkpoints: written whole or not at all, two kept, the newest readable one loaded;
+a changed job is refused, not mixed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ FINISHED = "finished.json"
 
 
 class Checkpoints:
-    """The checkpoints of one job in `folder`. `fingerprint` says what the job is; another job's checkpoints are refused."""
+    """The checkpoints of one job in `folder`.
+
+    `fingerprint` says what the job is; another job's checkpoints are refused.
+    """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder, self.fingerprint = folder, fingerprint
@@ -27,7 +32,8 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(
-                f"checkpoint_dir {folder} cannot be made ({error.strerror}). Choose another --checkpoint_dir."
+                f"checkpoint_dir {folder} cannot be made ({error.strerror}). Choose another "
+                "--checkpoint_dir."
             ) from None
         for stray in folder.glob(".checkpoint-*.tmp"):
             stray.unlink(missing_ok=True)
@@ -57,7 +63,10 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The newest readable state, or None where there is no checkpoint. TrainingError where there are some and none can be used."""
+        """The newest readable state, or None where there is no checkpoint.
+
+        TrainingError where there are some and none can be used.
+        """
         paths = self.paths()
         for path in reversed(paths):
             try:
@@ -65,7 +74,8 @@ class Checkpoints:
                 state, fingerprint = loaded["state"], loaded["fingerprint"]
             except Exception as error:
                 log(
-                    f"checkpoint {path.name} cannot be read ({type(error).__name__}); trying the one before"
+                    f"checkpoint {path.name} cannot be read ({type(error).__name__}); trying the "
+                    "one before"
                 )
                 continue
             self._check(fingerprint, path.name)
@@ -73,7 +83,8 @@ class Checkpoints:
             return state
         if paths:
             raise TrainingError(
-                f"None of the {len(paths)} checkpoints in {self.folder} can be read. Delete them to start again from the beginning, "
+                f"None of the {len(paths)} checkpoints in {self.folder} can be read. Delete them "
+                "to start again from the beginning, "
                 "or use another --checkpoint_dir."
             )
         return None
@@ -93,5 +104,6 @@ class Checkpoints:
     def _check(self, fingerprint: str, name: str) -> None:
         if fingerprint != self.fingerprint:
             raise TrainingError(
-                f"{self.folder / name} belongs to a training with other settings or photos. Use another --checkpoint_dir, or delete it."
+                f"{self.folder / name} belongs to a training with other settings or photos. Use "
+                "another --checkpoint_dir, or delete it."
             )

@@ -1,4 +1,6 @@
-"""Several processes as one training: torchrun's environment, started by hand or by us, over gloo or nccl."""
+"""Several processes as one training: torchrun's environment, started by hand or by us,
+over gloo or nccl.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,18 @@ PORT = 29_551
 
 
 def wanted_processes() -> tuple[int, int]:
-    """(hosts, processes on each) that SageMaker's environment describes; (1, 1) under torchrun, which has started them already."""
+    """(hosts, processes on each) that SageMaker's environment describes;
+    (1, 1) under torchrun, which has started them already.
+    """
     if "RANK" in os.environ:
         return 1, 1
     return max(1, len(_hosts())), max(1, int(os.environ.get("SM_NUM_GPUS") or 0))
 
 
 def relaunch_under_torchrun(arguments: list[str]) -> None:
-    """Replaces this process by torchrun with one process per GPU on this host, where SageMaker gave several GPUs or hosts."""
+    """Replaces this process by torchrun with one process per GPU on this host,
+    where SageMaker gave several GPUs or hosts.
+    """
     hosts, processes = wanted_processes()
     if hosts * processes == 1:
         return
@@ -46,7 +52,9 @@ def _hosts() -> list[str]:
 
 
 def start() -> None:
-    """Joins the group that torchrun describes, where it does; only the first process speaks from then on."""
+    """Joins the group that torchrun describes, where it does;
+    only the first process speaks from then on.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return
     if torch.cuda.is_available():
@@ -114,7 +122,9 @@ def any_true(value: bool) -> bool:
 
 
 def mean_gradients(parameters: list[torch.nn.Parameter]) -> None:
-    """Sums the gradients of all processes, in one message; each process has already divided by the whole batch."""
+    """Sums the gradients of all processes, in one message;
+    each process has already divided by the whole batch.
+    """
     if world() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

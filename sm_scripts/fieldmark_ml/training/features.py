@@ -1,4 +1,6 @@
-"""Features: each photo goes through the frozen backbone once; the vector it becomes is cached under the photo's content."""
+"""Features: each photo goes through the frozen backbone once;
+the vector it becomes is cached under the photo's content.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from fieldmark_ml.training.cache import Cache
 SAVE_SECONDS = 10.0
 REPORT_SECONDS = 3.0
 SAVE_BYTES = 256 * 2**20
-# A matrix of features larger than this share of the machine's memory is kept in a file and read through the page cache.
+# A matrix of features larger than this share of the machine's memory is kept in a file and read
+# through the page cache.
 SHARE_OF_MEMORY = 0.25
 
 VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -33,7 +36,9 @@ VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 class Extraction:
-    """Makes features: threads that each decode a batch and run it, so that decoding and the network overlap. `caches`: one per view."""
+    """Makes features: threads that each decode a batch and run it,
+    so that decoding and the network overlap. `caches`: one per view.
+    """
 
     def __init__(
         self,
@@ -55,10 +60,12 @@ class Extraction:
         self.started = time.monotonic()
 
     def run(self) -> None:
-        """Fills the caches and `bad`. Where a stop was asked for, or a thread fails, what is done is saved first.
+        """Fills the caches and `bad`.
 
-        The first batch is made before there are threads: what decoding and the network set up at their first
-        use is set up by one thread alone.
+        Where a stop was asked for, or a thread fails, what is done is saved first.
+
+        The first batch is made before there are threads: what decoding and the network set up at
+        their first use is set up by one thread alone.
         """
         if (first := next(self.batches, None)) is not None:
             self._make(first)
@@ -143,7 +150,9 @@ def _bytes(path: str) -> bytes:
 
 
 def cache_root(checkpoint_dir: Path) -> Path:
-    """The `features` channel, or, so that a spot job restarted elsewhere still has them, a folder beside the checkpoints."""
+    """The `features` channel, or, so that a spot job restarted elsewhere still has them,
+    a folder beside the checkpoints.
+    """
     return Path(os.environ.get("SM_CHANNEL_FEATURES") or checkpoint_dir / "features")
 
 
@@ -154,16 +163,20 @@ def ensure(
     how: Preprocessing,
     make_form: Callable[[], Form],
 ) -> None:
-    """Makes what `rows` miss for one backbone and marks the photos that cannot be used. `make_form` is called only where needed.
+    """Makes what `rows` miss for one backbone and marks the photos that cannot be used.
 
-    With several processes each makes its share; a process that does not share the first one's folder also sends it.
+    `make_form` is called only where needed.
+
+    With several processes each makes its share; a process that does not share the first one's
+    folder also sends it.
     """
     first = next(iter(caches.values()))
     missing = _missing(photos, rows, caches) if distributed.is_first() else None
     missing = distributed.from_first(missing)
     if not len(missing):
         log(
-            f"features of all photos are cached ({', '.join(cache.folder.name for cache in caches.values())})"
+            "features of all photos are cached "
+            f"({', '.join(cache.folder.name for cache in caches.values())})"
         )
         return
     if not distributed.is_first():
@@ -197,7 +210,8 @@ def _extract(
     if len(mine):
         form = make_form()
         log(
-            f"{len(missing)} photos need features: {form.name}, batches of {form.batch}, {form.workers} workers x {distributed.world()}"
+            f"{len(missing)} photos need features: {form.name}, batches of {form.batch}, "
+            f"{form.workers} workers x {distributed.world()}"
         )
         extraction = Extraction(photos, mine, form, how, caches)
         extraction.run()
@@ -207,7 +221,9 @@ def _extract(
 
 
 def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -> None:
-    """Copies features made on other hosts into the first process's cache; processes that share its folder send nothing."""
+    """Copies features made on other hosts into the first process's cache;
+    processes that share its folder send nothing.
+    """
     if distributed.world() == 1:
         return
     wanted = np.array([photos.key(row).encode() for row in mine], dtype="S64")
@@ -232,9 +248,11 @@ def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -
 def gather(
     image_ids: list[str], backbones: list[tuple[int, list[Cache]]], spill: Path
 ) -> torch.Tensor:
-    """float32 [n, all dimensions], a row per image_id: per backbone (dimensions, one cache per view) the mean over its views.
+    """float32 [n, all dimensions], a row per image_id:
+    per backbone (dimensions, one cache per view) the mean over its views.
 
-    A matrix too large for memory lies in the file `spill`. Raises KeyError where features are missing.
+    A matrix too large for memory lies in the file `spill`. Raises KeyError where features are
+    missing.
     """
     matrix = _matrix(len(image_ids), sum(dimensions for dimensions, _ in backbones), spill)
     ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
@@ -269,7 +287,9 @@ def _add_view(
     shards: Iterable[tuple[np.ndarray, np.ndarray]],
     share: float,
 ) -> None:
-    """into[order[i]] += share * the vector of ids[i] (sorted; equal ids follow each other), once each."""
+    """into[order[i]] += share * the vector of ids[i] (sorted;
+    equal ids follow each other), once each.
+    """
     found = np.zeros(len(ids), dtype=bool)
     for shard_ids, vectors in shards:
         position = np.argsort(shard_ids, kind="stable")

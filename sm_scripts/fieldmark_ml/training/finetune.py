@@ -1,4 +1,6 @@
-"""Fine-tune mode: a head on frozen features first, then the whole network, the backbone at a lower rate."""
+"""Fine-tune mode: a head on frozen features first, then the whole network,
+the backbone at a lower rate.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ LARGEST_GRADIENT = 5.0
 
 @dataclass
 class Tuned:
-    """The best epoch's classifier, in fp32 on the training device. Epoch 0 is the head alone, before any fine-tuning."""
+    """The best epoch's classifier, in fp32 on the training device.
+
+    Epoch 0 is the head alone, before any fine-tuning.
+    """
 
     classifier: Classifier
     best_epoch: int
@@ -124,7 +129,8 @@ class Tuner:
             )
             if finished:
                 log(
-                    f"no better validation accuracy for {self.watch.patience} epochs: stopping early"
+                    f"no better validation accuracy for {self.watch.patience} epochs: stopping "
+                    "early"
                 )
                 self.epoch = self.values["epochs"] + 1
             self._save_if_due()

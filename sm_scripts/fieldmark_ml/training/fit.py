@@ -20,7 +20,9 @@ CONVERGED = 1e-6
 
 @dataclass
 class Examples:
-    """float32 features [n, dimensions] (perhaps in a file, so nothing here copies them whole) and int labels [n]."""
+    """float32 features [n, dimensions] (perhaps in a file,
+    so nothing here copies them whole) and int labels [n].
+    """
 
     features: torch.Tensor
     labels: torch.Tensor
@@ -31,7 +33,9 @@ class Examples:
 
 @dataclass
 class Fit:
-    """A trained head: `state` is that of `best_epoch` (counted from 1), `history` has one row of metrics per epoch."""
+    """A trained head: `state` is that of `best_epoch` (counted from 1),
+    `history` has one row of metrics per epoch.
+    """
 
     state: dict[str, torch.Tensor]
     best_epoch: int
@@ -41,7 +45,9 @@ class Fit:
 
 @dataclass
 class Hooks:
-    """What happens around the epochs: `on_epoch(epoch, metrics)`, `checkpoint(state)` after each, `resume` the state to go on from."""
+    """What happens around the epochs: `on_epoch(epoch, metrics)`, `checkpoint(state)` after each,
+    `resume` the state to go on from.
+    """
 
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, row: None
     checkpoint: Callable[[dict[str, Any]], None] = lambda state: None
@@ -51,8 +57,8 @@ class Hooks:
 class Watch:
     """Keeps the best epoch and knows when to stop.
 
-    The best has the lowest validation loss or, `by_accuracy`, the highest validation accuracy, ties going to the lower loss. Without
-    a validation split it is the last one.
+    The best has the lowest validation loss or, `by_accuracy`, the highest validation accuracy, ties
+    going to the lower loss. Without a validation split it is the last one.
     """
 
     def __init__(self, patience: int, by_accuracy: bool = False) -> None:
@@ -106,7 +112,9 @@ def refuse_nan(epoch: int, row: dict[str, float]) -> None:
 
 @dataclass
 class Evaluation:
-    """The objective, its gradient, and the mean cross-entropy and share of right answers, at one point."""
+    """The objective, its gradient, and the mean cross-entropy and share of right answers,
+    at one point.
+    """
 
     value: float
     gradient: torch.Tensor
@@ -115,11 +123,13 @@ class Evaluation:
 
 
 class LogisticRegression:
-    """Multinomial logistic regression on standardised features: mean cross-entropy + weight_decay / 2 |W|^2, by L-BFGS.
+    """Multinomial logistic regression on standardised features:
+    mean cross-entropy + weight_decay / 2 |W|^2, by L-BFGS.
 
-    Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4, with a backtracking (Armijo) line search. `weights` is
-    [dimensions + 1, classes]; its last row is the bias, which is not decayed. Features are read in chunks and never copied: the
-    standardisation is folded into the weights, ((x - m) / s) W + b = x (W / s) + (b - (m / s) W).
+    Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4, with a backtracking (Armijo)
+    line search. `weights` is [dimensions + 1, classes]; its last row is the bias, which is not
+    decayed. Features are read in chunks and never copied: the standardisation is folded into the
+    weights, ((x - m) / s) W + b = x (W / s) + (b - (m / s) W).
     """
 
     def __init__(
@@ -250,7 +260,9 @@ def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
 
 
 def validation_scores(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """`scores` on validation with the macro F1: whatever a search goes by is known after each epoch, so that it can stop a trial early."""
+    """`scores` on validation with the macro F1: whatever a search goes by is known after each
+    epoch, so that it can stop a trial early.
+    """
     if not len(labels):
         return {}
     return {
@@ -268,9 +280,11 @@ def fit_lbfgs(
     epochs: int,
     hooks: Hooks,
 ) -> Fit:
-    """Trains a linear head (its standardisation must be set) until it converges; an epoch is one iteration over all photos.
+    """Trains a linear head (its standardisation must be set) until it converges;
+    an epoch is one iteration over all photos.
 
-    The last epoch is the best: it is the minimum of the objective, and how far the head bends to the data is weight_decay's task.
+    The last epoch is the best: it is the minimum of the objective, and how far the head bends to
+    the data is weight_decay's task.
     """
     regression = LogisticRegression(head, train, weight_decay, label_smoothing)
     history: list[dict[str, float]] = []
@@ -295,7 +309,10 @@ def fit_lbfgs(
 def fit_adamw(
     head: Head, train: Examples, validation: Examples, values: dict[str, Any], hooks: Hooks
 ) -> Fit:
-    """Trains any head in batches with AdamW and a cosine decay. Each epoch is seeded by its number, so a resumed run is the same."""
+    """Trains any head in batches with AdamW and a cosine decay.
+
+    Each epoch is seeded by its number, so a resumed run is the same.
+    """
     optimizer = torch.optim.AdamW(
         head.layers.parameters(), lr=values["lr"], weight_decay=values["weight_decay"]
     )

@@ -1,4 +1,6 @@
-"""Frozen mode: every photo goes through the backbones once, then a head learns from the cached features in seconds."""
+"""Frozen mode: every photo goes through the backbones once,
+then a head learns from the cached features in seconds.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,15 @@ from fieldmark_ml.training.plan import PlannedBackbone
 WEIGHT_DECAYS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 SEARCH_EPOCHS = 100
 FOLDS = 5
-# Below this many multiplications per pass, handing pieces to several cores costs more than it gains.
+# Below this many multiplications per pass, handing pieces to several cores costs more than it
+# gains.
 WORTH_THREADS = 5e8
 
 
 @dataclass
 class Table:
-    """Features of all usable photos, sorted by split, so that a split (and train with validation) is a slice, not a copy.
+    """Features of all usable photos, sorted by split,
+    so that a split (and train with validation) is a slice, not a copy.
 
     `rows` are positions in Photos. Within a split the photos whose label is known come first.
     """
@@ -54,8 +58,11 @@ class Table:
 
 @dataclass
 class Trained:
-    """`head` gives the model's answers. `held_out` are logits for the photos of `held_out_split` made by a head that had not seen
-    them: calibration and the figures called `held_out_name` come from them."""
+    """`head` gives the model's answers.
+
+    `held_out` are logits for the photos of `held_out_split` made by a head that had not seen them:
+    calibration and the figures called `held_out_name` come from them.
+    """
 
     head: Head
     fit: Fit
@@ -69,7 +76,10 @@ class Trained:
 def collect(
     job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tuple[str, ...] = SPLITS
 ) -> Table | None:
-    """Makes and gathers the features of `splits`; None in every process but the first. Bad photos are marked; too many fail."""
+    """Makes and gathers the features of `splits`; None in every process but the first.
+
+    Bad photos are marked; too many fail.
+    """
     root = features.cache_root(job.checkpoint_dir)
     rows = np.flatnonzero(np.isin(photos.splits, splits))
     parts: list[tuple[int, list[Cache]]] = []
@@ -109,9 +119,11 @@ def _table(
 
 
 def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None) -> Trained:
-    """Chooses the L2 strength, trains the head epoch by epoch, and refits it on train and validation where that is asked for.
+    """Chooses the L2 strength, trains the head epoch by epoch,
+    and refits it on train and validation where that is asked for.
 
-    Without `checkpoints` it is the first step of something longer: nothing is saved and no metric line is written.
+    Without `checkpoints` it is the first step of something longer: nothing is saved and no metric
+    line is written.
     """
     train, validation = table.examples("train"), table.examples("validation")
     if len(train) * train.features.shape[1] * classes < WORTH_THREADS:
@@ -210,10 +222,12 @@ def _none(like: Examples) -> Examples:
 
 
 def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int) -> float:
-    """The given L2 strength; or the strongest whose validation loss is within one standard error of the lowest.
+    """The given L2 strength; or the strongest whose validation loss is within one standard error of
+    the lowest.
 
-    Source of the rule: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10. On a few dozen validation photos
-    the lowest loss alone picks now this, now that. Without a validation split the losses are those of cross-validation on train.
+    Source of the rule: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10.
+    On a few dozen validation photos the lowest loss alone picks now this, now that. Without a
+    validation split the losses are those of cross-validation on train.
     """
     if job.values["weight_decay"] != AUTO:
         return float(job.values["weight_decay"])
@@ -223,7 +237,8 @@ def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int)
         losses[weight_decay] = functional.cross_entropy(logits, labels.long(), reduction="none")
         accuracy = (logits.argmax(1) == labels).double().mean().item()
         log(
-            f"weight_decay {weight_decay:g}: held-out loss {losses[weight_decay].mean():.4f}, accuracy {accuracy:.4f}"
+            f"weight_decay {weight_decay:g}: held-out loss {losses[weight_decay].mean():.4f}, "
+            f"accuracy {accuracy:.4f}"
         )
         best = min(losses, key=lambda name: losses[name].mean().item())
         bound = (
@@ -259,7 +274,9 @@ def _search(job: Job, train: Examples, validation: Examples, classes: int) -> An
 
 
 def _cross_validated(job: Job, train: Examples, weight_decay: float, classes: int) -> torch.Tensor:
-    """Logits of every train photo by a head that had not seen it: FOLDS fits; every FOLDS-th photo of a class is in the same fold."""
+    """Logits of every train photo by a head that had not seen it:
+    FOLDS fits; every FOLDS-th photo of a class is in the same fold.
+    """
     order = torch.argsort(train.labels, stable=True)
     fold = torch.empty(len(train), dtype=torch.long)
     fold[order] = torch.arange(len(train)) % min(FOLDS, len(train))

@@ -1,4 +1,6 @@
-"""One training job: its settings, its folders and its machine, read once from the arguments and the environment."""
+"""One training job: its settings, its folders and its machine,
+read once from the arguments and the environment.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ import torch
 from fieldmark_ml.engines.choose import precision_of
 from fieldmark_ml.photos.data import Photos
 
-# In --checkpoint_dir it stands for the name of the training job: trials that share a folder keep apart in it.
+# In --checkpoint_dir it stands for the name of the training job: trials that share a folder keep
+# apart in it.
 OWN_NAME = "@job"
 # Changing these does not make it another training: a resumed job may differ in them.
 _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version", "unsure_target"}
@@ -22,7 +25,9 @@ _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version",
 
 @dataclass(frozen=True)
 class Job:
-    """`values` are typed and resolved; `strings` are the hyperparameters as given; `precision` is the arithmetic, fp32 or bf16."""
+    """`values` are typed and resolved; `strings` are the hyperparameters as given;
+    `precision` is the arithmetic, fp32 or bf16.
+    """
 
     values: dict[str, Any]
     strings: dict[str, str]
@@ -54,7 +59,9 @@ def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
 
 
 def _cores() -> int:
-    """How many cores this training may use, torch told so: all it may run on, or fewer where OMP_NUM_THREADS shares them out."""
+    """How many cores this training may use, torch told so:
+    all it may run on, or fewer where OMP_NUM_THREADS shares them out.
+    """
     available = len(os.sched_getaffinity(0))
     given = os.environ.get("OMP_NUM_THREADS", "")
     cores = min(available, int(given)) if given.isdigit() and int(given) else available
@@ -68,7 +75,9 @@ def output_dir() -> Path:
 
 
 def fingerprint(values: dict[str, Any], photos: Photos) -> str:
-    """Names a training by its settings and photos: only the same one may go on from its checkpoints."""
+    """Names a training by its settings and photos: only the same one may go on from its
+    checkpoints.
+    """
     settings = {name: value for name, value in values.items() if name not in _NOT_PART_OF_A_JOB}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for column in (photos.image_ids, photos.classes):

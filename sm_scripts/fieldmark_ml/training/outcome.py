@@ -14,9 +14,11 @@ from fieldmark_ml.photos.data import Photos
 
 @dataclass
 class Outcome:
-    """`rows` and `logits` per split: what the model says of every usable photo, except that validation's are of a model that had
-    not seen those photos. `held_out`: (name of the figures, rows, logits) that calibration is fitted on; empty rows where there are none.
-    `means` and `similarities` are for familiarity. `state` has the names of Model's state dict, but for the means.
+    """`rows` and `logits` per split: what the model says of every usable photo, except that
+    validation's are of a model that had not seen those photos. `held_out`: (name of the figures,
+    rows, logits) that calibration is fitted on; empty rows where there are none. `means` and
+    `similarities` are for familiarity. `state` has the names of Model's state dict, but for the
+    means.
     """
 
     rows: dict[str, np.ndarray]
@@ -37,10 +39,11 @@ def familiar(
     classes: int,
     trained_backbone: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(class means, similarities of photos like those of training) from the features of labelled photos per split.
+    """(class means, similarities of photos like those of training) from the features of labelled
+    photos per split.
 
-    Photos like those of training are the validation photos and, unless the backbone was trained on them, the train photos, each
-    against class means made without it.
+    Photos like those of training are the validation photos and, unless the backbone was trained on
+    them, the train photos, each against class means made without it.
     """
     rows, vectors = features["train"]
     labels = torch.from_numpy(photos.labels[rows])

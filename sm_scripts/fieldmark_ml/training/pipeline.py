@@ -99,7 +99,8 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
     (planned,) = plan(job.values["arch"])
     if not len(photos.rows("validation")):
         log(
-            "There are no validation photos: the last epoch is kept, probabilities stay as they are "
+            "There are no validation photos: the last epoch is kept, probabilities stay as they "
+            "are "
             "(temperature 1) and no answer is called unsure."
         )
     head = _first_head(job, photos, planned)
@@ -146,7 +147,9 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
 
 
 def _keep_features(job: Job, photos: Photos, rows: np.ndarray, vectors: torch.Tensor) -> None:
-    """The training photos as the trained backbone sees them: nobody else makes these, and similar photos are looked up in them."""
+    """The training photos as the trained backbone sees them:
+    nobody else makes these, and similar photos are looked up in them.
+    """
     image_ids = np.array([photos.key(row).encode() for row in rows], dtype="S64")
     buffer = io.BytesIO()
     np.savez(buffer, image_ids=image_ids, features=vectors[: len(rows)].half().numpy())
@@ -154,7 +157,9 @@ def _keep_features(job: Job, photos: Photos, rows: np.ndarray, vectors: torch.Te
 
 
 def _first_head(job: Job, photos: Photos, planned: PlannedBackbone) -> Head:
-    """A head trained on frozen features, the same in every process: fine-tuning that starts from a random one first ruins the backbone."""
+    """A head trained on frozen features, the same in every process:
+    fine-tuning that starts from a random one first ruins the backbone.
+    """
     table = frozen.collect(job, photos, [planned], ("train", "validation"))
     linear = job.values["head"] == "linear"
     how = (

@@ -51,7 +51,8 @@ class PlannedBackbone:
         except RuntimeError as error:
             first = " ".join(str(error).split())[:300]
             raise TrainingError(
-                f"The weights in {self.file.path} are not those of {self.architecture.timm_name}: {first}"
+                f"The weights in {self.file.path} are not those of {self.architecture.timm_name}: "
+                f"{first}"
             ) from None
         if self.arguments:
             self._resample(network)
@@ -62,11 +63,14 @@ class PlannedBackbone:
             network.set_input_size(**self.arguments)
         except (AttributeError, AssertionError) as error:
             raise TrainingError(
-                f"{self.name} cannot take {self.how.image_size} pixels: {str(error) or 'its size is fixed'}."
+                f"{self.name} cannot take {self.how.image_size} pixels: "
+                f"{str(error) or 'its size is fixed'}."
             ) from None
 
     def form(self, root: Path, precision: str, device: torch.device, cpus: int) -> Form:
-        """The fastest form for this machine; its converted network is kept below `root`, where the features are."""
+        """The fastest form for this machine; its converted network is kept below `root`,
+        where the features are.
+        """
         kept = (
             root
             / "networks"
@@ -103,7 +107,10 @@ _CLASSIFIERS = ("classifier.", "fc.", "head.fc.", "head.weight", "head.bias", "h
 
 
 def plan(arch: str) -> list[PlannedBackbone]:
-    """The backbones of an --arch list. Raises TrainingError for a name timm does not have, and where weights cannot be found."""
+    """The backbones of an --arch list.
+
+    Raises TrainingError for a name timm does not have, and where weights cannot be found.
+    """
     planned = []
     for choice in parse_arch(arch):
         architecture = ARCHITECTURES.get(choice.name) or _from_timm(choice)
@@ -142,7 +149,10 @@ _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 @functools.cache
 def package(timm_name: str) -> Path:
-    """A copy of the model code like the one the artifact will carry: what trains is what serves. Removed when the process ends."""
+    """A copy of the model code like the one the artifact will carry: what trains is what serves.
+
+    Removed when the process ends.
+    """
     _folders.append(tempfile.TemporaryDirectory(prefix="fieldmark-"))
     folder = Path(_folders[-1].name) / backbones.PACKAGE
     zoo.copy([timm_name], folder)

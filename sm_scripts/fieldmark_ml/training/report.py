@@ -19,7 +19,9 @@ from fieldmark_ml.training.job import Job
 
 
 def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Temperature and unsure threshold, fitted on photos that the scored head had not seen; 1 and 0 without any."""
+    """Temperature and unsure threshold, fitted on photos that the scored head had not seen;
+    1 and 0 without any.
+    """
     if not len(labels):
         return {"temperature": 1.0, "unsure_threshold": 0.0}
     temperature = fit_temperature(logits, labels)
@@ -31,7 +33,8 @@ def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
     }
     log(f"temperature {temperature:.3f}, unsure below {threshold:.3f}")
     log(
-        f"calibration error {errors['ece_before']:.4f}, with the temperature {errors['ece_after']:.4f}"
+        f"calibration error {errors['ece_before']:.4f}, with the temperature "
+        f"{errors['ece_after']:.4f}"
     )
     return {"temperature": temperature, "unsure_threshold": threshold, **errors}
 
@@ -39,7 +42,9 @@ def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
 def scored(
     photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]], best_epoch: int
 ) -> dict[str, dict[str, Any]]:
-    """Figures of each split in `probabilities` (rows and calibrated probabilities), over its labelled photos; said in the log."""
+    """Figures of each split in `probabilities` (rows and calibrated probabilities),
+    over its labelled photos; said in the log.
+    """
     made: dict[str, dict[str, Any]] = {}
     for name, (rows, values) in probabilities.items():
         labels = torch.from_numpy(photos.labels[rows])
@@ -48,7 +53,8 @@ def scored(
         if found:
             made[name] = found
             log(
-                f"{name}: top-1 {found['correct']}/{found['n']} = {found['top1']:.4f}, top-5 {found['top5']:.4f}, loss {found['loss']:.4f}"
+                f"{name}: top-1 {found['correct']}/{found['n']} = {found['top1']:.4f}, top-5 "
+                f"{found['top5']:.4f}, loss {found['loss']:.4f}"
             )
     final = {
         f"{name}_{figure}": made[name][figure]
@@ -57,7 +63,8 @@ def scored(
         for figure in ("loss", "top5", "macro_f1", "n")
     }
     if "validation" in made:
-        # Once more and last, without an epoch: SageMaker's tuner goes by what is said last, and the kept epoch need not be the last one.
+        # Once more and last, without an epoch: SageMaker's tuner goes by what is said last, and the
+        # kept epoch need not be the last one.
         found = made["validation"]
         metrics(
             kept_epoch=best_epoch,
@@ -74,7 +81,9 @@ def scored(
 def write_predictions(
     job: Job, photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]]
 ) -> None:
-    """SM_OUTPUT_DATA_DIR/predictions.npz: image_id, path, split, label, probabilities, classes; no pickles."""
+    """SM_OUTPUT_DATA_DIR/predictions.npz: image_id, path, split, label, probabilities, classes;
+    no pickles.
+    """
     parts = [probabilities[name] for name in SPLITS if name in probabilities]
     rows = np.concatenate([part[0] for part in parts])
     buffer = io.BytesIO()

@@ -1,16 +1,18 @@
-"""From the click on Train to a job's first log line, first figures and end, beside the same script started from a shell.
+"""From the click on Train to a job's first log line, first figures and end,
+beside the same script started from a shell.
 
-The app is warm, as it is some seconds after its start, and the features are cached: what is measured is starting, not training.
+The app is warm, as it is some seconds after its start, and the features are cached: what is
+measured is starting, not training.
 """
 
 from __future__ import annotations
 
 import statistics
 
-from benchmarks import app
+from benchmarks import running_app
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
-from benchmarks.trainer import Training, train
+from benchmarks.training.trainer import Training, train
 from core import settings
 from core.training import metrics
 
@@ -24,9 +26,13 @@ def run() -> Outcome:
         train(where, settings.features_dir(), label="from a shell", preset="fast")
         for _ in range(REPEATS + 1)
     ][1:]
-    cold = app.median([app.train(where, "app just started", preset="fast") for _ in range(REPEATS)])
-    with app.running():
-        hot = app.median([app.train(where, "warm app", preset="fast") for _ in range(REPEATS)])
+    cold = running_app.median(
+        [running_app.train(where, "app just started", preset="fast") for _ in range(REPEATS)]
+    )
+    with running_app.running():
+        hot = running_app.median(
+            [running_app.train(where, "warm app", preset="fast") for _ in range(REPEATS)]
+        )
     shell = statistics.median(first_metrics(training) for training in by_hand)
     return Outcome(
         "job_start",

@@ -1,7 +1,9 @@
-"""A batch of photos in a running app, beside what the same model in the same form does with photos that lie ready in memory.
+"""A batch of photos in a running app, beside what the same model in the same form does with photos
+that lie ready in memory.
 
-On a CPU, reading and decoding a photo takes time of the very cores that run the network, so that no program can hide it behind
-the network, as one with a GPU can. `possible` says how much of the forward-only rate is left where nothing but that is lost.
+On a CPU, reading and decoding a photo takes time of the very cores that run the network, so that no
+program can hide it behind the network, as one with a GPU can. `possible` says how much of the
+forward-only rate is left where nothing but that is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import Photos, photos
 from core import settings
@@ -25,14 +27,17 @@ from core.models import store as models
 from core.models.store import Model
 
 REPEATS = 3
-# The bound by decoding is the tighter the quicker the network is; the quickest preset is shown beside it.
+# The bound by decoding is the tighter the quicker the network is; the quickest preset is shown
+# beside it.
 PRESET, QUICK = "best", "fast"
 SPLIT = "test"
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Photos per second of the whole batch, of the network alone, and of reading and decoding alone; medians of REPEATS."""
+    """Photos per second of the whole batch, of the network alone,
+    and of reading and decoding alone; medians of REPEATS.
+    """
 
     batch: float
     forward: float
@@ -47,13 +52,15 @@ class Rates:
 
     @property
     def possible(self) -> float:
-        """The share that is left where both take the same cores and nothing is lost besides: 1 / (1 / forward + 1 / decode)."""
+        """The share that is left where both take the same cores and nothing is lost besides:
+        1 / (1 / forward + 1 / decode).
+        """
         return 1 / (1 / self.forward + 1 / self.decode) / self.forward
 
 
 def run() -> Outcome:
     where = photos()
-    with app.running():
+    with running_app.running():
         best, quick = (rates(trained(where, preset)) for preset in (PRESET, QUICK))
         plain = harness.run_peer(
             "batch_loop",
@@ -108,7 +115,7 @@ def trained(where: Photos, preset: str) -> Model:
     for model in models.listing():
         if model.job.spec["hyperparameters"].get("preset") == preset:
             return model
-    app.train(where, preset, preset=preset)
+    running_app.train(where, preset, preset=preset)
     return models.listing()[0]
 
 
@@ -165,7 +172,7 @@ def transform(model: Model) -> dict[str, Any]:
 
 def alone(model: Model) -> dict[str, float]:
     """The rates of the parts, in a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.parts", model.id, SPLIT]
+    command = [sys.executable, "-m", "benchmarks.batch.parts", model.id, SPLIT]
     env = {**processes.worker_environment(), "PYTHONPATH": str(settings.PROJECT)}
     return dict(
         json.loads(

@@ -1,8 +1,9 @@
-"""The datasets page over a million photos beside the same page over a thousand: opened, filtered, searched, sorted, turned and redrawn.
+"""The datasets page over a million photos beside the same page over a thousand:
+opened, filtered, searched, sorted, turned and redrawn.
 
-Ours is the redraw of a page with a million rows, the peer the same with a thousand; a ratio of 0.5 is twice as slow. The photos'
-paths are made up, the thumbnails on the pages that are shown are real. A process of its own draws the page, as the app's would, and
-says how much memory that took.
+Ours is the redraw of a page with a million rows, the peer the same with a thousand; a ratio of 0.5
+is twice as slow. The photos' paths are made up, the thumbnails on the pages that are shown are
+real. A process of its own draws the page, as the app's would, and says how much memory that took.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from core.datasets.browse import Query
 from core.io import images
 from core.jobs import processes
 
-# So few classes that one of them fills a page even of the small dataset: both pages then show as many photos.
+# So few classes that one of them fills a page even of the small dataset: both pages then show as
+# many photos.
 MANY, FEW, CLASSES = 1_000_000, 1_000, 20
 # What is looked at: the parameters in the address, and the rows that will then be on the page.
 VIEWS: dict[str, tuple[Mapping[str, str], Query, int]] = {
@@ -61,7 +63,10 @@ def run() -> Outcome:
         for name in VIEWS
         for step in ("first", "redraw")
     ]
-    note = f"peak memory of the process {many['peak_mb']:.0f} MB (with 1,000 rows {few['peak_mb']:.0f} MB)"
+    note = (
+        f"peak memory of the process {many['peak_mb']:.0f} MB (with 1,000 rows "
+        f"{few['peak_mb']:.0f} MB)"
+    )
     return Outcome(
         "page_scale",
         "ms",
@@ -83,7 +88,7 @@ def _measured(rows: int) -> dict[str, Any]:
     with in_home(home):
         version = _dataset(rows, home)
         addresses = {name: _address(version, name, rows) for name in VIEWS}
-    command = [sys.executable, "-m", "benchmarks.page_probe", json.dumps(addresses)]
+    command = [sys.executable, "-m", "benchmarks.app.page_probe", json.dumps(addresses)]
     environment = processes.clean_environment(
         {settings.ENV_HOME: str(home), settings.ENV_PREPARE: "0"}
     )

@@ -1,10 +1,12 @@
-"""The first model on a folder of photos, nothing cached: ours, the workshop's recipe, and the plain cached-feature loop."""
+"""The first model on a folder of photos, nothing cached:
+ours, the workshop's recipe, and the plain cached-feature loop.
+"""
 
 from __future__ import annotations
 
-from benchmarks import frozen
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
+from benchmarks.training import frozen
 
 TARGET, TARGET_PLAIN = 30.0, 2.5
 

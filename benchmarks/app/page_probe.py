@@ -1,6 +1,7 @@
-"""Draws the datasets page by Streamlit's own runner and prints how long that takes: what page_scale runs, once for each dataset.
+"""Draws the datasets page by Streamlit's own runner and prints how long that takes:
+what page_scale runs, once for each dataset.
 
-python -m benchmarks.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
+python -m benchmarks.app.page_probe '{"view": {"dataset": "many-0a1b2c"}, ...}'
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ def main(views: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has held. ru_maxrss will not do: it begins with that of the process which started this one."""
+    """The most memory that this process has held. ru_maxrss will not do:
+    it begins with that of the process which started this one.
+    """
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def _drawn(parameters: Mapping[str, str]) -> dict[str, float]:
-    """Milliseconds of the view's first drawing in a session, and the median of the redraws after it."""
+    """Milliseconds of the view's first drawing in a session,
+    and the median of the redraws after it.
+    """
     app, first = _opened(parameters)
     if app.exception or (not app.get("component") and not app.get("bidi_component")):
         raise SystemExit(f"the page shows no photos: {[item.value for item in app.exception]}")

@@ -1,6 +1,7 @@
-"""The parts of a batch, each alone: the network on photos that lie ready in memory, and the reading and decoding of them.
+"""The parts of a batch, each alone: the network on photos that lie ready in memory,
+and the reading and decoding of them.
 
-    python -m benchmarks.parts MODEL_ID SPLIT
+    python -m benchmarks.batch.parts MODEL_ID SPLIT
 
 The same model form, batches and threads as a transform job; prints photos per second as JSON.
 """

@@ -21,7 +21,9 @@ from core.training import metrics
 
 @dataclass(frozen=True)
 class Training:
-    """One run of sm_scripts/train.py: the process, the description of its model, and its metric lines."""
+    """One run of sm_scripts/train.py: the process, the description of its model,
+    and its metric lines.
+    """
 
     run: harness.Run
     model: dict[str, Any]
@@ -45,7 +47,10 @@ class Training:
 
 
 def train(photos: Photos, features: Path, *, label: str, **hyperparameters: str) -> Training:
-    """Trains once, in a run folder of its own that is removed again. `features` is the cache, empty for a cold run."""
+    """Trains once, in a run folder of its own that is removed again.
+
+    `features` is the cache, empty for a cold run.
+    """
     return _train(photos, features, label, hyperparameters, None)
 
 
@@ -85,7 +90,9 @@ def _train(
 
 
 def environment(folder: Path, photos: Photos, features: Path) -> dict[str, str]:
-    """What SageMaker's container would set, with this workstation's folders, as the local backend does it."""
+    """What SageMaker's container would set, with this workstation's folders,
+    as the local backend does it.
+    """
     channels = {
         "images": photos.root,
         "manifest": photos.manifest.parent,

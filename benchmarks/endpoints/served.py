@@ -1,6 +1,8 @@
-"""What `endpoint_latency` and `endpoint_throughput` share: our endpoint and TorchServe, up at once, with the same model and photos.
+"""What `endpoint_latency` and `endpoint_throughput` share:
+our endpoint and TorchServe, up at once, with the same model and photos.
 
-The clients are the same for both: threads that keep their connection and send real JPEGs, each the next one once it has its answer.
+The clients are the same for both: threads that keep their connection and send real JPEGs, each the
+next one once it has its answer.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import BenchmarkError
 from benchmarks.peers import torchserve
 from benchmarks.photos import Photos, photos
@@ -42,7 +44,9 @@ MEDIA_TYPE = "application/x-image"
 
 @dataclass(frozen=True)
 class Side:
-    """One server and what it did: `results` are its rounds, `accuracy` its top-1 over the test photos."""
+    """One server and what it did: `results` are its rounds,
+    `accuracy` its top-1 over the test photos.
+    """
 
     url: str
     results: tuple[load_test.Result, ...]
@@ -71,15 +75,17 @@ class Duel:
 def best_peer(
     arch: str, *, requests: int, clients: int, better: Callable[[load_test.Result], float]
 ) -> Duel:
-    """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by what `better` makes of it: all
-    cores in one worker, or workers of one core each. Where other programs run too, the threads of a worker wait for each other."""
+    """Both servers in turn, ROUNDS times, the peer in the setting that a short trial finds best, by
+    what `better` makes of it: all cores in one worker, or workers of one core each. Where other
+    programs run too, the threads of a worker wait for each other.
+    """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     where = photos()
     bodies, _ = _test_photos(where)
     tried = {}
-    with app.running():
+    with running_app.running():
         for workers, threads in dict.fromkeys([(1, cores), (min(cores, clients), 1)]):
             with _peer(where, arch, workers, threads) as url:
                 label = f"{arch}, trial of the peer with {workers} x {threads}"
@@ -91,10 +97,13 @@ def best_peer(
 
 
 def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int) -> Duel:
-    """Both servers in turn, ROUNDS times. The peer has `workers` processes of `threads` threads each."""
+    """Both servers in turn, ROUNDS times.
+
+    The peer has `workers` processes of `threads` threads each.
+    """
     where = photos()
     bodies, labels = _test_photos(where)
-    with app.running(), _peer(where, arch, workers, threads) as peer:
+    with running_app.running(), _peer(where, arch, workers, threads) as peer:
         endpoint = _deployed(_model(where, arch))
         try:
             urls = {"ours": endpoint.url, "peer": peer}
@@ -134,7 +143,7 @@ def _model(where: Photos, arch: str) -> Model:
     if arch in found:
         return found[arch]
     if arch == ARCH:
-        app.train(where, arch, arch=arch)
+        running_app.train(where, arch, arch=arch)
     else:
         _random(_model(where, ARCH), arch)
     return next(model for model in models.listing() if model.description["arch"] == arch)
@@ -145,7 +154,9 @@ def _random(source: Model, arch: str) -> None:
     job, lock = jobs.create(jobs.new_id("training"), "training", arch, "local", source.job.spec)
     if lock is not None:
         os.close(lock)
-    _python("benchmarks.random_model", str(source.folder.model), str(job.folder.model), arch)
+    _python(
+        "benchmarks.endpoints.random_model", str(source.folder.model), str(job.folder.model), arch
+    )
     models.pack(job.folder.model, job.folder.artifact)
     jobs.write_status(job.folder, Status(State.COMPLETED, started=time.time(), ended=time.time()))
 
@@ -161,7 +172,7 @@ def _deployed(model: Model) -> Endpoint:
     spec = EndpointSpec("benchmark", model.id)
     LOCAL.deploy(spec)
     start = time.perf_counter()
-    app.wait_for(lambda: _now(spec.id).state is not EndpointState.CREATING, start)
+    running_app.wait_for(lambda: _now(spec.id).state is not EndpointState.CREATING, start)
     endpoint = _now(spec.id)
     if endpoint.state is not EndpointState.IN_SERVICE:
         raise BenchmarkError(f"the endpoint is {endpoint.state}: {endpoint.reason}")

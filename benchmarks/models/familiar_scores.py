@@ -1,6 +1,9 @@
-"""What a model, as it is served, says of images: its own code, run in a process that holds nothing else of ours.
+"""What a model, as it is served, says of images:
+its own code, run in a process that holds nothing else of ours.
 
-python -m benchmarks.familiar_scores MODEL_DIR LIST       # LIST: a JSON list of paths; the last line is the JSON answer
+    python -m benchmarks.models.familiar_scores MODEL_DIR LIST
+
+LIST is a file with a JSON list of paths; the last line printed is the JSON answer.
 """
 
 from __future__ import annotations

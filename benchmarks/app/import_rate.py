@@ -1,7 +1,9 @@
-"""Importing a folder of many small files beside a bare loop that asks for each file's size and reads it.
+"""Importing a folder of many small files beside a bare loop that asks for each file's size and
+reads it.
 
-Ours finds, hashes and decodes every file to its last line, splits, and writes the manifest; the loop does none of that, so a ratio
-below 1 is expected: it says how near the import is to what the disk allows. All files are in the page cache in both.
+Ours finds, hashes and decodes every file to its last line, splits, and writes the manifest; the
+loop does none of that, so a ratio below 1 is expected: it says how near the import is to what the
+disk allows. All files are in the page cache in both.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import harness
+from benchmarks.app.page_scale import in_home
 from benchmarks.harness import Outcome, Row
-from benchmarks.page_scale import in_home
 from core import settings
 from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
@@ -44,7 +46,8 @@ def run() -> Outcome:
     print(f" {FILES / ours:.1f} s", file=sys.stderr, flush=True)
     if version.images != FILES or version.problems:
         raise harness.BenchmarkError(
-            f"{version.images} of {FILES} files were imported, {version.problems} of them with a problem"
+            f"{version.images} of {FILES} files were imported, {version.problems} of them with a "
+            "problem"
         )
     return Outcome(
         "import_rate",
@@ -87,7 +90,9 @@ def _decoded(path: Path) -> None:
 
 
 def _drawn(folder: Path) -> list[Path]:
-    """`<class>/<number>.jpg`: few pictures, each file with a comment of its own, so that no two are the same."""
+    """`<class>/<number>.jpg`: few pictures, each file with a comment of its own,
+    so that no two are the same.
+    """
     chance = np.random.default_rng(0)
     pictures = []
     for _ in range(PICTURES):

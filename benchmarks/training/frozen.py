@@ -1,7 +1,8 @@
-"""The runs that `cold_train` and `warm_train` share, each made once in a process, so that both compare with the same peers.
+"""The runs that `cold_train` and `warm_train` share, each made once in a process,
+so that both compare with the same peers.
 
-Ours is timed twice: from the click on Train in a running app until the job is Completed, and as the bare script from a
-shell, which pays for importing torch as the peers do.
+Ours is timed twice: from the click on Train in a running app until the job is Completed, and as the
+bare script from a shell, which pays for importing torch as the peers do.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import functools
 import shutil
 import statistics
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import Row
 from benchmarks.photos import photos
-from benchmarks.trainer import Training, train
+from benchmarks.training.trainer import Training, train
 from core import settings
 
 REPEATS = 3
@@ -43,7 +44,9 @@ def workshop() -> Row:
 
 @functools.cache
 def notebook() -> Row:
-    """The recipe as the notebook writes it, once: the validation photos are gone through at every third step."""
+    """The recipe as the notebook writes it, once: the validation photos are gone through at every
+    third step.
+    """
     where = photos()
     run = harness.run_peer("workshop", where.root, where.manifest, "--validate_every", "3")
     return Row(
@@ -69,22 +72,26 @@ def plain() -> Row:
 
 
 @functools.cache
-def in_the_app() -> tuple[app.Watched, app.Watched]:
-    """Medians of jobs in a running app: cold, the feature cache emptied before each, and warm, with changed hyperparameters."""
+def in_the_app() -> tuple[running_app.Watched, running_app.Watched]:
+    """Medians of jobs in a running app: cold, the feature cache emptied before each, and warm,
+    with changed hyperparameters.
+    """
     where, cold = photos(), []
-    with app.running():
+    with running_app.running():
         for _ in range(REPEATS):
             forget_features()
-            cold.append(app.train(where, "cold, in the app", preset=PRESET))
+            cold.append(running_app.train(where, "cold, in the app", preset=PRESET))
         warm = [
-            app.train(where, f"warm, in the app, {change}", preset=PRESET, **change)
+            running_app.train(where, f"warm, in the app, {change}", preset=PRESET, **change)
             for change in CHANGES
         ]
-    return app.median(cold), app.median(warm)
+    return running_app.median(cold), running_app.median(warm)
 
 
 def forget_features() -> None:
-    """All but the converted networks, which an app makes ready when it starts, before there are photos."""
+    """All but the converted networks, which an app makes ready when it starts,
+    before there are photos.
+    """
     for folder in settings.features_dir().iterdir():
         if folder.name != "networks":
             shutil.rmtree(folder)
@@ -107,7 +114,7 @@ def _median(runs: list[Training]) -> Training:
     return sorted(runs, key=lambda training: training.run.seconds)[len(runs) // 2]
 
 
-def app_row(kind: str, watched: app.Watched) -> Row:
+def app_row(kind: str, watched: running_app.Watched) -> Row:
     return Row(
         f"ours, {kind}",
         watched.completed,

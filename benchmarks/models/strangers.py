@@ -1,4 +1,6 @@
-"""Images that show no bird: drawn shapes, textures, screens, and the sample photos that come with scientific packages."""
+"""Images that show no bird: drawn shapes, textures, screens,
+and the sample photos that come with scientific packages.
+"""
 
 from __future__ import annotations
 

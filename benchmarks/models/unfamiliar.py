@@ -1,6 +1,8 @@
-"""Whether a model notices what it has not learned: AUROC of its familiarity for images without birds, and for species left out.
+"""Whether a model notices what it has not learned:
+AUROC of its familiarity for images without birds, and for species left out.
 
-The peer is what any classifier offers without more: its own largest probability (Hendrycks and Gimpel 2017).
+The peer is what any classifier offers without more: its own largest probability (Hendrycks and
+Gimpel 2017).
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import harness, strangers
+from benchmarks import harness
 from benchmarks.harness import Outcome, Row
+from benchmarks.models import strangers
 from benchmarks.photos import BY_RATIOS, OFFICIAL, Photos, photos
-from benchmarks.trainer import Training, train_and_keep
+from benchmarks.training.trainer import Training, train_and_keep
 from core import settings
 from core.datasets import manifest, store
 from core.jobs import processes
@@ -32,7 +35,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a served model said of some images: the larger, the more familiar; and how many it flagged."""
+    """What a served model said of some images: the larger, the more familiar;
+    and how many it flagged.
+    """
 
     similarity: Floats
     confidence: Floats
@@ -91,7 +96,9 @@ def run() -> Outcome:
 
 
 def auroc(familiar: Floats, strange: Floats) -> float:
-    """How often a photo like those of training scores above one unlike them; a tie counts half (Mann and Whitney 1947)."""
+    """How often a photo like those of training scores above one unlike them;
+    a tie counts half (Mann and Whitney 1947).
+    """
     ordered = np.sort(strange)
     below, not_above = (np.searchsorted(ordered, familiar, side=side) for side in ("left", "right"))
     return float((below + not_above).sum() / (2 * len(familiar) * len(strange)))
@@ -104,7 +111,9 @@ def _row(name: str, known: Scores, scores: Scores) -> Row:
 
 
 def _left_out(where: Photos) -> dict[str, float]:
-    """The mean AUROC over trainings that each leave a quarter of the classes out, which each class is once."""
+    """The mean AUROC over trainings that each leave a quarter of the classes out,
+    which each class is once.
+    """
     found, peers, count = [], [], 0
     for fold in range(FOLDS):
         hidden = where.version.classes[fold::FOLDS]
@@ -154,7 +163,7 @@ def _ask(folder: Path, groups: Mapping[str, Sequence[Path]]) -> dict[str, Scores
     listed = harness.workspace() / "list.json"
     paths = [str(path) for group in groups.values() for path in group]
     listed.write_text(json.dumps(paths))
-    command = [sys.executable, "-m", "benchmarks.familiar_scores", str(folder), str(listed)]
+    command = [sys.executable, "-m", "benchmarks.models.familiar_scores", str(folder), str(listed)]
     environment = processes.clean_environment(processes.COMPUTING)
     said = harness.run(
         command, cwd=settings.PROJECT, env=environment, label=f"asked about {len(paths)} images"

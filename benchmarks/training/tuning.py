@@ -1,7 +1,9 @@
-"""30 trials of a tuning job, from the click to the best model, beside 30 runs of a training script that does everything itself.
+"""30 trials of a tuning job, from the click to the best model,
+beside 30 runs of a training script that does everything itself.
 
-The peer is the plain feature loop: it imports, loads, makes its features and trains, each time anew. One run is measured and
-counted 30 times. Ours starts with an empty feature cache, in a running app.
+The peer is the plain feature loop: it imports, loads, makes its features and trains, each time
+anew. One run is measured and counted 30 times. Ours starts with an empty feature cache, in a
+running app.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks import app, frozen
+from benchmarks import running_app
 from benchmarks.harness import BenchmarkError, Outcome, Row
 from benchmarks.photos import Photos, photos
+from benchmarks.training import frozen
 from core import settings
 from core.backends import LOCAL
 from core.jobs import store as jobs
@@ -35,7 +38,7 @@ TRAINING_SECONDS = re.compile(r"done in [\d.]+ s:.*\btraining ([\d.]+)")
 
 def run() -> Outcome:
     where = photos()
-    with app.running():
+    with running_app.running():
         shutil.rmtree(settings.features_dir())
         alone, alone_seconds = tuned(where, "one at a time", 1)
         together, together_seconds = tuned(where, "two at a time, features cached", 2)
@@ -116,12 +119,13 @@ def tuned(photos: Photos, label: str, parallel: int) -> tuple[Board, float]:
     )
     clicked = time.perf_counter()
     job = LOCAL.tune(spec)
-    seconds = app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, clicked)
+    seconds = running_app.wait_for(lambda: LOCAL.refresh(job).state.is_finished, clicked)
     print(f" {seconds:.1f} s", file=sys.stderr, flush=True)
     ended, board = LOCAL.refresh(job), leaderboard.read(job.id)
     if ended.state is not State.COMPLETED or len(board.completed()) != TRIALS:
         raise BenchmarkError(
-            f"{len(board.completed())} of {TRIALS} trials are completed, the job is {ended.state}: {ended.status.reason}"
+            f"{len(board.completed())} of {TRIALS} trials are completed, the job is "
+            f"{ended.state}: {ended.status.reason}"
         )
     return board, seconds
 
@@ -133,6 +137,8 @@ def training_seconds(trial: Trial) -> Iterator[float]:
 
 
 def tested(trial: Trial) -> tuple[int, int]:
-    """How many test photos the trial's model gets right, of how many; looked at only after the choice by validation."""
+    """How many test photos the trial's model gets right, of how many;
+    looked at only after the choice by validation.
+    """
     figures = models.read(trial.id).metrics("test")
     return int(figures["correct"]), int(figures["n"])

@@ -1,4 +1,6 @@
-"""Runs training jobs as a running app does: submitted to the local backend, started by its warm process, watched to their end."""
+"""Runs training jobs as a running app does: submitted to the local backend,
+started by its warm process, watched to their end.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ PATIENCE_SECONDS = 600
 
 @dataclass(frozen=True)
 class Watched:
-    """Seconds from the click on Train until the job said something, reported its first figures, and was Completed; test top-1."""
+    """Seconds from the click on Train until the job said something, reported its first figures,
+    and was Completed; test top-1.
+    """
 
     first_line: float
     first_metrics: float
@@ -47,7 +51,10 @@ def running() -> Iterator[None]:
 
 
 def train(photos: Photos, label: str, **hyperparameters: str) -> Watched:
-    """Submits a job as the Train page does and watches it to its end. BenchmarkError where it is not Completed."""
+    """Submits a job as the Train page does and watches it to its end.
+
+    BenchmarkError where it is not Completed.
+    """
     print(f"  ours: {label} ...", end="", file=sys.stderr, flush=True)
     spec = TrainingSpec("benchmark", photos.version.dataset_id, photos.version.id, hyperparameters)
     clicked = time.perf_counter()

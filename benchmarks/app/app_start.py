@@ -1,6 +1,8 @@
-"""From `streamlit run app.py` to the first page drawn in a browser, beside Streamlit's own page of one line.
+"""From `streamlit run app.py` to the first page drawn in a browser,
+beside Streamlit's own page of one line.
 
-Chromium runs already, and the home holds one dataset and one model. The app's process must not have torch in it.
+Chromium runs already, and the home holds one dataset and one model. The app's process must not have
+torch in it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks import app, harness
+from benchmarks import harness, running_app
 from benchmarks.harness import BenchmarkError, Outcome, Row
 from benchmarks.photos import photos
 from core import settings
@@ -33,7 +35,7 @@ DRAWN = '[data-testid="stHeading"]'
 
 
 def run() -> Outcome:
-    app.train(photos(), "a model for the first page", preset="fast")
+    running_app.train(photos(), "a model for the first page", preset="fast")
     bare = harness.workspace() / "bare.py"
     bare.write_text(BARE)
     with _browser() as chromium:
@@ -49,7 +51,8 @@ def run() -> Outcome:
         Row(
             "ours: the overview",
             ours,
-            note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the app's process",
+            note=f"to stay under {LIMIT_SECONDS:g} s; median of {REPEATS}; torch is not in the "
+            "app's process",
         ),
         Row("a bare Streamlit page", peer, note="what Streamlit itself takes"),
         None,
@@ -103,7 +106,7 @@ def _start(script: Path, chromium: Any) -> float:
         stderr=subprocess.DEVNULL,
     )
     try:
-        app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), start)
+        running_app.wait_for(lambda: _answers(f"http://127.0.0.1:{port}/_stcore/health"), start)
         page.goto(f"http://127.0.0.1:{port}")
         page.wait_for_selector(DRAWN, timeout=PATIENCE_SECONDS * 1000)
         seconds = time.perf_counter() - start

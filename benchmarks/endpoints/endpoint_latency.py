@@ -1,8 +1,10 @@
-"""One photo over HTTP, one client: our endpoint beside TorchServe with sagemaker-pytorch-inference's handler, eager fp32."""
+"""One photo over HTTP, one client: our endpoint beside TorchServe with
+sagemaker-pytorch-inference's handler, eager fp32.
+"""
 
 from __future__ import annotations
 
-from benchmarks import served
+from benchmarks.endpoints import served
 from benchmarks.harness import Outcome, Row
 from core.endpoints import load_test
 

@@ -1,6 +1,7 @@
-"""An artifact with random weights of an architecture whose own have to be downloaded: it costs what the real one costs and knows nothing.
+"""An artifact with random weights of an architecture whose own have to be downloaded:
+it costs what the real one costs and knows nothing.
 
-    python -m benchmarks.random_model MODEL_DIR OUT_DIR resnet18
+    python -m benchmarks.endpoints.random_model MODEL_DIR OUT_DIR resnet18
 
 Classes and everything else but the network are those of the model in MODEL_DIR.
 """

@@ -1,11 +1,13 @@
-"""Photos per second while every epoch trains the network itself, beside torchvision's reference loop at the same size and batch."""
+"""Photos per second while every epoch trains the network itself,
+beside torchvision's reference loop at the same size and batch.
+"""
 
 from __future__ import annotations
 
 from benchmarks import harness
 from benchmarks.harness import Outcome, Row
 from benchmarks.photos import photos
-from benchmarks.trainer import train
+from benchmarks.training.trainer import train
 
 TARGET = 2.0
 SETTINGS = {"epochs": "3", "batch_size": "32", "image_size": "224"}

@@ -1,0 +1,1 @@
+"""A batch of photos: the whole of it, and its parts alone."""

@@ -1,0 +1,1 @@
+"""An endpoint under one client and under several, beside TorchServe."""
