@@ -13,11 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from core import settings
-from core.datasets import export, store
+from core.datasets import export, staging, store
 from core.datasets.editing import review
-from core.datasets.importing import extending, staging
+from core.datasets.importing import extending
 from core.errors import NotFound
-from core.io import files, inbox
+from core.io import files
+from core.jobs import inbox
 from core.jobs import store as jobs
 from core.jobs.store import RunFolder, State
 
