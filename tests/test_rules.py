@@ -391,3 +391,24 @@ def test_the_rule_against_circles_sees_what_it_should() -> None:
 def test_no_folder_holds_too_many_modules() -> None:
     folders = [path.parent for path in our_modules().values() if path.name != "__init__.py"]
     assert not {str(one) for one in folders if folders.count(one) > MOST_MODULES}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = our_modules()
+    modules = {name: path for name, path in known.items() if path.name != "__init__.py"}
+    graph = {name: imported(parse(path), modules) - {name} for name, path in modules.items()}
+    assert not in_circles(graph)
+
+
+def twins(paths: list[Path]) -> set[str]:
+    """Modules that have the name of a folder beside them: an import could mean either."""
+    return {str(path) for path in paths if path.with_suffix("") in {one.parent for one in paths}}
+
+
+def test_no_two_modules_of_one_package_have_one_name() -> None:
+    assert not twins(list(our_modules().values()))
+
+
+def test_the_rule_against_twins_sees_what_it_should() -> None:
+    assert twins([Path("core/jobs.py"), Path("core/jobs/store.py")]) == {"core/jobs.py"}
+    assert not twins([Path("core/jobs.py"), Path("core/io/files.py")])
