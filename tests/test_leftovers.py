@@ -16,12 +16,13 @@ import pytest
 
 from core import settings
 from core.backends import LOCAL
+from core.backends.local import leftovers
 from core.datasets import store
 from core.datasets.importing import run as importing
 from core.datasets.importing.run import ImportSource
 from core.errors import FieldmarkError
-from core.io import files, inbox
-from core.jobs import leftovers, locks, tasks
+from core.io import files
+from core.jobs import inbox, locks, tasks
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import ImportSpec
@@ -46,7 +47,7 @@ import io, time
 from core.io import files
 from core.datasets.editing import review
 from core import settings
-from core.datasets.importing import staging
+from core.datasets import staging
 from core.batch import sources
 def wait():
     print("made", flush=True)

@@ -231,3 +231,184 @@ def test_every_imported_package_is_declared() -> None:
         and not declared & {normalised(found) for found in providers.get(name, [name])}
     }
     assert not broken
+
+
+# Which room may import which: a room is a package, benchmarks are one. As it is, and no more.
+ARROWS = """
+core >
+core.io > core
+core.evaluation > core
+core.training > core
+core.aws > core core.io
+core.jobs > core core.io core.training
+core.datasets > core core.aws core.io
+core.datasets.sample > core
+core.datasets.editing > core core.datasets core.io
+core.datasets.importing > core core.aws core.datasets core.datasets.editing core.datasets.sample
+    core.io
+core.datasets.inspection > core core.datasets core.datasets.editing core.io core.models
+core.models > core core.datasets core.datasets.editing core.datasets.inspection core.evaluation
+    core.io core.jobs
+core.tuning > core core.evaluation core.io core.jobs core.models core.training
+core.endpoints > core core.datasets core.evaluation core.io core.jobs core.models
+core.batch > core core.datasets core.datasets.importing core.evaluation core.io core.jobs
+    core.models
+core.backends > core core.backends.local core.backends.sagemaker core.io core.jobs
+core.backends.local > core core.backends core.backends.local.datasets
+    core.backends.local.endpoints core.batch core.datasets core.datasets.editing
+    core.datasets.importing core.io core.jobs core.models core.training core.tuning
+core.backends.local.datasets > core core.aws core.backends.local core.datasets
+    core.datasets.importing core.datasets.inspection core.io core.jobs core.models core.training
+core.backends.local.endpoints > core core.backends core.backends.local.datasets core.endpoints
+    core.io core.jobs core.models
+core.backends.local.batch > core core.backends.local.datasets core.batch core.evaluation core.io
+    core.jobs core.models
+core.backends.sagemaker > core core.aws core.backends core.backends.sagemaker.batch
+    core.backends.sagemaker.endpoints core.backends.sagemaker.programs
+    core.backends.sagemaker.tuning core.datasets core.io core.jobs core.models core.training
+    core.tuning
+core.backends.sagemaker.training > core core.aws core.backends.sagemaker core.io core.jobs
+    core.models core.training core.tuning
+core.backends.sagemaker.tuning > core core.aws core.backends.sagemaker
+    core.backends.sagemaker.training core.io core.jobs core.training core.tuning
+core.backends.sagemaker.endpoints > core core.aws core.backends core.backends.local.endpoints
+    core.backends.sagemaker core.endpoints core.io core.jobs core.models
+core.backends.sagemaker.batch > core core.aws core.backends.local.batch core.backends.sagemaker
+    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch
+    core.evaluation core.io core.jobs core.models
+core.backends.sagemaker.programs > core.backends core.backends.sagemaker
+    core.backends.sagemaker.training core.io core.jobs
+core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker
+    core.backends.sagemaker.endpoints core.datasets core.io core.jobs
+ui > core core.io ui.shell
+ui.components > core
+ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch
+    core.datasets core.datasets.editing core.evaluation core.io core.jobs core.models
+    core.training ui ui.components
+ui.shell > core core.backends core.backends.local core.io core.jobs core.models ui ui.aws
+    ui.datasets ui.shared
+ui.overview > core.backends core.datasets core.jobs core.models ui ui.datasets
+ui.datasets > core core.aws core.backends core.datasets core.datasets.editing
+    core.datasets.importing core.datasets.inspection core.io core.jobs core.models ui
+    ui.components ui.models ui.shared
+ui.training > core core.backends core.datasets core.io core.jobs core.models core.training ui
+    ui.shared
+ui.tuning > core core.backends core.datasets core.io core.jobs core.models core.training
+    core.tuning ui ui.shared ui.training
+ui.models > core core.evaluation core.io core.models ui ui.shared
+ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
+    core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.models ui ui.aws
+    ui.components ui.models ui.shared
+ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation
+    core.io core.jobs core.models ui ui.components ui.models ui.shared ui.training
+ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
+pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws
+    ui.batch ui.datasets ui.endpoints ui.models ui.overview ui.shared ui.training ui.tuning
+app > ui.shell
+benchmarks > core core.backends core.backends.local.batch core.backends.local.datasets
+    core.backends.local.endpoints core.datasets core.datasets.importing core.endpoints core.io
+    core.jobs core.models core.training core.tuning
+"""
+MOST_MODULES = 16
+
+
+def allowed() -> dict[str, set[str]]:
+    """The table above; a line that is indented goes on with the one before."""
+    rows = re.sub(r"\n +", " ", ARROWS.strip()).splitlines()
+    return {room.strip(): set(to.split()) for room, to in (row.split(">") for row in rows)}
+
+
+def our_modules() -> dict[str, Path]:
+    paths = [path for top in ("core", "ui", "pages", "benchmarks") for path in sources(top)]
+    return {_dotted(path): path for path in [PROJECT / "app.py", *paths]}
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room_of(module: str, path: Path) -> str:
+    if module.startswith("benchmarks"):
+        return "benchmarks"
+    is_package = path.name == "__init__.py" or "." not in module
+    return module if is_package else module.rpartition(".")[0]
+
+
+def imported(tree: ast.Module, known: dict[str, Path]) -> set[str]:
+    """The modules of ours that a module imports, at its top or inside its functions."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= whole & known.keys()
+            if whole - known.keys():
+                found.add(node.module)
+    return found & known.keys()
+
+
+def in_circles(graph: dict[str, set[str]]) -> set[str]:
+    """What is left when everything that leads nowhere is taken away, again and again."""
+    left = dict(graph)
+    while ends := {name for name, to in left.items() if not to & left.keys()}:
+        left = {name: to for name, to in left.items() if name not in ends}
+    return set(left)
+
+
+def test_every_import_follows_an_arrow_of_the_table() -> None:
+    known, table = our_modules(), allowed()
+    rooms = {module: room_of(module, path) for module, path in known.items()}
+    broken = [
+        f"{module} imports {to}: {rooms[module]} > {rooms[to]}"
+        for module, path in known.items()
+        for to in sorted(imported(parse(path), known))
+        if rooms[to] not in {rooms[module], *table.get(rooms[module], set())}
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from core import errors", {"core.errors"}),
+        ("def f():\n from core.io import files", {"core.io.files"}),
+        ("import core.io.files as x", {"core.io.files"}),
+        ("from core.io.files import atomic", {"core.io.files"}),
+        ("import json", set()),
+    ],
+)
+def test_the_arrows_rule_sees_what_it_should(source: str, expected: set[str]) -> None:
+    known = dict.fromkeys(("core", "core.errors", "core.io", "core.io.files"), PROJECT)
+    assert imported(ast.parse(source), known) == expected
+
+
+def test_the_rule_against_circles_sees_what_it_should() -> None:
+    assert in_circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()}) == {"a", "b", "c"}
+    assert not in_circles({"a": {"b"}, "b": {"c"}, "c": set()})
+
+
+def test_no_folder_holds_too_many_modules() -> None:
+    folders = [path.parent for path in our_modules().values() if path.name != "__init__.py"]
+    assert not {str(one) for one in folders if folders.count(one) > MOST_MODULES}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = our_modules()
+    modules = {name: path for name, path in known.items() if path.name != "__init__.py"}
+    graph = {name: imported(parse(path), modules) - {name} for name, path in modules.items()}
+    assert not in_circles(graph)
+
+
+def twins(paths: list[Path]) -> set[str]:
+    """Modules that have the name of a folder beside them: an import could mean either."""
+    return {str(path) for path in paths if path.with_suffix("") in {one.parent for one in paths}}
+
+
+def test_no_two_modules_of_one_package_have_one_name() -> None:
+    assert not twins(list(our_modules().values()))
+
+
+def test_the_rule_against_twins_sees_what_it_should() -> None:
+    assert twins([Path("core/jobs.py"), Path("core/jobs/store.py")]) == {"core/jobs.py"}
+    assert not twins([Path("core/jobs.py"), Path("core/io/files.py")])

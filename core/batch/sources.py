@@ -17,8 +17,9 @@ from core.datasets import manifest, store
 from core.datasets.importing import layouts, origins
 from core.datasets.importing.found import LeftOut, images_below
 from core.errors import NotFound, UserError
-from core.io import archives, files, inbox
+from core.io import archives, files
 from core.io.names import shown
+from core.jobs import inbox
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
 

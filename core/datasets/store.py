@@ -21,7 +21,7 @@ import pandas as pd
 from core import settings
 from core.datasets import browse, manifest, remote, splits
 from core.datasets.browse import Query
-from core.datasets.importing.staging import DELETED, Staged, hidden, stage
+from core.datasets.staging import DELETED, Staged, hidden, stage
 from core.errors import NotFound, UserError
 from core.io import files
 from core.io.names import clean_name, numbered, shown

@@ -14,8 +14,7 @@ from PIL import Image
 
 from core import settings
 from core.backends import LOCAL
-from core.datasets import store
-from core.datasets.importing import staging
+from core.datasets import staging, store
 from core.errors import FieldmarkError, UserError
 from core.jobs import stopping
 from core.jobs import store as jobs

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.datasets import browse, splits, store
-from core.datasets.importing import staging
+from core.datasets import browse, splits, staging, store
 from core.errors import NotFound, UserError
 from core.io import files
 from tests.datasets import made
@@ -206,7 +205,7 @@ def test_a_manifest_that_is_refused_leaves_no_dataset(tmp_path: Path) -> None:
 
 HALF_AN_IMPORT = """
 import sys, time
-from core.datasets.importing.staging import stage
+from core.datasets.staging import stage
 with stage("Birds") as staged:
     (staged.folder / "images").mkdir()
     print(staged.folder, flush=True)

@@ -25,7 +25,7 @@ from core.backends import LOCAL
 from core.datasets import store
 from core.datasets.importing import run as importing
 from core.errors import NotFound
-from core.io import inbox
+from core.jobs import inbox
 from core.jobs import store as jobs
 from core.jobs.specs import ImportSpec, TrainingSpec, TransformSpec, TuningSpec
 from core.jobs.store import Job, State
@@ -64,7 +64,7 @@ print("begins", flush=True)
 LOCAL.import_dataset(kills.upload(sys.argv[1]))
 time.sleep(60)
 """
-SWEEP = "from core.jobs import leftovers; leftovers.sweep()"
+SWEEP = "from core.backends.local import leftovers; leftovers.sweep()"
 
 
 def run(rounds: int, seed: int) -> dict[str, int | float | str]:

@@ -17,8 +17,9 @@ from core.datasets import store
 from core.datasets.importing import cub, extending
 from core.datasets.store import Dataset
 from core.errors import FieldmarkError, UserError
-from core.io import files, inbox
+from core.io import files
 from core.io.names import clean_name
+from core.jobs import inbox
 from core.jobs.specs import ImportSpec
 from ui import choices, links
 from ui.datasets import import_progress

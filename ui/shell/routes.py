@@ -14,9 +14,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from core.backends import LOCAL
+from core.backends.local import leftovers
 from core.errors import FieldmarkError
 from core.io import images
-from core.jobs import leftovers
 from core.models import explain, similar
 from ui.datasets import export_routes
 from ui.shared import downloads

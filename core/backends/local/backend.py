@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
+from core.backends import logs
 from core.backends.base import REFUSALS, Backend, Endpoint, EndpointState, LogChunk, Program
 from core.backends.local import commands
 from core.backends.local.datasets import fetching
@@ -23,9 +24,9 @@ from core.batch import sources
 from core.datasets import store
 from core.datasets.importing import origins
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
-from core.io import files, inbox
+from core.io import files
 from core.io.names import clean_name
-from core.jobs import hung_workers, locks, logs, prefork, processes, specs
+from core.jobs import hung_workers, inbox, locks, prefork, processes, specs
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.store import Job, State, Status

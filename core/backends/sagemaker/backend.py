@@ -12,13 +12,14 @@ from typing import Any
 from core import settings
 from core.aws import account as accounts
 from core.aws import connection, containers
+from core.backends import logs
 from core.backends.base import Backend, Endpoint, LogChunk, Program
 from core.backends.sagemaker import job_facts, job_request
 from core.datasets import store
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import clean_name
-from core.jobs import locks, logs, processes, specs
+from core.jobs import locks, processes, specs
 from core.jobs import store as jobs
 from core.jobs.store import Job
 from core.models import store as models

@@ -24,8 +24,8 @@ from core.datasets.importing import origins, report
 from core.datasets.importing import run as importing
 from core.datasets.importing.found import Layout
 from core.datasets.importing.origins import ImportSource
-from core.datasets.importing.staging import stage
 from core.datasets.progress import ImportProgress, Meter
+from core.datasets.staging import stage
 from core.datasets.store import Dataset, Version
 from core.errors import UserError
 from core.io import files

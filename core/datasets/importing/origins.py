@@ -11,8 +11,8 @@ from core import settings
 from core.aws import s3
 from core.datasets import remote
 from core.datasets.importing import cub
-from core.datasets.importing.staging import Staged
 from core.datasets.progress import Meter
+from core.datasets.staging import Staged
 from core.errors import UserError
 from core.io import archives, files
 from core.io.names import shown

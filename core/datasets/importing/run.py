@@ -23,8 +23,8 @@ from core.datasets.editing import edits
 from core.datasets.importing import examining, layouts, origins, report
 from core.datasets.importing.found import UNREADABLE, Layout
 from core.datasets.importing.origins import ImportSource
-from core.datasets.importing.staging import stage
 from core.datasets.progress import ImportProgress, Meter
+from core.datasets.staging import stage
 from core.errors import UserError
 from core.io import images
 from core.io.names import clean_name, shown

@@ -21,8 +21,8 @@ import pandas as pd
 from core import settings
 from core.datasets import store
 from core.datasets.editing import history
-from core.datasets.importing.staging import hidden
 from core.datasets.inspection import findings
+from core.datasets.staging import hidden
 from core.datasets.store import Version
 from core.errors import NotFound
 from core.io import files
