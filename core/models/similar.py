@@ -1,7 +1,8 @@
 """Where cached features live, how they are read, and how the cache is kept within its bounds.
 
-A training job keeps the features of every photo under `<home>/features/<key>/`: files that hold `image_ids` (sha256, 'S64') and
-`features` [n, dimensions], whole or not at all, of one backbone, size, view and arithmetic (see sm_scripts/fieldmark_ml/training/cache.py).
+A training job keeps the features of every photo under `<home>/features/<key>/`: files that hold
+`image_ids` (sha256, 'S64') and `features` [n, dimensions], whole or not at all, of one backbone,
+size, view and arithmetic (see sm_scripts/fieldmark_ml/training/cache.py).
 """
 
 from __future__ import annotations
@@ -44,14 +45,18 @@ _TRIMMED = ".trimmed-"
 
 @dataclass(frozen=True, eq=False)
 class Similar:
-    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first. They were looked for among `n` photos."""
+    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first.
+
+    They were looked for among `n` photos.
+    """
 
     photos: pd.DataFrame
     n: int
 
 
 def of_photo(model: Model, image_id: str) -> Floats | None:
-    """What the model's backbones make of a photo (the plain view) [all dimensions], from the cache; None where it is not there.
+    """What the model's backbones make of a photo (the plain view) [all dimensions], from the cache;
+    None where it is not there.
 
     Raises NotFound where not even the photos that the model learned from are cached any more.
     """
@@ -67,10 +72,12 @@ def of_photo(model: Model, image_id: str) -> Floats | None:
 def similar_to_features(
     model: Model, features: Floats, count: int = COUNT, leave_out: str = ""
 ) -> Similar:
-    """The training photos most similar to a photo with these features [all dimensions]; `leave_out` is a path, of the photo itself.
+    """The training photos most similar to a photo with these features [all dimensions]; `leave_out`
+    is a path, of the photo itself.
 
-    Similarity is the cosine between what a backbone makes of two photos, averaged over the model's backbones: exact, over every
-    training photo. Raises NotFound where their features are not cached any more.
+    Similarity is the cosine between what a backbone makes of two photos, averaged over the model's
+    backbones: exact, over every training photo. Raises NotFound where their features are not cached
+    any more.
     """
     ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
     folders, parts = _folders(model), np.split(features, ends[:-1])
@@ -89,8 +96,9 @@ def similar_to_features(
 def nearest(
     folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: int = COUNT
 ) -> Similar | None:
-    """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the features in these folders of the cache:
-    exact, each content once. None where its own features, or those of all the others, are not there."""
+    """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the
+    features in these folders of the cache: exact, each content once. None where its own features,
+    or those of all the others, are not there."""
     paths = [settings.features_dir() / name for name in folders]
     wanted = np.array([image_id.encode()], dtype="S64")
     found = [next((vectors[0] for _, vectors in _matches(path, wanted)), None) for path in paths]
@@ -106,8 +114,8 @@ def nearest(
 
 
 def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> Floats:
-    """The cosine [n] between each of `ids` (sorted, each once) and the query, averaged over the folders; `parts` is the query's vector
-    in each. NaN where a folder does not have the photo."""
+    """The cosine [n] between each of `ids` (sorted, each once) and the query, averaged over the
+    folders; `parts` is the query's vector in each. NaN where a folder does not have the photo."""
     total, backbones = np.zeros(len(ids), np.float32), np.zeros(len(ids), np.int8)
     for folder, part in zip(folders, parts, strict=True):
         done = np.zeros(len(ids), dtype=bool)
@@ -159,11 +167,13 @@ def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
 def _folders(model: Model) -> list[Path]:
     """One folder of cached features per backbone of the model. NotFound where one is missing."""
     if model.description.get("mode") == "finetune":
-        # Nobody else's photos go through its backbone, so they lie with the model, and are not trimmed.
+        # Nobody else's photos go through its backbone, so they lie with the model, and are not
+        # trimmed.
         own = model.folder.output / "features"
         if not own.is_dir():
             raise NotFound(
-                f"The features of the photos that {model.name} learned from were not kept when it was fine-tuned."
+                f"The features of the photos that {model.name} learned from were not kept when it "
+                "was fine-tuned."
             )
         return [own]
     return [_folder(model, backbone) for backbone in model.description["backbones"]]
@@ -181,8 +191,8 @@ def _folder(model: Model, backbone: dict[str, Any]) -> Path:
     found = [path for path in settings.features_dir().iterdir() if pattern.fullmatch(path.name)]
     if not found:
         raise _not_cached(model)
-    # Of an older model, which doesn't name it, or trimmed. Several differ in their arithmetic or in a file of weights; the one used
-    # last is this model's or as good.
+    # Of an older model, which doesn't name it, or trimmed. Several differ in their arithmetic or in
+    # a file of weights; the one used last is this model's or as good.
     newest = max(found, key=lambda path: path.stat().st_mtime)
     os.utime(newest)
     return newest
@@ -190,118 +200,9 @@ def _folder(model: Model, backbone: dict[str, Any]) -> Path:
 
 def _not_cached(model: Model) -> NotFound:
     return NotFound(
-        f"The features of the photos that {model.name} learned from are not in the cache any more; it keeps what was used last. "
+        f"The features of the photos that {model.name} learned from are not in the cache any "
+        "more; it keeps what was used last. "
         "Train the model again to have them made."
     )
 
 
-def _matches(folder: Path, ids: Ids) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]:
-    """Positions in `ids` (sorted, each once) with their vectors, one file of the cache after the other: memory holds one of them."""
-    for path in sorted(folder.glob("*.npz")):
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                cached: Ids = stored["image_ids"]
-                places = np.searchsorted(ids, cached)
-                places[places == len(ids)] = 0
-                wanted = np.flatnonzero(ids[places] == cached) if len(ids) else np.empty(0, np.intp)
-                if len(wanted):
-                    yield places[wanted], stored["features"][wanted]
-        except _UNREADABLE:
-            # Damaged, or trimmed at this moment; the next training makes it again.
-            continue
-
-
-def read(
-    folders: Sequence[str], image_ids: Sequence[str], dtype: npt.DTypeLike = np.float32
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """The features [n, all dimensions] that these folders of the cache hold, one folder's beside the next one's, for each photo, and
-    which photos have them in every folder; the others' rows are 0. An id may come more than once."""
-    ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
-    unique, rows = np.unique(ids, return_inverse=True)
-    parts, found = [], np.ones(len(unique), dtype=bool)
-    for name in folders:
-        part, there = np.zeros((len(unique), 0), dtype), np.zeros(len(unique), dtype=bool)
-        for places, vectors in _matches(settings.features_dir() / name, unique):
-            part = part if part.shape[1] else np.zeros((len(unique), vectors.shape[1]), dtype)
-            part[places], there[places] = vectors, True
-        parts.append(part)
-        found &= there
-    matrix = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    alike = len(unique) == len(ids) and bool((rows == np.arange(len(ids))).all())
-    return (matrix, found) if alike else (matrix[rows], found[rows])
-
-
-def keep(folder: str, image_ids: Sequence[str], values: Floats) -> None:
-    """Adds figures [n, d] of these photos to a folder of the cache, whole or not at all."""
-    ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
-    where = files.folder_below(settings.features_dir(), folder)
-    with files.atomic(where / f"{uuid.uuid4().hex}.npz") as file:
-        np.savez(file, image_ids=ids, features=values)
-
-
-def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:
-    """Removes cached features and converted networks, those first that were used the longest ago, until `limit` bytes are kept.
-
-    What a job adds to (it holds the folder's lock) or used within the last hour stays. Returns the names of what was removed.
-    """
-    root = settings.features_dir()
-    for leftover in root.glob(f"{_TRIMMED}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    folders = [
-        path
-        for path in [*root.iterdir(), *(root / "networks").glob("*")]
-        if path.is_dir() and path.name != "networks"
-    ]
-    entries = sorted((_used(path), _size(path), path) for path in folders)
-    total, removed = sum(size for _, size, _ in entries), []
-    for _, size, path in entries:
-        if total > limit and _remove(path):
-            total -= size
-            removed.append(path.name)
-    return removed
-
-
-def _remove(path: Path) -> bool:
-    """Whether the folder was free and is gone. It is renamed first: nobody finds half of it."""
-    try:
-        with _held(path) as free:
-            if not free or time.time() - _used(path) < IN_USE_SECONDS:
-                return False
-            doomed = settings.features_dir() / f"{_TRIMMED}{uuid.uuid4().hex}"
-            path.rename(doomed)
-    except FileNotFoundError:
-        return False
-    shutil.rmtree(doomed, ignore_errors=True)
-    return True
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[bool]:
-    """The lock that a job holds while it adds to this folder; whether it was free."""
-    used = path.stat()
-    with (path / "lock").open("a") as file:
-        # Making the lock's file is no use of the features.
-        os.utime(path, ns=(used.st_atime_ns, used.st_mtime_ns))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
-def _used(path: Path) -> float:
-    """When the folder was last written to, or opened by a job, which touches it; 0 where it is gone."""
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        # A job's temporary file may take its real name at this moment.
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size
-    return total

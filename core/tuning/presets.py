@@ -45,7 +45,8 @@ class SpacePreset:
 
 SPACES = {
     "head": SpacePreset(
-        "Head", "How strongly the head is held back. Every trial shares the same features: the quickest search.",
+        "Head", "How strongly the head is held back. Every trial shares the same features: the "
+            "quickest search.",
         FROZEN, ("weight_decay", "label_smoothing"),
     ),
     "photos": SpacePreset(
@@ -84,7 +85,8 @@ def of_mode(mode: str) -> dict[str, SpacePreset]:
 
 
 def tunable(mode: str) -> list[str]:
-    """The hyperparameters worth searching over in this mode, in the order of the training script's table."""
+    """The hyperparameters worth searching over in this mode, in the order of the training script's
+    table."""
     return [
         p.name for p in scripts.TABLE if p.tunable and mode in p.modes and p.name not in FIXED_ONLY
     ]
