@@ -70,8 +70,8 @@ def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, P
 
 
 def similar(model: Model, image: Path, count: int = COUNT, leave_out: str = "") -> Similar:
-    """The training photos most similar to this photo, see core.features.similar_to_features; raises
-    as that and as `saliency`."""
+    """The training photos most similar to this photo, see similar.similar_to_features; raises as
+    that and as `saliency`."""
     known = cached.of_photo(model, _image_id(image))
     return cached.similar_to_features(
         model, features(model, image) if known is None else known, count, leave_out

@@ -1,46 +1,25 @@
-"""Where cached features live, how they are read, and how the cache is kept within its bounds.
-
-A training job keeps the features of every photo under `<home>/features/<key>/`: files that hold
-`image_ids` (sha256, 'S64') and `features` [n, dimensions], whole or not at all, of one backbone,
-size, view and arithmetic (see sm_scripts/fieldmark_ml/training/cache.py).
-"""
+"""The photos most similar to a photo, by what a model's backbones make of them."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
-import shutil
-import time
-import uuid
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from core import settings
 from core.datasets import store
 from core.errors import NotFound
-from core.io import files
 from core.models.store import Model
+from core.training import feature_cache
+from core.training.feature_cache import Floats, Ids, Vectors
 from sm_scripts.fieldmark_ml.photos import boxes
-
-Floats = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.bytes_]
 
 COUNT = 8
 # Rows turned into 32-bit numbers at a time.
 _CHUNK = 4096
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-# A folder touched more recently may be in use by a job that reads it, which leaves no other trace.
-IN_USE_SECONDS = 3600
-_TRIMMED = ".trimmed-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +39,10 @@ def of_photo(model: Model, image_id: str) -> Floats | None:
 
     Raises NotFound where not even the photos that the model learned from are cached any more.
     """
-    wanted = np.array([image_id.encode()], dtype="S64")
-    parts = [
-        next((vectors[0] for _, vectors in _matches(folder, wanted)), None)
-        for folder in _folders(model)
-    ]
-    found = [part.astype(np.float32) for part in parts if part is not None]
-    return np.concatenate(found) if len(found) == len(parts) else None
+    parts = _parts(_folders(model), image_id)
+    if parts is None:
+        return None
+    return np.concatenate(parts)
 
 
 def similar_to_features(
@@ -100,17 +76,24 @@ def nearest(
     features in these folders of the cache: exact, each content once. None where its own features,
     or those of all the others, are not there."""
     paths = [settings.features_dir() / name for name in folders]
-    wanted = np.array([image_id.encode()], dtype="S64")
-    found = [next((vectors[0] for _, vectors in _matches(path, wanted)), None) for path in paths]
-    parts = [part.astype(np.float32) for part in found if part is not None]
-    if not paths or len(parts) != len(paths):
+    parts = _parts(paths, image_id)
+    if not parts:
         return None
-    others = (
-        photos[photos["image_id"] != image_id].drop_duplicates("image_id").sort_values("image_id")
-    )
-    return _best(
-        others, _similarity(paths, parts, others["image_id"].to_numpy().astype("S64")), count
-    )
+    others = photos[photos["image_id"] != image_id]
+    others = others.drop_duplicates("image_id").sort_values("image_id")
+    ids = others["image_id"].to_numpy().astype("S64")
+    return _best(others, _similarity(paths, parts, ids), count)
+
+
+def _parts(folders: Sequence[Path], image_id: str) -> list[Floats] | None:
+    """The photo's features in each folder; None where one of them does not have the photo."""
+    parts = []
+    for folder in folders:
+        part = feature_cache.vector(folder, image_id)
+        if part is None:
+            return None
+        parts.append(part)
+    return parts
 
 
 def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> Floats:
@@ -119,7 +102,7 @@ def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> F
     total, backbones = np.zeros(len(ids), np.float32), np.zeros(len(ids), np.int8)
     for folder, part in zip(folders, parts, strict=True):
         done = np.zeros(len(ids), dtype=bool)
-        for places, vectors in _matches(folder, ids):
+        for places, vectors in feature_cache.matches(folder, ids):
             total[places[~done[places]]] += _cosines(vectors[~done[places]], part)
             done[places] = True
         backbones += done
@@ -141,19 +124,17 @@ def _training_photos(model: Model, leave_out: str) -> pd.DataFrame:
     """image_id, path, label, and `key`: the name of what the model saw of the photo."""
     version = store.version(model.dataset_id, model.version_id)
     columns = ["image_id", "path", "label"]
-    photos = store.manifest_of(
-        version,
-        [*columns, *(boxes.COLUMNS if model.is_cropped else ())],
-        [("split", "==", "train")],
-    )
+    if model.is_cropped:
+        columns += boxes.COLUMNS
+    photos = store.manifest_of(version, columns, [("split", "==", "train")])
     photos["key"] = photos["image_id"]
     if model.is_cropped:
         inside = map(boxes.edges, zip(*(photos.pop(name) for name in boxes.COLUMNS), strict=True))
         photos["key"] = list(map(boxes.key, photos["image_id"], inside))
-    return photos[photos["path"] != leave_out] if leave_out else photos
+    return photos[photos["path"] != leave_out]
 
 
-def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
+def _cosines(vectors: Vectors, query: Floats) -> Floats:
     direction = query.astype(np.float32) / max(float(np.linalg.norm(query)), 1e-12)
     made = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), _CHUNK):
@@ -176,33 +157,15 @@ def _folders(model: Model) -> list[Path]:
                 "was fine-tuned."
             )
         return [own]
-    return [_folder(model, backbone) for backbone in model.description["backbones"]]
-
-
-def _folder(model: Model, backbone: dict[str, Any]) -> Path:
-    exact = [
-        path for path in settings.features_dir().iterdir() if path.name == backbone.get("features")
-    ]
-    if exact:
-        os.utime(exact[0])
-        return exact[0]
-    name = re.escape(f"{str(backbone['arch']).replace('/', '_')}-{backbone['image_size']}-plain-")
-    pattern = re.compile(rf"{name}\w+-[0-9a-f]{{12}}")
-    found = [path for path in settings.features_dir().iterdir() if pattern.fullmatch(path.name)]
-    if not found:
+    found = [feature_cache.folder_for(backbone) for backbone in model.description["backbones"]]
+    folders = [folder for folder in found if folder is not None]
+    if len(folders) < len(found):
         raise _not_cached(model)
-    # Of an older model, which doesn't name it, or trimmed. Several differ in their arithmetic or in
-    # a file of weights; the one used last is this model's or as good.
-    newest = max(found, key=lambda path: path.stat().st_mtime)
-    os.utime(newest)
-    return newest
+    return folders
 
 
 def _not_cached(model: Model) -> NotFound:
     return NotFound(
         f"The features of the photos that {model.name} learned from are not in the cache any "
-        "more; it keeps what was used last. "
-        "Train the model again to have them made."
+        "more; it keeps what was used last. Train the model again to have them made."
     )
-
-

@@ -71,13 +71,15 @@ def vector(folder: Path, image_id: str) -> Floats | None:
 def matches(folder: Path, ids: Ids) -> Iterator[tuple[Places, Vectors]]:
     """Positions in `ids` (sorted, each once) with their vectors, one file of the cache after the
     other: memory holds one of them."""
+    if not len(ids):
+        return
     for path in sorted(folder.glob("*.npz")):
         try:
             with np.load(path, allow_pickle=False) as stored:
                 cached: Ids = stored["image_ids"]
                 places = np.searchsorted(ids, cached)
                 places[places == len(ids)] = 0
-                wanted = np.flatnonzero(ids[places] == cached) if len(ids) else np.empty(0, np.intp)
+                wanted = np.flatnonzero(ids[places] == cached)
                 if len(wanted):
                     yield places[wanted], stored["features"][wanted]
         except _UNREADABLE:
@@ -94,15 +96,27 @@ def read(
     unique, rows = np.unique(ids_of(image_ids), return_inverse=True)
     parts, found = [], np.ones(len(unique), dtype=bool)
     for name in folders:
-        part, there = np.zeros((len(unique), 0), dtype), np.zeros(len(unique), dtype=bool)
-        for places, vectors in matches(settings.features_dir() / name, unique):
-            part = part if part.shape[1] else np.zeros((len(unique), vectors.shape[1]), dtype)
-            part[places], there[places] = vectors, True
+        part, there = _read_folder(settings.features_dir() / name, unique, dtype)
         parts.append(part)
         found &= there
-    matrix = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    alike = len(unique) == len(ids) and bool((rows == np.arange(len(ids))).all())
-    return (matrix, found) if alike else (matrix[rows], found[rows])
+    matrix = parts[0]
+    if len(parts) > 1:
+        matrix = np.concatenate(parts, axis=1)
+    if np.array_equal(rows, np.arange(len(unique))):
+        return matrix, found
+    return matrix[rows], found[rows]
+
+
+def _read_folder(
+    folder: Path, ids: Ids, dtype: npt.DTypeLike
+) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+    """The features of `ids` (sorted, each once), and which of them the folder has."""
+    part, there = np.zeros((len(ids), 0), dtype), np.zeros(len(ids), dtype=bool)
+    for places, vectors in matches(folder, ids):
+        if not part.shape[1]:
+            part = np.zeros((len(ids), vectors.shape[1]), dtype)
+        part[places], there[places] = vectors, True
+    return part, there
 
 
 def keep(folder: str, image_ids: Sequence[str], values: Floats) -> None:

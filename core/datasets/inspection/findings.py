@@ -18,7 +18,7 @@ from core.datasets.inspection.vectors import Floats, Ints, Neighbours
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 from core.io import images
-from core.models import similar
+from core.training import feature_cache
 
 Report = Callable[[str, int, int], None]
 Check = Callable[[], None]
@@ -126,7 +126,7 @@ def find(
 
 def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _Contents:
     many = len(frame) > vectors.EXACT_ROWS
-    matrix, found = similar.read(
+    matrix, found = feature_cache.read(
         caches, frame["image_id"].tolist(), np.float16 if many else np.float32
     )
     frame = frame[found].reset_index(drop=True)
@@ -161,7 +161,7 @@ def _looked_at(
 ) -> tuple[Floats, list[Path | None]]:
     """The quality figures of each photo (NaN where it can't be opened), cached by content, and its
     thumbnail."""
-    figures, known = similar.read([QUALITY_CACHE], image_ids)
+    figures, known = feature_cache.read([QUALITY_CACHE], image_ids)
     if not figures.shape[1]:
         figures = np.zeros((len(files), len(quality.FIGURES)), np.float32)
     figures[~known] = np.nan
@@ -185,7 +185,7 @@ def _looked_at(
             progress("Looking at each photo", len(thumbnails), len(files))
     new = np.flatnonzero(~known & np.isfinite(figures[:, 0]))
     if len(new):
-        similar.keep(QUALITY_CACHE, [image_ids[place] for place in new], figures[new])
+        feature_cache.keep(QUALITY_CACHE, [image_ids[place] for place in new], figures[new])
     return figures, thumbnails
 
 
