@@ -25,7 +25,8 @@ LABEL, SPLIT, OUT, BACK, ADDED, REMOVED = (
     "removed",
 )
 WORDS = {
-    LABEL: "relabelled", SPLIT: "moved", OUT: "left out", BACK: "brought back", ADDED: "added", REMOVED: "no longer listed"
+    LABEL: "relabelled", SPLIT: "moved", OUT: "left out", BACK: "brought back", ADDED: "added",
+         REMOVED: "no longer listed"
 }  # fmt: skip
 _READ = ["path", "image_id", "label", "split", "problem"]
 

@@ -32,7 +32,8 @@ PUBLISHED = Published(
 # Unpacked photos take about as much as the archive: a JPEG can't be compressed again.
 UNPACKED_SHARE = 1.05
 TABLES = frozenset(
-    ["images.txt", "image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt", "classes.txt", "README"]
+    ["images.txt", "image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt",
+     "classes.txt", "README"]
 )  # fmt: skip
 # Eight species that look nothing like each other, a first dataset that trains in a moment.
 EIGHT = (13, 17, 35, 36, 47, 68, 73, 87)
