@@ -23,6 +23,7 @@ from core.jobs.store import Job, Status
 from core.models import explain
 from core.models import similar as features
 from core.models import store as models
+from core.training import feature_cache
 from sm_scripts.fieldmark_ml.photos import boxes
 from tests import shapes
 from tests.datasets import made
@@ -283,9 +284,9 @@ def test_trimming_removes_what_was_used_the_longest_ago() -> None:
             ("networks/lite0", 7 * DAY),
         )
     ]
-    assert features.trim(limit=5 * 2**20) == ["oldest", "lite0"]
+    assert feature_cache.trim(limit=5 * 2**20) == ["oldest", "lite0"]
     assert [folder.exists() for folder in folders] == [True, False, True, False]
-    assert features.trim(limit=5 * 2**20) == []
+    assert feature_cache.trim(limit=5 * 2**20) == []
     assert [
         path.name for path in settings.features_dir().iterdir() if path.name.startswith(".")
     ] == []
@@ -296,11 +297,11 @@ def test_trimming_leaves_what_a_job_may_be_using() -> None:
     with (written / "lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         os.utime(written, (0, 0))
-        assert features.trim(limit=0) == []
+        assert feature_cache.trim(limit=0) == []
     assert (written / "a.npz").exists()
     assert (read / "a.npz").exists()
     os.utime(written, (0, 0))
-    assert features.trim(limit=0) == ["written"]
+    assert feature_cache.trim(limit=0) == ["written"]
 
 
 def test_looking_for_similar_photos_counts_as_use(
@@ -310,13 +311,13 @@ def test_looking_for_similar_photos_counts_as_use(
     for folder in folders:
         os.utime(folder, (0, 0))
     similar(model_of(version), 0)
-    assert features.trim(limit=0) == []
+    assert feature_cache.trim(limit=0) == []
     assert all(folder.exists() for folder in folders)
 
 
 def test_what_a_killed_trimming_left_is_removed() -> None:
     left = made_folder(".trimmed-0123", 1, 0)
-    assert features.trim() == []
+    assert feature_cache.trim() == []
     assert not left.exists()
 
 

@@ -1,1 +1,2 @@
-"""Batch jobs: where their photos come from, and the one table of answers that each of them leaves."""
+"""Batch jobs: where their photos come from, and the one table of answers that each of them
+leaves."""

@@ -1,4 +1,5 @@
-"""What a transform job has to go through: one row per image, listed once and kept, so that a resumed job counts the same rows."""
+"""What a transform job has to go through: one row per image, listed once and kept, so that a
+resumed job counts the same rows."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ ROW_GROUP = 20_000
 
 
 class Item(NamedTuple):
-    """One image. `file` is where it lies below the job's root, `path` what the person knows it as (the two differ for uploads).
+    """One image.
+
+    `file` is where it lies below the job's root, `path` what the person knows it as (the two differ
+    for uploads).
 
     `image_id` and `label` are '' where they are not known yet.
     """
@@ -57,7 +61,10 @@ def count(source: Path) -> int:
 
 
 def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
-    """The rows from `start` on, `size` at a time, in order. Raises NotFound where the list can't be read."""
+    """The rows from `start` on, `size` at a time, in order.
+
+    Raises NotFound where the list can't be read.
+    """
     with _opened(source) as file:
         first = 0
         for group in range(file.metadata.num_row_groups):

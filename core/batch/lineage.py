@@ -10,13 +10,15 @@ from core.models.store import Model
 
 
 def training_splits(model: Model) -> tuple[str, ...]:
-    """The splits that the model's final weights learned from: train, and validation where it was refitted on both."""
+    """The splits that the model's final weights learned from: train, and validation where it was
+    refitted on both."""
     refit = model.description.get("refit") or {}
     return tuple(refit.get("on") or ("train",))
 
 
 def training_ids(model: Model) -> np.ndarray | None:
-    """The image_ids the model learned from, sorted, 'S64' [n]; None where its dataset version is not there any more.
+    """The image_ids the model learned from, sorted, 'S64' [n]; None where its dataset version is
+    not there any more.
 
     By content and not by name: a photo that was copied or renamed is still the same photo.
     """

@@ -1,7 +1,9 @@
-"""The results of a transform job: written in shards as they come, one `results.parquet` at the end; the schema of both.
+"""The results of a transform job: written in shards as they come, one `results.parquet` at the end;
+the schema of both.
 
-Rows are in the order of the job's list. Each shard is written whole or not at all and holds the rows that follow the shard before
-it, so what is finished is always the first n rows, and a job that goes on starts at row n.
+Rows are in the order of the job's list. Each shard is written whole or not at all and holds the
+rows that follow the shard before it, so what is finished is always the first n rows, and a job that
+goes on starts at row n.
 """
 
 from __future__ import annotations
@@ -26,16 +28,23 @@ FORMAT = "1"
 TOP_K = settings.TOP_K
 ROW_GROUP = 20_000
 SHARD = re.compile(r"part-(\d{9})-(\d{9})\.parquet")
-# A killed job repeats what its last shard lacks: seconds at first, later a fiftieth of its running time, so that shards stay few.
+# A killed job repeats what its last shard lacks: seconds at first, later a fiftieth of its running
+# time, so that shards stay few.
 FLUSH_SECONDS, FLUSH_SHARE = 1.0, 0.02
 # How the error of a row begins whose photo may well get an answer when it is asked about again.
 UNANSWERED = "no answer"
 
 DESCRIPTIONS: dict[str, str] = {
     "row": "position in the job's list of images, from 0",
-    "path": "the image's path, relative to the dataset, folder or archive; of an uploaded photo, the name it had",
+    "path": (
+        "the image's path, relative to the dataset, folder or archive; of an uploaded photo, the "
+        "name it had"
+    ),
     "image_id": "SHA-256 of the file's bytes, in hexadecimal; empty where the file could not be read",
-    "label": "the true class: the dataset's, or the name of the folder where it is one of the model's classes; empty where not known",
+    "label": (
+        "the true class: the dataset's, or the name of the folder where it is one of the model's "
+        "classes; empty where not known"
+    ),
     "prediction": "the most probable class; empty for an image that could not be used",
     "probability": "its calibrated probability, 0 to 1",
     **{
@@ -46,7 +55,10 @@ DESCRIPTIONS: dict[str, str] = {
     "unsure": "whether the probability lies below the model's threshold",
     "unfamiliar": "whether the image is unlike everything seen in training",
     "correct": "whether the prediction is the label; empty where the label is not known",
-    "in_training": "whether the model learned from this very image (same image_id); empty where that can't be told any more",
+    "in_training": (
+        "whether the model learned from this very image (same image_id); empty where that can't "
+        "be told any more"
+    ),
     "error": "why the image could not be used; empty where it could",
 }
 FLAGS = ("unsure", "unfamiliar", "correct", "in_training")
@@ -196,7 +208,8 @@ def take_over(previous: RunFolder, folder: RunFolder) -> None:
 def to_csv(folder: RunFolder, *, exact: bool = False) -> Iterator[bytes]:
     """The table as CSV (UTF-8, header), a row group at a time.
 
-    It is for a spreadsheet, which would run some names as formulas (core/io/cells.py), unless `exact`.
+    It is for a spreadsheet, which would run some names as formulas (core/io/cells.py), unless
+    `exact`.
     """
     from pyarrow import csv
 

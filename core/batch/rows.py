@@ -1,4 +1,5 @@
-"""One row of a transform job's results, from an endpoint's answer or from the reason why there is none."""
+"""One row of a transform job's results, from an endpoint's answer or from the reason why there is
+none."""
 
 from __future__ import annotations
 
@@ -22,7 +23,10 @@ def row(
     classes: Sequence[str],
     training_ids: npt.NDArray[Any] | None,
 ) -> dict[str, Any]:
-    """The columns of results.SCHEMA, but for `row`. `training_ids`: sorted, 'S64' [n], as lineage.training_ids gives them."""
+    """The columns of results.SCHEMA, but for `row`.
+
+    `training_ids`: sorted, 'S64' [n], as lineage.training_ids gives them.
+    """
     known = {
         "path": item.path,
         "image_id": image_id,

@@ -1,4 +1,5 @@
-"""Where a transform job's images come from: a split of a dataset, a folder, an archive, or photos dropped on the page."""
+"""Where a transform job's images come from: a split of a dataset, a folder, an archive, or photos
+dropped on the page."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ ShouldStop = Callable[[], bool]
 
 @dataclass
 class Source:
-    """The images of a job, listed in its folder: `root` is what their files are relative to, `ignored` what was left aside and why."""
+    """The images of a job, listed in its folder: `root` is what their files are relative to,
+    `ignored` what was left aside and why."""
 
     root: Path
     total: int = 0
@@ -39,7 +41,8 @@ class Source:
 
 
 def require_images(spec: TransformSpec) -> None:
-    """UserError, before any job is made, where there is nothing to go through or it may not be read."""
+    """UserError, before any job is made, where there is nothing to go through or it may not be
+    read."""
     if spec.resumed_from:
         RunFolder.of(spec.resumed_from)  # what it lists and keeps is all that counts
         return
@@ -47,7 +50,8 @@ def require_images(spec: TransformSpec) -> None:
         parts = store.version(spec.dataset_id, spec.version_id).split_counts()
         if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
             raise UserError(
-                f"The {spec.split} split of this dataset version has no photos. Choose another one.",
+                f"The {spec.split} split of this dataset version has no photos. Choose another "
+                "one.",
                 field="split",
             )
         return
@@ -80,8 +84,8 @@ def collect(
 ) -> Source:
     """Lists the job's images in its folder, unpacking or taking over what was uploaded.
 
-    Folders that bear the name of one of `classes` give their images that label. Raises UserError where there are no images or
-    `should_stop` said so, BadArchive as archives.extract does.
+    Folders that bear the name of one of `classes` give their images that label. Raises UserError
+    where there are no images or `should_stop` said so, BadArchive as archives.extract does.
     """
     source = Source(root_of(spec, folder))
     if spec.source == "split":
@@ -110,7 +114,10 @@ def collect(
 
 
 def root_of(spec: TransformSpec, folder: RunFolder) -> Path:
-    """The folder that the job's files are relative to. Raises NotFound where the dataset has gone."""
+    """The folder that the job's files are relative to.
+
+    Raises NotFound where the dataset has gone.
+    """
     if spec.source == "split":
         return store.dataset(spec.dataset_id).root
     return Path(spec.path).resolve() if spec.source == "folder" else folder.input / "images"
@@ -122,10 +129,11 @@ def list_of(folder: RunFolder) -> Path:
 
 
 def take_over(previous: RunFolder, folder: RunFolder) -> int:
-    """Takes the list, and the images that only the job before had, from the job that this one resumes.
+    """Takes the list, and the images that only the job before had, from the job that this one
+    resumes.
 
-    How many rows there are; 0 where that job did not come as far as its list. Files are linked, not copied: each of the two jobs
-    can be deleted without the other.
+    How many rows there are; 0 where that job did not come as far as its list. Files are linked, not
+    copied: each of the two jobs can be deleted without the other.
     """
     images = previous.input / "images"
     if images.is_dir():
@@ -144,7 +152,10 @@ def release(spec: TransformSpec) -> None:
 
 
 def keep_archive(upload: IO[bytes], size: int) -> Path:
-    """Saves an uploaded archive under a name of ours. UserError where the disk has no room for it and its images."""
+    """Saves an uploaded archive under a name of ours.
+
+    UserError where the disk has no room for it and its images.
+    """
     files.require_free_space(settings.uploads_dir(), 2 * size, "This archive and its photos")
     path = inbox.new_archive()
     with files.atomic(path) as target:
@@ -153,7 +164,8 @@ def keep_archive(upload: IO[bytes], size: int) -> Path:
 
 
 def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
-    """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a spec's `path`."""
+    """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a
+    spec's `path`."""
     folder = inbox.new_folder()
     try:
         _keep(photos, folder)
@@ -196,7 +208,10 @@ def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterato
             relative = path.relative_to(root).as_posix()
             yield Item(relative, relative)
     except OSError as error:
-        message = f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away."
+        message = (
+            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move "
+            "it away."
+        )
         raise UserError(message, field="path") from error
 
 
@@ -240,7 +255,8 @@ def _counted(found: Iterable[Item], progress: Progress, should_stop: ShouldStop)
 
 
 def _relative(name: str) -> str:
-    """A browser's file name as a harmless relative path, its folders kept; it is only ever shown."""
+    """A browser's file name as a harmless relative path, its folders kept; it is only ever
+    shown."""
     parts = [part.strip() for part in shown(name).replace("\\", "/").split("/")]
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "photo"
 
@@ -253,4 +269,7 @@ def _link(source: str | Path, target: str | Path) -> None:
 
 
 def _formats() -> str:
-    return f"Files that end in {', '.join(settings.IMAGE_SUFFIXES)} are looked for, in all folders below it."
+    return (
+        f"Files that end in {', '.join(settings.IMAGE_SUFFIXES)} are looked for, in all folders "
+        "below it."
+    )

@@ -1,4 +1,5 @@
-"""A transform job's results for reading: what can be filtered and counted in memory, a few bytes a row; the rest page by page."""
+"""A transform job's results for reading: what can be filtered and counted in memory, a few bytes a
+row; the rest page by page."""
 
 from __future__ import annotations
 
@@ -27,9 +28,12 @@ YES, NO, NOT_KNOWN = 1, 0, -1
 
 @dataclass(frozen=True)
 class Choice:
-    """Which rows, in which order. `prediction` and `label` are class names ('' for any); low <= probability <= high.
+    """Which rows, in which order.
 
-    Rows with an error have no probability: they are in `all` only while the range is whole, and in `errors` always.
+    `prediction` and `label` are class names ('' for any); low <= probability <= high.
+
+    Rows with an error have no probability: they are in `all` only while the range is whole, and in
+    `errors` always.
     """
 
     outcome: str = "all"
@@ -42,7 +46,10 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Answers(Answered):
-    """The rows of known class, as evaluation takes them. `row`: int [n], their places in the table."""
+    """The rows of known class, as evaluation takes them.
+
+    `row`: int [n], their places in the table.
+    """
 
     label: Rows
     predicted: Rows
@@ -51,16 +58,20 @@ class Answers(Answered):
     classes: tuple[str, ...]
 
     def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """`rows` sorted by `key` [n], smallest first; equal ones in the table's order, which is that of the paths."""
+        """`rows` sorted by `key` [n], smallest first; equal ones in the table's order, which is
+        that of the paths."""
         return rows[np.lexsort((self.row[rows], key[rows]))]
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """n finished rows. `predicted` and `label`: int [n] into `names` (the model's classes first, then other labels), -1 for none.
+    """n finished rows.
 
-    `probability`: float [n], NaN for a row with an error. `unsure`, `unfamiliar`, `error`: bool [n]. `correct`, `in_training`:
-    YES, NO or NOT_KNOWN [n].
+    `predicted` and `label`: int [n] into `names` (the model's classes first, then other labels), -1
+    for none.
+
+    `probability`: float [n], NaN for a row with an error. `unsure`, `unfamiliar`, `error`: bool
+    [n]. `correct`, `in_training`: YES, NO or NOT_KNOWN [n].
     """
 
     folder: RunFolder
@@ -95,7 +106,8 @@ class Table:
         return rows[np.argsort(key, kind="stable")]
 
     def page(self, rows: Sequence[int] | Rows) -> pd.DataFrame:
-        """These rows whole (the columns of results.SCHEMA), in this order; only what holds them is read."""
+        """These rows whole (the columns of results.SCHEMA), in this order; only what holds them is
+        read."""
         wanted = np.asarray(rows, dtype=np.int64)
         order = np.argsort(wanted, kind="stable")
         found, start = [], 0
@@ -116,7 +128,8 @@ class Table:
 
     @cached_property
     def answers(self) -> Answers:
-        """What can be scored: images that were answered and whose label is one of the model's classes."""
+        """What can be scored: images that were answered and whose label is one of the model's
+        classes."""
         rows = np.flatnonzero((self.correct != NOT_KNOWN) & ~self.error)
         return Answers(
             self.label[rows], self.predicted[rows], self.probability[rows], rows, self.classes
@@ -124,7 +137,8 @@ class Table:
 
     @cached_property
     def unseen(self) -> Answers:
-        """As `answers`, without the images the model learned from: what an accuracy should be counted over."""
+        """As `answers`, without the images the model learned from: what an accuracy should be
+        counted over."""
         answers = self.answers
         kept = self.in_training[answers.row] != YES
         parts = {
@@ -134,7 +148,8 @@ class Table:
         return Answers(**parts, classes=self.classes)
 
     def counts(self) -> pd.DataFrame:
-        """How often each class was predicted: class, sure, unsure (images), the most frequent first; classes never predicted left out."""
+        """How often each class was predicted: class, sure, unsure (images), the most frequent
+        first; classes never predicted left out."""
         size = len(self.names)
         answered = ~self.error
         all_of = np.bincount(self.predicted[answered], minlength=size)

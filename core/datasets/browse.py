@@ -1,6 +1,8 @@
-"""Looking through a manifest a page at a time: filtered, searched and sorted by column, without ever reading the whole of it.
+"""Looking through a manifest a page at a time: filtered, searched and sorted by column, without
+ever reading the whole of it.
 
-Positions that pass are kept for the latest queries: a manifest never changes, and turning a page then costs only that page's rows.
+Positions that pass are kept for the latest queries: a manifest never changes, and turning a page
+then costs only that page's rows.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from core.errors import UserError
 Positions = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float64]
 
-# What photos can be sorted by, and the columns that is made of; the manifest itself is sorted by label and path.
+# What photos can be sorted by, and the columns that is made of; the manifest itself is sorted by
+# label and path.
 SORTS: dict[str, tuple[str, ...]] = {
     "label": (),
     "path": ("path",),
@@ -44,8 +47,12 @@ BINS = 40
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows, in which order. `name` is looked for in the path, whatever its capitals. `ranges` are (one of RANGES, from, to), ends
-    included; a photo whose size is not known is in none. `problem`: only those with (True) or without (False) one."""
+    """Which rows, in which order.
+
+    `name` is looked for in the path, whatever its capitals. `ranges` are (one of RANGES, from, to),
+    ends included; a photo whose size is not known is in none. `problem`: only those with (True) or
+    without (False) one.
+    """
 
     label: str = ""
     split: str = ""
@@ -70,7 +77,8 @@ class Query:
 
 
 def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd.DataFrame, int]:
-    """Rows `offset` to `offset + limit` (at most PAGE_ROWS) of those that pass, and how many pass in all.
+    """Rows `offset` to `offset + limit` (at most PAGE_ROWS) of those that pass, and how many pass
+    in all.
 
     Raises NotFound where the file is missing or damaged.
     """
@@ -92,7 +100,10 @@ def count(path: Path, query: Query) -> int:
 
 
 def has_boxes(path: Path) -> bool:
-    """Whether any row has a box; asked of the file's statistics. Raises NotFound where the file is missing or damaged."""
+    """Whether any row has a box; asked of the file's statistics.
+
+    Raises NotFound where the file is missing or damaged.
+    """
     try:
         return _has_boxes(path, _stamp(path))
     except (OSError, pa.ArrowException) as error:
@@ -100,8 +111,9 @@ def has_boxes(path: Path) -> bool:
 
 
 def sizes(path: Path, query: Query) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How large the photos are that pass, but for the query's ranges: cells (`width`, `width_to`, `height`, `height_to`, `photos`) and
-    bars of the shape (`aspect`, `aspect_to`, `photos`), BINS each way at most. Empty where no size is known."""
+    """How large the photos are that pass, but for the query's ranges: cells (`width`, `width_to`,
+    `height`, `height_to`, `photos`) and bars of the shape (`aspect`, `aspect_to`, `photos`), BINS
+    each way at most. Empty where no size is known."""
     try:
         return _sizes(path, _stamp(path), replace(query, ranges=(), sort="label", descending=False))
     except (OSError, pa.ArrowException) as error:
@@ -154,7 +166,8 @@ def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
 
 
 def _matching(file: pq.ParquetFile, query: Query) -> Positions:
-    """Places of the rows that pass, in the order of the file; row groups that can't hold any are not read."""
+    """Places of the rows that pass, in the order of the file; row groups that can't hold any are
+    not read."""
     columns = _needed(query)
     if not columns:
         return np.arange(file.metadata.num_rows, dtype=np.int32)
@@ -255,7 +268,8 @@ def _has_boxes(path: Path, _stamp: tuple[int, int]) -> bool:
     with pq.ParquetFile(path) as file:
         place = manifest.COLUMNS.index("box_x")
         groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        # Without statistics nobody knows: then the page offers to draw boxes, and perhaps draws none.
+        # Without statistics nobody knows: then the page offers to draw boxes, and perhaps draws
+        # none.
         return any(
             (stats := about.column(place).statistics) is None or stats.null_count < about.num_rows
             for about in groups
@@ -294,7 +308,8 @@ def _sizes(path: Path, stamp: tuple[int, int], query: Query) -> tuple[pd.DataFra
 
 
 def _edges(values: Values, *, whole: bool) -> Values:
-    """Borders of at most BINS bins, all of them whole numbers where asked; every value lies between the first and the last."""
+    """Borders of at most BINS bins, all of them whole numbers where asked; every value lies between
+    the first and the last."""
     low, high = float(values.min()), float(values.max())
     if whole:
         step = max(1.0, np.ceil((high - low + 1) / BINS))

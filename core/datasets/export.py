@@ -1,6 +1,8 @@
-"""A version taken elsewhere: as folders, as a table, or as the manifest that SageMaker's own training images read.
+"""A version taken elsewhere: as folders, as a table, or as the manifest that SageMaker's own
+training images read.
 
-Everything is written to a file or folder of our own making and appears whole or not at all; nothing of the dataset is changed.
+Everything is written to a file or folder of our own making and appears whole or not at all; nothing
+of the dataset is changed.
 """
 
 from __future__ import annotations
@@ -39,9 +41,12 @@ def used(version: Version) -> pd.DataFrame:
 
 
 def folders(version: Version, target: Path, progress: Progress = lambda done, total: None) -> Path:
-    """A ZIP at `target` with `<split>/<class>/<photo>`, the bytes as they are, and manifest.csv. It can be imported again as it is.
+    """A ZIP at `target` with `<split>/<class>/<photo>`, the bytes as they are, and manifest.csv.
 
-    Raises UserError where nothing is in use, where the disk is too small, and for a class name that is no folder's name.
+    It can be imported again as it is.
+
+    Raises UserError where nothing is in use, where the disk is too small, and for a class name that
+    is no folder's name.
     """
     entries = _entries(version)
     files.require_free_space(target.parent, _size(version), "The export")
@@ -58,9 +63,11 @@ def folders(version: Version, target: Path, progress: Progress = lambda done, to
 
 
 def stream(version: Version) -> Iterator[bytes]:
-    """The same ZIP piece by piece, for a download that begins at once and leaves nothing on the disk.
+    """The same ZIP piece by piece, for a download that begins at once and leaves nothing on the
+    disk.
 
-    Raises as `folders` does, and where a photo is not there any more: before the first piece, since a download can't say so later.
+    Raises as `folders` does, and where a photo is not there any more: before the first piece, since
+    a download can't say so later.
     """
     entries = _entries(version)
     for path, shown, _ in entries:
@@ -74,7 +81,8 @@ def stream(version: Version) -> Iterator[bytes]:
 def into_folder(
     version: Version, target: Path, progress: Progress = lambda done, total: None
 ) -> Path:
-    """The new folder `target` with `<split>/<class>/<photo>` and manifest.csv, whole or not at all; the photos are copies.
+    """The new folder `target` with `<split>/<class>/<photo>` and manifest.csv, whole or not at all;
+    the photos are copies.
 
     Raises UserError where there is such a folder already, and as `folders` does.
     """
@@ -135,21 +143,24 @@ def table(version: Version, *, exact: bool = False) -> str:
 
 
 def _listing(version: Version, entries: Sequence[Entry]) -> str:
-    """The rows of the photos in an export of folders, by their paths there; `source_path` is the one in the dataset."""
+    """The rows of the photos in an export of folders, by their paths there; `source_path` is the
+    one in the dataset."""
     rows = used(version)
     rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
     return cells.safe_csv(rows)
 
 
 def augmented(version: Version, prefix: str, split: str) -> str:
-    """One split as an augmented manifest: a JSON object per line with `source-ref` below `prefix` (an S3 address), the class's number
-    as `label`, and `label-metadata` with its name, as Ground Truth writes it for single-label image classification.
+    """One split as an augmented manifest: a JSON object per line with `source-ref` below `prefix`
+    (an S3 address), the class's number as `label`, and `label-metadata` with its name, as Ground
+    Truth writes it for single-label image classification.
 
     Raises UserError for a prefix that is no S3 address and for a split that has no photos.
     """
     if not prefix.startswith("s3://") or not prefix[5:].strip("/"):
         raise UserError(
-            f"{prefix!r} is no S3 address. Write s3://bucket/folder, where the photos are or will be.",
+            f"{prefix!r} is no S3 address. Write s3://bucket/folder, where the photos are or will "
+            "be.",
             field="prefix",
         )
     rows = used(version)
@@ -229,7 +240,8 @@ def _size(version: Version) -> int:
 
 
 def _names(rows: pd.DataFrame) -> Iterator[str]:
-    """`<split>/<class>/<file>`; files of one name in a class keep apart by the beginning of their image id."""
+    """`<split>/<class>/<file>`; files of one name in a class keep apart by the beginning of their
+    image id."""
     seen: set[str] = set()
     for row in rows[["path", "label", "split", "image_id"]].to_dict("records"):
         folder, file = f"{row['split']}/{_folder_name(str(row['label']))}", _file_name(row["path"])
@@ -242,7 +254,8 @@ def _names(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _folder_name(label: str) -> str:
-    """The folder of a class. manifest.csv has the label as it is; here it must be found again by an import, and by a file system."""
+    """The folder of a class. manifest.csv has the label as it is; here it must be found again by an
+    import, and by a file system."""
     if "/" in label or "\\" in label or label in (".", ".."):
         raise UserError(
             f"The class {label!r} can't be the name of a folder. Relabel it, then export."
@@ -275,5 +288,6 @@ def _opened(path: Path, shown: str) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise FieldmarkError(
-            f"{shown} can't be read any more ({error.strerror}). Bring it back, or leave it out, then export."
+            f"{shown} can't be read any more ({error.strerror}). Bring it back, or leave it out, "
+            "then export."
         ) from error

@@ -1,4 +1,5 @@
-"""The manifest: one row per image, kept as Parquet, read by column, handed to the training script as CSV."""
+"""The manifest: one row per image, kept as Parquet, read by column, handed to the training script
+as CSV."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)
 BOX = ("box_x", "box_y", "box_width", "box_height")
 OFFICIAL = ("train", "validation", "test", "")
 
-# Small enough that a page of the gallery reads little more than its own rows, large enough that a million rows stay few groups.
+# Small enough that a page of the gallery reads little more than its own rows, large enough that a
+# million rows stay few groups.
 ROW_GROUP = 20_000
 
 Filters = Sequence[tuple[str, str, Any]]
@@ -45,7 +47,10 @@ Counts = dict[str, dict[str, int]]
 
 
 def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
-    """A manifest from columns of equal length. Columns left out are empty: no box, no official split, no problem, split 'unused'."""
+    """A manifest from columns of equal length.
+
+    Columns left out are empty: no box, no official split, no problem, split 'unused'.
+    """
     length = len(columns["path"])
     defaults: dict[str, Any] = {
         "split": "unused",
@@ -65,10 +70,12 @@ def frame_of(columns: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def validate(frame: pd.DataFrame) -> None:
-    """UserError where `frame` is not a manifest: other columns, a path twice or outside the root, an unknown split, a bad row in use."""
+    """UserError where `frame` is not a manifest: other columns, a path twice or outside the root,
+    an unknown split, a bad row in use."""
     if tuple(frame.columns) != COLUMNS:
         raise UserError(
-            f"A manifest has the columns {', '.join(COLUMNS)}; this one has {', '.join(map(str, frame.columns))}."
+            f"A manifest has the columns {', '.join(COLUMNS)}; this one has "
+            f"{', '.join(map(str, frame.columns))}."
         )
     path, label = frame["path"], frame["label"]
     usable = frame["problem"] == ""
@@ -97,7 +104,8 @@ def validate(frame: pd.DataFrame) -> None:
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Writes `frame` to `path` whole or not at all. Raises UserError as `validate` does.
 
-    Rows are sorted by label and path, so that the row groups of one class lie together and a filtered page reads few of them.
+    Rows are sorted by label and path, so that the row groups of one class lie together and a
+    filtered page reads few of them.
     """
     validate(frame)
     table = _table(frame.sort_values(["label", "path"], kind="stable"))
@@ -108,7 +116,8 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 def read(
     path: Path, columns: Sequence[str] | None = None, filters: Filters | None = None
 ) -> pd.DataFrame:
-    """The rows that pass every one of `filters`, `(column, operator, value)` as pyarrow takes them; only `columns` are read.
+    """The rows that pass every one of `filters`, `(column, operator, value)` as pyarrow takes them;
+    only `columns` are read.
 
     Raises NotFound where the file is missing or damaged.
     """
@@ -124,7 +133,8 @@ def read(
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """The same columns as CSV (UTF-8, header, no value written as an empty field): what `sm_scripts/train.py` reads."""
+    """The same columns as CSV (UTF-8, header, no value written as an empty field): what
+    `sm_scripts/train.py` reads."""
     validate(frame)
     with files.atomic(path) as file:
         pa.csv.write_csv(_table(frame), file)
@@ -145,7 +155,8 @@ def counts(frame: pd.DataFrame) -> Counts:
 
 
 def classes(frame: pd.DataFrame) -> list[str]:
-    """The labels that have an image in train, in order: what a model trained on this manifest can say."""
+    """The labels that have an image in train, in order: what a model trained on this manifest can
+    say."""
     return sorted(frame.loc[frame["split"] == "train", "label"].unique())
 
 

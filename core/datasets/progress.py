@@ -1,4 +1,5 @@
-"""How far an import is: bare counts become progress with a rate and an estimate, and a request to stop becomes an error."""
+"""How far an import is: bare counts become progress with a rate and an estimate, and a request to
+stop becomes an error."""
 
 from __future__ import annotations
 
@@ -14,8 +15,11 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """How far an import is. `unit` is 'images', 'files' or 'bytes'; total 0 and eta_seconds None mean that nobody knows. `at` is the
-    photo that has held it up for some seconds, '' for none."""
+    """How far an import is.
+
+    `unit` is 'images', 'files' or 'bytes'; total 0 and eta_seconds None mean that nobody knows.
+    `at` is the photo that has held it up for some seconds, '' for none.
+    """
 
     phase: str
     done: int
@@ -33,7 +37,8 @@ class Tell(Protocol):
 
 
 class Meter:
-    """Turns bare counts into ImportProgress, not too often, and raises UserError as soon as the person has asked to stop."""
+    """Turns bare counts into ImportProgress, not too often, and raises UserError as soon as the
+    person has asked to stop."""
 
     def __init__(
         self, progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]
@@ -52,7 +57,8 @@ class Meter:
         def tell(done: int, total: int, at: str = "") -> None:
             nonlocal told, before
             self.check()
-            # What was there before this phase began, as of a download that goes on, says nothing of the rate.
+            # What was there before this phase began, as of a download that goes on, says nothing of
+            # the rate.
             before = min(done, total) if before < 0 and unit == "bytes" else max(before, 0)
             now = time.perf_counter()
             if now - told < PROGRESS_SECONDS and done != total:

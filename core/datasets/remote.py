@@ -1,8 +1,9 @@
-"""Photos that stay in Amazon S3: a dataset's folder keeps copies of what was needed, and fetches what is needed next.
+"""Photos that stay in Amazon S3: a dataset's folder keeps copies of what was needed, and fetches
+what is needed next.
 
-Beside such a folder `images` lie `images.s3.json`, the place in S3 that its paths begin at, and `images.s3.parquet`: the paths that are
-there, with their sizes and S3's ETags. A copy in the folder is whole. Folders without these files are ordinary ones, and nothing
-here does anything for them.
+Beside such a folder `images` lie `images.s3.json`, the place in S3 that its paths begin at, and
+`images.s3.parquet`: the paths that are there, with their sizes and S3's ETags. A copy in the folder
+is whole. Folders without these files are ordinary ones, and nothing here does anything for them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from core.io import files, images
 from core.io.archives import HIDDEN, is_junk
 
 THREADS = 16
-# What the tables of labels and of CUB-200-2011 are called; they are read during an import, and lie near the top.
+# What the tables of labels and of CUB-200-2011 are called; they are read during an import, and lie
+# near the top.
 TABLES = (".csv", ".tsv", ".txt")
 TABLE_DEPTH, MAX_TABLES, MAX_TABLE_BYTES = 3, 20, 2**28
 BAD_KEY = "key in S3 that can't be a file's name"
@@ -36,14 +38,16 @@ Progress = Callable[[int, int], None]
 
 
 def begins(root: Path) -> str:
-    """The place in S3 that the paths below `root` begin at, as an address; empty for an ordinary folder."""
+    """The place in S3 that the paths below `root` begin at, as an address; empty for an ordinary
+    folder."""
     place = _place(root)
     return place.uri if place else ""
 
 
 def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
-    """Makes `folder` show what lies below a place: an empty file for every object, so that its layout can be recognised like that of
-    any folder, and the tables as they are. What was left out is counted by its reason.
+    """Makes `folder` show what lies below a place: an empty file for every object, so that its
+    layout can be recognised like that of any folder, and the tables as they are. What was left out
+    is counted by its reason.
 
     Raises UserError where the person asked to stop, BackendError where S3 refuses.
     """
@@ -76,7 +80,8 @@ def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
 
 
 def _touch(path: Path) -> bool:
-    """Makes an empty file; False where a file stands where a folder would have to be, or the other way round."""
+    """Makes an empty file; False where a file stands where a folder would have to be, or the other
+    way round."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -94,7 +99,8 @@ def _is_table(entry: Object) -> bool:
 
 
 def move(folder: Path, root: Path) -> None:
-    """Makes `root`, a folder inside `folder`, the one that stands for a place: the layout begins further down."""
+    """Makes `root`, a folder inside `folder`, the one that stands for a place: the layout begins
+    further down."""
     place = _place(folder)
     if place is None or folder == root:
         return
@@ -113,8 +119,8 @@ def move(folder: Path, root: Path) -> None:
 
 
 def content(root: Path, path: str) -> bytes | images.Facts:
-    """The bytes of the photo at `path` below `root`, or why there are none: of the object in S3, without keeping it, where the folder
-    stands for a place."""
+    """The bytes of the photo at `path` below `root`, or why there are none: of the object in S3,
+    without keeping it, where the folder stands for a place."""
     place = _place(root)
     if place is None:
         return images.content(root / path)
@@ -125,8 +131,8 @@ def content(root: Path, path: str) -> bytes | images.Facts:
 
 
 def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images.Facts]:
-    """What the manifest `before` says of objects that `root` and `other` both stand for and whose ETag is the same; by path below
-    `other`. They need not be read again."""
+    """What the manifest `before` says of objects that `root` and `other` both stand for and whose
+    ETag is the same; by path below `other`. They need not be read again."""
     mine, place = _place(root), _place(other)
     if (
         mine is None
@@ -149,7 +155,8 @@ def unchanged(root: Path, other: Path, before: pd.DataFrame) -> dict[str, images
 
 
 def forget(root: Path) -> int:
-    """Removes the copies of what lies in S3, also the empty files of an import; how many bytes that were. Other files stay."""
+    """Removes the copies of what lies in S3, also the empty files of an import; how many bytes that
+    were. Other files stay."""
     if _place(root) is None:
         return 0
     freed = 0
@@ -191,10 +198,12 @@ def bring(
     progress: Progress = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, str]:
-    """Fetches those of `paths` that have no copy below `root` yet; by path, why some can't be had: gone or changed in S3 since.
+    """Fetches those of `paths` that have no copy below `root` yet; by path, why some can't be had:
+    gone or changed in S3 since.
 
-    Ended at any moment, it goes on where it was. Raises BackendError where S3 refuses, UserError where the disk is too small; returns
-    early where `should_stop` says so. Does nothing for an ordinary folder.
+    Ended at any moment, it goes on where it was. Raises BackendError where S3 refuses, UserError
+    where the disk is too small; returns early where `should_stop` says so. Does nothing for an
+    ordinary folder.
     """
     place = _place(root)
     if place is None:
@@ -240,8 +249,9 @@ def _each(
 
 
 def extend(root: Path, other: Path) -> str | None:
-    """Where the paths below `other` lie as seen from `root`, where both stand for places in S3 and the one holds the other: '' or
-    'a/b/'. `root` knows the objects of `other` from then on. None where they have nothing to do with each other."""
+    """Where the paths below `other` lie as seen from `root`, where both stand for places in S3 and
+    the one holds the other: '' or 'a/b/'. `root` knows the objects of `other` from then on. None
+    where they have nothing to do with each other."""
     mine, place = _place(root), _place(other)
     if (
         mine is None

@@ -1,7 +1,10 @@
-"""Splits: made once, stratified, seeded. They depend on image ids and the seed only, not on row order or machine.
+"""Splits: made once, stratified, seeded.
 
-Each image gets a pseudo-random rank from its id and the seed, so equal bytes always land in the same split, and adding a
-photo moves few others. Within a class the first ranks are test, the next validation, the rest train.
+They depend on image ids and the seed only, not on row order or machine.
+
+Each image gets a pseudo-random rank from its id and the seed, so equal bytes always land in the
+same split, and adding a photo moves few others. Within a class the first ranks are test, the next
+validation, the rest train.
 """
 
 from __future__ import annotations
@@ -26,9 +29,10 @@ KINDS = ("official", "stratified", "grouped", "k-fold")
 def apply(
     frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """The split that `how` describes, as version.json keeps it: {"kind": "official", "validation_share", "seed"},
-    {"kind": "stratified" or "grouped", "ratios", "seed"}, {"kind": "k-fold", "folds", "fold", "seed"}, with an optional
-    "skip_small". "grouped" needs `units` (see `grouped`). Raises UserError as those functions do."""
+    """The split that `how` describes, as version.json keeps it: {"kind": "official",
+    "validation_share", "seed"}, {"kind": "stratified" or "grouped", "ratios", "seed"}, {"kind":
+    "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" needs `units` (see
+    `grouped`). Raises UserError as those functions do."""
     kind, seed, skip_small = (
         how.get("kind"),
         int(how.get("seed", settings.DEFAULT_SEED)),
@@ -54,10 +58,12 @@ def apply(
 def stratified(
     frame: pd.DataFrame, ratios: Mapping[str, float], seed: int, *, skip_small: bool = False
 ) -> pd.DataFrame:
-    """`frame` with every usable image put into train, validation or test in these ratios (sum 1), class by class.
+    """`frame` with every usable image put into train, validation or test in these ratios (sum 1),
+    class by class.
 
-    Each class gets at least one image in every part whose ratio is above 0. Rows with a problem stay 'unused'.
-    Raises UserError, by class name, where a class has too few images for that; with `skip_small` such classes become 'unused'.
+    Each class gets at least one image in every part whose ratio is above 0. Rows with a problem
+    stay 'unused'. Raises UserError, by class name, where a class has too few images for that; with
+    `skip_small` such classes become 'unused'.
     """
     ratios = _checked(ratios)
     result, sizes = _split_rows(frame, _usable(frame), ratios, seed)
@@ -67,7 +73,8 @@ def stratified(
 
 
 def shared_out(frame: pd.DataFrame, ratios: Mapping[str, float], seed: int) -> pd.DataFrame:
-    """As `stratified`, of whatever there is: a class too small for every part goes where the ratios put its few images."""
+    """As `stratified`, of whatever there is: a class too small for every part goes where the ratios
+    put its few images."""
     return _split_rows(frame, _usable(frame), _checked(ratios), seed)[0]
 
 
@@ -79,8 +86,9 @@ def grouped(
     *,
     skip_small: bool = False,
 ) -> pd.DataFrame:
-    """As `stratified`, but photos that belong together never stand in two splits: `units` names for an image_id the one that stands
-    for its group (itself where it is not named). Ratios and class sizes then count groups."""
+    """As `stratified`, but photos that belong together never stand in two splits: `units` names for
+    an image_id the one that stands for its group (itself where it is not named). Ratios and class
+    sizes then count groups."""
     ratios = _checked(ratios)
     usable = _usable(frame)
     unit = frame["image_id"].map(units).fillna(frame["image_id"])
@@ -94,10 +102,12 @@ def grouped(
 def k_fold(
     frame: pd.DataFrame, folds: int, fold: int, seed: int, *, skip_small: bool = False
 ) -> pd.DataFrame:
-    """Number `fold` (from 1) of `folds` cuts of what `frame` has in train and validation: that part is validation, the others are
-    train. Test stays as it is. Each photo is validation in exactly one of the folds.
+    """Number `fold` (from 1) of `folds` cuts of what `frame` has in train and validation: that part
+    is validation, the others are train. Test stays as it is. Each photo is validation in exactly
+    one of the folds.
 
-    Raises UserError for fewer than 2 folds, and, by class name, for a class too small to be in both parts.
+    Raises UserError for fewer than 2 folds, and, by class name, for a class too small to be in both
+    parts.
     """
     if folds < 2 or not 1 <= fold <= folds:
         raise UserError(
@@ -114,7 +124,8 @@ def k_fold(
             f'"{label}" ({count})' for label, count in small.head(MAX_LISTED).items()
         )
         raise UserError(
-            f"Too few images for {folds} folds: {listing}. Each class needs one for each fold. Use fewer folds.",
+            f"Too few images for {folds} folds: {listing}. Each class needs one for each fold. "
+            "Use fewer folds.",
             field="folds",
         )
     return _finished(
@@ -125,9 +136,12 @@ def k_fold(
 def official(
     frame: pd.DataFrame, validation_share: float, seed: int, *, skip_small: bool = False
 ) -> pd.DataFrame:
-    """The split its makers gave. Whatever of validation and test they did not give is carved, stratified and seeded, out of
-    their train part (`validation_share` of it each); images they did not place become 'unused'. A class that
-    has no image in a part they gave is kept: it is learned, and has no figure of its own there.
+    """The split its makers gave.
+
+    Whatever of validation and test they did not give is carved, stratified and seeded, out of their
+    train part (`validation_share` of it each); images they did not place become 'unused'. A class
+    that has no image in a part they gave is kept: it is learned, and has no figure of its own
+    there.
 
     Raises UserError where there is no official train part, or as `stratified` does.
     """
@@ -146,7 +160,10 @@ def official(
 
 
 def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
-    """The rows of these classes only. Raises UserError for an unknown class, and for fewer than two."""
+    """The rows of these classes only.
+
+    Raises UserError for an unknown class, and for fewer than two.
+    """
     unknown = sorted(set(labels) - set(frame["label"].unique()))
     if unknown:
         raise UserError(
@@ -164,7 +181,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def ranks(image_ids: Iterable[str], seed: int) -> np.ndarray:
-    """A pseudo-random 64-bit number per image id (64 hex digits): SplitMix64's finaliser (Steele, Lea and Flood, 2014) over id and seed."""
+    """A pseudo-random 64-bit number per image id (64 hex digits): SplitMix64's finaliser (Steele,
+    Lea and Flood, 2014) over id and seed."""
     head = np.frombuffer(
         bytes.fromhex("".join(image_id[:16] for image_id in image_ids)), dtype=">u8"
     ).astype(np.uint64)
@@ -212,7 +230,8 @@ def _usable(frame: pd.DataFrame) -> pd.Series:
 def _split_rows(
     frame: pd.DataFrame, chosen: pd.Series, ratios: Mapping[str, float], seed: int
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """`frame` with the chosen rows split and the others 'unused', and the number of different chosen images per class."""
+    """`frame` with the chosen rows split and the others 'unused', and the number of different
+    chosen images per class."""
     owner, position, image, labels = _ranked(frame, chosen, seed)
     size = np.bincount(owner, minlength=len(labels))
     test, validation = _cuts(size[owner], ratios)
@@ -227,12 +246,13 @@ def _split_rows(
 def _ranked(
     frame: pd.DataFrame, chosen: pd.Series, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Index]:
-    """The class of each different chosen image and its place among its class's, in a seeded order; for each chosen row which of the
-    images it is; and the classes' names."""
+    """The class of each different chosen image and its place among its class's, in a seeded order;
+    for each chosen row which of the images it is; and the classes' names."""
     rows = frame.loc[chosen, ["image_id", "label"]]
     image, ids = pd.factorize(rows["image_id"])
     label, labels = pd.factorize(rows["label"], sort=True)
-    # An image that stands in two classes is counted in the first of them, so that both copies share a split.
+    # An image that stands in two classes is counted in the first of them, so that both copies share
+    # a split.
     owner = np.full(len(ids), len(labels), dtype=np.int64)
     np.minimum.at(owner, image, label)
     order = np.lexsort((ranks(ids, seed), owner))
@@ -243,7 +263,8 @@ def _ranked(
 
 
 def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """How many of `size` images go to test and to validation: rounded, at least one each where wanted, one left for train."""
+    """How many of `size` images go to test and to validation: rounded, at least one each where
+    wanted, one left for train."""
     test = np.maximum(np.rint(size * ratios["test"]), ratios["test"] > 0).astype(np.int64)
     validation = np.maximum(np.rint(size * ratios["validation"]), ratios["validation"] > 0).astype(
         np.int64
@@ -260,7 +281,8 @@ def _cuts(size: np.ndarray, ratios: Mapping[str, float]) -> tuple[np.ndarray, np
 def _finished(
     frame: pd.DataFrame, sizes: pd.Series, *, needed: Sequence[str], skip_small: bool
 ) -> pd.DataFrame:
-    """`frame` where every class has an image in each needed part; classes that have not are named, or left out."""
+    """`frame` where every class has an image in each needed part; classes that have not are named,
+    or left out."""
     present = (
         frame[frame["split"] != "unused"].groupby(["label", "split"]).size().unstack(fill_value=0)
     )
@@ -282,8 +304,10 @@ def _too_small(small: Sequence[str], sizes: pd.Series, needed: Sequence[str]) ->
     having = [f'"{label}" ({int(sizes.get(label, 0))})' for label in small[:MAX_LISTED]]
     more = f" and {len(small) - MAX_LISTED} more" if len(small) > MAX_LISTED else ""
     return (
-        f"Too few images for this split: {', '.join(having)}{more}. Each class needs at least {len(needed)} different images, one each "
-        f"for {', '.join(reversed(needed))}. Add images, leave these classes out, or choose another split."
+        f"Too few images for this split: {', '.join(having)}{more}. Each class needs at least "
+        f"{len(needed)} different images, one each "
+        f"for {', '.join(reversed(needed))}. Add images, leave these classes out, or choose "
+        "another split."
     )
 
 
@@ -292,6 +316,7 @@ def require_classes(labels: Sequence[str]) -> None:
     if len(labels) < settings.MIN_CLASSES:
         only = f" only {listed(labels)}" if labels else " none"
         raise UserError(
-            f"A classifier needs at least {settings.MIN_CLASSES} classes with enough images, and there is{only}. Choose or add classes.",
+            f"A classifier needs at least {settings.MIN_CLASSES} classes with enough images, and "
+            f"there is{only}. Choose or add classes.",
             field="classes",
         )

@@ -1,4 +1,5 @@
-"""Datasets in the making: hidden folders, locked while someone works on them, swept when nobody does any more."""
+"""Datasets in the making: hidden folders, locked while someone works on them, swept when nobody
+does any more."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ class Staged:
 
 @contextmanager
 def stage(name: str) -> Iterator[Staged]:
-    """A hidden folder for a dataset that is being made. It is gone when the block ends, unless `add_dataset` took it over."""
+    """A hidden folder for a dataset that is being made.
+
+    It is gone when the block ends, unless `add_dataset` took it over.
+    """
     dataset_id = f"{slug(clean_name(name, 'dataset name'))}-{secrets.token_hex(3)}"
     with hidden(settings.datasets_dir(), dataset_id) as folder:
         yield Staged(dataset_id, folder)
@@ -40,7 +44,8 @@ def stage(name: str) -> Iterator[Staged]:
 def hidden(parent: Path, name: str) -> Iterator[Path]:
     """A new hidden folder in `parent`, removed when the block ends, unless it was renamed.
 
-    It stays locked as long as the block runs, so that what a killed process left behind can be told apart and swept.
+    It stays locked as long as the block runs, so that what a killed process left behind can be told
+    apart and swept.
     """
     sweep(parent)
     with files.held(parent / f"{STAGING}{name}") as folder:

@@ -1,4 +1,6 @@
-"""Datasets on disk: a folder each, with immutable versions. The listing is the index; a damaged folder never hides the others.
+"""Datasets on disk: a folder each, with immutable versions.
+
+The listing is the index; a damaged folder never hides the others.
 
 <HOME>/datasets/<dataset_id>/dataset.json
 <HOME>/datasets/<dataset_id>/images/        only where Fieldmark unpacked or drew them
@@ -33,7 +35,10 @@ VERSION_PATTERN = re.compile(r"v[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named set of images with labels. `root` is the folder their paths begin at; `drawn` says that these are drawings, not photos."""
+    """A named set of images with labels.
+
+    `root` is the folder their paths begin at; `drawn` says that these are drawings, not photos.
+    """
 
     id: str
     name: str
@@ -45,8 +50,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Version:
-    """One immutable manifest. `classes` are the labels with training images, in order; `counts` is `{label: {split: images}}` over
-    all rows; `problems` of them can't be used; `split` says how the split was made (see splits.apply); `report` is the import's."""
+    """One immutable manifest.
+
+    `classes` are the labels with training images, in order; `counts` is `{label: {split: images}}`
+    over all rows; `problems` of them can't be used; `split` says how the split was made (see
+    splits.apply); `report` is the import's.
+    """
 
     dataset_id: str
     id: str
@@ -109,7 +118,10 @@ def dataset(dataset_id: str) -> Dataset:
 
 
 def versions(dataset_id: str) -> list[Version | Unreadable]:
-    """Every version of a dataset, newest first, damaged ones among them as Unreadable. Raises NotFound for an unknown dataset."""
+    """Every version of a dataset, newest first, damaged ones among them as Unreadable.
+
+    Raises NotFound for an unknown dataset.
+    """
     dataset(dataset_id)
     return [
         _version_or_reason(dataset_id, name)
@@ -133,7 +145,8 @@ def latest(dataset_id: str) -> Version:
         if isinstance(item, Version):
             return item
     raise NotFound(
-        f"The dataset {dataset_id!r} has no version that can be read. Delete it and import it again."
+        f"The dataset {dataset_id!r} has no version that can be read. Delete it and import it "
+        "again."
     )
 
 
@@ -157,8 +170,11 @@ def count(of: Version, query: Query = EVERYTHING) -> int:
 
 
 def image_path(of: Dataset, path: str) -> Path:
-    """Where the image of this manifest row lies, fetched where it lies in S3. Raises UserError where a link now leads it outside the
-    dataset's folder, BackendError where S3 refuses."""
+    """Where the image of this manifest row lies, fetched where it lies in S3.
+
+    Raises UserError where a link now leads it outside the dataset's folder, BackendError where S3
+    refuses.
+    """
     place = files.safe_join(of.root, path)
     remote.bring(of.root, [path])
     return place
@@ -175,7 +191,9 @@ def add_dataset(
     drawn: bool = False,
     staged: Staged | None = None,
 ) -> Version:
-    """Makes a dataset whose v1 is `frame`, whole or not at all. `root` may lie in `staged`, whose folder then becomes the dataset's.
+    """Makes a dataset whose v1 is `frame`, whole or not at all.
+
+    `root` may lie in `staged`, whose folder then becomes the dataset's.
 
     Raises UserError for a name or a manifest that can't be used.
     """
@@ -215,10 +233,13 @@ def add_version(
     attached: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
 ) -> Version:
-    """The next version of `parent`'s dataset. Sessions that add at the same time each get a version of their own.
+    """The next version of `parent`'s dataset.
 
-    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an import, where one brought photos in.
-    Raises UserError for a manifest that can't be used, NotFound where the dataset has gone.
+    Sessions that add at the same time each get a version of their own.
+
+    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an
+    import, where one brought photos in. Raises UserError for a manifest that can't be used,
+    NotFound where the dataset has gone.
     """
     folder = _versions_dir(parent.dataset_id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
@@ -231,7 +252,8 @@ def add_version(
         while True:
             number += 1
             files.write_json(made / "version.json", facts | {"id": f"v{number}"})
-            # A rename never replaces a folder that holds files: whoever comes second takes the next number.
+            # A rename never replaces a folder that holds files: whoever comes second takes the next
+            # number.
             if _renamed(made, folder / f"v{number}"):
                 return version(parent.dataset_id, f"v{number}")
 
@@ -239,7 +261,8 @@ def add_version(
 def derive(
     parent: Version, split: Mapping[str, Any], labels: Sequence[str] | None = None, note: str = ""
 ) -> Version:
-    """The next version with only these classes (all of `parent`'s where None), split as `split` describes (see splits.apply).
+    """The next version with only these classes (all of `parent`'s where None), split as `split`
+    describes (see splits.apply).
 
     Raises UserError, by class name, where that can't be done.
     """
@@ -260,13 +283,17 @@ def require_free(name: str, but: str = "") -> None:
     if numbered(name, taken) != name[: settings.MAX_NAME_LENGTH]:
         other = numbered(name, taken)
         raise UserError(
-            f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, say.",
+            f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, "
+            "say.",
             field="name",
         )
 
 
 def rename(dataset_id: str, name: str) -> Dataset:
-    """Gives the dataset another name; its id stays. Raises UserError for a name that can't be used or that another dataset has."""
+    """Gives the dataset another name; its id stays.
+
+    Raises UserError for a name that can't be used or that another dataset has.
+    """
     clean = clean_name(name, "dataset name")
     require_free(clean, but=dataset_id)
     folder = settings.datasets_dir() / dataset(dataset_id).id
@@ -277,7 +304,10 @@ def rename(dataset_id: str, name: str) -> Dataset:
 
 
 def delete(dataset_id: str) -> None:
-    """Deletes what Fieldmark keeps of a dataset, readable or not. Images in the user's own folder are left alone."""
+    """Deletes what Fieldmark keeps of a dataset, readable or not.
+
+    Images in the user's own folder are left alone.
+    """
     folder = settings.datasets_dir() / dataset_id
     if not ID_PATTERN.fullmatch(dataset_id) or not folder.is_dir():
         raise NotFound(f"There is no dataset {dataset_id!r}. It may have been deleted already.")

@@ -1,4 +1,5 @@
-"""What an endpoint keeps of the photos it was sent: a sample of requests with their answers, bounded, in its own run folder.
+"""What an endpoint keeps of the photos it was sent: a sample of requests with their answers,
+bounded, in its own run folder.
 
 <run folder>/output/captured/<segment>/   answers.jsonl, one line per photo; and the photos, as they came
 
@@ -59,7 +60,10 @@ def folder_of(folder: RunFolder) -> Path:
 
 
 class Keeper:
-    """Puts photos with their answers into segments, and lets the oldest go. For one writer at a time."""
+    """Puts photos with their answers into segments, and lets the oldest go.
+
+    For one writer at a time.
+    """
 
     def __init__(self, folder: RunFolder, limits: Limits) -> None:
         self._root, self._limits = folder_of(folder), limits
@@ -68,7 +72,10 @@ class Keeper:
         self._photos = self._bytes = 0
 
     def keep(self, moment: float, photo: bytes, answer: dict[str, Any]) -> None:
-        """`moment` in seconds since 1970. OSError where it can't be written, or where the disk is nearly full."""
+        """`moment` in seconds since 1970.
+
+        OSError where it can't be written, or where the disk is nearly full.
+        """
         if (
             self._segment is None
             or self._photos * SEGMENTS >= self._limits.photos
@@ -144,7 +151,9 @@ class Recorder:
 
 
 def read(folder: RunFolder) -> pd.DataFrame:
-    """What was kept, oldest first: COLUMNS. `time` in seconds since 1970, `file` below `folder_of`, `answer` the top-k entries.
+    """What was kept, oldest first: COLUMNS.
+
+    `time` in seconds since 1970, `file` below `folder_of`, `answer` the top-k entries.
 
     A line that is not whole, or whose photo is gone, is left out.
     """

@@ -1,4 +1,5 @@
-"""Whether what an endpoint is sent still looks like what its model was trained on: figures over the answers that were kept."""
+"""Whether what an endpoint is sent still looks like what its model was trained on: figures over the
+answers that were kept."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ MAX_PERIODS = 12
 
 @dataclass(frozen=True)
 class Drift:
-    """A distance between what was seen and what was expected. By chance alone, `n` photos stay below `by_chance` in 95 of 100 cases."""
+    """A distance between what was seen and what was expected.
+
+    By chance alone, `n` photos stay below `by_chance` in 95 of 100 cases.
+    """
 
     value: float
     by_chance: float
@@ -35,7 +39,10 @@ class Drift:
 
 
 def training_mix(model: Model) -> dict[str, float]:
-    """The share of each class among the photos the model was trained on. Raises NotFound where its dataset version is gone."""
+    """The share of each class among the photos the model was trained on.
+
+    Raises NotFound where its dataset version is gone.
+    """
     counts = store.version(model.dataset_id, model.version_id).counts
     photos = {name: counts.get(name, {}).get("train", 0) for name in model.classes}
     total = sum(photos.values())
@@ -45,8 +52,9 @@ def training_mix(model: Model) -> dict[str, float]:
 
 
 def class_drift(predicted: Sequence[str], expected: Mapping[str, float]) -> Drift:
-    """The Jensen-Shannon distance (Endres and Schindelin 2003; base 2, so 0 to 1) between the shares of the predicted classes and
-    `expected`. What chance makes of it is drawn: as many photos from `expected`, 500 times."""
+    """The Jensen-Shannon distance (Endres and Schindelin 2003; base 2, so 0 to 1) between the
+    shares of the predicted classes and `expected`. What chance makes of it is drawn: as many photos
+    from `expected`, 500 times."""
     names = list(expected)
     wanted = np.array([expected[name] for name in names], dtype=float)
     wanted /= wanted.sum()
@@ -68,7 +76,8 @@ def class_drift(predicted: Sequence[str], expected: Mapping[str, float]) -> Drif
 
 
 def confidence_drift(confidence: Floats, expected: Floats) -> Drift:
-    """The largest difference between the two distributions of top-1 probabilities (Kolmogorov-Smirnov, 0 to 1)."""
+    """The largest difference between the two distributions of top-1 probabilities
+    (Kolmogorov-Smirnov, 0 to 1)."""
     seen, known = np.sort(confidence), np.sort(expected)
     n, m = len(seen), len(known)
     if not n or not m:
@@ -85,7 +94,8 @@ def confidence_drift(confidence: Floats, expected: Floats) -> Drift:
 def mix_over_time(
     kept: pd.DataFrame, classes: Sequence[str], periods: int = MAX_PERIODS
 ) -> pd.DataFrame:
-    """Columns start (UTC), n, class, share: the predicted classes in periods of equal length from the first photo to the last.
+    """Columns start (UTC), n, class, share: the predicted classes in periods of equal length from
+    the first photo to the last.
 
     `kept` has `time` (seconds since 1970) and `prediction`. Periods without photos are left out.
     """

@@ -1,4 +1,5 @@
-"""A load test: some clients send photos, each the next one as soon as it has its answer; how long answers took, and what failed."""
+"""A load test: some clients send photos, each the next one as soon as it has its answer; how long
+answers took, and what failed."""
 
 from __future__ import annotations
 
@@ -13,14 +14,18 @@ from core.errors import FieldmarkError
 
 Send = Callable[[bytes], object]
 REPORT_SECONDS = 0.25
-# Kept connections and caches are warm after this many requests of each client, which are not counted.
+# Kept connections and caches are warm after this many requests of each client, which are not
+# counted.
 WARM_UP = 2
 
 
 @dataclass
 class Result:
-    """`milliseconds`: of every request that was answered, in the order in which answers came. `errors`: reasons and how often each
-    was given. `seconds`: from the first request to the last answer."""
+    """`milliseconds`: of every request that was answered, in the order in which answers came.
+
+    `errors`: reasons and how often each was given. `seconds`: from the first request to the last
+    answer.
+    """
 
     milliseconds: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
@@ -40,7 +45,8 @@ class Result:
         return self.answered / self.seconds if self.seconds else 0.0
 
     def quantile(self, share: float) -> float:
-        """The time in milliseconds that this share of the answers took at most; NaN without answers."""
+        """The time in milliseconds that this share of the answers took at most; NaN without
+        answers."""
         ordered = sorted(self.milliseconds)
         return (
             ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
@@ -56,8 +62,11 @@ def run(
     progress: Callable[[Result], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Sends `requests` photos, taken in turn from `photos`. Each client is a thread that calls what `connect` gave it, which raises
-    FieldmarkError for a request that is refused or fails. threading.BrokenBarrierError where a client could not begin."""
+    """Sends `requests` photos, taken in turn from `photos`.
+
+    Each client is a thread that calls what `connect` gave it, which raises FieldmarkError for a
+    request that is refused or fails. threading.BrokenBarrierError where a client could not begin.
+    """
     result, numbers, ready = Result(), itertools.count(), threading.Barrier(clients + 1)
     stop = threading.Event()
 

@@ -1,1 +1,2 @@
-"""What a model's stored predictions say: scores, confusion, calibration, comparison, and the photos behind each figure."""
+"""What a model's stored predictions say: scores, confusion, calibration, comparison, and the photos
+behind each figure."""

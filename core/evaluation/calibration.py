@@ -20,7 +20,8 @@ BINS = 15
 class Threshold:
     """The smallest probability from which on the kept photos reach `target`.
 
-    `kept`: the correct ones among the photos at or above `value`; `n`: all photos of known class it was chosen on.
+    `kept`: the correct ones among the photos at or above `value`; `n`: all photos of known class it
+    was chosen on.
     """
 
     value: float
@@ -35,10 +36,11 @@ class Threshold:
 
 
 def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
-    """Photos of known class in `bins` equally wide bins of confidence, (low, high]: the rows of a reliability diagram.
+    """Photos of known class in `bins` equally wide bins of confidence, (low, high]: the rows of a
+    reliability diagram.
 
-    Columns: low, high (of the bin), n, correct, confidence (mean), accuracy, gap (accuracy - confidence), accuracy_low and
-    accuracy_high (95 % Wilson). Empty bins stay, with n = 0 and NaN.
+    Columns: low, high (of the bin), n, correct, confidence (mean), accuracy, gap (accuracy -
+    confidence), accuracy_low and accuracy_high (95 % Wilson). Empty bins stay, with n = 0 and NaN.
     """
     confidence, correct = _known(predictions)
     place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
@@ -65,14 +67,16 @@ def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
 
 
 def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> float:
-    """ECE (Guo et al. 2017): the mean distance of accuracy from confidence over the bins, weighted by n; 0 to 1, NaN where n is 0."""
+    """ECE (Guo et al. 2017): the mean distance of accuracy from confidence over the bins, weighted
+    by n; 0 to 1, NaN where n is 0."""
     table = reliability(predictions, bins)
     n = int(table["n"].sum())
     return float((table["n"] * table["gap"].abs()).sum() / n) if n else float("nan")
 
 
 def kept(predictions: Predictions, threshold: float) -> Score:
-    """The photos of known class whose confidence is at least `threshold`, and how many of them are correct."""
+    """The photos of known class whose confidence is at least `threshold`, and how many of them are
+    correct."""
     confidence, correct = _known(predictions)
     above = confidence >= threshold
     return Score(int(correct[above].sum()), int(above.sum()))
@@ -83,8 +87,9 @@ def coverage(
 ) -> pd.DataFrame:
     """What each threshold keeps of the photos of known class, and how right the model is on them.
 
-    `thresholds`: 0, 0.01 ... 1 by default. Columns: threshold, kept, n (all photos), coverage (kept / n), correct, accuracy,
-    accuracy_low and accuracy_high (95 % Wilson; NaN where nothing is kept).
+    `thresholds`: 0, 0.01 ... 1 by default. Columns: threshold, kept, n (all photos), coverage (kept
+    / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN where nothing is
+    kept).
     """
     levels = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)
     confidence, correct = _known(predictions)
@@ -114,15 +119,18 @@ def coverage(
 
 
 def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
-    """The smallest threshold whose kept photos (confidence at or above it) are right in at least `target` of the cases.
+    """The smallest threshold whose kept photos (confidence at or above it) are right in at least
+    `target` of the cases.
 
-    0 where all photos together reach it, otherwise the confidence of a photo; None where no threshold does, or no class is known.
-    Choose it on validation: on the split it was chosen on it flatters itself. Look at `kept.interval_95` before trusting few photos.
+    0 where all photos together reach it, otherwise the confidence of a photo; None where no
+    threshold does, or no class is known. Choose it on validation: on the split it was chosen on it
+    flatters itself. Look at `kept.interval_95` before trusting few photos.
     """
     confidence, correct = _known(predictions)
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], np.cumsum(correct[order], dtype=np.intp)
-    # Photos of equal confidence stay or go together, so only the last of each such run can be where a threshold cuts.
+    # Photos of equal confidence stay or go together, so only the last of each such run can be where
+    # a threshold cuts.
     cuts = (
         np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))
         if len(confidence)
@@ -142,10 +150,12 @@ def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:
-    """The probabilities [n, K] at another temperature: softmax of log p / T (Guo et al. 2017), float32.
+    """The probabilities [n, K] at another temperature: softmax of log p / T (Guo et al. 2017),
+    float32.
 
-    T > 1 softens and T < 1 sharpens; the order of the classes stays. 1/T undoes T wherever T had been applied to the logits of
-    exactly these probabilities (not to those of views averaged later). ValueError unless T is a positive number.
+    T > 1 softens and T < 1 sharpens; the order of the classes stays. 1/T undoes T wherever T had
+    been applied to the logits of exactly these probabilities (not to those of views averaged
+    later). ValueError unless T is a positive number.
     """
     if not (np.isfinite(temperature) and temperature > 0):
         raise ValueError(f"a temperature is a positive number, not {temperature}")
@@ -170,6 +180,7 @@ def _reaches(correct: Rows, n: Rows, target: float) -> Flags:
 
 
 def _known(predictions: Predictions) -> tuple[npt.NDArray[np.float64], Flags]:
-    """Confidence (as the Python numbers that serving compares) and correctness of the photos of known class."""
+    """Confidence (as the Python numbers that serving compares) and correctness of the photos of
+    known class."""
     known = predictions.known
     return predictions.confidence[known].astype(np.float64), predictions.correct[known]

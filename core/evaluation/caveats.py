@@ -1,4 +1,5 @@
-"""Sentences about what figures do not say, each written from the predictions themselves; none where there is nothing to warn of."""
+"""Sentences about what figures do not say, each written from the predictions themselves; none where
+there is nothing to warn of."""
 
 from __future__ import annotations
 
@@ -15,26 +16,38 @@ FEW_PHOTOS = 10
 
 
 def small_numbers(part: Predictions, split: str) -> Iterator[str]:
-    """What the number of photos of one split (of known class) does not let one say, overall and of single classes."""
+    """What the number of photos of one split (of known class) does not let one say, overall and of
+    single classes."""
     score = top1(part)
     if not score.n:
         return
     low, high = score.interval_95
     yield (
-        f"The figures on {split} rest on {score.n} photos: one photo is {100 / score.n:.2g} points of top-1, "
+        f"The figures on {split} rest on {score.n} photos: one photo is {100 / score.n:.2g} "
+        "points of top-1, "
         f"and its 95 % Wilson interval is {100 * (high - low):.1f} points wide."
     )
     support = per_class(part).set_index("label")["support"]
     absent, few = support[support == 0], support[(support > 0) & (support < FEW_PHOTOS)]
     if len(few):
-        count = f"{len(few)} of {len(support)} classes {'has' if len(few) == 1 else 'have'} fewer than {FEW_PHOTOS} photos there"
-        yield f"{count} (the fewest: {few.idxmin()}, {few.min()}): what is said of such a class alone is little more than a hint."
+        count = (
+            f"{len(few)} of {len(support)} classes {'has' if len(few) == 1 else 'have'} fewer "
+            f"than {FEW_PHOTOS} photos there"
+        )
+        yield (
+            f"{count} (the fewest: {few.idxmin()}, {few.min()}): what is said of such a class "
+            "alone is little more than a hint."
+        )
     if len(absent):
-        yield f"No photo there shows {', '.join(absent.index)}: how well the model knows {'it' if len(absent) == 1 else 'them'} is unknown."
+        yield (
+            f"No photo there shows {', '.join(absent.index)}: how well the model knows "
+            f"{'it' if len(absent) == 1 else 'them'} is unknown."
+        )
 
 
 def repeated_photos(predictions: Predictions) -> Iterator[str]:
-    """Whether the same bytes lie in more than one split, so that the model is asked what it was told."""
+    """Whether the same bytes lie in more than one split, so that the model is asked what it was
+    told."""
     repeated = pd.Index(predictions.image_id).duplicated(keep=False)
     places = pd.DataFrame(
         {"image_id": predictions.image_id[repeated], "split": predictions.split[repeated]}
@@ -42,7 +55,10 @@ def repeated_photos(predictions: Predictions) -> Iterator[str]:
     count = int((places.groupby("image_id")["split"].nunique() > 1).sum())
     if count:
         photos = "photo lies" if count == 1 else "photos lie"
-        yield f"{count} {photos} in more than one split, byte for byte the same, which flatters the figures."
+        yield (
+            f"{count} {photos} in more than one split, byte for byte the same, which flatters the "
+            "figures."
+        )
 
 
 def unlabelled(predictions: Predictions) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Two models on the same photos: who is right where, and whether the difference is more than chance."""
+"""Two models on the same photos: who is right where, and whether the difference is more than
+chance."""
 
 from __future__ import annotations
 
@@ -19,11 +20,13 @@ GROUPS: tuple[Group, ...] = ("both", "only_a", "only_b", "neither")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two models' answers for the photos both know the true class of; row i of `a` and of `b` is the same photo.
+    """Two models' answers for the photos both know the true class of; row i of `a` and of `b` is
+    the same photo.
 
-    Left out, and counted: `missing_in_a` and `missing_in_b` (photos only the other one has), `unlabelled` (true class unknown to
-    either) and `relabelled` (the two have different true classes for it). `other_split`: photos compared that lie in different
-    splits for the two models, so that one of them may have learned from what tests the other.
+    Left out, and counted: `missing_in_a` and `missing_in_b` (photos only the other one has),
+    `unlabelled` (true class unknown to either) and `relabelled` (the two have different true
+    classes for it). `other_split`: photos compared that lie in different splits for the two models,
+    so that one of them may have learned from what tests the other.
     """
 
     a: Predictions
@@ -46,12 +49,14 @@ class Comparison:
         return {group: int(np.count_nonzero(self._inside(group))) for group in GROUPS}
 
     def rows(self, group: Group) -> Rows:
-        """The photos of one group, those first on which the two models' probabilities for the true class differ most."""
+        """The photos of one group, those first on which the two models' probabilities for the true
+        class differ most."""
         gap = np.abs(self.a.true_probability - self.b.true_probability)
         return self.a.ranked(np.flatnonzero(self._inside(group)), -gap)
 
     def table(self, group: Group) -> pd.DataFrame:
-        """The same photos as a table: image_id, path, label, predicted_a, probability_a, predicted_b, probability_b."""
+        """The same photos as a table: image_id, path, label, predicted_a, probability_a,
+        predicted_b, probability_b."""
         rows = self.rows(group)
         return pd.DataFrame(
             {
@@ -100,9 +105,11 @@ class Comparison:
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
-    """Joins two models' predictions by image_id (a photo that occurs twice counts once) and by class name.
+    """Joins two models' predictions by image_id (a photo that occurs twice counts once) and by
+    class name.
 
-    The models may have been trained on different versions or classes. Give both of one split: `compare(a.of_split("test"), ...)`.
+    The models may have been trained on different versions or classes. Give both of one split:
+    `compare(a.of_split("test"), ...)`.
     """
     first_a, first_b = _places(a, b)
     shared = (first_a >= 0) & (first_b >= 0)
@@ -122,7 +129,8 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
-    """Two-sided exact p-value that two models equally often are the only one right (McNemar 1947, binomial form).
+    """Two-sided exact p-value that two models equally often are the only one right (McNemar 1947,
+    binomial form).
 
     Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 where they never differ.
     """
@@ -135,9 +143,11 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 
 
 def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
-    """95 % interval of the difference (only_a - only_b) / n of two shares measured on the same n photos, within [-1, 1]; NaN where n is 0.
+    """95 % interval of the difference (only_a - only_b) / n of two shares measured on the same n
+    photos, within [-1, 1]; NaN where n is 0.
 
-    Bonett and Price 2012: the Wald interval after adding one to either count and two to n, which keeps its 95 % at small n.
+    Bonett and Price 2012: the Wald interval after adding one to either count and two to n, which
+    keeps its 95 % at small n.
     """
     if not n:
         return math.nan, math.nan
@@ -148,7 +158,8 @@ def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
 
 
 def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
-    """For every image_id of either, in order of appearance: its first row in a and in b, -1 where it has none."""
+    """For every image_id of either, in order of appearance: its first row in a and in b, -1 where
+    it has none."""
     codes, found = pd.factorize(np.concatenate([a.image_id, b.image_id]))
     places = []
     for part in (codes[: len(a)], codes[len(a) :]):

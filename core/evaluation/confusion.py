@@ -1,4 +1,5 @@
-"""Which classes are taken for which: counts, the ranked pairs, the photos behind each count, and an order that shows it."""
+"""Which classes are taken for which: counts, the ranked pairs, the photos behind each count, and an
+order that shows it."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ Counts = npt.NDArray[np.int64]
 class ConfusedPair:
     """Two classes taken for each other; `first` is the one more often mistaken.
 
-    `first_as_second`: rows of photos of `first` predicted as `second`, most confident first; `second_as_first` the reverse.
-    `photos`: how many photos of known class the two classes have together.
+    `first_as_second`: rows of photos of `first` predicted as `second`, most confident first;
+    `second_as_first` the reverse. `photos`: how many photos of known class the two classes have
+    together.
     """
 
     first: str
@@ -50,10 +52,12 @@ def counts(predictions: Answered) -> Counts:
 def frame(
     predictions: Answered, order: Sequence[int] | Rows | None = None, *, zeros: bool = True
 ) -> pd.DataFrame:
-    """The matrix as one row per cell for a heat map: true, predicted (names), count, share (of the true class's photos; NaN without any).
+    """The matrix as one row per cell for a heat map: true, predicted (names), count, share (of the
+    true class's photos; NaN without any).
 
-    `order`: class indices in the order wanted (the model's own by default); the rows come out in it. `zeros`: whether empty
-    cells are kept: K * K rows, or as many as there are different outcomes.
+    `order`: class indices in the order wanted (the model's own by default); the rows come out in
+    it. `zeros`: whether empty cells are kept: K * K rows, or as many as there are different
+    outcomes.
     """
     table = counts(predictions)
     chosen = np.arange(len(table)) if order is None else np.asarray(order, dtype=np.intp)
@@ -73,7 +77,10 @@ def frame(
 
 
 def cell(predictions: Answered, true: str, predicted: str) -> Rows:
-    """The photos in one cell of the matrix, most confident first. UserError where the model has no such class."""
+    """The photos in one cell of the matrix, most confident first.
+
+    UserError where the model has no such class.
+    """
     inside = (predictions.label == predictions.index_of(true)) & (
         predictions.predicted == predictions.index_of(predicted)
     )
@@ -81,7 +88,8 @@ def cell(predictions: Answered, true: str, predicted: str) -> Rows:
 
 
 def most_confused(predictions: Answered, limit: int | None = 20) -> list[ConfusedPair]:
-    """The pairs of classes with the most mistakes between them, both directions summed; equal ones in the model's order of classes."""
+    """The pairs of classes with the most mistakes between them, both directions summed; equal ones
+    in the model's order of classes."""
     table = counts(predictions)
     both = table + table.T
     first, second = np.nonzero(np.triu(both, k=1))
@@ -92,7 +100,8 @@ def most_confused(predictions: Answered, limit: int | None = 20) -> list[Confuse
 
 
 def hardest_classes(predictions: Answered, limit: int) -> Rows:
-    """The `limit` classes with the most mistakes, made of them or into them: class indices, in `grouped_order`."""
+    """The `limit` classes with the most mistakes, made of them or into them: class indices, in
+    `grouped_order`."""
     table = counts(predictions)
     mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
     chosen = np.sort(np.argsort(-mistakes, kind="stable")[:limit])
@@ -100,7 +109,8 @@ def hardest_classes(predictions: Answered, limit: int) -> Rows:
 
 
 def pairs_frame(pairs: Sequence[ConfusedPair]) -> pd.DataFrame:
-    """The pairs as a table: first, second, total, first_as_second, second_as_first (counts), photos, share."""
+    """The pairs as a table: first, second, total, first_as_second, second_as_first (counts),
+    photos, share."""
     columns = ("first", "second", "total", "first_as_second", "second_as_first", "photos", "share")
     values = [
         (
@@ -118,10 +128,12 @@ def pairs_frame(pairs: Sequence[ConfusedPair]) -> pd.DataFrame:
 
 
 def grouped_order(table: npt.NDArray[Any]) -> Rows:
-    """An order of the K classes in which those confused with each other stand together: class indices [K].
+    """An order of the K classes in which those confused with each other stand together: class
+    indices [K].
 
-    Average-linkage clustering of the counts [K, K] (each row as shares, both directions added). Two groups are joined with the
-    most confused ends touching; groups never confused with each other keep the model's order. The same counts give the same order.
+    Average-linkage clustering of the counts [K, K] (each row as shares, both directions added). Two
+    groups are joined with the most confused ends touching; groups never confused with each other
+    keep the model's order. The same counts give the same order.
     """
     likeness = _shares(table, empty=0.0)
     likeness = likeness + likeness.T
@@ -142,7 +154,8 @@ def grouped_order(table: npt.NDArray[Any]) -> Rows:
 
 
 def _joined(left: list[int], right: list[int], likeness: Floats) -> list[int]:
-    """The two lists in a row, either one turned round where that brings more alike ends together."""
+    """The two lists in a row, either one turned round where that brings more alike ends
+    together."""
     options = [(one, two) for one in (left, left[::-1]) for two in (right, right[::-1])]
     one, two = max(options, key=lambda option: likeness[option[0][-1], option[1][0]])
     return one + two

@@ -1,4 +1,7 @@
-"""The photos worth looking at: best, worst, least certain and mistaken ones. All return rows, equal ones by path."""
+"""The photos worth looking at: best, worst, least certain and mistaken ones.
+
+All return rows, equal ones by path.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ Choice = Callable[[Predictions, int | None, str | None], Rows]
 
 
 def best(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
-    """The photos whose true class got the highest probability; of one true class where `label` names it."""
+    """The photos whose true class got the highest probability; of one true class where `label`
+    names it."""
     return predictions.ranked(_known(predictions, label), predictions.losses)[:count]
 
 
@@ -42,7 +46,8 @@ def misclassified(
 def per_class(
     predictions: Predictions, choice: Choice, count: int | None = COUNT
 ) -> dict[str, Rows]:
-    """One of the choices above for every class in the model's order: `per_class(predictions, worst, 3)`."""
+    """One of the choices above for every class in the model's order: `per_class(predictions, worst,
+    3)`."""
     return {name: choice(predictions, count, name) for name in predictions.classes}
 
 

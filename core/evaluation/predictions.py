@@ -41,15 +41,17 @@ _UNREADABLE = (
     zlib.error,
     tokenize.TokenError,
 )
-# Rows worked on at a time where a step needs a temporary array as wide as the probabilities: it stays in the processor's cache.
+# Rows worked on at a time where a step needs a temporary array as wide as the probabilities: it
+# stays in the processor's cache.
 _CHUNK = 4096
 
 
 class Answered:
-    """What a model said of n photos and what they truly show: the part of Predictions that a count of hits and mistakes needs.
+    """What a model said of n photos and what they truly show: the part of Predictions that a count
+    of hits and mistakes needs.
 
-    `label`: int [n], the index of the true class, or -1 where it is not known. `predicted`: int [n]. `confidence`: float [n], the
-    probability of the predicted class. `path`: text [n].
+    `label`: int [n], the index of the true class, or -1 where it is not known. `predicted`: int
+    [n]. `confidence`: float [n], the probability of the predicted class. `path`: text [n].
     """
 
     path: Texts
@@ -73,7 +75,8 @@ class Answered:
 
     @cached_property
     def wrong(self) -> Flags:
-        """Whether the prediction is another class than the true one [n]; False where that is not known."""
+        """Whether the prediction is another class than the true one [n]; False where that is not
+        known."""
         return self.known & ~self.correct
 
     def index_of(self, name: str) -> int:
@@ -91,7 +94,8 @@ class Answered:
         return np.array([*self.classes, ""], dtype=object)[indices]
 
     def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """`rows` sorted by `key` [n], smallest first; equal ones by path, so that the order of the photos in the file does not show."""
+        """`rows` sorted by `key` [n], smallest first; equal ones by path, so that the order of the
+        photos in the file does not show."""
         return rows[np.lexsort((self.path[rows], key[rows]))]
 
 
@@ -99,9 +103,10 @@ class Answered:
 class Predictions(Answered):
     """A model's answers for n photos over K >= 2 classes; row i of every array is the same photo.
 
-    `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1 where it is not known.
-    `probabilities`: float [n, K], each row summing to 1, the temperature applied. `classes`: the K names in the model's order.
-    "Rows" are everywhere positions in these arrays. ValueError where the arrays do not fit together.
+    `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1
+    where it is not known. `probabilities`: float [n, K], each row summing to 1, the temperature
+    applied. `classes`: the K names in the model's order. "Rows" are everywhere positions in these
+    arrays. ValueError where the arrays do not fit together.
     """
 
     image_id: Texts
@@ -134,12 +139,14 @@ class Predictions(Answered):
 
     @cached_property
     def losses(self) -> Floats:
-        """Negative natural log of the true class's probability [n], in nats; NaN where the class is not known."""
+        """Negative natural log of the true class's probability [n], in nats; NaN where the class is
+        not known."""
         return -np.log(np.maximum(self.true_probability.astype(float), SMALLEST_PROBABILITY))
 
     @cached_property
     def rank(self) -> Rows:
-        """Place of the true class among the predictions [n]: 1 where it is the predicted one, 0 where it is not known."""
+        """Place of the true class among the predictions [n]: 1 where it is the predicted one, 0
+        where it is not known."""
         position = np.arange(len(self.classes))
 
         def places(part: slice) -> Rows:
@@ -199,8 +206,9 @@ class Predictions(Answered):
     def table(self, top_k: int = 5) -> pd.DataFrame:
         """One row per photo, in the order of the arrays.
 
-        Columns: image_id, path, split, label and predicted (names; '' where the label is not known), probability (of the
-        predicted class), margin, entropy (nats), correct, loss (nats), rank, in_top_<k>. What needs the label is missing without it.
+        Columns: image_id, path, split, label and predicted (names; '' where the label is not
+        known), probability (of the predicted class), margin, entropy (nats), correct, loss (nats),
+        rank, in_top_<k>. What needs the label is missing without it.
         """
         known = self.known
         in_top = f"in_top_{top_k}"
@@ -231,7 +239,8 @@ def chunks(n: int) -> Iterator[slice]:
 
 
 def load(path: Path, classes: Sequence[str]) -> Predictions:
-    """The predictions a training job stored (`predictions.npz`, never unpickled), for a model with these classes in order.
+    """The predictions a training job stored (`predictions.npz`, never unpickled), for a model with
+    these classes in order.
 
     NotFound, with the reason, where the file is missing, damaged, or not of this model.
     """
@@ -240,7 +249,8 @@ def load(path: Path, classes: Sequence[str]) -> Predictions:
             missing = [name for name in _ARRAYS if name not in stored.files]
             if missing:
                 raise NotFound(
-                    f"The predictions at {path} lack {', '.join(missing)}. Train the model again to get them."
+                    f"The predictions at {path} lack {', '.join(missing)}. Train the model again "
+                    "to get them."
                 )
             arrays = {name: stored[name] for name in _ARRAYS}
         if arrays["label"].dtype.kind in "iu":
@@ -260,9 +270,15 @@ def _fault(given: Predictions) -> str:
     """Why the arrays can't be one model's predictions, or ''."""
     n, classes = given.label.size, given.classes
     if len(classes) < settings.MIN_CLASSES or len(set(classes)) != len(classes):
-        return f"a model has at least {settings.MIN_CLASSES} classes with different names, and this one has {list(classes)[:5]}"
+        return (
+            f"a model has at least {settings.MIN_CLASSES} classes with different names, and this "
+            f"one has {list(classes)[:5]}"
+        )
     if given.label.ndim != 1 or given.label.dtype.kind != "i":
-        return f"label is not a list of whole numbers but has the shape {given.label.shape} and type {given.label.dtype}"
+        return (
+            f"label is not a list of whole numbers but has the shape {given.label.shape} and type "
+            f"{given.label.dtype}"
+        )
     for name in _TEXTS:
         values = getattr(given, name)
         if values.shape != (n,) or values.dtype.kind != "U":
@@ -276,7 +292,10 @@ def _fault(given: Predictions) -> str:
 
 def _probability_fault(values: Floats, n: int, count: int) -> str:
     if values.shape != (n, count) or values.dtype.kind != "f":
-        return f"probabilities have the shape {values.shape} and type {values.dtype}; {n} photos and {count} classes need ({n}, {count})"
+        return (
+            f"probabilities have the shape {values.shape} and type {values.dtype}; {n} photos and "
+            f"{count} classes need ({n}, {count})"
+        )
     # Written so that NaN fails too.
     if n and not (values.min() >= 0 and np.abs(values.sum(axis=1) - 1).max() < 0.01):
         return "the probabilities of a photo do not sum to 1"

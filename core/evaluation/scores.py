@@ -1,4 +1,5 @@
-"""How often a model is right: counts with their n and interval, and what they hide, class by class."""
+"""How often a model is right: counts with their n and interval, and what they hide, class by
+class."""
 
 from __future__ import annotations
 
@@ -57,9 +58,11 @@ class Summary:
 
 
 def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows and highs in [0, 1], NaN where n is 0.
+    """95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows and highs in
+    [0, 1], NaN where n is 0.
 
-    It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the textbook interval fails.
+    It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the
+    textbook interval fails.
     """
     right, count = np.asarray(correct, dtype=float), np.asarray(n, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -86,13 +89,15 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
 
 
 def macro_f1(predictions: Answered) -> float:
-    """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's default); NaN where none does."""
+    """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
+    default); NaN where none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
     return float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")
 
 
 def loss(predictions: Predictions) -> float:
-    """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN where there is none."""
+    """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN
+    where there is none."""
     known = predictions.losses[predictions.known]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -100,8 +105,9 @@ def loss(predictions: Predictions) -> float:
 def per_class(predictions: Answered) -> pd.DataFrame:
     """One row per class, in the model's order, over photos of known class.
 
-    Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos of the class), predicted
-    (photos given the class), correct. A figure with nothing to divide by is NaN, not 0: it says nothing about the class.
+    Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos
+    of the class), predicted (photos given the class), correct. A figure with nothing to divide by
+    is NaN, not 0: it says nothing about the class.
     """
     count = len(predictions.classes)
     known = predictions.known

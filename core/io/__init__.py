@@ -1,1 +1,2 @@
-"""Bytes in and out, checked where they enter: files, photos, archives, downloads, names and spreadsheets' cells."""
+"""Bytes in and out, checked where they enter: files, photos, archives, downloads, names and
+spreadsheets' cells."""

@@ -45,7 +45,8 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """What was unpacked: files, their bytes, and how many entries were left out for which reason."""
+    """What was unpacked: files, their bytes, and how many entries were left out for which
+    reason."""
 
     files: int
     bytes: int

@@ -2,7 +2,8 @@
 
 Names of photos and classes come from others, and Excel, LibreOffice and Google Sheets all execute a
 cell that begins with one of STARTERS when a CSV is opened (OWASP's "CSV injection"). Numbers stay
-numbers, written as text or not. An import of Fieldmark's own export takes the apostrophe away again.
+numbers, written as text or not. An import of Fieldmark's own export takes the apostrophe away
+again.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def as_it_was(text: str) -> str:
 
 
 def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet would run a text, leading apostrophes apart: with those, one more apostrophe
-    can always be taken away again."""
+    """Whether a spreadsheet would run a text, leading apostrophes apart: with those, one more
+    apostrophe can always be taken away again."""
     return bool(_FORMULA.match(text.lstrip("'")))
 
 

@@ -1,4 +1,5 @@
-"""A published file by HTTP: addresses tried in order, continued where a connection broke, and taken only when its MD5 is right."""
+"""A published file by HTTP: addresses tried in order, continued where a connection broke, and taken
+only when its MD5 is right."""
 
 from __future__ import annotations
 
@@ -23,11 +24,13 @@ Progress = Callable[[int, int], None]
 
 CHUNK = 2**18
 TIMEOUT_SECONDS = 30.0
-# An address is given up after so many attempts in a row that brought nothing; sooner where nothing has ever come from it.
+# An address is given up after so many attempts in a row that brought nothing; sooner where nothing
+# has ever come from it.
 IDLE_TRIES = 4
 FIRST_TRIES = 3
 WAIT_SECONDS = (0.5, 2.0, 8.0)
-# Once more from the first address, and from nothing: a part that came broken spoils what others added to it.
+# Once more from the first address, and from nothing: a part that came broken spoils what others
+# added to it.
 ROUNDS = 2
 # A server that sends more than this many times the known size does not send that file.
 MAX_TIMES = 2
@@ -35,7 +38,10 @@ MAX_TIMES = 2
 
 @dataclass(frozen=True)
 class Published:
-    """A file that is published in several places, always with the same bytes. `size` in bytes may be a rough figure."""
+    """A file that is published in several places, always with the same bytes.
+
+    `size` in bytes may be a rough figure.
+    """
 
     name: str
     addresses: tuple[str, ...]
@@ -44,7 +50,10 @@ class Published:
 
 
 class _Unreachable(Exception):
-    """An address that gives nothing more; the message says why. `dead`: it has not given a single byte."""
+    """An address that gives nothing more; the message says why.
+
+    `dead`: it has not given a single byte.
+    """
 
     def __init__(self, reason: str, *, dead: bool = False) -> None:
         super().__init__(reason)
@@ -57,10 +66,13 @@ def fetch(
     progress: Progress = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Path:
-    """The file in `folder`: the one that is there already where its MD5 is right, else downloaded. A part that an earlier attempt left
-    is continued. `progress` gets bytes done and in all; `check` is called all the time and may raise to stop: the part then stays.
+    """The file in `folder`: the one that is there already where its MD5 is right, else downloaded.
 
-    Raises UserError, with what every address answered, where none of them gives the file, and where the disk is full.
+    A part that an earlier attempt left is continued. `progress` gets bytes done and in all; `check`
+    is called all the time and may raise to stop: the part then stays.
+
+    Raises UserError, with what every address answered, where none of them gives the file, and where
+    the disk is full.
     """
     target, part = folder / what.name, folder / f"{what.name}.part"
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +104,8 @@ def fetch(
         f"{urlsplit(address).netloc}: {reason}" for address, reason in reasons.items()
     )
     raise UserError(
-        f"{what.name} could not be downloaded. {listed}. Try again later: what has come so far is kept. Or download it in a browser "
+        f"{what.name} could not be downloaded. {listed}. Try again later: what has come so far is "
+        "kept. Or download it in a browser "
         f"from {what.addresses[0]} and choose the file.",
         field="path",
     )
@@ -111,7 +124,10 @@ def md5(path: Path, check: Callable[[], None] = lambda: None) -> str:
 def _bring(
     address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
 ) -> None:
-    """Adds to `part` until the server says that this is all. Raises _Unreachable where it does not come that far."""
+    """Adds to `part` until the server says that this is all.
+
+    Raises _Unreachable where it does not come that far.
+    """
     idle, reason, began = 0, "no answer", _size(part)
     while idle < (IDLE_TRIES if _size(part) > began else FIRST_TRIES):
         _wait(WAIT_SECONDS[min(idle, len(WAIT_SECONDS)) - 1] if idle else 0, check)
@@ -163,7 +179,8 @@ def _read_on(
 
 
 def _begins(response: HTTPResponse, start: int) -> tuple[int, int | None]:
-    """Where in the file the answer begins, and how long it says the file is; a server may well send all from the beginning."""
+    """Where in the file the answer begins, and how long it says the file is; a server may well send
+    all from the beginning."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if found and int(found[1]) == start:
@@ -174,7 +191,8 @@ def _begins(response: HTTPResponse, start: int) -> tuple[int, int | None]:
 
 
 def _is_whole(content_range: str, part: Path, start: int) -> bool:
-    """Whether a server that has nothing more to send agrees that this is all; a part longer than its file is dropped."""
+    """Whether a server that has nothing more to send agrees that this is all; a part longer than
+    its file is dropped."""
     found = re.fullmatch(r"bytes \*/(\d+)", content_range)
     if found and int(found[1]) < start:
         part.unlink(missing_ok=True)

@@ -214,7 +214,8 @@ def unfinished(folder: Path) -> Iterator[None]:
 
 
 def remove_unfinished() -> None:
-    """Removes what this process is making: for one that ends without waiting for its own threads."""
+    """Removes what this process is making: for one that ends without waiting for its own
+    threads."""
     for folder in list(_unfinished):
         remove(folder)
 
@@ -267,12 +268,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON in `path`. Raises OSError where it can't be read and ValueError where it is not JSON."""
+    """The JSON in `path`.
+
+    Raises OSError where it can't be read and ValueError where it is not JSON.
+    """
     return json.loads(path.read_bytes())
 
 
 def safe_join(root: Path, relative: str) -> Path:
-    """`root/relative`, links followed, only where the result lies inside `root`; UserError otherwise."""
+    """`root/relative`, links followed, only where the result lies inside `root`; UserError
+    otherwise."""
     resolved = root.resolve()
     target = (resolved / relative).resolve()
     if not target.is_relative_to(resolved):
@@ -286,7 +291,8 @@ def require_free_space(folder: Path, needed: int, what: str) -> None:
     if free - needed < settings.MIN_FREE_BYTES:
         raise UserError(
             f"{what} needs {human_bytes(needed)} and {folder} has {human_bytes(free)} free "
-            f"(Fieldmark keeps {human_bytes(settings.MIN_FREE_BYTES)} in reserve). Free some space, or move {settings.ENV_HOME}."
+            f"(Fieldmark keeps {human_bytes(settings.MIN_FREE_BYTES)} in reserve). Free some "
+            f"space, or move {settings.ENV_HOME}."
         )
 
 

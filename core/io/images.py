@@ -1,6 +1,7 @@
 """Foreign images, opened in one way.
 
-sm_scripts/fieldmark_ml/photos/images.py decodes; here its refusals become core's, and thumbnails are kept.
+sm_scripts/fieldmark_ml/photos/images.py decodes; here its refusals become core's, and thumbnails
+are kept.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from sm_scripts.fieldmark_ml.photos import images as photos
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 JPEG_QUALITY = 85
 THREADS = 4
-# A shrunk photo's short side, the largest that will do: a model sees its middle at 224 to 512 pixels.
+# A shrunk photo's short side, the largest that will do: a model sees its middle at 224 to 512
+# pixels.
 SHRUNK_SIDES = (1024, 724, 512, 256)
 SHRUNK_QUALITY = 95
 # One at a time: a photo of 50 million pixels takes 200 MB while it is open.
@@ -36,7 +38,8 @@ _unkept: dict[str, bytes] = {}
 
 
 class Facts(NamedTuple):
-    """What an image file is: SHA-256 of its bytes, upright size in pixels, size in bytes, and why it can't be used ('' where it can)."""
+    """What an image file is: SHA-256 of its bytes, upright size in pixels, size in bytes, and why
+    it can't be used ('' where it can)."""
 
     image_id: str
     width: int
@@ -46,7 +49,8 @@ class Facts(NamedTuple):
 
 
 def open_image(source: Path | bytes) -> Image.Image:
-    """RGB, upright, first frame, fully decoded: the same pixels in training, thumbnails and serving.
+    """RGB, upright, first frame, fully decoded: the same pixels in training, thumbnails and
+    serving.
 
     Raises BadImage, with the reason in plain words, for anything that can't be opened so.
     """
@@ -57,7 +61,8 @@ def open_image(source: Path | bytes) -> Image.Image:
 
 
 def probe(path: Path) -> tuple[str, int, int, int]:
-    """`(image_id, width, height, size_bytes)` after a full decode; width and height are the upright image's. Raises BadImage."""
+    """`(image_id, width, height, size_bytes)` after a full decode; width and height are the upright
+    image's. Raises BadImage."""
     facts = examine(path)
     if facts.problem:
         raise BadImage(f"{path}: {facts.problem}")
@@ -65,7 +70,10 @@ def probe(path: Path) -> tuple[str, int, int, int]:
 
 
 def examine(path: Path) -> Facts:
-    """As `probe`, with the reason in `problem` instead of raised. A file that can't be read or is too large has no image_id."""
+    """As `probe`, with the reason in `problem` instead of raised.
+
+    A file that can't be read or is too large has no image_id.
+    """
     data = content(path)
     return data if isinstance(data, Facts) else examine_bytes(data)
 
@@ -90,7 +98,8 @@ def examine_bytes(data: bytes) -> Facts:
 
 
 def shrunk(data: bytes, most: int) -> bytes:
-    """Return the photo's bytes if they are at most `most`, else a smaller, upright JPEG of it that is.
+    """Return the photo's bytes if they are at most `most`, else a smaller, upright JPEG of it that
+    is.
 
     Raises BadImage for what is not a photo, or can't be made that small.
     """
@@ -122,7 +131,8 @@ def thumbnail_path(image_id: str) -> Path:
 
 
 def thumbnail(image_id: str, path: Path) -> Path:
-    """The thumbnail of the image at `path`: a JPEG, settings.THUMBNAIL_SIDE pixels on its long side, made once per `image_id`.
+    """The thumbnail of the image at `path`: a JPEG, settings.THUMBNAIL_SIDE pixels on its long
+    side, made once per `image_id`.
 
     Raises BadImage where the file can't be opened, or is not the one that was imported any more.
     """
@@ -155,7 +165,8 @@ def _remember(image_id: str, thumbnail: bytes) -> None:
 
 
 def thumbnails(images: Sequence[tuple[str, Path]]) -> list[Path | None]:
-    """`thumbnail` for each `(image_id, path)`, several at a time, in order; None for an image that can't be opened any more."""
+    """`thumbnail` for each `(image_id, path)`, several at a time, in order; None for an image that
+    can't be opened any more."""
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(lambda image: _thumbnail_or_none(*image), images))
 
@@ -168,7 +179,10 @@ def _thumbnail_or_none(image_id: str, path: Path) -> Path | None:
 
 
 def _reduced(data: bytes) -> Image.Image:
-    """The image at thumbnail size. A plain JPEG is decoded at a fraction of its own size, which is several times faster."""
+    """The image at thumbnail size.
+
+    A plain JPEG is decoded at a fraction of its own size, which is several times faster.
+    """
     box = (settings.THUMBNAIL_SIDE, settings.THUMBNAIL_SIDE)
     try:
         photo = photos.read(data)
@@ -191,7 +205,8 @@ def _bytes_of(path: Path) -> bytes:
         size = path.stat().st_size
         if size > settings.MAX_IMAGE_BYTES:
             raise BadImage(
-                f"the file has {files.human_bytes(size)}; at most {files.human_bytes(settings.MAX_IMAGE_BYTES)} can be used"
+                f"the file has {files.human_bytes(size)}; at most "
+                f"{files.human_bytes(settings.MAX_IMAGE_BYTES)} can be used"
             )
         return path.read_bytes()
     except OSError as error:

@@ -1,4 +1,5 @@
-"""Names that people give to datasets and classes: any script, but nothing that a table, a path or an eye would misread."""
+"""Names that people give to datasets and classes: any script, but nothing that a table, a path or
+an eye would misread."""
 
 from __future__ import annotations
 
@@ -10,38 +11,44 @@ from collections.abc import Iterable
 from core import settings
 from core.errors import UserError
 
-# Emoji and several scripts are written with these two invisible characters; every other invisible one only misleads.
+# Emoji and several scripts are written with these two invisible characters; every other invisible
+# one only misleads.
 JOINERS = frozenset("\u200c\u200d")
 MAX_SHOWN = 160
 
 
 def clean_name(text: str, what: str) -> str:
-    """`text` trimmed and in Unicode's composed form (NFC); `what` says in the message whose name it is.
+    """`text` trimmed and in Unicode's composed form (NFC); `what` says in the message whose name it
+    is.
 
-    Raises UserError where nothing is left, where it is longer than settings.MAX_NAME_LENGTH, holds control or invisible
-    characters, or consists of dots only.
+    Raises UserError where nothing is left, where it is longer than settings.MAX_NAME_LENGTH, holds
+    control or invisible characters, or consists of dots only.
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name.strip("."):
         raise UserError(
-            f"The {what} {shown(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} characters.",
+            f"The {what} {shown(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} "
+            "characters.",
             field="name",
         )
     if len(name) > settings.MAX_NAME_LENGTH:
         raise UserError(
-            f"The {what} {shown(name[:40])!r}... has {len(name)} characters; at most {settings.MAX_NAME_LENGTH} can be used. Shorten it.",
+            f"The {what} {shown(name[:40])!r}... has {len(name)} characters; at most "
+            f"{settings.MAX_NAME_LENGTH} can be used. Shorten it.",
             field="name",
         )
     if not _printable(name):
         raise UserError(
-            f"The {what} {shown(name)!r} holds a line break or an invisible character. Leave it out.",
+            f"The {what} {shown(name)!r} holds a line break or an invisible character. Leave it "
+            "out.",
             field="name",
         )
     return name
 
 
 def numbered(name: str, taken: Iterable[str]) -> str:
-    """The name; with the first free number after it where another thing is called so, as an eye reads it."""
+    """The name; with the first free number after it where another thing is called so, as an eye
+    reads it."""
     known = {folded(other) for other in taken}
     number, found = 1, name[: settings.MAX_NAME_LENGTH]
     while folded(found) in known:
@@ -52,7 +59,8 @@ def numbered(name: str, taken: Iterable[str]) -> str:
 
 
 def slug(name: str) -> str:
-    """Lower-case ASCII letters, digits and hyphens, 1 to 32 of them: safe as a folder, in an address and as a SageMaker name."""
+    """Lower-case ASCII letters, digits and hyphens, 1 to 32 of them: safe as a folder, in an
+    address and as a SageMaker name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "dataset"
 
@@ -64,7 +72,8 @@ def shown(text: str) -> str:
 
 
 def clashes(names: Iterable[str]) -> list[list[str]]:
-    """Groups of different names that a person, or a file system, takes for one: other capitals, other composition, outer blanks."""
+    """Groups of different names that a person, or a file system, takes for one: other capitals,
+    other composition, outer blanks."""
     groups: dict[str, set[str]] = defaultdict(set)
     for name in names:
         groups[folded(name)].add(name)

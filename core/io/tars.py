@@ -42,7 +42,8 @@ def _unpack(raw: IO[bytes], plain: Any, unpacking: Unpacking) -> None:
         archive = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
     except tarfile.ReadError:
         raise BadArchive(
-            "This is neither a ZIP nor a TAR (plain, gz, bz2 or xz), or it is damaged at its beginning."
+            "This is neither a ZIP nor a TAR (plain, gz, bz2 or xz), or it is damaged at its "
+            "beginning."
         ) from None
     with archive:
         while member := _next(archive, stream):
@@ -125,13 +126,15 @@ class _Forward:
         checksum. Raises BadArchive where they are missing, and where photos follow them."""
         if self._last.strip(b"\0") or len(self._last) != TAR_BLOCK:
             raise BadArchive(
-                "The archive is cut short or damaged: its end mark is missing. Make or download it again."
+                "The archive is cut short or damaged: its end mark is missing. Make or download "
+                "it again."
             )
         while data := self._read(CHUNK):
             self._unpacking.tick(self._raw.tell(), self._unpacking.archive_bytes)
             if data.strip(b"\0"):
                 raise BadArchive(
-                    "There is more after the end of the archive, as where two were joined. Unpack it yourself and import its folder."
+                    "There is more after the end of the archive, as where two were joined. Unpack "
+                    "it yourself and import its folder."
                 )
 
 

@@ -1,6 +1,7 @@
 """One archive on its way to the disk: what has been admitted and written, and the bounds for it.
 
-The bounds hold for every kind of archive, and each is checked before the bytes it is about are kept.
+The bounds hold for every kind of archive, and each is checked before the bytes it is about are
+kept.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def require_entries(count: int) -> None:
     """BadArchive for more entries than are unpacked."""
     if count > settings.MAX_ARCHIVE_ENTRIES:
         raise BadArchive(
-            f"The archive has more than {settings.MAX_ARCHIVE_ENTRIES:,} entries. Split it, or import its folder."
+            f"The archive has more than {settings.MAX_ARCHIVE_ENTRIES:,} entries. Split it, or "
+            "import its folder."
         )
 
 
@@ -162,7 +164,8 @@ class Unpacking:
         self._names_bytes += sys.getsizeof(path)
         if self._folders > settings.MAX_FOLDERS:
             raise BadArchive(
-                f"The archive has more than {settings.MAX_FOLDERS:,} folders. Split it, or put the photos of a class into one folder."
+                f"The archive has more than {settings.MAX_FOLDERS:,} folders. Split it, or put "
+                "the photos of a class into one folder."
             )
         if self._names_bytes > MAX_NAMES_BYTES:
             limit = files.human_bytes(MAX_NAMES_BYTES)

@@ -123,14 +123,16 @@ class _Directory:
         return data
 
     def _refuse(self, size: int) -> NoReturn:
-        """Says of a table of contents that is too long whether it has too many entries, or too long ones."""
+        """Says of a table of contents that is too long whether it has too many entries, or too long
+        ones."""
         count = 0
         for start in range(0, size, CHUNK):
             count += self._file.read(min(CHUNK, size - start)).count(ENTRY)
             require_entries(count)
         limit = files.human_bytes(MAX_DIRECTORY_BYTES)
         raise BadArchive(
-            f"The archive's table of contents takes more than {limit}. Split it, or import its folder."
+            f"The archive's table of contents takes more than {limit}. Split it, or import its "
+            "folder."
         )
 
     def seek(self, offset: int, whence: int = 0) -> int:

@@ -1,6 +1,8 @@
-"""A model's card: what it is, what it was made from, how right it is and where it is not, as Markdown or HTML.
+"""A model's card: what it is, what it was made from, how right it is and where it is not, as
+Markdown or HTML.
 
-Every figure comes from model.json or from the stored predictions; what neither holds is said to be unknown or left out.
+Every figure comes from model.json or from the stored predictions; what neither holds is said to be
+unknown or left out.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ _MODES = {
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """The model a card is about: its model.json, and its stored predictions by split (only splits with a photo of known class)."""
+    """The model a card is about: its model.json, and its stored predictions by split (only splits
+    with a photo of known class)."""
 
     model: Mapping[str, Any]
     predictions: Predictions | None
@@ -67,7 +70,10 @@ class _Subject:
 def markdown(
     model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = ""
 ) -> str:
-    """The card as Markdown. `model`: the content of model.json; `predictions`: all that are stored, every split in one."""
+    """The card as Markdown.
+
+    `model`: the content of model.json; `predictions`: all that are stored, every split in one.
+    """
     return document.markdown(blocks(model, predictions, dataset_name))
 
 
@@ -107,7 +113,8 @@ def _head(subject: _Subject) -> Iterator[Block]:
     yield Heading(_title(subject.model), level=1)
     created = subject.model.get("created")
     yield Paragraph(
-        f"An image classifier for {len(subject.classes)} classes, trained with Fieldmark{f' on {created}' if created else ''}."
+        f"An image classifier for {len(subject.classes)} classes, trained with "
+        f"Fieldmark{f' on {created}' if created else ''}."
     )
 
 
@@ -192,7 +199,8 @@ def _metrics(subject: _Subject) -> Iterator[Block]:
     rows = [row for split in SPLITS if (row := _metric_row(subject, split))]
     if not rows:
         yield Paragraph(
-            "Unknown: model.json holds no figures and there are no stored predictions of photos with a known class."
+            "Unknown: model.json holds no figures and there are no stored predictions of photos "
+            "with a known class."
         )
         return
     yield Table(("Split", "Top-1", "Top-5", "Macro F1", "Loss (nats)", "Counted from"), rows)
@@ -200,7 +208,8 @@ def _metrics(subject: _Subject) -> Iterator[Block]:
         recorded, counted = subject.recorded_score(split), scores.top1(subject.parts[split])
         if recorded and recorded != counted:
             yield Paragraph(
-                f"On {split}, model.json records {recorded.correct}/{recorded.n}, the stored predictions give {counted}."
+                f"On {split}, model.json records {recorded.correct}/{recorded.n}, the stored "
+                f"predictions give {counted}."
             )
 
 
@@ -327,17 +336,20 @@ def _unfamiliar(subject: _Subject) -> Iterator[Block]:
     yield Heading("Unfamiliar photos")
     if not rule:
         yield Paragraph(
-            "This model has no rule for photos unlike everything it was trained on: it names one of its classes for any image."
+            "This model has no rule for photos unlike everything it was trained on: it names one "
+            "of its classes for any image."
         )
         return
     yield Paragraph(
-        "A photo that lies far from the training photos in feature space is answered as unfamiliar. The rule, as model.json records it:"
+        "A photo that lies far from the training photos in feature space is answered as "
+        "unfamiliar. The rule, as model.json records it:"
     )
     yield Table(("Setting", "Value"), list(_settings(rule)))
 
 
 def _settings(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Names and single values, those of nested groups too; lists (a mean feature vector) are not for reading and stay out."""
+    """Names and single values, those of nested groups too; lists (a mean feature vector) are not
+    for reading and stay out."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _settings(value, f"{prefix}{name} / ")
@@ -349,9 +361,18 @@ def _use(subject: _Subject) -> Iterator[Block]:
     yield Heading("Intended use")
     yield Bullets(
         (
-            f"Naming the class of one photo at a time, out of these {len(subject.classes)}: {', '.join(subject.classes)}.",
-            "Photos like those of its dataset: the figures above say nothing about other places, cameras or ways of choosing photos.",
-            "A person should look at the answer wherever a wrong name would do harm, and at every answer marked unsure or unfamiliar.",
+            (
+                f"Naming the class of one photo at a time, out of these {len(subject.classes)}: "
+                f"{', '.join(subject.classes)}."
+            ),
+            (
+                "Photos like those of its dataset: the figures above say nothing about other "
+                "places, cameras or ways of choosing photos."
+            ),
+            (
+                "A person should look at the answer wherever a wrong name would do harm, and at "
+                "every answer marked unsure or unfamiliar."
+            ),
         )
     )
 
@@ -372,20 +393,38 @@ def _limits(subject: _Subject) -> Iterator[Block]:
 
 def _limits_of_split(subject: _Subject) -> Iterator[str]:
     if "validation" in subject.parts or subject.recorded("validation"):
-        yield "The epoch, the temperature and the thresholds were chosen on validation, so the figures on validation flatter the model."
+        yield (
+            "The epoch, the temperature and the thresholds were chosen on validation, so the "
+            "figures on validation flatter the model."
+        )
     if "train" in subject.parts or subject.recorded("train"):
-        yield "The figures on train are of photos the model learned from: they say how well it remembers, not how well it knows."
+        yield (
+            "The figures on train are of photos the model learned from: they say how well it "
+            "remembers, not how well it knows."
+        )
     if "test" not in subject.parts and not subject.recorded("test"):
-        yield "There are no figures on a test split: how right the model is on photos that played no part in making it is unknown."
+        yield (
+            "There are no figures on a test split: how right the model is on photos that played "
+            "no part in making it is unknown."
+        )
 
 
 def _limits_of_answers(subject: _Subject) -> Iterator[str]:
     if _mapping(subject.model.get("unfamiliar")):
-        yield "For anything that is none of its classes the model still computes one; the unfamiliar rule is there to catch this."
+        yield (
+            "For anything that is none of its classes the model still computes one; the "
+            "unfamiliar rule is there to catch this."
+        )
     else:
-        yield "For anything that is none of its classes it names one all the same, often with a high probability."
+        yield (
+            "For anything that is none of its classes it names one all the same, often with a "
+            "high probability."
+        )
     yield "One class for each photo: where two are in the picture, one of them is not named."
-    yield "Labels were taken as given: a photo with a wrong one counts as a mistake where the model is right, and as right where it is not."
+    yield (
+        "Labels were taken as given: a photo with a wrong one counts as a mistake where the model "
+        "is right, and as right where it is not."
+    )
 
 
 def _title(model: Mapping[str, Any]) -> str:

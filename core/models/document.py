@@ -1,4 +1,5 @@
-"""A small document that is written once and comes out as Markdown or as one HTML file; its texts are always shown as text."""
+"""A small document that is written once and comes out as Markdown or as one HTML file; its texts
+are always shown as text."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# Everything CommonMark, GitHub's tables and Streamlit's directives (`:red[x]`, `$x$`) read as markup, bare addresses included.
+# Everything CommonMark, GitHub's tables and Streamlit's directives (`:red[x]`, `$x$`) read as
+# markup, bare addresses included.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&@]|:(?=[A-Za-z/])|(?<=www)\.)", re.IGNORECASE)
 # Unseen, and yet part of the spelling of many languages.
 _JOINERS = "\u200c\u200d"
@@ -76,7 +78,10 @@ def html(blocks: Iterable[Block], title: str) -> str:
             f"<style>\n{_STYLE}\n</style>",
         )
     )
-    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+    return (
+        "<!doctype html>\n<html "
+        f'lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+    )
 
 
 def _markdown_block(block: Block) -> str:
@@ -111,7 +116,10 @@ def _html_block(block: Block) -> str:
                 _html_row(block.columns, "th"),
                 "\n".join(_html_row(row, "td") for row in block.rows),
             )
-            return f'<div class="wide"><table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+            return (
+                "<div "
+                f'class="wide"><table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+            )
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:
@@ -134,7 +142,8 @@ def _markdown_text(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The text without line breaks and other characters that can't be seen, directional overrides among them."""
+    """The text without line breaks and other characters that can't be seen, directional overrides
+    among them."""
     return " ".join(
         "".join(
             letter if letter.isprintable() or letter in _JOINERS else " " for letter in text

@@ -1,7 +1,9 @@
-"""Why a model answers as it does for one photo: where its evidence lies, and the features it makes. Made on request, then kept.
+"""Why a model answers as it does for one photo: where its evidence lies, and the features it makes.
 
-A photo is any file: one of a dataset, or one that `keep_upload` has put away. What is made of it is kept in the model's own run
-folder under the photo's content, and goes when the model goes.
+Made on request, then kept.
+
+A photo is any file: one of a dataset, or one that `keep_upload` has put away. What is made of it is
+kept in the model's own run folder under the photo's content, and goes when the model goes.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ _KEPT = re.compile(r"photo-[0-9a-f]{64}")
 
 
 def saliency(model: Model, image: Path, label: str) -> Path:
-    """A JPEG of the photo with the evidence for class `label` in colour over it (Grad-CAM, see sm_scripts/saliency.py).
+    """A JPEG of the photo with the evidence for class `label` in colour over it (Grad-CAM, see
+    sm_scripts/saliency.py).
 
-    Raises BadImage for a photo that can't be opened, UserError for a class the model has not, NotFound where the model's files
-    are gone, BackendError where the map can't be made.
+    Raises BadImage for a photo that can't be opened, UserError for a class the model has not,
+    NotFound where the model's files are gone, BackendError where the map can't be made.
     """
     return saliency_maps(model, image, [label])[label]
 
@@ -58,7 +61,8 @@ def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, P
     unknown = [label for label in labels if label not in model.classes]
     if unknown:
         raise UserError(
-            f"The model knows no class {unknown[0]!r}. Choose one of its {len(model.classes)} classes."
+            f"The model knows no class {unknown[0]!r}. Choose one of its {len(model.classes)} "
+            "classes."
         )
     return {
         label: _folder(model) / f"{image_id}-{model.classes.index(label)}.jpg" for label in labels
@@ -66,7 +70,8 @@ def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, P
 
 
 def similar(model: Model, image: Path, count: int = COUNT, leave_out: str = "") -> Similar:
-    """The training photos most similar to this photo, see core.models.similar.similar_to_features; raises as that and as `saliency`."""
+    """The training photos most similar to this photo, see similar.similar_to_features; raises as
+    that and as `saliency`."""
     known = cached.of_photo(model, _image_id(image))
     return cached.similar_to_features(
         model, features(model, image) if known is None else known, count, leave_out
@@ -85,7 +90,8 @@ def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
 
 
 def keep_upload(data: bytes) -> Path:
-    """Puts an uploaded photo where the functions above can read it, under the hash of its bytes; for a day. Raises BadImage."""
+    """Puts an uploaded photo where the functions above can read it, under the hash of its bytes;
+    for a day. Raises BadImage."""
     images.open_image(data)
     path = settings.uploads_dir() / f"photo-{hashlib.sha256(data).hexdigest()}"
     if path.is_file():
@@ -128,6 +134,7 @@ def _model_folder(model: Model) -> Path:
     folder = model.folder.model
     if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
         raise NotFound(
-            f"The files of model {model.name} are not on this machine any more, so it can't look at a photo. Train it again."
+            f"The files of model {model.name} are not on this machine any more, so it can't look "
+            "at a photo. Train it again."
         )
     return folder

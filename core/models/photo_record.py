@@ -1,4 +1,5 @@
-"""One photo of a dataset: everything that is known of it, gathered from manifests, inspections and models."""
+"""One photo of a dataset: everything that is known of it, gathered from manifests, inspections and
+models."""
 
 from __future__ import annotations
 
@@ -21,8 +22,12 @@ from core.models.similar import Similar
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A photo in a version. `row` is its manifest row, `copies` the other paths with the same bytes, `issues` what the nearest
-    inspection holds against it (kind, evidence, suggestion), `story` what happened to it over the versions (see history.story)."""
+    """A photo in a version.
+
+    `row` is its manifest row, `copies` the other paths with the same bytes, `issues` what the
+    nearest inspection holds against it (kind, evidence, suggestion), `story` what happened to it
+    over the versions (see history.story).
+    """
 
     version: Version
     row: dict[str, Any]
@@ -45,8 +50,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answered for a photo: its best class and that one's probability, the true class's probability (NaN where the model
-    does not know that class) and place among all, and the split that the photo was in for the model."""
+    """What a model answered for a photo: its best class and that one's probability, the true
+    class's probability (NaN where the model does not know that class) and place among all, and the
+    split that the photo was in for the model."""
 
     predicted: str
     probability: float
@@ -61,14 +67,16 @@ class Answer:
 
 
 def find(version: Version, photo: str) -> Record:
-    """The photo with this path, or with this image_id (the first by path where several have the same bytes).
+    """The photo with this path, or with this image_id (the first by path where several have the
+    same bytes).
 
     Raises NotFound where the version has no such photo.
     """
     rows = _rows(version, photo)
     if rows.empty:
         raise NotFound(
-            f"{names.shown(photo)} is not in {version.id} of this dataset. Another version may have it."
+            f"{names.shown(photo)} is not in {version.id} of this dataset. Another version may "
+            "have it."
         )
     row = {str(name): value for name, value in rows.iloc[0].to_dict().items()}
     path, image_id = str(row["path"]), str(row["image_id"])
@@ -82,7 +90,8 @@ def find(version: Version, photo: str) -> Record:
 
 
 def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
-    """The photos of the version that look most like it, by the features of the nearest inspection; None where there are none."""
+    """The photos of the version that look most like it, by the features of the nearest inspection;
+    None where there are none."""
     found = inspection.nearest(record.version)
     if found is None or not record.image_id:
         return None
@@ -95,7 +104,8 @@ def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
 
 
 def answer(predictions: Predictions, image_id: str) -> Answer | None:
-    """What the model said of the photo when it was made; of several with the same bytes, of one it has not learned from."""
+    """What the model said of the photo when it was made; of several with the same bytes, of one it
+    has not learned from."""
     rows = np.flatnonzero(predictions.image_id == image_id)
     if not len(rows):
         return None

@@ -1,76 +1,59 @@
-"""Where cached features live, how they are read, and how the cache is kept within its bounds.
-
-A training job keeps the features of every photo under `<home>/features/<key>/`: files that hold `image_ids` (sha256, 'S64') and
-`features` [n, dimensions], whole or not at all, of one backbone, size, view and arithmetic (see sm_scripts/fieldmark_ml/training/cache.py).
-"""
+"""The photos most similar to a photo, by what a model's backbones make of them."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
-import shutil
-import time
-import uuid
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from core import settings
 from core.datasets import store
 from core.errors import NotFound
-from core.io import files
 from core.models.store import Model
+from core.training import feature_cache
+from core.training.feature_cache import Floats, Ids, Vectors
 from sm_scripts.fieldmark_ml.photos import boxes
-
-Floats = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.bytes_]
 
 COUNT = 8
 # Rows turned into 32-bit numbers at a time.
 _CHUNK = 4096
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-# A folder touched more recently may be in use by a job that reads it, which leaves no other trace.
-IN_USE_SECONDS = 3600
-_TRIMMED = ".trimmed-"
 
 
 @dataclass(frozen=True, eq=False)
 class Similar:
-    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first. They were looked for among `n` photos."""
+    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first.
+
+    They were looked for among `n` photos.
+    """
 
     photos: pd.DataFrame
     n: int
 
 
 def of_photo(model: Model, image_id: str) -> Floats | None:
-    """What the model's backbones make of a photo (the plain view) [all dimensions], from the cache; None where it is not there.
+    """What the model's backbones make of a photo (the plain view) [all dimensions], from the cache;
+    None where it is not there.
 
     Raises NotFound where not even the photos that the model learned from are cached any more.
     """
-    wanted = np.array([image_id.encode()], dtype="S64")
-    parts = [
-        next((vectors[0] for _, vectors in _matches(folder, wanted)), None)
-        for folder in _folders(model)
-    ]
-    found = [part.astype(np.float32) for part in parts if part is not None]
-    return np.concatenate(found) if len(found) == len(parts) else None
+    parts = _parts(_folders(model), image_id)
+    if parts is None:
+        return None
+    return np.concatenate(parts)
 
 
 def similar_to_features(
     model: Model, features: Floats, count: int = COUNT, leave_out: str = ""
 ) -> Similar:
-    """The training photos most similar to a photo with these features [all dimensions]; `leave_out` is a path, of the photo itself.
+    """The training photos most similar to a photo with these features [all dimensions]; `leave_out`
+    is a path, of the photo itself.
 
-    Similarity is the cosine between what a backbone makes of two photos, averaged over the model's backbones: exact, over every
-    training photo. Raises NotFound where their features are not cached any more.
+    Similarity is the cosine between what a backbone makes of two photos, averaged over the model's
+    backbones: exact, over every training photo. Raises NotFound where their features are not cached
+    any more.
     """
     ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
     folders, parts = _folders(model), np.split(features, ends[:-1])
@@ -89,29 +72,37 @@ def similar_to_features(
 def nearest(
     folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: int = COUNT
 ) -> Similar | None:
-    """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the features in these folders of the cache:
-    exact, each content once. None where its own features, or those of all the others, are not there."""
+    """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the
+    features in these folders of the cache: exact, each content once. None where its own features,
+    or those of all the others, are not there."""
     paths = [settings.features_dir() / name for name in folders]
-    wanted = np.array([image_id.encode()], dtype="S64")
-    found = [next((vectors[0] for _, vectors in _matches(path, wanted)), None) for path in paths]
-    parts = [part.astype(np.float32) for part in found if part is not None]
-    if not paths or len(parts) != len(paths):
+    parts = _parts(paths, image_id)
+    if not parts:
         return None
-    others = (
-        photos[photos["image_id"] != image_id].drop_duplicates("image_id").sort_values("image_id")
-    )
-    return _best(
-        others, _similarity(paths, parts, others["image_id"].to_numpy().astype("S64")), count
-    )
+    others = photos[photos["image_id"] != image_id]
+    others = others.drop_duplicates("image_id").sort_values("image_id")
+    ids = others["image_id"].to_numpy().astype("S64")
+    return _best(others, _similarity(paths, parts, ids), count)
+
+
+def _parts(folders: Sequence[Path], image_id: str) -> list[Floats] | None:
+    """The photo's features in each folder; None where one of them does not have the photo."""
+    parts = []
+    for folder in folders:
+        part = feature_cache.vector(folder, image_id)
+        if part is None:
+            return None
+        parts.append(part)
+    return parts
 
 
 def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> Floats:
-    """The cosine [n] between each of `ids` (sorted, each once) and the query, averaged over the folders; `parts` is the query's vector
-    in each. NaN where a folder does not have the photo."""
+    """The cosine [n] between each of `ids` (sorted, each once) and the query, averaged over the
+    folders; `parts` is the query's vector in each. NaN where a folder does not have the photo."""
     total, backbones = np.zeros(len(ids), np.float32), np.zeros(len(ids), np.int8)
     for folder, part in zip(folders, parts, strict=True):
         done = np.zeros(len(ids), dtype=bool)
-        for places, vectors in _matches(folder, ids):
+        for places, vectors in feature_cache.matches(folder, ids):
             total[places[~done[places]]] += _cosines(vectors[~done[places]], part)
             done[places] = True
         backbones += done
@@ -133,19 +124,17 @@ def _training_photos(model: Model, leave_out: str) -> pd.DataFrame:
     """image_id, path, label, and `key`: the name of what the model saw of the photo."""
     version = store.version(model.dataset_id, model.version_id)
     columns = ["image_id", "path", "label"]
-    photos = store.manifest_of(
-        version,
-        [*columns, *(boxes.COLUMNS if model.is_cropped else ())],
-        [("split", "==", "train")],
-    )
+    if model.is_cropped:
+        columns += boxes.COLUMNS
+    photos = store.manifest_of(version, columns, [("split", "==", "train")])
     photos["key"] = photos["image_id"]
     if model.is_cropped:
         inside = map(boxes.edges, zip(*(photos.pop(name) for name in boxes.COLUMNS), strict=True))
         photos["key"] = list(map(boxes.key, photos["image_id"], inside))
-    return photos[photos["path"] != leave_out] if leave_out else photos
+    return photos[photos["path"] != leave_out]
 
 
-def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
+def _cosines(vectors: Vectors, query: Floats) -> Floats:
     direction = query.astype(np.float32) / max(float(np.linalg.norm(query)), 1e-12)
     made = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), _CHUNK):
@@ -159,149 +148,24 @@ def _cosines(vectors: npt.NDArray[Any], query: Floats) -> Floats:
 def _folders(model: Model) -> list[Path]:
     """One folder of cached features per backbone of the model. NotFound where one is missing."""
     if model.description.get("mode") == "finetune":
-        # Nobody else's photos go through its backbone, so they lie with the model, and are not trimmed.
+        # Nobody else's photos go through its backbone, so they lie with the model, and are not
+        # trimmed.
         own = model.folder.output / "features"
         if not own.is_dir():
             raise NotFound(
-                f"The features of the photos that {model.name} learned from were not kept when it was fine-tuned."
+                f"The features of the photos that {model.name} learned from were not kept when it "
+                "was fine-tuned."
             )
         return [own]
-    return [_folder(model, backbone) for backbone in model.description["backbones"]]
-
-
-def _folder(model: Model, backbone: dict[str, Any]) -> Path:
-    exact = [
-        path for path in settings.features_dir().iterdir() if path.name == backbone.get("features")
-    ]
-    if exact:
-        os.utime(exact[0])
-        return exact[0]
-    name = re.escape(f"{str(backbone['arch']).replace('/', '_')}-{backbone['image_size']}-plain-")
-    pattern = re.compile(rf"{name}\w+-[0-9a-f]{{12}}")
-    found = [path for path in settings.features_dir().iterdir() if pattern.fullmatch(path.name)]
-    if not found:
+    found = [feature_cache.folder_for(backbone) for backbone in model.description["backbones"]]
+    folders = [folder for folder in found if folder is not None]
+    if len(folders) < len(found):
         raise _not_cached(model)
-    # Of an older model, which doesn't name it, or trimmed. Several differ in their arithmetic or in a file of weights; the one used
-    # last is this model's or as good.
-    newest = max(found, key=lambda path: path.stat().st_mtime)
-    os.utime(newest)
-    return newest
+    return folders
 
 
 def _not_cached(model: Model) -> NotFound:
     return NotFound(
-        f"The features of the photos that {model.name} learned from are not in the cache any more; it keeps what was used last. "
-        "Train the model again to have them made."
+        f"The features of the photos that {model.name} learned from are not in the cache any "
+        "more; it keeps what was used last. Train the model again to have them made."
     )
-
-
-def _matches(folder: Path, ids: Ids) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]:
-    """Positions in `ids` (sorted, each once) with their vectors, one file of the cache after the other: memory holds one of them."""
-    for path in sorted(folder.glob("*.npz")):
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                cached: Ids = stored["image_ids"]
-                places = np.searchsorted(ids, cached)
-                places[places == len(ids)] = 0
-                wanted = np.flatnonzero(ids[places] == cached) if len(ids) else np.empty(0, np.intp)
-                if len(wanted):
-                    yield places[wanted], stored["features"][wanted]
-        except _UNREADABLE:
-            # Damaged, or trimmed at this moment; the next training makes it again.
-            continue
-
-
-def read(
-    folders: Sequence[str], image_ids: Sequence[str], dtype: npt.DTypeLike = np.float32
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """The features [n, all dimensions] that these folders of the cache hold, one folder's beside the next one's, for each photo, and
-    which photos have them in every folder; the others' rows are 0. An id may come more than once."""
-    ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
-    unique, rows = np.unique(ids, return_inverse=True)
-    parts, found = [], np.ones(len(unique), dtype=bool)
-    for name in folders:
-        part, there = np.zeros((len(unique), 0), dtype), np.zeros(len(unique), dtype=bool)
-        for places, vectors in _matches(settings.features_dir() / name, unique):
-            part = part if part.shape[1] else np.zeros((len(unique), vectors.shape[1]), dtype)
-            part[places], there[places] = vectors, True
-        parts.append(part)
-        found &= there
-    matrix = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    alike = len(unique) == len(ids) and bool((rows == np.arange(len(ids))).all())
-    return (matrix, found) if alike else (matrix[rows], found[rows])
-
-
-def keep(folder: str, image_ids: Sequence[str], values: Floats) -> None:
-    """Adds figures [n, d] of these photos to a folder of the cache, whole or not at all."""
-    ids: Ids = np.array([image_id.encode() for image_id in image_ids], dtype="S64")
-    where = files.folder_below(settings.features_dir(), folder)
-    with files.atomic(where / f"{uuid.uuid4().hex}.npz") as file:
-        np.savez(file, image_ids=ids, features=values)
-
-
-def trim(limit: int = settings.MAX_FEATURE_CACHE_BYTES) -> list[str]:
-    """Removes cached features and converted networks, those first that were used the longest ago, until `limit` bytes are kept.
-
-    What a job adds to (it holds the folder's lock) or used within the last hour stays. Returns the names of what was removed.
-    """
-    root = settings.features_dir()
-    for leftover in root.glob(f"{_TRIMMED}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    folders = [
-        path
-        for path in [*root.iterdir(), *(root / "networks").glob("*")]
-        if path.is_dir() and path.name != "networks"
-    ]
-    entries = sorted((_used(path), _size(path), path) for path in folders)
-    total, removed = sum(size for _, size, _ in entries), []
-    for _, size, path in entries:
-        if total > limit and _remove(path):
-            total -= size
-            removed.append(path.name)
-    return removed
-
-
-def _remove(path: Path) -> bool:
-    """Whether the folder was free and is gone. It is renamed first: nobody finds half of it."""
-    try:
-        with _held(path) as free:
-            if not free or time.time() - _used(path) < IN_USE_SECONDS:
-                return False
-            doomed = settings.features_dir() / f"{_TRIMMED}{uuid.uuid4().hex}"
-            path.rename(doomed)
-    except FileNotFoundError:
-        return False
-    shutil.rmtree(doomed, ignore_errors=True)
-    return True
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[bool]:
-    """The lock that a job holds while it adds to this folder; whether it was free."""
-    used = path.stat()
-    with (path / "lock").open("a") as file:
-        # Making the lock's file is no use of the features.
-        os.utime(path, ns=(used.st_atime_ns, used.st_mtime_ns))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
-def _used(path: Path) -> float:
-    """When the folder was last written to, or opened by a job, which touches it; 0 where it is gone."""
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        # A job's temporary file may take its real name at this moment.
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size
-    return total

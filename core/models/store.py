@@ -1,4 +1,5 @@
-"""Models: the artifact of a finished training job, how it is packed, checked, unpacked, read and listed."""
+"""Models: the artifact of a finished training job, how it is packed, checked, unpacked, read and
+listed."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ FORBIDDEN_SUFFIXES = (".pt", ".pth", ".pt2", ".pkl", ".pickle", ".bin", ".joblib
 
 @dataclass(frozen=True)
 class Model:
-    """What a finished training job left: `description` is model.json, `job` the run it came from."""
+    """What a finished training job left: `description` is model.json, `job` the run it came
+    from."""
 
     id: str
     name: str
@@ -62,19 +64,26 @@ class Model:
         )
 
     def metrics(self, split: str) -> dict[str, Any]:
-        """The figures of one split as the training script counted them; empty where that split had no images."""
+        """The figures of one split as the training script counted them; empty where that split had
+        no images."""
         found = self.description.get("metrics", {}).get(split)
         return dict(found) if found else {}
 
     def predictions(self) -> Predictions:
-        """What the model said about each image when it was made. Raises NotFound where that file is missing or broken."""
+        """What the model said about each image when it was made.
+
+        Raises NotFound where that file is missing or broken.
+        """
         return load(self.folder.predictions, self.classes)
 
 
 def listing(including: str = "") -> list[Model]:
-    """Every model, newest first. A training job without a readable artifact is not a model; the job list shows it.
+    """Every model, newest first.
 
-    Of a tuning job's trials only those with a tag are listed, which the best one gets by itself, and the one called `including`.
+    A training job without a readable artifact is not a model; the job list shows it.
+
+    Of a tuning job's trials only those with a tag are listed, which the best one gets by itself,
+    and the one called `including`.
     """
     found = []
     for job in jobs.readable("training"):
@@ -114,7 +123,10 @@ def check_description(value: Any) -> dict[str, Any]:
 
 
 def archive(model: Model) -> Path:
-    """The model's `model.tar.gz`; that of a trial is packed when it is first wanted. Raises NotFound where there is none."""
+    """The model's `model.tar.gz`; that of a trial is packed when it is first wanted.
+
+    Raises NotFound where there is none.
+    """
     target = model.folder.artifact
     if not target.exists() and model.job.tuning_id and (model.folder.model / WEIGHTS).exists():
         pack(model.folder.model, target)
@@ -128,7 +140,8 @@ def archive(model: Model) -> Path:
 def pack(folder: Path, archive: Path) -> None:
     """`model.tar.gz` of a model folder, the same bytes for the same content.
 
-    Stored, not compressed: weights shrink by 8 %, and that would cost a third of the seconds of a training on cached features.
+    Stored, not compressed: weights shrink by 8 %, and that would cost a third of the seconds of a
+    training on cached features.
     """
     with (
         files.atomic(archive) as file,
@@ -143,8 +156,9 @@ def pack(folder: Path, archive: Path) -> None:
 def unpack(archive: Path, into: Path) -> dict[str, Any]:
     """Unpacks a model archive into an empty folder and returns its description.
 
-    Raises BadArchive, with nothing written outside `into`, for a member that leads elsewhere, a link, a pickle, a
-    missing or unreadable description, a wrong checksum, or an archive beyond the limits.
+    Raises BadArchive, with nothing written outside `into`, for a member that leads elsewhere, a
+    link, a pickle, a missing or unreadable description, a wrong checksum, or an archive beyond the
+    limits.
     """
     try:
         with gzip.open(archive) as stream, tarfile.open(fileobj=stream) as tar:
@@ -159,13 +173,15 @@ def unpack(archive: Path, into: Path) -> dict[str, Any]:
 
 
 def _bounded(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The archive's members, refused as soon as they are too many or too large, for even listing a bomb takes hours."""
+    """The archive's members, refused as soon as they are too many or too large, for even listing a
+    bomb takes hours."""
     total = 0
     for number, member in enumerate(tar, start=1):
         total += member.size
         if number > MAX_MEMBERS or total > MAX_BYTES:
             raise BadArchive(
-                f"The archive is larger than a model may be ({MAX_MEMBERS} files, {files.human_bytes(MAX_BYTES)})."
+                f"The archive is larger than a model may be ({MAX_MEMBERS} files, "
+                f"{files.human_bytes(MAX_BYTES)})."
             )
         yield member
 
@@ -183,7 +199,8 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
             )
         if path.suffix.lower() in FORBIDDEN_SUFFIXES:
             raise BadArchive(
-                f"The archive holds {member.name!r}, a kind of file that can run code when it is read. Nothing was unpacked."
+                f"The archive holds {member.name!r}, a kind of file that can run code when it is "
+                "read. Nothing was unpacked."
             )
 
 

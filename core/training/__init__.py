@@ -1,1 +1,2 @@
-"""Training as the app knows it: the scripts' hyperparameters, the metric line, the cache of features."""
+"""Training as the app knows it: the scripts' hyperparameters, the metric line, the cache of
+features."""

@@ -1,4 +1,5 @@
-"""The metric line of the training script: the only parser, and the SageMaker regexes, from one list of names."""
+"""The metric line of the training script: the only parser, and the SageMaker regexes, from one list
+of names."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ PREFIX = "[metrics]"
 # `[phase] features`, `[phase] waiting of=<job>`: what the training script does from this line on.
 PHASE_PREFIX = b"[phase] "
 
-# What the training script may report, in the order it is written. Names not listed here are not metrics.
+# What the training script may report, in the order it is written. Names not listed here are not
+# metrics.
 NAMES = (
     "epoch",
     "kept_epoch",
@@ -44,7 +46,10 @@ _LONGEST_LINE = 4096
 
 
 def parse(line: str) -> dict[str, float] | None:
-    """The values of one metric line, or None where the line is not one. NaN and infinity are kept: they mean divergence."""
+    """The values of one metric line, or None where the line is not one.
+
+    NaN and infinity are kept: they mean divergence.
+    """
     line = line.strip()
     if not line.startswith(PREFIX) or not _LINE.fullmatch(line):
         return None
@@ -53,7 +58,8 @@ def parse(line: str) -> dict[str, float] | None:
 
 
 def definitions() -> list[dict[str, str]]:
-    """SageMaker's MetricDefinitions for the same line: one per metric, each finite number captured."""
+    """SageMaker's MetricDefinitions for the same line: one per metric, each finite number
+    captured."""
     number = r"([-+]?[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?)"
     return [{"Name": name, "Regex": rf"\[metrics\].* {name}={number}"} for name in NAMES]
 
@@ -70,7 +76,8 @@ def diverged(rows: Iterable[dict[str, float]]) -> bool:
 
 @dataclass
 class MetricLog:
-    """The metric lines of one growing log, read incrementally and in bounded memory, and the newest phase in it.
+    """The metric lines of one growing log, read incrementally and in bounded memory, and the newest
+    phase in it.
 
     `phase` is empty before the first one; `waits_for` is the job that a `waiting` one names.
     Bytes that are not UTF-8, carriage returns of progress bars and a half last line are tolerated.
@@ -123,7 +130,10 @@ class MetricLog:
 
 
 def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
-    """The last full row of each epoch, in order: what curves draw. A resumed epoch takes the place of its first try."""
+    """The last full row of each epoch, in order: what curves draw.
+
+    A resumed epoch takes the place of its first try.
+    """
     last: dict[float, dict[str, float]] = {}
     for row in rows:
         if "epoch" in row and ("train_loss" in row or "validation_loss" in row):
@@ -132,9 +142,11 @@ def epochs(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def delivered(rows: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The figures on validation of the model that a training left, which are those in model.json; empty while it has left none.
+    """The figures on validation of the model that a training left, which are those in model.json;
+    empty while it has left none.
 
-    The epoch that was kept need not be the one with the highest accuracy: see the script's own rule.
+    The epoch that was kept need not be the one with the highest accuracy: see the script's own
+    rule.
     """
     found: dict[str, float] = {}
     for row in rows:

@@ -1,4 +1,5 @@
-"""The one place where core looks into the training scripts: their tables of hyperparameters and architectures, free of torch.
+"""The one place where core looks into the training scripts: their tables of hyperparameters and
+architectures, free of torch.
 
 The scripts find fieldmark_ml beside them, for they travel as one folder; so do these three, once.
 """
@@ -33,7 +34,10 @@ OURS = ("checkpoint_dir", "dataset_id", "dataset_version", "name")
 
 
 def check(values: Mapping[str, str]) -> dict[str, Any]:
-    """The typed hyperparameters, `auto` resolved. UserError naming the field that cannot be used."""
+    """The typed hyperparameters, `auto` resolved.
+
+    UserError naming the field that cannot be used.
+    """
     try:
         return hyperparameters.resolve(hyperparameters.parse(values))
     except hyperparameters.BadValue as error:
@@ -58,6 +62,9 @@ def downloads(arch: str) -> list[str]:
 
 
 def choices(arch: str) -> list[Any]:
-    """The backbones that an `--arch` list names, in order, each with `name` and `image_size`. ValueError says what is wrong."""
+    """The backbones that an `--arch` list names, in order, each with `name` and `image_size`.
+
+    ValueError says what is wrong.
+    """
     found: list[Any] = architectures.parse_arch(arch)
     return found

@@ -28,7 +28,11 @@ CHANCE = 0.05
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing to do or to know. `kind` is edge, ties, defaults, failed, choice, small or long; `trials` are the numbers it rests on."""
+    """One thing to do or to know.
+
+    `kind` is edge, ties, defaults, failed, choice, small or long; `trials` are the numbers it rests
+    on.
+    """
 
     kind: str
     text: str
@@ -68,7 +72,10 @@ def _failures(board: Board) -> Iterator[Advice]:
     )
     words = f"{len(failed)} of {ended} trials failed{share}: {reason}"
     if culprit:
-        words = f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: leave that value out."
+        words = (
+            f"{words.rstrip('.')}. Every trial with {culprit[0]} = {culprit[1]} failed: leave "
+            "that value out."
+        )
     yield Advice("failed", words, tuple(trial.number for trial in failed))
 
 
@@ -100,7 +107,10 @@ def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     )
     words = f"{len(tied)} trials tie at {figure}"
     if best.value == 1.0:
-        words = f"{board.objective.title} is saturated: {words}. Use the loss as the objective, or a harder split."
+        words = (
+            f"{board.objective.title} is saturated: {words}. Use the loss as the objective, or a "
+            "harder split."
+        )
     elif best.n:
         words += (
             f": with {best.n} validation photos, one photo is {100 / best.n:.1f} points. "
@@ -121,7 +131,8 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
     if baseline.id == best.id:
         yield Advice(
             "defaults",
-            f"No trial beats the defaults ({_figure(baseline)}): the search may be too narrow, or there is little to gain here.",
+            f"No trial beats the defaults ({_figure(baseline)}): the search may be too narrow, or "
+            "there is little to gain here.",
             (baseline.number,),
         )
     elif (
@@ -132,8 +143,10 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
         only_best, only_baseline, p_value = chance
         yield Advice(
             "defaults",
-            f"The best trial is ahead of the defaults ({_figure(best)} against {_figure(baseline)}), but not by more than chance: "
-            f"it alone is right on {only_best} of the validation photos, the defaults alone on {only_baseline} "
+            f"The best trial is ahead of the defaults ({_figure(best)} against "
+            f"{_figure(baseline)}), but not by more than chance: "
+            f"it alone is right on {only_best} of the validation photos, the defaults alone on "
+            f"{only_baseline} "
             f"(McNemar's exact test, p = {p_value:.2f}).",
             (best.number, baseline.number),
         )
@@ -141,7 +154,8 @@ def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
 
 @lru_cache(maxsize=256)
 def _chance(best: str, baseline: str) -> tuple[int, int, float] | None:
-    """(photos only the best gets right, only the defaults, p) on validation; None where the answers are not there any more."""
+    """(photos only the best gets right, only the defaults, p) on validation; None where the answers
+    are not there any more."""
     try:
         answers = [
             models.read(trial_id).predictions().of_split("validation")
@@ -183,7 +197,8 @@ def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool
     shown = name.replace("_", " ")
     return Advice(
         "edge",
-        f"Best at the edge of the range: {shown} = {float(tuned[0].params[name]):.3g} is near the {end}, and so are {near} of the "
+        f"Best at the edge of the range: {shown} = {float(tuned[0].params[name]):.3g} is near the "
+        f"{end}, and so are {near} of the "
         f"best {len(tuned)}. Widen {shown} {way}.",
         tuple(trial.number for trial in tuned),
     )
@@ -207,7 +222,8 @@ def _choices(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
                 place = ranked.index(tried[0]) + 1
                 yield Advice(
                     "choice",
-                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and came {_ordinal(place)} of {len(ranked)} at best: "
+                    f"{name.replace('_', ' ')} = {text} was tried {len(tried)} times and came "
+                    f"{_ordinal(place)} of {len(ranked)} at best: "
                     "leave it out.",
                     tuple(trial.number for trial in tried),
                 )
@@ -220,7 +236,8 @@ def _small(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
         if share < SMALL_IMPORTANCE and len(board.space) > 1:
             yield Advice(
                 "small",
-                f"{name.replace('_', ' ')} hardly matters here ({share:.0%} of the importance): fix it, and the search is easier.",
+                f"{name.replace('_', ' ')} hardly matters here ({share:.0%} of the importance): "
+                "fix it, and the search is easier.",
             )
 
 
@@ -231,7 +248,8 @@ def _long(board: Board, best: Trial) -> Iterator[Advice]:
     if len(later) >= LONG_WITHOUT:
         yield Advice(
             "long",
-            f"The last {len(later)} trials brought nothing better than trial {best.number}: more of the same will hardly help.",
+            f"The last {len(later)} trials brought nothing better than trial {best.number}: more "
+            "of the same will hardly help.",
             (best.number,),
         )
 

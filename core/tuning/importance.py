@@ -1,7 +1,9 @@
-"""Which hyperparameters decide whether a trial is among the best: PED-ANOVA, in numpy, so that a page draws it without Optuna.
+"""Which hyperparameters decide whether a trial is among the best: PED-ANOVA, in numpy, so that a
+page draws it without Optuna.
 
-Source: Watanabe, Bansal and Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces,
-IJCAI 2023. A hyperparameter matters where its values are spread differently among the best trials than among all.
+Source: Watanabe, Bansal and Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
+Arbitrary Subspaces, IJCAI 2023. A hyperparameter matters where its values are spread differently
+among the best trials than among all.
 """
 
 from __future__ import annotations
@@ -29,9 +31,11 @@ Floats = npt.NDArray[np.float64]
 def importances(
     trials: Sequence[Trial], space: Mapping[str, Range], objective: str
 ) -> dict[str, float]:
-    """Each tuned hyperparameter's share of the importance, largest first, adding up to 1; empty where nothing can be said.
+    """Each tuned hyperparameter's share of the importance, largest first, adding up to 1; empty
+    where nothing can be said.
 
-    The best are the best tenth, five at least, ties included. Only completed trials inside the space count.
+    The best are the best tenth, five at least, ties included. Only completed trials inside the
+    space count.
     """
     known = [
         trial
@@ -65,7 +69,8 @@ def inside(trial: Trial, space: Mapping[str, Range]) -> bool:
 
 
 def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], int, bool]:
-    """(cell of each value, how many cells there are, whether cells next to each other are alike)."""
+    """(cell of each value, how many cells there are, whether cells next to each other are
+    alike)."""
     if values.kind == "choice":
         return np.array([values.choices.index(text) for text in texts]), len(values.choices), False
     size = GRID if values.kind == "float" else min(GRID, round(values.high - values.low) + 1)
@@ -88,8 +93,8 @@ def _shares(cells: npt.NDArray[np.int64], size: int) -> Floats:
 
 
 def _density(cells: npt.NDArray[np.int64], size: int) -> Floats:
-    """A Parzen estimate on a grid of cells: a truncated Gaussian per value (bandwidth by Scott's rule, Multivariate Density
-    Estimation, 1992) and a wide one for doubt."""
+    """A Parzen estimate on a grid of cells: a truncated Gaussian per value (bandwidth by Scott's
+    rule, Multivariate Density Estimation, 1992) and a wide one for doubt."""
     counts = np.bincount(cells, minlength=size)
     places = np.flatnonzero(counts)
     low, high = np.percentile(cells, [25, 75])

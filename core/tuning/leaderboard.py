@@ -1,4 +1,5 @@
-"""The leaderboard: a query over a tuning job's trials, which are ordinary training jobs, so that the two cannot disagree."""
+"""The leaderboard: a query over a tuning job's trials, which are ordinary training jobs, so that
+the two cannot disagree."""
 
 from __future__ import annotations
 
@@ -33,9 +34,10 @@ INTERRUPTED = "Stopped with its tuning job"
 class Trial:
     """One training job of a tuning job.
 
-    `params` are the tuned values, as texts; empty for the baseline. `value` is the objective on the validation split: that of the
-    model where the trial has one, else of the best epoch so far. `curve` has one row of metrics per epoch. Times in seconds
-    since 1970, `seconds` the running time.
+    `params` are the tuned values, as texts; empty for the baseline. `value` is the objective on the
+    validation split: that of the model where the trial has one, else of the best epoch so far.
+    `curve` has one row of metrics per epoch. Times in seconds since 1970, `seconds` the running
+    time.
     """
 
     id: str
@@ -61,7 +63,8 @@ class Trial:
 
     @property
     def interrupted(self) -> bool:
-        """Whether it ended for no reason of its own: its process was killed, or its tuning job was stopped."""
+        """Whether it ended for no reason of its own: its process was killed, or its tuning job was
+        stopped."""
         died = self.state is State.FAILED and self.reason.startswith(jobs.DIED)
         return died or (self.state is State.STOPPED and self.reason.startswith(INTERRUPTED))
 
@@ -73,7 +76,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Board:
-    """A tuning job with its trials, by number. `job` is the newest of the chain when trials were added later."""
+    """A tuning job with its trials, by number.
+
+    `job` is the newest of the chain when trials were added later.
+    """
 
     job: Job
     spec: TuningSpec
@@ -92,7 +98,8 @@ class Board:
         ]
 
     def ranked(self) -> list[Trial]:
-        """Best first: by the objective, ties by loss, then by time; what has no model follows, running trials before ended ones."""
+        """Best first: by the objective, ties by loss, then by time; what has no model follows,
+        running trials before ended ones."""
         return sorted(self.trials, key=lambda trial: rank_key(trial, self.objective))
 
     def best(self) -> Trial | None:
@@ -105,7 +112,8 @@ class Board:
 
 
 def refuse_failed(board: Board) -> None:
-    """Raises BackendError for a search that has ended and has nothing to show: no trial completed, and some failed.
+    """Raises BackendError for a search that has ended and has nothing to show: no trial completed,
+    and some failed.
 
     It quotes the most common reason, the first of those that are equally common.
     """
@@ -143,12 +151,16 @@ def rank_key(trial: Trial, objective: Objective) -> tuple[float, ...]:
 
 
 def read(tuning_id: str) -> Board:
-    """The tuning job and all its trials, those of the jobs it continues included. Raises NotFound where it can't be read."""
+    """The tuning job and all its trials, those of the jobs it continues included.
+
+    Raises NotFound where it can't be read.
+    """
     job = jobs.read(tuning_id)
     spec = tuning_spec(job)
     wanted = {link.id for link in chain(job)}
     found = [trial for trial in jobs.readable("training") if trial.tuning_id in wanted]
-    # A trial that died with its machine and was run again stands there once, as it went the last time.
+    # A trial that died with its machine and was run again stands there once, as it went the last
+    # time.
     newest = {
         int(trial.spec.get("trial", 0)): trial
         for trial in sorted(found, key=lambda trial: trial.created)
@@ -173,7 +185,10 @@ def chain(job: Job) -> list[Job]:
 
 
 def of_job(job: Job, spec: TuningSpec) -> Trial:
-    """A trial as its folder says. An ended trial is read once and kept, for it does not change any more."""
+    """A trial as its folder says.
+
+    An ended trial is read once and kept, for it does not change any more.
+    """
     figures, curve = _outcome(job, spec.objective)
     given = job.spec.get("hyperparameters", {})
     return Trial(
@@ -197,8 +212,9 @@ def of_job(job: Job, spec: TuningSpec) -> Trial:
 
 
 def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
-    """One row per trial, in the order given (default: ranked): trial, status, the objective, accuracy, loss, seconds, each tuned
-    hyperparameter as a number or text (missing for the baseline), and the job's id."""
+    """One row per trial, in the order given (default: ranked): trial, status, the objective,
+    accuracy, loss, seconds, each tuned hyperparameter as a number or text (missing for the
+    baseline), and the job's id."""
     rows: list[dict[str, Any]] = []
     for trial in board.ranked() if trials is None else trials:
         row: dict[str, Any] = {
@@ -220,8 +236,8 @@ def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
 
 
 def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
-    """`frame` of the trials that have a value, in the order they ended, with `value`, `minutes` since the first trial started, and
-    `best`: the best completed value so far."""
+    """`frame` of the trials that have a value, in the order they ended, with `value`, `minutes`
+    since the first trial started, and `best`: the best completed value so far."""
     chosen = [
         trial for trial in (board.trials if trials is None else trials) if trial.value is not None
     ]
@@ -240,7 +256,8 @@ def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame
 
 
 def shown_value(values: spaces.Range, text: str | None) -> float | int | str | None:
-    """A tuned value as its type; None where the trial has none, and the text where it lies outside the range now."""
+    """A tuned value as its type; None where the trial has none, and the text where it lies outside
+    the range now."""
     if text is None:
         return None
     try:
@@ -269,7 +286,8 @@ def _kept_outcome(
 def _read_outcome(
     folder: Path, objective: str, completed: bool
 ) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
-    """The trial's figures on validation and its curve: of its model where it has one, else of the best epoch in its log."""
+    """The trial's figures on validation and its curve: of its model where it has one, else of the
+    best epoch in its log."""
     run = RunFolder(folder)
     curve = tuple(metrics.epochs(metrics.MetricLog(run.log).refresh()))
     if completed:

@@ -1,4 +1,5 @@
-"""What a tuning job may be asked for: its objectives, its strategies, and whether a spec makes sense."""
+"""What a tuning job may be asked for: its objectives, its strategies, and whether a spec makes
+sense."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ MAX_NAME_BYTES = 32
 
 @dataclass(frozen=True)
 class Objective:
-    """What trials are ranked by. `figure` is its name in model.json's figures of the validation split; `maximize` its direction."""
+    """What trials are ranked by.
+
+    `figure` is its name in model.json's figures of the validation split; `maximize` its direction.
+    """
 
     title: str
     figure: str
@@ -49,13 +53,15 @@ STRATEGIES = {
     ),
     "gp": Strategy(
         "Bayesian (Gaussian process)",
-        "Models the objective as a surface; strong with few trials and few numbers. A second per trial.",
+        "Models the objective as a surface; strong with few trials and few numbers. A second per "
+        "trial.",
     ),
     "random": Strategy("Random", "Every trial on its own; honest, and easy to run in parallel."),
     "grid": Strategy("Grid", "Every combination once."),
     "hyperband": Strategy(
         "Hyperband",
-        "Starts many, gives each a few epochs and stops the worse ones early. For fine-tuning, where an epoch takes long.",
+        "Starts many, gives each a few epochs and stops the worse ones early. For fine-tuning, "
+        "where an epoch takes long.",
     ),
 }
 
@@ -64,7 +70,8 @@ def check(spec: specs.TuningSpec) -> None:
     """UserError, naming the field, for a tuning job that cannot run. The same for every backend."""
     if len(spec.id.encode()) > MAX_NAME_BYTES:
         raise UserError(
-            f"A tuning job's id has at most {MAX_NAME_BYTES} characters; {spec.id!r} has {len(spec.id)}.",
+            f"A tuning job's id has at most {MAX_NAME_BYTES} characters; {spec.id!r} has "
+            f"{len(spec.id)}.",
             field="name",
         )
     if spec.objective not in OBJECTIVES:

@@ -45,7 +45,8 @@ class SpacePreset:
 
 SPACES = {
     "head": SpacePreset(
-        "Head", "How strongly the head is held back. Every trial shares the same features: the quickest search.",
+        "Head", "How strongly the head is held back. Every trial shares the same features: the "
+            "quickest search.",
         FROZEN, ("weight_decay", "label_smoothing"),
     ),
     "photos": SpacePreset(
@@ -55,7 +56,8 @@ SPACES = {
     "networks": SpacePreset(
         "Networks", "Which backbones, alone or together. Each needs features of its own, made once.",
         FROZEN, ("arch", "views", "weight_decay"),
-        ranges={"arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288", "lite0@320+lite2@300"))},
+        ranges={"arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288",
+                                                 "lite0@320+lite2@300"))},
     ),
     "layers": SpacePreset(
         "Hidden layer", "A head with a hidden layer, trained in batches.",
@@ -70,7 +72,8 @@ SPACES = {
     "rates": SpacePreset(
         "Learning rates", "The two learning rates decide most of a fine-tuning.",
         FINETUNE, ("lr", "backbone_lr_scale", "weight_decay"),
-        ranges={"lr": Range("float", 1e-4, 1e-2, log=True), "weight_decay": Range("float", 1e-3, 0.3, log=True)},
+        ranges={"lr": Range("float", 1e-4, 1e-2, log=True),
+                "weight_decay": Range("float", 1e-3, 0.3, log=True)},
     ),
     "strength": SpacePreset(
         "Regularisation", "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
@@ -84,7 +87,8 @@ def of_mode(mode: str) -> dict[str, SpacePreset]:
 
 
 def tunable(mode: str) -> list[str]:
-    """The hyperparameters worth searching over in this mode, in the order of the training script's table."""
+    """The hyperparameters worth searching over in this mode, in the order of the training script's
+    table."""
     return [
         p.name for p in scripts.TABLE if p.tunable and mode in p.modes and p.name not in FIXED_ONLY
     ]

@@ -1,4 +1,5 @@
-"""What stays of trials on the disk: their figures always, their weights where somebody may want them."""
+"""What stays of trials on the disk: their figures always, their weights where somebody may want
+them."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ BEST_TAG = "best of its tuning"
 
 
 def tag_best(board: Board) -> None:
-    """The best trial gets a tag, and so stands among the models; a trial that was the best before more were added loses it."""
+    """The best trial gets a tag, and so stands among the models; a trial that was the best before
+    more were added loses it."""
     best = board.best()
     for trial in board.trials:
         is_best = best is not None and trial.id == best.id
@@ -24,9 +26,11 @@ def tag_best(board: Board) -> None:
 
 
 def tidy(board: Board) -> None:
-    """Frees the checkpoints of trials that will not go on, and the weights of all but the best ones and those with a tag.
+    """Frees the checkpoints of trials that will not go on, and the weights of all but the best ones
+    and those with a tag.
 
-    Figures, predictions and curves stay. Called after each trial: one that is out of the best never comes back among them.
+    Figures, predictions and curves stay. Called after each trial: one that is out of the best never
+    comes back among them.
     """
     for trial in board.trials:
         if trial.state.is_finished and not trial.interrupted:

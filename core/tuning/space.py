@@ -1,6 +1,8 @@
-"""The search space: for each tuned hyperparameter the values it may take, as a person gave them and as trials carry them.
+"""The search space: for each tuned hyperparameter the values it may take, as a person gave them and
+as trials carry them.
 
-A trial's values are texts, the very ones its job passes to the training script, so that a study is rebuilt from jobs exactly.
+A trial's values are texts, the very ones its job passes to the training script, so that a study is
+rebuilt from jobs exactly.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ FIXED_ONLY = (*scripts.OURS, "mode", "preset", "precision", "unsure_target")
 
 @dataclass(frozen=True)
 class Range:
-    """The values of one hyperparameter: numbers from `low` to `high`, both included, or one of `choices`.
+    """The values of one hyperparameter: numbers from `low` to `high`, both included, or one of
+    `choices`.
 
-    `log` spreads the tries evenly over orders of magnitude. `points` is how many values a grid takes of a range of numbers.
+    `log` spreads the tries evenly over orders of magnitude. `points` is how many values a grid
+    takes of a range of numbers.
     """
 
     kind: str
@@ -38,7 +42,8 @@ class Range:
     points: int = DEFAULT_POINTS
 
     def text(self, value: Any) -> str:
-        """A value as the training script takes it: at most six significant digits, and never outside the range for that."""
+        """A value as the training script takes it: at most six significant digits, and never
+        outside the range for that."""
         if self.kind == "choice":
             return str(value)
         if self.kind == "int":
@@ -64,7 +69,8 @@ class Range:
         return True
 
     def grid(self) -> tuple[str, ...]:
-        """The values that a grid takes, in order: all choices, or `points` numbers from end to end."""
+        """The values that a grid takes, in order: all choices, or `points` numbers from end
+        to end."""
         if self.kind == "choice":
             return self.choices
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
@@ -136,7 +142,8 @@ def as_dict(space: Space) -> dict[str, dict[str, Any]]:
 
 
 def check(space: Space, fixed: Mapping[str, str]) -> None:
-    """UserError, naming the hyperparameter, for a space that cannot be searched beside these fixed values."""
+    """UserError, naming the hyperparameter, for a space that cannot be searched beside these fixed
+    values."""
     if not space:
         raise UserError("Choose at least one hyperparameter to vary.", field="space")
     scripts.check(fixed)
@@ -170,7 +177,8 @@ def _check_range(name: str, values: Range) -> None:
         return
     if not (math.isfinite(values.low) and math.isfinite(values.high) and values.low < values.high):
         raise UserError(
-            f"{name}: the range has to go from a smaller number to a larger one, not {values.low:g} to {values.high:g}.",
+            f"{name}: the range has to go from a smaller number to a larger one, not "
+            f"{values.low:g} to {values.high:g}.",
             field=name,
         )
     if values.log and values.low <= 0:
@@ -211,7 +219,8 @@ def grid(space: Space) -> list[dict[str, str]]:
 
 
 def combinations(space: Space) -> int | None:
-    """How many different trials the space allows, or None where a range of fractions allows any number."""
+    """How many different trials the space allows, or None where a range of fractions allows any
+    number."""
     if any(values.kind == "float" for values in space.values()):
         return None
     return math.prod(

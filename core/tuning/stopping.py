@@ -1,4 +1,5 @@
-"""Which running trials are not worth going on with, judged from curves alone, so that a restart judges the same."""
+"""Which running trials are not worth going on with, judged from curves alone, so that a restart
+judges the same."""
 
 from __future__ import annotations
 
@@ -17,15 +18,16 @@ REDUCTION = 3
 
 
 def reason_to_stop(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
-    """Why this running trial should end now, with the figures; the empty string where it should go on."""
+    """Why this running trial should end now, with the figures; the empty string where it should go
+    on."""
     if spec.strategy == "hyperband":
         return _halving(trial, others, spec)
     return _median(trial, others, spec.objective) if spec.early_stopping else ""
 
 
 def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
-    """The median rule of Google Vizier (Golovin et al. 2017): stop where the best so far is worse than the median of what the
-    others had reached by the same epoch."""
+    """The median rule of Google Vizier (Golovin et al. 2017): stop where the best so far is worse
+    than the median of what the others had reached by the same epoch."""
     epoch = _last_epoch(trial)
     reached = [
         found
@@ -37,12 +39,16 @@ def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
     if epoch < MIN_EPOCHS or mine is None or len(reached) < MIN_OTHERS or mine >= median(reached):
         return ""
     middle = f"the median of {len(reached)} others, {abs(median(reached)):.4f}"
-    return f"{STOPPED_EARLY} after epoch {epoch}: its best so far, {abs(mine):.4f}, is worse than {middle}."
+    return (
+        f"{STOPPED_EARLY} after epoch {epoch}: its best so far, {abs(mine):.4f}, is worse than "
+        f"{middle}."
+    )
 
 
 def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
-    """Asynchronous successive halving (Li et al. 2018) in Hyperband's brackets (Li et al. 2017): at epochs 1, 3, 9, ... of its
-    bracket a trial goes on only where it is among the best third of those that came as far."""
+    """Asynchronous successive halving (Li et al. 2018) in Hyperband's brackets (Li et al. 2017): at
+    epochs 1, 3, 9, ... of its bracket a trial goes on only where it is among the best third of
+    those that came as far."""
     first = REDUCTION ** bracket(trial.number)
     peers = [other for other in others if REDUCTION ** bracket(other.number) == first]
     epoch, rung = _last_epoch(trial), first
@@ -60,13 +66,17 @@ def _halving(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> str:
             and len(reached) + 1 >= REDUCTION
             and sum(found > mine for found in reached) >= kept
         ):
-            return f"{STOPPED_EARLY} at epoch {rung}: {abs(mine):.4f} is not among the best {kept} of {len(reached) + 1} trials there."
+            return (
+                f"{STOPPED_EARLY} at epoch {rung}: {abs(mine):.4f} is not among the best {kept} "
+                f"of {len(reached) + 1} trials there."
+            )
         rung *= REDUCTION
     return ""
 
 
 def bracket(number: int) -> int:
-    """Hyperband's bracket of a trial: two in three are judged from the first epoch on, one in three is given longer."""
+    """Hyperband's bracket of a trial: two in three are judged from the first epoch on, one in three
+    is given longer."""
     return int(number % REDUCTION == 0)
 
 

@@ -1,4 +1,7 @@
-"""What to try next. Optuna's study is rebuilt from the trials' jobs each time it is asked, so that a restart changes nothing.
+"""What to try next.
+
+Optuna's study is rebuilt from the trials' jobs each time it is asked, so that a restart changes
+nothing.
 
 Optuna is imported only here and only when asked: the pages draw without it.
 """
@@ -28,8 +31,11 @@ LARGEST_LOSS = 10.0
 
 @dataclass(frozen=True)
 class Observation:
-    """What a sampler is told of a trial. `score` is better when higher; None while it runs. `steps` are scores by epoch, of a trial
-    that was stopped early."""
+    """What a sampler is told of a trial.
+
+    `score` is better when higher; None while it runs. `steps` are scores by epoch, of a trial that
+    was stopped early.
+    """
 
     params: Mapping[str, str]
     score: float | None
@@ -41,8 +47,9 @@ def suggest(
 ) -> dict[str, str] | None:
     """The values of the next trial, as texts; None where every combination was tried.
 
-    The same trials give the same answer: the seed is the spec's plus how many trials there are. `prior` are the observations of
-    other tuning jobs. A combination that was tried before is not tried again.
+    The same trials give the same answer: the seed is the spec's plus how many trials there are.
+    `prior` are the observations of other tuning jobs. A combination that was tried before is not
+    tried again.
     """
     space = spaces.parse(spec.space)
     tried = [trial.params for trial in trials if trial.params]
@@ -69,7 +76,8 @@ def suggest(
 
 
 def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> Observation | None:
-    """What a trial tells the sampler; None where it tells nothing (the baseline, a failure, values outside the space)."""
+    """What a trial tells the sampler; None where it tells nothing (the baseline, a failure, values
+    outside the space)."""
     if (
         not trial.params
         or set(trial.params) != set(space)
@@ -91,8 +99,11 @@ def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> O
 
 
 def score(trial: Trial, objective: str) -> float:
-    """The objective, higher is better. Ties in a share of n images are broken by the loss, which counts for half an image at most,
-    so that a sampler sees which of five trials with the same accuracy was the surest."""
+    """The objective, higher is better.
+
+    Ties in a share of n images are broken by the loss, which counts for half an image at most, so
+    that a sampler sees which of five trials with the same accuracy was the surest.
+    """
     assert trial.value is not None
     if not OBJECTIVES[objective].maximize:
         return -trial.value
@@ -101,7 +112,10 @@ def score(trial: Trial, objective: str) -> float:
 
 
 def progress_score(row: Mapping[str, float], objective: str) -> float | None:
-    """How good one epoch was, higher is better. Logs of older trials have no macro F1; there the accuracy stands for it."""
+    """How good one epoch was, higher is better.
+
+    Logs of older trials have no macro F1; there the accuracy stands for it.
+    """
     for name in (objective, "validation_accuracy"):
         value = row.get(name)
         if value is not None and math.isfinite(value):
@@ -110,8 +124,9 @@ def progress_score(row: Mapping[str, float], objective: str) -> float | None:
 
 
 def prior_of(spec: TuningSpec, boards: Iterable[leaderboard.Board]) -> list[Observation]:
-    """The completed trials of other tuning jobs as observations for this one: same data and objective, and every tuned value known
-    and in range. A value that was fixed there counts as known."""
+    """The completed trials of other tuning jobs as observations for this one: same data and
+    objective, and every tuned value known and in range. A value that was fixed there counts as
+    known."""
     space = spaces.parse(spec.space)
     found = []
     for board in boards:
@@ -214,7 +229,8 @@ def _frozen(
 def _next_of_grid(
     spec: TuningSpec, space: Mapping[str, Range], tried: Sequence[Mapping[str, str]]
 ) -> dict[str, str] | None:
-    """The first combination not tried, in an order shuffled by the seed, so that a grid cut short has looked everywhere."""
+    """The first combination not tried, in an order shuffled by the seed, so that a grid cut short
+    has looked everywhere."""
     order = spaces.grid(space)
     random.Random(spec.seed).shuffle(order)
     return next((params for params in order if params not in tried), None)

@@ -1,4 +1,5 @@
-"""The objective over two hyperparameters, smoothed from the trials that were there, and empty where none was near."""
+"""The objective over two hyperparameters, smoothed from the trials that were there, and empty where
+none was near."""
 
 from __future__ import annotations
 
@@ -21,10 +22,11 @@ Floats = npt.NDArray[np.float64]
 def surface(
     trials: Sequence[Trial], first: tuple[str, Range], second: tuple[str, Range]
 ) -> tuple[list[str], list[str], Floats]:
-    """(values of the first, values of the second, objective [second, first]), NaN where no trial was near.
+    """(values of the first, values of the second, objective [second, first]), NaN where no trial
+    was near.
 
-    A Nadaraya-Watson average with a Gaussian kernel on the scales of the ranges (logarithmic where they are); between
-    categories nothing is averaged.
+    A Nadaraya-Watson average with a Gaussian kernel on the scales of the ranges (logarithmic where
+    they are); between categories nothing is averaged.
     """
     axes = [_axis(first[1]), _axis(second[1])]
     points = np.array(

@@ -20,8 +20,9 @@ from core.errors import UserError
 from core.jobs import store as jobs
 from core.jobs.specs import InspectSpec, inspect_spec
 from core.jobs.store import State
-from core.models import photo_record, similar
+from core.models import photo_record
 from core.models import store as models
+from core.training import feature_cache
 from tests import shapes
 from tests.conftest import kill_processes_of
 from tests.datasets import made
@@ -137,7 +138,7 @@ def test_a_second_look_finds_features_and_figures_kept(
     version: store.Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = found(version).points(["image_id"])["image_id"].tolist()
-    figures, known = similar.read(["quality-1"], ids)
+    figures, known = feature_cache.read(["quality-1"], ids)
     assert known.all()
     assert figures.shape == (45, 4)
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(store.dataset(version.dataset_id).root.parent))

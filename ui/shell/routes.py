@@ -17,7 +17,8 @@ from core.backends import LOCAL
 from core.backends.local import leftovers
 from core.errors import FieldmarkError
 from core.io import images
-from core.models import explain, similar
+from core.models import explain
+from core.training import feature_cache
 from ui.datasets import export_routes
 from ui.shared import downloads
 
@@ -77,7 +78,7 @@ async def _tidy() -> None:
     """Keeps what is only cached within its bounds, soon after the start and then every hour, beside the pages and not before them."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     while True:
-        for work in (leftovers.sweep, similar.trim, explain.forget_uploads):
+        for work in (leftovers.sweep, feature_cache.trim, explain.forget_uploads):
             try:
                 await asyncio.to_thread(work)
             except (OSError, FieldmarkError) as error:

@@ -1,1 +1,2 @@
-"""Changes to a dataset: steps, drafts, their history, and the photos that wait for a person's word."""
+"""Changes to a dataset: steps, drafts, their history, and the photos that wait for a person's
+word."""

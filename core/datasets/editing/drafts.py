@@ -1,4 +1,6 @@
-"""A draft: edits gathered on a version until they become the next one. It is a file, so it survives the page, the tab and the app.
+"""A draft: edits gathered on a version until they become the next one.
+
+It is a file, so it survives the page, the tab and the app.
 
 <HOME>/datasets/<dataset_id>/drafts/<version_id>.json   [{"action", "values", "why", "when"}, ...]
 """
@@ -32,7 +34,8 @@ def steps(version: Version) -> list[Step]:
 
 
 def marks(made: Sequence[Step]) -> dict[str, str]:
-    """What will be different about each photo, in a few words: `now Fish Crow, to test`; by path."""
+    """What will be different about each photo, in a few words: `now Fish Crow, to test`; by
+    path."""
     found: dict[str, dict[str, str]] = {}
     for step in made:
         for path, value in step.values.items():
@@ -45,7 +48,10 @@ def marks(made: Sequence[Step]) -> dict[str, str]:
 
 
 def add(version: Version, step: Step) -> list[Step]:
-    """Adds a step and returns the draft. Raises UserError where the step can't be done after those that are there."""
+    """Adds a step and returns the draft.
+
+    Raises UserError where the step can't be done after those that are there.
+    """
     with _locked(version):
         made = [*steps(version), step]
         edits.applied(store.manifest_of(version), made)
@@ -67,7 +73,10 @@ def discard(version: Version) -> None:
 
 
 def finish(version: Version, note: str = "") -> Version:
-    """Makes the draft the dataset's next version, and is empty after that. Raises UserError as edits.make does; the draft stays."""
+    """Makes the draft the dataset's next version, and is empty after that.
+
+    Raises UserError as edits.make does; the draft stays.
+    """
     with _locked(version):
         made = edits.make(version, steps(version), note)
         _path(version).unlink(missing_ok=True)

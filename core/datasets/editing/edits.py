@@ -1,7 +1,10 @@
-"""Edits: photos get another label, are left out, or move to another split. Each set of edits makes a new version; none is changed.
+"""Edits: photos get another label, are left out, or move to another split.
 
-A version made so keeps its steps (`steps.json`: what, why, when) beside its manifest. A photo that was left out keeps its row, with
-LEFT_OUT and the reason as its `problem`, so that no later split brings it back by itself.
+Each set of edits makes a new version; none is changed.
+
+A version made so keeps its steps (`steps.json`: what, why, when) beside its manifest. A photo that
+was left out keeps its row, with LEFT_OUT and the reason as its `problem`, so that no later split
+brings it back by itself.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ MAX_WHY = 200
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done to some photos. `values` maps each photo's path to its new label or split; '' where it is left out.
+    """One thing done to some photos.
+
+    `values` maps each photo's path to its new label or split; '' where it is left out.
 
     `why` is a reason in words, `when` an ISO time. Raises UserError for values that can't be used.
     """
@@ -73,9 +78,12 @@ def move(paths: Iterable[str], split: str, why: str = "") -> Step:
 
 
 def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
-    """The manifest `frame` with the steps done, in order. Copies of the same bytes always move together: they would leak.
+    """The manifest `frame` with the steps done, in order.
 
-    Raises UserError for a photo that is not there or can't be used, and for a class name that clashes with another.
+    Copies of the same bytes always move together: they would leak.
+
+    Raises UserError for a photo that is not there or can't be used, and for a class name that
+    clashes with another.
     """
     made = frame.copy()
     where = pd.Index(made["path"])
@@ -108,8 +116,11 @@ def is_left_out(problems: pd.Series) -> pd.Series:
 
 
 def make(parent: Version, steps: Sequence[Step], note: str = "") -> Version:
-    """The next version of `parent`'s dataset, with the steps done. Raises UserError as `applied` does, where nothing would change,
-    and where a class would be left with nothing to learn from."""
+    """The next version of `parent`'s dataset, with the steps done.
+
+    Raises UserError as `applied` does, where nothing would change, and where a class would be left
+    with nothing to learn from.
+    """
     if not steps:
         raise UserError(
             "There is nothing to change yet. Choose photos and relabel, move or leave them out."
@@ -159,12 +170,14 @@ def new_classes(version: Version, labels: Mapping[str, str]) -> list[str]:
 
 
 def require_trainable(frame: pd.DataFrame) -> None:
-    """UserError, by name, where a class in use would have no photo left in train, or fewer than two classes remain."""
+    """UserError, by name, where a class in use would have no photo left in train, or fewer than two
+    classes remain."""
     learned = set(frame.loc[frame["split"] == "train", "label"].unique())
     lost = sorted(set(frame.loc[frame["split"] != "unused", "label"].unique()) - learned)
     if lost:
         raise UserError(
-            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one there, or leave its other photos out too."
+            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one "
+            "there, or leave its other photos out too."
         )
     require_classes(sorted(learned))
 
@@ -174,7 +187,8 @@ def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> 
     if faulty[places].any():
         row = frame.loc[places][faulty[places]].iloc[0]
         raise UserError(
-            f"{names.shown(row['path'])} can't be used ({row['problem']}), so it stays out of every split."
+            f"{names.shown(row['path'])} can't be used ({row['problem']}), so it stays out of "
+            "every split."
         )
     copies = frame.index[
         frame["image_id"].isin(list(splits)) & ((frame["problem"] == "") | frame.index.isin(places))

@@ -1,4 +1,5 @@
-"""What changed between two versions of a dataset: which photos, what, why and when; and taking it back."""
+"""What changed between two versions of a dataset: which photos, what, why and when; and taking it
+back."""
 
 from __future__ import annotations
 
@@ -24,14 +25,16 @@ LABEL, SPLIT, OUT, BACK, ADDED, REMOVED = (
     "removed",
 )
 WORDS = {
-    LABEL: "relabelled", SPLIT: "moved", OUT: "left out", BACK: "brought back", ADDED: "added", REMOVED: "no longer listed"
+    LABEL: "relabelled", SPLIT: "moved", OUT: "left out", BACK: "brought back", ADDED: "added",
+         REMOVED: "no longer listed"
 }  # fmt: skip
 _READ = ["path", "image_id", "label", "split", "problem"]
 
 
 @dataclass(frozen=True, eq=False)
 class Diff:
-    """`changes` has COLUMNS, one row per photo and thing that changed from `before` to `after`, by path."""
+    """`changes` has COLUMNS, one row per photo and thing that changed from `before` to `after`, by
+    path."""
 
     before: Version
     after: Version
@@ -47,8 +50,12 @@ class Diff:
 
 
 def diff(before: Version, after: Version) -> Diff:
-    """What is different in `after`. Why and when are those of the last version between them that touched a photo; where `before` is
-    no ancestor of `after`, only the difference itself is known. Raises UserError for versions of two datasets."""
+    """What is different in `after`.
+
+    Why and when are those of the last version between them that touched a photo; where `before` is
+    no ancestor of `after`, only the difference itself is known. Raises UserError for versions of
+    two datasets.
+    """
     if before.dataset_id != after.dataset_id:
         raise UserError("These versions belong to two datasets. Choose two of the same one.")
     found = changed(_rows(before), _rows(after))
@@ -64,7 +71,8 @@ def diff(before: Version, after: Version) -> Diff:
 
 
 def changed(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Rows (path, image_id, what, before, after) for everything that differs between two manifests, by path."""
+    """Rows (path, image_id, what, before, after) for everything that differs between two manifests,
+    by path."""
     if len(before) == len(after) and before["path"].equals(after["path"]):
         same = (before[_READ].to_numpy() == after[_READ].to_numpy()).all(axis=1)
         before, after = before[~same], after[~same]
@@ -100,8 +108,10 @@ def changed(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def story(dataset_id: str, path: str) -> pd.DataFrame:
-    """What happened to one photo, oldest first: version, parent, when, what, before, after, why. Versions that leave it as it is in
-    their parent are passed over."""
+    """What happened to one photo, oldest first: version, parent, when, what, before, after, why.
+
+    Versions that leave it as it is in their parent are passed over.
+    """
     rows: dict[str, pd.DataFrame] = {}
     parts = []
     for version in reversed(
@@ -122,8 +132,11 @@ def story(dataset_id: str, path: str) -> pd.DataFrame:
 
 
 def revert(what: Version, on: Version, note: str = "") -> Version:
-    """A new version after `on`, in which what the version `what` changed is taken back. A photo that was changed again since is
-    left as it is now. Raises UserError where nothing is left to take back, and for the first version."""
+    """A new version after `on`, in which what the version `what` changed is taken back.
+
+    A photo that was changed again since is left as it is now. Raises UserError where nothing is
+    left to take back, and for the first version.
+    """
     if not what.parent:
         raise UserError(
             f"{what.id} is the import itself: there is nothing before it to go back to."
@@ -152,7 +165,8 @@ def revert(what: Version, on: Version, note: str = "") -> Version:
     made.loc[made["problem"] != "", "split"] = "unused"
     if changed(frame[_READ], made[_READ]).empty:
         raise UserError(
-            f"Everything that {what.id} changed has been changed again since: there is nothing left to take back."
+            f"Everything that {what.id} changed has been changed again since: there is nothing "
+            "left to take back."
         )
     edits.require_trainable(made)
     return store.add_version(on, made, note.strip() or f"{what.id} taken back", on.split)
@@ -170,7 +184,8 @@ def lineage(version: Version) -> list[Version]:
 
 
 def everything(version: Version) -> pd.DataFrame:
-    """The version's rows, and those of its ancestors that it no longer lists: what a new choice of classes can be made from."""
+    """The version's rows, and those of its ancestors that it no longer lists: what a new choice of
+    classes can be made from."""
     frame = store.manifest_of(version)
     for older in lineage(version)[1:]:
         rows = store.manifest_of(older)
@@ -187,8 +202,11 @@ def resplit(
     note: str,
     units: Mapping[str, str] | None = None,
 ) -> Version:
-    """The next version with only these classes, split as `split` describes (see splits.apply). Labels that were mended stay mended,
-    photos that were left out stay out, and classes that an ancestor had can come back. Raises UserError where that can't be done."""
+    """The next version with only these classes, split as `split` describes (see splits.apply).
+
+    Labels that were mended stay mended, photos that were left out stay out, and classes that an
+    ancestor had can come back. Raises UserError where that can't be done.
+    """
     frame = splits.select_classes(everything(version), labels)
     return store.add_version(version, splits.apply(frame, split, units), note, split)
 
@@ -213,7 +231,8 @@ def _part(rows: pd.DataFrame, mask: pd.Series, what: str, before: str, after: st
 
 
 def _chain(before: Version, after: Version) -> Iterator[tuple[Version, Version]]:
-    """Neighbours on the way from `before` to `after`, oldest first; nothing where there is no such way."""
+    """Neighbours on the way from `before` to `after`, oldest first; nothing where there is no such
+    way."""
     found = lineage(after)
     ids = [version.id for version in found]
     if before.id in ids:
@@ -222,7 +241,8 @@ def _chain(before: Version, after: Version) -> Iterator[tuple[Version, Version]]
 
 
 def _reasons(version: Version, step: pd.DataFrame) -> pd.DataFrame:
-    """Why and when each of the changes that made this version: its step's reason, else the version's note."""
+    """Why and when each of the changes that made this version: its step's reason, else the
+    version's note."""
     why: dict[tuple[str, str], tuple[str, str]] = {}
     for done in edits.steps_of(version):
         for path in done.values:

@@ -1,9 +1,11 @@
-"""The review queue: photos set aside with the model's answer and a proposed label, until a person decides about them.
+"""The review queue: photos set aside with the model's answer and a proposed label, until a person
+decides about them.
 
 <HOME>/review/<image_id>/   entry.json, photo: the photo's own bytes, for where it came from may be gone by then
 
-An entry is a folder that is renamed into place, a decision is made under a lock: several sessions may add, propose and decide at
-once. Decided entries become a new version of a dataset; no version that exists is ever changed.
+An entry is a folder that is renamed into place, a decision is made under a lock: several sessions
+may add, propose and decide at once. Decided entries become a new version of a dataset; no version
+that exists is ever changed.
 """
 
 from __future__ import annotations
@@ -43,9 +45,11 @@ SIGNATURES = {
 class Entry:
     """One photo to decide about.
 
-    `id` is its image_id, `label` what it is called so far ('' where that is not known), `proposed` what it would be called. `answer`
-    are the model's `{"label", "probability"}` entries, best first. `origin` is the job or endpoint it comes from, `reason` why it was
-    set aside, `added` seconds since 1970. `decided`: a person said that `proposed` is right (LEAVE_OUT: leave the photo out).
+    `id` is its image_id, `label` what it is called so far ('' where that is not known), `proposed`
+    what it would be called. `answer` are the model's `{"label", "probability"}` entries, best
+    first. `origin` is the job or endpoint it comes from, `reason` why it was set aside, `added`
+    seconds since 1970. `decided`: a person said that `proposed` is right (LEAVE_OUT: leave the
+    photo out).
     """
 
     id: str
@@ -74,7 +78,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a decision made: the new version, and how many photos were relabelled, confirmed, added and left out."""
+    """What a decision made: the new version, and how many photos were relabelled, confirmed, added
+    and left out."""
 
     version: Version
     relabelled: int
@@ -93,10 +98,13 @@ def add(
     label: str = "",
     reason: str = "",
 ) -> Entry:
-    """Sets a photo aside. The proposed label is the one it has, else the model's. A photo that waits already gets the
+    """Sets a photo aside.
+
+    The proposed label is the one it has, else the model's. A photo that waits already gets the
     newer answer; what a person decided about it stays.
 
-    Raises BadImage for what is no photo, UserError where MAX_ENTRIES wait, NotFound where the file is gone.
+    Raises BadImage for what is no photo, UserError where MAX_ENTRIES wait, NotFound where the file
+    is gone.
     """
     try:
         data = photo if isinstance(photo, bytes) else photo.read_bytes()
@@ -146,14 +154,17 @@ def read(entry_id: str) -> Entry:
         return Entry(**{**body, "answer": tuple(body["answer"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotFound(
-            "This photo does not wait for review any more; it may have been dealt with in another window."
+            "This photo does not wait for review any more; it may have been dealt with in another "
+            "window."
         ) from error
 
 
 def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> None:
-    """Notes what these photos should be called (LEAVE_OUT: not at all), and whether that is a person's word. Nothing else changes yet.
+    """Notes what these photos should be called (LEAVE_OUT: not at all), and whether that is a
+    person's word. Nothing else changes yet.
 
-    Raises UserError for a label that can't be used, NotFound for a photo that was dealt with meanwhile.
+    Raises UserError for a label that can't be used, NotFound for a photo that was dealt with
+    meanwhile.
     """
     clean = label if label == LEAVE_OUT else names.clean_name(label, "class name")
     with _locked():
@@ -162,7 +173,8 @@ def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> No
 
 
 def dismiss(entry_ids: Sequence[str]) -> None:
-    """Takes photos out of the queue with nothing decided; those that are gone already are no error."""
+    """Takes photos out of the queue with nothing decided; those that are gone already are no
+    error."""
     with _locked():
         for entry_id in entry_ids:
             _remove(entry_id)
@@ -175,7 +187,8 @@ def new_photos(entry_ids: Sequence[str], parent: Version) -> list[str]:
 
 
 def folder_for_new(dataset: store.Dataset) -> tuple[Path, bool]:
-    """Where new photos of this dataset would be kept, and whether that is the person's own folder rather than Fieldmark's."""
+    """Where new photos of this dataset would be kept, and whether that is the person's own folder
+    rather than Fieldmark's."""
     return dataset.root / ADDED, not dataset.root.resolve().is_relative_to(
         settings.datasets_dir().resolve()
     )
@@ -184,11 +197,13 @@ def folder_for_new(dataset: store.Dataset) -> tuple[Path, bool]:
 def decide(
     decisions: Mapping[str, str], parent: Version, note: str = "", *, into_own_folder: bool = False
 ) -> Outcome:
-    """Makes the next version of `parent`'s dataset, in which each of these photos has its decided label, or is left out as edits do it.
+    """Makes the next version of `parent`'s dataset, in which each of these photos has its decided
+    label, or is left out as edits do it.
 
-    Photos that the dataset does not have yet are copied below its root (see `folder_for_new`; into a person's own folder only where
-    `into_own_folder` says so) and join train. The entries leave the queue. Raises UserError where nothing would change, a label
-    can't be used, a class would lose its last training photo, or a photo was dealt with meanwhile.
+    Photos that the dataset does not have yet are copied below its root (see `folder_for_new`; into
+    a person's own folder only where `into_own_folder` says so) and join train. The entries leave
+    the queue. Raises UserError where nothing would change, a label can't be used, a class would
+    lose its last training photo, or a photo was dealt with meanwhile.
     """
     if not decisions:
         raise UserError("Choose the photos to decide about.")
@@ -208,7 +223,8 @@ def decide(
         confirmed = sum(entry.id in known for entry in waiting) - relabelled - left_out
         if not (relabelled or left_out or new):
             raise UserError(
-                "Nothing would change: each of these photos has the label it was given already. Dismiss them instead."
+                "Nothing would change: each of these photos has the label it was given already. "
+                "Dismiss them instead."
             )
         if new:
             frame = pd.concat(
@@ -226,7 +242,8 @@ def decide(
 
 
 def _changed(frame: pd.DataFrame, labels: Mapping[str, str]) -> tuple[pd.DataFrame, int, int]:
-    """The manifest with the decisions about photos it has, and how many photos got another label and how many were left out."""
+    """The manifest with the decisions about photos it has, and how many photos got another label
+    and how many were left out."""
     frame = frame.copy()
     decided = frame["image_id"].map(labels)
     here = decided.notna()
@@ -246,7 +263,8 @@ def _added(
     target, own = folder_for_new(dataset)
     if own and not into_own_folder:
         raise UserError(
-            f"{len(new)} of these photos are not in the dataset yet, and its photos lie in your own folder. "
+            f"{len(new)} of these photos are not in the dataset yet, and its photos lie in your "
+            "own folder. "
             f"Allow Fieldmark to put them into {target}, or leave them out of this decision.",
             field="own_folder",
         )
@@ -264,7 +282,8 @@ def _added(
                 files.write_bytes(place, data)
         except OSError as error:
             raise UserError(
-                f"{target} can't be written to ({error.strerror}). Mend that, or leave the new photos out."
+                f"{target} can't be written to ({error.strerror}). Mend that, or leave the new "
+                "photos out."
             ) from error
         values = (entry.id, path, labels[entry.id], "train", opened.width, opened.height, len(data))
         for name, value in zip(rows, values, strict=True):
@@ -296,7 +315,8 @@ def _require_classes(frame: pd.DataFrame) -> None:
     lost = sorted(set(used["label"]) - set(used.loc[used["split"] == "train", "label"]))
     if lost:
         raise UserError(
-            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one, or leave its other photos out too."
+            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one, or "
+            "leave its other photos out too."
         )
 
 

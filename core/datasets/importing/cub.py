@@ -1,6 +1,8 @@
-"""CUB-200-2011 by itself: where it is published, its 200 species, and which of its archive's entries an import needs.
+"""CUB-200-2011 by itself: where it is published, its 200 species, and which of its archive's
+entries an import needs.
 
-Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001. For research and education.
+Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001.
+For research and education.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from core.io import download, files
 from core.io.download import Published
 from core.io.names import shown
 
-# The first is the publisher's own; the address at vision.caltech.edu that older programs name has been dead since 2020.
+# The first is the publisher's own; the address at vision.caltech.edu that older programs name has
+# been dead since 2020.
 PUBLISHED = Published(
     name="CUB_200_2011.tgz",
     addresses=(
@@ -29,7 +32,8 @@ PUBLISHED = Published(
 # Unpacked photos take about as much as the archive: a JPEG can't be compressed again.
 UNPACKED_SHARE = 1.05
 TABLES = frozenset(
-    ["images.txt", "image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt", "classes.txt", "README"]
+    ["images.txt", "image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt",
+     "classes.txt", "README"]
 )  # fmt: skip
 # Eight species that look nothing like each other, a first dataset that trains in a moment.
 EIGHT = (13, 17, 35, 36, 47, 68, 73, 87)
@@ -54,9 +58,12 @@ def kept() -> Path | None:
 
 
 def archive(given: Path | None, share: float, meter: Meter) -> Path:
-    """The archive, checked by its MD5: `given`, or the one kept here, or downloaded. `share` of its photos will be unpacked.
+    """The archive, checked by its MD5: `given`, or the one kept here, or downloaded.
 
-    Raises UserError for another file than the published one, for a disk that is too small, and as download.fetch does.
+    `share` of its photos will be unpacked.
+
+    Raises UserError for another file than the published one, for a disk that is too small, and as
+    download.fetch does.
     """
     folder = settings.downloads_dir()
     if given is not None:
@@ -65,8 +72,10 @@ def archive(given: Path | None, share: float, meter: Meter) -> Path:
         found = download.md5(given, meter.check)
         if found != PUBLISHED.md5:
             raise UserError(
-                f"{shown(given.name)} is not the published {PUBLISHED.name}: its MD5 is {found}, not {PUBLISHED.md5}. It may be cut "
-                "short: download it again. If it is your own cut of the dataset, import it as an archive or as a folder.",
+                f"{shown(given.name)} is not the published {PUBLISHED.name}: its MD5 is {found}, "
+                f"not {PUBLISHED.md5}. It may be cut "
+                "short: download it again. If it is your own cut of the dataset, import it as an "
+                "archive or as a folder.",
                 field="path",
             )
         return given
@@ -80,7 +89,10 @@ def needed(share: float, *, has_archive: bool) -> int:
 
 
 def numbers(labels: Sequence[str]) -> frozenset[int]:
-    """The numbers of these species; all for none. Raises UserError for one that is not among the 200, and for only one."""
+    """The numbers of these species; all for none.
+
+    Raises UserError for one that is not among the 200, and for only one.
+    """
     place = {name: number for number, name in enumerate(species(), 1)}
     unknown = [label for label in labels if label not in place]
     if unknown:
@@ -94,7 +106,8 @@ def numbers(labels: Sequence[str]) -> frozenset[int]:
 
 
 def wanted(chosen: Collection[int]) -> Callable[[str], bool]:
-    """Whether an entry of the archive is a table, or a photo of one of these species; what describes parts and attributes is not."""
+    """Whether an entry of the archive is a table, or a photo of one of these species; what
+    describes parts and attributes is not."""
 
     def keeps(name: str) -> bool:
         parts = name.removesuffix("/").split("/")

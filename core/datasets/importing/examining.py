@@ -1,7 +1,8 @@
 """What each photo of an import is: read, hashed and decoded by threads that nobody has to wait for.
 
-A photo may hold a decoder for minutes, and a network drive may never answer. So whoever waits here looks up several times a second: a
-stop is obeyed at once, and a photo that takes too long is a bad one. Its thread is given up: it ends with its photo, or its process.
+A photo may hold a decoder for minutes, and a network drive may never answer. So whoever waits here
+looks up several times a second: a stop is obeyed at once, and a photo that takes too long is a bad
+one. Its thread is given up: it ends with its photo, or its process.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ MAX_GIVEN_UP = 8
 
 @dataclass
 class _Work:
-    """The photo that a thread is at: `begun` when it was taken, `decoding` since when its bytes are decoded (0 while they are read)."""
+    """The photo that a thread is at: `begun` when it was taken, `decoding` since when its bytes are
+    decoded (0 while they are read)."""
 
     index: int = -1
     begun: float = 0.0
@@ -59,8 +61,11 @@ def examine(
     readers: int,
     decoders: int,
 ) -> list[Facts]:
-    """What each file is, in order. `read` gives a photo's bytes, or why there are none; `tell` is called several times a second with
-    what is done, the total and the photo that holds it up ('' for none), and stops the work by raising.
+    """What each file is, in order.
+
+    `read` gives a photo's bytes, or why there are none; `tell` is called several times a second
+    with what is done, the total and the photo that holds it up ('' for none), and stops the work by
+    raising.
 
     Raises what `read` raises, and UserError where too many photos can't be decoded in time.
     """
@@ -105,7 +110,8 @@ class _Examination:
         return self._paths[min(busy, key=lambda work: work.begun).index] if busy else ""
 
     def give_up_late(self) -> None:
-        """Gives up the photos that take too long to decode, and starts a thread for each that is lost with them."""
+        """Gives up the photos that take too long to decode, and starts a thread for each that is
+        lost with them."""
         now = time.monotonic()
         for work in [
             work for work in self._works if work.decoding and now - work.decoding > DECODE_SECONDS
@@ -124,7 +130,8 @@ class _Examination:
             self._given_up.append(path)
             if len(self._given_up) > MAX_GIVEN_UP:
                 raise UserError(
-                    f"{len(self._given_up)} photos take longer than {DECODE_SECONDS:.0f} seconds each to decode, {shown(path)} for one. "
+                    f"{len(self._given_up)} photos take longer than {DECODE_SECONDS:.0f} seconds "
+                    f"each to decode, {shown(path)} for one. "
                     "Move them away, or import when the machine has less to do."
                 )
             self.start()

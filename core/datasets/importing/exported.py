@@ -1,4 +1,5 @@
-"""The table of an export of Fieldmark's own, read back to the letter: labels, splits, boxes, and what a person left out."""
+"""The table of an export of Fieldmark's own, read back to the letter: labels, splits, boxes, and
+what a person left out."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def found(row: Mapping[str, str], path: str) -> Found:
         )
     if values["official"] not in manifest.OFFICIAL:
         raise BadRow(
-            f"the official split {shown(values['official'])!r} is neither train, validation nor test"
+            f"the official split {shown(values['official'])!r} is neither train, validation nor "
+            "test"
         )
     problem = values["problem"] if values["problem"].startswith(LEFT_OUT) else ""
     return Found(path, label, values["official"], _box(values), values["split"], problem)

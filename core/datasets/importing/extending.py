@@ -1,7 +1,8 @@
-"""More photos for a dataset that is there: its next version, in which known bytes are not taken twice and nothing else changes.
+"""More photos for a dataset that is there: its next version, in which known bytes are not taken
+twice and nothing else changes.
 
-Photos that lie in the dataset's own folder, or place in Amazon S3, stay where they are. Others are copied to `added/` below it, all of
-them or none.
+Photos that lie in the dataset's own folder, or place in Amazon S3, stay where they are. Others are
+copied to `added/` below it, all of them or none.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from core.errors import UserError
 from core.io import files
 from core.io.names import shown
 
-# Where new photos go: all to train, so that test stays what it was; shared out among the splits; or nowhere yet.
+# Where new photos go: all to train, so that test stays what it was; shared out among the splits; or
+# nowhere yet.
 JOINS = ("train", "shared", "unused")
 ADDED, ADDING = "added", ".adding-"
 
@@ -46,10 +48,13 @@ def run_extension(
     into_own_folder: bool = False,
     seed: int = settings.DEFAULT_SEED,
 ) -> Version:
-    """The version after `parent` that has the new photos of `source` too. Its report says what came, and what was known already.
+    """The version after `parent` that has the new photos of `source` too.
 
-    Photos from elsewhere are copied into a person's own folder only where `into_own_folder` says so. Raises UserError where nothing is
-    new, for class names that clash, for a disk that is too small, and as importing.run_import does.
+    Its report says what came, and what was known already.
+
+    Photos from elsewhere are copied into a person's own folder only where `into_own_folder` says
+    so. Raises UserError where nothing is new, for class names that clash, for a disk that is too
+    small, and as importing.run_import does.
     """
     if join not in JOINS:
         raise UserError(f"New photos can't join {join!r}. Use {', '.join(JOINS)}.", field="join")
@@ -133,7 +138,8 @@ def _require_new(fresh: pd.DataFrame, frame: pd.DataFrame, known: pd.DataFrame) 
     if fresh.empty:
         bad = int((frame["problem"] != "").sum())
         raise UserError(
-            f"There is nothing new: of {len(frame):,} photos {len(known):,} are in the dataset already, and {bad:,} can't be used.",
+            f"There is nothing new: of {len(frame):,} photos {len(known):,} are in the dataset "
+            f"already, and {bad:,} can't be used.",
             field="path",
         )
 
@@ -157,14 +163,19 @@ def _notes(
     twice = len(usable) - len(known) - len(fresh) - changed
     new = sorted(set(fresh["label"]) - set(before["label"]))
     said = {
-        f"Photos that were in the dataset already, by their bytes, and were not taken twice: {len(known):,}.": len(
-            known
-        ),
-        f"Of those, with another label here than in the dataset, which keeps its own: {len(other):,}.": len(
-            other
-        ),
+        (
+            "Photos that were in the dataset already, by their bytes, and were not taken twice: "
+            f"{len(known):,}."
+        ): len(known),
+        (
+            "Of those, with another label here than in the dataset, which keeps its own: "
+            f"{len(other):,}."
+        ): len(other),
         f"New photos that came more than once and were taken once: {twice:,}.": twice,
-        f"Files that have changed since they were imported, whose rows stay as they were: {changed:,}.": changed,
+        (
+            "Files that have changed since they were imported, whose rows stay as they were: "
+            f"{changed:,}."
+        ): changed,
         f"New classes: {splits.listed(new)}.": new,
     }
     return [text for text, holds in said.items() if holds]
@@ -174,7 +185,8 @@ def _notes(
 def _placed(
     dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_folder: bool, meter: Meter
 ) -> Iterator[list[str]]:
-    """The paths of the new photos below the dataset's root, copied there where they lie elsewhere; gone again where the block fails."""
+    """The paths of the new photos below the dataset's root, copied there where they lie elsewhere;
+    gone again where the block fails."""
     root = dataset.root.resolve()
     if layout.root.resolve().is_relative_to(root):
         below = layout.root.resolve().relative_to(root)
@@ -185,7 +197,8 @@ def _placed(
         return
     if is_own_folder(dataset) and not into_own_folder:
         raise UserError(
-            f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new ones into {dataset.root / ADDED}, or "
+            f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new "
+            f"ones into {dataset.root / ADDED}, or "
             "copy them there yourself and import that folder.",
             field="own_folder",
         )

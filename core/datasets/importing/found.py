@@ -1,4 +1,5 @@
-"""What is found on the disk before anything is decoded: image files with their labels, and what was left out."""
+"""What is found on the disk before anything is decoded: image files with their labels, and what was
+left out."""
 
 from __future__ import annotations
 
@@ -66,9 +67,12 @@ class BadRow(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """One image file: `path` relative to the layout's root, its label, its official split ('' where none), its box in pixels.
+    """One image file: `path` relative to the layout's root, its label, its official split ('' where
+    none), its box in pixels.
 
-    An export of Fieldmark's own also says in which `split` it was, and, as `problem`, that a person left it out."""
+    An export of Fieldmark's own also says in which `split` it was, and, as `problem`, that a person
+    left it out.
+    """
 
     path: str
     label: str
@@ -80,9 +84,13 @@ class Found:
 
 @dataclass
 class Layout:
-    """What was recognised below `root`. `empty` are class folders without images; `absent` counts, by class, images that a table lists
-    and that are not there; `row_errors` says of rows of a table of labels why they can't be used, of the first of
-    `row_error_count`. `is_export` says that Fieldmark wrote the table, so that the splits in it are kept."""
+    """What was recognised below `root`.
+
+    `empty` are class folders without images; `absent` counts, by class, images that a table lists
+    and that are not there; `row_errors` says of rows of a table of labels why they can't be used,
+    of the first of `row_error_count`. `is_export` says that Fieldmark wrote the table, so that the
+    splits in it are kept.
+    """
 
     kind: str
     root: Path
@@ -119,9 +127,11 @@ def is_image(name: str) -> bool:
 
 
 def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Path]:
-    """Image files at any depth up to settings.MAX_DEPTH, folder by folder, by name; what is left out is counted in `ignored`.
+    """Image files at any depth up to settings.MAX_DEPTH, folder by folder, by name; what is left
+    out is counted in `ignored`.
 
-    Links are never followed, and nothing but folders is opened."""
+    Links are never followed, and nothing but folders is opened.
+    """
     waiting = [_listed(os.fspath(folder), ignored)]
     while waiting:
         entry = next(waiting[-1], None)
@@ -177,7 +187,8 @@ def reason(entry: os.DirEntry[str]) -> str:
 
 
 def _name_problem(path: str, folder: str | Path) -> str:
-    """BAD_NAME for a path that is no text, or would break a line of a table or a log below `folder`."""
+    """BAD_NAME for a path that is no text, or would break a line of a table or a log below
+    `folder`."""
     below = path[len(os.fspath(folder)) :]
     if any(
         unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()
@@ -199,7 +210,8 @@ def box_of(x: float, y: float, width: float, height: float) -> Box | None:
 
 
 def check_classes(layout: Layout) -> None:
-    """Cleans the class names, and refuses those that clash: two folders must never quietly become one class, or one two."""
+    """Cleans the class names, and refuses those that clash: two folders must never quietly become
+    one class, or one two."""
     names = {found.label for found in layout.found} | set(layout.empty)
     groups = clashes(names)
     if groups:
@@ -207,7 +219,8 @@ def check_classes(layout: Layout) -> None:
             " and ".join(repr(shown(name)) for name in group) for group in groups[:6]
         )
         raise UserError(
-            f"These class names differ only in capitals, blanks or accents' encoding: {listed}. Rename or merge the folders."
+            f"These class names differ only in capitals, blanks or accents' encoding: {listed}. "
+            "Rename or merge the folders."
         )
     clean = {name: clean_name(name, "class name") for name in names}
     layout.found = [replace(found, label=clean[found.label]) for found in layout.found]

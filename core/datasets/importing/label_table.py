@@ -1,6 +1,8 @@
-"""Images with a table of labels beside them: a CSV whose columns are recognised by their names, and whose rows may be wrong.
+"""Images with a table of labels beside them: a CSV whose columns are recognised by their names, and
+whose rows may be wrong.
 
-A row names its file by its path, by its name alone where only one file is called so, or without the suffix, as competitions do.
+A row names its file by its path, by its name alone where only one file is called so, or without the
+suffix, as competitions do.
 """
 
 from __future__ import annotations
@@ -67,8 +69,11 @@ NO_SPLIT = ("", "unused")
 
 @dataclass(frozen=True)
 class Table:
-    """A table of labels: its file, and which of its columns say what. `split` and `box` may be empty; `corners` says that the box's
-    columns are two corners, not a corner and a size; `is_export` that Fieldmark wrote the table."""
+    """A table of labels: its file, and which of its columns say what.
+
+    `split` and `box` may be empty; `corners` says that the box's columns are two corners, not a
+    corner and a size; `is_export` that Fieldmark wrote the table.
+    """
 
     file: Path
     delimiter: str
@@ -81,9 +86,12 @@ class Table:
 
 
 def find(folder: Path) -> Table | None:
-    """The table of labels directly in this folder; None where there is none, or where its rows name no file that is here.
+    """The table of labels directly in this folder; None where there is none, or where its rows name
+    no file that is here.
 
-    A table that Fieldmark exported comes before others. Raises UserError for a table of labels that can't be read."""
+    A table that Fieldmark exported comes before others. Raises UserError for a table of labels that
+    can't be read.
+    """
     paths = sorted(
         path
         for path in folder.iterdir()
@@ -101,7 +109,10 @@ def find(folder: Path) -> Table | None:
 
 
 def read(table: Table, root: Path, on_file: OnFile) -> Layout:
-    """The images of a table of labels; rows that can't be used are in `row_errors`. Raises UserError where none can."""
+    """The images of a table of labels; rows that can't be used are in `row_errors`.
+
+    Raises UserError where none can.
+    """
     layout = Layout(f"table of labels ({table.file.name})", root, is_export=table.is_export)
     files = _Files(
         path.relative_to(root).as_posix() for path in images_below(root, layout.ignored, on_file)
@@ -120,7 +131,8 @@ def read(table: Table, root: Path, on_file: OnFile) -> Layout:
         layout.found.append(found)
     if layout.row_errors and not layout.found:
         raise UserError(
-            f"No row of {table.file.name} can be used. {' '.join(layout.row_errors[:LISTED_ERRORS])}",
+            f"No row of {table.file.name} can be used. "
+            f"{' '.join(layout.row_errors[:LISTED_ERRORS])}",
             field="path",
         )
     unlisted = len(files) - len(taken)
@@ -146,7 +158,10 @@ class _Files:
         return len(self._paths)
 
     def named(self, text: str) -> str:
-        """The path that a row means. Raises BadRow where there is no such file, or more than one."""
+        """The path that a row means.
+
+        Raises BadRow where there is no such file, or more than one.
+        """
         wanted = text if text in self._paths else _tidy(text)
         if not wanted:
             raise BadRow("no file is named")
@@ -204,7 +219,8 @@ def _box(row: Mapping[str, str], table: Table) -> Box | None:
 
 
 def _recognised(path: Path) -> Table | None:
-    """The table's columns by their names; None where one for files or one for labels is missing, or where it is no table."""
+    """The table's columns by their names; None where one for files or one for labels is missing, or
+    where it is no table."""
     head = text_table.header(path)
     delimiter = max(DELIMITERS, key=head.count)
     try:
@@ -236,20 +252,25 @@ def _recognised(path: Path) -> Table | None:
 
 
 def _rows(table: Table) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each row with its number; the header is row 1. Raises UserError, naming the line, where the file is no table."""
+    """Each row with its number; the header is row 1.
+
+    Raises UserError, naming the line, where the file is no table.
+    """
     rows = csv.DictReader(text_table.lines(table.file), delimiter=table.delimiter)
     try:
         yield from enumerate(rows, 2)
     except csv.Error as error:
         name = shown(table.file.name)
         raise UserError(
-            f"{name} can't be read as a table at line {rows.reader.line_num} ({error}). Save it as CSV in UTF-8, or move it away.",
+            f"{name} can't be read as a table at line {rows.reader.line_num} ({error}). Save it "
+            "as CSV in UTF-8, or move it away.",
             field="path",
         ) from error
 
 
 def _names_a_file(table: Table, folder: Path) -> bool:
-    """Whether one of the first rows names a file here, or in a folder directly below; of an export, any row."""
+    """Whether one of the first rows names a file here, or in a folder directly below; of an export,
+    any row."""
     below = sorted(
         path
         for path in folder.iterdir()

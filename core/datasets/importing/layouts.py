@@ -41,7 +41,8 @@ MAX_DEPTH = 3
 CUB_TABLES = ("images.txt", "image_class_labels.txt")
 
 UNDERSTOOD = (
-    "Fieldmark understands a folder with one folder of images per class, such folders below train, validation and test, "
+    "Fieldmark understands a folder with one folder of images per class, such folders below "
+    "train, validation and test, "
     "a CSV with a column of file names and one of labels beside its images, "
     "and the CUB-200-2011 layout (images.txt, image_class_labels.txt and images/)."
 )
@@ -51,16 +52,19 @@ Reader = Callable[[Path, OnFile], Layout]
 
 
 def recognise(folder: Path, on_file: OnFile = lambda: None) -> Layout:
-    """The images below `folder` with their labels. `on_file` is called for every file seen, so that a walk can be stopped.
+    """The images below `folder` with their labels.
 
-    Links are never followed. Raises UserError where no layout is recognised, or several are, for class names that clash or
-    can't be used, and for folders that can't be read.
+    `on_file` is called for every file seen, so that a walk can be stopped.
+
+    Links are never followed. Raises UserError where no layout is recognised, or several are, for
+    class names that clash or can't be used, and for folders that can't be read.
     """
     try:
         return _recognised(folder, on_file)
     except OSError as error:
         raise UserError(
-            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move it away.",
+            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move "
+            "it away.",
             field="path",
         ) from error
 
@@ -72,7 +76,8 @@ def _recognised(folder: Path, on_file: OnFile) -> Layout:
     if len(matches) > 1:
         names = ", ".join(f'"{shown(str(root.relative_to(folder)))}"' for root, _ in matches[:6])
         raise UserError(
-            f"There are several datasets in {folder.name}, in {names}. Choose one of these folders.",
+            f"There are several datasets in {folder.name}, in {names}. Choose one of these "
+            "folders.",
             field="path",
         )
     root, read = matches[0]
@@ -82,7 +87,8 @@ def _recognised(folder: Path, on_file: OnFile) -> Layout:
 
 
 def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Reader]]:
-    """The highest folders, at most `depth` levels down, that have a layout, each with its reader."""
+    """The highest folders, at most `depth` levels down, that have a layout, each with its
+    reader."""
     folders = _subfolders(folder)
     table = None if _is_cub(folder) else label_table.find(folder)
     if _is_cub(folder):
@@ -106,7 +112,8 @@ def _search(folder: Path, depth: int) -> Iterator[tuple[Path, Reader]]:
 
 
 def _search_below(folder: Path, depth: int) -> list[tuple[Path, Reader]]:
-    """As `_search`; nothing for a folder that can't be read, which is counted when its parent is."""
+    """As `_search`; nothing for a folder that can't be read, which is counted when its parent
+    is."""
     try:
         return list(_search(folder, depth))
     except PermissionError:
@@ -141,7 +148,10 @@ def _holds_image(folder: Path) -> bool:
 
 def _why_nothing(folder: Path) -> str:
     if _holds_image(folder):
-        return f"The images lie directly in {folder.name}, so nothing says what they show: put them into one folder per class."
+        return (
+            f"The images lie directly in {folder.name}, so nothing says what they show: put them "
+            "into one folder per class."
+        )
     return f"There are no images in {folder.name} that Fieldmark can find."
 
 
@@ -180,7 +190,8 @@ def _add_classes(layout: Layout, folder: Path, official: str, on_file: OnFile) -
 
 
 def _read_cub(root: Path, on_file: OnFile) -> Layout:
-    """The ids in the tables count from 1 and are names, not positions: a cut of the dataset keeps the original ones."""
+    """The ids in the tables count from 1 and are names, not positions: a cut of the dataset keeps
+    the original ones."""
     layout = Layout("CUB-200-2011", root / "images")
     names = _table(root / "images.txt")
     labels = _table(root / "image_class_labels.txt")
@@ -205,7 +216,8 @@ def _read_cub(root: Path, on_file: OnFile) -> Layout:
         there.discard(name)
         if key not in labels:
             raise UserError(
-                f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the tables of {root.name}."
+                f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the "
+                f"tables of {root.name}."
             )
         layout.found.append(Found(name, label, official.get(key, ""), boxes.get(key)))
     layout.ignored.update({UNLISTED: len(there)} if there else {})
@@ -227,14 +239,16 @@ def species(name: str) -> str:
 
 
 def _boxes(layout: Layout, table: dict[str, str]) -> dict[str, Box]:
-    """The boxes that can be used; the others are among the layout's row errors, and their photos are used without one."""
+    """The boxes that can be used; the others are among the layout's row errors, and their photos
+    are used without one."""
     boxes: dict[str, Box] = {}
     for key, text in table.items():
         if box := _box(text):
             boxes[key] = box
         else:
             layout.add_row_error(
-                f"bounding_boxes.txt, image {shown(key)}: {shown(text)!r} is no box; the photo is used without one."
+                f"bounding_boxes.txt, image {shown(key)}: {shown(text)!r} is no box; the photo is "
+                "used without one."
             )
     return boxes
 
@@ -255,7 +269,8 @@ def _table(path: Path, needed: bool = True) -> dict[str, str]:
         key, _, value = line.strip().partition(" ")
         if key and (not value or key in rows):
             raise UserError(
-                f"Line {number} of {path.name} is not a new number and a value: {shown(line.strip())!r}. Mend the table."
+                f"Line {number} of {path.name} is not a new number and a value: "
+                f"{shown(line.strip())!r}. Mend the table."
             )
         if key:
             rows[key] = value.strip()

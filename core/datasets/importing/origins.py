@@ -1,5 +1,5 @@
-"""Where photos come from: a folder, an archive, a place in Amazon S3, CUB-200-2011 or the built-in sample;
-what may be imported, and how it gets here."""
+"""Where photos come from: a folder, an archive, a place in Amazon S3, CUB-200-2011 or the built-in
+sample; what may be imported, and how it gets here."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ KINDS = ("folder", "archive", "s3", "cub", "sample")
 
 @dataclass(frozen=True)
 class ImportSource:
-    """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of its archive; 's3' needs a `place`.
-    `shown` is the name that a browser gave an uploaded file, which is only ever displayed. Of `classes` only these are taken, all where
-    there are none."""
+    """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of
+    its archive; 's3' needs a `place`. `shown` is the name that a browser gave an uploaded file,
+    which is only ever displayed. Of `classes` only these are taken, all where there are none."""
 
     kind: str
     path: Path | None = None
@@ -34,7 +34,8 @@ class ImportSource:
 
 
 def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
-    """`path`, absolute and with its links followed, where it lies in a folder that may be imported from; UserError otherwise.
+    """`path`, absolute and with its links followed, where it lies in a folder that may be imported
+    from; UserError otherwise.
 
     The refusal comes before any look at the path, so that it tells nothing about what is there.
     """
@@ -45,7 +46,8 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
         raise UserError(f"{shown(str(path))} is no path. Check it.", field="path") from None
     if not any(resolved.is_relative_to(root) for root in roots):
         raise UserError(
-            f"{shown(str(path))} is outside the folders that may be imported from: {', '.join(map(str, roots))}. "
+            f"{shown(str(path))} is outside the folders that may be imported from: "
+            f"{', '.join(map(str, roots))}. "
             f"Move it there, or name its folder in {settings.ENV_IMPORT_ROOTS}.",
             field="path",
         )
@@ -53,7 +55,10 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
 
 
 def checked_path(source: ImportSource) -> Path | None:
-    """The path to import from, with its links followed; None where the source needs none. Raises UserError where it may not be used."""
+    """The path to import from, with its links followed; None where the source needs none.
+
+    Raises UserError where it may not be used.
+    """
     if source.kind not in KINDS:
         raise UserError(
             f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(KINDS)}.",

@@ -13,7 +13,8 @@ from core.datasets.importing.found import Layout
 from core.datasets.splits import listed
 from core.io.names import shown
 
-# Lists in version.json stay short whatever comes in; the counts are complete, and so are the manifest's rows.
+# Lists in version.json stay short whatever comes in; the counts are complete, and so are the
+# manifest's rows.
 MAX_ROWS = 1000
 WARN_IMBALANCE = 10.0
 WARN_BAD_FRACTION = 0.5
@@ -23,11 +24,13 @@ WARN_BAD_FRACTION = 0.5
 class ImportReport:
     """The result of an import.
 
-    layout: which form was recognised. images: usable ones. bad: [{"path", "problem"}] of `bad_count`. ignored: {reason: files}.
-    missing: images that a table lists and that are not there. row_errors: why rows of a table of labels can't be used, of
-    `row_error_count`. duplicates: [[path, path], ...] of equal bytes, of
-    `duplicate_count`; clashes are those with two labels, leaks those with two official splits. imbalance: largest class through
-    smallest. left_out: classes too small for the split, kept as 'unused' rows. warnings: sentences for the person.
+    layout: which form was recognised. images: usable ones. bad: [{"path", "problem"}] of
+    `bad_count`. ignored: {reason: files}. missing: images that a table lists and that are not
+    there. row_errors: why rows of a table of labels can't be used, of `row_error_count`.
+    duplicates: [[path, path], ...] of equal bytes, of `duplicate_count`; clashes are those with two
+    labels, leaks those with two official splits. imbalance: largest class through smallest.
+    left_out: classes too small for the split, kept as 'unused' rows. warnings: sentences for the
+    person.
     """
 
     layout: str = ""
@@ -53,7 +56,8 @@ class ImportReport:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> ImportReport:
-        """From a version's `report`; keys that are missing keep their defaults, unknown ones are passed over."""
+        """From a version's `report`; keys that are missing keep their defaults, unknown ones are
+        passed over."""
         known = {item.name for item in fields(cls)}
         return cls(**{name: value for name, value in stored.items() if name in known})
 
@@ -64,7 +68,8 @@ class ImportReport:
 def make(
     frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[str] = ()
 ) -> ImportReport:
-    """The report on a manifest that has been split, made from `layout` in `seconds`; `notes` come first among its warnings."""
+    """The report on a manifest that has been split, made from `layout` in `seconds`; `notes` come
+    first among its warnings."""
     bad = frame[frame["problem"] != ""]
     usable = frame[frame["problem"] == ""]
     used = usable[usable["split"] != "unused"]
@@ -111,7 +116,8 @@ def _examples(layout: Layout) -> list[str]:
 
 
 def _pairs(usable: pd.DataFrame) -> pd.DataFrame:
-    """One row per image whose bytes came before under another path, beside that first one's columns."""
+    """One row per image whose bytes came before under another path, beside that first one's
+    columns."""
     several = usable[usable["image_id"].duplicated(keep=False)].sort_values(["image_id", "path"])[
         ["image_id", "path", "label", "official"]
     ]
@@ -128,15 +134,28 @@ def _warnings(report: ImportReport) -> list[str]:
     files = report.images + report.bad_count
     links = report.ignored.get(found.LINK, 0)
     said = {
-        f"{report.bad_count} of {files} images can't be used, more than half: check that this is the right folder.": (
-            report.bad_count > WARN_BAD_FRACTION * files
-        ),
+        (
+            f"{report.bad_count} of {files} images can't be used, more than half: check that this "
+            "is the right folder."
+        ): (report.bad_count > WARN_BAD_FRACTION * files),
         f"The largest class has {report.imbalance:.0f} times as many images as the smallest.": report.imbalance
         >= WARN_IMBALANCE,
-        f"{report.clash_count} images stand in two classes with the same bytes: one of the labels is wrong.": report.clash_count,
-        f"{report.leak_count} images stand in two parts of the official split, which makes its accuracy look better.": report.leak_count,
-        f"{report.row_error_count} of the rows in the table of labels can't be used; the report lists them.": report.row_error_count,
-        f"{links} links were left out: Fieldmark never follows a link. Import the folder that they lead to.": links,
+        (
+            f"{report.clash_count} images stand in two classes with the same bytes: one of the "
+            "labels is wrong."
+        ): report.clash_count,
+        (
+            f"{report.leak_count} images stand in two parts of the official split, which makes "
+            "its accuracy look better."
+        ): report.leak_count,
+        (
+            f"{report.row_error_count} of the rows in the table of labels can't be used; the "
+            "report lists them."
+        ): report.row_error_count,
+        (
+            f"{links} links were left out: Fieldmark never follows a link. Import the folder that "
+            "they lead to."
+        ): links,
         f"Left out, because too few images could be used: {listed(report.left_out)}.": report.left_out,
     }
     return [text for text, holds in said.items() if holds]

@@ -1,6 +1,8 @@
-"""From photos, wherever they come from, to version v1 of a dataset: found, decoded, hashed, split, reported.
+"""From photos, wherever they come from, to version v1 of a dataset: found, decoded, hashed, split,
+reported.
 
-Nothing of the person's own folder is changed or copied. A dataset appears when everything about it is done, or not at all.
+Nothing of the person's own folder is changed or copied. A dataset appears when everything about it
+is done, or not at all.
 """
 
 from __future__ import annotations
@@ -46,11 +48,13 @@ def run_import(
     skip_small: bool = False,
     seed: int = settings.DEFAULT_SEED,
 ) -> store.Version:
-    """Makes a dataset called `name` from `source` and returns its v1, split officially where the images came with a split.
+    """Makes a dataset called `name` from `source` and returns its v1, split officially where the
+    images came with a split.
 
-    Images that can't be used become rows with a problem. Classes with fewer than three usable images are refused by name, or,
-    with `skip_small`, kept as rows with the split 'unused'. Raises UserError for anything that leaves nothing to train on, for
-    a path outside the import roots, and where `should_stop` said so; BadArchive as `archives.extract` does.
+    Images that can't be used become rows with a problem. Classes with fewer than three usable
+    images are refused by name, or, with `skip_small`, kept as rows with the split 'unused'. Raises
+    UserError for anything that leaves nothing to train on, for a path outside the import roots, and
+    where `should_stop` said so; BadArchive as `archives.extract` does.
     """
     clean_name(name, "dataset name")
     path = origins.checked_path(source)
@@ -132,7 +136,8 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
             f" and {len(small) - splits.MAX_LISTED} more" if len(small) > splits.MAX_LISTED else ""
         )
         raise UserError(
-            f"Too few images: {', '.join(small[: splits.MAX_LISTED])}{more}. Each class needs at least {MIN_IMAGES_PER_CLASS}, one each "
+            f"Too few images: {', '.join(small[: splits.MAX_LISTED])}{more}. Each class needs at "
+            f"least {MIN_IMAGES_PER_CLASS}, one each "
             f"for train, validation and test. Add images, or choose to leave small classes out.",
             field="classes",
         )
@@ -145,7 +150,8 @@ def _require_some_good(frame: pd.DataFrame) -> None:
     if (frame["problem"] != "").all():
         first = frame.iloc[0]
         raise UserError(
-            f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: {first['problem']}.",
+            f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: "
+            f"{first['problem']}.",
             field="path",
         )
 
@@ -153,8 +159,8 @@ def _require_some_good(frame: pd.DataFrame) -> None:
 def read_rows(
     layout: Layout, meter: Meter, known: Known = types.MappingProxyType({})
 ) -> pd.DataFrame:
-    """The manifest of what was found, not yet split: every image decoded whole and hashed, but for those of which it is `known`, by
-    path, what they are."""
+    """The manifest of what was found, not yet split: every image decoded whole and hashed, but for
+    those of which it is `known`, by path, what they are."""
     facts = _examined(layout, known, meter.start("Reading images", "images"))
     remote.forget(layout.root)
     columns: dict[str, Any] = dict(
@@ -169,7 +175,8 @@ def read_rows(
 
 
 def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Boxes [n, 4] (x, y, width, height) cut to their images' sizes [n, 2]; NaN where nothing is left of one."""
+    """Boxes [n, 4] (x, y, width, height) cut to their images' sizes [n, 2]; NaN where nothing is
+    left of one."""
     start, end = np.clip(boxes[:, :2], 0, sizes), np.clip(boxes[:, :2] + boxes[:, 2:], 0, sizes)
     # A box that is inside stays to the last bit; the difference of two sums would not.
     is_inside = (start == boxes[:, :2]) & (end == boxes[:, :2] + boxes[:, 2:])
@@ -180,7 +187,10 @@ def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images.Facts]:
-    """What each file is, in order. Threads are enough: Pillow and hashlib let go of the interpreter while they work."""
+    """What each file is, in order.
+
+    Threads are enough: Pillow and hashlib let go of the interpreter while they work.
+    """
     paths, cores = [found.path for found in layout.found], min(os.cpu_count() or 1, 8)
     # What comes over a network is waited for rather than worked on.
     readers = remote.THREADS if remote.begins(layout.root) else cores
@@ -192,8 +202,8 @@ def _examined(layout: Layout, known: Known, tell: examining.Tell) -> list[images
 def _split(
     frame: pd.DataFrame, layout: Layout, seed: int, skip_small: bool
 ) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
-    """The first split: that of an export, the official one where there is one that can be used, else stratified. With notes for
-    the report."""
+    """The first split: that of an export, the official one where there is one that can be used,
+    else stratified. With notes for the report."""
     by_ratios = {
         "kind": "stratified",
         "ratios": settings.DEFAULT_RATIOS,
@@ -238,14 +248,16 @@ def _untested(frame: pd.DataFrame) -> list[str]:
             names = ", ".join(f'"{shown(name)}"' for name in missing[:NAMED])
             more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
             notes.append(
-                f"The official split has no {part} photo of {names}{more}: such a class is learned, "
+                f"The official split has no {part} photo of {names}{more}: such a class is "
+                "learned, "
                 f"and no accuracy on {part} says how well."
             )
     return notes
 
 
 def _as_exported(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """The manifest with the splits of an export, and without the photos that a person had left out."""
+    """The manifest with the splits of an export, and without the photos that a person had
+    left out."""
     usable = frame["problem"] == ""
     left_out = pd.Series([found.problem for found in layout.found], index=frame.index, dtype="str")
     split = pd.Series([found.split for found in layout.found], index=frame.index, dtype="str")

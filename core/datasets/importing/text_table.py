@@ -1,4 +1,5 @@
-"""Text tables from strangers, line by line: their encoding, and bounds that a hostile one can't pass."""
+"""Text tables from strangers, line by line: their encoding, and bounds that a hostile one can't
+pass."""
 
 from __future__ import annotations
 
@@ -40,14 +41,18 @@ def header(path: Path) -> str:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """Each line with its end. Raises UserError, naming file and line, for one that is too long or no text, and for a file that is too
-    large or can't be read."""
+    """Each line with its end.
+
+    Raises UserError, naming file and line, for one that is too long or no text, and for a file that
+    is too large or can't be read.
+    """
     name, number = shown(path.name), 0
     try:
         if (size := path.stat().st_size) > MAX_BYTES:
             most = files.human_bytes(MAX_BYTES)
             raise UserError(
-                f"The table {name} has {files.human_bytes(size)}; at most {most} can be read. Split it.",
+                f"The table {name} has {files.human_bytes(size)}; at most {most} can be read. "
+                "Split it.",
                 field="path",
             )
         with path.open(newline="", encoding=encoding_of(path)) as file:
@@ -57,19 +62,22 @@ def lines(path: Path) -> Iterator[str]:
                 yield line
     except UnicodeError as error:
         raise UserError(
-            f"The table {name} can't be read as text at line {_undecodable_line(path)}: it is not in UTF-8. "
+            f"The table {name} can't be read as text at line {_undecodable_line(path)}: it is not "
+            "in UTF-8. "
             "Save it as CSV in UTF-8, or move it away.",
             field="path",
         ) from error
     except OSError as error:
         raise UserError(
-            f"The table {name} can't be read ({error.strerror or error}). Mend that, or move it away.",
+            f"The table {name} can't be read ({error.strerror or error}). Mend that, or move it "
+            "away.",
             field="path",
         ) from error
 
 
 def _undecodable_line(path: Path) -> int:
-    """The first line that is not UTF-8, or the last one: text is decoded in pieces of many lines."""
+    """The first line that is not UTF-8, or the last one: text is decoded in pieces of many
+    lines."""
     number = 1
     with path.open("rb") as file:
         while line := file.readline(MAX_LINE):

@@ -1,8 +1,9 @@
 """Exact copies, near-copies and the groups they form.
 
-Candidates are each photo's nearest photos by features, which hardly change when a picture is mirrored, cut or re-encoded. Each
-candidate is then compared as a picture (see matching); what looks all but the same to the network counts as well: the next photo of
-a burst, or another cut of the same original.
+Candidates are each photo's nearest photos by features, which hardly change when a picture is
+mirrored, cut or re-encoded. Each candidate is then compared as a picture (see matching); what looks
+all but the same to the network counts as well: the next photo of a burst, or another cut of the
+same original.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from core.datasets.inspection.vectors import Ints, Neighbours, Progress
 
 CANDIDATES = 3
 WORTH_A_LOOK = 0.55
-# Cosine of lite0 features at 288 pixels. Of 255,000 pairs of different bird photos none has more than 0.87. Where all photos are
-# alike, as drawings are, a pair also has to stand out by so many standard deviations among the nearest neighbours.
+# Cosine of lite0 features at 288 pixels. Of 255,000 pairs of different bird photos none has more
+# than 0.87. Where all photos are alike, as drawings are, a pair also has to stand out by so many
+# standard deviations among the nearest neighbours.
 ALIKE = 0.9
 STANDS_OUT = 3.0
 BATCH = 64
@@ -33,7 +35,8 @@ COLUMNS = ("first", "second", "how", "score", "evidence")
 
 
 def exact_pairs(image_ids: Sequence[str]) -> pd.DataFrame:
-    """Each photo whose bytes came before, with the first one of them: COLUMNS, positions as `first` < `second`."""
+    """Each photo whose bytes came before, with the first one of them: COLUMNS, positions as `first`
+    < `second`."""
     ids = pd.Series(image_ids)
     first = ids.groupby(ids).transform(lambda same: same.index[0]).to_numpy()
     second = np.flatnonzero(first != np.arange(len(ids)))
@@ -47,7 +50,10 @@ def near_pairs(
     progress: Progress = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
-    """Pairs of rows that show the same picture: COLUMNS. `thumbnails` has a picture per row of `neighbours`, None where there is none."""
+    """Pairs of rows that show the same picture: COLUMNS.
+
+    `thumbnails` has a picture per row of `neighbours`, None where there is none.
+    """
     pairs, alike = _candidates(neighbours), _alike(neighbours)
 
     @lru_cache(maxsize=KEPT_PICTURES)
@@ -78,7 +84,10 @@ def near_pairs(
 
 
 def groups(count: int, pairs: pd.DataFrame) -> Ints:
-    """A group number for each of `count` rows: rows joined by pairs share one. Numbers are the first row's."""
+    """A group number for each of `count` rows: rows joined by pairs share one.
+
+    Numbers are the first row's.
+    """
     parent = list(range(count))
 
     def root(row: int) -> int:

@@ -1,4 +1,5 @@
-"""Brings the detectors together: features and photos of a version in, ranked lists with their evidence and the map out."""
+"""Brings the detectors together: features and photos of a version in, ranked lists with their
+evidence and the map out."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from core.datasets.inspection.vectors import Floats, Ints, Neighbours
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 from core.io import images
-from core.models import similar
+from core.training import feature_cache
 
 Report = Callable[[str, int, int], None]
 Check = Callable[[], None]
@@ -35,7 +36,8 @@ ISSUE_COLUMNS = (
     "other",
     "group",
 )
-# Figures of a photo's making, kept by content beside the features; a new number where they are measured in another way.
+# Figures of a photo's making, kept by content beside the features; a new number where they are
+# measured in another way.
 QUALITY_CACHE = "quality-1"
 NEIGHBOURS = 10
 MIN_PHOTOS = 4
@@ -63,7 +65,8 @@ class Findings:
 
 @dataclass(frozen=True, eq=False)
 class _Contents:
-    """The different photos: `first` is the row of `frame` that shows each, `member` [rows] which of them a row shows."""
+    """The different photos: `first` is the row of `frame` that shows each, `member` [rows] which of
+    them a row shows."""
 
     frame: pd.DataFrame
     first: Ints
@@ -82,7 +85,8 @@ def find(
     progress: Report,
     check: Check,
 ) -> Findings:
-    """`frame` are the manifest rows to look at; those without features in `caches` are passed over."""
+    """`frame` are the manifest rows to look at; those without features in `caches` are passed
+    over."""
     contents = _contents(frame, caches, progress)
     check()
     frame, first = contents.frame, contents.first
@@ -122,13 +126,14 @@ def find(
 
 def _contents(frame: pd.DataFrame, caches: Sequence[str], progress: Report) -> _Contents:
     many = len(frame) > vectors.EXACT_ROWS
-    matrix, found = similar.read(
+    matrix, found = feature_cache.read(
         caches, frame["image_id"].tolist(), np.float16 if many else np.float32
     )
     frame = frame[found].reset_index(drop=True)
     if frame["image_id"].nunique() < MIN_PHOTOS:
         raise UserError(
-            f"Fewer than {MIN_PHOTOS} different photos of this version can still be opened. Bring the others back."
+            f"Fewer than {MIN_PHOTOS} different photos of this version can still be opened. Bring "
+            "the others back."
         )
     member, ids = pd.factorize(frame["image_id"])
     first = np.unique(member, return_index=True)[1].astype(np.int64)
@@ -154,8 +159,9 @@ def _files(version: Version, rows: pd.DataFrame) -> list[Path | None]:
 def _looked_at(
     image_ids: list[str], files: list[Path | None], workers: int, progress: Report, check: Check
 ) -> tuple[Floats, list[Path | None]]:
-    """The quality figures of each photo (NaN where it can't be opened), cached by content, and its thumbnail."""
-    figures, known = similar.read([QUALITY_CACHE], image_ids)
+    """The quality figures of each photo (NaN where it can't be opened), cached by content, and its
+    thumbnail."""
+    figures, known = feature_cache.read([QUALITY_CACHE], image_ids)
     if not figures.shape[1]:
         figures = np.zeros((len(files), len(quality.FIGURES)), np.float32)
     figures[~known] = np.nan
@@ -179,7 +185,7 @@ def _looked_at(
             progress("Looking at each photo", len(thumbnails), len(files))
     new = np.flatnonzero(~known & np.isfinite(figures[:, 0]))
     if len(new):
-        similar.keep(QUALITY_CACHE, [image_ids[place] for place in new], figures[new])
+        feature_cache.keep(QUALITY_CACHE, [image_ids[place] for place in new], figures[new])
     return figures, thumbnails
 
 
@@ -255,7 +261,8 @@ def _mislabelled(
 
 
 def _copies(frame: pd.DataFrame, pairs: pd.DataFrame, group: Ints) -> list[pd.DataFrame]:
-    """Groups whose photos stand in more than one split in use, and the others; members of a group follow each other."""
+    """Groups whose photos stand in more than one split in use, and the others; members of a group
+    follow each other."""
     sizes = np.bincount(group, minlength=len(frame))
     rows = np.flatnonzero(sizes[group] > 1)
     if not len(rows):

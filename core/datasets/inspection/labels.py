@@ -1,10 +1,12 @@
-"""Photos whose label is likely wrong: confident learning on answers of classifiers that had not seen the photo.
+"""Photos whose label is likely wrong: confident learning on answers of classifiers that had not
+seen the photo.
 
-Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021), by way of the
-package cleanlab. How many labels are wrong is estimated from the confident joint; listed are the photos that are among the worst by
-both of its rankings, the probability of the own label and its distance from the best other one, and whose nearest photos do not
-carry their label either. Measured on 715 bird photos with 5 % of the labels swapped, two of the species hardly told apart: 94 % of
-the listed labels were wrong, and 93 % of the wrong ones listed.
+Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
+JAIR 70 (2021), by way of the package cleanlab. How many labels are wrong is estimated from the
+confident joint; listed are the photos that are among the worst by both of its rankings, the
+probability of the own label and its distance from the best other one, and whose nearest photos do
+not carry their label either. Measured on 715 bird photos with 5 % of the labels swapped, two of the
+species hardly told apart: 94 % of the listed labels were wrong, and 93 % of the wrong ones listed.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ import numpy.typing as npt
 from core.datasets.inspection.vectors import Floats, Ints, Neighbours
 
 FOLDS = 5
-# Inverse strength of the L2 penalty, for standardised features: strong, so that a few wrong labels are not learned by heart.
+# Inverse strength of the L2 penalty, for standardised features: strong, so that a few wrong labels
+# are not learned by heart.
 STRENGTH = 0.001
 ITERATIONS = 100
 NEAREST = 8
@@ -30,8 +33,11 @@ MIN_PER_CLASS = 2
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What classifiers say that had not seen the photo. `probabilities` is float32 [n, classes]; NaN in the rows of a class that is
-    too small to be judged. `agreeing` is the share of say among the nearest photos that carries the own label."""
+    """What classifiers say that had not seen the photo.
+
+    `probabilities` is float32 [n, classes]; NaN in the rows of a class that is too small to be
+    judged. `agreeing` is the share of say among the nearest photos that carries the own label.
+    """
 
     probabilities: Floats
     agreeing: Floats
@@ -49,8 +55,11 @@ def answers(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Answers:
-    """Cross-validated class probabilities. `features` [n, d] of length 1, `labels` 0 to classes - 1; photos of one of `groups` are
-    always held out together, for a copy would give its label away."""
+    """Cross-validated class probabilities.
+
+    `features` [n, d] of length 1, `labels` 0 to classes - 1; photos of one of `groups` are always
+    held out together, for a copy would give its label away.
+    """
     from sklearn.linear_model import LogisticRegression
 
     classes = int(labels.max()) + 1
@@ -98,7 +107,8 @@ def margin(labels: Ints, given: Answers) -> Floats:
 
 
 def best_other(labels: Ints, given: Answers) -> tuple[Floats, Floats, Ints]:
-    """Per photo: the probability of its own label, that of the likeliest other one, and which that is. NaN where nobody judged."""
+    """Per photo: the probability of its own label, that of the likeliest other one, and which that
+    is. NaN where nobody judged."""
     rows = np.arange(len(labels))
     others = given.probabilities.copy()
     own = others[rows, labels]
@@ -108,7 +118,8 @@ def best_other(labels: Ints, given: Answers) -> tuple[Floats, Floats, Ints]:
 
 
 def _judged(labels: Ints, groups: Ints) -> npt.NDArray[np.bool_]:
-    """Whose class has at least MIN_PER_CLASS groups, so that something of it is left to learn from."""
+    """Whose class has at least MIN_PER_CLASS groups, so that something of it is left to learn
+    from."""
     pairs = np.unique(np.stack([labels, groups]), axis=1)
     return np.bincount(pairs[0], minlength=int(labels.max()) + 1)[labels] >= MIN_PER_CLASS
 

@@ -1,9 +1,11 @@
-"""Whether two photos are the same picture, one of them perhaps re-encoded, resized, mirrored or cut out of the other.
+"""Whether two photos are the same picture, one of them perhaps re-encoded, resized, mirrored or cut
+out of the other.
 
-Each photo is looked for inside the other, at several sizes and both ways round, by normalised cross-correlation (Lewis, 1995, "Fast
-normalized cross-correlation"): first coarsely on grey values, then, around the best place, on fine structure only, which two photos
-of one subject do not share. Measured on 715 bird photos and 60 copies made from them: copies score 0.91 and more (overexposed ones
-0.67), two different photos at most 0.66.
+Each photo is looked for inside the other, at several sizes and both ways round, by normalised
+cross-correlation (Lewis, 1995, "Fast normalized cross-correlation"): first coarsely on grey values,
+then, around the best place, on fine structure only, which two photos of one subject do not share.
+Measured on 715 bird photos and 60 copies made from them: copies score 0.91 and more (overexposed
+ones 0.67), two different photos at most 0.66.
 """
 
 from __future__ import annotations
@@ -25,14 +27,16 @@ COARSE_SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
 FINE_STEPS = np.arange(-0.04, 0.041, 0.01)
 # Below this on grey values the fine comparison is not worth its time.
 WORTH_REFINING = 0.6
-# Correlation in a window without structure means nothing: its variance counts as at least this much per pixel.
+# Correlation in a window without structure means nothing: its variance counts as at least this much
+# per pixel.
 FLAT = 1.0
 SMALLEST = 8
 
 
 @dataclass(frozen=True)
 class Match:
-    """`score` is 0 to 1; `share` the part of the larger picture's width or height that the other one covers."""
+    """`score` is 0 to 1; `share` the part of the larger picture's width or height that the other
+    one covers."""
 
     score: float
     share: float
@@ -91,14 +95,16 @@ def _at_most(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _structure(grey: Floats) -> Floats:
-    """What is left between a slight and a strong blur: edges and texture, without light and large shapes."""
+    """What is left between a slight and a strong blur: edges and texture, without light and large
+    shapes."""
     return ndimage.gaussian_filter(grey, 0.7) - ndimage.gaussian_filter(grey, 2.8)
 
 
 def _found(
     whole: Floats, part: Image.Image, scales: Sequence[float], *, fine: bool
 ) -> tuple[float, float]:
-    """The best correlation of `part` inside `whole` over `scales` (1: as large as it fits), and its scale."""
+    """The best correlation of `part` inside `whole` over `scales` (1: as large as it fits), and its
+    scale."""
     height, width = whole.shape
     fit = min(width / part.width, height / part.height)
     sizes = [
@@ -117,7 +123,8 @@ def _found(
         template = _structure(template) if fine else template
         template = template - template.mean()
         window[:rows, :columns] = template / (np.linalg.norm(template) + 1e-6)
-    # Only places where the window lies inside are read below, so that the wrap-around of this correlation is never seen.
+    # Only places where the window lies inside are read below, so that the wrap-around of this
+    # correlation is never seen.
     correlation = fft.irfft2(fft.rfft2(whole, pad) * np.conj(fft.rfft2(windows)), pad)
     sums, squares = _summed(whole), _summed(whole * whole)
     best = (-1.0, 1.0)

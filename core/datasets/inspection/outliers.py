@@ -1,7 +1,8 @@
 """Photos unlike all others: no bird among birds, a drawing among photos.
 
-The score is the mean distance to the nearest photos (Ramaswamy, Rastogi and Shim, 2000, "Efficient algorithms for mining outliers
-from large data sets"), compared with what is usual in the dataset by its median and median deviation.
+The score is the mean distance to the nearest photos (Ramaswamy, Rastogi and Shim, 2000, "Efficient
+algorithms for mining outliers from large data sets"), compared with what is usual in the dataset by
+its median and median deviation.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import numpy as np
 from core.datasets.inspection.vectors import Floats, Ints, Neighbours
 
 NEAREST = 5
-# Median deviations beyond which a photo is listed; 1.4826 makes them standard deviations of a normal distribution.
+# Median deviations beyond which a photo is listed; 1.4826 makes them standard deviations of a
+# normal distribution.
 FAR = 3.5
 NORMAL = 1.4826
 
@@ -22,7 +24,8 @@ def distances(neighbours: Neighbours) -> Floats:
 
 
 def unusual(far: Floats) -> tuple[Ints, Floats]:
-    """Positions of photos that lie unusually far from all others, the farthest first, and every photo's deviation [n]."""
+    """Positions of photos that lie unusually far from all others, the farthest first, and every
+    photo's deviation [n]."""
     middle = np.median(far)
     spread = max(float(np.median(np.abs(far - middle))) * NORMAL, 1e-6)
     deviation = ((far - middle) / spread).astype(np.float32)

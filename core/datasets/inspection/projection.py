@@ -9,16 +9,19 @@ from core.datasets.inspection.vectors import Floats
 
 METHODS = ("pca", "tsne")
 TITLES = {"pca": "PCA", "tsne": "t-SNE"}
-# t-SNE is run on so many photos at most; the others are placed among their nearest neighbours in it.
+# t-SNE is run on so many photos at most; the others are placed among their nearest neighbours in
+# it.
 TSNE_ROWS = 20_000
 TSNE_DIRECTIONS = 50
 PERPLEXITY = 30.0
 
 
 def pca(vectors: Floats, dimensions: int = 2, *, sample: int = 20_000, seed: int = 0) -> Floats:
-    """float32 [n, dimensions]: the directions along which `vectors` [n, d] differ most, found on a sample of a large set.
+    """float32 [n, dimensions]: the directions along which `vectors` [n, d] differ most, found on a
+    sample of a large set.
 
-    Each axis points to where its largest value is positive, so that the same photos always give the same map.
+    Each axis points to where its largest value is positive, so that the same photos always give the
+    same map.
     """
     rows = np.arange(len(vectors))
     if len(rows) > sample:
@@ -35,9 +38,11 @@ def pca(vectors: Floats, dimensions: int = 2, *, sample: int = 20_000, seed: int
 
 
 def tsne(vectors: Floats, *, seed: int = 0) -> Floats:
-    """float32 [n, 2] by scikit-learn's t-SNE (van der Maaten and Hinton, 2008) on the first TSNE_DIRECTIONS principal components.
+    """float32 [n, 2] by scikit-learn's t-SNE (van der Maaten and Hinton, 2008) on the first
+    TSNE_DIRECTIONS principal components.
 
-    Of a set larger than TSNE_ROWS a sample is laid out, and every other photo placed at its nearest photo's point.
+    Of a set larger than TSNE_ROWS a sample is laid out, and every other photo placed at its nearest
+    photo's point.
     """
     from sklearn.manifold import TSNE
 

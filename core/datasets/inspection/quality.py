@@ -1,8 +1,10 @@
 """How a photo is made, whatever it shows: sharp, well exposed, of a usual size.
 
-Sharpness is the blur effect of Crete, Dolmiere, Ladret and Nicolas (2007), "The blur effect: perception and estimation with a new
-no-reference perceptual blur metric": how much less neighbouring pixels differ after a strong blur. Here it is taken where the photo
-has most detail, for a soft background is no fault. The measures of exposure are those of CleanVision: percentiles of the brightness.
+Sharpness is the blur effect of Crete, Dolmiere, Ladret and Nicolas (2007), "The blur effect:
+perception and estimation with a new no-reference perceptual blur metric": how much less
+neighbouring pixels differ after a strong blur. Here it is taken where the photo has most detail,
+for a soft background is no fault. The measures of exposure are those of CleanVision: percentiles of
+the brightness.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ DETAILED = 0.3
 REACH = 9
 FIGURES = ("blur", "bright_5", "bright_50", "bright_99")
 
-# Measured on 715 bird photos: the least sharp has 0.546, one blurred with a radius of 1.5 pixels at least 0.57, of 3 pixels 0.69.
+# Measured on 715 bird photos: the least sharp has 0.546, one blurred with a radius of 1.5 pixels at
+# least 0.57, of 3 pixels 0.69.
 BLURRED = 0.56
-# The brightest of those photos' hundredths is never below 0.44; the darkest twentieth of one in two hundred is above 0.55.
+# The brightest of those photos' hundredths is never below 0.44; the darkest twentieth of one in two
+# hundred is above 0.55.
 DARK = 0.31
 OVEREXPOSED = 0.65
 ODD_ASPECT = 3.0
@@ -35,7 +39,8 @@ ODD_AREA = 8.0
 
 
 def figures(source: Path | bytes) -> Floats:
-    """float32 [FIGURES]: blur (0 sharp, 1 nothing left) and the 5th, 50th and 99th percentile of brightness (0 to 1).
+    """float32 [FIGURES]: blur (0 sharp, 1 nothing left) and the 5th, 50th and 99th percentile of
+    brightness (0 to 1).
 
     Raises BadImage.
     """
@@ -45,12 +50,14 @@ def figures(source: Path | bytes) -> Floats:
 
 
 def blur_effect(grey: Floats) -> float:
-    """The blur effect of a grey photo [height, width] in its most detailed tiles, the worse of both directions; 0 where it is flat."""
+    """The blur effect of a grey photo [height, width] in its most detailed tiles, the worse of both
+    directions; 0 where it is flat."""
     return max(_blur_along(grey, axis) for axis in (0, 1))
 
 
 def issues(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows (position, kind, score, evidence) for what is odd; `table` has FIGURES (NaN: not measured), width and height.
+    """Rows (position, kind, score, evidence) for what is odd; `table` has FIGURES (NaN: not
+    measured), width and height.
 
     A photo may be listed under several kinds. The score grows with the fault.
     """
@@ -125,7 +132,8 @@ def _tiles(values: Floats) -> Floats:
 
 
 def _sizes(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """How many times fewer pixels than the median photo, and the longer side through the shorter, of each photo."""
+    """How many times fewer pixels than the median photo, and the longer side through the shorter,
+    of each photo."""
     width, height = (
         table["width"].clip(lower=1).astype(float),
         table["height"].clip(lower=1).astype(float),

@@ -1,9 +1,10 @@
-"""What an inspection found in a dataset version: lists of photos that may need mending, and the map.
+"""What an inspection found in a dataset version: lists of photos that may need mending, and the
+map.
 
 <HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/   inspection.json, issues.parquet, photos.parquet
 
-The folder is made hidden and renamed; the newest number counts. The photos are those of the version that can be used and were not
-left out, whatever their split.
+The folder is made hidden and renamed; the newest number counts. The photos are those of the version
+that can be used and were not left out, whatever their split.
 """
 
 from __future__ import annotations
@@ -42,15 +43,18 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "label": Kind(
         "Likely mislabelled",
-        "Classifiers that had not seen the photo say something else than its label, and so do the photos nearest to it.",
+        "Classifiers that had not seen the photo say something else than its label, and so do the "
+        "photos nearest to it.",
     ),
     "leak": Kind(
         "Leaks",
-        "The same picture stands in two splits, so the test repeats what was learned. Move both to one split, or leave one out.",
+        "The same picture stands in two splits, so the test repeats what was learned. Move both "
+        "to one split, or leave one out.",
     ),
     "duplicate": Kind(
         "Copies",
-        "The same picture more than once in one split. Leave the copies out, above all where their labels differ.",
+        "The same picture more than once in one split. Leave the copies out, above all where "
+        "their labels differ.",
     ),
     "outlier": Kind(
         "Outliers",
@@ -68,8 +72,11 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """One look through a version. `counts` are photos per kind of KINDS (groups for copies and leaks); `maps` the projections made;
-    `caches` the folders of the cache with the features that it compared."""
+    """One look through a version.
+
+    `counts` are photos per kind of KINDS (groups for copies and leaks); `maps` the projections
+    made; `caches` the folders of the cache with the features that it compared.
+    """
 
     version: Version
     folder: Path
@@ -82,11 +89,13 @@ class Inspection:
     caches: tuple[str, ...] = ()
 
     def issues(self, kind: str | None = None) -> pd.DataFrame:
-        """Rows: kind, rank, path, image_id, label, split, score, evidence, suggestion, other, group; by rank within a kind."""
+        """Rows: kind, rank, path, image_id, label, split, score, evidence, suggestion, other,
+        group; by rank within a kind."""
         return _read(self.folder / ISSUES, [("kind", "==", kind)] if kind else None)
 
     def points(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Rows: path, image_id, label, split, predicted, confidence, own, group, the quality figures, and x and y of each map."""
+        """Rows: path, image_id, label, split, predicted, confidence, own, group, the quality
+        figures, and x and y of each map."""
         return _read(self.folder / PHOTOS, None, columns)
 
 
@@ -104,7 +113,9 @@ def make(
     progress: Callable[[str, int, int], None] = lambda phase, done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Inspection:
-    """Looks through the version by the features in the folders `caches` of the cache. `check` may raise to end it early.
+    """Looks through the version by the features in the folders `caches` of the cache.
+
+    `check` may raise to end it early.
 
     Raises UserError where there are too few photos left to compare.
     """
@@ -163,8 +174,8 @@ def nearest(version: Version) -> Inspection | None:
 
 
 def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split it had, and can be used. Of a
-    group of copies something is left only while two of them are."""
+    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split
+    it had, and can be used. Of a group of copies something is left only while two of them are."""
     now = frame.loc[frame["problem"] == "", ["path", "label", "split"]]
     left = issues.merge(now, on=["path", "label", "split"])
     alone = left["kind"].isin(GROUPED) & (
@@ -174,7 +185,8 @@ def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def units(version: Version) -> dict[str, str] | None:
-    """For each image_id the one that stands for its group of copies and near-copies, by the nearest inspection; None without one."""
+    """For each image_id the one that stands for its group of copies and near-copies, by the nearest
+    inspection; None without one."""
     found = nearest(version)
     if found is None:
         return None
@@ -201,7 +213,8 @@ def _read(path: Path, filters: Any = None, columns: Sequence[str] | None = None)
         return pd.read_parquet(path, filters=filters, columns=list(columns) if columns else None)
     except (OSError, ValueError) as error:
         raise NotFound(
-            f"What the inspection found can't be read any more ({error}). Inspect the version again."
+            f"What the inspection found can't be read any more ({error}). Inspect the version "
+            "again."
         ) from error
 
 

@@ -1,4 +1,5 @@
-"""Feature vectors made ready to be compared: length 1, and few enough numbers that a large dataset stays comparable in memory."""
+"""Feature vectors made ready to be compared: length 1, and few enough numbers that a large dataset
+stays comparable in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
-# Up to so many photos every number of a feature is kept; beyond, the directions that hold most of what differs.
+# Up to so many photos every number of a feature is kept; beyond, the directions that hold most of
+# what differs.
 EXACT_ROWS = 20_000
 DIRECTIONS = 256
 SAMPLE = 20_000
@@ -22,7 +24,8 @@ BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest other rows of each row: `rows` int64 [n, k] and `cosines` float32 [n, k], the nearest first."""
+    """The nearest other rows of each row: `rows` int64 [n, k] and `cosines` float32 [n, k], the
+    nearest first."""
 
     rows: Ints
     cosines: Floats
@@ -40,8 +43,8 @@ def unit(vectors: npt.NDArray[np.floating]) -> Floats:
 
 
 def reduced(vectors: npt.NDArray[np.floating], seed: int = 0) -> Floats:
-    """float32 [n, at most DIRECTIONS] whose dot products are those of `vectors`, nearly: their first singular directions, found on
-    a sample. Small sets are only copied."""
+    """float32 [n, at most DIRECTIONS] whose dot products are those of `vectors`, nearly: their
+    first singular directions, found on a sample. Small sets are only copied."""
     if len(vectors) <= EXACT_ROWS or vectors.shape[1] <= DIRECTIONS:
         return np.asarray(vectors, np.float32)
     rows = np.sort(np.random.default_rng(seed).choice(len(vectors), SAMPLE, replace=False))
@@ -57,9 +60,11 @@ def reduced(vectors: npt.NDArray[np.floating], seed: int = 0) -> Floats:
 def neighbours(
     units: Floats, count: int, progress: Progress = lambda done, total: None
 ) -> Neighbours:
-    """The `count` rows nearest to each row of `units` [n, d] (length 1) by cosine, exactly, block by block.
+    """The `count` rows nearest to each row of `units` [n, d] (length 1) by cosine, exactly, block
+    by block.
 
-    Takes n * n * d multiplications: a second for ten thousand photos, a minute for a hundred thousand.
+    Takes n * n * d multiplications: a second for ten thousand photos, a minute for a hundred
+    thousand.
     """
     total = len(units)
     count = max(1, min(count, total - 1))

@@ -1,1 +1,2 @@
-"""The built-in sample: birds drawn in a sketchbook, so that the app can be tried without a photo."""
+"""The built-in sample: birds drawn in a sketchbook, so that the app can be tried without a
+photo."""

@@ -1,4 +1,5 @@
-"""How a bird of the sketchbook is drawn: tail, torso, head and feet, from a species' proportions and plumage."""
+"""How a bird of the sketchbook is drawn: tail, torso, head and feet, from a species' proportions
+and plumage."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ AIRBORNE = ("flying", "hovering")
 
 @dataclass(frozen=True)
 class Pose:
-    """Angles in degrees, anticlockwise. `look` is the head's x: 1 in profile, less when turned to us, negative over the shoulder."""
+    """Angles in degrees, anticlockwise.
+
+    `look` is the head's x: 1 in profile, less when turned to us, negative over the shoulder.
+    """
 
     kind: str
     tilt: float
@@ -42,7 +46,10 @@ class Pose:
 
 @dataclass(frozen=True)
 class Bird:
-    """One individual, where it is on the canvas. `body` is one unit from breast to rump; `head` one unit from centre to crown."""
+    """One individual, where it is on the canvas.
+
+    `body` is one unit from breast to rump; `head` one unit from centre to crown.
+    """
 
     species: Species
     pose: Pose
@@ -51,7 +58,10 @@ class Bird:
 
     @classmethod
     def placed(cls, species: Species, pose: Pose, x: float, y: float, length: float) -> Bird:
-        """A bird whose body is `length` pixels, centred at (x, y). The neck takes back half of the body's tilt, as a bird's does."""
+        """A bird whose body is `length` pixels, centred at (x, y).
+
+        The neck takes back half of the body's tilt, as a bird's does.
+        """
         level = Frame.at(x, y, length, 0.55 * pose.tilt)
         neck = level((species.neck[0], species.neck[1] * pose.stretch))
         head = Frame.at(float(neck[0]), float(neck[1]), length * species.head, pose.nod).child(
@@ -103,7 +113,8 @@ def detail(colour: Colour) -> Colour:
 
 
 def torso_outline(bird: Bird) -> Points:
-    """Head, crest, back and breast as one line; throat and mantle follow the head wherever the pose has put it."""
+    """Head, crest, back and breast as one line; throat and mantle follow the head wherever the pose
+    has put it."""
     crest, brow, squash = bird.species.crest, bird.species.brow, np.array([1.0, bird.species.depth])
     face = [(0.60, 0.80), (0.94, 0.34), (0.98, -0.12), (0.76, -0.62 * brow)]
     crown = [(0.34, -0.96 * brow - 0.04 * crest), (-0.28, -1.0 * brow - 0.36 * crest)]

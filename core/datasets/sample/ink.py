@@ -1,7 +1,8 @@
 """Ink and wash: the curves, brushes and noise that the sketchbook is drawn with.
 
-Shapes are arrays of points [n, 2], x to the right and y downwards. A Frame takes a part from its own units to pixels of the Canvas,
-which is larger than the finished drawing by `unit`, so that reducing it smooths every edge.
+Shapes are arrays of points [n, 2], x to the right and y downwards. A Frame takes a part from its
+own units to pixels of the Canvas, which is larger than the finished drawing by `unit`, so that
+reducing it smooths every edge.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def ellipse(centre: ArrayLike, across: float, down: float) -> Points:
 
 
 def leaf_shape(at: Points, turn: float, length: float) -> Points:
-    """The outline of a leaf that hangs at `at` and points `turn` degrees anticlockwise from the right."""
+    """The outline of a leaf that hangs at `at` and points `turn` degrees anticlockwise from the
+    right."""
     along = np.array([np.cos(np.radians(turn)), -np.sin(np.radians(turn))]) * length
     aside = np.array([along[1], -along[0]]) * 0.3
     knots = np.array(
@@ -96,7 +98,8 @@ def _tapering(count: int) -> Points:
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int], cells: int, octaves: int = 1) -> Plane:
-    """Smooth noise [height, width], about 0 to 1, with `cells` blobs along the longer side and finer ones for every further octave."""
+    """Smooth noise [height, width], about 0 to 1, with `cells` blobs along the longer side and
+    finer ones for every further octave."""
     total = np.zeros((size[1], size[0]), dtype=np.float32)
     for octave in range(octaves):
         rows, columns = (
@@ -125,7 +128,8 @@ class Frame:
     def child(
         self, point: Sequence[float], size: float = 1.0, turn: float = 0.0, squeeze: float = 1.0
     ) -> Frame:
-        """A frame that hangs at `point` of this one; `squeeze` narrows its x, and turns it round where negative."""
+        """A frame that hangs at `point` of this one; `squeeze` narrows its x, and turns it round
+        where negative."""
         return Frame(self.matrix @ _rotation(turn) @ np.diag([size * squeeze, size]), self(point))
 
     @property
@@ -140,7 +144,10 @@ def _rotation(degrees: float) -> Points:
 
 
 class Canvas:
-    """An image that is drawn on with washes and a pen. `unit` is its pixels for one pixel of the finished drawing."""
+    """An image that is drawn on with washes and a pen.
+
+    `unit` is its pixels for one pixel of the finished drawing.
+    """
 
     def __init__(self, image: Image.Image, rng: np.random.Generator, unit: int) -> None:
         self.image = image
@@ -151,7 +158,10 @@ class Canvas:
 
     @classmethod
     def over(cls, page: Image.Image, rng: np.random.Generator, unit: int) -> Canvas:
-        """A canvas that begins as the page does. Its pixels are only repeated, so that `reduced` gives the page back unchanged."""
+        """A canvas that begins as the page does.
+
+        Its pixels are only repeated, so that `reduced` gives the page back unchanged.
+        """
         return cls(
             page.resize((page.width * unit, page.height * unit), Image.Resampling.NEAREST),
             rng,
@@ -184,7 +194,8 @@ class Canvas:
         )
 
     def soft(self, points: Points, colour: Colour, blur: float, opacity: float = 1.0) -> None:
-        """A wash laid on wet paper: its edge runs over about `blur` pixels of the finished drawing."""
+        """A wash laid on wet paper: its edge runs over about `blur` pixels of the finished
+        drawing."""
         points, unit = (points - self._corner) / self.unit, self.unit
         left, top = np.maximum(np.floor(points.min(axis=0) - 2 * blur), 0).astype(int)
         right, bottom = np.minimum(
@@ -208,7 +219,8 @@ class Canvas:
         opacity: float = 1.0,
         taper: bool = True,
     ) -> None:
-        """A pen line `width` finished pixels wide, whose pressure and course waver as a hand's do."""
+        """A pen line `width` finished pixels wide, whose pressure and course waver as a
+        hand's do."""
         count = len(points)
         knots = max(3, count // 6)
         pressure, sway = self.rng.uniform(-1, 1, (2, knots)) @ _between(knots, count)

@@ -1,4 +1,5 @@
-"""What holds a bird of the sketchbook: branch, cattail, trunk or ground, and the flower that a hummingbird drinks from."""
+"""What holds a bird of the sketchbook: branch, cattail, trunk or ground, and the flower that a
+hummingbird drinks from."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def leaf(canvas: Canvas, at: Points, turn: float, length: float, colour: Colour)
 
 
 def branch(canvas: Canvas, place: Place, name: str, foot: Points, thickness: float) -> None:
-    """A branch across the page that passes under `foot`, with twigs and what they bear in the place of that name."""
+    """A branch across the page that passes under `foot`, with twigs and what they bear in the place
+    of that name."""
     rng, (width, height) = canvas.rng, canvas.image.size
     xs = np.linspace(-0.08, 1.08, 7) * width
     bends = np.where(np.abs(xs - foot[0]) > 0.2 * width, rng.normal(0, 0.02, 7) * height, 0)

@@ -1,4 +1,5 @@
-"""The pages of the sketchbook before a bird is on them: washes of sky and leaves, what stands far off, ground, water and bare paper."""
+"""The pages of the sketchbook before a bird is on them: washes of sky and leaves, what stands far
+off, ground, water and bare paper."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ PAPER: Colour = (247, 242, 231)
 
 @dataclass(frozen=True)
 class Place:
-    """The washes of a background from top to bottom, the blots dropped into them, and the colours of leaves, ground and bark."""
+    """The washes of a background from top to bottom, the blots dropped into them, and the colours
+    of leaves, ground and bark."""
 
     washes: tuple[Colour, Colour, Colour]
     blots: tuple[Colour, ...]
@@ -124,7 +126,8 @@ def _mask(share: Plane, opacity: float = 1.0) -> Image.Image:
 
 @dataclass(frozen=True)
 class Margin:
-    """The paper left bare around a wash: its mask, and that of the dark rim where the wash dried."""
+    """The paper left bare around a wash: its mask, and that of the dark rim where the wash
+    dried."""
 
     bare: Image.Image
     rim: Image.Image
@@ -247,7 +250,8 @@ def ground(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
 
 
 def water(canvas: Canvas, place: Place, level: float, near: Points) -> None:
-    """Water from `level` down, which mirrors what is drawn above it; `near` is the bird's [left, right], for the line where it swims."""
+    """Water from `level` down, which mirrors what is drawn above it; `near` is the bird's [left,
+    right], for the line where it swims."""
     rng, (width, height) = canvas.rng, canvas.image.size
     top = int(level)
     depth = min(height - top, top)

@@ -1,6 +1,8 @@
-"""The built-in sample: a sketchbook of bird drawings in ink and wash, made here, and labelled by species.
+"""The built-in sample: a sketchbook of bird drawings in ink and wash, made here, and labelled by
+species.
 
-Everything in a drawing follows from (species, number, seed): the sample is the same on every machine with the same Pillow and numpy.
+Everything in a drawing follows from (species, number, seed): the sample is the same on every
+machine with the same Pillow and numpy.
 """
 
 from __future__ import annotations
@@ -44,7 +46,10 @@ _BY_NAME = {species.name: species for species in sketch_species.ALL}
 
 
 def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
-    """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side. Raises KeyError for a name not in SPECIES."""
+    """The drawing `number` of a species, RGB, 360 to 400 pixels on its longer side.
+
+    Raises KeyError for a name not in SPECIES.
+    """
     rng = np.random.default_rng([seed, zlib.crc32(species.encode()), number])
     individual = _individual(_BY_NAME[species], rng)
     turn = number + zlib.crc32(f"{species} {seed}".encode())
@@ -97,7 +102,8 @@ def _page_size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _choice(weights: dict[str, float], turn: int, stride: float) -> str:
-    """One of the keys, in proportion to their weights; neighbouring turns, `stride` apart on a circle, get different ones."""
+    """One of the keys, in proportion to their weights; neighbouring turns, `stride` apart on a
+    circle, get different ones."""
     shares = np.cumsum(list(weights.values())) / sum(weights.values())
     return list(weights)[int(np.searchsorted(shares, turn * stride % 1.0))]
 
@@ -188,7 +194,8 @@ def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
 
 
 def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The pigment's grain and the paper's tooth, and the light and the lens that the page was photographed with."""
+    """The pigment's grain and the paper's tooth, and the light and the lens that the page was
+    photographed with."""
     image = image.filter(ImageFilter.UnsharpMask(radius=4, percent=45, threshold=0))
     page = np.array(image, dtype=np.float32)
     pigment = 0.5 * (noise(rng, image.size, 9, 2) - 0.5) + 0.22 * (noise(rng, image.size, 70) - 0.5)
@@ -219,10 +226,12 @@ def draw(
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Writes the sample as `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`, `per_species` of each, on all processors.
+    """Writes the sample as `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`, `per_species` of
+    each, on all processors.
 
-    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns early, with whole drawings only.
-    Raises FieldmarkError with the reason where a file can't be written.
+    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns
+    early, with whole drawings only. Raises FieldmarkError with the reason where a file can't be
+    written.
     """
     total = per_species * len(SPECIES)
     for name in SPECIES:
@@ -246,7 +255,8 @@ def draw(
 def _worker(into: Path, share: tuple[int, int, int, int], reports: int) -> subprocess.Popen[bytes]:
     """A process that draws its share and ends by itself when nobody reads its reports any more.
 
-    Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one runs the app's script again.
+    Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one
+    runs the app's script again.
     """
     command = [
         settings.python(),
@@ -278,7 +288,8 @@ def _follow(
         if line != _DRAWN:
             reason = line.decode(errors="replace").strip()
             raise FieldmarkError(
-                f"The sample could not be drawn: {reason}. Make sure that {into} can be written to, and try again."
+                f"The sample could not be drawn: {reason}. Make sure that {into} can be written "
+                "to, and try again."
             )
         done += 1
         if progress:
@@ -287,7 +298,8 @@ def _follow(
             return
     if done < total:
         raise FieldmarkError(
-            f"The sample could not be drawn: {done} of {total} drawings were made before a process ended. Try again."
+            f"The sample could not be drawn: {done} of {total} drawings were made before a "
+            "process ended. Try again."
         )
 
 

@@ -45,7 +45,8 @@ def draw_bird(canvas: Canvas, bird: Bird) -> None:
 
 @dataclass(frozen=True)
 class _Folded:
-    """A folded wing in body units: its upper and lower edges [n, 2], from the shoulder to the tip."""
+    """A folded wing in body units: its upper and lower edges [n, 2], from the shoulder to the
+    tip."""
 
     upper: Points
     lower: Points
@@ -67,7 +68,8 @@ class _Folded:
         return self.upper + (self.lower - self.upper) * share
 
     def across(self, at: float, scallops: int = 0, bulge: float = 0.0) -> Points:
-        """A line across the wing, `at` of the way to its tip, scalloped as the ends of a row of feathers are."""
+        """A line across the wing, `at` of the way to its tip, scalloped as the ends of a row of
+        feathers are."""
         share = np.linspace(0, 1, 33)
         place = np.clip(at + bulge * np.abs(np.sin(np.pi * scallops * share)), 0, 1) * (
             len(self.upper) - 1
@@ -147,7 +149,10 @@ def _coverts(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
 
 @dataclass(frozen=True)
 class _Spread:
-    """The bones of a spread wing, in body units, and the colours of its side. `side` is 1 for a raised wing, -1 for a lowered one."""
+    """The bones of a spread wing, in body units, and the colours of its side.
+
+    `side` is 1 for a raised wing, -1 for a lowered one.
+    """
 
     wing: Wing
     shoulder: Points
@@ -171,7 +176,8 @@ class _Spread:
         return colour if self.near else mix(colour, DUSK, 0.32)
 
     def feather(self, place: float) -> tuple[Points, float, float]:
-        """Root, angle and length of the feather at `place`, 0 beside the body and 1 at the wing's tip."""
+        """Root, angle and length of the feather at `place`, 0 beside the body and 1 at the wing's
+        tip."""
         fan = self.flap + 62 * self.side
         if place < 0.5:
             share = place * 2
@@ -243,7 +249,8 @@ def _flight_feather(canvas: Canvas, bird: Bird, bones: _Spread, place: float) ->
 
 
 def _covert(canvas: Canvas, bird: Bird, bones: _Spread, place: float, reach: float) -> None:
-    """A shorter feather over the flight feathers; the longer row carries the wing bar at its tips."""
+    """A shorter feather over the flight feathers; the longer row carries the wing bar at its
+    tips."""
     wing, vane = bones.wing, _vane(bones, place, reach, 0.036)
     points = bird.body(curve(vane, steps=4))
     colour = bones.tone(wing.coverts)
