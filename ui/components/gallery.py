@@ -65,7 +65,9 @@ def select(photos: Sequence[Photo], *, key: str, side: int = 168) -> Picked:
 def selected(key: str) -> tuple[str, ...]:
     """What is selected on the wall with this key, known before it is drawn."""
     state = st.session_state.get(key)
-    return tuple(state.get("selected") or ()) if state else ()
+    if state:
+        return tuple(state.get("selected") or ())
+    return ()
 
 
 def clear(key: str) -> None:

@@ -226,7 +226,9 @@ def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
 def until(endpoint: Endpoint) -> str:
     """`, deletes itself in 2 h 5 min`, or nothing."""
     deadline = endpoint.details.get("deadline")
-    return f", deletes itself in {duration(max(0.0, deadline - time.time()))}" if deadline else ""
+    if deadline:
+        return f", deletes itself in {duration(max(0.0, deadline - time.time()))}"
+    return ""
 
 
 def _about(endpoint: Endpoint) -> None:

@@ -110,7 +110,9 @@ def refuse(connection: HTTPConnection, found: Login) -> Response | None:
         return HTMLResponse(SHUT.format(problem=html.escape(found.problem)), 503, HEADERS)
     if found.is_required and not _is_open(connection.scope["path"]):
         is_let_in = login.is_signed_in(connection)
-        return None if is_let_in else PlainTextResponse(SIGN_IN, 401, HEADERS)
+        if is_let_in:
+            return None
+        return PlainTextResponse(SIGN_IN, 401, HEADERS)
     return None
 
 
