@@ -11,7 +11,7 @@ from core.io import files
 from ui.text import plain
 
 
-class shown:
+class shown:  # noqa: N801, read as a verb: `with messages.shown():`
     """Shows what Fieldmark or the system's disk refuses inside the block as an error note instead
     of a traceback."""
 

@@ -21,7 +21,7 @@ def show(
     parameter: str,
     facts: str = "",
     verb: str = "Delete",
-    help: str | None = None,
+    help: str | None = None,  # noqa: A002, as Streamlit calls it
     disabled: bool = False,
 ) -> None:
     """A tick and a button that call `act` for the thing `thing_id`, which the parameter of the address names.
@@ -53,6 +53,4 @@ def show(
 
 
 def shortened(name: str) -> str:
-    if len(name) <= SHORT:
-        return name
-    return f"{name[: SHORT - 3]}..."
+    return name if len(name) <= SHORT else f"{name[: SHORT - 3]}..."
