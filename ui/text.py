@@ -33,7 +33,9 @@ def visible(text: str) -> str:
 
 
 def _shown(letter: str, before: str) -> str:
-    return f"[U+{ord(letter):04X}]" if _is_hidden(letter, before) else letter
+    if _is_hidden(letter, before):
+        return f"[U+{ord(letter):04X}]"
+    return letter
 
 
 def _is_hidden(letter: str, before: str) -> bool:
@@ -87,7 +89,9 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def share(correct: int, total: int) -> str:
     """`321/355 = 0.904`, the way every accuracy is written here."""
-    return f"{correct}/{total} = {correct / total:.3f}" if total else "no images"
+    if total:
+        return f"{correct}/{total} = {correct / total:.3f}"
+    return "no images"
 
 
 def parity_words(photos: int, same_class: int, difference: float) -> str:

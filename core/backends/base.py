@@ -71,6 +71,8 @@ class Backend(Protocol):
     title: str
     # Whether a spec has to say which resources it runs on.
     asks_resources: bool = False
+    # Whether its endpoints count the photos that wait for their answer.
+    counts_waiting: bool = False
 
     def is_ready(self) -> bool:
         """Whether work can be submitted here at all, as far as this machine knows; never asks a platform."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.aws import account as accounts
@@ -12,6 +10,8 @@ from core.errors import NotFound, UserError
 from ui import messages
 from ui.text import plain
 
+# What was typed, by the name of the account's field.
+Values = dict[str, str | bool]
 KEPT = "aws_account_errors"
 # What the form began with: only what differs from it was changed here.
 SHOWN = "aws_account_shown"
@@ -36,7 +36,7 @@ def show() -> None:
         _save(st.session_state[SHOWN], values)
 
 
-def _essentials(account: Account, errors: dict[str, str]) -> dict[str, Any]:
+def _essentials(account: Account, errors: dict[str, str]) -> Values:
     left, right = st.columns(2)
     with left:
         region = _text(
@@ -75,7 +75,7 @@ def _essentials(account: Account, errors: dict[str, str]) -> dict[str, Any]:
     return {"region": region, "role_arn": role, "bucket": bucket, "prefix": prefix}
 
 
-def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
+def _closed_in(account: Account, errors: dict[str, str]) -> Values:
     with st.expander("Network, encryption and own images"):
         left, right = st.columns(2)
         with left:
@@ -110,19 +110,7 @@ def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
                 errors,
                 "sg-0abc...",
             )
-            isolated = st.toggle(
-                "Network isolation",
-                account.network_isolation,
-                key="aws_network_isolation",
-                help="Containers get no network at all.",
-            )
-            pip = st.toggle(
-                "Allow pip in training jobs",
-                account.allow_pip,
-                key="aws_allow_pip",
-                help="They then install OpenVINO, which trains several times quicker on a CPU. It needs the internet.",
-            )
-            messages.beside(errors, "allow_pip")
+            isolated, pip = _network(account, errors)
             serving = _text(
                 "Own serving image",
                 "inference_image",
@@ -142,6 +130,27 @@ def _closed_in(account: Account, errors: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _network(account: Account, errors: dict[str, str]) -> tuple[bool, bool]:
+    """Whether containers get no network, and whether training jobs may install by pip."""
+    isolated = st.toggle(
+        "Network isolation",
+        account.network_isolation,
+        key="aws_network_isolation",
+        help="Containers get no network at all.",
+    )
+    pip = st.toggle(
+        "Allow pip in training jobs",
+        account.allow_pip,
+        key="aws_allow_pip",
+        help=(
+            "They then install OpenVINO, which trains several times quicker on a CPU. "
+            "It needs the internet."
+        ),
+    )
+    messages.beside(errors, "allow_pip")
+    return isolated, pip
+
+
 def _text(
     label: str,
     name: str,
@@ -155,7 +164,7 @@ def _text(
     return typed
 
 
-def _save(shown: Account, values: dict[str, Any]) -> None:
+def _save(shown: Account, values: Values) -> None:
     try:
         accounts.change(shown, accounts.check_form(values))
         st.session_state.pop(KEPT, None)

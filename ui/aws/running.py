@@ -199,8 +199,6 @@ def _name_here(job_id: str) -> str:
 
 def _origin(region: str) -> str:
     date, asked = prices.date_of(region)
-    return (
-        f"from AWS's Pricing API, {date}"
-        if asked
-        else f"approximate, from the table of {date}; the view Prices refreshes it"
-    )
+    if asked:
+        return f"from AWS's Pricing API, {date}"
+    return f"approximate, from the table of {date}; the view Prices refreshes it"

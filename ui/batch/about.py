@@ -61,6 +61,6 @@ def _parity(parity: dict[str, float]) -> str:
 
 def _start(job: Job) -> float | None:
     seconds = job.status.seconds
-    return (
-        max(0.0, seconds - float(job.status.progress["seconds"])) if seconds is not None else None
-    )
+    if seconds is not None:
+        return max(0.0, seconds - float(job.status.progress["seconds"]))
+    return None

@@ -5,54 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 
-import streamlit as st
-
 from core import settings
 from core.errors import UserError
+from ui.components import browser_code
 
-CSS = """
-.place { border: 1px dashed var(--st-border-color); border-radius: var(--st-base-radius); padding: 18px; text-align: center;
-  background: var(--st-secondary-background-color); color: var(--st-text-color); font-size: 0.9rem; }
-.place:focus-visible { outline: 2px solid var(--st-primary-color); }
-.words { margin: 0; } .refused { color: var(--st-red-color); margin: 4px 0 0; }
-"""
-
-JS = """
-const states = new WeakMap()
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  let place = parentElement.querySelector(".place")
-  if (!place) {
-    place = document.createElement("div")
-    place.className = "place"
-    place.tabIndex = 0
-    place.setAttribute("role", "button")
-    const words = document.createElement("p")
-    words.className = "words"
-    const refused = document.createElement("p")
-    refused.className = "refused"
-    place.append(words, refused)
-    parentElement.appendChild(place)
-  }
-  const [words, refused] = place.children
-  words.textContent = data.words
-  const paste = (event) => {
-    const item = [...(event.clipboardData?.items ?? [])].find((one) => one.kind === "file" && one.type.startsWith("image/"))
-    const file = item?.getAsFile()
-    if (!file) return
-    event.preventDefault()
-    if (file.size > data.most) { refused.textContent = data.too_large; return }
-    refused.textContent = ""
-    const reader = new FileReader()
-    reader.onload = () => setTriggerValue("pasted", reader.result.split(",")[1])
-    reader.readAsDataURL(file)
-  }
-  document.addEventListener("paste", paste)
-  return () => document.removeEventListener("paste", paste)
-}
-"""
-
-_PLACE = st.components.v2.component("fieldmark_paste", css=CSS, js=JS)
+_PLACE = browser_code.component("fieldmark_paste", __file__)
 
 
 def paste_image(*, key: str) -> bytes:

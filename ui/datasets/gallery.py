@@ -203,7 +203,9 @@ def _said(query: Query, total: int, number: int, here: int, pages: int, hint: st
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.0f}"
+    return f"{value:.2f}"
 
 
 def _tile(row: Mapping[Hashable, Any], words: str, boxes: bool) -> Photo:
@@ -229,7 +231,9 @@ def _detail(row: Mapping[Hashable, Any], sort: str) -> str:
         else f"{row['box_width'] * row['box_height'] / max(row['width'] * row['height'], 1):.0%}",
         **dict.fromkeys(("width", "height", "pixels"), f"{row['width']} x {row['height']}"),
     }.get(sort)
-    return f"{first}, {more}" if more else first
+    if more:
+        return f"{first}, {more}"
+    return first
 
 
 def _first_page() -> None:

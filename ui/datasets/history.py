@@ -98,7 +98,9 @@ def _difference(dataset: Dataset, version: Version, found: Diff) -> None:
 def _said(change: Mapping[Hashable, str]) -> str:
     word = history.WORDS[change["what"]]
     if change["what"] in (history.OUT, history.ADDED):
-        return f"{word} ({change['why']})" if change["why"] else word
+        if change["why"]:
+            return f"{word} ({change['why']})"
+        return word
     return f"{word}: {change['before']} to {change['after']}"
 
 

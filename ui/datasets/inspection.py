@@ -97,7 +97,9 @@ def _job(version: Version, *, finished: bool) -> jobs.Job | None:
             version.id,
         ):
             newest = backends.of(job).refresh(job)
-            return newest if newest.state.is_finished is finished else None
+            if newest.state.is_finished is finished:
+                return newest
+            return None
     return None
 
 

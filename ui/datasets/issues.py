@@ -70,7 +70,9 @@ def _open(found: Inspection, version: Version) -> pd.DataFrame:
 
 def _size(issues: pd.DataFrame, kind: str) -> int:
     rows = issues[issues["kind"] == kind]
-    return int(rows["group"].nunique()) if kind in GROUPED else len(rows)
+    if kind in GROUPED:
+        return int(rows["group"].nunique())
+    return len(rows)
 
 
 def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -> None:

@@ -154,7 +154,9 @@ def _row(model: Model, image_id: str, found: Answer) -> dict[str, object]:
 
 def _changed(model: Model) -> float:
     path = model.folder.predictions
-    return path.stat().st_mtime if path.exists() else 0.0
+    if path.exists():
+        return path.stat().st_mtime
+    return 0.0
 
 
 @st.cache_data(max_entries=2000, show_spinner="Asking the models")

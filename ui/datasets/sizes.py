@@ -75,7 +75,9 @@ def _chart(chart: Any, key: str, alt_text: str) -> dict[str, Any]:
         key=key,
         alt=alt_text,
     )
-    return dict(event.selection.get(BRUSH) or {}) if event else {}
+    if event:
+        return dict(event.selection.get(BRUSH) or {})
+    return {}
 
 
 def _cells(cells: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:

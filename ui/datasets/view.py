@@ -64,7 +64,9 @@ def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version] | None:
     version = version_picker.version(
         chosen, key=f"ds_version_{chosen}", parameter="version", on=right
     )
-    return (datasets[chosen], version) if version else None
+    if version:
+        return (datasets[chosen], version)
+    return None
 
 
 def _figures(dataset: Dataset, version: Version) -> None:

@@ -124,7 +124,9 @@ def _is_wrong(item: Asked, answer: Mapping[str, Any]) -> bool:
 
 
 def _best(answer: Mapping[str, Any]) -> str:
-    return str(answer["predictions"][0]["label"]) if answer.get("predictions") else ""
+    if answer.get("predictions"):
+        return str(answer["predictions"][0]["label"])
+    return ""
 
 
 def _page(items: Sequence[Asked]) -> Sequence[Asked]:

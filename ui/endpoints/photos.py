@@ -172,7 +172,9 @@ def _try(endpoint: Endpoint, dataset: store.Dataset, version: store.Version, num
 
 def _pasted(endpoint: Endpoint) -> list[Asked]:
     data = paste_image(key=f"dp_paste_{endpoint.id}")
-    return _added(endpoint, data, "pasted image") if data else []
+    if data:
+        return _added(endpoint, data, "pasted image")
+    return []
 
 
 def _camera(endpoint: Endpoint) -> list[Asked]:
@@ -180,7 +182,9 @@ def _camera(endpoint: Endpoint) -> list[Asked]:
         picture = st.camera_input(
             "Camera", key=f"dp_camera_{endpoint.id}", label_visibility="collapsed"
         )
-    return _added(endpoint, picture.getvalue(), "from the camera") if picture else []
+    if picture:
+        return _added(endpoint, picture.getvalue(), "from the camera")
+    return []
 
 
 def _added(endpoint: Endpoint, data: bytes, name: str) -> list[Asked]:

@@ -170,8 +170,9 @@ def _live(endpoint_id: str) -> None:
             links.link("models", "Its model", ":material/verified:", model=now.model_id)
         delete_button(now)
     _stale(now)
-    figures = backends.of(now).figures(now)
-    with st.grid(4 if now.details.get("region") else 5, min_column_width=130, gap="small"):
+    backend = backends.of(now)
+    figures = backend.figures(now)
+    with st.grid(4 + backend.counts_waiting, min_column_width=130, gap="small"):
         _count("Requests", figures, "requests", str(now.details.get("counted") or COUNTED))
         _count(
             "Errors",
@@ -179,7 +180,7 @@ def _live(endpoint_id: str) -> None:
             "errors",
             f"Requests that were refused or failed, {figures.get('busy', 0):,} of them because too many waited.",
         )
-        if not now.details.get("region"):
+        if backend.counts_waiting:
             _count(
                 "Waiting",
                 figures,
@@ -225,7 +226,9 @@ def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
 def until(endpoint: Endpoint) -> str:
     """`, deletes itself in 2 h 5 min`, or nothing."""
     deadline = endpoint.details.get("deadline")
-    return f", deletes itself in {duration(max(0.0, deadline - time.time()))}" if deadline else ""
+    if deadline:
+        return f", deletes itself in {duration(max(0.0, deadline - time.time()))}"
+    return ""
 
 
 def _about(endpoint: Endpoint) -> None:

@@ -154,7 +154,9 @@ def _reliability_line(
 def _clicked_bin(event: Any) -> int | None:
     points = event.selection.get("points", []) if event else []
     bars = [point for point in points if point["curve_number"] == BARS]
-    return int(bars[0]["x"] * calibration.BINS) if bars else None
+    if bars:
+        return int(bars[0]["x"] * calibration.BINS)
+    return None
 
 
 def _photos_of_bin(model: Model, part: Predictions, number: int) -> None:

@@ -82,4 +82,6 @@ def _taken_for(part: Predictions) -> list[str]:
 
 
 def _interval(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f"{low:.2f} to {high:.2f}"
+    if np.isnan(low):
+        return ""
+    return f"{low:.2f} to {high:.2f}"

@@ -59,7 +59,9 @@ def asked(model: Model) -> list[tuple[str, Predictions]]:
     other_id = links.parameter(PARAMETER)
     try:
         other = models.read(other_id) if other_id and other_id != model.id else None
-        return [(_titles(model, other)[1], predictions_of(other))] if other else []
+        if other:
+            return [(_titles(model, other)[1], predictions_of(other))]
+        return []
     except NotFound:
         return []
 
@@ -119,7 +121,9 @@ _WHAT_P_SAYS = (
 
 
 def _p_value(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
+    if value >= 0.001:
+        return f"{value:.3f}"
+    return "< 0.001"
 
 
 def _conclusion(compared: Comparison) -> str:
@@ -211,4 +215,6 @@ def _detail(group: Group, name_a: str, share_a: float, name_b: str, share_b: flo
         return f"{name_b} {share_b:.0%}"
     if group == "only_b":
         return f"{name_a} {share_a:.0%}"
-    return f"{name_a}, {name_b}" if name_a != name_b else f"{name_a} {share_a:.0%}, {share_b:.0%}"
+    if name_a != name_b:
+        return f"{name_a}, {name_b}"
+    return f"{name_a} {share_a:.0%}, {share_b:.0%}"

@@ -47,7 +47,9 @@ def show(found: Sequence[Model]) -> None:
 def in_a_line(model: Model) -> str:
     """A model in one line of a select box: its name and what it reached."""
     split = next((s for s in ("test", "validation") if model.metrics(s)), "")
-    return f"{model.name} ({split} {_accuracy(model, split)})" if split else model.name
+    if split:
+        return f"{model.name} ({split} {_accuracy(model, split)})"
+    return model.name
 
 
 def choose(
@@ -86,4 +88,6 @@ def _row(model: Model) -> dict[str, object]:
 
 def _accuracy(model: Model, split: str) -> str:
     figures = model.metrics(split)
-    return share(int(figures["correct"]), int(figures["n"])) if figures else "not measured"
+    if figures:
+        return share(int(figures["correct"]), int(figures["n"]))
+    return "not measured"

@@ -235,4 +235,6 @@ def _axis(classes: int, angle: int) -> alt.Axis:
 
 def _clicked(event: Any) -> tuple[str, str] | None:
     chosen = event.selection.get("cell") if event else None
-    return (str(chosen[0]["true"]), str(chosen[0]["predicted"])) if chosen else None
+    if chosen:
+        return (str(chosen[0]["true"]), str(chosen[0]["predicted"]))
+    return None

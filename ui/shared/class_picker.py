@@ -50,7 +50,9 @@ def show(
     )
     if option == OWN:
         return _new(classes, f"{key}_new", on_change)
-    return review.LEAVE_OUT if option == _LEAVE_OUT else option
+    if option == _LEAVE_OUT:
+        return review.LEAVE_OUT
+    return option
 
 
 def is_new(label: str | None, classes: Sequence[str]) -> bool:

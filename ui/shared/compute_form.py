@@ -57,18 +57,24 @@ def show(
 def cloned_from() -> str:
     """The backend of the job that is being cloned, or the empty string."""
     try:
-        return jobs.read(links.parameter("clone")).backend if links.parameter("clone") else ""
+        if links.parameter("clone"):
+            return jobs.read(links.parameter("clone")).backend
+        return ""
     except NotFound:
         return ""
 
 
 def words(where: Where) -> str:
     """What to know before the button is pressed."""
-    return PAID if where.resources else FREE
+    if where.resources:
+        return PAID
+    return FREE
 
 
 def _usual(mode: str) -> str:
-    return GPU if mode == "finetune" else CPU
+    if mode == "finetune":
+        return GPU
+    return CPU
 
 
 def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resources:

@@ -13,7 +13,9 @@ OPTION = "crop_to_box"
 
 def not_offered(version: Version) -> tuple[str, ...]:
     """The hyperparameters that make no sense for this version: it can't crop to boxes where no photo has one."""
-    return () if browse.has_boxes(version.manifest_path) else (OPTION,)
+    if browse.has_boxes(version.manifest_path):
+        return ()
+    return (OPTION,)
 
 
 def warn(model: Model) -> None:

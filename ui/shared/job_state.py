@@ -72,6 +72,8 @@ def _awaited(job: Job) -> Job | None:
     """The job that this one waits for, or None if it waits for none that is still there."""
     other = str(job.status.progress.get("waits_for") or "")
     try:
-        return jobs.read(other) if other else None
+        if other:
+            return jobs.read(other)
+        return None
     except NotFound:
         return None

@@ -86,7 +86,9 @@ def _line(job: Job) -> None:
 def elsewhere(job: Job) -> str:
     """Where the job runs, where that is a platform."""
     backend = backends.of(job)
-    return f", {backend.title}" if backend.asks_resources else ""
+    if backend.asks_resources:
+        return f", {backend.title}"
+    return ""
 
 
 def tuned(job: Job) -> str:
@@ -116,18 +118,18 @@ def _result(job: Job) -> str:
         return "no model, "
     split = next((name for name in ("test", "validation") if model.metrics(name)), "")
     figures = model.metrics(split) if split else {}
-    return (
-        f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
-        if figures
-        else "training, "
-    )
+    if figures:
+        return f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
+    return "training, "
 
 
 def _doing(job: Job) -> str:
     """What a running job does, as it stands in the middle of a line."""
     words = job_state.phase(job)
     words = words[:1].lower() + words[1:]
-    return f"{words}, no sign of life for a while" if job.status.progress.get("silent") else words
+    if job.status.progress.get("silent"):
+        return f"{words}, no sign of life for a while"
+    return words
 
 
 def _transformed(job: Job) -> str:

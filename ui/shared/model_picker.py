@@ -64,11 +64,9 @@ def download_note(values: Mapping[str, str]) -> None:
 
 def architecture_title(name: str) -> str:
     known = scripts.ARCHITECTURES.get(name)
-    return (
-        f"{known.title} ({'downloads on first use' if known.needs_download else 'works offline'})"
-        if known
-        else name
-    )
+    if known:
+        return f"{known.title} ({'downloads on first use' if known.needs_download else 'works offline'})"
+    return name
 
 
 def _architecture(given: Mapping[str, str], key: str) -> str:

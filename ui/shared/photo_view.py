@@ -106,7 +106,9 @@ def _subject(
 def _row(predictions: Predictions, image_id: str) -> int | None:
     """The photo's row; of several with the same bytes, one the model has not learned from."""
     rows = np.flatnonzero(predictions.image_id == image_id)
-    return int(min(rows, key=lambda row: predictions.split[row] == "train")) if len(rows) else None
+    if len(rows):
+        return int(min(rows, key=lambda row: predictions.split[row] == "train"))
+    return None
 
 
 @st.dialog("Photo", width="large", on_dismiss=close)
@@ -232,7 +234,9 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
 
 
 def _short(label: str, length: int = 26) -> str:
-    return label if len(label) <= length else f"{label[: length - 1]}…"
+    if len(label) <= length:
+        return label
+    return f"{label[: length - 1]}…"
 
 
 def _labels(answer: Answer) -> dict[str, str]:

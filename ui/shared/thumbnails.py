@@ -61,11 +61,9 @@ def tiles(
 def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The box of a manifest row and the photo's size, as a tile takes them; nothing where there is no box."""
     box = tuple(row.get(name, math.nan) for name in manifest.BOX)
-    return (
-        {}
-        if any(map(math.isnan, box))
-        else {"box": box, "size": (int(row["width"]), int(row["height"]))}
-    )
+    if any(map(math.isnan, box)):
+        return {}
+    return {"box": box, "size": (int(row["width"]), int(row["height"]))}
 
 
 def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:

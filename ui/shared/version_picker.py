@@ -100,7 +100,9 @@ def version(
         parameter=parameter,
         on=on,
     )
-    return found[chosen] if chosen else None
+    if chosen:
+        return found[chosen]
+    return None
 
 
 def show(

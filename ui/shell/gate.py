@@ -7,6 +7,7 @@ read and, but for what the sign-in page itself is made of, a visitor who is sign
 from __future__ import annotations
 
 import html
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -37,12 +38,7 @@ WRONG_HOST = (
 )
 WRONG_ORIGIN = "This comes from another site's page, which may not use Fieldmark."
 SIGN_IN = "Sign in to Fieldmark first, then open this address again."
-SHUT = """<!doctype html><html lang="en"><title>Fieldmark is shut</title>
-<body style="font: 16px/1.5 sans-serif; max-width: 40em; margin: 4em auto">
-<h1>Fieldmark is shut</h1>
-<p>A login is configured and can't be used, so nobody is let in.</p>
-<p><b>{problem}</b></p>
-<p>Correct the file, then start the app again.</p>"""
+SHUT = (Path(__file__).parent / "shut.html").read_text(encoding="utf-8")
 
 # A page shows and asks nothing of other hosts, whatever a name or note in it says.
 PAGE_POLICY = (
@@ -114,7 +110,9 @@ def refuse(connection: HTTPConnection, found: Login) -> Response | None:
         return HTMLResponse(SHUT.format(problem=html.escape(found.problem)), 503, HEADERS)
     if found.is_required and not _is_open(connection.scope["path"]):
         is_let_in = login.is_signed_in(connection)
-        return None if is_let_in else PlainTextResponse(SIGN_IN, 401, HEADERS)
+        if is_let_in:
+            return None
+        return PlainTextResponse(SIGN_IN, 401, HEADERS)
     return None
 
 

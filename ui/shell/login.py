@@ -85,7 +85,9 @@ def _user(cookies: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(user, dict):
         return {}
     is_ours = user.get("origin") == auth_util.get_origin_from_redirect_uri()
-    return user if is_ours else {}
+    if is_ours:
+        return user
+    return {}
 
 
 def _read() -> Login:
@@ -127,7 +129,9 @@ def _providers(section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     tables = {name: table for name, table in section.items() if isinstance(table, Mapping)}
     named = {name: table for name, table in tables.items() if name not in NO_PROVIDERS}
     is_plain = any(key in section for key in PROVIDER_KEYS) or not named
-    return {"default": section, **named} if is_plain else named
+    if is_plain:
+        return {"default": section, **named}
+    return named
 
 
 def _first_problem(section: Mapping[str, Any], providers: Mapping[str, Mapping[str, Any]]) -> str:

@@ -74,7 +74,9 @@ def _origin() -> TrainingSpec | None:
 
 
 def _suffix(origin: TrainingSpec | None) -> str:
-    return origin.id if origin else "new"
+    if origin:
+        return origin.id
+    return "new"
 
 
 def _default_name(dataset: store.Dataset, values: Mapping[str, str]) -> str:

@@ -30,7 +30,9 @@ class Filters:
             for trial in board.ranked()
             if not self.statuses or status_words(trial) in self.statuses
         ]
-        return ranked[: self.top] if self.top else ranked
+        if self.top:
+            return ranked[: self.top]
+        return ranked
 
     def inside(self, trial: Trial) -> bool:
         """Whether a trial's values and its objective lie in the chosen ranges."""
@@ -157,7 +159,9 @@ def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
 def _number(trial: Trial, name: str) -> float | None:
     if name == OBJECTIVE:
         return trial.value
-    return float(trial.params[name]) if name in trial.params else None
+    if name in trial.params:
+        return float(trial.params[name])
+    return None
 
 
 def _clipped(values: Range, number: float) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 import streamlit as st
 
@@ -24,8 +25,26 @@ from ui.text import count, duration, plain
 from ui.tuning import list as tuning_list
 from ui.tuning import space_form as tuning_space
 
-NO_LIMIT = 0
+Number = TypeVar("Number", int, float)
 FEW_PHOTOS = 100
+# What the form begins with where no job is cloned.
+NOTHING_SET = TuningSpec("defaults", "", "", {}, {}, id="")
+
+
+@dataclass(frozen=True)
+class _Search:
+    """How to search and when to stop; `target` and `seed` are as they were typed."""
+
+    objective: str
+    strategy: str
+    trials: int
+    parallel: int
+    minutes: float
+    patience: int
+    target: str
+    early_stopping: bool
+    baseline: bool
+    seed: str
 
 
 def show() -> None:
@@ -34,26 +53,22 @@ def show() -> None:
     if not datasets:
         return
     origin = _origin()
-    suffix = origin.id if origin else "new"
-    wanted = (
-        (origin.dataset_id, origin.version_id)
-        if origin
-        else (links.parameter("dataset"), links.parameter("version"))
-    )
+    start = origin or NOTHING_SET
+    suffix = start.id or "new"
     with st.container(border=True, key="tu_form"):
-        version = version_picker.show(datasets, *wanted, prefix="tu")
+        version = version_picker.show(datasets, *_wanted(origin), prefix="tu")
         if version is None:
             return
-        given = dict(origin.fixed) if origin else {}
+        given = dict(start.fixed)
         fixed = model_picker.show(given, prefix="tu", suffix=suffix)
-        how = _search(origin, suffix)
+        objective, strategy = _objective(start, suffix)
         st.markdown("**What varies**")
         mode = fixed.get("mode", "frozen")
         space = tuning_space.show(
-            spaces.parse(origin.space) if origin else {},
+            spaces.parse(start.space),
             mode,
             key=f"tu_space_{suffix}",
-            grid=how["strategy"] == "grid",
+            grid=strategy == "grid",
         )
         given |= tuning_space.fixed_by_preset(mode, key=f"tu_space_{suffix}")
         fixed |= hyperparameter_form.show(
@@ -64,40 +79,22 @@ def show() -> None:
             title="What stays fixed",
         )
         fixed = {name: value for name, value in fixed.items() if name not in space}
-        limits = _limits(origin, suffix)
-        warm = _warm_start(origin, version, suffix)
-        _notes(version, fixed, space, {**how, **limits})
-        proposed = f"{datasets[version.dataset_id].name}, {' and '.join(list(space)[:2]).replace('_', ' ')}"[
-            : settings.MAX_NAME_LENGTH
-        ]
-        taken = [job.name for job in jobs.readable("tuning")]
-        proposed = numbered(proposed, taken)
-        name = st.text_input(
-            "Name",
-            numbered(origin.name, taken) if origin else "",
-            key=f"tu_name_{suffix}",
-            placeholder=proposed,
-            max_chars=settings.MAX_NAME_LENGTH,
-        )
+        how = _limits(start, objective, strategy, suffix)
+        warm = _warm_start(start, version, suffix)
+        _notes(version, fixed, space, how)
+        name = _name(origin, datasets[version.dataset_id].name, space, suffix)
         where = compute_form.show(
-            origin.resources if origin else None,
+            start.resources,
             compute_form.cloned_from(),
             prefix="tu",
             suffix=suffix,
             mode=mode,
-            trials=limits["max_trials"],
-            parallel=limits["parallel"],
+            trials=how.trials,
+            parallel=how.parallel,
         )
         st.session_state.setdefault("tu_id", jobs.new_id("tuning"))
         if st.button("Start tuning", type="primary", key="tu_start", icon=":material/play_arrow:"):
-            _submit(
-                name.strip() or proposed,
-                version,
-                fixed,
-                space,
-                {**how, **limits, "warm_start": warm},
-                where,
-            )
+            _submit(name, version, fixed, space, how, warm, where)
         st.caption(compute_form.words(where))
 
 
@@ -110,13 +107,41 @@ def _origin() -> TuningSpec | None:
     return None
 
 
-def _search(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
+def _wanted(origin: TuningSpec | None) -> tuple[str, str]:
+    """The dataset and version of the cloned job, or those of the address."""
+    if origin:
+        return origin.dataset_id, origin.version_id
+    return links.parameter("dataset"), links.parameter("version")
+
+
+def _name(
+    origin: TuningSpec | None, dataset_name: str, space: Mapping[str, Range], suffix: str
+) -> str:
+    """What is typed, else the proposed name, which says the data and what varies."""
+    taken = [job.name for job in jobs.readable("tuning")]
+    varied = " and ".join(list(space)[:2]).replace("_", " ")
+    proposed = numbered(f"{dataset_name}, {varied}"[: settings.MAX_NAME_LENGTH], taken)
+    cloned = ""
+    if origin:
+        cloned = numbered(origin.name, taken)
+    name = st.text_input(
+        "Name",
+        cloned,
+        key=f"tu_name_{suffix}",
+        placeholder=proposed,
+        max_chars=settings.MAX_NAME_LENGTH,
+    )
+    return name.strip() or proposed
+
+
+def _objective(start: TuningSpec, suffix: str) -> tuple[str, str]:
+    """The objective and the strategy."""
     left, right = st.columns(2)
     objectives, strategies = search.OBJECTIVES, search.STRATEGIES
     objective = choices.one(
         "Objective",
         list(objectives),
-        start=origin.objective if origin else None,
+        start=start.objective,
         label=lambda name: f"{objectives[name].title} ({objectives[name].direction})",
         key=f"tu_objective_{suffix}",
         help="Measured on the validation photos. The test photos are never looked at to choose.",
@@ -125,19 +150,18 @@ def _search(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
     strategy = choices.one(
         "Strategy",
         list(strategies),
-        start=origin.strategy if origin else None,
+        start=start.strategy,
         label=lambda name: strategies[name].title,
         key=f"tu_strategy_{suffix}",
         on=right,
     )
     left.caption("Ties are broken by the validation loss, then by time.")
     right.caption(strategies[strategy].advice)
-    return {"objective": objective, "strategy": strategy}
+    return objective, strategy
 
 
-def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
+def _limits(start: TuningSpec, objective: str, strategy: str, suffix: str) -> _Search:
     st.markdown("**When to stop**")
-    start = origin or TuningSpec("defaults", "", "", {}, {})
     with st.grid(5, min_column_width=150, gap="small"):
         trials = st.number_input(
             "Trials", 1, search.MAX_TRIALS, start.max_trials, key=f"tu_trials_{suffix}"
@@ -167,11 +191,34 @@ def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
         )
         target = st.text_input(
             "Target",
-            "" if start.target is None else f"{start.target:g}",
+            _target(start),
             key=f"tu_target_{suffix}",
             placeholder="none",
             help="Stops as soon as a trial reaches it.",
         )
+    early, baseline, seed = _trials(start, suffix)
+    return _Search(
+        objective,
+        strategy,
+        int(trials),
+        int(parallel),
+        minutes,
+        int(patience),
+        target.strip(),
+        early,
+        baseline,
+        seed,
+    )
+
+
+def _target(start: TuningSpec) -> str:
+    if start.target is None:
+        return ""
+    return f"{start.target:g}"
+
+
+def _trials(start: TuningSpec, suffix: str) -> tuple[bool, bool, str]:
+    """Whether bad trials stop early, whether the defaults are tried first, and the seed as typed."""
     with st.container(horizontal=True):
         early = st.toggle(
             "Stop bad trials early",
@@ -186,19 +233,10 @@ def _limits(origin: TuningSpec | None, suffix: str) -> dict[str, Any]:
             help="The first trial varies nothing: what the others have to beat.",
         )
         seed = st.text_input("Seed", str(start.seed), key=f"tu_seed_{suffix}", width=120)
-    return {
-        "max_trials": int(trials),
-        "parallel": int(parallel),
-        "max_seconds": minutes * 60,
-        "patience": int(patience),
-        "target": target.strip(),
-        "early_stopping": early,
-        "baseline": baseline,
-        "seed": seed.strip(),
-    }  # fmt: skip
+    return early, baseline, seed.strip()
 
 
-def _warm_start(origin: TuningSpec | None, version: store.Version, suffix: str) -> tuple[str, ...]:
+def _warm_start(start: TuningSpec, version: store.Version, suffix: str) -> tuple[str, ...]:
     found = {
         job.id: job
         for job in tuning_list.heads()
@@ -209,7 +247,7 @@ def _warm_start(origin: TuningSpec | None, version: store.Version, suffix: str) 
     chosen = choices.many(
         "Learn from earlier tuning jobs",
         list(found),
-        start=origin.warm_start if origin else (),
+        start=start.warm_start,
         label=lambda i: found[i].name,
         key=f"tu_warm_{suffix}",
         help="Their trials count as known where data, objective and ranges agree; the search goes on from what they found.",
@@ -221,27 +259,29 @@ def _notes(
     version: store.Version,
     fixed: Mapping[str, str],
     space: Mapping[str, Range],
-    how: Mapping[str, Any],
+    how: _Search,
 ) -> None:
     """What the search means: how many trials, how long, and what it cannot tell."""
     model_picker.download_note(fixed)
     photos = version.split_counts()["validation"]
     words = []
+    trials = how.trials
     if (
-        how["strategy"] == "grid"
+        how.strategy == "grid"
         and space
         and not any(tuning_space.problem(name, values) for name, values in space.items())
     ):
         sizes = " x ".join(str(len(values.grid())) for values in space.values())
         total = spaces.grid_size(space)
-        words.append(
-            f"The grid means {sizes} = **{count(total, 'trial')}**"
-            + (f", of which {how['max_trials']} are tried." if total > how["max_trials"] else ".")
-        )
-    trials = min(how["max_trials"], spaces.grid_size(space)) if words else how["max_trials"]
+        tried = "."
+        if total > trials:
+            tried = f", of which {trials} are tried."
+        words.append(f"The grid means {sizes} = **{count(total, 'trial')}**{tried}")
+        trials = min(trials, total)
     if seconds := tuning_list.usual_seconds(version, fixed.get("mode", "frozen")):
         words.append(
-            f"Jobs like these took {duration(seconds)} here, so about {duration(seconds * trials / how['parallel'])} in all."
+            f"Jobs like these took {duration(seconds)} here, "
+            f"so about {duration(seconds * trials / how.parallel)} in all."
         )
     if 0 < photos < FEW_PHOTOS:
         words.append(
@@ -260,19 +300,37 @@ def _submit(
     version: store.Version,
     fixed: Mapping[str, str],
     space: Mapping[str, Range],
-    how: dict[str, Any],
+    how: _Search,
+    warm_start: tuple[str, ...],
     where: Where,
 ) -> None:
     try:
-        how["target"] = _read(how["target"], float, "Target") if how["target"] else None
-        how["seed"] = _read(how["seed"], int, "Seed")
+        target = None
+        if how.target:
+            target = _read(how.target, float, "Target")
+        seed = _read(how.seed, int, "Seed")
         scripts.check(fixed)
-        how |= {"id": st.session_state["tu_id"], "resources": where.resources}
-        job = where.backend.tune(
-            TuningSpec(
-                name, version.dataset_id, version.id, dict(fixed), spaces.as_dict(space), **how
-            )
+        spec = TuningSpec(
+            name,
+            version.dataset_id,
+            version.id,
+            dict(fixed),
+            spaces.as_dict(space),
+            objective=how.objective,
+            strategy=how.strategy,
+            max_trials=how.trials,
+            parallel=how.parallel,
+            max_seconds=how.minutes * 60,
+            target=target,
+            patience=how.patience,
+            early_stopping=how.early_stopping,
+            baseline=how.baseline,
+            seed=seed,
+            warm_start=warm_start,
+            id=st.session_state["tu_id"],
+            resources=where.resources,
         )
+        job = where.backend.tune(spec)
     except UserError as error:
         messages.beside(messages.as_fields(error), error.field)
         return
@@ -284,7 +342,7 @@ def _submit(
     links.to("tune", job=job.id)
 
 
-def _read(text: str, kind: type[int] | type[float], what: str) -> float:
+def _read(text: str, kind: Callable[[str], Number], what: str) -> Number:
     try:
         return kind(text)
     except ValueError:

@@ -134,11 +134,9 @@ def _expected(job: Job, board: Board, done: int) -> str:
         return plain(job_state.phase(job))
     if done < 2 or not spent:
         shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"
-        return (
-            "The first trial makes the features that the others share."
-            if shares
-            else "The first trials are running."
-        )
+        if shares:
+            return "The first trial makes the features that the others share."
+        return "The first trials are running."
     return f"About {duration(spent / done * (board.spec.max_trials - done))} left."
 
 

@@ -66,4 +66,6 @@ def usual_seconds(version: store.Version, mode: str) -> float | None:
         == (version.dataset_id, version.id)
         and job.spec.get("hyperparameters", {}).get("mode", "frozen") == mode
     ][:RECENT]
-    return median(found for found in seconds if found is not None) if seconds else None
+    if seconds:
+        return median(found for found in seconds if found is not None)
+    return None

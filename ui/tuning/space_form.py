@@ -51,7 +51,9 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
 def fixed_by_preset(mode: str, *, key: str) -> dict[str, str]:
     """The fixed values that belong to the chosen start."""
     chosen = st.session_state.get(f"{key}_preset_{mode}", next(iter(presets.of_mode(mode))))
-    return dict(presets.of_mode(mode)[chosen].fixed) if chosen else {}
+    if chosen:
+        return dict(presets.of_mode(mode)[chosen].fixed)
+    return {}
 
 
 def _row(name: str, values: Range, key: str, grid: bool) -> Range:

@@ -45,6 +45,7 @@ class LocalBackend(Backend):
 
     name = "local"
     title = "This workstation"
+    counts_waiting = True
 
     def train(self, spec: specs.TrainingSpec) -> Job:
         store.version(spec.dataset_id, spec.version_id)

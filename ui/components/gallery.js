@@ -1,0 +1,134 @@
+const element = (kind, name, text) => {
+  const made = document.createElement(kind)
+  if (kind === "button") made.type = "button"
+  made.className = name
+  if (text !== undefined) made.textContent = text
+  return made
+}
+
+const line = (name, text) => {
+  const made = element("span", name, text)
+  made.title = text
+  return made
+}
+
+const box = (photo) => {
+  const space = "http://www.w3.org/2000/svg"
+  const svg = document.createElementNS(space, "svg")
+  svg.setAttribute("viewBox", "0 0 " + photo.size[0] + " " + photo.size[1])
+  svg.setAttribute("preserveAspectRatio", "xMidYMid meet")
+  svg.setAttribute("aria-hidden", "true")
+  const rect = document.createElementNS(space, "rect")
+  ;["x", "y", "width", "height"].forEach((name, place) => rect.setAttribute(name, photo.box[place]))
+  svg.appendChild(rect)
+  return svg
+}
+
+const tile = (photo) => {
+  const button = element("button", "photo " + photo.tone)
+  button.dataset.id = photo.id
+  button.setAttribute("aria-label", [photo.title, photo.detail].filter(Boolean).join(", "))
+  const frame = element("span", photo.box ? "frame whole" : "frame")
+  const picture = document.createElement("img")
+  picture.loading = "lazy"
+  picture.alt = photo.title
+  picture.src = photo.url
+  frame.appendChild(picture)
+  if (photo.box) frame.appendChild(box(photo))
+  const words = element("span", "words")
+  words.appendChild(line("title", photo.title))
+  if (photo.detail) words.appendChild(line("detail", photo.detail))
+  button.append(frame, words)
+  return button
+}
+
+const states = new WeakMap()
+
+export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+  let wall = parentElement.querySelector(".wall")
+  if (!wall) {
+    wall = element("div", "wall")
+    parentElement.append(element("div", "bar"), wall)
+  }
+  const bar = parentElement.querySelector(".bar")
+  wall.style.setProperty("--side", data.side + "px")
+  wall.classList.toggle("long", data.selectable)
+  const state = states.get(parentElement) || { chosen: new Set(), anchor: null, timer: null }
+  states.set(parentElement, state)
+  bar.hidden = !data.selectable
+  let group = ""
+  wall.replaceChildren(...data.photos.flatMap((photo) => {
+    const button = tile(photo)
+    const cell = element("div", "cell")
+    cell.appendChild(button)
+    if (data.selectable) {
+      button.firstChild.appendChild(element("span", "mark"))
+      const open = element("button", "open", "\u2922")
+      open.setAttribute("aria-label", "Open " + photo.title)
+      open.title = "Open"
+      open.onclick = () => setTriggerValue("opened", photo.id)
+      cell.appendChild(open)
+    } else {
+      button.onclick = () => setTriggerValue("opened", photo.id)
+    }
+    const head = photo.group && photo.group !== group ? [element("div", "heading", photo.group)] : []
+    group = photo.group
+    return [...head, cell]
+  }))
+  if (!data.selectable) return
+
+  const tiles = [...wall.querySelectorAll(".photo")]
+  // What Python says counts, except for what was clicked since and is still on its way there.
+  if (state.timer === null) state.chosen = new Set(data.selected)
+  const count = element("span", "count")
+  const all = element("button", "all", "Select all here")
+  const none = element("button", "none", "Clear")
+  const hint = element("span", "hint", "Click, Shift-click for a range, arrow keys and space, Ctrl+A, Esc")
+  bar.replaceChildren(count, all, none, hint)
+  const show = () => {
+    tiles.forEach((button) => button.setAttribute("aria-pressed", String(state.chosen.has(button.dataset.id))))
+    const here = tiles.filter((button) => state.chosen.has(button.dataset.id)).length
+    const elsewhere = state.chosen.size - here
+    count.textContent = state.chosen.size + " selected" + (elsewhere ? ", " + elsewhere + " of them on other pages" : "")
+    none.disabled = !state.chosen.size
+  }
+  const tell = () => {
+    show()
+    clearTimeout(state.timer)
+    state.timer = setTimeout(() => {
+      state.timer = null
+      setStateValue("selected", [...state.chosen])
+    }, 250)
+  }
+  const set = (button, on) => (on ? state.chosen.add(button.dataset.id) : state.chosen.delete(button.dataset.id))
+  const toggle = (place, range) => {
+    const on = !state.chosen.has(tiles[place].dataset.id)
+    const anchor = tiles.findIndex((button) => button.dataset.id === state.anchor)
+    const from = range && anchor >= 0 ? anchor : place
+    for (let step = Math.min(from, place); step <= Math.max(from, place); step++) set(tiles[step], range || on)
+    state.anchor = tiles[place].dataset.id
+    tell()
+  }
+  all.onclick = () => { tiles.forEach((button) => set(button, true)); tell() }
+  none.onclick = () => { state.chosen.clear(); tell() }
+  tiles.forEach((button, place) => {
+    button.onclick = (event) => toggle(place, event.shiftKey)
+    button.ondblclick = () => setTriggerValue("opened", button.dataset.id)
+  })
+  wall.onkeydown = (event) => {
+    const place = tiles.findIndex((button) => button.matches(":focus"))
+    const columns = getComputedStyle(wall).gridTemplateColumns.split(" ").length
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key]
+    if (step && place >= 0) {
+      const next = Math.min(tiles.length - 1, Math.max(0, place + step))
+      tiles[next].focus()
+      if (event.shiftKey) toggle(next, true)
+    } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) all.onclick()
+    else if (event.key === "Escape") none.onclick()
+    else if (event.key === "o" && place >= 0) setTriggerValue("opened", tiles[place].dataset.id)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  show()
+}
