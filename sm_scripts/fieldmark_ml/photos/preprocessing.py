@@ -76,7 +76,9 @@ def _turned(image: torch.Tensor, orientation: int) -> torch.Tensor:
     if orientation not in _TURNS:
         return image
     is_sideways, round_about = _TURNS[orientation]
-    return (image.transpose(1, 2) if is_sideways else image).flip(round_about).contiguous()
+    if is_sideways:
+        image = image.transpose(1, 2)
+    return image.flip(round_about).contiguous()
 
 
 def prepare(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
@@ -93,11 +95,10 @@ def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     if min(height, width) == how.resize:
         return image
     # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
-    size = (
-        (how.resize, int(how.resize * width / height))
-        if height <= width
-        else (int(how.resize * height / width), how.resize)
-    )
+    if height <= width:
+        size = how.resize, int(how.resize * width / height)
+    else:
+        size = int(how.resize * height / width), how.resize
     return torch.nn.functional.interpolate(
         image[None], size, mode=how.interpolation, antialias=True, align_corners=False
     )[0]
