@@ -95,10 +95,11 @@ def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     if min(height, width) == how.resize:
         return image
     # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
-    if height <= width:
-        size = how.resize, int(how.resize * width / height)
-    else:
-        size = int(how.resize * height / width), how.resize
+    size = (
+        (how.resize, int(how.resize * width / height))
+        if height <= width
+        else (int(how.resize * height / width), how.resize)
+    )
     return torch.nn.functional.interpolate(
         image[None], size, mode=how.interpolation, antialias=True, align_corners=False
     )[0]
