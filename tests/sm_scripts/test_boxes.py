@@ -27,7 +27,7 @@ def modules(*names: str) -> list[Any]:
 
 def drawn(folder: Path, *, beforehand: bool) -> Path:
     """Photos with a class's shape in the box and another class's beside it; `beforehand` cropped, then without boxes. One has none."""
-    (boxes,) = modules("boxes")
+    (boxes,) = modules("fieldmark_ml.photos.boxes")
     rows = []
     for name, other in zip(shapes.CLASSES, [*list(shapes.CLASSES)[1:], "circle"], strict=True):
         for number, split in enumerate(SPLIT):
@@ -90,7 +90,9 @@ def test_boxes_asked_for_and_none_there_is_refused(photos: Path, tmp_path: Path)
 
 
 def test_fine_tuning_sees_the_crop_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data, pictures, preprocessing = modules("data", "pictures", "preprocessing")
+    data, pictures, preprocessing = modules(
+        *(f"fieldmark_ml.photos.{name}" for name in ("data", "pictures", "preprocessing"))
+    )
     how = preprocessing.Preprocessing(32, 36, (0.5,) * 3, (0.5,) * 3)
     squares = {}
     for beforehand in (False, True):
@@ -122,12 +124,12 @@ def test_fine_tuning_sees_the_crop_too(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_box_becomes_a_square_around_it_in_whole_pixels(
     box: tuple[float, float, float, float], expected: tuple[int, ...] | None
 ) -> None:
-    (boxes,) = modules("boxes")
+    (boxes,) = modules("fieldmark_ml.photos.boxes")
     assert boxes.edges(box) == expected
 
 
 def test_a_box_beyond_the_photo_leaves_it_whole_and_keys_tell_boxes_apart() -> None:
-    (boxes,) = modules("boxes")
+    (boxes,) = modules("fieldmark_ml.photos.boxes")
     photo = np.arange(3 * 4 * 5).reshape(3, 4, 5)
     assert boxes.crop(photo, (1, 0, 3, 2)).shape == (3, 2, 2)
     assert boxes.crop(photo, (2, 2, 99, 99)).shape == (3, 2, 3)
@@ -138,7 +140,7 @@ def test_a_box_beyond_the_photo_leaves_it_whole_and_keys_tell_boxes_apart() -> N
 
 
 def test_a_box_that_is_no_number_is_named(tmp_path: Path) -> None:
-    (boxes,) = modules("boxes")
+    (boxes,) = modules("fieldmark_ml.photos.boxes")
     path = tmp_path / "manifest.csv"
     path.write_text(",".join(HEADER) + "\n" + "x,a.png,crow,train,1,2,wide,4\n")
     with pytest.raises(ValueError, match=r"a\.png"):
