@@ -14,9 +14,9 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from typing import Any
 
 from fieldmark_ml import runtime, script
+from fieldmark_ml.hyperparameters import Values
 
 runtime.catch_signals()
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     return script.main(run, arguments, __doc__ or "", "stopped; the features made so far are kept")
 
 
-def run(values: dict[str, Any], strings: dict[str, str]) -> None:
+def run(values: Values, strings: dict[str, str]) -> None:
     """Fills the caches of every backbone and view that the values name.
 
     Raises TrainingError, Stopped.

@@ -30,6 +30,9 @@ from fieldmark_ml.network import backbones
 from fieldmark_ml.network import model as models
 from fieldmark_ml.photos import images, preprocessing
 
+# An answer's JSON object.
+Answer = dict[str, Any]
+
 MAX_BYTES = 6_291_456
 TOP_K = 5
 
@@ -89,7 +92,7 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Phot
         raise BadImageRequest(f"the photo cannot be used: {error}") from None
 
 
-def predict_fn(input_data: Photo, model: models.Model) -> dict[str, Any]:
+def predict_fn(input_data: Photo, model: models.Model) -> Answer:
     """The answer for one photo: every class is ranked, the best TOP_K are named."""
     start = time.perf_counter()
     answer = predict_batch(model, [input_data.pixels])[0]
@@ -99,14 +102,14 @@ def predict_fn(input_data: Photo, model: models.Model) -> dict[str, Any]:
     }
 
 
-def output_fn(prediction: dict[str, Any], accept: str) -> str:
+def output_fn(prediction: Answer, accept: str) -> str:
     """JSON, whatever is accepted: it is the one format there is."""
     return json.dumps(prediction)
 
 
 def predict_batch(
     model: models.Model, photos: list[torch.Tensor], top_k: int = TOP_K
-) -> list[dict[str, Any]]:
+) -> list[Answer]:
     """Answers for decoded photos (uint8 [3, height, width], any sizes), in their order."""
     probabilities, unfamiliar = score_batch(model, photos)
     best = probabilities.topk(min(top_k, probabilities.shape[1]), dim=1)

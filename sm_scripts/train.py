@@ -27,9 +27,9 @@ goes on from there. A finished training started again exits 0 at once.
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from fieldmark_ml import runtime, script
+from fieldmark_ml.hyperparameters import Values
 
 runtime.catch_signals()
 
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def run(values: dict[str, Any], strings: dict[str, str]) -> None:
+def run(values: Values, strings: dict[str, str]) -> None:
     with runtime.phase("imports"):
         runtime.keep_memory()
         from fieldmark_ml.training import distributed

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -163,6 +163,9 @@ _RUN: tuple[Hyperparameter, ...] = (
                                                   "known.", "Run"),
 )  # fmt: skip
 
+# What a training goes by: a value of its kind for every name of TABLE.
+Values = dict[str, Any]
+
 TABLE: tuple[Hyperparameter, ...] = (*_MODEL, *_TRAINING, *_REGULARISATION, *_RUN)
 BY_NAME = {parameter.name: parameter for parameter in TABLE}
 
@@ -171,7 +174,7 @@ def defaults() -> dict[str, str]:
     return {parameter.name: parameter.default for parameter in TABLE}
 
 
-def parse(values: Mapping[str, str]) -> dict[str, Any]:
+def parse(values: Mapping[str, str]) -> Values:
     """Strings -> typed values, all of TABLE's names, defaults filled in;
     `auto` stays the string "auto".
 
@@ -198,8 +201,9 @@ def _name(text: str) -> str:
     return unquote(CARRIED_BYTE.sub(r"%\1", text), errors="replace")
 
 
-def _typed(parameter: Hyperparameter, text: str) -> Any:
-    text = text if parameter.kind == "text" else text.strip()
+def _typed(parameter: Hyperparameter, text: str) -> int | float | str:
+    if parameter.kind != "text":
+        text = text.strip()
     if parameter.name == "name":
         return _name(text)
     if not VALUE_PATTERN.fullmatch(text) and parameter.name != "checkpoint_dir":
@@ -210,19 +214,19 @@ def _typed(parameter: Hyperparameter, text: str) -> Any:
         )
     if parameter.automatic and text.lower() == AUTO:
         return AUTO
-    if parameter.kind == "choice":
-        if text not in parameter.choices:
-            raise BadValue(parameter.name, f"{text!r} is not one of {', '.join(_words(parameter))}")
-        return text
-    if parameter.kind == "bool":
-        return _boolean(parameter, text)
-    if parameter.kind == "arch":
-        return _arch(parameter, text)
-    return _ranged(parameter, text) if parameter.kind in ("int", "float") else text
+    return _READERS[parameter.kind](parameter, text)
+
+
+def _choice(parameter: Hyperparameter, text: str) -> str:
+    if text not in parameter.choices:
+        raise BadValue(parameter.name, f"{text!r} is not one of {', '.join(_words(parameter))}")
+    return text
 
 
 def _words(parameter: Hyperparameter) -> tuple[str, ...]:
-    return ((AUTO,) if parameter.automatic else ()) + parameter.choices
+    if parameter.automatic:
+        return (AUTO, *parameter.choices)
+    return parameter.choices
 
 
 def _boolean(parameter: Hyperparameter, text: str) -> bool:
@@ -254,13 +258,32 @@ def _ranged(parameter: Hyperparameter, text: str) -> int | float:
     )
     if outside or (parameter.kind == "int" and value != int(value)):
         raise BadValue(parameter.name, f"{text} cannot be used; it can be {expected}")
-    return int(value) if parameter.kind == "int" else value
+    if parameter.kind == "int":
+        return int(value)
+    return value
 
 
 def _range_text(parameter: Hyperparameter) -> str:
-    what = "a whole number" if parameter.kind == "int" else "a number"
-    low = f"above {parameter.above:g}" if parameter.above is not None else f"from {parameter.low:g}"
-    return f"{what} {low} to {parameter.high:g}" + (" or auto" if parameter.automatic else "")
+    what = {"int": "a whole number", "float": "a number"}[parameter.kind]
+    low = f"from {parameter.low:g}" if parameter.above is None else f"above {parameter.above:g}"
+    text = f"{what} {low} to {parameter.high:g}"
+    if parameter.automatic:
+        text += " or auto"
+    return text
+
+
+def _text(_: Hyperparameter, text: str) -> str:
+    return text
+
+
+_READERS: dict[str, Callable[[Hyperparameter, str], int | float | str]] = {
+    "int": _ranged,
+    "float": _ranged,
+    "bool": _boolean,
+    "choice": _choice,
+    "arch": _arch,
+    "text": _text,
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -275,23 +298,23 @@ def parser(description: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    groups: dict[str, Any] = {}
+    names = dict.fromkeys(parameter.group for parameter in TABLE)
+    groups = {name: made.add_argument_group(name) for name in names}
     for parameter in TABLE:
-        group = groups.setdefault(parameter.group, None) or made.add_argument_group(parameter.group)
-        groups[parameter.group] = group
-        words = f" {{{','.join(_words(parameter))}}}" if parameter.choices else ""
-        group.add_argument(
-            f"--{parameter.name}",
-            default=None,
-            metavar="VALUE",
-            help=f"{parameter.help}{words} (default: {parameter.default})".replace("%", "%%"),
+        groups[parameter.group].add_argument(
+            f"--{parameter.name}", default=None, metavar="VALUE", help=_help(parameter)
         )
     return made
 
 
-def from_arguments(
-    arguments: Sequence[str], description: str
-) -> tuple[dict[str, Any], dict[str, str]]:
+def _help(parameter: Hyperparameter) -> str:
+    text = parameter.help
+    if parameter.choices:
+        text += f" {{{','.join(_words(parameter))}}}"
+    return f"{text} (default: {parameter.default})".replace("%", "%%")
+
+
+def from_arguments(arguments: Sequence[str], description: str) -> tuple[Values, dict[str, str]]:
     """(typed values, all values as strings) of a command line. Raises BadValue."""
     given = {
         name: value
@@ -301,7 +324,7 @@ def from_arguments(
     return parse(given), {**defaults(), **given}
 
 
-def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(values: Values) -> Values:
     """`values` with every `auto` replaced by what it means beside the others.
     weight_decay may stay auto: the data decides it.
 
@@ -316,12 +339,7 @@ def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
         made["optimizer"] = "lbfgs" if lbfgs else "adamw"
     elif made["optimizer"] == "lbfgs" and not lbfgs:
         raise BadValue("optimizer", "lbfgs is only for a linear head in frozen mode; choose adamw")
-    choices = {
-        "epochs": 8 if finetune else 200 if made["optimizer"] == "lbfgs" else 30,
-        "batch_size": 32 if finetune else 64,
-        "lr": 0.001 if finetune else 0.003,
-    }
-    for name, value in choices.items():
+    for name, value in _usual(finetune, made["optimizer"]).items():
         if made[name] == AUTO:
             made[name] = value
     if made["weight_decay"] == AUTO and made["optimizer"] == "adamw":
@@ -329,21 +347,36 @@ def resolve(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _views(made: Mapping[str, Any], finetune: bool) -> str:
+def _usual(finetune: bool, optimizer: str) -> dict[str, int | float]:
+    """What `auto` means where the mode and the optimizer decide it."""
+    if finetune:
+        return {"epochs": 8, "batch_size": 32, "lr": 0.001}
+    if optimizer == "lbfgs":
+        return {"epochs": 200, "batch_size": 64, "lr": 0.003}
+    return {"epochs": 30, "batch_size": 64, "lr": 0.003}
+
+
+def _views(made: Values, finetune: bool) -> str:
     if finetune:
         return "plain"
     if made["views"] != AUTO:
         return str(made["views"])
-    return PRESETS[made["preset"]].views if made["arch"] == AUTO else "plain"
+    if made["arch"] != AUTO:
+        return "plain"
+    return PRESETS[made["preset"]].views
 
 
-def _whole_arch(made: Mapping[str, Any], finetune: bool) -> str:
+def _arch_asked(made: Values, finetune: bool) -> str:
+    if made["arch"] != AUTO:
+        return str(made["arch"])
     preset = PRESETS[made["preset"]]
-    arch = (
-        (preset.finetune_arch if finetune else preset.arch)
-        if made["arch"] == AUTO
-        else made["arch"]
-    )
+    if finetune:
+        return preset.finetune_arch
+    return preset.arch
+
+
+def _whole_arch(made: Values, finetune: bool) -> str:
+    arch = _arch_asked(made, finetune)
     choices = parse_arch(arch)
     if finetune and len(choices) > 1:
         raise BadValue(

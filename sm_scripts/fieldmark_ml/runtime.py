@@ -21,7 +21,7 @@ MAX_FAILURE_CHARS = 1024
 EXIT_FAILED, EXIT_BAD_ARGUMENT, EXIT_STOPPED = 1, 2, 143
 
 _started = time.monotonic()
-_state: dict[str, Any] = {"stop": False, "quiet": False}
+_state = {"stop": False, "quiet": False}
 seconds: dict[str, float] = {}
 
 
@@ -82,19 +82,21 @@ def metrics(**values: float) -> None:
 def _number(value: float) -> str:
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
-    return (
-        f"{value:.6f}".rstrip("0").rstrip(".")
-        if abs(value) >= 1e-4 or value == 0
-        else f"{value:.3e}"
-    )
+    if abs(value) >= 1e-4 or value == 0:
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    return f"{value:.3e}"
 
 
 def say_phase(name: str, of: str = "") -> None:
     """A line that says what is being done from here on, for whoever watches the log:
     `[phase] waiting of=<job>`.
     """
-    if not _state["quiet"]:
-        print(f"[phase] {name} of={of}" if of else f"[phase] {name}", flush=True)
+    if _state["quiet"]:
+        return
+    line = f"[phase] {name}"
+    if of:
+        line += f" of={of}"
+    print(line, flush=True)
 
 
 @contextmanager
@@ -136,7 +138,7 @@ def _acknowledge(reader: int) -> None:
 
 
 def stop_asked() -> bool:
-    return bool(_state["stop"])
+    return _state["stop"]
 
 
 def check_stop() -> None:
@@ -177,7 +179,7 @@ def explain(error: BaseException) -> str:
             "checkpoint is whole."
         )
     if "out of memory" in text or isinstance(error, MemoryError):
-        first = text.splitlines()[0] if text else "MemoryError"
+        first = (text or "MemoryError").splitlines()[0]
         return (
             f"Out of memory: use a lower batch size (batch_size) or a smaller image_size. ({first})"
         )

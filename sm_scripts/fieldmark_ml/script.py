@@ -9,12 +9,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from fieldmark_ml import runtime
-from fieldmark_ml.hyperparameters import BadValue, from_arguments, resolve
+from fieldmark_ml.hyperparameters import BadValue, Values, from_arguments, resolve
 
-Run = Callable[[dict[str, Any], dict[str, str]], None]
+Run = Callable[[Values, dict[str, str]], None]
 
 
 def main(run: Run, arguments: Sequence[str], description: str, stopped: str) -> int:

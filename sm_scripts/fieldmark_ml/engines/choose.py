@@ -30,6 +30,7 @@ OPENVINO_BATCH = 4
 CUDA_BATCH = 64
 FOLDING_TOLERANCE = 1e-3
 PROBE_SIZE = 64
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Form(Protocol):
@@ -49,7 +50,7 @@ class Form(Protocol):
 
 def precision_of(precision: str, device: torch.device) -> str:
     """The arithmetic that `--precision` means on this machine, known before any form is made."""
-    if precision == "exact" or not (_cuda_bf16() if device.type == "cuda" else _cpu_bf16()):
+    if precision == "exact" or not _has_bf16(device):
         return "fp32"
     return "bf16"
 
@@ -95,16 +96,13 @@ class TorchForm:
     ) -> None:
         self.precision, self.workers, self.device, self.kind = precision, workers, device, kind
         self.batch = CUDA_BATCH if device.type == "cuda" else BATCH
-        self.name = (
-            f"torch {precision}"
-            if kind == "exact"
-            else f"torch {precision}, batch-norm folded, channels last"
-        )
-        self.network = backbone.network if kind == "exact" else folded(backbone).network
-        self.network = self.network.to(
-            device, torch.bfloat16 if precision == "bf16" else torch.float32
-        )
-        if kind != "exact":
+        self.type = _TYPES[precision]
+        if kind == "exact":
+            self.name = f"torch {precision}"
+            self.network = backbone.network.to(device, self.type)
+        else:
+            self.name = f"torch {precision}, batch-norm folded, channels last"
+            self.network = folded(backbone).network.to(device, self.type)
             self.network = self.network.to(memory_format=torch.channels_last)
         self.mean, self.scale = backbone.mean.to(device), backbone.scale.to(device)
         self._threads = threading.local()
@@ -119,13 +117,7 @@ class TorchForm:
             values = (pixels.to(self.device, non_blocking=True).float() - self.mean) * self.scale
             if self.kind != "exact":
                 values = values.contiguous(memory_format=torch.channels_last)
-            return (
-                self.network(
-                    values.to(torch.bfloat16 if self.precision == "bf16" else torch.float32)
-                )
-                .float()
-                .cpu()
-            )
+            return self.network(values.to(self.type)).float().cpu()
 
 
 class OpenVinoForm:
@@ -237,6 +229,12 @@ def _save(openvino: Any, network: Any, path: Path) -> None:
     draft.replace(path)
 
 
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return _cpu_bf16()
+
+
 def _cpu_bf16() -> bool:
     """Whether the CPU multiplies bf16 itself (AVX-512 BF16 or AMX);
     without that, bf16 is slower than fp32.
@@ -246,7 +244,3 @@ def _cpu_bf16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _cuda_bf16() -> bool:
-    return torch.cuda.is_bf16_supported()

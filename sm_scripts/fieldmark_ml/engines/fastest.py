@@ -59,7 +59,7 @@ def install(
     """Puts the fastest form of each backbone into `model.forms`.
 
     `cache` is a folder that keeps the converted networks, by their weights: models with the same
-    frozen backbone share one. `arithmetic`: as for forms.choose.
+    frozen backbone share one. `arithmetic`: as for choose.choose.
     """
     made = []
     for backbone, entry in zip(model.backbones, model.info["backbones"], strict=True):
@@ -107,7 +107,9 @@ def reference(model: Any, photos: Iterable[torch.Tensor]) -> Reference:
                 break
     finally:
         model.forms = installed
-    return Reference(inputs, torch.cat(answers) if answers else torch.empty(0, len(model.classes)))
+    if not answers:
+        return Reference(inputs, torch.empty(0, len(model.classes)))
+    return Reference(inputs, torch.cat(answers))
 
 
 def parity(model: Any, known: Reference, batch: int) -> Parity:

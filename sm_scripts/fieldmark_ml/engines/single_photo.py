@@ -1,8 +1,7 @@
 """A model in the form that answers single photos soonest:
 each candidate is timed on this machine and compared with plain fp32.
 
-    import serving
-    chosen = serving.install(model, "auto", cpus=2, cache=Path("networks"), photos=decoded)
+    chosen = single_photo.install(model, "auto", cpus=2, cache=Path("networks"), photos=decoded)
 
 Needs choose.py, which an artifact does not carry: this is for a server that runs on this machine
 beside the artifact's own code.
@@ -75,11 +74,10 @@ class SoloForm:
         network = forms.converted(openvino, core, make, size, cache)
         network.reshape([1, 3, size, size])
         self._shared = self._compile(core, network, self.workers, self.workers)
-        self._alone = (
-            self._compile(core, network, 1, min(self.workers, MAX_THREADS_ALONE))
-            if self.workers > 1
-            else self._shared
-        )
+        self._alone = self._shared
+        if self.workers > 1:
+            threads = min(self.workers, MAX_THREADS_ALONE)
+            self._alone = self._compile(core, network, 1, threads)
         self._lock, self._calls = threading.Lock(), 0
         self._threads = threading.local()
         for compiled in (self._alone, self._shared):
@@ -165,12 +163,12 @@ def _reference(model: Any, photos: Iterable[torch.Tensor]) -> fastest.Reference:
 
 def _candidates(precision: str, device: torch.device) -> list[str]:
     """The likely fastest first."""
-    arithmetics = ["fp32"] if forms.precision_of(precision, device) == "fp32" else ["bf16", "fp32"]
+    bf16 = forms.precision_of(precision, device) == "bf16"
     if device.type == "cuda":
-        return [f"torch {name}, folded" for name in arithmetics]
-    return [f"OpenVINO {name}" for name in arithmetics] + [
-        f"torch {name}, folded" for name in arithmetics if name == "bf16"
-    ]
+        names = ["torch bf16, folded", "torch fp32, folded"]
+    else:
+        names = ["OpenVINO bf16", "OpenVINO fp32", "torch bf16, folded"]
+    return [name for name in names if bf16 or "bf16" not in name]
 
 
 def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
@@ -223,9 +221,11 @@ def _plain(milliseconds: float) -> Chosen:
 def _kept(cache: Path, key: str) -> Chosen | None:
     try:
         found = json.loads((cache / KEPT).read_bytes())
-        return Chosen(**found["chosen"]) if found["key"] == key else None
+        if found["key"] == key:
+            return Chosen(**found["chosen"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        pass
+    return None
 
 
 def _keep(cache: Path, key: str, chosen: Chosen) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from fieldmark_ml.figures.calibration import calibration_error
 
 
-def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
+def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
     """top1, top5, loss, macro_f1, ece, correct and n of calibrated `probabilities` [n,
     classes] against `labels` [n].
     """

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from fieldmark_ml.network import tensors, zoo
 from fieldmark_ml.network.backbones import PACKAGE
-from fieldmark_ml.network.model import INFO_FILE, WEIGHTS_FILE
+from fieldmark_ml.network.model import INFO_FILE, WEIGHTS_FILE, Info
 from fieldmark_ml.runtime import write_atomic
 
 # What inference.py imports, directly or not. A test loads an artifact with nothing else in reach.
@@ -35,7 +34,7 @@ _SCRIPTS = Path(__file__).parents[2]
 _NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "deviation", "means")
 
 
-def write(folder: Path, info: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
+def write(folder: Path, info: Info, state: dict[str, torch.Tensor]) -> None:
     """`state` has the names of Model's state dict. model.json comes last,
     so that its presence says the artifact is whole.
     """

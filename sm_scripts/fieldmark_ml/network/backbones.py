@@ -92,17 +92,8 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
             and second.running_var is not None
         ):
             _fold(first, second)
-            setattr(
-                network,
-                name,
-                nn.Sequential(
-                    *(
-                        part
-                        for part in (getattr(second, "drop", None), getattr(second, "act", None))
-                        if part
-                    )
-                ),
-            )
+            after = (getattr(second, "drop", None), getattr(second, "act", None))
+            setattr(network, name, nn.Sequential(*(part for part in after if part)))
     for child in network.children():
         fold_batch_norm(child)
     return network
@@ -112,7 +103,12 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     assert norm.running_var is not None
     assert norm.running_mean is not None
-    gain = torch.rsqrt(norm.running_var + norm.eps) * (norm.weight if norm.affine else 1)
+    gain = torch.rsqrt(norm.running_var + norm.eps)
+    if norm.affine:
+        gain = gain * norm.weight
     bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean
+    bias = bias * gain
+    if norm.affine:
+        bias = bias + norm.bias
     convolution.weight.mul_(gain[:, None, None, None])
-    convolution.bias = nn.Parameter(bias * gain + (norm.bias if norm.affine else 0))
+    convolution.bias = nn.Parameter(bias)

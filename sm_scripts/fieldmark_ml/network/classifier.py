@@ -36,7 +36,8 @@ class Average:
     @torch.no_grad()
     def update(self) -> None:
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.decay else 0.0
+        # It is never below 0, so without a decay this stays 0.
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, parameter in self.parameters.items():
             self.values[name].lerp_(parameter, 1 - decay)
 

@@ -27,9 +27,11 @@ class Head(nn.Module):
         self.kind = kind
         self.register_buffer("mean", torch.zeros(dimensions))
         self.register_buffer("deviation", torch.ones(dimensions))
-        hidden = HIDDEN_UNITS if kind == "mlp" else dimensions
-        before = [nn.Linear(dimensions, hidden), nn.ReLU()] if kind == "mlp" else []
-        self.layers = nn.Sequential(*before, nn.Dropout(dropout), nn.Linear(hidden, classes))
+        before: list[nn.Module] = []
+        width = dimensions
+        if kind == "mlp":
+            before, width = [nn.Linear(dimensions, HIDDEN_UNITS), nn.ReLU()], HIDDEN_UNITS
+        self.layers = nn.Sequential(*before, nn.Dropout(dropout), nn.Linear(width, classes))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return self.layers((features - self.mean) / self.deviation)
@@ -53,4 +55,6 @@ class Head(nn.Module):
 def logits_of(head: Head, features: torch.Tensor) -> torch.Tensor:
     head.eval()
     made = [head(part) for part in features.split(CHUNK)]
-    return torch.cat(made) if made else torch.empty(0, head.last.out_features)
+    if not made:
+        return torch.empty(0, head.last.out_features)
+    return torch.cat(made)

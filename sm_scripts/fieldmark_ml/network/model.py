@@ -19,6 +19,9 @@ from fieldmark_ml.photos.preprocessing import Preprocessing, prepare
 FORMAT = 1
 WEIGHTS_FILE, INFO_FILE = "model.safetensors", "model.json"
 
+# model.json, or an object in it, as it is read: a later version may say more than this one knows.
+Info = dict[str, Any]
+
 
 class Model(nn.Module):
     """Photos -> logits. `info` is model.json.
@@ -29,7 +32,7 @@ class Model(nn.Module):
 
     means: torch.Tensor
 
-    def __init__(self, info: dict[str, Any], package: Path) -> None:
+    def __init__(self, info: Info, package: Path) -> None:
         super().__init__()
         self.info = info
         self.classes: list[str] = info["classes"]
@@ -79,14 +82,16 @@ class Model(nn.Module):
         return self.head(self.features(inputs))
 
 
-def _network(entry: dict[str, Any], package: Path) -> nn.Module:
+def _network(entry: Info, package: Path) -> nn.Module:
     network = backbones.create(entry["module"], entry["timm_name"], package, **entry["arguments"])
     # A fine-tuned network was trained, and is stored, with its batch-norm folded into the
     # convolutions.
-    return backbones.fold_batch_norm(network) if entry.get("folded") else network
+    if entry.get("folded"):
+        return backbones.fold_batch_norm(network)
+    return network
 
 
-def preprocessing_of(entry: dict[str, Any]) -> Preprocessing:
+def preprocessing_of(entry: Info) -> Preprocessing:
     return Preprocessing(
         entry["image_size"],
         entry["resize"],

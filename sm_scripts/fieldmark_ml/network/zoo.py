@@ -26,7 +26,8 @@ _MODELS_INIT = (
     '"""The modules of timm.models that the model is built from; each is imported by name."""\n'
 )
 _DATA_INIT = "from .constants import *\n"
-_TORCHVISION = '''"""Stands in for the one class of torchvision that timm.layers names; nothing here makes or meets one."""
+_TORCHVISION = '''"""Stands in for the one class of torchvision that timm.layers names; \
+nothing here makes or meets one."""
 from torch.nn import Module
 
 
@@ -65,7 +66,9 @@ def module_of(timm_name: str) -> str:
 
 def version_key(timm_names: list[str]) -> str:
     """Names a copy: the same for the same timm, the same backbones and the same way of copying."""
-    text = f"{(timm_folder() / 'version.py').read_text()}{sorted({module_of(name) for name in timm_names})}{Path(__file__).read_text()}"
+    version = (timm_folder() / "version.py").read_text()
+    modules = sorted({module_of(name) for name in timm_names})
+    text = f"{version}{modules}{Path(__file__).read_text()}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -124,10 +127,14 @@ def _needed(folder: Path, start: set[str]) -> set[str]:
 def _siblings(node: ast.ImportFrom) -> set[str]:
     module = node.module or ""
     if node.level == 1:
-        return {module.split(".")[0]} if module else {alias.name for alias in node.names}
+        if not module:
+            return {alias.name for alias in node.names}
+        return {module.split(".")[0]}
     # timm.models.x as timm writes it, ..models.x as a copy does.
     match = re.fullmatch(r"(?:timm\.)?models\.(\w+)", module)
-    return {match[1]} if match and node.level in (0, 2) else set()
+    if match and node.level in (0, 2):
+        return {match[1]}
+    return set()
 
 
 def _write(source: Path, target: Path) -> None:

@@ -33,7 +33,9 @@ def augmented(photo: torch.Tensor, size: int, kind: str, draw: random.Random) ->
     )[0]
     if draw.random() < 0.5:
         photo = photo.flip(2)
-    return rand_augment(photo, draw) if kind == "randaugment" else photo
+    if kind == "randaugment":
+        return rand_augment(photo, draw)
+    return photo
 
 
 def centre(photos: torch.Tensor, size: int) -> torch.Tensor:
@@ -100,11 +102,10 @@ def mix(
     Sources: Zhang et al., mixup, 2018; Yun et al., CutMix, 2019. Where both are on, each batch
     takes one of them.
     """
-    choices = [name for name, alpha in (("mixup", mixup), ("cutmix", cutmix)) if alpha > 0]
+    choices = [(name, alpha) for name, alpha in (("mixup", mixup), ("cutmix", cutmix)) if alpha > 0]
     if not choices or len(pixels) < 2:
         return pixels, targets
-    chosen = draw.choice(choices)
-    alpha = mixup if chosen == "mixup" else cutmix
+    chosen, alpha = draw.choice(choices)
     share = draw.betavariate(alpha, alpha)
     other = pixels.roll(1, 0)
     if chosen == "mixup":

@@ -46,7 +46,9 @@ def key(image_id: str, inside: Edges | None) -> str:
     """The name of a photo's crop in a cache of features:
     another one for every box, and the photo's own without one.
     """
-    return hashlib.sha256(f"{image_id} {inside}".encode()).hexdigest() if inside else image_id
+    if not inside:
+        return image_id
+    return hashlib.sha256(f"{image_id} {inside}".encode()).hexdigest()
 
 
 def crop(image: Any, inside: Edges | None) -> Any:
@@ -57,7 +59,9 @@ def crop(image: Any, inside: Edges | None) -> Any:
         return image
     left, top, right, bottom = inside
     part = image[:, top:bottom, left:right]
-    return part if part.shape[1] and part.shape[2] else image
+    if not part.shape[1] or not part.shape[2]:
+        return image
+    return part
 
 
 def read(manifest: Path) -> dict[str, Edges]:

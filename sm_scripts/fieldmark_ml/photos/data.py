@@ -48,15 +48,17 @@ class Photos:
 
     def key(self, row: int) -> str:
         """The name of what the network sees of a photo: its image_id, or that of its crop."""
-        return (
-            boxes.key(self.image_ids[row], self.boxes[row]) if self.boxes else self.image_ids[row]
-        )
+        if not self.boxes:
+            return self.image_ids[row]
+        return boxes.key(self.image_ids[row], self.boxes[row])
 
     def seen(self, row: int, photo: Any) -> Any:
         """What the network sees of a decoded photo [3, height, width]:
         all of it, or the square around its box.
         """
-        return boxes.crop(photo, self.boxes[row]) if self.boxes else photo
+        if not self.boxes:
+            return photo
+        return boxes.crop(photo, self.boxes[row])
 
     def crop_to_boxes(self) -> None:
         """From now on only the square around a photo's box is seen.
@@ -92,7 +94,9 @@ class Photos:
 
     def _usable(self, mask: np.ndarray) -> np.ndarray:
         chosen = np.flatnonzero(mask)
-        return chosen[~np.isin(chosen, list(self.bad))] if self.bad else chosen
+        if not self.bad:
+            return chosen
+        return chosen[~np.isin(chosen, list(self.bad))]
 
     def mark_bad(self, row: int, reason: str) -> None:
         if row not in self.bad:

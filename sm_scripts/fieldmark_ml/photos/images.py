@@ -115,7 +115,9 @@ _TURNS = {
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
     """Return the image turned and mirrored as its EXIF orientation asks."""
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+    if orientation not in _TURNS:
+        return image
+    return image.transpose(_TURNS[orientation])
 
 
 def strips(width: int, height: int) -> list[tuple[int, int, int, int]]:

@@ -76,7 +76,9 @@ def _turned(image: torch.Tensor, orientation: int) -> torch.Tensor:
     if orientation not in _TURNS:
         return image
     is_sideways, round_about = _TURNS[orientation]
-    return (image.transpose(1, 2) if is_sideways else image).flip(round_about).contiguous()
+    if is_sideways:
+        image = image.transpose(1, 2)
+    return image.flip(round_about).contiguous()
 
 
 def prepare(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:

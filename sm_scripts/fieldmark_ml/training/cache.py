@@ -55,11 +55,9 @@ class Cache:
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self.folder = root / recipe.key()
         # Features that earlier jobs made, which this one only reads: a channel on SageMaker.
-        self.earlier = (
-            Path(os.environ["SM_CHANNEL_CACHED"]) / recipe.key()
-            if "SM_CHANNEL_CACHED" in os.environ
-            else None
-        )
+        self.earlier: Path | None = None
+        if "SM_CHANNEL_CACHED" in os.environ:
+            self.earlier = Path(os.environ["SM_CHANNEL_CACHED"]) / recipe.key()
         # Half the space; bf16 has fewer digits than float16, so nothing is lost where it is used.
         self.dtype = np.float16 if recipe.precision == "bf16" else np.float32
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +67,9 @@ class Cache:
     def image_ids(self) -> np.ndarray:
         """Every cached image_id, 'S64', unsorted."""
         found = [ids for _, ids in self._shards()]
-        return np.concatenate(found) if found else np.empty(0, dtype="S64")
+        if not found:
+            return np.empty(0, dtype="S64")
+        return np.concatenate(found)
 
     def vectors(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(image_ids, features) of one file after the other: memory holds one of them."""
@@ -81,10 +81,10 @@ class Cache:
                 log(f"cached features in {path} cannot be read: {error}")
 
     def _shards(self) -> Iterator[tuple[Path, np.ndarray]]:
-        for path in [
-            *sorted(self.folder.glob("*.npz")),
-            *(sorted(self.earlier.glob("*.npz")) if self.earlier else ()),
-        ]:
+        paths = sorted(self.folder.glob("*.npz"))
+        if self.earlier:
+            paths += sorted(self.earlier.glob("*.npz"))
+        for path in paths:
             try:
                 with np.load(path, allow_pickle=False) as shard:
                     yield path, shard["image_ids"]

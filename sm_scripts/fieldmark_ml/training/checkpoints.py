@@ -18,6 +18,9 @@ KEEP = 2
 SECONDS_BETWEEN = 5.0
 FINISHED = "finished.json"
 
+# What a training needs to go on from where it stood: its mode decides what that is.
+State = dict[str, Any]
+
 
 class Checkpoints:
     """The checkpoints of one job in `folder`.
@@ -48,11 +51,11 @@ class Checkpoints:
         """Whether it is time for one: some seconds have passed, or the job was asked to stop."""
         return stop_asked() or time.monotonic() - self._saved > SECONDS_BETWEEN
 
-    def save_if_due(self, state: dict[str, Any]) -> None:
+    def save_if_due(self, state: State) -> None:
         if self.due():
             self.save(state)
 
-    def save(self, state: dict[str, Any]) -> None:
+    def save(self, state: State) -> None:
         paths = self.paths()
         number = int(paths[-1].stem.split("-")[1]) + 1 if paths else 1
         buffer = io.BytesIO()
@@ -62,7 +65,7 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         self._saved = time.monotonic()
 
-    def load(self) -> dict[str, Any] | None:
+    def load(self) -> State | None:
         """The newest readable state, or None where there is no checkpoint.
 
         TrainingError where there are some and none can be used.

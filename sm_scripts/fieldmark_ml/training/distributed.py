@@ -34,13 +34,21 @@ def relaunch_under_torchrun(arguments: list[str]) -> None:
     hosts, processes = wanted_processes()
     if hosts * processes == 1:
         return
-    names = _hosts()
     log(f"{hosts} hosts with {processes} processes each: starting torchrun")
+    number, first = 0, "127.0.0.1"
+    if hosts > 1:
+        names = _hosts()
+        number, first = names.index(os.environ["SM_CURRENT_HOST"]), names[0]
     launcher = [
-        sys.executable, "-m", "torch.distributed.run", f"--nnodes={hosts}", f"--nproc_per_node={processes}",
-        f"--node_rank={names.index(os.environ['SM_CURRENT_HOST']) if hosts > 1 else 0}",
-        f"--master_addr={names[0] if hosts > 1 else '127.0.0.1'}", f"--master_port={PORT}",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nnodes={hosts}",
+        f"--nproc_per_node={processes}",
+        f"--node_rank={number}",
+        f"--master_addr={first}",
+        f"--master_port={PORT}",
+    ]
     os.execv(sys.executable, [*launcher, sys.argv[0], *arguments])
 
 

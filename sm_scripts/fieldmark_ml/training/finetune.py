@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from fieldmark_ml.photos.data import Photos
 from fieldmark_ml.photos.pictures import Pictures
 from fieldmark_ml.runtime import Diverged, Stopped, check_stop, log, metrics, stop_asked
 from fieldmark_ml.training import distributed
-from fieldmark_ml.training.checkpoints import Checkpoints
+from fieldmark_ml.training.checkpoints import Checkpoints, State
 from fieldmark_ml.training.fit import Watch, validation_scores
 from fieldmark_ml.training.job import Job
 
@@ -45,10 +46,7 @@ class Tuned:
         """Under the names of Model's state dict."""
         state = self.classifier.state_dict()
         return {
-            name.replace("backbone.", "backbones.0.", 1)
-            if name.startswith("backbone.")
-            else name: value
-            for name, value in state.items()
+            re.sub(r"^backbone\.", "backbones.0.", name): value for name, value in state.items()
         }
 
 
@@ -63,13 +61,8 @@ class Tuner:
         classifier: Classifier,
         checkpoints: Checkpoints,
     ) -> None:
-        self.job, self.values, self.photos, self.pictures, self.checkpoints = (
-            job,
-            job.values,
-            photos,
-            pictures,
-            checkpoints,
-        )
+        self.job, self.values = job, job.values
+        self.photos, self.pictures, self.checkpoints = photos, pictures, checkpoints
         self.classifier = classifier.to(job.device).to(memory_format=torch.channels_last).eval()
         freeze(classifier.backbone.network, self.values["freeze_share"])
         if job.device.type == "cpu":
@@ -120,13 +113,8 @@ class Tuner:
             }
             finished = self.watch.see(row, self.average.values)
             metrics(epoch=self.epoch, step=self.steps, **row, **self._speed())
-            self.epoch, self.step, self.loss_sum, self.right, self.seen = (
-                self.epoch + 1,
-                0,
-                0.0,
-                0,
-                0,
-            )
+            self.epoch += 1
+            self.step, self.loss_sum, self.right, self.seen = 0, 0.0, 0, 0
             if finished:
                 log(
                     f"no better validation accuracy for {self.watch.patience} epochs: stopping "
@@ -257,7 +245,7 @@ class Tuner:
             distributed.barrier()
             raise Stopped
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> State:
         names = ("epoch", "step", "loss_sum", "right", "seen")
         return {
             "parameters": {name: parameter.detach() for name, parameter in self.parameters.items()},
@@ -267,7 +255,7 @@ class Tuner:
             "place": {name: getattr(self, name) for name in names},
         }
 
-    def _load(self, state: dict[str, Any]) -> None:
+    def _load(self, state: State) -> None:
         put(self.parameters, state["parameters"])
         put(self.average.values, state["average"]["values"])  # type: ignore[arg-type]
         self.average.steps = state["average"]["steps"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch.nn import functional
 
 from fieldmark_ml.figures.scoring import macro_f1
+from fieldmark_ml.hyperparameters import Values
 from fieldmark_ml.network.head import CHUNK, Head, logits_of
 from fieldmark_ml.runtime import Diverged, check_stop
+from fieldmark_ml.training.checkpoints import State
 
 LBFGS_MEMORY = 20
 CONVERGED = 1e-6
@@ -50,8 +51,8 @@ class Hooks:
     """
 
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, row: None
-    checkpoint: Callable[[dict[str, Any]], None] = lambda state: None
-    resume: dict[str, Any] | None = None
+    checkpoint: Callable[[State], None] = lambda state: None
+    resume: State | None = None
 
 
 class Watch:
@@ -93,13 +94,13 @@ class Watch:
     def fit(self) -> Fit:
         return Fit(self.best_state, self.best_epoch, len(self.history), self.history)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {
             name: getattr(self, name)
             for name in ("best_score", "best_epoch", "best_state", "history")
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         for name, value in state.items():
             setattr(self, name, value)
 
@@ -239,10 +240,10 @@ class LogisticRegression:
             f"{last}.bias": self.weights[-1].clone(),
         }
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {name: getattr(self, name) for name in ("weights", "steps", "changes")}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         for name, value in state.items():
             setattr(self, name, value)
         self.now = self._evaluate(self.weights)
@@ -307,7 +308,7 @@ def fit_lbfgs(
 
 
 def fit_adamw(
-    head: Head, train: Examples, validation: Examples, values: dict[str, Any], hooks: Hooks
+    head: Head, train: Examples, validation: Examples, values: Values, hooks: Hooks
 ) -> Fit:
     """Trains any head in batches with AdamW and a cosine decay.
 
@@ -352,7 +353,7 @@ def fit_adamw(
 
 
 def _train_epoch(
-    head: Head, optimizer: torch.optim.Optimizer, train: Examples, values: dict[str, Any]
+    head: Head, optimizer: torch.optim.Optimizer, train: Examples, values: Values
 ) -> None:
     head.train()
     for rows in torch.randperm(len(train)).split(values["batch_size"]):

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from fieldmark_ml.engines.choose import precision_of
+from fieldmark_ml.hyperparameters import Values
 from fieldmark_ml.photos.data import Photos
 
 # In --checkpoint_dir it stands for the name of the training job: trials that share a folder keep
@@ -29,7 +30,7 @@ class Job:
     `precision` is the arithmetic, fp32 or bf16.
     """
 
-    values: dict[str, Any]
+    values: Values
     strings: dict[str, str]
     model_dir: Path
     output_dir: Path
@@ -42,7 +43,7 @@ class Job:
         return replace(self, values={**self.values, **changes})
 
 
-def make(values: dict[str, Any], strings: dict[str, str]) -> Job:
+def make(values: Values, strings: dict[str, str]) -> Job:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Job(
         values,
@@ -74,7 +75,7 @@ def output_dir() -> Path:
     return Path(os.environ.get("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data"))
 
 
-def fingerprint(values: dict[str, Any], photos: Photos) -> str:
+def fingerprint(values: Values, photos: Photos) -> str:
     """Names a training by its settings and photos: only the same one may go on from its
     checkpoints.
     """

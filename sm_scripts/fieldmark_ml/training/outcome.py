@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 
 from fieldmark_ml.figures import familiarity
+from fieldmark_ml.network.model import Info
 from fieldmark_ml.photos.data import Photos
 
 
@@ -27,10 +27,10 @@ class Outcome:
     means: torch.Tensor
     similarities: torch.Tensor
     state: dict[str, torch.Tensor]
-    entries: list[dict[str, Any]]
+    entries: list[Info]
     best_epoch: int
     epochs_run: int
-    more: dict[str, Any] = field(default_factory=dict)
+    more: Info = field(default_factory=dict)
 
 
 def familiar(

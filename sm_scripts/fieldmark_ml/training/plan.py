@@ -15,6 +15,7 @@ from fieldmark_ml.engines.choose import Form, choose, folded
 from fieldmark_ml.network import backbones, weights, zoo
 from fieldmark_ml.network.classifier import Classifier
 from fieldmark_ml.network.head import Head
+from fieldmark_ml.network.model import Info
 from fieldmark_ml.photos.preprocessing import Preprocessing
 from fieldmark_ml.runtime import TrainingError, log
 from fieldmark_ml.training.cache import Recipe
@@ -29,7 +30,7 @@ class PlannedBackbone:
     module: str
     how: Preprocessing
     file: weights.WeightsFile
-    arguments: dict[str, Any]
+    arguments: dict[str, int]
 
     def state(self) -> dict[str, torch.Tensor]:
         """The pretrained weights under timm's names, without the classifier."""
@@ -85,7 +86,7 @@ class PlannedBackbone:
     def recipe(self, view: str, precision: str) -> Recipe:
         return Recipe(self.name, self.file.sha256, self.how, view, precision)
 
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> Info:
         """This backbone in model.json."""
         return {
             "arch": self.name,
@@ -116,11 +117,9 @@ def plan(arch: str) -> list[PlannedBackbone]:
         architecture = ARCHITECTURES.get(choice.name) or _from_timm(choice)
         module = zoo.module_of(architecture.timm_name)
         size = choice.image_size or architecture.image_size
-        arguments = (
-            {"img_size": size}
-            if architecture.fixed_size and size != architecture.image_size
-            else {}
-        )
+        arguments: dict[str, int] = {}
+        if architecture.fixed_size and size != architecture.image_size:
+            arguments["img_size"] = size
         how = Preprocessing(
             size, resize_for(size, architecture.crop_share), *architecture.normalisation
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ import torch
 from fieldmark_ml.architectures import VIEWS
 from fieldmark_ml.figures.calibration import calibration_error, fit_temperature, unsure_threshold
 from fieldmark_ml.figures.scoring import figures
-from fieldmark_ml.network.model import FORMAT
+from fieldmark_ml.network.model import FORMAT, Info
 from fieldmark_ml.photos.data import SPLITS, Photos
 from fieldmark_ml.runtime import log, metrics, write_atomic
 from fieldmark_ml.training.job import Job
@@ -41,11 +40,11 @@ def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
 
 def scored(
     photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]], best_epoch: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, float]]:
     """Figures of each split in `probabilities` (rows and calibrated probabilities),
     over its labelled photos; said in the log.
     """
-    made: dict[str, dict[str, Any]] = {}
+    made: dict[str, dict[str, float]] = {}
     for name, (rows, values) in probabilities.items():
         labels = torch.from_numpy(photos.labels[rows])
         known = labels >= 0
@@ -99,7 +98,7 @@ def write_predictions(
     write_atomic(job.output_dir / "predictions.npz", buffer.getvalue())
 
 
-def model_info(job: Job, photos: Photos, more: dict[str, Any]) -> dict[str, Any]:
+def model_info(job: Job, photos: Photos, more: Info) -> Info:
     """model.json, except what `more` says of the training's outcome."""
     values = job.values
     return {
