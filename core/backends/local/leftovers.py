@@ -17,13 +17,8 @@ from core.datasets import export, staging, store
 from core.datasets.editing import review
 from core.datasets.importing import extending
 from core.errors import NotFound
-<<<<<<< HEAD:core/jobs/leftovers.py
-from core.io import files, inbox
-from core.jobs import locks
-=======
 from core.io import files
-from core.jobs import inbox
->>>>>>> f:core/backends/local/leftovers.py
+from core.jobs import inbox, locks
 from core.jobs import store as jobs
 from core.jobs.run_folder import ID_PATTERN, RunFolder
 from core.jobs.store import State
