@@ -7,6 +7,7 @@ from core.jobs import store as jobs
 from ui import links, messages
 from ui.datasets import import_form, import_progress
 from ui.datasets import inspection as inspecting
+from ui.datasets import plan as import_plan
 from ui.datasets import view as dataset_view
 from ui.guard import guard
 from ui.shared import jobs_table
@@ -18,9 +19,10 @@ everything = store.datasets()
 datasets = {item.id: item for item in everything if isinstance(item, store.Dataset)}
 running = [job for job in jobs.readable("import") if not job.state.is_finished]
 asked = links.parameter("job")
+planned = links.parameter("plan")
 
 # While an import is looked at, no dataset is shown below it: which one would that be?
-importing = not datasets or bool(asked) or links.parameter("view") == "import"
+importing = not datasets or bool(asked or planned) or links.parameter("view") == "import"
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.title("Datasets", width="content")
     if datasets and not importing:
@@ -42,9 +44,13 @@ for item in everything:
             icon=":material/warning:",
         )
 
-if importing:
+if importing and planned:
+    import_plan.show(planned)
+elif importing:
     st.subheader("Import photos")
+    import_plan.waiting()
     import_form.form(datasets)
+if importing:
     if datasets:
         links.link("datasets", "Back to the datasets", ":material/arrow_back:")
 elif datasets:

@@ -15,8 +15,9 @@ from core import settings
 from core.batch import items
 from core.batch.items import Item
 from core.datasets import manifest, store
-from core.datasets.importing import layouts, origins
+from core.datasets.importing import origins
 from core.datasets.importing.found import LeftOut, images_below
+from core.datasets.planning import cub_tables
 from core.errors import NotFound, UserError
 from core.io import archives, files
 from core.io.names import shown
@@ -137,10 +138,10 @@ def take_over(previous: RunFolder, folder: RunFolder) -> int:
     """
     images = previous.input / "images"
     if images.is_dir():
-        shutil.copytree(images, folder.input / "images", copy_function=_link)
+        shutil.copytree(images, folder.input / "images", copy_function=files.link)
     if not list_of(previous).exists():
         return 0
-    _link(list_of(previous), list_of(folder))
+    files.link(list_of(previous), list_of(folder))
     return items.count(list_of(folder))
 
 
@@ -239,7 +240,12 @@ def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
         if folder not in known:
             parts = reversed(folder.split("/"))
             known[folder] = next(
-                (name for part in parts for name in (part, layouts.species(part)) if name in names),
+                (
+                    name
+                    for part in parts
+                    for name in (part, cub_tables.species(part))
+                    if name in names
+                ),
                 "",
             )
         yield item._replace(label=known[folder])
@@ -259,13 +265,6 @@ def _relative(name: str) -> str:
     shown."""
     parts = [part.strip() for part in shown(name).replace("\\", "/").split("/")]
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "photo"
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def _formats() -> str:

@@ -84,7 +84,7 @@ def validate(frame: pd.DataFrame) -> None:
         (frame[list(COLUMNS)].drop(columns=list(BOX)).isna().any(axis=1), "a value is missing"),
         ((path == "") | outside, "the path leads outside the dataset"),
         (path.duplicated(), "the path stands in the manifest twice"),
-        (label == "", "the label is empty"),
+        ((label == "") & (frame["split"] != "unused"), "a photo without a label is in use"),
         (
             ~frame["split"].isin(settings.SPLITS),
             f"the split is none of {', '.join(settings.SPLITS)}",
@@ -141,9 +141,11 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def counts(frame: pd.DataFrame) -> Counts:
-    """`{label: {split: number of images}}`, labels in order, every split named."""
+    """`{label: {split: number of images}}`, labels in order, every split named; photos without a
+    label are not among them."""
     table = (
-        frame.groupby(["label", "split"])
+        frame[frame["label"] != ""]
+        .groupby(["label", "split"])
         .size()
         .unstack(fill_value=0)
         .reindex(columns=list(settings.SPLITS), fill_value=0)

@@ -160,7 +160,7 @@ def official(
 
 
 def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
-    """The rows of these classes only.
+    """The rows of these classes, and those without a label.
 
     Raises UserError for an unknown class, and for fewer than two.
     """
@@ -171,7 +171,7 @@ def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
             field="classes",
         )
     require_classes(sorted(set(labels)))
-    return frame[frame["label"].isin(list(labels))].reset_index(drop=True)
+    return frame[frame["label"].isin([*labels, ""])].reset_index(drop=True)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -219,10 +219,11 @@ def _checked(ratios: Mapping[str, float]) -> dict[str, float]:
 
 
 def _usable(frame: pd.DataFrame) -> pd.Series:
-    usable = frame["problem"] == ""
+    usable = (frame["problem"] == "") & (frame["label"] != "")
     if not usable.any():
         raise UserError(
-            "There are no usable images in this dataset. Bring in images, then make the split."
+            "There are no usable images with a label in this dataset. Bring in images, or label "
+            "some, then make the split."
         )
     return usable
 
@@ -287,7 +288,7 @@ def _finished(
         frame[frame["split"] != "unused"].groupby(["label", "split"]).size().unstack(fill_value=0)
     )
     present = present.reindex(
-        index=sorted(frame["label"].unique()), columns=list(PARTS), fill_value=0
+        index=sorted(set(frame["label"]) - {""}), columns=list(PARTS), fill_value=0
     )
     small = present.index[(present[list(needed)] < 1).any(axis=1)].tolist()
     if small and not skip_small:

@@ -22,6 +22,7 @@ import pandas as pd
 
 from core import settings
 from core.datasets import browse, manifest, remote, splits
+from core.datasets import metadata as photo_metadata
 from core.datasets.browse import Query
 from core.datasets.staging import DELETED, Staged, hidden, stage
 from core.errors import NotFound, UserError
@@ -67,6 +68,7 @@ class Version:
     problems: int
     split: Mapping[str, Any]
     report: Mapping[str, Any]
+    unlabelled: int = 0
 
     @property
     def folder(self) -> Path:
@@ -78,7 +80,8 @@ class Version:
 
     @property
     def images(self) -> int:
-        return sum(sum(row.values()) for row in self.counts.values())
+        """All photos, those without a label among them."""
+        return sum(sum(row.values()) for row in self.counts.values()) + self.unlabelled
 
     def split_counts(self) -> dict[str, int]:
         """Images per split over all classes, every split named."""
@@ -190,17 +193,29 @@ def add_dataset(
     split: Mapping[str, Any],
     drawn: bool = False,
     staged: Staged | None = None,
+    metadata: pd.DataFrame | None = None,
+    attached: Mapping[str, Any] | None = None,
 ) -> Version:
     """Makes a dataset whose v1 is `frame`, whole or not at all.
 
-    `root` may lie in `staged`, whose folder then becomes the dataset's.
+    `root` may lie in `staged`, whose folder then becomes the dataset's. `attached` are JSON values
+    kept beside the manifest, by file name.
 
     Raises UserError for a name or a manifest that can't be used.
     """
     if staged is None:
         with stage(name) as own:
             return add_dataset(
-                name, root, source, frame, report, split=split, drawn=drawn, staged=own
+                name,
+                root,
+                source,
+                frame,
+                report,
+                split=split,
+                drawn=drawn,
+                staged=own,
+                metadata=metadata,
+                attached=attached,
             )
     inside = root.absolute().is_relative_to(staged.folder)
     facts = {
@@ -217,7 +232,7 @@ def add_dataset(
     }
     files.write_json(staged.folder / "dataset.json", facts)
     first = files.folder_below(staged.folder, "versions/v1")
-    manifest.write(frame, first / "manifest.parquet")
+    _write(first, frame, metadata, attached or {})
     files.write_json(
         first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"}
     )
@@ -232,21 +247,21 @@ def add_version(
     split: Mapping[str, Any],
     attached: Mapping[str, Any] | None = None,
     report: Mapping[str, Any] | None = None,
+    metadata: pd.DataFrame | None = None,
 ) -> Version:
-    """The next version of `parent`'s dataset.
+    """The next version of `parent`'s dataset; what is known of its photos comes along.
 
     Sessions that add at the same time each get a version of their own.
 
     `attached` are JSON values kept beside the manifest, by file name; `report` is that of an
-    import, where one brought photos in. Raises UserError for a manifest that can't be used,
+    import, where one brought photos in, `metadata` what is known of those. Raises UserError for a manifest that can't be used,
     NotFound where the dataset has gone.
     """
     folder = _versions_dir(parent.dataset_id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
     with files.there(folder, "dataset"), hidden(folder, secrets.token_hex(6)) as made:
-        manifest.write(frame, made / "manifest.parquet")
-        for name, value in (attached or {}).items():
-            files.write_json(made / name, value)
+        known = metadata_of(parent)
+        _write(made, frame, photo_metadata.joined(known, metadata), attached or {})
         facts = _facts(parent.id, note, frame, split, report or {})
         number = max(map(_number, _version_names(parent.dataset_id)), default=0)
         while True:
@@ -256,6 +271,27 @@ def add_version(
             # number.
             if _renamed(made, folder / f"v{number}"):
                 return version(parent.dataset_id, f"v{number}")
+
+
+def _write(
+    folder: Path,
+    frame: pd.DataFrame,
+    metadata: pd.DataFrame | None,
+    attached: Mapping[str, Any],
+) -> None:
+    manifest.write(frame, folder / "manifest.parquet")
+    if metadata is not None and len(metadata.columns) > len(photo_metadata.KEYS):
+        # In the manifest's order, so that a page of one is a page of the other.
+        order = manifest.read(folder / "manifest.parquet", ["image_id", "path"])
+        rows = photo_metadata.aligned(metadata, order["path"]).reset_index(drop=True)
+        photo_metadata.write(pd.concat([order, rows], axis=1), folder / photo_metadata.FILE)
+    for name, value in attached.items():
+        files.write_json(folder / name, value)
+
+
+def metadata_of(of: Version) -> pd.DataFrame | None:
+    """What else is known of the version's photos, see core.datasets.metadata; None for nothing."""
+    return photo_metadata.read(of.folder)
 
 
 def derive(
@@ -359,6 +395,7 @@ def _facts(
         "classes": manifest.classes(frame),
         "counts": manifest.counts(frame),
         "problems": int((frame["problem"] != "").sum()),
+        "unlabelled": int((frame["label"] == "").sum()),
         "split": dict(split),
         "report": dict(report),
     }
@@ -399,6 +436,7 @@ def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable
             classes=tuple(map(str, facts["classes"])),
             counts=counts,
             problems=int(facts.get("problems", 0)),
+            unlabelled=int(facts.get("unlabelled", 0)),
             split=dict(facts["split"]),
             report=dict(facts["report"]),
             **texts,

@@ -229,6 +229,14 @@ def move(source: Path, target: Path) -> None:
         raise _told(error, target) from error
 
 
+def link(source: str | Path, target: str | Path) -> None:
+    """A second name for a file, or a copy where the file system has no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def remove(folder: Path) -> None:
     """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is
     swept with the leftovers of the next start."""
@@ -276,11 +284,15 @@ def read_json(path: Path) -> Any:
 
 
 def safe_join(root: Path, relative: str) -> Path:
-    """`root/relative`, links followed, only where the result lies inside `root`; UserError
-    otherwise."""
+    """`root/relative`, links followed, only where the result lies inside `root`, or, of a root that
+    a person may import from, inside another such folder; UserError otherwise."""
     resolved = root.resolve()
     target = (resolved / relative).resolve()
-    if not target.is_relative_to(resolved):
+    allowed = [resolved]
+    roots = [place.resolve() for place in settings.import_roots()]
+    if any(resolved.is_relative_to(place) for place in roots) and ".." not in Path(relative).parts:
+        allowed += roots
+    if not any(target.is_relative_to(place) for place in allowed):
         raise UserError(f"{relative!r} leads outside {root}. Use a path inside that folder.")
     return target
 

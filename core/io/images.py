@@ -10,7 +10,8 @@ import hashlib
 import io
 import re
 import threading
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from PIL import Image
 
 from core import settings
 from core.errors import BadImage, Unwritable
-from core.io import files
+from core.io import exif, files
 from sm_scripts.fieldmark_ml.photos import images as photos
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -38,14 +39,15 @@ _unkept: dict[str, bytes] = {}
 
 
 class Facts(NamedTuple):
-    """What an image file is: SHA-256 of its bytes, upright size in pixels, size in bytes, and why
-    it can't be used ('' where it can)."""
+    """What an image file is: SHA-256 of its bytes, upright size in pixels, size in bytes, why it
+    can't be used ('' where it can), and what its camera wrote (exif.facts)."""
 
     image_id: str
     width: int
     height: int
     size_bytes: int
     problem: str
+    metadata: Mapping[str, str] = types.MappingProxyType({})
 
 
 def open_image(source: Path | bytes) -> Image.Image:
@@ -94,7 +96,7 @@ def examine_bytes(data: bytes) -> Facts:
         width, height = open_image(data).size
     except BadImage as error:
         return Facts(image_id, 0, 0, len(data), str(error))
-    return Facts(image_id, width, height, len(data), "")
+    return Facts(image_id, width, height, len(data), "", exif.facts(data))
 
 
 def shrunk(data: bytes, most: int) -> bytes:

@@ -67,6 +67,8 @@ def slug(name: str) -> str:
 
 def shown(text: str) -> str:
     """A foreign text for a message or a table: one line, without control characters, bounded."""
+    if text.isprintable() and len(text) <= MAX_SHOWN:
+        return text
     visible = "".join(char if _printable(char) else "\N{REPLACEMENT CHARACTER}" for char in text)
     return visible if len(visible) <= MAX_SHOWN else f"{visible[:MAX_SHOWN]}..."
 
@@ -81,6 +83,8 @@ def clashes(names: Iterable[str]) -> list[list[str]]:
 
 
 def folded(name: str) -> str:
+    if name.isascii():
+        return name.strip().casefold()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
 
 

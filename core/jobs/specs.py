@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
@@ -101,7 +101,8 @@ class TrainingSpec:
 @dataclass(frozen=True)
 class ImportSpec:
     """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource) into a new dataset; or, with
-    `dataset_id`, into the version `version_id` of one, as its next version (see extending)."""
+    `dataset_id`, into the version `version_id` of one, as its next version (see extending). `plan_id` is the job that looked into
+    the source, `decisions` what was decided about its plan."""
 
     kind: ClassVar[str] = "import"
     name: str
@@ -114,10 +115,43 @@ class ImportSpec:
     version_id: str = ""
     join: str = "train"
     into_own_folder: bool = False
+    plan_id: str = ""
+    decisions: Mapping[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: jobs.new_id("import"))
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
+
+
+@dataclass(frozen=True)
+class PlanSpec:
+    """A look into a source before it is imported; the fields are those of the import that may follow."""
+
+    kind: ClassVar[str] = "plan"
+    name: str
+    source: str
+    path: str = ""
+    shown: str = ""
+    classes: tuple[str, ...] = ()
+    dataset_id: str = ""
+    version_id: str = ""
+    join: str = "train"
+    into_own_folder: bool = False
+    id: str = field(default_factory=lambda: jobs.new_id("plan"))
+
+    def __post_init__(self) -> None:
+        clean_name(self.name, "name")
+
+    def import_spec(self, name: str, decisions: Mapping[str, Any]) -> ImportSpec:
+        """The import of what was looked into, under these decisions."""
+        shared = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "id"}
+        # A plan is imported once: a double click makes one job.
+        return ImportSpec(
+            **shared | {"name": name},
+            plan_id=self.id,
+            decisions=decisions,
+            id=self.id.replace("fm-plan-", "fm-import-"),
+        )
 
 
 @dataclass(frozen=True)
@@ -315,7 +349,15 @@ Spec = (
     | LoadSpec
 )
 Known = TypeVar(
-    "Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec
+    "Known",
+    TrainingSpec,
+    ImportSpec,
+    PlanSpec,
+    InspectSpec,
+    TuningSpec,
+    TransformSpec,
+    EndpointSpec,
+    LoadSpec,
 )
 
 
@@ -377,6 +419,18 @@ def endpoint_spec(job: jobs.Job) -> EndpointSpec:
 def load_spec(job: jobs.Job) -> LoadSpec:
     """The spec of a load test, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
     return _read_back(LoadSpec, job)
+
+
+def import_spec(job: jobs.Job) -> ImportSpec:
+    """The spec of an import, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    spec = _read_back(ImportSpec, job)
+    return replace(spec, classes=tuple(spec.classes))
+
+
+def plan_spec(job: jobs.Job) -> PlanSpec:
+    """The spec of a plan job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    spec = _read_back(PlanSpec, job)
+    return replace(spec, classes=tuple(spec.classes))
 
 
 def inspect_spec(job: jobs.Job) -> InspectSpec:

@@ -30,6 +30,7 @@ from core.jobs.store import State
 RUNNERS = {
     ("local", "training"): "core.backends.local.training",
     ("local", "tuning"): "core.backends.local.tuning",
+    ("local", "plan"): "core.backends.local.datasets.planning",
     ("local", "import"): "core.backends.local.datasets.importing",
     ("local", "inspect"): "core.backends.local.datasets.inspecting",
     ("local", "export"): "core.backends.local.datasets.exporting",

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -20,11 +20,13 @@ from core.errors import FieldmarkError, UserError
 from core.io import files
 from core.io.names import clean_name
 from core.jobs import inbox
-from core.jobs.specs import ImportSpec
+from core.jobs.specs import ImportSpec, PlanSpec
 from ui import choices, links
-from ui.datasets import import_progress
+from ui.datasets import import_progress, plan
 from ui.shared import version_picker
 from ui.text import plain
+
+Spec = TypeVar("Spec", ImportSpec, PlanSpec)
 
 NEW = "A new dataset"
 ARCHIVES = ["zip", "tar", "gz", "tgz", "bz2", "xz"]
@@ -45,7 +47,7 @@ class Into:
     join: str = "train"
     into_own_folder: bool = False
 
-    def applied(self, spec: ImportSpec) -> ImportSpec:
+    def applied(self, spec: Spec) -> Spec:
         if self.dataset is None:
             return spec
         return replace(
@@ -134,11 +136,11 @@ def _folder(into: Into) -> None:
     )
     name = _name(into, "ds_folder_name", "folder")
     if st.button(
-        "Import the folder", type="primary", key="ds_import_folder", icon=":material/download:"
+        "Look into the folder", type="primary", key="ds_import_folder", icon=":material/search:"
     ):
         _try(
             into,
-            lambda: ImportSpec(
+            lambda: PlanSpec(
                 name=name or Path(path.strip()).name, source="folder", path=_given(path)
             ),
             name,
@@ -159,17 +161,17 @@ def _dropped(into: Into) -> None:
     )
     name = _name(into, "ds_dropped_name", "folder")
     if st.button(
-        "Import what was dropped",
+        "Look into what was dropped",
         type="primary",
         key="ds_import_dropped",
-        icon=":material/download:",
+        icon=":material/search:",
         disabled=not uploads,
     ):
         top = uploads[0].name.replace("\\", "/").split("/")[0] if uploads else ""
         title = name or (top if "/" in uploads[0].name else "") or "Dropped photos"
         _try(
             into,
-            lambda: ImportSpec(
+            lambda: PlanSpec(
                 name=title, source="archive", path=str(_packed(uploads, title)), shown=top
             ),
             name,
@@ -189,17 +191,17 @@ def _archive(into: Into) -> None:
     )
     name = _name(into, "ds_archive_name", "archive")
     pressed = st.button(
-        "Import the archive",
+        "Look into the archive",
         type="primary",
         key="ds_import_archive",
-        icon=":material/download:",
+        icon=":material/search:",
         disabled=upload is None,
     )
     if pressed and upload:
         title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
         _try(
             into,
-            lambda: ImportSpec(
+            lambda: PlanSpec(
                 name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name
             ),
             name,
@@ -216,15 +218,15 @@ def _s3(into: Into) -> None:
         "With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed."
     )
     name = _name(into, "ds_s3_name", "folder")
-    if st.button("Import from S3", type="primary", key="ds_import_s3", icon=":material/download:"):
+    if st.button("Look into S3", type="primary", key="ds_import_s3", icon=":material/search:"):
         _try(into, lambda: _s3_spec(place, name), name)
 
 
-def _s3_spec(text: str, name: str) -> ImportSpec:
+def _s3_spec(text: str, name: str) -> PlanSpec:
     place = s3.place_of(text)
     with st.spinner("Looking into it"):
         s3.require(place)
-    return ImportSpec(
+    return PlanSpec(
         name=name or place.prefix.rstrip("/").rsplit("/", 1)[-1] or place.bucket,
         source="s3",
         path=place.uri,
@@ -304,7 +306,7 @@ def _given(path: str) -> str:
     return path.strip()
 
 
-def _try(into: Into, make: Callable[[], ImportSpec], typed: str = "") -> None:
+def _try(into: Into, make: Callable[[], Spec], typed: str = "") -> None:
     try:
         spec = into.applied(make())
         if typed and into.dataset is None:
@@ -312,7 +314,10 @@ def _try(into: Into, make: Callable[[], ImportSpec], typed: str = "") -> None:
     except FieldmarkError as error:
         st.caption(f":red[:material/error: {plain(str(error))}]")
         return
-    import_progress.submit(spec)
+    if isinstance(spec, PlanSpec):
+        plan.submit(spec)
+    else:
+        import_progress.submit(spec)
 
 
 def _kept(upload: Any, title: str) -> Path:

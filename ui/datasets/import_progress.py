@@ -20,9 +20,10 @@ def submit(spec: ImportSpec) -> None:
         links.to("datasets", job=job.id, **({"into": spec.dataset_id} if spec.dataset_id else {}))
 
 
-def progress(job: jobs.Job) -> None:
-    """The import as it goes on; the page is redrawn whole when it ends."""
-    st.fragment(_progress, run_every=0.7 if not job.state.is_finished else None)(job.id)
+def progress(job: jobs.Job, what: str = "Importing") -> None:
+    """The import, or another job of its kind, as it goes on; the page is redrawn whole when it
+    ends."""
+    st.fragment(_progress, run_every=0.7 if not job.state.is_finished else None)(job.id, what)
 
 
 def outcome(job_id: str) -> None:
@@ -47,7 +48,7 @@ def outcome(job_id: str) -> None:
             )
 
 
-def _progress(job_id: str) -> None:
+def _progress(job_id: str, what: str) -> None:
     job = backends.LOCAL.refresh(jobs.read(job_id))
     if job.state.is_finished:
         st.rerun()
@@ -68,7 +69,7 @@ def _progress(job_id: str) -> None:
     if facts.get("at"):
         words += f". Now at {plain(str(facts['at']))}"
     st.progress(
-        min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}"
+        min(1.0, done / total) if total else 0.0, text=f"{what} *{plain(job.name)}*. {words}"
     )
     job_state.stop_button(job)
     job_state.notes(job)

@@ -62,6 +62,14 @@ class LocalBackend(Backend):
             )
         return self._submit(spec, WORKER)
 
+    def plan(self, spec: specs.PlanSpec) -> Job:
+        """Submits a look into a source; an upload that can't be submitted is removed."""
+        try:
+            return self._submit(spec, WORKER)
+        except (FieldmarkError, OSError):
+            inbox.discard(spec.path)
+            raise
+
     def import_dataset(self, spec: specs.ImportSpec) -> Job:
         """Submits an import; datasets live where the app runs, so only this backend has it. An upload that can't be submitted is
         removed."""

@@ -172,6 +172,8 @@ def new_classes(version: Version, labels: Mapping[str, str]) -> list[str]:
 def require_trainable(frame: pd.DataFrame) -> None:
     """UserError, by name, where a class in use would have no photo left in train, or fewer than two
     classes remain."""
+    if (frame["label"] == "").all():
+        return  # a pile, which nobody trains on before some of it has labels
     learned = set(frame.loc[frame["split"] == "train", "label"].unique())
     lost = sorted(set(frame.loc[frame["split"] != "unused", "label"].unique()) - learned)
     if lost:

@@ -14,6 +14,12 @@ from core.errors import UserError
 from core.io import cells
 from core.io.names import clean_name, shown
 
+# What the columns of an export are to an import; further ones are kept.
+ROLES = {
+    **dict.fromkeys(manifest.COLUMNS, "ignore"),
+    **{name: name for name in ("path", "label", "split", *manifest.BOX)},
+}
+
 
 def is_header(names: Sequence[str]) -> bool:
     """Whether a table with these columns was written by Fieldmark."""

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from core.datasets.importing import origins, report
 from core.datasets.importing import run as importing
 from core.datasets.importing.found import Layout
 from core.datasets.importing.origins import ImportSource
+from core.datasets.planning.decisions import Decisions
+from core.datasets.planning.plan import Plan
 from core.datasets.progress import ImportProgress, Meter
 from core.datasets.staging import stage
 from core.datasets.store import Dataset, Version
@@ -47,10 +50,12 @@ def run_extension(
     join: str = "train",
     into_own_folder: bool = False,
     seed: int = settings.DEFAULT_SEED,
+    decisions: Decisions | None = None,
 ) -> Version:
     """The version after `parent` that has the new photos of `source` too.
 
-    Its report says what came, and what was known already.
+    Its report says what came, and what was known already. `decisions` are those of a plan, see
+    importing.run_import.
 
     Photos from elsewhere are copied into a person's own folder only where `into_own_folder` says
     so. Raises UserError where nothing is new, for class names that clash, for a disk that is too
@@ -64,16 +69,14 @@ def run_extension(
         with stage(dataset.name) as staged:
             folder, ignored = origins.brought_in(source, path, staged, meter)
             started = time.perf_counter()
-            layout = importing.recognised(folder, source, ignored, meter)
+            layout, plan = importing.recognised(folder, source, ignored, meter, decisions)
             known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
-            frame = importing.read_rows(layout, meter, known)
+            frame, more = importing.read_rows(layout, meter, known)
             return _extended(
                 dataset,
                 parent,
-                layout,
-                frame,
+                _Brought(layout, plan, frame, more, started),
                 _Ways(source, path, join, into_own_folder, seed),
-                started,
                 meter,
             )
     except OSError as error:
@@ -98,16 +101,22 @@ class _Ways:
         )
 
 
+@dataclass(frozen=True)
+class _Brought:
+    """What the source held: its layout and plan, a row per photo, what else is known of each, in
+    the same order, and when the reading began."""
+
+    layout: Layout
+    plan: Plan
+    frame: pd.DataFrame
+    metadata: pd.DataFrame
+    started: float
+
+
 def _extended(
-    dataset: Dataset,
-    parent: Version,
-    layout: Layout,
-    frame: pd.DataFrame,
-    how: _Ways,
-    started: float,
-    meter: Meter,
+    dataset: Dataset, parent: Version, brought: _Brought, how: _Ways, meter: Meter
 ) -> Version:
-    before = store.manifest_of(parent)
+    before, layout, frame = store.manifest_of(parent), brought.layout, brought.frame
     usable = frame[frame["problem"] == ""]
     known = usable[usable["image_id"].isin(before["image_id"])]
     fresh = usable[~usable["image_id"].isin(before["image_id"])].drop_duplicates("image_id")
@@ -126,12 +135,20 @@ def _extended(
         facts = report.make(
             pd.concat([fresh, frame[frame["problem"] != ""]]),
             layout,
-            time.perf_counter() - started,
+            time.perf_counter() - brought.started,
             notes,
         )
         words = f"{len(fresh):,} new: {origins.described(how.source, how.path)}"
         split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
-        return store.add_version(parent, made, words, split, report=facts.as_dict())
+        return store.add_version(
+            parent,
+            made,
+            words,
+            split,
+            {importing.PLAN: brought.plan.as_dict()},
+            facts.as_dict(),
+            brought.metadata.loc[fresh.index].assign(path=fresh["path"]),
+        )
 
 
 def _require_new(fresh: pd.DataFrame, frame: pd.DataFrame, known: pd.DataFrame) -> None:
@@ -147,7 +164,7 @@ def _require_new(fresh: pd.DataFrame, frame: pd.DataFrame, known: pd.DataFrame) 
 def _split(fresh: pd.DataFrame, how: _Ways) -> pd.DataFrame:
     if how.join == "shared":
         return splits.shared_out(fresh, settings.DEFAULT_RATIOS, how.seed)
-    return fresh.assign(split=how.join)
+    return fresh.assign(split=pd.Series(how.join, fresh.index).mask(fresh["label"] == "", "unused"))
 
 
 def _notes(

@@ -7,7 +7,7 @@ import math
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,6 +35,10 @@ NOT_IMAGE = "not an image file"
 LOOSE = "image outside the class folders"
 LINK = "link"
 UNLISTED = "image not in the tables"
+TABLE = "table that was read"
+ASIDE = "image in a folder that is left out"
+DROPPED = "image of a class that is left out"
+UNDECIDED = "image with several labels"
 BAD_NAME = "file name is not valid text"
 UNREADABLE = "folder that can't be read"
 DEEP = f"folder more than {settings.MAX_DEPTH} folders deep"
@@ -49,7 +53,7 @@ MAX_COORDINATE = 1e9
 
 
 class LeftOut(Counter[str]):
-    """How many files are left out, by reason, and an example of each of NOTED."""
+    """How many files are left out, by reason, and an example of each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,8 +61,12 @@ class LeftOut(Counter[str]):
 
     def add(self, reason: str, path: str) -> None:
         self[reason] += 1
-        if reason in NOTED:
-            self.examples.setdefault(reason, path)
+        self.examples.setdefault(reason, path)
+
+    def take(self, other: LeftOut) -> None:
+        """Adds what another one counts."""
+        self.update(other)
+        self.examples = {**other.examples, **self.examples}
 
 
 class BadRow(Exception):
@@ -67,8 +75,9 @@ class BadRow(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """One image file: `path` relative to the layout's root, its label, its official split ('' where
-    none), its box in pixels.
+    """One image file: `path` relative to the layout's root, its label ('' where nobody knows), its
+    official split ('' where none), its box in pixels, or in shares of the photo's size, what a
+    split must keep it together with, and what else is known of it.
 
     An export of Fieldmark's own also says in which `split` it was, and, as `problem`, that a person
     left it out.
@@ -80,6 +89,9 @@ class Found:
     box: Box | None = None
     split: str = ""
     problem: str = ""
+    in_shares: bool = False
+    group: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -141,7 +153,7 @@ def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Pa
         on_file()
         if not _is_folder(entry):
             why = "" if _is_file(entry) and is_image(entry.name) else reason(entry)
-            why = why or _name_problem(entry.path, folder)
+            why = why or name_problem(entry.path, folder)
             if why:
                 ignored.add(why, entry.path)
             else:
@@ -183,10 +195,10 @@ def reason(entry: os.DirEntry[str]) -> str:
         return LINK
     if not _is_file(entry):
         return SPECIAL
-    return _name_problem(entry.name, "") or NOT_IMAGE
+    return name_problem(entry.name, "") or NOT_IMAGE
 
 
-def _name_problem(path: str, folder: str | Path) -> str:
+def name_problem(path: str, folder: str | Path) -> str:
     """BAD_NAME for a path that is no text, or would break a line of a table or a log below
     `folder`."""
     below = path[len(os.fspath(folder)) :]
@@ -222,7 +234,7 @@ def check_classes(layout: Layout) -> None:
             f"These class names differ only in capitals, blanks or accents' encoding: {listed}. "
             "Rename or merge the folders."
         )
-    clean = {name: clean_name(name, "class name") for name in names}
+    clean = {name: clean_name(name, "class name") for name in names if name} | {"": ""}
     layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
     layout.empty = sorted(
         {clean[name] for name in layout.empty} - {found.label for found in layout.found}

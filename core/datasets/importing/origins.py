@@ -3,6 +3,7 @@ sample; what may be imported, and how it gets here."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,15 @@ KINDS = ("folder", "archive", "s3", "cub", "sample")
 class ImportSource:
     """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of
     its archive; 's3' needs a `place`. `shown` is the name that a browser gave an uploaded file,
-    which is only ever displayed. Of `classes` only these are taken, all where there are none."""
+    which is only ever displayed. Of `classes` only these are taken, all where there are none.
+    `brought` is a folder that holds what a plan has brought here already."""
 
     kind: str
     path: Path | None = None
     shown: str = ""
     classes: tuple[str, ...] = ()
     place: str = ""
+    brought: Path | None = None
 
 
 def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
@@ -79,6 +82,8 @@ def checked_path(source: ImportSource) -> Path | None:
         if not path.is_dir():
             raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
         return path
+    if source.brought is not None:
+        return None  # what the archive held lies there, and the archive is gone
     path = importable(source.path, (*settings.import_roots(), settings.uploads_dir().resolve()))
     if not path.is_file():
         raise UserError(
@@ -91,6 +96,8 @@ def brought_in(
     source: ImportSource, path: Path | None, staged: Staged, meter: Meter
 ) -> tuple[Path, dict[str, int]]:
     """The folder to look for images in, and what was left out on the way there."""
+    if source.brought is not None:
+        return _taken(source.brought, staged), {}
     if source.kind == "folder" and path is not None:
         return path, {}
     if source.kind == "archive" and path is not None:
@@ -110,6 +117,22 @@ def brought_in(
     files.require_free_space(staged.folder, 2**26, "The sample")
     sketchbook.draw(staged.images, progress=meter.start("Drawing", "images"))
     return staged.images, {}
+
+
+def _taken(brought: Path, staged: Staged) -> Path:
+    """What a plan has brought here, for the dataset too: by links, so that an import that fails can
+    be tried again.
+
+    Raises UserError where it is gone.
+    """
+    if not (brought / staged.images.name).is_dir():
+        raise UserError(
+            "What was looked into is gone: it was imported, or removed. Bring it in again.",
+            field="plan",
+        )
+    with files.there(brought, "plan"):
+        shutil.copytree(brought, staged.folder, copy_function=files.link, dirs_exist_ok=True)
+    return staged.images
 
 
 def described(source: ImportSource, path: Path | None) -> str:

@@ -29,6 +29,7 @@ class ImportReport:
     there. row_errors: why rows of a table of labels can't be used, of `row_error_count`.
     duplicates: [[path, path], ...] of equal bytes, of `duplicate_count`; clashes are those with two
     labels, leaks those with two official splits. imbalance: largest class through smallest.
+    unlabelled: images that nothing gives a label.
     left_out: classes too small for the split, kept as 'unused' rows. warnings: sentences for the
     person.
     """
@@ -51,6 +52,7 @@ class ImportReport:
     imbalance: float = 1.0
     left_out: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unlabelled: int = 0
     seconds: float = 0.0
     images_per_second: float = 0.0
 
@@ -74,7 +76,7 @@ def make(
     usable = frame[frame["problem"] == ""]
     used = usable[usable["split"] != "unused"]
     sizes = used["label"].value_counts()
-    left_out = sorted({*frame["label"].unique(), *layout.empty} - set(sizes.index))
+    left_out = sorted({*frame["label"].unique(), *layout.empty} - {"", *sizes.index})
     pairs = _pairs(usable)
     clash = pairs[pairs["label"] != pairs["label_first"]]
     leak = pairs[(pairs["official"] != pairs["official_first"])]
@@ -99,6 +101,7 @@ def make(
         leaks=_paths(leak),
         imbalance=round(float(sizes.max() / sizes.min()), 2) if len(sizes) else 1.0,
         left_out=left_out,
+        unlabelled=int((usable["label"] == "").sum()),
         seconds=round(seconds, 3),
         images_per_second=round(len(frame) / max(seconds, 1e-6), 1),
     )
@@ -112,6 +115,7 @@ def _examples(layout: Layout) -> list[str]:
     return [
         f"Left out: {reason} ({layout.ignored[reason]:,}), {shown(path)} for one."
         for reason, path in layout.ignored.examples.items()
+        if reason in found.NOTED
     ]
 
 

@@ -20,21 +20,34 @@ import numpy as np
 import pandas as pd
 
 from core import settings
-from core.datasets import manifest, remote, splits, store
+from core.datasets import manifest, metadata, remote, splits, store
 from core.datasets.editing import edits
-from core.datasets.importing import examining, layouts, origins, report
-from core.datasets.importing.found import UNREADABLE, Layout
+from core.datasets.importing import examining, origins, report
+from core.datasets.importing.found import UNREADABLE, Found, Layout
 from core.datasets.importing.origins import ImportSource
+from core.datasets.planning import plan as plans
+from core.datasets.planning import read
+from core.datasets.planning.decisions import Decisions
+from core.datasets.planning.listing import listed
 from core.datasets.progress import ImportProgress, Meter
 from core.datasets.staging import stage
 from core.errors import UserError
 from core.io import images
 from core.io.names import clean_name, shown
 
+# What is kept beside a version that was made by an import, and how photos without labels are split.
+PLAN = "plan.json"
+NO_SPLIT = "none"
 # How many classes a note names.
 NAMED = 5
 VALIDATION_SHARE = settings.DEFAULT_RATIOS["validation"]
 MIN_IMAGES_PER_CLASS = 3
+
+UNDERSTOOD = (
+    "Fieldmark understands a folder with one folder of images per class, such folders below "
+    "train, validation and test, a table of file names and labels beside its images, "
+    "and the published forms of many datasets."
+)
 
 Known = Mapping[str, images.Facts]
 
@@ -47,9 +60,13 @@ def run_import(
     *,
     skip_small: bool = False,
     seed: int = settings.DEFAULT_SEED,
+    decisions: Decisions | None = None,
 ) -> store.Version:
     """Makes a dataset called `name` from `source` and returns its v1, split officially where the
     images came with a split.
+
+    `decisions` are those of a plan, which is carried out and kept with the version; without them
+    the plan is made here.
 
     Images that can't be used become rows with a problem. Classes with fewer than three usable
     images are refused by name, or, with `skip_small`, kept as rows with the split 'unused'. Raises
@@ -59,7 +76,8 @@ def run_import(
     clean_name(name, "dataset name")
     path = origins.checked_path(source)
     try:
-        return _imported(source, path, name, Meter(progress, should_stop), skip_small, seed)
+        meter = Meter(progress, should_stop)
+        return _imported(source, path, name, meter, skip_small, seed, decisions)
     except OSError as error:
         place = shown(str(error.filename)) if error.filename else "the disk"
         raise UserError(
@@ -68,14 +86,20 @@ def run_import(
 
 
 def _imported(
-    source: ImportSource, path: Path | None, name: str, meter: Meter, skip_small: bool, seed: int
+    source: ImportSource,
+    path: Path | None,
+    name: str,
+    meter: Meter,
+    skip_small: bool,
+    seed: int,
+    decisions: Decisions | None,
 ) -> store.Version:
     with stage(name) as staged:
         folder, ignored = origins.brought_in(source, path, staged, meter)
         started = time.perf_counter()
-        layout = recognised(folder, source, ignored, meter)
+        layout, plan = recognised(folder, source, ignored, meter, decisions)
         _require_trainable(layout, skip_small)
-        frame = read_rows(layout, meter)
+        frame, known = read_rows(layout, meter)
         _require_some_good(frame)
         frame, how, notes = _split(frame, layout, seed, skip_small)
         made = report.make(frame, layout, time.perf_counter() - started, notes)
@@ -89,24 +113,41 @@ def _imported(
             split=how,
             drawn=source.kind == "sample",
             staged=staged,
+            metadata=known,
+            attached={PLAN: plan.as_dict()},
         )
 
 
 def recognised(
-    folder: Path, source: ImportSource, ignored: Mapping[str, int], meter: Meter
-) -> Layout:
-    """What lies in the folder that a source was brought into, of the classes that are wanted."""
-    layout = layouts.recognise(folder, meter.counting("Looking for images", "files"))
+    folder: Path,
+    source: ImportSource,
+    ignored: Mapping[str, int],
+    meter: Meter,
+    decisions: Decisions | None = None,
+) -> tuple[Layout, plans.Plan]:
+    """What lies in the folder that a source was brought into, of the classes that are wanted: as
+    was decided, or as it is understood where nobody decided."""
+    count = meter.counting("Looking for images", "files")
+    if decisions is None:
+        listing, made = plans.make(folder, count)
+        decisions = made.decisions
+    else:
+        listing = listed(folder, count)
+    layout = read.read(listing, decisions, count)
+    plan = plans.described(decisions, layout, listing)
     layout.ignored.update(ignored)
     if source.classes:
         layout.keep_only(source.classes)
     remote.move(folder, layout.root)
-    return layout
+    return layout, plan
 
 
 def _require_trainable(layout: Layout, skip_small: bool) -> None:
     """Refuses what no amount of good images could save, before any of them is decoded."""
     sizes = Counter(found.label for found in layout.found)
+    unlabelled = sizes.pop("", 0)
+    if unlabelled and not sizes:
+        return  # a pile: it is trained on when some of it has labels
     if not sizes:
         missing = (
             f" The tables list {layout.missing}, and none of them is there."
@@ -115,7 +156,7 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
         )
         where = shown(layout.root.name)
         raise UserError(
-            f"There are no images in the class folders of {where}.{missing} {layouts.UNDERSTOOD}",
+            f"There are no images in {where} that Fieldmark can find.{missing} {UNDERSTOOD}",
             field="path",
         )
     if (unread := layout.ignored.examples.get(UNREADABLE)) and len(sizes) < settings.MIN_CLASSES:
@@ -158,9 +199,9 @@ def _require_some_good(frame: pd.DataFrame) -> None:
 
 def read_rows(
     layout: Layout, meter: Meter, known: Known = types.MappingProxyType({})
-) -> pd.DataFrame:
-    """The manifest of what was found, not yet split: every image decoded whole and hashed, but for
-    those of which it is `known`, by path, what they are."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The manifest of what was found, not yet split, and what else is known of each photo: every
+    image decoded whole and hashed, but for those of which it is `known`, by path, what they are."""
     facts = _examined(layout, known, meter.start("Reading images", "images"))
     remote.forget(layout.root)
     columns: dict[str, Any] = dict(
@@ -168,10 +209,27 @@ def read_rows(
     )
     for name in ("path", "label", "official"):
         columns[name] = [getattr(found, name) for found in layout.found]
-    boxes = np.array([found.box or (np.nan,) * 4 for found in layout.found], dtype=float)
     sizes = np.array([columns["width"], columns["height"]], dtype=float).T
-    columns |= dict(zip(manifest.BOX, _clipped(boxes, sizes).T, strict=True))
-    return manifest.frame_of(columns)
+    boxes = _clipped(_in_pixels(layout, sizes), sizes)
+    columns |= dict(zip(manifest.BOX, boxes.T, strict=True))
+    records = [
+        {**fact.metadata, **_group(found), **found.metadata}
+        for fact, found in zip(facts, layout.found, strict=True)
+    ]
+    more = metadata.frame_of(columns["image_id"], columns["path"], records)
+    return manifest.frame_of(columns), more
+
+
+def _group(found: Found) -> Mapping[str, str]:
+    return {metadata.GROUP: found.group} if found.group else {}
+
+
+def _in_pixels(layout: Layout, sizes: np.ndarray) -> np.ndarray:
+    """The boxes [n, 4] in pixels; NaN where a photo has none."""
+    boxes = np.array([found.box or (np.nan,) * 4 for found in layout.found], dtype=float)
+    in_shares = np.array([found.in_shares for found in layout.found], dtype=bool)
+    boxes[in_shares] *= np.hstack([sizes, sizes])[in_shares]
+    return boxes
 
 
 def _clipped(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -217,6 +275,8 @@ def _split(
         "skip_small": skip_small,
     }
     notes: list[str] = []
+    if (frame["label"] == "").all():
+        return frame, {"kind": NO_SPLIT}, notes
     if layout.is_export:
         frame = _as_exported(frame, layout)
         try:

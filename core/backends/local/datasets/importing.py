@@ -6,16 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import settings
 from core.datasets import store
 from core.datasets.importing import extending
 from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
+from core.datasets.planning.decisions import Decisions
 from core.datasets.progress import ImportProgress
 from core.errors import UserError
+from core.io import files
 from core.jobs import stopping
+from core.jobs.run_folder import RunFolder
+from core.jobs.specs import ImportSpec, PlanSpec, import_spec
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
@@ -25,50 +29,66 @@ REPORT_EVERY = 0.3
 
 def run(worker: Worker) -> None:
     """Imports what the job's spec names, reporting as it goes; an upload is removed once it is unpacked."""
-    spec = worker.job.spec
-    in_s3 = spec["source"] == "s3"
-    path = Path(spec["path"]) if spec["path"] and not in_s3 else None
-    classes = tuple(spec.get("classes", ()))
-    source = ImportSource(
-        spec["source"],
-        path,
-        shown=spec["shown"],
-        classes=classes,
-        place=spec["path"] if in_s3 else "",
-    )
+    spec = import_spec(worker.job)
+    source = source_of(spec)
     try:
         version = stopping.unless_stopped(
-            worker, lambda: _made(source, spec, _Reporter(worker), lambda: worker.stopping)
+            worker, lambda: _made(source, spec, Reporter(worker), lambda: worker.stopping)
         )
     except UserError:
         worker.check_stop()
         raise
     finally:
-        if path and path.parent == settings.uploads_dir():
-            path.unlink(missing_ok=True)
+        if source.path and source.path.parent == settings.uploads_dir():
+            source.path.unlink(missing_ok=True)
+    if spec.plan_id:
+        # What was unpacked for the plan is the dataset's now.
+        files.remove(RunFolder.of(spec.plan_id).input)
     worker.progress(phase="Done", dataset_id=version.dataset_id, version_id=version.id)
 
 
-def _made(
-    source: ImportSource, spec: dict[str, Any], report: _Reporter, should_stop: Callable[[], bool]
-) -> store.Version:
-    """A new dataset's first version, or the next one of the dataset that the spec names."""
-    if not spec.get("dataset_id"):
-        return importing.run_import(
-            source, spec["name"], report, should_stop, skip_small=spec["skip_small"]
-        )
-    parent = store.version(spec["dataset_id"], spec["version_id"])
-    return extending.run_extension(
-        source,
-        parent,
-        report,
-        should_stop,
-        join=spec["join"],
-        into_own_folder=spec["into_own_folder"],
+def source_of(spec: ImportSpec | PlanSpec) -> ImportSource:
+    """Where a spec's photos come from; what a plan has brought here is taken from there."""
+    in_s3 = spec.source == "s3"
+    brought = None
+    if isinstance(spec, ImportSpec) and spec.plan_id and spec.source in ("archive", "s3"):
+        brought = RunFolder.of(spec.plan_id).input
+    return ImportSource(
+        spec.source,
+        Path(spec.path) if spec.path and not in_s3 else None,
+        shown=spec.shown,
+        classes=spec.classes,
+        place=spec.path if in_s3 else "",
+        brought=brought,
     )
 
 
-class _Reporter:
+def _made(
+    source: ImportSource, spec: ImportSpec, report: Reporter, should_stop: Callable[[], bool]
+) -> store.Version:
+    """A new dataset's first version, or the next one of the dataset that the spec names."""
+    decisions = Decisions.of(spec.decisions) if spec.decisions else None
+    if not spec.dataset_id:
+        return importing.run_import(
+            source,
+            spec.name,
+            report,
+            should_stop,
+            skip_small=spec.skip_small,
+            decisions=decisions,
+        )
+    return extending.run_extension(
+        source,
+        store.version(spec.dataset_id, spec.version_id),
+        report,
+        should_stop,
+        join=spec.join,
+        into_own_folder=spec.into_own_folder,
+        decisions=decisions,
+    )
+
+
+class Reporter:
     """Writes progress to the job's status, seldom enough not to slow the import down."""
 
     def __init__(self, worker: Worker) -> None:

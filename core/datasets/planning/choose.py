@@ -1,0 +1,245 @@
+"""Which of the tables that lie there are used, and for what; of each of the others why it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from core.datasets.importing import exported
+from core.datasets.importing.found import BadRow
+from core.datasets.planning import candidates, cub_tables, labels
+from core.datasets.planning.columns import (
+    BOX_CENTRE_X,
+    BOX_LIST,
+    BOX_ROLES,
+    FOLDER,
+    LABEL,
+    ONE_HOT,
+    PATH,
+    SPLIT,
+    Roles,
+    numbers,
+    roles_of,
+)
+from core.datasets.planning.decisions import PIXELS, SHARES, TableUse
+from core.datasets.planning.folders import split_word
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.matching import Match, Photos, tidy
+from core.datasets.planning.table import NotATable, Row, Table
+from core.io import cells
+from core.io.names import shown
+
+# Whose tables name files as they are called, whatever else lies there.
+EXACT = frozenset({cub_tables.KIND})
+SAMPLE = 500
+# An export may name many photos that were left out of it before the first that is there.
+MOST = 10**9
+SUBMISSION = re.compile(r"sample[_-]?submi|submission", re.IGNORECASE)
+# Two tables are about the same photos where they share so much of what the smaller one names.
+SAME = 0.1
+NAMED = 6
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A table that was looked into: its use, as far as it is known, and the photos that its first
+    rows name."""
+
+    use: TableUse
+    photos: frozenset[str]
+    codes: tuple[str, ...] = ()
+
+    @property
+    def has_labels(self) -> bool:
+        return LABEL in self.use.roles.values() or ONE_HOT in self.use.roles.values()
+
+
+def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
+    """Every file that could be a table, used or not.
+
+    Raises UserError for a published dataset whose tables are damaged.
+    """
+    packages = [_looked(listing, table, photos) for table in candidates.packages(listing)]
+    packages = [looked for looked in packages if looked.photos]
+    if packages:
+        best = max(packages, key=lambda looked: len(looked.photos))
+        why = f"these are the tables of {best.use.kind}"
+        return (replace(best.use, is_used=True, why=why), *_others(listing, best.use))
+    found, refused = [], []
+    names = labels.name_files(listing)
+    for path in candidates.candidates(listing):
+        if path in names:
+            continue
+        try:
+            table = candidates.opened(listing, path)
+            found.append(_looked(listing, table, photos))
+        except NotATable as error:
+            refused.append(TableUse(path, why=str(error)))
+    codes = {looked.use.path: looked.codes for looked in found}
+    chosen = [labels.with_names(use, codes[use.path], names) for use in _chosen(found)]
+    return tuple(chosen + refused)
+
+
+def _others(listing: Listing, package: TableUse) -> list[TableUse]:
+    """The other files that could be tables, beside those of a whole dataset."""
+    folder = package.path.rpartition("/")[0]
+    return [
+        TableUse(path, why=f"{package.kind} is read by its own tables")
+        for path in candidates.candidates(listing)
+        if path != package.path and path.rpartition("/")[0] != folder
+    ]
+
+
+def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
+    """Reads a table's first rows. Raises NotATable."""
+    base = table.base or table.path.rpartition("/")[0]
+    table = candidates.without_header(table, photos, base, listing.root)
+    is_export = exported.is_header(table.columns)
+    rows = candidates.sample(table, MOST if is_export else SAMPLE)
+    if not rows:
+        raise NotATable("it has no rows")
+    roles = exported.ROLES if is_export else None
+    found = Roles(roles, 1.0) if roles else roles_of(table, rows, photos, base)
+    use = TableUse(
+        table.path,
+        table.kind,
+        encoding=table.form.get("encoding", ""),
+        delimiter=table.form.get("delimiter", ""),
+        has_header=table.form.get("has_header", "yes") == "yes",
+        base=base,
+        roles=dict(found.of),
+        doubtful=found.doubtful,
+        split="" if found.has(SPLIT) else split_word(PurePosixPath(table.path).stem),
+        box_unit=_unit(found, rows),
+        rows=len(rows),
+        is_export=is_export,
+    )
+    use = replace(use, several=labels.separator(use, rows))
+    named = frozenset(_named(use, rows, photos))
+    codes = tuple(labels.codes_in(use, rows))
+    return _Looked(replace(use, matched=len(named)), named, codes)
+
+
+def _named(use: TableUse, rows: Sequence[Row], photos: Photos) -> list[str]:
+    found, cell = [], cell_of(use)
+    for row in rows:
+        with suppress(BadRow):
+            if one := match(use, cell(row), photos):
+                found.append(one.path)
+    return found
+
+
+def match(use: TableUse, text: str, photos: Photos) -> Match | None:
+    """The photo that a row's cell means, or None. Raises BadRow where several are called so."""
+    if use.kind in EXACT:
+        return photos.exactly(text, use.base)
+    return photos.find(text, use.base)
+
+
+def why_none(text: str) -> str:
+    """Why a row with this cell has no photo."""
+    wanted = tidy(text)
+    return (
+        f"the file {shown(wanted)} is not there, or is no image" if wanted else "no file is named"
+    )
+
+
+def cell_of(use: TableUse) -> Callable[[Row], str]:
+    """What a row calls its photo: a cell, or that of its folder and that of its file."""
+    column, folder = use.column(PATH), use.column(FOLDER)
+    if use.is_export:
+        return lambda row: cells.as_it_was(row.values.get(column, ""))
+    if not folder:
+        return lambda row: row.values.get(column, "")
+
+    def both(row: Row) -> str:
+        text = row.values.get(column, "")
+        return f"{row.values.get(folder, '')}/{text}" if text.strip() else ""
+
+    return both
+
+
+def _unit(roles: Roles, rows: Sequence[Row]) -> str:
+    """Shares of the photo's size where no number of a box is above 1 and one of them is a
+    fraction."""
+    columns = [
+        name
+        for name, role in roles.of.items()
+        if role in (*BOX_ROLES, BOX_LIST, BOX_CENTRE_X, "box_centre_y")
+    ]
+    found = [value for row in rows for name in columns for value in numbers(row.values[name])]
+    is_share = bool(found) and max(found) <= 1 and any(value % 1 for value in found)
+    return SHARES if is_share else PIXELS
+
+
+def _chosen(found: Sequence[_Looked]) -> list[TableUse]:
+    """Each table used, or why not."""
+    able = [looked for looked in found if looked.photos and not _is_submission(looked, found)]
+    exports = [looked for looked in able if looked.use.is_export]
+    labelled = exports[:1] or [looked for looked in able if looked.has_labels]
+    used = _without_rivals(labelled)
+    plain = [] if exports else [looked for looked in able if not looked.has_labels]
+    uses = {looked.use.path: _used(looked, used) for looked in used}
+    uses |= {looked.use.path: _used(looked, used) for looked in plain}
+    return [uses.get(looked.use.path) or _unused(looked, used, found) for looked in found]
+
+
+def _is_submission(looked: _Looked, found: Sequence[_Looked]) -> bool:
+    return bool(SUBMISSION.search(PurePosixPath(looked.use.path).name)) and len(found) > 1
+
+
+def _without_rivals(labelled: Sequence[_Looked]) -> list[_Looked]:
+    """The tables that are about different photos; of those about the same ones, the one that says
+    most."""
+    order = sorted(labelled, key=lambda looked: (-len(looked.photos), looked.use.path))
+    used: list[_Looked] = []
+    for looked in order:
+        if not any(_is_rival(looked, other) for other in used):
+            used.append(looked)
+    return sorted(used, key=lambda looked: looked.use.path)
+
+
+def _is_rival(one: _Looked, other: _Looked) -> bool:
+    shared = len(one.photos & other.photos)
+    return shared > SAME * min(len(one.photos), len(other.photos))
+
+
+def _used(looked: _Looked, used: Sequence[_Looked]) -> TableUse:
+    use = looked.use
+    if not looked.has_labels:
+        what = "the split" if use.split or use.column(SPLIT) else "more about the photos"
+        return replace(use, is_used=True, why=f"it gives {what}")
+    why = "it names the photos and their labels"
+    if use.is_export:
+        why = "Fieldmark exported it"
+    elif use.split and len(used) > 1:
+        why = f"it names the {use.split} photos and their labels"
+    return replace(use, is_used=True, why=why)
+
+
+def _unused(looked: _Looked, used: Sequence[_Looked], found: Sequence[_Looked]) -> TableUse:
+    use = looked.use
+    if _is_submission(looked, found):
+        why = "a sample submission holds no real labels"
+        return replace(use, why=why, is_sample=True)
+    if rival := next((other for other in used if _is_rival(looked, other)), None):
+        return replace(use, why=f"{rival.use.path} is about the same photos")
+    columns = ", ".join(f'"{shown(name)}"' for name in list(use.roles)[:NAMED])
+    if not use.column(PATH):
+        return replace(use, why=f"none of its columns names a photo: {columns}")
+    return replace(use, why=_elsewhere(use, looked))
+
+
+def _elsewhere(use: TableUse, looked: _Looked) -> str:
+    return (
+        f"none of the photos that its first {use.rows:,} rows name is here, by its column "
+        f'"{shown(use.column(PATH))}"'
+    )
+
+
+def roles_by_name(use: TableUse, roles: Mapping[str, str]) -> TableUse:
+    """The table's use with other roles of its columns, as a person chose them."""
+    return replace(use, roles={name: roles.get(name, role) for name, role in use.roles.items()})

@@ -1,0 +1,73 @@
+"""COCO's JSON, and that of iNaturalist's competitions: photos, categories, and annotations that join
+them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from core.datasets.planning.columns import GROUP, KEEP, LABEL, PATH
+from core.datasets.planning.table import NotATable, Row, Table
+
+BOX = ("box_x", "box_y", "box_width", "box_height")
+# What a photo's own record says that is worth keeping.
+KEPT = ("date_captured", "location", "seq_id", "seq_num_frames", "rights_holder", "license")
+KEPT_OF_CATEGORY = ("supercategory", "common_name", "kingdom", "order", "family", "genus")
+
+
+def opened(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) -> Table:
+    """A photo's label is its category's name; of several categories all, of a single annotation the
+    box too, in pixels (x, y, width, height).
+
+    Raises NotATable where records lack their ids.
+    """
+    try:
+        categories = {item["id"]: item for item in content.get("categories", [])}
+        of_photo: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+        for annotation in content["annotations"]:
+            of_photo[annotation["image_id"]].append(annotation)
+        records = [
+            _record(photo, of_photo.get(photo["id"], []), categories, text)
+            for photo in content["images"]
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NotATable(f"it looks like COCO's JSON and lacks {error}") from error
+    columns = tuple(dict.fromkeys(key for record in records for key in record))
+    empty = dict.fromkeys(columns, "")
+
+    def rows() -> Iterator[Row]:
+        for number, record in enumerate(records, 1):
+            yield Row(number, {**empty, **record})
+
+    roles = {"file_name": PATH, "label": LABEL, **{part: part for part in BOX}}
+    if any(record.get("location") for record in records):
+        roles["location"] = GROUP
+    return Table(
+        name,
+        "COCO",
+        columns,
+        rows,
+        roles={column: roles.get(column, KEEP) for column in columns},
+    )
+
+
+def _record(
+    photo: Mapping[str, Any],
+    annotations: Sequence[Mapping[str, Any]],
+    categories: Mapping[Any, Mapping[str, Any]],
+    text: Callable[[Any], str],
+) -> dict[str, str]:
+    named = [categories.get(item["category_id"], {}) for item in annotations]
+    labels = [
+        text(category.get("name", item["category_id"]))
+        for category, item in zip(named, annotations, strict=True)
+    ]
+    record = {"file_name": text(photo["file_name"]), "label": ";".join(dict.fromkeys(labels))}
+    boxes = [item["bbox"] for item in annotations if len(item.get("bbox") or ()) == 4]
+    if len(annotations) == len(boxes) == 1:
+        record |= dict(zip(BOX, map(text, boxes[0]), strict=True))
+    record |= {key: text(photo[key]) for key in KEPT if key in photo}
+    if len(set(labels)) == 1:
+        record |= {key: text(named[0][key]) for key in KEPT_OF_CATEGORY if key in named[0]}
+    return record

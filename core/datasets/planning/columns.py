@@ -1,0 +1,320 @@
+"""What each column of a table says: by its name, and by what stands in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.table import Row, Table
+
+PATH, FOLDER, LABEL, SPLIT, GROUP = "path", "folder", "label", "split", "group"
+ONE_HOT, KEEP, IGNORE = "one-hot", "keep", "ignore"
+BOX_ROLES = tuple(f"box_{part}" for part in ("x", "y", "width", "height", "right", "bottom"))
+BOX_LIST, BOX_CENTRE_X, BOX_CENTRE_Y = "box", "box_centre_x", "box_centre_y"
+ROLES = (
+    *(PATH, FOLDER, LABEL, SPLIT, GROUP, ONE_HOT, KEEP, IGNORE),
+    *(*BOX_ROLES, BOX_LIST, BOX_CENTRE_X, BOX_CENTRE_Y),
+)
+
+PATH_NAMES = (
+    *("path", "filepath", "file_path", "image_path", "img_path", "image_filepath", "filename"),
+    *(
+        "file_name",
+        "file",
+        "image_file",
+        "image_file_name",
+        "image_filename",
+        "image_name",
+        "image",
+    ),
+    *(
+        "img",
+        "img_name",
+        "photo",
+        "picture",
+        "media",
+        "mediafilename",
+        "media_filename",
+        "image_id",
+    ),
+    *("imageid", "img_id", "photo_id", "file_id", "relative_path", "relativepath", "uri", "url"),
+    *("image_url", "id", "name", "key", "index", "uuid", "dateiname", "datei", "bild", "fichier"),
+)
+FOLDER_NAMES = ("relativepath", "relative_path", "folder", "dir", "directory", "subfolder", "path")
+FILE_NAMES = ("file", "filename", "file_name", "name", "image_name", "image")
+# The first is what people mean where a table has several.
+LABEL_NAMES = (
+    *("label", "labels", "class", "classes", "class_name", "classname", "label_name", "category"),
+    *("category_name", "target", "species", "common_name", "species_name", "breed", "tag", "tags"),
+    *("scientific_name", "scientificname", "taxon", "taxon_name", "y", "choice", "choices"),
+    *("animal", "dx", "diagnosis", "klasse", "art", "classe", "espece", "class_id", "label_id"),
+    *("classid", "category_id", "target_id", "species_id", "ground_truth", "annotation"),
+)
+SPLIT_NAMES = (
+    *("split", "set", "subset", "partition", "dataset", "data_set", "usage", "phase"),
+    *("train_test", "split_name", "is_valid", "is_val", "is_validation", "is_test", "is_train"),
+    *("is_training", "is_training_img", "is_training_image", "training"),
+)
+GROUP_NAMES = (
+    *("group", "location", "location_id", "locationid", "site", "camera", "camera_id", "station"),
+    *("deploymentid", "deployment_id", "deployment", "individual", "individual_id", "burst"),
+    *("sequence", "seq_id", "sequence_id", "sequenceid", "lot", "patient", "patient_id"),
+    *("patientid", "subject", "recording", "session", "eventid", "lesion_id", "plot"),
+)
+BOXES = (
+    ("box_x", "box_y", "box_width", "box_height"),
+    ("bbox_x", "bbox_y", "bbox_width", "bbox_height"),
+    ("bboxx", "bboxy", "bboxwidth", "bboxheight"),
+    ("x", "y", "w", "h"),
+    ("x", "y", "width", "height"),
+    ("left", "top", "width", "height"),
+    ("bb_x", "bb_y", "bb_w", "bb_h"),
+)
+CORNERS = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x_min", "y_min", "x_max", "y_max"),
+    ("x1", "y1", "x2", "y2"),
+    ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2"),
+    ("bb_x1", "bb_y1", "bb_x2", "bb_y2"),
+    ("left", "top", "right", "bottom"),
+)
+CENTRES = (
+    ("x_center", "y_center", "width", "height"),
+    ("x_centre", "y_centre", "width", "height"),
+    ("xc", "yc", "w", "h"),
+    ("cx", "cy", "w", "h"),
+)
+LISTS = ("bbox", "box", "bounding_box")
+
+# From this share of its cells that name a photo on, a column is the one of the photos.
+NAMES_PHOTOS = 0.5
+# What a usual name is worth beside the share of cells that name a photo: numbers name some by chance.
+USUAL = 0.3
+# A cell that several photos are called like names half of one: with their folder it might do.
+AMBIGUOUS = 0.5
+# A column of labels repeats itself: in so many rows at most so many different values.
+REPEATS = 0.5
+MIN_ROWS = 6
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns are, by name; `doubtful` are columns that could be the label as well, and
+    `matched` the share of the sample's rows that name a photo."""
+
+    of: Mapping[str, str]
+    matched: float = 0.0
+    doubtful: tuple[str, ...] = ()
+
+    def has(self, role: str) -> bool:
+        return role in self.of.values()
+
+
+def normal(name: str) -> str:
+    """A column's name as the lists here write it: `Image Path`, `imagePath` and `image-path` are
+    image_path."""
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"\W+", "_", split.casefold()).strip("_")
+
+
+def roles_of(table: Table, sample: Sequence[Row], photos: Photos, base: str) -> Roles:
+    """The roles of the columns, from their names and the first rows; `base` is the folder that the
+    table's paths may begin at."""
+    if table.roles:
+        path = next((name for name, role in table.roles.items() if role == PATH), "")
+        return Roles(table.roles, _named(sample, path, photos, base))
+    names = {normal(name): name for name in reversed(table.columns)}
+    flat = {re.sub(r"_", "", name): column for name, column in names.items()}
+    known = {**flat, **names}
+    of = dict.fromkeys(table.columns, KEEP)
+    matched = _give_path(of, known, sample, photos, base)
+    _give_box(of, known, sample)
+    _give(of, known, SPLIT_NAMES, SPLIT, sample, _is_split)
+    doubtful = _give_label(of, known, sample)
+    if LABEL not in of.values():
+        for column in _one_hot(of, sample):
+            of[column] = ONE_HOT
+    _give(of, known, GROUP_NAMES, GROUP, sample, _repeats)
+    return Roles(of, matched, doubtful)
+
+
+def _give_path(
+    of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row], photos: Photos, base: str
+) -> float:
+    """Finds the column of the photos by its cells, the usual names first where several would do,
+    and with it a column of folders where only both name a photo; returns the share that does."""
+    shares = {column: _named(sample, column, photos, base) for column in of}
+    usual = [known[name] for name in PATH_NAMES if name in known]
+    order = [*dict.fromkeys(usual), *(column for column in of if column not in usual)]
+    both = _folder_and_file(known, sample, photos, base)
+    best = max(
+        order,
+        key=lambda column: (shares[column] + USUAL * (column in usual), -order.index(column)),
+        default="",
+    )
+    if both and both[2] > shares.get(best, 0.0):
+        of[both[0]], of[both[1]] = FOLDER, PATH
+        return both[2]
+    if best and (shares[best] >= NAMES_PHOTOS or (shares[best] > 0 and best in usual)):
+        of[best] = PATH
+        return shares[best]
+    # No photo of it is here: the name alone says which column it would be.
+    if usual:
+        of[usual[0]] = PATH
+    return 0.0
+
+
+def _folder_and_file(
+    known: Mapping[str, str], sample: Sequence[Row], photos: Photos, base: str
+) -> tuple[str, str, float] | None:
+    folder = next((known[name] for name in FOLDER_NAMES if name in known), "")
+    file = next((known[name] for name in FILE_NAMES if name in known and known[name] != folder), "")
+    if not folder or not file:
+        return None
+    texts = [f"{row.values[folder]}/{row.values[file]}" for row in sample]
+    return folder, file, _share_named(texts, photos, base)
+
+
+def _named(sample: Sequence[Row], column: str, photos: Photos, base: str) -> float:
+    return _share_named([row.values.get(column, "") for row in sample], photos, base)
+
+
+def _share_named(texts: Sequence[str], photos: Photos, base: str) -> float:
+    """The share of the cells that name a photo, or several."""
+    named = 0.0
+    for text in texts:
+        try:
+            named += photos.find(text, base) is not None
+        except Ambiguous:
+            named += AMBIGUOUS
+    return named / len(texts) if texts else 0.0
+
+
+def _give_box(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
+    forms = (
+        (BOXES, ("box_x", "box_y", "box_width", "box_height")),
+        (CORNERS, ("box_x", "box_y", "box_right", "box_bottom")),
+        (CENTRES, (BOX_CENTRE_X, BOX_CENTRE_Y, "box_width", "box_height")),
+    )
+    for groups, roles in forms:
+        for group in groups:
+            columns = [known.get(name, "") for name in group]
+            if all(columns) and all(of[column] == KEEP for column in columns):
+                of.update(zip(columns, roles, strict=True))
+                return
+    for name in LISTS:
+        column = known.get(name, "")
+        if column and len(numbers(_first(sample, column))) == 4:
+            of[column] = BOX_LIST
+            return
+
+
+def _give(
+    of: dict[str, str],
+    known: Mapping[str, str],
+    names: Sequence[str],
+    role: str,
+    sample: Sequence[Row],
+    fits: object,
+) -> None:
+    """Gives the role to the first column of a usual name that fits and has none yet."""
+    assert callable(fits)
+    for name in names:
+        column = known.get(name, "")
+        if column and of[column] == KEEP and fits([row.values[column] for row in sample]):
+            of[column] = role
+            return
+
+
+def _give_label(
+    of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]
+) -> tuple[str, ...]:
+    """Gives the label's role; returns the other columns that could have it."""
+    usual = [known[name] for name in LABEL_NAMES if name in known and of[known[name]] == KEEP]
+    named = [column for column in dict.fromkeys(usual) if _first(sample, column)]
+    if not named:
+        named = [
+            column for column in of if of[column] == KEEP and _could_be_label(of, sample, column)
+        ]
+        if len(named) > 1 and not _stands_alone(of):
+            return tuple(named)
+    if not named:
+        return ()
+    # A name says more than its code.
+    words = [column for column in named if not _is_code(sample, column)]
+    chosen = (words or named)[0]
+    of[chosen] = LABEL
+    return tuple(column for column in named if column != chosen)
+
+
+def _stands_alone(of: Mapping[str, str]) -> bool:
+    """Whether a table has no column but those of the photo and of one more."""
+    return sum(role == KEEP for role in of.values()) == 1
+
+
+def _could_be_label(of: Mapping[str, str], sample: Sequence[Row], column: str) -> bool:
+    values = [row.values[column].strip() for row in sample if row.values[column].strip()]
+    if all(number(value) is not None for value in values):
+        return _stands_alone(of) and _is_code(sample, column)
+    return _repeats(values)
+
+
+def _repeats(values: Sequence[str]) -> bool:
+    filled = [value for value in values if value.strip()]
+    if len(filled) < MIN_ROWS:
+        return bool(filled)
+    return len(set(filled)) <= REPEATS * len(filled)
+
+
+def _is_code(sample: Sequence[Row], column: str) -> bool:
+    values = [row.values[column].strip() for row in sample]
+    return all(value.isdigit() for value in values if value)
+
+
+def _is_split(values: Sequence[str]) -> bool:
+    words = {value.strip().casefold() for value in values if value.strip()}
+    return bool(words) and len(words) <= 8
+
+
+def _one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
+    """The columns that hold nothing but 0 and 1, where nearly each row has a single 1."""
+    columns = [
+        column
+        for column, role in of.items()
+        if role == KEEP
+        and {row.values[column].strip() for row in sample} <= {"0", "1", "0.0", "1.0", ""}
+    ]
+    if len(columns) < 2 or not sample:
+        return []
+    ones = [sum(is_one(row.values[column]) for column in columns) for row in sample]
+    return columns if max(ones) > 0 and ones.count(1) >= 0.5 * len(ones) else []
+
+
+def is_one(text: str) -> bool:
+    return text.strip() in ("1", "1.0")
+
+
+def number(text: str) -> float | None:
+    """The number in a cell, a decimal comma allowed; None for anything else."""
+    cell = text.strip()
+    if cell.count(",") == 1 and "." not in cell:
+        cell = cell.replace(",", ".")
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers in a cell that holds nothing else: `[1, 2, 3, 4]`, `1 2 3 4`."""
+    parts = re.split(r"[\s,;]+", text.strip().strip("[](){}").strip())
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        return []
+
+
+def _first(sample: Sequence[Row], column: str) -> str:
+    return next((row.values[column] for row in sample if row.values[column].strip()), "")

@@ -1,0 +1,117 @@
+"""CUB-200-2011's tables, and those of NABirds, as one table: photos, classes, official split and
+boxes, each in a file of its own, joined by ids."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from core.datasets.planning import text_tables
+from core.datasets.planning.columns import BOX_ROLES, KEEP, LABEL, PATH, SPLIT
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.table import NotATable, Row, Table
+from core.errors import UserError
+from core.io.names import shown
+
+KIND = "CUB-200-2011"
+BOX = BOX_ROLES[:4]
+
+
+def opened(listing: Listing, folder: str) -> Table | None:
+    """The tables of a folder with images.txt and images/ beside them, or None.
+
+    Ids count from 1 and are names, not positions: a cut of the dataset keeps the original ones.
+    Raises UserError, naming the line, for tables that are damaged.
+    """
+    images = f"{folder}/images".lstrip("/")
+    if f"{images}.txt" not in listing.names or images not in listing.folders:
+        return None
+    root = listing.root / folder
+    names, labels = _table(root / "images.txt"), _table(root / "image_class_labels.txt")
+    classes = {key: species(name) for key, name in _table(root / "classes.txt").items()}
+    _require_distinct(classes[key] for key in set(labels.values()) if key in classes)
+    splits = _table(root / "train_test_split.txt")
+    boxes = _table(root / "bounding_boxes.txt")
+    for key, name in names.items():
+        if key not in labels:
+            raise UserError(
+                f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the "
+                f"tables of {root.name}."
+            )
+
+    def rows() -> Iterator[Row]:
+        for number, (key, name) in enumerate(names.items(), 1):
+            yield Row(
+                number,
+                {
+                    "path": name,
+                    "label": classes.get(labels[key]) or species(name.split("/")[0]),
+                    "split": _split(splits.get(key)),
+                    **_box(boxes.get(key, "")),
+                    "image": key,
+                },
+            )
+
+    roles = {"path": PATH, "label": LABEL, "split": SPLIT, **{part: part for part in BOX}}
+    return Table(
+        f"{images}.txt",
+        KIND,
+        (*roles, "image"),
+        rows,
+        roles={**roles, "image": KEEP},
+        base=images,
+    )
+
+
+def species(name: str) -> str:
+    """`010.Red_winged_Blackbird` -> `Red winged Blackbird`."""
+    return re.sub(r"^\d+\.", "", name).replace("_", " ")
+
+
+def _split(value: str | None) -> str:
+    if value is None:
+        return ""
+    return "train" if value.strip() == "1" else "test"
+
+
+def _box(text: str) -> Mapping[str, str]:
+    parts = text.split()
+    if not parts:
+        return dict.fromkeys(BOX, "")
+    return dict(zip(BOX, [*parts, *["?"] * 4], strict=False))
+
+
+def _require_distinct(names: Iterable[str]) -> None:
+    """Of the classes that have photos: in a tree, an inner node may be called like its leaf."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"classes.txt has more than one class called {shown(twice[0])!r}. Mend the table."
+        )
+
+
+def _table(path: Path) -> dict[str, str]:
+    """`<id> <value>` lines as a dict, blanks or a tab between; empty where there is no such file.
+
+    Raises UserError, naming the line, for anything else.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    try:
+        for number, line in enumerate(text_tables.lines(path), 1):
+            key, *rest = line.strip().split(None, 1)[:2] or ("",)
+            if key and (not rest or key in found):
+                raise UserError(
+                    f"Line {number} of {path.name} is not a new number and a value: "
+                    f"{shown(line.strip())!r}. Mend the table."
+                )
+            if key:
+                found[key] = rest[0]
+    except NotATable as error:
+        raise UserError(
+            f"The table {path.name} can't be read: {error}. Mend it.", field="path"
+        ) from error
+    return found

@@ -1,0 +1,290 @@
+"""Tables in JSON: lists and lines of records, maps from photo to label, and what labelling tools
+write."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.datasets.planning import coco
+from core.datasets.planning.columns import LABEL, PATH
+from core.datasets.planning.table import NotATable, Row, Table
+from core.datasets.planning.text_tables import MAX_LINE, encoding_of
+
+MAX_BYTES = 2**29
+# What separates the labels of a photo that has several.
+SEVERAL = ";"
+# The keys under which an object within a record says what it is.
+NAMING = ("name", "tagName", "label", "class", "className", "title", "value")
+META = "-metadata"
+
+
+def opened(path: Path, name: str) -> Table:
+    """The table in a JSON file, by what it holds. `name` is the file's path in the listing.
+
+    Raises NotATable.
+    """
+    if path.suffix.lower() in (".jsonl", ".ndjson", ".manifest"):
+        return _lines(path, name)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise NotATable(f"it has more than {MAX_BYTES >> 20} MB; split it")
+        content = json.loads(path.read_bytes().decode(encoding_of(path)))
+    except (ValueError, RecursionError) as error:
+        raise NotATable(f"it is no JSON that can be read ({_first_line(error)})") from error
+    except OSError as error:
+        raise NotATable(f"it can't be read ({error.strerror or error})") from error
+    return _of(content, name)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def _of(content: Any, name: str) -> Table:
+    if isinstance(content, dict):
+        for fits, read in KINDS:
+            if fits(content):
+                return read(content, name)
+        raise NotATable(f"it holds no photos with labels; its keys are {_keys(content)}")
+    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+        if isinstance(content[0].get("data"), dict):
+            return _records([_task(row) for row in content], name, "Label Studio export")
+        return _records([_flat(row) for row in content], name, "list of records (JSON)")
+    raise NotATable("it holds neither records nor a map from photo to label")
+
+
+def _keys(content: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, list(content)[:6])) or "none"
+
+
+def _lines(path: Path, name: str) -> Table:
+    """A record a line."""
+    records = []
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise NotATable(f"it has more than {MAX_BYTES >> 20} MB; split it")
+        with path.open(encoding=encoding_of(path)) as file:
+            number = 0
+            while line := file.readline(MAX_LINE + 1):
+                number += 1
+                if line.strip():
+                    records.append(_record(line, number))
+    except OSError as error:
+        raise NotATable(f"it can't be read ({error.strerror or error})") from error
+    except UnicodeError as error:
+        raise NotATable("it is not in UTF-8") from error
+    if records and "source-ref" in records[0]:
+        manifest = [_manifest_entry(record) for record in records]
+        return _records(manifest, name, "augmented manifest", {"path": PATH, "label": LABEL})
+    return _records([_flat(record) for record in records], name, "lines of records (JSON)")
+
+
+def _record(line: str, number: int) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise NotATable(f"line {number} is no JSON ({_first_line(error)})") from error
+    if not isinstance(record, dict):
+        raise NotATable(f"line {number} holds no record")
+    return record
+
+
+def _records(
+    records: Sequence[Mapping[str, str]], name: str, kind: str, roles: Mapping[str, str] = {}
+) -> Table:
+    """A table of records; a key that one of them lacks is empty there."""
+    if not records:
+        raise NotATable("it holds no records")
+    columns = tuple(dict.fromkeys(key for record in records for key in record))
+    empty = dict.fromkeys(columns, "")
+
+    def rows() -> Iterator[Row]:
+        for number, record in enumerate(records, 1):
+            yield Row(number, {**empty, **record})
+
+    known = {column: roles.get(column, "keep") for column in columns} if roles else {}
+    return Table(name, kind, columns, rows, roles=known)
+
+
+def text(value: Any) -> str:
+    """A JSON value as a cell: nothing for null, the parts of a list apart from each other."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return SEVERAL.join(filter(None, map(_named, value)))
+    return str(value)
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, dict):
+        return next((str(value[key]) for key in NAMING if key in value), "")
+    return text(value)
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, str]:
+    """A record's values as cells; those of an object in it under both names."""
+    flat: dict[str, str] = {}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}_{name}": text(inner) for name, inner in value.items()}
+        else:
+            flat[str(key)] = text(value)
+    return flat
+
+
+def _task(task: Mapping[str, Any]) -> dict[str, str]:
+    """A task of Label Studio: its photo, its choices or its single rectangle, and its data."""
+    data = {f"data_{key}": text(value) for key, value in task["data"].items()}
+    photo = next(iter(key for key in ("image", "img", "photo") if key in task["data"]), None)
+    path = text(task["data"].get(photo or next(iter(task["data"]), "")))
+    results = [
+        result
+        for annotation in task.get("annotations") or task.get("completions") or []
+        if isinstance(annotation, dict)
+        for result in annotation.get("result", [])
+    ]
+    labels: list[str] = []
+    for result in results:
+        value = result.get("value", {})
+        labels += value.get("choices") or value.get("rectanglelabels") or []
+    file = text(task.get("file_upload")) or path
+    return {
+        "image": file if "?d=" not in path else path.partition("?d=")[2],
+        "label": SEVERAL.join(dict.fromkeys(map(str, labels))),
+        **data,
+    }
+
+
+def _manifest_entry(record: Mapping[str, Any]) -> dict[str, str]:
+    """A line of a Ground Truth, Rekognition or Lookout manifest: `<job>-metadata` says the class's
+    name of `<job>`."""
+    label, kept = "", {}
+    for key, value in record.items():
+        meta = record.get(f"{key}{META}")
+        if not isinstance(meta, dict):
+            if isinstance(value, str | int | float) and key != "source-ref":
+                kept[key] = text(value)
+            continue
+        label = label or _class_of(value, meta)
+        if "confidence" in meta:
+            kept[f"{key}_confidence"] = text(meta["confidence"])
+    return {"path": text(record.get("source-ref")), "label": label, **kept}
+
+
+def _class_of(value: Any, meta: Mapping[str, Any]) -> str:
+    if "class-name" in meta:
+        return text(meta["class-name"])
+    names = meta.get("class-map")
+    if not isinstance(names, dict):
+        return ""
+    if isinstance(value, dict):
+        boxes = value.get("annotations", [])
+        return SEVERAL.join(dict.fromkeys(text(names.get(str(b.get("class_id")))) for b in boxes))
+    return SEVERAL.join(map(text, names.values()))
+
+
+def _fiftyone(content: Mapping[str, Any], name: str) -> Table:
+    classes = list(content["classes"])
+
+    def label(value: Any) -> str:
+        if isinstance(value, dict):
+            value = value.get("label")
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(classes):
+            return text(classes[value])
+        return text(value)
+
+    records = [{"path": key, "label": label(value)} for key, value in content["labels"].items()]
+    return _records(records, name, "FiftyOne labels", {"path": PATH, "label": LABEL})
+
+
+def _datumaro(content: Mapping[str, Any], name: str) -> Table:
+    names = [text(label.get("name")) for label in content["categories"]["label"]["labels"]]
+    records = []
+    for item in content["items"]:
+        ids = [a["label_id"] for a in item.get("annotations", []) if "label_id" in a]
+        labels = dict.fromkeys(names[i] for i in ids if 0 <= i < len(names))
+        path = (item.get("image") or item.get("media") or {}).get("path") or item.get("id")
+        records.append({"path": text(path), "label": SEVERAL.join(labels)})
+    return _records(records, name, "Datumaro", {"path": PATH, "label": LABEL})
+
+
+def _map(content: Mapping[str, Any], name: str) -> Table:
+    """`{"1.jpg": "cardinal"}`, or `{"cardinal": ["1.jpg", ...]}`."""
+    if all(isinstance(value, list) for value in content.values()):
+        records = [
+            {"path": text(path), "label": label}
+            for label, paths in content.items()
+            for path in paths
+        ]
+    else:
+        records = [{"path": path, "label": text(label)} for path, label in content.items()]
+    return _records(records, name, "map from photo to label (JSON)", {"path": PATH, "label": LABEL})
+
+
+def _keyed(content: Mapping[str, Any], name: str) -> Table:
+    """`{"1.jpg": {"label": ...}}`, or the columns of a data frame with the rows' numbers inside."""
+    first = next(iter(content.values()))
+    if all(re.fullmatch(r"\d+", key) for key in first) and not any(map(_looks_a_file, content)):
+        records = [{key: text(content[key].get(row)) for key in content} for row in first]
+        return _records(records, name, "data frame (JSON)")
+    records = [{"path": key, **_flat(value)} for key, value in content.items()]
+    return _records(records, name, "records by photo (JSON)")
+
+
+def _looks_a_file(name: str) -> bool:
+    return bool(re.search(r"\.\w{2,5}$", name))
+
+
+def _within(content: Mapping[str, Any], name: str) -> Table:
+    """`{"images": [{...}, ...], ...}`: the longest list of records."""
+    lists = [value for value in content.values() if _is_records(value)]
+    return _records([_flat(row) for row in max(lists, key=len)], name, "list of records (JSON)")
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+def _is_coco(content: Mapping[str, Any]) -> bool:
+    return _is_records(content.get("images")) and isinstance(content.get("annotations"), list)
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _is_fiftyone(content: Mapping[str, Any]) -> bool:
+    return isinstance(content.get("classes"), list) and isinstance(content.get("labels"), dict)
+
+
+def _is_datumaro(content: Mapping[str, Any]) -> bool:
+    return _is_records(content.get("items")) and isinstance(content.get("categories"), dict)
+
+
+def _is_map(content: Mapping[str, Any]) -> bool:
+    values = list(content.values())
+    of_lists = all(isinstance(v, list) and all(map(_is_scalar, v)) for v in values)
+    return bool(values) and (all(map(_is_scalar, values)) or of_lists)
+
+
+def _is_keyed(content: Mapping[str, Any]) -> bool:
+    return bool(content) and all(isinstance(value, dict) for value in content.values())
+
+
+Fits = Callable[[Mapping[str, Any]], bool]
+Read = Callable[[Mapping[str, Any], str], Table]
+KINDS: tuple[tuple[Fits, Read], ...] = (
+    (_is_coco, partial(coco.opened, text=text)),
+    (_is_fiftyone, _fiftyone),
+    (_is_datumaro, _datumaro),
+    (_is_map, _map),
+    (_is_keyed, _keyed),
+    (lambda content: any(map(_is_records, content.values())), _within),
+)

@@ -1,0 +1,59 @@
+"""Plans on the disk: in the folder of the job that looked, with the listing that another plan can
+be made from, and the decisions as a person has changed them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.datasets.importing.found import LeftOut
+from core.datasets.planning import plan as plans
+from core.datasets.planning.decisions import Decisions
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.plan import Plan
+from core.errors import NotFound
+from core.io import files
+
+PLAN, LISTING, DECISIONS = "plan.json", "listing.json", "decisions.json"
+LISTS = ("photos", "others", "folders")
+
+
+def save(folder: Path, listing: Listing, plan: Plan) -> None:
+    """Keeps a plan and its listing in `folder`."""
+    kept = {name: list(getattr(listing, name)) for name in LISTS}
+    left = {"counts": dict(listing.left_out), "examples": listing.left_out.examples}
+    files.write_json(folder / LISTING, {"root": str(listing.root), **kept, "left_out": left})
+    files.write_json(folder / PLAN, plan.as_dict())
+
+
+def first(folder: Path) -> Plan:
+    """The plan as it was first made. Raises NotFound where it can't be read."""
+    return plans.of(_read(folder / PLAN))
+
+
+def listing(folder: Path) -> Listing:
+    """What lay there. Raises NotFound where it can't be read."""
+    stored = _read(folder / LISTING)
+    left = LeftOut()
+    left.update(stored["left_out"]["counts"])
+    left.examples = dict(stored["left_out"]["examples"])
+    return Listing(Path(stored["root"]), *(tuple(stored[name]) for name in LISTS), left)
+
+
+def decide(folder: Path, decisions: Decisions) -> None:
+    """Keeps what a person decided otherwise."""
+    files.write_json(folder / DECISIONS, decisions.as_dict())
+
+
+def decisions(folder: Path) -> Decisions:
+    """The decisions as a person has changed them, or those of the plan."""
+    if (folder / DECISIONS).is_file():
+        return Decisions.of(_read(folder / DECISIONS))
+    return first(folder).decisions
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = files.read_json(path)
+    except (OSError, ValueError) as error:
+        raise NotFound(f"The plan can't be read ({error}). Look into the folder again.") from error
+    return found

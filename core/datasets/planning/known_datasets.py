@@ -1,0 +1,206 @@
+"""Published datasets in the form in which they are published, each as one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.datasets.planning import cub_tables, text_tables
+from core.datasets.planning.columns import KEEP, LABEL, PATH, SPLIT
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.table import Row, Table
+from core.errors import UserError
+from core.io.names import shown
+
+PETS, BIRDSNAP, FLOWERS, CARS = (
+    "Oxford-IIIT Pet",
+    "Birdsnap",
+    "Oxford Flowers 102",
+    "Stanford Cars",
+)
+KINDS = (cub_tables.KIND, PETS, BIRDSNAP, FLOWERS, CARS)
+CORNERS = ("box_x", "box_y", "box_right", "box_bottom")
+
+
+def opened(listing: Listing) -> Iterator[Table]:
+    """The published datasets that lie here. Raises UserError for one whose tables are damaged."""
+    for path in listing.others:
+        folder, _, name = path.rpartition("/")
+        for file, read in FILES.items():
+            if name == file and (table := read(listing, folder)) is not None:
+                yield table
+
+
+def _pets(listing: Listing, folder: str) -> Table | None:
+    """annotations/list.txt: `Abyssinian_100 1 1 1`, the breed in the photo's own name."""
+    above = folder.rpartition("/")[0]
+    rows = _blanks(listing.root / folder / "list.txt")
+    if not rows or not all(re.fullmatch(r".+_\d+", row[0]) and len(row) == 4 for row in rows[:20]):
+        return None
+    splits = {
+        row[0]: part
+        for name, part in (("trainval", "train"), ("test", "test"))
+        for row in _blanks(listing.root / folder / f"{name}.txt")
+    }
+    animals = {"1": "cat", "2": "dog"}
+    records = [
+        {
+            "path": f"{row[0]}.jpg",
+            "label": row[0].rpartition("_")[0].replace("_", " "),
+            "split": splits.get(row[0], ""),
+            "species": animals.get(row[2], row[2]),
+        }
+        for row in rows
+    ]
+    roles = {"path": PATH, "label": LABEL, "split": SPLIT, "species": KEEP}
+    return _table(f"{folder}/list.txt".lstrip("/"), PETS, records, roles, _joined(above, "images"))
+
+
+def _birdsnap(listing: Listing, folder: str) -> Table | None:
+    """images.txt, species.txt and test_images.txt, tab-separated with a header."""
+    images, species = (_sheet(listing, folder, name) for name in ("images.txt", "species.txt"))
+    if not images or not species or "species_id" not in images[0] or "common" not in species[0]:
+        return None
+    names = {row["id"]: row for row in species}
+    tested = {row.get("path", "") for row in _sheet(listing, folder, "test_images.txt")}
+    corners = dict(zip(CORNERS, ("bb_x1", "bb_y1", "bb_x2", "bb_y2"), strict=True))
+    records = [
+        {
+            "path": row["path"],
+            "label": names.get(row["species_id"], {}).get("common", ""),
+            "split": "test" if row["path"] in tested else "train",
+            "scientific_name": names.get(row["species_id"], {}).get("scientific", ""),
+            **{part: row.get(name, "") for part, name in corners.items()},
+        }
+        for row in images
+    ]
+    roles = {"path": PATH, "label": LABEL, "split": SPLIT, "scientific_name": KEEP}
+    roles |= {part: part for part in CORNERS}
+    return _table(
+        _joined(folder, "images.txt"), BIRDSNAP, records, roles, _joined(folder, "images")
+    )
+
+
+def _flowers(listing: Listing, folder: str) -> Table | None:
+    """imagelabels.mat and setid.mat: the classes are numbers, as published."""
+    labels = _matlab(listing.root / folder / "imagelabels.mat")
+    if labels is None or "labels" not in labels:
+        return None
+    parts = {"trnid": "train", "valid": "validation", "tstid": "test"}
+    place = listing.root / folder / "setid.mat"
+    ids = (_matlab(place) if place.is_file() else None) or {}
+    splits = {
+        int(number): split
+        for name, split in parts.items()
+        for number in (ids[name].ravel() if name in ids else ())
+    }
+    records = [
+        {
+            "path": f"image_{number:05d}.jpg",
+            "label": str(int(label)),
+            "split": splits.get(number, ""),
+        }
+        for number, label in enumerate(labels["labels"].ravel(), 1)
+    ]
+    roles = {"path": PATH, "label": LABEL, "split": SPLIT}
+    return _table(_joined(folder, "imagelabels.mat"), FLOWERS, records, roles, folder)
+
+
+def _cars(listing: Listing, folder: str) -> Table | None:
+    """cars_annos.mat, or those of train and test, with the names in cars_meta.mat."""
+    meta = _matlab(listing.root / folder / "cars_meta.mat")
+    if meta is None or "class_names" not in meta:
+        return None
+    names = [str(name.item()) for name in meta["class_names"].ravel()]
+    records = []
+    for name in ("cars_train_annos.mat", "cars_test_annos_withlabels.mat", "cars_test_annos.mat"):
+        place = listing.root / folder / name
+        found = _matlab(place) if place.is_file() else None
+        tested = any(record["split"] == "test" for record in records)
+        if found is not None and "annotations" in found and not tested:
+            records += [
+                _car(row, names, "test" if "test" in name else "train")
+                for row in found["annotations"].ravel()
+            ]
+    roles = {"path": PATH, "label": LABEL, "split": SPLIT, **{part: part for part in CORNERS}}
+    above = folder.rpartition("/")[0]
+    return _table(_joined(folder, "cars_meta.mat"), CARS, records, roles, above)
+
+
+def _car(row: Any, names: list[str], split: str) -> dict[str, str]:
+    known = row.dtype.names or ()
+    number = int(row["class"].item()) if "class" in known else 0
+    box = [str(int(row[name].item())) for name in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")]
+    # A test photo may be called like one of train: the folder says which is meant.
+    return {
+        "path": f"cars_{split}/{row['fname'].item()}",
+        "label": names[number - 1] if 1 <= number <= len(names) else "",
+        "split": split,
+        **dict(zip(CORNERS, box, strict=True)),
+    }
+
+
+def _matlab(path: Path) -> Mapping[str, Any] | None:
+    """What a MATLAB file holds. Raises UserError for one that is damaged."""
+    from scipy.io import loadmat
+
+    try:
+        found: Mapping[str, Any] = loadmat(path)
+    except (OSError, ValueError, TypeError, NotImplementedError, KeyError, IndexError) as error:
+        raise UserError(
+            f"{shown(path.name)} can't be read ({error}). Download it again, or move it away.",
+            field="path",
+        ) from error
+    return found
+
+
+def _sheet(listing: Listing, folder: str, name: str) -> list[Mapping[str, str]]:
+    path = _joined(folder, name)
+    if path not in listing.names:
+        return []
+    form = text_tables.form_of(listing.root / path)
+    columns = text_tables.header(listing.root / path, form)
+    return [row.values for row in text_tables.rows(listing.root / path, form, columns)]
+
+
+def _blanks(path: Path) -> list[list[str]]:
+    """The fields of a file's lines, cut at blanks, comments apart; nothing where there is none."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _table(
+    path: str, kind: str, records: list[dict[str, str]], roles: Mapping[str, str], base: str
+) -> Table:
+    return Table(
+        path,
+        kind,
+        tuple(roles),
+        partial(_rows, records),
+        roles=roles,
+        base=base,
+    )
+
+
+def _rows(records: list[dict[str, str]]) -> Iterator[Row]:
+    for number, record in enumerate(records, 1):
+        yield Row(number, record)
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}".lstrip("/")
+
+
+# By the file that gives each of them away.
+FILES: dict[str, Callable[[Listing, str], Table | None]] = {
+    "image_class_labels.txt": cub_tables.opened,
+    "list.txt": _pets,
+    "test_images.txt": _birdsnap,
+    "imagelabels.mat": _flowers,
+    "cars_meta.mat": _cars,
+}

@@ -1,0 +1,188 @@
+"""What a cell says of its photo's class: a name, a code that a file beside it names, or several
+names at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from core.datasets.planning import text_tables
+from core.datasets.planning.columns import LABEL, ONE_HOT, is_one
+from core.datasets.planning.decisions import AS_TEXT, FIRST, Decisions, TableUse
+from core.datasets.planning.json_tables import SEVERAL
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.table import NotATable, Row
+
+# Files that name the codes of classes, a name a line or a code and a name.
+NAME_FILES = re.compile(
+    r"(classes|class_names|classnames|names|labels|label_map|labelmap|label_num_to_\w+"
+    r"|class_indices|class_to_idx|categories|cat_to_name|id2label|label_names|data|dataset)"
+    r"\.(txt|json|names|ya?ml|csv)",
+    re.IGNORECASE,
+)
+MAX_NAMES = 20_000
+MAX_BYTES = 2**22
+# The share of the cells whose parts are labels of other photos too.
+PARTS = 0.8
+SEPARATORS = (SEVERAL, "|", ",", " ")
+
+
+def name_files(listing: Listing) -> dict[str, dict[str, str]]:
+    """Files that name the codes of classes, each with the names by their code."""
+    found = {}
+    for path in listing.others:
+        if NAME_FILES.fullmatch(PurePosixPath(path).name) and path.count("/") < 3:
+            names = _names(listing.root / path)
+            # A table of photos repeats its labels.
+            if len(names) > 1 and len(set(names.values())) == len(names):
+                found[path] = names
+    return found
+
+
+def with_names(
+    use: TableUse, codes: Sequence[str], files: Mapping[str, Mapping[str, str]]
+) -> TableUse:
+    """The table with the file that names its codes, where its labels are codes and one does."""
+    return replace(use, names=naming(codes, files)) if use.is_used and codes else use
+
+
+def naming(codes: Sequence[str], files: Mapping[str, Mapping[str, str]]) -> str:
+    """The path of the file that names all of these codes, or the empty string."""
+    fitting = [
+        path for path, names in files.items() if all(_plain(code) in names for code in set(codes))
+    ]
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def names_in(listing: Listing, path: str) -> dict[str, str]:
+    """The names by their code in a file; nothing for none."""
+    return _names(listing.root / path) if path else {}
+
+
+def named(code: str, names: Mapping[str, str]) -> str:
+    """The name of a code; the code itself where no file names it."""
+    return names.get(_plain(code), code)
+
+
+def _plain(code: str) -> str:
+    text = code.strip()
+    return str(int(text)) if text.isdigit() else text
+
+
+def codes_in(use: TableUse, rows: Sequence[Row]) -> list[str]:
+    """The labels of the rows if all of them are numbers."""
+    column = use.column(LABEL)
+    codes = [row.values.get(column, "").strip() for row in rows] if column else []
+    codes = [code for code in codes if code]
+    return codes if all(code.isdigit() for code in codes) else []
+
+
+def _names(path: Path) -> dict[str, str]:
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return {}
+        text = path.read_bytes().decode(text_tables.encoding_of(path))
+    except (OSError, UnicodeError, NotATable):
+        return {}
+    suffix = path.suffix.casefold()
+    if suffix == ".json":
+        return _of_json(text)
+    if suffix in (".yaml", ".yml"):
+        return _of_yaml(text)
+    return _of_lines(text)
+
+
+def _of_json(text: str) -> dict[str, str]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(content, dict) and isinstance(content.get("names"), list | dict):
+        content = content["names"]
+    if isinstance(content, list) and all(isinstance(name, str) for name in content):
+        return {str(code): name for code, name in enumerate(content)}
+    if not isinstance(content, dict) or not content:
+        return {}
+    if all(isinstance(code, int) for code in content.values()):
+        return {str(code): name for name, code in content.items()}
+    if all(isinstance(name, str) and code.isdigit() for code, name in content.items()):
+        return {_plain(code): name for code, name in content.items()}
+    return {}
+
+
+def _of_yaml(text: str) -> dict[str, str]:
+    """The `names` of a data.yaml: a list, or a map from code to name."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, list):
+        return {str(code): str(name) for code, name in enumerate(names)}
+    if isinstance(names, dict):
+        return {str(code): str(name) for code, name in names.items()}
+    return {}
+
+
+def _of_lines(text: str) -> dict[str, str]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()][:MAX_NAMES]
+    pairs = [re.fullmatch(r"(\d+)[\s,;:=]+(.+)", line) for line in lines]
+    if len(pairs) > 2 and not pairs[0] and all(pairs[1:]):
+        del pairs[0]  # a header
+    if all(pairs):
+        return {_plain(pair[1]): pair[2].strip() for pair in pairs if pair}
+    if any(re.search(r"[/,;\t]|\.(jpe?g|png|webp|tiff?)\b", line, re.IGNORECASE) for line in lines):
+        return {}
+    return {str(code): name for code, name in enumerate(lines)}
+
+
+def separator(use: TableUse, rows: Sequence[Row]) -> str:
+    """What separates the labels of a cell, where some cells hold several; or the empty string.
+
+    A blank or a comma belongs to many names, so it separates only where the parts are labels of
+    other photos.
+    """
+    column = use.column(LABEL)
+    if not column:
+        return SEVERAL if ONE_HOT in use.roles.values() else ""
+    values = Counter(row.values.get(column, "").strip() for row in rows)
+    for mark in SEPARATORS:
+        several = [value for value in values if len(_parts(value, mark)) > 1]
+        alone = {value for value in values if len(_parts(value, mark)) == 1}
+        if several and _are_labels(several, alone, mark):
+            return mark
+    return ""
+
+
+def _are_labels(several: Sequence[str], alone: set[str], mark: str) -> bool:
+    if mark in (SEVERAL, "|"):
+        return True
+    parts = {part for value in several for part in _parts(value, mark)}
+    return bool(parts) and len(parts & alone) >= PARTS * len(parts)
+
+
+def _parts(value: str, mark: str) -> list[str]:
+    return [part.strip() for part in value.split(mark) if part.strip()]
+
+
+def labels_of(use: TableUse, row: Row, names: Mapping[str, str]) -> list[str]:
+    """The labels that a row gives its photo: none, one, or several."""
+    column = use.column(LABEL)
+    if not column:
+        return [name for name in use.columns(ONE_HOT) if is_one(row.values.get(name, ""))]
+    text = row.values.get(column, "").strip()
+    parts = _parts(text, use.several) if use.several else [text] if text else []
+    return [named(part, names) for part in parts]
+
+
+def joined(found: Sequence[str], decisions: Decisions) -> str:
+    """One label of several, as was decided; none where such photos are left out."""
+    if len(found) == 1 or decisions.several == FIRST:
+        return found[0]
+    return ", ".join(found) if decisions.several == AS_TEXT else ""

@@ -1,0 +1,102 @@
+"""What a row's cells say of a photo's split and box."""
+
+from __future__ import annotations
+
+import re
+
+from core.datasets.importing.found import SPLIT_FOLDERS, BadRow, Box, box_of
+from core.datasets.planning.columns import (
+    BOX_CENTRE_X,
+    BOX_CENTRE_Y,
+    BOX_LIST,
+    SPLIT,
+    normal,
+    number,
+    numbers,
+)
+from core.datasets.planning.decisions import TableUse
+from core.datasets.planning.table import Row
+from core.io.names import shown
+
+NO_SPLIT = ("", "unused", "none", "nan", "null", "all")
+YES, NO = ("1", "true", "yes", "y", "t", "1.0"), ("0", "false", "no", "n", "f", "0.0")
+# What a flag says of a photo, by the part that its column's name tells of: if set, and if not.
+FLAGS = {
+    "valid": ("validation", "train"),
+    "val": ("validation", "train"),
+    "validation": ("validation", "train"),
+    "test": ("test", "train"),
+    "train": ("train", "test"),
+    "training": ("train", "test"),
+}
+
+
+def split_of(use: TableUse, row: Row) -> str:
+    """The row's split, or the empty string.
+
+    Raises BadRow for a word that is none.
+    """
+    columns = use.columns(SPLIT)
+    found = [_split(name, row.values.get(name, "")) for name in columns]
+    # Of two flags, is_valid and is_test, the one that is set says more.
+    told = [split for split in found if split and split != "train"]
+    return (told or [split for split in found if split] or [use.split])[0]
+
+
+def _split(column: str, text: str) -> str:
+    word = text.strip().casefold()
+    if word in NO_SPLIT:
+        return ""
+    flag = _flag(column)
+    if flag and word in YES:
+        return FLAGS[flag][0]
+    if flag and word in NO:
+        return FLAGS[flag][1]
+    if word not in SPLIT_FOLDERS:
+        raise BadRow(f"the split {shown(word)!r} is neither train, validation nor test")
+    return SPLIT_FOLDERS[word]
+
+
+def _flag(column: str) -> str:
+    name = re.sub(r"_(img|image|set)$", "", normal(column))
+    return next((word for word in FLAGS if name in (f"is_{word}", word)), "")
+
+
+def box_of_row(use: TableUse, row: Row) -> Box | None:
+    """(x, y, width, height) in the table's unit; None where the row has no box.
+
+    Raises BadRow for what is no box.
+    """
+    if listed := use.column(BOX_LIST):
+        cell = row.values.get(listed, "")
+        return _box(numbers(cell)) if cell.strip() else None
+    cells = {
+        role: row.values.get(name, "").strip()
+        for name, role in use.roles.items()
+        if role.startswith("box_")
+    }
+    if not any(cells.values()):
+        return None
+    values = {role: number(text) for role, text in cells.items()}
+    if None in values.values() or len(values) != 4:
+        raise BadRow("its box is not four numbers")
+    return _box(_corner_and_size({role: value or 0.0 for role, value in values.items()}))
+
+
+def _corner_and_size(values: dict[str, float]) -> list[float]:
+    if BOX_CENTRE_X in values:
+        width, height = values["box_width"], values["box_height"]
+        return [values[BOX_CENTRE_X] - width / 2, values[BOX_CENTRE_Y] - height / 2, width, height]
+    x, y = values["box_x"], values["box_y"]
+    if "box_right" in values:
+        return [x, y, values["box_right"] - x, values["box_bottom"] - y]
+    return [x, y, values["box_width"], values["box_height"]]
+
+
+def _box(values: list[float]) -> Box:
+    if len(values) != 4:
+        raise BadRow("its box is not four numbers")
+    box = box_of(*values)
+    if box is None:
+        raise BadRow("its box holds nothing, or can't be in a photo")
+    return box

@@ -1,0 +1,66 @@
+"""Pascal VOC: an XML file for each photo, with its objects and their boxes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from xml.etree import ElementTree as ET
+
+from core.datasets.planning.columns import KEEP, LABEL, PATH
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.table import Row, Table
+
+KIND = "Pascal VOC"
+MAX_BYTES = 2**20
+CORNERS = {"box_x": "xmin", "box_y": "ymin", "box_right": "xmax", "box_bottom": "ymax"}
+COLUMNS = ("path", "label", *CORNERS, "note")
+
+
+def opened(listing: Listing) -> Iterator[Table]:
+    """The annotations of the folder that has most of them, if its first one is VOC's."""
+    paths = [path for path in listing.others if path.casefold().endswith(".xml")]
+    folders = Counter(path.rpartition("/")[0] for path in paths)
+    if not folders:
+        return
+    folder = folders.most_common(1)[0][0]
+    inside = [path for path in paths if path.rpartition("/")[0] == folder]
+    if _annotation(listing, inside[0]) is None:
+        return
+    yield Table(
+        folder or inside[0],
+        KIND,
+        COLUMNS,
+        partial(_rows, listing, inside),
+        roles={"path": PATH, "label": LABEL, **{part: part for part in CORNERS}, "note": KEEP},
+    )
+
+
+def _rows(listing: Listing, paths: list[str]) -> Iterator[Row]:
+    for number, path in enumerate(paths, 1):
+        found = _annotation(listing, path)
+        if found is None:
+            yield Row(number, dict.fromkeys(COLUMNS, ""), f"{path} is no VOC annotation")
+        else:
+            yield Row(number, found)
+
+
+def _annotation(listing: Listing, path: str) -> dict[str, str] | None:
+    """The photo, its objects' names, and its box where it has one object; None for other XML."""
+    place = listing.root / path
+    try:
+        data = place.read_bytes() if place.stat().st_size <= MAX_BYTES else b""
+        # Entities are how XML explodes, and no annotation has any.
+        root = None if b"<!ENTITY" in data or not data else ET.fromstring(data)
+    except (OSError, ET.ParseError):
+        return None
+    if root is None or root.tag != "annotation":
+        return None
+    objects = root.findall("object")
+    names = dict.fromkeys(filter(None, (item.findtext("name", "").strip() for item in objects)))
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    found = dict.fromkeys(COLUMNS, "")
+    found |= {"path": root.findtext("filename", "").strip() or stem, "label": ";".join(names)}
+    if len(objects) == 1 and (box := objects[0].find("bndbox")) is not None:
+        found |= {part: box.findtext(name, "").strip() for part, name in CORNERS.items()}
+    return found
