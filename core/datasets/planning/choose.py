@@ -67,7 +67,8 @@ def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
     if packages:
         best = max(packages, key=lambda looked: len(looked.photos))
         why = f"these are the tables of {best.use.kind}"
-        return (replace(best.use, is_used=True, why=why), *_others(listing, best.use))
+        package = replace(best.use, is_used=True, why=why)
+        return (package, *_others(listing, package, photos))
     found, refused = [], []
     names = labels.name_files(listing)
     for path in candidates.candidates(listing):
@@ -83,14 +84,27 @@ def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
     return tuple(chosen + refused)
 
 
-def _others(listing: Listing, package: TableUse) -> list[TableUse]:
-    """The other files that could be tables, beside those of a whole dataset."""
+def _others(listing: Listing, package: TableUse, photos: Photos) -> list[TableUse]:
+    """The other files that could be tables, beside those of a whole dataset; lists of its split
+    are used, where it has none in its own tables."""
     folder = package.path.rpartition("/")[0]
-    return [
-        TableUse(path, why=f"{package.kind} is read by its own tables")
-        for path in candidates.candidates(listing)
-        if path != package.path and path.rpartition("/")[0] != folder
-    ]
+    found = []
+    for path in candidates.candidates(listing):
+        if path == package.path or path.rpartition("/")[0] == folder:
+            continue
+        use = TableUse(path, why=f"{package.kind} is read by its own tables")
+        if not package.column(SPLIT):
+            with suppress(NotATable):
+                use = _list_of_split(listing, path, photos) or use
+        found.append(use)
+    return found
+
+
+def _list_of_split(listing: Listing, path: str, photos: Photos) -> TableUse | None:
+    looked = _looked(listing, candidates.opened(listing, path), photos)
+    if not looked.photos or looked.has_labels or not looked.use.split:
+        return None
+    return replace(looked.use, is_used=True, why="it gives the split")
 
 
 def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
@@ -116,6 +130,7 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
         box_unit=_unit(found, rows),
         rows=len(rows),
         is_export=is_export,
+        is_guess=found.is_guess,
     )
     use = replace(use, several=labels.separator(use, rows))
     named = frozenset(_named(use, rows, photos))

@@ -102,11 +102,13 @@ MIN_ROWS = 6
 @dataclass(frozen=True)
 class Roles:
     """What the columns are, by name; `doubtful` are columns that could be the label as well, and
-    `matched` the share of the sample's rows that name a photo."""
+    `matched` the share of the sample's rows that name a photo. `is_guess`: the label's column has
+    no usual name."""
 
     of: Mapping[str, str]
     matched: float = 0.0
     doubtful: tuple[str, ...] = ()
+    is_guess: bool = False
 
     def has(self, role: str) -> bool:
         return role in self.of.values()
@@ -137,7 +139,9 @@ def roles_of(table: Table, sample: Sequence[Row], photos: Photos, base: str) -> 
         for column in _one_hot(of, sample):
             of[column] = ONE_HOT
     _give(of, known, GROUP_NAMES, GROUP, sample, _repeats)
-    return Roles(of, matched, doubtful)
+    label = next((name for name, role in of.items() if role == LABEL), "")
+    is_guess = bool(label) and label not in {known.get(name) for name in LABEL_NAMES}
+    return Roles(of, matched, doubtful, is_guess)
 
 
 def _give_path(
@@ -258,7 +262,7 @@ def _could_be_label(of: Mapping[str, str], sample: Sequence[Row], column: str) -
     values = [row.values[column].strip() for row in sample if row.values[column].strip()]
     if all(number(value) is not None for value in values):
         return _stands_alone(of) and _is_code(sample, column)
-    return _repeats(values)
+    return _repeats(values) and len(set(values)) > 1
 
 
 def _repeats(values: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from core.datasets.importing.found import BadRow
 from core.datasets.planning import candidates, choose, cub_tables, folders, labels
-from core.datasets.planning.columns import LABEL, ONE_HOT
+from core.datasets.planning.columns import KEEP, LABEL, ONE_HOT
 from core.datasets.planning.decisions import (
     BY_FOLDERS,
     BY_TABLES,
@@ -40,7 +40,7 @@ def decide(listing: Listing) -> Decisions:
     photos = Photos(listing.photos)
     uses = choose.tables(listing, photos)
     found = folders.understood(listing.photos, listing.folders)
-    uses = tuple(_unless_few(use, listing, found) for use in uses)
+    uses = tuple(_unless_guessed(_unless_few(use, listing, found), found) for use in uses)
     if any(_labels(use) for use in uses if use.is_used):
         return _by_tables(listing, photos, uses, found)
     return _by_folders(listing, uses, found)
@@ -60,6 +60,16 @@ def _unless_few(use: TableUse, listing: Listing, found: Folders) -> TableUse:
             why = f"it names only {use.matched:,} of the {total:,} photos, which lie in folders"
             return replace(use, is_used=False, why=why)
     return use
+
+
+def _unless_guessed(use: TableUse, found: Folders) -> TableUse:
+    """The table; without a label where its column has no name of one and folders name classes."""
+    label = use.column(LABEL)
+    if not (use.is_used and use.is_guess and label and found.class_level is not None):
+        return use
+    roles = {**use.roles, label: KEEP}
+    why = "it gives more about the photos"
+    return replace(use, roles=roles, doubtful=(label, *use.doubtful), why=why, several="")
 
 
 def _by_tables(

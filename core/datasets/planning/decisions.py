@@ -28,7 +28,7 @@ class TableUse:
     """One table: whether it is used and `why`, how it is written, and what its columns are.
 
     `split` is that of every row; `names` the file that names its codes; `several` separates the
-    labels of a cell; `is_sample` says that it shows how answers are to be handed in; `rows` and `matched` count what a dry run saw; `found` says how photos were
+    labels of a cell; `is_guess` says that no column has a label's usual name; `is_sample` says that it shows how answers are to be handed in; `rows` and `matched` count what a dry run saw; `found` says how photos were
     found that are called otherwise than their files.
     """
 
@@ -51,6 +51,7 @@ class TableUse:
     found: Mapping[str, int] = field(default_factory=dict)
     is_export: bool = False
     is_sample: bool = False
+    is_guess: bool = False
 
     def column(self, role: str) -> str:
         """The first column of this role, or the empty string."""

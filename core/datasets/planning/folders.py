@@ -206,9 +206,10 @@ def _is_container(folder: str) -> bool:
     name = _name(folder).casefold()
     words = [word for word in re.split(r"[\W_]+", name) if word]
     known = CONTAINERS | SPLIT_FOLDERS.keys()
-    return name in CONTAINERS or (
-        len(words) > 1 and all(word in known or word.isdigit() for word in words)
-    )
+    if name in CONTAINERS:
+        return True
+    has_known = any(word in CONTAINERS for word in words)
+    return has_known and all(word in known or word.isdigit() for word in words)
 
 
 def _class_level(deep: Counter[tuple[str, ...]]) -> tuple[int | None, int, str]:

@@ -16,6 +16,7 @@ from core.io.names import folded, shown
 _URL = re.compile(r"^(https?|s3|gs|file|abfss?|azureml)://", re.IGNORECASE)
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
+_UPLOADED = re.compile(r"[0-9a-f]{8}-")
 # Without one of these a cell is a plain name.
 _SPECIAL = re.compile(r"[/\\:]")
 
@@ -87,6 +88,9 @@ class Photos:
         if is_image(name):
             yield self._by_stem.get(_stem(name), ()), OTHER_SUFFIX
         yield self._by_name.get(folded(unquote(name)), ()), EXACT
+        # Label Studio puts a part of an id before the names of uploads.
+        if uploaded := _UPLOADED.match(name):
+            yield self._by_name.get(name[uploaded.end() :], ()), EXACT
         number = _stem(name) if is_image(name) else name
         if number.isdigit():
             yield self._by_number.get(number.lstrip("0"), ()), BY_NUMBER

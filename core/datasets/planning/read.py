@@ -76,9 +76,9 @@ def read(listing: Listing, decisions: Decisions, on_file: OnFile = lambda: None)
         _place(path, known.get(path), decisions, layout)
     _one_split_is_none(layout)
     _count_others(listing, decisions, layout)
-    _name_codes(listing, decisions, layout)
     if decisions.labels == BY_FOLDERS:
         layout.empty = _empty(listing, decisions, layout)
+        _name_codes(listing, decisions, layout)
     check_classes(layout)
     if layout.is_export:
         exported.complete(layout)
@@ -269,8 +269,8 @@ def _label_of(
     if decisions.labels == BY_TABLES:
         if known is not None and known.is_undecided:
             return "", UNDECIDED
-        if known is not None and known.has_label:
-            return known.label, ""
+        if known is not None:
+            return known.label, ""  # a table that names it without a label says that nobody knows
         return "", "" if is_unlabelled or decisions.unlisted == NO_LABEL else UNLISTED
     if decisions.labels != BY_FOLDERS or is_unlabelled:
         return "", ""
@@ -312,7 +312,8 @@ def _count_others(listing: Listing, decisions: Decisions, layout: Layout) -> Non
 
 def _name_codes(listing: Listing, decisions: Decisions, layout: Layout) -> None:
     names = labels.names_in(listing, decisions.names)
-    if names and decisions.labels == BY_FOLDERS:
+    if names:
+        layout.empty = [labels.named(code, names) for code in layout.empty]
         layout.found = [
             replace(found, label=labels.named(found.label, names)) for found in layout.found
         ]

@@ -1,0 +1,71 @@
+"""One situation that people bring: files by their paths, and what the plan has to say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.datasets.planning import plan as plans
+from core.datasets.planning.plan import Plan
+
+Content = str | bytes
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What lies there, and what is right about it; what is None is not looked at.
+
+    asks: questions with the answer that is chosen, by the beginning of their id. left: files left
+    out, by reason. refused: words of the refusal, where there is one.
+    """
+
+    name: str
+    files: Mapping[str, Content]
+    classes: Mapping[str, int] | None = None
+    unlabelled: int = 0
+    splits: Mapping[str, int] | None = None
+    boxes: int | None = None
+    groups: int | None = None
+    kept: Sequence[str] | None = None
+    asks: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, int] | None = None
+    errors: int = 0
+    note: str = ""
+    refused: str = ""
+    layout: str = ""
+
+
+def photos(*paths: str) -> dict[str, Content]:
+    """Files that are called like photos: a plan opens none."""
+    return dict.fromkeys(paths, b"")
+
+
+def numbered(folder: str, count: int, suffix: str = ".jpg", start: int = 0) -> dict[str, Content]:
+    return photos(*(f"{folder}/{number}{suffix}" for number in range(start, start + count)))
+
+
+def classes(root: str = "", **sizes: int) -> dict[str, Content]:
+    """Folders of photos below `root`, each name in them once."""
+    made: dict[str, Content] = {}
+    for name, count in sizes.items():
+        folder = f"{root}/{name}" if root else name
+        made |= photos(*(f"{folder}/{name}_{number}.jpg" for number in range(count)))
+    return made
+
+
+def table(*lines: str) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def written(situation: Situation, folder: Path) -> Path:
+    for path, content in situation.files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        data = content if isinstance(content, bytes) else content.encode()
+        place.write_bytes(data)
+    return folder
+
+
+def planned(situation: Situation, folder: Path) -> Plan:
+    return plans.make(written(situation, folder))[1]

@@ -1,0 +1,202 @@
+"""Tables of labels as people bring them beside their photos."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pandas as pd
+
+from tests.datasets.planning.situation import Situation, classes, numbered, photos, table
+
+SIX = numbered("images", 6)
+HALF = {"crow": 3, "owl": 3}
+LABELS = ("crow", "crow", "crow", "owl", "owl", "owl")
+
+
+def rows(header: str, line: str = "{n}.jpg,{label}", mark: str = ",") -> str:
+    """A table of the six photos; {n} is a photo's number, {label} its label."""
+    lines = [line.format(n=n, label=label, i=int(label == "owl")) for n, label in enumerate(LABELS)]
+    return table(*([header] if header else []), *lines).replace(",", mark)
+
+
+def beside(name: str, content: str | bytes) -> dict[str, str | bytes]:
+    return {**SIX, name: content}
+
+
+def parquet() -> bytes:
+    data = io.BytesIO()
+    frame = pd.DataFrame({"file_name": [f"images/{n}.jpg" for n in range(6)], "label": LABELS})
+    frame.to_parquet(data)
+    return data.getvalue()
+
+
+HEADERS = (
+    *("filename,label", "File Name,Species", "image_path,Class", "img,category", "image_id,breed"),
+    *("file,target", "photo,common_name", "url,scientificName", "MediaFilename,species", "id,y"),
+)
+NAMED = tuple(
+    Situation(f"columns {header}", beside("labels.csv", rows(header)), HALF) for header in HEADERS
+)
+WRITTEN = tuple(
+    Situation(
+        f"a cell like {line}",
+        beside("labels.csv", rows("filename,label", f"{line},{{label}}")),
+        HALF,
+    )
+    for line in (
+        "images/{n}.jpg",
+        "./images/{n}.jpg",
+        "images\\{n}.jpg",
+        "{n}",
+        "{n}.JPG",
+        "{n}.jpeg",
+        "{n}.png",
+        "C:\\Users\\me\\data\\images\\{n}.jpg",
+        "/home/other/data/images/{n}.jpg",
+        "/home/other/pictures/{n}.jpg",
+        "file:///data/images/{n}.jpg",
+        "https://example.org/photos/large/{n}.jpg?size=2",
+        "s3://bucket/birds/images/{n}.jpg",
+        "data/birds/images/{n}.jpg",
+    )
+)
+MARKS = tuple(
+    Situation(
+        f"a table cut by {mark!r}", beside("labels.csv", rows("filename,label", mark=mark)), HALF
+    )
+    for mark in (";", "\t", "|")
+)
+UMLAUTS = {"Eichelhäher": 3, "Grünfink": 3}
+ENCODED = tuple(
+    Situation(
+        f"a table in {encoding}",
+        beside(
+            "labels.csv",
+            rows("filename,label")
+            .replace("crow", "Eichelhäher")
+            .replace("owl", "Grünfink")
+            .encode(encoding),
+        ),
+        UMLAUTS,
+    )
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "cp1252", "iso8859_15")
+)
+OTHERS = (
+    Situation("a table in Shift-JIS", beside("labels.csv",
+        rows("filename,label").replace("crow", "カラス").replace("owl", "フクロウ").encode("cp932")),
+        {"カラス": 3, "フクロウ": 3}, asks={"encoding": "cp932"}),
+    Situation("a line that says sep=;", beside("labels.csv", "sep=;\n" + rows("filename,label", mark=";")), HALF),
+    Situation("comments above", beside("labels.csv", "# made by hand\n# in May\n" + rows("filename,label")), HALF),
+    Situation("no header", beside("labels.csv", rows("")), HALF),
+    Situation("no header and blanks", beside("labels.txt", rows("", mark=" ")), HALF),
+    Situation("empty lines and a trailing comma", beside("labels.csv",
+        rows("filename,label,", "{n}.jpg,{label},\n")), HALF),
+    Situation("quoted cells", beside("labels.csv", rows("filename,label", '"{n}.jpg","{label}"')), HALF),
+    Situation("decimal commas", beside("labels.csv",
+        rows("filename;label;weight", "{n}.jpg;{label};1,5").replace(";", ";")), HALF, kept=("weight",)),
+    Situation("a path with a blank", {**photos("my photos/a 1.jpg", "my photos/b 2.jpg"),
+        "labels.csv": table("filename,label", "my%20photos/a%201.jpg,crow", "my photos/b 2.jpg,owl")},
+        {"crow": 1, "owl": 1}),
+    Situation("zeros that a spreadsheet cut off", {**photos(*(f"img/{n:04d}.jpg" for n in range(1, 7))),
+        "labels.csv": table("id,label", *(f"{n},{LABELS[n - 1]}" for n in range(1, 7)))}, HALF),
+    Situation("a split column", beside("labels.csv",
+        table("filename,label,split", *(f"{n}.jpg,{LABELS[n]},{part}" for n, part in
+              enumerate(("train", "val", "test") * 2)))), HALF,
+        splits={"train": 2, "validation": 2, "test": 2}),
+    Situation("is_valid", beside("labels.csv",
+        table("filename,label,is_valid", *(f"{n}.jpg,{LABELS[n]},{n % 3 == 0}" for n in range(6)))), HALF,
+        splits={"train": 4, "validation": 2}),
+    Situation("is_training_img", beside("labels.csv",
+        table("filename,label,is_training_img", *(f"{n}.jpg,{LABELS[n]},{int(n % 2 == 0)}" for n in range(6)))),
+        HALF, splits={"train": 3, "test": 3}),
+    Situation("everything in train", beside("labels.csv", rows("filename,label,split", "{n}.jpg,{label},train")),
+        HALF, splits={}),
+    Situation("corners in pixels", beside("labels.csv",
+        rows("filename,label,xmin,ymin,xmax,ymax", "{n}.jpg,{label},1,2,30,40")), HALF, boxes=6),
+    Situation("corners as shares", beside("labels.csv",
+        rows("filename,label,xmin,ymin,xmax,ymax", "{n}.jpg,{label},0.1,0.2,0.5,0.9")), HALF, boxes=6),
+    Situation("a middle and a size", beside("labels.csv",
+        rows("filename,label,x_center,y_center,width,height", "{n}.jpg,{label},0.5,0.5,0.2,0.2")), HALF, boxes=6),
+    Situation("a box in one cell", beside("labels.csv",
+        rows("filename;label;bbox", "{n}.jpg;{label};[1. 2. 30. 40.]").replace(";", "|")), HALF, boxes=6),
+    Situation("further columns", beside("labels.csv",
+        rows("filename,label,site,weather", "{n}.jpg,{label},pond,wet")), HALF, groups=1, kept=("weather",)),
+    Situation("one-hot columns", beside("train.csv",
+        table("image_id,healthy,rust,scab", *(f"{n},{int(n < 2)},{int(2 <= n < 4)},{int(n >= 4)}" for n in range(6)))),
+        {"healthy": 2, "rust": 2, "scab": 2}),
+    Situation("several labels with commas", beside("labels.csv",
+        table("image;labels", "0.jpg;crow", "1.jpg;owl", "2.jpg;crow,owl", "3.jpg;owl")),
+        {"crow": 1, "owl": 2, "crow, owl": 1}, asks={"several": "keep as one"},
+        left={"table that was read": 1, "image not in the tables": 2}),
+    Situation("several labels with blanks", beside("train.csv",
+        table("image,labels", "0.jpg,rust", "1.jpg,scab", "2.jpg,rust scab", "3.jpg,scab", "4.jpg,rust", "5.jpg,scab")),
+        {"rust": 2, "scab": 3, "rust, scab": 1}, asks={"several": "keep as one"}),
+    Situation("names of two words", beside("labels.csv",
+        rows("filename,species", "{n}.jpg,American {label}")), {"American crow": 3, "American owl": 3}),
+    Situation("codes and classes.txt", {**beside("train.csv", rows("image_id,label", "{n}.jpg,{i}")),
+        "classes.txt": "crow\nowl\n"}, HALF),
+    Situation("codes and a map in JSON", {**beside("train.csv", rows("image_id,label", "{n}.jpg,{i}")),
+        "label_num_to_disease_map.json": '{"0": "crow", "1": "owl"}'}, HALF),
+    Situation("codes that nothing names", beside("train.csv", rows("image_id,label", "{n}.jpg,{i}")), {"0": 3, "1": 3}),
+    Situation("a code and a name", beside("labels.csv",
+        rows("filename,class,class_name", "{n}.jpg,{i},{label}")), HALF, asks={"label": "class_name"}),
+    Situation("two names", beside("labels.csv",
+        rows("filename,scientific_name,common_name", "{n}.jpg,corvus {label},{label}")), HALF,
+        asks={"label": "common_name"}),
+    Situation("a column that nobody named", beside("labels.csv", rows("filename,what")), HALF),
+    Situation("a folder and a name", {
+        **photos(*(f"Station{s}/IMG_{n:04d}.JPG" for s in range(3) for n in range(2))),
+        "TimelapseData.csv": table("RootFolder,File,RelativePath,DateTime,DeleteFlag,Species",
+            *(f"survey,IMG_{n:04d}.JPG,Station{s},2026-05-01 06:10:00,false,{'Deer' if n else 'Fox'}"
+              for s in range(3) for n in range(2)))}, {"Deer": 3, "Fox": 3}),
+    Situation("a name that two photos have", {**photos("a/1.jpg", "b/1.jpg", "a/2.jpg"),
+        "labels.csv": table("file,label", "1.jpg,crow", "2.jpg,owl")}, {"owl": 1}, errors=1),
+    Situation("a table for each part", {**SIX,
+        "train.csv": table("filename,label", "0.jpg,crow", "3.jpg,owl"),
+        "val.csv": table("filename,label", "1.jpg,crow", "4.jpg,owl"),
+        "test.csv": table("filename,label", "2.jpg,crow", "5.jpg,owl")}, HALF,
+        splits={"train": 2, "validation": 2, "test": 2}),
+    Situation("a sample submission", {**numbered("train_images", 6), **numbered("test_images", 2, start=20),
+        "train.csv": rows("image_id,label"), "sample_submission.csv": table("image_id,label", "20.jpg,crow")},
+        HALF, unlabelled=2, asks={"folder:test_images": "unlabelled"}, note="sample submission"),
+    Situation("train.csv and test.csv without labels", {**numbered("train", 6), **numbered("test", 2, start=20),
+        "train.csv": rows("id,label", "{n},{label}"), "test.csv": table("id", "20", "21")}, HALF, unlabelled=2),
+    Situation("two tables about the same photos", {**beside("labels.csv", rows("filename,label")),
+        "labels_old.csv": table("filename,label", "0.jpg,jay", "1.jpg,jay")}, HALF,
+        asks={"table": "labels.csv"}, note="labels_old.csv is not used"),
+    Situation("a table in each folder", {**numbered("a", 2), **numbered("b", 2),
+        "a/labels.csv": table("file,label", "0.jpg,crow", "1.jpg,owl"),
+        "b/labels.csv": table("file,label", "0.jpg,owl", "1.jpg,owl")}, {"crow": 1, "owl": 3}),
+    Situation("a table about photos elsewhere", beside("labels.csv",
+        table("filename,label", "x1.jpg,crow", "x2.jpg,owl")), refused="labels.csv can't be used: none of the photos"),
+    Situation("a table about something else beside classes", {**classes(crow=3, owl=2),
+        "prices.csv": table("name,price", "corn,3")}, {"crow": 3, "owl": 2}, note="prices.csv is not used"),
+    Situation("a table of few photos beside classes", {**classes(crow=30, owl=30),
+        "notes.csv": table("file,label", "crow_1.jpg,odd")}, {"crow": 30, "owl": 30},
+        asks={"table": ""}, note="it names only 1"),
+    Situation("photos without a row", {**numbered("images", 8), "labels.csv": rows("filename,label")}, HALF,
+        asks={"unlisted": "leave out"}, left={"table that was read": 1, "image not in the tables": 2}),
+    Situation("rows without a photo", beside("labels.csv", rows("filename,label") + "99.jpg,owl\n"), HALF, errors=1),
+    Situation("rows without a label", beside("labels.csv", rows("filename,label").replace("owl", "")),
+        {"crow": 3}, unlabelled=3),
+    Situation("a row twice", beside("labels.csv", rows("filename,label") + "0.jpg,owl\n"), HALF, errors=1),
+    Situation("rows of another length", beside("labels.csv", rows("filename,label") + "5.jpg\n"), HALF, errors=1),
+    Situation("labels that are folders of other photos", {**photos("cow/1.jpg"),
+        "labels.csv": table("file,label", "cat/1.jpg,cat", "dog/1.jpg,dog", "cow/1.jpg,cow")}, {"cow": 1}, errors=2),
+    Situation("a spreadsheet", {**classes(crow=3, owl=2), "labels.xlsx": b"PK"}, {"crow": 3, "owl": 2},
+        note="labels.xlsx is a spreadsheet"),
+    Situation("Hugging Face's metadata.csv", beside("metadata.csv", rows("file_name,label", "images/{n}.jpg,{label}")), HALF),
+    Situation("Hugging Face's metadata.jsonl", beside("metadata.jsonl", table(
+        *(json.dumps({"file_name": f"images/{n}.jpg", "label": LABELS[n]}) for n in range(6)))), HALF),
+    Situation("Hugging Face's metadata.parquet", beside("metadata.parquet", parquet()), HALF),
+    Situation("metadata in each part", {**numbered("train", 4), **numbered("test", 2),
+        "train/metadata.csv": table("file_name,label", "0.jpg,crow", "1.jpg,crow", "2.jpg,owl", "3.jpg,owl"),
+        "test/metadata.csv": table("file_name,label", "0.jpg,crow", "1.jpg,owl")}, HALF,
+        splits={"train": 4, "test": 2}),
+    Situation("metadata without a label beside classes", {**classes("train", crow=2, owl=2), **classes("test", crow=1, owl=1),
+        "metadata.csv": table("file_name,weather", *(f"train/{c}/{c}_{n}.jpg,wet" for c in ("crow", "owl") for n in range(2)))},
+        {"crow": 3, "owl": 3}, splits={"train": 4, "test": 2}, kept=("weather",)),
+    Situation("a damaged table alone", beside("labels.csv", "file,label\n0.jpg,cr\0ow\n"), refused=r"labels\.csv can't be used.*line 2"),
+)  # fmt: skip
+SITUATIONS = (*NAMED, *WRITTEN, *MARKS, *ENCODED, *OTHERS)

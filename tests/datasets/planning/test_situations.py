@@ -1,0 +1,86 @@
+"""What people bring, and the plan that is right for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import UserError
+from tests.datasets.planning import folders_brought, packages_brought, tables_brought
+from tests.datasets.planning.situation import Situation, planned, written
+from core.datasets.planning import plan as plans
+
+SITUATIONS = (
+    *folders_brought.SITUATIONS,
+    *tables_brought.SITUATIONS,
+    *packages_brought.SITUATIONS,
+)
+
+
+def test_there_are_as_many_as_the_design_asks_for_and_each_has_a_name_of_its_own() -> None:
+    names = [situation.name for situation in SITUATIONS]
+    assert len(names) >= 120
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_situation(situation: Situation, tmp_path: Path) -> None:
+    if situation.refused:
+        with pytest.raises(UserError, match=situation.refused):
+            planned(situation, tmp_path)
+        return
+    plan = planned(situation, tmp_path)
+    if situation.classes is not None:
+        assert {item.name: item.photos for item in plan.classes} == situation.classes
+    assert plan.unlabelled == situation.unlabelled
+    if situation.splits is not None:
+        assert plan.splits == situation.splits
+    if situation.boxes is not None:
+        assert plan.boxes == situation.boxes
+    if situation.groups is not None:
+        assert plan.groups == situation.groups
+    if situation.kept is not None:
+        assert set(plan.kept) == set(situation.kept)
+    if situation.left is not None:
+        assert {left.reason: left.files for left in plan.left_out} == situation.left
+    if situation.layout:
+        assert situation.layout in plan.decisions.layout
+    assert plan.error_count == situation.errors, plan.errors
+    answers = {question.id: question.answer for question in plan.questions}
+    for beginning, answer in situation.asks.items():
+        found = {id_: given for id_, given in answers.items() if id_.startswith(beginning)}
+        assert set(found.values()) == {answer}, answers
+    assert situation.note in " ".join(plan.notes)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_every_file_is_a_photo_of_the_dataset_or_counted_with_an_example(
+    situation: Situation, tmp_path: Path
+) -> None:
+    if situation.refused:
+        pytest.skip("refused, so nothing is imported")
+    plan = planned(situation, tmp_path)
+    total = sum(1 for path in tmp_path.rglob("*") if path.is_file())
+    hidden = [left for left in plan.left_out if left.reason.startswith("hidden")]
+    inside = sum(1 for path in tmp_path.rglob("*") if path.is_file() and _is_inside(path, tmp_path))
+    counted = plan.photos + sum(left.files for left in plan.left_out if left not in hidden)
+    assert counted == total - inside
+    assert all(left.example for left in plan.left_out)
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    """Whether a file is a system's, or lies in a folder of one, which is counted as one thing."""
+    from core.io.archives import is_junk
+
+    return any(map(is_junk, path.relative_to(root).parts))
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_a_plan_that_was_stored_is_the_plan(situation: Situation, tmp_path: Path) -> None:
+    if situation.refused:
+        pytest.skip("refused, so there is no plan")
+    listing, plan = plans.make(written(situation, tmp_path))
+    stored = plans.of(plan.as_dict())
+    assert stored.decisions == plan.decisions
+    assert plans.again(listing, stored.decisions) == plan
