@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.datasets import manifest
+from core.datasets import manifest, metadata_rows
 from core.errors import UserError
 
 Positions = npt.NDArray[np.int32]
@@ -39,6 +39,8 @@ SORTS: dict[str, tuple[str, ...]] = {
     "box": ("width", "height", "box_width", "box_height"),
 }
 RANGES = ("width", "height", "aspect")
+# Before the name of a column of the metadata that photos are sorted by.
+METADATA = "metadata:"
 KEPT_QUERIES = 8
 KEPT_PAGES = 16
 PAGE_ROWS = 1_000
@@ -51,7 +53,9 @@ class Query:
 
     `name` is looked for in the path, whatever its capitals. `ranges` are (one of RANGES, from, to),
     ends included; a photo whose size is not known is in none. `problem`: only those with (True) or
-    without (False) one.
+    without (False) one. `unlabelled`: only those without a label. `metadata` are (column, from,
+    to), as text: of numbers and times the ends, each of which may be empty; of a flag `true` or
+    `false`, of text a part of it, both in `from`. `sort` may be METADATA and a column.
     """
 
     label: str = ""
@@ -59,11 +63,13 @@ class Query:
     problem: bool | None = None
     name: str = ""
     ranges: tuple[tuple[str, float, float], ...] = ()
+    unlabelled: bool = False
+    metadata: tuple[tuple[str, str, str], ...] = ()
     sort: str = "label"
     descending: bool = False
 
     def __post_init__(self) -> None:
-        if self.sort not in SORTS:
+        if self.sort not in SORTS and not self.sort.startswith(METADATA):
             raise UserError(
                 f"Photos can't be sorted by {self.sort!r}. Use {', '.join(SORTS)}.", field="sort"
             )
@@ -152,6 +158,14 @@ def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
     """Places in the file of the rows that pass, in the query's order."""
     with pq.ParquetFile(path) as file:
         chosen = _matching(file, query)
+        for condition in query.metadata:
+            chosen = chosen[metadata_rows.passing(path.parent, condition)[chosen]]
+        if query.sort.startswith(METADATA):
+            values = metadata_rows.ranks(path.parent, query.sort.removeprefix(METADATA))
+            order = np.argsort(
+                -values[chosen] if query.descending else values[chosen], kind="stable"
+            )
+            return chosen[order]
         if query.sort == "label":
             return chosen[::-1] if query.descending else chosen
         table = file.read(columns=list(SORTS[query.sort]))
@@ -182,12 +196,14 @@ def _matching(file: pq.ParquetFile, query: Query) -> Positions:
 
 
 def _needed(query: Query) -> list[str]:
-    asked = {
+    asked: dict[str, object] = {
         "label": query.label,
         "split": query.split,
         "path": query.name,
         "problem": query.problem is not None,
     }
+    if query.unlabelled:
+        asked["label"] = True
     columns = [name for name, wanted in asked.items() if wanted]
     return columns + (["width", "height"] if query.ranges else [])
 
@@ -197,6 +213,8 @@ def _mask(table: pa.Table, query: Query) -> npt.NDArray[np.bool_]:
     for name, value in (("label", query.label), ("split", query.split)):
         if value:
             masks.append(pc.equal(table[name], value).to_numpy())
+    if query.unlabelled:
+        masks.append(pc.equal(table["label"], "").to_numpy())
     if query.problem is not None:
         masks.append((pc.not_equal if query.problem else pc.equal)(table["problem"], "").to_numpy())
     if query.name:

@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 
 import pandas as pd
 
-from core.datasets import remote, store
+from core.datasets import metadata, remote, store
 from core.datasets.store import Version
 from core.errors import FieldmarkError, UserError
 from core.io import cells, files, names
@@ -143,11 +143,14 @@ def table(version: Version, *, exact: bool = False) -> str:
 
 
 def _listing(version: Version, entries: Sequence[Entry]) -> str:
-    """The rows of the photos in an export of folders, by their paths there; `source_path` is the
-    one in the dataset."""
+    """The rows of the photos in an export of folders, by their paths there, with what else is known
+    of them but the places; `source_path` is the path in the dataset."""
     rows = used(version)
+    known = metadata.aligned(store.metadata_of(version), rows["path"]).reset_index(drop=True)
+    # Where photos were taken is nobody's business that was not asked for.
+    known = known.drop(columns=[name for name in known if name.casefold() in metadata.PLACES])
     rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
-    return cells.safe_csv(rows)
+    return cells.safe_csv(pd.concat([rows, known], axis=1))
 
 
 def augmented(version: Version, prefix: str, split: str) -> str:

@@ -45,6 +45,13 @@ def press(page: Any, name: str) -> None:
     page.wait_for_timeout(150)
 
 
+def import_what_was_found(page: Any, seconds: float = PATIENCE) -> None:
+    """Waits for what a look into a source found, and imports it as it is."""
+    say(page, "What was found in", seconds)
+    settle(page)
+    page.get_by_role("button", name=re.compile(r"Import [\d,]+ photos?")).click()
+
+
 def stop_and_delete(page: Any) -> None:
     """Ends the endpoint of the page, which is asked once more by its name."""
     press(page, "Stop and delete")

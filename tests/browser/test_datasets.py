@@ -33,7 +33,8 @@ def only_dataset() -> store.Dataset:
 def import_folder(app: App, page: Any, folder: Path) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
-    steps.press(page, "Import the folder")
+    steps.press(page, "Look into the folder")
+    steps.import_what_was_found(page)
     steps.say(page, "Photos in use")
     steps.settle(page)
 
@@ -48,7 +49,8 @@ def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path
     page.locator('.st-key-ds_archive input[type="file"]').set_input_files(
         zipped(folder, tmp_path / "birds.zip")
     )
-    steps.press(page, "Import the archive")
+    steps.press(page, "Look into the archive")
+    steps.import_what_was_found(page)
     steps.say(page, "Photos in use")
     steps.settle(page)
     assert steps.metric(page, "Photos in use") == "36"
@@ -68,7 +70,7 @@ def test_an_archive_that_leads_out_of_itself_is_refused_in_words(
     steps.visit(page, app.url, "datasets")
     steps.choose(page, "Drop an archive")
     page.locator('.st-key-ds_archive input[type="file"]').set_input_files(archive)
-    steps.press(page, "Import the archive")
+    steps.press(page, "Look into the archive")
     steps.say(page, "evil.txt")
     assert not store.datasets()
 
@@ -81,7 +83,7 @@ def test_a_folder_that_cannot_be_imported_says_why(
 ) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", path.format(home=app.home))
-    steps.press(page, "Import the folder")
+    steps.press(page, "Look into the folder")
     steps.say(page, words)
     steps.settle(page)
     assert not store.datasets()

@@ -182,7 +182,7 @@ def test_an_import_that_fails_beside_other_datasets_stays_said(
 ) -> None:
     steps.visit(page, app.url, f"datasets?view=import&into={boxed.dataset_id}")
     steps.fill(page, "Folder", str(app.home / "nowhere"))
-    steps.press(page, "Import the folder")
+    steps.press(page, "Look into the folder")
     steps.say(page, "nowhere is no folder")
     steps.settle(page)
     page.goto(page.url)

@@ -11,18 +11,20 @@ import pandas as pd
 import streamlit as st
 
 from core import settings
-from core.datasets import browse, store
-from core.datasets.browse import RANGES, Query
+from core.datasets import browse, metadata, store
+from core.datasets.browse import METADATA, RANGES, Query
 from core.datasets.store import Dataset, Version
 from core.io import files
 from ui import choices, links
 from ui.components.gallery import Photo, gallery
-from ui.datasets import selection
+from ui.datasets import metadata_filter, selection
 from ui.datasets import sizes as dataset_sizes
 from ui.shared import thumbnails
 from ui.text import count
 
 PAGE_SIZE = 48
+# What the filter of classes calls photos that have none.
+WITHOUT = "Without a label"
 SORTS = {
     "label": "Class",
     "path": "File name",
@@ -93,7 +95,7 @@ def _asked(version: Version, boxed: bool) -> Query:
     left, right = st.columns([3, 2])
     label = choices.one(
         "Class",
-        ["", *version.counts],
+        ["", *([WITHOUT] if version.unlabelled else []), *version.counts],
         label=lambda name: name or "All classes",
         key="ds_class",
         bind="query-params",
@@ -120,17 +122,20 @@ def _asked(version: Version, boxed: bool) -> Query:
         on_change=_first_page,
     )
     kinds = [kind for kind in SORTS if kind != "box" or boxed]
+    kinds += [f"{METADATA}{column}" for column in metadata.columns_of(version.folder)]
     sort = choices.one(
         "Sort by",
         kinds,
-        label=SORTS.__getitem__,
+        label=lambda kind: SORTS.get(kind, kind.removeprefix(METADATA)),
         key="ds_sort",
         bind="query-params",
         on_change=_first_page,
         on=order,
     )
     return Query(
-        label=label or "",
+        label=label if label and label != WITHOUT else "",
+        unlabelled=label == WITHOUT,
+        metadata=metadata_filter.show(version),
         split=split or "",
         name=(name or "").strip(),
         ranges=ranges(),
@@ -212,7 +217,7 @@ def _tile(row: Mapping[Hashable, Any], words: str, boxes: bool) -> Photo:
     return Photo(
         id=row["path"],
         url=thumbnails.url(row["image_id"]),
-        title=row["label"],
+        title=row["label"] or WITHOUT,
         detail=words,
         tone="wrong" if row["problem"] else "",
         **(thumbnails.box_of(row) if boxes else {}),

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from core.datasets import remote, store
+from core.datasets import metadata, remote, store
 from core.datasets.editing import drafts, history
 from core.datasets.inspection.store import KINDS
 from core.datasets.store import Dataset, Version
@@ -60,6 +60,7 @@ def show(dataset: Dataset, version: Version, asked: str) -> None:
             _mend(version, record)
         with facts:
             _facts(dataset, record)
+            _metadata(version, record)
         st.markdown("##### What the models say")
         _answers(record)
         st.markdown("##### The photos most like it")
@@ -84,7 +85,7 @@ def _picture(dataset: Dataset, record: Record) -> None:
 
 def _facts(dataset: Dataset, record: Record) -> None:
     row = record.row
-    st.markdown(f"### {plain(str(row['label']))}")
+    st.markdown(f"### {plain(str(row['label'] or 'Without a label'))}")
     pixels = f"{row['width']} x {row['height']} px" if row["width"] else "not known"
     rows = {
         "Split": f"{row['split']}, as its makers have it"
@@ -105,6 +106,14 @@ def _facts(dataset: Dataset, record: Record) -> None:
     st.markdown("  \n".join(f"**{name}** {plain(value)}" for name, value in rows.items() if value))
     place = remote.begins(dataset.root) or f"{dataset.root}/"
     st.caption(f"{plain(place + record.path)}  \nImage id {record.image_id}")
+
+
+def _metadata(version: Version, record: Record) -> None:
+    """What else is known of the photo: from its tables, its folders and its camera."""
+    known = metadata.of_photo(version.folder, record.path)
+    if known:
+        lines = (f"**{plain(name)}** {plain(str(value))}" for name, value in known.items())
+        st.markdown("  \n".join(lines))
 
 
 def _mend(version: Version, record: Record) -> None:

@@ -179,7 +179,7 @@ def _tiles(
             Photo(
                 id=row["path"],
                 url=thumbnails.url(row["image_id"]),
-                title=row["label"],
+                title=row["label"] or "Without a label",
                 detail=f"Draft: {mark}" if mark else words[place],
                 tone="right" if mark else "wrong" if row.get("problem") else "",
                 group=groups[place] if groups is not None else "",

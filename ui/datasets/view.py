@@ -71,11 +71,13 @@ def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version] | None:
 
 def _figures(dataset: Dataset, version: Version) -> None:
     parts = version.split_counts()
-    with st.grid(5, min_column_width=130, gap="small"):
+    with st.grid(6 if version.unlabelled else 5, min_column_width=130, gap="small"):
         st.metric("Photos in use", f"{sum(parts[s] for s in settings.SPLITS[:3]):,}", border=True)
         st.metric("Classes", len(version.classes), border=True)
         for split in settings.SPLITS[:3]:
             st.metric(split.capitalize(), f"{parts[split]:,}", border=True)
+        if version.unlabelled:
+            st.metric("Without a label", f"{version.unlabelled:,}", border=True)
     place = remote.begins(dataset.root) or str(dataset.root)
     kind = "Drawings made by Fieldmark" if dataset.drawn else f"Photos in {plain(place)}"
     st.caption(f"{kind}. {_how(version.split)}")
@@ -161,6 +163,8 @@ def _how(split: Mapping[str, object]) -> str:
     }.get(str(split.get("kind")), "Split at random within each class,")
     since = {name: int(str(split.get(name, 0))) for name in ("moved", "added")}
     words = {"moved": "moved by hand since.", "added": "added since."}
+    if split.get("kind") == "none":
+        return "Photos without labels, in no split yet."
     made = (
         "As in the export that was imported."
         if split.get("exported")
@@ -179,6 +183,9 @@ def _how(split: Mapping[str, object]) -> str:
 
 
 def _classes(_dataset: Dataset, version: Version) -> None:
+    if not version.counts:
+        st.caption("No photo has a label yet. Select photos below *Photos* and give them one.")
+        return
     table = pd.DataFrame.from_dict(version.counts, orient="index")[list(settings.SPLITS)]
     table.insert(0, "images", table.sum(axis=1))
     table = table.rename_axis("class").reset_index()

@@ -14,11 +14,19 @@ from core.errors import UserError
 from core.io import cells
 from core.io.names import clean_name, shown
 
-# What the columns of an export are to an import; further ones are kept.
-ROLES = {
-    **dict.fromkeys(manifest.COLUMNS, "ignore"),
-    **{name: name for name in ("path", "label", "split", *manifest.BOX)},
-}
+READ = ("path", "label", "split", *manifest.BOX)
+# Where a photo lay in the dataset that was exported.
+SOURCE = "source_path"
+
+
+def roles(columns: Sequence[str]) -> dict[str, str]:
+    """What the columns of an export are to an import: further ones are kept."""
+    of = {
+        **dict.fromkeys(columns, "keep"),
+        **dict.fromkeys((*manifest.COLUMNS, SOURCE), "ignore"),
+        **{name: name for name in READ},
+    }
+    return {name: of[name] for name in columns}
 
 
 def is_header(names: Sequence[str]) -> bool:
@@ -30,7 +38,7 @@ def found(row: Mapping[str, str], path: str) -> Found:
     """What a row says of the photo at `path`. Raises BadRow."""
     values = {name: cells.as_it_was(row[name]) for name in manifest.COLUMNS}
     try:
-        label = clean_name(values["label"], "class name")
+        label = clean_name(values["label"], "class name") if values["label"] else ""
     except UserError as error:
         raise BadRow(str(error).rstrip(".")) from error
     if values["split"] not in settings.SPLITS:

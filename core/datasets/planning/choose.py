@@ -115,7 +115,7 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
     rows = candidates.sample(table, MOST if is_export else SAMPLE)
     if not rows:
         raise NotATable("it has no rows")
-    roles = exported.ROLES if is_export else None
+    roles = exported.roles(table.columns) if is_export else None
     found = Roles(roles, 1.0) if roles else roles_of(table, rows, photos, base)
     use = TableUse(
         table.path,

@@ -37,6 +37,7 @@ from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Dropped, Match, Photos
 from core.datasets.planning.table import NotATable, Row
 from core.errors import UserError
+from core.io import cells
 from core.io.names import clean_name, shown
 
 LISTED_ERRORS = 5
@@ -217,6 +218,8 @@ def _has_labels(use: TableUse) -> bool:
 
 def _kept(use: TableUse, row: Row) -> dict[str, str]:
     found = {name: row.values.get(name, "").strip() for name in use.columns(KEEP)}
+    if use.is_export:
+        found = {name: cells.as_it_was(value) for name, value in found.items()}
     return {name: value for name, value in found.items() if value}
 
 

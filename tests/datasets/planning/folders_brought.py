@@ -246,7 +246,7 @@ SITUATIONS = (
     Situation("one class alone", classes(crow=3), {"crow": 3}),
     Situation(
         "names in other scripts",
-        classes(**{"スズメ": 2, "Eichelhäher": 3}),
+        classes(スズメ=2, Eichelhäher=3),
         {"スズメ": 2, "Eichelhäher": 3},
     ),
     Situation(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.datasets.planning import plan as plans
 from core.errors import UserError
 from tests.datasets.planning import folders_brought, packages_brought, tables_brought
 from tests.datasets.planning.situation import Situation, planned, written
-from core.datasets.planning import plan as plans
 
 SITUATIONS = (
     *folders_brought.SITUATIONS,
