@@ -20,6 +20,8 @@ datasets = {item.id: item for item in everything if isinstance(item, store.Datas
 running = [job for job in jobs.readable("import") if not job.state.is_finished]
 asked = links.parameter("job")
 planned = links.parameter("plan")
+if asked.startswith(jobs.prefix("plan")):
+    links.to("datasets", plan=asked)
 
 # While an import is looked at, no dataset is shown below it: which one would that be?
 importing = not datasets or bool(asked or planned) or links.parameter("view") == "import"

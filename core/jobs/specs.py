@@ -150,7 +150,7 @@ class PlanSpec:
             **shared | {"name": name},
             plan_id=self.id,
             decisions=decisions,
-            id=self.id.replace("fm-plan-", "fm-import-"),
+            id=self.id.replace(jobs.prefix("plan"), jobs.prefix("import"), 1),
         )
 
 

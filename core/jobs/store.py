@@ -98,9 +98,14 @@ class Unreadable:
     reason: str
 
 
+def prefix(kind: str) -> str:
+    """How the ids of jobs of this kind begin."""
+    return f"fm-{kind}-"
+
+
 def new_id(kind: str) -> str:
     """A fresh id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex>`."""
-    return f"fm-{kind}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+    return f"{prefix(kind)}{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
 
 
 def create(

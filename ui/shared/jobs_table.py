@@ -35,6 +35,7 @@ LOOK_AGAIN_SECONDS = 2.0
 PAGES = {
     "training": "train",
     "import": "datasets",
+    "plan": "datasets",
     "inspect": "datasets",
     "export": "datasets",
     "endpoint": "deploy",
@@ -43,7 +44,7 @@ PAGES = {
     "load": "deploy",
 }
 # Where a job's kind is not the word for what it does.
-NOUNS = {"inspect": "inspection", "load": "load test"}
+NOUNS = {"plan": "look into photos", "inspect": "inspection", "load": "load test"}
 
 
 def badge(state: State) -> str:

@@ -28,8 +28,8 @@ class TableUse:
     """One table: whether it is used and `why`, how it is written, and what its columns are.
 
     `split` is that of every row; `names` the file that names its codes; `several` separates the
-    labels of a cell; `is_guess` says that no column has a label's usual name; `is_sample` says that it shows how answers are to be handed in; `rows` and `matched` count what a dry run saw; `found` says how photos were
-    found that are called otherwise than their files.
+    labels of a cell; `is_guess` says that no column has a label's usual name, `is_sample` that the
+    table shows how answers are to be handed in; `rows` and `matched` count what a dry run saw.
     """
 
     path: str
@@ -48,7 +48,6 @@ class TableUse:
     box_unit: str = PIXELS
     rows: int = 0
     matched: int = 0
-    found: Mapping[str, int] = field(default_factory=dict)
     is_export: bool = False
     is_sample: bool = False
     is_guess: bool = False
