@@ -17,7 +17,7 @@ from core.batch.items import Item
 from core.datasets import manifest, store
 from core.datasets.importing import origins
 from core.datasets.importing.found import LeftOut, images_below
-from core.datasets.planning import cub_tables
+from core.datasets.planning.tables import cub_tables
 from core.errors import NotFound, UserError
 from core.io import archives, files
 from core.io.names import shown

@@ -105,7 +105,8 @@ def _found(job: jobs.Job) -> None:
 
 def _summary(plan: Plan) -> None:
     decisions = plan.decisions
-    st.markdown(f"**{plain(decisions.layout.capitalize())}**: {plain(decisions.why)}.")
+    layout = decisions.layout[:1].upper() + decisions.layout[1:]
+    st.markdown(f"**{plain(layout)}**: {plain(decisions.why)}.")
     named = [item for item in plan.classes if item.photos]
     with st.grid(4, min_column_width=130, gap="small"):
         st.metric("Photos", f"{plan.photos:,}", border=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.datasets.planning import columns
 from core.datasets.planning import decisions as deciding
 from core.datasets.planning.decisions import Decisions, TableUse
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Class, Plan
+from core.datasets.planning.tables import columns
 from core.errors import BadImage
 from core.io import images
 from ui.text import count, plain

@@ -10,8 +10,13 @@ from pathlib import PurePosixPath
 
 from core.datasets.importing import exported
 from core.datasets.importing.found import BadRow
-from core.datasets.planning import candidates, cub_tables, labels
-from core.datasets.planning.columns import (
+from core.datasets.planning import labels
+from core.datasets.planning.decisions import PIXELS, SHARES, TableUse
+from core.datasets.planning.folders import split_word
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.matching import Match, Photos, tidy
+from core.datasets.planning.tables import candidates, cub_tables
+from core.datasets.planning.tables.columns import (
     BOX_CENTRE_X,
     BOX_LIST,
     BOX_ROLES,
@@ -24,11 +29,7 @@ from core.datasets.planning.columns import (
     numbers,
     roles_of,
 )
-from core.datasets.planning.decisions import PIXELS, SHARES, TableUse
-from core.datasets.planning.folders import split_word
-from core.datasets.planning.listing import Listing
-from core.datasets.planning.matching import Match, Photos, tidy
-from core.datasets.planning.table import NotATable, Row, Table
+from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.io import cells
 from core.io.names import shown
 

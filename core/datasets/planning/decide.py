@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from core.datasets.importing.found import BadRow
-from core.datasets.planning import candidates, choose, cub_tables, folders, labels
-from core.datasets.planning.columns import KEEP, LABEL, ONE_HOT
+from core.datasets.planning import choose, folders, labels
 from core.datasets.planning.decisions import (
     BY_FOLDERS,
     BY_TABLES,
@@ -22,7 +21,9 @@ from core.datasets.planning.decisions import (
 from core.datasets.planning.folders import Folders
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Photos
-from core.datasets.planning.table import NotATable
+from core.datasets.planning.tables import candidates, cub_tables
+from core.datasets.planning.tables.columns import KEEP, LABEL, ONE_HOT
+from core.datasets.planning.tables.table import NotATable
 from core.errors import UserError
 from core.io.names import shown
 

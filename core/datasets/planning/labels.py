@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from core.datasets.planning import text_tables
-from core.datasets.planning.columns import LABEL, ONE_HOT, is_one
 from core.datasets.planning.decisions import AS_TEXT, FIRST, Decisions, TableUse
-from core.datasets.planning.json_tables import SEVERAL
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.table import NotATable, Row
+from core.datasets.planning.tables import text_tables
+from core.datasets.planning.tables.columns import LABEL, ONE_HOT, is_one
+from core.datasets.planning.tables.json_tables import SEVERAL
+from core.datasets.planning.tables.table import NotATable, Row
 
 # Files that name the codes of classes, a name a line or a code and a name.
 NAME_FILES = re.compile(

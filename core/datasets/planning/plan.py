@@ -11,10 +11,11 @@ from typing import Any
 
 from core.datasets.importing.found import Layout, OnFile
 from core.datasets.planning import decide, questions, read
-from core.datasets.planning.columns import KEEP
 from core.datasets.planning.decisions import BY_FOLDERS, Decisions
 from core.datasets.planning.listing import Listing, listed
 from core.datasets.planning.questions import Question
+from core.datasets.planning.tables import candidates
+from core.datasets.planning.tables.columns import KEEP
 from core.errors import UserError
 from core.io.names import shown
 
@@ -137,8 +138,6 @@ def _left_out(layout: Layout, listing: Listing) -> tuple[Left, ...]:
 def _notes(decisions: Decisions, listing: Listing) -> tuple[str, ...]:
     """What a person should know about the tables that are not used, and how rows found their
     photos."""
-    from core.datasets.planning import candidates
-
     found = [
         f"{shown(use.path)} is not used: {use.why}." for use in decisions.tables if not use.is_used
     ]

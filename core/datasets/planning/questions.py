@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from core.datasets.importing.found import ASIDE, LOOSE, UNLISTED, Layout
-from core.datasets.planning import encodings
-from core.datasets.planning.columns import KEEP, LABEL, ONE_HOT, PATH
 from core.datasets.planning.decisions import (
     AS_TEXT,
     BY_FOLDERS,
@@ -23,6 +21,8 @@ from core.datasets.planning.decisions import (
     Decisions,
     TableUse,
 )
+from core.datasets.planning.tables import encodings
+from core.datasets.planning.tables.columns import KEEP, LABEL, ONE_HOT, PATH
 from core.errors import UserError
 from core.io.names import shown
 

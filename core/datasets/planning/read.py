@@ -22,8 +22,7 @@ from core.datasets.importing.found import (
     OnFile,
     check_classes,
 )
-from core.datasets.planning import candidates, choose, folders, labels, rows
-from core.datasets.planning.columns import GROUP, KEEP, LABEL, ONE_HOT
+from core.datasets.planning import choose, folders, labels, rows
 from core.datasets.planning.decisions import (
     BY_FOLDERS,
     BY_TABLES,
@@ -35,7 +34,9 @@ from core.datasets.planning.decisions import (
 )
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Dropped, Match, Photos
-from core.datasets.planning.table import NotATable, Row
+from core.datasets.planning.tables import candidates
+from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, ONE_HOT
+from core.datasets.planning.tables.table import NotATable, Row
 from core.errors import UserError
 from core.io import cells
 from core.io.names import clean_name, shown

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from core.datasets.importing.found import SPLIT_FOLDERS, BadRow, Box, box_of
-from core.datasets.planning.columns import (
+from core.datasets.planning.decisions import TableUse
+from core.datasets.planning.tables.columns import (
     BOX_CENTRE_X,
     BOX_CENTRE_Y,
     BOX_LIST,
@@ -14,8 +15,7 @@ from core.datasets.planning.columns import (
     number,
     numbers,
 )
-from core.datasets.planning.decisions import TableUse
-from core.datasets.planning.table import Row
+from core.datasets.planning.tables.table import Row
 from core.io.names import shown
 
 NO_SPLIT = ("", "unused", "none", "nan", "null", "all")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import partial
 from xml.etree import ElementTree as ET
 
-from core.datasets.planning.columns import KEEP, LABEL, PATH
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.table import Row, Table
+from core.datasets.planning.tables.columns import KEEP, LABEL, PATH
+from core.datasets.planning.tables.table import Row, Table
 
 KIND = "Pascal VOC"
 MAX_BYTES = 2**20

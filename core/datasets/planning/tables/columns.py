@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.datasets.planning.matching import Ambiguous, Photos
-from core.datasets.planning.table import Row, Table
+from core.datasets.planning.tables.table import Row, Table
 
 PATH, FOLDER, LABEL, SPLIT, GROUP = "path", "folder", "label", "split", "group"
 ONE_HOT, KEEP, IGNORE = "one-hot", "keep", "ignore"

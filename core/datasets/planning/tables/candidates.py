@@ -8,7 +8,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from core.datasets.planning import (
+from core.datasets.planning.decisions import TableUse
+from core.datasets.planning.listing import Listing
+from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.tables import (
     camtrap,
     json_tables,
     known_datasets,
@@ -16,12 +19,9 @@ from core.datasets.planning import (
     text_tables,
     voc,
 )
-from core.datasets.planning.columns import PATH_NAMES, normal
-from core.datasets.planning.decisions import TableUse
-from core.datasets.planning.listing import Listing
-from core.datasets.planning.matching import Ambiguous, Photos
-from core.datasets.planning.table import NotATable, Row, Table
-from core.datasets.planning.text_tables import Form
+from core.datasets.planning.tables.columns import PATH_NAMES, normal
+from core.datasets.planning.tables.table import NotATable, Row, Table
+from core.datasets.planning.tables.text_tables import Form
 from core.errors import UserError
 from core.io.names import shown
 

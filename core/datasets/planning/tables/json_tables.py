@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.datasets.planning import coco
-from core.datasets.planning.columns import LABEL, PATH
-from core.datasets.planning.table import NotATable, Row, Table
-from core.datasets.planning.text_tables import MAX_LINE, encoding_of
+from core.datasets.planning.tables import coco
+from core.datasets.planning.tables.columns import LABEL, PATH
+from core.datasets.planning.tables.table import NotATable, Row, Table
+from core.datasets.planning.tables.text_tables import MAX_LINE, encoding_of
 
 MAX_BYTES = 2**29
 # What separates the labels of a photo that has several.

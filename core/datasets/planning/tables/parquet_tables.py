@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.datasets.planning.json_tables import text
-from core.datasets.planning.table import NotATable, Row, Table
+from core.datasets.planning.tables.json_tables import text
+from core.datasets.planning.tables.table import NotATable, Row, Table
 
 BATCH = 10_000
 

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.datasets.planning import cub_tables, text_tables
-from core.datasets.planning.columns import KEEP, LABEL, PATH, SPLIT
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.table import Row, Table
+from core.datasets.planning.tables import cub_tables, text_tables
+from core.datasets.planning.tables.columns import KEEP, LABEL, PATH, SPLIT
+from core.datasets.planning.tables.table import Row, Table
 from core.errors import UserError
 from core.io.names import shown
 

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from core.datasets.planning import text_tables
-from core.datasets.planning.columns import BOX_ROLES, KEEP, LABEL, PATH, SPLIT
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.table import NotATable, Row, Table
+from core.datasets.planning.tables import text_tables
+from core.datasets.planning.tables.columns import BOX_ROLES, KEEP, LABEL, PATH, SPLIT
+from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.errors import UserError
 from core.io.names import shown
 

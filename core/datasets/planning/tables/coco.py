@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.datasets.planning.columns import GROUP, KEEP, LABEL, PATH
-from core.datasets.planning.table import NotATable, Row, Table
+from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, PATH
+from core.datasets.planning.tables.table import NotATable, Row, Table
 
 BOX = ("box_x", "box_y", "box_width", "box_height")
 # What a photo's own record says that is worth keeping.

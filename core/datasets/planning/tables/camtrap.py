@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.datasets.planning import text_tables
-from core.datasets.planning.columns import GROUP, KEEP, LABEL, PATH
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.table import NotATable, Row, Table
+from core.datasets.planning.tables import text_tables
+from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, PATH
+from core.datasets.planning.tables.table import NotATable, Row, Table
 
 KIND = "Camtrap DP"
 FILE = "datapackage.json"

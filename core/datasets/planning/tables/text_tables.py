@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from core.datasets.planning import encodings
-from core.datasets.planning.table import NotATable, Row
+from core.datasets.planning.tables import encodings
+from core.datasets.planning.tables.table import NotATable, Row
 from core.io.names import shown
 
 DELIMITERS = ",;\t|"

@@ -1,0 +1,1 @@
+"""Tables in the files of strangers: how each form of them is read, and what their columns say."""
