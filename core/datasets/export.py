@@ -148,7 +148,7 @@ def _listing(version: Version, entries: Sequence[Entry]) -> str:
     rows = used(version)
     known = metadata.aligned(store.metadata_of(version), rows["path"]).reset_index(drop=True)
     # Where photos were taken is nobody's business that was not asked for.
-    known = known.drop(columns=[name for name in known if name.casefold() in metadata.PLACES])
+    known = known.drop(columns=[name for name in known if str(name).casefold() in metadata.PLACES])
     rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
     return cells.safe_csv(pd.concat([rows, known], axis=1))
 

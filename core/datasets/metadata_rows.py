@@ -44,7 +44,8 @@ def ranks(folder: Path, name: str) -> npt.NDArray[np.float64]:
     Raises UserError for a column that is not there.
     """
     values = _column(folder, name)
-    return values.rank(method="dense", na_option="bottom").to_numpy(dtype=np.float64)
+    ranked = values.rank(method="dense", na_option="bottom")
+    return np.asarray(ranked, dtype=np.float64)
 
 
 def _column(folder: Path, name: str) -> pd.Series:

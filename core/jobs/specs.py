@@ -341,6 +341,7 @@ class LoadSpec:
 Spec = (
     TrainingSpec
     | ImportSpec
+    | PlanSpec
     | InspectSpec
     | ExportSpec
     | TuningSpec

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +19,7 @@ from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Plan
 from core.errors import FieldmarkError
 from core.jobs import store as jobs
+from core.jobs.run_folder import RunFolder
 from core.jobs.specs import PlanSpec, plan_spec
 from ui import links, messages
 from ui.datasets import import_progress, plan_tables
@@ -76,7 +78,7 @@ def _failed(job: jobs.Job) -> None:
 
 @lru_cache(maxsize=KEPT)
 def _listing(job_id: str) -> Listing:
-    return kept.listing(jobs.RunFolder.of(job_id).output)
+    return kept.listing(RunFolder.of(job_id).output)
 
 
 @lru_cache(maxsize=KEPT)
@@ -144,16 +146,20 @@ def _ask(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
         st.markdown("**Please check**")
         for question in plan.questions:
             words = dict(question.options)
-            values = list(words)
+            values: list[str] = list(words)
             given = st.selectbox(
                 question.text,
                 values,
                 index=values.index(question.answer) if question.answer in values else 0,
-                format_func=lambda value, words=words: visible(words[value]),
+                format_func=partial(_words_of, words),
                 key=f"ds_plan_{job.id}_{question.id}_{question.answer}",
             )
-            if given != question.answer:
+            if given is not None and given != question.answer:
                 _decide(job, questions.answered(decisions, question.id, given))
+
+
+def _words_of(words: Mapping[str, str], value: str) -> str:
+    return visible(words[value])
 
 
 def _decide(job: jobs.Job, decisions: Decisions) -> None:

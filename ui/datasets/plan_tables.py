@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -214,7 +215,7 @@ def _editor(
     key: str,
     fixed: list[str],
     changed: Callable[[dict[int, dict[str, object]]], None],
-    config: dict[str, object],
+    config: dict[str, Any],
 ) -> None:
     """A table that can be edited; each edit is decided at once, and drawn anew from what was
     decided."""

@@ -3,7 +3,9 @@ be made from, and the decisions as a person has changed them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from core.datasets.importing.found import LeftOut
 from core.datasets.planning import plan as plans
@@ -36,7 +38,8 @@ def listing(folder: Path) -> Listing:
     left = LeftOut()
     left.update(stored["left_out"]["counts"])
     left.examples = dict(stored["left_out"]["examples"])
-    return Listing(Path(stored["root"]), *(tuple(stored[name]) for name in LISTS), left)
+    photos, others, folders = (tuple(map(str, stored[name])) for name in LISTS)
+    return Listing(Path(stored["root"]), photos, others, folders, left)
 
 
 def decide(folder: Path, decisions: Decisions) -> None:
@@ -51,9 +54,9 @@ def decisions(folder: Path) -> Decisions:
     return first(folder).decisions
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> Mapping[str, Any]:
     try:
-        found: dict[str, object] = files.read_json(path)
+        found: Mapping[str, Any] = files.read_json(path)
     except (OSError, ValueError) as error:
         raise NotFound(f"The plan can't be read ({error}). Look into the folder again.") from error
     return found

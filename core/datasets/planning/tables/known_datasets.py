@@ -115,7 +115,7 @@ def _cars(listing: Listing, folder: str) -> Table | None:
     if meta is None or "class_names" not in meta:
         return None
     names = [str(name.item()) for name in meta["class_names"].ravel()]
-    records = []
+    records: list[dict[str, str]] = []
     for name in ("cars_train_annos.mat", "cars_test_annos_withlabels.mat", "cars_test_annos.mat"):
         place = listing.root / folder / name
         found = _matlab(place) if place.is_file() else None
