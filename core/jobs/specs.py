@@ -142,16 +142,12 @@ class PlanSpec:
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
 
-    def import_spec(self, name: str, decisions: Mapping[str, Any]) -> ImportSpec:
-        """The import of what was looked into, under these decisions."""
-        shared = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "id"}
-        # A plan is imported once: a double click makes one job.
-        return ImportSpec(
-            **shared | {"name": name},
-            plan_id=self.id,
-            decisions=decisions,
-            id=self.id.replace(jobs.prefix("plan"), jobs.prefix("import"), 1),
-        )
+    def import_spec(self, name: str, decisions: Mapping[str, Any], id: str = "") -> ImportSpec:
+        """The import of what was looked into, under these decisions, as the job `id`."""
+        shared = {item.name: getattr(self, item.name) for item in fields(self)}
+        job_id = id or jobs.new_id("import")
+        more = {"name": name, "id": job_id, "plan_id": self.id, "decisions": decisions}
+        return ImportSpec(**shared | more)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -17,7 +18,7 @@ from core.datasets.planning import plan as plans
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Plan
-from core.errors import FieldmarkError
+from core.errors import FieldmarkError, NotFound
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import PlanSpec, plan_spec
@@ -50,7 +51,7 @@ def show(job_id: str) -> None:
 def waiting() -> None:
     """Links to what was looked into and not imported yet."""
     for job in jobs.readable("plan"):
-        if job.state is jobs.State.COMPLETED and not _is_imported(job):
+        if job.state is jobs.State.COMPLETED and not kept.is_imported(job.folder.output):
             photos = int(job.status.progress.get("photos", 0))
             links.link(
                 "datasets",
@@ -58,14 +59,6 @@ def waiting() -> None:
                 ":material/checklist:",
                 plan=job.id,
             )
-
-
-def _is_imported(job: jobs.Job) -> bool:
-    try:
-        made = jobs.read(plan_spec(job).import_spec(job.name, {}).id)
-    except FieldmarkError:
-        return False
-    return made.state in (jobs.State.COMPLETED, jobs.State.IN_PROGRESS, jobs.State.PENDING)
 
 
 def _failed(job: jobs.Job) -> None:
@@ -193,11 +186,22 @@ def _import(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
     try:
         if not spec.dataset_id and name.strip() != spec.name:
             store.require_free(name)
-        made = spec.import_spec(name, decisions.as_dict())
+        made = spec.import_spec(name, decisions.as_dict(), _import_id(job))
     except FieldmarkError as error:
         left.caption(f":red[:material/error: {plain(str(error))}]")
         return
     import_progress.submit(made)
+
+
+def _import_id(job: jobs.Job) -> str:
+    """The id of the import that is started here: the same for a double click, another one after
+    an import that ended."""
+    key = f"ds_plan_import_id_{job.id}"
+    known = st.session_state.setdefault(key, jobs.new_id("import"))
+    with suppress(NotFound):
+        if jobs.read(known).state.is_finished:
+            st.session_state[key] = known = jobs.new_id("import")
+    return str(known)
 
 
 def _details(

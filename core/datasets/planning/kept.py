@@ -16,6 +16,7 @@ from core.errors import NotFound
 from core.io import files
 
 PLAN, LISTING, DECISIONS = "plan.json", "listing.json", "decisions.json"
+IMPORTED = "imported.json"
 LISTS = ("photos", "others", "folders")
 
 
@@ -52,6 +53,16 @@ def decisions(folder: Path) -> Decisions:
     if (folder / DECISIONS).is_file():
         return Decisions.of(_read(folder / DECISIONS))
     return first(folder).decisions
+
+
+def mark_imported(folder: Path, dataset_id: str) -> None:
+    """Notes that the plan was carried out, and what came of it."""
+    files.write_json(folder / IMPORTED, {"dataset_id": dataset_id})
+
+
+def is_imported(folder: Path) -> bool:
+    """Whether the plan was carried out."""
+    return (folder / IMPORTED).is_file()
 
 
 def _read(path: Path) -> Mapping[str, Any]:

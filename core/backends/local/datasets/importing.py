@@ -13,6 +13,7 @@ from core.datasets import store
 from core.datasets.importing import extending
 from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
+from core.datasets.planning import kept
 from core.datasets.planning.decisions import Decisions
 from core.datasets.progress import ImportProgress
 from core.errors import UserError
@@ -43,7 +44,9 @@ def run(worker: Worker) -> None:
             source.path.unlink(missing_ok=True)
     if spec.plan_id:
         # What was unpacked for the plan is the dataset's now.
-        files.remove(RunFolder.of(spec.plan_id).input)
+        planned = RunFolder.of(spec.plan_id)
+        kept.mark_imported(planned.output, version.dataset_id)
+        files.remove(planned.input)
     worker.progress(phase="Done", dataset_id=version.dataset_id, version_id=version.id)
 
 
