@@ -142,10 +142,10 @@ class PlanSpec:
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
 
-    def import_spec(self, name: str, decisions: Mapping[str, Any], id: str = "") -> ImportSpec:
-        """The import of what was looked into, under these decisions, as the job `id`."""
+    def import_spec(self, name: str, decisions: Mapping[str, Any], job_id: str = "") -> ImportSpec:
+        """The import of what was looked into, under these decisions, as the job `job_id`."""
         shared = {item.name: getattr(self, item.name) for item in fields(self)}
-        job_id = id or jobs.new_id("import")
+        job_id = job_id or jobs.new_id("import")
         more = {"name": name, "id": job_id, "plan_id": self.id, "decisions": decisions}
         return ImportSpec(**shared | more)
 
