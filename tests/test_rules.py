@@ -240,7 +240,8 @@ core.io > core
 core.evaluation > core
 core.training > core
 core.aws > core core.io
-core.jobs > core core.io core.training
+core.jobs > core core.io core.jobs.status core.training
+core.jobs.status >
 core.datasets > core core.aws core.io
 core.datasets.sample > core
 core.datasets.editing > core core.datasets core.io
@@ -249,14 +250,15 @@ core.datasets.importing > core core.aws core.datasets core.datasets.editing core
 core.datasets.inspection > core core.datasets core.datasets.editing core.io core.models
 core.models > core core.datasets core.datasets.editing core.datasets.inspection core.evaluation
     core.io core.jobs
-core.tuning > core core.evaluation core.io core.jobs core.models core.training
+core.tuning > core core.evaluation core.io core.jobs core.jobs.status core.models core.training
 core.endpoints > core core.datasets core.evaluation core.io core.jobs core.models
 core.batch > core core.datasets core.datasets.importing core.evaluation core.io core.jobs
     core.models
 core.backends > core core.backends.local core.backends.sagemaker core.io core.jobs
 core.backends.local > core core.backends core.backends.local.datasets
     core.backends.local.endpoints core.batch core.datasets core.datasets.editing
-    core.datasets.importing core.io core.jobs core.models core.training core.tuning
+    core.datasets.importing core.io core.jobs core.jobs.status core.models core.training
+    core.tuning
 core.backends.local.datasets > core core.aws core.backends.local core.datasets
     core.datasets.importing core.datasets.inspection core.io core.jobs core.models core.training
 core.backends.local.endpoints > core core.backends core.backends.local.datasets core.endpoints
@@ -265,17 +267,17 @@ core.backends.local.batch > core core.backends.local.datasets core.batch core.ev
     core.jobs core.models
 core.backends.sagemaker > core core.aws core.backends core.backends.sagemaker.batch
     core.backends.sagemaker.endpoints core.backends.sagemaker.programs
-    core.backends.sagemaker.tuning core.datasets core.io core.jobs core.models core.training
-    core.tuning
+    core.backends.sagemaker.tuning core.datasets core.io core.jobs core.jobs.status core.models
+    core.training core.tuning
 core.backends.sagemaker.training > core core.aws core.backends.sagemaker core.io core.jobs
     core.models core.training core.tuning
 core.backends.sagemaker.tuning > core core.aws core.backends.sagemaker
-    core.backends.sagemaker.training core.io core.jobs core.training core.tuning
+    core.backends.sagemaker.training core.io core.jobs core.jobs.status core.training core.tuning
 core.backends.sagemaker.endpoints > core core.aws core.backends core.backends.local.endpoints
     core.backends.sagemaker core.endpoints core.io core.jobs core.models
 core.backends.sagemaker.batch > core core.aws core.backends.local.batch core.backends.sagemaker
-    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch
-    core.evaluation core.io core.jobs core.models
+    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch core.evaluation
+    core.io core.jobs core.jobs.status core.models
 core.backends.sagemaker.programs > core.backends core.backends.sagemaker
     core.backends.sagemaker.training core.io core.jobs
 core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker

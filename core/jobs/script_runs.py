@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import settings
-from core.errors import BackendError
 from core.jobs import forks, watchdog
 from core.jobs.run_folder import RunFolder
+from core.jobs.status.causes import Cause
+from core.jobs.stopping import Failed
 from core.training import metrics
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ScriptRun:
         self.phase = IMPORTING
 
     def run(self) -> int:
-        """The script's exit code. BackendError if it stopped giving signs of life as often as it was started."""
+        """The script's exit code. Failed if it stopped giving signs of life as often as it was started."""
         try:
             for number in range(TIMES_STARTED):
                 try:
@@ -68,9 +69,11 @@ class ScriptRun:
                     print(self._why_ended(), flush=True)
         finally:
             self.worker.note()
-        raise BackendError(
-            f"{self._why_ended()} This happened {TIMES_STARTED} times. Its log is kept. Resume the job to go on "
-            "from its last checkpoint; if that hangs as well, restart the machine."
+        raise Failed(
+            f"{self._why_ended()} This happened {TIMES_STARTED} times. Its log is kept. "
+            "Resume the job to go on "
+            "from its last checkpoint; if that hangs as well, restart the machine.",
+            Cause.SILENT,
         )
 
     def _run_once(self, *, fresh: bool) -> int:

@@ -20,9 +20,9 @@ from core.errors import NotFound, UserError
 from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder
+from core.jobs.status import causes
+from core.jobs.status.causes import Cause
 
-# How the reason of a job begins whose process was killed, or went down with its machine.
-DIED = "The process that ran this job died without a word"
 ID_DASHES = 3
 MAKING, DELETED = ".making-", ".deleted-"
 
@@ -44,7 +44,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its kind reports."""
+    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its
+    kind reports; why it ended, `reason` says to people and `cause` to code."""
 
     state: State = State.PENDING
     reason: str = ""
@@ -53,6 +54,7 @@ class Status:
     pid: int | None = None
     pid_created: float | None = None
     progress: dict[str, Any] = field(default_factory=dict)
+    cause: Cause = Cause.NONE
 
     @property
     def seconds(self) -> float | None:
@@ -173,19 +175,6 @@ def write_status(folder: RunFolder, status: Status) -> None:
     files.write_json(folder.status, asdict(status))
 
 
-def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
-    """Leaves the request where the job's process looks for it, once: the first reason stands.
-    Unwritable where that can't be."""
-    with files.there(folder.path, "job"):
-        try:
-            with folder.stop_request.open("x") as request:
-                request.write(reason)
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise files.unwritable(error, folder.stop_request) or error from error
-
-
 def delete(job_id: str) -> None:
     """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
     the job runs."""
@@ -274,7 +263,8 @@ def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[
 def _status(values: dict[str, Any]) -> Status:
     """What status.json says. Fields that a newer version added are left out; a value of the wrong kind is a ValueError."""
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
-    status = Status(**known | {"state": State(known["state"])})
+    decided = {"state": State(known["state"]), "cause": causes.of_status(values)}
+    status = Status(**known | decided)
     times = (status.started, status.ended, status.pid_created)
     whole = (
         isinstance(status.reason, str)

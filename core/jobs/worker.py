@@ -23,7 +23,8 @@ from core.io import files
 from core.jobs import processes
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.stopping import Left, Stopped
+from core.jobs.status.causes import Cause, Ending
+from core.jobs.stopping import Failed, Left, Stopped, why_asked
 from core.jobs.store import State
 
 # Which module runs a backend's kind of job; imported on demand, so that an import job does not pay for a training job's needs.
@@ -42,6 +43,7 @@ RUNNERS = {
     ("sagemaker", "transform"): "core.backends.sagemaker.batch.watch",
     ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.watch",
 }
+WELL = Ending("", Cause.NONE)
 # Whether jobs of a backend run elsewhere, and their workers only watch them.
 WATCHES = {"local": False, "sagemaker": True}
 
@@ -94,18 +96,21 @@ class Worker:
         except Left:
             return 0
         except Stopped as stop:
-            self._end(State.STOPPED, str(stop) or self._why_stopped())
-        except FieldmarkError as error:
-            self._end(State.FAILED, str(error))
+            self._end(State.STOPPED, self._why_stopped(stop))
+        except Failed as error:
+            self._end(State.FAILED, Ending(str(error), error.cause))
         except OSError as error:
-            self._end(State.FAILED, files.os_reason(error))
+            self._end(State.FAILED, _refused_by_the_system(error))
+        except FieldmarkError as error:
+            self._end(State.FAILED, Ending(str(error), Cause.ERROR))
         except Exception as error:
             traceback.print_exc()
             elsewhere = " The job itself may go on where it runs." if self.watches else ""
-            self._end(
-                State.FAILED,
-                f"Unexpected {type(error).__name__}: {error}. The log has the whole story.{elsewhere}",
+            reason = (
+                f"Unexpected {type(error).__name__}: {error}. "
+                f"The log has the whole story.{elsewhere}"
             )
+            self._end(State.FAILED, Ending(reason, Cause.ERROR))
         return 0 if self._status.state is not State.FAILED else 1
 
     def progress(self, **values: Any) -> None:
@@ -125,21 +130,23 @@ class Worker:
         if self.stopping:
             raise Stopped
 
-    def _why_stopped(self) -> str:
-        """What whoever asked wrote into the request; a person's click leaves it empty."""
-        request = self.folder.stop_request
-        return (request.read_text() if request.exists() else "") or "Stopped on request."
+    def _why_stopped(self, stop: Stopped) -> Ending:
+        """What the runner says, else whoever asked."""
+        if str(stop):
+            return Ending(str(stop), stop.cause)
+        return why_asked(self.folder)
 
     def _asked_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
         # Only the flag: a write from here could fall into the middle of another one.
         self._terminated = True
 
-    def _end(self, state: State, reason: str = "") -> None:
+    def _end(self, state: State, why: Ending = WELL) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._status = replace(
             self._status,
             state=state,
-            reason=reason[: settings.MAX_FAILURE_CHARS],
+            reason=why.reason[: settings.MAX_FAILURE_CHARS],
+            cause=why.cause,
             ended=time.time(),
         )
         self._write()
@@ -149,6 +156,12 @@ class Worker:
             self._status = replace(self._status, state=State.STOPPING)
         progress = {**self._status.progress, **self._notes}
         jobs.write_status(self.folder, replace(self._status, progress=progress))
+
+
+def _refused_by_the_system(error: OSError) -> Ending:
+    if error.errno in files.FULL:
+        return Ending(files.os_reason(error), Cause.DISK_FULL)
+    return Ending(files.os_reason(error), Cause.ERROR)
 
 
 def main(arguments: list[str]) -> int:

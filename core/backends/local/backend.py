@@ -26,9 +26,10 @@ from core.datasets.importing import origins
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
 from core.io import files
 from core.io.names import clean_name
-from core.jobs import hung_workers, inbox, locks, prefork, processes, specs
+from core.jobs import hung_workers, inbox, locks, prefork, processes, specs, stopping
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
+from core.jobs.status.causes import Cause
 from core.jobs.store import Job, State, Status
 from core.models import store as models
 from core.training import script as scripts
@@ -119,7 +120,7 @@ class LocalBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            jobs.ask_to_stop(job.folder)
+            stopping.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         # A completed one has deleted itself at its deadline; only what it recorded is still there.
@@ -246,15 +247,19 @@ def _wait_for_lock(folder: RunFolder, seconds: float) -> None:
 
 
 def _bury(job: Job) -> Job:
-    """Ends a job whose worker died: kills what it left behind and writes why it failed."""
+    """Ends a job whose worker died: kills what it left behind and writes why it failed. Also on a
+    full disk it died: it goes on by itself where its tuning job does."""
     processes.kill_session(job.status.pid, job.folder.path)
-    why = (
-        "the disk is full"
-        if files.is_full(job.folder.path)
-        else "it was killed, or the machine was restarted"
+    why = "it was killed, or the machine was restarted"
+    if files.is_full(job.folder.path):
+        why = "the disk is full"
+    reason = (
+        f"The process that ran this job died without a word: {why}. Its log is kept. "
+        "Resume it to go on from its last checkpoint."
     )
-    reason = f"{jobs.DIED}: {why}. Its log is kept. Resume it to go on from its last checkpoint."
-    status = replace(job.status, state=State.FAILED, reason=reason, ended=time.time())
+    status = replace(
+        job.status, state=State.FAILED, reason=reason, cause=Cause.DIED, ended=time.time()
+    )
     try:
         jobs.write_status(job.folder, status)
     except OSError as error:

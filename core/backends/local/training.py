@@ -19,6 +19,8 @@ from core.jobs.forks import Answer
 from core.jobs.run_folder import RunFolder
 from core.jobs.script_runs import ScriptRun, code_folder
 from core.jobs.specs import InspectSpec, TrainingSpec, carried_name, training_spec
+from core.jobs.status.causes import Cause
+from core.jobs.stopping import Failed
 from core.models import store as models
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
 TERMINATED = 128 + signal.SIGTERM
+KILLED = (
+    "The training process was killed by signal 9, probably because the machine ran out of memory. "
+    "Lower the batch size or the image size, or close other programs, and resume."
+)
 
 
 def run(worker: Worker) -> None:
@@ -163,25 +169,37 @@ def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
             models.pack(worker.folder.model, worker.folder.artifact)
         return
     worker.check_stop()
-    raise BackendError(failure_reason(worker.folder, code, was_full))
+    raise failure(worker.folder, code, was_full)
 
 
-def failure_reason(folder: RunFolder, code: int, was_full: bool = False) -> str:
-    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its
-    log. `was_full`: the disk was when it ended."""
-    said = folder.failure.read_text(errors="replace").strip() if folder.failure.exists() else None
+def failure(folder: RunFolder, code: int, was_full: bool = False) -> Failed:
+    """Why the script failed: its own reason, the signal that ended it, or the end of its log.
+    `was_full`: the disk was when it ended."""
+    said = _said(folder)
     if said:
-        return said[: settings.MAX_FAILURE_CHARS]
+        return Failed(said[: settings.MAX_FAILURE_CHARS], Cause.ERROR)
     # On a full disk the script leaves an empty file.
     if was_full or said == "" or files.is_full(folder.path):
-        return "The disk is full. Free some space and resume the job."
+        return Failed("The disk is full. Free some space and resume the job.", Cause.DISK_FULL)
     if code == -signal.SIGKILL:
+        return Failed(KILLED, Cause.OUT_OF_MEMORY)
+    return Failed(_how_it_ended(folder, code), Cause.ERROR)
+
+
+def _said(folder: RunFolder) -> str | None:
+    """The script's own reason; None where it left none."""
+    try:
+        return folder.failure.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _how_it_ended(folder: RunFolder, code: int) -> str:
+    if code in (TERMINATED, -signal.SIGTERM):
         return (
-            "The training process was killed by signal 9, probably because the machine ran out of memory. "
-            "Lower the batch size or the image size, or close other programs, and resume."
+            "The training process was ended from outside (SIGTERM). "
+            "Resume the job to go on from its last checkpoint."
         )
-    if code == TERMINATED or code == -signal.SIGTERM:
-        return "The training process was ended from outside (SIGTERM). Resume the job to go on from its last checkpoint."
     if code < 0:
         return f"The training process was ended by signal {-code}. {_log_end(folder)}"
     return f"The training script ended with code {code}. {_log_end(folder)}"

@@ -20,6 +20,8 @@ from core.errors import BackendError, NotFound
 from core.jobs import forks, prefork
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.jobs.status.causes import Cause, Ending
+from core.jobs.stopping import ask_to_stop
 from core.jobs.store import State
 from core.tuning import leaderboard, retention, stopping, study
 from core.tuning import objectives as search
@@ -105,9 +107,8 @@ class Tuner:
         try:
             return leaderboard.of_job(self.backend.refresh(jobs.read(trial.id)), self.spec)
         except NotFound as error:
-            return replace(
-                trial, state=State.FAILED, reason=f"It was deleted while it ran. {error}"
-            )
+            reason = f"It was deleted while it ran. {error}"
+            return replace(trial, state=State.FAILED, reason=reason, cause=Cause.ERROR)
 
     def _start_next(self) -> None:
         number = max((trial.number for trial in self.board.trials), default=0) + 1
@@ -172,7 +173,7 @@ class Tuner:
         for trial in self._running():
             others = [other for other in self.board.trials if other.id != trial.id]
             if reason := stopping.reason_to_stop(trial, others, self.spec):
-                self._stop(trial, reason)
+                self._stop(trial, Ending(reason, Cause.EARLY_STOPPING))
 
     def _check_first_failures(self) -> None:
         mine = [
@@ -212,18 +213,18 @@ class Tuner:
         return f"all {len(done)} trials are done" if len(done) >= spec.max_trials else ""
 
     def _stop_running(self, reason: str) -> None:
-        running = self._running()
-        for trial in running:
-            self._stop(trial, f"{leaderboard.INTERRUPTED}: {reason}.")
+        why = Ending(f"{leaderboard.INTERRUPTED}: {reason}.", Cause.TUNING_ENDED)
+        for trial in self._running():
+            self._stop(trial, why)
         until = time.monotonic() + settings.STOP_SECONDS + 5
         while self._running() and time.monotonic() < until:
             self._look()
             time.sleep(POLL_SECONDS)
 
-    def _stop(self, trial: Trial, reason: str) -> None:
+    def _stop(self, trial: Trial, why: Ending) -> None:
         job = jobs.read(trial.id)
         if not job.folder.stop_request.exists():
-            jobs.ask_to_stop(job.folder, reason)
+            ask_to_stop(job.folder, why)
         self.backend.stop(job)
 
     def _running(self) -> list[Trial]:

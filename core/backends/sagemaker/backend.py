@@ -19,7 +19,7 @@ from core.datasets import store
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import clean_name
-from core.jobs import locks, processes, specs
+from core.jobs import locks, processes, specs, stopping
 from core.jobs import store as jobs
 from core.jobs.store import Job
 from core.models import store as models
@@ -132,7 +132,7 @@ class SageMakerBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            jobs.ask_to_stop(job.folder)
+            stopping.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         from core.backends.sagemaker.endpoints import verbs as endpoints

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core import settings
 from core.aws import errors as aws_errors
+from core.backends.sagemaker import failures
 from core.errors import BackendError
 from core.jobs.stopping import Left
 
@@ -82,7 +83,7 @@ class Watch:
                 if aws_errors.is_there_already(error):
                     return
                 if not aws_errors.is_passing(error):
-                    raise
+                    raise failures.refusal(error) from error.__cause__
                 self._stale(error)
             self._wait(LONGEST_SECONDS / 12)
             if self.exists():

@@ -11,7 +11,6 @@ from core.backends.local.datasets import fetching
 from core.datasets import store
 from core.datasets.inspection import store as inspection
 from core.datasets.store import Version
-from core.errors import BackendError
 from core.io import files
 from core.jobs import processes, stopping
 from core.jobs.script_runs import ScriptRun
@@ -78,7 +77,7 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
         processes.clear(folder)
     worker.check_stop()
     if code != 0:
-        raise BackendError(training.failure_reason(folder, code, was_full))
+        raise training.failure(folder, code, was_full)
     made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
     return [views[0] for views in made]
 

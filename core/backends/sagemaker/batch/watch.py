@@ -28,6 +28,7 @@ from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.status.causes import Cause
 from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.models.store import Model
@@ -260,11 +261,10 @@ def conclude(
     classes, known = model.classes, lineage.training_ids(model)
     watch.surely(lambda: job.output.join(classes, known, report, whole=status == "Completed"))
     if status == "Failed":
-        raise BackendError(
-            failures.explained(str(described.get("FailureReason") or "SageMaker gives no reason."))
-        )
+        given = described.get("FailureReason") or "SageMaker gives no reason."
+        raise failures.explained(str(given))
     if status != "Completed":
-        raise Stopped(_why_stopped(worker, job, described))
+        raise _stop(worker, job, described)
     score = scores.top1(table.read(worker.folder, classes).unseen)
     errors, seconds = results.errors(worker.folder), facts["seconds"] or 0.0
     rate = round((job.total - job.before) / seconds, 1) if seconds else None
@@ -278,13 +278,16 @@ def conclude(
     watch.say(**{**facts, **found, "phase": "Done", "eta_seconds": None, "seen": time.time()})
 
 
-def _why_stopped(worker: Worker, job: Transform, described: Mapping[str, Any]) -> str:
+def _stop(worker: Worker, job: Transform, described: Mapping[str, Any]) -> Stopped:
     if job.is_over_time(described):
-        return (
+        words = (
             f"It reached its time limit of {job.resources.max_seconds / 3600:.3g} hours. "
             "Resume it to go on with the rest."
         )
-    return "" if worker.stopping else "It was stopped on SageMaker, not from here."
+        return Stopped(words, Cause.TIME_LIMIT)
+    if worker.stopping:
+        return Stopped()
+    return Stopped(failures.ELSEWHERE, Cause.ELSEWHERE)
 
 
 def _seconds(described: Mapping[str, Any]) -> float | None:

@@ -28,7 +28,7 @@ from core.backends.sagemaker.logs import LogTail
 from core.backends.sagemaker.watcher import Watch
 from core.errors import BackendError
 from core.jobs.specs import endpoint_spec
-from core.jobs.stopping import Left, Stopped
+from core.jobs.stopping import Failed, Left, Stopped
 from core.models import store as models
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class _Life:
             if found["EndpointStatus"] == "InService":
                 return
             if hosting.state_of(found["EndpointStatus"]) is not EndpointState.CREATING:
-                raise BackendError(self._why_failed(found))
+                raise self._failure(found)
             self._say(phase=MAKING, seen=time.time())
             self._read_log()
             self._pause(settings.poll_seconds())
@@ -253,7 +253,7 @@ class _Life:
                 return
             state = hosting.state_of(found["EndpointStatus"])
             if state is EndpointState.FAILED:
-                raise BackendError(self._why_failed(found))
+                raise self._failure(found)
             if time.monotonic() - counted > COUNTING * settings.poll_seconds():
                 counted = time.monotonic()
                 self._count(found)
@@ -282,7 +282,7 @@ class _Life:
         except BackendError as error:
             print(f"the log can't be read: {error}", flush=True)
 
-    def _why_failed(self, found: Mapping[str, Any]) -> str:
+    def _failure(self, found: Mapping[str, Any]) -> Failed:
         self._read_log()
         given = str(
             found.get("FailureReason")

@@ -28,7 +28,6 @@ from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, training_spec
-from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.training import script as scripts
 
@@ -221,8 +220,8 @@ def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
         return
     watch.surely(lambda: fetch_checkpoints(store, job.folder, described))
     if status == "Stopped":
-        raise Stopped(failures.why_stopped(described, asked=watch.worker.stopping))
-    raise BackendError(failures.why_failed(described, log_end(job.folder)))
+        raise failures.stop(described, asked=watch.worker.stopping)
+    raise failures.failure(described, log_end(job.folder))
 
 
 def fetch(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:
