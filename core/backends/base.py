@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from core import settings
 from core.errors import BackendError
 from core.jobs.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.jobs.status.endpoints import Answer, Details, Figures
 from core.jobs.store import Job
 
 # HTTP statuses by which an endpoint says that a photo can't be used.
@@ -35,7 +36,7 @@ class Endpoint:
     created: float
     url: str = ""
     reason: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=Details)
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Backend(Protocol):
         """Every endpoint of ours that exists now, asked of the platform, newest first."""
         ...
 
-    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
         """One image in, its answer (sm_scripts/inference.py) out. BackendError carries the endpoint's own message."""
         ...
 
@@ -134,10 +135,9 @@ class Backend(Protocol):
         """How many bytes a photo may have that the endpoint is asked about; images.shrunk makes it so."""
         return settings.MAX_INVOCATION_BYTES
 
-    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
-        """What the endpoint has counted since it is in service: requests, photos, errors, busy, timed, p50_ms, p95_ms. Empty where it
-        does not say."""
-        return {}
+    def figures(self, endpoint: Endpoint) -> Figures:
+        """What the endpoint has counted since it is in service; None for what it does not say."""
+        return Figures()
 
     def load_test(self, spec: LoadSpec) -> Job:
         """Submits a load test of an endpoint of this backend; wherever that is, the test itself runs on this machine."""

@@ -77,7 +77,7 @@ def in_fork(function: Callable[[], Answer], failed: str) -> Answer:
         said = pipe.read()
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
         raise BackendError(failed)
-    answer: dict[str, Any] = json.loads(said)
+    answer = json.loads(said)
     if "refused" in answer:
         raise BackendError(answer["refused"])
     if "os" in answer:
@@ -99,7 +99,7 @@ def _answer_into(reader: int, writer: int, function: Callable[[], Any]) -> NoRet
         leave(code)
 
 
-def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
+def _outcome(function: Callable[[], Any]) -> dict[str, object]:
     try:
         return {"made": function()}
     except FieldmarkError as error:

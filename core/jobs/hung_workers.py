@@ -9,6 +9,7 @@ from core import settings
 from core.jobs import processes, watchdog
 from core.jobs import store as jobs
 from core.jobs.status.causes import Cause, Ending
+from core.jobs.status.endpoints import Details
 from core.jobs.store import Job, State
 
 THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
@@ -16,15 +17,11 @@ THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
 
 def looked_after(job: Job) -> Job:
     """The running job, as it is after its worker was ended if it hangs; a long silence is in its progress."""
-    pid = job.status.pid
-    if (
-        pid is None
-        or job.status.progress.get("url")
-        or not processes.is_same(pid, job.status.pid_created)
-    ):
+    pid, told = job.status.pid, Details.from_json(job.status.progress)
+    if pid is None or told.url or not processes.is_same(pid, job.status.pid_created):
         return job
     silent = watchdog.of_worker(job.id, pid, job.folder.log).look()
-    doing = str(job.status.progress.get("phase", ""))
+    doing = told.phase
     if min(silent, _seconds_since_stop(job)) > settings.STOP_SILENT_SECONDS:
         reason = "Stopped on request. It did not react, so its process was ended."
         return _end(job, State.STOPPED, Ending(reason, Cause.USER))

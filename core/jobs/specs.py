@@ -315,7 +315,14 @@ Spec = (
     | LoadSpec
 )
 Known = TypeVar(
-    "Known", TrainingSpec, InspectSpec, TuningSpec, TransformSpec, EndpointSpec, LoadSpec
+    "Known",
+    TrainingSpec,
+    ImportSpec,
+    InspectSpec,
+    TuningSpec,
+    TransformSpec,
+    EndpointSpec,
+    LoadSpec,
 )
 
 
@@ -348,7 +355,7 @@ def _require(holds: bool, message: str, name: str) -> None:
         raise UserError(message, field=name)
 
 
-def as_dict(spec: Spec) -> dict[str, Any]:
+def as_dict(spec: Spec) -> dict[str, object]:
     """The spec as job.json holds it."""
     return asdict(spec)
 
@@ -356,6 +363,12 @@ def as_dict(spec: Spec) -> dict[str, Any]:
 def training_spec(job: jobs.Job) -> TrainingSpec:
     """The spec of a training job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
     return _read_back(TrainingSpec, job)
+
+
+def import_spec(job: jobs.Job) -> ImportSpec:
+    """The spec of an import, read back from its folder. Raises as `training_spec`."""
+    spec = _read_back(ImportSpec, job)
+    return replace(spec, classes=tuple(spec.classes))
 
 
 def tuning_spec(job: jobs.Job) -> TuningSpec:

@@ -7,7 +7,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -45,7 +45,8 @@ class State(StrEnum):
 @dataclass(frozen=True)
 class Status:
     """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its
-    kind reports; why it ended, `reason` says to people and `cause` to code."""
+    kind reports, as it is stored (status/progress.py reads it); why it ended, `reason` says to
+    people and `cause` to code."""
 
     state: State = State.PENDING
     reason: str = ""
@@ -53,7 +54,7 @@ class Status:
     ended: float | None = None
     pid: int | None = None
     pid_created: float | None = None
-    progress: dict[str, Any] = field(default_factory=dict)
+    progress: Mapping[str, object] = field(default_factory=dict)
     cause: Cause = Cause.NONE
 
     @property
@@ -106,7 +107,7 @@ def new_id(kind: str) -> str:
 
 
 def create(
-    job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
+    job_id: str, kind: str, name: str, backend: str, spec: Mapping[str, object]
 ) -> tuple[Job, int | None]:
     """Makes the run folder, whole or not at all, and takes its lock.
 
@@ -246,7 +247,9 @@ def _read(
     return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
 
 
-def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[str, Any]) -> Job:
+def _job(
+    job_id: str, body: Mapping[str, Any], status: Mapping[str, Any], label: Mapping[str, Any]
+) -> Job:
     return Job(
         id=job_id,
         kind=str(body["kind"]),
@@ -260,7 +263,7 @@ def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[
     )
 
 
-def _status(values: dict[str, Any]) -> Status:
+def _status(values: Mapping[str, Any]) -> Status:
     """What status.json says. Fields that a newer version added are left out; a value of the wrong kind is a ValueError."""
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
     decided = {"state": State(known["state"]), "cause": causes.of_status(values)}

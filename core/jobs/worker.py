@@ -15,7 +15,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from core import settings
 from core.errors import FieldmarkError
@@ -60,7 +59,7 @@ class Worker:
         # Set where the job's platform says so before anybody here asked.
         self.ending = False
         self._terminated = False
-        self._notes: dict[str, Any] = {}
+        self._notes: dict[str, str] = {}
         # A watcher takes up what another one left.
         started = self.job.status.started or time.time()
         self._status = replace(
@@ -113,12 +112,12 @@ class Worker:
             self._end(State.FAILED, Ending(reason, Cause.ERROR))
         return 0 if self._status.state is not State.FAILED else 1
 
-    def progress(self, **values: Any) -> None:
-        """Replaces the job's progress, as its page shows it."""
+    def progress(self, **values: object) -> None:
+        """Replaces the job's progress, as its page shows it: by the names in status/progress.py."""
         self._status = replace(self._status, progress=values)
         self._write()
 
-    def note(self, **facts: Any) -> None:
+    def note(self, **facts: str) -> None:
         """Replaces what stands beside the progress, whatever that says: which job this one waits for
         (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has changed."""
         notes = {name: value for name, value in facts.items() if value}

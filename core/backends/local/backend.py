@@ -12,7 +12,6 @@ from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 from core import settings
 from core.backends import logs
@@ -30,6 +29,7 @@ from core.jobs import hung_workers, inbox, locks, prefork, processes, specs, sto
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.status.causes import Cause
+from core.jobs.status.endpoints import Answer, Figures, LocalDetails
 from core.jobs.store import Job, State, Status
 from core.models import store as models
 from core.training import script as scripts
@@ -130,7 +130,7 @@ class LocalBackend(Backend):
         )
         return [_endpoint(job) for job in found if job and job.state is not State.COMPLETED]
 
-    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
         try:
             return client.post_image(endpoint.url, body, content_type, INVOKE_SECONDS)
         except urllib.error.HTTPError as error:
@@ -154,13 +154,14 @@ class LocalBackend(Backend):
 
         return send
 
-    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
+    def figures(self, endpoint: Endpoint) -> Figures:
+        if not endpoint.url:
+            return Figures()
         try:
-            return (
-                client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS) if endpoint.url else {}
-            )
+            said = client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS)
         except (OSError, ValueError, HTTPException):
-            return {}
+            return Figures()
+        return Figures.from_json(said)
 
     def usage(self, endpoint: Endpoint) -> list[Program]:
         return usage.programs(endpoint.url)
@@ -173,7 +174,8 @@ class LocalBackend(Backend):
             # Another session has deleted it, or its files are damaged; then what is left of it goes.
             status = Status()
         # One that serves gets the time to answer who waits; one that is still loading has nobody.
-        if status.progress.get("url") and processes.terminate(status.pid, status.pid_created):
+        serves = bool(LocalDetails.from_json(status.progress).url)
+        if serves and processes.terminate(status.pid, status.pid_created):
             _wait_for_lock(folder, settings.STOP_SECONDS)
         processes.kill_session(status.pid, folder.path)
         _wait_for_lock(folder, KILL_SECONDS)
@@ -271,26 +273,28 @@ def _bury(job: Job) -> Job:
 
 
 def _endpoint(job: Job) -> Endpoint:
-    progress = job.status.progress
+    details = LocalDetails.from_json(job.status.progress)
     return Endpoint(
         id=job.id,
         name=job.name,
         backend=job.backend,
         model_id=str(job.spec.get("model_id", "")),
-        state=_endpoint_state(job),
+        state=_endpoint_state(job, details),
         created=job.created,
-        url=str(progress.get("url", "")),
-        reason=job.status.reason if job.state.is_finished else "",
-        details=progress,
+        url=details.url,
+        reason=job.status.reason,
+        details=details,
     )
 
 
-def _endpoint_state(job: Job) -> EndpointState:
+def _endpoint_state(job: Job, details: LocalDetails) -> EndpointState:
     if job.state.is_finished:
         return EndpointState.FAILED
     if job.state is State.STOPPING:
         return EndpointState.DELETING
-    return EndpointState.IN_SERVICE if job.status.progress.get("url") else EndpointState.CREATING
+    if details.url:
+        return EndpointState.IN_SERVICE
+    return EndpointState.CREATING
 
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> BackendError:

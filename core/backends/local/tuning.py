@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import settings
 from core.backends.local import training
@@ -21,6 +21,7 @@ from core.jobs import forks, prefork
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
 from core.jobs.status.causes import Cause, Ending
+from core.jobs.status.progress import TrainingProgress
 from core.jobs.stopping import ask_to_stop
 from core.jobs.store import State
 from core.tuning import leaderboard, retention, stopping, study
@@ -55,7 +56,7 @@ class Tuner:
         self.prior = study.prior_of(self.spec, _boards(self.spec.warm_start))
         self.cores = len(os.sched_getaffinity(0))
         self.exhausted = False
-        self._shown: dict[str, Any] = {}
+        self._shown: dict[str, object] = {}
         self._judged, self._started = 0.0, time.monotonic()
 
     def run(self) -> None:
@@ -236,7 +237,7 @@ class Tuner:
     def _report(self, ended: str = "") -> None:
         """Progress for lists of jobs; the page itself asks the trials."""
         best = self.board.best()
-        values = {
+        values: dict[str, object] = {
             "phase": "Done" if ended else "Trying",
             "ended": ended,
             "trials": sum(trial.state.is_finished for trial in self.board.trials),
@@ -249,13 +250,14 @@ class Tuner:
             self.worker.progress(**values)
         self.worker.note(**self._concerns())
 
-    def _concerns(self) -> dict[str, Any]:
+    def _concerns(self) -> dict[str, str]:
         """Which other job a running trial waits for, and that one gives no sign of life: it holds for the search."""
-        found: dict[str, Any] = {}
+        found: dict[str, str] = {}
         for trial in self._running():
             with suppress(NotFound):
-                told = jobs.read(trial.id).status.progress
-                found |= {name: told[name] for name in ("waits_for", "silent") if told.get(name)}
+                told = TrainingProgress.from_json(jobs.read(trial.id).status.progress)
+                notes = {"waits_for": told.waits_for, "silent": told.silent}
+                found |= {name: words for name, words in notes.items() if words}
         return found
 
 

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
 
 from core import settings
 from core.aws import account as accounts
@@ -21,6 +20,7 @@ from core.io import files
 from core.io.names import clean_name
 from core.jobs import locks, processes, specs, stopping
 from core.jobs import store as jobs
+from core.jobs.status.endpoints import Answer, Figures
 from core.jobs.store import Job
 from core.models import store as models
 from core.training import script as scripts
@@ -139,7 +139,7 @@ class SageMakerBackend(Backend):
 
         return endpoints.listing(self.refresh)
 
-    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
         from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.invoke(endpoint, body, content_type)
@@ -154,7 +154,7 @@ class SageMakerBackend(Backend):
 
         return endpoints.most_bytes(endpoint)
 
-    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
+    def figures(self, endpoint: Endpoint) -> Figures:
         from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.figures(endpoint)

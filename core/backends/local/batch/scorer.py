@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,7 @@ from core import settings
 from core.backends.local.datasets.fetching import decoded
 from core.errors import BackendError
 from core.io import files
+from core.jobs.status.endpoints import Answer
 from core.models.store import Model
 
 PARITY_PHOTOS = 64
@@ -62,17 +63,12 @@ class Scorer:
         except ValueError as error:
             raise ValueError(f"the photo cannot be used: {error}") from error
 
-    def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
+    def answer(self, photos: Sequence[Any]) -> list[Answer]:
         """The endpoint's answers for at most `batch` decoded photos, in their order."""
-        return (
-            list(
-                self._inference.predict_batch(
-                    self._model, [photo.pixels for photo in photos], settings.TOP_K
-                )
-            )
-            if photos
-            else []
-        )
+        if not photos:
+            return []
+        pixels = [photo.pixels for photo in photos]
+        return list(self._inference.predict_batch(self._model, pixels, settings.TOP_K))
 
     def prepare(self, photos: Sequence[Any]) -> Any:
         """Decoded photos as the network takes them: one part of `answer`, for measuring."""
@@ -83,7 +79,7 @@ class Scorer:
         with self._torch.inference_mode():
             return self._model(inputs)
 
-    def settle(self, photos: Sequence[Path]) -> dict[str, Any]:
+    def settle(self, photos: Sequence[Path]) -> Mapping[str, object]:
         """Chooses the fastest form that gives the answers of plain fp32, and says how that was found.
 
         `photos` are the model's own. The finding is kept for later jobs; with nothing to compare on, fp32 arithmetic is used.
@@ -92,19 +88,19 @@ class Scorer:
             return {}
         found = self._kept() or self._measure(photos)
         if found.get("form") != self.form:
-            self._use(found.get("arithmetic", "fp32"))
+            self._use(str(found.get("arithmetic", "fp32")))
         return found
 
-    def _kept(self) -> dict[str, Any]:
-        found = dict(files.read_json(self._measured)) if self._measured.exists() else {}
-        return (
-            found
-            if found.get("within") == self._fastest.MAX_DIFFERENCE
-            and found.get("first") == self.form
-            else {}
-        )
+    def _kept(self) -> Mapping[str, object]:
+        if not self._measured.exists():
+            return {}
+        found: Mapping[str, object] = files.read_json(self._measured)
+        most = self._fastest.MAX_DIFFERENCE
+        if found.get("within") == most and found.get("first") == self.form:
+            return found
+        return {}
 
-    def _measure(self, photos: Sequence[Path]) -> dict[str, Any]:
+    def _measure(self, photos: Sequence[Path]) -> Mapping[str, object]:
         first = self.form
         known = self._fastest.reference(self._model, decoded(self._inference, photos))
         if not known.inputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,7 +100,7 @@ class _Run:
         self.writer = results.Writer(worker.folder)
         self.done = self.before = self.writer.end
         self.errors = results.errors(worker.folder)
-        self.parity: dict[str, Any] = {}
+        self.parity: Mapping[str, object] = {}
         self.started = self.reported = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque([(self.started, self.done)])
 
@@ -140,7 +141,7 @@ class _Run:
             flush=True,
         )
 
-    def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
+    def _answered(self, batch: list[Item]) -> list[dict[str, object]]:
         opened = [self._opened(item) for item in batch]
         answers = iter(self.scorer.answer([one.photo for one in opened if not one.error]))
         given = [None if one.error else next(answers) for one in opened]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import settings
 from core.datasets import store
@@ -16,6 +16,7 @@ from core.datasets.importing.origins import ImportSource
 from core.datasets.progress import ImportProgress
 from core.errors import UserError
 from core.jobs import stopping
+from core.jobs.specs import ImportSpec, import_spec
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
@@ -25,17 +26,8 @@ REPORT_EVERY = 0.3
 
 def run(worker: Worker) -> None:
     """Imports what the job's spec names, reporting as it goes; an upload is removed once it is unpacked."""
-    spec = worker.job.spec
-    in_s3 = spec["source"] == "s3"
-    path = Path(spec["path"]) if spec["path"] and not in_s3 else None
-    classes = tuple(spec.get("classes", ()))
-    source = ImportSource(
-        spec["source"],
-        path,
-        shown=spec["shown"],
-        classes=classes,
-        place=spec["path"] if in_s3 else "",
-    )
+    spec = import_spec(worker.job)
+    source = _source(spec)
     try:
         version = stopping.unless_stopped(
             worker, lambda: _made(source, spec, _Reporter(worker), lambda: worker.stopping)
@@ -44,27 +36,38 @@ def run(worker: Worker) -> None:
         worker.check_stop()
         raise
     finally:
-        if path and path.parent == settings.uploads_dir():
-            path.unlink(missing_ok=True)
+        if source.path and source.path.parent == settings.uploads_dir():
+            source.path.unlink(missing_ok=True)
     worker.progress(phase="Done", dataset_id=version.dataset_id, version_id=version.id)
 
 
+def _source(spec: ImportSpec) -> ImportSource:
+    if spec.source == "s3":
+        return ImportSource(
+            spec.source, None, shown=spec.shown, classes=spec.classes, place=spec.path
+        )
+    path = None
+    if spec.path:
+        path = Path(spec.path)
+    return ImportSource(spec.source, path, shown=spec.shown, classes=spec.classes)
+
+
 def _made(
-    source: ImportSource, spec: dict[str, Any], report: _Reporter, should_stop: Callable[[], bool]
+    source: ImportSource, spec: ImportSpec, report: _Reporter, should_stop: Callable[[], bool]
 ) -> store.Version:
     """A new dataset's first version, or the next one of the dataset that the spec names."""
-    if not spec.get("dataset_id"):
+    if not spec.dataset_id:
         return importing.run_import(
-            source, spec["name"], report, should_stop, skip_small=spec["skip_small"]
+            source, spec.name, report, should_stop, skip_small=spec.skip_small
         )
-    parent = store.version(spec["dataset_id"], spec["version_id"])
+    parent = store.version(spec.dataset_id, spec.version_id)
     return extending.run_extension(
         source,
         parent,
         report,
         should_stop,
-        join=spec["join"],
-        into_own_folder=spec["into_own_folder"],
+        join=spec.join,
+        into_own_folder=spec.into_own_folder,
     )
 
 

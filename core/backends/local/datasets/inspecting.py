@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.backends.local import training
 from core.backends.local.datasets import fetching
@@ -108,9 +108,8 @@ class _Reporter:
     def features(self, log: metrics.MetricLog, total: int) -> None:
         """How far the script is, by the last line it wrote about it."""
         if time.monotonic() - self._last >= REPORT_SECONDS:
-            rows: list[dict[str, Any]] = [row for row in log.refresh() if "features_done" in row]
-            self(
-                "Making features",
-                int(rows[-1]["features_done"]) if rows else 0,
-                int(rows[-1]["features_total"]) if rows else total,
-            )
+            rows = [row for row in log.refresh() if "features_done" in row]
+            done = 0
+            if rows:
+                done, total = int(rows[-1]["features_done"]), int(rows[-1]["features_total"])
+            self("Making features", done, total)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.request
-from typing import Any
 from urllib.parse import urlsplit
+
+from core.jobs.status.endpoints import Answer
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def post_image(url: str, body: bytes, content_type: str, seconds: float) -> dict[str, Any]:
+def post_image(url: str, body: bytes, content_type: str, seconds: float) -> Answer:
     """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it refuses, else OSError or ValueError."""
     request = urllib.request.Request(
         f"{url}/invocations", body, {"Content-Type": content_type}, method="POST"
@@ -20,7 +21,7 @@ def post_image(url: str, body: bytes, content_type: str, seconds: float) -> dict
         return dict(json.load(answer))
 
 
-def get_json(url: str, seconds: float) -> dict[str, Any]:
+def get_json(url: str, seconds: float) -> dict[str, object]:
     """The JSON object at `url`. Raises OSError or ValueError."""
     with _OPENER.open(url, timeout=seconds) as answer:
         return dict(json.load(answer))

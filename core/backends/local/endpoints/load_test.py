@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import backends
 from core.backends import Endpoint, EndpointState
@@ -67,9 +67,9 @@ def _found(endpoint_id: str) -> Endpoint:
     return found
 
 
-def _figures(result: load_test.Result, total: int) -> dict[str, Any]:
+def _figures(result: load_test.Result, total: int) -> dict[str, object]:
     done = result.answered + result.failed
-    counts: dict[str, Any] = {
+    counts: dict[str, object] = {
         "done": done,
         "total": total,
         "failed": result.failed,

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +29,7 @@ from core.backends.local.endpoints.service import Service
 from core.endpoints import capture
 from core.errors import BackendError
 from core.jobs.specs import EndpointSpec, endpoint_spec
+from core.jobs.status.endpoints import Form
 from core.models import store as models
 from core.models.store import Model
 
@@ -50,7 +52,7 @@ class _Endpoint:
     def __init__(self, worker: Worker, spec: EndpointSpec) -> None:
         self.worker, self.spec = worker, spec
         self.deadline = worker.job.created + spec.seconds if spec.seconds else None
-        self.progress: dict[str, Any] = {"deadline": self.deadline}
+        self.progress: dict[str, object] = {"deadline": self.deadline}
         self.started = time.perf_counter()
         self.time_is_up = False
 
@@ -62,17 +64,17 @@ class _Endpoint:
         inference, network = _load(self.worker.folder.model)
         self.worker.check_stop()
         self._say(phase="Finding its fastest form")
-        chosen = _fastest_form(inference, network, model, self.spec.precision)
-        self._say(phase="Sending it a smoke image", form=chosen["form"], chosen=chosen)
-        recorder = (
-            capture.Recorder(self.worker.folder, self.spec) if self.spec.capture_share else None
-        )
+        found = _fastest_form(inference, network, model, self.spec.precision)
+        chosen = Form.from_json(found)
+        self._say(phase="Sending it a smoke image", form=chosen.form, chosen=found)
+        recorder = None
+        if self.spec.capture_share:
+            recorder = capture.Recorder(self.worker.folder, self.spec)
+        prepare = _nothing
+        if chosen.workers > 1:
+            prepare = _one_core
         service = Service(
-            inference,
-            network,
-            batch=chosen["batch"],
-            workers=chosen["workers"],
-            prepare=_one_core if chosen["workers"] > 1 else lambda: None,
+            inference, network, batch=chosen.batch, workers=chosen.workers, prepare=prepare
         )
         try:
             self._serve(service, recorder)
@@ -140,7 +142,7 @@ class _Endpoint:
                 kept.give_back()
             time.sleep(WATCH_SECONDS)
 
-    def _say(self, **values: Any) -> None:
+    def _say(self, **values: object) -> None:
         self.progress |= values
         self.worker.progress(**self.progress)
 
@@ -178,7 +180,7 @@ def _load(folder: Path) -> tuple[ModuleType, Any]:
 
 def _fastest_form(
     inference: ModuleType, network: Any, model: Model, precision: str
-) -> dict[str, Any]:
+) -> Mapping[str, object]:
     """What answers from here on, by fieldmark_ml/engines/single_photo.py; plain torch where this artifact can't use it."""
     own = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -189,11 +191,8 @@ def _fastest_form(
         cache = settings.features_dir() / "networks" / model.id
         # Where no photo of its own is left, nothing shows that rounding would change no answer.
         arithmetic = "auto" if found and "exact" not in (own, precision) else "exact"
-        return asdict(
-            import_module("fieldmark_ml.engines.single_photo").install(
-                network, arithmetic, cpus, cache, decoded
-            )
-        )
+        engine = import_module("fieldmark_ml.engines.single_photo")
+        return asdict(engine.install(network, arithmetic, cpus, cache, decoded))
     except Exception as error:
         print(
             f"The fast forms can't be used ({type(error).__name__}: {error}); plain torch answers.",
@@ -205,6 +204,10 @@ def _fastest_form(
 def some_photos(model: Model, count: int) -> list[bytes]:
     """Photos that the model has not learned from, `count` at most; the smoke image where they are gone."""
     return [path.read_bytes() for path in fetching.of_model(model, count)] or [server.smoke_image()]
+
+
+def _nothing() -> None:
+    """A model whose one thread has all the cores needs no preparation."""
 
 
 def _one_core() -> None:

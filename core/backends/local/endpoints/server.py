@@ -38,8 +38,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import hosts, settings
 from core.backends.local.endpoints import bodies, client, payloads
-from core.backends.local.endpoints.service import Answer, Service, as_json, error_body
+from core.backends.local.endpoints.service import Service, as_json, error_body
 from core.errors import FieldmarkError
+from core.jobs.status.endpoints import Answer
 
 MAX_WAITING = 64
 MAX_PHOTOS = 32

@@ -21,13 +21,12 @@ from types import ModuleType
 from typing import Any
 
 from core.backends.local.endpoints import memory
+from core.jobs.status.endpoints import Answer
 
 # A photo has an answer by then, or is refused; our own client waits for a minute.
 ANSWER_SECONDS = 40
 # The figures of `/metrics` are of this many requests at most, the newest.
 KEPT_DURATIONS = 10_000
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,14 +103,14 @@ class Service:
         self.photos += photos
         self._durations.append(seconds)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, float | None]:
         """What was counted: times in milliseconds, from a request's first byte to its answer, over the newest `timed` requests."""
         taken = sorted(self._durations)
 
         def share(of: float) -> float | None:
-            return (
-                round(1000 * taken[min(len(taken) - 1, int(of * len(taken)))], 3) if taken else None
-            )
+            if not taken:
+                return None
+            return round(1000 * taken[min(len(taken) - 1, int(of * len(taken)))], 3)
 
         return {
             "requests": self.requests,
@@ -213,7 +212,7 @@ def _deliver(items: Sequence[Waiting], answers: Sequence[Answer | Exception]) ->
         items[0].future.get_loop().call_soon_threadsafe(settle)
 
 
-def error_body(code: str, message: str) -> dict[str, Any]:
+def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
     """The one shape of everything that is refused."""
     return {"error": {"code": code, "message": message}}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.aws import account as accounts
 from core.aws import connection, prices, storage
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.local.batch import transform as listing
 from core.backends.sagemaker import failures, job_request, upload
@@ -138,7 +139,7 @@ class Transform:
             return transform_input.list_s3(self.spec, self.folder, model.classes, worker.check_stop)
         return listing.listed(worker, self.spec, model)
 
-    def request(self, manifest: str) -> dict[str, Any]:
+    def request(self, manifest: str) -> Json:
         """For CreateTransformJob."""
         machines = {
             "InstanceType": self.resources.instance_type,
@@ -174,7 +175,7 @@ class Transform:
             "Tags": hosting.tags(self.spec),
         }
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return connection.unless_missing(
             "asking for the transform job",
             lambda: dict(self.client.describe_transform_job(TransformJobName=self.spec.id)),
@@ -202,14 +203,17 @@ class Transform:
         before, self.done = self.done, self.output.look()
         return news or self.done != before
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         server = serving_image.SERVERS[self.resources.server]
         seconds, done = _seconds(described), min(self.total, self.before + self.done)
         rate = self.done / seconds if seconds and self.done else None
         left = (self.total - done) / rate if rate else None
         machines = f"{self.resources.instance_count} x {self.resources.instance_type}"
-        known: dict[str, Any] = {
-            "phase": "Predicting" if self.done else "Waiting for machines",
+        phase = "Waiting for machines"
+        if self.done:
+            phase = "Predicting"
+        return {
+            "phase": phase,
             "total": self.total,
             "done": done,
             "errors": 0,
@@ -222,7 +226,6 @@ class Transform:
             "instance_count": self.resources.instance_count,
             "billable_seconds": seconds,
         }
-        return known
 
     def is_over_time(self, described: Mapping[str, Any]) -> bool:
         return (_seconds(described) or 0.0) > self.resources.max_seconds
@@ -244,7 +247,7 @@ def conclude(
     Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it
     came.
     """
-    facts, status = job.facts(described), job.status(described)
+    facts, status, seconds = job.facts(described), job.status(described), _seconds(described)
     watch.surely(job.output.look)
 
     def report(done: int, errors: int) -> None:
@@ -266,8 +269,9 @@ def conclude(
     if status != "Completed":
         raise _stop(worker, job, described)
     score = scores.top1(table.read(worker.folder, classes).unseen)
-    errors, seconds = results.errors(worker.folder), facts["seconds"] or 0.0
-    rate = round((job.total - job.before) / seconds, 1) if seconds else None
+    errors, rate = results.errors(worker.folder), None
+    if seconds:
+        rate = round((job.total - job.before) / seconds, 1)
     found = {
         "done": job.total,
         "errors": errors,
@@ -300,6 +304,6 @@ def _seconds(described: Mapping[str, Any]) -> float | None:
     )
 
 
-def _sending(sent: upload.Progress) -> dict[str, Any]:
+def _sending(sent: upload.Progress) -> dict[str, object]:
     facts = {"done": sent.done, "total": sent.total, "eta_seconds": sent.seconds_left}
     return {"phase": "Sending photos", **facts, "images_per_second": None}

@@ -16,6 +16,7 @@ from core import settings
 from core.aws import account as accounts
 from core.aws import connection, prices
 from core.aws import errors as aws_errors
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.base import EndpointState
 from core.backends.local.endpoints.server import smoke_image
@@ -75,7 +76,7 @@ class _Life:
         if self.spec.seconds:
             self.deadline = worker.job.created + self.spec.seconds
         self.watch = Watch(worker, _Nothing())
-        self.facts: dict[str, Any] = {
+        self.facts: dict[str, object] = {
             **worker.job.status.progress,
             "phases": PHASES,
             **self._known(),
@@ -102,9 +103,9 @@ class _Life:
             self._remove()
             raise
 
-    def _known(self) -> dict[str, Any]:
+    def _known(self) -> dict[str, object]:
         """What is known without asking."""
-        known: dict[str, Any] = {
+        known: dict[str, object] = {
             "region": self.account.region,
             "deadline": self.deadline,
             "attached": self.spec.attached,
@@ -314,7 +315,7 @@ class _Life:
             time.sleep(TICK)
         self._check()
 
-    def _say(self, **values: Any) -> None:
+    def _say(self, **values: object) -> None:
         self.facts |= values
         self.watch.say(**self.facts)
 
@@ -323,7 +324,7 @@ class _Nothing:
     """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be
     patient."""
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return None
 
     def create(self) -> None: ...
@@ -336,5 +337,5 @@ class _Nothing:
     def look(self, described: Mapping[str, Any]) -> bool:
         return False
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         return {}

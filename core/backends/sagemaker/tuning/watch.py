@@ -16,6 +16,7 @@ from core.aws import account as accounts
 from core.aws import connection
 from core.aws import errors as aws_errors
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker import failures, job_request
 from core.backends.sagemaker.training import kept_features
@@ -30,6 +31,7 @@ from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, as_dict, training_spec, tuning_spec
 from core.jobs.status.causes import Cause, Ending
+from core.jobs.status.progress import TrainingProgress
 from core.jobs.stopping import Left, why_asked
 from core.jobs.store import Job, State, Status
 from core.tuning import leaderboard, retention
@@ -124,7 +126,7 @@ class Tuning:
         self._jobs: dict[str, Training] = {}
         self._stop_sent: set[str] = set()
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return connection.unless_missing(
             "asking for the tuning job",
             lambda: dict(
@@ -189,7 +191,7 @@ class Tuning:
                 raise Left
             time.sleep(1.0)
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         board = leaderboard.read(self.spec.id)
         best = board.best()
         return {
@@ -351,7 +353,7 @@ class Tuning:
 
     def _billed(self) -> int:
         found = [
-            trial.status.progress.get("billable_seconds")
+            TrainingProgress.from_json(trial.status.progress).billable_seconds
             for trial in jobs.readable("training")
             if trial.tuning_id == self.spec.id
         ]
