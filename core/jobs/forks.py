@@ -1,7 +1,9 @@
-"""Forks of a process that has torch in memory: a script run, a job's worker, or an answer worked out apart.
+"""Forks of a process that has torch in memory: a script run, a job's worker, or an answer worked
+out apart.
 
-Only a process with one thread is forked: a lock that another thread holds at that moment stays locked in the
-fork for ever. Whoever finds more threads here starts a new interpreter instead, some seconds slower.
+Only a process with one thread is forked: a lock that another thread holds at that moment stays
+locked in the fork for ever. Whoever finds more threads here starts a new interpreter instead, some
+seconds slower.
 """
 
 from __future__ import annotations
@@ -62,11 +64,11 @@ def is_alone() -> bool:
 
 
 def in_fork(function: Callable[[], Answer], failed: str) -> Answer:
-    """What the function returns, computed in a fork of this process, which stays as it was: without the
-    threads that the function's libraries start. The answer travels as JSON.
+    """What the function returns, computed in a fork of this process, which stays as it was: without
+    the threads that the function's libraries start. The answer travels as JSON.
 
-    Raises BackendError with the function's own words, OSError as it does, and BackendError with `failed`
-    for anything else; the fork's output, this process's log, has the traceback then.
+    Raises BackendError with the function's own words, OSError as it does, and BackendError with
+    `failed` for anything else; the fork's output, this process's log, has the traceback then.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -111,7 +113,8 @@ def _outcome(function: Callable[[], Any]) -> dict[str, object]:
 def fork_script(
     script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int
 ) -> Forked:
-    """Runs a script as `python script arguments` would, in a fork of this process: its own environment, folder and output.
+    """Runs a script as `python script arguments` would, in a fork of this process: its own
+    environment, folder and output.
 
     `lock` is closed in the fork, for a job whose worker is dead must not look alive.
     """
@@ -130,7 +133,8 @@ def fork_script(
 
 
 def run(script: Path, arguments: list[str], environment: dict[str, str], log: Path) -> int:
-    """The script's exit code. This process is the script's from here on, and good for nothing else."""
+    """The script's exit code. This process is the script's from here on, and good for nothing
+    else."""
     try:
         _redirect(log)
         os.environ.clear()

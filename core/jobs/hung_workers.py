@@ -1,4 +1,5 @@
-"""Workers that do a job's work themselves and hang: whoever looks at the job ends them, by the rules of watchdog.py."""
+"""Workers that do a job's work themselves and hang: whoever looks at the job ends them, by the
+rules of watchdog.py."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
 
 
 def looked_after(job: Job) -> Job:
-    """The running job, as it is after its worker was ended if it hangs; a long silence is in its progress."""
+    """The running job, as it is after its worker was ended if it hangs; a long silence is in its
+    progress."""
     pid, told = job.status.pid, Details.from_json(job.status.progress)
     if pid is None or told.url or not processes.is_same(pid, job.status.pid_created):
         return job

@@ -1,4 +1,5 @@
-"""What a person calls a job, its tags and its note: changed beside the spec, which stays as it was written."""
+"""What a person calls a job, its tags and its note: changed beside the spec, which stays as it was
+written."""
 
 from __future__ import annotations
 

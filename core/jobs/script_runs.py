@@ -1,4 +1,5 @@
-"""A script of sm_scripts as a job's child, from its start to its exit code: watched, started again, and stopped.
+"""A script of sm_scripts as a job's child, from its start to its exit code: watched, started again,
+and stopped.
 
 Which signs of life it is expected to give, and what happens without, stands in watchdog.py.
 """
@@ -60,7 +61,8 @@ class ScriptRun:
         self.phase = IMPORTING
 
     def run(self) -> int:
-        """The script's exit code. Failed if it stopped giving signs of life as often as it was started."""
+        """The script's exit code. Failed if it stopped giving signs of life as often as it was
+        started."""
         try:
             for number in range(TIMES_STARTED):
                 try:
@@ -85,7 +87,8 @@ class ScriptRun:
             raise
 
     def _start(self, *, fresh: bool) -> Child:
-        """A copy of this worker where it has torch in memory already, else (or if `fresh`) a new interpreter."""
+        """A copy of this worker where it has torch in memory already, else (or if `fresh`) a new
+        interpreter."""
         folder = self.worker.folder
         folder.temporary.mkdir(exist_ok=True)
         code = code_folder(folder)
@@ -108,7 +111,8 @@ class ScriptRun:
             )
 
     def _wait(self, child: Child) -> int:
-        """Waits; passes a stop on as SIGTERM, and kills a script that does not save its work while it has time."""
+        """Waits; passes a stop on as SIGTERM, and kills a script that does not save its work while
+        it has time."""
         watch = watchdog.Watchdog(child.pid, self.worker.folder.log)
         asked = None
         while True:
@@ -125,8 +129,8 @@ class ScriptRun:
                 child.kill()
 
     def _refuses(self, watch: watchdog.Watchdog, passed: float) -> bool:
-        """Whether a script does not obey that was asked to stop so many seconds ago: it has not said that it
-        heard, or has stopped working since, or saves its work for too long."""
+        """Whether a script does not obey that was asked to stop so many seconds ago: it has not
+        said that it heard, or has stopped working since, or saves its work for too long."""
         deaf = self.log.phase != "stopping" and passed > settings.STOP_SILENT_SECONDS
         return deaf or watch.silent > settings.STOP_SILENT_SECONDS or passed > settings.STOP_SECONDS
 

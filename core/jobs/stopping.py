@@ -85,8 +85,9 @@ def why_asked(folder: RunFolder) -> Ending:
 
 
 def unless_stopped(worker: Stoppable, work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked to stop and `work` does not end in
-    time: what it was making is removed, and its thread goes with this process, which has to end now."""
+    """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked
+    to stop and `work` does not end in time: what it was making is removed, and its thread goes with
+    this process, which has to end now."""
     ended: dict[str, T] = {}
     failed: list[BaseException] = []
 

@@ -1,4 +1,5 @@
-"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes them."""
+"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes
+them."""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A folder whose files can't be read: listed with its reason, so that the rest of the list stays usable."""
+    """A folder whose files can't be read: listed with its reason, so that the rest of the list
+    stays usable."""
 
     id: str
     reason: str
@@ -111,8 +113,9 @@ def create(
 ) -> tuple[Job, int | None]:
     """Makes the run folder, whole or not at all, and takes its lock.
 
-    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock is never free in
-    between. The same id again returns the job that is there, and None: a double click makes one job.
+    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock
+    is never free in between. The same id again returns the job that is there, and None: a double
+    click makes one job.
     """
     folder = RunFolder.of(job_id)
     making = RunFolder(folder.path.with_name(f"{MAKING}{job_id}-{secrets.token_hex(3)}"))
@@ -134,7 +137,8 @@ def create(
             "spec": spec,
         }
         files.write_json(making.spec, body)
-        # A rename never replaces a folder that holds files, and nobody sees a job that is half made.
+        # A rename never replaces a folder that holds files, and nobody sees a job that is half
+        # made.
         os.rename(making.path, folder.path)
     except OSError as error:
         if handle >= 0:
@@ -147,7 +151,8 @@ def create(
 
 
 def read(job_id: str) -> Job:
-    """The job as its folder says. Raises NotFound where there is none, or where it can't be read."""
+    """The job as its folder says. Raises NotFound where there is none, or where it can't be
+    read."""
     folder = RunFolder.of(job_id)
     try:
         label = _stamp(folder.label) if folder.label.exists() else None
@@ -218,7 +223,8 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
 
 
 def _is_of_kind(name: str, kind: str) -> bool:
-    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by SageMaker is a training job."""
+    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by
+    SageMaker is a training job."""
     if not kind or not name.startswith("fm-tuning-"):
         return name.startswith(f"fm-{kind}-" if kind else "fm-")
     return (kind == "training") == (name.count("-") > ID_DASHES) and kind in ("training", "tuning")
@@ -242,7 +248,8 @@ def _read(
     _status: tuple[int, ...],
     label: tuple[int, ...] | None,
 ) -> Job:
-    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second, and few of them change."""
+    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second,
+    and few of them change."""
     body, status = files.read_json(folder.spec), files.read_json(folder.status)
     return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
 
@@ -264,7 +271,8 @@ def _job(
 
 
 def _status(values: Mapping[str, Any]) -> Status:
-    """What status.json says. Fields that a newer version added are left out; a value of the wrong kind is a ValueError."""
+    """What status.json says. Fields that a newer version added are left out; a value of the wrong
+    kind is a ValueError."""
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
     decided = {"state": State(known["state"]), "cause": causes.of_status(values)}
     status = Status(**known | decided)

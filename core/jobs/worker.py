@@ -1,4 +1,5 @@
-"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for life and alone writes its status.
+"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for
+life and alone writes its status.
 
 python -m core.jobs.worker RUN_FOLDER --lock FD
 """
@@ -26,7 +27,8 @@ from core.jobs.status.causes import Cause, Ending
 from core.jobs.stopping import Failed, Left, Stopped, why_asked
 from core.jobs.store import State
 
-# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay for a training job's needs.
+# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay
+# for a training job's needs.
 RUNNERS = {
     ("local", "training"): "core.backends.local.training",
     ("local", "tuning"): "core.backends.local.tuning",
@@ -48,9 +50,11 @@ WATCHES = {"local": False, "sagemaker": True}
 
 
 class Worker:
-    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report progress.
+    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report
+    progress.
 
-    `lock` is the descriptor that says the job is alive; a process forked from this one has to close it.
+    `lock` is the descriptor that says the job is alive; a process forked from this one has to close
+    it.
     """
 
     def __init__(self, folder: RunFolder, lock: int) -> None:
@@ -72,12 +76,14 @@ class Worker:
 
     @property
     def watches(self) -> bool:
-        """Whether the job itself runs elsewhere, so that the end of this process is not the end of the job."""
+        """Whether the job itself runs elsewhere, so that the end of this process is not the end of
+        the job."""
         return WATCHES.get(self.job.backend, True)
 
     @property
     def stopping(self) -> bool:
-        """Whether the job was asked to end: by its page (a file, which works before the worker is up) or by SIGTERM."""
+        """Whether the job was asked to end: by its page (a file, which works before the worker is
+        up) or by SIGTERM."""
         return (self._terminated and not self.watches) or self.folder.stop_request.exists()
 
     @property
@@ -118,8 +124,9 @@ class Worker:
         self._write()
 
     def note(self, **facts: str) -> None:
-        """Replaces what stands beside the progress, whatever that says: which job this one waits for
-        (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has changed."""
+        """Replaces what stands beside the progress, whatever that says: which job this one waits
+        for (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has
+        changed."""
         notes = {name: value for name, value in facts.items() if value}
         if notes != self._notes:
             self._notes = notes

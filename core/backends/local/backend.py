@@ -1,4 +1,5 @@
-"""The local backend: each job a detached worker over a run folder, each endpoint a server on 127.0.0.1."""
+"""The local backend: each job a detached worker over a run folder, each endpoint a server on
+127.0.0.1."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ WORKER = "core.jobs.worker"
 
 
 class LocalBackend(Backend):
-    """Runs everything on this workstation. State is in the run folders, so any number of apps may look at once."""
+    """Runs everything on this workstation. State is in the run folders, so any number of apps may
+    look at once."""
 
     name = "local"
     title = "This workstation"
@@ -58,14 +60,15 @@ class LocalBackend(Backend):
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
             raise UserError(
-                "This dataset version has no validation photos to compare trials by. Split it again first.",
+                "This dataset version has no validation photos to compare trials by. Split it "
+                "again first.",
                 field="version_id",
             )
         return self._submit(spec, WORKER)
 
     def import_dataset(self, spec: specs.ImportSpec) -> Job:
-        """Submits an import; datasets live where the app runs, so only this backend has it. An upload that can't be submitted is
-        removed."""
+        """Submits an import; datasets live where the app runs, so only this backend has it. An
+        upload that can't be submitted is removed."""
         try:
             return self._submit(spec, WORKER)
         except (FieldmarkError, OSError):
@@ -73,12 +76,14 @@ class LocalBackend(Backend):
             raise
 
     def inspect(self, spec: specs.InspectSpec) -> Job:
-        """Submits a look for faults in a dataset version; like an import, only this backend has it."""
+        """Submits a look for faults in a dataset version; like an import, only this backend has
+        it."""
         store.version(spec.dataset_id, spec.version_id)
         return self._submit(spec, WORKER)
 
     def export(self, spec: specs.ExportSpec) -> Job:
-        """Submits the copying of a dataset version into a folder; like an import, only this backend has it."""
+        """Submits the copying of a dataset version into a folder; like an import, only this backend
+        has it."""
         store.version(spec.dataset_id, spec.version_id)
         origins.importable(Path(spec.path))
         return self._submit(spec, WORKER)
@@ -100,14 +105,16 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first: a worker writes its last status before it lets go, so a free lock and an unfinished
-        # status read after it can only mean that the worker died.
+        # The lock first: a worker writes its last status before it lets go, so a free lock and an
+        # unfinished status read after it can only mean that the worker died.
         with files.there(job.folder.path, "job"):
             held = locks.is_locked(job.folder.lock)
             now = jobs.read(job.id)
             if now.state.is_finished:
                 return now
-            return hung_workers.looked_after(now) if held else _bury(now)
+            if held:
+                return hung_workers.looked_after(now)
+            return _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return logs.log(job, after)
@@ -171,7 +178,8 @@ class LocalBackend(Backend):
         try:
             status = _settled(endpoint.id).status
         except NotFound:
-            # Another session has deleted it, or its files are damaged; then what is left of it goes.
+            # Another session has deleted it, or its files are damaged; then what is left of it
+            # goes.
             status = Status()
         # One that serves gets the time to answer who waits; one that is still loading has nobody.
         serves = bool(LocalDetails.from_json(status.progress).url)
@@ -182,7 +190,8 @@ class LocalBackend(Backend):
         jobs.delete(endpoint.id)
 
     def warm_up(self) -> subprocess.Popen[bytes]:
-        """Starts the process that makes jobs start at once; hand what it returns to `cool_down` when the app ends."""
+        """Starts the process that makes jobs start at once; hand what it returns to `cool_down`
+        when the app ends."""
         return prefork.start()
 
     def cool_down(self, process: subprocess.Popen[bytes]) -> None:
@@ -202,7 +211,8 @@ class LocalBackend(Backend):
         name = clean_name(spec.name, "name")
         if getattr(spec, "resources", None):
             raise UserError(
-                f"{self.title} has no instances to choose from. Leave that out, or run it elsewhere.",
+                f"{self.title} has no instances to choose from. Leave that out, or run it "
+                "elsewhere.",
                 field="resources",
             )
         try:
@@ -212,7 +222,8 @@ class LocalBackend(Backend):
         if lock is None:
             return job
         try:
-            # The warm process knows no way to S3, and must not: what it forks for others would know it, too.
+            # The warm process knows no way to S3, and must not: what it forks for others would know
+            # it, too.
             way = (
                 {}
                 if getattr(spec, "tuning_id", "")
@@ -220,9 +231,9 @@ class LocalBackend(Backend):
                     getattr(spec, "source", ""), getattr(spec, "dataset_id", "")
                 )
             )
-            pid = (
-                prefork.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
-            )
+            pid = None
+            if module == WORKER and not way:
+                pid = prefork.fork_worker(job.folder.path, lock)
             if pid is None:
                 command = [settings.python(), "-m", module, str(job.folder.path)]
                 pid = processes.start(command, job.folder.path, lock=lock, variables=way)
@@ -242,7 +253,8 @@ def _settled(job_id: str, seconds: float = 5.0) -> Job:
 
 
 def _wait_for_lock(folder: RunFolder, seconds: float) -> None:
-    """Waits until the job's process has let go: a dead one does so only when the last of its threads has ended."""
+    """Waits until the job's process has let go: a dead one does so only when the last of its
+    threads has ended."""
     until = time.monotonic() + seconds
     while locks.is_locked(folder.lock) and time.monotonic() < until:
         time.sleep(0.02)
@@ -299,7 +311,8 @@ def _endpoint_state(job: Job, details: LocalDetails) -> EndpointState:
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> BackendError:
     return BackendError(
-        f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again."
+        f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it "
+        "again."
     )
 
 

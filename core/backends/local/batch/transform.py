@@ -1,4 +1,5 @@
-"""Runs a transform job: lists its images, answers them batch by batch, and leaves one table (core/batch/results.py)."""
+"""Runs a transform job: lists its images, answers them batch by batch, and leaves one table
+(core/batch/results.py)."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ RATE_SECONDS = 10.0
 
 
 def run(worker: Worker) -> None:
-    """Goes through the images, and ends Completed also where some of them could not be used: those are rows with an error."""
+    """Goes through the images, and ends Completed also where some of them could not be used: those
+    are rows with an error."""
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     worker.progress(phase="Listing photos")
@@ -134,10 +136,12 @@ class _Run:
         self._report("Done", correct=score.correct, labelled=score.n)
 
     def _check_form(self) -> None:
-        """Settles on the fastest form that gives the answers of plain fp32 on the model's own photos."""
+        """Settles on the fastest form that gives the answers of plain fp32 on the model's own
+        photos."""
         self.parity = self.scorer.settle(fetching.of_model(self.model, PARITY_PHOTOS))
         print(
-            f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; parity: {self.parity}",
+            f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; "
+            f"parity: {self.parity}",
             flush=True,
         )
 
@@ -174,7 +178,11 @@ class _Run:
             self.recent.popleft()
         since, count = self.recent[0]
         whole = (self.done - self.before) / max(now - self.started, 1e-6)
-        rate = (self.done - count) / max(now - since, 1e-6) if phase == "Predicting" else whole
+        rate, left = whole, None
+        if phase == "Predicting":
+            rate = (self.done - count) / max(now - since, 1e-6)
+        if rate:
+            left = round((self.total - self.done) / rate, 1)
         self.worker.progress(
             phase=phase,
             done=self.done,
@@ -182,7 +190,7 @@ class _Run:
             errors=self.errors,
             skipped=self.before,
             images_per_second=round(rate, 1),
-            eta_seconds=round((self.total - self.done) / rate, 1) if rate else None,
+            eta_seconds=left,
             seconds=round(now - self.started, 2),
             form=self.scorer.form,
             parity=self.parity,

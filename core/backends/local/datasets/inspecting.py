@@ -1,8 +1,8 @@
-"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in numpy."""
+"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in
+numpy."""
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def run(worker: Worker) -> None:
             version,
             caches,
             maps=spec.maps,
-            workers=_cores(),
+            workers=processes.cores(),
             progress=report,
             check=worker.check_stop,
         ),
@@ -52,7 +52,8 @@ def run(worker: Worker) -> None:
 
 
 def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
-    """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
+    """The names of the cache folders that hold the photos' features, after those that were missing
+    have been made."""
     folder = worker.folder
     training.copy_scripts(folder)
 
@@ -82,12 +83,9 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     return [views[0] for views in made]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Reporter:
-    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is always written."""
+    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is
+    always written."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._last, self._phase = worker, 0.0, ""
@@ -100,9 +98,9 @@ class _Reporter:
             self._phase, self._began, self._before = phase, now, done
         self._last = now
         made = done - self._before
-        eta = (
-            round((total - done) * (now - self._began) / made, 1) if made and total > done else None
-        )
+        eta = None
+        if made and total > done:
+            eta = round((total - done) * (now - self._began) / made, 1)
         self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
 
     def features(self, log: metrics.MetricLog, total: int) -> None:

@@ -1,4 +1,5 @@
-"""HTTP to the servers on this workstation, past any proxy that the environment names: no proxy can reach 127.0.0.1 here."""
+"""HTTP to the servers on this workstation, past any proxy that the environment names: no proxy can
+reach 127.0.0.1 here."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def post_image(url: str, body: bytes, content_type: str, seconds: float) -> Answer:
-    """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it refuses, else OSError or ValueError."""
+    """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it
+    refuses, else OSError or ValueError."""
     request = urllib.request.Request(
         f"{url}/invocations", body, {"Content-Type": content_type}, method="POST"
     )
@@ -28,7 +30,8 @@ def get_json(url: str, seconds: float) -> dict[str, object]:
 
 
 class Connection:
-    """A connection that is kept from one request to the next, for one thread; made anew where the other side has closed it."""
+    """A connection that is kept from one request to the next, for one thread; made anew where the
+    other side has closed it."""
 
     def __init__(self, url: str, seconds: float) -> None:
         parts = urlsplit(url)

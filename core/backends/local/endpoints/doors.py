@@ -60,12 +60,16 @@ def most_connections() -> int:
 
 def backlog() -> int:
     """How many may wait to be accepted."""
-    return LONG_BACKLOG if _files() > 2 * (LONG_BACKLOG + MAX_CONNECTIONS) else BACKLOG
+    if _files() > 2 * (LONG_BACKLOG + MAX_CONNECTIONS):
+        return LONG_BACKLOG
+    return BACKLOG
 
 
 def _files() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return WANTED_FILES if soft == resource.RLIM_INFINITY else soft
+    if soft == resource.RLIM_INFINITY:
+        return WANTED_FILES
+    return soft
 
 
 def server(application: ASGIApp, grace: int) -> uvicorn.Server:

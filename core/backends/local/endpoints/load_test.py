@@ -1,4 +1,5 @@
-"""Runs a load test as a job of its own process: neither the pages nor what they cost disturb what is measured."""
+"""Runs a load test as a job of its own process: neither the pages nor what they cost disturb what
+is measured."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The model of an endpoint at work: photos wait in a queue, a few threads decode and answer them, and everything is counted.
+"""The model of an endpoint at work: photos wait in a queue, a few threads decode and answer them,
+and everything is counted.
 
-It knows nothing of HTTP. A photo that is being decoded in one thread overlaps with the network's work on another's.
+It knows nothing of HTTP. A photo that is being decoded in one thread overlaps with the network's
+work on another's.
 
 Large photos are answered one at a time in a thread of their own: their memory is needed once, and
 the others do not wait for them.
@@ -48,10 +50,12 @@ BUSY = Busy(f"The photo had no answer after {ANSWER_SECONDS} seconds. Try again 
 
 
 class Service:
-    """The loaded model. `inference` is the artifact's own module: what it refuses and how it answers is its affair.
+    """The loaded model. `inference` is the artifact's own module: what it refuses and how it
+    answers is its affair.
 
-    Each of `workers` threads takes up to `batch` photos that wait: more than one only where the model's form gains by it, which on a
-    CPU none does. `prepare` is run in each thread first; `on_answer`, once it is set, gets each photo's bytes with its answer.
+    Each of `workers` threads takes up to `batch` photos that wait: more than one only where the
+    model's form gains by it, which on a CPU none does. `prepare` is run in each thread first;
+    `on_answer`, once it is set, gets each photo's bytes with its answer.
     """
 
     def __init__(
@@ -80,7 +84,8 @@ class Service:
         self._durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
 
     async def answers(self, photos: Sequence[tuple[bytes, str]]) -> list[Answer | BaseException]:
-        """For each photo (bytes, content type) its answer, or what was raised for it, in their order."""
+        """For each photo (bytes, content type) its answer, or what was raised for it, in their
+        order."""
         loop = asyncio.get_running_loop()
         waiting = [Waiting(body, kind, loop.create_future()) for body, kind in photos]
         self.waiting += len(waiting)
@@ -104,7 +109,8 @@ class Service:
         self._durations.append(seconds)
 
     def figures(self) -> dict[str, float | None]:
-        """What was counted: times in milliseconds, from a request's first byte to its answer, over the newest `timed` requests."""
+        """What was counted: times in milliseconds, from a request's first byte to its answer, over
+        the newest `timed` requests."""
         taken = sorted(self._durations)
 
         def share(of: float) -> float | None:
