@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import random
 import shutil
@@ -29,6 +30,8 @@ from core.io import files
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
 from core.jobs.status.endpoints import Answer
+
+logger = logging.getLogger(__name__)
 
 ANSWERS = "answers.jsonl"
 SEGMENTS = 10
@@ -145,8 +148,10 @@ class Recorder:
                 if self._share:
                     self._keeper.keep(*item)
             except (OSError, NotFound) as error:
-                why = files.os_reason(error) if isinstance(error, OSError) else error
-                print(f"Photos are not kept any more: {why}", flush=True)
+                why = str(error)
+                if isinstance(error, OSError):
+                    why = files.os_reason(error)
+                logger.warning("Photos are not kept any more: %s", why)
                 self._share = 0.0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import runpy
 import signal
@@ -26,6 +27,8 @@ import psutil
 
 from core import settings
 from core.errors import BackendError, FieldmarkError
+
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -96,7 +99,7 @@ def _answer_into(reader: int, writer: int, function: Callable[[], Any]) -> NoRet
             pipe.write(json.dumps(_outcome(function)).encode())
         code = 0
     except BaseException:
-        traceback.print_exc()
+        logger.critical("What was worked out apart failed.", exc_info=True)
     finally:
         leave(code)
 

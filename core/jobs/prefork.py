@@ -11,6 +11,7 @@ import gc
 import hashlib
 import importlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -18,15 +19,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from core import settings
+from core import log, settings
 from core.io import files
 from core.jobs import forks
 from core.training import script as scripts
+
+logger = logging.getLogger("core.jobs.prefork")
 
 # Imported before any job asks, in this order. Nothing here may leave a thread or touch a GPU, for
 # both would not survive a fork.
@@ -166,6 +168,7 @@ def _exit_code(connection: socket.socket, answers: BinaryIO, seconds: float) -> 
 
 def serve() -> None:
     """The process itself: answers requests until standard input closes."""
+    log.begin()
     _preload()
     path = socket_path()
     draft = path.with_suffix(f".{os.getpid()}")
@@ -210,7 +213,7 @@ def _prepare(listener: socket.socket) -> None:
             script, log = settings.SM_SCRIPTS / "prepare.py", settings.home() / "prepare.log"
             code = forks.run(script, arguments, environment, log)
     except BaseException:
-        traceback.print_exc()
+        logger.critical("The fork ended unexpectedly.", exc_info=True)
     finally:
         forks.leave(code)
 
@@ -250,7 +253,7 @@ def _serve_one(connection: socket.socket) -> None:
             connection.close()
             code = forks.work(Path(request["folder"]), lock)
     except BaseException:
-        traceback.print_exc()
+        logger.critical("The fork ended unexpectedly.", exc_info=True)
     finally:
         forks.leave(code)
 
@@ -265,7 +268,7 @@ def _fork_here(folder: Path, lock: int) -> int:
         os.setsid()
         code = forks.work(folder, lock)
     except BaseException:
-        traceback.print_exc()
+        logger.critical("The fork ended unexpectedly.", exc_info=True)
     finally:
         forks.leave(code)
 
@@ -277,7 +280,7 @@ def _preload() -> None:
         try:
             set_up()
         except ImportError as error:
-            print(f"{error}; training goes on without it.", flush=True)
+            logger.warning("%s; training goes on without it.", error)
     _end_threads()
     # What is here now is nobody's garbage: a collection in a fork would copy every page of it.
     gc.collect()
@@ -291,8 +294,7 @@ def _end_threads() -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     if not forks.is_alone():
-        print(
+        logger.warning(
             "A library keeps a thread: nothing is forked from here, and jobs start some seconds "
-            "slower.",
-            flush=True,
+            "slower."
         )

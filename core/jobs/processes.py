@@ -48,6 +48,7 @@ PROXY_AND_CERTIFICATES = (
 OURS = (
     settings.ENV_HOME,
     settings.ENV_IMPORT_ROOTS,
+    settings.ENV_LOG,
     settings.ENV_PREPARE,
     settings.ENV_POLL_SECONDS,
     settings.ENV_STREAM_FROM,

@@ -6,6 +6,7 @@ Which signs of life it is expected to give, and what happens without, stands in 
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from core.training import metrics
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 Child = subprocess.Popen[bytes] | forks.Forked
 POLL_SECONDS = 0.05
@@ -68,7 +71,7 @@ class ScriptRun:
                 try:
                     return self._run_once(fresh=number > 0)
                 except _Silent:
-                    print(self._why_ended(), flush=True)
+                    logger.warning(self._why_ended())
         finally:
             self.worker.note()
         raise Failed(

@@ -7,17 +7,17 @@ python -m core.jobs.worker RUN_FOLDER --lock FD
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import time
-import traceback
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from core import settings
+from core import log, settings
 from core.errors import FieldmarkError
 from core.io import files
 from core.jobs import processes
@@ -27,6 +27,8 @@ from core.jobs.status.causes import Cause, Ending
 from core.jobs.stopping import Failed, Left, Stopped, why_asked
 from core.jobs.store import State
 
+# By name, for this module runs as a program.
+logger = logging.getLogger("core.jobs.worker")
 # Which module runs a backend's kind of job; imported on demand, so that an import job does not pay
 # for a training job's needs.
 RUNNERS = {
@@ -95,6 +97,7 @@ class Worker:
         """Runs the job to its end and writes how it ended; the exit code is for the process."""
         signal.signal(signal.SIGTERM, self._asked_to_stop)
         try:
+            log.begin()
             self._write()
             import_module(RUNNERS[self.job.backend, self.job.kind]).run(self)
             self._end(State.COMPLETED)
@@ -109,14 +112,17 @@ class Worker:
         except FieldmarkError as error:
             self._end(State.FAILED, Ending(str(error), Cause.ERROR))
         except Exception as error:
-            traceback.print_exc()
-            elsewhere = " The job itself may go on where it runs." if self.watches else ""
+            # At a level that no setting hides: the reason names the log.
+            logger.critical("The job ended unexpectedly.", exc_info=True)
+            elsewhere = ""
+            if self.watches:
+                elsewhere = " The job itself may go on where it runs."
             reason = (
                 f"Unexpected {type(error).__name__}: {error}. "
                 f"The log has the whole story.{elsewhere}"
             )
             self._end(State.FAILED, Ending(reason, Cause.ERROR))
-        return 0 if self._status.state is not State.FAILED else 1
+        return int(self._status.state is State.FAILED)
 
     def progress(self, **values: object) -> None:
         """Replaces the job's progress, as its page shows it: by the names in status/progress.py."""

@@ -7,6 +7,7 @@ with its time.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -21,6 +22,8 @@ from core.jobs.stopping import Left
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 FINISHED = ("Completed", "Failed", "Stopped")
 KNOWN = ("InProgress", "Stopping", *FINISHED)
@@ -144,7 +147,7 @@ class Watch:
                 self._stop_sent = True
             except BackendError as error:
                 # It may have ended in this very moment; the next answer says so.
-                print(f"stopping: {error}", flush=True)
+                logger.warning("stopping: %s", error)
         self.worker.ending = status == "Stopping"
 
     def _look(self, described: Mapping[str, Any]) -> bool:
@@ -152,7 +155,7 @@ class Watch:
             return self.watched.look(described)
         except BackendError as error:
             if not aws_errors.is_passing(error):
-                print(f"the log can't be read: {error}", flush=True)
+                logger.warning("the log can't be read: %s", error)
             return False
 
     def _show(self, described: Mapping[str, Any], status: str) -> None:

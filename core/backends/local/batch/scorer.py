@@ -3,6 +3,7 @@ fastest form there is here."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,6 +18,8 @@ from core.io import files
 from core.jobs import processes
 from core.jobs.status.endpoints import Answer
 from core.models.store import Model
+
+logger = logging.getLogger(__name__)
 
 PARITY_PHOTOS = 64
 PLAIN = "plain"
@@ -112,7 +115,7 @@ class Scorer:
             if arithmetic:
                 self._use(arithmetic)
             measured = self._fastest.parity(self._model, known, self.batch)
-            print(f"{self.form}: {measured}", flush=True)
+            logger.info("%s: %s", self.form, measured)
             if measured.good:
                 break
         else:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ from core.models import store as models
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 0.4
 RATE_SECONDS = 10.0
@@ -139,10 +142,12 @@ class _Run:
         """Settles on the fastest form that gives the answers of plain fp32 on the model's own
         photos."""
         self.parity = self.scorer.settle(fetching.of_model(self.model, PARITY_PHOTOS))
-        print(
-            f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; "
-            f"parity: {self.parity}",
-            flush=True,
+        logger.info(
+            "%s, batches of %s, %s threads; parity: %s",
+            self.scorer.form,
+            self.scorer.batch,
+            self.scorer.workers,
+            self.parity,
         )
 
     def _answered(self, batch: list[Item]) -> list[dict[str, object]]:

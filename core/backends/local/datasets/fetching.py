@@ -3,6 +3,7 @@ first."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from core.models.store import Model
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 0.4
 NAMED = 20
@@ -57,9 +60,9 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
     )
     worker.check_stop()
     for path, reason in list(problems.items())[:NAMED]:
-        print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)
+        logger.warning("%s could not be fetched from Amazon S3: %s", path, reason)
     if len(problems) > NAMED:
-        print(f"and {len(problems) - NAMED} more", flush=True)
+        logger.warning("and %s more", len(problems) - NAMED)
 
 
 def of_model(model: Model, count: int) -> list[Path]:
@@ -81,7 +84,7 @@ def of_model(model: Model, count: int) -> list[Path]:
             here = (name for name in chosen if (dataset.root / name).is_file())
             found += [store.image_path(dataset, name) for name in here]
     except (FieldmarkError, OSError) as error:
-        print(f"The model's own photos can't be compared on ({error}).", flush=True)
+        logger.warning("The model's own photos can't be compared on (%s).", error)
     return found
 
 
@@ -94,7 +97,7 @@ def decoded(inference: ModuleType, found: Iterable[Path | bytes]) -> Iterator[An
                 photo if isinstance(photo, bytes) else photo.read_bytes()
             )
         except (OSError, ValueError) as error:
-            print(f"A photo can't be compared on ({error}).", flush=True)
+            logger.warning("A photo can't be compared on (%s).", error)
 
 
 class _Report:

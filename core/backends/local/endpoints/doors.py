@@ -11,6 +11,7 @@ import asyncio
 import errno
 import http
 import json
+import logging
 import os
 import resource
 import socket
@@ -23,6 +24,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.backends.local.endpoints.service import error_body
+
+logger = logging.getLogger(__name__)
 
 HEAD_SECONDS = 10
 # Between two requests on one connection.
@@ -205,7 +208,7 @@ class Listener(socket.socket):
     def _turn_away(self) -> None:
         if time.monotonic() - self._said > LOG_SECONDS:
             self._said = time.monotonic()
-            print("Connections are refused: too many files are open.", flush=True)
+            logger.error("Connections are refused: too many files are open.")
         self._close_spare()
         try:
             super().accept()[0].close()

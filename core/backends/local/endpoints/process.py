@@ -8,11 +8,11 @@ proves nothing. The deadline is kept here, so that it holds with the app closed.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
@@ -36,6 +36,8 @@ from core.models.store import Model
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 WATCH_SECONDS = 0.5
@@ -130,10 +132,11 @@ class _Endpoint:
                 start_seconds=round(seconds, 2),
                 since=time.time(),
             )
-            print(
-                f"In service at {url} after {seconds:.1f} s; the smoke image took "
-                f"{milliseconds:.1f} ms.",
-                flush=True,
+            logger.info(
+                "In service at %s after %.1f s; the smoke image took %.1f ms.",
+                url,
+                seconds,
+                milliseconds,
             )
         except Exception as error:
             proof.append(error)
@@ -188,7 +191,7 @@ def _load(folder: Path) -> tuple[ModuleType, Any]:
     try:
         return module, module.model_fn(str(folder))
     except Exception as error:
-        traceback.print_exc()
+        logger.critical("The model could not be loaded.", exc_info=True)
         raise BackendError(f"The model could not be loaded: {error}") from error
 
 
@@ -210,10 +213,8 @@ def _fastest_form(
         engine = import_module("fieldmark_ml.engines.single_photo")
         return asdict(engine.install(network, arithmetic, processes.cores(), cache, decoded))
     except Exception as error:
-        print(
-            f"The fast forms can't be used ({type(error).__name__}: {error}); plain torch answers.",
-            flush=True,
-        )
+        why = f"{type(error).__name__}: {error}"
+        logger.warning("The fast forms can't be used (%s); plain torch answers.", why)
         return {"form": "torch fp32", "batch": 1, "workers": 1, "photos": 0}
 
 

@@ -21,8 +21,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import time
-import traceback
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
@@ -43,6 +43,8 @@ from core.backends.local.endpoints import bodies, client, payloads
 from core.backends.local.endpoints.service import Service, as_json, error_body
 from core.errors import FieldmarkError
 from core.jobs.status.endpoints import Answer
+
+logger = logging.getLogger(__name__)
 
 MAX_WAITING = 64
 MAX_PHOTOS = 32
@@ -312,7 +314,7 @@ def _one_of_several(answer: Answer | BaseException) -> Answer:
     except Refused as error:
         return error_body(error.code, str(error))
     except Exception as error:
-        traceback.print_exception(error)
+        logger.exception("An answer failed.", exc_info=error)
         return error_body("internal", INSIDE)
 
 

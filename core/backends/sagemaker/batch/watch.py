@@ -4,6 +4,7 @@ the answers into the job's table."""
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,6 +37,8 @@ from core.models.store import Model
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 # A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB
@@ -236,7 +239,7 @@ class Transform:
             hosting.remove(self.client, self.spec.id, only_model=True)
             self.output.remove()
         except BackendError as error:
-            print(f"not tidied: {error}", flush=True)
+            logger.warning("not tidied: %s", error)
 
 
 def conclude(

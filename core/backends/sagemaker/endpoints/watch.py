@@ -8,6 +8,7 @@ where this machine was off.
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ from core.models import store as models
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 SENDING, MAKING, PROVING = (
     "Sending the model",
@@ -213,10 +216,10 @@ class _Life:
             since=now,
             seen=now,
         )
-        print(
-            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms "
-            "there and back.",
-            flush=True,
+        logger.info(
+            "In service after %s s; the smoke image took %.0f ms there and back.",
+            started,
+            milliseconds,
         )
 
     def _smoke(self, runtime: Any) -> float:
@@ -275,13 +278,13 @@ class _Life:
             if self.spec.capture_share:
                 capturing.fetch(Store(self.account), self.worker.folder, self.spec)
         except BackendError as error:
-            print(f"not counted: {error}", flush=True)
+            logger.warning("not counted: %s", error)
 
     def _read_log(self) -> None:
         try:
             self.tail.read()
         except BackendError as error:
-            print(f"the log can't be read: {error}", flush=True)
+            logger.warning("the log can't be read: %s", error)
 
     def _failure(self, found: Mapping[str, Any]) -> Failed:
         self._read_log()
