@@ -12,6 +12,8 @@ import pytest
 from core import log, settings
 from core.errors import UserError
 from core.jobs import processes
+from ui import messages
+from ui.shell import operators
 
 KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 HUB = "hf_" + "aB3" * 11
@@ -106,6 +108,38 @@ def test_what_is_no_level_is_refused_with_those_there_are(monkeypatch: pytest.Mo
     monkeypatch.setenv(settings.ENV_LOG, "loud")
     with pytest.raises(UserError, match=r"'loud'.*DEBUG, INFO, WARNING, ERROR, CRITICAL"):
         log.begin()
+
+
+def test_what_ends_a_page_is_logged_with_its_traceback_and_without_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    operators.begin_log()
+    with pytest.raises(RuntimeError), messages.shown():
+        raise RuntimeError("a fault of ours goes on to Streamlit")
+    assert not capsys.readouterr().err
+    with messages.shown():
+        raise OSError(5, f"password={KEY}")
+    said = capsys.readouterr().err
+    assert "WARNING ui.messages: A page could not go on." in said
+    assert "Traceback" in said
+    assert KEY not in said
+
+
+@pytest.mark.parametrize("name", operators.OTHERS)
+def test_what_streamlit_says_of_it_has_no_secrets_either(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    operators.begin_log()
+    theirs = logging.getLogger(name)
+    theirs.addHandler(caplog.handler)
+    try:
+        raise RuntimeError(f"token={HUB}")
+    except RuntimeError as error:
+        theirs.error("Uncaught app execution", exc_info=error)
+    finally:
+        theirs.removeHandler(caplog.handler)
+    assert "RuntimeError" in caplog.text
+    assert HUB not in caplog.text
 
 
 def test_a_worker_logs_as_much_as_its_app(monkeypatch: pytest.MonkeyPatch) -> None:

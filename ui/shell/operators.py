@@ -1,16 +1,14 @@
-"""What operators see of the app: its log, the errors in it that nobody expected, and why it does not
-start."""
+"""What operators see of the app: its log, without secrets, and why it does not start."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from core import log
-from core.errors import FieldmarkError, UserError
+from core.errors import UserError
 
-logger = logging.getLogger(__name__)
+# Where Streamlit and its server say which error ended a page or a request.
+OTHERS = ("streamlit.error_util", "uvicorn.error")
 
 
 def begin_log() -> None:
@@ -19,16 +17,5 @@ def begin_log() -> None:
         log.begin()
     except UserError as error:
         raise SystemExit(str(error)) from None
-
-
-@contextmanager
-def noted() -> Iterator[None]:
-    """Log what is raised inside the block and is no refusal in words, with its traceback, and let it
-    go on. What Streamlit ends a page with is no error."""
-    try:
-        yield
-    except FieldmarkError:
-        raise
-    except Exception:
-        logger.exception("A page ended unexpectedly.")
-        raise
+    for name in OTHERS:
+        logging.getLogger(name).addFilter(log.Secrets())

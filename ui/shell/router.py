@@ -9,7 +9,7 @@ import streamlit as st
 from core import settings
 from ui import messages
 from ui.guard import guard
-from ui.shell import operators, sidebar
+from ui.shell import sidebar
 
 PAGES = settings.PROJECT / "pages"
 ICON = Path(__file__).parent.parent / "assets" / "icon.png"
@@ -42,7 +42,7 @@ page = st.navigation(pages())
 guard()
 # Whatever a page does not catch itself still is words and no traceback: a full disk, a home that
 # is gone.
-with messages.shown(), operators.noted():
+with messages.shown():
     sidebar.show()
-with messages.shown(), operators.noted():
+with messages.shown():
     page.run()
