@@ -74,7 +74,8 @@ class _StandardError(logging.Handler):
 
 
 def begin() -> None:
-    """Lets this process log as FIELDMARK_LOG says; again is fine. UserError where that is no level."""
+    """Let this process log as FIELDMARK_LOG says; again is fine. UserError where that is no
+    level."""
     wanted = level()
     handler = _StandardError()
     handler.setFormatter(logging.Formatter(FORMAT))
