@@ -1,6 +1,7 @@
 """Every path, limit, environment variable and default, named, in one place.
 
-Paths are functions, so that a process that changes its environment (a test) sees the change at once.
+Paths are functions, so that a process that changes its environment (a test) sees the change at
+once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SM_SCRIPTS = PROJECT / "sm_scripts"
 
 ENV_HOME = "FIELDMARK_HOME"
 ENV_IMPORT_ROOTS = "FIELDMARK_IMPORT_ROOTS"
+ENV_LOG = "FIELDMARK_LOG"
 ENV_POLL_SECONDS = "FIELDMARK_POLL_SECONDS"
 ENV_PREPARE = "FIELDMARK_PREPARE"
 ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
@@ -25,7 +27,8 @@ ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
 # What only its owner reads, writes and enters.
 OWNER_ONLY = 0o700
 
-# Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
+# Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among
+# them.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 MAX_PIXELS = 50_000_000
@@ -67,8 +70,8 @@ MAX_LOAD_CLIENTS = 64
 STOP_SECONDS = 30
 # A job that was asked to stop and gives no sign of life for so long is killed.
 STOP_SILENT_SECONDS = 3.5
-# A job without a sign of life: from when on its page says so, when its script is ended (and started again, once),
-# and when a worker that does the work itself is ended.
+# A job without a sign of life: from when on its page says so, when its script is ended (and started
+# again, once), and when a worker that does the work itself is ended.
 SILENT_SAID_SECONDS = 15.0
 SILENT_SECONDS = 60.0
 SILENT_WORKER_SECONDS = 180.0
@@ -79,11 +82,13 @@ LOG_TAIL_BYTES = 256 * 1024
 MAX_INSTANCES = 100
 MAX_JOB_SECONDS = 5 * 86_400
 POLL_SECONDS = 3.0
-# From so many photos on copying each before a job starts takes longer than reading it when it is wanted.
+# From so many photos on copying each before a job starts takes longer than reading it when it is
+# wanted.
 STREAM_FROM = 50_000
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 
-# Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to nothing.
+# Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to
+# nothing.
 TUNING_MODELS_KEPT = 30
 
 # Cached features.
@@ -104,7 +109,8 @@ def home() -> Path:
     if path in _seen:
         if not path.is_dir():
             raise NotFound(
-                f"Fieldmark's folder {path} is gone. Bring it back (is its disk mounted?), or start Fieldmark again."
+                f"Fieldmark's folder {path} is gone. Bring it back (is its disk mounted?), or "
+                "start Fieldmark again."
             )
         return path
     _make(path, parents=True)
@@ -158,7 +164,8 @@ def temporary_dir() -> Path:
 
 
 def import_roots() -> tuple[Path, ...]:
-    """The folders that a person may import from: a page can name any server path, so the choice is bounded."""
+    """The folders that a person may import from: a page can name any server path, so the choice is
+    bounded."""
     given = os.environ.get(ENV_IMPORT_ROOTS)
     if given:
         return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
@@ -174,7 +181,8 @@ def import_roots() -> tuple[Path, ...]:
 
 
 def prepares() -> bool:
-    """Whether an app that has just started converts the default networks, so that the first job need not; FIELDMARK_PREPARE=0 says no."""
+    """Whether an app that has just started converts the default networks, so that the first job
+    need not; FIELDMARK_PREPARE=0 says no."""
     return os.environ.get(ENV_PREPARE, "1") != "0"
 
 
@@ -184,7 +192,8 @@ def poll_seconds() -> float:
 
 
 def stream_from() -> int:
-    """From how many photos on a job on SageMaker reads them when it wants them and copies none before it starts."""
+    """From how many photos on a job on SageMaker reads them when it wants them and copies none
+    before it starts."""
     return int(os.environ.get(ENV_STREAM_FROM) or STREAM_FROM)
 
 
@@ -203,5 +212,8 @@ def _make(path: Path, *, parents: bool = False) -> None:
         path.mkdir(mode=OWNER_ONLY, parents=parents, exist_ok=True)
     except OSError as error:
         why = error.strerror or str(error)
-        words = f"The folder {path} can't be made ({why}). Mend that, or name another folder in {ENV_HOME}."
+        words = (
+            f"The folder {path} can't be made ({why}). Mend that, or name another folder in "
+            f"{ENV_HOME}."
+        )
         raise Unwritable(words, error.errno or 0, why) from error

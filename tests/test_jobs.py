@@ -21,7 +21,7 @@ import pytest
 
 from core import settings
 from core.errors import NotFound, UserError
-from core.jobs import labels, locks, processes
+from core.jobs import labels, locks, processes, stopping
 from core.jobs import store as jobs
 from core.jobs.run_folder import ID_PATTERN, RunFolder
 from core.jobs.store import Job, State, Status
@@ -439,7 +439,7 @@ def test_a_deleted_job_does_not_come_back(verb: str) -> None:
     jobs.delete(job.id)
     acts = {
         "label": lambda: labels.set_label(job.id, note="late"),
-        "stop": lambda: jobs.ask_to_stop(job.folder),
+        "stop": lambda: stopping.ask_to_stop(job.folder),
         "lock": lambda: processes.take_lock(job.folder.lock),
         "status": lambda: jobs.write_status(job.folder, Status()),
     }

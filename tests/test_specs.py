@@ -11,7 +11,7 @@ import pytest
 from core import settings
 from core.errors import NotFound, UserError
 from core.io.names import JOINERS
-from core.jobs import specs
+from core.jobs import hyperparameters, specs
 from core.jobs.run_folder import ID_PATTERN
 from core.jobs.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, TransformSpec
 from core.jobs.store import Job, Status
@@ -230,7 +230,7 @@ def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(
 def test_a_name_is_carried_to_the_script_in_safe_characters_and_read_back(
     name: str, carried: str | None
 ) -> None:
-    there = specs.carried_name(name)
+    there = hyperparameters.carried_name(name)
     assert carried in (None, there)
     assert re.fullmatch(r"[A-Za-z0-9_.,:/+=@][A-Za-z0-9_.,:/+=@ -]*", there)
     assert len(there) <= 960

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 
 import streamlit as st
@@ -9,6 +10,8 @@ import streamlit as st
 from core.errors import FieldmarkError, UserError
 from core.io import files
 from ui.text import plain
+
+logger = logging.getLogger(__name__)
 
 
 class shown:  # noqa: N801, read as a verb: `with messages.shown():`
@@ -23,11 +26,15 @@ class shown:  # noqa: N801, read as a verb: `with messages.shown():`
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        if isinstance(error, FieldmarkError | OSError):
-            words = files.os_reason(error) if isinstance(error, OSError) else str(error)
-            st.error(plain(words), icon=":material/error:")
-            return True
-        return False
+        if isinstance(error, FieldmarkError):
+            words = str(error)
+        elif isinstance(error, OSError):
+            words = files.os_reason(error)
+            logger.warning("A page could not go on.", exc_info=error)
+        else:
+            return False
+        st.error(plain(words), icon=":material/error:")
+        return True
 
 
 def beside(errors: dict[str, str], field: str) -> None:

@@ -13,7 +13,6 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks import harness, running_app
 from benchmarks.harness import Outcome, Row
@@ -22,6 +21,7 @@ from core import settings
 from core.backends import LOCAL
 from core.jobs import processes
 from core.jobs.specs import TransformSpec
+from core.jobs.status.progress import BatchProgress
 from core.jobs.store import State
 from core.models import store as models
 from core.models.store import Model
@@ -132,17 +132,17 @@ def rates(model: Model) -> Rates:
         name: statistics.median(part[name] for part in parts) for name in ("forward", "decode")
     }
     last = batches[-1]
-    rate = statistics.median(facts["images_per_second"] for facts in batches)
+    rate = statistics.median(facts.images_per_second or 0 for facts in batches)
     return Rates(
         rate,
         **middle,
-        form=last["form"],
-        accuracy=last["correct"] / last["labelled"],
-        n=last["labelled"],
+        form=last.form,
+        accuracy=last.correct / last.labelled,
+        n=last.labelled,
     )
 
 
-def transform(model: Model) -> dict[str, Any]:
+def transform(model: Model) -> BatchProgress:
     """One transform job, submitted as the Batch page does; what it reported at its end."""
     print(f"  ours: batch of {SPLIT}, {model.name} ...", end="", file=sys.stderr, flush=True)
     spec = TransformSpec(
@@ -162,12 +162,13 @@ def transform(model: Model) -> dict[str, Any]:
     ended = LOCAL.refresh(job)
     if ended.state is not State.COMPLETED:
         raise harness.BenchmarkError(f"the batch ended as {ended.state}: {ended.status.reason}")
+    told = BatchProgress.from_json(ended.status.progress)
     print(
-        f" {ended.status.progress['images_per_second']:.0f} photos/s, {seconds:.1f} s in all",
+        f" {told.images_per_second or 0:.0f} photos/s, {seconds:.1f} s in all",
         file=sys.stderr,
         flush=True,
     )
-    return ended.status.progress
+    return told
 
 
 def alone(model: Model) -> dict[str, float]:

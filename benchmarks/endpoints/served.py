@@ -116,7 +116,7 @@ def _duel(arch: str, *, requests: int, clients: int, workers: int, threads: int)
             LOCAL.delete(endpoint)
     sides = {name: Side(url, tuple(rounds[name]), accuracy[name]) for name, url in urls.items()}
     peer_form = f"eager fp32, workers x threads: {workers} x {threads}"
-    return Duel(sides["ours"], sides["peer"], str(endpoint.details["form"]), peer_form, len(bodies))
+    return Duel(sides["ours"], sides["peer"], endpoint.details.form, peer_form, len(bodies))
 
 
 @contextmanager

@@ -8,24 +8,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
 
 from core import backends
 from core.backends import Endpoint
 from core.errors import BackendError, BadImage, PhotoRefused
 from core.io import files, images
+from core.jobs.status.endpoints import Answer
 
 MEDIA_TYPE = "application/x-image"
 AT_ONCE = 4
 
 
-def ask_all(endpoint: Endpoint, photos: Mapping[str, Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+def ask_all(endpoint: Endpoint, photos: Mapping[str, Path]) -> Iterator[tuple[str, Answer]]:
     """(key, answer) for each photo, as they come. An answer is the endpoint's with `round_trip_ms`, or
     `{"failed": reason, "is_final": whether asking again would change nothing}`. One about a photo that was too large for the
     endpoint has `shrunk`: its bytes before and after."""
     kept = threading.local()
 
-    def ask(path: Path) -> dict[str, Any]:
+    def ask(path: Path) -> Answer:
         if not hasattr(kept, "send"):
             kept.send = backends.of(endpoint).connect(endpoint)
         return _ask(kept.send, path, most)
@@ -37,7 +37,7 @@ def ask_all(endpoint: Endpoint, photos: Mapping[str, Path]) -> Iterator[tuple[st
             yield waiting[done], done.result()
 
 
-def _ask(send: Callable[[bytes, str], bytes], path: Path, most: int) -> dict[str, Any]:
+def _ask(send: Callable[[bytes, str], bytes], path: Path, most: int) -> Answer:
     try:
         whole = path.read_bytes()
         body = images.shrunk(whole, most)

@@ -1,15 +1,17 @@
-"""The verbs of a backend and what each promises. One contract test class runs on every implementation."""
+"""The verbs of a backend and what each promises. One contract test class runs on every
+implementation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from core import settings
 from core.errors import BackendError
 from core.jobs.specs import EndpointSpec, LoadSpec, TrainingSpec, TransformSpec, TuningSpec
+from core.jobs.status.endpoints import Answer, Details, Figures
 from core.jobs.store import Job
 
 # HTTP statuses by which an endpoint says that a photo can't be used.
@@ -25,7 +27,8 @@ class EndpointState(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server for one model, as its platform describes it now. `created` is in seconds since 1970."""
+    """A server for one model, as its platform describes it now. `created` is in seconds since
+    1970."""
 
     id: str
     name: str
@@ -35,7 +38,7 @@ class Endpoint:
     created: float
     url: str = ""
     reason: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=Details)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class LogChunk:
 
 @dataclass(frozen=True)
 class Program:
-    """A job or an endpoint as code. `language` is what the text is in, `bash` or `python`; `about` says how to run it."""
+    """A job or an endpoint as code. `language` is what the text is in, `bash` or `python`; `about`
+    says how to run it."""
 
     title: str
     about: str
@@ -62,7 +66,8 @@ class Backend(Protocol):
 
     Promises, for every backend:
     - A spec's id is the job's id. The same spec submitted twice is one job.
-    - Nothing here waits for a job; `refresh` is one cheap read and never blocks for more than a few seconds.
+    - Nothing here waits for a job; `refresh` is one cheap read and never blocks for more than a few
+      seconds.
     - A finished job never changes its state again.
     - What a backend cannot do raises BackendError saying so; it never does something else instead.
     """
@@ -75,11 +80,13 @@ class Backend(Protocol):
     counts_waiting: bool = False
 
     def is_ready(self) -> bool:
-        """Whether work can be submitted here at all, as far as this machine knows; never asks a platform."""
+        """Whether work can be submitted here at all, as far as this machine knows; never asks a
+        platform."""
         return True
 
     def facts(self, job: Job) -> dict[str, str]:
-        """What a job's page shows of where it runs, by title, in words that stand alone; empty where there is nothing to say."""
+        """What a job's page shows of where it runs, by title, in words that stand alone; empty
+        where there is nothing to say."""
         return {}
 
     def notice(self, job: Job) -> str:
@@ -103,44 +110,51 @@ class Backend(Protocol):
         raise self._cannot("run transform jobs")
 
     def deploy(self, spec: EndpointSpec) -> Endpoint:
-        """Starts an endpoint and returns at once, in state Creating. It is InService only after a smoke image came back."""
+        """Starts an endpoint and returns at once, in state Creating. It is InService only after a
+        smoke image came back."""
         raise self._cannot("run endpoints")
 
     def refresh(self, job: Job) -> Job:
-        """The job as it is now. A job whose process died is Failed, with the reason, from the first refresh after."""
+        """The job as it is now. A job whose process died is Failed, with the reason, from the first
+        refresh after."""
         ...
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
-        """The log from position `after`, bounded; `skipped` says that the beginning was left out."""
+        """The log from position `after`, bounded; `skipped` says that the beginning was left
+        out."""
         ...
 
     def stop(self, job: Job) -> None:
-        """Asks the job to end: checkpoint, then Stopped. Idempotent; a finished job is left as it is."""
+        """Asks the job to end: checkpoint, then Stopped. Idempotent; a finished job is left as it
+        is."""
         ...
 
     def endpoints(self) -> list[Endpoint]:
         """Every endpoint of ours that exists now, asked of the platform, newest first."""
         ...
 
-    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
-        """One image in, its answer (sm_scripts/inference.py) out. BackendError carries the endpoint's own message."""
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
+        """One image in, its answer (sm_scripts/inference.py) out. BackendError carries the
+        endpoint's own message."""
         ...
 
     def connect(self, endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
-        """`invoke` for one thread that asks often, over a connection that is kept; what it returns are the answer's bytes."""
+        """`invoke` for one thread that asks often, over a connection that is kept; what it returns
+        are the answer's bytes."""
         ...
 
     def most_bytes(self, endpoint: Endpoint) -> int:
-        """How many bytes a photo may have that the endpoint is asked about; images.shrunk makes it so."""
+        """How many bytes a photo may have that the endpoint is asked about; images.shrunk makes it
+        so."""
         return settings.MAX_INVOCATION_BYTES
 
-    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
-        """What the endpoint has counted since it is in service: requests, photos, errors, busy, timed, p50_ms, p95_ms. Empty where it
-        does not say."""
-        return {}
+    def figures(self, endpoint: Endpoint) -> Figures:
+        """What the endpoint has counted since it is in service; None for what it does not say."""
+        return Figures()
 
     def load_test(self, spec: LoadSpec) -> Job:
-        """Submits a load test of an endpoint of this backend; wherever that is, the test itself runs on this machine."""
+        """Submits a load test of an endpoint of this backend; wherever that is, the test itself
+        runs on this machine."""
         raise self._cannot("test endpoints under load")
 
     def usage(self, endpoint: Endpoint) -> list[Program]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import random
 import shutil
@@ -20,7 +21,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Full, Queue
-from typing import Any
 
 import pandas as pd
 
@@ -29,6 +29,9 @@ from core.errors import NotFound
 from core.io import files
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
+from core.jobs.status.endpoints import Answer
+
+logger = logging.getLogger(__name__)
 
 ANSWERS = "answers.jsonl"
 SEGMENTS = 10
@@ -71,7 +74,7 @@ class Keeper:
         self._number = 0
         self._photos = self._bytes = 0
 
-    def keep(self, moment: float, photo: bytes, answer: dict[str, Any]) -> None:
+    def keep(self, moment: float, photo: bytes, answer: Answer) -> None:
         """`moment` in seconds since 1970.
 
         OSError where it can't be written, or where the disk is nearly full.
@@ -122,11 +125,11 @@ class Recorder:
     def __init__(self, folder: RunFolder, spec: EndpointSpec) -> None:
         self._share = spec.capture_share
         self._keeper = Keeper(folder, Limits(spec.capture_photos, spec.capture_bytes))
-        self._queue: Queue[tuple[float, bytes, dict[str, Any]] | None] = Queue(MAX_WAITING)
+        self._queue: Queue[tuple[float, bytes, Answer] | None] = Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._write_all, daemon=True)
         self._thread.start()
 
-    def offer(self, photo: bytes, answer: dict[str, Any]) -> None:
+    def offer(self, photo: bytes, answer: Answer) -> None:
         """Keeps the photo, or not, by chance; returns at once."""
         if random.random() < self._share:
             try:
@@ -145,8 +148,10 @@ class Recorder:
                 if self._share:
                     self._keeper.keep(*item)
             except (OSError, NotFound) as error:
-                why = files.os_reason(error) if isinstance(error, OSError) else error
-                print(f"Photos are not kept any more: {why}", flush=True)
+                why = str(error)
+                if isinstance(error, OSError):
+                    why = files.os_reason(error)
+                logger.warning("Photos are not kept any more: %s", why)
                 self._share = 0.0
 
 
@@ -186,7 +191,7 @@ def _segments(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
 
 
-def _rows(segment: Path) -> Iterator[dict[str, Any]]:
+def _rows(segment: Path) -> Iterator[dict[str, object]]:
     try:
         lines = (segment / ANSWERS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

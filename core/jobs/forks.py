@@ -1,13 +1,16 @@
-"""Forks of a process that has torch in memory: a script run, a job's worker, or an answer worked out apart.
+"""Forks of a process that has torch in memory: a script run, a job's worker, or an answer worked
+out apart.
 
-Only a process with one thread is forked: a lock that another thread holds at that moment stays locked in the
-fork for ever. Whoever finds more threads here starts a new interpreter instead, some seconds slower.
+Only a process with one thread is forked: a lock that another thread holds at that moment stays
+locked in the fork for ever. Whoever finds more threads here starts a new interpreter instead, some
+seconds slower.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import runpy
 import signal
@@ -24,6 +27,8 @@ import psutil
 
 from core import settings
 from core.errors import BackendError, FieldmarkError
+
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -62,11 +67,11 @@ def is_alone() -> bool:
 
 
 def in_fork(function: Callable[[], Answer], failed: str) -> Answer:
-    """What the function returns, computed in a fork of this process, which stays as it was: without the
-    threads that the function's libraries start. The answer travels as JSON.
+    """What the function returns, computed in a fork of this process, which stays as it was: without
+    the threads that the function's libraries start. The answer travels as JSON.
 
-    Raises BackendError with the function's own words, OSError as it does, and BackendError with `failed`
-    for anything else; the fork's output, this process's log, has the traceback then.
+    Raises BackendError with the function's own words, OSError as it does, and BackendError with
+    `failed` for anything else; the fork's output, this process's log, has the traceback then.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -77,7 +82,7 @@ def in_fork(function: Callable[[], Answer], failed: str) -> Answer:
         said = pipe.read()
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
         raise BackendError(failed)
-    answer: dict[str, Any] = json.loads(said)
+    answer = json.loads(said)
     if "refused" in answer:
         raise BackendError(answer["refused"])
     if "os" in answer:
@@ -94,12 +99,12 @@ def _answer_into(reader: int, writer: int, function: Callable[[], Any]) -> NoRet
             pipe.write(json.dumps(_outcome(function)).encode())
         code = 0
     except BaseException:
-        traceback.print_exc()
+        logger.critical("What was worked out apart failed.", exc_info=True)
     finally:
         leave(code)
 
 
-def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
+def _outcome(function: Callable[[], Any]) -> dict[str, object]:
     try:
         return {"made": function()}
     except FieldmarkError as error:
@@ -111,7 +116,8 @@ def _outcome(function: Callable[[], Any]) -> dict[str, Any]:
 def fork_script(
     script: Path, arguments: list[str], environment: dict[str, str], log: Path, *, lock: int
 ) -> Forked:
-    """Runs a script as `python script arguments` would, in a fork of this process: its own environment, folder and output.
+    """Runs a script as `python script arguments` would, in a fork of this process: its own
+    environment, folder and output.
 
     `lock` is closed in the fork, for a job whose worker is dead must not look alive.
     """
@@ -130,7 +136,8 @@ def fork_script(
 
 
 def run(script: Path, arguments: list[str], environment: dict[str, str], log: Path) -> int:
-    """The script's exit code. This process is the script's from here on, and good for nothing else."""
+    """The script's exit code. This process is the script's from here on, and good for nothing
+    else."""
     try:
         _redirect(log)
         os.environ.clear()

@@ -1,4 +1,5 @@
-"""Workers that do a job's work themselves and hang: whoever looks at the job ends them, by the rules of watchdog.py."""
+"""Workers that do a job's work themselves and hang: whoever looks at the job ends them, by the
+rules of watchdog.py."""
 
 from __future__ import annotations
 
@@ -8,33 +9,32 @@ from dataclasses import replace
 from core import settings
 from core.jobs import processes, watchdog
 from core.jobs import store as jobs
+from core.jobs.status.causes import Cause, Ending
+from core.jobs.status.endpoints import Details
 from core.jobs.store import Job, State
 
 THEN = f"After {settings.SILENT_WORKER_SECONDS:.0f} seconds the job is ended."
 
 
 def looked_after(job: Job) -> Job:
-    """The running job, as it is after its worker was ended if it hangs; a long silence is in its progress."""
-    pid = job.status.pid
-    if (
-        pid is None
-        or job.status.progress.get("url")
-        or not processes.is_same(pid, job.status.pid_created)
-    ):
+    """The running job, as it is after its worker was ended if it hangs; a long silence is in its
+    progress."""
+    pid, told = job.status.pid, Details.from_json(job.status.progress)
+    if pid is None or told.url or not processes.is_same(pid, job.status.pid_created):
         return job
     silent = watchdog.of_worker(job.id, pid, job.folder.log).look()
-    doing = str(job.status.progress.get("phase", ""))
+    doing = told.phase
     if min(silent, _seconds_since_stop(job)) > settings.STOP_SILENT_SECONDS:
-        return _end(
-            job, State.STOPPED, "Stopped on request. It did not react, so its process was ended."
-        )
+        reason = "Stopped on request. It did not react, so its process was ended."
+        return _end(job, State.STOPPED, Ending(reason, Cause.USER))
     if silent > settings.SILENT_WORKER_SECONDS:
         during = f" ({doing})" if doing else ""
         reason = (
-            f"The job was ended: no sign of life for {settings.SILENT_WORKER_SECONDS:.0f} seconds{during}. "
+            "The job was ended: no sign of life for "
+            f"{settings.SILENT_WORKER_SECONDS:.0f} seconds{during}. "
             "Its log is kept. Start it again; if it hangs as well, restart the machine."
         )
-        return _end(job, State.FAILED, reason)
+        return _end(job, State.FAILED, Ending(reason, Cause.SILENT))
     if said := watchdog.sentence(silent, doing, THEN):
         return replace(
             job, status=replace(job.status, progress={"silent": said, **job.status.progress})
@@ -50,11 +50,11 @@ def _seconds_since_stop(job: Job) -> float:
         return 0.0
 
 
-def _end(job: Job, state: State, reason: str) -> Job:
+def _end(job: Job, state: State, why: Ending) -> Job:
     processes.kill_session(job.status.pid, job.folder.path)
     now = jobs.read(job.id)
     if now.state.is_finished:
         return now
-    ended = replace(now.status, state=state, reason=reason, ended=time.time())
+    ended = replace(now.status, state=state, reason=why.reason, cause=why.cause, ended=time.time())
     jobs.write_status(job.folder, ended)
     return replace(now, status=ended)

@@ -41,7 +41,8 @@ def _taken(handle: int) -> bool:
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether a live process holds the job's lock. A shared try, so that two readers never see each other."""
+    """Whether a live process holds the job's lock. A shared try, so that two readers never see each
+    other."""
     try:
         handle = os.open(lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -56,7 +57,8 @@ def is_locked(lock: Path) -> bool:
 
 
 def is_let_go(lock: Path, seconds: float = LET_GO_SECONDS) -> bool:
-    """Whether nobody holds the job's lock any more, within some seconds: a process that has written how its job ended is about to end."""
+    """Whether nobody holds the job's lock any more, within some seconds: a process that has written
+    how its job ended is about to end."""
     until = time.monotonic() + seconds
     while held := is_locked(lock):
         if time.monotonic() > until:

@@ -1,7 +1,8 @@
-"""The pre-started process: it has imported what training needs and forks a worker in milliseconds, so that a job starts at once.
+"""The pre-started process: it has imported what training needs and forks a worker in milliseconds,
+so that a job starts at once.
 
-The app starts one and holds its standard input; when the app ends, so does this process, and not the workers it forked.
-Without it everything works the same, a few seconds slower.
+The app starts one and holds its standard input; when the app ends, so does this process, and not
+the workers it forked. Without it everything works the same, a few seconds slower.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gc
 import hashlib
 import importlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -17,17 +19,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from core import settings
+from core import log, settings
 from core.io import files
 from core.jobs import forks
 from core.training import script as scripts
 
-# Imported before any job asks, in this order. Nothing here may leave a thread or touch a GPU, for both would not survive a fork.
+logger = logging.getLogger("core.jobs.prefork")
+
+# Imported before any job asks, in this order. Nothing here may leave a thread or touch a GPU, for
+# both would not survive a fork.
 HEAVY = (
     "numpy",
     "pandas",
@@ -51,7 +55,8 @@ OURS = (
     "core.backends.local.endpoints.process",
 )
 OPTIONAL: tuple[Callable[[], object], ...] = (scripts.import_openvino,)
-# The preset whose networks are converted as soon as there is time, so that the first job need not; it needs no download.
+# The preset whose networks are converted as soon as there is time, so that the first job need not;
+# it needs no download.
 PREPARED = "fast"
 ANSWER_SECONDS = 5.0
 PREPARE_SECONDS = 300.0
@@ -63,7 +68,8 @@ _forking: dict[str, int] = {}
 
 
 def socket_path() -> Path:
-    """The socket in Fieldmark's home, or, where that path is too long for one, in the temporary folder."""
+    """The socket in Fieldmark's home, or, where that path is too long for one, in the temporary
+    folder."""
     path = settings.home() / "warm.sock"
     if len(str(path).encode()) <= MAX_SOCKET_PATH:
         return path
@@ -74,7 +80,8 @@ def socket_path() -> Path:
 
 
 def start() -> subprocess.Popen[bytes]:
-    """Starts the process; it is ready some seconds later. Keep the answer: closing its `stdin` ends it."""
+    """Starts the process; it is ready some seconds later. Keep the answer: closing its `stdin` ends
+    it."""
     from core.jobs import processes
 
     with (settings.home() / "warm.log").open("wb") as log:
@@ -90,14 +97,15 @@ def start() -> subprocess.Popen[bytes]:
 
 
 def fork_from_here(lock: int) -> None:
-    """Makes this worker, whose own lock is `lock`, warm, and the one from which `fork_worker` forks: a tuning job's trials then start
-    at once whether the app is there or not."""
+    """Makes this worker, whose own lock is `lock`, warm, and the one from which `fork_worker`
+    forks: a tuning job's trials then start at once whether the app is there or not."""
     _preload()
     _forking["lock"] = lock
 
 
 def fork_worker(folder: Path, lock: int) -> int | None:
-    """Asks the warm process to fork a worker for this run folder, handing it the lock; its pid, or None where nobody answers."""
+    """Asks the warm process to fork a worker for this run folder, handing it the lock; its pid, or
+    None where nobody answers."""
     if _forking:
         return _fork_here(folder, lock) if forks.is_alone() else None
     try:
@@ -109,7 +117,8 @@ def fork_worker(folder: Path, lock: int) -> int | None:
             connection.connect(str(path))
             connection.sendall(json.dumps({"folder": str(folder)}).encode())
             pid = int(json.loads(connection.recv(MAX_REQUEST))["pid"])
-            # Last, so that a fork that answers too late, after a worker was started without it, never becomes a second one.
+            # Last, so that a fork that answers too late, after a worker was started without it,
+            # never becomes a second one.
             socket.send_fds(connection, [b"go"], [lock])
             return pid
     except (OSError, ValueError, KeyError, TypeError):
@@ -119,10 +128,11 @@ def fork_worker(folder: Path, lock: int) -> int | None:
 def run_script(
     script: Path, arguments: list[str], environment: dict[str, str], log: Path, seconds: float
 ) -> int | None:
-    """Has the warm process run a script in a fork, as `fork_script` does, and waits for it: its exit code, or None where nobody answers.
+    """Has the warm process run a script in a fork, as `fork_script` does, and waits for it: its
+    exit code, or None where nobody answers.
 
-    After `seconds` the fork is killed by the alarm clock it sets itself, which also rings when nobody waits any more. Minus
-    SIGKILL stands for any end without an exit code.
+    After `seconds` the fork is killed by the alarm clock it sets itself, which also rings when
+    nobody waits any more. Minus SIGKILL stands for any end without an exit code.
     """
     request = {
         "script": str(script),
@@ -139,7 +149,8 @@ def run_script(
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode())
-            # Line by line: a script that ends at once has its exit code sent before the first answer is read.
+            # Line by line: a script that ends at once has its exit code sent before the first
+            # answer is read.
             with connection.makefile("rb") as answers:
                 json.loads(answers.readline(MAX_REQUEST))
                 return _exit_code(connection, answers, seconds + ANSWER_SECONDS)
@@ -157,6 +168,7 @@ def _exit_code(connection: socket.socket, answers: BinaryIO, seconds: float) -> 
 
 def serve() -> None:
     """The process itself: answers requests until standard input closes."""
+    log.begin()
     _preload()
     path = socket_path()
     draft = path.with_suffix(f".{os.getpid()}")
@@ -166,7 +178,8 @@ def serve() -> None:
         listener.bind(str(draft))
         draft.chmod(0o600)
         listener.listen()
-        # In its place only now, so that whoever finds it is answered; another app's is replaced in the same moment.
+        # In its place only now, so that whoever finds it is answered; another app's is replaced in
+        # the same moment.
         os.replace(draft, path)
         ours = path.stat().st_ino
         selector.register(listener, selectors.EVENT_READ)
@@ -182,7 +195,8 @@ def serve() -> None:
 
 
 def _prepare(listener: socket.socket) -> None:
-    """Converts the networks of PREPARED in a fork that nobody waits for; what it said is in prepare.log."""
+    """Converts the networks of PREPARED in a fork that nobody waits for; what it said is in
+    prepare.log."""
     from core.jobs import processes
 
     if os.fork():
@@ -199,13 +213,14 @@ def _prepare(listener: socket.socket) -> None:
             script, log = settings.SM_SCRIPTS / "prepare.py", settings.home() / "prepare.log"
             code = forks.run(script, arguments, environment, log)
     except BaseException:
-        traceback.print_exc()
+        logger.critical("The fork ended unexpectedly.", exc_info=True)
     finally:
         forks.leave(code)
 
 
 def _answer(listener: socket.socket) -> None:
-    """Forks for whoever knocks; the fork does the talking, so that a silent client keeps nobody waiting.
+    """Forks for whoever knocks; the fork does the talking, so that a silent client keeps nobody
+    waiting.
 
     Where this process has a second thread it hangs up instead, and the job is started without it.
     """
@@ -238,7 +253,7 @@ def _serve_one(connection: socket.socket) -> None:
             connection.close()
             code = forks.work(Path(request["folder"]), lock)
     except BaseException:
-        traceback.print_exc()
+        logger.critical("The fork ended unexpectedly.", exc_info=True)
     finally:
         forks.leave(code)
 
@@ -253,7 +268,7 @@ def _fork_here(folder: Path, lock: int) -> int:
         os.setsid()
         code = forks.work(folder, lock)
     except BaseException:
-        traceback.print_exc()
+        logger.critical("The fork ended unexpectedly.", exc_info=True)
     finally:
         forks.leave(code)
 
@@ -265,7 +280,7 @@ def _preload() -> None:
         try:
             set_up()
         except ImportError as error:
-            print(f"{error}; training goes on without it.", flush=True)
+            logger.warning("%s; training goes on without it.", error)
     _end_threads()
     # What is here now is nobody's garbage: a collection in a fork would copy every page of it.
     gc.collect()
@@ -273,12 +288,13 @@ def _preload() -> None:
 
 
 def _end_threads() -> None:
-    """numpy's OpenBLAS ends its threads for a fork, and starts them again at the next large product."""
+    """numpy's OpenBLAS ends its threads for a fork, and starts them again at the next large
+    product."""
     if (pid := os.fork()) == 0:
         os._exit(0)
     os.waitpid(pid, 0)
     if not forks.is_alone():
-        print(
-            "A library keeps a thread: nothing is forked from here, and jobs start some seconds slower.",
-            flush=True,
+        logger.warning(
+            "A library keeps a thread: nothing is forked from here, and jobs start some seconds "
+            "slower."
         )

@@ -1,4 +1,5 @@
-"""Detached worker processes: started so that they outlive the app, known by pid and start time, ended as a group."""
+"""Detached worker processes: started so that they outlive the app, known by pid and start time,
+ended as a group."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from core import hosts, settings
 from core.io import files
 from core.jobs.run_folder import RunFolder
 
-# A worker gets these of our environment and nothing else: no credential ever reaches a job or its log.
+# A worker gets these of our environment and nothing else: no credential ever reaches a job or its
+# log.
 INHERITED = (
     "PATH",
     "HOME",
@@ -46,6 +48,7 @@ PROXY_AND_CERTIFICATES = (
 OURS = (
     settings.ENV_HOME,
     settings.ENV_IMPORT_ROOTS,
+    settings.ENV_LOG,
     settings.ENV_PREPARE,
     settings.ENV_POLL_SECONDS,
     settings.ENV_STREAM_FROM,
@@ -53,9 +56,10 @@ OURS = (
     hosts.ENV_ORIGINS,
 )
 
-# glibc would give every batch's activations back to the kernel and fault them in again: half the time of CPU inference. And torch's
-# threads would wait for each other in loops that take the core from whoever has work: beside two other programs on two cores, a
-# fine-tuning of tiny photos took 12 to 24 s, and 5 s where they sleep instead.
+# glibc would give every batch's activations back to the kernel and fault them in again: half the
+# time of CPU inference. And torch's threads would wait for each other in loops that take the core
+# from whoever has work: beside two other programs on two cores, a fine-tuning of tiny photos took
+# 12 to 24 s, and 5 s where they sleep instead.
 COMPUTING = {
     "MALLOC_TRIM_THRESHOLD_": "2147483647",
     "MALLOC_MMAP_MAX_": "0",
@@ -63,7 +67,8 @@ COMPUTING = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
-# Arrow's allocator would have a thread of its own from the import on, and only a process with one thread is forked.
+# Arrow's allocator would have a thread of its own from the import on, and only a process with one
+# thread is forked.
 WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
@@ -79,6 +84,13 @@ def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -86,11 +98,11 @@ def _owner_only(path: str, flags: int) -> int:
 def start(
     arguments: list[str], folder: Path, *, lock: int, variables: dict[str, str] | None = None
 ) -> int:
-    """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life; returns its pid. Its environment is a
-    clean one plus `variables`.
+    """Starts a detached worker in `folder` that holds `lock` (an flocked descriptor) for life;
+    returns its pid. Its environment is a clean one plus `variables`.
 
-    Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of its own, for a
-    Ctrl-C in the app's terminal would reach it otherwise.
+    Its output goes to a file, for a pipe would kill it when the app ends, and it has a session of
+    its own, for a Ctrl-C in the app's terminal would reach it otherwise.
     """
     with open(folder / "log.txt", "ab", opener=_owner_only) as output:
         process = subprocess.Popen(
@@ -107,7 +119,8 @@ def start(
 
 
 def worker_environment() -> dict[str, str]:
-    """A worker of ours, other than a training script, also needs to find Fieldmark's home and import roots."""
+    """A worker of ours, other than a training script, also needs to find Fieldmark's home and
+    import roots."""
     ours = {name: os.environ[name] for name in OURS if os.environ.get(name)}
     return clean_environment(
         {**ours, **COMPUTING, **WITHOUT_THREADS, "PYTHONPATH": str(settings.PROJECT)}
@@ -138,7 +151,8 @@ def clear(folder: RunFolder) -> None:
 
 
 def take_lock(path: Path) -> int | None:
-    """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has it."""
+    """The descriptor of a job's lock, held, to be handed to a new worker; None where somebody has
+    it."""
     with files.there(path.parent, "job"):
         handle = os.open(path, os.O_RDWR)
     try:
@@ -150,7 +164,8 @@ def take_lock(path: Path) -> int | None:
 
 
 def created(pid: int) -> float | None:
-    """When the process with this pid started, or None where there is none. With the pid, it is an identity."""
+    """When the process with this pid started, or None where there is none. With the pid, it is an
+    identity."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.Error:
@@ -158,7 +173,8 @@ def created(pid: int) -> float | None:
 
 
 def is_same(pid: int | None, since: float | None) -> bool:
-    """Whether the pid still belongs to the process that started at `since`, and not to a stranger or a zombie."""
+    """Whether the pid still belongs to the process that started at `since`, and not to a stranger
+    or a zombie."""
     if pid is None or since is None:
         return False
     try:
@@ -178,16 +194,19 @@ def terminate(pid: int | None, since: float | None) -> bool:
 
 
 def kill_session(pid: int | None, folder: Path) -> None:
-    """SIGKILL to what is left of the session that `pid` led, the leader itself possibly dead already.
+    """SIGKILL to what is left of the session that `pid` led, the leader itself possibly dead
+    already.
 
-    Only processes that work inside `folder` count: a session id that a stranger took over since is left alone.
+    Only processes that work inside `folder` count: a session id that a stranger took over since is
+    left alone.
     """
     if pid is not None:
         kill(member for member in psutil.process_iter() if _belongs(member, pid, folder))
 
 
 def kill(members: Iterable[psutil.Process], patience: float = 3.0) -> None:
-    """SIGKILL, then wait until they run no more. Whoever has to collect a dead process may take seconds; that is not waited for."""
+    """SIGKILL, then wait until they run no more. Whoever has to collect a dead process may take
+    seconds; that is not waited for."""
     doomed = list(members)
     for member in doomed:
         try:

@@ -1,10 +1,12 @@
-"""A script of sm_scripts as a job's child, from its start to its exit code: watched, started again, and stopped.
+"""A script of sm_scripts as a job's child, from its start to its exit code: watched, started again,
+and stopped.
 
 Which signs of life it is expected to give, and what happens without, stands in watchdog.py.
 """
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import settings
-from core.errors import BackendError
 from core.jobs import forks, watchdog
 from core.jobs.run_folder import RunFolder
+from core.jobs.status.causes import Cause
+from core.jobs.stopping import Failed
 from core.training import metrics
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 Child = subprocess.Popen[bytes] | forks.Forked
 POLL_SECONDS = 0.05
@@ -59,18 +64,21 @@ class ScriptRun:
         self.phase = IMPORTING
 
     def run(self) -> int:
-        """The script's exit code. BackendError if it stopped giving signs of life as often as it was started."""
+        """The script's exit code. Failed if it stopped giving signs of life as often as it was
+        started."""
         try:
             for number in range(TIMES_STARTED):
                 try:
                     return self._run_once(fresh=number > 0)
                 except _Silent:
-                    print(self._why_ended(), flush=True)
+                    logger.warning(self._why_ended())
         finally:
             self.worker.note()
-        raise BackendError(
-            f"{self._why_ended()} This happened {TIMES_STARTED} times. Its log is kept. Resume the job to go on "
-            "from its last checkpoint; if that hangs as well, restart the machine."
+        raise Failed(
+            f"{self._why_ended()} This happened {TIMES_STARTED} times. Its log is kept. "
+            "Resume the job to go on "
+            "from its last checkpoint; if that hangs as well, restart the machine.",
+            Cause.SILENT,
         )
 
     def _run_once(self, *, fresh: bool) -> int:
@@ -82,7 +90,8 @@ class ScriptRun:
             raise
 
     def _start(self, *, fresh: bool) -> Child:
-        """A copy of this worker where it has torch in memory already, else (or if `fresh`) a new interpreter."""
+        """A copy of this worker where it has torch in memory already, else (or if `fresh`) a new
+        interpreter."""
         folder = self.worker.folder
         folder.temporary.mkdir(exist_ok=True)
         code = code_folder(folder)
@@ -105,7 +114,8 @@ class ScriptRun:
             )
 
     def _wait(self, child: Child) -> int:
-        """Waits; passes a stop on as SIGTERM, and kills a script that does not save its work while it has time."""
+        """Waits; passes a stop on as SIGTERM, and kills a script that does not save its work while
+        it has time."""
         watch = watchdog.Watchdog(child.pid, self.worker.folder.log)
         asked = None
         while True:
@@ -122,8 +132,8 @@ class ScriptRun:
                 child.kill()
 
     def _refuses(self, watch: watchdog.Watchdog, passed: float) -> bool:
-        """Whether a script does not obey that was asked to stop so many seconds ago: it has not said that it
-        heard, or has stopped working since, or saves its work for too long."""
+        """Whether a script does not obey that was asked to stop so many seconds ago: it has not
+        said that it heard, or has stopped working since, or saves its work for too long."""
         deaf = self.log.phase != "stopping" and passed > settings.STOP_SILENT_SECONDS
         return deaf or watch.silent > settings.STOP_SILENT_SECONDS or passed > settings.STOP_SECONDS
 

@@ -1,4 +1,5 @@
-"""What a person asks for: one frozen spec per kind of work, checked where it enters and written once."""
+"""What a person asks for: one frozen spec per kind of work, checked where it enters and written
+once."""
 
 from __future__ import annotations
 
@@ -6,17 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
-from urllib.parse import quote
 
 from core import settings
 from core.errors import NotFound, UserError
 from core.io.names import clean_name
 from core.jobs import store as jobs
+from core.jobs.hyperparameters import check_hyperparameters
 
-# Both of AWS's container contracts carry names and values of these shapes safely, one of them through a shell file.
-HYPERPARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
-CARRIED_AS_IT_IS = "_.,:/+@ -"
-HYPERPARAMETER_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
 # As SageMaker names them; empty for what has no instances.
 INSTANCE_TYPE = re.compile(r"(ml\.[a-z0-9-]+\.[a-z0-9-]+)?")
 ENDPOINT_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}")
@@ -25,11 +22,14 @@ S3_PLACE = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 @dataclass(frozen=True)
 class Resources:
-    """What a platform is asked to run a job or an endpoint on. A job without it runs on whatever its backend has.
+    """What a platform is asked to run a job or an endpoint on. A job without it runs on whatever
+    its backend has.
 
-    `max_seconds` ends a job, whatever it does; `wait_seconds` is how long a spot job may wait for machines on top of that. An endpoint
-    with `memory_mb` is serverless: it has no instances, answers at most `concurrency` requests at once and costs nothing while idle.
-    One with `max_instances` grows up to so many while it is busy. `server` names the image that serves a model.
+    `max_seconds` ends a job, whatever it does; `wait_seconds` is how long a spot job may wait for
+    machines on top of that. An endpoint with `memory_mb` is serverless: it has no instances,
+    answers at most `concurrency` requests at once and costs nothing while idle. One with
+    `max_instances` grows up to so many while it is busy. `server` names the image that serves a
+    model.
     """
 
     SERVERS: ClassVar[tuple[str, ...]] = ("pytorch", "ray")
@@ -80,7 +80,8 @@ class Resources:
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """One run of the training script over a dataset version. A tuning job's trial carries that job's id and its own number."""
+    """One run of the training script over a dataset version. A tuning job's trial carries that
+    job's id and its own number."""
 
     kind: ClassVar[str] = "training"
     name: str
@@ -100,9 +101,12 @@ class TrainingSpec:
 
 @dataclass(frozen=True)
 class ImportSpec:
-    """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource) into a new dataset; or, with
-    `dataset_id`, into the version `version_id` of one, as its next version (see extending). `plan_id` is the job that looked into
-    the source, `decisions` what was decided about its plan."""
+    """One import of a folder, an archive, CUB-200-2011 or the sample (see origins.ImportSource)
+    into a new dataset; or, with `dataset_id`, into the version `version_id` of one, as its next
+    version (see extending).
+
+    `plan_id` is the job that looked into the source, `decisions` what was decided about its plan.
+    """
 
     kind: ClassVar[str] = "import"
     name: str
@@ -125,7 +129,8 @@ class ImportSpec:
 
 @dataclass(frozen=True)
 class PlanSpec:
-    """A look into a source before it is imported; the fields are those of the import that may follow."""
+    """A look into a source before it is imported; the fields are those of the import that may
+    follow."""
 
     kind: ClassVar[str] = "plan"
     name: str
@@ -152,11 +157,14 @@ class PlanSpec:
 
 @dataclass(frozen=True)
 class TuningSpec:
-    """Many training jobs over a search space, each an ordinary TrainingJob with this job's id in its `tuning_id`.
+    """Many training jobs over a search space, each an ordinary TrainingJob with this job's id in
+    its `tuning_id`.
 
-    `fixed` are hyperparameters that every trial has; `space` maps each tuned one to its range (core.tuning.space.Range as a dict).
-    `baseline` makes the first trial one with the fixed values only, to compare against. 0 means no limit in `max_seconds` and
-    `patience`. `warm_start` names tuning jobs whose trials are learned from; `continues` the one whose trials this one goes on with.
+    `fixed` are hyperparameters that every trial has; `space` maps each tuned one to its range
+    (core.tuning.space.Range as a dict). `baseline` makes the first trial one with the fixed values
+    only, to compare against. 0 means no limit in `max_seconds` and `patience`. `warm_start` names
+    tuning jobs whose trials are learned from; `continues` the one whose trials this one goes on
+    with.
     """
 
     kind: ClassVar[str] = "tuning"
@@ -187,12 +195,15 @@ class TuningSpec:
 
 @dataclass(frozen=True)
 class TransformSpec:
-    """One model over many images. `source` says where they are, and which of the other fields count:
+    """One model over many images. `source` says where they are, and which of the other fields
+    count:
 
-    `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`: every image below `path`.
-    `archive`: the images in the archive `path`. `upload`: the folder `path` that core.batch.sources kept them in. `s3`: the objects
-    below `path`, `s3://bucket/prefix`, or those that a manifest of SageMaker's there names.
-    `shown` is the name that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not repeated.
+    `split`: the images of `split` (`all` for every one) in `dataset_id`, `version_id`. `folder`:
+    every image below `path`. `archive`: the images in the archive `path`. `upload`: the folder
+    `path` that core.batch.sources kept them in. `s3`: the objects below `path`,
+    `s3://bucket/prefix`, or those that a manifest of SageMaker's there names. `shown` is the name
+    that a browser gave, only ever displayed. `resumed_from`: the job whose finished images are not
+    repeated.
     """
 
     kind: ClassVar[str] = "transform"
@@ -212,27 +223,22 @@ class TransformSpec:
 
     def __post_init__(self) -> None:
         clean_name(self.name, "name")
-        if self.source not in self.SOURCES:
-            raise UserError(
-                f"There is no source of images called {self.source!r}. Use {', '.join(self.SOURCES)}.",
-                field="source",
-            )
-        if self.source != "split":
-            if not self.path.strip():
-                raise UserError("Say which photos to go through.", field="path")
-            if self.source == "s3":
-                _require(
-                    S3_PLACE.fullmatch(self.path) is not None,
-                    "Write it as s3://bucket/folder/.",
-                    "path",
-                )
-        elif self.split not in (*settings.SPLITS, self.ALL_SPLITS):
-            raise UserError(f"There is no split called {self.split!r}.", field="split")
+        kinds = ", ".join(self.SOURCES)
+        why = f"There is no source of images called {self.source!r}. Use {kinds}."
+        _require(self.source in self.SOURCES, why, "source")
+        if self.source == "split":
+            splits = (*settings.SPLITS, self.ALL_SPLITS)
+            _require(self.split in splits, f"There is no split called {self.split!r}.", "split")
+            return
+        _require(bool(self.path.strip()), "Say which photos to go through.", "path")
+        well_named = self.source != "s3" or S3_PLACE.fullmatch(self.path) is not None
+        _require(well_named, "Write it as s3://bucket/folder/.", "path")
 
 
 @dataclass(frozen=True)
 class InspectSpec:
-    """A look for what may be wrong in a dataset version: labels, copies, outliers, bad photos. `maps` are the projections to make."""
+    """A look for what may be wrong in a dataset version: labels, copies, outliers, bad photos.
+    `maps` are the projections to make."""
 
     kind: ClassVar[str] = "inspect"
     name: str
@@ -247,7 +253,8 @@ class InspectSpec:
 
 @dataclass(frozen=True)
 class ExportSpec:
-    """The photos of a dataset version in use, copied into the new folder `path` as `<split>/<class>/<photo>`."""
+    """The photos of a dataset version in use, copied into the new folder `path` as
+    `<split>/<class>/<photo>`."""
 
     kind: ClassVar[str] = "export"
     name: str
@@ -263,11 +270,13 @@ class ExportSpec:
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """One server for one model. `attached` is the name of an endpoint that somebody else made: it is used, and never changed or deleted.
+    """One server for one model. `attached` is the name of an endpoint that somebody else made: it
+    is used, and never changed or deleted.
 
-    After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest form that answers the same, `exact` for fp32
-    arithmetic only. `port` is what it listens on where that is free; 0 means any. Of `capture_share` (0 to 1) of the photos it keeps
-    photo and answer, the newest `capture_photos` and `capture_bytes` at most.
+    After `seconds` it deletes itself; 0 means never. `precision`: `auto` for the fastest form that
+    answers the same, `exact` for fp32 arithmetic only. `port` is what it listens on where that is
+    free; 0 means any. Of `capture_share` (0 to 1) of the photos it keeps photo and answer, the
+    newest `capture_photos` and `capture_bytes` at most.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -311,7 +320,8 @@ class EndpointSpec:
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """A load test of an endpoint: `requests` photos of its model's test split, from `clients` who each wait for their answer."""
+    """A load test of an endpoint: `requests` photos of its model's test split, from `clients` who
+    each wait for their answer."""
 
     kind: ClassVar[str] = "load"
     name: str
@@ -358,80 +368,63 @@ Known = TypeVar(
 )
 
 
-def carried_name(name: str) -> str:
-    """A job's name as an argument of the training script, which reads it back: what neither backend carries safely, and a hyphen
-    first, which would be an option, as =XX, a byte of UTF-8 each. At most 960
-    characters; SageMaker takes 2,500.
-    """
-    carried = quote(name[: settings.MAX_NAME_LENGTH], safe=CARRIED_AS_IT_IS).replace("%", "=")
-    return carried if carried[:1] not in ("-", " ") else f"={ord(carried[0]):02X}{carried[1:]}"
-
-
-def check_hyperparameters(values: Mapping[str, str]) -> None:
-    """UserError naming the first hyperparameter that either backend could not carry safely."""
-    for name, value in values.items():
-        if not HYPERPARAMETER_NAME.fullmatch(name):
-            raise UserError(
-                f"{name!r} is not a hyperparameter name: use lower-case letters, digits and _.",
-                field=name,
-            )
-        if not isinstance(value, str) or not HYPERPARAMETER_VALUE.fullmatch(value):
-            raise UserError(
-                f"{name}: {str(value)[:60]!r} can't be passed to a job. Use letters, digits, spaces and _ . , : / + = @ - (at most 256).",
-                field=name,
-            )
-
-
 def _require(holds: bool, message: str, name: str) -> None:
     if not holds:
         raise UserError(message, field=name)
 
 
-def as_dict(spec: Spec) -> dict[str, Any]:
+def as_dict(spec: Spec) -> dict[str, object]:
     """The spec as job.json holds it."""
     return asdict(spec)
 
 
 def training_spec(job: jobs.Job) -> TrainingSpec:
-    """The spec of a training job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of a training job, read back from its folder. Raises NotFound where another version
+    wrote one that can't be read."""
     return _read_back(TrainingSpec, job)
 
 
+def import_spec(job: jobs.Job) -> ImportSpec:
+    """The spec of an import, read back from its folder. Raises as `training_spec`."""
+    spec = _read_back(ImportSpec, job)
+    return replace(spec, classes=tuple(spec.classes))
+
+
 def tuning_spec(job: jobs.Job) -> TuningSpec:
-    """The spec of a tuning job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of a tuning job, read back from its folder. Raises as `training_spec`."""
     spec = _read_back(TuningSpec, job)
     return replace(spec, warm_start=tuple(spec.warm_start))
 
 
 def transform_spec(job: jobs.Job) -> TransformSpec:
-    """The spec of a transform job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of a transform job, read back from its folder. Raises as `training_spec`."""
     return _read_back(TransformSpec, job)
 
 
 def endpoint_spec(job: jobs.Job) -> EndpointSpec:
-    """The spec of an endpoint, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of an endpoint, read back from its folder. Raises as `training_spec`."""
     return _read_back(EndpointSpec, job)
 
 
 def load_spec(job: jobs.Job) -> LoadSpec:
-    """The spec of a load test, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of a load test, read back from its folder. Raises as `training_spec`."""
     return _read_back(LoadSpec, job)
 
 
 def import_spec(job: jobs.Job) -> ImportSpec:
-    """The spec of an import, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of an import, read back from its folder. Raises as `training_spec`."""
     spec = _read_back(ImportSpec, job)
     return replace(spec, classes=tuple(spec.classes))
 
 
 def plan_spec(job: jobs.Job) -> PlanSpec:
-    """The spec of a plan job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of a plan job, read back from its folder. Raises as `training_spec`."""
     spec = _read_back(PlanSpec, job)
     return replace(spec, classes=tuple(spec.classes))
 
 
 def inspect_spec(job: jobs.Job) -> InspectSpec:
-    """The spec of an inspect job, read back from its folder. Raises NotFound where another version wrote one that can't be read."""
+    """The spec of an inspect job, read back from its folder. Raises as `training_spec`."""
     spec = _read_back(InspectSpec, job)
     return replace(spec, maps=tuple(spec.maps))
 

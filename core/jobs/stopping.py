@@ -1,4 +1,5 @@
-"""How a worker's run ends besides well and badly, and work that a stop need not wait for.
+"""How a worker's run ends besides well and badly, the request to end it, and work that a stop need
+not wait for.
 
 A drive or a network that never answers holds a thread, and no thread can be ended. The classes are
 not in the worker's module: that one runs as a program, whose classes nobody imports.
@@ -6,12 +7,18 @@ not in the worker's module: that one runs as a program, whose classes nobody imp
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Protocol, TypeVar
 
+from core.errors import BackendError
 from core.io import files
+from core.jobs.run_folder import RunFolder
+from core.jobs.status import causes
+from core.jobs.status.causes import BY_USER, Cause, Ending
 
 T = TypeVar("T")
 
@@ -22,6 +29,18 @@ LOOK_SECONDS = 0.1
 
 class Stopped(Exception):
     """The job ended because it was asked to; its text, where it has one, says by whom."""
+
+    def __init__(self, reason: str = "", cause: Cause = Cause.USER) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
+class Failed(BackendError):
+    """The job failed, and what made it is known."""
+
+    def __init__(self, reason: str, cause: Cause) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 class Left(Exception):
@@ -35,9 +54,40 @@ class Stoppable(Protocol):
     def stopping(self) -> bool: ...
 
 
+def ask_to_stop(folder: RunFolder, why: Ending = BY_USER) -> None:
+    """Leave the request where the job's process looks for it, once: the first one stands. Raises
+    Unwritable where that can't be."""
+    with files.there(folder.path, "job"):
+        try:
+            with folder.stop_request.open("x") as request:
+                if why != BY_USER:
+                    json.dump(asdict(why), request)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise files.unwritable(error, folder.stop_request) or error from error
+
+
+def why_asked(folder: RunFolder) -> Ending:
+    """What whoever asked wrote; a person's click leaves the request empty, and a signal leaves
+    none."""
+    try:
+        text = folder.stop_request.read_text()
+    except FileNotFoundError:
+        return BY_USER
+    if not text:
+        return BY_USER
+    try:
+        values = json.loads(text)
+    except ValueError:  # an older version wrote the reason alone
+        return Ending(text, causes.of_old_reason("Stopped", text))
+    return Ending(str(values["reason"]), Cause(values["cause"]))
+
+
 def unless_stopped(worker: Stoppable, work: Callable[[], T]) -> T:
-    """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked to stop and `work` does not end in
-    time: what it was making is removed, and its thread goes with this process, which has to end now."""
+    """Return what `work` returns, or raise what it raises. Raises Stopped where the job was asked
+    to stop and `work` does not end in time: what it was making is removed, and its thread goes with
+    this process, which has to end now."""
     ended: dict[str, T] = {}
     failed: list[BaseException] = []
 

@@ -1,4 +1,5 @@
-"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes them."""
+"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes
+them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,9 +21,9 @@ from core.errors import NotFound, UserError
 from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder
+from core.jobs.status import causes
+from core.jobs.status.causes import Cause
 
-# How the reason of a job begins whose process was killed, or went down with its machine.
-DIED = "The process that ran this job died without a word"
 ID_DASHES = 3
 MAKING, DELETED = ".making-", ".deleted-"
 
@@ -44,7 +45,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its kind reports."""
+    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its
+    kind reports, as it is stored (status/progress.py reads it); why it ended, `reason` says to
+    people and `cause` to code."""
 
     state: State = State.PENDING
     reason: str = ""
@@ -52,7 +55,8 @@ class Status:
     ended: float | None = None
     pid: int | None = None
     pid_created: float | None = None
-    progress: dict[str, Any] = field(default_factory=dict)
+    progress: Mapping[str, object] = field(default_factory=dict)
+    cause: Cause = Cause.NONE
 
     @property
     def seconds(self) -> float | None:
@@ -92,7 +96,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A folder whose files can't be read: listed with its reason, so that the rest of the list stays usable."""
+    """A folder whose files can't be read: listed with its reason, so that the rest of the list
+    stays usable."""
 
     id: str
     reason: str
@@ -109,12 +114,13 @@ def new_id(kind: str) -> str:
 
 
 def create(
-    job_id: str, kind: str, name: str, backend: str, spec: dict[str, Any]
+    job_id: str, kind: str, name: str, backend: str, spec: Mapping[str, object]
 ) -> tuple[Job, int | None]:
     """Makes the run folder, whole or not at all, and takes its lock.
 
-    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock is never free in
-    between. The same id again returns the job that is there, and None: a double click makes one job.
+    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock
+    is never free in between. The same id again returns the job that is there, and None: a double
+    click makes one job.
     """
     folder = RunFolder.of(job_id)
     making = RunFolder(folder.path.with_name(f"{MAKING}{job_id}-{secrets.token_hex(3)}"))
@@ -136,7 +142,8 @@ def create(
             "spec": spec,
         }
         files.write_json(making.spec, body)
-        # A rename never replaces a folder that holds files, and nobody sees a job that is half made.
+        # A rename never replaces a folder that holds files, and nobody sees a job that is half
+        # made.
         os.rename(making.path, folder.path)
     except OSError as error:
         if handle >= 0:
@@ -149,7 +156,8 @@ def create(
 
 
 def read(job_id: str) -> Job:
-    """The job as its folder says. Raises NotFound where there is none, or where it can't be read."""
+    """The job as its folder says. Raises NotFound where there is none, or where it can't be
+    read."""
     folder = RunFolder.of(job_id)
     try:
         label = _stamp(folder.label) if folder.label.exists() else None
@@ -176,19 +184,6 @@ def without_trials(found: Iterable[Job | Unreadable]) -> list[Job | Unreadable]:
 
 def write_status(folder: RunFolder, status: Status) -> None:
     files.write_json(folder.status, asdict(status))
-
-
-def ask_to_stop(folder: RunFolder, reason: str = "") -> None:
-    """Leaves the request where the job's process looks for it, once: the first reason stands.
-    Unwritable where that can't be."""
-    with files.there(folder.path, "job"):
-        try:
-            with folder.stop_request.open("x") as request:
-                request.write(reason)
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise files.unwritable(error, folder.stop_request) or error from error
 
 
 def delete(job_id: str) -> None:
@@ -233,7 +228,8 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
 
 
 def _is_of_kind(name: str, kind: str) -> bool:
-    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by SageMaker is a training job."""
+    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by
+    SageMaker is a training job."""
     if not kind or not name.startswith("fm-tuning-"):
         return name.startswith(f"fm-{kind}-" if kind else "fm-")
     return (kind == "training") == (name.count("-") > ID_DASHES) and kind in ("training", "tuning")
@@ -257,12 +253,15 @@ def _read(
     _status: tuple[int, ...],
     label: tuple[int, ...] | None,
 ) -> Job:
-    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second, and few of them change."""
+    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second,
+    and few of them change."""
     body, status = files.read_json(folder.spec), files.read_json(folder.status)
     return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
 
 
-def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[str, Any]) -> Job:
+def _job(
+    job_id: str, body: Mapping[str, Any], status: Mapping[str, Any], label: Mapping[str, Any]
+) -> Job:
     return Job(
         id=job_id,
         kind=str(body["kind"]),
@@ -276,10 +275,12 @@ def _job(job_id: str, body: dict[str, Any], status: dict[str, Any], label: dict[
     )
 
 
-def _status(values: dict[str, Any]) -> Status:
-    """What status.json says. Fields that a newer version added are left out; a value of the wrong kind is a ValueError."""
+def _status(values: Mapping[str, Any]) -> Status:
+    """What status.json says. Fields that a newer version added are left out; a value of the wrong
+    kind is a ValueError."""
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
-    status = Status(**known | {"state": State(known["state"])})
+    decided = {"state": State(known["state"]), "cause": causes.of_status(values)}
+    status = Status(**known | decided)
     times = (status.started, status.ended, status.pid_created)
     whole = (
         isinstance(status.reason, str)

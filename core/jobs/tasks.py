@@ -1,4 +1,5 @@
-"""Short tasks for a page: a training script's sibling run in a process of its own, so that torch never enters the app."""
+"""Short tasks for a page: a training script's sibling run in a process of its own, so that torch
+never enters the app."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ _one = threading.Lock()
 
 
 def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
-    """Runs `sm_scripts/<name>.py`: forked from the warm process where it is up, else with a new interpreter, some seconds slower.
+    """Runs `sm_scripts/<name>.py`: forked from the warm process where it is up, else with a new
+    interpreter, some seconds slower.
 
-    Raises BackendError with what the script said where it fails, and where it is not done after `seconds`.
+    Raises BackendError with what the script said where it fails, and where it is not done after
+    `seconds`.
     """
     start = time.monotonic()
     if not _one.acquire(timeout=seconds):
@@ -40,7 +43,8 @@ def run(name: str, arguments: list[str], seconds: float = SECONDS) -> None:
         return
     if time.monotonic() - start >= seconds:
         raise BackendError(
-            f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the machine busy: try again later."
+            f"This took longer than {seconds:.0f} seconds and was ended. A job may keep the "
+            "machine busy: try again later."
         )
     raise BackendError(
         said.splitlines()[-1]

@@ -1,15 +1,18 @@
-"""Signs of life of a process and all that it started: work it does for the processor or the disk, lines in its log.
+"""Signs of life of a process and all that it started: work it does for the processor or the disk,
+lines in its log.
 
-A slow process on a busy machine still gets some of a core, and one that waits for another job says so in its
-log every few seconds. One whose threads wait for each other does neither, for ever. What the rules are:
+A slow process on a busy machine still gets some of a core, and one that waits for another job says
+so in its log every few seconds. One whose threads wait for each other does neither, for ever. What
+the rules are:
 
-- A training or extraction script that is silent for SILENT_SECONDS is killed and started again, once, as a new
-  interpreter: features and checkpoints are kept, so that it goes on where it was. If it is silent again, the
-  job is Failed, with the phase and what to do (script_runs.py).
-- Any other worker that is silent for SILENT_WORKER_SECONDS is killed by whoever looks at the job, and the job
-  is Failed (backend.py).
+- A training or extraction script that is silent for SILENT_SECONDS is killed and started again,
+  once, as a new interpreter: features and checkpoints are kept, so that it goes on where it was. If
+  it is silent again, the job is Failed, with the phase and what to do (script_runs.py).
+- Any other worker that is silent for SILENT_WORKER_SECONDS is killed by whoever looks at the job,
+  and the job is Failed (backend.py).
 - A job that was asked to stop and is silent for STOP_SILENT_SECONDS is killed.
-- From SILENT_SAID_SECONDS on the job's page says how long there was no sign of life, and what will happen.
+- From SILENT_SAID_SECONDS on the job's page says how long there was no sign of life, and what will
+  happen.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ import psutil
 from core import settings
 
 LOOK_SECONDS = 0.5
-# Of one core, since the last sign of life: a loop that only asks whether others are done takes less.
+# Of one core, since the last sign of life: a loop that only asks whether others are done takes
+# less.
 LEAST_SHARE = 0.02
 LEAST_SECONDS = 0.02
 # No process lives this long without being looked at; what is kept of it goes.
@@ -35,7 +39,8 @@ KEPT_JOBS = 512
 
 @dataclass(frozen=True)
 class Vitals:
-    """Seconds of processor time, bytes read and written, and bytes of the log, of all the processes together."""
+    """Seconds of processor time, bytes read and written, and bytes of the log, of all the processes
+    together."""
 
     seconds: float
     bytes: int
@@ -43,7 +48,8 @@ class Vitals:
 
 
 def vitals(pid: int, log: Path) -> Vitals:
-    """What the process `pid` and its descendants have done so far; a process that is gone counts as nothing."""
+    """What the process `pid` and its descendants have done so far; a process that is gone counts as
+    nothing."""
     seconds, moved = 0.0, 0
     for process in _tree(pid):
         with suppress(psutil.Error):
@@ -71,7 +77,8 @@ def _moved(process: psutil.Process) -> int:
 
 
 class Watchdog:
-    """How long one process has given no sign of life, in seconds that this process itself was awake."""
+    """How long one process has given no sign of life, in seconds that this process itself was
+    awake."""
 
     def __init__(self, pid: int, log: Path) -> None:
         self.pid, self.log = pid, log
@@ -86,7 +93,8 @@ class Watchdog:
             passed = time.monotonic() - self._looked
             if passed >= LOOK_SECONDS:
                 self._looked += passed
-                # Whoever looks may have been held up as well: then nothing is known of the time in between.
+                # Whoever looks may have been held up as well: then nothing is known of the time in
+                # between.
                 self._count(min(passed, 2 * LOOK_SECONDS))
             return self.silent
 
@@ -114,7 +122,8 @@ _lock = threading.Lock()
 
 
 def of_worker(job_id: str, pid: int, log: Path) -> Watchdog:
-    """The watchdog of a job's worker, the same one for every page of this app that looks at the job."""
+    """The watchdog of a job's worker, the same one for every page of this app that looks at the
+    job."""
     with _lock:
         found = _workers.get(job_id)
         if found is None or found.pid != pid:

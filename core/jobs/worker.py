@@ -1,4 +1,5 @@
-"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for life and alone writes its status.
+"""The process that runs one job, or watches one that runs elsewhere: it holds the job's lock for
+life and alone writes its status.
 
 python -m core.jobs.worker RUN_FOLDER --lock FD
 """
@@ -6,27 +7,30 @@ python -m core.jobs.worker RUN_FOLDER --lock FD
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import time
-import traceback
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from core import settings
+from core import log, settings
 from core.errors import FieldmarkError
 from core.io import files
 from core.jobs import processes
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.stopping import Left, Stopped
+from core.jobs.status.causes import Cause, Ending
+from core.jobs.stopping import Failed, Left, Stopped, why_asked
 from core.jobs.store import State
 
-# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay for a training job's needs.
+# By name, for this module runs as a program.
+logger = logging.getLogger("core.jobs.worker")
+# Which module runs a backend's kind of job; imported on demand, so that an import job does not pay
+# for a training job's needs.
 RUNNERS = {
     ("local", "training"): "core.backends.local.training",
     ("local", "tuning"): "core.backends.local.tuning",
@@ -43,14 +47,17 @@ RUNNERS = {
     ("sagemaker", "transform"): "core.backends.sagemaker.batch.watch",
     ("sagemaker", "endpoint"): "core.backends.sagemaker.endpoints.watch",
 }
+WELL = Ending("", Cause.NONE)
 # Whether jobs of a backend run elsewhere, and their workers only watch them.
 WATCHES = {"local": False, "sagemaker": True}
 
 
 class Worker:
-    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report progress.
+    """What a runner sees of its job: the folder, the spec, a stop flag, and where to report
+    progress.
 
-    `lock` is the descriptor that says the job is alive; a process forked from this one has to close it.
+    `lock` is the descriptor that says the job is alive; a process forked from this one has to close
+    it.
     """
 
     def __init__(self, folder: RunFolder, lock: int) -> None:
@@ -59,7 +66,7 @@ class Worker:
         # Set where the job's platform says so before anybody here asked.
         self.ending = False
         self._terminated = False
-        self._notes: dict[str, Any] = {}
+        self._notes: dict[str, str] = {}
         # A watcher takes up what another one left.
         started = self.job.status.started or time.time()
         self._status = replace(
@@ -72,12 +79,14 @@ class Worker:
 
     @property
     def watches(self) -> bool:
-        """Whether the job itself runs elsewhere, so that the end of this process is not the end of the job."""
+        """Whether the job itself runs elsewhere, so that the end of this process is not the end of
+        the job."""
         return WATCHES.get(self.job.backend, True)
 
     @property
     def stopping(self) -> bool:
-        """Whether the job was asked to end: by its page (a file, which works before the worker is up) or by SIGTERM."""
+        """Whether the job was asked to end: by its page (a file, which works before the worker is
+        up) or by SIGTERM."""
         return (self._terminated and not self.watches) or self.folder.stop_request.exists()
 
     @property
@@ -89,34 +98,42 @@ class Worker:
         """Runs the job to its end and writes how it ended; the exit code is for the process."""
         signal.signal(signal.SIGTERM, self._asked_to_stop)
         try:
+            log.begin()
             self._write()
             import_module(RUNNERS[self.job.backend, self.job.kind]).run(self)
             self._end(State.COMPLETED)
         except Left:
             return 0
         except Stopped as stop:
-            self._end(State.STOPPED, str(stop) or self._why_stopped())
-        except FieldmarkError as error:
-            self._end(State.FAILED, str(error))
+            self._end(State.STOPPED, self._why_stopped(stop))
+        except Failed as error:
+            self._end(State.FAILED, Ending(str(error), error.cause))
         except OSError as error:
-            self._end(State.FAILED, files.os_reason(error))
+            self._end(State.FAILED, _refused_by_the_system(error))
+        except FieldmarkError as error:
+            self._end(State.FAILED, Ending(str(error), Cause.ERROR))
         except Exception as error:
-            traceback.print_exc()
-            elsewhere = " The job itself may go on where it runs." if self.watches else ""
-            self._end(
-                State.FAILED,
-                f"Unexpected {type(error).__name__}: {error}. The log has the whole story.{elsewhere}",
+            # At a level that no setting hides: the reason names the log.
+            logger.critical("The job ended unexpectedly.", exc_info=True)
+            elsewhere = ""
+            if self.watches:
+                elsewhere = " The job itself may go on where it runs."
+            reason = (
+                f"Unexpected {type(error).__name__}: {error}. "
+                f"The log has the whole story.{elsewhere}"
             )
-        return 0 if self._status.state is not State.FAILED else 1
+            self._end(State.FAILED, Ending(reason, Cause.ERROR))
+        return int(self._status.state is State.FAILED)
 
-    def progress(self, **values: Any) -> None:
-        """Replaces the job's progress, as its page shows it."""
+    def progress(self, **values: object) -> None:
+        """Replaces the job's progress, as its page shows it: by the names in status/progress.py."""
         self._status = replace(self._status, progress=values)
         self._write()
 
-    def note(self, **facts: Any) -> None:
-        """Replaces what stands beside the progress, whatever that says: which job this one waits for
-        (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has changed."""
+    def note(self, **facts: str) -> None:
+        """Replaces what stands beside the progress, whatever that says: which job this one waits
+        for (`waits_for`), and that there is no sign of life (`silent`). Writes it where it has
+        changed."""
         notes = {name: value for name, value in facts.items() if value}
         if notes != self._notes:
             self._notes = notes
@@ -126,21 +143,23 @@ class Worker:
         if self.stopping:
             raise Stopped
 
-    def _why_stopped(self) -> str:
-        """What whoever asked wrote into the request; a person's click leaves it empty."""
-        request = self.folder.stop_request
-        return (request.read_text() if request.exists() else "") or "Stopped on request."
+    def _why_stopped(self, stop: Stopped) -> Ending:
+        """What the runner says, else whoever asked."""
+        if str(stop):
+            return Ending(str(stop), stop.cause)
+        return why_asked(self.folder)
 
     def _asked_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
         # Only the flag: a write from here could fall into the middle of another one.
         self._terminated = True
 
-    def _end(self, state: State, reason: str = "") -> None:
+    def _end(self, state: State, why: Ending = WELL) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._status = replace(
             self._status,
             state=state,
-            reason=reason[: settings.MAX_FAILURE_CHARS],
+            reason=why.reason[: settings.MAX_FAILURE_CHARS],
+            cause=why.cause,
             ended=time.time(),
         )
         self._write()
@@ -150,6 +169,12 @@ class Worker:
             self._status = replace(self._status, state=State.STOPPING)
         progress = {**self._status.progress, **self._notes}
         jobs.write_status(self.folder, replace(self._status, progress=progress))
+
+
+def _refused_by_the_system(error: OSError) -> Ending:
+    if error.errno in files.FULL:
+        return Ending(files.os_reason(error), Cause.DISK_FULL)
+    return Ending(files.os_reason(error), Cause.ERROR)
 
 
 def main(arguments: list[str]) -> int:

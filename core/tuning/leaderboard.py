@@ -18,6 +18,7 @@ from core.io import files
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TuningSpec, tuning_spec
+from core.jobs.status.causes import Cause
 from core.jobs.store import Job, State
 from core.models import store as models
 from core.training import metrics
@@ -56,6 +57,7 @@ class Trial:
     curve: tuple[dict[str, float], ...]
     tags: tuple[str, ...] = ()
     tuning_id: str = ""
+    cause: Cause = Cause.NONE
 
     @property
     def is_baseline(self) -> bool:
@@ -65,13 +67,12 @@ class Trial:
     def interrupted(self) -> bool:
         """Whether it ended for no reason of its own: its process was killed, or its tuning job was
         stopped."""
-        died = self.state is State.FAILED and self.reason.startswith(jobs.DIED)
-        return died or (self.state is State.STOPPED and self.reason.startswith(INTERRUPTED))
+        return self.cause in (Cause.DIED, Cause.TUNING_ENDED)
 
     @property
     def stopped_early(self) -> bool:
         """Whether the tuning job ended it because it was doing worse than others."""
-        return self.state is State.STOPPED and self.reason.startswith(STOPPED_EARLY)
+        return self.cause is Cause.EARLY_STOPPING
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,7 @@ def of_job(job: Job, spec: TuningSpec) -> Trial:
         curve=curve,
         tags=job.tags,
         tuning_id=str(job.spec.get("tuning_id", "")),
+        cause=job.status.cause,
     )
 
 

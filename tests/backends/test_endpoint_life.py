@@ -53,18 +53,16 @@ def clean(heated: Model) -> Iterator[Model]:
 
 def test_it_says_which_form_answers_and_how_good_that_is(clean: Model) -> None:
     endpoint = deployed(EndpointSpec("Shapes", clean.id))
-    chosen = endpoint.details["chosen"]
-    assert endpoint.details["form"] == chosen["form"]
-    assert chosen["workers"] >= 1
-    assert chosen["same_class"] == chosen["photos"]
-    assert 0 <= chosen["max_difference"] <= 0.02
-    assert chosen["photos"] == 12, "all there are of its own"
-    assert chosen["milliseconds"] <= chosen["plain_milliseconds"]
-    until(lambda: LOCAL.figures(endpoint), "its figures")
+    chosen = endpoint.details.chosen
+    assert endpoint.details.form == chosen.form
+    assert chosen.workers >= 1
+    assert chosen.same_class == chosen.photos
+    assert 0 <= chosen.max_difference <= 0.02
+    assert chosen.photos == 12, "all there are of its own"
+    assert chosen.milliseconds <= chosen.plain_milliseconds
+    until(lambda: LOCAL.figures(endpoint).requests is not None, "its figures")
     figures = LOCAL.figures(endpoint)
-    assert (figures["requests"], figures["form"]) == (0, chosen["form"]), (
-        "the smoke image does not count"
-    )
+    assert (figures.requests, figures.form) == (0, chosen.form), "the smoke image does not count"
 
 
 def test_several_photos_and_single_ones_have_the_same_answers(clean: Model) -> None:
@@ -102,12 +100,12 @@ def test_fault_39_a_port_that_is_taken_is_not_fought_for(clean: Model) -> None:
         port = other.getsockname()[1]
         endpoint = deployed(EndpointSpec("Elsewhere", clean.id, port=port))
         assert not endpoint.url.endswith(f":{port}")
-        assert endpoint.details["port_taken"] == port
+        assert endpoint.details.port_taken == port
         assert LOCAL.invoke(endpoint, png("circle"), "image/png")["predictions"]
     LOCAL.delete(endpoint)
     endpoint = deployed(EndpointSpec("There", clean.id, port=port))
     assert endpoint.url.endswith(f":{port}")
-    assert not endpoint.details["port_taken"]
+    assert not endpoint.details.port_taken
 
 
 def test_killed_it_is_failed_and_the_same_again_serves(clean: Model) -> None:

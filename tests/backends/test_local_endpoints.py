@@ -117,7 +117,7 @@ def test_fault_43_an_endpoint_outlives_its_app_and_the_next_app_lists_it(live: E
 
 
 def test_in_service_means_that_a_smoke_image_came_back(live: Endpoint) -> None:
-    assert live.details["smoke_ms"] > 0
+    assert live.details.smoke_ms > 0
     assert "smoke image" in LOCAL.log(jobs.read(live.id)).text
 
 
@@ -221,7 +221,7 @@ def test_fault_39_on_a_taken_port_it_takes_another_and_when_the_system_ends_it_i
         endpoint = settled(LOCAL, LOCAL.deploy(EndpointSpec("Ended", heated.id, port=port)))
     assert endpoint.state is EndpointState.IN_SERVICE, endpoint.reason
     assert over_http(endpoint).port != port
-    assert endpoint.details["port_taken"] == port
+    assert endpoint.details.port_taken == port
     process_of(endpoint).terminate()
     job = ended(LOCAL, jobs.read(endpoint.id))
     assert "asked to end" in job.status.reason

@@ -52,7 +52,7 @@ def test_from_the_form_to_an_endpoint_with_a_deadline(
     page.get_by_text("deletes itself in").first.wait_for()
     steps.settle(page)
     (endpoint,) = LOCAL.endpoints()
-    assert endpoint.details["deadline"] == pytest.approx(endpoint.created + 3600)
+    assert endpoint.details.deadline == pytest.approx(endpoint.created + 3600)
     assert steps.metric(page, "Requests") == "0"
     steps.say(page, "Compared with plain fp32 on")
     LOCAL.delete(endpoint)

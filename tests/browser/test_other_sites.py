@@ -89,7 +89,7 @@ def test_another_sites_page_has_no_photo_answered_or_kept(
     page.get_by_role("button", name="Send").click()
     page.wait_for_url(url)
     assert json.loads(page.locator("body").inner_text())["error"]["code"] == "foreign_origin"
-    assert LOCAL.figures(endpoint)["requests"] == 0
+    assert LOCAL.figures(endpoint).requests == 0
     client = Client(int(endpoint.url.rsplit(":", 1)[1]))
     assert client.post(photo).status == 200
     until(lambda: kept(endpoint) > 0, "the photo of a program", 60)

@@ -59,8 +59,8 @@ def test_a_serverless_endpoint_from_deploy_to_delete(aws: Emulator, model: Model
     endpoint = serving.deploy(model)
     assert endpoint.state is EndpointState.CREATING
     endpoint = serving.in_service(endpoint)
-    assert endpoint.details["smoke_ms"] > 0, "it is in service only once a smoke image came back"
-    assert "2026-06-30" in endpoint.details["image"]
+    assert endpoint.details.smoke_ms > 0, "it is in service only once a smoke image came back"
+    assert "2026-06-30" in endpoint.details.image
     for name in shapes.CLASSES:
         answer = SAGEMAKER.invoke(endpoint, serving.png(name), "image/png")
         assert answer["predictions"][0]["label"] == name
@@ -299,8 +299,7 @@ def test_a_real_time_endpoint_grows_keeps_photos_and_is_counted_in_the_inventory
     assert (capture.folder_of(folder) / kept["file"]).read_bytes() == photo
     serving.until(
         lambda: (
-            backends.of(endpoint).figures(serving.now(endpoint.id) or endpoint).get("requests", 0)
-            >= 3
+            (backends.of(endpoint).figures(serving.now(endpoint.id) or endpoint).requests or 0) >= 3
         ),
         "CloudWatch's count",
     )
@@ -384,7 +383,7 @@ def test_fault_49_a_watcher_without_a_network_says_since_when_and_goes_on(
     found = serving.now(endpoint.id)
     assert found
     assert found.state is EndpointState.IN_SERVICE
-    assert found.details["seen"] > 0
+    assert found.details.seen > 0
     aws.ask("DELETE", "faults")
     serving.until(lambda: "stale" not in jobs.read(endpoint.id).status.progress, "the next answer")
 

@@ -10,6 +10,9 @@ from botocore import exceptions
 from core.aws import connection, errors
 from core.backends.sagemaker import failures
 from core.errors import BackendError
+from core.jobs.status import causes
+from core.jobs.status.causes import Cause
+from core.jobs.stopping import Failed
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,55 @@ def test_fault_47_a_reason_of_the_platform_says_what_to_do(given: str, advice: s
     assert advice in text
     assert "SageMaker says:" in text
     assert len(text) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ("ResourceLimitExceeded: The account-level service limit", Cause.QUOTA),
+        ("CapacityError: Unable to provision requested ML compute capacity.", Cause.CAPACITY),
+        ("ClientError: exit code: 137", Cause.OUT_OF_MEMORY),
+        ("AlgorithmError: OSError: [Errno 28] No space left on device", Cause.DISK_FULL),
+        ("Spot instances were interrupted", Cause.SPOT),
+        ("ClientError: Please ensure that SageMaker can assume the role x", Cause.ERROR),
+        ("The moon is full", Cause.ERROR),
+        ("", Cause.ERROR),
+    ],
+)
+def test_a_reason_of_the_platform_is_a_cause(given: str, cause: Cause) -> None:
+    failed = failures.failure({"FailureReason": given}, "")
+    assert failed.cause is cause
+    assert causes.of_old_reason("Failed", str(failed)) is cause
+    assert failures.failure({"FailureReason": given}, "FAILED: No cats.").cause is Cause.ERROR
+
+
+@pytest.mark.parametrize(
+    ("secondary", "asked", "cause"),
+    [
+        ("MaxRuntimeExceeded", False, Cause.TIME_LIMIT),
+        ("MaxWaitTimeExceeded", True, Cause.SPOT),
+        ("Stopped", True, Cause.USER),
+        ("Stopped", False, Cause.ELSEWHERE),
+    ],
+)
+def test_a_stop_of_the_platform_is_a_cause(secondary: str, asked: bool, cause: Cause) -> None:
+    stopped = failures.stop({"SecondaryStatus": secondary}, asked=asked)
+    assert stopped.cause is cause
+    if str(stopped):
+        assert causes.of_old_reason("Stopped", str(stopped)) is cause
+
+
+def test_a_quota_that_refuses_a_job_is_the_cause_of_its_end() -> None:
+    with pytest.raises(BackendError) as refused_by, connection.asking("creating the training job"):
+        raise exceptions.ClientError(
+            {"Error": {"Code": errors.QUOTA, "Message": "It is 0."}}, "CreateTrainingJob"
+        )
+    end = failures.refusal(refused_by.value)
+    assert isinstance(end, Failed)
+    assert (str(end), end.cause) == (str(refused_by.value), Cause.QUOTA)
+    assert causes.of_old_reason("Failed", str(end)) is Cause.QUOTA
+    other = BackendError("AWS does not answer.")
+    assert failures.refusal(other) is other
 
 
 def test_the_scripts_own_reason_comes_first() -> None:

@@ -117,6 +117,7 @@ def test_a_stop_ends_the_running_trial_too(tuning: Tuning) -> None:
         "Stopped with its tuning job: it was asked to stop.",
     )
     assert not last.stopped_early
+    assert last.interrupted
     assert not processes_in(jobs.read(last.id).folder.path)
 
     tuning.script()

@@ -10,6 +10,8 @@ import numpy as np
 import optuna
 import pytest
 
+from core.jobs.status import causes
+from core.jobs.status.causes import Cause
 from core.jobs.store import State
 from core.tuning import advice, importance, stopping, study
 from core.tuning.leaderboard import Board, Trial
@@ -60,7 +62,8 @@ def test_a_trial_below_the_median_is_stopped_and_says_why() -> None:
     reason = stopping.reason_to_stop(running(1.0, 0.9), OTHERS, spec)
     assert "0.9000" in reason
     assert "median of 5 others, 0.5300" in reason
-    assert made.trial(1, state=State.STOPPED, reason=reason).stopped_early
+    assert causes.of_old_reason(State.STOPPED, reason) is Cause.EARLY_STOPPING
+    assert made.trial(1, state=State.STOPPED, cause=Cause.EARLY_STOPPING).stopped_early
 
 
 def test_macro_f1_is_judged_by_itself_and_in_old_logs_by_accuracy() -> None:

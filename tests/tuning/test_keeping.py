@@ -10,6 +10,7 @@ from core import settings
 from core.errors import NotFound
 from core.jobs import labels
 from core.jobs import store as jobs
+from core.jobs.status.causes import Cause
 from core.jobs.store import State, Status
 from core.models import store as models
 from core.tuning import leaderboard, retention
@@ -56,7 +57,7 @@ def test_checkpoints_go_except_those_a_trial_will_go_on_from(home: Path) -> None
     stopped = jobs.read(board.trials[1].id)
     jobs.write_status(
         stopped.folder,
-        Status(State.STOPPED, f"{leaderboard.INTERRUPTED}: it was asked to stop.", 1.0, 2.0),
+        Status(State.STOPPED, "As it was asked to.", 1.0, 2.0, cause=Cause.TUNING_ENDED),
     )
     retention.tidy(leaderboard.read(board.job.id))
     left = [

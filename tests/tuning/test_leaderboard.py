@@ -9,6 +9,7 @@ import pytest
 from core.errors import NotFound
 from core.io import files
 from core.jobs import store as jobs
+from core.jobs.status.causes import Cause
 from core.jobs.store import State, Status
 from core.tuning import leaderboard
 from tests.tuning import made
@@ -43,9 +44,7 @@ def test_a_loss_is_ranked_the_other_way_round() -> None:
 def test_only_completed_trials_can_be_the_best() -> None:
     trials = [
         made.trial(1, correct=30),
-        made.trial(
-            2, correct=48, state=State.STOPPED, reason="Stopped early after epoch 2: worse."
-        ),
+        made.trial(2, correct=48, state=State.STOPPED, cause=Cause.EARLY_STOPPING),
         made.trial(3, correct=48, state=State.IN_PROGRESS),
         made.trial(4, correct=None, loss=None, state=State.FAILED),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from core.jobs.specs import TuningSpec
+from core.jobs.status.causes import Cause
 from core.jobs.store import State
 from core.tuning import study
 from core.tuning.leaderboard import Trial
@@ -108,7 +109,7 @@ def test_failed_running_and_foreign_trials_are_no_observations() -> None:
         1,
         inside,
         state=State.STOPPED,
-        reason="Stopped early: bad",
+        cause=Cause.EARLY_STOPPING,
         curve=made.curve(0.9, 0.8, accuracy=0.25),
     )
     assert study.observation(early, spec, space) == study.Observation(
@@ -124,7 +125,7 @@ def test_a_search_goes_on_beside_running_and_stopped_trials() -> None:
         6,
         trials[5].params,
         state=State.STOPPED,
-        reason="Stopped early: bad",
+        cause=Cause.EARLY_STOPPING,
         curve=made.curve(0.9, 0.8),
     )
     trials[10] = made.trial(11, trials[10].params, correct=None, loss=None, state=State.IN_PROGRESS)

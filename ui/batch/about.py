@@ -7,6 +7,7 @@ import streamlit as st
 from core import backends
 from core.batch import results
 from core.io import files
+from core.jobs.status.progress import BatchProgress, Parity
 from core.jobs.store import Job
 from ui.shared import downloads
 from ui.text import duration, parity_words, plain
@@ -15,14 +16,13 @@ from ui.training import job as job_card
 
 def show(job: Job) -> None:
     """Facts, downloads and the log."""
-    facts = job.status.progress
-    st.markdown(
-        f"**Form of the model**: {plain(str(facts.get('form', 'not chosen yet')))}. {_parity(facts.get('parity') or {})}"
-    )
-    if facts.get("seconds"):
-        rate = f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding included"
+    told = BatchProgress.from_json(job.status.progress)
+    st.markdown(f"**Form of the model**: {plain(told.form)}. {_parity(told.parity)}")
+    if told.seconds:
+        rate = f"{told.images_per_second or 0:,.0f} photos a second, reading and decoding included"
         st.markdown(
-            f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting."
+            f"**Speed**: {rate}; {duration(told.seconds)} in all, "
+            f"after {duration(_start(job, told.seconds))} of starting."
         )
     take_away(job)
     job_card.as_code(job)
@@ -53,14 +53,14 @@ def take_away(job: Job) -> None:
     st.caption(downloads.ABOUT_CSV)
 
 
-def _parity(parity: dict[str, float]) -> str:
-    if not parity:
+def _parity(parity: Parity | None) -> str:
+    if not parity or not parity.photos:
         return ""
-    return f"{parity_words(int(parity['photos']), int(parity['same_class']), parity['max_difference'])}."
+    return f"{parity_words(parity.photos, parity.same_class, parity.max_difference)}."
 
 
-def _start(job: Job) -> float | None:
+def _start(job: Job, spent: float) -> float | None:
     seconds = job.status.seconds
     if seconds is not None:
-        return max(0.0, seconds - float(job.status.progress["seconds"]))
+        return max(0.0, seconds - spent)
     return None

@@ -11,6 +11,7 @@ from core.errors import NotFound
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.status.progress import BatchProgress
 from core.jobs.store import Job, State
 from core.models import store as models
 from core.models.store import Model
@@ -117,23 +118,27 @@ def _stop(job: Job) -> None:
 
 
 def _progress(job: Job) -> None:
-    facts = job.status.progress
-    phase = plain(str(facts.get("phase", "Starting")))
-    if "done" not in facts:
-        listed = f": {facts['listed']:,}" if facts.get("listed") else ""
-        st.progress(0.0, text=f"{phase}{listed}")
+    told = BatchProgress.from_json(job.status.progress)
+    if told.done is None:
+        words = plain(told.phase or "Starting")
+        if told.listed:
+            words += f": {told.listed:,}"
+        st.progress(0.0, text=words)
         return
-    done, total = int(facts["done"]), int(facts["total"])
-    rate, left = facts.get("images_per_second"), facts.get("eta_seconds")
-    words = f"{done:,} of {count(total, 'photo')}"
-    words += f", {rate:,.0f} a second" if rate else ""
-    words += f", about {duration(left)} left" if left else ""
-    words += f", {count(int(facts['errors']), 'error')}" if facts.get("errors") else ""
-    st.progress(min(1.0, done / total) if total else 0.0, text=words)
-    if facts.get("skipped"):
-        st.caption(
-            f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not repeated."
-        )
+    total, share = told.total or 0, 0.0
+    words = f"{told.done:,} of {count(total, 'photo')}"
+    if told.images_per_second:
+        words += f", {told.images_per_second:,.0f} a second"
+    if told.eta_seconds:
+        words += f", about {duration(told.eta_seconds)} left"
+    if told.errors:
+        words += f", {count(told.errors, 'error')}"
+    if total:
+        share = min(1.0, told.done / total)
+    st.progress(share, text=words)
+    if told.skipped:
+        before = count(told.skipped, "photo")
+        st.caption(f"{before} of them were finished before and are not repeated.")
 
 
 def _resume(job: Job, spec: TransformSpec) -> None:

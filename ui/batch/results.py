@@ -13,6 +13,7 @@ from core.errors import NotFound
 from core.evaluation import scores
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import transform_spec
+from core.jobs.status.progress import BatchProgress
 from core.jobs.store import Job, State
 from core.models.store import Model
 from ui import choices
@@ -93,8 +94,16 @@ def _so_far(done: int) -> None:
         )
 
 
+def _total(job: Job, found: Table) -> int:
+    """How many photos the batch has; those with an answer where it has not said."""
+    total = BatchProgress.from_json(job.status.progress).total
+    if total is None:
+        return len(found)
+    return total
+
+
 def _ended_early(job: Job, found: Table) -> None:
-    total = int(job.status.progress.get("total", len(found)))
+    total = _total(job, found)
     answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
     st.caption(
         f"{answered} were answered before this batch ended, the rest were not. Resume asks about those."
@@ -102,7 +111,7 @@ def _ended_early(job: Job, found: Table) -> None:
 
 
 def _figures(job: Job, found: Table) -> None:
-    total = int(job.status.progress.get("total", len(found)))
+    total = _total(job, found)
     score = scores.top1(found.unseen if len(found.unseen) else found.answers)
     why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
     why += ", without those it learned from." if 0 < len(found.unseen) < len(found.answers) else "."

@@ -12,6 +12,7 @@ from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.specs import ExportSpec
+from core.jobs.status.progress import ExportProgress
 from ui import choices
 from ui.datasets import export_routes
 from ui.shared import downloads, job_state
@@ -116,7 +117,7 @@ def _folder(dataset: Dataset, version: Version) -> None:
 def _ended(job: jobs.Job) -> None:
     if job.state is jobs.State.COMPLETED:
         st.success(
-            f"Copied into {plain(str(job.status.progress.get('path', job.spec['path'])))}.",
+            f"Copied into {plain(_told(job).path or job.spec['path'])}.",
             icon=":material/check_circle:",
         )
     elif job.state is jobs.State.FAILED:
@@ -125,16 +126,20 @@ def _ended(job: jobs.Job) -> None:
         st.caption("The last export was stopped. Nothing was kept of it.")
 
 
+def _told(job: jobs.Job) -> ExportProgress:
+    return ExportProgress.from_json(job.status.progress)
+
+
 def _progress(job_id: str) -> None:
     job = backends.LOCAL.refresh(jobs.read(job_id))
     if job.state.is_finished:
         st.rerun()
-    facts = job.status.progress
-    done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
-    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
+    told, share = _told(job), 0.0
+    words = f"Copying into {plain(job.spec['path'])}: {told.done:,} of {told.total:,}"
+    if told.total:
+        share = min(1.0, told.done / told.total)
+    if told.eta_seconds:
+        words += f", about {duration(told.eta_seconds)} left"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(
-            min(1.0, done / total) if total else 0.0,
-            text=f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}{left}",
-        )
+        st.progress(share, text=words)
         job_state.stop_button(job)

@@ -8,6 +8,7 @@ from core import backends
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs.specs import ImportSpec
+from core.jobs.status.progress import ImportingProgress
 from ui import links, messages
 from ui.shared import job_state
 from ui.text import duration, plain
@@ -31,11 +32,8 @@ def outcome(job_id: str) -> None:
     with messages.shown():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if job.state is jobs.State.COMPLETED:
-            made = {
-                name: str(job.status.progress.get(f"{name}_id", ""))
-                for name in ("dataset", "version")
-            }
-            links.to("datasets", **made)
+            told = ImportingProgress.from_json(job.status.progress)
+            links.to("datasets", dataset=told.dataset_id, version=told.version_id)
         if job.state is jobs.State.FAILED:
             st.error(
                 f"The import of {plain(job.name)} failed. {plain(job.status.reason)}",
@@ -52,24 +50,32 @@ def _progress(job_id: str, what: str) -> None:
     job = backends.LOCAL.refresh(jobs.read(job_id))
     if job.state.is_finished:
         st.rerun()
-    facts = job.status.progress
-    done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
-    unit = facts.get("unit", "images")
-    amount = (
-        f"{files.human_bytes(done)} of {files.human_bytes(total)}"
-        if unit == "bytes"
-        else f"{done:,} of {total:,} {unit}"
-    )
-    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
-    words = (
-        f"{plain(str(facts.get('phase', 'Starting')))}: {amount}{left}"
-        if total
-        else plain(str(facts.get("phase", "Starting")))
-    )
-    if facts.get("at"):
-        words += f". Now at {plain(str(facts['at']))}"
-    st.progress(
-        min(1.0, done / total) if total else 0.0, text=f"{what} *{plain(job.name)}*. {words}"
-    )
+    told = ImportingProgress.from_json(job.status.progress)
+    st.progress(_share(told), text=f"{what} *{plain(job.name)}*. {_words(told)}")
     job_state.stop_button(job)
     job_state.notes(job)
+
+
+def _share(told: ImportingProgress) -> float:
+    if not told.total:
+        return 0.0
+    return min(1.0, told.done / told.total)
+
+
+def _words(told: ImportingProgress) -> str:
+    """What it does, how much of it is done, how long the rest takes, and which photo holds it
+    up."""
+    words = plain(told.phase or "Starting")
+    if told.total:
+        words += f": {_amount(told)}"
+        if told.eta_seconds:
+            words += f", about {duration(told.eta_seconds)} left"
+    if told.at:
+        words += f". Now at {plain(told.at)}"
+    return words
+
+
+def _amount(told: ImportingProgress) -> str:
+    if told.unit == "bytes":
+        return f"{files.human_bytes(told.done)} of {files.human_bytes(told.total)}"
+    return f"{told.done:,} of {told.total:,} {told.unit}"

@@ -13,6 +13,7 @@ from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.specs import ExportSpec, InspectSpec, inspect_spec
+from core.jobs.status.progress import InspectionProgress
 from ui import messages
 from ui.datasets import links as dataset_links
 from ui.shared import job_state
@@ -107,14 +108,15 @@ def _progress(job_id: str) -> None:
     job = backends.LOCAL.refresh(jobs.read(job_id))
     if job.state.is_finished:
         st.rerun()
-    facts = job.status.progress
-    done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
-    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
-    amount = f": {done:,} of {count(total, 'photo')}{left}" if total > 1 else ""
+    told = InspectionProgress.from_json(job.status.progress)
+    words, share = f"Inspecting. {plain(job_state.phase(job))}", 0.0
+    if told.total:
+        share = min(1.0, told.done / told.total)
+    if told.total > 1:
+        words += f": {told.done:,} of {count(told.total, 'photo')}"
+        if told.eta_seconds:
+            words += f", about {duration(told.eta_seconds)} left"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(
-            min(1.0, done / total) if total else 0.0,
-            text=f"Inspecting. {plain(job_state.phase(job))}{amount}",
-        )
+        st.progress(share, text=words)
         job_state.stop_button(job)
     job_state.notes(job)

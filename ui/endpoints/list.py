@@ -11,6 +11,7 @@ from core.backends import Endpoint, EndpointState
 from core.endpoints import capture
 from core.errors import NotFound
 from core.jobs import store as jobs
+from core.jobs.status.endpoints import Details
 from core.jobs.store import Job
 from core.models import store as models
 from ui import links, messages, removal
@@ -52,15 +53,15 @@ def _line(endpoint: Endpoint) -> str:
     if endpoint.state is EndpointState.FAILED:
         return f"{words}. {plain(endpoint.reason)}"
     figures = backends.of(endpoint).figures(endpoint)
-    if "requests" not in figures:
-        now = (
-            "in service"
-            if endpoint.state is EndpointState.IN_SERVICE
-            else endpoint.details.get("phase") or "starting"
-        )
-        return f"{words}, {plain(str(now)).lower()}"
-    p50 = f", p50 {figures['p50_ms']:.1f} ms" if figures.get("p50_ms") is not None else ""
-    return f"{plain(_model_name(endpoint))}, {words}, {count(figures['requests'], 'request')}, {count(figures['errors'], 'error')}{p50}"
+    if figures.requests is None:
+        now = endpoint.details.phase or "starting"
+        if endpoint.state is EndpointState.IN_SERVICE:
+            now = "in service"
+        return f"{words}, {plain(now).lower()}"
+    counted = f"{count(figures.requests, 'request')}, {count(figures.errors or 0, 'error')}"
+    if figures.p50_ms is not None:
+        counted += f", p50 {figures.p50_ms:.1f} ms"
+    return f"{plain(_model_name(endpoint))}, {words}, {counted}"
 
 
 def _model_name(endpoint: Endpoint) -> str:
@@ -87,8 +88,9 @@ def ended(found: Sequence[Job]) -> None:
 
 def show_ended(job: Job) -> None:
     """One that has deleted itself: what it kept, until that is removed too."""
-    why = job.status.progress.get("gone") or "It deleted itself, as chosen when it was started."
-    st.markdown(f":gray-badge[Ended {age(job.status.ended)}] {plain(str(why))}")
+    gone = Details.from_json(job.status.progress).gone
+    why = gone or "It deleted itself, as chosen when it was started."
+    st.markdown(f":gray-badge[Ended {age(job.status.ended)}] {plain(why)}")
     with st.container(horizontal=True):
         links.button(
             "Deploy its model again",

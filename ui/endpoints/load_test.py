@@ -14,6 +14,7 @@ from core.errors import FieldmarkError, NotFound, UserError
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs.specs import LoadSpec
+from core.jobs.status.progress import LoadProgress
 from core.jobs.store import Job, State
 from ui import links, messages
 from ui.shared import charts, jobs_table
@@ -95,7 +96,7 @@ def _test(job_id: str, was_finished: bool) -> None:
     job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
     if job.state.is_finished and not was_finished:
         st.rerun()
-    progress = job.status.progress
+    told = LoadProgress.from_json(job.status.progress)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content"
@@ -107,26 +108,26 @@ def _test(job_id: str, was_finished: bool) -> None:
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     if not job.state.is_finished:
-        done, total = progress.get("done", 0), progress.get("total", 1)
-        st.progress(min(1.0, done / total), text=f"{done:,} of {total:,}")
-    _figures(job)
+        st.progress(min(1.0, told.done / told.total), text=f"{told.done:,} of {told.total:,}")
+    _figures(told)
     if job.state.is_finished:
         _histogram(job)
 
 
-def _figures(job: Job) -> None:
-    progress = job.status.progress
+def _figures(told: LoadProgress) -> None:
     with st.grid(5, min_column_width=130, gap="small"):
-        for name, key in (("p50", "p50_ms"), ("p95", "p95_ms"), ("p99", "p99_ms")):
-            st.metric(name, f"{progress[key]:.1f} ms" if key in progress else "-", border=True)
-        st.metric(
-            "Throughput",
-            f"{progress['per_second']:.0f}/s" if "per_second" in progress else "-",
-            border=True,
-        )
-        st.metric("Failed", f"{progress.get('failed', 0):,}", border=True)
-    for reason, times in progress.get("errors", {}).items():
+        for name, value in (("p50", told.p50_ms), ("p95", told.p95_ms), ("p99", told.p99_ms)):
+            st.metric(name, _or_dash(value, ".1f", " ms"), border=True)
+        st.metric("Throughput", _or_dash(told.per_second, ".0f", "/s"), border=True)
+        st.metric("Failed", f"{told.failed:,}", border=True)
+    for reason, times in told.errors.items():
         st.warning(f"{times:,} times: {plain(reason)}", icon=":material/warning:")
+
+
+def _or_dash(value: float | None, form: str, unit: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:{form}}{unit}"
 
 
 def _histogram(job: Job) -> None:
@@ -165,17 +166,20 @@ def _histogram(job: Job) -> None:
 
 
 def _table(tests: Sequence[Job], chosen: Job) -> None:
+    told = [LoadProgress.from_json(job.status.progress) for job in tests]
     rows = [
         {
             "requests": job.spec["requests"],
             "clients": job.spec["clients"],
-            **{name: job.status.progress.get(f"{name}_ms") for name in ("p50", "p95", "p99")},
-            "per second": job.status.progress.get("per_second"),
-            "failed": job.status.progress.get("failed"),
+            "p50": one.p50_ms,
+            "p95": one.p95_ms,
+            "p99": one.p99_ms,
+            "per second": one.per_second,
+            "failed": one.failed,
             "state": str(job.state),
             "made": age(job.created),
         }
-        for job in tests
+        for job, one in zip(tests, told, strict=True)
     ]
     st.markdown("**Tests of this endpoint**")
     number = st.column_config.NumberColumn(format="%.1f")

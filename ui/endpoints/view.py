@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -14,6 +13,7 @@ from core.aws import prices
 from core.backends import Endpoint, EndpointState
 from core.jobs import store as jobs
 from core.jobs.specs import endpoint_spec
+from core.jobs.status.endpoints import Form
 from ui import choices, links, messages, removal
 from ui.endpoints import code as endpoint_code
 from ui.endpoints import load_test as endpoint_load
@@ -28,7 +28,6 @@ COLOURS = {
     EndpointState.FAILED: "red",
 }
 VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
-PHASES = ("Loading the model", "Finding its fastest form", "Sending it a smoke image")
 COUNTED = "Since it is in service; the smoke image is not counted."
 LOOK_SECONDS = 2.0
 CREATING_SECONDS = 0.5
@@ -81,9 +80,10 @@ def _creating(endpoint_id: str) -> None:
     now = _now(endpoint_id)
     if now is None or now.state is not EndpointState.CREATING:
         st.rerun()
-    phases = list(now.details.get("phases") or PHASES)
-    phase = str(now.details.get("phase") or "Starting")
-    done = (phases.index(phase) + 1) / (len(phases) + 1) if phase in phases else 0.05
+    phases, phase = now.details.phases, now.details.phase or "Starting"
+    done = 0.05
+    if phase in phases:
+        done = (phases.index(phase) + 1) / (len(phases) + 1)
     st.progress(done, text=f"{phase}. Started {age(now.created)}{_cost(now)}.")
     _stale(now)
     delete_button(now)
@@ -131,19 +131,7 @@ def _restart_button(endpoint: Endpoint) -> None:
 
 def delete_button(endpoint: Endpoint) -> None:
     """Ends the endpoint, or takes away what is left of it; asks first, by its name."""
-    attached = bool(endpoint.details.get("attached"))
-    verb = (
-        "Detach"
-        if attached
-        else "Stop and delete"
-        if endpoint.state is not EndpointState.FAILED
-        else "Delete"
-    )
-    words = (
-        "It is only forgotten here."
-        if attached
-        else "The model stays; the server and the photos that it kept go."
-    )
+    verb, words = _ending(endpoint)
     with st.popover(verb, icon=":material/delete:", key=f"dp_ending_{endpoint.id}", help=words):
         if st.button(
             f"{verb} {plain(removal.shortened(endpoint.name))}",
@@ -155,6 +143,16 @@ def delete_button(endpoint: Endpoint) -> None:
                     backends.of(endpoint).delete(endpoint)
                 links.to("deploy")
         st.caption(words)
+
+
+def _ending(endpoint: Endpoint) -> tuple[str, str]:
+    """What ending it is called, and what it does."""
+    if not endpoint.details.IS_OURS:
+        return "Detach", "It is only forgotten here."
+    words = "The model stays; the server and the photos that it kept go."
+    if endpoint.state is EndpointState.FAILED:
+        return "Delete", words
+    return "Stop and delete", words
 
 
 def _live(endpoint_id: str) -> None:
@@ -173,59 +171,56 @@ def _live(endpoint_id: str) -> None:
     backend = backends.of(now)
     figures = backend.figures(now)
     with st.grid(4 + backend.counts_waiting, min_column_width=130, gap="small"):
-        _count("Requests", figures, "requests", str(now.details.get("counted") or COUNTED))
-        _count(
-            "Errors",
-            figures,
-            "errors",
-            f"Requests that were refused or failed, {figures.get('busy', 0):,} of them because too many waited.",
-        )
+        _count("Requests", figures.requests, now.details.counted or COUNTED)
+        refused = f"{figures.busy:,} of them because too many waited."
+        _count("Errors", figures.errors, f"Requests that were refused or failed, {refused}")
         if backend.counts_waiting:
-            _count(
-                "Waiting",
-                figures,
-                "waiting",
-                "Photos in the queue or being answered at this moment.",
-            )
-        timed = (
-            str(now.details.get("timed_as") or "")
-            or f"From a request's first byte to its answer, over the newest {count(int(figures.get('timed', 0)), 'request')}."
-        )
-        for name in ("p50", "p95"):
-            value = figures.get(f"{name}_ms")
-            st.metric(
-                name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed
-            )
+            waiting = "Photos in the queue or being answered at this moment."
+            _count("Waiting", figures.waiting, waiting)
+        newest = f"over the newest {count(figures.timed, 'request')}."
+        timed = now.details.timed_as or f"From a request's first byte to its answer, {newest}"
+        _time("p50", figures.p50_ms, timed)
+        _time("p95", figures.p95_ms, timed)
 
 
 def _cost(endpoint: Endpoint) -> str:
     """`, 1 x ml.m5.large, 0.05 USD so far`, or nothing where it costs nothing."""
     details = endpoint.details
-    if not details.get("instance"):
+    if not details.instance:
         return ""
-    usd = details.get("usd_per_hour")
-    so_far = (
-        f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
-    )
-    return plain(f", {details['instance']}{so_far}")
+    words = f", {details.instance}"
+    if details.usd_per_hour:
+        hours = (time.time() - endpoint.created) / 3600
+        words += f", {prices.money(details.usd_per_hour * hours)} so far"
+    return plain(words)
 
 
 def _stale(endpoint: Endpoint) -> None:
     """Where its platform does not answer: since when, and why."""
-    if why := endpoint.details.get("stale"):
+    if why := endpoint.details.stale:
         st.warning(
-            f"As it was {age(endpoint.details.get('seen'))}: {plain(str(why))}",
+            f"As it was {age(endpoint.details.seen)}: {plain(why)}",
             icon=":material/cloud_off:",
         )
 
 
-def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
-    st.metric(label, f"{figures[key]:,}" if key in figures else "-", border=True, help=words)
+def _count(label: str, number: int | None, words: str) -> None:
+    shown = "-"
+    if number is not None:
+        shown = f"{number:,}"
+    st.metric(label, shown, border=True, help=words)
+
+
+def _time(label: str, milliseconds: float | None, words: str) -> None:
+    shown = "-"
+    if milliseconds is not None:
+        shown = f"{milliseconds:.1f} ms"
+    st.metric(label, shown, border=True, help=words)
 
 
 def until(endpoint: Endpoint) -> str:
     """`, deletes itself in 2 h 5 min`, or nothing."""
-    deadline = endpoint.details.get("deadline")
+    deadline = endpoint.details.deadline
     if deadline:
         return f", deletes itself in {duration(max(0.0, deadline - time.time()))}"
     return ""
@@ -234,22 +229,22 @@ def until(endpoint: Endpoint) -> str:
 def _about(endpoint: Endpoint) -> None:
     """What answers, how it was found to be as good as plain fp32, and what is worth knowing about the start."""
     details = endpoint.details
-    chosen = details.get("chosen") or {}
-    words = [f"{details.get('form', 'plain torch')}"]
-    if chosen.get("plain_milliseconds") and chosen["milliseconds"] != chosen["plain_milliseconds"]:
-        words.append(
-            f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: {chosen['plain_milliseconds']:.1f})"
+    words = details.form + _compared(details.chosen)
+    words += f". The smoke image came back in {details.smoke_ms} ms"
+    if details.start_seconds is not None:
+        words += f", {details.start_seconds:.1f} s after the start"
+    st.caption(plain(f"{words}.{details.remarks}"))
+
+
+def _compared(chosen: Form) -> str:
+    """How the form that was chosen compares with plain fp32; empty where there was no choice."""
+    words = ""
+    if chosen.plain_milliseconds and chosen.milliseconds != chosen.plain_milliseconds:
+        words = (
+            f", {chosen.milliseconds:.1f} ms of processor time a photo "
+            f"(plain fp32: {chosen.plain_milliseconds:.1f})"
         )
-    if n := chosen.get("photos"):
-        words.append(f". {parity_words(n, chosen['same_class'], chosen['max_difference'])}")
-    words.append(f". The smoke image came back in {details.get('smoke_ms', 0)} ms")
-    words.append(
-        f", {details['start_seconds']:.1f} s after the start."
-        if "start_seconds" in details
-        else "."
-    )
-    if image := details.get("image"):
-        words.append(f" {image}")
-    if port := details.get("port_taken"):
-        words.append(f" Port {port} was taken, so it listens on another one.")
-    st.caption(plain("".join(words)))
+    if chosen.photos:
+        parity = parity_words(chosen.photos, chosen.same_class, chosen.max_difference)
+        words += f". {parity}"
+    return words

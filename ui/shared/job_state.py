@@ -10,6 +10,7 @@ import streamlit as st
 from core import backends
 from core.errors import NotFound
 from core.jobs import store as jobs
+from core.jobs.status.progress import Progress
 from core.jobs.store import Job, State
 from ui import links
 from ui.text import plain
@@ -48,7 +49,7 @@ def phase(job: Job) -> str:
     other = _awaited(job)
     if other is not None:
         return f"Waiting for {other.name} to make the features"
-    return str(job.status.progress.get("phase") or "Starting")
+    return Progress.from_json(job.status.progress).phase or "Starting"
 
 
 def notes(job: Job) -> None:
@@ -64,13 +65,13 @@ def notes(job: Job) -> None:
             ":material/hourglass_top:",
             job=other.tuning_id or other.id,
         )
-    if silent := job.status.progress.get("silent"):
-        st.warning(plain(str(silent)), icon=":material/warning:")
+    if silent := Progress.from_json(job.status.progress).silent:
+        st.warning(plain(silent), icon=":material/warning:")
 
 
 def _awaited(job: Job) -> Job | None:
     """The job that this one waits for, or None if it waits for none that is still there."""
-    other = str(job.status.progress.get("waits_for") or "")
+    other = Progress.from_json(job.status.progress).waits_for
     try:
         if other:
             return jobs.read(other)

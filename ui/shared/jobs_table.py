@@ -8,6 +8,7 @@ import streamlit as st
 
 from core import backends
 from core.errors import NotFound
+from core.jobs.status.progress import BatchProgress, Progress, TuningProgress
 from core.jobs.store import Job, State, Unreadable
 from core.models import store as models
 from ui import links
@@ -94,18 +95,17 @@ def elsewhere(job: Job) -> str:
 
 def tuned(job: Job) -> str:
     """Best value and trials of a tuning job, as its worker reported them last."""
-    progress = job.status.progress
-    best = (
-        f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, "
-        if progress.get("best") is not None
-        else ""
-    )
-    return f"{best}{progress.get('trials', 0)} of {job.spec['max_trials']} trials"
+    told = TuningProgress.from_json(job.status.progress)
+    words = f"{told.trials} of {job.spec['max_trials']} trials"
+    if told.best is None:
+        return words
+    return f"best {job.spec['objective'].replace('_', ' ')} {told.best:.4f}, {words}"
 
 
 def _result(job: Job) -> str:
     """What a finished training job reached, on test or else on validation; what a batch went through."""
-    if not job.state.is_finished and job.kind != "tuning" and job.status.progress.get("phase"):
+    doing = Progress.from_json(job.status.progress).phase
+    if not job.state.is_finished and job.kind != "tuning" and doing:
         return f"{NOUNS.get(job.kind, job.kind)}: {plain(_doing(job))}, "
     if job.kind == "transform":
         return _transformed(job)
@@ -128,18 +128,18 @@ def _doing(job: Job) -> str:
     """What a running job does, as it stands in the middle of a line."""
     words = job_state.phase(job)
     words = words[:1].lower() + words[1:]
-    if job.status.progress.get("silent"):
+    if Progress.from_json(job.status.progress).silent:
         return f"{words}, no sign of life for a while"
     return words
 
 
 def _transformed(job: Job) -> str:
-    facts = job.status.progress
-    if job.state is not State.COMPLETED or "total" not in facts:
+    told = BatchProgress.from_json(job.status.progress)
+    if job.state is not State.COMPLETED or told.total is None:
         return ""
-    words = [count(int(facts["total"]), "photo")]
-    if facts.get("labelled"):
-        words.append(share(int(facts["correct"]), int(facts["labelled"])))
-    if facts.get("errors"):
-        words.append(count(int(facts["errors"]), "error"))
+    words = [count(told.total, "photo")]
+    if told.labelled:
+        words.append(share(told.correct, told.labelled))
+    if told.errors:
+        words.append(count(told.errors, "error"))
     return ", ".join(words) + ", "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from core.models import explain
 from core.training import feature_cache
 from ui.datasets import export_routes
 from ui.shared import downloads
+
+logger = logging.getLogger(__name__)
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 ONE_YEAR = 31_536_000
@@ -83,7 +86,7 @@ async def _tidy() -> None:
                 await asyncio.to_thread(work)
             except (OSError, FieldmarkError) as error:
                 # On a full disk, or one that only reads, the app goes on; next time it may do.
-                print(f"Tidying up: {error}", flush=True)
+                logger.warning("Tidying up: %s", error)
         await asyncio.sleep(TIDY_SECONDS)
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core import backends
 from core.jobs import store as jobs
+from core.jobs.status.progress import TrainingProgress
 from core.jobs.store import Job, State
 from core.training import metrics
 from ui import choices, links
@@ -171,13 +172,14 @@ def backbone_rate(rows: list[dict[str, float]]) -> float | None:
 
 def _progress(job: Job, rows: list[dict[str, float]]) -> None:
     """A bar for the phases before the first epoch: photos on their way to the platform, photos that went through the backbone."""
-    told = job.status.progress
-    if told.get("waits_for"):
+    told = TrainingProgress.from_json(job.status.progress)
+    if told.waits_for:
         st.progress(0.0, text=plain(job_state.phase(job)))
-    elif not rows and told.get("total"):
-        left = f", about {duration(told['seconds_left'])} left" if told.get("seconds_left") else ""
-        words = f"{told['phase']}: {told['done']:,} of {told['total']:,}{left}"
-        st.progress(min(1.0, told["done"] / told["total"]), text=plain(words))
+    elif not rows and told.total:
+        words = f"{told.phase}: {told.done:,} of {told.total:,}"
+        if told.seconds_left:
+            words += f", about {duration(told.seconds_left)} left"
+        st.progress(min(1.0, told.done / told.total), text=plain(words))
     elif epochs := metrics.epochs(rows):
         st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
     elif rows and rows[-1].get("features_total"):

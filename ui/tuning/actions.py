@@ -10,6 +10,7 @@ from core import backends, settings
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.specs import tuning_spec
+from core.jobs.status.progress import TuningProgress
 from core.jobs.store import Job
 from core.tuning import leaderboard
 from core.tuning import objectives as search
@@ -82,7 +83,8 @@ def details(job: Job) -> None:
     with st.expander("Settings", icon=":material/tune:"):
         rows = tuning_compare.asked_for(board)
         if board.spec.warm_start:
-            rows["learned from"] += f" ({job.status.progress.get('warm_start_trials', 0)} trials)"
+            told = TuningProgress.from_json(job.status.progress)
+            rows["learned from"] += f" ({told.warm_start_trials} trials)"
         st.dataframe(
             {"setting": list(rows), "value": list(rows.values())},
             hide_index=True,

@@ -9,6 +9,7 @@ import streamlit as st
 from core import backends
 from core.errors import NotFound
 from core.jobs import store as jobs
+from core.jobs.status.progress import TuningProgress
 from core.jobs.store import Job, State
 from core.models import store as models
 from core.tuning import advice, leaderboard
@@ -72,7 +73,7 @@ def _header(job: Job, board: Board) -> None:
             f"{plain(job.status.reason)} Its trials are kept: go on to add more.",
             icon=":material/stop_circle:",
         )
-    elif ended := job.status.progress.get("ended"):
+    elif ended := TuningProgress.from_json(job.status.progress).ended:
         st.caption(f"It ended because {plain(ended)}.")
 
 
@@ -130,7 +131,7 @@ def _figures(job: Job, board: Board) -> None:
 def _expected(job: Job, board: Board, done: int) -> str:
     """How long it will still take if the trials go on like this."""
     spent = job.status.seconds
-    if not board.trials or job.status.progress.get("waits_for"):
+    if not board.trials or TuningProgress.from_json(job.status.progress).waits_for:
         return plain(job_state.phase(job))
     if done < 2 or not spent:
         shares = board.spec.resources is None and board.spec.fixed.get("mode", "frozen") == "frozen"

@@ -1,4 +1,5 @@
-"""The local backend: each job a detached worker over a run folder, each endpoint a server on 127.0.0.1."""
+"""The local backend: each job a detached worker over a run folder, each endpoint a server on
+127.0.0.1."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 from core import settings
 from core.backends import logs
@@ -26,9 +26,11 @@ from core.datasets.importing import origins
 from core.errors import BackendError, FieldmarkError, NotFound, PhotoRefused, UserError
 from core.io import files
 from core.io.names import clean_name
-from core.jobs import hung_workers, inbox, locks, prefork, processes, specs
+from core.jobs import hung_workers, inbox, locks, prefork, processes, specs, stopping
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
+from core.jobs.status.causes import Cause
+from core.jobs.status.endpoints import Answer, Figures, LocalDetails
 from core.jobs.store import Job, State, Status
 from core.models import store as models
 from core.training import script as scripts
@@ -41,7 +43,8 @@ WORKER = "core.jobs.worker"
 
 
 class LocalBackend(Backend):
-    """Runs everything on this workstation. State is in the run folders, so any number of apps may look at once."""
+    """Runs everything on this workstation. State is in the run folders, so any number of apps may
+    look at once."""
 
     name = "local"
     title = "This workstation"
@@ -57,7 +60,8 @@ class LocalBackend(Backend):
         version = store.version(spec.dataset_id, spec.version_id)
         if not version.split_counts()["validation"]:
             raise UserError(
-                "This dataset version has no validation photos to compare trials by. Split it again first.",
+                "This dataset version has no validation photos to compare trials by. Split it "
+                "again first.",
                 field="version_id",
             )
         return self._submit(spec, WORKER)
@@ -71,8 +75,8 @@ class LocalBackend(Backend):
             raise
 
     def import_dataset(self, spec: specs.ImportSpec) -> Job:
-        """Submits an import; datasets live where the app runs, so only this backend has it. An upload that can't be submitted is
-        removed."""
+        """Submits an import; datasets live where the app runs, so only this backend has it. An
+        upload that can't be submitted is removed."""
         try:
             return self._submit(spec, WORKER)
         except (FieldmarkError, OSError):
@@ -80,12 +84,14 @@ class LocalBackend(Backend):
             raise
 
     def inspect(self, spec: specs.InspectSpec) -> Job:
-        """Submits a look for faults in a dataset version; like an import, only this backend has it."""
+        """Submits a look for faults in a dataset version; like an import, only this backend has
+        it."""
         store.version(spec.dataset_id, spec.version_id)
         return self._submit(spec, WORKER)
 
     def export(self, spec: specs.ExportSpec) -> Job:
-        """Submits the copying of a dataset version into a folder; like an import, only this backend has it."""
+        """Submits the copying of a dataset version into a folder; like an import, only this backend
+        has it."""
         store.version(spec.dataset_id, spec.version_id)
         origins.importable(Path(spec.path))
         return self._submit(spec, WORKER)
@@ -107,14 +113,16 @@ class LocalBackend(Backend):
         return self._submit(spec, WORKER)
 
     def refresh(self, job: Job) -> Job:
-        # The lock first: a worker writes its last status before it lets go, so a free lock and an unfinished
-        # status read after it can only mean that the worker died.
+        # The lock first: a worker writes its last status before it lets go, so a free lock and an
+        # unfinished status read after it can only mean that the worker died.
         with files.there(job.folder.path, "job"):
             held = locks.is_locked(job.folder.lock)
             now = jobs.read(job.id)
             if now.state.is_finished:
                 return now
-            return hung_workers.looked_after(now) if held else _bury(now)
+            if held:
+                return hung_workers.looked_after(now)
+            return _bury(now)
 
     def log(self, job: Job, after: int = 0) -> LogChunk:
         return logs.log(job, after)
@@ -127,7 +135,7 @@ class LocalBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            jobs.ask_to_stop(job.folder)
+            stopping.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         # A completed one has deleted itself at its deadline; only what it recorded is still there.
@@ -137,7 +145,7 @@ class LocalBackend(Backend):
         )
         return [_endpoint(job) for job in found if job and job.state is not State.COMPLETED]
 
-    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
         try:
             return client.post_image(endpoint.url, body, content_type, INVOKE_SECONDS)
         except urllib.error.HTTPError as error:
@@ -161,13 +169,14 @@ class LocalBackend(Backend):
 
         return send
 
-    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
+    def figures(self, endpoint: Endpoint) -> Figures:
+        if not endpoint.url:
+            return Figures()
         try:
-            return (
-                client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS) if endpoint.url else {}
-            )
+            said = client.get_json(f"{endpoint.url}/metrics", FIGURES_SECONDS)
         except (OSError, ValueError, HTTPException):
-            return {}
+            return Figures()
+        return Figures.from_json(said)
 
     def usage(self, endpoint: Endpoint) -> list[Program]:
         return usage.programs(endpoint.url)
@@ -177,17 +186,20 @@ class LocalBackend(Backend):
         try:
             status = _settled(endpoint.id).status
         except NotFound:
-            # Another session has deleted it, or its files are damaged; then what is left of it goes.
+            # Another session has deleted it, or its files are damaged; then what is left of it
+            # goes.
             status = Status()
         # One that serves gets the time to answer who waits; one that is still loading has nobody.
-        if status.progress.get("url") and processes.terminate(status.pid, status.pid_created):
+        serves = bool(LocalDetails.from_json(status.progress).url)
+        if serves and processes.terminate(status.pid, status.pid_created):
             _wait_for_lock(folder, settings.STOP_SECONDS)
         processes.kill_session(status.pid, folder.path)
         _wait_for_lock(folder, KILL_SECONDS)
         jobs.delete(endpoint.id)
 
     def warm_up(self) -> subprocess.Popen[bytes]:
-        """Starts the process that makes jobs start at once; hand what it returns to `cool_down` when the app ends."""
+        """Starts the process that makes jobs start at once; hand what it returns to `cool_down`
+        when the app ends."""
         return prefork.start()
 
     def cool_down(self, process: subprocess.Popen[bytes]) -> None:
@@ -207,7 +219,8 @@ class LocalBackend(Backend):
         name = clean_name(spec.name, "name")
         if getattr(spec, "resources", None):
             raise UserError(
-                f"{self.title} has no instances to choose from. Leave that out, or run it elsewhere.",
+                f"{self.title} has no instances to choose from. Leave that out, or run it "
+                "elsewhere.",
                 field="resources",
             )
         try:
@@ -217,7 +230,8 @@ class LocalBackend(Backend):
         if lock is None:
             return job
         try:
-            # The warm process knows no way to S3, and must not: what it forks for others would know it, too.
+            # The warm process knows no way to S3, and must not: what it forks for others would know
+            # it, too.
             way = (
                 {}
                 if getattr(spec, "tuning_id", "")
@@ -225,9 +239,9 @@ class LocalBackend(Backend):
                     getattr(spec, "source", ""), getattr(spec, "dataset_id", "")
                 )
             )
-            pid = (
-                prefork.fork_worker(job.folder.path, lock) if module == WORKER and not way else None
-            )
+            pid = None
+            if module == WORKER and not way:
+                pid = prefork.fork_worker(job.folder.path, lock)
             if pid is None:
                 command = [settings.python(), "-m", module, str(job.folder.path)]
                 pid = processes.start(command, job.folder.path, lock=lock, variables=way)
@@ -247,22 +261,27 @@ def _settled(job_id: str, seconds: float = 5.0) -> Job:
 
 
 def _wait_for_lock(folder: RunFolder, seconds: float) -> None:
-    """Waits until the job's process has let go: a dead one does so only when the last of its threads has ended."""
+    """Waits until the job's process has let go: a dead one does so only when the last of its
+    threads has ended."""
     until = time.monotonic() + seconds
     while locks.is_locked(folder.lock) and time.monotonic() < until:
         time.sleep(0.02)
 
 
 def _bury(job: Job) -> Job:
-    """Ends a job whose worker died: kills what it left behind and writes why it failed."""
+    """Ends a job whose worker died: kills what it left behind and writes why it failed. Also on a
+    full disk it died: it goes on by itself where its tuning job does."""
     processes.kill_session(job.status.pid, job.folder.path)
-    why = (
-        "the disk is full"
-        if files.is_full(job.folder.path)
-        else "it was killed, or the machine was restarted"
+    why = "it was killed, or the machine was restarted"
+    if files.is_full(job.folder.path):
+        why = "the disk is full"
+    reason = (
+        f"The process that ran this job died without a word: {why}. Its log is kept. "
+        "Resume it to go on from its last checkpoint."
     )
-    reason = f"{jobs.DIED}: {why}. Its log is kept. Resume it to go on from its last checkpoint."
-    status = replace(job.status, state=State.FAILED, reason=reason, ended=time.time())
+    status = replace(
+        job.status, state=State.FAILED, reason=reason, cause=Cause.DIED, ended=time.time()
+    )
     try:
         jobs.write_status(job.folder, status)
     except OSError as error:
@@ -274,31 +293,34 @@ def _bury(job: Job) -> Job:
 
 
 def _endpoint(job: Job) -> Endpoint:
-    progress = job.status.progress
+    details = LocalDetails.from_json(job.status.progress)
     return Endpoint(
         id=job.id,
         name=job.name,
         backend=job.backend,
         model_id=str(job.spec.get("model_id", "")),
-        state=_endpoint_state(job),
+        state=_endpoint_state(job, details),
         created=job.created,
-        url=str(progress.get("url", "")),
-        reason=job.status.reason if job.state.is_finished else "",
-        details=progress,
+        url=details.url,
+        reason=job.status.reason,
+        details=details,
     )
 
 
-def _endpoint_state(job: Job) -> EndpointState:
+def _endpoint_state(job: Job, details: LocalDetails) -> EndpointState:
     if job.state.is_finished:
         return EndpointState.FAILED
     if job.state is State.STOPPING:
         return EndpointState.DELETING
-    return EndpointState.IN_SERVICE if job.status.progress.get("url") else EndpointState.CREATING
+    if details.url:
+        return EndpointState.IN_SERVICE
+    return EndpointState.CREATING
 
 
 def _no_answer(endpoint: Endpoint, error: Exception) -> BackendError:
     return BackendError(
-        f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it again."
+        f"The endpoint {endpoint.name} does not answer ({error}). Look at its log, or start it "
+        "again."
     )
 
 

@@ -13,7 +13,8 @@ TARGET = "again"
 
 
 def training(folder: RunFolder, spec: TrainingSpec) -> str:
-    """A shell command that trains once more with the job's data, settings and own copy of the script, into `./again`."""
+    """A shell command that trains once more with the job's data, settings and own copy of the
+    script, into `./again`."""
     variables = {
         name: value
         for name, value in runner.environment(folder, spec).items()

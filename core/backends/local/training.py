@@ -1,4 +1,5 @@
-"""Runs a training job: the training script as a child process under SageMaker's environment contract, then the artifact."""
+"""Runs a training job: the training script as a child process under SageMaker's environment
+contract, then the artifact."""
 
 from __future__ import annotations
 
@@ -16,9 +17,12 @@ from core.errors import BackendError
 from core.io import files
 from core.jobs import forks, locks, processes
 from core.jobs.forks import Answer
+from core.jobs.hyperparameters import carried_name
 from core.jobs.run_folder import RunFolder
 from core.jobs.script_runs import ScriptRun, code_folder
-from core.jobs.specs import InspectSpec, TrainingSpec, carried_name, training_spec
+from core.jobs.specs import InspectSpec, TrainingSpec, training_spec
+from core.jobs.status.causes import Cause
+from core.jobs.stopping import Failed
 from core.models import store as models
 
 if TYPE_CHECKING:
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
 TERMINATED = 128 + signal.SIGTERM
+KILLED = (
+    "The training process was killed by signal 9, probably because the machine ran out of memory. "
+    "Lower the batch size or the image size, or close other programs, and resume."
+)
 
 
 def run(worker: Worker) -> None:
@@ -62,11 +70,15 @@ class _Shown:
 
 
 def prepare(folder: RunFolder, spec: TrainingSpec) -> None:
-    """Puts the job's own copy of the scripts and the manifest into its folder, so that it can be repeated exactly.
+    """Puts the job's own copy of the scripts and the manifest into its folder, so that it can be
+    repeated exactly.
 
-    A trial shares both with its tuning job: all trials run the same code, and a manifest of a million rows is written once.
+    A trial shares both with its tuning job: all trials run the same code, and a manifest of a
+    million rows is written once.
     """
-    source = RunFolder.of(spec.tuning_id) if spec.tuning_id else None
+    source = None
+    if spec.tuning_id:
+        source = RunFolder.of(spec.tuning_id)
     if source and manifest_folder(source).is_dir():
         shutil.copytree(source.input, folder.input, copy_function=_link, dirs_exist_ok=True)
     else:
@@ -86,8 +98,8 @@ def copy_input(folder: RunFolder, dataset_id: str, version_id: str) -> None:
 
 
 def without_threads(write: Callable[[], Answer]) -> Answer:
-    """What `write` returns, called in a fork where this process is to fork a script later: Arrow starts threads
-    to read a manifest."""
+    """What `write` returns, called in a fork where this process is to fork a script later: Arrow
+    starts threads to read a manifest."""
     if not forks.is_warm():
         return write()
     return forks.in_fork(write, "The manifest could not be written; the log has the reason.")
@@ -115,7 +127,8 @@ def copy_scripts(folder: RunFolder) -> None:
 
 
 def arguments(folder: RunFolder, spec: TrainingSpec) -> list[str]:
-    """The script's arguments: each hyperparameter as `--name value`, all strings, as on SageMaker."""
+    """The script's arguments: each hyperparameter as `--name value`, all strings, as on
+    SageMaker."""
     values = {
         "name": carried_name(spec.name),
         **spec.hyperparameters,
@@ -147,7 +160,7 @@ def environment(folder: RunFolder, spec: TrainingSpec | InspectSpec) -> dict[str
             "SM_HOSTS": '["algo-1"]',
             "SM_CURRENT_HOST": "algo-1",
             "SM_NUM_CPUS": str(os.cpu_count() or 1),
-            "SM_NUM_GPUS": "0" if os.environ.get("CUDA_VISIBLE_DEVICES") == "" else str(_gpus()),
+            "SM_NUM_GPUS": str(_gpus()),
         }
     )
 
@@ -163,25 +176,37 @@ def conclude(worker: Worker, code: int, was_full: bool = False) -> None:
             models.pack(worker.folder.model, worker.folder.artifact)
         return
     worker.check_stop()
-    raise BackendError(failure_reason(worker.folder, code, was_full))
+    raise failure(worker.folder, code, was_full)
 
 
-def failure_reason(folder: RunFolder, code: int, was_full: bool = False) -> str:
-    """Why the script failed, in words: its own reason, the signal that ended it, or the end of its
-    log. `was_full`: the disk was when it ended."""
-    said = folder.failure.read_text(errors="replace").strip() if folder.failure.exists() else None
+def failure(folder: RunFolder, code: int, was_full: bool = False) -> Failed:
+    """Why the script failed: its own reason, the signal that ended it, or the end of its log.
+    `was_full`: the disk was when it ended."""
+    said = _said(folder)
     if said:
-        return said[: settings.MAX_FAILURE_CHARS]
+        return Failed(said[: settings.MAX_FAILURE_CHARS], Cause.ERROR)
     # On a full disk the script leaves an empty file.
     if was_full or said == "" or files.is_full(folder.path):
-        return "The disk is full. Free some space and resume the job."
+        return Failed("The disk is full. Free some space and resume the job.", Cause.DISK_FULL)
     if code == -signal.SIGKILL:
+        return Failed(KILLED, Cause.OUT_OF_MEMORY)
+    return Failed(_how_it_ended(folder, code), Cause.ERROR)
+
+
+def _said(folder: RunFolder) -> str | None:
+    """The script's own reason; None where it left none."""
+    try:
+        return folder.failure.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _how_it_ended(folder: RunFolder, code: int) -> str:
+    if code in (TERMINATED, -signal.SIGTERM):
         return (
-            "The training process was killed by signal 9, probably because the machine ran out of memory. "
-            "Lower the batch size or the image size, or close other programs, and resume."
+            "The training process was ended from outside (SIGTERM). "
+            "Resume the job to go on from its last checkpoint."
         )
-    if code == TERMINATED or code == -signal.SIGTERM:
-        return "The training process was ended from outside (SIGTERM). Resume the job to go on from its last checkpoint."
     if code < 0:
         return f"The training process was ended by signal {-code}. {_log_end(folder)}"
     return f"The training script ended with code {code}. {_log_end(folder)}"
@@ -202,9 +227,12 @@ def made_manifest_folder(folder: RunFolder) -> Path:
 
 
 def _gpus() -> int:
-    """How many NVIDIA GPUs the driver shows; asked of the file system, for torch is not imported here."""
+    """How many NVIDIA GPUs the driver shows, none where the environment hides them; asked of the
+    file system, for torch is not imported here."""
     folder = Path("/proc/driver/nvidia/gpus")
-    return len(list(folder.iterdir())) if folder.is_dir() else 0
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not folder.is_dir():
+        return 0
+    return len(list(folder.iterdir()))
 
 
 def _log_end(folder: RunFolder) -> str:

@@ -1,6 +1,8 @@
-"""Runs a tuning job: asks for the next trial, submits it as an ordinary training job, and looks at how the trials do.
+"""Runs a tuning job: asks for the next trial, submits it as an ordinary training job, and looks at
+how the trials do.
 
-Everything it knows it reads from the trials' folders, so a job that goes on after a restart neither repeats nor loses a trial.
+Everything it knows it reads from the trials' folders, so a job that goes on after a restart neither
+repeats nor loses a trial.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import settings
 from core.backends.local import training
@@ -20,6 +22,9 @@ from core.errors import BackendError, NotFound
 from core.jobs import forks, prefork
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.jobs.status.causes import Cause, Ending
+from core.jobs.status.progress import TrainingProgress
+from core.jobs.stopping import ask_to_stop
 from core.jobs.store import State
 from core.tuning import leaderboard, retention, stopping, study
 from core.tuning import objectives as search
@@ -35,9 +40,11 @@ THREADS = "OMP_NUM_THREADS"
 
 
 def run(worker: Worker) -> None:
-    """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the running trials when it is stopped."""
+    """Runs trials until a limit is reached, and ends with the best of them tagged. Stops the
+    running trials when it is stopped."""
     spec = tuning_spec(worker.job)
-    # First, for whatever reads a manifest in this process leaves it with threads, and then it forks no more.
+    # First, for whatever reads a manifest in this process leaves it with threads, and then it forks
+    # no more.
     prefork.fork_from_here(worker.lock)
     training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
     fetching.bring(worker, spec.dataset_id, spec.version_id)
@@ -45,7 +52,8 @@ def run(worker: Worker) -> None:
 
 
 class Tuner:
-    """One tuning job at work. `board` is the leaderboard as the folders say; running trials are read again at each turn."""
+    """One tuning job at work. `board` is the leaderboard as the folders say; running trials are
+    read again at each turn."""
 
     def __init__(self, worker: Worker, spec: TuningSpec) -> None:
         self.worker, self.spec, self.backend = worker, spec, LocalBackend()
@@ -53,7 +61,7 @@ class Tuner:
         self.prior = study.prior_of(self.spec, _boards(self.spec.warm_start))
         self.cores = len(os.sched_getaffinity(0))
         self.exhausted = False
-        self._shown: dict[str, Any] = {}
+        self._shown: dict[str, object] = {}
         self._judged, self._started = 0.0, time.monotonic()
 
     def run(self) -> None:
@@ -71,7 +79,8 @@ class Tuner:
         retention.tag_best(self.board)
 
     def _turn(self) -> str:
-        """Looks at the running trials and starts the next ones; why the job is over, or the empty string."""
+        """Looks at the running trials and starts the next ones; why the job is over, or the empty
+        string."""
         self.worker.check_stop()
         self._look()
         self._report()
@@ -92,22 +101,18 @@ class Tuner:
             except ChildProcessError:
                 break
         running = len(self._running())
-        self._replace(
-            [
-                self._read(trial) if not trial.state.is_finished else trial
-                for trial in self.board.trials
-            ]
-        )
+        self._replace([self._now(trial) for trial in self.board.trials])
         if len(self._running()) < running:
             retention.tidy(self.board)
 
-    def _read(self, trial: Trial) -> Trial:
+    def _now(self, trial: Trial) -> Trial:
+        if trial.state.is_finished:
+            return trial
         try:
             return leaderboard.of_job(self.backend.refresh(jobs.read(trial.id)), self.spec)
         except NotFound as error:
-            return replace(
-                trial, state=State.FAILED, reason=f"It was deleted while it ran. {error}"
-            )
+            reason = f"It was deleted while it ran. {error}"
+            return replace(trial, state=State.FAILED, reason=reason, cause=Cause.ERROR)
 
     def _start_next(self) -> None:
         number = max((trial.number for trial in self.board.trials), default=0) + 1
@@ -120,14 +125,16 @@ class Tuner:
         self._replace([*self.board.trials, self._submit(number, params)])
 
     def _go_on_with_interrupted(self) -> None:
-        """Runs the trials on that ended with the job that this one continues, from their checkpoints where they have any."""
+        """Runs the trials on that ended with the job that this one continues, from their
+        checkpoints where they have any."""
         for trial in [trial for trial in self.board.trials if trial.interrupted]:
-            again = self._submit(
-                trial.number, trial.params, resumed_from=trial.id if trial.started else ""
-            )
-            if not trial.started:
+            if trial.started:
+                again = self._submit(trial.number, trial.params, resumed_from=trial.id)
+            else:
+                again = self._submit(trial.number, trial.params)
                 jobs.delete(trial.id)
-            self._replace([again if other.id == trial.id else other for other in self.board.trials])
+            newest = {other.id: other for other in self.board.trials} | {trial.id: again}
+            self._replace(list(newest.values()))
 
     def _submit(self, number: int, params: Mapping[str, str], resumed_from: str = "") -> Trial:
         spec = TrainingSpec(
@@ -139,25 +146,32 @@ class Tuner:
             tuning_id=self.worker.job.id,
             trial=number,
         )
-        os.environ[THREADS] = str(
-            self.cores if self._makes_features() else max(1, self.cores // self.spec.parallel)
-        )
+        at_once = self.spec.parallel
+        if self._makes_features():
+            at_once = 1
+        os.environ[THREADS] = str(max(1, self.cores // at_once))
         return leaderboard.of_job(self.backend.train(spec), self.spec)
 
     def _suggest(self) -> dict[str, str] | None:
         def suggest() -> dict[str, str] | None:
             return study.suggest(self.spec, self.board.trials, self.prior)
 
-        # A Gaussian process uses torch's threads, and a process that has used them must not fork trials any more.
+        # A Gaussian process uses torch's threads, and a process that has used them must not fork
+        # trials any more.
         failed = (
             "The next trial could not be chosen; the log has the reason. Another strategy may work."
         )
-        return forks.in_fork(suggest, failed) if self.spec.strategy == "gp" else suggest()
+        if self.spec.strategy == "gp":
+            return forks.in_fork(suggest, failed)
+        return suggest()
 
     def _allowed(self) -> int:
-        """How many trials may run now. In frozen mode the first one runs alone, on all cores: the others share the features it makes."""
+        """How many trials may run now. In frozen mode the first one runs alone, on all cores: the
+        others share the features it makes."""
         left = self.spec.max_trials - len(self.board.trials) + len(self._running())
-        return min(1 if self._makes_features() else self.spec.parallel, left)
+        if self._makes_features():
+            return min(1, left)
+        return min(self.spec.parallel, left)
 
     def _makes_features(self) -> bool:
         return self.spec.fixed.get("mode", "frozen") == "frozen" and not any(
@@ -172,7 +186,7 @@ class Tuner:
         for trial in self._running():
             others = [other for other in self.board.trials if other.id != trial.id]
             if reason := stopping.reason_to_stop(trial, others, self.spec):
-                self._stop(trial, reason)
+                self._stop(trial, Ending(reason, Cause.EARLY_STOPPING))
 
     def _check_first_failures(self) -> None:
         mine = [
@@ -183,7 +197,8 @@ class Tuner:
         first = mine[:FIRST_FAILURES]
         if len(first) == FIRST_FAILURES and all(trial.state is State.FAILED for trial in first):
             raise BackendError(
-                f"The first {FIRST_FAILURES} trials all failed, so no more were started. The last one: {first[-1].reason}"
+                f"The first {FIRST_FAILURES} trials all failed, so no more were started. The "
+                f"last one: {first[-1].reason}"
             )
 
     def _why_over(self) -> str:
@@ -209,21 +224,23 @@ class Tuner:
             return ""
         if self.exhausted:
             return f"every combination was tried ({len(done)} trials)"
-        return f"all {len(done)} trials are done" if len(done) >= spec.max_trials else ""
+        if len(done) >= spec.max_trials:
+            return f"all {len(done)} trials are done"
+        return ""
 
     def _stop_running(self, reason: str) -> None:
-        running = self._running()
-        for trial in running:
-            self._stop(trial, f"{leaderboard.INTERRUPTED}: {reason}.")
+        why = Ending(f"{leaderboard.INTERRUPTED}: {reason}.", Cause.TUNING_ENDED)
+        for trial in self._running():
+            self._stop(trial, why)
         until = time.monotonic() + settings.STOP_SECONDS + 5
         while self._running() and time.monotonic() < until:
             self._look()
             time.sleep(POLL_SECONDS)
 
-    def _stop(self, trial: Trial, reason: str) -> None:
+    def _stop(self, trial: Trial, why: Ending) -> None:
         job = jobs.read(trial.id)
         if not job.folder.stop_request.exists():
-            jobs.ask_to_stop(job.folder, reason)
+            ask_to_stop(job.folder, why)
         self.backend.stop(job)
 
     def _running(self) -> list[Trial]:
@@ -234,13 +251,17 @@ class Tuner:
 
     def _report(self, ended: str = "") -> None:
         """Progress for lists of jobs; the page itself asks the trials."""
-        best = self.board.best()
-        values = {
-            "phase": "Done" if ended else "Trying",
+        best, value, phase = self.board.best(), None, "Trying"
+        if best:
+            value = best.value
+        if ended:
+            phase = "Done"
+        values: dict[str, object] = {
+            "phase": phase,
             "ended": ended,
             "trials": sum(trial.state.is_finished for trial in self.board.trials),
             "max_trials": self.spec.max_trials,
-            "best": best.value if best else None,
+            "best": value,
             "warm_start_trials": len(self.prior),
         }
         if values != self._shown:
@@ -248,13 +269,15 @@ class Tuner:
             self.worker.progress(**values)
         self.worker.note(**self._concerns())
 
-    def _concerns(self) -> dict[str, Any]:
-        """Which other job a running trial waits for, and that one gives no sign of life: it holds for the search."""
-        found: dict[str, Any] = {}
+    def _concerns(self) -> dict[str, str]:
+        """Which other job a running trial waits for, and that one gives no sign of life: it holds
+        for the search."""
+        found: dict[str, str] = {}
         for trial in self._running():
             with suppress(NotFound):
-                told = jobs.read(trial.id).status.progress
-                found |= {name: told[name] for name in ("waits_for", "silent") if told.get(name)}
+                told = TrainingProgress.from_json(jobs.read(trial.id).status.progress)
+                notes = {"waits_for": told.waits_for, "silent": told.silent}
+                found |= {name: words for name, words in notes.items() if words}
         return found
 
 

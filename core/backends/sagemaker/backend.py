@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
 
 from core import settings
 from core.aws import account as accounts
@@ -19,8 +18,9 @@ from core.datasets import store
 from core.errors import BackendError, UserError
 from core.io import files
 from core.io.names import clean_name
-from core.jobs import locks, processes, specs
+from core.jobs import locks, processes, specs, stopping
 from core.jobs import store as jobs
+from core.jobs.status.endpoints import Answer, Figures
 from core.jobs.store import Job
 from core.models import store as models
 from core.training import script as scripts
@@ -132,14 +132,14 @@ class SageMakerBackend(Backend):
 
     def stop(self, job: Job) -> None:
         if not self.refresh(job).state.is_finished:
-            jobs.ask_to_stop(job.folder)
+            stopping.ask_to_stop(job.folder)
 
     def endpoints(self) -> list[Endpoint]:
         from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.listing(self.refresh)
 
-    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+    def invoke(self, endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
         from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.invoke(endpoint, body, content_type)
@@ -154,7 +154,7 @@ class SageMakerBackend(Backend):
 
         return endpoints.most_bytes(endpoint)
 
-    def figures(self, endpoint: Endpoint) -> dict[str, Any]:
+    def figures(self, endpoint: Endpoint) -> Figures:
         from core.backends.sagemaker.endpoints import verbs as endpoints
 
         return endpoints.figures(endpoint)

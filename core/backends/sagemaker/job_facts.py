@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from core.aws import prices
 from core.jobs.specs import TransformSpec
+from core.jobs.status.progress import Machines, Progress
 from core.jobs.store import Job
 
 # Watchers ask at least this often while all is well.
@@ -16,32 +15,30 @@ FRESH_SECONDS = 30.0
 
 def facts(job: Job) -> dict[str, str]:
     """In words, by title; without what is not known yet."""
-    progress, wanted = job.status.progress, job.spec.get("resources") or {}
-    machine = str(progress.get("instance_type") or wanted.get("instance_type", ""))
-    count = int(progress.get("instance_count") or wanted.get("instance_count", 1))
+    told, wanted = Machines.from_json(job.status.progress), job.spec.get("resources") or {}
+    machine = told.instance_type or str(wanted.get("instance_type", ""))
+    count = told.instance_count or int(wanted.get("instance_count", 1))
     spot = bool(wanted.get("spot"))
     region = str(job.spec.get("account", {}).get("region", ""))
     words = f"{_times(count)}{machine}"
     if spot:
         words += ", spot"
     found = {"Machines": words, "Region": region}
-    billed = progress.get("billable_seconds")
+    billed = told.billable_seconds
     if billed:
         use = "training"
         if job.kind == TransformSpec.kind:
             use = "transform"
-        cost = prices.estimate(machine, use, region, count=count, seconds=float(billed))
+        cost = prices.estimate(machine, use, region, count=count, seconds=billed)
         found["Billed"] = f"billed {int(billed)} s"
         if count > 1:
             found["Billed"] += f" x {count}"
         if cost.at_most is not None and not spot:
             found["Billed"] += f", {_about(cost.at_most)}"
-        if spot and (trained := progress.get("training_seconds")):
-            found["Saved by spot"] = (
-                f"{max(0.0, 1 - float(billed) / float(trained)):.0%} saved by spot"
-            )
-    if times := progress.get("interruptions"):
-        found["Taken back"] = f"machines taken back {_how_often(times)}"
+        if spot and (trained := told.training_seconds):
+            found["Saved by spot"] = f"{max(0.0, 1 - billed / trained):.0%} saved by spot"
+    if told.interruptions:
+        found["Taken back"] = f"machines taken back {_how_often(told.interruptions)}"
     return {title: text for title, text in found.items() if text}
 
 
@@ -67,20 +64,19 @@ def _about(usd: float) -> str:
 def notice(job: Job) -> str:
     """How old what is shown is, and why it is not newer; empty where it is fresh, and for a job
     that has ended."""
-    progress: Mapping[str, Any] = job.status.progress
+    told = Progress.from_json(job.status.progress)
     if job.state.is_finished:
         return ""
-    seen, why = progress.get("seen"), str(progress.get("stale", ""))
-    if not seen:
-        return why
-    old = time.time() - float(seen)
-    if old < FRESH_SECONDS and not why:
+    if not told.seen:
+        return told.stale
+    old = time.time() - told.seen
+    if old < FRESH_SECONDS and not told.stale:
         return ""
     ago = f"{old:.0f} s"
     if old >= 120:
         ago = f"{old / 60:.0f} min"
     text = (
-        f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(float(seen)))}, "
+        f"As SageMaker said it at {time.strftime('%H:%M:%S', time.localtime(told.seen))}, "
         f"{ago} ago."
     )
-    return f"{text} {why}".rstrip()
+    return f"{text} {told.stale}".rstrip()

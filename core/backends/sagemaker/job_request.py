@@ -13,7 +13,8 @@ from core.aws.account import Account
 from core.aws.documents import Json
 from core.backends.sagemaker import packaging
 from core.errors import UserError
-from core.jobs.specs import Resources, Spec, TrainingSpec, carried_name
+from core.jobs.hyperparameters import carried_name
+from core.jobs.specs import Resources, Spec, TrainingSpec
 from core.training import metrics
 
 # The defaults of both the toolkit and of sm_scripts/train.py.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import random
 import threading
 import time
@@ -20,6 +21,8 @@ from core.aws.storage import IMAGES, Store
 from core.datasets import manifest, remote, store
 from core.errors import BackendError
 from core.io import files
+
+logger = logging.getLogger(__name__)
 
 THREADS = 16
 # Photos handed to the threads at once, so that a million of them are not a million waiting objects.
@@ -248,4 +251,4 @@ class Sending:
                 f"send. The first: {first}."
             )
         for text in self.unreadable.values():
-            print(f"left out, for it can't be sent: {text}", flush=True)
+            logger.warning("left out, for it can't be sent: %s", text)

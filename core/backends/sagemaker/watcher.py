@@ -7,17 +7,23 @@ with its time.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core import settings
 from core.aws import errors as aws_errors
+from core.aws.documents import Json
+from core.backends.sagemaker import failures
 from core.errors import BackendError
+from core.jobs.status.progress import Progress
 from core.jobs.stopping import Left
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 FINISHED = ("Completed", "Failed", "Stopped")
 KNOWN = ("InProgress", "Stopping", *FINISHED)
@@ -37,7 +43,7 @@ class Watched(Protocol):
     `describe` is None where there is no such job; all but `facts` may raise BackendError.
     """
 
-    def describe(self) -> dict[str, Any] | None: ...
+    def describe(self) -> Json | None: ...
 
     def create(self) -> None: ...
 
@@ -51,7 +57,7 @@ class Watched(Protocol):
         """What else there is to read while it runs; whether there was anything new."""
         ...
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         """What the job's page shows of it."""
         ...
 
@@ -61,8 +67,8 @@ class Watch:
 
     def __init__(self, worker: Worker, watched: Watched) -> None:
         self.worker, self.watched = worker, watched
-        self.seen = float(worker.job.status.progress.get("seen") or 0.0)
-        self.facts: dict[str, Any] = {
+        self.seen = Progress.from_json(worker.job.status.progress).seen or 0.0
+        self.facts: dict[str, object] = {
             name: value for name, value in worker.job.status.progress.items() if name != "stale"
         }
         self._pause = settings.poll_seconds()
@@ -82,7 +88,7 @@ class Watch:
                 if aws_errors.is_there_already(error):
                     return
                 if not aws_errors.is_passing(error):
-                    raise
+                    raise failures.refusal(error) from error.__cause__
                 self._stale(error)
             self._wait(LONGEST_SECONDS / 12)
             if self.exists():
@@ -109,7 +115,7 @@ class Watch:
             self._wait(pause)
             pause = min(LONGEST_SECONDS, pause * 2)
 
-    def follow(self) -> dict[str, Any]:
+    def follow(self) -> Json:
         """Ask until the job has ended and return what the platform says of it then."""
         while True:
             described = self.surely(self._describe)
@@ -122,12 +128,12 @@ class Watch:
                 return described
             self._wait(self._next_pause(news))
 
-    def say(self, **facts: Any) -> None:
+    def say(self, **facts: object) -> None:
         """Show something of our own, before the platform knows of the job."""
         self.facts = facts
         self.worker.progress(**facts)
 
-    def _describe(self) -> dict[str, Any]:
+    def _describe(self) -> Json:
         described = self.watched.describe()
         if described is None:
             raise BackendError("SageMaker does not know this job any more.")
@@ -141,7 +147,7 @@ class Watch:
                 self._stop_sent = True
             except BackendError as error:
                 # It may have ended in this very moment; the next answer says so.
-                print(f"stopping: {error}", flush=True)
+                logger.warning("stopping: %s", error)
         self.worker.ending = status == "Stopping"
 
     def _look(self, described: Mapping[str, Any]) -> bool:
@@ -149,7 +155,7 @@ class Watch:
             return self.watched.look(described)
         except BackendError as error:
             if not aws_errors.is_passing(error):
-                print(f"the log can't be read: {error}", flush=True)
+                logger.warning("the log can't be read: %s", error)
             return False
 
     def _show(self, described: Mapping[str, Any], status: str) -> None:

@@ -1,4 +1,5 @@
-"""Work over many small batches, several at a time and handed back in order: decoding of one overlaps with the network of another."""
+"""Work over many small batches, several at a time and handed back in order: decoding of one
+overlaps with the network of another."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from typing import TypeVar
 Batch = TypeVar("Batch")
 Answer = TypeVar("Answer")
 
-# Batches under way or waiting for their turn, for each worker: enough that one slow photo does not stop the others.
+# Batches under way or waiting for their turn, for each worker: enough that one slow photo does not
+# stop the others.
 AHEAD = 4
 
 
@@ -21,9 +23,11 @@ def in_order(
     should_stop: Callable[[], bool],
     prepare: Callable[[], None] = lambda: None,
 ) -> Iterator[Answer]:
-    """`work` of each batch, in the order of the batches; at most AHEAD batches per worker are in memory.
+    """`work` of each batch, in the order of the batches; at most AHEAD batches per worker are in
+    memory.
 
-    Every worker is a thread that ran `prepare` first. After `should_stop` said so, batches that were begun are still handed back.
+    Every worker is a thread that ran `prepare` first. After `should_stop` said so, batches that
+    were begun are still handed back.
     """
     waiting: deque[Future[Answer]] = deque()
     source = iter(batches)
@@ -45,5 +49,6 @@ def in_order(
 
 
 def _begun(waiting: deque[Future[Answer]]) -> deque[Future[Answer]]:
-    """What runs or is done. The last ones are called off first, for batches begin in order: what is left has no gap."""
+    """What runs or is done. The last ones are called off first, for batches begin in order: what is
+    left has no gap."""
     return deque(reversed([future for future in reversed(waiting) if not future.cancel()]))

@@ -1,10 +1,11 @@
-"""A model in memory for a transform job: the artifact's own code answers, each backbone in the fastest form there is here."""
+"""A model in memory for a transform job: the artifact's own code answers, each backbone in the
+fastest form there is here."""
 
 from __future__ import annotations
 
-import os
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,11 @@ from core import settings
 from core.backends.local.datasets.fetching import decoded
 from core.errors import BackendError
 from core.io import files
+from core.jobs import processes
+from core.jobs.status.endpoints import Answer
 from core.models.store import Model
+
+logger = logging.getLogger(__name__)
 
 PARITY_PHOTOS = 64
 PLAIN = "plain"
@@ -24,9 +29,11 @@ class Scorer:
     """Answers for batches of photos; safe to call from `workers` threads at once."""
 
     def __init__(self, model: Model) -> None:
-        """Loads the model from its job's folder. Raises BackendError where a part of it is missing or damaged."""
+        """Loads the model from its job's folder. Raises BackendError where a part of it is missing
+        or damaged."""
         folder = model.folder.model
-        # The artifact's code first, so that it answers as its endpoint does; what it lacks (the forms) comes from the scripts.
+        # The artifact's code first, so that it answers as its endpoint does; what it lacks (the
+        # forms) comes from the scripts.
         sys.path[:] = [str(folder / "code"), *sys.path, str(settings.SM_SCRIPTS)]
         self._inference, self._fastest, self._torch = map(
             import_module, ("inference", "fieldmark_ml.engines.fastest", "torch")
@@ -41,38 +48,31 @@ class Scorer:
             ) from error
         self.classes = model.classes
         self._precision = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
-        cpus = (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        cpus = processes.cores()
         self._install = partial(self._fastest.install, self._model, self._precision, cpus, networks)
         self._cpus = cpus
         self._use("")
 
     def start_thread(self) -> None:
-        """What every thread that calls `answer` does first: several with a core each waste less than all sharing all cores."""
+        """What every thread that calls `answer` does first: several with a core each waste less
+        than all sharing all cores."""
         if self.workers > 1:
             self._torch.set_num_threads(1)
 
     def decode(self, data: bytes) -> Any:
-        """A photo as the endpoint would take it, of any size in bytes. Raises ValueError with the reason."""
+        """A photo as the endpoint would take it, of any size in bytes. Raises ValueError with the
+        reason."""
         try:
             return self._inference.Photo(self._inference.preprocessing.decode(data))
         except ValueError as error:
             raise ValueError(f"the photo cannot be used: {error}") from error
 
-    def answer(self, photos: Sequence[Any]) -> list[dict[str, Any]]:
+    def answer(self, photos: Sequence[Any]) -> list[Answer]:
         """The endpoint's answers for at most `batch` decoded photos, in their order."""
-        return (
-            list(
-                self._inference.predict_batch(
-                    self._model, [photo.pixels for photo in photos], settings.TOP_K
-                )
-            )
-            if photos
-            else []
-        )
+        if not photos:
+            return []
+        pixels = [photo.pixels for photo in photos]
+        return list(self._inference.predict_batch(self._model, pixels, settings.TOP_K))
 
     def prepare(self, photos: Sequence[Any]) -> Any:
         """Decoded photos as the network takes them: one part of `answer`, for measuring."""
@@ -83,28 +83,30 @@ class Scorer:
         with self._torch.inference_mode():
             return self._model(inputs)
 
-    def settle(self, photos: Sequence[Path]) -> dict[str, Any]:
-        """Chooses the fastest form that gives the answers of plain fp32, and says how that was found.
+    def settle(self, photos: Sequence[Path]) -> Mapping[str, object]:
+        """Chooses the fastest form that gives the answers of plain fp32, and says how that was
+        found.
 
-        `photos` are the model's own. The finding is kept for later jobs; with nothing to compare on, fp32 arithmetic is used.
+        `photos` are the model's own. The finding is kept for later jobs; with nothing to compare
+        on, fp32 arithmetic is used.
         """
         if self._precision == "exact":
             return {}
         found = self._kept() or self._measure(photos)
         if found.get("form") != self.form:
-            self._use(found.get("arithmetic", "fp32"))
+            self._use(str(found.get("arithmetic", "fp32")))
         return found
 
-    def _kept(self) -> dict[str, Any]:
-        found = dict(files.read_json(self._measured)) if self._measured.exists() else {}
-        return (
-            found
-            if found.get("within") == self._fastest.MAX_DIFFERENCE
-            and found.get("first") == self.form
-            else {}
-        )
+    def _kept(self) -> Mapping[str, object]:
+        if not self._measured.exists():
+            return {}
+        found: Mapping[str, object] = files.read_json(self._measured)
+        most = self._fastest.MAX_DIFFERENCE
+        if found.get("within") == most and found.get("first") == self.form:
+            return found
+        return {}
 
-    def _measure(self, photos: Sequence[Path]) -> dict[str, Any]:
+    def _measure(self, photos: Sequence[Path]) -> Mapping[str, object]:
         first = self.form
         known = self._fastest.reference(self._model, decoded(self._inference, photos))
         if not known.inputs:
@@ -113,27 +115,31 @@ class Scorer:
             if arithmetic:
                 self._use(arithmetic)
             measured = self._fastest.parity(self._model, known, self.batch)
-            print(f"{self.form}: {measured}", flush=True)
+            logger.info("%s: %s", self.form, measured)
             if measured.good:
                 break
         else:
             arithmetic = PLAIN
             self._use(PLAIN)
+        difference, same = round(measured.max_difference, 6), measured.same_class
+        if arithmetic == PLAIN:
+            difference, same = 0.0, measured.photos
         found = {
             "first": first,
             "form": self.form,
             "arithmetic": arithmetic,
             "within": self._fastest.MAX_DIFFERENCE,
             "photos": measured.photos,
-            "max_difference": round(measured.max_difference, 6) if arithmetic != PLAIN else 0.0,
-            "same_class": measured.same_class if arithmetic != PLAIN else measured.photos,
+            "max_difference": difference,
+            "same_class": same,
         }
         files.folder_below(settings.features_dir(), self._measured.parent.name)
         files.write_json(self._measured, found)
         return found
 
     def _use(self, arithmetic: str) -> None:
-        """From here on the fastest form of this arithmetic ('': what the precision means here), or PLAIN."""
+        """From here on the fastest form of this arithmetic ('': what the precision means here), or
+        PLAIN."""
         if arithmetic == PLAIN:
             self._fastest.uninstall(self._model)
             self.form, self.workers = "torch fp32, eager", 1

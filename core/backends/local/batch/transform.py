@@ -1,10 +1,13 @@
-"""Runs a transform job: lists its images, answers them batch by batch, and leaves one table (core/batch/results.py)."""
+"""Runs a transform job: lists its images, answers them batch by batch, and leaves one table
+(core/batch/results.py)."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,12 +28,15 @@ from core.models import store as models
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
+logger = logging.getLogger(__name__)
+
 REPORT_SECONDS = 0.4
 RATE_SECONDS = 10.0
 
 
 def run(worker: Worker) -> None:
-    """Goes through the images, and ends Completed also where some of them could not be used: those are rows with an error."""
+    """Goes through the images, and ends Completed also where some of them could not be used: those
+    are rows with an error."""
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     worker.progress(phase="Listing photos")
@@ -99,7 +105,7 @@ class _Run:
         self.writer = results.Writer(worker.folder)
         self.done = self.before = self.writer.end
         self.errors = results.errors(worker.folder)
-        self.parity: dict[str, Any] = {}
+        self.parity: Mapping[str, object] = {}
         self.started = self.reported = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque([(self.started, self.done)])
 
@@ -133,14 +139,18 @@ class _Run:
         self._report("Done", correct=score.correct, labelled=score.n)
 
     def _check_form(self) -> None:
-        """Settles on the fastest form that gives the answers of plain fp32 on the model's own photos."""
+        """Settles on the fastest form that gives the answers of plain fp32 on the model's own
+        photos."""
         self.parity = self.scorer.settle(fetching.of_model(self.model, PARITY_PHOTOS))
-        print(
-            f"{self.scorer.form}, batches of {self.scorer.batch}, {self.scorer.workers} threads; parity: {self.parity}",
-            flush=True,
+        logger.info(
+            "%s, batches of %s, %s threads; parity: %s",
+            self.scorer.form,
+            self.scorer.batch,
+            self.scorer.workers,
+            self.parity,
         )
 
-    def _answered(self, batch: list[Item]) -> list[dict[str, Any]]:
+    def _answered(self, batch: list[Item]) -> list[dict[str, object]]:
         opened = [self._opened(item) for item in batch]
         answers = iter(self.scorer.answer([one.photo for one in opened if not one.error]))
         given = [None if one.error else next(answers) for one in opened]
@@ -173,7 +183,11 @@ class _Run:
             self.recent.popleft()
         since, count = self.recent[0]
         whole = (self.done - self.before) / max(now - self.started, 1e-6)
-        rate = (self.done - count) / max(now - since, 1e-6) if phase == "Predicting" else whole
+        rate, left = whole, None
+        if phase == "Predicting":
+            rate = (self.done - count) / max(now - since, 1e-6)
+        if rate:
+            left = round((self.total - self.done) / rate, 1)
         self.worker.progress(
             phase=phase,
             done=self.done,
@@ -181,7 +195,7 @@ class _Run:
             errors=self.errors,
             skipped=self.before,
             images_per_second=round(rate, 1),
-            eta_seconds=round((self.total - self.done) / rate, 1) if rate else None,
+            eta_seconds=left,
             seconds=round(now - self.started, 2),
             form=self.scorer.form,
             parity=self.parity,

@@ -1,7 +1,9 @@
-"""The photos that a job reads, here before it begins: those of a dataset in Amazon S3 are fetched first."""
+"""The photos that a job reads, here before it begins: those of a dataset in Amazon S3 are fetched
+first."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,28 +20,32 @@ from core.models.store import Model
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
+logger = logging.getLogger(__name__)
+
 REPORT_SECONDS = 0.4
 NAMED = 20
 IN_USE = "in use"
 
 
 def environment(source: str, dataset_id: str) -> dict[str, str]:
-    """What a worker's environment needs on top for a job that imports from `source` or reads the photos of this dataset: the way to S3
-    where they lie there, else nothing."""
+    """What a worker's environment needs on top for a job that imports from `source` or reads the
+    photos of this dataset: the way to S3 where they lie there, else nothing."""
     if source == "s3":
         return s3.environment()
     try:
-        return (
-            s3.environment() if dataset_id and remote.begins(store.dataset(dataset_id).root) else {}
-        )
+        if dataset_id and remote.begins(store.dataset(dataset_id).root):
+            return s3.environment()
+        return {}
     except NotFound:
         return {}
 
 
 def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE) -> None:
-    """Fetches the photos of a version that are not here: those in use, those of one split, or `all`; the job's page shows how far it is.
+    """Fetches the photos of a version that are not here: those in use, those of one split, or
+    `all`; the job's page shows how far it is.
 
-    What can't be had is named in the log, and for the job it is a photo that can't be read. Raises Stopped, and as remote.bring.
+    What can't be had is named in the log, and for the job it is a photo that can't be read. Raises
+    Stopped, and as remote.bring.
     """
     root = store.dataset(dataset_id).root
     if not remote.begins(root):
@@ -54,13 +60,14 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
     )
     worker.check_stop()
     for path, reason in list(problems.items())[:NAMED]:
-        print(f"{path} could not be fetched from Amazon S3: {reason}", flush=True)
+        logger.warning("%s could not be fetched from Amazon S3: %s", path, reason)
     if len(problems) > NAMED:
-        print(f"and {len(problems) - NAMED} more", flush=True)
+        logger.warning("and %s more", len(problems) - NAMED)
 
 
 def of_model(model: Model, count: int) -> list[Path]:
-    """Photos here that the model has not learned from, `count` at most: test photos before others."""
+    """Photos here that the model has not learned from, `count` at most: test photos before
+    others."""
     found: list[Path] = []
     try:
         dataset, version = (
@@ -77,20 +84,20 @@ def of_model(model: Model, count: int) -> list[Path]:
             here = (name for name in chosen if (dataset.root / name).is_file())
             found += [store.image_path(dataset, name) for name in here]
     except (FieldmarkError, OSError) as error:
-        print(f"The model's own photos can't be compared on ({error}).", flush=True)
+        logger.warning("The model's own photos can't be compared on (%s).", error)
     return found
 
 
 def decoded(inference: ModuleType, found: Iterable[Path | bytes]) -> Iterator[Any]:
-    """The photos as an artifact's own code sees them (uint8 [3, height, width]), of any size in bytes; each when it is wanted.
-    Those that can't be used are left out."""
+    """The photos as an artifact's own code sees them (uint8 [3, height, width]), of any size in
+    bytes; each when it is wanted. Those that can't be used are left out."""
     for photo in found:
         try:
             yield inference.preprocessing.decode(
                 photo if isinstance(photo, bytes) else photo.read_bytes()
             )
         except (OSError, ValueError) as error:
-            print(f"A photo can't be compared on ({error}).", flush=True)
+            logger.warning("A photo can't be compared on (%s).", error)
 
 
 class _Report:

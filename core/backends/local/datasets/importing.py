@@ -29,7 +29,8 @@ REPORT_EVERY = 0.3
 
 
 def run(worker: Worker) -> None:
-    """Imports what the job's spec names, reporting as it goes; an upload is removed once it is unpacked."""
+    """Imports what the job's spec names, reporting as it goes; an upload is removed once it is
+    unpacked."""
     spec = import_spec(worker.job)
     source = source_of(spec)
     try:

@@ -1,17 +1,16 @@
-"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in numpy."""
+"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in
+numpy."""
 
 from __future__ import annotations
 
-import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.backends.local import training
 from core.backends.local.datasets import fetching
 from core.datasets import store
 from core.datasets.inspection import store as inspection
 from core.datasets.store import Version
-from core.errors import BackendError
 from core.io import files
 from core.jobs import processes, stopping
 from core.jobs.script_runs import ScriptRun
@@ -38,7 +37,7 @@ def run(worker: Worker) -> None:
             version,
             caches,
             maps=spec.maps,
-            workers=_cores(),
+            workers=processes.cores(),
             progress=report,
             check=worker.check_stop,
         ),
@@ -53,7 +52,8 @@ def run(worker: Worker) -> None:
 
 
 def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
-    """The names of the cache folders that hold the photos' features, after those that were missing have been made."""
+    """The names of the cache folders that hold the photos' features, after those that were missing
+    have been made."""
     folder = worker.folder
     training.copy_scripts(folder)
 
@@ -78,17 +78,14 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
         processes.clear(folder)
     worker.check_stop()
     if code != 0:
-        raise BackendError(training.failure_reason(folder, code, was_full))
+        raise training.failure(folder, code, was_full)
     made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
     return [views[0] for views in made]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Reporter:
-    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is always written."""
+    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is
+    always written."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._last, self._phase = worker, 0.0, ""
@@ -101,17 +98,16 @@ class _Reporter:
             self._phase, self._began, self._before = phase, now, done
         self._last = now
         made = done - self._before
-        eta = (
-            round((total - done) * (now - self._began) / made, 1) if made and total > done else None
-        )
+        eta = None
+        if made and total > done:
+            eta = round((total - done) * (now - self._began) / made, 1)
         self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
 
     def features(self, log: metrics.MetricLog, total: int) -> None:
         """How far the script is, by the last line it wrote about it."""
         if time.monotonic() - self._last >= REPORT_SECONDS:
-            rows: list[dict[str, Any]] = [row for row in log.refresh() if "features_done" in row]
-            self(
-                "Making features",
-                int(rows[-1]["features_done"]) if rows else 0,
-                int(rows[-1]["features_total"]) if rows else total,
-            )
+            rows = [row for row in log.refresh() if "features_done" in row]
+            done = 0
+            if rows:
+                done, total = int(rows[-1]["features_done"]), int(rows[-1]["features_total"])
+            self("Making features", done, total)

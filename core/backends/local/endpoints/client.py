@@ -1,18 +1,21 @@
-"""HTTP to the servers on this workstation, past any proxy that the environment names: no proxy can reach 127.0.0.1 here."""
+"""HTTP to the servers on this workstation, past any proxy that the environment names: no proxy can
+reach 127.0.0.1 here."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import urllib.request
-from typing import Any
 from urllib.parse import urlsplit
+
+from core.jobs.status.endpoints import Answer
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def post_image(url: str, body: bytes, content_type: str, seconds: float) -> dict[str, Any]:
-    """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it refuses, else OSError or ValueError."""
+def post_image(url: str, body: bytes, content_type: str, seconds: float) -> Answer:
+    """The answer of the endpoint at `url` to one image. Raises urllib.error.HTTPError where it
+    refuses, else OSError or ValueError."""
     request = urllib.request.Request(
         f"{url}/invocations", body, {"Content-Type": content_type}, method="POST"
     )
@@ -20,14 +23,15 @@ def post_image(url: str, body: bytes, content_type: str, seconds: float) -> dict
         return dict(json.load(answer))
 
 
-def get_json(url: str, seconds: float) -> dict[str, Any]:
+def get_json(url: str, seconds: float) -> dict[str, object]:
     """The JSON object at `url`. Raises OSError or ValueError."""
     with _OPENER.open(url, timeout=seconds) as answer:
         return dict(json.load(answer))
 
 
 class Connection:
-    """A connection that is kept from one request to the next, for one thread; made anew where the other side has closed it."""
+    """A connection that is kept from one request to the next, for one thread; made anew where the
+    other side has closed it."""
 
     def __init__(self, url: str, seconds: float) -> None:
         parts = urlsplit(url)

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import http
 import json
+import logging
 import os
 import resource
 import socket
@@ -23,6 +24,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.backends.local.endpoints.service import error_body
+
+logger = logging.getLogger(__name__)
 
 HEAD_SECONDS = 10
 # Between two requests on one connection.
@@ -60,12 +63,16 @@ def most_connections() -> int:
 
 def backlog() -> int:
     """How many may wait to be accepted."""
-    return LONG_BACKLOG if _files() > 2 * (LONG_BACKLOG + MAX_CONNECTIONS) else BACKLOG
+    if _files() > 2 * (LONG_BACKLOG + MAX_CONNECTIONS):
+        return LONG_BACKLOG
+    return BACKLOG
 
 
 def _files() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return WANTED_FILES if soft == resource.RLIM_INFINITY else soft
+    if soft == resource.RLIM_INFINITY:
+        return WANTED_FILES
+    return soft
 
 
 def server(application: ASGIApp, grace: int) -> uvicorn.Server:
@@ -201,7 +208,7 @@ class Listener(socket.socket):
     def _turn_away(self) -> None:
         if time.monotonic() - self._said > LOG_SECONDS:
             self._said = time.monotonic()
-            print("Connections are refused: too many files are open.", flush=True)
+            logger.error("Connections are refused: too many files are open.")
         self._close_spare()
         try:
             super().accept()[0].close()

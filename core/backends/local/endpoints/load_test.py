@@ -1,8 +1,9 @@
-"""Runs a load test as a job of its own process: neither the pages nor what they cost disturb what is measured."""
+"""Runs a load test as a job of its own process: neither the pages nor what they cost disturb what
+is measured."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import backends
 from core.backends import Endpoint, EndpointState
@@ -67,9 +68,9 @@ def _found(endpoint_id: str) -> Endpoint:
     return found
 
 
-def _figures(result: load_test.Result, total: int) -> dict[str, Any]:
+def _figures(result: load_test.Result, total: int) -> dict[str, object]:
     done = result.answered + result.failed
-    counts: dict[str, Any] = {
+    counts: dict[str, object] = {
         "done": done,
         "total": total,
         "failed": result.failed,

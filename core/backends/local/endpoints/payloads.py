@@ -13,7 +13,8 @@ _TO_STANDARD = str.maketrans("-_", "+/", " \t\r\n")
 
 
 def decode_base64(text: object) -> bytes:
-    """Return the bytes of a photo in base64: wrapped or not, URL-safe or not, as a data URL or bare.
+    """Return the bytes of a photo in base64: wrapped or not, URL-safe or not, as a data URL or
+    bare.
 
     ValueError or TypeError says what is wrong with it.
     """

@@ -1,7 +1,8 @@
 """The HTTP surface of an endpoint, on 127.0.0.1.
 
     POST /invocations   image/* or application/x-image: one photo -> its answer
-                        multipart/form-data: every file in it is a photo -> {"answers": [...]}, in the order of the photos
+                        multipart/form-data: every file in it is a photo
+                        -> {"answers": [...]}, in the order of the photos
                         application/json: {"photos": ["<base64>", ...]} -> the same;
                         base64 may be wrapped, URL-safe or a data URL
     GET  /ping          whether it is there, and how many requests and errors it has seen
@@ -10,8 +11,9 @@
 It answers to names of this machine and to those in hosts.ENV_HOSTS, and takes photos from no page
 but its own and those of hosts.ENV_ORIGINS.
 
-A request has at most settings.MAX_INVOCATION_BYTES, as InvokeEndpoint allows. Whatever is refused has one shape,
-`{"error": {"code", "message"}}`; among several photos one that can't be used has it in place of its answer.
+A request has at most settings.MAX_INVOCATION_BYTES, as InvokeEndpoint allows. Whatever is refused
+has one shape, `{"error": {"code", "message"}}`; among several photos one that can't be used has it
+in place of its answer.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import time
-import traceback
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +40,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import hosts, settings
 from core.backends.local.endpoints import bodies, client, payloads
-from core.backends.local.endpoints.service import Answer, Service, as_json, error_body
+from core.backends.local.endpoints.service import Service, as_json, error_body
 from core.errors import FieldmarkError
+from core.jobs.status.endpoints import Answer
+
+logger = logging.getLogger(__name__)
 
 MAX_WAITING = 64
 MAX_PHOTOS = 32
@@ -158,7 +163,8 @@ async def _invoked(
         raise Refused(
             503,
             "busy",
-            f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in a moment.",
+            f"{service.waiting} photos are waiting already, and {MAX_WAITING} may. Try again in "
+            "a moment.",
         )
     answers = await _answers(service, photos)
     text = (
@@ -173,7 +179,8 @@ async def _invoked(
 async def _answers(
     service: Service, photos: Sequence[Photo | Refused]
 ) -> list[Answer | BaseException]:
-    """The answers in the order of the photos; one that could not be read keeps its refusal and costs the others nothing."""
+    """The answers in the order of the photos; one that could not be read keeps its refusal and
+    costs the others nothing."""
     readable = [photo for photo in photos if not isinstance(photo, Refused)]
     given = iter(await service.answers(readable) if readable else [])
     return [photo if isinstance(photo, Refused) else next(given) for photo in photos]
@@ -210,7 +217,8 @@ def smoke_image() -> bytes:
 
 
 def smoke(url: str) -> float:
-    """Sends the smoke image over HTTP; milliseconds of the second, warm answer. Raises where none comes."""
+    """Sends the smoke image over HTTP; milliseconds of the second, warm answer. Raises where none
+    comes."""
     for _ in range(2):
         start = time.perf_counter()
         if not client.post_image(url, smoke_image(), "image/jpeg", SMOKE_SECONDS).get(
@@ -225,7 +233,8 @@ async def _photos_in(
     headers: Headers,
     parsing: asyncio.Semaphore,
 ) -> tuple[list[Photo | Refused], bool]:
-    """The photos of a request with their content types, and whether it is of the kind that may hold several."""
+    """The photos of a request with their content types, and whether it is of the kind that may hold
+    several."""
     photos: list[Photo | Refused]
     if (encoding := headers.get("content-encoding", "identity").strip().lower()) not in (
         "",
@@ -305,12 +314,13 @@ def _one_of_several(answer: Answer | BaseException) -> Answer:
     except Refused as error:
         return error_body(error.code, str(error))
     except Exception as error:
-        traceback.print_exception(error)
+        logger.exception("An answer failed.", exc_info=error)
         return error_body("internal", INSIDE)
 
 
 def _checked(answer: Answer | BaseException) -> Answer:
-    """The answer. Raises Refused with what the artifact said where it refused the photo, and anything else as it is."""
+    """The answer. Raises Refused with what the artifact said where it refused the photo, and
+    anything else as it is."""
     if not isinstance(answer, BaseException):
         return answer
     status, code = getattr(answer, "status", None), getattr(answer, "code", None)

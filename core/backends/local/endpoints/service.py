@@ -1,6 +1,8 @@
-"""The model of an endpoint at work: photos wait in a queue, a few threads decode and answer them, and everything is counted.
+"""The model of an endpoint at work: photos wait in a queue, a few threads decode and answer them,
+and everything is counted.
 
-It knows nothing of HTTP. A photo that is being decoded in one thread overlaps with the network's work on another's.
+It knows nothing of HTTP. A photo that is being decoded in one thread overlaps with the network's
+work on another's.
 
 Large photos are answered one at a time in a thread of their own: their memory is needed once, and
 the others do not wait for them.
@@ -21,13 +23,12 @@ from types import ModuleType
 from typing import Any
 
 from core.backends.local.endpoints import memory
+from core.jobs.status.endpoints import Answer
 
 # A photo has an answer by then, or is refused; our own client waits for a minute.
 ANSWER_SECONDS = 40
 # The figures of `/metrics` are of this many requests at most, the newest.
 KEPT_DURATIONS = 10_000
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ BUSY = Busy(f"The photo had no answer after {ANSWER_SECONDS} seconds. Try again 
 
 
 class Service:
-    """The loaded model. `inference` is the artifact's own module: what it refuses and how it answers is its affair.
+    """The loaded model. `inference` is the artifact's own module: what it refuses and how it
+    answers is its affair.
 
-    Each of `workers` threads takes up to `batch` photos that wait: more than one only where the model's form gains by it, which on a
-    CPU none does. `prepare` is run in each thread first; `on_answer`, once it is set, gets each photo's bytes with its answer.
+    Each of `workers` threads takes up to `batch` photos that wait: more than one only where the
+    model's form gains by it, which on a CPU none does. `prepare` is run in each thread first;
+    `on_answer`, once it is set, gets each photo's bytes with its answer.
     """
 
     def __init__(
@@ -81,7 +84,8 @@ class Service:
         self._durations: deque[float] = deque(maxlen=KEPT_DURATIONS)
 
     async def answers(self, photos: Sequence[tuple[bytes, str]]) -> list[Answer | BaseException]:
-        """For each photo (bytes, content type) its answer, or what was raised for it, in their order."""
+        """For each photo (bytes, content type) its answer, or what was raised for it, in their
+        order."""
         loop = asyncio.get_running_loop()
         waiting = [Waiting(body, kind, loop.create_future()) for body, kind in photos]
         self.waiting += len(waiting)
@@ -104,14 +108,15 @@ class Service:
         self.photos += photos
         self._durations.append(seconds)
 
-    def figures(self) -> dict[str, Any]:
-        """What was counted: times in milliseconds, from a request's first byte to its answer, over the newest `timed` requests."""
+    def figures(self) -> dict[str, float | None]:
+        """What was counted: times in milliseconds, from a request's first byte to its answer, over
+        the newest `timed` requests."""
         taken = sorted(self._durations)
 
         def share(of: float) -> float | None:
-            return (
-                round(1000 * taken[min(len(taken) - 1, int(of * len(taken)))], 3) if taken else None
-            )
+            if not taken:
+                return None
+            return round(1000 * taken[min(len(taken) - 1, int(of * len(taken)))], 3)
 
         return {
             "requests": self.requests,
@@ -213,7 +218,7 @@ def _deliver(items: Sequence[Waiting], answers: Sequence[Answer | Exception]) ->
         items[0].future.get_loop().call_soon_threadsafe(settle)
 
 
-def error_body(code: str, message: str) -> dict[str, Any]:
+def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
     """The one shape of everything that is refused."""
     return {"error": {"code": code, "message": message}}
 

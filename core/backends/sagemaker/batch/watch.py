@@ -4,6 +4,7 @@ the answers into the job's table."""
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.aws import account as accounts
 from core.aws import connection, prices, storage
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.local.batch import transform as listing
 from core.backends.sagemaker import failures, job_request, upload
@@ -28,12 +30,15 @@ from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.status.causes import Cause
 from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.models.store import Model
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 # A photo has at most 6 MiB; all that are on their way to one machine at once may have 100 MB
@@ -137,7 +142,7 @@ class Transform:
             return transform_input.list_s3(self.spec, self.folder, model.classes, worker.check_stop)
         return listing.listed(worker, self.spec, model)
 
-    def request(self, manifest: str) -> dict[str, Any]:
+    def request(self, manifest: str) -> Json:
         """For CreateTransformJob."""
         machines = {
             "InstanceType": self.resources.instance_type,
@@ -173,7 +178,7 @@ class Transform:
             "Tags": hosting.tags(self.spec),
         }
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return connection.unless_missing(
             "asking for the transform job",
             lambda: dict(self.client.describe_transform_job(TransformJobName=self.spec.id)),
@@ -201,14 +206,17 @@ class Transform:
         before, self.done = self.done, self.output.look()
         return news or self.done != before
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         server = serving_image.SERVERS[self.resources.server]
         seconds, done = _seconds(described), min(self.total, self.before + self.done)
         rate = self.done / seconds if seconds and self.done else None
         left = (self.total - done) / rate if rate else None
         machines = f"{self.resources.instance_count} x {self.resources.instance_type}"
-        known: dict[str, Any] = {
-            "phase": "Predicting" if self.done else "Waiting for machines",
+        phase = "Waiting for machines"
+        if self.done:
+            phase = "Predicting"
+        return {
+            "phase": phase,
             "total": self.total,
             "done": done,
             "errors": 0,
@@ -221,7 +229,6 @@ class Transform:
             "instance_count": self.resources.instance_count,
             "billable_seconds": seconds,
         }
-        return known
 
     def is_over_time(self, described: Mapping[str, Any]) -> bool:
         return (_seconds(described) or 0.0) > self.resources.max_seconds
@@ -232,7 +239,7 @@ class Transform:
             hosting.remove(self.client, self.spec.id, only_model=True)
             self.output.remove()
         except BackendError as error:
-            print(f"not tidied: {error}", flush=True)
+            logger.warning("not tidied: %s", error)
 
 
 def conclude(
@@ -243,7 +250,7 @@ def conclude(
     Raises BackendError for a failed job and Stopped for a stopped one, after what there is of it
     came.
     """
-    facts, status = job.facts(described), job.status(described)
+    facts, status, seconds = job.facts(described), job.status(described), _seconds(described)
     watch.surely(job.output.look)
 
     def report(done: int, errors: int) -> None:
@@ -260,14 +267,14 @@ def conclude(
     classes, known = model.classes, lineage.training_ids(model)
     watch.surely(lambda: job.output.join(classes, known, report, whole=status == "Completed"))
     if status == "Failed":
-        raise BackendError(
-            failures.explained(str(described.get("FailureReason") or "SageMaker gives no reason."))
-        )
+        given = described.get("FailureReason") or "SageMaker gives no reason."
+        raise failures.explained(str(given))
     if status != "Completed":
-        raise Stopped(_why_stopped(worker, job, described))
+        raise _stop(worker, job, described)
     score = scores.top1(table.read(worker.folder, classes).unseen)
-    errors, seconds = results.errors(worker.folder), facts["seconds"] or 0.0
-    rate = round((job.total - job.before) / seconds, 1) if seconds else None
+    errors, rate = results.errors(worker.folder), None
+    if seconds:
+        rate = round((job.total - job.before) / seconds, 1)
     found = {
         "done": job.total,
         "errors": errors,
@@ -278,13 +285,16 @@ def conclude(
     watch.say(**{**facts, **found, "phase": "Done", "eta_seconds": None, "seen": time.time()})
 
 
-def _why_stopped(worker: Worker, job: Transform, described: Mapping[str, Any]) -> str:
+def _stop(worker: Worker, job: Transform, described: Mapping[str, Any]) -> Stopped:
     if job.is_over_time(described):
-        return (
+        words = (
             f"It reached its time limit of {job.resources.max_seconds / 3600:.3g} hours. "
             "Resume it to go on with the rest."
         )
-    return "" if worker.stopping else "It was stopped on SageMaker, not from here."
+        return Stopped(words, Cause.TIME_LIMIT)
+    if worker.stopping:
+        return Stopped()
+    return Stopped(failures.ELSEWHERE, Cause.ELSEWHERE)
 
 
 def _seconds(described: Mapping[str, Any]) -> float | None:
@@ -297,6 +307,6 @@ def _seconds(described: Mapping[str, Any]) -> float | None:
     )
 
 
-def _sending(sent: upload.Progress) -> dict[str, Any]:
+def _sending(sent: upload.Progress) -> dict[str, object]:
     facts = {"done": sent.done, "total": sent.total, "eta_seconds": sent.seconds_left}
     return {"phase": "Sending photos", **facts, "images_per_second": None}

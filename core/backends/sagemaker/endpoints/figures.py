@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.aws import connection
+from core.aws.documents import Json
 
 NAMESPACE = "AWS/SageMaker"
 # Of the latencies only the newest hours count; of the requests all.
@@ -17,7 +18,7 @@ PERIODS = (60, 300, 3600)
 MOST_POINTS = 1400
 
 
-def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[str, Any]:
+def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[str, float]:
     """requests, errors, timed, p50_ms, p95_ms since `since` (seconds since 1970).
 
     CloudWatch is a minute or two behind.
@@ -25,7 +26,7 @@ def read(name: str, variants: Sequence[str], region: str, since: float) -> dict[
     Raises BackendError where it does not answer.
     """
     client = connection.client("cloudwatch", region=region)
-    total: dict[str, Any] = {"requests": 0, "errors": 0}
+    total: dict[str, float] = {"requests": 0, "errors": 0}
     medians: list[tuple[float, float, float]] = []
     for variant in variants:
         total["requests"] += round(_sum(client, name, variant, "Invocations", since))
@@ -82,7 +83,7 @@ def _latencies(
 
 def _points(
     client: Any, name: str, variant: str, metric: str, since: float, **statistics: Any
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     seconds = max(60.0, time.time() - since)
     period = next((period for period in PERIODS if seconds / period <= MOST_POINTS), 86_400)
     dimensions = [

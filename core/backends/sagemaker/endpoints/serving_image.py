@@ -6,6 +6,7 @@ The archive is the model's own, and beside it what that image's server needs to 
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from core.aws.storage import Store
 from core.io import files
 from core.models import store as models
 from core.models.store import Model
+
+logger = logging.getLogger(__name__)
 
 # For the PyTorch image, whose toolkit looks for the entry point below code/.
 HOSTED = "hosted.py"
@@ -120,10 +123,8 @@ def send(
     archive = pack(model, server, folder)
     with archive.open("rb") as file:
         key = f"models/{hashlib.file_digest(file, 'sha256').hexdigest()}.tar.gz"
-    print(
-        f"The archive for the {server} image has {files.human_bytes(archive.stat().st_size)}.",
-        flush=True,
-    )
+    size = files.human_bytes(archive.stat().st_size)
+    logger.info("The archive for the %s image has %s.", server, size)
 
     def put() -> None:
         if not store.has(key):

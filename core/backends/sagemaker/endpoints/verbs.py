@@ -25,6 +25,14 @@ from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import EndpointSpec
+from core.jobs.status.endpoints import (
+    Answer,
+    AttachedDetails,
+    Figures,
+    HostedDetails,
+    RealTimeDetails,
+    ServerlessDetails,
+)
 from core.jobs.store import Job, State
 from core.models import store as models
 
@@ -95,26 +103,43 @@ def listing(refresh: Refresh) -> list[Endpoint]:
 
 
 def of_job(job: Job) -> Endpoint:
-    progress = job.status.progress
+    details = _details(job)
     return Endpoint(
         id=job.id,
         name=job.name,
         backend=NAME,
         model_id=str(job.spec.get("model_id", "")),
-        state=_state(job),
+        state=_state(job, details),
         created=job.created,
-        url=str(progress.get("url", "")),
+        url=details.url,
         reason=_reason(job),
-        details=progress,
+        details=details,
     )
+
+
+def _details(job: Job) -> HostedDetails:
+    """Of its kind, as its watcher says, or as was asked for where it has not said anything yet."""
+    told, asked = job.status.progress, job.spec
+    if told.get("attached") or asked.get("attached"):
+        return AttachedDetails.from_json({"attached": asked.get("attached"), **told})
+    if told.get("serverless") or (asked.get("resources") or {}).get("memory_mb"):
+        return ServerlessDetails.from_json(told)
+    return RealTimeDetails.from_json(told)
+
+
+def _hosted(endpoint: Endpoint) -> HostedDetails:
+    assert isinstance(endpoint.details, HostedDetails)
+    return endpoint.details
 
 
 def platform_name(endpoint: Endpoint) -> str:
     """What SageMaker calls it: our id, unless it was there before."""
-    return str(endpoint.details.get("attached") or endpoint.id)
+    if isinstance(endpoint.details, AttachedDetails):
+        return endpoint.details.attached
+    return endpoint.id
 
 
-def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]:
+def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> Answer:
     try:
         return dict(json.loads(connect(endpoint)(body, content_type)))
     except ValueError as error:
@@ -126,16 +151,17 @@ def invoke(endpoint: Endpoint, body: bytes, content_type: str) -> dict[str, Any]
 
 def most_bytes(endpoint: Endpoint) -> int:
     """InvokeEndpoint takes more for an endpoint with instances than for a serverless one."""
-    if endpoint.details.get("serverless"):
+    if isinstance(endpoint.details, ServerlessDetails):
         return SERVERLESS_BYTES
     return settings.MAX_INVOCATION_BYTES
 
 
 def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
     """boto3 keeps the connections; one client serves all threads."""
-    region = str(endpoint.details.get("region", ""))
+    region = _hosted(endpoint).region
     client = connection.client("sagemaker-runtime", region=region, read_seconds=INVOKE_SECONDS)
-    name, serverless = platform_name(endpoint), bool(endpoint.details.get("serverless"))
+    name = platform_name(endpoint)
+    serverless = isinstance(endpoint.details, ServerlessDetails)
 
     def send(body: bytes, content_type: str) -> bytes:
         if serverless and len(body) > SERVERLESS_BYTES:
@@ -163,15 +189,13 @@ def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
         raise
 
 
-def figures(endpoint: Endpoint) -> dict[str, Any]:
-    """What CloudWatch had counted when the watcher asked last; empty before it has."""
-    return dict(endpoint.details.get("figures") or {})
+def figures(endpoint: Endpoint) -> Figures:
+    """What CloudWatch had counted when the watcher asked last; nothing before it has."""
+    return _hosted(endpoint).figures
 
 
 def usage(endpoint: Endpoint) -> list[Program]:
-    return programs(
-        platform_name(endpoint), str(endpoint.details.get("region", "")), connection.emulated()
-    )
+    return programs(platform_name(endpoint), _hosted(endpoint).region, connection.emulated())
 
 
 def delete(endpoint: Endpoint) -> None:
@@ -184,15 +208,12 @@ def delete(endpoint: Endpoint) -> None:
         return
     # The request stays on disk: where AWS can't be reached now, the watcher goes on trying.
     folder.stop_request.touch()
-    if not endpoint.details.get("attached"):
-        client = connection.client("sagemaker", region=str(endpoint.details.get("region", "")))
-        if endpoint.details.get("scaled"):
-            hosting.unscale(
-                endpoint.id,
-                connection.client(
-                    "application-autoscaling", region=str(endpoint.details["region"])
-                ),
-            )
+    details = _hosted(endpoint)
+    if details.IS_OURS:
+        client = connection.client("sagemaker", region=details.region)
+        if isinstance(details, RealTimeDetails) and details.scaled:
+            scaling = connection.client("application-autoscaling", region=details.region)
+            hosting.unscale(endpoint.id, scaling)
         if not hosting.remove(client, endpoint.id):
             return
     until = time.monotonic() + WATCHER_SECONDS
@@ -207,12 +228,12 @@ def delete(endpoint: Endpoint) -> None:
         return
 
 
-def _state(job: Job) -> EndpointState:
+def _state(job: Job, details: HostedDetails) -> EndpointState:
     if job.state.is_finished:
         return EndpointState.FAILED
     if job.state is State.STOPPING or job.folder.stop_request.exists():
         return EndpointState.DELETING
-    if job.status.progress.get("url"):
+    if details.url:
         return EndpointState.IN_SERVICE
     return EndpointState.CREATING
 

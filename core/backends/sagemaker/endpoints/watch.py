@@ -8,6 +8,7 @@ where this machine was off.
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from core import settings
 from core.aws import account as accounts
 from core.aws import connection, prices
 from core.aws import errors as aws_errors
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.base import EndpointState
 from core.backends.local.endpoints.server import smoke_image
@@ -28,11 +30,13 @@ from core.backends.sagemaker.logs import LogTail
 from core.backends.sagemaker.watcher import Watch
 from core.errors import BackendError
 from core.jobs.specs import endpoint_spec
-from core.jobs.stopping import Left, Stopped
+from core.jobs.stopping import Failed, Left, Stopped
 from core.models import store as models
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 SENDING, MAKING, PROVING = (
     "Sending the model",
@@ -75,7 +79,7 @@ class _Life:
         if self.spec.seconds:
             self.deadline = worker.job.created + self.spec.seconds
         self.watch = Watch(worker, _Nothing())
-        self.facts: dict[str, Any] = {
+        self.facts: dict[str, object] = {
             **worker.job.status.progress,
             "phases": PHASES,
             **self._known(),
@@ -102,9 +106,9 @@ class _Life:
             self._remove()
             raise
 
-    def _known(self) -> dict[str, Any]:
+    def _known(self) -> dict[str, object]:
         """What is known without asking."""
-        known: dict[str, Any] = {
+        known: dict[str, object] = {
             "region": self.account.region,
             "deadline": self.deadline,
             "attached": self.spec.attached,
@@ -185,7 +189,7 @@ class _Life:
             if found["EndpointStatus"] == "InService":
                 return
             if hosting.state_of(found["EndpointStatus"]) is not EndpointState.CREATING:
-                raise BackendError(self._why_failed(found))
+                raise self._failure(found)
             self._say(phase=MAKING, seen=time.time())
             self._read_log()
             self._pause(settings.poll_seconds())
@@ -212,10 +216,10 @@ class _Life:
             since=now,
             seen=now,
         )
-        print(
-            f"In service after {started} s; the smoke image took {milliseconds:.0f} ms "
-            "there and back.",
-            flush=True,
+        logger.info(
+            "In service after %s s; the smoke image took %.0f ms there and back.",
+            started,
+            milliseconds,
         )
 
     def _smoke(self, runtime: Any) -> float:
@@ -253,7 +257,7 @@ class _Life:
                 return
             state = hosting.state_of(found["EndpointStatus"])
             if state is EndpointState.FAILED:
-                raise BackendError(self._why_failed(found))
+                raise self._failure(found)
             if time.monotonic() - counted > COUNTING * settings.poll_seconds():
                 counted = time.monotonic()
                 self._count(found)
@@ -274,15 +278,15 @@ class _Life:
             if self.spec.capture_share:
                 capturing.fetch(Store(self.account), self.worker.folder, self.spec)
         except BackendError as error:
-            print(f"not counted: {error}", flush=True)
+            logger.warning("not counted: %s", error)
 
     def _read_log(self) -> None:
         try:
             self.tail.read()
         except BackendError as error:
-            print(f"the log can't be read: {error}", flush=True)
+            logger.warning("the log can't be read: %s", error)
 
-    def _why_failed(self, found: Mapping[str, Any]) -> str:
+    def _failure(self, found: Mapping[str, Any]) -> Failed:
         self._read_log()
         given = str(
             found.get("FailureReason")
@@ -314,7 +318,7 @@ class _Life:
             time.sleep(TICK)
         self._check()
 
-    def _say(self, **values: Any) -> None:
+    def _say(self, **values: object) -> None:
         self.facts |= values
         self.watch.say(**self.facts)
 
@@ -323,7 +327,7 @@ class _Nothing:
     """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be
     patient."""
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return None
 
     def create(self) -> None: ...
@@ -336,5 +340,5 @@ class _Nothing:
     def look(self, described: Mapping[str, Any]) -> bool:
         return False
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         return {}

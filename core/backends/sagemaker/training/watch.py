@@ -17,6 +17,7 @@ from core import settings
 from core.aws import account as accounts
 from core.aws import connection, storage
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker import failures, job_request, packaging, upload
 from core.backends.sagemaker.logs import LogTail
@@ -28,7 +29,6 @@ from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, training_spec
-from core.jobs.stopping import Stopped
 from core.models import store as models
 from core.training import script as scripts
 
@@ -83,7 +83,7 @@ class Training:
     def tail(self) -> LogTail:
         return LogTail(self.folder, self.name, self.account.region)
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return connection.unless_missing(
             "asking for the training job",
             lambda: dict(self.client.describe_training_job(TrainingJobName=self.name)),
@@ -103,11 +103,11 @@ class Training:
     def look(self, described: Mapping[str, Any]) -> bool:
         return described.get("SecondaryStatus") not in ("Starting", "Pending") and self.tail.read()
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         return facts(described)
 
 
-def facts(described: Mapping[str, Any]) -> dict[str, Any]:
+def facts(described: Mapping[str, Any]) -> dict[str, object]:
     """What a page shows of a training job: its phase in words, and what it costs."""
     secondary = str(described.get("SecondaryStatus", ""))
     transitions = described.get("SecondaryStatusTransitions") or [{}]
@@ -160,7 +160,7 @@ def prepare(
     )
 
 
-def _upload_facts(now: upload.Progress) -> dict[str, Any]:
+def _upload_facts(now: upload.Progress) -> dict[str, object]:
     return {
         "phase": "Sending the photos",
         "done": now.done,
@@ -221,8 +221,8 @@ def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
         return
     watch.surely(lambda: fetch_checkpoints(store, job.folder, described))
     if status == "Stopped":
-        raise Stopped(failures.why_stopped(described, asked=watch.worker.stopping))
-    raise BackendError(failures.why_failed(described, log_end(job.folder)))
+        raise failures.stop(described, asked=watch.worker.stopping)
+    raise failures.failure(described, log_end(job.folder))
 
 
 def fetch(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> None:

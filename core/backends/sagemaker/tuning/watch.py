@@ -16,6 +16,7 @@ from core.aws import account as accounts
 from core.aws import connection
 from core.aws import errors as aws_errors
 from core.aws.account import Account
+from core.aws.documents import Json
 from core.aws.storage import Store
 from core.backends.sagemaker import failures, job_request
 from core.backends.sagemaker.training import kept_features
@@ -29,7 +30,9 @@ from core.jobs import processes
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TrainingSpec, TuningSpec, as_dict, training_spec, tuning_spec
-from core.jobs.stopping import Left, Stopped
+from core.jobs.status.causes import Cause, Ending
+from core.jobs.status.progress import TrainingProgress
+from core.jobs.stopping import Left, why_asked
 from core.jobs.store import Job, State, Status
 from core.tuning import leaderboard, retention
 from core.tuning import objectives as search
@@ -123,7 +126,7 @@ class Tuning:
         self._jobs: dict[str, Training] = {}
         self._stop_sent: set[str] = set()
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> Json | None:
         return connection.unless_missing(
             "asking for the tuning job",
             lambda: dict(
@@ -188,7 +191,7 @@ class Tuning:
                 raise Left
             time.sleep(1.0)
 
-    def facts(self, described: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, described: Mapping[str, Any]) -> dict[str, object]:
         board = leaderboard.read(self.spec.id)
         best = board.best()
         return {
@@ -207,13 +210,11 @@ class Tuning:
             **{**self.facts(described), "ended": _why_over(described, board), "seen": time.time()}
         )
         if self.status(described) == "Stopped":
-            raise Stopped(
-                "" if self.worker.stopping else "It was stopped on SageMaker, not from here."
-            )
+            raise failures.stop(described, asked=self.worker.stopping)
         # SageMaker calls a search Completed whose trials all failed.
         leaderboard.refuse_failed(board)
         if self.status(described) == "Failed" and not board.completed():
-            raise BackendError(failures.explained(str(described.get("FailureReason", ""))))
+            raise failures.explained(str(described.get("FailureReason", "")))
 
     def folder_of(self, spec: TrainingSpec) -> RunFolder:
         """The run folder of a trial, made where it is not there, and its lock taken."""
@@ -306,44 +307,53 @@ class Tuning:
 
     def _end(self, job: Job, own: Training, described: Mapping[str, Any], status: str) -> None:
         """Bring the trial's model here and write how it ended; then its lock is let go."""
-        state, reason = State(status), ""
-        try:
-            if state is State.COMPLETED:
-                training.fetch(Store(self.account), job.folder, described)
-        except (BackendError, BadArchive) as error:
-            if aws_errors.is_passing(error):
-                raise
-            state, reason = State.FAILED, str(error)
-        if state is State.FAILED and not reason:
-            reason = failures.why_failed(described, training.log_end(job.folder))
-        if state is State.STOPPED:
-            reason = self._why_stopped(job, described)
+        state, why = self._brought(job, described, State(status))
         started, ended = (
             _seconds(described, "TrainingStartTime", "CreationTime"),
             _seconds(described, "TrainingEndTime", "LastModifiedTime"),
         )
         facts = {**own.facts(described), "seen": time.time()}
-        jobs.write_status(
-            job.folder, Status(state, reason, started=started, ended=ended, progress=facts)
-        )
+        now = Status(state, why.reason, started=started, ended=ended, progress=facts)
+        jobs.write_status(job.folder, replace(now, cause=why.cause))
         retention.tidy(leaderboard.read(self.spec.id))
         if (lock := self._locks.pop(job.id, None)) is not None:
             os.close(lock)
 
-    def _why_stopped(self, job: Job, described: Mapping[str, Any]) -> str:
+    def _brought(
+        self, job: Job, described: Mapping[str, Any], state: State
+    ) -> tuple[State, Ending]:
+        """How an ended trial ended: a model that can't be brought here is a failure."""
+        if state is State.STOPPED:
+            return state, self._why_stopped(job, described)
+        if state is State.FAILED:
+            failed = failures.failure(described, training.log_end(job.folder))
+            return state, Ending(str(failed), failed.cause)
+        try:
+            training.fetch(Store(self.account), job.folder, described)
+        except (BackendError, BadArchive) as error:
+            if aws_errors.is_passing(error):
+                raise
+            return State.FAILED, Ending(str(error), Cause.ERROR)
+        return state, Ending("", Cause.NONE)
+
+    def _why_stopped(self, job: Job, described: Mapping[str, Any]) -> Ending:
         if self.worker.stopping or self.worker.ending:
-            return f"{leaderboard.INTERRUPTED}: it was asked to stop."
+            words = f"{leaderboard.INTERRUPTED}: it was asked to stop."
+            return Ending(words, Cause.TUNING_ENDED)
         if job.folder.stop_request.exists():
-            return job.folder.stop_request.read_text() or "Stopped on request."
-        if why := failures.why_stopped(described, asked=True):
-            return why
+            return why_asked(job.folder)
+        stopped = failures.stop(described, asked=True)
+        if str(stopped):
+            return Ending(str(stopped), stopped.cause)
         if self.spec.early_stopping or self.spec.strategy == "hyperband":
-            return f"{leaderboard.STOPPED_EARLY} by SageMaker: it was doing worse than the others."
-        return f"{leaderboard.INTERRUPTED}: SageMaker had ended the search."
+            words = f"{leaderboard.STOPPED_EARLY} by SageMaker: it was doing worse than the others."
+            return Ending(words, Cause.EARLY_STOPPING)
+        words = f"{leaderboard.INTERRUPTED}: SageMaker had ended the search."
+        return Ending(words, Cause.TUNING_ENDED)
 
     def _billed(self) -> int:
         found = [
-            trial.status.progress.get("billable_seconds")
+            TrainingProgress.from_json(trial.status.progress).billable_seconds
             for trial in jobs.readable("training")
             if trial.tuning_id == self.spec.id
         ]

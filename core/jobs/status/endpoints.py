@@ -1,0 +1,127 @@
+"""What is known of an endpoint: how it is served, by kind of endpoint, and what it has counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from core.jobs.status.documents import Document
+from core.jobs.status.progress import Parity, Progress
+
+# What an endpoint says of a photo. Its form is the model's own: sm_scripts/inference.py writes it.
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figures(Document):
+    """What an endpoint has counted since it is in service: times in milliseconds, over `timed`
+    requests. None is what it does not say."""
+
+    form: str = ""
+    requests: int | None = None
+    photos: int | None = None
+    errors: int | None = None
+    busy: int = 0
+    waiting: int | None = None
+    timed: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Form(Parity):
+    """The form of the model that answers: milliseconds of processor time a photo, plain fp32's
+    beside them."""
+
+    form: str = ""
+    batch: int = 1
+    workers: int = 1
+    milliseconds: float = 0.0
+    plain_milliseconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Details(Progress):
+    """What an endpoint's page shows of any of them.
+
+    `url` is there once it is in service, `deadline` (seconds since 1970) where it ends by itself,
+    and `gone` says how it went. `chosen` is its form where there was a choice. `instance` and
+    `usd_per_hour` are known where it costs. What its figures mean, and what a request may be, its
+    platform says in words where it differs.
+    """
+
+    # Whether it was made here, and so is deleted from here.
+    IS_OURS: ClassVar[bool] = True
+
+    phases: tuple[str, ...] = ()
+    url: str = ""
+    deadline: float | None = None
+    smoke_ms: float = 0
+    start_seconds: float | None = None
+    form: str = "plain torch"
+    chosen: Form = field(default_factory=Form)
+    gone: str = ""
+    instance: str = ""
+    usd_per_hour: float | None = None
+    counted: str = ""
+    timed_as: str = ""
+    limits: str = ""
+
+    @property
+    def remarks(self) -> str:
+        """What is worth knowing about how it is served."""
+        return ""
+
+
+@dataclass(frozen=True)
+class LocalDetails(Details):
+    """One on this workstation. `port_taken` is the port that it should have had."""
+
+    phases: tuple[str, ...] = (
+        "Loading the model",
+        "Finding its fastest form",
+        "Sending it a smoke image",
+    )
+    port_taken: int = 0
+
+    @property
+    def remarks(self) -> str:
+        if not self.port_taken:
+            return ""
+        return f" Port {self.port_taken} was taken, so it listens on another one."
+
+
+@dataclass(frozen=True)
+class HostedDetails(Details):
+    """One on a platform: where, in which image, and what was counted there."""
+
+    region: str = ""
+    image: str = ""
+    figures: Figures = field(default_factory=Figures)
+
+    @property
+    def remarks(self) -> str:
+        if not self.image:
+            return ""
+        return f" {self.image}"
+
+
+@dataclass(frozen=True)
+class RealTimeDetails(HostedDetails):
+    """One on instances of its own; `scaled` where their number changes."""
+
+    scaled: bool = False
+
+
+@dataclass(frozen=True)
+class ServerlessDetails(HostedDetails):
+    """One without instances."""
+
+
+@dataclass(frozen=True)
+class AttachedDetails(HostedDetails):
+    """One that somebody else made under the name `attached`."""
+
+    IS_OURS: ClassVar[bool] = False
+
+    attached: str = ""

@@ -1,0 +1,116 @@
+"""What operators read of the app, its workers and its watchers: lines on standard error, which a
+worker's process has led into its job's log. No secret is ever in them.
+
+Modules log by `logging.getLogger` under their own names; what a training script writes, and what
+it is asked for line by line, is its output and none of this.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+
+from core import settings
+from core.errors import UserError
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+USUAL = "INFO"
+# Ours alone: what libraries have to say of requests may be all that a request holds.
+LOGGERS = ("core", "ui")
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+HIDDEN = "***"
+
+_NAME = r"secret|passw(?:or)?d|passphrase|token|api_?key|access_?key|authorization|signature"
+_SECRET_NAMES = re.compile(_NAME, re.IGNORECASE)
+# Shorter ones would take ordinary words out of the lines.
+_LEAST_LENGTH = 8
+_SECRETS = (
+    # The user and the password of an address.
+    re.compile(r"(?P<before>://)[^/\s@'\"]+(?=@)"),
+    re.compile(r"(?P<before>\bBearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE),
+    re.compile(
+        rf"(?P<before>[\w-]*(?:{_NAME}|x-amz-credential)[\w-]*[\"']?\s*[=:]\s*[\"']?)"
+        r"(?:(?:Bearer|Basic)\s+)?[^\s\"',;&)}\]]+",
+        re.IGNORECASE,
+    ),
+    # AWS's key ids, and what looks as its secret keys do.
+    re.compile(r"(?P<before>)\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
+    re.compile(
+        r"(?P<before>)(?<![\w/+=.-])"
+        r"(?=[\w/+]*[A-Z])(?=[\w/+]*[a-z])(?=[\w/+]*\d)[A-Za-z0-9/+]{40}(?![\w/+=-]|\.\w)"
+    ),
+    # Of model hubs, of code hosts, and signed ones.
+    re.compile(r"(?P<before>)\b(?:hf_|gh[opsur]_|github_pat_|glpat-|sk-)[\w-]{16,}"),
+    re.compile(r"(?P<before>)\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
+)
+
+
+class Secrets(logging.Filter):
+    """Takes secrets out of a record: of its message, and of the tracebacks that go with it."""
+
+    _plain = logging.Formatter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = without_secrets(record.getMessage()), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            record.exc_text = self._plain.formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = without_secrets(record.exc_text)
+        if record.stack_info:
+            record.stack_info = without_secrets(record.stack_info)
+        return True
+
+
+class _StandardError(logging.Handler):
+    """Writes to what is standard error at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except Exception:
+            self.handleError(record)
+
+
+def begin() -> None:
+    """Let this process log as FIELDMARK_LOG says; again is fine. UserError where that is no
+    level."""
+    wanted = level()
+    handler = _StandardError()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.addFilter(Secrets())
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(wanted)
+        logger.handlers[:] = [handler]
+
+
+def level() -> str:
+    """What FIELDMARK_LOG says, or the usual level."""
+    given = os.environ.get(settings.ENV_LOG, "").strip()
+    if not given:
+        return USUAL
+    if given.upper() not in LEVELS:
+        words = f"{settings.ENV_LOG} is {without_secrets(given)!r}, which is no level."
+        raise UserError(f"{words} Use one of {', '.join(LEVELS)}.", field=settings.ENV_LOG)
+    return given.upper()
+
+
+def without_secrets(text: str) -> str:
+    """The text with HIDDEN in place of what looks like a secret, and of what is one here."""
+    for secret in _known():
+        text = text.replace(secret, HIDDEN)
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\g<before>{HIDDEN}", text)
+    return text
+
+
+def _known() -> list[str]:
+    """What this process's environment holds under the name of a secret, the longest first."""
+    found = {
+        value
+        for name, value in os.environ.items()
+        if _SECRET_NAMES.search(name) and len(value) >= _LEAST_LENGTH
+    }
+    return sorted(found, key=len, reverse=True)
