@@ -4,33 +4,31 @@ The listing is the index; a damaged folder never hides the others.
 
 <HOME>/datasets/<dataset_id>/dataset.json
 <HOME>/datasets/<dataset_id>/images/        only where Fieldmark unpacked or drew them
-<HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json: written whole, then renamed into place
+<HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json
 """
 
 from __future__ import annotations
 
-import errno
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from core import settings
-from core.datasets import browse, manifest, remote, splits
+from core.datasets import browse, manifest, remote, splits, version_folders
 from core.datasets.browse import Query
-from core.datasets.staging import DELETED, Staged, hidden, stage
+from core.datasets.staging import DELETED, Staged, stage
+from core.datasets.version_folders import Origin
 from core.errors import NotFound, UserError
 from core.io import files
 from core.io.names import clean_name, numbered, shown
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 EVERYTHING = Query()
-VERSION_PATTERN = re.compile(r"v[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,11 @@ class Version:
 
     @property
     def folder(self) -> Path:
-        return _versions_dir(self.dataset_id) / self.id
+        return version_folders.of_dataset(self.dataset_id) / self.id
 
     @property
     def manifest_path(self) -> Path:
-        return self.folder / "manifest.parquet"
+        return self.folder / version_folders.MANIFEST
 
     @property
     def images(self) -> int:
@@ -123,10 +121,7 @@ def versions(dataset_id: str) -> list[Version | Unreadable]:
     Raises NotFound for an unknown dataset.
     """
     dataset(dataset_id)
-    return [
-        _version_or_reason(dataset_id, name)
-        for name in sorted(_version_names(dataset_id), key=_number, reverse=True)
-    ]
+    return [_version_or_reason(dataset_id, name) for name in version_folders.names(dataset_id)]
 
 
 def version(dataset_id: str, version_id: str) -> Version:
@@ -202,27 +197,20 @@ def add_dataset(
             return add_dataset(
                 name, root, source, frame, report, split=split, drawn=drawn, staged=own
             )
-    inside = root.absolute().is_relative_to(staged.folder)
     facts = {
         "id": staged.id,
         # Two that are imported at the same time, or from folders of one name, are told apart.
         "name": numbered(clean_name(name, "dataset name"), names_taken()),
-        # Relative where the images are ours, so that FIELDMARK_HOME can be moved.
-        "root": root.absolute().relative_to(staged.folder).as_posix()
-        if inside
-        else str(root.absolute()),
+        "root": _root_kept(root.absolute(), staged.folder),
         "source": source,
-        "created": _now(),
+        "created": version_folders.now(),
         "drawn": drawn,
     }
     files.write_json(staged.folder / "dataset.json", facts)
-    first = files.folder_below(staged.folder, "versions/v1")
-    manifest.write(frame, first / "manifest.parquet")
-    files.write_json(
-        first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"}
-    )
+    origin = Origin("", "Imported", split, report)
+    first = version_folders.write_first(staged.folder, frame, origin)
     files.move(staged.folder, settings.datasets_dir() / staged.id)
-    return version(staged.id, "v1")
+    return version(staged.id, first)
 
 
 def add_version(
@@ -241,21 +229,10 @@ def add_version(
     import, where one brought photos in. Raises UserError for a manifest that can't be used,
     NotFound where the dataset has gone.
     """
-    folder = _versions_dir(parent.dataset_id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
-    with files.there(folder, "dataset"), hidden(folder, secrets.token_hex(6)) as made:
-        manifest.write(frame, made / "manifest.parquet")
-        for name, value in (attached or {}).items():
-            files.write_json(made / name, value)
-        facts = _facts(parent.id, note, frame, split, report or {})
-        number = max(map(_number, _version_names(parent.dataset_id)), default=0)
-        while True:
-            number += 1
-            files.write_json(made / "version.json", facts | {"id": f"v{number}"})
-            # A rename never replaces a folder that holds files: whoever comes second takes the next
-            # number.
-            if _renamed(made, folder / f"v{number}"):
-                return version(parent.dataset_id, f"v{number}")
+    origin = Origin(parent.id, note, split, report or {})
+    made = version_folders.write_next(parent.dataset_id, frame, origin, attached or {})
+    return version(parent.dataset_id, made)
 
 
 def derive(
@@ -266,9 +243,9 @@ def derive(
 
     Raises UserError, by class name, where that can't be done.
     """
-    frame = splits.select_classes(
-        manifest_of(parent), list(parent.classes) if labels is None else labels
-    )
+    if labels is None:
+        labels = parent.classes
+    frame = splits.select_classes(manifest_of(parent), labels)
     return add_version(parent, splits.apply(frame, split), note, split)
 
 
@@ -279,11 +256,10 @@ def names_taken(but: str = "") -> list[str]:
 
 def require_free(name: str, but: str = "") -> None:
     """UserError where another dataset than `but` is called so, as an eye reads it."""
-    taken = names_taken(but)
-    if numbered(name, taken) != name[: settings.MAX_NAME_LENGTH]:
-        other = numbered(name, taken)
+    free = numbered(name, names_taken(but))
+    if free != name[: settings.MAX_NAME_LENGTH]:
         raise UserError(
-            f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, "
+            f"There is a dataset called {shown(name)!r} already. Call this one {shown(free)!r}, "
             "say.",
             field="name",
         )
@@ -317,51 +293,11 @@ def delete(dataset_id: str) -> None:
     files.remove(gone)
 
 
-def _renamed(made: Path, target: Path) -> bool:
-    try:
-        files.move(made, target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    return True
-
-
-def _versions_dir(dataset_id: str) -> Path:
-    return settings.datasets_dir() / dataset_id / "versions"
-
-
-def _version_names(dataset_id: str) -> list[str]:
-    folder = _versions_dir(dataset_id)
-    return (
-        [path.name for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)]
-        if folder.is_dir()
-        else []
-    )
-
-
-def _number(version_id: str) -> int:
-    return int(version_id.removeprefix("v"))
-
-
-def _now() -> str:
-    # Milliseconds, because two made in the same second are listed by this: the newer first.
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _facts(
-    parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "parent": parent,
-        "created": _now(),
-        "note": note,
-        "classes": manifest.classes(frame),
-        "counts": manifest.counts(frame),
-        "problems": int((frame["problem"] != "").sum()),
-        "split": dict(split),
-        "report": dict(report),
-    }
+def _root_kept(root: Path, folder: Path) -> str:
+    """Relative where the images are ours, so that FIELDMARK_HOME can be moved."""
+    if root.is_relative_to(folder):
+        return root.relative_to(folder).as_posix()
+    return str(root)
 
 
 def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:
@@ -382,12 +318,13 @@ def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:
 
 
 def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable:
-    folder = _versions_dir(dataset_id) / version_id
-    known = ID_PATTERN.fullmatch(dataset_id) and VERSION_PATTERN.fullmatch(version_id)
+    folder = version_folders.of_dataset(dataset_id) / version_id
+    patterns = ((ID_PATTERN, dataset_id), (version_folders.VERSION_PATTERN, version_id))
+    known = all(pattern.fullmatch(name) for pattern, name in patterns)
     if not known or not folder.is_dir():
         return Unreadable(version_id, "there is no such version.")
     try:
-        facts = files.read_json(folder / "version.json")
+        facts = files.read_json(folder / version_folders.FACTS)
         texts = {name: str(facts[name]) for name in ("parent", "created", "note")}
         counts = {
             str(label): {split: int(row.get(split, 0)) for split in settings.SPLITS}
@@ -404,13 +341,10 @@ def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable
             **texts,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Unreadable(version_id, _reason("version.json", error))
+        return Unreadable(version_id, _reason(version_folders.FACTS, error))
 
 
 def _reason(name: str, error: Exception) -> str:
-    missing = isinstance(error, FileNotFoundError)
-    return (
-        f"{name} is missing."
-        if missing
-        else f"{name} is damaged ({type(error).__name__}: {error})."
-    )
+    if isinstance(error, FileNotFoundError):
+        return f"{name} is missing."
+    return f"{name} is damaged ({type(error).__name__}: {error})."
