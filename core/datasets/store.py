@@ -100,11 +100,7 @@ def datasets() -> list[Dataset | Unreadable]:
             # Another session may have deleted it since the folder was listed.
             if isinstance(item, Dataset) or folder.is_dir():
                 found.append(item)
-    return sorted(
-        found,
-        key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id),
-        reverse=True,
-    )
+    return sorted(found, key=_by_age, reverse=True)
 
 
 def dataset(dataset_id: str) -> Dataset:
@@ -201,7 +197,7 @@ def add_dataset(
         "id": staged.id,
         # Two that are imported at the same time, or from folders of one name, are told apart.
         "name": numbered(clean_name(name, "dataset name"), names_taken()),
-        "root": _root_kept(root.absolute(), staged.folder),
+        "root": staged.root_kept(root.absolute()),
         "source": source,
         "created": version_folders.now(),
         "drawn": drawn,
@@ -293,11 +289,8 @@ def delete(dataset_id: str) -> None:
     files.remove(gone)
 
 
-def _root_kept(root: Path, folder: Path) -> str:
-    """Relative where the images are ours, so that FIELDMARK_HOME can be moved."""
-    if root.is_relative_to(folder):
-        return root.relative_to(folder).as_posix()
-    return str(root)
+def _by_age(item: Dataset | Unreadable) -> tuple[bool, str, str]:
+    return isinstance(item, Dataset), getattr(item, "created", ""), item.id
 
 
 def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:

@@ -54,11 +54,9 @@ def importances(
         for name, values in space.items()
     }
     total = sum(found.values())
-    return (
-        {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
-        if total > 0
-        else {}
-    )
+    if total <= 0:
+        return {}
+    return {name: found[name] / total for name in sorted(found, key=lambda name: -found[name])}
 
 
 def inside(trial: Trial, space: Mapping[str, Range]) -> bool:
@@ -73,7 +71,9 @@ def _cells(texts: Sequence[str], values: Range) -> tuple[npt.NDArray[np.int64], 
     alike)."""
     if values.kind == "choice":
         return np.array([values.choices.index(text) for text in texts]), len(values.choices), False
-    size = GRID if values.kind == "float" else min(GRID, round(values.high - values.low) + 1)
+    size = GRID
+    if values.kind == "int":
+        size = min(GRID, round(values.high - values.low) + 1)
     positions = np.array([values.position(text) for text in texts])
     return np.clip(np.rint(positions * (size - 1)), 0, size - 1).astype(np.int64), size, True
 
@@ -82,7 +82,9 @@ def _divergence(
     cells: npt.NDArray[np.int64], size: int, ordered: bool, best: npt.NDArray[np.bool_]
 ) -> float:
     """Pearson's divergence of the best trials' density from that of all."""
-    estimate = _density if ordered else _shares
+    estimate = _shares
+    if ordered:
+        estimate = _density
     top, everything = estimate(cells[best], size) + 1e-12, estimate(cells, size) + 1e-12
     return float(everything @ (top / everything - 1) ** 2)
 

@@ -103,8 +103,11 @@ def usual(name: str) -> Range:
         return Range("choice", choices=parameter.choices)
     if parameter.kind == "bool":
         return Range("choice", choices=("false", "true"))
-    low = parameter.low if parameter.low is not None else (parameter.above or 0.0)
-    high = parameter.high if parameter.high is not None else math.inf
+    low, high = parameter.low, parameter.high
+    if low is None:
+        low = parameter.above or 0.0
+    if high is None:
+        high = math.inf
     if parameter.logarithmic and low <= 0:
         low = high / 1000
     return Range(parameter.kind, low, high, log=parameter.logarithmic)
