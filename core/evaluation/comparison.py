@@ -73,9 +73,9 @@ class Comparison:
     @property
     def difference(self) -> float:
         """Top-1 of a minus top-1 of b on these photos, -1 to 1; NaN without photos."""
-        return (
-            (self.counts["only_a"] - self.counts["only_b"]) / len(self) if len(self) else math.nan
-        )
+        if not len(self):
+            return math.nan
+        return (self.counts["only_a"] - self.counts["only_b"]) / len(self)
 
     @property
     def interval_95(self) -> tuple[float, float]:

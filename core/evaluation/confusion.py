@@ -60,7 +60,9 @@ def frame(
     outcomes.
     """
     table = counts(predictions)
-    chosen = np.arange(len(table)) if order is None else np.asarray(order, dtype=np.intp)
+    if order is None:
+        order = np.arange(len(table))
+    chosen = np.asarray(order, dtype=np.intp)
     shares = _shares(table, empty=np.nan)
     true, predicted = (grid.ravel() for grid in np.meshgrid(chosen, chosen, indexing="ij"))
     if not zeros:

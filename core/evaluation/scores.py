@@ -3,6 +3,7 @@ class."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,9 @@ class Score:
     @property
     def value(self) -> float:
         """The share that is correct, 0 to 1; NaN where n is 0."""
-        return self.correct / self.n if self.n else float("nan")
+        if not self.n:
+            return math.nan
+        return self.correct / self.n
 
     @property
     def interval_95(self) -> tuple[float, float]:
@@ -92,14 +95,18 @@ def macro_f1(predictions: Answered) -> float:
     """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
     default); NaN where none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
-    return float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")
+    if not np.isfinite(f1).any():
+        return math.nan
+    return float(np.nanmean(f1))
 
 
 def loss(predictions: Predictions) -> float:
     """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN
     where there is none."""
     known = predictions.losses[predictions.known]
-    return float(known.mean()) if len(known) else float("nan")
+    if not len(known):
+        return math.nan
+    return float(known.mean())
 
 
 def per_class(predictions: Answered) -> pd.DataFrame:

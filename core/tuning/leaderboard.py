@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,9 @@ MAX_CHAIN = 100
 BASELINE = "defaults"
 STOPPED_EARLY = "Stopped early"
 INTERRUPTED = "Stopped with its tuning job"
+
+# A trial's figures on validation, and a row of metrics per epoch.
+Outcome = tuple[Mapping[str, Any], tuple[dict[str, float], ...]]
 
 
 @dataclass(frozen=True)
@@ -276,22 +279,18 @@ def status_words(trial: Trial) -> str:
     return STOPPED_EARLY if trial.stopped_early else str(trial.state)
 
 
-def _outcome(job: Job, objective: str) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _outcome(job: Job, objective: str) -> Outcome:
     if not job.state.is_finished:
         return _read_outcome(job.folder.path, objective, completed=False)
     return _kept_outcome(job.folder.path, objective, job.status.ended, job.state is State.COMPLETED)
 
 
 @lru_cache(maxsize=4096)
-def _kept_outcome(
-    folder: Path, objective: str, _ended: float | None, completed: bool
-) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _kept_outcome(folder: Path, objective: str, _ended: float | None, completed: bool) -> Outcome:
     return _read_outcome(folder, objective, completed)
 
 
-def _read_outcome(
-    folder: Path, objective: str, completed: bool
-) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _read_outcome(folder: Path, objective: str, completed: bool) -> Outcome:
     """The trial's figures on validation and its curve: of its model where it has one, else of the
     best epoch in its log."""
     run = RunFolder(folder)
@@ -314,7 +313,7 @@ def _read_outcome(
     return found, curve
 
 
-def _of_model(run: RunFolder) -> dict[str, Any]:
+def _of_model(run: RunFolder) -> Mapping[str, Any]:
     try:
         description = models.check_description(files.read_json(run.model / models.DESCRIPTION))
     except (OSError, ValueError):

@@ -160,7 +160,7 @@ def of(version: Version) -> Inspection | None:
     parent = _folder(version)
     for number in sorted(_numbers(parent), reverse=True):
         try:
-            facts: dict[str, Any] = files.read_json(parent / str(number) / FACTS)
+            facts: Mapping[str, Any] = files.read_json(parent / str(number) / FACTS)
             texts = {name: tuple(facts.get(name, ())) for name in ("maps", "caches")}
             return Inspection(version, parent / str(number), **{**facts, **texts})
         except (OSError, ValueError, TypeError, KeyError):
@@ -201,11 +201,9 @@ def _folder(version: Version) -> Path:
 
 
 def _numbers(parent: Path) -> list[int]:
-    return (
-        [int(item.name) for item in parent.iterdir() if item.name.isdigit()]
-        if parent.is_dir()
-        else []
-    )
+    if not parent.is_dir():
+        return []
+    return [int(item.name) for item in parent.iterdir() if item.name.isdigit()]
 
 
 def _read(path: Path, filters: Any = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
