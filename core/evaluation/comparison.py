@@ -134,12 +134,9 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 
     Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 where they never differ.
     """
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    whole = math.lgamma(n + 1) - n * math.log(2)
-    tail = math.fsum(
-        math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1)) for i in range(fewer + 1)
-    )
-    return min(1.0, 2 * tail)
+    from scipy.special import bdtr
+
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
 
 
 def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:

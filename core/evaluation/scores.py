@@ -67,6 +67,8 @@ def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]
     It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the
     textbook interval fails.
     """
+    # scipy's binomtest gives the same one class at a time: 136 ms for 200 classes against 1 ms,
+    # after an import of 1.3 s.
     right, count = np.asarray(correct, dtype=float), np.asarray(n, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = right / count

@@ -1,5 +1,5 @@
 """Which hyperparameters decide whether a trial is among the best: PED-ANOVA, in numpy, so that a
-page draws it without Optuna.
+page draws it without optuna.importance, whose import takes 5 s.
 
 Source: Watanabe, Bansal and Hutter, PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
 Arbitrary Subspaces, IJCAI 2023. A hyperparameter matters where its values are spread differently
@@ -97,6 +97,8 @@ def _shares(cells: npt.NDArray[np.int64], size: int) -> Floats:
 def _density(cells: npt.NDArray[np.int64], size: int) -> Floats:
     """A Parzen estimate on a grid of cells: a truncated Gaussian per value (bandwidth by Scott's
     rule, Multivariate Density Estimation, 1992) and a wide one for doubt."""
+    from scipy.special import ndtr
+
     counts = np.bincount(cells, minlength=size)
     places = np.flatnonzero(counts)
     low, high = np.percentile(cells, [25, 75])
@@ -108,10 +110,6 @@ def _density(cells: npt.NDArray[np.int64], size: int) -> Floats:
     )
     weights = np.append(counts[places], 1.0) / (len(cells) + 1)
     edges = (np.arange(size + 1) - 0.5)[None, :]
-    below = _normal_cdf((edges - centres[:, None]) / widths[:, None])
+    below = ndtr((edges - centres[:, None]) / widths[:, None])
     mass = np.diff(below, axis=1) / (below[:, -1:] - below[:, :1])
     return np.asarray(weights @ mass)
-
-
-def _normal_cdf(values: Floats) -> Floats:
-    return np.vectorize(lambda value: 0.5 * (1 + math.erf(value / math.sqrt(2))))(values)
