@@ -110,25 +110,6 @@ def hardest_classes(predictions: Answered, limit: int) -> Rows:
     return chosen[grouped_order(table[np.ix_(chosen, chosen)])]
 
 
-def pairs_frame(pairs: Sequence[ConfusedPair]) -> pd.DataFrame:
-    """The pairs as a table: first, second, total, first_as_second, second_as_first (counts),
-    photos, share."""
-    columns = ("first", "second", "total", "first_as_second", "second_as_first", "photos", "share")
-    values = [
-        (
-            pair.first,
-            pair.second,
-            pair.total,
-            len(pair.first_as_second),
-            len(pair.second_as_first),
-            pair.photos,
-            pair.share,
-        )
-        for pair in pairs
-    ]
-    return pd.DataFrame(values, columns=list(columns))
-
-
 def grouped_order(table: npt.NDArray[Any]) -> Rows:
     """An order of the K classes in which those confused with each other stand together: class
     indices [K].

@@ -154,10 +154,5 @@ def summary(predictions: Predictions, k: int = 5) -> Summary:
     )
 
 
-def by_split(predictions: Predictions, k: int = 5) -> dict[str, Summary]:
-    """The scores of each split that occurs, in the splits' usual order."""
-    return {name: summary(predictions.of_split(name), k) for name in predictions.splits}
-
-
 def _ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Floats:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -15,7 +15,6 @@ from urllib.parse import unquote
 from fieldmark_ml.architectures import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRESETS, VIEWS, parse_arch
 
 AUTO = "auto"
-NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 # A name comes with what is not safe in it as =XX, a byte of UTF-8 each, so it may be longer than it
 # is.
 CARRIED_NAME = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,960}")
