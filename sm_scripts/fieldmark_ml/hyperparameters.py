@@ -169,10 +169,6 @@ TABLE: tuple[Hyperparameter, ...] = (*_MODEL, *_TRAINING, *_REGULARISATION, *_RU
 BY_NAME = {parameter.name: parameter for parameter in TABLE}
 
 
-def defaults() -> dict[str, str]:
-    return {parameter.name: parameter.default for parameter in TABLE}
-
-
 def parse(values: Mapping[str, str]) -> Values:
     """Strings -> typed values, all of TABLE's names, defaults filled in;
     `auto` stays the string "auto".
@@ -313,14 +309,14 @@ def _help(parameter: Hyperparameter) -> str:
     return f"{text} (default: {parameter.default})".replace("%", "%%")
 
 
-def from_arguments(arguments: Sequence[str], description: str) -> tuple[Values, dict[str, str]]:
-    """(typed values, all values as strings) of a command line. Raises BadValue."""
+def from_arguments(arguments: Sequence[str], description: str) -> Values:
+    """The typed values of a command line. Raises BadValue."""
     given = {
         name: value
         for name, value in vars(parser(description).parse_args(arguments)).items()
         if value is not None
     }
-    return parse(given), {**defaults(), **given}
+    return parse(given)
 
 
 def resolve(values: Values) -> Values:
