@@ -79,7 +79,7 @@ class _Card:
     def created(self) -> str:
         return str(self.model.get("created") or "")
 
-    @property
+    @cached_property
     def classes(self) -> Row:
         stored: Sequence[str] = ()
         if self.predictions:
@@ -103,7 +103,7 @@ class _Card:
     def dataset_version(self) -> str:
         return _said(self._group("dataset").get("version"))
 
-    @property
+    @cached_property
     def photo_rows(self) -> list[Row]:
         rows: list[Row] = []
         for split in SPLITS:
@@ -125,14 +125,14 @@ class _Card:
     def views(self) -> bool:
         return bool(self.model.get("views"))
 
-    @property
+    @cached_property
     def backbone_rows(self) -> list[Row]:
         given = self.model.get("backbones")
         if not isinstance(given, list):
             return []
         return [[_said(_mapping(backbone).get(key)) for key in _BACKBONE] for backbone in given]
 
-    @property
+    @cached_property
     def training_facts(self) -> list[Row]:
         seconds = [f"{name} {_said(value)} s" for name, value in self._group("seconds").items()]
         facts = {
@@ -142,13 +142,13 @@ class _Card:
         }
         return [(name, _said(value)) for name, value in facts.items() if value not in (None, "")]
 
-    @property
+    @cached_property
     def hyperparameter_rows(self) -> list[Row]:
         return [
             (name, _said(value)) for name, value in sorted(self._group("hyperparameters").items())
         ]
 
-    @property
+    @cached_property
     def metric_rows(self) -> list[Row]:
         return [row for split in SPLITS if (row := self._metric_row(split))]
 
@@ -174,7 +174,7 @@ class _Card:
             for row in classes
         ]
 
-    @property
+    @cached_property
     def pair_rows(self) -> list[Row]:
         pairs = confusion.most_confused(self.parts[self.shown], PAIRS_SHOWN)
         return [(pair.first, pair.second, *_pair_cells(pair)) for pair in pairs]
@@ -187,7 +187,7 @@ class _Card:
     def threshold(self) -> float | None:
         return _number(self.model.get("unsure_threshold"))
 
-    @property
+    @cached_property
     def calibration_rows(self) -> list[Row]:
         return [
             (split, *_errors(part, self.temperature), *_sureness(part, self.threshold))

@@ -160,8 +160,9 @@ def _markdown_text(text: str) -> str:
 def _one_line(text: str) -> str:
     """The text without line breaks and other characters that can't be seen, directional overrides
     among them."""
-    seen = (_seen(letter) for letter in text)
-    return " ".join("".join(seen).split())
+    if not text.isprintable():
+        text = "".join(map(_seen, text))
+    return " ".join(text.split())
 
 
 def _seen(letter: str) -> str:
