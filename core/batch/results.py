@@ -40,7 +40,9 @@ DESCRIPTIONS: dict[str, str] = {
         "the image's path, relative to the dataset, folder or archive; of an uploaded photo, the "
         "name it had"
     ),
-    "image_id": "SHA-256 of the file's bytes, in hexadecimal; empty where the file could not be read",
+    "image_id": (
+        "SHA-256 of the file's bytes, in hexadecimal; empty where the file could not be read"
+    ),
     "label": (
         "the true class: the dataset's, or the name of the folder where it is one of the model's "
         "classes; empty where not known"

@@ -50,11 +50,13 @@ SPACES = {
         FROZEN, ("weight_decay", "label_smoothing"),
     ),
     "photos": SpacePreset(
-        "Photo size", "Pixels, views and the head. Each size and view needs features of its own, made once.",
+        "Photo size",
+        "Pixels, views and the head. Each size and view needs features of its own, made once.",
         FROZEN, ("image_size", "views", "weight_decay"),
     ),
     "networks": SpacePreset(
-        "Networks", "Which backbones, alone or together. Each needs features of its own, made once.",
+        "Networks",
+        "Which backbones, alone or together. Each needs features of its own, made once.",
         FROZEN, ("arch", "views", "weight_decay"),
         ranges={"arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288",
                                                  "lite0@320+lite2@300"))},
@@ -65,7 +67,8 @@ SPACES = {
         {"weight_decay": Range("float", 1e-4, 1, log=True)},
     ),
     "workshop": SpacePreset(
-        "Epochs and dropout", "The search of the SageMaker workshop: 5 to 20 epochs, dropout 0.2 to 0.7.",
+        "Epochs and dropout",
+        "The search of the SageMaker workshop: 5 to 20 epochs, dropout 0.2 to 0.7.",
         FROZEN, ("epochs", "dropout"), {"head": "mlp"},
         {"epochs": Range("int", 5, 20), "dropout": Range("float", 0.2, 0.7)},
     ),
@@ -76,7 +79,8 @@ SPACES = {
                 "weight_decay": Range("float", 1e-3, 0.3, log=True)},
     ),
     "strength": SpacePreset(
-        "Regularisation", "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
+        "Regularisation",
+        "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
         FINETUNE, ("augment", "mixup", "label_smoothing", "dropout"),
     ),
 }  # fmt: skip

@@ -124,7 +124,8 @@ _TRAINING: tuple[Hyperparameter, ...] = (
 _REGULARISATION: tuple[Hyperparameter, ...] = (
     Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation for "
                                                   "lbfgs, else 0.01.",
-                   "Regularisation", low=0, high=1000, automatic=True, tunable=True, logarithmic=True),
+                   "Regularisation", low=0, high=1000, automatic=True, tunable=True,
+                   logarithmic=True),
     Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last "
                                               "layer while training with adamw.",
                    "Regularisation", low=0, high=0.95, tunable=True),
@@ -135,11 +136,12 @@ _REGULARISATION: tuple[Hyperparameter, ...] = (
                                            "kept; 0 turns averaging off.",
                    "Regularisation", low=0, high=0.99999, modes=_FINETUNE),
     Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.",
-                   "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE, tunable=True),
-    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is "
-                                          "off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
-    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is "
-                                           "off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+                   "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE,
+                   tunable=True),
+    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is off.",
+                   "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is off.",
+                   "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
 )  # fmt: skip
 
 _RUN: tuple[Hyperparameter, ...] = (

@@ -1,7 +1,7 @@
 """The review queue: photos set aside with the model's answer and a proposed label, until a person
 decides about them.
 
-<HOME>/review/<image_id>/   entry.json, photo: the photo's own bytes, for where it came from may be gone by then
+<HOME>/review/<image_id>/   entry.json, photo: its own bytes, for its source may be gone by then
 
 An entry is a folder that is renamed into place, a decision is made under a lock: several sessions
 may add, propose and decide at once. Decided entries become a new version of a dataset; no version

@@ -1,7 +1,8 @@
 """What an inspection found in a dataset version: lists of photos that may need mending, and the
 map.
 
-<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/   inspection.json, issues.parquet, photos.parquet
+<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/
+    inspection.json, issues.parquet, photos.parquet
 
 The folder is made hidden and renamed; the newest number counts. The photos are those of the version
 that can be used and were not left out, whatever their split.
