@@ -31,7 +31,6 @@ OWNER_ONLY = 0o700
 # them.
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
-MAX_PIXELS = 50_000_000
 MAX_IMAGE_BYTES = 64 * 2**20
 THUMBNAIL_SIDE = 240
 

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     return script.main(run, arguments, __doc__ or "", "stopped; the features made so far are kept")
 
 
-def run(values: Values, strings: dict[str, str]) -> None:
+def run(values: Values) -> None:
     """Fills the caches of every backbone and view that the values name.
 
     Raises TrainingError, Stopped.
@@ -44,7 +44,7 @@ def run(values: Values, strings: dict[str, str]) -> None:
     from fieldmark_ml.training.cache import Cache
     from fieldmark_ml.training.plan import plan
 
-    job = jobs.make(values, strings)
+    job = jobs.make(values)
     photos = data.load()
     root = features.cache_root(job.checkpoint_dir)
     made = []

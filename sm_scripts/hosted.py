@@ -30,9 +30,11 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Any:
         raise _with_status(error, json.dumps(refused)) from error
 
 
-def predict_fn(input_data: Any, model: Any) -> dict[str, Any]:
+def predict_fn(input_data: Any, model: Any) -> inference.Answer:
     """The answer to a photo; a refusal is one already."""
-    return input_data if isinstance(input_data, dict) else inference.predict_fn(input_data, model)
+    if isinstance(input_data, dict):
+        return input_data
+    return inference.predict_fn(input_data, model)
 
 
 def _with_status(error: RequestError, body: str) -> Exception:

@@ -69,9 +69,9 @@ def model_fn(model_dir: str) -> models.Model:
     """The model in `model_dir`, on the GPU where there is one."""
     folder = Path(model_dir)
     package = Path(__file__).resolve().parent / backbones.PACKAGE
-    model = models.load(
-        folder, package if package.is_dir() else folder / "code" / backbones.PACKAGE
-    )
+    if not package.is_dir():
+        package = folder / "code" / backbones.PACKAGE
+    model = models.load(folder, package)
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 

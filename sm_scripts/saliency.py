@@ -65,12 +65,16 @@ class Look:
         # The sum where the paper has the mean: so maps of different sizes are on one scale, the
         # logit's.
         found = (slopes.sum((1, 2), keepdim=True) * values).sum(0).clamp(min=0)
-        return found.flip(1) if self.mirrored else found
+        if self.mirrored:
+            return found.flip(1)
+        return found
 
     def _by_channel(self, tensor: torch.Tensor) -> torch.Tensor:
         """[channels, rows, columns]"""
         if tensor.ndim == 4:
-            return tensor[0] if tensor.shape[2] == tensor.shape[3] else tensor[0].permute(2, 0, 1)
+            if tensor.shape[2] == tensor.shape[3]:
+                return tensor[0]
+            return tensor[0].permute(2, 0, 1)
         grid = tensor[0, self.prefix :]
         side = math.isqrt(len(grid))
         return grid.T.reshape(-1, side, side)
@@ -171,18 +175,20 @@ def _look_at_tokens(network: nn.Module, pixels: torch.Tensor, mirrored: bool) ->
 
 def _checked(look: Look, network: nn.Module) -> Look:
     shape = look.places.shape
-    tokens = shape[1] - look.prefix
-    square = (
-        shape[1] == shape[2] or shape[2] == shape[3]
-        if len(shape) == 4
-        else len(shape) == 3 and math.isqrt(tokens) ** 2 == tokens
-    )
-    if not square:
+    if not _is_square(shape, look.prefix):
         raise Unexplained(
             f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows "
             "no places"
         )
     return look
+
+
+def _is_square(shape: torch.Size, prefix: int) -> bool:
+    """Whether a map, or the tokens behind the first `prefix` ones, has as many rows as columns."""
+    if len(shape) == 4:
+        return shape[1] == shape[2] or shape[2] == shape[3]
+    tokens = shape[1] - prefix
+    return len(shape) == 3 and math.isqrt(tokens) ** 2 == tokens
 
 
 def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]:

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def run(values: Values, strings: dict[str, str]) -> None:
+def run(values: Values) -> None:
     with runtime.phase("imports"):
         runtime.keep_memory()
         from fieldmark_ml.training import distributed
@@ -59,7 +59,7 @@ def run(values: Values, strings: dict[str, str]) -> None:
         from fieldmark_ml.training import job as jobs
         from fieldmark_ml.training import pipeline
     distributed.start()
-    job = jobs.make(values, strings)
+    job = jobs.make(values)
     runtime.log(
         f"torch {torch.__version__} on {job.device}, {job.cpus} cores; {values['mode']}, "
         f"{values['arch']}, views {values['views']}"

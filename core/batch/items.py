@@ -3,7 +3,7 @@ resumed job counts the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,9 +86,9 @@ def at(source: Path, rows: Iterable[int]) -> list[Item]:
     return [Item(**found) for found in _taken(source, list(rows), SCHEMA.names)]
 
 
-def _taken(source: Path, wanted: list[int], columns: list[str]) -> list[dict[str, Any]]:
+def _taken(source: Path, wanted: list[int], columns: list[str]) -> list[Mapping[str, Any]]:
     with _opened(source) as file:
-        found: dict[int, dict[str, Any]] = {}
+        found: dict[int, Mapping[str, Any]] = {}
         first = 0
         for group in range(file.metadata.num_row_groups):
             size = file.metadata.row_group(group).num_rows

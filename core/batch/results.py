@@ -40,7 +40,9 @@ DESCRIPTIONS: dict[str, str] = {
         "the image's path, relative to the dataset, folder or archive; of an uploaded photo, the "
         "name it had"
     ),
-    "image_id": "SHA-256 of the file's bytes, in hexadecimal; empty where the file could not be read",
+    "image_id": (
+        "SHA-256 of the file's bytes, in hexadecimal; empty where the file could not be read"
+    ),
     "label": (
         "the true class: the dataset's, or the name of the folder where it is one of the model's "
         "classes; empty where not known"
@@ -67,13 +69,11 @@ FLAGS = ("unsure", "unfamiliar", "correct", "in_training")
 def _type(name: str) -> pa.DataType:
     if name in FLAGS:
         return pa.bool_()
-    return (
-        pa.int64()
-        if name == "row"
-        else pa.float32()
-        if name.startswith("probability")
-        else pa.string()
-    )
+    if name == "row":
+        return pa.int64()
+    if name.startswith("probability"):
+        return pa.float32()
+    return pa.string()
 
 
 SCHEMA = pa.schema(
@@ -114,7 +114,9 @@ def shards(folder: RunFolder) -> list[Path]:
 def parts(folder: RunFolder) -> list[Path]:
     """The files that hold the results now: the finished table, or the shards so far."""
     finished = results_file(folder)
-    return [finished] if finished.exists() else shards(folder)
+    if finished.exists():
+        return [finished]
+    return shards(folder)
 
 
 def done(folder: RunFolder) -> int:
@@ -122,7 +124,9 @@ def done(folder: RunFolder) -> int:
     if results_file(folder).exists():
         return int(pq.read_metadata(results_file(folder)).num_rows)
     found = shards(folder)
-    return _range(found[-1])[1] if found else 0
+    if not found:
+        return 0
+    return _range(found[-1])[1]
 
 
 def errors(folder: RunFolder) -> int:
@@ -201,8 +205,15 @@ def take_over(previous: RunFolder, folder: RunFolder) -> None:
     """Copies the finished rows of the job that this one resumes."""
     shards_folder(folder).mkdir(exist_ok=True)
     for path in parts(previous):
-        first, last = _range(path) if SHARD.fullmatch(path.name) else (0, done(previous))
+        first, last = _covered(path, previous)
         shutil.copy2(path, shards_folder(folder) / f"part-{first:09}-{last:09}.parquet")
+
+
+def _covered(path: Path, folder: RunFolder) -> tuple[int, int]:
+    """The rows that a shard, or the finished table, of a job holds."""
+    if SHARD.fullmatch(path.name):
+        return _range(path)
+    return 0, done(folder)
 
 
 def to_csv(folder: RunFolder, *, exact: bool = False) -> Iterator[bytes]:
@@ -218,7 +229,8 @@ def to_csv(folder: RunFolder, *, exact: bool = False) -> Iterator[bytes]:
         with opened(path) as file:
             for batch in file.iter_batches(ROW_GROUP):
                 sink = pa.BufferOutputStream()
-                batch = batch if exact else cells.safe_batch(batch)  # noqa: PLW2901
+                if not exact:
+                    batch = cells.safe_batch(batch)  # noqa: PLW2901
                 csv.write_csv(batch, sink, csv.WriteOptions(include_header=header))
                 header = False
                 yield sink.getvalue().to_pybytes()
@@ -252,7 +264,7 @@ def _grouped(paths: Sequence[Path]) -> Iterator[pa.Table]:
             joined = pa.concat_tables(waiting)
             yield joined.slice(0, ROW_GROUP).combine_chunks()
             waiting = [joined.slice(ROW_GROUP)]
-    rest = pa.concat_tables(waiting) if waiting else SCHEMA.empty_table()
+    rest = pa.concat_tables([SCHEMA.empty_table(), *waiting])
     if rest.num_rows or not paths:
         yield rest.combine_chunks()
 

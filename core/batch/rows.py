@@ -12,7 +12,9 @@ import numpy.typing as npt
 from core.batch import results
 from core.batch.items import Item
 
-_NOTHING: dict[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
+_NOTHING: Mapping[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
+# The best class has the plain names of the columns, the next ones have their places in them.
+_ENDS = ("", *(f"_{place}" for place in range(2, results.TOP_K + 1)))
 
 
 def row(
@@ -35,7 +37,7 @@ def row(
     }
     return {
         **known,
-        **(_NOTHING if answer is None else _answered(answer, item.label, classes)),
+        **_answered(answer, item.label, classes),
         "error": error,
     }
 
@@ -47,13 +49,19 @@ def _is_known(image_id: str, training_ids: npt.NDArray[Any] | None) -> bool | No
     return place < len(training_ids) and bool(training_ids[place] == image_id.encode())
 
 
-def _answered(answer: Mapping[str, Any], label: str, classes: Sequence[str]) -> dict[str, Any]:
+def _answered(
+    answer: Mapping[str, Any] | None, label: str, classes: Sequence[str]
+) -> Mapping[str, Any]:
     """The columns that hold an endpoint's answer."""
-    found: dict[str, Any] = {
+    if answer is None:
+        return _NOTHING
+    found: dict[str, object] = {
         "unsure": bool(answer["unsure"]),
         "unfamiliar": bool(answer["unfamiliar"]),
     }
-    for place, entry in enumerate(answer["predictions"][: results.TOP_K], 1):
-        end = f"_{place}" if place > 1 else ""
+    for end, entry in zip(_ENDS, answer["predictions"], strict=False):
         found |= {f"prediction{end}": entry["label"], f"probability{end}": entry["probability"]}
-    return {**found, "correct": found["prediction"] == label if label in classes else None}
+    correct = None
+    if label in classes:
+        correct = found["prediction"] == label
+    return {**found, "correct": correct}

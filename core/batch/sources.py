@@ -49,7 +49,8 @@ def require_images(spec: TransformSpec) -> None:
         return
     if spec.source == "split":
         parts = store.version(spec.dataset_id, spec.version_id).split_counts()
-        if not (sum(parts.values()) if spec.split == spec.ALL_SPLITS else parts[spec.split]):
+        counts = {**parts, spec.ALL_SPLITS: sum(parts.values())}
+        if not counts[spec.split]:
             raise UserError(
                 f"The {spec.split} split of this dataset version has no photos. Choose another "
                 "one.",
@@ -121,7 +122,9 @@ def root_of(spec: TransformSpec, folder: RunFolder) -> Path:
     """
     if spec.source == "split":
         return store.dataset(spec.dataset_id).root
-    return Path(spec.path).resolve() if spec.source == "folder" else folder.input / "images"
+    if spec.source == "folder":
+        return Path(spec.path).resolve()
+    return folder.input / "images"
 
 
 def list_of(folder: RunFolder) -> Path:
@@ -180,7 +183,9 @@ def _keep(photos: Iterable[tuple[str, IO[bytes]]], folder: Path) -> None:
     names = []
     for number, (name, content) in enumerate(photos):
         suffix = PurePosixPath(name.lower()).suffix
-        file = f"{number:06}{suffix if suffix in settings.IMAGE_SUFFIXES else '.jpg'}"
+        if suffix not in settings.IMAGE_SUFFIXES:
+            suffix = ".jpg"
+        file = f"{number:06}{suffix}"
         with files.atomic(folder / file) as target:
             shutil.copyfileobj(content, target)
         names.append([file, _relative(name)])
@@ -188,9 +193,9 @@ def _keep(photos: Iterable[tuple[str, IO[bytes]]], folder: Path) -> None:
 
 
 def _in_split(spec: TransformSpec) -> Iterator[Item]:
-    filters: manifest.Filters = (
-        [] if spec.split == spec.ALL_SPLITS else [("split", "==", spec.split)]
-    )
+    filters: manifest.Filters = []
+    if spec.split != spec.ALL_SPLITS:
+        filters = [("split", "==", spec.split)]
     version = store.version(spec.dataset_id, spec.version_id)
     frame = store.manifest_of(version, columns=["path", "image_id", "label"], filters=filters)
     for path, image_id, label in frame.itertuples(index=False, name=None):

@@ -94,15 +94,15 @@ class Table:
         mask = self._outcome(choice.outcome)
         for name, values in ((choice.prediction, self.predicted), (choice.label, self.label)):
             if name:
-                mask &= values == (
-                    self.names.index(name) if name in self.names else len(self.names)
-                )
+                mask &= values == self._number(name)
         if choice.outcome != "errors" and (choice.low > 0 or choice.high < 1):
             mask &= (self.probability >= choice.low) & (self.probability <= choice.high)
         rows = np.flatnonzero(mask)
         if choice.order == "listed":
             return rows
-        key = self.probability[rows] * (1 if choice.order == "least confident" else -1)
+        key = self.probability[rows]
+        if choice.order != "least confident":
+            key = -key
         return rows[np.argsort(key, kind="stable")]
 
     def page(self, rows: Sequence[int] | Rows) -> pd.DataFrame:
@@ -167,7 +167,13 @@ class Table:
             "errors": self.error,
             "unlabelled": (self.correct == NOT_KNOWN) & ~self.error,
         }
-        return masks[outcome].copy() if outcome in masks else np.ones(len(self), dtype=bool)
+        return masks.get(outcome, np.ones(len(self), dtype=bool)).copy()
+
+    def _number(self, name: str) -> int:
+        """The number that a class has in the columns; one that none has where it is unknown."""
+        if name in self.names:
+            return self.names.index(name)
+        return len(self.names)
 
 
 def read(folder: RunFolder, classes: Sequence[str]) -> Table:

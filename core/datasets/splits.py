@@ -33,11 +33,9 @@ def apply(
     "validation_share", "seed"}, {"kind": "stratified" or "grouped", "ratios", "seed"}, {"kind":
     "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" needs `units` (see
     `grouped`). Raises UserError as those functions do."""
-    kind, seed, skip_small = (
-        how.get("kind"),
-        int(how.get("seed", settings.DEFAULT_SEED)),
-        bool(how.get("skip_small", False)),
-    )
+    kind = how.get("kind")
+    seed = int(how.get("seed", settings.DEFAULT_SEED))
+    skip_small = bool(how.get("skip_small", False))
     if kind == "official":
         return official(frame, float(how["validation_share"]), seed, skip_small=skip_small)
     if kind == "stratified":
@@ -151,7 +149,7 @@ def official(
         raise UserError(
             "This dataset came without an official split. Choose a split by ratios.", field="split"
         )
-    shares = {part: 0.0 if part in present else validation_share for part in ("test", "validation")}
+    shares = dict.fromkeys({"test", "validation"} - present, validation_share)
     ratios = _checked(shares | {"train": 1 - sum(shares.values())})
     carved, sizes = _split_rows(frame, given == "train", ratios, seed)
     result = carved.assign(split=carved["split"].mask(given.isin(["test", "validation"]), given))
@@ -177,7 +175,9 @@ def select_classes(frame: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
 def listed(names: Sequence[str]) -> str:
     """Names for a message, quoted, at most a dozen of them."""
     text = ", ".join(f'"{name}"' for name in names[:MAX_LISTED])
-    return text if len(names) <= MAX_LISTED else f"{text} and {len(names) - MAX_LISTED} more"
+    if len(names) > MAX_LISTED:
+        text += f" and {len(names) - MAX_LISTED} more"
+    return text
 
 
 def ranks(image_ids: Iterable[str], seed: int) -> np.ndarray:
@@ -294,18 +294,17 @@ def _finished(
     if small and not skip_small:
         raise UserError(_too_small(small, sizes, needed), field="classes")
     require_classes([label for label in present.index if label not in set(small)])
-    return (
-        frame.assign(split=frame["split"].mask(frame["label"].isin(small), "unused"))
-        if small
-        else frame
-    )
+    if not small:
+        return frame
+    return frame.assign(split=frame["split"].mask(frame["label"].isin(small), "unused"))
 
 
 def _too_small(small: Sequence[str], sizes: pd.Series, needed: Sequence[str]) -> str:
-    having = [f'"{label}" ({int(sizes.get(label, 0))})' for label in small[:MAX_LISTED]]
-    more = f" and {len(small) - MAX_LISTED} more" if len(small) > MAX_LISTED else ""
+    having = ", ".join(f'"{label}" ({int(sizes.get(label, 0))})' for label in small[:MAX_LISTED])
+    if len(small) > MAX_LISTED:
+        having += f" and {len(small) - MAX_LISTED} more"
     return (
-        f"Too few images for this split: {', '.join(having)}{more}. Each class needs at least "
+        f"Too few images for this split: {having}. Each class needs at least "
         f"{len(needed)} different images, one each "
         f"for {', '.join(reversed(needed))}. Add images, leave these classes out, or choose "
         "another split."
@@ -315,9 +314,11 @@ def _too_small(small: Sequence[str], sizes: pd.Series, needed: Sequence[str]) ->
 def require_classes(labels: Sequence[str]) -> None:
     """UserError where these are too few classes to tell apart."""
     if len(labels) < settings.MIN_CLASSES:
-        only = f" only {listed(labels)}" if labels else " none"
+        there = "none"
+        if labels:
+            there = f"only {listed(labels)}"
         raise UserError(
             f"A classifier needs at least {settings.MIN_CLASSES} classes with enough images, and "
-            f"there is{only}. Choose or add classes.",
+            f"there is {there}. Choose or add classes.",
             field="classes",
         )

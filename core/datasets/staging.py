@@ -28,6 +28,13 @@ class Staged:
     def images(self) -> Path:
         return self.folder / "images"
 
+    def root_kept(self, root: Path) -> str:
+        """How dataset.json names the folder of the images: relative where they are ours, so that
+        FIELDMARK_HOME can be moved."""
+        if root.is_relative_to(self.folder):
+            return root.relative_to(self.folder).as_posix()
+        return str(root)
+
 
 @contextmanager
 def stage(name: str) -> Iterator[Staged]:

@@ -4,34 +4,32 @@ The listing is the index; a damaged folder never hides the others.
 
 <HOME>/datasets/<dataset_id>/dataset.json
 <HOME>/datasets/<dataset_id>/images/        only where Fieldmark unpacked or drew them
-<HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json: written whole, then renamed into place
+<HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json
 """
 
 from __future__ import annotations
 
-import errno
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from core import settings
-from core.datasets import browse, manifest, remote, splits
+from core.datasets import browse, manifest, remote, splits, version_folders
 from core.datasets import metadata as photo_metadata
 from core.datasets.browse import Query
-from core.datasets.staging import DELETED, Staged, hidden, stage
+from core.datasets.staging import DELETED, Staged, stage
+from core.datasets.version_folders import Origin
 from core.errors import NotFound, UserError
 from core.io import files
 from core.io.names import clean_name, numbered, shown
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 EVERYTHING = Query()
-VERSION_PATTERN = re.compile(r"v[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,11 @@ class Version:
 
     @property
     def folder(self) -> Path:
-        return _versions_dir(self.dataset_id) / self.id
+        return version_folders.of_dataset(self.dataset_id) / self.id
 
     @property
     def manifest_path(self) -> Path:
-        return self.folder / "manifest.parquet"
+        return self.folder / version_folders.MANIFEST
 
     @property
     def images(self) -> int:
@@ -105,11 +103,7 @@ def datasets() -> list[Dataset | Unreadable]:
             # Another session may have deleted it since the folder was listed.
             if isinstance(item, Dataset) or folder.is_dir():
                 found.append(item)
-    return sorted(
-        found,
-        key=lambda item: (isinstance(item, Dataset), getattr(item, "created", ""), item.id),
-        reverse=True,
-    )
+    return sorted(found, key=_by_age, reverse=True)
 
 
 def dataset(dataset_id: str) -> Dataset:
@@ -126,10 +120,7 @@ def versions(dataset_id: str) -> list[Version | Unreadable]:
     Raises NotFound for an unknown dataset.
     """
     dataset(dataset_id)
-    return [
-        _version_or_reason(dataset_id, name)
-        for name in sorted(_version_names(dataset_id), key=_number, reverse=True)
-    ]
+    return [_version_or_reason(dataset_id, name) for name in version_folders.names(dataset_id)]
 
 
 def version(dataset_id: str, version_id: str) -> Version:
@@ -217,27 +208,20 @@ def add_dataset(
                 metadata=metadata,
                 attached=attached,
             )
-    inside = root.absolute().is_relative_to(staged.folder)
     facts = {
         "id": staged.id,
         # Two that are imported at the same time, or from folders of one name, are told apart.
         "name": numbered(clean_name(name, "dataset name"), names_taken()),
-        # Relative where the images are ours, so that FIELDMARK_HOME can be moved.
-        "root": root.absolute().relative_to(staged.folder).as_posix()
-        if inside
-        else str(root.absolute()),
+        "root": staged.root_kept(root.absolute()),
         "source": source,
-        "created": _now(),
+        "created": version_folders.now(),
         "drawn": drawn,
     }
     files.write_json(staged.folder / "dataset.json", facts)
-    first = files.folder_below(staged.folder, "versions/v1")
-    _write(first, frame, metadata, attached or {})
-    files.write_json(
-        first / "version.json", _facts("", "Imported", frame, split, report) | {"id": "v1"}
-    )
+    origin = Origin("", "Imported", split, report, attached or {}, metadata)
+    first = version_folders.write_first(staged.folder, frame, origin)
     files.move(staged.folder, settings.datasets_dir() / staged.id)
-    return version(staged.id, "v1")
+    return version(staged.id, first)
 
 
 def add_version(
@@ -254,39 +238,14 @@ def add_version(
     Sessions that add at the same time each get a version of their own.
 
     `attached` are JSON values kept beside the manifest, by file name; `report` is that of an
-    import, where one brought photos in, `metadata` what is known of those. Raises UserError for a manifest that can't be used,
-    NotFound where the dataset has gone.
+    import, where one brought photos in, `metadata` what is known of those. Raises UserError for a
+    manifest that can't be used, NotFound where the dataset has gone.
     """
-    folder = _versions_dir(parent.dataset_id)
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
-    with files.there(folder, "dataset"), hidden(folder, secrets.token_hex(6)) as made:
-        known = metadata_of(parent)
-        _write(made, frame, photo_metadata.joined(known, metadata), attached or {})
-        facts = _facts(parent.id, note, frame, split, report or {})
-        number = max(map(_number, _version_names(parent.dataset_id)), default=0)
-        while True:
-            number += 1
-            files.write_json(made / "version.json", facts | {"id": f"v{number}"})
-            # A rename never replaces a folder that holds files: whoever comes second takes the next
-            # number.
-            if _renamed(made, folder / f"v{number}"):
-                return version(parent.dataset_id, f"v{number}")
-
-
-def _write(
-    folder: Path,
-    frame: pd.DataFrame,
-    metadata: pd.DataFrame | None,
-    attached: Mapping[str, Any],
-) -> None:
-    manifest.write(frame, folder / "manifest.parquet")
-    if metadata is not None and len(metadata.columns) > len(photo_metadata.KEYS):
-        # In the manifest's order, so that a page of one is a page of the other.
-        order = manifest.read(folder / "manifest.parquet", ["image_id", "path"])
-        rows = photo_metadata.aligned(metadata, order["path"]).reset_index(drop=True)
-        photo_metadata.write(pd.concat([order, rows], axis=1), folder / photo_metadata.FILE)
-    for name, value in attached.items():
-        files.write_json(folder / name, value)
+    known = photo_metadata.joined(metadata_of(parent), metadata)
+    origin = Origin(parent.id, note, split, report or {}, attached or {}, known)
+    made = version_folders.write_next(parent.dataset_id, frame, origin)
+    return version(parent.dataset_id, made)
 
 
 def metadata_of(of: Version) -> pd.DataFrame | None:
@@ -302,9 +261,9 @@ def derive(
 
     Raises UserError, by class name, where that can't be done.
     """
-    frame = splits.select_classes(
-        manifest_of(parent), list(parent.classes) if labels is None else labels
-    )
+    if labels is None:
+        labels = parent.classes
+    frame = splits.select_classes(manifest_of(parent), labels)
     return add_version(parent, splits.apply(frame, split), note, split)
 
 
@@ -315,11 +274,10 @@ def names_taken(but: str = "") -> list[str]:
 
 def require_free(name: str, but: str = "") -> None:
     """UserError where another dataset than `but` is called so, as an eye reads it."""
-    taken = names_taken(but)
-    if numbered(name, taken) != name[: settings.MAX_NAME_LENGTH]:
-        other = numbered(name, taken)
+    free = numbered(name, names_taken(but))
+    if free != name[: settings.MAX_NAME_LENGTH]:
         raise UserError(
-            f"There is a dataset called {shown(name)!r} already. Call this one {shown(other)!r}, "
+            f"There is a dataset called {shown(name)!r} already. Call this one {shown(free)!r}, "
             "say.",
             field="name",
         )
@@ -353,52 +311,8 @@ def delete(dataset_id: str) -> None:
     files.remove(gone)
 
 
-def _renamed(made: Path, target: Path) -> bool:
-    try:
-        files.move(made, target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    return True
-
-
-def _versions_dir(dataset_id: str) -> Path:
-    return settings.datasets_dir() / dataset_id / "versions"
-
-
-def _version_names(dataset_id: str) -> list[str]:
-    folder = _versions_dir(dataset_id)
-    return (
-        [path.name for path in folder.iterdir() if VERSION_PATTERN.fullmatch(path.name)]
-        if folder.is_dir()
-        else []
-    )
-
-
-def _number(version_id: str) -> int:
-    return int(version_id.removeprefix("v"))
-
-
-def _now() -> str:
-    # Milliseconds, because two made in the same second are listed by this: the newer first.
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _facts(
-    parent: str, note: str, frame: pd.DataFrame, split: Mapping[str, Any], report: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "parent": parent,
-        "created": _now(),
-        "note": note,
-        "classes": manifest.classes(frame),
-        "counts": manifest.counts(frame),
-        "problems": int((frame["problem"] != "").sum()),
-        "unlabelled": int((frame["label"] == "").sum()),
-        "split": dict(split),
-        "report": dict(report),
-    }
+def _by_age(item: Dataset | Unreadable) -> tuple[bool, str, str]:
+    return isinstance(item, Dataset), getattr(item, "created", ""), item.id
 
 
 def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:
@@ -419,12 +333,13 @@ def _dataset_or_reason(dataset_id: str) -> Dataset | Unreadable:
 
 
 def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable:
-    folder = _versions_dir(dataset_id) / version_id
-    known = ID_PATTERN.fullmatch(dataset_id) and VERSION_PATTERN.fullmatch(version_id)
+    folder = version_folders.of_dataset(dataset_id) / version_id
+    patterns = ((ID_PATTERN, dataset_id), (version_folders.VERSION_PATTERN, version_id))
+    known = all(pattern.fullmatch(name) for pattern, name in patterns)
     if not known or not folder.is_dir():
         return Unreadable(version_id, "there is no such version.")
     try:
-        facts = files.read_json(folder / "version.json")
+        facts = files.read_json(folder / version_folders.FACTS)
         texts = {name: str(facts[name]) for name in ("parent", "created", "note")}
         counts = {
             str(label): {split: int(row.get(split, 0)) for split in settings.SPLITS}
@@ -442,13 +357,10 @@ def _version_or_reason(dataset_id: str, version_id: str) -> Version | Unreadable
             **texts,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Unreadable(version_id, _reason("version.json", error))
+        return Unreadable(version_id, _reason(version_folders.FACTS, error))
 
 
 def _reason(name: str, error: Exception) -> str:
-    missing = isinstance(error, FileNotFoundError)
-    return (
-        f"{name} is missing."
-        if missing
-        else f"{name} is damaged ({type(error).__name__}: {error})."
-    )
+    if isinstance(error, FileNotFoundError):
+        return f"{name} is missing."
+    return f"{name} is damaged ({type(error).__name__}: {error})."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -71,7 +72,9 @@ def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> fl
     by n; 0 to 1, NaN where n is 0."""
     table = reliability(predictions, bins)
     n = int(table["n"].sum())
-    return float((table["n"] * table["gap"].abs()).sum() / n) if n else float("nan")
+    if not n:
+        return math.nan
+    return float((table["n"] * table["gap"].abs()).sum() / n)
 
 
 def kept(predictions: Predictions, threshold: float) -> Score:
@@ -91,7 +94,9 @@ def coverage(
     / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN where nothing is
     kept).
     """
-    levels = np.linspace(0, 1, 101) if thresholds is None else np.asarray(thresholds, dtype=float)
+    if thresholds is None:
+        thresholds = np.linspace(0, 1, 101)
+    levels = np.asarray(thresholds, dtype=float)
     confidence, correct = _known(predictions)
     order = np.argsort(confidence)
     below = np.searchsorted(confidence[order], levels, side="left")
@@ -131,22 +136,15 @@ def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
     confidence, right = confidence[order], np.cumsum(correct[order], dtype=np.intp)
     # Photos of equal confidence stay or go together, so only the last of each such run can be where
     # a threshold cuts.
-    cuts = (
-        np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))
-        if len(confidence)
-        else np.empty(0, dtype=np.intp)
-    )
+    cuts = np.flatnonzero(np.diff(confidence, append=-1))
     reached = cuts[_reaches(right[cuts], cuts + 1, target)]
     if not len(reached):
         return None
     last = int(reached[-1])
-    everything = last == len(confidence) - 1
-    return Threshold(
-        0.0 if everything else float(confidence[last]),
-        target,
-        Score(int(right[last]), last + 1),
-        len(confidence),
-    )
+    value = float(confidence[last])
+    if last == len(confidence) - 1:
+        value = 0.0
+    return Threshold(value, target, Score(int(right[last]), last + 1), len(confidence))
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:

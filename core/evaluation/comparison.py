@@ -73,9 +73,9 @@ class Comparison:
     @property
     def difference(self) -> float:
         """Top-1 of a minus top-1 of b on these photos, -1 to 1; NaN without photos."""
-        return (
-            (self.counts["only_a"] - self.counts["only_b"]) / len(self) if len(self) else math.nan
-        )
+        if not len(self):
+            return math.nan
+        return (self.counts["only_a"] - self.counts["only_b"]) / len(self)
 
     @property
     def interval_95(self) -> tuple[float, float]:
@@ -134,12 +134,9 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 
     Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 where they never differ.
     """
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    whole = math.lgamma(n + 1) - n * math.log(2)
-    tail = math.fsum(
-        math.exp(whole - math.lgamma(i + 1) - math.lgamma(n - i + 1)) for i in range(fewer + 1)
-    )
-    return min(1.0, 2 * tail)
+    from scipy.special import bdtr
+
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
 
 
 def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:

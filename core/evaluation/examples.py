@@ -31,7 +31,9 @@ def most_uncertain(
     predictions: Predictions, count: int | None = COUNT, label: str | None = None
 ) -> Rows:
     """The photos with the highest entropy, whether their true class is known or not."""
-    rows = np.arange(len(predictions)) if label is None else _known(predictions, label)
+    rows = np.arange(len(predictions))
+    if label is not None:
+        rows = _known(predictions, label)
     return predictions.ranked(rows, -predictions.entropy)[:count]
 
 
@@ -52,7 +54,6 @@ def per_class(
 
 
 def _known(predictions: Predictions, label: str | None) -> Rows:
-    inside = (
-        predictions.known if label is None else predictions.label == predictions.index_of(label)
-    )
-    return np.flatnonzero(inside)
+    if label is None:
+        return np.flatnonzero(predictions.known)
+    return np.flatnonzero(predictions.label == predictions.index_of(label))

@@ -3,6 +3,7 @@ class."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,9 @@ class Score:
     @property
     def value(self) -> float:
         """The share that is correct, 0 to 1; NaN where n is 0."""
-        return self.correct / self.n if self.n else float("nan")
+        if not self.n:
+            return math.nan
+        return self.correct / self.n
 
     @property
     def interval_95(self) -> tuple[float, float]:
@@ -64,6 +67,8 @@ def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]
     It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the
     textbook interval fails.
     """
+    # scipy's binomtest gives the same one class at a time: 136 ms for 200 classes against 1 ms,
+    # after an import of 1.3 s.
     right, count = np.asarray(correct, dtype=float), np.asarray(n, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = right / count
@@ -92,14 +97,18 @@ def macro_f1(predictions: Answered) -> float:
     """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
     default); NaN where none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
-    return float(np.nanmean(f1)) if np.isfinite(f1).any() else float("nan")
+    if not np.isfinite(f1).any():
+        return math.nan
+    return float(np.nanmean(f1))
 
 
 def loss(predictions: Predictions) -> float:
     """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN
     where there is none."""
     known = predictions.losses[predictions.known]
-    return float(known.mean()) if len(known) else float("nan")
+    if not len(known):
+        return math.nan
+    return float(known.mean())
 
 
 def per_class(predictions: Answered) -> pd.DataFrame:
@@ -143,11 +152,6 @@ def summary(predictions: Predictions, k: int = 5) -> Summary:
         macro_f1=macro_f1(predictions),
         loss=loss(predictions),
     )
-
-
-def by_split(predictions: Predictions, k: int = 5) -> dict[str, Summary]:
-    """The scores of each split that occurs, in the splits' usual order."""
-    return {name: summary(predictions.of_split(name), k) for name in predictions.splits}
 
 
 def _ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Floats:

@@ -384,12 +384,6 @@ def training_spec(job: jobs.Job) -> TrainingSpec:
     return _read_back(TrainingSpec, job)
 
 
-def import_spec(job: jobs.Job) -> ImportSpec:
-    """The spec of an import, read back from its folder. Raises as `training_spec`."""
-    spec = _read_back(ImportSpec, job)
-    return replace(spec, classes=tuple(spec.classes))
-
-
 def tuning_spec(job: jobs.Job) -> TuningSpec:
     """The spec of a tuning job, read back from its folder. Raises as `training_spec`."""
     spec = _read_back(TuningSpec, job)

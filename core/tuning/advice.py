@@ -24,6 +24,7 @@ MIN_OF_CHOICE = 4
 LONG_WITHOUT = 12
 SMALL_IMPORTANCE = 0.05
 CHANCE = 0.05
+ORDINAL_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,7 @@ def _failures(board: Board) -> Iterator[Advice]:
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     ended = sum(trial.state.is_finished for trial in board.trials)
     culprit = _shared_by(failed, board)
-    share = (
-        ""
-        if len(failed) == 1
-        else ", all of them so"
-        if times == len(failed)
-        else f", {times} of them so"
-    )
+    share = _share_in_words(times, len(failed))
     words = f"{len(failed)} of {ended} trials failed{share}: {reason}"
     if culprit:
         words = (
@@ -77,6 +72,14 @@ def _failures(board: Board) -> Iterator[Advice]:
             "that value out."
         )
     yield Advice("failed", words, tuple(trial.number for trial in failed))
+
+
+def _share_in_words(times: int, failed: int) -> str:
+    if failed == 1:
+        return ""
+    if times == failed:
+        return ", all of them so"
+    return f", {times} of them so"
 
 
 def _shared_by(failed: list[Trial], board: Board) -> tuple[str, str] | None:
@@ -100,11 +103,9 @@ def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     if len(tied) < MIN_TIES or not board.objective.maximize:
         return
     best = ranked[0]
-    figure = (
-        f"{best.correct}/{best.n}"
-        if board.objective.figure == "top1" and best.n
-        else f"{best.value:.4f}"
-    )
+    figure = f"{best.value:.4f}"
+    if board.objective.figure == "top1" and best.n:
+        figure = f"{best.correct}/{best.n}"
     words = f"{len(tied)} trials tie at {figure}"
     if best.value == 1.0:
         words = (
@@ -121,7 +122,9 @@ def _ties(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
 
 def _losses(tied: list[Trial]) -> str:
     losses = [trial.loss for trial in tied if trial.loss is not None]
-    return f"{min(losses):.4f} to {max(losses):.4f}" if losses else "none was reported"
+    if not losses:
+        return "none was reported"
+    return f"{min(losses):.4f} to {max(losses):.4f}"
 
 
 def _defaults(board: Board, best: Trial) -> Iterator[Advice]:
@@ -164,36 +167,36 @@ def _chance(best: str, baseline: str) -> tuple[int, int, float] | None:
     except (NotFound, ValueError):
         return None
     found = comparison.compare(*answers)
-    return (found.counts["only_a"], found.counts["only_b"], found.p_value) if len(found) else None
+    if not len(found):
+        return None
+    return found.counts["only_a"], found.counts["only_b"], found.p_value
 
 
 def _figure(trial: Trial) -> str:
-    return (
-        f"{trial.correct}/{trial.n}"
-        if trial.correct is not None and trial.n
-        else f"{trial.value:.4f}"
-    )
+    if trial.correct is not None and trial.n:
+        return f"{trial.correct}/{trial.n}"
+    return f"{trial.value:.4f}"
 
 
 def _edges(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
     tuned = [trial for trial in ranked if importance.inside(trial, board.space)][:TOP]
-    for name, values in board.space.items() if tuned else ():
+    if not tuned:
+        return
+    for name, values in board.space.items():
         if values.kind == "choice":
             continue
         places = [values.position(trial.params[name]) for trial in tuned]
-        for upwards in (False, True):
-            near = [place for place in places if (place > 1 - EDGE if upwards else place < EDGE)]
-            at_edge = places[0] > 1 - EDGE if upwards else places[0] < EDGE
-            if at_edge and len(near) * 2 >= len(places) and _can_widen(name, values, upwards):
-                yield _edge(name, values, tuned, len(near), upwards)
+        below = [place < EDGE for place in places]
+        above = [place > 1 - EDGE for place in places]
+        for upwards, near in ((False, below), (True, above)):
+            if near[0] and sum(near) * 2 >= len(near) and _can_widen(name, values, upwards):
+                yield _edge(name, values, tuned, sum(near), upwards)
 
 
 def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool) -> Advice:
-    end, way = (
-        (f"upper end, {values.high:g}", "upwards")
-        if upwards
-        else (f"lower end, {values.low:g}", "downwards")
-    )
+    end, way = f"lower end, {values.low:g}", "downwards"
+    if upwards:
+        end, way = f"upper end, {values.high:g}", "upwards"
     shown = name.replace("_", " ")
     return Advice(
         "edge",
@@ -207,8 +210,11 @@ def _edge(name: str, values: Range, tuned: list[Trial], near: int, upwards: bool
 def _can_widen(name: str, values: Range, upwards: bool) -> bool:
     """Whether the training script takes values beyond this end of the range."""
     parameter = scripts.BY_NAME[name]
-    lowest = parameter.low if parameter.low is not None else parameter.above
-    return values.high != parameter.high if upwards else values.low != lowest
+    if upwards:
+        return values.high != parameter.high
+    if parameter.low is None:
+        return values.low != parameter.above
+    return values.low != parameter.low
 
 
 def _choices(board: Board, ranked: list[Trial]) -> Iterator[Advice]:
@@ -255,7 +261,6 @@ def _long(board: Board, best: Trial) -> Iterator[Advice]:
 
 
 def _ordinal(number: int) -> str:
-    ending = (
-        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number}{ending}"
+    if 10 <= number % 100 <= 20:
+        return f"{number}th"
+    return f"{number}{ORDINAL_ENDINGS.get(number % 10, 'th')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,9 @@ MAX_CHAIN = 100
 BASELINE = "defaults"
 STOPPED_EARLY = "Stopped early"
 INTERRUPTED = "Stopped with its tuning job"
+
+# A trial's figures on validation, and a row of metrics per epoch.
+Outcome = tuple[Mapping[str, Any], tuple[dict[str, float], ...]]
 
 
 @dataclass(frozen=True)
@@ -124,31 +127,30 @@ def refuse_failed(board: Board) -> None:
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     first = next(trial for trial in failed if trial.reason == reason)
     share = f"{len(failed)} of {len(board.trials)} trials failed and none completed"
-    raise BackendError(
-        f"{share}. Trial {first.number}{' and others' if times > 1 else ''}: {reason}"
-    )
+    which = f"Trial {first.number}"
+    if times > 1:
+        which += " and others"
+    raise BackendError(f"{share}. {which}: {reason}")
 
 
 def rank_key(trial: Trial, objective: Objective) -> tuple[float, ...]:
     """Sorts the better trial first."""
-    completed = trial.state is State.COMPLETED and trial.value is not None
-    order = (
-        0
-        if completed
-        else 1
-        if not trial.state.is_finished
-        else 3
-        if trial.state is State.FAILED
-        else 2
-    )
-    value = math.inf if trial.value is None else -trial.value if objective.maximize else trial.value
-    return (
-        order,
-        value,
-        math.inf if trial.loss is None else trial.loss,
-        trial.seconds or math.inf,
-        trial.number,
-    )
+    value, loss = math.inf, math.inf
+    if trial.value is not None:
+        value = -objective.merit(trial.value)
+    if trial.loss is not None:
+        loss = trial.loss
+    return _rank_of_state(trial), value, loss, trial.seconds or math.inf, trial.number
+
+
+def _rank_of_state(trial: Trial) -> int:
+    if trial.state is State.COMPLETED and trial.value is not None:
+        return 0
+    if not trial.state.is_finished:
+        return 1
+    if trial.state is State.FAILED:
+        return 3
+    return 2
 
 
 def read(tuning_id: str) -> Board:
@@ -217,32 +219,34 @@ def frame(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
     """One row per trial, in the order given (default: ranked): trial, status, the objective,
     accuracy, loss, seconds, each tuned hyperparameter as a number or text (missing for the
     baseline), and the job's id."""
-    rows: list[dict[str, Any]] = []
-    for trial in board.ranked() if trials is None else trials:
-        row: dict[str, Any] = {
-            "trial": trial.number,
-            "status": status_words(trial),
-            board.spec.objective: trial.value,
-        }
-        row |= {
-            "validation_accuracy": trial.accuracy,
-            "validation_loss": trial.loss,
-            "seconds": trial.seconds,
-        }
-        row |= {
-            name: shown_value(values, trial.params.get(name))
-            for name, values in board.space.items()
-        }
-        rows.append({**row, "job": trial.id})
-    return pd.DataFrame(rows)
+    if trials is None:
+        trials = board.ranked()
+    return pd.DataFrame([_row(trial, board) for trial in trials])
+
+
+def _row(trial: Trial, board: Board) -> dict[str, object]:
+    row: dict[str, object] = {
+        "trial": trial.number,
+        "status": status_words(trial),
+        board.spec.objective: trial.value,
+    }
+    row |= {
+        "validation_accuracy": trial.accuracy,
+        "validation_loss": trial.loss,
+        "seconds": trial.seconds,
+    }
+    tuned = {
+        name: shown_value(values, trial.params.get(name)) for name, values in board.space.items()
+    }
+    return {**row, **tuned, "job": trial.id}
 
 
 def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame:
     """`frame` of the trials that have a value, in the order they ended, with `value`, `minutes`
     since the first trial started, and `best`: the best completed value so far."""
-    chosen = [
-        trial for trial in (board.trials if trials is None else trials) if trial.value is not None
-    ]
+    if trials is None:
+        trials = board.trials
+    chosen = [trial for trial in trials if trial.value is not None]
     chosen.sort(key=lambda trial: (trial.ended or math.inf, trial.number))
     if not chosen:
         return pd.DataFrame()
@@ -253,7 +257,10 @@ def history(board: Board, trials: Sequence[Trial] | None = None) -> pd.DataFrame
     completed = table["value"].where(
         pd.Series([trial.state is State.COMPLETED for trial in chosen])
     )
-    table["best"] = completed.cummax() if board.objective.maximize else completed.cummin()
+    if board.objective.maximize:
+        table["best"] = completed.cummax()
+    else:
+        table["best"] = completed.cummin()
     return table
 
 
@@ -265,29 +272,27 @@ def shown_value(values: spaces.Range, text: str | None) -> float | int | str | N
     try:
         return values.value(text)
     except ValueError:
-        return text if values.kind == "choice" else float(text)
+        if values.kind == "choice":
+            return text
+        return float(text)
 
 
 def status_words(trial: Trial) -> str:
     return STOPPED_EARLY if trial.stopped_early else str(trial.state)
 
 
-def _outcome(job: Job, objective: str) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _outcome(job: Job, objective: str) -> Outcome:
     if not job.state.is_finished:
         return _read_outcome(job.folder.path, objective, completed=False)
     return _kept_outcome(job.folder.path, objective, job.status.ended, job.state is State.COMPLETED)
 
 
 @lru_cache(maxsize=4096)
-def _kept_outcome(
-    folder: Path, objective: str, _ended: float | None, completed: bool
-) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _kept_outcome(folder: Path, objective: str, _ended: float | None, completed: bool) -> Outcome:
     return _read_outcome(folder, objective, completed)
 
 
-def _read_outcome(
-    folder: Path, objective: str, completed: bool
-) -> tuple[dict[str, Any], tuple[dict[str, float], ...]]:
+def _read_outcome(folder: Path, objective: str, completed: bool) -> Outcome:
     """The trial's figures on validation and its curve: of its model where it has one, else of the
     best epoch in its log."""
     run = RunFolder(folder)
@@ -310,7 +315,7 @@ def _read_outcome(
     return found, curve
 
 
-def _of_model(run: RunFolder) -> dict[str, Any]:
+def _of_model(run: RunFolder) -> Mapping[str, Any]:
     try:
         description = models.check_description(files.read_json(run.model / models.DESCRIPTION))
     except (OSError, ValueError):
@@ -319,4 +324,6 @@ def _of_model(run: RunFolder) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    return None

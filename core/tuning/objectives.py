@@ -26,12 +26,20 @@ class Objective:
     figure: str
     maximize: bool
 
+    def merit(self, value: float) -> float:
+        """The value, turned so that higher is better."""
+        if self.maximize:
+            return value
+        return -value
+
     def better(self, value: float, than: float) -> bool:
-        return value > than if self.maximize else value < than
+        return self.merit(value) > self.merit(than)
 
     @property
     def direction(self) -> str:
-        return "maximize" if self.maximize else "minimize"
+        if self.maximize:
+            return "maximize"
+        return "minimize"
 
 
 OBJECTIVES = {
@@ -92,11 +100,9 @@ def check(spec: specs.TuningSpec) -> None:
             raise UserError(
                 f"{name.replace('_', ' ')} can be 1 to {highest}, not {value}.", field=name
             )
-    if spec.max_seconds < 0 or spec.patience < 0:
-        raise UserError(
-            "A limit cannot be negative; 0 means none.",
-            field="max_seconds" if spec.max_seconds < 0 else "patience",
-        )
+    for name, limit in (("max_seconds", spec.max_seconds), ("patience", spec.patience)):
+        if limit < 0:
+            raise UserError("A limit cannot be negative; 0 means none.", field=name)
     if not 0 <= spec.seed < 2**31:
         raise UserError("The seed is a whole number from 0 to 2147483647.", field="seed")
     searched = spaces.parse(spec.space)

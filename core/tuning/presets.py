@@ -50,11 +50,13 @@ SPACES = {
         FROZEN, ("weight_decay", "label_smoothing"),
     ),
     "photos": SpacePreset(
-        "Photo size", "Pixels, views and the head. Each size and view needs features of its own, made once.",
+        "Photo size",
+        "Pixels, views and the head. Each size and view needs features of its own, made once.",
         FROZEN, ("image_size", "views", "weight_decay"),
     ),
     "networks": SpacePreset(
-        "Networks", "Which backbones, alone or together. Each needs features of its own, made once.",
+        "Networks",
+        "Which backbones, alone or together. Each needs features of its own, made once.",
         FROZEN, ("arch", "views", "weight_decay"),
         ranges={"arch": Range("choice", choices=("lite0@288", "lite1@288", "lite2@288",
                                                  "lite0@320+lite2@300"))},
@@ -65,7 +67,8 @@ SPACES = {
         {"weight_decay": Range("float", 1e-4, 1, log=True)},
     ),
     "workshop": SpacePreset(
-        "Epochs and dropout", "The search of the SageMaker workshop: 5 to 20 epochs, dropout 0.2 to 0.7.",
+        "Epochs and dropout",
+        "The search of the SageMaker workshop: 5 to 20 epochs, dropout 0.2 to 0.7.",
         FROZEN, ("epochs", "dropout"), {"head": "mlp"},
         {"epochs": Range("int", 5, 20), "dropout": Range("float", 0.2, 0.7)},
     ),
@@ -76,7 +79,8 @@ SPACES = {
                 "weight_decay": Range("float", 1e-3, 0.3, log=True)},
     ),
     "strength": SpacePreset(
-        "Regularisation", "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
+        "Regularisation",
+        "Augmentation, smoothing and dropout, for a model that learns its photos by heart.",
         FINETUNE, ("augment", "mixup", "label_smoothing", "dropout"),
     ),
 }  # fmt: skip
@@ -103,8 +107,11 @@ def usual(name: str) -> Range:
         return Range("choice", choices=parameter.choices)
     if parameter.kind == "bool":
         return Range("choice", choices=("false", "true"))
-    low = parameter.low if parameter.low is not None else (parameter.above or 0.0)
-    high = parameter.high if parameter.high is not None else math.inf
+    low, high = parameter.low, parameter.high
+    if low is None:
+        low = parameter.above or 0.0
+    if high is None:
+        high = math.inf
     if parameter.logarithmic and low <= 0:
         low = high / 1000
     return Range(parameter.kind, low, high, log=parameter.logarithmic)

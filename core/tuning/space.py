@@ -54,11 +54,22 @@ class Range:
         """The value that a text means. Raises ValueError where it is not one of this range."""
         found: float | int | str = text
         if self.kind != "choice":
-            number = float(text)
-            found = int(number) if self.kind == "int" and number == int(number) else number
+            found = float(text)
+            if self.kind == "int" and found == int(found):
+                found = int(found)
         if not self._holds(found):
             raise ValueError(f"{text!r} is not in the range {self.words()}")
         return found
+
+    def clipped(self, text: str) -> float | int | str:
+        """The value that a text means, without the rounding error by which it may lie outside.
+
+        Raises ValueError as `value` does.
+        """
+        found = self.value(text)
+        if isinstance(found, str):
+            return found
+        return min(max(found, self.low), self.high)
 
     def holds(self, text: str) -> bool:
         """Whether a text is a value of this range."""
@@ -73,41 +84,49 @@ class Range:
         to end."""
         if self.kind == "choice":
             return self.choices
-        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
-        count = (
-            self.points
-            if self.kind == "float"
-            else min(self.points, round(self.high - self.low) + 1)
-        )
-        steps = (
-            [low + (high - low) * step / (count - 1) for step in range(count)]
-            if count > 1
-            else [low]
-        )
-        return tuple(
-            dict.fromkeys(self.text(math.exp(step) if self.log else step) for step in steps)
-        )
+        low, high = self._ends()
+        count = self.points
+        if self.kind == "int":
+            count = min(self.points, round(self.high - self.low) + 1)
+        steps = [low + (high - low) * step / max(1, count - 1) for step in range(count)]
+        return tuple(dict.fromkeys(self.text(self._number(step)) for step in steps))
 
     def position(self, text: str) -> float:
         """Where a value lies between the ends, from 0 to 1, on the scale of the range."""
         if self.kind == "choice":
             return self.choices.index(text) / max(1, len(self.choices) - 1)
-        low, high, value = (
-            math.log(part) if self.log else part for part in (self.low, self.high, float(text))
-        )
-        return (value - low) / (high - low)
+        low, high = self._ends()
+        return (self._scaled(float(text)) - low) / (high - low)
 
     def at(self, position: float) -> float:
         """The number at a position from 0 to 1, on the scale of the range."""
-        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
-        number = low + (high - low) * position
-        return float(self.text(math.exp(number) if self.log else number))
+        low, high = self._ends()
+        return float(self.text(self._number(low + (high - low) * position)))
 
     def words(self) -> str:
         """The range for people: `0.0001 to 0.1 (log)`, `linear or mlp`."""
         if self.kind == "choice":
             return " or ".join(self.choices)
-        return f"{self.low:g} to {self.high:g}{' (log)' if self.log else ''}"
+        words = f"{self.low:g} to {self.high:g}"
+        if self.log:
+            words += " (log)"
+        return words
+
+    def _scaled(self, number: float) -> float:
+        """A number on the scale of the range."""
+        if self.log:
+            return math.log(number)
+        return number
+
+    def _number(self, scaled: float) -> float:
+        """The number at a place on the scale of the range."""
+        if self.log:
+            return math.exp(scaled)
+        return scaled
+
+    def _ends(self) -> tuple[float, float]:
+        """Both ends, on the scale of the range."""
+        return self._scaled(self.low), self._scaled(self.high)
 
     def _holds(self, value: float | int | str) -> bool:
         if self.kind == "choice":
@@ -159,9 +178,10 @@ def check(space: Space, fixed: Mapping[str, str]) -> None:
         if mode not in parameter.modes:
             raise UserError(f"{name} has no effect in {mode} mode.", field=name)
         _check_range(name, values)
-        for text in (
-            (values.grid()[0], values.grid()[-1]) if values.kind != "choice" else values.choices
-        ):
+        texts = values.grid()
+        if values.kind != "choice":
+            texts = texts[0], texts[-1]
+        for text in texts:
             _check_value(name, text, fixed)
 
 
@@ -230,15 +250,16 @@ def combinations(space: Space) -> int | None:
 
 def without_effect(space: Space, fixed: Mapping[str, str]) -> list[str]:
     """Tuned hyperparameters that change nothing: those of adamw, where every trial uses lbfgs."""
-    heads = space["head"].choices if "head" in space else (fixed.get("head", "linear"),)
-    optimizer = (
-        space["optimizer"].choices
-        if "optimizer" in space
-        else (fixed.get("optimizer", scripts.AUTO),)
-    )
     only_lbfgs = (
         fixed.get("mode", "frozen") == "frozen"
-        and set(heads) == {"linear"}
-        and set(optimizer) <= {"lbfgs", scripts.AUTO}
+        and _possible("head", "linear", space, fixed) == {"linear"}
+        and _possible("optimizer", scripts.AUTO, space, fixed) <= {"lbfgs", scripts.AUTO}
     )
     return [name for name in ("lr", "batch_size", "dropout") if name in space and only_lbfgs]
+
+
+def _possible(name: str, default: str, space: Space, fixed: Mapping[str, str]) -> set[str]:
+    """The values that a choice has in some trial."""
+    if name in space:
+        return set(space[name].choices)
+    return {fixed.get(name, default)}

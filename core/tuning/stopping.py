@@ -22,7 +22,9 @@ def reason_to_stop(trial: Trial, others: Sequence[Trial], spec: TuningSpec) -> s
     on."""
     if spec.strategy == "hyperband":
         return _halving(trial, others, spec)
-    return _median(trial, others, spec.objective) if spec.early_stopping else ""
+    if spec.early_stopping:
+        return _median(trial, others, spec.objective)
+    return ""
 
 
 def _median(trial: Trial, others: Sequence[Trial], objective: str) -> str:
@@ -81,7 +83,9 @@ def bracket(number: int) -> int:
 
 
 def _last_epoch(trial: Trial) -> int:
-    return int(trial.curve[-1]["epoch"]) if trial.curve else 0
+    if not trial.curve:
+        return 0
+    return int(trial.curve[-1]["epoch"])
 
 
 def _best_until(trial: Trial, epoch: int, objective: str) -> float | None:

@@ -12,7 +12,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.jobs.specs import TuningSpec
 from core.jobs.store import State
@@ -72,7 +72,9 @@ def suggest(
         )
         if params not in tried:
             return params
-    return _untried(space, tried, spec.seed) if possible is not None else params
+    if possible is None:
+        return params
+    return _untried(space, tried, spec.seed)
 
 
 def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> Observation | None:
@@ -89,13 +91,19 @@ def observation(trial: Trial, spec: TuningSpec, space: Mapping[str, Range]) -> O
     if trial.state is State.COMPLETED and trial.value is not None:
         return Observation(trial.params, score(trial, spec.objective))
     if trial.stopped_early:
-        steps = {
-            int(row["epoch"]): found
-            for row in trial.curve
-            if (found := progress_score(row, spec.objective)) is not None
-        }
-        return Observation(trial.params, None, steps) if steps else None
+        return _of_stopped(trial, spec.objective)
     return None
+
+
+def _of_stopped(trial: Trial, objective: str) -> Observation | None:
+    steps = {
+        int(row["epoch"]): found
+        for row in trial.curve
+        if (found := progress_score(row, objective)) is not None
+    }
+    if not steps:
+        return None
+    return Observation(trial.params, None, steps)
 
 
 def score(trial: Trial, objective: str) -> float:
@@ -107,8 +115,10 @@ def score(trial: Trial, objective: str) -> float:
     assert trial.value is not None
     if not OBJECTIVES[objective].maximize:
         return -trial.value
-    tie = min(trial.loss if trial.loss is not None else LARGEST_LOSS, LARGEST_LOSS) / LARGEST_LOSS
-    return trial.value - 0.5 * tie / (trial.n or 1000)
+    loss = LARGEST_LOSS
+    if trial.loss is not None:
+        loss = min(trial.loss, LARGEST_LOSS)
+    return trial.value - 0.5 * (loss / LARGEST_LOSS) / (trial.n or 1000)
 
 
 def progress_score(row: Mapping[str, float], objective: str) -> float | None:
@@ -119,7 +129,7 @@ def progress_score(row: Mapping[str, float], objective: str) -> float | None:
     for name in (objective, "validation_accuracy"):
         value = row.get(name)
         if value is not None and math.isfinite(value):
-            return value if OBJECTIVES[name].maximize else -value
+            return OBJECTIVES[name].merit(value)
     return None
 
 
@@ -130,12 +140,9 @@ def prior_of(spec: TuningSpec, boards: Iterable[leaderboard.Board]) -> list[Obse
     space = spaces.parse(spec.space)
     found = []
     for board in boards:
-        same = (board.spec.dataset_id, board.spec.version_id, board.spec.objective) == (
-            spec.dataset_id,
-            spec.version_id,
-            spec.objective,
-        )
-        for trial in board.completed() if same else ():
+        if not _comparable(board.spec, spec):
+            continue
+        for trial in board.completed():
             known = {**board.spec.fixed, **trial.params}
             params = {
                 name: known[name]
@@ -145,6 +152,14 @@ def prior_of(spec: TuningSpec, boards: Iterable[leaderboard.Board]) -> list[Obse
             if set(params) == set(space):
                 found.append(Observation(params, score(trial, spec.objective)))
     return found
+
+
+def _comparable(one: TuningSpec, other: TuningSpec) -> bool:
+    return (
+        one.dataset_id == other.dataset_id
+        and one.version_id == other.version_id
+        and one.objective == other.objective
+    )
 
 
 def distributions(space: Mapping[str, Range]) -> dict[str, optuna.distributions.BaseDistribution]:
@@ -202,25 +217,15 @@ def _frozen(
 ) -> optuna.trial.FrozenTrial:
     import optuna
 
-    states = optuna.trial.TrialState
-    state = (
-        states.COMPLETE
-        if found.score is not None
-        else states.PRUNED
-        if found.steps
-        else states.RUNNING
-    )
-    values: dict[str, Any] = {name: space[name].value(text) for name, text in found.params.items()}
-    clipped = {
-        name: value
-        if space[name].kind == "choice"
-        else min(max(value, space[name].low), space[name].high)
-        for name, value in values.items()
-    }
+    state = optuna.trial.TrialState.RUNNING
+    if found.score is not None:
+        state = optuna.trial.TrialState.COMPLETE
+    elif found.steps:
+        state = optuna.trial.TrialState.PRUNED
     return optuna.trial.create_trial(
         state=state,
         value=found.score,
-        params=clipped,
+        params={name: space[name].clipped(text) for name, text in found.params.items()},
         distributions=dict(dimensions),
         intermediate_values=dict(found.steps or {}),
     )

@@ -39,12 +39,11 @@ def surface(
     weights = np.ones((len(axes[1][1]), len(axes[0][1]), len(trials)))
     for number, (_, values) in enumerate((first, second)):
         distance = axes[number][1][:, None] - points[None, :, number]
-        near = (
-            (np.abs(distance) < 1e-9).astype(float)
-            if values.kind == "choice"
-            else np.exp(-0.5 * (distance / REACH) ** 2)
-        )
-        weights *= near[None, :, :] if number == 0 else near[:, None, :]
+        near = np.exp(-0.5 * (distance / REACH) ** 2)
+        if values.kind == "choice":
+            near = (np.abs(distance) < 1e-9).astype(float)
+        # The first runs along the columns, the second along the rows.
+        weights *= np.expand_dims(near, number)
     total = weights.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         return (

@@ -15,7 +15,6 @@ from urllib.parse import unquote
 from fieldmark_ml.architectures import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRESETS, VIEWS, parse_arch
 
 AUTO = "auto"
-NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
 # A name comes with what is not safe in it as =XX, a byte of UTF-8 each, so it may be longer than it
 # is.
 CARRIED_NAME = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,960}")
@@ -125,7 +124,8 @@ _TRAINING: tuple[Hyperparameter, ...] = (
 _REGULARISATION: tuple[Hyperparameter, ...] = (
     Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation for "
                                                   "lbfgs, else 0.01.",
-                   "Regularisation", low=0, high=1000, automatic=True, tunable=True, logarithmic=True),
+                   "Regularisation", low=0, high=1000, automatic=True, tunable=True,
+                   logarithmic=True),
     Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last "
                                               "layer while training with adamw.",
                    "Regularisation", low=0, high=0.95, tunable=True),
@@ -136,11 +136,12 @@ _REGULARISATION: tuple[Hyperparameter, ...] = (
                                            "kept; 0 turns averaging off.",
                    "Regularisation", low=0, high=0.99999, modes=_FINETUNE),
     Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.",
-                   "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE, tunable=True),
-    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is "
-                                          "off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
-    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is "
-                                           "off.", "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+                   "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE,
+                   tunable=True),
+    Hyperparameter("mixup", "float", "0", "Mixup's alpha; 0 is off.",
+                   "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
+    Hyperparameter("cutmix", "float", "0", "CutMix's alpha; 0 is off.",
+                   "Augmentation", low=0, high=10, modes=_FINETUNE, tunable=True),
 )  # fmt: skip
 
 _RUN: tuple[Hyperparameter, ...] = (
@@ -168,10 +169,6 @@ Values = dict[str, Any]
 
 TABLE: tuple[Hyperparameter, ...] = (*_MODEL, *_TRAINING, *_REGULARISATION, *_RUN)
 BY_NAME = {parameter.name: parameter for parameter in TABLE}
-
-
-def defaults() -> dict[str, str]:
-    return {parameter.name: parameter.default for parameter in TABLE}
 
 
 def parse(values: Mapping[str, str]) -> Values:
@@ -314,14 +311,14 @@ def _help(parameter: Hyperparameter) -> str:
     return f"{text} (default: {parameter.default})".replace("%", "%%")
 
 
-def from_arguments(arguments: Sequence[str], description: str) -> tuple[Values, dict[str, str]]:
-    """(typed values, all values as strings) of a command line. Raises BadValue."""
+def from_arguments(arguments: Sequence[str], description: str) -> Values:
+    """The typed values of a command line. Raises BadValue."""
     given = {
         name: value
         for name, value in vars(parser(description).parse_args(arguments)).items()
         if value is not None
     }
-    return parse(given), {**defaults(), **given}
+    return parse(given)
 
 
 def resolve(values: Values) -> Values:

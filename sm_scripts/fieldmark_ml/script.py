@@ -13,23 +13,22 @@ from pathlib import Path
 from fieldmark_ml import runtime
 from fieldmark_ml.hyperparameters import BadValue, Values, from_arguments, resolve
 
-Run = Callable[[Values, dict[str, str]], None]
+Run = Callable[[Values], None]
 
 
 def main(run: Run, arguments: Sequence[str], description: str, stopped: str) -> int:
-    """Calls `run(values, strings)` with a command line's hyperparameters, typed and resolved,
-    and as given. `stopped` is the last word of one that was asked to end.
+    """Calls `run(values)` with a command line's hyperparameters, typed and resolved.
+    `stopped` is the last word of one that was asked to end.
 
     The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything
     saved.
     """
     try:
-        values, strings = from_arguments(arguments, description)
-        values = resolve(values)
+        values = resolve(from_arguments(arguments, description))
     except BadValue as error:
         return _fail(f"Bad argument {error}", runtime.EXIT_BAD_ARGUMENT)
     try:
-        run(values, strings)
+        run(values)
     except runtime.Stopped:
         runtime.log(stopped)
         return runtime.EXIT_STOPPED

@@ -100,8 +100,6 @@ def test_pairs_are_ranked_with_both_directions_and_their_photos(crows: Predictio
     assert first.share == pytest.approx(3 / 4)
     assert (second.first, second.second, second.total, second.photos) == ("a", "c", 1, 4)
     assert second.second_as_first.tolist() == []
-    table = confusion.pairs_frame([first, second])
-    assert table.iloc[0].tolist() == ["b", "c", 3, 2, 1, 4, 0.75]
 
 
 def test_the_class_mistaken_more_often_comes_first(written: Callable[..., Predictions]) -> None:
@@ -136,7 +134,6 @@ def test_pairs_hold_every_mistake_once(drawn: Callable[..., Predictions]) -> Non
 def test_without_photos_or_mistakes_there_are_no_pairs(written: Callable[..., Predictions]) -> None:
     for found in (written([]), written([(-1, sure(3, 0))]), written([(1, sure(3, 1))])):
         assert confusion.most_confused(found) == []
-        assert len(confusion.pairs_frame([])) == 0
         assert len(confusion.frame(found)) == 9
 
 

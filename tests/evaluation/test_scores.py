@@ -104,10 +104,10 @@ def test_top_k_is_cut_to_the_classes_in_a_summary_and_refused_below_one(
 
 def test_every_split_has_its_own_scores(drawn: Callable[..., Predictions]) -> None:
     found = drawn(300, unknown=0.1)
-    table = scores.by_split(found)
-    assert list(table) == ["train", "validation", "test"]
-    assert sum(part.n + part.unknown for part in table.values()) == 300
-    assert sum(part.top1.correct for part in table.values()) == scores.top1(found).correct
+    assert list(found.splits) == ["train", "validation", "test"]
+    parts = [scores.summary(found.of_split(name)) for name in found.splits]
+    assert sum(part.n + part.unknown for part in parts) == 300
+    assert sum(part.top1.correct for part in parts) == scores.top1(found).correct
 
 
 def test_the_order_of_the_photos_does_not_matter(drawn: Callable[..., Predictions]) -> None:

@@ -36,7 +36,7 @@ def many() -> Predictions:
 WORK: dict[str, Callable[[Predictions], object]] = {
     "of_split": lambda given: given.of_split("test"),
     "table": lambda given: given.table(),
-    "by_split": scores.by_split,
+    "summary": scores.summary,
     "per_class": scores.per_class,
     "frame": confusion.frame,
     "most_confused": confusion.most_confused,

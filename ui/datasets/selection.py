@@ -20,8 +20,6 @@ from ui.datasets import links as dataset_links
 from ui.shared import class_picker, thumbnails
 from ui.text import count, plain
 
-OPENED = "ds_opened"
-
 
 def wall(
     dataset: Dataset,

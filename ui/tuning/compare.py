@@ -103,13 +103,6 @@ def _results(boards: dict[str, Board]) -> None:
                 break
 
 
-def _values_of(trial: leaderboard.Trial) -> str:
-    return (
-        ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
-        or leaderboard.BASELINE
-    )
-
-
 def _overlay(boards: dict[str, Board]) -> None:
     along = choices.segment(
         "Along", ["trials", "time"], key="tu_compare_along", label_visibility="collapsed"

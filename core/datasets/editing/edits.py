@@ -100,7 +100,7 @@ def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
         elif step.action == LEAVE_OUT:
             usable = places[(made.loc[places, "problem"] == "").to_numpy()]
             made.loc[usable, "split"] = "unused"
-            made.loc[usable, "problem"] = f"{LEFT_OUT}: {step.why}" if step.why else LEFT_OUT
+            made.loc[usable, "problem"] = ": ".join(filter(None, (LEFT_OUT, step.why)))
         else:
             made = _moved(
                 made, dict(zip(made.loc[places, "image_id"], values, strict=True)), places
@@ -200,14 +200,12 @@ def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> 
     return frame
 
 
-def _how(parent: Version, steps: Sequence[Step]) -> dict[str, Any]:
+def _how(parent: Version, steps: Sequence[Step]) -> Mapping[str, Any]:
     """How the split came about: as the parent's, and by hand where photos were moved."""
     moved = sum(len(step.values) for step in steps if step.action == MOVE)
-    return (
-        {**parent.split, "moved": int(parent.split.get("moved", 0)) + moved}
-        if moved
-        else dict(parent.split)
-    )
+    if not moved:
+        return dict(parent.split)
+    return {**parent.split, "moved": int(parent.split.get("moved", 0)) + moved}
 
 
 def require_no_clash(labels: Iterable[str]) -> None:

@@ -61,7 +61,9 @@ def diff(before: Version, after: Version) -> Diff:
     found = changed(_rows(before), _rows(after))
     reasons = pd.DataFrame(columns=["path", "what", "why", "when", "version"], dtype="str")
     for older, newer in _chain(before, after):
-        step = found if (older, newer) == (before, after) else changed(_rows(older), _rows(newer))
+        step = found
+        if (older, newer) != (before, after):
+            step = changed(_rows(older), _rows(newer))
         reasons = pd.concat([reasons, _reasons(newer, step)]).drop_duplicates(
             ["path", "what"], keep="last"
         )
@@ -124,11 +126,9 @@ def story(dataset_id: str, path: str) -> pd.DataFrame:
             said = step.merge(_reasons(version, step), on=["path", "what"])
             parts.append(said.assign(parent=version.parent))
     columns = ["version", "parent", "when", "what", "before", "after", "why"]
-    return (
-        pd.concat(parts, ignore_index=True)[columns]
-        if parts
-        else pd.DataFrame(columns=columns, dtype="str")
-    )
+    if not parts:
+        return pd.DataFrame(columns=columns, dtype="str")
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def revert(what: Version, on: Version, note: str = "") -> Version:

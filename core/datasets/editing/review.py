@@ -1,7 +1,7 @@
 """The review queue: photos set aside with the model's answer and a proposed label, until a person
 decides about them.
 
-<HOME>/review/<image_id>/   entry.json, photo: the photo's own bytes, for where it came from may be gone by then
+<HOME>/review/<image_id>/   entry.json, photo: its own bytes, for its source may be gone by then
 
 An entry is a folder that is renamed into place, a decision is made under a lock: several sessions
 may add, propose and decide at once. Decided entries become a new version of a dataset; no version
@@ -11,6 +11,7 @@ that exists is ever changed.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,7 +57,7 @@ class Entry:
     shown: str
     label: str
     proposed: str
-    answer: tuple[dict[str, Any], ...]
+    answer: tuple[Mapping[str, Any], ...]
     model_id: str
     origin: str
     reason: str
@@ -69,11 +70,15 @@ class Entry:
 
     @property
     def prediction(self) -> str:
-        return str(self.answer[0]["label"]) if self.answer else ""
+        if not self.answer:
+            return ""
+        return str(self.answer[0]["label"])
 
     @property
     def probability(self) -> float:
-        return float(self.answer[0]["probability"]) if self.answer else float("nan")
+        if not self.answer:
+            return math.nan
+        return float(self.answer[0]["probability"])
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def add(
             f"The photo {names.shown(shown)} can't be read ({error.strerror or error})."
         ) from error
     images.open_image(data)
-    ranked: tuple[dict[str, Any], ...] = tuple(
+    ranked: tuple[Mapping[str, Any], ...] = tuple(
         {"label": str(a["label"]), "probability": float(a["probability"])} for a in answer
     )
     proposed = label or (str(ranked[0]["label"]) if ranked else "")
@@ -166,7 +171,9 @@ def propose(entry_ids: Sequence[str], label: str, *, decided: bool = True) -> No
     Raises UserError for a label that can't be used, NotFound for a photo that was dealt with
     meanwhile.
     """
-    clean = label if label == LEAVE_OUT else names.clean_name(label, "class name")
+    clean = LEAVE_OUT
+    if label != LEAVE_OUT:
+        clean = names.clean_name(label, "class name")
     with _locked():
         for entry_id in entry_ids:
             _write(_folder(entry_id), replace(read(entry_id), proposed=clean, decided=decided))
@@ -338,11 +345,9 @@ def _with_earlier_word(entry: Entry) -> Entry:
         before = read(entry.id)
     except NotFound:
         return entry
-    return replace(
-        entry,
-        proposed=before.proposed if before.decided else entry.proposed,
-        decided=before.decided,
-    )
+    if not before.decided:
+        return replace(entry, decided=False)
+    return replace(entry, proposed=before.proposed, decided=True)
 
 
 def sweep() -> None:

@@ -59,20 +59,23 @@ def near_pairs(
     @lru_cache(maxsize=KEPT_PICTURES)
     def picture(row: int) -> Image.Image | None:
         path = thumbnails[row]
+        if path is None:
+            return None
         try:
-            return matching.load(path) if path else None
+            return matching.load(path)
         except OSError:
             return None
 
     def compared(pair: tuple[int, int, float]) -> tuple[int, int, str, float, str] | None:
         first, second, cosine = pair
         one, other = picture(first), picture(second)
-        found = matching.match(one, other) if one and other else None
-        if found and found.score >= matching.SAME:
-            return first, second, COPY, found.score, found.words
-        return (
-            (first, second, SCENE, cosine, f"{SCENE} to the network") if cosine >= alike else None
-        )
+        if one and other:
+            found = matching.match(one, other)
+            if found.score >= matching.SAME:
+                return first, second, COPY, found.score, found.words
+        if cosine >= alike:
+            return first, second, SCENE, cosine, f"{SCENE} to the network"
+        return None
 
     made = []
     with ThreadPoolExecutor(max(1, workers)) as pool:

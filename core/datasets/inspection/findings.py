@@ -3,7 +3,7 @@ evidence and the map out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +57,9 @@ class Findings:
         made = {}
         for kind in kinds:
             rows = self.issues[self.issues["kind"] == kind]
-            made[kind] = int(
-                rows["group"].nunique() if kind in ("leak", "duplicate") else len(rows)
-            )
+            made[kind] = len(rows)
+            if kind in ("leak", "duplicate"):
+                made[kind] = int(rows["group"].nunique())
         return made
 
 
@@ -233,7 +233,7 @@ def _rows(
 ) -> pd.DataFrame:
     """Issues of one kind in their order; `rows` are positions in `frame`."""
     made = frame.iloc[rows][["path", "image_id", "label", "split"]].reset_index(drop=True)
-    extra: dict[str, Any] = {"suggestion": "", "other": "", "group": -1} | more
+    extra: Mapping[str, Any] = {"suggestion": "", "other": "", "group": -1} | more
     return made.assign(
         kind=kind,
         rank=np.arange(len(made)),

@@ -44,8 +44,11 @@ class Match:
 
     @property
     def words(self) -> str:
-        how = ["mirrored"] if self.mirrored else []
-        how += [f"cut to about {self.share:.0%}"] if self.share < 0.96 else []
+        how = []
+        if self.mirrored:
+            how.append("mirrored")
+        if self.share < 0.96:
+            how.append(f"cut to about {self.share:.0%}")
         return " and ".join(how) or "re-encoded or resized"
 
 
@@ -76,7 +79,9 @@ def match(first: Image.Image, second: Image.Image) -> Match:
     score, scale, place, mirrored = max(tries)
     if score < WORTH_REFINING:
         return Match(0.0, scale, mirrored)
-    whole, part = (first, second) if place == 0 else (second, first)
+    whole, part = first, second
+    if place == 1:
+        whole, part = second, first
     around = [scale + step for step in FINE_STEPS if scale + step <= 1.001]
     score, scale = _found(
         _structure(np.asarray(whole, np.float32)), _turned(part, mirrored), around, fine=True
@@ -85,7 +90,9 @@ def match(first: Image.Image, second: Image.Image) -> Match:
 
 
 def _turned(picture: Image.Image, mirrored: bool) -> Image.Image:
-    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else picture
+    if mirrored:
+        return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return picture
 
 
 def _at_most(picture: Image.Image, side: int) -> Image.Image:
@@ -120,7 +127,8 @@ def _found(
         template = np.asarray(
             part.resize((columns, rows), Image.Resampling.BICUBIC, reducing_gap=3.0), np.float32
         )
-        template = _structure(template) if fine else template
+        if fine:
+            template = _structure(template)
         template = template - template.mean()
         window[:rows, :columns] = template / (np.linalg.norm(template) + 1e-6)
     # Only places where the window lies inside are read below, so that the wrap-around of this

@@ -108,7 +108,9 @@ def _blur_along(grey: Floats, axis: int) -> float:
     detail, kept = _tiles(difference), _tiles(lost)
     chosen = detail >= np.quantile(detail, 1 - DETAILED)
     total = float(detail[chosen].sum())
-    return 1 - float(kept[chosen].sum()) / total if total > 0 else 0.0
+    if total <= 0:
+        return 0.0
+    return 1 - float(kept[chosen].sum()) / total
 
 
 def _smoothed(grey: Floats, axis: int) -> Floats:

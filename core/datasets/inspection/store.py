@@ -1,7 +1,8 @@
 """What an inspection found in a dataset version: lists of photos that may need mending, and the
 map.
 
-<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/   inspection.json, issues.parquet, photos.parquet
+<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/
+    inspection.json, issues.parquet, photos.parquet
 
 The folder is made hidden and renamed; the newest number counts. The photos are those of the version
 that can be used and were not left out, whatever their split.
@@ -160,7 +161,7 @@ def of(version: Version) -> Inspection | None:
     parent = _folder(version)
     for number in sorted(_numbers(parent), reverse=True):
         try:
-            facts: dict[str, Any] = files.read_json(parent / str(number) / FACTS)
+            facts: Mapping[str, Any] = files.read_json(parent / str(number) / FACTS)
             texts = {name: tuple(facts.get(name, ())) for name in ("maps", "caches")}
             return Inspection(version, parent / str(number), **{**facts, **texts})
         except (OSError, ValueError, TypeError, KeyError):
@@ -201,11 +202,9 @@ def _folder(version: Version) -> Path:
 
 
 def _numbers(parent: Path) -> list[int]:
-    return (
-        [int(item.name) for item in parent.iterdir() if item.name.isdigit()]
-        if parent.is_dir()
-        else []
-    )
+    if not parent.is_dir():
+        return []
+    return [int(item.name) for item in parent.iterdir() if item.name.isdigit()]
 
 
 def _read(path: Path, filters: Any = None, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.datasets.sample.ink import (
-    SEPIA,
     WHITE,
     Canvas,
     Colour,
@@ -72,7 +71,7 @@ class Bird:
     @property
     def foot(self) -> Points:
         """Where the feet stand, on the canvas."""
-        legs = self.species.leg * self.body.scale * (1.25 if self.pose.kind == "ground" else 0.75)
+        legs = self.species.leg * self.body.scale * (0.75 + 0.5 * (self.pose.kind == "ground"))
         return self.body((0.0, 0.26 * self.species.depth)) + (0.0, legs)
 
     @property
@@ -86,19 +85,12 @@ class Bird:
         )
         parts = [torso_outline(self), tail, self.bill_tip[None]]
         if self.pose.kind in AIRBORNE:
-            span = 1.25 * self.species.wing.length
-            parts.append(
-                self.body(
-                    [
-                        (0.2, -0.1) + span * direction(self.pose.flap + lift)
-                        for lift in (-20, 0, 14, 30)
-                    ]
-                )
-            )
+            fan = np.array([direction(self.pose.flap + lift) for lift in (-20, 0, 14, 30)])
+            parts.append(self.body((0.2, -0.1) + 1.25 * self.species.wing.length * fan))
+        else:
+            parts.append(self.foot[None] + (0.0, 0.05 * self.body.scale))
         if self.pose.kind == "hovering":
             parts.append(self.bill_tip[None] + (0.5 * self.body.scale, 0.4 * self.body.scale))
-        if self.pose.kind not in AIRBORNE:
-            parts.append(self.foot[None] + (0.0, 0.05 * self.body.scale))
         return np.concatenate(parts)
 
 
@@ -109,7 +101,9 @@ def direction(degrees: float) -> Points:
 
 def detail(colour: Colour) -> Colour:
     """The pen for lines upon a wash: light on a black bird, dark on any other."""
-    return mix(colour, (150, 160, 190), 0.42) if luminance(colour) < 0.24 else ink_for(colour)
+    if luminance(colour) < 0.24:
+        return mix(colour, (150, 160, 190), 0.42)
+    return ink_for(colour)
 
 
 def torso_outline(bird: Bird) -> Points:
@@ -118,25 +112,19 @@ def torso_outline(bird: Bird) -> Points:
     crest, brow, squash = bird.species.crest, bird.species.brow, np.array([1.0, bird.species.depth])
     face = [(0.60, 0.80), (0.94, 0.34), (0.98, -0.12), (0.76, -0.62 * brow)]
     crown = [(0.34, -0.96 * brow - 0.04 * crest), (-0.28, -1.0 * brow - 0.36 * crest)]
-    peak = (
-        [(-1.12, -0.95 - 0.72 * crest)] * 2 + [(-0.86, -0.62 - 0.20 * crest)]
-        if crest
-        else [(-0.76, -0.72 * brow)]
-    )
+    peak = [(-0.76, -0.72 * brow)]
+    if crest:
+        peak = [(-1.12, -0.95 - 0.72 * crest)] * 2 + [(-0.86, -0.62 - 0.20 * crest)]
     head = bird.head([*face, *crown, *peak, (-1.0, -0.04), (-1.04, 0.50)])
     if bird.pose.look < 0:
         head = head[::-1]
-    back = bird.body(
-        np.array([(-0.04, -0.262), (-0.2, -0.225), (-0.36, -0.15), (-0.52, -0.05)]) * squash
-    )
-    under = bird.body(np.array([(-0.50, 0.05), (-0.26, 0.20), (0.04, 0.29), (0.28, 0.26)]) * squash)
-    breast = (
-        0.42 * head[0] + 0.58 * under[-1] + 0.06 * (bird.body((1.0, -0.2)) - bird.body((0.0, 0.0)))
-    )[None]
-    mantle = (
-        0.5 * head[-1] + 0.5 * back[0] + 0.045 * (bird.body((0.0, -1.0)) - bird.body((0.2, 0.0)))
-    )[None]
-    return curve(np.concatenate([head, mantle, back, under, breast]))
+    back = [(-0.04, -0.262), (-0.2, -0.225), (-0.36, -0.15), (-0.52, -0.05)]
+    under = [(-0.50, 0.05), (-0.26, 0.20), (0.04, 0.29), (0.28, 0.26)]
+    trunk = bird.body(np.array(back + under) * squash)
+    forwards, upwards = bird.body([(1.0, -0.2), (-0.2, -1.0)]) - bird.body((0.0, 0.0))
+    breast = 0.42 * head[0] + 0.58 * trunk[-1] + 0.06 * forwards
+    mantle = 0.5 * head[-1] + 0.5 * trunk[0] + 0.045 * upwards
+    return curve(np.concatenate([head, mantle[None], trunk, breast[None]]))
 
 
 def draw_torso(canvas: Canvas, bird: Bird) -> None:
@@ -148,101 +136,59 @@ def draw_torso(canvas: Canvas, bird: Bird) -> None:
             _patch(canvas, bird, patch)
         _feathering(canvas, bird)
     slip = canvas.rng.normal(0, 0.35 * canvas.unit, 2)
-    canvas.line(
-        np.concatenate([outline, outline[:3]]) + slip,
-        PEN * 1.2,
-        ink_for(species.colour),
-        0.92,
-        taper=False,
-    )
-    for start in canvas.rng.integers(0, len(outline) - 24, 3):
-        piece = outline[start : start + int(canvas.rng.integers(12, 24))]
-        canvas.line(piece + canvas.rng.normal(0, 0.5 * canvas.unit, 2), PEN * 0.6, SEPIA, 0.5)
+    edge = np.concatenate([outline, outline[:3]]) + slip
+    canvas.line(edge, PEN * 1.2, ink_for(species.colour), 0.92, taper=False)
+
+
+# The light and the shade of a body, wet in wet.
+BACK = [(0.40, -0.5), (0.24, -0.12), (-0.1, -0.06), (-0.6, 0.02), (-0.7, -0.3), (-0.2, -0.5)]
+BELLY = [(0.44, 0.04), (0.3, 0.2), (0.0, 0.2), (-0.3, 0.12), (-0.2, 0.02), (0.2, -0.02)]
+SHADE = [(0.5, 0.2), (0.2, 0.22), (-0.1, 0.19), (-0.5, 0.06), (-0.5, 0.4), (0.4, 0.5)]
+CROWN = [(0.4, -0.72), (-0.3, -0.72), (-0.2, -0.4), (0.3, -0.4)]
 
 
 def _volume(canvas: Canvas, bird: Bird) -> None:
-    """Back, belly, the light from above and the shade beneath, wet in wet."""
+    """Back, belly, the light from above and the shade beneath."""
     species, body = bird.species, bird.body
     blur = 0.045 * body.scale / canvas.unit
-    canvas.soft(
-        body(
-            [(0.40, -0.5), (0.24, -0.12), (-0.1, -0.06), (-0.6, 0.02), (-0.7, -0.3), (-0.2, -0.5)]
-        ),
-        species.back,
-        blur,
-    )
-    canvas.soft(
-        body([(0.44, 0.04), (0.3, 0.2), (0.0, 0.2), (-0.3, 0.12), (-0.2, 0.02), (0.2, -0.02)]),
-        species.belly,
-        blur,
-    )
-    canvas.soft(
-        body([(0.40, 0.02), (0.32, 0.13), (0.14, 0.14), (0.20, 0.02)]),
-        mix(species.belly, WHITE, 0.5),
-        blur * 0.7,
-        0.45,
-    )
-    shade = mix(species.colour, (60, 52, 92), 0.55)
-    canvas.soft(
-        body([(0.5, 0.2), (0.2, 0.22), (-0.1, 0.19), (-0.5, 0.06), (-0.5, 0.4), (0.4, 0.5)]),
-        shade,
-        blur * 0.7,
-        0.6,
-    )
-    canvas.soft(
-        bird.head([(0.4, -0.72), (-0.3, -0.72), (-0.2, -0.4), (0.3, -0.4)]),
-        mix(species.back, WHITE, 0.4),
-        blur * 0.5,
-        0.35,
-    )
-    canvas.soft(
-        bird.head([(0.9, 0.75), (-0.9, 0.75), (-0.9, 0.95), (0.9, 1.1)]), shade, blur * 0.6, 0.3
-    )
+    canvas.soft(body(BACK), species.back, blur)
+    canvas.soft(body(BELLY), species.belly, blur)
+    canvas.soft(body(SHADE), mix(species.colour, (60, 52, 92), 0.55), blur * 0.7, 0.6)
+    canvas.soft(bird.head(CROWN), mix(species.back, WHITE, 0.4), blur * 0.5, 0.35)
 
 
 def _patch(canvas: Canvas, bird: Bird, patch: Patch) -> None:
-    frame = bird.head if patch.part == "head" else bird.body
+    frame = {"head": bird.head, "body": bird.body}[patch.part]
     points = curve(frame(patch.points), steps=6)
     if patch.soft:
-        canvas.soft(
-            points, patch.colour, patch.soft * bird.body.scale / canvas.unit / 150, patch.opacity
-        )
+        blur = patch.soft * bird.body.scale / canvas.unit / 150
+        canvas.soft(points, patch.colour, blur, patch.opacity)
         return
     canvas.fill(points, patch.colour, patch.opacity)
-    canvas.line(np.concatenate([points, points[:2]]), 0.8, mix(patch.colour, SEPIA, 0.35), 0.35)
-    back = bird.body((-1.0, 0.3)) - bird.body((0.0, 0.0))
-    for index in canvas.rng.integers(0, len(points), 18):
-        start = points[index]
-        canvas.line(
-            np.linspace(start, start + back * canvas.rng.uniform(0.02, 0.05), 5),
-            PEN,
-            patch.colour,
-            0.8,
-        )
+    back = 0.035 * (bird.body((-1.0, 0.3)) - bird.body((0.0, 0.0)))
+    for start in canvas.rng.choice(points, 18):
+        canvas.line(np.linspace(start, start + back, 5), PEN, patch.colour, 0.8)
 
 
 def _feathering(canvas: Canvas, bird: Bird) -> None:
     """Short strokes that follow the plumage of breast and flank, and the spots of a spotted one."""
     species, rng = bird.species, canvas.rng
-    for x, y in zip(rng.uniform(-0.35, 0.45, 24), rng.uniform(0.0, 0.27, 24), strict=True):
-        stroke = bird.body(
-            [
-                (x, y * species.depth),
-                (x - rng.uniform(0.03, 0.07), y * species.depth + rng.uniform(0.005, 0.03)),
-            ]
-        )
-        canvas.line(np.linspace(stroke[0], stroke[1], 5), PEN * 0.6, detail(species.colour), 0.4)
+    squash = np.array([1.0, species.depth])
+    for at in rng.uniform((-0.35, 0.0), (0.45, 0.27), (24, 2)) * squash:
+        stroke = bird.body(np.linspace(at, at + (-0.05, 0.018), 5))
+        canvas.line(stroke, PEN * 0.6, detail(species.colour), 0.4)
     if species.spots:
-        for x, y in zip(rng.uniform(-0.40, 0.30, 30), rng.uniform(0.08, 0.27, 30), strict=True):
-            canvas.dot(
-                bird.body((x, y * species.depth)), 0.016 * bird.body.scale, species.spots, 0.9
-            )
+        for at in bird.body(rng.uniform((-0.40, 0.08), (0.30, 0.27), (30, 2)) * squash):
+            canvas.dot(at, 0.016 * bird.body.scale, species.spots, 0.9)
 
 
 def draw_bill(canvas: Canvas, bird: Bird) -> None:
     """Both mandibles; a singing bird's lower one hangs by `gape`."""
     bill = bird.species.bill
-    above, gape, below = _flat_bill(bill) if bill.flat else _pointed_bill(bill)
+    shape = _pointed_bill
+    if bill.flat:
+        shape = _flat_bill
+    above, gape, below = shape(bill)
     hinge = np.array(gape[0])
     lower = bird.head.child(gape[0], turn=-bird.pose.gape)(
         np.concatenate([path(gape), path(below)]) - hinge
@@ -251,8 +197,6 @@ def draw_bill(canvas: Canvas, bird: Bird) -> None:
     for points, colour in ((lower, bill.lower), (upper, bill.upper)):
         canvas.fill(points, colour)
         canvas.line(np.concatenate([points, points[:2]]), PEN * 0.9, ink_for(colour), taper=False)
-    shine = (np.array(above[0]) + gape[0]) / 2, (np.array(above[1]) + gape[1]) / 2
-    canvas.line(bird.head(np.linspace(*shine, 5)), PEN, mix(bill.upper, WHITE, 0.5), 0.5)
 
 
 def _pointed_bill(bill: Bill) -> tuple[list[Knot], list[Knot], list[Knot]]:
@@ -266,44 +210,30 @@ def _pointed_bill(bill: Bill) -> tuple[list[Knot], list[Knot], list[Knot]]:
 
 def _flat_bill(bill: Bill) -> tuple[list[Knot], list[Knot], list[Knot]]:
     half, tip = bill.depth / 2, 0.95 + bill.length
-    above = [
-        (0.84, 0.06 - half),
-        (0.84 + 0.45 * bill.length, 0.02 - 0.1 * half),
-        (tip - 0.18, -0.02),
-        (tip, 0.10),
-    ]
-    gape = [(0.84, 0.24), (0.84 + 0.45 * bill.length, 0.22), (tip - 0.16, 0.18), (tip, 0.12)]
-    return (
-        above,
-        gape,
-        [(tip, 0.12), (tip - 0.2, 0.27), (0.84 + 0.4 * bill.length, 0.32), (0.84, 0.12 + half)],
-    )
+    middle = 0.84 + 0.45 * bill.length
+    above = [(0.84, 0.06 - half), (middle, 0.02 - 0.1 * half), (tip - 0.18, -0.02), (tip, 0.10)]
+    gape = [(0.84, 0.24), (middle, 0.22), (tip - 0.16, 0.18), (tip, 0.12)]
+    return above, gape, [(tip, 0.12), (tip - 0.2, 0.27), (middle, 0.32), (0.84, 0.12 + half)]
 
 
 def draw_eye(canvas: Canvas, bird: Bird) -> None:
     species = bird.species
     radius = species.eye * bird.head.scale
     centre = bird.head((0.42, -0.16))
-    canvas.dot(
-        centre,
-        radius * 1.3,
-        mix(species.ring or species.colour, WHITE, 0.0 if species.ring else 0.5),
-        0.6,
-    )
+    canvas.dot(centre, radius * 1.3, species.ring or mix(species.colour, WHITE, 0.5), 0.6)
     canvas.dot(centre, radius, species.iris)
     canvas.dot(centre + (-0.3 * radius, -0.35 * radius), radius * 0.32, WHITE)
 
 
 def draw_tail(canvas: Canvas, bird: Bird) -> None:
     tail = bird.species.tail
-    spread = 2.1 if bird.pose.kind in AIRBORNE else 1.0
+    spread = 1.0 + 1.1 * (bird.pose.kind in AIRBORNE)
     frame = bird.body.child((-0.40, 0.0), turn=bird.pose.tail)
     across = np.linspace(-1, 1, 25)
-    reach = (
-        tail.length
-        + 0.1
-        - tail.notch * tail.length * (1 - np.abs(across) if tail.notch > 0 else 1 - across**2)
-    )
+    inwards = 1 - across**2
+    if tail.notch > 0:
+        inwards = 1 - np.abs(across)
+    reach = tail.length + 0.1 - tail.notch * tail.length * inwards
     half = tail.width / 2 * (0.45 + 0.55 * spread)
     tip = np.stack([-reach * (1 - 0.1 * (spread - 1) * across**2), across * half], axis=1)
     root = np.stack([np.full(25, 0.04), across * tail.width * 0.42], axis=1)
@@ -318,63 +248,41 @@ def draw_tail(canvas: Canvas, bird: Bird) -> None:
         _tail_pattern(canvas, bird, frame, root, tip)
     for side in sides:
         canvas.line(side, PEN, ink_for(tail.colour), taper=False)
-    if bird.species.curl:
-        _curl(canvas, bird)
 
 
 def _tail_pattern(canvas: Canvas, bird: Bird, frame: Frame, root: Points, tip: Points) -> None:
     tail = bird.species.tail
-    canvas.soft(
-        frame([(0.1, 0.0), (-tail.length, 0.02), (-tail.length, 0.2), (0.1, 0.2)]),
-        mix(tail.colour, (50, 40, 80), 0.5),
-        2.0,
-        0.45,
-    )
-    canvas.soft(
-        frame([(0.1, -0.12), (0.1, 0.12), (-0.18, 0.1), (-0.18, -0.1)]),
-        mix(tail.colour, SEPIA, 0.6),
-        2.5,
-        0.5,
-    )
-    for share in np.linspace(0.3, 0.9, 7) if tail.barring else ():
-        canvas.line(frame(root + (tip - root) * share), PEN * 1.6, tail.barring or SEPIA, 0.9)
-    for index in (0, 24) if tail.edge else ():
-        canvas.line(frame(np.linspace(root[index], tip[index], 8)), PEN * 4.2, tail.edge or SEPIA)
+    below = frame([(0.1, 0.0), (-tail.length, 0.02), (-tail.length, 0.2), (0.1, 0.2)])
+    canvas.soft(below, mix(tail.colour, (50, 40, 80), 0.5), 2.0, 0.45)
+    feathers = np.linspace(frame(root), frame(tip), 8, axis=1)
+    if tail.barring:
+        for share in np.linspace(0.3, 0.9, 7):
+            canvas.line(frame(root + (tip - root) * share), PEN * 1.6, tail.barring, 0.9)
+    if tail.edge:
+        for index in (0, 24):
+            canvas.line(feathers[index], PEN * 4.2, tail.edge)
     for index in (5, 9, 12, 16, 20):
-        canvas.line(
-            frame(np.linspace(root[index], tip[index], 8)), PEN * 0.7, detail(tail.colour), 0.7
-        )
-
-
-def _curl(canvas: Canvas, bird: Bird) -> None:
-    """A drake's curled tail feathers."""
-    for rise in (0.06, 0.10):
-        ring = [
-            (-0.42, -0.07),
-            (-0.53, -0.09),
-            (-0.585, -0.07 - rise),
-            (-0.53, -0.09 - rise),
-            (-0.505, -0.06 - rise),
-        ]
-        canvas.line(bird.body(path(ring)), 0.020 * bird.body.scale / canvas.unit, (38, 40, 46))
+        canvas.line(feathers[index], PEN * 0.7, detail(tail.colour), 0.7)
 
 
 def draw_legs(canvas: Canvas, bird: Bird) -> None:
+    unit = bird.body.scale
+    if bird.pose.kind == "clinging":
+        for shift in (0.10, -0.10):
+            foot = bird.body((shift + 0.05, 0.37))
+            _leg(canvas, bird, shift, foot, ((0.05, -0.06), (0.07, -0.02), (0.04, 0.05)))
+        return
+    for shift in (0.07, -0.07):
+        foot = bird.foot + (shift * unit * 0.9, 0.0)
+        _leg(canvas, bird, shift, foot, ((-0.06, 0.022), (0.05, 0.022), (0.10, 0.022)))
+
+
+def _leg(canvas: Canvas, bird: Bird, shift: float, foot: Points, toes: tuple[Knot, ...]) -> None:
     species, unit = bird.species, bird.body.scale
     width, ink = unit * 0.035 / canvas.unit, ink_for(species.legs)
-    clinging = bird.pose.kind == "clinging"
-    for shift in (0.10, -0.10) if clinging else (0.07, -0.07):
-        hip = bird.body((shift - 0.02, 0.2 * species.depth))
-        foot = (
-            bird.body((shift + 0.05, 0.37)) if clinging else bird.foot + (shift * unit * 0.9, 0.0)
-        )
-        leg = path([hip, (hip + foot) / 2 + (-0.03 * unit, 0.0), foot])
-        canvas.line(leg, width * 1.5, ink, taper=False)
-        canvas.line(leg, width, species.legs, taper=False)
-        for toe in (
-            ((0.05, -0.06), (0.07, -0.02), (0.04, 0.05))
-            if clinging
-            else ((-0.06, 0.022), (0.05, 0.022), (0.10, 0.022))
-        ):
-            curl = foot + np.array(toe) * unit
-            canvas.line(path([foot, (foot + curl) / 2 + (0, -0.008 * unit), curl]), width, ink)
+    hip = bird.body((shift - 0.02, 0.2 * species.depth))
+    leg = path([hip, (hip + foot) / 2 + (-0.03 * unit, 0.0), foot])
+    canvas.line(leg, width * 1.5, ink, taper=False)
+    canvas.line(leg, width, species.legs, taper=False)
+    for toe in toes:
+        canvas.line(np.linspace(foot, foot + np.array(toe) * unit, 6), width, ink)

@@ -44,24 +44,22 @@ def luminance(colour: Colour) -> float:
 @cache
 def _weights(steps: int) -> Points:
     t = np.arange(steps) / steps
-    return (
-        np.stack(
-            [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2],
-            axis=1,
-        )
-        / 2
-    )
+    before, after = -t + 2 * t**2 - t**3, t**3 - t**2
+    return np.stack([before, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, after], axis=1) / 2
 
 
 def curve(points: ArrayLike, closed: bool = True, steps: int = 8) -> Points:
     """A Catmull-Rom curve through `points`; a point given twice makes a corner."""
     knots = np.asarray(points, dtype=float)
-    padded = np.concatenate(
-        [knots[-1:], knots, knots[:2]] if closed else [knots[:1], knots, knots[-1:]]
-    )
+    ends = knots[:1], knots[-1:]
+    if closed:
+        ends = knots[-1:], knots[:2]
+    padded = np.concatenate([ends[0], knots, ends[1]])
     windows = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)
     path: Points = np.einsum("sk,nkd->nsd", _weights(steps), windows).reshape(-1, 2)
-    return path if closed else np.concatenate([path, knots[-1:]])
+    if closed:
+        return path
+    return np.concatenate([path, knots[-1:]])
 
 
 def path(points: ArrayLike) -> Points:
@@ -185,13 +183,8 @@ class Canvas:
     def wash(self, points: Points, colour: Colour, opacity: float = 1.0) -> None:
         """A flat wash whose pigment gathers at the edge, as it does when watercolour dries."""
         self.fill(points, colour, opacity)
-        self.line(
-            np.concatenate([points, points[:2]]),
-            2.4,
-            mix(colour, SEPIA, 0.35),
-            0.3 * opacity,
-            taper=False,
-        )
+        edge = np.concatenate([points, points[:2]])
+        self.line(edge, 2.4, mix(colour, SEPIA, 0.35), 0.3 * opacity, taper=False)
 
     def soft(self, points: Points, colour: Colour, blur: float, opacity: float = 1.0) -> None:
         """A wash laid on wet paper: its edge runs over about `blur` pixels of the finished
@@ -230,10 +223,8 @@ class Canvas:
         along = np.empty_like(points)
         along[1:-1] = points[2:] - points[:-2]
         along[0], along[-1] = points[1] - points[0], points[-1] - points[-2]
-        normal = (along / (np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9))[:, ::-1] * (
-            -1.0,
-            1.0,
-        )
+        length = np.hypot(along[:, 0], along[:, 1])[:, None] + 1e-9
+        normal = (along / length)[:, ::-1] * (-1.0, 1.0)
         course = points + normal * (0.35 * self.unit * sway)[:, None]
         side = normal * half[:, None]
         self.fill(np.concatenate([course + side, (course - side)[::-1]]), colour, opacity)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core.datasets.sample.ink import (
     SEPIA,
@@ -16,7 +16,6 @@ from core.datasets.sample.ink import (
     Plane,
     Points,
     ellipse,
-    leaf_shape,
     mix,
     noise,
     path,
@@ -98,19 +97,14 @@ PLACES = {
 
 def backdrop(rng: np.random.Generator, size: tuple[int, int], place: Place) -> Image.Image:
     """A page of `size` (width, height) with the washes and blots of a place."""
-    down = np.linspace(0, 2, size[1], dtype=np.float32)[:, None] + 1.1 * (
-        noise(rng, size, 3, 2) - 0.5
-    )
+    down = np.linspace(0, 2, size[1], dtype=np.float32)[:, None]
+    down = down + 1.1 * (noise(rng, size, 3, 2) - 0.5)
     page = Image.new("RGB", size, place.washes[0])
     page.paste(place.washes[1], (0, 0), _mask(down))
     page.paste(place.washes[2], (0, 0), _mask(down - 1))
     for colour in place.blots:
-        _blot(
-            page,
-            noise(rng, size, int(rng.integers(3, 7)), 3) - np.float32(rng.uniform(0.5, 0.68)),
-            colour,
-            rng.uniform(0.5, 0.9),
-        )
+        wet = noise(rng, size, int(rng.integers(3, 7)), 3) - np.float32(rng.uniform(0.5, 0.68))
+        _blot(page, wet, colour, rng.uniform(0.5, 0.9))
     return page
 
 
@@ -136,11 +130,8 @@ class Margin:
     def torn(cls, rng: np.random.Generator, size: tuple[int, int]) -> Margin:
         x = np.abs(np.linspace(-1, 1, size[0], dtype=np.float32))[None, :]
         y = np.abs(np.linspace(-1, 1, size[1], dtype=np.float32))[:, None]
-        edge = (
-            0.55 * np.maximum(x, y) ** 2
-            + 0.25 * (x**4 + y**4)
-            + 0.7 * (noise(rng, size, 6, 4) - 0.5)
-        )
+        edge = 0.55 * np.maximum(x, y) ** 2 + 0.25 * (x**4 + y**4)
+        edge = edge + 0.7 * (noise(rng, size, 6, 4) - 0.5)
         beyond = edge - np.float32(rng.uniform(0.42, 0.62))
         return cls(_mask(beyond / 0.03), _mask(1 - np.abs(beyond + 0.012) / 0.026, 0.3))
 
@@ -152,14 +143,11 @@ class Margin:
 
 
 def scenery(canvas: Canvas, name: str, place: Place, horizon: float) -> None:
-    """What stands far off: hills, the sun, bokeh, reeds, falling snow."""
+    """What stands far off: hills, the sun, reeds, falling snow."""
     if name in ("dusk", "snow", "sky", "water") and canvas.rng.random() < 0.75:
         _hills(canvas, place, horizon)
     if name == "dusk" and canvas.rng.random() < 0.7:
         _sun(canvas)
-    if name in ("foliage", "autumn", "blossom"):
-        _bokeh(canvas, place)
-        _far_leaves(canvas, place)
     if name in ("water", "marsh"):
         _reeds(canvas, place, horizon)
     if name == "snow":
@@ -173,13 +161,9 @@ def _hills(canvas: Canvas, place: Place, horizon: float) -> None:
         ridge = level + 0.05 * height * np.cumsum(canvas.rng.uniform(-0.6, 0.6, 9))
         foot = horizon + 0.3 * height
         line = path(np.stack([np.linspace(-0.1, 1.1, 9) * width, ridge], axis=1))
+        shape = np.concatenate([line, [(1.1 * width, foot), (-0.1 * width, foot)]])
         colour = mix(mix(place.washes[0], place.leaves[0], 0.3), place.washes[1], 0.5 - 0.3 * layer)
-        canvas.soft(
-            np.concatenate([line, [(1.1 * width, foot), (-0.1 * width, foot)]]),
-            colour,
-            2.0 - layer,
-            0.65,
-        )
+        canvas.soft(shape, colour, 2.0 - layer, 0.65)
 
 
 def _sun(canvas: Canvas) -> None:
@@ -190,41 +174,15 @@ def _sun(canvas: Canvas) -> None:
     canvas.soft(ellipse(centre, radius, radius), (255, 240, 206), 1.2, 0.95)
 
 
-def _bokeh(canvas: Canvas, place: Place) -> None:
-    for _ in range(canvas.rng.integers(5, 18)):
-        centre = canvas.rng.uniform((0, 0), canvas.image.size)
-        radius = canvas.rng.uniform(0.02, 0.075) * canvas.image.width
-        colour = mix(place.blots[canvas.rng.integers(len(place.blots))], WHITE, 0.35)
-        canvas.dot(centre, radius, mix(colour, SEPIA, 0.12), 0.16)
-        canvas.dot(centre, radius * 0.93, colour, 0.30)
-
-
-def _far_leaves(canvas: Canvas, place: Place) -> None:
-    rng = canvas.rng
-    for _ in range(rng.integers(8, 22)):
-        colour = mix(place.leaf(rng), place.washes[1], rng.uniform(0.25, 0.7))
-        shape = leaf_shape(
-            rng.uniform((0, 0), canvas.image.size),
-            rng.uniform(0, 360),
-            rng.uniform(0.05, 0.11) * canvas.image.width,
-        )
-        canvas.soft(shape, colour, 1.6, 0.6)
-
-
 def _reeds(canvas: Canvas, place: Place, horizon: float) -> None:
     rng, (width, height) = canvas.rng, canvas.image.size
     for _ in range(rng.integers(10, 30)):
-        foot = np.array(
-            [rng.uniform(-0.1, 1.1) * width, horizon + rng.uniform(-0.02, 0.08) * height]
-        )
+        left = rng.uniform(-0.1, 1.1) * width
+        foot = np.array([left, horizon + rng.uniform(-0.02, 0.08) * height])
         tall, lean = rng.uniform(0.12, 0.5) * height, rng.normal(0, 0.10) * height
         colour = mix(place.leaf(rng), place.washes[1], rng.uniform(0.2, 0.65))
-        canvas.line(
-            path([foot, foot + (lean * 0.3, -tall * 0.6), foot + (lean, -tall)]),
-            rng.uniform(1.5, 4.0),
-            colour,
-            0.8,
-        )
+        blade = path([foot, foot + (lean * 0.3, -tall * 0.6), foot + (lean, -tall)])
+        canvas.line(blade, rng.uniform(1.5, 4.0), colour, 0.8)
 
 
 def flakes(canvas: Canvas, count: int, opacity: float) -> None:
@@ -237,16 +195,11 @@ def ground(canvas: Canvas, place: Place, name: str, foot: Points) -> None:
     """The wash of the ground that a bird stands on."""
     rng, (width, height) = canvas.rng, canvas.image.size
     xs = np.linspace(-0.1, 1.1, 8) * width
-    rise = np.where(
-        np.abs(xs - foot[0]) > 0.25 * width, rng.normal(0, 0.015, 8) * height, 0
-    ) - 0.04 * height * (name != "water")
-    ridge = path(np.stack([xs, foot[1] + 0.012 * height + rise], axis=1))
-    canvas.soft(
-        np.concatenate([ridge, [(1.1 * width, 1.1 * height), (-0.1 * width, 1.1 * height)]]),
-        place.ground,
-        2.0,
-        0.92,
-    )
+    rise = np.where(np.abs(xs - foot[0]) > 0.25 * width, rng.normal(0, 0.015, 8) * height, 0)
+    ridge = foot[1] + 0.012 * height + rise - 0.04 * height * (name != "water")
+    below = [(1.1 * width, 1.1 * height), (-0.1 * width, 1.1 * height)]
+    shape = np.concatenate([path(np.stack([xs, ridge], axis=1)), below])
+    canvas.soft(shape, place.ground, 2.0, 0.92)
 
 
 def water(canvas: Canvas, place: Place, level: float, near: Points) -> None:
@@ -255,25 +208,18 @@ def water(canvas: Canvas, place: Place, level: float, near: Points) -> None:
     rng, (width, height) = canvas.rng, canvas.image.size
     top = int(level)
     depth = min(height - top, top)
-    mirrored = canvas.image.crop((0, top - depth, width, top)).transpose(
-        Image.Transpose.FLIP_TOP_BOTTOM
-    )
-    mirrored = mirrored.resize((width // 12, max(1, depth // 6))).resize(
-        (width, depth), Image.Resampling.BICUBIC
-    )
+    mirrored = ImageOps.flip(canvas.image.crop((0, top - depth, width, top)))
+    coarse = mirrored.resize((width // 12, max(1, depth // 6)))
+    mirrored = coarse.resize((width, depth), Image.Resampling.BICUBIC)
     canvas.image.paste(place.washes[2], (0, top, width, height))
-    canvas.image.paste(
-        Image.blend(Image.new("RGB", mirrored.size, place.washes[2]), mirrored, 0.52), (0, top)
-    )
-    for down in rng.beta(1.1, 1.6, 34):
+    plain = Image.new("RGB", mirrored.size, place.washes[2])
+    canvas.image.paste(Image.blend(plain, mirrored, 0.52), (0, top))
+    ripples = (WHITE, mix(place.washes[2], (30, 60, 90), 0.5))
+    for number, down in enumerate(rng.beta(1.1, 1.6, 34)):
         reach = rng.uniform(0.04, 0.2) * width * (0.5 + down)
         xs = np.linspace(-reach, reach, 12) + rng.normal(near.mean(), 0.32 * width)
-        ys = (
-            level
-            + down * (height - level)
-            + canvas.unit * rng.uniform(0.4, 1.2) * np.sin(np.linspace(0, 6, 12))
-        )
-        colour = WHITE if rng.random() < 0.5 else mix(place.washes[2], (30, 60, 90), 0.5)
-        canvas.line(np.stack([xs, ys], axis=1), rng.uniform(0.8, 2.2), colour, 0.45)
+        wave = canvas.unit * rng.uniform(0.4, 1.2) * np.sin(np.linspace(0, 6, 12))
+        ripple = np.stack([xs, level + down * (height - level) + wave], axis=1)
+        canvas.line(ripple, rng.uniform(0.8, 2.2), ripples[number % 2], 0.45)
     edge = np.stack([np.linspace(near[0], near[1], 16), np.full(16, level + 2.0)], axis=1)
     canvas.line(edge, 2.0, mix(place.washes[2], (20, 40, 60), 0.6), 0.6)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from core import settings
 from core.datasets.sample import perches, scenes
@@ -41,6 +41,9 @@ _TILTS = {
     "clinging": (76, 90),
     "hovering": (34, 58),
 }
+_HOVERING = (88, 140)
+# A flying bird's wing is raised, or lowered.
+_FLAPS = ((48, 110), (-75, -38))
 _WATERS = {"water": 6.0, "dusk": 1.5, "marsh": 2.0, "autumn": 1.5}
 _BY_NAME = {species.name: species for species in sketch_species.ALL}
 
@@ -56,7 +59,9 @@ def drawing(species: str, number: int, seed: int = 7) -> Image.Image:
     pose = _pose(individual, turn, rng)
     page = _painted(individual, pose, _place_name(individual, pose, turn), _page_size(rng), rng)
     finished = _finished(page, rng)
-    return finished.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else finished
+    if rng.random() < 0.5:
+        return ImageOps.mirror(finished)
+    return finished
 
 
 def _individual(species: Species, rng: np.random.Generator) -> Species:
@@ -65,19 +70,11 @@ def _individual(species: Species, rng: np.random.Generator) -> Species:
     def about(value: float, spread: float) -> float:
         return value * (1 + spread * float(np.clip(rng.standard_normal(), -2, 2)))
 
-    shift = rng.standard_normal(3)
+    shift, bill, tail = rng.standard_normal(3), species.bill, species.tail
     return replace(
         species,
-        bill=replace(
-            species.bill,
-            length=about(species.bill.length, 0.06),
-            depth=about(species.bill.depth, 0.10),
-        ),
-        tail=replace(
-            species.tail,
-            length=about(species.tail.length, 0.07),
-            width=about(species.tail.width, 0.06),
-        ),
+        bill=replace(bill, length=about(bill.length, 0.06), depth=about(bill.depth, 0.10)),
+        tail=replace(tail, length=about(tail.length, 0.07), width=about(tail.width, 0.06)),
         depth=about(species.depth, 0.05),
         head=about(species.head, 0.04),
         leg=about(species.leg, 0.08),
@@ -89,16 +86,17 @@ def _individual(species: Species, rng: np.random.Generator) -> Species:
 
 def _shifted(colour: Colour, shift: Points) -> Colour:
     """Dark colours are shifted less: a crow that leans to blue or brown would stand out."""
-    red, green, blue = (
-        np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255).astype(int).tolist()
-    )
+    moved = np.clip(colour + shift * (1 + 0.03 * max(colour)), 0, 255)
+    red, green, blue = moved.astype(int).tolist()
     return red, green, blue
 
 
 def _page_size(rng: np.random.Generator) -> tuple[int, int]:
     long = int(rng.integers(360, 401))
     short = int(long * rng.uniform(0.68, 0.96))
-    return (long, short) if rng.random() < 0.72 else (short, long)
+    if rng.random() < 0.72:
+        return long, short
+    return short, long
 
 
 def _choice(weights: dict[str, float], turn: int, stride: float) -> str:
@@ -110,24 +108,29 @@ def _choice(weights: dict[str, float], turn: int, stride: float) -> str:
 
 def _pose(species: Species, turn: int, rng: np.random.Generator) -> Pose:
     kind = _choice(species.poses, turn, 0.6180339887)
-    flaps = (88, 140) if kind == "hovering" else (48, 110) if rng.random() < 0.5 else (-75, -38)
     settled = kind in ("perched", "ground")
+    look, flaps = 1.0, _HOVERING
+    if kind not in AIRBORNE:
+        look = float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22]))
+    if kind != "hovering":
+        flaps = _FLAPS[rng.integers(len(_FLAPS))]
     return Pose(
         kind,
         tilt=rng.uniform(*_TILTS[kind]),
         nod=rng.normal(0, 9) - 12.0 * (kind == "ground" and rng.random() < 0.4),
-        look=1.0
-        if kind in AIRBORNE
-        else float(rng.choice([1.0, 0.84, -0.92], p=[0.6, 0.18, 0.22])),
+        look=look,
         flap=rng.uniform(*flaps),
-        tail=rng.normal(12 if kind == "clinging" else -4, 6),
+        tail=rng.normal(-4, 6) + 16 * (kind == "clinging"),
         stretch=rng.uniform(0.9, 1.15),
-        gape=rng.uniform(14, 26) if settled and rng.random() < 0.14 else 0.0,
+        gape=rng.uniform(14, 26) * (settled and rng.random() < 0.14),
     )
 
 
 def _place_name(species: Species, pose: Pose, turn: int) -> str:
-    return _choice(_WATERS if pose.kind == "swimming" else species.places, turn, 0.4142135624)
+    places = species.places
+    if pose.kind == "swimming":
+        places = _WATERS
+    return _choice(places, turn, 0.4142135624)
 
 
 def _composed(
@@ -152,18 +155,14 @@ def _painted(
     place = scenes.PLACES[name]
     canvas = Canvas.over(scenes.backdrop(rng, size, place), rng, _UNIT)
     bird = _composed(species, pose, canvas.image.size, rng)
-    level = float(bird.body((0.0, 0.17))[1]) if pose.kind == "swimming" else float(bird.foot[1])
-    scenes.scenery(
-        canvas,
-        name,
-        place,
-        level if pose.kind in ("ground", "swimming") else 0.8 * canvas.image.height,
-    )
+    level = _level(bird, canvas.image.height)
+    scenes.scenery(canvas, name, place, level)
     if pose.kind == "ground":
         scenes.ground(canvas, place, name, bird.foot)
     page = canvas.reduced()
-    margin = scenes.Margin.torn(rng, size) if rng.random() < 0.6 else None
-    if margin:
+    margin = None
+    if rng.random() < 0.6:
+        margin = scenes.Margin.torn(rng, size)
         margin.lay(page, place)
     canvas = Canvas.over(page, rng, _UNIT)
     _hold(canvas, bird, name, place)
@@ -176,6 +175,15 @@ def _painted(
     if margin and pose.kind == "swimming":
         margin.lay(page, place, int(level) // _UNIT)
     return page
+
+
+def _level(bird: Bird, height: int) -> float:
+    """The row of the horizon: where the bird stands or swims, low on the page for any other."""
+    if bird.pose.kind == "swimming":
+        return float(bird.body((0.0, 0.17))[1])
+    if bird.pose.kind == "ground":
+        return float(bird.foot[1])
+    return 0.8 * height
 
 
 def _hold(canvas: Canvas, bird: Bird, name: str, place: scenes.Place) -> None:
@@ -203,20 +211,15 @@ def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     tooth = noise(rng, image.size, 190)
     contrast, warmth = rng.uniform(0.9, 1.08), rng.normal(0, 0.045)
     page *= (contrast * (1 + 0.10 * (tooth - np.roll(tooth, 1, axis=(0, 1)))))[..., None]
-    page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(
-        np.clip(rng.normal(1.01, 0.055), 0.86, 1.12)
-    )
+    light = np.clip(rng.normal(1.01, 0.055), 0.86, 1.12)
+    page *= np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32) * np.float32(light)
     speck = np.float32(rng.choice([1.5, 3.5, 7.0], p=[0.5, 0.35, 0.15]))
-    page += (
-        rng.standard_normal(tooth.shape, dtype=np.float32) * speck
-        + np.float32(128 * (1 - contrast))
-    )[..., None]
+    grain = rng.standard_normal(tooth.shape, dtype=np.float32) * speck
+    page += (grain + np.float32(128 * (1 - contrast)))[..., None]
     finished = Image.fromarray(np.clip(page, 0, 255, out=page).astype(np.uint8))
-    return (
-        finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1)))
-        if rng.random() < 0.15
-        else finished
-    )
+    if rng.random() < 0.15:
+        return finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1)))
+    return finished
 
 
 def draw(
@@ -258,19 +261,10 @@ def _worker(into: Path, share: tuple[int, int, int, int], reports: int) -> subpr
     Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one
     runs the app's script again.
     """
-    command = [
-        settings.python(),
-        "-m",
-        "core.datasets.sample.sketchbook",
-        str(into.absolute()),
-        *map(str, share),
-    ]
-    environment = {
-        name: os.environ[name]
-        for name in ("PATH", "HOME", "LANG", "SYSTEMROOT")
-        if name in os.environ
-    }
-    environment["OMP_NUM_THREADS"] = "1"
+    module = "core.datasets.sample.sketchbook"
+    command = [settings.python(), "-m", module, str(into.absolute()), *map(str, share)]
+    kept = {"PATH", "HOME", "LANG", "SYSTEMROOT"} & os.environ.keys()
+    environment = {name: os.environ[name] for name in kept} | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports
     )

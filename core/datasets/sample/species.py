@@ -99,7 +99,6 @@ class Species:
     ring: Colour | None = None
     brow: float = 1.0
     spots: Colour | None = None
-    curl: bool = False
     poses: dict[str, float] = field(
         default_factory=lambda: {"perched": 6, "ground": 2, "flying": 2}
     )
@@ -224,7 +223,7 @@ MALLARD = Species(
         Patch("head", (250, 248, 240), ((0.80, 1.02), (0.0, 1.10), (-0.66, 0.92), (-0.72, 1.12),
                                         (0.0, 1.32), (0.86, 1.24))),
     ),
-    depth=0.82, head=0.185, neck=(0.54, -0.40), legs=(232, 120, 50), leg=0.12, eye=0.12, curl=True,
+    depth=0.82, head=0.185, neck=(0.54, -0.40), legs=(232, 120, 50), leg=0.12, eye=0.12,
     poses={"swimming": 6, "ground": 3, "flying": 2},
 )  # fmt: skip
 

@@ -22,6 +22,9 @@ from core.datasets.sample.ink import Canvas, Colour, Points, curve, ink_for, mix
 from core.datasets.sample.species import Wing
 
 DUSK: Colour = (70, 66, 96)
+# The edges of a folded wing, from the shoulder to the tip.
+UPPER = np.array([(0.32, -0.08), (0.18, -0.21), (-0.12, -0.20), (-0.42, -0.11), (-0.74, 0.04)])
+LOWER = np.array([(0.32, -0.08), (0.27, 0.09), (0.02, 0.16), (-0.34, 0.11), (-0.74, 0.04)])
 VANE = np.array(
     [(0, 0.5), (0.5, 1.0), (0.9, 0.8), (1.0, 0.1), (0.93, -0.7), (0.5, -0.9), (0, -0.5)]
 )
@@ -54,14 +57,9 @@ class _Folded:
     @classmethod
     def of(cls, bird: Bird) -> _Folded:
         wing, depth = bird.species.wing, bird.species.depth
-        upper = np.array(
-            [(0.32, -0.08), (0.18, -0.21), (-0.12, -0.20), (-0.42, -0.11), (-0.74, 0.04)]
-        ) * (wing.length, depth)
-        lower = np.array(
-            [(0.32, -0.08), (0.27, 0.09), (0.02, 0.16), (-0.34, 0.11), (-0.74, 0.04)]
-        ) * (wing.length, depth)
-        lower = upper + (lower - upper) * wing.fold
-        return cls(curve(upper, closed=False, steps=10), curve(lower, closed=False, steps=10))
+        upper = UPPER * (wing.length, depth)
+        lower = upper + (LOWER - UPPER) * (wing.length, depth) * wing.fold
+        return cls(curve(upper, closed=False, steps=40), curve(lower, closed=False, steps=40))
 
     def along(self, share: float) -> Points:
         """A line from shoulder to tip, `share` of the way from the upper to the lower edge."""
@@ -71,19 +69,14 @@ class _Folded:
         """A line across the wing, `at` of the way to its tip, scalloped as the ends of a row of
         feathers are."""
         share = np.linspace(0, 1, 33)
-        place = np.clip(at + bulge * np.abs(np.sin(np.pi * scallops * share)), 0, 1) * (
-            len(self.upper) - 1
-        )
-        low = np.floor(place).astype(int)
-        high, part = np.minimum(low + 1, len(self.upper) - 1), (place % 1)[:, None]
-        above = self.upper[low] * (1 - part) + self.upper[high] * part
-        below = self.lower[low] * (1 - part) + self.lower[high] * part
+        place = np.clip(at + bulge * np.abs(np.sin(np.pi * scallops * share)), 0, 1)
+        index = np.rint(place * (len(self.upper) - 1)).astype(int)
+        above, below = self.upper[index], self.lower[index]
         return above + (below - above) * share[:, None]
 
     def band(self, start: float, end: float, scallops: int, bulge: float) -> Points:
-        return np.concatenate(
-            [self.across(start, scallops, bulge), self.across(end, scallops, bulge)[::-1]]
-        )
+        lines = self.across(start, scallops, bulge), self.across(end, scallops, bulge)[::-1]
+        return np.concatenate(lines)
 
 
 def _folded_wing(canvas: Canvas, bird: Bird) -> None:
@@ -93,57 +86,39 @@ def _folded_wing(canvas: Canvas, bird: Bird) -> None:
     with canvas.within(outline):
         _flight_feathers(canvas, bird, folded)
         _coverts(canvas, bird, folded)
-        low = folded.lower[4:30]
-        canvas.soft(
-            body(np.concatenate([low, low[::-1] - (0, 0.06)])),
-            mix(wing.flight, (40, 36, 70), 0.6),
-            2.5,
-            0.45,
-        )
-        canvas.soft(
-            body(np.concatenate([folded.along(0.16)[4:22], folded.along(0.4)[4:22][::-1]])),
-            (255, 252, 240),
-            2.5,
-            0.16,
-        )
+        low = folded.lower[16:120]
+        shade = body(np.concatenate([low, low[::-1] - (0, 0.06)]))
+        canvas.soft(shade, mix(wing.flight, (40, 36, 70), 0.6), 2.5, 0.45)
     slip = canvas.rng.normal(0, 0.3 * canvas.unit, 2)
-    canvas.line(
-        np.concatenate([outline, outline[:3]]) + slip, PEN, ink_for(wing.flight), 0.92, taper=False
-    )
+    edge = np.concatenate([outline, outline[:3]]) + slip
+    canvas.line(edge, PEN, ink_for(wing.flight), 0.92, taper=False)
 
 
 def _flight_feathers(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
     wing = bird.species.wing
     for share in np.linspace(0.14, 0.9, 7):
-        line = folded.along(share)[16:]
+        line = folded.along(share)[64::4]
         canvas.line(bird.body(line), PEN * 1.5, wing.edge, 0.75)
         canvas.line(bird.body(line + (0, 0.008)), PEN * 0.7, detail(wing.flight), 0.8)
-    for at in np.linspace(0.5, 0.9, 7) if wing.barring else ():
-        canvas.line(
-            bird.body(folded.across(at, 4, 0.01)), PEN * 1.5, wing.barring or wing.edge, 0.9
-        )
+    if wing.barring:
+        for at in np.linspace(0.5, 0.9, 7):
+            canvas.line(bird.body(folded.across(at, 4, 0.01)), PEN * 1.5, wing.barring, 0.9)
 
 
 def _coverts(canvas: Canvas, bird: Bird, folded: _Folded) -> None:
     wing, body = bird.species.wing, bird.body
-    canvas.fill(
-        body(np.concatenate([folded.across(0.02), folded.across(0.44, 5, 0.04)[::-1]])),
-        wing.coverts,
-    )
+    canvas.fill(body(folded.band(0.02, 0.44, 5, 0.04)), wing.coverts)
     for start, end, colour in wing.bars:
         canvas.fill(body(folded.band(start, end, 6, 0.018)), colour)
     for at in (0.16, 0.24, 0.33, 0.44):
         canvas.line(body(folded.across(at, 5, 0.04)), PEN * 0.75, detail(wing.coverts), 0.6)
-    for at in (0.14, 0.24, 0.34) if wing.barring else ():
-        canvas.line(body(folded.across(at, 5, 0.02)), PEN * 1.4, wing.barring or wing.edge, 0.8)
+    if wing.barring:
+        for at in (0.14, 0.24, 0.34):
+            canvas.line(body(folded.across(at, 5, 0.02)), PEN * 1.4, wing.barring, 0.8)
     if wing.shoulder:
         inner, border = wing.shoulder
-        canvas.fill(
-            body(np.concatenate([folded.across(0.0), folded.across(0.28, 4, 0.02)[::-1]])), border
-        )
-        canvas.fill(
-            body(np.concatenate([folded.across(0.0), folded.across(0.21, 4, 0.02)[::-1]])), inner
-        )
+        canvas.fill(body(folded.band(0.0, 0.28, 4, 0.02)), border)
+        canvas.fill(body(folded.band(0.0, 0.21, 4, 0.02)), inner)
         canvas.line(body(folded.across(0.21, 4, 0.02)), PEN * 0.7, ink_for(inner), 0.5)
 
 
@@ -165,39 +140,32 @@ class _Spread:
     @classmethod
     def of(cls, bird: Bird, near: bool) -> _Spread:
         wing, flap = bird.species.wing, bird.pose.flap
-        side = 1.0 if flap >= 0 else -1.0
-        flap += 0 if near else -22 * side
-        shoulder = np.array((0.20, -0.12) if near else (0.26, -0.16)) * (1.0, bird.species.depth)
+        side, place = float(np.copysign(1.0, flap)), (0.20, -0.12)
+        if not near:
+            flap, place = flap - 22 * side, (0.26, -0.16)
+        shoulder = np.array(place) * (1.0, bird.species.depth)
         wrist = shoulder + 0.28 * wing.length * direction(flap)
         hand = wrist + 0.24 * wing.length * direction(flap + 24 * side)
         return cls(wing, shoulder, wrist, hand, flap, side, near)
 
     def tone(self, colour: Colour) -> Colour:
-        return colour if self.near else mix(colour, DUSK, 0.32)
+        if self.near:
+            return colour
+        return mix(colour, DUSK, 0.32)
 
     def feather(self, place: float) -> tuple[Points, float, float]:
         """Root, angle and length of the feather at `place`, 0 beside the body and 1 at the wing's
         tip."""
-        fan = self.flap + 62 * self.side
+        fan, size = self.flap + 62 * self.side, self.wing.length
         if place < 0.5:
             share = place * 2
-            turn, length = (
-                176 * self.side * (1 - share) + fan * share,
-                self.wing.chord * (0.44 + 0.02 * share),
-            )
-            return (
-                self.shoulder + (self.wrist - self.shoulder) * share,
-                turn,
-                length * self.wing.length,
-            )
-        share = place * 2 - 1
-        start = self.wing.chord * 0.46
-        length = start + (0.80 - start) * np.sin(share * 2.0)
-        return (
-            self.wrist + (self.hand - self.wrist) * share,
-            fan - 46 * self.side * share,
-            float(length) * self.wing.length,
-        )
+            root = self.shoulder + (self.wrist - self.shoulder) * share
+            turn = 176 * self.side * (1 - share) + fan * share
+            return root, turn, self.wing.chord * (0.44 + 0.02 * share) * size
+        share, start = place * 2 - 1, self.wing.chord * 0.46
+        root = self.wrist + (self.hand - self.wrist) * share
+        length = start + (0.80 - start) * float(np.sin(share * 2.0))
+        return root, fan - 46 * self.side * share, length * size
 
 
 def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
@@ -209,10 +177,8 @@ def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
             _covert(canvas, bird, bones, float(place), reach)
     front = direction(bones.flap - 90 * bones.side)
     edge = [bones.shoulder + (0.05, 0.03 * bones.side), bones.wrist + 0.03 * front, bones.hand]
-    behind = [
-        bones.wrist - 0.02 * direction(bones.flap - 60 * bones.side),
-        bones.shoulder - (0.06, 0),
-    ]
+    inside = bones.wrist - 0.02 * direction(bones.flap - 60 * bones.side)
+    behind = [inside, bones.shoulder - (0.06, 0)]
     canvas.fill(bird.body(curve([*edge, *behind], steps=6)), bones.tone(wing.coverts), wing.veil)
     if wing.shoulder:
         _epaulette(canvas, bird, bones, wing.shoulder)
@@ -221,11 +187,8 @@ def _spread_wing(canvas: Canvas, bird: Bird, near: bool) -> None:
 
 def _vane(bones: _Spread, place: float, reach: float, half: float) -> Points:
     root, turn, length = bones.feather(place)
-    return (
-        root
-        + np.outer(VANE[:, 0] * length * reach, direction(turn))
-        + np.outer(VANE[:, 1] * half, direction(turn + 90))
-    )
+    along = np.outer(VANE[:, 0] * length * reach, direction(turn))
+    return root + along + np.outer(VANE[:, 1] * half, direction(turn + 90))
 
 
 def _flight_feather(canvas: Canvas, bird: Bird, bones: _Spread, place: float) -> None:
@@ -235,17 +198,12 @@ def _flight_feather(canvas: Canvas, bird: Bird, bones: _Spread, place: float) ->
     canvas.fill(points, colour, wing.veil)
     canvas.line(points, PEN * 0.65, detail(colour), 0.6)
     shaft = bird.body(np.linspace(root, root + direction(turn) * length * 0.96, 6))
-    canvas.line(
-        shaft, PEN * (0.9 if wing.shafts else 0.5), bones.tone(wing.shafts or wing.edge), 0.8
-    )
-    for at in (0.62, 0.74, 0.86) if wing.barring else ():
-        middle, reach = root + direction(turn) * length * at, direction(turn + 90) * 0.038
-        canvas.line(
-            bird.body(np.linspace(middle - reach, middle + reach, 4)),
-            PEN * 1.3,
-            bones.tone(wing.barring or wing.edge),
-            0.8,
-        )
+    canvas.line(shaft, PEN * 0.8, bones.tone(wing.shafts or wing.edge), 0.8)
+    if wing.barring:
+        for at in (0.62, 0.74, 0.86):
+            middle, reach = root + direction(turn) * length * at, direction(turn + 90) * 0.038
+            bar = bird.body(np.linspace(middle - reach, middle + reach, 4))
+            canvas.line(bar, PEN * 1.3, bones.tone(wing.barring), 0.8)
 
 
 def _covert(canvas: Canvas, bird: Bird, bones: _Spread, place: float, reach: float) -> None:
@@ -254,27 +212,19 @@ def _covert(canvas: Canvas, bird: Bird, bones: _Spread, place: float, reach: flo
     wing, vane = bones.wing, _vane(bones, place, reach, 0.036)
     points = bird.body(curve(vane, steps=4))
     colour = bones.tone(wing.coverts)
-    barred = bool(wing.bars) and reach > 0.4
-    canvas.fill(points, bones.tone(wing.bars[0][2]) if barred else colour, wing.veil)
-    if barred:
+    if wing.bars and reach > 0.4:
+        canvas.fill(points, bones.tone(wing.bars[0][2]), wing.veil)
         canvas.fill(bird.body(curve(vane[0] + (vane - vane[0]) * 0.84, steps=4)), colour)
+    else:
+        canvas.fill(points, colour, wing.veil)
     canvas.line(points, PEN * 0.65, detail(colour), 0.6)
 
 
 def _epaulette(canvas: Canvas, bird: Bird, bones: _Spread, colours: tuple[Colour, Colour]) -> None:
     arm, back = bones.wrist - bones.shoulder, 0.13 * direction(178 * bones.side)
     root = bones.shoulder + 0.25 * arm
-    patch = curve(
-        [
-            root,
-            bones.wrist,
-            bones.wrist + 0.4 * (bones.hand - bones.wrist),
-            bones.wrist + back,
-            root + back,
-        ],
-        steps=6,
-    )
+    end = bones.wrist + 0.4 * (bones.hand - bones.wrist)
+    patch = curve([root, bones.wrist, end, bones.wrist + back, root + back], steps=6)
+    inner = patch * 0.8 + patch.mean(axis=0) * 0.2 - 0.12 * back
     canvas.fill(bird.body(patch), bones.tone(colours[1]))
-    canvas.fill(
-        bird.body(patch * 0.8 + patch.mean(axis=0) * 0.2 - 0.12 * back), bones.tone(colours[0])
-    )
+    canvas.fill(bird.body(inner), bones.tone(colours[0]))

@@ -57,7 +57,9 @@ def open_image(source: str | Path | bytes) -> Image.Image:
     BadImage for anything that is not a whole image in one of FORMATS with at most MAX_PIXELS
     pixels (checked before decoding), OSError for a missing file.
     """
-    photo = read(source if isinstance(source, bytes) else Path(source).read_bytes())
+    if not isinstance(source, bytes):
+        source = Path(source).read_bytes()
+    photo = read(source)
     image = opened(photo)
     try:
         image.load()
@@ -253,7 +255,9 @@ def _orientation(tiff: bytes) -> int:
 
 
 def _without_header(exif: bytes) -> bytes:
-    return exif[6:] if exif[:5] == b"Exif\0" else exif
+    if exif[:5] == b"Exif\0":
+        return exif[6:]
+    return exif
 
 
 def _png(data: bytes) -> Photo:

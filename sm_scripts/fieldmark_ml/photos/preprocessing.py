@@ -95,11 +95,9 @@ def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
     if min(height, width) == how.resize:
         return image
     # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
-    size = (
-        (how.resize, int(how.resize * width / height))
-        if height <= width
-        else (int(how.resize * height / width), how.resize)
-    )
+    size = (how.resize, int(how.resize * width / height))
+    if height > width:
+        size = (int(how.resize * height / width), how.resize)
     return torch.nn.functional.interpolate(
         image[None], size, mode=how.interpolation, antialias=True, align_corners=False
     )[0]
@@ -130,14 +128,19 @@ def _libjpeg() -> Any:
     """
     with _lock:
         if not _decoder:
-            spec = importlib.util.find_spec("torchvision")
-            libraries = (
-                sorted(Path(spec.origin).parent.glob("image*.so")) if spec and spec.origin else []
-            )
-            for library in libraries:
+            decode: Any = _no_decoder
+            for library in _libraries():
                 torch.ops.load_library(str(library))
-            _decoder.append(torch.ops.image.decode_jpeg if libraries else _no_decoder)
+                decode = torch.ops.image.decode_jpeg
+            _decoder.append(decode)
         return _decoder[0]
+
+
+def _libraries() -> list[Path]:
+    spec = importlib.util.find_spec("torchvision")
+    if not spec or not spec.origin:
+        return []
+    return sorted(Path(spec.origin).parent.glob("image*.so"))
 
 
 def _no_decoder(*_: Any) -> torch.Tensor:

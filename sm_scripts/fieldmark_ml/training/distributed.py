@@ -79,11 +79,15 @@ def stop() -> None:
 
 
 def rank() -> int:
-    return distributed.get_rank() if distributed.is_initialized() else 0
+    if distributed.is_initialized():
+        return distributed.get_rank()
+    return 0
 
 
 def world() -> int:
-    return distributed.get_world_size() if distributed.is_initialized() else 1
+    if distributed.is_initialized():
+        return distributed.get_world_size()
+    return 1
 
 
 def is_first() -> bool:

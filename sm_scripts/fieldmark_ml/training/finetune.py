@@ -123,7 +123,9 @@ class Tuner:
                 self.epoch = self.values["epochs"] + 1
             self._save_if_due()
         put(self.parameters, self.watch.best_state)
-        which = "the best" if len(self.photos.rows("validation")) else "the last"
+        which = "the last"
+        if len(self.photos.rows("validation")):
+            which = "the best"
         log(f"epoch {self.watch.best_epoch} is {which} and is kept")
         return Tuned(self.classifier.eval(), self.watch.best_epoch, len(self.watch.history))
 

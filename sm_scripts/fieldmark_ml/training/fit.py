@@ -143,11 +143,9 @@ class LogisticRegression:
     ) -> None:
         self.examples, self.weight_decay, self.smoothing = examples, weight_decay, label_smoothing
         self.mean, self.inverse = head.mean, 1 / head.deviation
-        self.weights = (
-            torch.zeros(len(head.mean) + 1, head.last.out_features)
-            if start is None
-            else start.clone()
-        )
+        if start is None:
+            start = torch.zeros(len(head.mean) + 1, head.last.out_features)
+        self.weights = start.clone()
         self.steps: list[torch.Tensor] = []
         self.changes: list[torch.Tensor] = []
         self.now = self._evaluate(self.weights)

@@ -26,12 +26,9 @@ _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version",
 
 @dataclass(frozen=True)
 class Job:
-    """`values` are typed and resolved; `strings` are the hyperparameters as given;
-    `precision` is the arithmetic, fp32 or bf16.
-    """
+    """`values` are typed and resolved; `precision` is the arithmetic, fp32 or bf16."""
 
     values: Values
-    strings: dict[str, str]
     model_dir: Path
     output_dir: Path
     checkpoint_dir: Path
@@ -43,11 +40,10 @@ class Job:
         return replace(self, values={**self.values, **changes})
 
 
-def make(values: Values, strings: dict[str, str]) -> Job:
+def make(values: Values) -> Job:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Job(
         values,
-        strings,
         Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")),
         output_dir(),
         Path(

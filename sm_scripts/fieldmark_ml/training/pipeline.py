@@ -28,11 +28,10 @@ def run(job: Job, photos: Photos) -> None:
     if distributed.from_first(checkpoints.finished() and (job.model_dir / INFO_FILE).is_file()):
         log("this training is finished already; nothing to do")
         return
-    made = (
-        _finetune(job, photos, checkpoints)
-        if job.values["mode"] == "finetune"
-        else _frozen(job, photos, checkpoints)
-    )
+    train = _frozen
+    if job.values["mode"] == "finetune":
+        train = _finetune
+    made = train(job, photos, checkpoints)
     if made:
         _store(job, photos, made)
         checkpoints.finish()
@@ -161,12 +160,9 @@ def _first_head(job: Job, photos: Photos, planned: PlannedBackbone) -> Head:
     fine-tuning that starts from a random one first ruins the backbone.
     """
     table = frozen.collect(job, photos, [planned], ("train", "validation"))
-    linear = job.values["head"] == "linear"
-    how = (
-        {"optimizer": "lbfgs", "weight_decay": AUTO, "epochs": 200}
-        if linear
-        else {"optimizer": "adamw", "weight_decay": 0.01, "epochs": 30}
-    )
+    how = {"optimizer": "adamw", "weight_decay": 0.01, "epochs": 30}
+    if job.values["head"] == "linear":
+        how = {"optimizer": "lbfgs", "weight_decay": AUTO, "epochs": 200}
     first = job.with_values(**how, refit=False, lr=0.003, batch_size=64, label_smoothing=0.0)
     head = frozen.train(first, table, len(photos.classes), None).head if table else None
     torch.set_num_threads(job.cpus)

@@ -60,7 +60,6 @@ TICK = 0.2
 CALM, COUNTING = 8, 20
 # A serverless endpoint may start its container with the first request.
 SMOKE_SECONDS = 300.0
-REASON_LINES = 3
 
 
 def run(worker: Worker) -> None:
