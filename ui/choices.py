@@ -1,7 +1,9 @@
-"""Every choice among options: each option has a label of its own, and what was chosen stays chosen while labels change around it.
+"""Every choice among options: each option has a label of its own, and what was chosen stays
+chosen while labels change around it.
 
-Streamlit's widgets send the label back and not the option. Where two options have one label it takes the last one, whichever was
-meant, so a page would train on, serve or delete another thing. No page calls those widgets itself.
+Streamlit's widgets send the label back and not the option. Where two options have one label it
+takes the last one, whichever was meant, so a page would train on, serve or delete another thing. No
+page calls those widgets itself.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ Label = Callable[[Any], str]
 _ID_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})\d{2}-")
 _ID = re.compile(r"-[a-z0-9]{6}$")
 SHORT_ID = 6
-# What a session keeps beside a widget: the label its choice was drawn with, and that a chosen thing has gone, and what the
-# address named.
+# What a session keeps beside a widget: the label its choice was drawn with, and that a chosen thing
+# has gone, and what the address named.
 _DRAWN, _GONE, _ADDRESS = ".drawn", ".gone", ".address"
 
 
 def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) -> dict[T, str]:
-    """A label for each option, no two of them alike to an eye. `hint` says more about an option whose label another one has too.
+    """A label for each option, no two of them alike to an eye. `hint` says more about an option
+    whose label another one has too.
 
     The empty option ("all", "nothing") keeps its own.
     """
@@ -45,7 +48,8 @@ def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) 
 
 
 def short_id(option: Any) -> str:
-    """When a thing was made, where its id says so, and the end of the id; nothing for what has no id of ours."""
+    """When a thing was made, where its id says so, and the end of the id; nothing for what has
+    no id of ours."""
     text = str(option)
     if not _ID.search(text):
         return ""
@@ -64,7 +68,8 @@ def one(
     on: Any = st,
     **more: Any,
 ) -> T:
-    """A select box in which something is always chosen: `start`, where it is an option, else the first."""
+    """A select box in which something is always chosen: `start`, where it is an option, else the
+    first."""
     named = labels(options, label)
     _keep(key, named)
     index = list(options).index(start) if start in named else 0
@@ -111,11 +116,12 @@ def thing(
     on: Any = st,
     **more: Any,
 ) -> str | None:
-    """A dataset, a model, a version ... to work on: the one the address names, else `start`, else the first.
+    """A dataset, a model, a version ... to work on: the one the address names, else `start`,
+    else the first.
 
-    The address names it as `wanted`; or in `parameter`, which then follows the choice, and the choice follows it (`always` has it
-    name even the first). It is never another thing by accident: where the named one is not there, or what was chosen goes, that is
-    said and nothing is chosen.
+    The address names it as `wanted`; or in `parameter`, which then follows the choice, and the
+    choice follows it (`always` has it name even the first). It is never another thing by accident:
+    where the named one is not there, or what was chosen goes, that is said and nothing is chosen.
     """
     named = labels(options, label, hint)
     wanted = links.parameter(parameter) if parameter else wanted
@@ -147,7 +153,8 @@ def thing(
 
 
 def _follow(key: str, named: dict[str, str], wanted: str, first: str | None) -> None:
-    """Chooses what the address names, where somebody went to another address since; a choice made here stays otherwise."""
+    """Chooses what the address names, where somebody went to another address since; a choice
+    made here stays otherwise."""
     if key in st.session_state and st.session_state.get(f"{key}{_ADDRESS}", wanted) != wanted:
         st.session_state[key] = wanted if wanted in named else None if wanted else first
 
@@ -316,14 +323,16 @@ def _drawn(key: str, named: dict[T, str], chosen: Any) -> Any:
 
 
 def _keep(key: str, named: dict[T, str]) -> None:
-    """The same choice under its new label: the browser would go on sending the old one, which may be another's by now."""
+    """The same choice under its new label: the browser would go on sending the old one, which
+    may be another's by now."""
     meant = st.session_state.get(key)
     if meant in named and st.session_state.get(f"{key}{_DRAWN}", named[meant]) != named[meant]:
         st.session_state[key] = meant
 
 
 def _settle(key: str, named: dict[str, str]) -> None:
-    """As `_keep`; where what was chosen is gone, nothing is chosen, and a button that was pressed for it does nothing."""
+    """As `_keep`; where what was chosen is gone, nothing is chosen, and a button that was
+    pressed for it does nothing."""
     meant = st.session_state.get(key)
     if meant is not None and meant not in named and st.session_state.get(f"{key}{_DRAWN}"):
         st.session_state[f"{key}{_GONE}"] = str(st.session_state.pop(f"{key}{_DRAWN}"))

@@ -1,4 +1,5 @@
-"""Words and numbers for people: ages, durations, shares, and foreign text made safe for Markdown."""
+"""Words and numbers for people: ages, durations, shares, and foreign text made safe for
+Markdown."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _JOINERS = "\u200c\u200d"
 
 
 def plain(text: str) -> str:
-    """Foreign text (a class or file name) as Markdown that shows it letter by letter, links and HTML included."""
+    """Foreign text (a class or file name) as Markdown that shows it letter by letter, links and
+    HTML included."""
     pieces = _JOINTS.split(visible(_SPACE.sub(" ", text)))
     return _JOINT.join(_MARKDOWN.sub(r"\\\1", piece) for piece in pieces)
 
@@ -63,7 +65,10 @@ def age(since: float | None) -> str:
     seconds = max(0.0, time.time() - since)
     for unit, length in (("days", 2 * 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 5.0)):
         if seconds >= length:
-            return f"{seconds // (86400 if unit == 'days' else 1 if unit == 's' else length):.0f} {unit} ago"
+            return (
+                f"{seconds // (86400 if unit == 'days' else 1 if unit == 's' else length):.0f} "
+                f"{unit} ago"
+            )
     return "just now"
 
 
@@ -102,4 +107,7 @@ def parity_words(photos: int, same_class: int, difference: float) -> str:
         else f"the same class for {same_class}, the others undecided between two"
     )
     most = f"{difference:.4f}" if difference >= 0.0001 else "0.0001"
-    return f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by more than {most}"
+    return (
+        f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by "
+        f"more than {most}"
+    )

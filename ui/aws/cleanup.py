@@ -29,8 +29,9 @@ def show() -> None:
         st.info("Set up the account first.", icon=":material/account_circle:")
         return
     st.markdown(
-        "Looks for endpoints that are idle, failed or past their deadline, for models and configurations that nothing uses, and in the "
-        "bucket for what deleted jobs left and for photos, dataset versions, scripts, weights and archives that nothing uses any more. "
+        "Looks for endpoints that are idle, failed or past their deadline, for models and "
+        "configurations that nothing uses, and in the bucket for what deleted jobs left and for "
+        "photos, dataset versions, scripts, weights and archives that nothing uses any more. "
         "Nothing is removed before you say so, and nothing that Fieldmark did not make."
     )
     if st.button(
@@ -63,7 +64,8 @@ def _choose(plan: Sequence[Doomed]) -> None:
         st.success("There is nothing to clean up.", icon=":material/check_circle:")
         return
     st.caption(
-        "What may belong to somebody else who uses Fieldmark in this account is not chosen; look at it first."
+        "What may belong to somebody else who uses Fieldmark in this account is not chosen; look "
+        "at it first."
     )
     chosen: list[Doomed] = []
     for stored, title in WORDS.items():

@@ -1,4 +1,5 @@
-"""The line about money on every page: what runs in the AWS account now, and what it costs. From what is kept; it never waits for AWS."""
+"""The line about money on every page: what runs in the AWS account now, and what it costs. From
+what is kept; it never waits for AWS."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ from ui import links
 from ui.aws.banner import is_set_up
 from ui.text import age, count
 
-# How old it may be before AWS is asked again, beside the page; and once something was started since.
+# How old it may be before AWS is asked again, beside the page; and once something was started
+# since.
 FRESH_SECONDS, CHANGED_SECONDS = 120.0, 10.0
 
 
 def show(changed: float) -> None:
-    """Nothing where no account is set up. `changed` is when something was started from here, or ended, last."""
+    """Nothing where no account is set up. `changed` is when something was started from here, or
+    ended, last."""
     if not is_set_up():
         return
     found = running.kept()

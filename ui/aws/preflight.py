@@ -1,4 +1,5 @@
-"""The pre-flight: whether a job could start, each check with what it found and what to do about it."""
+"""The pre-flight: whether a job could start, each check with what it found and what to do about
+it."""
 
 from __future__ import annotations
 

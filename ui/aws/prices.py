@@ -1,4 +1,5 @@
-"""The prices that estimates are made with, where they are from, and the button that asks AWS for newer ones."""
+"""The prices that estimates are made with, where they are from, and the button that asks AWS for
+newer ones."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def show() -> None:
         else f"the table of {date} that ships with the app: approximate, AWS was not asked"
     )
     st.markdown(
-        f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, data and tax come on top."
+        f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, "
+        "data and tax come on top."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Refresh from AWS", key="aws_refresh_prices", icon=":material/refresh:"):
@@ -40,8 +42,9 @@ def show() -> None:
         alt=f"Prices of instance types in {region}",
     )
     st.markdown(
-        f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD for an hour of answering with 1 GB of memory, and nothing "
-        f"while it is idle ({plain(prices.serverless_origin())}; the Pricing API is not asked for it)."
+        f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD for an hour of "
+        "answering with 1 GB of memory, and nothing while it is idle "
+        f"({plain(prices.serverless_origin())}; the Pricing API is not asked for it)."
     )
 
 

@@ -190,7 +190,8 @@ def _is_here(name: str) -> bool:
 
 
 def _name_here(job_id: str) -> str:
-    """What a job is called on this machine, for tags take fewer characters; empty where it is not known here."""
+    """What a job is called on this machine, for tags take fewer characters; empty where it is
+    not known here."""
     try:
         return jobs.read(job_id).name
     except NotFound:

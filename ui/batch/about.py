@@ -1,4 +1,5 @@
-"""What a batch was and left: the model's form and what it changes, the speed, the table to take away, and the log."""
+"""What a batch was and left: the model's form and what it changes, the speed, the table to take
+away, and the log."""
 
 from __future__ import annotations
 
@@ -17,12 +18,17 @@ def show(job: Job) -> None:
     """Facts, downloads and the log."""
     facts = job.status.progress
     st.markdown(
-        f"**Form of the model**: {plain(str(facts.get('form', 'not chosen yet')))}. {_parity(facts.get('parity') or {})}"
+        f"**Form of the model**: {plain(str(facts.get('form', 'not chosen yet')))}. "
+        f"{_parity(facts.get('parity') or {})}"
     )
     if facts.get("seconds"):
-        rate = f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding included"
+        rate = (
+            f"{facts.get('images_per_second', 0):,.0f} photos a second, reading and decoding "
+            "included"
+        )
         st.markdown(
-            f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after {duration(_start(job))} of starting."
+            f"**Speed**: {rate}; {duration(facts['seconds'])} in all, after "
+            f"{duration(_start(job))} of starting."
         )
     take_away(job)
     job_card.as_code(job)

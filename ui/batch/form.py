@@ -30,7 +30,10 @@ SOURCES = {
     "s3": ":material/cloud: S3",
 }
 HERE = "It runs on this workstation and goes on when this page or the app is closed."
-ELSEWHERE = "Photos that are not in the bucket yet are sent first, each once. It goes on when this page or the app is closed."
+ELSEWHERE = (
+    "Photos that are not in the bucket yet are sent first, each once. It goes on when this page "
+    "or the app is closed."
+)
 NO_SPLIT = "all"
 
 
@@ -119,7 +122,8 @@ def _split(model: Model) -> tuple[Make | None, str]:
     )
     if chosen == own and split not in ("test", "unused"):
         st.caption(
-            ":material/info: The model has learned from some of these photos; on them it looks better than it is."
+            ":material/info: The model has learned from some of these photos; on them it looks "
+            "better than it is."
         )
     title = f"{datasets[chosen].name}, {split if split != NO_SPLIT else 'all photos'}"
 
@@ -142,8 +146,9 @@ def _folder(_: Model) -> tuple[Make | None, str]:
         "Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}."
     ).strip()
     st.caption(
-        "Every photo in it and below it; nothing there is changed. Where a folder bears the name of one of the model's classes, "
-        "its photos count as labelled so, and the answers are scored."
+        "Every photo in it and below it; nothing there is changed. Where a folder bears the name "
+        "of one of the model's classes, its photos count as labelled so, and the answers are "
+        "scored."
     )
     return lambda common: TransformSpec(source="folder", path=path, shown=path, **common), PurePath(
         path
@@ -191,11 +196,13 @@ def _upload(_: Model) -> tuple[Make | None, str]:
     )
     if not uploads:
         st.caption(
-            "For more than a few hundred photos, name a folder on this machine instead: nothing has to be copied then."
+            "For more than a few hundred photos, name a folder on this machine instead: nothing "
+            "has to be copied then."
         )
         return None, "Photos"
     st.caption(
-        f"{count(len(uploads), 'photo')}, {files.human_bytes(sum(upload.size for upload in uploads))}"
+        f"{count(len(uploads), 'photo')}, "
+        f"{files.human_bytes(sum(upload.size for upload in uploads))}"
     )
 
     def make(common: dict[str, Any]) -> TransformSpec:
@@ -210,8 +217,9 @@ def _upload(_: Model) -> tuple[Make | None, str]:
 def _s3(_: Model) -> tuple[Make | None, str]:
     path = st.text_input("Place in S3", key="ba_s3", placeholder="s3://my-photos/june/").strip()
     st.caption(
-        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or .json). The role has to be allowed to "
-        "read it. Where a folder bears the name of one of the model's classes, its photos count as labelled so."
+        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or "
+        ".json). The role has to be allowed to read it. Where a folder bears the name of one of "
+        "the model's classes, its photos count as labelled so."
     )
     return lambda common: TransformSpec(source="s3", path=path, shown=path, **common), PurePath(
         path

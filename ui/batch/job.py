@@ -1,4 +1,5 @@
-"""One batch on its page: what it does now, what can be done with it, and its results as far as they are there."""
+"""One batch on its page: what it does now, what can be done with it, and its results as far as
+they are there."""
 
 from __future__ import annotations
 
@@ -59,7 +60,10 @@ def _model(job: Job) -> Model | None:
 
 def _about(job: Job, model: Model | None) -> None:
     spec = transform_spec(job)
-    words = f"{SOURCES[spec.source]} {plain(spec.shown or spec.path or f'{spec.dataset_id} {spec.version_id}, {spec.split}')}"
+    words = (
+        f"{SOURCES[spec.source]} "
+        f"{plain(spec.shown or spec.path or f'{spec.dataset_id} {spec.version_id}, {spec.split}')}"
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words, width="content")
         if model:
@@ -132,7 +136,8 @@ def _progress(job: Job) -> None:
     st.progress(min(1.0, done / total) if total else 0.0, text=words)
     if facts.get("skipped"):
         st.caption(
-            f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not repeated."
+            f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not "
+            "repeated."
         )
 
 

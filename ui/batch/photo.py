@@ -1,4 +1,5 @@
-"""One photo of a batch, whole: what the model said, what to beware of, where it looked, and setting it aside for review."""
+"""One photo of a batch, whole: what the model said, what to beware of, where it looked, and
+setting it aside for review."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
 
 
 def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
-    """Puts the photo of a whole row (with its `file`) into the review queue. Raises FieldmarkError where that can't be done."""
+    """Puts the photo of a whole row (with its `file`) into the review queue. Raises
+    FieldmarkError where that can't be done."""
     remote.bring(root, [row["file"]])
     review.add(
         files.safe_join(root, row["file"]),
@@ -112,7 +114,8 @@ def _aside(job: Job, row: dict[Any, Any], root: Path) -> None:
 
 
 def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
-    """Where the model looked, and what it has seen that is like this photo; each takes a second or two, so each is asked for."""
+    """Where the model looked, and what it has seen that is like this photo; each takes a second
+    or two, so each is asked for."""
     with messages.shown():
         model, path = models.read(str(job.spec["model_id"])), files.safe_join(root, row["file"])
         st.markdown("**Where the model looks**")
@@ -147,6 +150,7 @@ def tile(row: dict[Any, Any]) -> Photo:
 
 # Stands where a photo could not be opened: a grey frame with a stroke through it.
 NO_PICTURE = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 30'%3E%3Cpath d='M14 10h12v10H14zM12 23 28 7' "
-    "fill='none' stroke='%23888' stroke-linecap='round'/%3E%3C/svg%3E"
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 30'%3E%3Cpath "
+    "d='M14 10h12v10H14zM12 23 28 7' fill='none' stroke='%23888' "
+    "stroke-linecap='round'/%3E%3C/svg%3E"
 )

@@ -1,4 +1,5 @@
-"""The photos of a batch, as a wall or as a table, one page at a time; each opens whole, and any can be set aside for review."""
+"""The photos of a batch, as a wall or as a table, one page at a time; each opens whole, and any
+can be set aside for review."""
 
 from __future__ import annotations
 
@@ -129,7 +130,8 @@ def _page(rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns worth showing, in the order they are read; label and error only where there is one."""
+    """The columns worth showing, in the order they are read; label and error only where there is
+    one."""
     pictures = zip(frame["image_id"], frame["error"], strict=True)
     shown = pd.DataFrame(
         {
@@ -148,7 +150,8 @@ def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
 def _bar(
     job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False
 ) -> None:
-    """How many rows are shown or selected, and setting them aside; of all rows, only those the model is unsure of."""
+    """How many rows are shown or selected, and setting them aside; of all rows, only those the
+    model is unsure of."""
     whole = len(rows) == len(found) and not selected
     usable = rows[~found.error[rows] & (found.unsure[rows] | (not whole))]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -156,13 +159,23 @@ def _bar(
             f"{count(len(rows), 'photo')}{' selected' if selected else ''}.", width="content"
         )
         if root and 0 < len(usable) <= MAX_ASIDE:
-            words = "They wait in the review queue with the model's answers, and get their right label there."
-            label = f"Set {'the ' if whole else ''}{count(len(usable), 'unsure photo' if whole else 'photo')} aside for review"
+            words = (
+                "They wait in the review queue with the model's answers, and get their right "
+                "label there."
+            )
+            label = (
+                "Set "
+                f"{'the ' if whole else ''}{count(len(usable), 'unsure photo' if whole else 'photo')} "
+                "aside for review"
+            )
             if st.button(label, key="ba_aside", icon=":material/rate_review:", help=words):
                 _set_aside(job, found, usable, root)
         elif root and len(usable) > MAX_ASIDE:
             st.caption(
-                f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the confidence, for example.",
+                (
+                    f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the "
+                    "confidence, for example."
+                ),
                 width="content",
             )
         if waiting := review.count():

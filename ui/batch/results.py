@@ -1,4 +1,5 @@
-"""The results of a batch: figures, what to beware of, the filters, and the views of the rows that pass them."""
+"""The results of a batch: figures, what to beware of, the filters, and the views of the rows
+that pass them."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ def _read(job_id: str, parts: tuple[str, ...], _classes: tuple[str, ...]) -> Tab
 
 
 def _table(job: Job, model: Model) -> Table:
-    """Read again only where rows have come since: the names of the files, `parts`, say which rows are in them."""
+    """Read again only where rows have come since: the names of the files, `parts`, say which
+    rows are in them."""
     return _read(job.id, tuple(path.name for path in results.parts(job.folder)), model.classes)
 
 
@@ -97,7 +99,8 @@ def _ended_early(job: Job, found: Table) -> None:
     total = int(job.status.progress.get("total", len(found)))
     answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
     st.caption(
-        f"{answered} were answered before this batch ended, the rest were not. Resume asks about those."
+        f"{answered} were answered before this batch ended, the rest were not. Resume asks about "
+        "those."
     )
 
 
@@ -156,11 +159,17 @@ def _part(number: int, total: int) -> tuple[str, str | None]:
 def _warnings(found: Table) -> None:
     errors = int(found.error.sum())
     if errors:
-        words = f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see why. The others are answered."
+        words = (
+            f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see "
+            "why. The others are answered."
+        )
         st.warning(words, icon=":material/broken_image:")
     seen = int((found.in_training == table.YES).sum())
     if seen:
-        words = f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, whatever the file is called)."
+        words = (
+            f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, "
+            "whatever the file is called)."
+        )
         if len(found.unseen):
             words += (
                 f" They do not count in the accuracy; with them it would be {_with_them(found)}."
@@ -170,7 +179,10 @@ def _warnings(found: Table) -> None:
         st.warning(words, icon=":material/school:")
     elif len(found.answers) and (found.in_training[~found.error] == table.NOT_KNOWN).all():
         st.info(
-            "The data the model learned from is gone, so nobody can tell whether it has seen these photos.",
+            (
+                "The data the model learned from is gone, so nobody can tell whether it has seen "
+                "these photos."
+            ),
             icon=":material/info:",
         )
 

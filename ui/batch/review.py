@@ -1,4 +1,5 @@
-"""The review queue: each photo in doubt gets its right label here, and the decisions become a new dataset version."""
+"""The review queue: each photo in doubt gets its right label here, and the decisions become a
+new dataset version."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ def show() -> None:
     entries = review.entries()
     if not entries:
         st.info(
-            "No photo waits. Open a finished batch, choose the photos in doubt, and set them aside; or flag a wrong answer of an endpoint.",
+            (
+                "No photo waits. Open a finished batch, choose the photos in doubt, and set them "
+                "aside; or flag a wrong answer of an endpoint."
+            ),
             icon=":material/rate_review:",
         )
         return
@@ -48,7 +52,8 @@ def show() -> None:
 
 
 def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Version | None:
-    """The version that the decisions are made on: by default the newest one of the dataset most of the models learned from."""
+    """The version that the decisions are made on: by default the newest one of the dataset most
+    of the models learned from."""
     usual = Counter(
         found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets
     ).most_common(1)
@@ -123,7 +128,10 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
     with st.container(border=True, key="rv_apply"):
         new = set(review.new_photos([entry.id for entry in decided], version))
         new &= {entry.id for entry in decided if entry.proposed != review.LEAVE_OUT}
-        words = f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in *{plain(dataset.name)}* {version.id}"
+        words = (
+            f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in "
+            f"*{plain(dataset.name)}* {version.id}"
+        )
         st.markdown(
             f"{words}, {len(new)} new to it and joining its training photos."
             if new
@@ -162,7 +170,8 @@ def _outcome() -> None:
         version = store.version(dataset_id, version_id)
         with st.container(border=True, key="rv_made"):
             st.markdown(
-                f":material/check_circle: **{plain(store.dataset(dataset_id).name)} {version.id}** is made. {plain(version.note)}."
+                f":material/check_circle: **{plain(store.dataset(dataset_id).name)} "
+                f"{version.id}** is made. {plain(version.note)}."
             )
             with st.container(horizontal=True):
                 links.button(

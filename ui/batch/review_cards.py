@@ -1,4 +1,5 @@
-"""One card for each photo in the review queue: what the model said, what it is called now, and what it should be called."""
+"""One card for each photo in the review queue: what the model said, what it is called now, and
+what it should be called."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def show(entries: Sequence[Entry], version: Version) -> None:
 
 def page_actions(entries: Sequence[Entry]) -> None:
     """What can be done with all photos of the page at once."""
-    # A click belongs to the photos it was meant for: other ones may be on this page when it arrives.
+    # A click belongs to the photos it was meant for: other ones may be on this page when it
+    # arrives.
     page = hashlib.sha256("".join(entry.id for entry in entries).encode()).hexdigest()[:12]
     open_ones = [entry for entry in entries if not entry.decided and entry.proposed]
     if open_ones and st.button(

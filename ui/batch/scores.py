@@ -1,4 +1,5 @@
-"""What a batch said in all: how often each class was the answer, and, where labels are known, how right it was; the photos behind both."""
+"""What a batch said in all: how often each class was the answer, and, where labels are known,
+how right it was; the photos behind both."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ NAMED = 12
 
 
 def accuracy(job: Job, found: Table, root: Path | None) -> None:
-    """Accuracy, matrix and the most confused pairs; photos the model learned from can be left out."""
+    """Accuracy, matrix and the most confused pairs; photos the model learned from can be left
+    out."""
     answers = found.answers
     if (found.in_training[answers.row] == table.YES).any() and st.toggle(
         "Leave out the photos the model learned from", value=True, key="ba_unseen"
@@ -36,7 +38,8 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     score = scores.top1(answers)
     low, high = score.interval_95
     st.markdown(
-        f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to {high:.3f}, over {count(score.n, 'photo')}."
+        f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to "
+        f"{high:.3f}, over {count(score.n, 'photo')}."
     )
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
@@ -68,7 +71,8 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
     name = str(counts["class"].iloc[event["selection"]["rows"][0]])
     rows = found.select(Choice(prediction=name, order="least confident"))
     st.markdown(
-        f"**{plain(name)}**: {count(len(rows), 'photo')}{f', the {MAX_PHOTOS} least certain' if len(rows) > MAX_PHOTOS else ''}"
+        f"**{plain(name)}**: "
+        f"{count(len(rows), 'photo')}{f', the {MAX_PHOTOS} least certain' if len(rows) > MAX_PHOTOS else ''}"
     )
     _photos(job, found, rows[:MAX_PHOTOS], root, "class")
 
@@ -91,7 +95,8 @@ def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None
     )
     rows = confusion.cell(answers, *clicked)
     st.markdown(
-        f"**{title}**: {count(len(rows), 'photo')}{f', the first {MAX_PHOTOS}' if len(rows) > MAX_PHOTOS else ''}"
+        f"**{title}**: "
+        f"{count(len(rows), 'photo')}{f', the first {MAX_PHOTOS}' if len(rows) > MAX_PHOTOS else ''}"
     )
     _photos(job, found, answers.row[rows[:MAX_PHOTOS]], root, "cell")
 

@@ -1,4 +1,5 @@
-"""A wall of answers: photo, the likeliest classes as bars, and what to mind. Drawn in one component, so that hundreds stay quick.
+"""A wall of answers: photo, the likeliest classes as bars, and what to mind. Drawn in one
+component, so that hundreds stay quick.
 
 Names are set as text, never as HTML. A click hands back the photo's id.
 """
@@ -16,7 +17,8 @@ _WALL = browser_code.component("fieldmark_answers", __file__)
 
 @dataclass(frozen=True)
 class Said:
-    """One endpoint's answer on a card. `bars` are {label, share, tone: '' | 'best' | 'doubt'}, `badges` (text, tone) pairs."""
+    """One endpoint's answer on a card. `bars` are {label, share, tone: '' | 'best' | 'doubt'},
+    `badges` (text, tone) pairs."""
 
     who: str = ""
     first: str = ""
@@ -38,7 +40,8 @@ class Card:
 
 
 def answer_wall(cards: Sequence[Card], *, key: str, side: int = 220) -> str:
-    """Draws the cards; returns the id of the one just clicked (or opened with Enter), else the empty string."""
+    """Draws the cards; returns the id of the one just clicked (or opened with Enter), else the
+    empty string."""
     result = _WALL(
         data={"cards": [asdict(card) for card in cards], "side": side},
         key=key,

@@ -25,7 +25,8 @@ def bar(version: Version) -> None:
         place = f"{version.dataset_id}_{version.id}"
         with st.container(border=True, key="ds_draft"):
             st.markdown(
-                f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. {version.id} itself does not change."
+                f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. "
+                f"{version.id} itself does not change."
             )
             _new_classes(version, made)
             note, undo, drop, finish = st.columns([5, 1, 1, 2], vertical_alignment="bottom")

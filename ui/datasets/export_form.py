@@ -25,7 +25,8 @@ def show(dataset: Dataset, version: Version) -> None:
     parts = version.split_counts()
     used = sum(parts[split] for split in export.USED)
     st.markdown(
-        f"**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole manifest. {count(used, 'photo')}."
+        "**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole "
+        f"manifest. {count(used, 'photo')}."
     )
     st.link_button(
         "Download a ZIP",
@@ -34,7 +35,8 @@ def show(dataset: Dataset, version: Version) -> None:
         disabled=not used,
     )
     st.caption(
-        "It can be imported again as it is. The download begins at once; how large it will be is not known before."
+        "It can be imported again as it is. The download begins at once; how large it will be is "
+        "not known before."
     )
     _folder(dataset, version)
     st.markdown(
@@ -50,7 +52,8 @@ def show(dataset: Dataset, version: Version) -> None:
 
 def _manifest(version: Version, splits: list[str]) -> None:
     st.markdown(
-        "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and SageMaker's own training images read it."
+        "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and "
+        "SageMaker's own training images read it."
     )
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     prefix = left.text_input(

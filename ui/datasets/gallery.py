@@ -1,4 +1,5 @@
-"""The photos of a version: searched, filtered and sorted, a page at a time. Every choice is in the address."""
+"""The photos of a version: searched, filtered and sorted, a page at a time. Every choice is in
+the address."""
 
 from __future__ import annotations
 
@@ -139,7 +140,8 @@ def _asked(version: Version, boxed: bool) -> Query:
 
 
 def _switches(query: Query, boxed: bool) -> tuple[Query, bool, bool, bool]:
-    """The query with its direction; whether photos can be selected, boxes are drawn, and the sizes are shown."""
+    """The query with its direction; whether photos can be selected, boxes are drawn, and the
+    sizes are shown."""
     with st.container(horizontal=True):
         down = st.toggle(
             "Descending",

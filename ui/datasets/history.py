@@ -1,4 +1,5 @@
-"""The versions of a dataset: what changed from one to another, photo by photo; training on one, and taking changes back."""
+"""The versions of a dataset: what changed from one to another, photo by photo; training on one,
+and taking changes back."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def show(dataset: Dataset, version: Version) -> None:
     ]
     parent = f", made from {version.parent}" if version.parent else ""
     st.markdown(
-        f"**{version.id}**{parent} on {version.created[:16].replace('T', ' at ')} (UTC): {plain(version.note or 'no note')}."
+        f"**{version.id}**{parent} on {version.created[:16].replace('T', ' at ')} (UTC): "
+        f"{plain(version.note or 'no note')}."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         _train(dataset, version)
@@ -105,7 +107,8 @@ def _said(change: Mapping[Hashable, str]) -> str:
 
 
 def _train(dataset: Dataset, version: Version) -> None:
-    """Training with the settings that were used last on this dataset, at one click; a double click makes one job."""
+    """Training with the settings that were used last on this dataset, at one click; a double
+    click makes one job."""
     last = next(
         (job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None
     )
@@ -138,7 +141,8 @@ def _take_back(dataset: Dataset, version: Version) -> None:
         newest = store.latest(dataset.id)
         on = "" if newest.id == version.id else f" What changed after it, up to {newest.id}, stays."
         st.markdown(
-            f"Makes a new version in which what {version.id} changed is as it was in {version.parent}.{on}"
+            f"Makes a new version in which what {version.id} changed is as it was in "
+            f"{version.parent}.{on}"
         )
         if st.button(f"Take {version.id} back", key=f"ds_revert_{place}"):
             try:

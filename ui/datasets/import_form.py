@@ -1,4 +1,5 @@
-"""The ways in which photos come in, a tab each: into a new dataset, or as the next version of one that is there."""
+"""The ways in which photos come in, a tab each: into a new dataset, or as the next version of
+one that is there."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ JOINS = {
 
 @dataclass(frozen=True)
 class Into:
-    """The dataset that photos are brought into, as its next version; where there is none, a new one."""
+    """The dataset that photos are brought into, as its next version; where there is none, a new
+    one."""
 
     dataset: Dataset | None = None
     version_id: str = ""
@@ -59,7 +61,8 @@ class Into:
 
 
 def form(datasets: Mapping[str, Dataset]) -> None:
-    """Every way in: a folder here, a folder or an archive dropped on the page, Amazon S3, CUB-200-2011, the built-in sample."""
+    """Every way in: a folder here, a folder or an archive dropped on the page, Amazon S3,
+    CUB-200-2011, the built-in sample."""
     into = _into(datasets)
     if into is None:
         return
@@ -90,7 +93,10 @@ def _into(datasets: Mapping[str, Dataset]) -> Into | None:
         label=lambda i: datasets[i].name if i else NEW,
         hint=lambda i: version_picker.made(datasets[i]),
         key=f"ds_into_{wanted}",
-        help="Photos brought into a dataset make its next version; photos that it has already are not taken twice.",
+        help=(
+            "Photos brought into a dataset make its next version; photos that it has already are "
+            "not taken twice."
+        ),
         on=left,
     )
     if chosen is None:
@@ -109,7 +115,10 @@ def _into(datasets: Mapping[str, Dataset]) -> Into | None:
     own = extending.is_own_folder(dataset) and st.checkbox(
         f"Photos from elsewhere may be copied into {plain(str(dataset.root / extending.ADDED))}",
         key="ds_into_own",
-        help="This dataset's photos lie in your own folder. Photos that you put there yourself need no copy: import that folder.",
+        help=(
+            "This dataset's photos lie in your own folder. Photos that you put there yourself "
+            "need no copy: import that folder."
+        ),
     )
     return Into(dataset, store.latest(chosen).id, join, bool(own))
 
@@ -125,8 +134,9 @@ def _name(into: Into, key: str, source: str) -> str:
 
 def _folder(into: Into) -> None:
     st.markdown(
-        "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, `validation` and `test` of such folders, "
-        "photos with a CSV of their labels, or CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
+        "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, "
+        "`validation` and `test` of such folders, photos with a CSV of their labels, or "
+        "CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
     )
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input(
@@ -147,7 +157,8 @@ def _folder(into: Into) -> None:
 
 def _dropped(into: Into) -> None:
     st.markdown(
-        "A folder of the same layouts, with all that is in it. For more than a few thousand photos give its path, or an archive."
+        "A folder of the same layouts, with all that is in it. For more than a few thousand "
+        "photos give its path, or an archive."
     )
     uploads = st.file_uploader(
         "Photos",
@@ -178,7 +189,8 @@ def _dropped(into: Into) -> None:
 
 def _archive(into: Into) -> None:
     st.markdown(
-        "A ZIP or TAR of the same layouts. It is checked before anything is unpacked, and unpacked into Fieldmark's own folder."
+        "A ZIP or TAR of the same layouts. It is checked before anything is unpacked, and "
+        "unpacked into Fieldmark's own folder."
     )
     upload = st.file_uploader(
         "Archive",
@@ -208,12 +220,14 @@ def _archive(into: Into) -> None:
 
 def _s3(into: Into) -> None:
     st.markdown(
-        "A folder in Amazon S3 of the same layouts. Every photo is read once to be checked, and **stays in S3**: what is looked at or "
-        "trained on is fetched when it is needed. SageMaker's jobs take the photos from there without a detour over this machine."
+        "A folder in Amazon S3 of the same layouts. Every photo is read once to be checked, and "
+        "**stays in S3**: what is looked at or trained on is fetched when it is needed. "
+        "SageMaker's jobs take the photos from there without a detour over this machine."
     )
     place = st.text_input("Place in S3", key="ds_s3", placeholder=s3.EXAMPLE)
     st.caption(
-        "With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed."
+        "With this machine's own AWS credentials, and the region of the AWS page or of "
+        "AWS_REGION. Only reading is needed."
     )
     name = _name(into, "ds_s3_name", "folder")
     if st.button("Import from S3", type="primary", key="ds_import_s3", icon=":material/download:"):
@@ -233,8 +247,9 @@ def _s3_spec(text: str, name: str) -> ImportSpec:
 
 def _cub(into: Into) -> None:
     st.markdown(
-        "**The Caltech-UCSD Birds-200-2011 dataset**: 11,788 photos of 200 species with boxes and an official split, for research and "
-        "education (Wah and others, 2011). It is downloaded from where it is published, continued where the connection breaks, and checked."
+        "**The Caltech-UCSD Birds-200-2011 dataset**: 11,788 photos of 200 species with boxes and "
+        "an official split, for research and education (Wah and others, 2011). It is downloaded "
+        "from where it is published, continued where the connection breaks, and checked."
     )
     names = cub.species()
     choice = choices.segment(
@@ -280,13 +295,17 @@ def _archive_words(path: str) -> str:
     if found := cub.kept():
         kept = plain(str(found))
         return f"The archive was downloaded before and is kept in {kept}; delete it when you like."
-    return f"The archive ({files.human_bytes(cub.PUBLISHED.size)}) is kept, so that other species need no second download."
+    return (
+        f"The archive ({files.human_bytes(cub.PUBLISHED.size)}) is kept, so that other species "
+        "need no second download."
+    )
 
 
 def _sample(into: Into) -> None:
     st.markdown(
-        "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty drawings each, "
-        "two of the species easy to confuse. Good for learning your way around, not for recognising real birds."
+        "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty "
+        "drawings each, two of the species easy to confuse. Good for learning your way around, "
+        "not for recognising real birds."
     )
     if st.button(
         "Make the sketchbook",
@@ -316,8 +335,8 @@ def _try(into: Into, make: Callable[[], ImportSpec], typed: str = "") -> None:
 
 
 def _kept(upload: Any, title: str) -> Path:
-    """Saves an upload under a name of ours; the client's name is only ever shown. Nothing is saved where `title` can't be a dataset's
-    name."""
+    """Saves an upload under a name of ours; the client's name is only ever shown. Nothing is
+    saved where `title` can't be a dataset's name."""
     clean_name(title, "name")
     files.require_free_space(settings.uploads_dir(), 2 * upload.size, "This archive and its photos")
     path = inbox.new_archive()
@@ -327,7 +346,8 @@ def _kept(upload: Any, title: str) -> Path:
 
 
 def _packed(uploads: list[Any], title: str) -> Path:
-    """The files of a dropped folder as an archive: what arrives under names that a client made up is checked as any other archive."""
+    """The files of a dropped folder as an archive: what arrives under names that a client made
+    up is checked as any other archive."""
     clean_name(title, "name")
     files.require_free_space(
         settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos"

@@ -1,4 +1,5 @@
-"""Starting a look through a dataset version, its progress, and what to say where there is none yet."""
+"""Starting a look through a dataset version, its progress, and what to say where there is none
+yet."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ LIVE_SECONDS = 0.7
 
 
 def current(dataset: Dataset, version: Version) -> Inspection | None:
-    """The inspection to show for this version, with what there is to say about it; None where the person has to start one."""
+    """The inspection to show for this version, with what there is to say about it; None where
+    the person has to start one."""
     found = inspection.nearest(version)
     running = _job(version, finished=False)
     if running:
@@ -39,7 +41,8 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
 
 
 def follow(job_id: str) -> None:
-    """A link to an inspect job leads to what it found, or is still finding; one to an export to its view."""
+    """A link to an inspect job leads to what it found, or is still finding; one to an export to
+    its view."""
     with messages.shown():
         job = jobs.read(job_id)
         if job.kind == ExportSpec.kind:
@@ -78,9 +81,10 @@ def button(
 def _invite(dataset: Dataset, version: Version) -> None:
     with st.container(border=True, key="ds_inspect_invite"):
         st.markdown(
-            f"**Nobody has looked through {version.id} yet.** An inspection looks for wrong labels, copies and leaks, outliers, and "
-            "blurred, dark or odd-sized photos, and draws the map. Each photo goes through the network once; what it makes of the photo "
-            "is kept, so training is quicker afterwards."
+            f"**Nobody has looked through {version.id} yet.** An inspection looks for wrong "
+            "labels, copies and leaks, outliers, and blurred, dark or odd-sized photos, and draws "
+            "the map. Each photo goes through the network once; what it makes of the photo is "
+            "kept, so training is quicker afterwards."
         )
         last = _job(version, finished=True)
         if last and last.state is jobs.State.FAILED:

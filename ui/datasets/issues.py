@@ -1,4 +1,5 @@
-"""What an inspection found, list by list: each photo with its evidence, ready to be selected and mended."""
+"""What an inspection found, list by list: each photo with its evidence, ready to be selected and
+mended."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ PAGE_SIZE = 24
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """The lists of the version's inspection, or of its nearest ancestor's without what was changed since."""
+    """The lists of the version's inspection, or of its nearest ancestor's without what was
+    changed since."""
     found = inspecting.current(dataset, version)
     if found is None:
         return
@@ -29,12 +31,14 @@ def show(dataset: Dataset, version: Version) -> None:
     kind = _kind({kind: _size(issues, kind) for kind in KINDS})
     _list(dataset, version, issues, kind)
     st.caption(
-        f"{count(found.photos, 'photo')} of {found.version.id} were looked through in {duration(found.seconds)}."
+        f"{count(found.photos, 'photo')} of {found.version.id} were looked through in "
+        f"{duration(found.seconds)}."
     )
 
 
 def _kind(sizes: Mapping[str, int]) -> str:
-    """The list to show: by its name in the address, for the numbers on the pills change; at first one that holds something."""
+    """The list to show: by its name in the address, for the numbers on the pills change; at
+    first one that holds something."""
     asked = links.parameter("issue")
     first = (
         asked if asked in KINDS else next((kind for kind, size in sizes.items() if size), "label")

@@ -11,7 +11,8 @@ from ui import links
 
 VIEW = "ds_view"
 PHOTO = "photo"
-# What a person had chosen on the page; kept while a photo's own page is open, for widgets that are not drawn are forgotten.
+# What a person had chosen on the page; kept while a photo's own page is open, for widgets that are
+# not drawn are forgotten.
 KEPT = (
     "ds_view",
     "ds_class",
@@ -32,19 +33,22 @@ _BACK = "ds_back"
 
 
 def to(dataset_id: str, version_id: str, view: str) -> None:
-    """Goes to a view of a version; nothing after this call runs. A bound widget's parameter can't be set, so its value is, next."""
+    """Goes to a view of a version; nothing after this call runs. A bound widget's parameter
+    can't be set, so its value is, next."""
     st.session_state[_NEXT] = {VIEW: view}
     links.to("datasets", dataset=dataset_id, version=version_id)
 
 
 def arrive() -> None:
-    """Takes up the choices that `to` or `back` asked for; to be called before anything that can be chosen is drawn."""
+    """Takes up the choices that `to` or `back` asked for; to be called before anything that can
+    be chosen is drawn."""
     for name, value in st.session_state.pop(_NEXT, {}).items():
         st.session_state[name] = value
 
 
 def open_photo(dataset_id: str, version_id: str, path: str) -> None:
-    """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the way back."""
+    """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the
+    way back."""
     values = {
         str(name): value
         for name, value in st.session_state.items()

@@ -1,4 +1,5 @@
-"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside it."""
+"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside
+it."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ def show(dataset: Dataset, version: Version) -> None:
         else ""
     )
     st.caption(
-        f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}"
+        f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, "
+        f"Shift-drag moves.{drawn}"
     )
     _gallery(dataset, version, table, lasso)
 
@@ -107,7 +109,8 @@ def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
 def _table(
     folder: str, method: str, version_id: str, _found: Inspection, _version: Version
 ) -> pd.DataFrame:
-    """One row per photo that is in the version, with its labels of today, and x and y from 0 to SIZE."""
+    """One row per photo that is in the version, with its labels of today, and x and y from 0 to
+    SIZE."""
     table = _found.points(
         ["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"]
     )
@@ -181,7 +184,8 @@ def _coloured(
 
 
 def class_colours(classes: int) -> list[str]:
-    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three lightnesses."""
+    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three
+    lightnesses."""
     return [
         f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)"
         for place in range(classes)
@@ -192,7 +196,8 @@ INSPECTION = "The inspection: classifiers that had not seen the photo"
 
 
 def _judge(dataset: Dataset) -> Model | None:
-    """Whose answers colour the points: those of a model, or of the inspection's own classifiers (None)."""
+    """Whose answers colour the points: those of a model, or of the inspection's own classifiers
+    (None)."""
     asked = links.parameter(JUDGE)
     known = {model.id: model for model in models.listing(asked) if model.dataset_id == dataset.id}
     if not known:

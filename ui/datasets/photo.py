@@ -1,4 +1,5 @@
-"""A photo's own page: all its facts, what the models say of it, the photos like it, and what happened to it over the versions."""
+"""A photo's own page: all its facts, what the models say of it, the photos like it, and what
+happened to it over the versions."""
 
 from __future__ import annotations
 
@@ -127,7 +128,8 @@ def _answers(record: Record) -> None:
             rows.append(_row(model, record.image_id, found))
     if not rows:
         st.caption(
-            "No model has been asked about it yet. A training answers for each photo of its dataset version."
+            "No model has been asked about it yet. A training answers for each photo of its "
+            "dataset version."
         )
         return
     st.dataframe(
@@ -187,7 +189,8 @@ def _neighbours(dataset: Dataset, version: Version, record: Record) -> None:
         st.rerun()
     alike = int((table["label"] == record.row["label"]).sum())
     st.caption(
-        f"{alike} of the nearest {len(table)} have its label. Looked for among {count(found.n, 'photo')} of {version.id}."
+        f"{alike} of the nearest {len(table)} have its label. Looked for among "
+        f"{count(found.n, 'photo')} of {version.id}."
     )
 
 

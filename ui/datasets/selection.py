@@ -1,4 +1,5 @@
-"""A wall of photos to select from, and what can be done with those selected: all of it goes into the draft."""
+"""A wall of photos to select from, and what can be done with those selected: all of it goes into
+the draft."""
 
 from __future__ import annotations
 
@@ -37,9 +38,11 @@ def wall(
 ) -> None:
     """Photos of manifest rows (path, image_id, label, split) that can be selected and mended.
 
-    `why` is the reason proposed for an edit, `suggestions` a label for some of the paths, `groups` a heading for each row.
+    `why` is the reason proposed for an edit, `suggestions` a label for some of the paths, `groups`
+    a heading for each row.
     """
-    # What is selected is kept by path: another dataset, or version, may have photos of the same paths.
+    # What is selected is kept by path: another dataset, or version, may have photos of the same
+    # paths.
     key = f"{key}_{version.dataset_id}_{version.id}"
     actions(version, key=key, why=why, suggestions=suggestions or {})
     tiles = _tiles(dataset, version, rows, detail, groups, boxes)
@@ -59,7 +62,8 @@ def look(dataset: Dataset, version: Version, path: str) -> None:
 
 
 def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, str]) -> None:
-    """What can be done with the photos selected on the wall `key`, at the foot of the page while any is."""
+    """What can be done with the photos selected on the wall `key`, at the foot of the page while
+    any is."""
     chosen = walls.selected(key)
     if not chosen:
         return
@@ -82,7 +86,8 @@ def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, s
 
 
 def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
-    """What can be done with these photos, by path; a wall of this `key` selects nothing any more when it is done."""
+    """What can be done with these photos, by path; a wall of this `key` selects nothing any more
+    when it is done."""
     with st.popover("Relabel", icon=":material/label:"):
         _relabel(version, key, chosen, why)
     with st.popover("Move", icon=":material/swap_horiz:"):
@@ -142,7 +147,8 @@ def _reason(key: str, what: str, why: str) -> str:
 
 
 def _do(version: Version, key: str, make: Callable[[], Step]) -> None:
-    """Adds the step to the draft and selects nothing any more; what is refused is said, and the selection stays."""
+    """Adds the step to the draft and selects nothing any more; what is refused is said, and the
+    selection stays."""
     try:
         step = make()
         drafts.add(version, step)

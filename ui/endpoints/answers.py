@@ -1,4 +1,5 @@
-"""Answers of one endpoint, or of two side by side: the counts, the wall, and one photo with all that can be said about it."""
+"""Answers of one endpoint, or of two side by side: the counts, the wall, and one photo with all
+that can be said about it."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ Answers = Mapping[str, Mapping[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Asked:
-    """A photo an endpoint is asked about. `label` is its true class, '' where that is not known; `path` is where it lies.
+    """A photo an endpoint is asked about. `label` is its true class, '' where that is not known;
+    `path` is where it lies.
 
     Two files of the same bytes are two of these, each with a `card` of its own.
     """
@@ -44,7 +46,8 @@ class Asked:
 
 
 def apart(items: Iterable[Asked]) -> dict[str, Asked]:
-    """The photos by a card each, in their order: a file that is there twice, under whatever names, has two."""
+    """The photos by a card each, in their order: a file that is there twice, under whatever
+    names, has two."""
     found: dict[str, Asked] = {}
     for item in items:
         copies = sum(other.image_id == item.image_id for other in found.values())
@@ -93,7 +96,8 @@ def _summary(
     words.append(count(len(said), "answer"))
     if known:
         words.append(
-            f", right on {share(sum(_best(answer) == item.label for item, answer in known), len(known))}"
+            ", right on "
+            f"{share(sum(_best(answer) == item.label for item, answer in known), len(known))}"
         )
     for flag in ("unsure", "unfamiliar"):
         if number := sum(bool(answer.get(flag)) for _, answer in said):
@@ -172,7 +176,10 @@ def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
         }
         for rank, entry in enumerate(ranked[:5])
     )
-    time = f"{answer.get('latency_ms', 0):.1f} ms in the model, {answer['round_trip_ms']:.1f} ms there and back"
+    time = (
+        f"{answer.get('latency_ms', 0):.1f} ms in the model, {answer['round_trip_ms']:.1f} ms "
+        "there and back"
+    )
     return Said(who, first, note=note, time=time, badges=tuple(badges), bars=bars)
 
 
@@ -191,7 +198,10 @@ def _set_aside_button(
         item.image_id: item for name in ("Wrong", "Unsure", "Unfamiliar") for item in matching[name]
     }
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = "Those that are wrong, unsure or unfamiliar wait in the review queue with the model's answers; there they get their label."
+        words = (
+            "Those that are wrong, unsure or unfamiliar wait in the review queue with the model's "
+            "answers; there they get their label."
+        )
         label = f"Set {count(len(doubtful), 'photo')} aside for review"
         if doubtful and st.button(label, key="dp_aside", icon=":material/rate_review:", help=words):
             with messages.shown():
@@ -209,7 +219,8 @@ def _set_aside_button(
 def set_aside(
     endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], true: str | None = None
 ) -> None:
-    """Puts the photo into the review queue; `true` is the class a person says it is (review.LEAVE_OUT: none), if they said so."""
+    """Puts the photo into the review queue; `true` is the class a person says it is
+    (review.LEAVE_OUT: none), if they said so."""
     reason = (
         "wrong"
         if _is_wrong(item, answer)
@@ -280,7 +291,8 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
         st.caption(words)
     if answer.get("unfamiliar"):
         st.markdown(
-            ":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this answer."
+            ":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this "
+            "answer."
         )
     elif answer.get("unsure"):
         st.markdown(

@@ -1,4 +1,5 @@
-"""Taking an endpoint that exists already into the list: one of ours from another machine, or one that somebody else made."""
+"""Taking an endpoint that exists already into the list: one of ours from another machine, or one
+that somebody else made."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ UNKNOWN = ""
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which endpoint, and which model it serves, for class names and photos; nothing where no account is set up."""
+    """Which endpoint, and which model it serves, for class names and photos; nothing where no
+    account is set up."""
     if not is_set_up():
         return
     with st.expander("Use an endpoint that is there already", icon=":material/link:"):
@@ -50,7 +52,8 @@ def show(models: Sequence[Model]) -> None:
         ):
             _attach(str(name), str(model_id or ""))
         st.caption(
-            "It is asked about photos like any other, and never changed or deleted from here. It has to answer as Fieldmark's models do."
+            "It is asked about photos like any other, and never changed or deleted from here. It "
+            "has to answer as Fieldmark's models do."
         )
 
 

@@ -24,7 +24,10 @@ def _about(endpoint: Endpoint) -> None:
         '{"error": {"code", "message"}} with 400, 413, 415 or, when too many wait, 503. It listens on this machine only.'
     )
     try:
-        classes = f"It answers with the likeliest of {len(models.read(endpoint.model_id).classes)} classes, as JSON. "
+        classes = (
+            f"It answers with the likeliest of {len(models.read(endpoint.model_id).classes)} "
+            "classes, as JSON. "
+        )
     except NotFound:
         classes = ""
     st.caption(f"{classes}{limits}")

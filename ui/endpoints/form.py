@@ -37,7 +37,8 @@ PRECISIONS = {
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which model, under which name, where and for how long; goes to the endpoint's page at once."""
+    """Which model, under which name, where and for how long; goes to the endpoint's page at
+    once."""
     if not models:
         st.info(
             "There is no model to serve yet. Train one first.", icon=":material/model_training:"
@@ -101,7 +102,8 @@ def _here() -> dict[str, Any]:
     with st.expander("More"):
         more = _more()
     st.caption(
-        "It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app is closed."
+        "It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app "
+        "is closed."
     )
     return more
 
@@ -112,10 +114,12 @@ def _on_platform() -> dict[str, Any]:
     if not resources.is_serverless:
         with st.expander("More"):
             given |= _capture(
-                "This share of the photos it is sent is kept with their answers, in the bucket, and brought here."
+                "This share of the photos it is sent is kept with their answers, in the bucket, "
+                "and brought here."
             )
     st.caption(
-        "It stays up when this page or the app is closed. It takes SageMaker some minutes to start it."
+        "It stays up when this page or the app is closed. It takes SageMaker some minutes to "
+        "start it."
     )
     return given
 
@@ -135,10 +139,14 @@ def _more() -> dict[str, Any]:
         65535,
         0,
         key="dp_port",
-        help="0 takes any that is free. Where the one you name is taken, it takes another and says so.",
+        help=(
+            "0 takes any that is free. Where the one you name is taken, it takes another and says "
+            "so."
+        ),
     )
     kept = _capture(
-        "This share of the photos it is sent, chosen by chance, is kept with their answers, on this machine only."
+        "This share of the photos it is sent, chosen by chance, is kept with their answers, on "
+        "this machine only."
     )
     return {"precision": precision, "port": int(port), **kept}
 

@@ -1,4 +1,5 @@
-"""The endpoints there are, with live figures, and those that have deleted themselves at their deadline."""
+"""The endpoints there are, with live figures, and those that have deleted themselves at their
+deadline."""
 
 from __future__ import annotations
 
@@ -60,7 +61,10 @@ def _line(endpoint: Endpoint) -> str:
         )
         return f"{words}, {plain(str(now)).lower()}"
     p50 = f", p50 {figures['p50_ms']:.1f} ms" if figures.get("p50_ms") is not None else ""
-    return f"{plain(_model_name(endpoint))}, {words}, {count(figures['requests'], 'request')}, {count(figures['errors'], 'error')}{p50}"
+    return (
+        f"{plain(_model_name(endpoint))}, {words}, {count(figures['requests'], 'request')}, "
+        f"{count(figures['errors'], 'error')}{p50}"
+    )
 
 
 def _model_name(endpoint: Endpoint) -> str:
@@ -75,7 +79,8 @@ def ended(found: Sequence[Job]) -> None:
     if not found:
         return
     with st.expander(
-        f"{count(len(found), 'endpoint')} that deleted {'itself' if len(found) == 1 else 'themselves'} as chosen"
+        f"{count(len(found), 'endpoint')} that deleted "
+        f"{'itself' if len(found) == 1 else 'themselves'} as chosen"
     ):
         for job in found:
             with st.container(

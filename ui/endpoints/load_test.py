@@ -31,7 +31,8 @@ def show(endpoint: Endpoint) -> None:
     ]
     if not tests:
         st.caption(
-            "A test runs in a process of its own on this machine, so it shares its cores with the endpoint."
+            "A test runs in a process of its own on this machine, so it shares its cores with the "
+            "endpoint."
         )
         return
     wanted = links.parameter("test") or links.parameter("job")
@@ -140,18 +141,27 @@ def _histogram(job: Job) -> None:
         return
     # A few stragglers would press all the others into one bar.
     most = float(times["ms"].quantile(0.995)) * 1.05
-    bars = alt.Chart(times[times["ms"] <= most]).mark_bar(color=charts.PALETTE[0]).encode(
-        x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
-        y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
-        tooltip=[alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"), alt.Tooltip("count():Q", title="requests")],
-    )  # fmt: skip
+    bars = (
+        alt.Chart(times[times["ms"] <= most])
+        .mark_bar(color=charts.PALETTE[0])
+        .encode(
+            x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
+            y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
+            tooltip=[
+                alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"),
+                alt.Tooltip("count():Q", title="requests"),
+            ],
+        )
+    )
     marks = pd.DataFrame(
         {"ms": [times["ms"].quantile(share) for share in (0.5, 0.95)], "name": ["p50", "p95"]}
     )
     rules = alt.Chart(marks).mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1]).encode(x="ms:Q")
-    names = alt.Chart(marks).mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1]).encode(
-        x="ms:Q", y=alt.value(2), text="name:N"
-    )  # fmt: skip
+    names = (
+        alt.Chart(marks)
+        .mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1])
+        .encode(x="ms:Q", y=alt.value(2), text="name:N")
+    )
     st.altair_chart(
         (bars + rules + names).properties(height=260),
         key=f"dp_load_chart_{job.id}",
@@ -160,7 +170,8 @@ def _histogram(job: Job) -> None:
     left_out = int((times["ms"] > most).sum())
     if left_out:
         st.caption(
-            f"{count(left_out, 'request')} took longer than {most:.0f} ms and {'is' if left_out == 1 else 'are'} not drawn."
+            f"{count(left_out, 'request')} took longer than {most:.0f} ms and "
+            f"{'is' if left_out == 1 else 'are'} not drawn."
         )
 
 

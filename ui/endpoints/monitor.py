@@ -1,4 +1,5 @@
-"""What an endpoint was sent, from the photos it kept: classes over time, confidence, doubt, drift, and the photos themselves."""
+"""What an endpoint was sent, from the photos it kept: classes over time, confidence, doubt,
+drift, and the photos themselves."""
 
 from __future__ import annotations
 
@@ -50,8 +51,9 @@ def show(job: Job) -> None:
         return
     since = pd.to_datetime(kept["time"].min(), unit="s", utc=True)
     st.caption(
-        f"{count(len(kept), 'photo')} kept, of {share:.0%} of all requests, the first at {since:%Y-%m-%d %H:%M} UTC. "
-        "They stay on this machine and go when the endpoint is deleted."
+        f"{count(len(kept), 'photo')} kept, of {share:.0%} of all requests, the first at "
+        f"{since:%Y-%m-%d %H:%M} UTC. They stay on this machine and go when the endpoint is "
+        "deleted."
     )
     model = models.read(str(job.spec["model_id"]))
     known = _confidence_on_test(model)
@@ -72,7 +74,8 @@ def _read(endpoint_id: str, stamp: tuple[int, float]) -> pd.DataFrame:
 
 
 def _confidence_on_test(model: Model) -> Floats:
-    """The probability of the predicted class of each test photo; none where the predictions are gone."""
+    """The probability of the predicted class of each test photo; none where the predictions are
+    gone."""
     try:
         return model.predictions().of_split("test").confidence
     except NotFound:
@@ -86,7 +89,10 @@ def _figures(kept: pd.DataFrame) -> None:
                 f"Confidence p{quantile}",
                 f"{kept['probability'].quantile(quantile / 100):.3f}",
                 border=True,
-                help="The probability of the predicted class, calibrated; this share of the photos lies below it.",
+                help=(
+                    "The probability of the predicted class, calibrated; this share of the photos "
+                    "lies below it."
+                ),
             )
         for flag in ("unsure", "unfamiliar"):
             st.metric(
@@ -102,7 +108,10 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
         _drift_line(
             "Classes",
             drift.class_drift(list(kept["prediction"]), drift.training_mix(model)),
-            "Jensen-Shannon distance (0 to 1) between the predicted classes and the classes of the training photos",
+            (
+                "Jensen-Shannon distance (0 to 1) between the predicted classes and the classes "
+                "of the training photos"
+            ),
         )
     except NotFound as error:
         st.caption(plain(str(error)))
@@ -110,7 +119,10 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
         _drift_line(
             "Confidence",
             drift.confidence_drift(kept["probability"].to_numpy(), known),
-            f"Kolmogorov-Smirnov distance (0 to 1) between these probabilities and those of the {len(known):,} test photos",
+            (
+                "Kolmogorov-Smirnov distance (0 to 1) between these probabilities and those of "
+                f"the {len(known):,} test photos"
+            ),
         )
 
 
@@ -121,8 +133,9 @@ def _drift_line(name: str, found: Drift, definition: str) -> None:
         else ":green-badge[within chance]"
     )
     st.markdown(
-        f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With {count(found.n, 'photo')}, chance alone stays below "
-        f"{found.by_chance:.3f} in 95 of 100 cases.]"
+        f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With "
+        f"{count(found.n, 'photo')}, chance alone stays below {found.by_chance:.3f} in 95 of 100 "
+        "cases.]"
     )
 
 
@@ -142,12 +155,23 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
     order = ["training", *over_time.loc[over_time["when"] != "training", "when"].drop_duplicates()]
     names = [*most, *([OTHERS] if (over_time["class"] == OTHERS).any() else [])]
     colours = [charts.PALETTE[place % len(charts.PALETTE)] for place in range(len(names))]
-    chart = alt.Chart(over_time).mark_bar().encode(
-        x=alt.X("when:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40)),
-        y=alt.Y("share:Q", stack="normalize", title="share", axis=alt.Axis(format="%")),
-        color=alt.Color("class:N", sort=names, scale=alt.Scale(domain=names, range=colours), title=None),
-        tooltip=["when", "class", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("n:Q", title="photos")],
-    )  # fmt: skip
+    chart = (
+        alt.Chart(over_time)
+        .mark_bar()
+        .encode(
+            x=alt.X("when:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40)),
+            y=alt.Y("share:Q", stack="normalize", title="share", axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "class:N", sort=names, scale=alt.Scale(domain=names, range=colours), title=None
+            ),
+            tooltip=[
+                "when",
+                "class",
+                alt.Tooltip("share:Q", format=".1%"),
+                alt.Tooltip("n:Q", title="photos"),
+            ],
+        )
+    )
     st.markdown("**Predicted classes over time**, beside the training photos'")
     st.altair_chart(
         chart.properties(height=320),
@@ -171,12 +195,29 @@ def _confidence(kept: pd.DataFrame, known: Floats) -> None:
         if len(values)
         for low, high, number in zip(edges, edges[1:], np.histogram(values, edges)[0], strict=False)
     ]
-    chart = alt.Chart(pd.DataFrame(rows)).mark_area(interpolate="step-after", opacity=0.45, line=True).encode(
-        x=alt.X("from:Q", title="probability of the predicted class", scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("share:Q", title="share of photos", stack=None, axis=alt.Axis(format="%")),
-        color=alt.Color("of:N", title=None, scale=alt.Scale(domain=list(parts), range=[charts.PALETTE[0], charts.SPLIT_COLOURS["train"]])),
-        tooltip=["of", alt.Tooltip("from:Q", format=".2f"), alt.Tooltip("to:Q", format=".2f"), alt.Tooltip("share:Q", format=".1%")],
-    )  # fmt: skip
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_area(interpolate="step-after", opacity=0.45, line=True)
+        .encode(
+            x=alt.X(
+                "from:Q", title="probability of the predicted class", scale=alt.Scale(domain=[0, 1])
+            ),
+            y=alt.Y("share:Q", title="share of photos", stack=None, axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "of:N",
+                title=None,
+                scale=alt.Scale(
+                    domain=list(parts), range=[charts.PALETTE[0], charts.SPLIT_COLOURS["train"]]
+                ),
+            ),
+            tooltip=[
+                "of",
+                alt.Tooltip("from:Q", format=".2f"),
+                alt.Tooltip("to:Q", format=".2f"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
+        )
+    )
     marks = pd.DataFrame(
         {
             "at": kept["probability"].quantile([0.1, 0.5, 0.9]).to_list(),

@@ -1,4 +1,5 @@
-"""Photos for an endpoint: dropped, pasted, from the camera or from the test split; each answered once and shown with its answer."""
+"""Photos for an endpoint: dropped, pasted, from the camera or from the test split; each answered
+once and shown with its answer."""
 
 from __future__ import annotations
 
@@ -111,7 +112,8 @@ def _dropped(endpoint: Endpoint) -> list[Asked]:
 
 
 def _put_away(endpoint: Endpoint, uploads: Iterable[tuple[str, str, Any]]) -> list[Asked]:
-    """Uploads as files, each looked at once however often the page is redrawn; what is no photo is said and left out."""
+    """Uploads as files, each looked at once however often the page is redrawn; what is no photo
+    is said and left out."""
     known: dict[str, Asked | str] = st.session_state.setdefault(f"dp_uploads_{endpoint.id}", {})
     found = []
     for file_id, name, read in uploads:
@@ -138,7 +140,8 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
         )
     except FieldmarkError:
         st.caption(
-            "The dataset that this model was trained on is not here any more, so there are no test photos to try."
+            "The dataset that this model was trained on is not here any more, so there are no "
+            "test photos to try."
         )
         return []
     total = version.split_counts()["test"]
@@ -153,7 +156,8 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
             ):
                 _try(endpoint, dataset, version, number)
     st.caption(
-        f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and wrong are marked."
+        f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and "
+        "wrong are marked."
     )
     return []
 
@@ -202,7 +206,8 @@ _FORMS = {"Drop photos": _dropped, "Test photos": _test_photos, "Paste": _pasted
 
 
 def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, dict[str, Any]]:
-    """The answers by image_id; each photo is asked about once, however often the page is redrawn."""
+    """The answers by image_id; each photo is asked about once, however often the page is
+    redrawn."""
     kept: dict[str, dict[str, Any]] = st.session_state.setdefault(f"dp_answers_{endpoint.id}", {})
     new = {item.image_id: item.path for item in photos.values() if item.image_id not in kept}
     if new:

@@ -1,4 +1,5 @@
-"""An endpoint on its page: state and live figures, and one view at a time of what can be done with it."""
+"""An endpoint on its page: state and live figures, and one view at a time of what can be done
+with it."""
 
 from __future__ import annotations
 
@@ -158,7 +159,8 @@ def delete_button(endpoint: Endpoint) -> None:
 
 
 def _live(endpoint_id: str) -> None:
-    """State and counts; it looks again by itself, and draws the page anew when the endpoint is no longer what it was."""
+    """State and counts; it looks again by itself, and draws the page anew when the endpoint is
+    no longer what it was."""
     now = _now(endpoint_id)
     if now is None or now.state is not EndpointState.IN_SERVICE:
         st.rerun()
@@ -178,7 +180,10 @@ def _live(endpoint_id: str) -> None:
             "Errors",
             figures,
             "errors",
-            f"Requests that were refused or failed, {figures.get('busy', 0):,} of them because too many waited.",
+            (
+                f"Requests that were refused or failed, {figures.get('busy', 0):,} of them "
+                "because too many waited."
+            ),
         )
         if backend.counts_waiting:
             _count(
@@ -187,9 +192,9 @@ def _live(endpoint_id: str) -> None:
                 "waiting",
                 "Photos in the queue or being answered at this moment.",
             )
-        timed = (
-            str(now.details.get("timed_as") or "")
-            or f"From a request's first byte to its answer, over the newest {count(int(figures.get('timed', 0)), 'request')}."
+        timed = str(now.details.get("timed_as") or "") or (
+            "From a request's first byte to its answer, over the newest "
+            f"{count(int(figures.get('timed', 0)), 'request')}."
         )
         for name in ("p50", "p95"):
             value = figures.get(f"{name}_ms")
@@ -232,13 +237,15 @@ def until(endpoint: Endpoint) -> str:
 
 
 def _about(endpoint: Endpoint) -> None:
-    """What answers, how it was found to be as good as plain fp32, and what is worth knowing about the start."""
+    """What answers, how it was found to be as good as plain fp32, and what is worth knowing
+    about the start."""
     details = endpoint.details
     chosen = details.get("chosen") or {}
     words = [f"{details.get('form', 'plain torch')}"]
     if chosen.get("plain_milliseconds") and chosen["milliseconds"] != chosen["plain_milliseconds"]:
         words.append(
-            f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: {chosen['plain_milliseconds']:.1f})"
+            f", {chosen['milliseconds']:.1f} ms of processor time a photo (plain fp32: "
+            f"{chosen['plain_milliseconds']:.1f})"
         )
     if n := chosen.get("photos"):
         words.append(f". {parity_words(n, chosen['same_class'], chosen['max_difference'])}")

@@ -1,4 +1,5 @@
-"""What a model is made of: its data, architecture, settings and figures, and its card to take away."""
+"""What a model is made of: its data, architecture, settings and figures, and its card to take
+away."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ def _card(model: Model) -> None:
     except NotFound:
         return
     st.markdown(
-        f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, and its limits."
+        f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, "
+        "and its limits."
     )
     with st.container(horizontal=True):
         markdown = model_card.markdown(model.description, predictions)

@@ -1,4 +1,5 @@
-"""What a threshold on the probability keeps of the photos, how right the model is on those, and which it is unsure of."""
+"""What a threshold on the probability keeps of the photos, how right the model is on those, and
+which it is unsure of."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ TARGETS = (0.9, 0.95, 0.98, 0.99)
 
 
 def show(model: Model, predictions: Predictions, split: str) -> float:
-    """The curve of one split and the threshold to look at, which is returned: the model's own until it is moved."""
+    """The curve of one split and the threshold to look at, which is returned: the model's own
+    until it is moved."""
     part = predictions.of_split(split)
     own = float(model.description.get("unsure_threshold") or 0.0)
     place = st.container()
@@ -37,7 +39,8 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
     kept, known = calibration.kept(part, threshold), int(part.known.sum())
     whose = ", the model's own" if threshold == own else ""
     st.caption(
-        f"At {threshold:.2f}{whose}, it answers for {share(kept.n, known)} of {split} and is right in {share(kept.correct, kept.n)}."
+        f"At {threshold:.2f}{whose}, it answers for {share(kept.n, known)} of {split} and is "
+        f"right in {share(kept.correct, kept.n)}."
     )
     _targets(predictions, part, split)
     return threshold

@@ -1,4 +1,5 @@
-"""One model on its page: figures per split, the confusion matrix and the photos behind it, the artifact to take away."""
+"""One model on its page: figures per split, the confusion matrix and the photos behind it, the
+artifact to take away."""
 
 from __future__ import annotations
 
@@ -108,7 +109,8 @@ def _figures(part: Predictions, split: str) -> None:
             help="The mean of the classes' F1: every class counts the same.",
         )
     st.caption(
-        f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from {count(summary.top1.n, 'photo')} of {split}."
+        f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from "
+        f"{count(summary.top1.n, 'photo')} of {split}."
     )
 
 
@@ -143,7 +145,8 @@ def _confusion(model: Model, part: Predictions) -> None:
 
 
 def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
-    """All classes in their own order; of many, all in an order that shows groups, or the hardest, whose names can be read."""
+    """All classes in their own order; of many, all in an order that shows groups, or the
+    hardest, whose names can be read."""
     few = charts.LABELLED_CELLS
     if len(model.classes) <= few:
         return range(len(model.classes))

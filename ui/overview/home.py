@@ -36,7 +36,8 @@ def next_step(
             _first_endpoint(models[0])
         else:
             st.markdown(
-                f"**Try it.** The endpoint *{plain(up[0].name)}* is up: drop photos on its page and see what it says."
+                f"**Try it.** The endpoint *{plain(up[0].name)}* is up: drop photos on its page "
+                "and see what it says."
             )
             links.button(
                 "Drop photos",
@@ -105,7 +106,8 @@ def endpoints(found: Sequence[Endpoint]) -> None:
 
 def _first_dataset(importing: jobs.Job | None) -> None:
     st.markdown(
-        "**Start with a dataset.** Take the built-in sample to see how everything works, or bring your own photos."
+        "**Start with a dataset.** Take the built-in sample to see how everything works, or bring "
+        "your own photos."
     )
     if importing:
         import_progress.progress(importing)
@@ -130,7 +132,8 @@ def _first_dataset(importing: jobs.Job | None) -> None:
 def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None:
     if training:
         st.markdown(
-            f"**Training is on its way.** *{plain(training.name)}* is {training.state}; its page shows the curves as they grow."
+            f"**Training is on its way.** *{plain(training.name)}* is {training.state}; its page "
+            "shows the curves as they grow."
         )
         links.button(
             "Watch it",
@@ -143,7 +146,8 @@ def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None
         return
     name = plain(datasets[0].name)
     st.markdown(
-        f"**Train a first model** on *{name}*. With the defaults it takes about a minute on an ordinary computer."
+        f"**Train a first model** on *{name}*. With the defaults it takes about a minute on an "
+        "ordinary computer."
     )
     links.button(
         "Train a model",
@@ -158,12 +162,16 @@ def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None
 def _first_endpoint(model: Model) -> None:
     figures = model.metrics("test") or model.metrics("validation")
     words = (
-        f", {share(int(figures['correct']), int(figures['n']))} on {'test' if model.metrics('test') else 'validation'}"
+        (
+            f", {share(int(figures['correct']), int(figures['n']))} on "
+            f"{'test' if model.metrics('test') else 'validation'}"
+        )
         if figures
         else ""
     )
     st.markdown(
-        f"**Put a model to work.** *{plain(model.name)}* knows {count(len(model.classes), 'class', 'classes')}{words}."
+        f"**Put a model to work.** *{plain(model.name)}* knows "
+        f"{count(len(model.classes), 'class', 'classes')}{words}."
     )
     with st.container(horizontal=True):
         links.button(

@@ -1,4 +1,5 @@
-"""Charts: Plotly for curves and bars, Altair where a click must come back (this Streamlit reports none from a Plotly heat map)."""
+"""Charts: Plotly for curves and bars, Altair where a click must come back (this Streamlit
+reports none from a Plotly heat map)."""
 
 from __future__ import annotations
 
@@ -116,7 +117,8 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
 
 
 def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
-    """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most frequent first."""
+    """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most
+    frequent first."""
     figure, names = go.Figure(), [chart_text(str(name)) for name in table["class"]]
     for kind, colour in (("sure", PALETTE[0]), ("unsure", PALETTE[3])):
         figure.add_bar(y=names, x=table[kind], name=kind, orientation="h", marker_color=colour)
@@ -136,7 +138,8 @@ def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
 def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[str, str] | None:
     """The confusion matrix; returns the clicked cell as (true, predicted).
 
-    `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share, so that rare classes show.
+    `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share,
+    so that rare classes show.
     """
     large = len(order) > LABELLED_CELLS
     pick = alt.selection_point(name="cell", fields=["true", "predicted"])
@@ -152,23 +155,35 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
             alt.Tooltip("share:Q", format=".0%", title="share of the true class"),
         ],
     )
-    heat = base.mark_rect().encode(
-        # The square root lets a few mistakes of many photos show.
-        color=alt.Color(
-            "share:Q", title="share of the true class", scale=alt.Scale(type="sqrt", domain=[0, 1]), legend=alt.Legend(format=".0%")
-        ),
-        stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
-        strokeWidth=alt.value(2),
-    ).add_params(pick)  # fmt: skip
+    heat = (
+        base.mark_rect()
+        .encode(
+            # The square root lets a few mistakes of many photos show.
+            color=alt.Color(
+                "share:Q",
+                title="share of the true class",
+                scale=alt.Scale(type="sqrt", domain=[0, 1]),
+                legend=alt.Legend(format=".0%"),
+            ),
+            stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
+            strokeWidth=alt.value(2),
+        )
+        .add_params(pick)
+    )
     layers = heat
     if not large:
         # The scale runs from light to dark on a light page, and the other way round on a dark one.
         strong, weak = (
             ("#10201A", "#DFE6E1") if st.context.theme.type == "dark" else ("#FFFFFF", "#3D4A43")
         )
-        text = base.transform_filter("datum.count > 0").mark_text(fontSize=12).encode(
-            text="count:Q", color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak))
-        )  # fmt: skip
+        text = (
+            base.transform_filter("datum.count > 0")
+            .mark_text(fontSize=12)
+            .encode(
+                text="count:Q",
+                color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak)),
+            )
+        )
         layers = heat + text
     side = min(860, max(340, 26 * len(order) + 110))
     if len(order) * SMALLEST_CELL > side:
@@ -216,7 +231,8 @@ def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> N
 
 
 def _classes(order: Sequence[str]) -> alt.Scale:
-    """A place for every class, also where no photo was of it or taken for it: else the diagonal is none."""
+    """A place for every class, also where no photo was of it or taken for it: else the diagonal
+    is none."""
     return alt.Scale(domain=list(order))
 
 

@@ -1,4 +1,5 @@
-"""Fields for the hyperparameters, made from the training script's own table, each checked where it stands."""
+"""Fields for the hyperparameters, made from the training script's own table, each checked where
+it stands."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ def show(
     without: Sequence[str] = (),
     title: str = "All hyperparameters",
 ) -> dict[str, str]:
-    """What was set to something else than its default, by name. A value that can't be used says so below its field.
+    """What was set to something else than its default, by name. A value that can't be used says
+    so below its field.
 
-    `given` are the values of a job to start from; `without` names hyperparameters that are not offered.
+    `given` are the values of a job to start from; `without` names hyperparameters that are not
+    offered.
     """
     hidden = {*ELSEWHERE, *without}
     table = [

@@ -35,7 +35,8 @@ def stop_button(job: Job) -> None:
 
 
 def where(job: Job) -> None:
-    """What the job runs on, where that is not this machine, and how old all this is where it is not new."""
+    """What the job runs on, where that is not this machine, and how old all this is where it is
+    not new."""
     backend = backends.of(job)
     if facts := backend.facts(job):
         st.caption(plain(f"{backend.title}: {', '.join(facts.values())}"), width="content")
@@ -52,7 +53,8 @@ def phase(job: Job) -> str:
 
 
 def notes(job: Job) -> None:
-    """The way to the job that this one waits for, and for how long there was no sign of life of it."""
+    """The way to the job that this one waits for, and for how long there was no sign of life of
+    it."""
     if job.state.is_finished:
         return
     if (other := _awaited(job)) is not None:

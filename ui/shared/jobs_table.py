@@ -1,4 +1,5 @@
-"""A list of jobs, each line a way to its page; folders that can't be read stand among them with the reason."""
+"""A list of jobs, each line a way to its page; folders that can't be read stand among them with
+the reason."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def badge(state: State) -> str:
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
-    """One line per job: its state, name, result and times. It looks again by itself while one of those shown is running."""
+    """One line per job: its state, name, result and times. It looks again by itself while one of
+    those shown is running."""
     if not jobs:
         st.caption(empty)
         return
@@ -103,7 +105,8 @@ def tuned(job: Job) -> str:
 
 
 def _result(job: Job) -> str:
-    """What a finished training job reached, on test or else on validation; what a batch went through."""
+    """What a finished training job reached, on test or else on validation; what a batch went
+    through."""
     if not job.state.is_finished and job.kind != "tuning" and job.status.progress.get("phase"):
         return f"{NOUNS.get(job.kind, job.kind)}: {plain(_doing(job))}, "
     if job.kind == "transform":

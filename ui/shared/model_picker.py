@@ -1,4 +1,5 @@
-"""The fields that choose a model's size and how it learns: a preset or an architecture, and the mode."""
+"""The fields that choose a model's size and how it learns: a preset or an architecture, and the
+mode."""
 
 from __future__ import annotations
 
@@ -15,13 +16,16 @@ CUSTOM = "custom"
 ADVICE = {
     "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. "
     "Seconds to a minute, and the best choice for small datasets.",
-    "finetune": "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a small dataset; "
-    "for large datasets and GPUs.",
+    ("finetune"): (
+        "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a "
+        "small dataset; for large datasets and GPUs."
+    ),
 }
 
 
 def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str]:
-    """The hyperparameters mode, preset and arch as far as they are not the defaults; `given` are those of a job to start from."""
+    """The hyperparameters mode, preset and arch as far as they are not the defaults; `given` are
+    those of a job to start from."""
     left, right = st.columns(2)
     presets = [*scripts.PRESETS, CUSTOM]
     start = CUSTOM if "arch" in given else given.get("preset", "fast")
@@ -56,8 +60,10 @@ def download_note(values: Mapping[str, str]) -> None:
     arch = values.get("arch", "")
     if arch and not scripts.problem("arch", arch) and (names := scripts.downloads(arch)):
         st.info(
-            f"The weights of {', '.join(names)} are downloaded once, on first use. Without a network the job fails and says so; "
-            "lite0, lite1 and lite2 work offline.",
+            (
+                f"The weights of {', '.join(names)} are downloaded once, on first use. Without a "
+                "network the job fails and says so; lite0, lite1 and lite2 work offline."
+            ),
             icon=":material/cloud_download:",
         )
 
@@ -65,7 +71,10 @@ def download_note(values: Mapping[str, str]) -> None:
 def architecture_title(name: str) -> str:
     known = scripts.ARCHITECTURES.get(name)
     if known:
-        return f"{known.title} ({'downloads on first use' if known.needs_download else 'works offline'})"
+        return (
+            f"{known.title} "
+            f"({'downloads on first use' if known.needs_download else 'works offline'})"
+        )
     return name
 
 

@@ -1,4 +1,5 @@
-"""Photos of a model's predictions as a wall of thumbnails, each with what was predicted; a click opens one."""
+"""Photos of a model's predictions as a wall of thumbnails, each with what was predicted; a click
+opens one."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def wall(
     details: Sequence[str] = (),
     tone: str = "",
 ) -> None:
-    """The photos of these rows under their true class; `details`, all in one `tone`, replace what was predicted."""
+    """The photos of these rows under their true class; `details`, all in one `tone`, replace
+    what was predicted."""
     chosen = part.take(np.asarray(rows, dtype=int))
     if not len(chosen):
         st.caption("No photos.")

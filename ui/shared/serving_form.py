@@ -39,7 +39,8 @@ def backend(prefix: str, *, start: str = "") -> Backend:
 
 
 def endpoint(prefix: str) -> Resources:
-    """Serverless or real time, the image, and what it costs. Raises UserError, naming the field, for what cannot be."""
+    """Serverless or real time, the image, and what it costs. Raises UserError, naming the field,
+    for what cannot be."""
     left, right = st.columns([2, 3])
     kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
@@ -50,7 +51,8 @@ def endpoint(prefix: str) -> Resources:
 
 
 def batch(prefix: str) -> Resources:
-    """Machines and time limit of a batch, and what it costs at most. Raises UserError as `endpoint`."""
+    """Machines and time limit of a batch, and what it costs at most. Raises UserError as
+    `endpoint`."""
     with st.grid(4, min_column_width=170, gap="small"):
         machine = _machine(prefix, BATCH_MACHINE)
         count = st.number_input(
@@ -81,7 +83,10 @@ def batch(prefix: str) -> Resources:
     )
     _say(
         cost,
-        f"**{plain(prices.money(cost.at_most))} at most**, {plain(prices.money(cost.per_hour))} an hour. It ends by itself.",
+        (
+            f"**{plain(prices.money(cost.at_most))} at most**, "
+            f"{plain(prices.money(cost.per_hour))} an hour. It ends by itself."
+        ),
     )
     return resources
 
@@ -161,8 +166,9 @@ def _endpoint_price(resources: Resources) -> None:
         usd = prices.serverless(resources.memory_mb, 3600)
         each = prices.serverless(resources.memory_mb, 0.2 * 1000)
         words = (
-            f"**Nothing while it is idle**; {plain(prices.money(usd))} for an hour of answering, so about {plain(prices.money(each))} "
-            f"for 1,000 photos of 0.2 s each. {plain(prices.serverless_origin().capitalize())}."
+            f"**Nothing while it is idle**; {plain(prices.money(usd))} for an hour of answering, "
+            f"so about {plain(prices.money(each))} for 1,000 photos of 0.2 s each. "
+            f"{plain(prices.serverless_origin().capitalize())}."
         )
         st.info(words, icon=":material/payments:")
         return
@@ -172,10 +178,17 @@ def _endpoint_price(resources: Resources) -> None:
     day = plain(prices.money(cost.per_hour * 24 if cost.per_hour else None))
     grown = ""
     if resources.max_instances and cost.per_hour:
-        grown = f" Fully grown {plain(prices.money(cost.per_hour / resources.instance_count * resources.max_instances))} an hour."
+        grown = (
+            " Fully grown "
+            f"{plain(prices.money(cost.per_hour / resources.instance_count * resources.max_instances))} "
+            "an hour."
+        )
     _say(
         cost,
-        f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until it ends.{grown}",
+        (
+            f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until "
+            f"it ends.{grown}"
+        ),
     )
 
 

@@ -1,4 +1,5 @@
-"""From manifest rows to gallery tiles: thumbnails made where they are missing, captions, and the photo dialog."""
+"""From manifest rows to gallery tiles: thumbnails made where they are missing, captions, and the
+photo dialog."""
 
 from __future__ import annotations
 
@@ -23,12 +24,14 @@ BOX_COLOUR = "#DDBB55"
 
 
 def url(image_id: str) -> str:
-    """Where the browser finds the thumbnail; relative, so that it also works behind a proxy's prefix."""
+    """Where the browser finds the thumbnail; relative, so that it also works behind a proxy's
+    prefix."""
     return f"thumbnails/{image_id}"
 
 
 def make_thumbnails(root: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo stays without one."""
+    """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo
+    stays without one."""
     missing = [
         (image_id, path)
         for image_id, path in rows
@@ -46,7 +49,8 @@ def tiles(
     detail: Sequence[str] | None = None,
     tone: Sequence[str] | None = None,
 ) -> list[Photo]:
-    """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the detail by default the split."""
+    """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the
+    detail by default the split."""
     make_thumbnails(root, zip(frame["image_id"], frame["path"], strict=True))
     details = list(detail) if detail is not None else list(frame["split"])
     tones = list(tone) if tone is not None else [""] * len(frame)
@@ -59,7 +63,8 @@ def tiles(
 
 
 def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The box of a manifest row and the photo's size, as a tile takes them; nothing where there is no box."""
+    """The box of a manifest row and the photo's size, as a tile takes them; nothing where there
+    is no box."""
     box = tuple(row.get(name, math.nan) for name in manifest.BOX)
     if any(map(math.isnan, box)):
         return {}
@@ -80,7 +85,8 @@ def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> I
 
 @st.dialog("Photo", width="large")
 def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | None = None) -> None:
-    """One photo, whole, with all that is known of it; `on_page` leads to its own page, where it has one."""
+    """One photo, whole, with all that is known of it; `on_page` leads to its own page, where it
+    has one."""
     picture, facts = st.columns([3, 2])
     with picture:
         fetch(root, [row["path"]])
@@ -115,7 +121,8 @@ def facts_of(row: pd.Series) -> dict[str, str]:
 
 
 def fetch(root: Path, paths: Sequence[str]) -> None:
-    """Brings photos here that lie in Amazon S3; where that can't be, the page says so and shows what there is."""
+    """Brings photos here that lie in Amazon S3; where that can't be, the page says so and shows
+    what there is."""
     try:
         remote.bring(root, paths)
     except FieldmarkError as error:

@@ -32,7 +32,8 @@ class _Now:
 
 
 def show() -> None:
-    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is cheap enough for every page."""
+    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is
+    cheap enough for every page."""
     st.logo(MARK, size="large")
     now = _look()
     live = bool(now.running or now.serving) or is_set_up()

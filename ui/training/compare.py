@@ -1,4 +1,5 @@
-"""Training jobs side by side: best values, curves over each other, and what differs in their settings."""
+"""Training jobs side by side: best values, curves over each other, and what differs in their
+settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The form that starts a training job: data, preset or architecture, mode, and every hyperparameter for who wants them."""
+"""The form that starts a training job: data, preset or architecture, mode, and every
+hyperparameter for who wants them."""
 
 from __future__ import annotations
 
@@ -107,6 +108,7 @@ def _submit(name: str, version: store.Version, values: Mapping[str, str], where:
     except FieldmarkError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    # The id is made with the form and not with the click: two clicks are one job, and only now is there a new one.
+    # The id is made with the form and not with the click: two clicks are one job, and only now is
+    # there a new one.
     st.session_state["tr_id"] = jobs.new_id("training")
     links.to("train", job=job.id)

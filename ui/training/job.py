@@ -18,10 +18,14 @@ from ui.text import age, duration, plain
 
 LIVE_SECONDS = 1.0
 KEPT_HELP = (
-    "Of the model as it is kept. A linear head is kept from its last epoch, where it has converged; others from the epoch "
-    "with the lowest validation loss (a head) or the highest accuracy (fine-tuning)."
+    "Of the model as it is kept. A linear head is kept from its last epoch, where it has "
+    "converged; others from the epoch with the lowest validation loss (a head) or the highest "
+    "accuracy (fine-tuning)."
 )
-RATE_HELP = "Through the backbone. Nothing stands here where every photo's features were in the cache already."
+RATE_HELP = (
+    "Through the backbone. Nothing stands here where every photo's features were in the cache "
+    "already."
+)
 
 
 @lru_cache(maxsize=64)
@@ -82,7 +86,10 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
         st.info(f"{plain(job.status.reason)} {_what_is_kept(job)}", icon=":material/stop_circle:")
     elif metrics.diverged(rows):
         st.warning(
-            "The loss is not a number any more: the training diverged. A lower learning rate usually helps.",
+            (
+                "The loss is not a number any more: the training diverged. A lower learning rate "
+                "usually helps."
+            ),
             icon=":material/warning:",
         )
 
@@ -90,7 +97,10 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
 def _what_is_kept(job: Job) -> str:
     if any(job.folder.checkpoints.glob("checkpoint*")):
         return "What was learned so far is in its checkpoint: resume it to go on."
-    return "It had saved no checkpoint yet: resuming starts it from the beginning, with the features made so far."
+    return (
+        "It had saved no checkpoint yet: resuming starts it from the beginning, with the features "
+        "made so far."
+    )
 
 
 def _figures(job: Job, rows: list[dict[str, float]]) -> None:
@@ -117,7 +127,8 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
 
 
 def _validation(rows: list[dict[str, float]]) -> None:
-    """The accuracy of the model that came of it, as on the model's own page; until there is one, that of the best epoch so far."""
+    """The accuracy of the model that came of it, as on the model's own page; until there is one,
+    that of the best epoch so far."""
     final, best = metrics.delivered(rows), best_epoch(rows)
     accuracy = (final or best).get("validation_accuracy")
     n = int(final.get("validation_n", 0))
@@ -161,7 +172,8 @@ def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
 
 
 def backbone_rate(rows: list[dict[str, float]]) -> float | None:
-    """Photos per second through the backbone: while features were made or, in fine-tuning, while it trained; None where all were cached."""
+    """Photos per second through the backbone: while features were made or, in fine-tuning, while
+    it trained; None where all were cached."""
     measured = [row for row in rows if "features_done" in row or "step" in row]
     return next(
         (row["images_per_second"] for row in reversed(measured) if row.get("images_per_second")),
@@ -170,7 +182,8 @@ def backbone_rate(rows: list[dict[str, float]]) -> float | None:
 
 
 def _progress(job: Job, rows: list[dict[str, float]]) -> None:
-    """A bar for the phases before the first epoch: photos on their way to the platform, photos that went through the backbone."""
+    """A bar for the phases before the first epoch: photos on their way to the platform, photos
+    that went through the backbone."""
     told = job.status.progress
     if told.get("waits_for"):
         st.progress(0.0, text=plain(job_state.phase(job)))

@@ -1,4 +1,5 @@
-"""What can be done with a tuning job: stop it, go on with it, clone it, delete it; and what it was asked for."""
+"""What can be done with a tuning job: stop it, go on with it, clone it, delete it; and what it
+was asked for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The charts of a tuning job: history, the objective against each hyperparameter, importance, and pairs of hyperparameters.
+"""The charts of a tuning job: history, the objective against each hyperparameter, importance,
+and pairs of hyperparameters.
 
-Altair, for its clicks come back and its data can change under a selection. A click on a point opens the trial.
+Altair, for its clicks come back and its data can change under a selection. A click on a point opens
+the trial.
 """
 
 from __future__ import annotations
@@ -23,9 +25,14 @@ from ui.tuning import leaderboard as tuning_board
 
 HEIGHT = 300
 STATUS_COLOURS = {
-    "Completed": "#2C8A69", "InProgress": "#4A86B8", "Pending": "#4A86B8", "Stopping": "#B58A10", "Stopped": "#8A8F82",
-    "Stopped early": "#B58A10", "Failed": "#C4552D",
-}  # fmt: skip
+    "Completed": "#2C8A69",
+    "InProgress": "#4A86B8",
+    "Pending": "#4A86B8",
+    "Stopping": "#B58A10",
+    "Stopped": "#8A8F82",
+    "Stopped early": "#B58A10",
+    "Failed": "#C4552D",
+}
 Y_SCALE = alt.Scale(zero=False, padding=12)
 GOOD, BAD = "#1E6B52", "#D8CDB4"
 PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=False)
@@ -135,7 +142,8 @@ def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
 
 
 def importances(board: Board, trials: Sequence[Trial]) -> None:
-    """How much each hyperparameter decides, as bars, with a warning where it rests on few trials."""
+    """How much each hyperparameter decides, as bars, with a warning where it rests on few
+    trials."""
     found = importance.importances(trials, board.space, board.spec.objective)
     count = sum(
         trial.value is not None and trial.state == "Completed" and bool(trial.params)
@@ -143,12 +151,16 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
     )
     if not found:
         st.caption(
-            f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that differ; {count} are shown."
+            f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that "
+            f"differ; {count} are shown."
         )
         return
     if count < importance.SANE_TRIALS:
         st.warning(
-            f"It rests on {count} trials: below {importance.SANE_TRIALS} it says as much about chance as about the hyperparameters.",
+            (
+                f"It rests on {count} trials: below {importance.SANE_TRIALS} it says as much "
+                "about chance as about the hyperparameters."
+            ),
             icon=":material/warning:",
         )
     table = pd.DataFrame(
@@ -157,11 +169,25 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
             "share": list(found.values()),
         }
     )
-    bars = alt.Chart(table).mark_bar(color=charts.PALETTE[0], cornerRadiusEnd=3, size=22).encode(
-        x=alt.X("share:Q", title="share of the importance", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("hyperparameter:N", title=None, sort=list(table["hyperparameter"]), axis=alt.Axis(labelLimit=200)),
-        tooltip=["hyperparameter", alt.Tooltip("share:Q", format=".0%")],
-    )  # fmt: skip
+    bars = (
+        alt.Chart(table)
+        .mark_bar(color=charts.PALETTE[0], cornerRadiusEnd=3, size=22)
+        .encode(
+            x=alt.X(
+                "share:Q",
+                title="share of the importance",
+                axis=alt.Axis(format=".0%"),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
+            y=alt.Y(
+                "hyperparameter:N",
+                title=None,
+                sort=list(table["hyperparameter"]),
+                axis=alt.Axis(labelLimit=200),
+            ),
+            tooltip=["hyperparameter", alt.Tooltip("share:Q", format=".0%")],
+        )
+    )
     text = bars.mark_text(align="left", dx=5, color="gray").encode(
         text=alt.Text("share:Q", format=".0%")
     )
@@ -171,7 +197,8 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
         alt="Importance of each hyperparameter",
     )
     st.caption(
-        "How differently its values are spread among the best trials than among all of them (PED-ANOVA)."
+        "How differently its values are spread among the best trials than among all of them "
+        "(PED-ANOVA)."
     )
 
 
@@ -197,23 +224,52 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         known, (first, board.space[first]), (second, board.space[second])
     )
     cells = pd.DataFrame(
-        {"x": np.tile(columns, len(rows)), "y": np.repeat(rows, len(columns)), "value": heights.ravel()}
-    ).dropna()  # fmt: skip
+        {
+            "x": np.tile(columns, len(rows)),
+            "y": np.repeat(rows, len(columns)),
+            "value": heights.ravel(),
+        }
+    ).dropna()
     scheme = alt.Scale(range=[BAD, GOOD] if board.objective.maximize else [GOOD, BAD])
-    heat = alt.Chart(cells).mark_rect().encode(
-        x=alt.X("x:N", scale=alt.Scale(domain=list(columns)), title=_shown(first), axis=_sparse(columns, board.space[first])),
-        y=alt.Y("y:N", scale=alt.Scale(domain=list(rows[::-1])), title=_shown(second), axis=_sparse(rows, board.space[second])),
-        color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
-        stroke=alt.Stroke("value:Q", scale=scheme, title=board.objective.title.lower()),
-        tooltip=[alt.Tooltip("x:N", title=_shown(first)), alt.Tooltip("y:N", title=_shown(second)), alt.Tooltip("value:Q", format=".4f")],
-    )  # fmt: skip
+    heat = (
+        alt.Chart(cells)
+        .mark_rect()
+        .encode(
+            x=alt.X(
+                "x:N",
+                scale=alt.Scale(domain=list(columns)),
+                title=_shown(first),
+                axis=_sparse(columns, board.space[first]),
+            ),
+            y=alt.Y(
+                "y:N",
+                scale=alt.Scale(domain=list(rows[::-1])),
+                title=_shown(second),
+                axis=_sparse(rows, board.space[second]),
+            ),
+            color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
+            stroke=alt.Stroke("value:Q", scale=scheme, title=board.objective.title.lower()),
+            tooltip=[
+                alt.Tooltip("x:N", title=_shown(first)),
+                alt.Tooltip("y:N", title=_shown(second)),
+                alt.Tooltip("value:Q", format=".4f"),
+            ],
+        )
+    )
     table = _table(board, known).assign(
         x=[_nearest(board.space[first], columns, trial.params[first]) for trial in known],
         y=[_nearest(board.space[second], rows, trial.params[second]) for trial in known],
     )
-    dots = alt.Chart(table).mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9).encode(
-        x=alt.X("x:N", sort=columns), y=alt.Y("y:N", sort=rows[::-1]), tooltip=_tooltip(board, table)
-    ).add_params(PICK)  # fmt: skip
+    dots = (
+        alt.Chart(table)
+        .mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9)
+        .encode(
+            x=alt.X("x:N", sort=columns),
+            y=alt.Y("y:N", sort=rows[::-1]),
+            tooltip=_tooltip(board, table),
+        )
+        .add_params(PICK)
+    )
     _clickable(
         board,
         heat + dots,

@@ -1,4 +1,5 @@
-"""Several tuning jobs over each other: best so far, distributions, what each found, and what differs in what was asked for."""
+"""Several tuning jobs over each other: best so far, distributions, what each found, and what
+differs in what was asked for."""
 
 from __future__ import annotations
 
@@ -142,12 +143,21 @@ def _overlay(boards: dict[str, Board]) -> None:
 
 
 def _best_lines(table: pd.DataFrame, axis: str, title: str, colours: alt.Scale) -> alt.Chart:
-    return alt.Chart(table).mark_line(interpolate="step-after", strokeWidth=2.5).encode(
-        x=alt.X(f"{axis}:Q", title="minutes since the start" if axis == "minutes" else "trials"),
-        y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
-        color=alt.Color("job:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=300)),
-        tooltip=["job", "trial", alt.Tooltip("best:Q", title="best so far", format=".4f")],
-    ).properties(height=HEIGHT)  # fmt: skip
+    return (
+        alt.Chart(table)
+        .mark_line(interpolate="step-after", strokeWidth=2.5)
+        .encode(
+            x=alt.X(
+                f"{axis}:Q", title="minutes since the start" if axis == "minutes" else "trials"
+            ),
+            y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
+            color=alt.Color(
+                "job:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=300)
+            ),
+            tooltip=["job", "trial", alt.Tooltip("best:Q", title="best so far", format=".4f")],
+        )
+        .properties(height=HEIGHT)
+    )
 
 
 def _values(
@@ -207,4 +217,7 @@ def asked_for(board: Board) -> dict[str, Any]:
 
 def _machines(resources: Resources) -> str:
     spot = ", spot" if resources.spot else ""
-    return f"{resources.instance_count} x {resources.instance_type}{spot}, at most {resources.max_seconds // 60} minutes"
+    return (
+        f"{resources.instance_count} x {resources.instance_type}{spot}, at most "
+        f"{resources.max_seconds // 60} minutes"
+    )

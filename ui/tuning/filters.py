@@ -1,4 +1,5 @@
-"""The filters of a tuning job's page: by status, the best only, and ranges of values. They hold for every chart and the table."""
+"""The filters of a tuning job's page: by status, the best only, and ranges of values. They hold
+for every chart and the table."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ OBJECTIVE = "objective"
 
 @dataclass(frozen=True)
 class Filters:
-    """What is shown. `ranges` are (low, high) of numbers, None being open; `choices` the values kept of a category."""
+    """What is shown. `ranges` are (low, high) of numbers, None being open; `choices` the values
+    kept of a category."""
 
     statuses: tuple[str, ...] = ()
     top: int = 0
@@ -24,7 +26,8 @@ class Filters:
     choices: Mapping[str, tuple[str, ...]] | None = None
 
     def listed(self, board: Board) -> list[Trial]:
-        """The ranked trials by status and place alone: what a chart shows that fades the others itself."""
+        """The ranked trials by status and place alone: what a chart shows that fades the others
+        itself."""
         ranked = [
             trial
             for trial in board.ranked()
@@ -107,7 +110,8 @@ def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | N
 
 
 def axes(board: Board) -> dict[str, Range]:
-    """The ranges of all that can be filtered by: the hyperparameters, and the objective as far as the trials have reached."""
+    """The ranges of all that can be filtered by: the hyperparameters, and the objective as far
+    as the trials have reached."""
     reached = [trial.value for trial in board.trials if trial.value is not None]
     low, high = (min(reached), max(reached)) if reached else (0.0, 1.0)
     return {**board.space, OBJECTIVE: Range("float", low, high if high > low else low + 1e-6)}
@@ -121,7 +125,8 @@ def reset(board: Board) -> None:
 
 
 def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
-    """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis; a missing axis is open."""
+    """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis;
+    a missing axis is open."""
     key = _key(board)
     for name, values in axes(board).items():
         low, high = brushes.get(name, (None, None))

@@ -1,4 +1,5 @@
-"""The form that starts a tuning job: data, what is fixed, what varies, how to search and when to stop."""
+"""The form that starts a tuning job: data, what is fixed, what varies, how to search and when to
+stop."""
 
 from __future__ import annotations
 
@@ -218,13 +219,17 @@ def _target(start: TuningSpec) -> str:
 
 
 def _trials(start: TuningSpec, suffix: str) -> tuple[bool, bool, str]:
-    """Whether bad trials stop early, whether the defaults are tried first, and the seed as typed."""
+    """Whether bad trials stop early, whether the defaults are tried first, and the seed as
+    typed."""
     with st.container(horizontal=True):
         early = st.toggle(
             "Stop bad trials early",
             start.early_stopping,
             key=f"tu_early_{suffix}",
-            help="Ends a trial whose best epoch is worse than the median of the others at the same epoch.",
+            help=(
+                "Ends a trial whose best epoch is worse than the median of the others at the same "
+                "epoch."
+            ),
         )
         baseline = st.toggle(
             "Try the defaults first",
@@ -250,7 +255,10 @@ def _warm_start(start: TuningSpec, version: store.Version, suffix: str) -> tuple
         start=start.warm_start,
         label=lambda i: found[i].name,
         key=f"tu_warm_{suffix}",
-        help="Their trials count as known where data, objective and ranges agree; the search goes on from what they found.",
+        help=(
+            "Their trials count as known where data, objective and ranges agree; the search goes "
+            "on from what they found."
+        ),
     )
     return tuple(chosen)
 
@@ -285,11 +293,13 @@ def _notes(
         )
     if 0 < photos < FEW_PHOTOS:
         words.append(
-            f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of accuracy, so expect ties."
+            f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of "
+            "accuracy, so expect ties."
         )
     if idle := spaces.without_effect(space, fixed):
         words.append(
-            f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head too, or fix it to mlp."
+            f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head "
+            "too, or fix it to mlp."
         )
     if words:
         st.info("  \n".join(words), icon=":material/info:")
@@ -337,7 +347,8 @@ def _submit(
     except FieldmarkError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    # The id is made with the form and not with the click: two clicks are one job, and only now is there a new one.
+    # The id is made with the form and not with the click: two clicks are one job, and only now is
+    # there a new one.
     st.session_state["tu_id"] = jobs.new_id("tuning")
     links.to("tune", job=job.id)
 

@@ -1,4 +1,5 @@
-"""A tuning job on its page: how it stands, what it found, what to do next, and the charts, live while it runs."""
+"""A tuning job on its page: how it stands, what it found, what to do next, and the charts, live
+while it runs."""
 
 from __future__ import annotations
 
@@ -25,8 +26,15 @@ from ui.tuning import trial as tuning_trial
 
 LIVE_SECONDS = 1.0
 CURVES = 20
-ADVICE_ICONS = {"edge": "open_in_full", "ties": "join", "defaults": "balance", "failed": "error", "choice": "do_not_disturb_on",
-                "small": "remove", "long": "hourglass_bottom"}  # fmt: skip
+ADVICE_ICONS = {
+    "edge": "open_in_full",
+    "ties": "join",
+    "defaults": "balance",
+    "failed": "error",
+    "choice": "do_not_disturb_on",
+    "small": "remove",
+    "long": "hourglass_bottom",
+}
 
 
 def show(job: Job) -> None:
@@ -89,9 +97,13 @@ def _figures(job: Job, board: Board) -> None:
             else None
         )
         st.metric(
-            f"Best {board.objective.title.lower()}", f"{best.value:.4f}" if best else "-", gain, border=True, height="stretch",
+            f"Best {board.objective.title.lower()}",
+            f"{best.value:.4f}" if best else "-",
+            gain,
+            border=True,
+            height="stretch",
             delta_color="normal" if board.objective.maximize else "inverse",
-        )  # fmt: skip
+        )
         running = len(board.trials) - len(done)
         notes = [
             f"{number} {word}"
@@ -141,7 +153,8 @@ def _expected(job: Job, board: Board, done: int) -> str:
 
 
 def _best(board: Board) -> None:
-    """The best trial and the ways to its model. Its test figure is shown because it is chosen already, by validation."""
+    """The best trial and the ways to its model. Its test figure is shown because it is chosen
+    already, by validation."""
     best = board.best()
     if best is None:
         return
@@ -157,7 +170,10 @@ def _best(board: Board) -> None:
             else f"{best.value:.4f}"
         )
         st.markdown(
-            f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on validation{_tested(board, best)}",
+            (
+                f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on "
+                f"validation{_tested(board, best)}"
+            ),
             width="stretch",
         )
         links.button(
@@ -174,7 +190,8 @@ def _best(board: Board) -> None:
 
 
 def _tested(board: Board, best: Trial) -> str:
-    """The test figures of the best trial and of the defaults, once the search is over: before, they would tempt."""
+    """The test figures of the best trial and of the defaults, once the search is over: before,
+    they would tempt."""
     if not board.job.state.is_finished:
         return ""
     baseline = board.baseline()

@@ -1,4 +1,5 @@
-"""The leaderboard: one row per trial, the best on top, with its curve as a sparkline; a click opens the trial."""
+"""The leaderboard: one row per trial, the best on top, with its curve as a sparkline; a click
+opens the trial."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
         alt="Trials, the best first",
     )
     st.caption(
-        "Best first: by the objective, ties by the loss, then by time. Click the box before a row to see the trial."
+        "Best first: by the objective, ties by the loss, then by time. Click the box before a row "
+        "to see the trial."
     )
 
 
@@ -55,7 +57,8 @@ def open_trial(number: int) -> None:
 
 
 def _select(board: Board, trials: Sequence[Trial]) -> None:
-    # Rows move while trials come in: the row is looked up in what was on the screen, and the mark is taken away again.
+    # Rows move while trials come in: the row is looked up in what was on the screen, and the mark
+    # is taken away again.
     key = _key(board)
     rows = st.session_state[key]["selection"]["rows"]
     if rows and rows[0] < len(trials):

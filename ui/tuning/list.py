@@ -57,7 +57,8 @@ def _lines() -> None:
 
 
 def usual_seconds(version: store.Version, mode: str) -> float | None:
-    """The median running time of the last training jobs on this version in this mode; None where there are none."""
+    """The median running time of the last training jobs on this version in this mode; None where
+    there are none."""
     seconds = [
         job.status.seconds
         for job in jobs.readable("training")

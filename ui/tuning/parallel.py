@@ -1,7 +1,8 @@
-"""Parallel coordinates: one line per trial across all hyperparameters and the objective, with axes that can be brushed.
+"""Parallel coordinates: one line per trial across all hyperparameters and the objective, with
+axes that can be brushed.
 
-A small component, because a brush has to come back to the page: it is a filter for every other chart, too. Names are set as text,
-never as HTML.
+A small component, because a brush has to come back to the page: it is a filter for every other
+chart, too. Names are set as text, never as HTML.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def show(board: Board, filters: Filters) -> None:
         on_opened_change=lambda: _opened(key),
     )
     st.caption(
-        "Drag along an axis to keep a part of it, and every chart follows; click on it to keep all. A click on a line opens its trial."
+        "Drag along an axis to keep a part of it, and every chart follows; click on it to keep "
+        "all. A click on a line opens its trial."
     )
 
 

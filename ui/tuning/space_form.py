@@ -18,7 +18,8 @@ BAD = float("nan")
 
 
 def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dict[str, Range]:
-    """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks for the number of values, too."""
+    """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks
+    for the number of values, too."""
     offered = presets.of_mode(mode)
     start = None if origin else next(iter(offered))
     chosen = choices.pill_or_none(

@@ -70,7 +70,10 @@ def actions(trial: Trial, *, key: str) -> None:
                 key=f"{key}_again",
                 icon=":material/replay:",
                 clone=trial.id,
-                hint=f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same settings make the same model again.",
+                hint=(
+                    f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same "
+                    "settings make the same model again."
+                ),
             )
             return
         links.button(
