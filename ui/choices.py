@@ -38,9 +38,8 @@ def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) 
     more: tuple[Label, ...] = (hint or short_id, short_id)
     for say in more:
         for option in _repeated(found):
-            found[option] = (
-                f"{found[option]} ({words})" if (words := say(option)) else found[option]
-            )
+            if words := say(option):
+                found[option] = f"{found[option]} ({words})"
     while repeated := _repeated(found):
         for number, option in enumerate(repeated, 1):
             found[option] = f"{found[option]} ({number})"
@@ -53,8 +52,9 @@ def short_id(option: Any) -> str:
     text = str(option)
     if not _ID.search(text):
         return ""
-    made = _ID_TIME.search(text)
-    when = "{}-{}-{} {}:{}, ".format(*made.groups()) if made else ""
+    when = ""
+    if made := _ID_TIME.search(text):
+        when = "{}-{}-{} {}:{}, ".format(*made.groups())
     return f"{when}{text[-SHORT_ID:]}"
 
 
@@ -72,7 +72,7 @@ def one(
     first."""
     named = labels(options, label)
     _keep(key, named)
-    index = list(options).index(start) if start in named else 0
+    index = _place(options, named, start) or 0
     return _drawn(
         key,
         named,
@@ -93,7 +93,7 @@ def maybe(
     """A select box in which nothing need be chosen."""
     named = labels(options, label)
     _keep(key, named)
-    index = list(options).index(start) if start in named else None
+    index = _place(options, named, start)
     return _drawn(
         key,
         named,
@@ -124,13 +124,16 @@ def thing(
     where the named one is not there, or what was chosen goes, that is said and nothing is chosen.
     """
     named = labels(options, label, hint)
-    wanted = links.parameter(parameter) if parameter else wanted
+    if parameter:
+        wanted = links.parameter(parameter)
     first = next((option for option in (wanted, start, *options) if option in named), None)
     if parameter:
         _follow(key, named, wanted, first)
     _settle(key, named)
-    lost = wanted if wanted and wanted not in named else st.session_state.get(f"{key}{_GONE}", "")
-    index = None if lost or first is None else list(options).index(first)
+    lost = _lost(key, named, wanted)
+    index = None
+    if not lost:
+        index = _place(options, named, first)
     words = f"Choose a {what}"
     chosen = on.selectbox(
         title,
@@ -148,7 +151,10 @@ def thing(
     elif chosen is not None:
         st.session_state.pop(f"{key}{_GONE}", None)
     if parameter:
-        _name(key, parameter, chosen, unless=wanted or (None if always else first))
+        unless = wanted or first
+        if always:
+            unless = wanted or None
+        _name(key, parameter, chosen, unless=unless)
     return _drawn(key, named, chosen)
 
 
@@ -156,7 +162,16 @@ def _follow(key: str, named: dict[str, str], wanted: str, first: str | None) -> 
     """Chooses what the address names, where somebody went to another address since; a choice
     made here stays otherwise."""
     if key in st.session_state and st.session_state.get(f"{key}{_ADDRESS}", wanted) != wanted:
-        st.session_state[key] = wanted if wanted in named else None if wanted else first
+        st.session_state[key] = wanted or first
+        if wanted and wanted not in named:
+            st.session_state[key] = None
+
+
+def _lost(key: str, named: dict[str, str], wanted: str) -> str:
+    """What should be chosen and is not there: what the address names, or what was chosen here."""
+    if wanted and wanted not in named:
+        return wanted
+    return str(st.session_state.get(f"{key}{_GONE}", ""))
 
 
 def _name(key: str, parameter: str, chosen: str | None, unless: str | None) -> None:
@@ -207,7 +222,7 @@ def segment(
     """One of a few, side by side, one of which is always lit: a click on it does not put it out."""
     named = labels(options, label)
     _keep(key, named)
-    first = start if start in named else options[0]
+    first = _first(options, named, start)
     found = on.segmented_control(
         title,
         list(options),
@@ -217,7 +232,9 @@ def segment(
         key=key,
         **more,
     )
-    return _drawn(key, named, first if found is None else found)
+    if found is None:
+        found = first
+    return _drawn(key, named, found)
 
 
 def segment_or_none(
@@ -246,7 +263,7 @@ def pill(
     """As `segment`, for more of them."""
     named = labels(options, label)
     _keep(key, named)
-    first = start if start in named else options[0]
+    first = _first(options, named, start)
     found = on.pills(
         title,
         list(options),
@@ -256,7 +273,9 @@ def pill(
         key=key,
         **more,
     )
-    return _drawn(key, named, first if found is None else found)
+    if found is None:
+        found = first
+    return _drawn(key, named, found)
 
 
 def pill_or_none(
@@ -272,7 +291,9 @@ def pill_or_none(
     """As `segment_or_none`, for more of them."""
     named = labels(options, label)
     _keep(key, named)
-    first = start if start in named else None
+    first = None
+    if start in named:
+        first = start
     return _drawn(
         key,
         named,
@@ -299,6 +320,18 @@ def radio(
     return _drawn(
         key, named, on.radio(title, list(options), format_func=_shown(named), key=key, **more)
     )
+
+
+def _place(options: Sequence[T], named: dict[T, str], start: Any) -> int | None:
+    if start in named:
+        return list(options).index(start)
+    return None
+
+
+def _first(options: Sequence[T], named: dict[T, str], start: Any) -> Any:
+    if start in named:
+        return start
+    return options[0]
 
 
 def _repeated(found: dict[T, str]) -> list[T]:

@@ -57,4 +57,6 @@ def show(
 
 
 def shortened(name: str) -> str:
-    return name if len(name) <= SHORT else f"{name[: SHORT - 3]}..."
+    if len(name) <= SHORT:
+        return name
+    return f"{name[: SHORT - 3]}..."

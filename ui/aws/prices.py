@@ -18,11 +18,9 @@ def show() -> None:
     """One row per instance type, for the account's region."""
     region = accounts.load().region or prices.USUAL_REGION
     date, asked = prices.date_of(region)
-    origin = (
-        f"AWS's Pricing API, asked on {date}"
-        if asked
-        else f"the table of {date} that ships with the app: approximate, AWS was not asked"
-    )
+    origin = f"the table of {date} that ships with the app: approximate, AWS was not asked"
+    if asked:
+        origin = f"AWS's Pricing API, asked on {date}"
     st.markdown(
         f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, "
         "data and tax come on top."

@@ -73,7 +73,10 @@ def _origin() -> None:
     origin, host = headers.get("origin", ""), headers.get("host", "")
     same = not origin or origin.split("://")[-1] == host
     words = f"The browser says it is at `{origin or 'nothing'}`, the proxy that this is `{host}`."
-    _line("green" if same else "orange", "check_circle" if same else "help", words)
+    if same:
+        _line("green", "check_circle", words)
+    else:
+        _line("orange", "help", words)
 
 
 def _upload() -> None:

@@ -62,7 +62,8 @@ def take_away(job: Job) -> None:
 def _parity(parity: dict[str, float]) -> str:
     if not parity:
         return ""
-    return f"{parity_words(int(parity['photos']), int(parity['same_class']), parity['max_difference'])}."
+    photos, same = int(parity["photos"]), int(parity["same_class"])
+    return f"{parity_words(photos, same, parity['max_difference'])}."
 
 
 def _start(job: Job) -> float | None:

@@ -18,8 +18,8 @@ from core.models.store import Model
 from ui import links, messages, removal
 from ui.batch import about as batch_about
 from ui.batch import results as batch_results
-from ui.shared import job_state, jobs_table
-from ui.text import age, count, duration, plain
+from ui.shared import job_state, jobs_table, live
+from ui.text import age, count, duration, left, plain
 
 LIVE_SECONDS = 0.8
 SOURCES = {
@@ -38,9 +38,7 @@ def show(job: Job) -> None:
     job = backends.of(job).refresh(job)
     model = _model(job)
     _about(job, model)
-    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(
-        job.id, job.state.is_finished
-    )
+    live.job(_live, job, LIVE_SECONDS)
     if model is None:
         st.warning(
             "The model of this batch is not there any more; its table can still be downloaded.",
@@ -76,22 +74,14 @@ def _about(job: Job, model: Model | None) -> None:
             _more(job)
 
 
-def _live(job_id: str, was_finished: bool) -> None:
-    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
-    if job.state.is_finished and not was_finished:
-        st.rerun()
+def _live(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        started = (
-            f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
-            if job.status.started
-            else ""
-        )
-        st.markdown(
-            f"{jobs_table.badge(job.state)}{started if job.state.is_finished else ''}",
-            width="content",
-        )
+        words = jobs_table.badge(job.state)
+        if job.state.is_finished and job.status.started:
+            words += f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
+        st.markdown(words, width="content")
         job_state.where(job)
-        _stop(job)
+        job_state.stop_button(job, "What is finished stays, and the batch can be resumed.")
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
@@ -104,36 +94,22 @@ def _live(job_id: str, was_finished: bool) -> None:
         job_state.notes(job)
 
 
-def _stop(job: Job) -> None:
-    if job.state.is_finished:
-        return
-    asked = job.state is State.STOPPING or job.folder.stop_request.exists()
-    words = "What is finished stays, and the batch can be resumed."
-    if st.button(
-        "Stopping..." if asked else "Stop",
-        key=f"stop_{job.id}",
-        icon=":material/stop_circle:",
-        disabled=asked,
-        help=words,
-    ):
-        backends.of(job).stop(job)
-        st.rerun(scope="fragment")
-
-
 def _progress(job: Job) -> None:
     facts = job.status.progress
     phase = plain(str(facts.get("phase", "Starting")))
     if "done" not in facts:
-        listed = f": {facts['listed']:,}" if facts.get("listed") else ""
-        st.progress(0.0, text=f"{phase}{listed}")
+        if facts.get("listed"):
+            phase += f": {facts['listed']:,}"
+        st.progress(0.0, text=phase)
         return
     done, total = int(facts["done"]), int(facts["total"])
-    rate, left = facts.get("images_per_second"), facts.get("eta_seconds")
     words = f"{done:,} of {count(total, 'photo')}"
-    words += f", {rate:,.0f} a second" if rate else ""
-    words += f", about {duration(left)} left" if left else ""
-    words += f", {count(int(facts['errors']), 'error')}" if facts.get("errors") else ""
-    st.progress(min(1.0, done / total) if total else 0.0, text=words)
+    if rate := facts.get("images_per_second"):
+        words += f", {rate:,.0f} a second"
+    words += left(facts.get("eta_seconds"))
+    if facts.get("errors"):
+        words += f", {count(int(facts['errors']), 'error')}"
+    live.bar(done, total, words)
     if facts.get("skipped"):
         st.caption(
             f"{count(int(facts['skipped']), 'photo')} of them were finished before and are not "

@@ -3,6 +3,7 @@ setting it aside for review."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,10 @@ def _words(row: dict[Any, Any]) -> None:
         False: ":red-badge[:material/close: wrong]",
     }
     said = f"**{plain(row['prediction'])}** with {row['probability']:.1%}"
-    st.markdown(
-        f"{verdict[bool(row['correct'])]} {said}"
-        if pd.notna(row["correct"])
-        else f"Taken for {said}; its label is not known."
-    )
+    if pd.notna(row["correct"]):
+        st.markdown(f"{verdict[bool(row['correct'])]} {said}")
+    else:
+        st.markdown(f"Taken for {said}; its label is not known.")
     photo_view.probabilities(pd.DataFrame(answer_of(row)), row["label"], key=f"ba_{row['row']}")
     for name, text in (
         ("unsure", ":orange-badge[unsure] The probability lies below the model's threshold."),
@@ -138,14 +138,21 @@ def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
 
 def tile(row: dict[Any, Any]) -> Photo:
     """The thumbnail of a whole row: its label, or else its name, over what the model said."""
-    answer = (
-        row["error"]
-        or f"{row['prediction']} {row['probability']:.0%}{'; unsure' if row['unsure'] else ''}"
-    )
-    right = bool(row["correct"]) if pd.notna(row["correct"]) else None
-    tone = "wrong" if row["error"] or right is False else "right" if right else ""
-    url = NO_PICTURE if row["error"] else thumbnails.url(row["image_id"])
-    return Photo(str(row["row"]), url, row["label"] or row["path"].rsplit("/", 1)[-1], answer, tone)
+    title = row["label"] or row["path"].rsplit("/", 1)[-1]
+    if row["error"]:
+        return Photo(str(row["row"]), NO_PICTURE, title, row["error"], "wrong")
+    answer = f"{row['prediction']} {row['probability']:.0%}"
+    if row["unsure"]:
+        answer += "; unsure"
+    return Photo(str(row["row"]), thumbnails.url(row["image_id"]), title, answer, _tone(row))
+
+
+def _tone(row: Mapping[Hashable, Any]) -> str:
+    if pd.isna(row["correct"]):
+        return ""
+    if row["correct"]:
+        return "right"
+    return "wrong"
 
 
 # Stands where a photo could not be opened: a grey frame with a stroke through it.

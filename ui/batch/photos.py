@@ -83,7 +83,10 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
         alt="Results, a page of rows",
     )
     chosen = frame["row"].to_numpy()[event["selection"]["rows"]]
-    _bar(job, found, chosen if len(chosen) else rows, root, selected=bool(len(chosen)))
+    if len(chosen):
+        _bar(job, found, chosen, root, selected=True)
+    else:
+        _bar(job, found, rows, root)
     if len(chosen) == 1 and st.button(
         "Open this photo", key="ba_open", icon=":material/open_in_full:"
     ):
@@ -154,19 +157,17 @@ def _bar(
     model is unsure of."""
     whole = len(rows) == len(found) and not selected
     usable = rows[~found.error[rows] & (found.unsure[rows] | (not whole))]
+    shown, label = count(len(rows), "photo"), f"Set {count(len(usable), 'photo')} aside for review"
+    if selected:
+        shown += " selected"
+    if whole:
+        label = f"Set the {count(len(usable), 'unsure photo')} aside for review"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"{count(len(rows), 'photo')}{' selected' if selected else ''}.", width="content"
-        )
+        st.caption(f"{shown}.", width="content")
         if root and 0 < len(usable) <= MAX_ASIDE:
             words = (
                 "They wait in the review queue with the model's answers, and get their right "
                 "label there."
-            )
-            label = (
-                "Set "
-                f"{'the ' if whole else ''}{count(len(usable), 'unsure photo' if whole else 'photo')} "
-                "aside for review"
             )
             if st.button(label, key="ba_aside", icon=":material/rate_review:", help=words):
                 _set_aside(job, found, usable, root)

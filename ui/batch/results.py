@@ -106,14 +106,6 @@ def _ended_early(job: Job, found: Table) -> None:
 
 def _figures(job: Job, found: Table) -> None:
     total = int(job.status.progress.get("total", len(found)))
-    score = scores.top1(found.unseen if len(found.unseen) else found.answers)
-    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
-    why += ", without those it learned from." if 0 < len(found.unseen) < len(found.answers) else "."
-    accuracy = (
-        (f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", why)
-        if score.n
-        else ("-", None, "No photo here has a known class.")
-    )
     figures = [
         (
             "Photos",
@@ -121,7 +113,7 @@ def _figures(job: Job, found: Table) -> None:
             f"of {total:,}" if len(found) < total else None,
             "Finished photos, errors among them.",
         ),
-        ("Accuracy", *accuracy),
+        ("Accuracy", *_accuracy(found)),
         (
             "Unsure",
             *_part(int(found.unsure.sum()), len(found)),
@@ -150,6 +142,18 @@ def _figures(job: Job, found: Table) -> None:
                 height="stretch",
                 help=words,
             )
+
+
+def _accuracy(found: Table) -> tuple[str, str | None, str]:
+    """The accuracy on photos that the model did not learn from, where there are any, of how many
+    photos, and what that means."""
+    score = scores.top1(found.unseen if len(found.unseen) else found.answers)
+    if not score.n:
+        return "-", None, "No photo here has a known class."
+    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
+    if 0 < len(found.unseen) < len(found.answers):
+        why += ", without those it learned from"
+    return f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", f"{why}."
 
 
 def _part(number: int, total: int) -> tuple[str, str | None]:

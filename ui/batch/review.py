@@ -56,8 +56,8 @@ def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Versio
     of the models learned from."""
     usual = Counter(
         found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets
-    ).most_common(1)
-    start = usual[0][0] if usual else ""
+    )
+    start = max(usual, key=usual.__getitem__, default="")
     left, right = st.columns([3, 2])
     chosen = version_picker.dataset(
         datasets, title="Correct the labels of", key="rv_dataset", start=start, on=left
@@ -132,11 +132,9 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
             f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in "
             f"*{plain(dataset.name)}* {version.id}"
         )
-        st.markdown(
-            f"{words}, {len(new)} new to it and joining its training photos."
-            if new
-            else f"{words}."
-        )
+        if new:
+            words += f", {len(new)} new to it and joining its training photos"
+        st.markdown(f"{words}.")
         proposed = {entry.id: entry.proposed for entry in decided}
         if made := edits.new_classes(version, proposed):
             title = count(len(made), "new class", "new classes")

@@ -77,12 +77,15 @@ def _card(entry: Entry, version: Version) -> None:
     )
     left_out = entry.decided and entry.proposed == review.LEAVE_OUT
     key = f"{short}_{entry.decided}_{entry.proposed}"
+    title = "Label"
+    if entry.label:
+        title = f"Label, so far {plain(entry.label)}"
     class_picker.show(
-        f"Label, so far {plain(entry.label)}" if entry.label else "Label",
+        title,
         version.classes,
         key=f"rv_label_{key}",
         start=entry.proposed if entry.proposed or left_out else None,
-        proposed=[entry.proposed] if entry.proposed else [],
+        proposed=list(filter(None, [entry.proposed])),
         leave_out=LEAVE_OUT,
         on_change=lambda label: _say(entry.id, label, decided=True),
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from ui.components import browser_code
 
@@ -16,9 +15,17 @@ _WALL = browser_code.component("fieldmark_answers", __file__)
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A class with its probability; `tone` is '', 'best' or 'doubt'."""
+
+    label: str
+    share: float
+    tone: str
+
+
+@dataclass(frozen=True)
 class Said:
-    """One endpoint's answer on a card. `bars` are {label, share, tone: '' | 'best' | 'doubt'},
-    `badges` (text, tone) pairs."""
+    """One endpoint's answer on a card. `badges` are (text, tone) pairs."""
 
     who: str = ""
     first: str = ""
@@ -26,7 +33,7 @@ class Said:
     note: str = ""
     time: str = ""
     badges: tuple[tuple[str, str], ...] = ()
-    bars: tuple[dict[str, Any], ...] = ()
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ import streamlit as st
 from core import backends, settings
 from core.datasets import export
 from core.datasets.store import Dataset, Version
-from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.specs import ExportSpec
 from ui import choices
 from ui.datasets import export_routes
-from ui.shared import downloads, job_state
-from ui.text import count, duration, plain
+from ui.shared import downloads, job_state, live, submit
+from ui.text import count, left, plain
 
 LIVE_SECONDS = 0.7
 
@@ -55,8 +54,8 @@ def _manifest(version: Version, splits: list[str]) -> None:
         "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and "
         "SageMaker's own training images read it."
     )
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    prefix = left.text_input(
+    field, right = st.columns([3, 2], vertical_alignment="bottom")
+    prefix = field.text_input(
         "Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder"
     )
     split = ""
@@ -89,29 +88,29 @@ def _folder(dataset: Dataset, version: Version) -> None:
     if running:
         running = backends.of(running).refresh(running)
         if not running.state.is_finished:
-            st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
+            live.job(_progress, running, LIVE_SECONDS)
             return
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    path = left.text_input(
+    field, right = st.columns([3, 2], vertical_alignment="bottom")
+    path = field.text_input(
         "Or into a new folder here",
         key="ds_export_path",
         placeholder="/home/me/birds-v2",
         help=f"Inside {roots}.",
     )
-    nonce = f"ds_export_id_{version.id}"
-    st.session_state.setdefault(nonce, jobs.new_id("export"))
-    if right.button("Copy them there", key="ds_export", icon=":material/drive_file_move:"):
-        try:
-            backends.LOCAL.export(
-                ExportSpec(
-                    dataset.name, dataset.id, version.id, path, id=st.session_state.pop(nonce)
-                )
-            )
-        except FieldmarkError as error:
-            st.caption(f":red[:material/error: {plain(str(error))}]")
-            return
-        st.rerun()
+    submit.button(
+        "Copy them there",
+        lambda job_id: backends.LOCAL.export(
+            ExportSpec(dataset.name, dataset.id, version.id, path, id=job_id)
+        ),
+        lambda _: st.rerun(),
+        form=f"ds_export_{version.id}",
+        kind="export",
+        key="ds_export",
+        icon=":material/drive_file_move:",
+        type="secondary",
+        on=right,
+    )
     if running:
         _ended(running)
 
@@ -128,16 +127,10 @@ def _ended(job: jobs.Job) -> None:
         st.caption("The last export was stopped. Nothing was kept of it.")
 
 
-def _progress(job_id: str) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
-    if job.state.is_finished:
-        st.rerun()
+def _progress(job: jobs.Job) -> None:
     facts = job.status.progress
     done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
-    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
+    words = f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(
-            min(1.0, done / total) if total else 0.0,
-            text=f"Copying into {plain(job.spec['path'])}: {done:,} of {total:,}{left}",
-        )
+        live.bar(done, total, words + left(facts.get("eta_seconds")))
         job_state.stop_button(job)

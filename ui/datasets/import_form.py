@@ -17,7 +17,7 @@ from core.aws import s3
 from core.datasets import store
 from core.datasets.importing import cub, extending
 from core.datasets.store import Dataset
-from core.errors import FieldmarkError, UserError
+from core.errors import UserError
 from core.io import files
 from core.io.names import clean_name
 from core.jobs import inbox
@@ -143,16 +143,15 @@ def _folder(into: Into) -> None:
         "Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {roots}."
     )
     name = _name(into, "ds_folder_name", "folder")
-    if st.button(
-        "Import the folder", type="primary", key="ds_import_folder", icon=":material/download:"
-    ):
-        _try(
-            into,
-            lambda: ImportSpec(
-                name=name or Path(path.strip()).name, source="folder", path=_given(path)
-            ),
-            name,
-        )
+    _button(
+        "Import the folder",
+        into,
+        lambda: ImportSpec(
+            name=name or Path(path.strip()).name, source="folder", path=_given(path)
+        ),
+        name,
+        key="ds_import_folder",
+    )
 
 
 def _dropped(into: Into) -> None:
@@ -169,22 +168,26 @@ def _dropped(into: Into) -> None:
         label_visibility="collapsed",
     )
     name = _name(into, "ds_dropped_name", "folder")
-    if st.button(
+    _button(
         "Import what was dropped",
-        type="primary",
+        into,
+        lambda: _dropped_spec(uploads, name),
+        name,
         key="ds_import_dropped",
-        icon=":material/download:",
         disabled=not uploads,
-    ):
-        top = uploads[0].name.replace("\\", "/").split("/")[0] if uploads else ""
-        title = name or (top if "/" in uploads[0].name else "") or "Dropped photos"
-        _try(
-            into,
-            lambda: ImportSpec(
-                name=title, source="archive", path=str(_packed(uploads, title)), shown=top
-            ),
-            name,
-        )
+    )
+
+
+def _dropped_spec(uploads: list[Any], name: str) -> ImportSpec:
+    if not uploads:
+        raise UserError("Drop a folder first.", field="photos")
+    first = uploads[0].name
+    top = first.replace("\\", "/").split("/")[0]
+    title = name or "Dropped photos"
+    if "/" in first:
+        title = name or top or "Dropped photos"
+    path = str(_packed(uploads, title))
+    return ImportSpec(name=title, source="archive", path=path, shown=top)
 
 
 def _archive(into: Into) -> None:
@@ -200,22 +203,23 @@ def _archive(into: Into) -> None:
         label_visibility="collapsed",
     )
     name = _name(into, "ds_archive_name", "archive")
-    pressed = st.button(
+    _button(
         "Import the archive",
-        type="primary",
+        into,
+        lambda: _archive_spec(upload, name),
+        name,
         key="ds_import_archive",
-        icon=":material/download:",
         disabled=upload is None,
     )
-    if pressed and upload:
-        title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
-        _try(
-            into,
-            lambda: ImportSpec(
-                name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name
-            ),
-            name,
-        )
+
+
+def _archive_spec(upload: Any, name: str) -> ImportSpec:
+    if upload is None:
+        raise UserError("Drop an archive first.", field="archive")
+    file_name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
+    title = name or file_name.split(".")[0] or "Archive"
+    path = str(_kept(upload, title))
+    return ImportSpec(name=title, source="archive", path=path, shown=upload.name)
 
 
 def _s3(into: Into) -> None:
@@ -230,8 +234,7 @@ def _s3(into: Into) -> None:
         "AWS_REGION. Only reading is needed."
     )
     name = _name(into, "ds_s3_name", "folder")
-    if st.button("Import from S3", type="primary", key="ds_import_s3", icon=":material/download:"):
-        _try(into, lambda: _s3_spec(place, name), name)
+    _button("Import from S3", into, lambda: _s3_spec(place, name), name, key="ds_import_s3")
 
 
 def _s3_spec(text: str, name: str) -> ImportSpec:
@@ -267,26 +270,21 @@ def _cub(into: Into) -> None:
         placeholder="/home/me/Downloads/CUB_200_2011.tgz",
     )
     there = bool(path.strip()) or cub.kept() is not None
-    share = len(chosen) / len(names) if choice != "All 200" else 1.0
-    needed, free = (
-        files.human_bytes(cub.needed(share, has_archive=there)),
-        files.free_bytes(settings.downloads_dir()),
-    )
-    st.caption(f"Needs {needed} of {files.human_bytes(free)} free. " + _archive_words(path))
-    usable = choice == "All 200" or len(chosen) > 1
-    if st.button(
+    share, usable = 1.0, True
+    if choice != "All 200":
+        share, usable = len(chosen) / len(names), len(chosen) > 1
+    needed = files.human_bytes(cub.needed(share, has_archive=there))
+    free = files.human_bytes(files.free_bytes(settings.downloads_dir()))
+    st.caption(f"Needs {needed} of {free} free. {_archive_words(path)}")
+    _button(
         "Import the birds" if there else "Download and import",
-        type="primary",
+        into,
+        lambda: ImportSpec(
+            name="CUB-200-2011", source="cub", path=path.strip(), classes=tuple(chosen)
+        ),
         key="ds_import_cub",
-        icon=":material/download:",
         disabled=not usable,
-    ):
-        _try(
-            into,
-            lambda: ImportSpec(
-                name="CUB-200-2011", source="cub", path=path.strip(), classes=tuple(chosen)
-            ),
-        )
+    )
 
 
 def _archive_words(path: str) -> str:
@@ -307,14 +305,14 @@ def _sample(into: Into) -> None:
         "drawings each, two of the species easy to confuse. Good for learning your way around, "
         "not for recognising real birds."
     )
-    if st.button(
+    _button(
         "Make the sketchbook",
-        type="primary",
+        Into(),
+        lambda: ImportSpec(name="Sketchbook", source="sample"),
         key="ds_import_sample",
         icon=":material/draw:",
         disabled=into.dataset is not None,
-    ):
-        _try(Into(), lambda: ImportSpec(name="Sketchbook", source="sample"))
+    )
 
 
 def _given(path: str) -> str:
@@ -323,15 +321,25 @@ def _given(path: str) -> str:
     return path.strip()
 
 
-def _try(into: Into, make: Callable[[], ImportSpec], typed: str = "") -> None:
-    try:
-        spec = into.applied(make())
+def _button(
+    label: str,
+    into: Into,
+    make: Callable[[], ImportSpec],
+    typed: str = "",
+    *,
+    key: str,
+    icon: str = ":material/download:",
+    disabled: bool = False,
+) -> None:
+    """The button below one of the ways in; `typed` is the name that a person gave."""
+
+    def spec() -> ImportSpec:
+        made = into.applied(make())
         if typed and into.dataset is None:
             store.require_free(typed)
-    except FieldmarkError as error:
-        st.caption(f":red[:material/error: {plain(str(error))}]")
-        return
-    import_progress.submit(spec)
+        return made
+
+    import_progress.button(label, spec, key=key, icon=icon, disabled=disabled)
 
 
 def _kept(upload: Any, title: str) -> Path:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import streamlit as st
 
 from core import backends
@@ -9,20 +13,35 @@ from core.io import files
 from core.jobs import store as jobs
 from core.jobs.specs import ImportSpec
 from ui import links, messages
-from ui.shared import job_state
-from ui.text import duration, plain
+from ui.shared import job_state, live, submit
+from ui.text import left, plain
+
+LIVE_SECONDS = 0.7
 
 
-def submit(spec: ImportSpec) -> None:
-    """Starts the import and goes to its page."""
-    with messages.shown():
-        job = backends.LOCAL.import_dataset(spec)
-        links.to("datasets", job=job.id, **({"into": spec.dataset_id} if spec.dataset_id else {}))
+def button(label: str, make: Callable[[], ImportSpec], *, key: str, icon: str, **more: Any) -> None:
+    """The button that starts the import which `make` describes, and goes to its page."""
+    submit.button(
+        label,
+        lambda job_id: backends.LOCAL.import_dataset(replace(make(), id=job_id)),
+        _follow,
+        form=key,
+        kind=ImportSpec.kind,
+        key=key,
+        icon=icon,
+        **more,
+    )
+
+
+def _follow(job: jobs.Job) -> None:
+    if into := job.spec.get("dataset_id"):
+        links.to("datasets", job=job.id, into=str(into))
+    links.to("datasets", job=job.id)
 
 
 def progress(job: jobs.Job) -> None:
     """The import as it goes on; the page is redrawn whole when it ends."""
-    st.fragment(_progress, run_every=0.7 if not job.state.is_finished else None)(job.id)
+    live.job(_progress, job, LIVE_SECONDS)
 
 
 def outcome(job_id: str) -> None:
@@ -47,28 +66,21 @@ def outcome(job_id: str) -> None:
             )
 
 
-def _progress(job_id: str) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
-    if job.state.is_finished:
-        st.rerun()
+def _progress(job: jobs.Job) -> None:
     facts = job.status.progress
     done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
-    unit = facts.get("unit", "images")
-    amount = (
-        f"{files.human_bytes(done)} of {files.human_bytes(total)}"
-        if unit == "bytes"
-        else f"{done:,} of {total:,} {unit}"
-    )
-    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
-    words = (
-        f"{plain(str(facts.get('phase', 'Starting')))}: {amount}{left}"
-        if total
-        else plain(str(facts.get("phase", "Starting")))
-    )
+    words = plain(str(facts.get("phase", "Starting")))
+    if total:
+        amount = _amount(done, total, str(facts.get("unit", "images")))
+        words += f": {amount}{left(facts.get('eta_seconds'))}"
     if facts.get("at"):
         words += f". Now at {plain(str(facts['at']))}"
-    st.progress(
-        min(1.0, done / total) if total else 0.0, text=f"Importing *{plain(job.name)}*. {words}"
-    )
+    live.bar(done, total, f"Importing *{plain(job.name)}*. {words}")
     job_state.stop_button(job)
     job_state.notes(job)
+
+
+def _amount(done: int, total: int, unit: str) -> str:
+    if unit == "bytes":
+        return f"{files.human_bytes(done)} of {files.human_bytes(total)}"
+    return f"{done:,} of {total:,} {unit}"

@@ -11,13 +11,12 @@ from core import backends
 from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import Inspection
 from core.datasets.store import Dataset, Version
-from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.specs import ExportSpec, InspectSpec, inspect_spec
 from ui import messages
 from ui.datasets import links as dataset_links
-from ui.shared import job_state
-from ui.text import count, duration, plain
+from ui.shared import job_state, live, submit
+from ui.text import count, left, plain
 
 LIVE_SECONDS = 0.7
 
@@ -28,7 +27,7 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
     found = inspection.nearest(version)
     running = _job(version, finished=False)
     if running:
-        st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
+        live.job(_progress, running, LIVE_SECONDS)
     elif found is None:
         _invite(dataset, version)
     elif found.version.id != version.id:
@@ -61,21 +60,19 @@ def button(
     maps: tuple[str, ...] = ("pca",),
 ) -> None:
     """Starts an inspection; a double click starts one."""
-    nonce = f"ds_inspect_id_{version.id}_{'_'.join(maps)}"
-    st.session_state.setdefault(nonce, jobs.new_id("inspect"))
-    if st.button(
-        label, key=f"ds_inspect_{'_'.join(maps)}", icon=":material/search_insights:", type=kind
-    ):
-        try:
-            backends.LOCAL.inspect(
-                InspectSpec(
-                    dataset.name, dataset.id, version.id, maps, id=st.session_state.pop(nonce)
-                )
-            )
-        except FieldmarkError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return
-        st.rerun()
+    named = "_".join(maps)
+    submit.button(
+        label,
+        lambda job_id: backends.LOCAL.inspect(
+            InspectSpec(dataset.name, dataset.id, version.id, maps, id=job_id)
+        ),
+        lambda _: st.rerun(),
+        form=f"ds_inspect_{version.id}_{named}",
+        kind="inspect",
+        key=f"ds_inspect_{named}",
+        icon=":material/search_insights:",
+        type=kind,
+    )
 
 
 def _invite(dataset: Dataset, version: Version) -> None:
@@ -107,18 +104,13 @@ def _job(version: Version, *, finished: bool) -> jobs.Job | None:
     return None
 
 
-def _progress(job_id: str) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
-    if job.state.is_finished:
-        st.rerun()
+def _progress(job: jobs.Job) -> None:
     facts = job.status.progress
     done, total = int(facts.get("done", 0)), int(facts.get("total", 0))
-    left = f", about {duration(facts['eta_seconds'])} left" if facts.get("eta_seconds") else ""
-    amount = f": {done:,} of {count(total, 'photo')}{left}" if total > 1 else ""
+    words = f"Inspecting. {plain(job_state.phase(job))}"
+    if total > 1:
+        words += f": {done:,} of {count(total, 'photo')}{left(facts.get('eta_seconds'))}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(
-            min(1.0, done / total) if total else 0.0,
-            text=f"Inspecting. {plain(job_state.phase(job))}{amount}",
-        )
+        live.bar(done, total, words)
         job_state.stop_button(job)
     job_state.notes(job)

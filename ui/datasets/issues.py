@@ -16,6 +16,7 @@ from core.datasets.store import Dataset, Version
 from ui import choices, links
 from ui.datasets import inspection as inspecting
 from ui.datasets import selection
+from ui.shared import paging
 from ui.text import count, duration, plain
 
 PAGE_SIZE = 24
@@ -40,9 +41,9 @@ def _kind(sizes: Mapping[str, int]) -> str:
     """The list to show: by its name in the address, for the numbers on the pills change; at
     first one that holds something."""
     asked = links.parameter("issue")
-    first = (
-        asked if asked in KINDS else next((kind for kind, size in sizes.items() if size), "label")
-    )
+    first = next((kind for kind, size in sizes.items() if size), "label")
+    if asked in KINDS:
+        first = asked
     kind = choices.pill(
         "List",
         list(KINDS),
@@ -100,21 +101,12 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
 
 def _page(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     """One page of the list, with the buttons for the others; a group is never torn apart."""
-    units = (
-        _numbered(rows) if kind in GROUPED else pd.Series(range(1, len(rows) + 1), index=rows.index)
-    )
-    size = PAGE_SIZE // 3 if kind in GROUPED else PAGE_SIZE
-    pages = max(1, -(-int(units.max()) // size))
-    number = (
-        int(
-            st.pagination(pages, key=f"ds_issue_page_{kind.replace(' ', '_')}", bind="query-params")
-            or 1
-        )
-        if pages > 1
-        else 1
-    )
-    number = min(number, pages)
-    return rows[(units > (number - 1) * size) & (units <= number * size)]
+    units, size = pd.Series(range(1, len(rows) + 1), index=rows.index), PAGE_SIZE
+    if kind in GROUPED:
+        units, size = _numbered(rows), PAGE_SIZE // 3
+    key = f"ds_issue_page_{kind.replace(' ', '_')}"
+    part = paging.shown(int(units.max()), size, key=key, bind="query-params")
+    return rows[(units > part.start) & (units <= part.stop)]
 
 
 def _numbered(rows: pd.DataFrame) -> pd.Series:

@@ -25,7 +25,7 @@ from ui.components.map import SIZE, Points
 from ui.datasets import inspection as inspecting
 from ui.datasets import selection
 from ui.models import list as model_list
-from ui.shared import charts, thumbnails
+from ui.shared import charts, paging, thumbnails
 from ui.shared.photo_wall import predictions_of
 from ui.text import count, plain
 
@@ -58,7 +58,9 @@ def show(dataset: Dataset, version: Version) -> None:
     with right:
         method = _method(dataset, version, found)
     table = _table(str(found.folder), method, version.id, found, version)
-    model = _judge(dataset) if colour in JUDGED else None
+    model = None
+    if colour in JUDGED:
+        model = _judge(dataset)
     if model:
         table = _judged_by(model, table)
     lasso = _lasso()
@@ -78,15 +80,13 @@ def show(dataset: Dataset, version: Version) -> None:
         selection.look(
             dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0])
         )
-    drawn = (
-        f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all."
-        if len(table) > DRAWN
-        else ""
-    )
-    st.caption(
+    words = (
         f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, "
-        f"Shift-drag moves.{drawn}"
+        "Shift-drag moves."
     )
+    if len(table) > DRAWN:
+        words += f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all."
+    st.caption(words)
     _gallery(dataset, version, table, lasso)
 
 
@@ -128,16 +128,17 @@ def _table(
 
 
 def _points(table: pd.DataFrame, by: str) -> Points:
-    shown = table if len(table) <= DRAWN else table.sample(DRAWN, random_state=0)
-    colour, palette, names = _coloured(shown, by)
+    if len(table) > DRAWN:
+        table = table.sample(DRAWN, random_state=0)
+    colour, palette, names = _coloured(table, by)
     said = [
-        f"{label}, {split}" for label, split in zip(shown["label"], shown["split"], strict=True)
+        f"{label}, {split}" for label, split in zip(table["label"], table["split"], strict=True)
     ]
     return Points(
-        shown["x"].to_numpy(),
-        shown["y"].to_numpy(),
+        table["x"].to_numpy(),
+        table["y"].to_numpy(),
         colour,
-        shown["image_id"].tolist(),
+        table["image_id"].tolist(),
         said,
         palette,
         names,
@@ -236,11 +237,9 @@ def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _explained(by: str, model: Model | None) -> str:
-    asked = (
-        f"{plain(model.name)}, of its own training photos, too"
-        if model
-        else "classifiers that had not seen the photo"
-    )
+    asked = "classifiers that had not seen the photo"
+    if model:
+        asked = f"{plain(model.name)}, of its own training photos, too"
     return {
         "Right or wrong": f"The answers of {asked}.",
         "Confidence": f"How sure the answers are, of {asked}.",
@@ -273,17 +272,13 @@ def _gallery(
             st.rerun()
     if chosen.empty:
         return
-    pages = -(-len(chosen) // PAGE_SIZE)
-    number = (
-        min(int(st.pagination(pages, key="ds_map_page", bind="query-params") or 1), pages)
-        if pages > 1
-        else 1
-    )
-    page = chosen.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    selection.wall(dataset, version, page, key="ds_map_wall", why="chosen on the map")
+    part = paging.shown(len(chosen), PAGE_SIZE, key="ds_map_page", bind="query-params")
+    selection.wall(dataset, version, chosen.iloc[part], key="ds_map_wall", why="chosen on the map")
 
 
 def _mix(chosen: pd.DataFrame) -> str:
     counts = chosen["label"].value_counts()
     listed = ", ".join(f"{plain(str(name))} {number:,}" for name, number in counts.head(5).items())
-    return listed + (f" and {len(counts) - 5} more classes" if len(counts) > 5 else "")
+    if len(counts) > 5:
+        return f"{listed} and {len(counts) - 5} more classes"
+    return listed

@@ -73,11 +73,11 @@ def _picture(dataset: Dataset, record: Record) -> None:
     with_box = bool(thumbnails.box_of(record.row)) and st.toggle(
         "Box", key="ds_photo_box", bind="query-params"
     )
+    box = None
+    if with_box:
+        box = thumbnails.box_of(record.row).get("box")
     try:
-        opened = thumbnails.whole(
-            store.image_path(dataset, record.path),
-            thumbnails.box_of(record.row).get("box") if with_box else None,
-        )
+        opened = thumbnails.whole(store.image_path(dataset, record.path), box)
         st.image(opened, width="stretch", alt=str(record.row["label"]))
     except FieldmarkError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
@@ -86,17 +86,19 @@ def _picture(dataset: Dataset, record: Record) -> None:
 def _facts(dataset: Dataset, record: Record) -> None:
     row = record.row
     st.markdown(f"### {plain(str(row['label']))}")
-    pixels = f"{row['width']} x {row['height']} px" if row["width"] else "not known"
+    split, official, pixels, box = str(row["split"]), str(row["official"]), "not known", ""
+    if official == split:
+        split, official = f"{split}, as its makers have it", ""
+    if row["width"]:
+        pixels = f"{row['width']} x {row['height']} px"
+    if not math.isnan(row["box_x"]):
+        box = "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row)
     rows = {
-        "Split": f"{row['split']}, as its makers have it"
-        if row["official"] == row["split"]
-        else str(row["split"]),
-        "Official split": str(row["official"]) if row["official"] not in ("", row["split"]) else "",
+        "Split": split,
+        "Official split": official,
         "Problem": str(row["problem"]),
         "Size": f"{pixels}, {files.human_bytes(row['size_bytes'])}",
-        "Box": ""
-        if math.isnan(row["box_x"])
-        else "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row),
+        "Box": box,
         "Same bytes": ", ".join(record.copies),
         **{
             KINDS[kind].title: words
@@ -145,13 +147,21 @@ def _answers(record: Record) -> None:
 def _row(model: Model, image_id: str, found: Answer) -> dict[str, object]:
     return {
         "model": f"models?model={model.id}&photo={image_id}&name={quote(model.name)}",
-        "right": "right" if found.is_right else "wrong" if found.label else "",
+        "right": _verdict(found),
         "says": found.predicted,
         "probability": found.probability,
         "own": found.own,
         "rank": found.rank or None,
         "split": found.split,
     }
+
+
+def _verdict(found: Answer) -> str:
+    if found.is_right:
+        return "right"
+    if found.label:
+        return "wrong"
+    return ""
 
 
 def _changed(model: Model) -> float:

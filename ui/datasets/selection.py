@@ -3,7 +3,8 @@ the draft."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -99,13 +100,11 @@ def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> Non
 def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
     label = class_picker.show("New label", sorted(version.counts), key=f"{key}_label")
     reason = _reason(key, "relabel", why)
-    new = (
-        f" as the new class {plain(str(label))}"
-        if class_picker.is_new(label, list(version.counts))
-        else ""
-    )
+    words = f"Relabel {count(len(chosen), 'photo')}"
+    if class_picker.is_new(label, list(version.counts)):
+        words += f" as the new class {plain(str(label))}"
     st.button(
-        f"Relabel {count(len(chosen), 'photo')}{new}",
+        words,
         key=f"{key}_relabel",
         type="primary",
         disabled=not label,
@@ -172,24 +171,32 @@ def _tiles(
 ) -> list[Photo]:
     thumbnails.make_thumbnails(dataset.root, zip(rows["image_id"], rows["path"], strict=True))
     marks = drafts.marks(drafts.steps(version))
-    problems = rows["problem"] if "problem" in rows else pd.Series("", index=rows.index)
-    words = (
-        list(detail)
-        if detail is not None
-        else [str(problem or split) for problem, split in zip(problems, rows["split"], strict=True)]
+    records = rows.to_dict("records")
+    if detail is None:
+        detail = [str(row.get("problem") or row["split"]) for row in records]
+    if groups is None:
+        groups = [""] * len(records)
+    return [
+        _tile(row, words, group, marks.get(row["path"], ""), boxes)
+        for row, words, group in zip(records, detail, groups, strict=True)
+    ]
+
+
+def _tile(row: Mapping[Hashable, Any], words: str, group: str, mark: str, boxes: bool) -> Photo:
+    """`mark` is what the draft does with the photo, '' where nothing."""
+    tone, box = "", thumbnails.NO_BOX
+    if row.get("problem"):
+        tone = "wrong"
+    if mark:
+        tone, words = "right", f"Draft: {mark}"
+    if boxes:
+        box = thumbnails.box_of(row)
+    return Photo(
+        id=row["path"],
+        url=thumbnails.url(row["image_id"]),
+        title=row["label"],
+        detail=words,
+        tone=tone,
+        group=group,
+        **box,
     )
-    made = []
-    for place, row in enumerate(rows.to_dict("records")):
-        mark = marks.get(row["path"], "")
-        made.append(
-            Photo(
-                id=row["path"],
-                url=thumbnails.url(row["image_id"]),
-                title=row["label"],
-                detail=f"Draft: {mark}" if mark else words[place],
-                tone="right" if mark else "wrong" if row.get("problem") else "",
-                group=groups[place] if groups is not None else "",
-                **(thumbnails.box_of(row) if boxes else {}),
-            )
-        )
-    return made

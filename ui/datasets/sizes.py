@@ -67,8 +67,10 @@ def _whole_bins(table: pd.DataFrame, name: str, drawn: Sequence[float]) -> tuple
     touched = table[(table[name] <= high) & (table[f"{name}_to"] > low)]
     if touched.empty:
         return low, high
-    step = 0.0 if name == "aspect" else 1.0
-    return float(touched[name].min()), float(touched[f"{name}_to"].max()) - step
+    low, high = float(touched[name].min()), float(touched[f"{name}_to"].max())
+    if name == "aspect":
+        return low, high
+    return low, high - 1.0
 
 
 def _chart(chart: Any, key: str, alt_text: str) -> dict[str, Any]:

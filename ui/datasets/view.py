@@ -143,13 +143,15 @@ def _copies(dataset: Dataset) -> None:
         job.spec.get("dataset_id") == dataset.id and not job.state.is_finished
         for job in jobs.readable()
     )
-    words = "A job is at work on these photos; wait for its end." if busy else ""
+    words = None
+    if busy:
+        words = "A job is at work on these photos; wait for its end."
     if st.button(
         f"Remove the copies of {plain(removal.shortened(dataset.name))}",
         key=f"ds_forget_{dataset.id}",
         icon=":material/cleaning_services:",
         disabled=busy or not photos,
-        help=words or None,
+        help=words,
     ):
         remote.forget(dataset.root)
         st.rerun()
@@ -158,32 +160,22 @@ def _copies(dataset: Dataset) -> None:
 def _how(split: Mapping[str, object]) -> str:
     seed = split.get("seed", settings.DEFAULT_SEED)
     how = {
-        ("official"): (
+        "official": (
             "The split its makers gave; what they left out is carved from train, class by class,"
         ),
         "grouped": "Split at random within each class, copies kept together,",
-        ("k-fold"): (
+        "k-fold": (
             f"Fold {split.get('fold')} of {split.get('folds')}: another part of train is "
             "validation in each,"
         ),
     }.get(str(split.get("kind")), "Split at random within each class,")
-    since = {name: int(str(split.get(name, 0))) for name in ("moved", "added")}
-    words = {"moved": "moved by hand since.", "added": "added since."}
-    made = (
-        "As in the export that was imported."
-        if split.get("exported")
-        else f"{how} with seed {seed}."
-    )
-    return " ".join(
-        [
-            made,
-            *(
-                f"{count(number, 'photo')} {words[name]}"
-                for name, number in since.items()
-                if number
-            ),
-        ]
-    )
+    words = [f"{how} with seed {seed}."]
+    if split.get("exported"):
+        words = ["As in the export that was imported."]
+    for name, since in (("moved", "moved by hand since."), ("added", "added since.")):
+        if number := int(str(split.get(name, 0))):
+            words.append(f"{count(number, 'photo')} {since}")
+    return " ".join(words)
 
 
 def _classes(_dataset: Dataset, version: Version) -> None:

@@ -19,13 +19,15 @@ from core.models import explain, similar
 from core.models import store as models
 from core.models.store import Model
 from ui import choices, links, messages
-from ui.components.answer_wall import Card, Said, answer_wall
-from ui.shared import class_picker, photo_view, thumbnails
+from ui.components.answer_wall import Bar, Card, Said, answer_wall
+from ui.shared import class_picker, paging, photo_view, thumbnails
 from ui.text import count, plain, share
 
 PAGE_SIZE = 60
 FILTERS = ("All", "Wrong", "Unsure", "Unfamiliar", "Differ", "Failed")
 LEAVE_OUT = "None of these classes"
+# How wide a card is, by whether it has the answers of two endpoints.
+CARD_SIDES = {False: 220, True: 400}
 
 Answers = Mapping[str, Mapping[str, dict[str, Any]]]
 
@@ -51,7 +53,9 @@ def apart(items: Iterable[Asked]) -> dict[str, Asked]:
     found: dict[str, Asked] = {}
     for item in items:
         copies = sum(other.image_id == item.image_id for other in found.values())
-        card = f"{item.image_id}.{copies}" if copies else item.image_id
+        card = item.image_id
+        if copies:
+            card = f"{item.image_id}.{copies}"
         found[card] = replace(item, card=card)
     return found
 
@@ -73,9 +77,8 @@ def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Ans
     items = _page(matching[chosen])
     thumbnails.make_thumbnails(Path("/"), [(item.image_id, str(item.path)) for item in items])
     cards = [_card(item, endpoints, answers) for item in items]
-    opened = answer_wall(
-        cards, key=f"dp_wall_{endpoints[0].id}", side=400 if len(endpoints) > 1 else 220
-    )
+    side = CARD_SIDES[len(endpoints) > 1]
+    opened = answer_wall(cards, key=f"dp_wall_{endpoints[0].id}", side=side)
     _set_aside_button(endpoints[0], matching, answers)
     if opened in asked:
         _dialog(endpoints, asked[opened], answers)
@@ -92,8 +95,9 @@ def _summary(
         (item, answers[item.image_id]) for item in asked if "failed" not in answers[item.image_id]
     ]
     known = [(item, answer) for item, answer in said if item.label]
-    words = [f"**{plain(endpoint.name)}**: "] if named else []
-    words.append(count(len(said), "answer"))
+    words = [count(len(said), "answer")]
+    if named:
+        words.insert(0, f"**{plain(endpoint.name)}**: ")
     if known:
         words.append(
             ", right on "
@@ -134,9 +138,7 @@ def _best(answer: Mapping[str, Any]) -> str:
 
 
 def _page(items: Sequence[Asked]) -> Sequence[Asked]:
-    pages = max(1, -(-len(items) // PAGE_SIZE))
-    number = int(st.pagination(pages, key=f"dp_page_{len(items)}") or 1) if pages > 1 else 1
-    return items[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    return items[paging.shown(len(items), PAGE_SIZE, key=f"dp_page_{len(items)}")]
 
 
 def _card(item: Asked, endpoints: Sequence[Endpoint], answers: Answers) -> Card:
@@ -157,23 +159,23 @@ def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
         return Said(who, failed=str(answer["failed"]))
     ranked = answer["predictions"]
     unsure = bool(answer["unsure"])
-    badges = []
-    if item.label:
-        badges.append(("wrong", "wrong") if _is_wrong(item, answer) else ("right", "right"))
+    badges: list[tuple[str, str]] = []
+    notes: list[str] = []
+    if _is_wrong(item, answer):
+        badges.append(("wrong", "wrong"))
+        notes.append(f"It is a {item.label}.")
+    elif item.label:
+        badges.append(("right", "right"))
     badges += [(flag, "mind") for flag in ("unsure", "unfamiliar") if answer.get(flag)]
-    note = f"It is a {item.label}." if _is_wrong(item, answer) else ""
     if answer.get("unfamiliar"):
-        note = f"{note} Unlike everything seen in training.".strip()
-    note = f"{note} {_shrunk(answer)}".strip()
+        notes.append("Unlike everything seen in training.")
+    notes.append(_shrunk(answer))
+    note = " ".join(filter(None, notes))
     first = ranked[0]["label"]
     if unsure and len(ranked) > 1:
         first = f"{first} or {ranked[1]['label']}"
     bars = tuple(
-        {
-            "label": entry["label"],
-            "share": entry["probability"],
-            "tone": "doubt" if unsure and rank < 2 else "best" if rank == 0 else "",
-        }
+        Bar(entry["label"], entry["probability"], _tone(rank, unsure))
         for rank, entry in enumerate(ranked[:5])
     )
     time = (
@@ -181,6 +183,15 @@ def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
         "there and back"
     )
     return Said(who, first, note=note, time=time, badges=tuple(badges), bars=bars)
+
+
+def _tone(rank: int, unsure: bool) -> str:
+    """Of the first two answers either may be right where the model is unsure."""
+    if unsure and rank < 2:
+        return "doubt"
+    if rank == 0:
+        return "best"
+    return ""
 
 
 def _shrunk(answer: Mapping[str, Any]) -> str:
@@ -216,20 +227,24 @@ def _set_aside_button(
             )
 
 
+def doubt_of(answer: Mapping[Any, Any]) -> str:
+    """Why an answer is in doubt by the model's own word, or the empty string."""
+    for doubt in ("unsure", "unfamiliar"):
+        if answer.get(doubt):
+            return doubt
+    return ""
+
+
 def set_aside(
     endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], true: str | None = None
 ) -> None:
     """Puts the photo into the review queue; `true` is the class a person says it is
     (review.LEAVE_OUT: none), if they said so."""
-    reason = (
-        "wrong"
-        if _is_wrong(item, answer)
-        else "unsure"
-        if answer.get("unsure")
-        else "unfamiliar"
-        if answer.get("unfamiliar")
-        else ""
-    )
+    reason = doubt_of(answer) or "from an endpoint"
+    if _is_wrong(item, answer):
+        reason = "wrong"
+    if true is not None:
+        reason = "flagged by hand"
     entry = review.add(
         item.path,
         shown=item.shown,
@@ -237,7 +252,7 @@ def set_aside(
         model_id=endpoint.model_id,
         origin=endpoint.id,
         label=item.label,
-        reason="flagged by hand" if true is not None else reason or "from an endpoint",
+        reason=reason,
     )
     if true is not None:
         review.propose([entry.id], true, decided=True)
@@ -280,13 +295,13 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
     if "failed" in answer:
         st.error(plain(answer["failed"]), icon=":material/error:")
         return
-    mark = {item.label: " :green[:material/check:]"} if item.label else {}
-    ranked = [(entry["label"], entry["probability"]) for entry in answer["predictions"]]
-    st.markdown(
-        "\n".join(
-            f"1. {plain(label)} :gray[{value:.1%}]{mark.get(label, '')}" for label, value in ranked
-        )
-    )
+    lines = []
+    for entry in answer["predictions"]:
+        line = f"1. {plain(entry['label'])} :gray[{entry['probability']:.1%}]"
+        if item.label and entry["label"] == item.label:
+            line += " :green[:material/check:]"
+        lines.append(line)
+    st.markdown("\n".join(lines))
     if words := _shrunk(answer):
         st.caption(words)
     if answer.get("unfamiliar"):
@@ -324,11 +339,10 @@ def _explained(endpoints: Sequence[Endpoint], item: Asked, answers: Answers) -> 
         labels = {best: "predicted"}
         if item.label and item.label != best and item.label in model.classes:
             labels[item.label] = "true"
-        st.markdown(
-            f"**Where {plain(endpoint.name)} looks**"
-            if len(endpoints) > 1
-            else "**Where the model looks**"
-        )
+        who = "the model"
+        if len(endpoints) > 1:
+            who = plain(endpoint.name)
+        st.markdown(f"**Where {who} looks**")
         photo_view.evidence(
             model,
             item.path,

@@ -17,6 +17,7 @@ from core.models import store as models
 from ui import links, messages, removal
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints.view import badge, until
+from ui.shared import live
 from ui.text import age, count, plain
 
 LOOK_SECONDS = 2.0
@@ -30,9 +31,7 @@ def show(endpoints: Sequence[Endpoint]) -> None:
         endpoint.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)
         for endpoint in endpoints
     )
-    st.fragment(_cards, run_every=LOOK_SECONDS if busy else None)(
-        [endpoint.id for endpoint in endpoints]
-    )
+    live.redrawn(_cards, LOOK_SECONDS, running=busy)([endpoint.id for endpoint in endpoints])
 
 
 def _cards(known: Sequence[str]) -> None:
@@ -54,17 +53,17 @@ def _line(endpoint: Endpoint) -> str:
         return f"{words}. {plain(endpoint.reason)}"
     figures = backends.of(endpoint).figures(endpoint)
     if "requests" not in figures:
-        now = (
-            "in service"
-            if endpoint.state is EndpointState.IN_SERVICE
-            else endpoint.details.get("phase") or "starting"
-        )
+        now = endpoint.details.get("phase") or "starting"
+        if endpoint.state is EndpointState.IN_SERVICE:
+            now = "in service"
         return f"{words}, {plain(str(now)).lower()}"
-    p50 = f", p50 {figures['p50_ms']:.1f} ms" if figures.get("p50_ms") is not None else ""
-    return (
+    words = (
         f"{plain(_model_name(endpoint))}, {words}, {count(figures['requests'], 'request')}, "
-        f"{count(figures['errors'], 'error')}{p50}"
+        f"{count(figures['errors'], 'error')}"
     )
+    if figures.get("p50_ms") is not None:
+        words += f", p50 {figures['p50_ms']:.1f} ms"
+    return words
 
 
 def _model_name(endpoint: Endpoint) -> str:

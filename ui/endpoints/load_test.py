@@ -10,14 +10,14 @@ import streamlit as st
 
 from core import backends, settings
 from core.backends import Endpoint
-from core.errors import FieldmarkError, NotFound, UserError
+from core.errors import NotFound
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs.specs import LoadSpec
 from core.jobs.store import Job, State
-from ui import links, messages
-from ui.shared import charts, jobs_table
-from ui.text import age, count, plain
+from ui import links
+from ui.shared import charts, jobs_table, live, submit
+from ui.text import age, count, figure, plain
 
 LOOK_SECONDS = 0.5
 KEPT = 20
@@ -37,9 +37,7 @@ def show(endpoint: Endpoint) -> None:
         return
     wanted = links.parameter("test") or links.parameter("job")
     chosen = next((job for job in tests if job.id == wanted), tests[0])
-    st.fragment(_test, run_every=None if chosen.state.is_finished else LOOK_SECONDS)(
-        chosen.id, chosen.state.is_finished
-    )
+    live.job(_test, chosen, LOOK_SECONDS)
     if len(tests) > 1:
         _table(tests, chosen)
 
@@ -69,47 +67,41 @@ def _form(endpoint: Endpoint) -> None:
             width=160,
             help="Each sends its next photo once it has its answer.",
         )
-        st.session_state.setdefault("dp_load_id", jobs.new_id("load"))
-        if st.button("Start", key="dp_load", type="primary", icon=":material/speed:"):
-            _start(endpoint, int(requests), int(clients))
+        name = f"{count(int(requests), 'request')} from {count(int(clients), 'client')}"
+        submit.button(
+            "Start",
+            lambda job_id: backends.of(endpoint).load_test(
+                LoadSpec(name, endpoint.id, int(requests), int(clients), id=job_id)
+            ),
+            _show_test,
+            form="dp_load",
+            kind="load",
+            key="dp_load",
+            icon=":material/speed:",
+        )
         st.caption("Photos of the model's test split, each client with a connection that it keeps.")
 
 
-def _start(endpoint: Endpoint, requests: int, clients: int) -> None:
-    name = f"{count(requests, 'request')} from {count(clients, 'client')}"
-    try:
-        job = backends.of(endpoint).load_test(
-            LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"])
-        )
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state["dp_load_id"] = jobs.new_id("load")
+def _show_test(job: Job) -> None:
     links.set_parameters(test=job.id)
     st.rerun()
 
 
-def _test(job_id: str, was_finished: bool) -> None:
-    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
-    if job.state.is_finished and not was_finished:
-        st.rerun()
+def _test(job: Job) -> None:
     progress = job.status.progress
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content"
         )
         if not job.state.is_finished and st.button(
-            "Stop", key=f"dp_load_stop_{job_id}", icon=":material/stop_circle:"
+            "Stop", key=f"dp_load_stop_{job.id}", icon=":material/stop_circle:"
         ):
             backends.of(job).stop(job)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     if not job.state.is_finished:
         done, total = progress.get("done", 0), progress.get("total", 1)
-        st.progress(min(1.0, done / total), text=f"{done:,} of {total:,}")
+        live.bar(done, total, f"{done:,} of {total:,}")
     _figures(job)
     if job.state.is_finished:
         _histogram(job)
@@ -119,12 +111,8 @@ def _figures(job: Job) -> None:
     progress = job.status.progress
     with st.grid(5, min_column_width=130, gap="small"):
         for name, key in (("p50", "p50_ms"), ("p95", "p95_ms"), ("p99", "p99_ms")):
-            st.metric(name, f"{progress[key]:.1f} ms" if key in progress else "-", border=True)
-        st.metric(
-            "Throughput",
-            f"{progress['per_second']:.0f}/s" if "per_second" in progress else "-",
-            border=True,
-        )
+            st.metric(name, figure(progress.get(key), "{:.1f} ms"), border=True)
+        st.metric("Throughput", figure(progress.get("per_second"), "{:.0f}/s"), border=True)
         st.metric("Failed", f"{progress.get('failed', 0):,}", border=True)
     for reason, times in progress.get("errors", {}).items():
         st.warning(f"{times:,} times: {plain(reason)}", icon=":material/warning:")
@@ -169,9 +157,9 @@ def _histogram(job: Job) -> None:
     )
     left_out = int((times["ms"] > most).sum())
     if left_out:
+        verb = "is" if left_out == 1 else "are"
         st.caption(
-            f"{count(left_out, 'request')} took longer than {most:.0f} ms and "
-            f"{'is' if left_out == 1 else 'are'} not drawn."
+            f"{count(left_out, 'request')} took longer than {most:.0f} ms and {verb} not drawn."
         )
 
 

@@ -23,7 +23,8 @@ from core.models import store as models
 from core.models.store import Model
 from ui import choices, links, messages
 from ui.components.gallery import Photo, gallery
-from ui.shared import charts, thumbnails
+from ui.endpoints.answers import doubt_of
+from ui.shared import charts, paging, thumbnails
 from ui.text import count, plain
 
 PAGE_SIZE = 48
@@ -31,6 +32,7 @@ BINS = 20
 # Beyond this the legend is longer than the chart; the rest is one class.
 SHOWN_CLASSES = 12
 OTHERS = "all others"
+LOW = 0.5
 FILTERS = {"all": "All", "unsure": "Unsure", "unfamiliar": "Unfamiliar", "low": "Below 50 %"}
 
 
@@ -39,11 +41,9 @@ def show(job: Job) -> None:
     kept = _read(job.id, capture.stamp(job.folder))
     share = float(job.spec.get("capture_share") or 0)
     if kept.empty:
-        words = (
-            f"It keeps {share:.0%} of the photos it is sent; none came yet."
-            if share
-            else "It keeps none of the photos it is sent."
-        )
+        words = "It keeps none of the photos it is sent."
+        if share:
+            words = f"It keeps {share:.0%} of the photos it is sent; none came yet."
         st.info(
             f"{words} What is kept, and how much, is chosen when a model is deployed.",
             icon=":material/monitoring:",
@@ -127,11 +127,9 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
 
 
 def _drift_line(name: str, found: Drift, definition: str) -> None:
-    verdict = (
-        ":orange-badge[:material/warning: more than chance]"
-        if found.beyond_chance
-        else ":green-badge[within chance]"
-    )
+    verdict = ":green-badge[within chance]"
+    if found.beyond_chance:
+        verdict = ":orange-badge[:material/warning: more than chance]"
     st.markdown(
         f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With "
         f"{count(found.n, 'photo')}, chance alone stays below {found.by_chance:.3f} in 95 of 100 "
@@ -153,7 +151,9 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
         # The drift line above says that the training photos are gone.
         over_time = over_time.copy()
     order = ["training", *over_time.loc[over_time["when"] != "training", "when"].drop_duplicates()]
-    names = [*most, *([OTHERS] if (over_time["class"] == OTHERS).any() else [])]
+    names = list(most)
+    if (over_time["class"] == OTHERS).any():
+        names.append(OTHERS)
     colours = [charts.PALETTE[place % len(charts.PALETTE)] for place in range(len(names))]
     chart = (
         alt.Chart(over_time)
@@ -250,19 +250,9 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
         key="dp_kept_class",
         on=right,
     )
-    part = (
-        kept
-        if chosen == "all"
-        else kept[kept["probability"] < 0.5]
-        if chosen == "low"
-        else kept[kept[chosen]]
-    )
-    part = (part[part["prediction"] == label] if label else part).iloc[::-1]
-    pages = max(1, -(-len(part) // PAGE_SIZE))
-    number = (
-        int(st.pagination(pages, key=f"dp_kept_page_{chosen}_{label}") or 1) if pages > 1 else 1
-    )
-    shown = part.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    part = _passing(kept, chosen, label)
+    page = paging.shown(len(part), PAGE_SIZE, key=f"dp_kept_page_{chosen}_{label}")
+    shown = part.iloc[page]
     root = capture.folder_of(job.folder)
     thumbnails.make_thumbnails(root, zip(shown["image_id"], shown["file"], strict=True))
     opened = gallery(
@@ -280,11 +270,24 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
         )
 
 
+def _passing(kept: pd.DataFrame, chosen: str, label: str) -> pd.DataFrame:
+    """What passes the filters, the newest first."""
+    if chosen == "low":
+        kept = kept[kept["probability"] < LOW]
+    elif chosen != "all":
+        kept = kept[kept[chosen]]
+    if label:
+        kept = kept[kept["prediction"] == label]
+    return kept.iloc[::-1]
+
+
 def _tile(row: dict[Any, Any]) -> Photo:
     doubt = ", ".join(flag for flag in ("unsure", "unfamiliar") if row[flag])
     when = pd.to_datetime(row["time"], unit="s", utc=True)
     detail = f"{row['probability']:.0%} {doubt}".strip()
-    tone = "wrong" if doubt else ""
+    tone = ""
+    if doubt:
+        tone = "wrong"
     return Photo(
         row["file"],
         thumbnails.url(row["image_id"]),
@@ -309,9 +312,6 @@ def _aside(job: Job, shown: pd.DataFrame) -> None:
 def _set_aside(job: Job, shown: pd.DataFrame) -> None:
     root, added = capture.folder_of(job.folder), 0
     for row in shown.to_dict("records"):
-        reason = (
-            "unsure" if row["unsure"] else "unfamiliar" if row["unfamiliar"] else "from an endpoint"
-        )
         try:
             review.add(
                 files.safe_join(root, row["file"]),
@@ -319,7 +319,7 @@ def _set_aside(job: Job, shown: pd.DataFrame) -> None:
                 answer=row["answer"],
                 model_id=str(job.spec["model_id"]),
                 origin=job.id,
-                reason=reason,
+                reason=doubt_of(row) or "from an endpoint",
             )
             added += 1
         except NotFound:

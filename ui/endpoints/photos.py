@@ -41,7 +41,9 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
             "One photo or many: each gets its five likeliest classes, and what to mind about them."
         )
         return
-    shown = [endpoint, *([other] if other else [])]
+    shown = [endpoint]
+    if other:
+        shown.append(other)
     answers = {one.id: _answers(one, photos) for one in shown}
     endpoint_answers.show(shown, photos, answers)
     _again(photos, answers, kept)
@@ -150,10 +152,10 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
         return []
     with st.container(horizontal=True, vertical_alignment="center"):
         for number in sorted({min(number, total) for number in (*TRIED, total)}):
-            if st.button(
-                f"Try {count(number, 'photo')}" if number < total else f"Try all {total:,}",
-                key=f"dp_try_{number}",
-            ):
+            words = f"Try {count(number, 'photo')}"
+            if number == total:
+                words = f"Try all {total:,}"
+            if st.button(words, key=f"dp_try_{number}"):
                 _try(endpoint, dataset, version, number)
     st.caption(
         f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and "

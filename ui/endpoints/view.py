@@ -4,7 +4,7 @@ with it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,8 @@ from ui.endpoints import code as endpoint_code
 from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints import photos as endpoint_photos
-from ui.text import age, count, duration, parity_words, plain
+from ui.shared import live
+from ui.text import age, count, duration, figure, parity_words, plain
 
 COLOURS = {
     EndpointState.CREATING: "blue",
@@ -42,15 +43,15 @@ def badge(endpoint: Endpoint) -> str:
 def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     """One endpoint; `endpoints` are all there are, for those that can stand beside it."""
     if endpoint.state is EndpointState.CREATING:
-        st.fragment(_creating, run_every=CREATING_SECONDS)(endpoint.id)
+        live.redrawn(_creating, CREATING_SECONDS, running=True)(endpoint.id)
         return
     if endpoint.state is EndpointState.FAILED:
         _failed(endpoint)
         return
     if endpoint.state is EndpointState.DELETING:
-        st.fragment(_deleting, run_every=LOOK_SECONDS)(endpoint.id)
+        live.redrawn(_deleting, LOOK_SECONDS, running=True)(endpoint.id)
         return
-    st.fragment(_live, run_every=LOOK_SECONDS)(endpoint.id)
+    live.redrawn(_live, LOOK_SECONDS, running=True)(endpoint.id)
     _about(endpoint)
     view = choices.segment(
         "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
@@ -84,7 +85,9 @@ def _creating(endpoint_id: str) -> None:
         st.rerun()
     phases = list(now.details.get("phases") or PHASES)
     phase = str(now.details.get("phase") or "Starting")
-    done = (phases.index(phase) + 1) / (len(phases) + 1) if phase in phases else 0.05
+    done = 0.05
+    if phase in phases:
+        done = (phases.index(phase) + 1) / (len(phases) + 1)
     st.progress(done, text=f"{phase}. Started {age(now.created)}{_cost(now)}.")
     _stale(now)
     delete_button(now)
@@ -132,19 +135,11 @@ def _restart_button(endpoint: Endpoint) -> None:
 
 def delete_button(endpoint: Endpoint) -> None:
     """Ends the endpoint, or takes away what is left of it; asks first, by its name."""
-    attached = bool(endpoint.details.get("attached"))
-    verb = (
-        "Detach"
-        if attached
-        else "Stop and delete"
-        if endpoint.state is not EndpointState.FAILED
-        else "Delete"
-    )
-    words = (
-        "It is only forgotten here."
-        if attached
-        else "The model stays; the server and the photos that it kept go."
-    )
+    verb, words = "Stop and delete", "The model stays; the server and the photos that it kept go."
+    if endpoint.state is EndpointState.FAILED:
+        verb = "Delete"
+    if endpoint.details.get("attached"):
+        verb, words = "Detach", "It is only forgotten here."
     with st.popover(verb, icon=":material/delete:", key=f"dp_ending_{endpoint.id}", help=words):
         if st.button(
             f"{verb} {plain(removal.shortened(endpoint.name))}",
@@ -197,10 +192,8 @@ def _live(endpoint_id: str) -> None:
             f"{count(int(figures.get('timed', 0)), 'request')}."
         )
         for name in ("p50", "p95"):
-            value = figures.get(f"{name}_ms")
-            st.metric(
-                name, f"{value:.1f} ms" if value is not None else "-", border=True, help=timed
-            )
+            value = figure(figures.get(f"{name}_ms"), "{:.1f} ms")
+            st.metric(name, value, border=True, help=timed)
 
 
 def _cost(endpoint: Endpoint) -> str:
@@ -208,11 +201,10 @@ def _cost(endpoint: Endpoint) -> str:
     details = endpoint.details
     if not details.get("instance"):
         return ""
-    usd = details.get("usd_per_hour")
-    so_far = (
-        f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far" if usd else ""
-    )
-    return plain(f", {details['instance']}{so_far}")
+    words = f", {details['instance']}"
+    if usd := details.get("usd_per_hour"):
+        words += f", {prices.money(usd * (time.time() - endpoint.created) / 3600)} so far"
+    return plain(words)
 
 
 def _stale(endpoint: Endpoint) -> None:
@@ -224,8 +216,8 @@ def _stale(endpoint: Endpoint) -> None:
         )
 
 
-def _count(label: str, figures: dict[str, Any], key: str, words: str) -> None:
-    st.metric(label, f"{figures[key]:,}" if key in figures else "-", border=True, help=words)
+def _count(label: str, figures: Mapping[str, Any], key: str, words: str) -> None:
+    st.metric(label, figure(figures.get(key), "{:,}"), border=True, help=words)
 
 
 def until(endpoint: Endpoint) -> str:
@@ -250,11 +242,9 @@ def _about(endpoint: Endpoint) -> None:
     if n := chosen.get("photos"):
         words.append(f". {parity_words(n, chosen['same_class'], chosen['max_difference'])}")
     words.append(f". The smoke image came back in {details.get('smoke_ms', 0)} ms")
-    words.append(
-        f", {details['start_seconds']:.1f} s after the start."
-        if "start_seconds" in details
-        else "."
-    )
+    if "start_seconds" in details:
+        words.append(f", {details['start_seconds']:.1f} s after the start")
+    words.append(".")
     if image := details.get("image"):
         words.append(f" {image}")
     if port := details.get("port_taken"):

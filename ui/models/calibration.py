@@ -140,19 +140,22 @@ def _reliability_line(
     figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, Any], *, intervals: bool
 ) -> None:
     filled = table[table["n"] > 0]
-    error = {
-        "type": "data",
-        "array": filled["accuracy_high"] - filled["accuracy"],
-        "arrayminus": filled["accuracy"] - filled["accuracy_low"],
-        "thickness": 1,
-        "width": 3,
-    }
+    error, size = None, 4
+    if intervals:
+        size = 6
+        error = {
+            "type": "data",
+            "array": filled["accuracy_high"] - filled["accuracy"],
+            "arrayminus": filled["accuracy"] - filled["accuracy_low"],
+            "thickness": 1,
+            "width": 3,
+        }
     figure.add_scatter(
         x=filled["confidence"],
         y=filled["accuracy"],
-        error_y=error if intervals else None,
+        error_y=error,
         mode="lines+markers",
-        marker={"size": 6 if intervals else 4},
+        marker={"size": size},
         line=line,
         name=name,
         customdata=np.stack([filled["correct"], filled["n"]], axis=1),
@@ -166,7 +169,9 @@ def _reliability_line(
 
 
 def _clicked_bin(event: Any) -> int | None:
-    points = event.selection.get("points", []) if event else []
+    if not event:
+        return None
+    points = event.selection.get("points", [])
     bars = [point for point in points if point["curve_number"] == BARS]
     if bars:
         return int(bars[0]["x"] * calibration.BINS)

@@ -60,11 +60,11 @@ def asked(model: Model) -> list[tuple[str, Predictions]]:
     """The model the address names beside this one, with its answers, for showing both at a
     photo; empty where there is none."""
     other_id = links.parameter(PARAMETER)
-    try:
-        other = models.read(other_id) if other_id and other_id != model.id else None
-        if other:
-            return [(_titles(model, other)[1], predictions_of(other))]
+    if not other_id or other_id == model.id:
         return []
+    try:
+        other = models.read(other_id)
+        return [(_titles(model, other)[1], predictions_of(other))]
     except NotFound:
         return []
 

@@ -33,14 +33,17 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
         help="The model's own until you move it.",
     )
     # A slider has two digits, the model's own threshold has more.
-    threshold = own if threshold == round(own, 2) else threshold
+    if threshold == round(own, 2):
+        threshold = own
     with place:
         _curve(part, split, threshold)
     kept, known = calibration.kept(part, threshold), int(part.known.sum())
-    whose = ", the model's own" if threshold == own else ""
+    which = f"{threshold:.2f}"
+    if threshold == own:
+        which += ", the model's own"
     st.caption(
-        f"At {threshold:.2f}{whose}, it answers for {share(kept.n, known)} of {split} and is "
-        f"right in {share(kept.correct, kept.n)}."
+        f"At {which}, it answers for {share(kept.n, known)} of {split} and is right in "
+        f"{share(kept.correct, kept.n)}."
     )
     _targets(predictions, part, split)
     return threshold

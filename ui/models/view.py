@@ -59,8 +59,10 @@ def show(model: Model) -> None:
         model_compare.show(model, part, split)
     else:
         shows[view](model, part)
-    others = model_compare.asked(model) if view == "Compare" else []
-    photo_view.show(model, [(model.name, predictions), *others])
+    asked: list[tuple[str, Predictions]] = [(model.name, predictions)]
+    if view == "Compare":
+        asked += model_compare.asked(model)
+    photo_view.show(model, asked)
 
 
 def _actions(model: Model) -> None:
@@ -78,8 +80,10 @@ def _actions(model: Model) -> None:
         )
         artifact = model.folder.artifact
         if artifact.exists() or model.job.tuning_id:
-            size = f" ({files.human_bytes(artifact.stat().st_size)})" if artifact.exists() else ""
-            downloads.link(f"model.tar.gz{size}", model.id, "model.tar.gz", key="mo_download")
+            words = "model.tar.gz"
+            if artifact.exists():
+                words += f" ({files.human_bytes(artifact.stat().st_size)})"
+            downloads.link(words, model.id, "model.tar.gz", key="mo_download")
         links.button(
             "Its training job", "train", key="mo_job", icon=":material/show_chart:", job=model.id
         )
@@ -129,11 +133,10 @@ def _confusion(model: Model, part: Predictions) -> None:
         )
     if clicked:
         rows = confusion.cell(part, *clicked)
-        st.markdown(
-            f"**{plain(clicked[0])} taken for {plain(clicked[1])}**"
-            if clicked[0] != clicked[1]
-            else f"**{plain(clicked[0])}, recognised**"
-        )
+        words = f"{plain(clicked[0])} taken for {plain(clicked[1])}"
+        if clicked[0] == clicked[1]:
+            words = f"{plain(clicked[0])}, recognised"
+        st.markdown(f"**{words}**")
         wall(model, part, rows, key="cell")
     else:
         st.caption("Click a cell to see its photos.")
@@ -154,11 +157,9 @@ def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
     shown = choices.segment(
         "Classes", list(names), label=names.__getitem__, key="mo_matrix", bind="query-params"
     )
-    return list(
-        confusion.hardest_classes(part, few)
-        if shown == HARDEST
-        else confusion.grouped_order(confusion.counts(part))
-    )
+    if shown == HARDEST:
+        return list(confusion.hardest_classes(part, few))
+    return list(confusion.grouped_order(confusion.counts(part)))
 
 
 def _pair(model: Model, part: Predictions, pair: confusion.ConfusedPair, number: int) -> None:

@@ -57,7 +57,6 @@ def figures(
 ) -> None:
     """Datasets, jobs, models and endpoints, each counted."""
     running = sum(isinstance(job, jobs.Job) and not job.state.is_finished for job in found)
-    newest = models[0].metrics("test") if models else {}
     up = sum(endpoint.state is EndpointState.IN_SERVICE for endpoint in endpoints)
     with st.grid(4, min_column_width=180, gap="medium"):
         st.metric("Datasets", len(datasets), border=True, height="stretch")
@@ -69,26 +68,32 @@ def figures(
             border=True,
             height="stretch",
         )
-        note = f"newest: {int(newest['correct'])}/{int(newest['n'])} on test" if newest else None
         st.metric(
             "Models",
             len(models),
-            note,
+            _newest(models),
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
         )
-        note = f"{up} in service" if up else None
         st.metric(
             "Endpoints",
             len(endpoints),
-            note,
+            f"{up} in service" if up else None,
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
         )
+
+
+def _newest(models: Sequence[Model]) -> str | None:
+    """What the newest model reached on test, where that was measured."""
+    newest = models and models[0].metrics("test")
+    if newest:
+        return f"newest: {int(newest['correct'])}/{int(newest['n'])} on test"
+    return None
 
 
 def endpoints(found: Sequence[Endpoint]) -> None:
@@ -113,10 +118,12 @@ def _first_dataset(importing: jobs.Job | None) -> None:
         import_progress.progress(importing)
         return
     with st.container(horizontal=True):
-        if st.button(
-            "Use the sample sketchbook", type="primary", icon=":material/draw:", key="next_sample"
-        ):
-            import_progress.submit(ImportSpec(name=SAMPLE_NAME, source="sample"))
+        import_progress.button(
+            "Use the sample sketchbook",
+            lambda: ImportSpec(name=SAMPLE_NAME, source="sample"),
+            key="next_sample",
+            icon=":material/draw:",
+        )
         links.button(
             "Import my photos",
             "datasets",
@@ -160,18 +167,9 @@ def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None
 
 
 def _first_endpoint(model: Model) -> None:
-    figures = model.metrics("test") or model.metrics("validation")
-    words = (
-        (
-            f", {share(int(figures['correct']), int(figures['n']))} on "
-            f"{'test' if model.metrics('test') else 'validation'}"
-        )
-        if figures
-        else ""
-    )
     st.markdown(
         f"**Put a model to work.** *{plain(model.name)}* knows "
-        f"{count(len(model.classes), 'class', 'classes')}{words}."
+        f"{count(len(model.classes), 'class', 'classes')}{_reached(model)}."
     )
     with st.container(horizontal=True):
         links.button(
@@ -189,3 +187,10 @@ def _first_endpoint(model: Model) -> None:
             icon=":material/verified:",
             model=model.id,
         )
+
+
+def _reached(model: Model) -> str:
+    for split in ("test", "validation"):
+        if figures := model.metrics(split):
+            return f", {share(int(figures['correct']), int(figures['n']))} on {split}"
+    return ""

@@ -24,6 +24,8 @@ SPLIT_COLOURS = {
 }
 PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
 LABELLED_CELLS = 24
+MARKED_POINTS = 30
+RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
 # Plotly would take classes called 001 and 1 for numbers, and so for one.
 BY_NAME = {"type": "category", "autorange": "reversed", "automargin": True}
 SMALLEST_CELL, TALLEST = 9, 1400
@@ -46,6 +48,13 @@ def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
     )
 
 
+def line_mode(points: int) -> str:
+    """Plotly's mode of a line through so many points: of few, each one is marked."""
+    if points < MARKED_POINTS:
+        return "lines+markers"
+    return "lines"
+
+
 def faint(colour: str) -> str:
     """A colour `#rrggbb` for the area around its line."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
@@ -57,7 +66,7 @@ def curves(
     metric: str,
     title: str,
     *,
-    best_epoch: int | None = None,
+    best_epoch: float | None = None,
     key: str,
 ) -> None:
     """Train and validation of one metric over epochs, on one scale; the kept epoch is marked."""
@@ -72,7 +81,7 @@ def curves(
                 x=x,
                 y=y,
                 name=split,
-                mode="lines+markers" if len(x) < 30 else "lines",
+                mode=line_mode(len(x)),
                 line={"color": SPLIT_COLOURS[split], "width": 2},
             )
     if best_epoch is not None and rows:
@@ -173,9 +182,9 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     layers = heat
     if not large:
         # The scale runs from light to dark on a light page, and the other way round on a dark one.
-        strong, weak = (
-            ("#10201A", "#DFE6E1") if st.context.theme.type == "dark" else ("#FFFFFF", "#3D4A43")
-        )
+        strong, weak = "#FFFFFF", "#3D4A43"
+        if st.context.theme.type == "dark":
+            strong, weak = "#10201A", "#DFE6E1"
         text = (
             base.transform_filter("datum.count > 0")
             .mark_text(fontSize=12)
@@ -201,10 +210,7 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
 def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> None:
     """The answer for one photo as horizontal bars, the best on top."""
     shown = list(predictions)[:5]
-    colours = [
-        "#C4552D" if unsure and rank < 2 else "#2C8A69" if rank == 0 else "#9AA89F"
-        for rank in range(len(shown))
-    ]
+    colours = [_answer_colour(rank, unsure) for rank in range(len(shown))]
     figure = go.Figure(
         go.Bar(
             y=[chart_text(item["label"]) for item in shown],
@@ -230,6 +236,15 @@ def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> N
     )
 
 
+def _answer_colour(rank: int, unsure: bool) -> str:
+    """Of the first two answers either may be right where the model is unsure."""
+    if unsure and rank < 2:
+        return WRONG
+    if rank == 0:
+        return RIGHT
+    return OTHER
+
+
 def _classes(order: Sequence[str]) -> alt.Scale:
     """A place for every class, also where no photo was of it or taken for it: else the diagonal
     is none."""
@@ -240,17 +255,21 @@ def _axis(classes: int, angle: int) -> alt.Axis:
     """Names of all classes; of many as many as there is room for, small."""
     if classes <= LABELLED_CELLS:
         return alt.Axis(labelAngle=angle, labelLimit=180, labelOverlap=False)
+    size = 8
+    if classes <= 2 * LABELLED_CELLS:
+        size = 10
     return alt.Axis(
         labelAngle=-90 if angle else 0,
         labelLimit=130,
-        labelFontSize=10 if classes <= 2 * LABELLED_CELLS else 8,
+        labelFontSize=size,
         labelOverlap="greedy",
         ticks=False,
     )
 
 
 def _clicked(event: Any) -> tuple[str, str] | None:
-    chosen = event.selection.get("cell") if event else None
-    if chosen:
+    if not event:
+        return None
+    if chosen := event.selection.get("cell"):
         return (str(chosen[0]["true"]), str(chosen[0]["predicted"]))
     return None

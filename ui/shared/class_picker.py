@@ -41,11 +41,16 @@ def show(
         _LEAVE_OUT: leave_out,
         **{name: f"{name} (new class)" for name in more},
     }
+    options = [*classes, *more]
+    if leave_out:
+        options.append(_LEAVE_OUT)
+        if start == review.LEAVE_OUT:
+            start = _LEAVE_OUT
     option = choices.maybe(
         title,
-        [*classes, *more, *([_LEAVE_OUT] if leave_out else []), OWN],
+        [*options, OWN],
         label=lambda name: str(words.get(name, name)),
-        start=_LEAVE_OUT if start == review.LEAVE_OUT and leave_out else start,
+        start=start,
         key=key,
         placeholder="Choose a class",
         on_change=_say,

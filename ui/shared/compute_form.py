@@ -144,8 +144,11 @@ def _price(resources: Resources, trials: int, parallel: int) -> None:
     if found.price is None:
         st.info(plain(found.words), icon=":material/payments:")
         return
-    times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)" if trials > 1 else ""
-    spot = " Spot machines cost up to 90 % less." if resources.spot else ""
+    times, spot = "", ""
+    if trials > 1:
+        times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)"
+    if resources.spot:
+        spot = " Spot machines cost up to 90 % less."
     words = (
         f"**{plain(prices.money(found.at_most))} at most**{times}, "
         f"{plain(prices.money(found.per_hour))} an hour.{spot}"

@@ -65,7 +65,9 @@ def _field(parameter: Hyperparameter, start: str, key: str) -> str:
     if parameter.kind == "bool":
         return str(st.toggle(label, start.lower() == "true", key=key, help=parameter.help)).lower()
     if parameter.choices:
-        options = [*((scripts.AUTO,) if parameter.automatic else ()), *parameter.choices]
+        options = list(parameter.choices)
+        if parameter.automatic:
+            options.insert(0, scripts.AUTO)
         return choices.one(label, options, start=start, key=key, help=parameter.help)
     return (
         st.text_input(label, start, key=key, help=parameter.help, max_chars=256).strip()

@@ -17,18 +17,17 @@ from ui.text import plain
 TRAINING_PAGES = {"training": "train", "inspect": "datasets", "tuning": "tune"}
 
 
-def stop_button(job: Job) -> None:
-    """Stop, with what will happen; nothing for an ended job."""
+def stop_button(job: Job, words: str = "It saves a checkpoint first, then ends.") -> None:
+    """Stop, with what will happen in words; nothing for an ended job."""
     if job.state.is_finished:
         return
     asked = job.state is State.STOPPING or job.folder.stop_request.exists()
-    label = "Stopping..." if asked else "Stop"
     if st.button(
-        label,
+        "Stopping..." if asked else "Stop",
         key=f"stop_{job.id}",
         icon=":material/stop_circle:",
         disabled=asked,
-        help="It saves a checkpoint first, then ends.",
+        help=words,
     ):
         backends.of(job).stop(job)
         st.rerun(scope="fragment")

@@ -12,7 +12,7 @@ from core.errors import NotFound
 from core.jobs.store import Job, State, Unreadable
 from core.models import store as models
 from ui import links
-from ui.shared import job_state
+from ui.shared import job_state, live, paging
 from ui.text import age, count, duration, plain, share
 
 COLOURS = {
@@ -58,11 +58,9 @@ def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
     if not jobs:
         st.caption(empty)
         return
-    pages = -(-len(jobs) // PAGE_SIZE)
-    number = int(st.pagination(pages, key=f"{key}_page") or 1) if pages > 1 else 1
-    shown = jobs[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    shown = jobs[paging.shown(len(jobs), PAGE_SIZE, key=f"{key}_page")]
     running = any(isinstance(item, Job) and not item.state.is_finished for item in shown)
-    st.fragment(_lines, run_every=LOOK_AGAIN_SECONDS if running else None)(shown, key)
+    live.redrawn(_lines, LOOK_AGAIN_SECONDS, running=running)(shown, key)
 
 
 def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
@@ -73,8 +71,10 @@ def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
             if isinstance(item, Unreadable):
                 words = f"{plain(item.id)} {plain(item.reason)}"
                 st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
+            elif item.state.is_finished:
+                _line(item)
             else:
-                _line(item if item.state.is_finished else backends.of(item).refresh(item))
+                _line(backends.of(item).refresh(item))
 
 
 def _line(job: Job) -> None:
@@ -96,11 +96,9 @@ def elsewhere(job: Job) -> str:
 def tuned(job: Job) -> str:
     """Best value and trials of a tuning job, as its worker reported them last."""
     progress = job.status.progress
-    best = (
-        f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, "
-        if progress.get("best") is not None
-        else ""
-    )
+    best = ""
+    if progress.get("best") is not None:
+        best = f"best {job.spec['objective'].replace('_', ' ')} {progress['best']:.4f}, "
     return f"{best}{progress.get('trials', 0)} of {job.spec['max_trials']} trials"
 
 
@@ -119,10 +117,9 @@ def _result(job: Job) -> str:
         model = models.of_job(job)
     except NotFound:
         return "no model, "
-    split = next((name for name in ("test", "validation") if model.metrics(name)), "")
-    figures = model.metrics(split) if split else {}
-    if figures:
-        return f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
+    for split in ("test", "validation"):
+        if figures := model.metrics(split):
+            return f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
     return "training, "
 
 

@@ -14,9 +14,11 @@ from ui.text import plain
 
 CUSTOM = "custom"
 ADVICE = {
-    "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. "
-    "Seconds to a minute, and the best choice for small datasets.",
-    ("finetune"): (
+    "frozen": (
+        "The backbone stays as it is; a head is trained on its features, which are kept. "
+        "Seconds to a minute, and the best choice for small datasets."
+    ),
+    "finetune": (
         "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a "
         "small dataset; for large datasets and GPUs."
     ),
@@ -28,7 +30,9 @@ def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str
     those of a job to start from."""
     left, right = st.columns(2)
     presets = [*scripts.PRESETS, CUSTOM]
-    start = CUSTOM if "arch" in given else given.get("preset", "fast")
+    start = given.get("preset", "fast")
+    if "arch" in given:
+        start = CUSTOM
     titles = {**{name: preset.title for name, preset in scripts.PRESETS.items()}, CUSTOM: "Choose"}
     preset = choices.segment(
         "Preset",
@@ -47,10 +51,14 @@ def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str
         on=right,
     )
     right.caption(ADVICE[mode])
-    values = {"mode": mode} if mode != "frozen" else {}
+    values: dict[str, str] = {}
+    if mode != "frozen":
+        values["mode"] = mode
     if preset != CUSTOM:
         left.caption(f"{scripts.PRESETS[preset].advice} `{scripts.PRESETS[preset].arch}`")
-        return {**values, **({"preset": preset} if preset != "fast" else {})}
+        if preset != "fast":
+            values["preset"] = preset
+        return values
     with left:
         return {**values, "arch": _architecture(given, f"{prefix}_arch_{suffix}")}
 
@@ -70,12 +78,11 @@ def download_note(values: Mapping[str, str]) -> None:
 
 def architecture_title(name: str) -> str:
     known = scripts.ARCHITECTURES.get(name)
-    if known:
-        return (
-            f"{known.title} "
-            f"({'downloads on first use' if known.needs_download else 'works offline'})"
-        )
-    return name
+    if known is None:
+        return name
+    if known.needs_download:
+        return f"{known.title} (downloads on first use)"
+    return f"{known.title} (works offline)"
 
 
 def _architecture(given: Mapping[str, str], key: str) -> str:
@@ -83,7 +90,7 @@ def _architecture(given: Mapping[str, str], key: str) -> str:
     known = given.get("arch", names[0])
     arch = own_option.maybe(
         "Architecture",
-        [*names, *([known] if known not in names else [])],
+        list(dict.fromkeys([*names, known])),
         own="Another one, or several combined...",
         field="Its name, or several: lite0@320+lite2@300",
         label=architecture_title,

@@ -30,7 +30,7 @@ from ui.text import chart_text, count, plain
 
 PARAMETER = "photo"
 BARS = 12
-RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 @dataclass(frozen=True)
@@ -183,20 +183,16 @@ def _verdict(answer: Answer) -> None:
 
 
 def _ordinal(number: int) -> str:
-    ending = (
-        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number}{ending}"
+    if 10 <= number % 100 <= 20:
+        return f"{number}th"
+    return f"{number}{ENDINGS.get(number % 10, 'th')}"
 
 
 def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BARS) -> None:
     """The likeliest classes as bars and all of them in a table; `answers`: label and
     probability, most probable first."""
     shown = answers.head(bars)
-    colours = [
-        RIGHT if label == true else WRONG if rank == 0 and true else OTHER
-        for rank, label in enumerate(shown["label"])
-    ]
+    colours = [_colour(rank, label, true) for rank, label in enumerate(shown["label"])]
     figure = go.Figure(
         go.Bar(
             y=[chart_text(_short(label)) for label in shown["label"]],
@@ -236,6 +232,14 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
                 column_config={"probability": bar},
                 alt="The probability of every class",
             )
+
+
+def _colour(rank: int, label: str, true: str) -> str:
+    if label == true:
+        return charts.RIGHT
+    if rank == 0 and true:
+        return charts.WRONG
+    return charts.OTHER
 
 
 def _short(label: str, length: int = 26) -> str:
@@ -278,7 +282,9 @@ def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *
                 alt=f"The photo with the evidence for {label} in colour",
             )
             st.caption(f"Evidence for **{plain(label)}** ({role})")
-    scale = "Both maps are on one scale. " if len(labels) > 1 else ""
+    scale = ""
+    if len(labels) > 1:
+        scale = "Both maps are on one scale. "
     st.caption(
         f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off "
         "before the model sees the photo."

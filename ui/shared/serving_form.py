@@ -25,7 +25,9 @@ MEMORIES = (1024, 2048, 3072, 4096, 5120, 6144)
 def backend(prefix: str, *, start: str = "") -> Backend:
     """The choice between the backends that are set up; the workstation where there is only that."""
     ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
-    first = start if start in ready else backends.LOCAL.name
+    first = backends.LOCAL.name
+    if start in ready:
+        first = start
     if len(ready) == 1:
         return ready[first]
     asked = choices.segment(
@@ -45,7 +47,7 @@ def endpoint(prefix: str) -> Resources:
     kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
     st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.SERVERS[server].note)}")
-    resources = _serverless(prefix, server) if kind == SERVERLESS else _real_time(prefix, server)
+    resources = _RESOURCES[kind](prefix, server)
     _endpoint_price(resources)
     return resources
 
@@ -138,7 +140,13 @@ def _real_time(prefix: str, server: str) -> Resources:
                 help="More machines while it is busy, and back.",
             )
         )
-    return Resources(machine, count, server=server, max_instances=most if most > count else 0)
+    grows_to = 0
+    if most > count:
+        grows_to = most
+    return Resources(machine, count, server=server, max_instances=grows_to)
+
+
+_RESOURCES = {SERVERLESS: _serverless, REAL_TIME: _real_time}
 
 
 def _machine(prefix: str, usual: str) -> str:
@@ -150,7 +158,7 @@ def machine(start: str, *, key: str, on: Any = st) -> str:
     known = prices.instances()
     chosen = own_option.maybe(
         "Machine",
-        list(dict.fromkeys([*([start] if start else []), *known])),
+        list(dict.fromkeys(filter(None, [start, *known]))),
         own="Another instance type...",
         field="Its name, such as ml.g5.xlarge",
         label=lambda name: known[name].title if name in known else name,
@@ -175,14 +183,11 @@ def _endpoint_price(resources: Resources) -> None:
     cost = prices.estimate(
         resources.instance_type, "hosting", accounts.load().region, count=resources.instance_count
     )
-    day = plain(prices.money(cost.per_hour * 24 if cost.per_hour else None))
+    day = plain(prices.money((cost.per_hour or 0.0) * 24 or None))
     grown = ""
     if resources.max_instances and cost.per_hour:
-        grown = (
-            " Fully grown "
-            f"{plain(prices.money(cost.per_hour / resources.instance_count * resources.max_instances))} "
-            "an hour."
-        )
+        most = cost.per_hour / resources.instance_count * resources.max_instances
+        grown = f" Fully grown {plain(prices.money(most))} an hour."
     _say(
         cost,
         (

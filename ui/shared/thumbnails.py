@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 import streamlit as st
@@ -52,23 +52,35 @@ def tiles(
     """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the
     detail by default the split."""
     make_thumbnails(root, zip(frame["image_id"], frame["path"], strict=True))
-    details = list(detail) if detail is not None else list(frame["split"])
-    tones = list(tone) if tone is not None else [""] * len(frame)
+    if detail is None:
+        detail = list(frame["split"])
+    if tone is None:
+        tone = [""] * len(frame)
     return [
         Photo(id=str(image_id), url=url(image_id), title=str(label), detail=str(text), tone=shade)
         for image_id, label, text, shade in zip(
-            frame["image_id"], frame["label"], details, tones, strict=True
+            frame["image_id"], frame["label"], detail, tone, strict=True
         )
     ]
 
 
-def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
+class BoxOf(TypedDict, total=False):
+    """A photo's box (x, y, width, height in pixels) and its size, as a tile takes them."""
+
+    box: tuple[float, float, float, float]
+    size: tuple[int, int]
+
+
+NO_BOX = BoxOf()
+
+
+def box_of(row: Mapping[Any, Any]) -> BoxOf:
     """The box of a manifest row and the photo's size, as a tile takes them; nothing where there
     is no box."""
-    box = tuple(row.get(name, math.nan) for name in manifest.BOX)
-    if any(map(math.isnan, box)):
-        return {}
-    return {"box": box, "size": (int(row["width"]), int(row["height"]))}
+    x, y, width, height = (row.get(name, math.nan) for name in manifest.BOX)
+    if any(map(math.isnan, (x, y, width, height))):
+        return NO_BOX
+    return {"box": (x, y, width, height), "size": (int(row["width"]), int(row["height"]))}
 
 
 def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:

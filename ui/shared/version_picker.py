@@ -116,10 +116,13 @@ def show(
     chosen = dataset(datasets, key=f"{prefix}_dataset_{wanted}", wanted=wanted, on=left)
     if chosen is None:
         return None
+    key = f"{prefix}_version_{chosen}_{wanted_version}"
+    if chosen != wanted:
+        wanted_version = ""
     found = version(
         chosen,
-        key=f"{prefix}_version_{chosen}_{wanted_version}",
-        wanted=wanted_version if chosen == wanted else "",
+        key=key,
+        wanted=wanted_version,
         on=right,
     )
     if found is None:

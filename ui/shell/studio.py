@@ -59,7 +59,8 @@ def command(port: int, origin: str) -> list[str]:
         "--server.address=127.0.0.1",
         "--server.enableXsrfProtection=false",
     ]
-    flags += [f"--server.corsAllowedOrigins={origin}"] if origin else []
+    if origin:
+        flags.append(f"--server.corsAllowedOrigins={origin}")
     return [
         sys.executable,
         "-m",

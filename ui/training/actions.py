@@ -65,14 +65,9 @@ def details(job: Job) -> None:
 
 
 def _resume(job: Job) -> None:
-    has_checkpoint = (
-        any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
-    )
-    words = (
-        "Goes on from the last checkpoint, as a new job."
-        if has_checkpoint
-        else "It left no checkpoint: it starts again, as a new job."
-    )
+    words = "It left no checkpoint: it starts again, as a new job."
+    if job.folder.checkpoints.is_dir() and any(job.folder.checkpoints.iterdir()):
+        words = "Goes on from the last checkpoint, as a new job."
     st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
     spec = training_spec(job)
     if st.button(

@@ -9,12 +9,11 @@ from pathlib import Path
 import streamlit as st
 
 from core import backends
-from core.jobs import store as jobs
 from core.jobs.store import Job, State
 from core.training import metrics
 from ui import choices, links
-from ui.shared import charts, job_state, jobs_table
-from ui.text import age, duration, plain
+from ui.shared import charts, job_state, jobs_table, live
+from ui.text import age, duration, figure, left, plain
 
 LIVE_SECONDS = 1.0
 KEPT_HELP = (
@@ -36,15 +35,10 @@ def metric_log(path: Path) -> metrics.MetricLog:
 
 def show(job: Job) -> None:
     """The whole card; it redraws itself while the job runs and the page once when it has ended."""
-    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(
-        job.id, job.state.is_finished
-    )
+    live.job(_live, job, LIVE_SECONDS)
 
 
-def _live(job_id: str, was_finished: bool) -> None:
-    job = backends.named(jobs.read(job_id).backend).refresh(jobs.read(job_id))
-    if job.state.is_finished and not was_finished:
-        st.rerun()
+def _live(job: Job) -> None:
     rows = metric_log(job.folder.log).refresh()
     _header(job)
     _reason(job, rows)
@@ -55,11 +49,10 @@ def _live(job_id: str, was_finished: bool) -> None:
 
 def _header(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"{jobs_table.badge(job.state)} started {age(job.status.started)}"
-            if job.status.started
-            else jobs_table.badge(job.state)
-        )
+        words = jobs_table.badge(job.state)
+        if job.status.started:
+            words += f" started {age(job.status.started)}"
+        st.markdown(words)
         job_state.where(job)
         job_state.stop_button(job)
 
@@ -110,7 +103,7 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
         rate = backbone_rate(rows)
         st.metric(
             "Photos per second",
-            f"{rate:,.0f}" if rate else "-",
+            figure(rate, "{:,.0f}"),
             border=True,
             height="stretch",
             help=RATE_HELP,
@@ -132,20 +125,22 @@ def _validation(rows: list[dict[str, float]]) -> None:
     final, best = metrics.delivered(rows), best_epoch(rows)
     accuracy = (final or best).get("validation_accuracy")
     n = int(final.get("validation_n", 0))
-    note = f"epoch {best['epoch']:.0f}, the best so far" if best and not final else None
+    note, about = None, "Of the best epoch so far; the model need not be of that epoch."
     if accuracy is not None and n:
         note = f"{round(accuracy * n)}/{n} photos"
+    elif best and not final:
+        note = f"epoch {best['epoch']:.0f}, the best so far"
+    if final:
+        about = KEPT_HELP
     st.metric(
         "Validation accuracy",
-        f"{accuracy:.3f}" if accuracy is not None else "-",
+        figure(accuracy, "{:.3f}"),
         note,
         delta_color="off",
         delta_arrow="off",
         border=True,
         height="stretch",
-        help=KEPT_HELP
-        if final
-        else "Of the best epoch so far; the model need not be of that epoch.",
+        help=about,
     )
 
 
@@ -154,7 +149,9 @@ def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
     tested = next((row for row in reversed(rows) if "test_accuracy" in row), None)
     if tested:
         n = int(tested.get("test_n", 0))
-        note = f"{round(tested['test_accuracy'] * n)}/{n} photos" if n else None
+        note = None
+        if n:
+            note = f"{round(tested['test_accuracy'] * n)}/{n} photos"
         st.metric(
             "Test accuracy",
             f"{tested['test_accuracy']:.3f}",
@@ -165,10 +162,10 @@ def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
             height="stretch",
         )
         return
-    left = rows[-1].get("eta_seconds") if rows and not job.state.is_finished else None
-    st.metric(
-        "About left", duration(left) if left is not None else "-", border=True, height="stretch"
-    )
+    seconds = None
+    if rows and not job.state.is_finished:
+        seconds = rows[-1].get("eta_seconds")
+    st.metric("About left", duration(seconds), border=True, height="stretch")
 
 
 def backbone_rate(rows: list[dict[str, float]]) -> float | None:
@@ -188,16 +185,14 @@ def _progress(job: Job, rows: list[dict[str, float]]) -> None:
     if told.get("waits_for"):
         st.progress(0.0, text=plain(job_state.phase(job)))
     elif not rows and told.get("total"):
-        left = f", about {duration(told['seconds_left'])} left" if told.get("seconds_left") else ""
-        words = f"{told['phase']}: {told['done']:,} of {told['total']:,}{left}"
-        st.progress(min(1.0, told["done"] / told["total"]), text=plain(words))
+        rest = left(told.get("seconds_left"))
+        words = f"{told['phase']}: {told['done']:,} of {told['total']:,}{rest}"
+        live.bar(told["done"], told["total"], plain(words))
     elif epochs := metrics.epochs(rows):
         st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
     elif rows and rows[-1].get("features_total"):
         done, total = rows[-1].get("features_done", 0), rows[-1]["features_total"]
-        st.progress(
-            min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}"
-        )
+        live.bar(done, total, f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
     else:
         st.progress(0.0, text=plain(job_state.phase(job)))
 
@@ -219,23 +214,11 @@ def _curves(job: Job, rows: list[dict[str, float]]) -> None:
     if not epochs:
         return
     kept = metrics.delivered(rows).get("kept_epoch")
-    left, right = st.columns(2)
-    with left:
-        charts.curves(
-            epochs,
-            "loss",
-            "Loss",
-            best_epoch=int(kept) if kept is not None else None,
-            key=f"loss_{job.id}",
-        )
-    with right:
-        charts.curves(
-            epochs,
-            "accuracy",
-            "Accuracy",
-            best_epoch=int(kept) if kept is not None else None,
-            key=f"accuracy_{job.id}",
-        )
+    for place, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        with place:
+            charts.curves(
+                epochs, metric, metric.capitalize(), best_epoch=kept, key=f"{metric}_{job.id}"
+            )
 
 
 def _log(job: Job) -> None:

@@ -8,7 +8,7 @@ the trial.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -33,6 +33,8 @@ STATUS_COLOURS = {
     "Stopped early": "#B58A10",
     "Failed": "#C4552D",
 }
+# Along what the history runs: its column, its title, and the smallest step between two ticks.
+ALONG = {"trials": ("trial", "trial", 1), "time": ("minutes", "minutes since the start", 0)}
 Y_SCALE = alt.Scale(zero=False, padding=12)
 GOOD, BAD = "#1E6B52", "#D8CDB4"
 PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=False)
@@ -40,19 +42,13 @@ PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=Fals
 
 def history(board: Board, trials: Sequence[Trial]) -> None:
     """Every trial's objective and the best so far, against the number of trials or against time."""
-    along = choices.segment(
-        "Along", ["trials", "time"], key="tu_along", label_visibility="collapsed"
-    )
+    along = choices.segment("Along", list(ALONG), key="tu_along", label_visibility="collapsed")
     table = leaderboard.history(board, trials)
     if table.empty:
         st.caption("No trial has a value yet.")
         return
-    axis = "trial" if along == "trials" else "minutes"
-    x = alt.X(
-        f"{axis}:Q",
-        title="trial" if axis == "trial" else "minutes since the start",
-        axis=alt.Axis(tickMinStep=1 if axis == "trial" else 0),
-    )
+    axis, title, step = ALONG[along]
+    x = alt.X(f"{axis}:Q", title=title, axis=alt.Axis(tickMinStep=step))
     y = alt.Y("value:Q", title=board.objective.title.lower(), scale=Y_SCALE)
     points = (
         alt.Chart(table)
@@ -66,7 +62,9 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
         .encode(x=x, y=alt.Y("best:Q", title=board.objective.title.lower(), scale=Y_SCALE))
     )
     layers = line + points
+    words = "The line is the best so far"
     if (baseline := board.baseline()) is not None:
+        words += ", the dashed one the defaults"
         rule = (
             alt.Chart(pd.DataFrame({"value": [baseline.value]}))
             .mark_rule(strokeDash=[4, 4], color="gray")
@@ -76,10 +74,7 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
     _clickable(
         board, layers, f"history_{axis}", "The objective of every trial, and the best so far"
     )
-    st.caption(
-        "The line is the best so far"
-        + (", the dashed one the defaults." if board.baseline() else ".")
-    )
+    st.caption(f"{words}.")
 
 
 def slices(board: Board, trials: Sequence[Trial]) -> None:
@@ -123,13 +118,14 @@ def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
             x=x, y=y, xOffset=jitter, color=colour, tooltip=_tooltip(board, table)
         ).add_params(PICK)
     else:
-        scale = alt.Scale(
-            type="log" if values.log else "linear", domain=[values.low, values.high], nice=False
-        )
+        kind: Literal["linear", "log"] = "linear"
+        title = shown
+        if values.log:
+            kind, title = "log", f"{shown} (log)"
         x = alt.X(
             f"{field}:Q",
-            title=f"{shown}{' (log)' if values.log else ''}",
-            scale=scale,
+            title=title,
+            scale=alt.Scale(type=kind, domain=[values.low, values.high], nice=False),
             axis=alt.Axis(format="~g", labelOverlap=True),
         )
         dots = alt.Chart(table).mark_point(filled=True, size=60, cursor="pointer")
@@ -230,7 +226,10 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
             "value": heights.ravel(),
         }
     ).dropna()
-    scheme = alt.Scale(range=[BAD, GOOD] if board.objective.maximize else [GOOD, BAD])
+    colours = [GOOD, BAD]
+    if board.objective.maximize:
+        colours = [BAD, GOOD]
+    scheme = alt.Scale(range=colours)
     heat = (
         alt.Chart(cells)
         .mark_rect()
@@ -305,11 +304,10 @@ def _table(board: Board, trials: Sequence[Trial]) -> pd.DataFrame:
 def _status_colour(table: pd.DataFrame) -> alt.Color:
     names = [name for name in STATUS_COLOURS if name in set(table["status"])]
     scale = alt.Scale(domain=names, range=[STATUS_COLOURS[name] for name in names])
-    return alt.Color(
-        "status:N",
-        scale=scale,
-        legend=alt.Legend(orient="top", title=None) if len(names) > 1 else None,
-    )
+    legend = None
+    if len(names) > 1:
+        legend = alt.Legend(orient="top", title=None)
+    return alt.Color("status:N", scale=scale, legend=legend)
 
 
 def _tooltip(board: Board, table: pd.DataFrame) -> list[Any]:

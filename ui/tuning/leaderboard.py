@@ -4,10 +4,10 @@ opens the trial."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.io import cells
 from core.jobs.store import State
@@ -72,20 +72,20 @@ def _key(board: Board) -> str:
     return f"tu_board_{board.job.id}_{st.session_state.get(f'tu_picked_{board.job.id}', 0)}"
 
 
-def _row(board: Board, trial: Trial, place: int | None) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _row(board: Board, trial: Trial, place: int | None) -> dict[str, object]:
+    row: dict[str, object] = {
         "place": place,
         "trial": trial.number,
         "status": leaderboard.status_words(trial),
         "objective": trial.value,
     }
     if board.objective.figure == "top1":
-        row["photos"] = f"{trial.correct}/{trial.n}" if trial.correct is not None else ""
+        row["photos"] = ""
+        if trial.correct is not None:
+            row["photos"] = f"{trial.correct}/{trial.n}"
     row |= {"loss": trial.loss, "curve": spark(board, trial)}
-    row |= {
-        name: short(trial.params.get(name, BASELINE if trial.is_baseline else ""))
-        for name in board.space
-    }
+    missing = BASELINE if trial.is_baseline else ""
+    row |= {name: short(trial.params.get(name, missing)) for name in board.space}
     return {**row, "seconds": trial.seconds}
 
 
@@ -108,7 +108,7 @@ def spark(board: Board, trial: Trial) -> list[float]:
     return values[::step]
 
 
-def _columns(board: Board) -> dict[str, Any]:
+def _columns(board: Board) -> dict[str, ColumnConfig]:
     config = st.column_config
     return {
         "place": config.NumberColumn("#", width=44, pinned=True),

@@ -65,11 +65,11 @@ def _opened(key: str) -> None:
 
 
 def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
-    label = (
-        board.objective.title.lower()
-        if name == OBJECTIVE
-        else name.replace("_", " ") + (" (log)" if values.log else "")
-    )
+    label = name.replace("_", " ")
+    if name == OBJECTIVE:
+        label = board.objective.title.lower()
+    elif values.log:
+        label += " (log)"
     if values.kind == "choice":
         step = max(1, len(values.choices) // MAX_LABELLED_CHOICES)
         ticks = [[values.position(text), text] for text in values.choices[::step]]
@@ -83,13 +83,16 @@ def _line(
 ) -> dict[str, Any]:
     height = axes[OBJECTIVE].position(f"{trial.value:.12g}")
     values = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in trial.params.items())
+    shade = height
+    if not board.objective.maximize:
+        shade = 1 - height
     return {
         "trial": trial.number,
         "positions": [
             *(board.space[name].position(trial.params[name]) for name in board.space),
             height,
         ],
-        "shade": height if board.objective.maximize else 1 - height,
+        "shade": shade,
         "inside": filters.inside(trial),
         "best": best is not None and trial.id == best.id,
         "words": f"Trial {trial.number}: {trial.value:.4f}; {values}",
