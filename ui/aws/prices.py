@@ -3,8 +3,6 @@ newer ones."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -46,8 +44,8 @@ def show() -> None:
     )
 
 
-def _rows(region: str) -> list[dict[str, Any]]:
-    rows = []
+def _rows(region: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
     for instance in prices.instances().values():
         found = {use: prices.hourly(instance.name, use, region) for use in prices.USES}
         first = next((price for price in found.values() if price), None)

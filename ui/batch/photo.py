@@ -23,8 +23,10 @@ from ui.components.gallery import Photo
 from ui.shared import photo_view, thumbnails
 from ui.text import plain
 
+Row = Mapping[Hashable, Any]
 
-def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
+
+def answer_of(row: Row) -> list[dict[str, object]]:
     """A row's answer as the endpoint would give it, best first."""
     ends = ["", *(f"_{place}" for place in range(2, results.TOP_K + 1))]
     pairs = [(row[f"prediction{end}"], row[f"probability{end}"]) for end in ends]
@@ -35,7 +37,7 @@ def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
+def set_aside(job: Job, row: Row, root: Path) -> None:
     """Puts the photo of a whole row (with its `file`) into the review queue. Raises
     FieldmarkError where that can't be done."""
     remote.bring(root, [row["file"]])
@@ -51,7 +53,7 @@ def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
 
 
 @st.dialog("Photo", width="large")
-def show(job: Job, row: dict[Any, Any], root: Path | None) -> None:
+def show(job: Job, row: Row, root: Path | None) -> None:
     """The dialog of one whole row."""
     picture, words = st.columns([3, 2], gap="medium")
     with picture, messages.shown():
@@ -74,7 +76,7 @@ def show(job: Job, row: dict[Any, Any], root: Path | None) -> None:
         _more(job, row, root)
 
 
-def _words(row: dict[Any, Any]) -> None:
+def _words(row: Row) -> None:
     st.markdown(f"### {plain(row['label'] or row['prediction'] or 'No answer')}")
     st.caption(plain(row["path"]))
     if row["error"]:
@@ -85,7 +87,7 @@ def _words(row: dict[Any, Any]) -> None:
         False: ":red-badge[:material/close: wrong]",
     }
     said = f"**{plain(row['prediction'])}** with {row['probability']:.1%}"
-    if pd.notna(row["correct"]):
+    if _is_labelled(row):
         st.markdown(f"{verdict[bool(row['correct'])]} {said}")
     else:
         st.markdown(f"Taken for {said}; its label is not known.")
@@ -99,7 +101,7 @@ def _words(row: dict[Any, Any]) -> None:
             st.markdown(text)
 
 
-def _aside(job: Job, row: dict[Any, Any], root: Path) -> None:
+def _aside(job: Job, row: Row, root: Path) -> None:
     if st.button(
         "Set aside for review",
         key="ba_photo_aside",
@@ -113,7 +115,7 @@ def _aside(job: Job, row: dict[Any, Any], root: Path) -> None:
             st.error(plain(str(error)), icon=":material/error:")
 
 
-def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
+def _more(job: Job, row: Row, root: Path) -> None:
     """Where the model looked, and what it has seen that is like this photo; each takes a second
     or two, so each is asked for."""
     with messages.shown():
@@ -136,7 +138,7 @@ def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
         )
 
 
-def tile(row: dict[Any, Any]) -> Photo:
+def tile(row: Row) -> Photo:
     """The thumbnail of a whole row: its label, or else its name, over what the model said."""
     title = row["label"] or row["path"].rsplit("/", 1)[-1]
     if row["error"]:
@@ -147,8 +149,12 @@ def tile(row: dict[Any, Any]) -> Photo:
     return Photo(str(row["row"]), thumbnails.url(row["image_id"]), title, answer, _tone(row))
 
 
-def _tone(row: Mapping[Hashable, Any]) -> str:
-    if pd.isna(row["correct"]):
+def _is_labelled(row: Row) -> bool:
+    return bool(pd.notna(row["correct"]))
+
+
+def _tone(row: Row) -> str:
+    if not _is_labelled(row):
         return ""
     if row["correct"]:
         return "right"

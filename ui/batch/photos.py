@@ -14,7 +14,7 @@ from core.batch.table import Table
 from core.datasets.editing import review
 from core.errors import FieldmarkError
 from core.jobs.store import Job
-from ui import links
+from ui import links, paging
 from ui.batch import about as batch_about
 from ui.batch import photo as batch_photo
 from ui.components.gallery import gallery
@@ -123,13 +123,13 @@ def _make_thumbnails(frame: pd.DataFrame, root: Path | None) -> None:
 
 def _page(rows: np.ndarray, size: int) -> np.ndarray:
     """The rows of the page in the address; the first one where the filters leave fewer pages."""
-    pages = max(1, -(-len(rows) // size))
+    pages = paging.pages(len(rows), size)
     number = int(st.session_state.get("ba_page", 1) or 1)
     if number > pages:
         st.session_state["ba_page"] = number = 1
     if pages > 1:
         number = int(st.pagination(pages, key="ba_page", bind="query-params") or 1)
-    return rows[(number - 1) * size : number * size]
+    return rows[paging.rows(number, size)]
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:

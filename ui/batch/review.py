@@ -14,7 +14,7 @@ from core.datasets.editing.review import Entry
 from core.datasets.store import Dataset, Version
 from core.errors import NotFound
 from core.models import store as models
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.batch import review_cards
 from ui.shared import thumbnails, version_picker
 from ui.text import count, plain
@@ -110,9 +110,9 @@ def _queue(entries: Sequence[Entry], version: Version) -> None:
             icon=":material/check_circle:",
         )
         return
-    pages = max(1, -(-len(chosen) // PAGE_SIZE))
+    pages = paging.pages(len(chosen), PAGE_SIZE)
     number = min(int(st.session_state.get("rv_page", 1) or 1), pages)
-    part = chosen[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    part = chosen[paging.rows(number, PAGE_SIZE)]
     thumbnails.make_thumbnails(
         part[0].photo.parent.parent, [(entry.id, f"{entry.id}/{review.PHOTO}") for entry in part]
     )

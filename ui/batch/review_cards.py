@@ -65,10 +65,7 @@ def _card(entry: Entry, version: Version) -> None:
             for place, answer in enumerate(entry.answer, 1)
         }
         facts = {**answers, "Label so far": entry.label or "none", "File": entry.shown}
-        thumbnails.show_photo(
-            entry.photo.parent,
-            {"path": review.PHOTO, "label": entry.proposed or name, "facts": facts},
-        )
+        thumbnails.show_photo(entry.photo.parent, review.PHOTO, entry.proposed or name, facts)
     st.markdown(
         "  \n".join(
             f"{plain(a['label'])} :gray[{a['probability']:.0%}]"

@@ -16,11 +16,11 @@ from core.datasets import browse, store
 from core.datasets.browse import RANGES, Query
 from core.datasets.store import Dataset, Version
 from core.io import files
-from ui import choices, links
+from ui import choices, links, paging
 from ui.components.gallery import Photo, gallery
 from ui.datasets import selection
 from ui.datasets import sizes as dataset_sizes
-from ui.shared import paging, thumbnails
+from ui.shared import thumbnails
 from ui.text import count
 
 PAGE_SIZE = 48

@@ -16,10 +16,10 @@ from core.errors import FieldmarkError
 from core.io.names import numbered
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, training_spec
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.datasets import links as dataset_links
 from ui.datasets import selection
-from ui.shared import paging, submit
+from ui.shared import submit
 from ui.text import plain
 
 PAGE_SIZE = 24

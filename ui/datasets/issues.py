@@ -4,7 +4,6 @@ mended."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,10 +12,9 @@ from core.datasets import store
 from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import GROUPED, KINDS, Inspection
 from core.datasets.store import Dataset, Version
-from ui import choices, links
+from ui import choices, links, paging
 from ui.datasets import inspection as inspecting
 from ui.datasets import selection
-from ui.shared import paging
 from ui.text import count, duration, plain
 
 PAGE_SIZE = 24
@@ -88,14 +86,22 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
         return
     page = _page(rows, kind)
     details = list(page["evidence"])
-    more: dict[str, Any] = {}
+    suggestions: dict[str, str] = {}
+    groups = None
     if kind == "label":
-        more["suggestions"] = dict(zip(page["path"], page["suggestion"], strict=True))
+        suggestions = dict(zip(page["path"], page["suggestion"], strict=True))
     if kind in GROUPED:
-        more["groups"] = [f"Group {number}" for number in _numbered(rows).loc[page.index]]
+        groups = [f"Group {number}" for number in _numbered(rows).loc[page.index]]
         details = [f"{split}: {words}" for split, words in zip(page["split"], details, strict=True)]
     selection.wall(
-        dataset, version, page, key=f"ds_issue_wall_{kind}", why=_why(kind), detail=details, **more
+        dataset,
+        version,
+        page,
+        key=f"ds_issue_wall_{kind}",
+        why=_why(kind),
+        detail=details,
+        suggestions=suggestions,
+        groups=groups,
     )
 
 

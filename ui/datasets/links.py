@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.datasets.store import Dataset, Version
@@ -68,5 +66,5 @@ def back(dataset: Dataset, version: Version) -> None:
     if st.button("Back", key="ds_photo_back", icon=":material/arrow_back:", type="tertiary"):
         values, free = st.session_state.pop(_BACK, ({}, {}))
         st.session_state[_NEXT] = values
-        same: dict[str, Any] = {**free, "dataset": dataset.id, "version": version.id}
+        same = {**free, "dataset": dataset.id, "version": version.id}
         links.to("datasets", **same)

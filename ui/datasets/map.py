@@ -19,13 +19,13 @@ from core.datasets.store import Dataset, Version
 from core.errors import NotFound
 from core.models import store as models
 from core.models.store import Model
-from ui import choices, links
+from ui import choices, links, paging
 from ui.components import map as map_chart
 from ui.components.map import SIZE, Points
 from ui.datasets import inspection as inspecting
 from ui.datasets import selection
 from ui.models import list as model_list
-from ui.shared import charts, paging, thumbnails
+from ui.shared import charts, thumbnails
 from ui.shared.photo_wall import predictions_of
 from ui.text import count, plain
 

@@ -4,11 +4,11 @@ happened to it over the versions."""
 from __future__ import annotations
 
 import math
-from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.datasets import remote, store
 from core.datasets.editing import drafts, history
@@ -29,7 +29,7 @@ from ui.shared import photo_wall, thumbnails
 from ui.text import count, plain
 
 MODELS = 40
-COLUMNS: dict[str, Any] = {
+COLUMNS: dict[str, ColumnConfig | str] = {
     "model": st.column_config.LinkColumn("Model", display_text=r"name=(.*)$"),
     "right": st.column_config.TextColumn("", width="small"),
     "says": "It says",

@@ -57,7 +57,9 @@ def look(dataset: Dataset, version: Version, path: str) -> None:
     row = store.manifest_of(version, filters=[("path", "==", path)]).iloc[0]
     thumbnails.show_photo(
         dataset.root,
-        {**row, "facts": thumbnails.facts_of(row)},
+        path,
+        str(row["label"]),
+        thumbnails.facts_of(row),
         lambda: dataset_links.open_photo(dataset.id, version.id, path),
     )
 

@@ -73,7 +73,7 @@ def _whole_bins(table: pd.DataFrame, name: str, drawn: Sequence[float]) -> tuple
     return low, high - 1.0
 
 
-def _chart(chart: Any, key: str, alt_text: str) -> dict[str, Any]:
+def _chart(chart: Any, key: str, alt_text: str) -> dict[str, list[float]]:
     event = st.altair_chart(
         chart.properties(height=HEIGHT),
         on_select="rerun",

@@ -65,7 +65,7 @@ def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, b
     }
 
 
-def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
+def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
     """What the person chose, as splits.apply takes it; empty where something has to be done
     first."""
     kinds = [kind for kind in TITLES if kind != "official" or any(official.values())]
@@ -129,7 +129,7 @@ def _seed(place: Any, kind: str) -> int:
 
 
 def _make(
-    version: Version, split: dict[str, Any], labels: list[str], note: str, *, whole: bool
+    version: Version, split: Mapping[str, Any], labels: list[str], note: str, *, whole: bool
 ) -> None:
     words = note or (
         f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, "

@@ -18,9 +18,9 @@ from core.io import files, images
 from core.models import explain, similar
 from core.models import store as models
 from core.models.store import Model
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.components.answer_wall import Bar, Card, Said, answer_wall
-from ui.shared import class_picker, paging, photo_view, thumbnails
+from ui.shared import class_picker, photo_view, thumbnails
 from ui.text import count, plain, share
 
 PAGE_SIZE = 60
@@ -29,7 +29,10 @@ LEAVE_OUT = "None of these classes"
 # How wide a card is, by whether it has the answers of two endpoints.
 CARD_SIDES = {False: 220, True: 400}
 
-Answers = Mapping[str, Mapping[str, dict[str, Any]]]
+# What an endpoint said of one photo, in its own words, or why it said nothing (see core ask).
+Answer = Mapping[str, Any]
+# By endpoint and image_id.
+Answers = Mapping[str, Mapping[str, Answer]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Ans
 def _summary(
     endpoint: Endpoint,
     asked: Sequence[Asked],
-    answers: Mapping[str, dict[str, Any]],
+    answers: Mapping[str, Answer],
     *,
     named: bool,
 ) -> None:
@@ -127,11 +130,11 @@ def _passes(name: str, item: Asked, answers: Answers) -> bool:
     return any(bool(answer.get(name.lower())) for answer in said)
 
 
-def _is_wrong(item: Asked, answer: Mapping[str, Any]) -> bool:
+def _is_wrong(item: Asked, answer: Answer) -> bool:
     return bool(item.label) and "failed" not in answer and _best(answer) != item.label
 
 
-def _best(answer: Mapping[str, Any]) -> str:
+def _best(answer: Answer) -> str:
     if answer.get("predictions"):
         return str(answer["predictions"][0]["label"])
     return ""
@@ -154,7 +157,7 @@ def _card(item: Asked, endpoints: Sequence[Endpoint], answers: Answers) -> Card:
     )
 
 
-def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
+def _said(item: Asked, answer: Answer, who: str) -> Said:
     if "failed" in answer:
         return Said(who, failed=str(answer["failed"]))
     ranked = answer["predictions"]
@@ -194,7 +197,7 @@ def _tone(rank: int, unsure: bool) -> str:
     return ""
 
 
-def _shrunk(answer: Mapping[str, Any]) -> str:
+def _shrunk(answer: Answer) -> str:
     if not answer.get("shrunk"):
         return ""
     before, after = map(files.human_bytes, answer["shrunk"])
@@ -235,9 +238,7 @@ def doubt_of(answer: Mapping[Any, Any]) -> str:
     return ""
 
 
-def set_aside(
-    endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], true: str | None = None
-) -> None:
+def set_aside(endpoint: Endpoint, item: Asked, answer: Answer, true: str | None = None) -> None:
     """Puts the photo into the review queue; `true` is the class a person says it is
     (review.LEAVE_OUT: none), if they said so."""
     reason = doubt_of(answer) or "from an endpoint"
@@ -289,7 +290,7 @@ def _picture(item: Asked) -> None:
         st.warning(plain(str(error)))
 
 
-def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named: bool) -> None:
+def _words(endpoint: Endpoint, item: Asked, answer: Answer, *, named: bool) -> None:
     if named:
         st.markdown(f"**{plain(endpoint.name)}**")
     if "failed" in answer:
@@ -315,7 +316,7 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
         )
 
 
-def _flag(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any]) -> None:
+def _flag(endpoint: Endpoint, item: Asked, answer: Answer) -> None:
     """What it really is, by a person's word, into the review queue."""
     model = models.read(endpoint.model_id)
     left, right = st.columns([3, 2], vertical_alignment="bottom")

@@ -12,10 +12,10 @@ from core.backends.sagemaker.inventory import kept as running
 from core.jobs import specs
 from core.jobs import store as jobs
 from core.models.store import Model
-from ui import choices, links
+from ui import choices, links, own_option
 from ui.aws.banner import is_set_up
 from ui.models import list as model_list
-from ui.shared import own_option, submit
+from ui.shared import submit
 
 UNKNOWN = ""
 

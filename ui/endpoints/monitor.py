@@ -21,10 +21,10 @@ from core.jobs import store as jobs
 from core.jobs.store import Job
 from core.models import store as models
 from core.models.store import Model
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.components.gallery import Photo, gallery
 from ui.endpoints.answers import doubt_of
-from ui.shared import charts, paging, thumbnails
+from ui.shared import charts, thumbnails
 from ui.text import count, plain
 
 PAGE_SIZE = 48
@@ -265,9 +265,7 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
             f"{place}. {entry['label']}": f"{entry['probability']:.1%}"
             for place, entry in enumerate(row["answer"], 1)
         }
-        thumbnails.show_photo(
-            root, {"path": row["file"], "label": row["prediction"], "facts": facts}
-        )
+        thumbnails.show_photo(root, row["file"], row["prediction"], facts)
 
 
 def _passing(kept: pd.DataFrame, chosen: str, label: str) -> pd.DataFrame:

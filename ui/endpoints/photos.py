@@ -19,7 +19,7 @@ from core.models import store as models
 from ui import choices
 from ui.components.paste import paste_image
 from ui.endpoints import answers as endpoint_answers
-from ui.endpoints.answers import Asked
+from ui.endpoints.answers import Answer, Asked
 from ui.text import count, plain
 
 TRIED = (12, 36, 120)
@@ -50,7 +50,7 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
 
 
 def _again(
-    photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], kept: dict[str, Asked]
+    photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Answer]], kept: dict[str, Asked]
 ) -> None:
     """The buttons below the wall: ask about failed photos once more, and clear the wall."""
     ids = dict.fromkeys(item.image_id for item in photos.values())
@@ -74,7 +74,7 @@ def _again(
             st.rerun()
 
 
-def _may_change(answer: Mapping[str, Any]) -> bool:
+def _may_change(answer: Answer) -> bool:
     return "failed" in answer and not answer.get("is_final")
 
 
@@ -207,10 +207,10 @@ def _added(endpoint: Endpoint, data: bytes, name: str) -> list[Asked]:
 _FORMS = {"Drop photos": _dropped, "Test photos": _test_photos, "Paste": _pasted, "Camera": _camera}
 
 
-def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, dict[str, Any]]:
+def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, Answer]:
     """The answers by image_id; each photo is asked about once, however often the page is
     redrawn."""
-    kept: dict[str, dict[str, Any]] = st.session_state.setdefault(f"dp_answers_{endpoint.id}", {})
+    kept: dict[str, Answer] = st.session_state.setdefault(f"dp_answers_{endpoint.id}", {})
     new = {item.image_id: item.path for item in photos.values() if item.image_id not in kept}
     if new:
         bar = st.progress(0.0, text=f"Asking {plain(endpoint.name)}")

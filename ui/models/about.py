@@ -3,6 +3,7 @@ away."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -43,7 +44,7 @@ def show(model: Model) -> None:
     _card(model)
 
 
-def _facts(about: dict[str, Any]) -> list[dict[str, str]]:
+def _facts(about: Mapping[str, Any]) -> list[dict[str, str]]:
     seconds = about.get("seconds", {})
     facts = {
         "architecture": about.get("arch", ""),

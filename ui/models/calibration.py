@@ -137,7 +137,7 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
 
 
 def _reliability_line(
-    figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, Any], *, intervals: bool
+    figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, object], *, intervals: bool
 ) -> None:
     filled = table[table["n"] > 0]
     error, size = None, 4

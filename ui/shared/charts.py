@@ -207,44 +207,6 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     return _clicked(event)
 
 
-def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> None:
-    """The answer for one photo as horizontal bars, the best on top."""
-    shown = list(predictions)[:5]
-    colours = [_answer_colour(rank, unsure) for rank in range(len(shown))]
-    figure = go.Figure(
-        go.Bar(
-            y=[chart_text(item["label"]) for item in shown],
-            x=[item["probability"] for item in shown],
-            orientation="h",
-            marker_color=colours,
-            text=[f"{item['probability']:.1%}" for item in shown],
-            textposition="auto",
-            cliponaxis=False,
-        )
-    )
-    figure.update_layout(
-        height=40 + 30 * len(shown),
-        margin={"l": 10, "r": 10, "t": 5, "b": 5},
-        xaxis={"range": [0, 1], "visible": False},
-        yaxis=BY_NAME,
-    )
-    st.plotly_chart(
-        figure,
-        key=key,
-        config={**CONFIG, "displayModeBar": False},
-        alt="The five likeliest classes with their probabilities",
-    )
-
-
-def _answer_colour(rank: int, unsure: bool) -> str:
-    """Of the first two answers either may be right where the model is unsure."""
-    if unsure and rank < 2:
-        return WRONG
-    if rank == 0:
-        return RIGHT
-    return OTHER
-
-
 def _classes(order: Sequence[str]) -> alt.Scale:
     """A place for every class, also where no photo was of it or taken for it: else the diagonal
     is none."""

@@ -12,7 +12,7 @@ from core.datasets.editing import review
 from core.errors import UserError
 from core.io import names
 from ui import choices, messages
-from ui.shared.own_option import OWN
+from ui.own_option import OWN
 
 NEW_CLASS = "New class..."
 FIELD = "Name of the new class"

@@ -11,8 +11,8 @@ from core import backends
 from core.errors import NotFound
 from core.jobs.store import Job, State, Unreadable
 from core.models import store as models
-from ui import links
-from ui.shared import job_state, live, paging
+from ui import links, paging
+from ui.shared import job_state, live
 from ui.text import age, count, duration, plain, share
 
 COLOURS = {

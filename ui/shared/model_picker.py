@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.training import script as scripts
-from ui import choices
-from ui.shared import own_option
+from ui import choices, own_option
 from ui.text import plain
 
 CUSTOM = "custom"

@@ -12,8 +12,9 @@ import streamlit as st
 from core.datasets import store
 from core.evaluation.predictions import Predictions, Rows
 from core.models.store import Model
+from ui import paging
 from ui.components.gallery import gallery
-from ui.shared import paging, photo_view, thumbnails
+from ui.shared import photo_view, thumbnails
 
 PAGE_SIZE = 36
 

@@ -12,8 +12,7 @@ from core.aws import prices
 from core.backends import Backend
 from core.backends.sagemaker.endpoints import serving_image
 from core.jobs.specs import Resources
-from ui import choices
-from ui.shared import own_option
+from ui import choices, own_option
 from ui.text import plain
 
 SERVERLESS, REAL_TIME = "Serverless", "Real time"
@@ -183,15 +182,16 @@ def _endpoint_price(resources: Resources) -> None:
     cost = prices.estimate(
         resources.instance_type, "hosting", accounts.load().region, count=resources.instance_count
     )
-    day = plain(prices.money((cost.per_hour or 0.0) * 24 or None))
-    grown = ""
+    a_day, grown = None, ""
+    if cost.per_hour:
+        a_day = cost.per_hour * 24
     if resources.max_instances and cost.per_hour:
         most = cost.per_hour / resources.instance_count * resources.max_instances
         grown = f" Fully grown {plain(prices.money(most))} an hour."
     _say(
         cost,
         (
-            f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until "
+            f"**{plain(prices.money(cost.per_hour))} an hour**, {plain(prices.money(a_day))} a day, busy or not, until "
             f"it ends.{grown}"
         ),
     )

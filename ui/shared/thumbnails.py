@@ -96,24 +96,26 @@ def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> I
 
 
 @st.dialog("Photo", width="large")
-def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | None = None) -> None:
-    """One photo, whole, with all that is known of it; `on_page` leads to its own page, where it
-    has one."""
+def show_photo(
+    root: Path,
+    path: str,
+    label: str,
+    known: Mapping[str, str],
+    on_page: Callable[[], None] | None = None,
+) -> None:
+    """One photo, whole, with all that is known of it in words; `on_page` leads to its own page,
+    where it has one."""
     picture, facts = st.columns([3, 2])
     with picture:
-        fetch(root, [row["path"]])
+        fetch(root, [path])
         try:
-            st.image(
-                images.open_image(files.safe_join(root, row["path"])),
-                width="stretch",
-                alt=str(row["label"]),
-            )
+            st.image(images.open_image(files.safe_join(root, path)), width="stretch", alt=label)
         except FieldmarkError as error:
             st.warning(plain(str(error)))
     with facts:
-        st.markdown(f"#### {plain(str(row['label']))}")
-        st.caption(plain(str(row["path"])))
-        for name, value in row.get("facts", {}).items():
+        st.markdown(f"#### {plain(label)}")
+        st.caption(plain(path))
+        for name, value in known.items():
             st.markdown(f"**{name}**  \n{plain(str(value))}")
         if on_page and st.button("Open its page", key="photo_page", icon=":material/open_in_full:"):
             on_page()

@@ -7,8 +7,6 @@ chart, too. Names are set as text, never as HTML.
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.tuning import importance
@@ -64,7 +62,7 @@ def _opened(key: str) -> None:
         tuning_board.open_trial(int(number))
 
 
-def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
+def _axis(name: str, values: Range, board: Board) -> dict[str, object]:
     label = name.replace("_", " ")
     if name == OBJECTIVE:
         label = board.objective.title.lower()
@@ -80,7 +78,7 @@ def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
 
 def _line(
     trial: Trial, axes: dict[str, Range], board: Board, filters: Filters, best: Trial | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     height = axes[OBJECTIVE].position(f"{trial.value:.12g}")
     values = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in trial.params.items())
     shade = height
