@@ -97,7 +97,7 @@ def _words(row: Row) -> None:
         ("unfamiliar", ":violet-badge[unfamiliar] Unlike everything the model saw in training."),
         ("in_training", ":gray-badge[seen] The model learned from this very photo."),
     ):
-        if pd.notna(row[name]) and row[name]:
+        if _holds(row, name):
             st.markdown(text)
 
 
@@ -147,6 +147,10 @@ def tile(row: Row) -> Photo:
     if row["unsure"]:
         answer += "; unsure"
     return Photo(str(row["row"]), thumbnails.url(row["image_id"]), title, answer, _tone(row))
+
+
+def _holds(row: Row, flag: str) -> bool:
+    return bool(pd.notna(row[flag])) and bool(row[flag])
 
 
 def _is_labelled(row: Row) -> bool:
