@@ -150,7 +150,6 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share,
     so that rare classes show.
     """
-    large = len(order) > LABELLED_CELLS
     pick = alt.selection_point(name="cell", fields=["true", "predicted"])
     base = alt.Chart(cells).encode(
         x=alt.X(
@@ -180,20 +179,8 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
         .add_params(pick)
     )
     layers = heat
-    if not large:
-        # The scale runs from light to dark on a light page, and the other way round on a dark one.
-        strong, weak = "#FFFFFF", "#3D4A43"
-        if st.context.theme.type == "dark":
-            strong, weak = "#10201A", "#DFE6E1"
-        text = (
-            base.transform_filter("datum.count > 0")
-            .mark_text(fontSize=12)
-            .encode(
-                text="count:Q",
-                color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak)),
-            )
-        )
-        layers = heat + text
+    if len(order) <= LABELLED_CELLS:
+        layers = heat + _counts(base)
     side = min(860, max(340, 26 * len(order) + 110))
     if len(order) * SMALLEST_CELL > side:
         side = min(TALLEST, len(order) * SMALLEST_CELL)
@@ -205,6 +192,22 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
         alt="Confusion matrix, true class by row, predicted by column",
     )
     return _clicked(event)
+
+
+def _counts(base: alt.Chart) -> alt.Chart:
+    """The number in each cell. The scale of colours runs from light to dark on a light page, and
+    the other way round on a dark one."""
+    strong, weak = "#FFFFFF", "#3D4A43"
+    if st.context.theme.type == "dark":
+        strong, weak = "#10201A", "#DFE6E1"
+    return (
+        base.transform_filter("datum.count > 0")
+        .mark_text(fontSize=12)
+        .encode(
+            text="count:Q",
+            color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak)),
+        )
+    )
 
 
 def _classes(order: Sequence[str]) -> alt.Scale:

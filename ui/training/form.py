@@ -36,7 +36,6 @@ def show() -> None:
     origin = _origin()
     start = origin or NOTHING_SET
     given, suffix = dict(start.hyperparameters), start.id or "new"
-
     with st.container(border=True, key="tr_form"):
         version = version_picker.show(datasets, *_wanted(origin), prefix="tr")
         if version is None:

@@ -226,48 +226,33 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
             "value": heights.ravel(),
         }
     ).dropna()
-    colours = [GOOD, BAD]
-    if board.objective.maximize:
-        colours = [BAD, GOOD]
-    scheme = alt.Scale(range=colours)
-    heat = (
-        alt.Chart(cells)
-        .mark_rect()
-        .encode(
-            x=alt.X(
-                "x:N",
-                scale=alt.Scale(domain=list(columns)),
-                title=_shown(first),
-                axis=_sparse(columns, board.space[first]),
-            ),
-            y=alt.Y(
-                "y:N",
-                scale=alt.Scale(domain=list(rows[::-1])),
-                title=_shown(second),
-                axis=_sparse(rows, board.space[second]),
-            ),
-            color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
-            stroke=alt.Stroke("value:Q", scale=scheme, title=board.objective.title.lower()),
-            tooltip=[
-                alt.Tooltip("x:N", title=_shown(first)),
-                alt.Tooltip("y:N", title=_shown(second)),
-                alt.Tooltip("value:Q", format=".4f"),
-            ],
-        )
+    heat = _heat(board, cells).encode(
+        x=alt.X(
+            "x:N",
+            scale=alt.Scale(domain=list(columns)),
+            title=_shown(first),
+            axis=_sparse(columns, board.space[first]),
+        ),
+        y=alt.Y(
+            "y:N",
+            scale=alt.Scale(domain=list(rows[::-1])),
+            title=_shown(second),
+            axis=_sparse(rows, board.space[second]),
+        ),
+        tooltip=[
+            alt.Tooltip("x:N", title=_shown(first)),
+            alt.Tooltip("y:N", title=_shown(second)),
+            alt.Tooltip("value:Q", format=".4f"),
+        ],
     )
     table = _table(board, known).assign(
         x=[_nearest(board.space[first], columns, trial.params[first]) for trial in known],
         y=[_nearest(board.space[second], rows, trial.params[second]) for trial in known],
     )
-    dots = (
-        alt.Chart(table)
-        .mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9)
-        .encode(
-            x=alt.X("x:N", sort=columns),
-            y=alt.Y("y:N", sort=rows[::-1]),
-            tooltip=_tooltip(board, table),
-        )
-        .add_params(PICK)
+    dots = _dots(table).encode(
+        x=alt.X("x:N", sort=columns),
+        y=alt.Y("y:N", sort=rows[::-1]),
+        tooltip=_tooltip(board, table),
     )
     _clickable(
         board,
@@ -275,6 +260,30 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         "contour",
         f"{board.objective.title} over {first} and {second}",
         height=380,
+    )
+
+
+def _heat(board: Board, cells: pd.DataFrame) -> alt.Chart:
+    """Cells in the colour of their value, the best the strongest."""
+    colours = [GOOD, BAD]
+    if board.objective.maximize:
+        colours = [BAD, GOOD]
+    scheme, title = alt.Scale(range=colours), board.objective.title.lower()
+    return (
+        alt.Chart(cells)
+        .mark_rect()
+        .encode(
+            color=alt.Color("value:Q", scale=scheme, title=title),
+            stroke=alt.Stroke("value:Q", scale=scheme, title=title),
+        )
+    )
+
+
+def _dots(table: pd.DataFrame) -> alt.Chart:
+    return (
+        alt.Chart(table)
+        .mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9)
+        .add_params(PICK)
     )
 
 
