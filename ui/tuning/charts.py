@@ -79,11 +79,7 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
 
 def slices(board: Board, trials: Sequence[Trial]) -> None:
     """The objective against each tuned hyperparameter; later trials are darker."""
-    known = [
-        trial
-        for trial in trials
-        if trial.value is not None and importance.inside(trial, board.space)
-    ]
+    known = _inside(board, trials)
     if not known:
         st.caption("No trial with a value is shown.")
         return
@@ -201,11 +197,7 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
 def contour(board: Board, trials: Sequence[Trial]) -> None:
     """The objective over two hyperparameters, smoothed, with the trials on top."""
     names = list(board.space)
-    known = [
-        trial
-        for trial in trials
-        if trial.value is not None and importance.inside(trial, board.space)
-    ]
+    known = _inside(board, trials)
     if len(names) < 2 or len(known) < importance.FEWEST_TRIALS:
         st.caption("A map of two hyperparameters needs two that vary and a few completed trials.")
         return
@@ -261,6 +253,15 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         f"{board.objective.title} over {first} and {second}",
         height=380,
     )
+
+
+def _inside(board: Board, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials with a value that lie in the space."""
+    return [
+        trial
+        for trial in trials
+        if trial.value is not None and importance.inside(trial, board.space)
+    ]
 
 
 def _heat(board: Board, cells: pd.DataFrame) -> alt.Chart:
