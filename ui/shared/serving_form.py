@@ -191,8 +191,8 @@ def _endpoint_price(resources: Resources) -> None:
     _say(
         cost,
         (
-            f"**{plain(prices.money(cost.per_hour))} an hour**, {plain(prices.money(a_day))} a day, busy or not, until "
-            f"it ends.{grown}"
+            f"**{plain(prices.money(cost.per_hour))} an hour**, {plain(prices.money(a_day))} a "
+            f"day, busy or not, until it ends.{grown}"
         ),
     )
 
