@@ -1,4 +1,5 @@
-"""The app: `streamlit run app.py`. Serves ui/shell/router.py and, beside it, the thumbnails as ordinary cached pictures."""
+"""The app: `streamlit run app.py`. Serves ui/shell/router.py and, beside it, the thumbnails as
+ordinary cached pictures."""
 
 from pathlib import Path
 

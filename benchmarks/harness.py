@@ -44,7 +44,7 @@ class Run:
     lines: tuple[tuple[float, str], ...]
     disturbed: float = 0.0
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Mapping[str, Any]:
         """The JSON object in the program's last line, which is how peers say what they reached."""
         found = json.loads(self.lines[-1][1])
         assert isinstance(found, dict)
@@ -88,9 +88,9 @@ class Outcome:
 
     def ratio_to(self, other: Row) -> float:
         """How many times better ours is than the other."""
-        return (
-            self.ours.value / other.value if self.more_is_better else other.value / self.ours.value
-        )
+        if self.more_is_better:
+            return self.ours.value / other.value
+        return other.value / self.ours.value
 
     def as_json(self) -> str:
         body = {
@@ -111,12 +111,17 @@ def show(outcome: Outcome) -> None:
     """Prints the table for people and, as the last line, the JSON object for programs."""
     lines = [("", outcome.unit, "accuracy", "ours is better", "")]
     for row in (outcome.ours, outcome.peer, *outcome.others):
-        accuracy = "" if row.accuracy is None else f"{row.accuracy:.3f}"
-        times = f"{outcome.ratio_to(row):.1f}x" if row.compared and row is not outcome.ours else ""
+        accuracy, times = "", ""
+        if row.accuracy is not None:
+            accuracy = f"{row.accuracy:.3f}"
+        if row.compared and row is not outcome.ours:
+            times = f"{outcome.ratio_to(row):.1f}x"
         lines.append((row.name, f"{row.value:.2f}", accuracy, times, row.note))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    counted = f"; accuracy on {outcome.n} test images" if outcome.ours.accuracy is not None else ""
-    print(f"\n{outcome.bench}  ({machine()}{counted})")
+    about = machine()
+    if outcome.ours.accuracy is not None:
+        about += f"; accuracy on {outcome.n} test images"
+    print(f"\n{outcome.bench}  ({about})")
     for first, *rest in lines:
         cells = [
             first.ljust(widths[0]),
@@ -125,10 +130,8 @@ def show(outcome: Outcome) -> None:
         ]
         print("  " + "  ".join(cells).rstrip())
     if outcome.target is not None:
-        print(
-            f"  target {outcome.target:g}x: "
-            f"{'reached' if outcome.ratio >= outcome.target else 'MISSED'}"
-        )
+        verdict = "reached" if outcome.ratio >= outcome.target else "MISSED"
+        print(f"  target {outcome.target:g}x: {verdict}")
     print(outcome.as_json(), flush=True)
 
 

@@ -1,4 +1,5 @@
-"""Batch: a model over many photos, the table of its answers, and the review of those that are in doubt."""
+"""Batch: a model over many photos, the table of its answers, and the review of those that are in
+doubt."""
 
 import streamlit as st
 

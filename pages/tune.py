@@ -1,4 +1,5 @@
-"""Tune: let many training jobs look for good hyperparameters, watch them, and understand what they say."""
+"""Tune: let many training jobs look for good hyperparameters, watch them, and understand what
+they say."""
 
 import streamlit as st
 

@@ -1,7 +1,9 @@
-"""Every choice among options: each option has a label of its own, and what was chosen stays chosen while labels change around it.
+"""Every choice among options: each option has a label of its own, and what was chosen stays
+chosen while labels change around it.
 
-Streamlit's widgets send the label back and not the option. Where two options have one label it takes the last one, whichever was
-meant, so a page would train on, serve or delete another thing. No page calls those widgets itself.
+Streamlit's widgets send the label back and not the option. Where two options have one label it
+takes the last one, whichever was meant, so a page would train on, serve or delete another thing. No
+page calls those widgets itself.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ Label = Callable[[Any], str]
 _ID_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})\d{2}-")
 _ID = re.compile(r"-[a-z0-9]{6}$")
 SHORT_ID = 6
-# What a session keeps beside a widget: the label its choice was drawn with, and that a chosen thing has gone, and what the
-# address named.
+# What a session keeps beside a widget: the label its choice was drawn with, and that a chosen thing
+# has gone, and what the address named.
 _DRAWN, _GONE, _ADDRESS = ".drawn", ".gone", ".address"
 
 
 def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) -> dict[T, str]:
-    """A label for each option, no two of them alike to an eye. `hint` says more about an option whose label another one has too.
+    """A label for each option, no two of them alike to an eye. `hint` says more about an option
+    whose label another one has too.
 
     The empty option ("all", "nothing") keeps its own.
     """
@@ -35,9 +38,8 @@ def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) 
     more: tuple[Label, ...] = (hint or short_id, short_id)
     for say in more:
         for option in _repeated(found):
-            found[option] = (
-                f"{found[option]} ({words})" if (words := say(option)) else found[option]
-            )
+            if words := say(option):
+                found[option] = f"{found[option]} ({words})"
     while repeated := _repeated(found):
         for number, option in enumerate(repeated, 1):
             found[option] = f"{found[option]} ({number})"
@@ -45,12 +47,14 @@ def labels(options: Sequence[T], label: Label = str, hint: Label | None = None) 
 
 
 def short_id(option: Any) -> str:
-    """When a thing was made, where its id says so, and the end of the id; nothing for what has no id of ours."""
+    """When a thing was made, where its id says so, and the end of the id; nothing for what has
+    no id of ours."""
     text = str(option)
     if not _ID.search(text):
         return ""
-    made = _ID_TIME.search(text)
-    when = "{}-{}-{} {}:{}, ".format(*made.groups()) if made else ""
+    when = ""
+    if made := _ID_TIME.search(text):
+        when = "{}-{}-{} {}:{}, ".format(*made.groups())
     return f"{when}{text[-SHORT_ID:]}"
 
 
@@ -64,10 +68,11 @@ def one(
     on: Any = st,
     **more: Any,
 ) -> T:
-    """A select box in which something is always chosen: `start`, where it is an option, else the first."""
+    """A select box in which something is always chosen: `start`, where it is an option, else the
+    first."""
     named = labels(options, label)
     _keep(key, named)
-    index = list(options).index(start) if start in named else 0
+    index = _place(options, named, start) or 0
     return _drawn(
         key,
         named,
@@ -88,7 +93,7 @@ def maybe(
     """A select box in which nothing need be chosen."""
     named = labels(options, label)
     _keep(key, named)
-    index = list(options).index(start) if start in named else None
+    index = _place(options, named, start)
     return _drawn(
         key,
         named,
@@ -111,20 +116,24 @@ def thing(
     on: Any = st,
     **more: Any,
 ) -> str | None:
-    """A dataset, a model, a version ... to work on: the one the address names, else `start`, else the first.
+    """A dataset, a model, a version ... to work on: the one the address names, else `start`,
+    else the first.
 
-    The address names it as `wanted`; or in `parameter`, which then follows the choice, and the choice follows it (`always` has it
-    name even the first). It is never another thing by accident: where the named one is not there, or what was chosen goes, that is
-    said and nothing is chosen.
+    The address names it as `wanted`; or in `parameter`, which then follows the choice, and the
+    choice follows it (`always` has it name even the first). It is never another thing by accident:
+    where the named one is not there, or what was chosen goes, that is said and nothing is chosen.
     """
     named = labels(options, label, hint)
-    wanted = links.parameter(parameter) if parameter else wanted
+    if parameter:
+        wanted = links.parameter(parameter)
     first = next((option for option in (wanted, start, *options) if option in named), None)
     if parameter:
         _follow(key, named, wanted, first)
     _settle(key, named)
-    lost = wanted if wanted and wanted not in named else st.session_state.get(f"{key}{_GONE}", "")
-    index = None if lost or first is None else list(options).index(first)
+    lost = _lost(key, named, wanted)
+    index = None
+    if not lost:
+        index = _place(options, named, first)
     words = f"Choose a {what}"
     chosen = on.selectbox(
         title,
@@ -142,14 +151,27 @@ def thing(
     elif chosen is not None:
         st.session_state.pop(f"{key}{_GONE}", None)
     if parameter:
-        _name(key, parameter, chosen, unless=wanted or (None if always else first))
+        unless = wanted or first
+        if always:
+            unless = wanted or None
+        _name(key, parameter, chosen, unless=unless)
     return _drawn(key, named, chosen)
 
 
 def _follow(key: str, named: dict[str, str], wanted: str, first: str | None) -> None:
-    """Chooses what the address names, where somebody went to another address since; a choice made here stays otherwise."""
+    """Chooses what the address names, where somebody went to another address since; a choice
+    made here stays otherwise."""
     if key in st.session_state and st.session_state.get(f"{key}{_ADDRESS}", wanted) != wanted:
-        st.session_state[key] = wanted if wanted in named else None if wanted else first
+        st.session_state[key] = wanted or first
+        if wanted and wanted not in named:
+            st.session_state[key] = None
+
+
+def _lost(key: str, named: dict[str, str], wanted: str) -> str:
+    """What should be chosen and is not there: what the address names, or what was chosen here."""
+    if wanted and wanted not in named:
+        return wanted
+    return str(st.session_state.get(f"{key}{_GONE}", ""))
 
 
 def _name(key: str, parameter: str, chosen: str | None, unless: str | None) -> None:
@@ -200,7 +222,7 @@ def segment(
     """One of a few, side by side, one of which is always lit: a click on it does not put it out."""
     named = labels(options, label)
     _keep(key, named)
-    first = start if start in named else options[0]
+    first = _first(options, named, start)
     found = on.segmented_control(
         title,
         list(options),
@@ -210,7 +232,9 @@ def segment(
         key=key,
         **more,
     )
-    return _drawn(key, named, first if found is None else found)
+    if found is None:
+        found = first
+    return _drawn(key, named, found)
 
 
 def segment_or_none(
@@ -239,7 +263,7 @@ def pill(
     """As `segment`, for more of them."""
     named = labels(options, label)
     _keep(key, named)
-    first = start if start in named else options[0]
+    first = _first(options, named, start)
     found = on.pills(
         title,
         list(options),
@@ -249,7 +273,9 @@ def pill(
         key=key,
         **more,
     )
-    return _drawn(key, named, first if found is None else found)
+    if found is None:
+        found = first
+    return _drawn(key, named, found)
 
 
 def pill_or_none(
@@ -265,7 +291,9 @@ def pill_or_none(
     """As `segment_or_none`, for more of them."""
     named = labels(options, label)
     _keep(key, named)
-    first = start if start in named else None
+    first = None
+    if start in named:
+        first = start
     return _drawn(
         key,
         named,
@@ -294,6 +322,18 @@ def radio(
     )
 
 
+def _place(options: Sequence[T], named: dict[T, str], start: Any) -> int | None:
+    if start in named:
+        return list(options).index(start)
+    return None
+
+
+def _first(options: Sequence[T], named: dict[T, str], start: Any) -> Any:
+    if start in named:
+        return start
+    return options[0]
+
+
 def _repeated(found: dict[T, str]) -> list[T]:
     """The options whose labels look like another's: blanks in a row are one to an eye."""
     seen = Counter(" ".join(text.split()) for text in found.values())
@@ -316,14 +356,16 @@ def _drawn(key: str, named: dict[T, str], chosen: Any) -> Any:
 
 
 def _keep(key: str, named: dict[T, str]) -> None:
-    """The same choice under its new label: the browser would go on sending the old one, which may be another's by now."""
+    """The same choice under its new label: the browser would go on sending the old one, which
+    may be another's by now."""
     meant = st.session_state.get(key)
     if meant in named and st.session_state.get(f"{key}{_DRAWN}", named[meant]) != named[meant]:
         st.session_state[key] = meant
 
 
 def _settle(key: str, named: dict[str, str]) -> None:
-    """As `_keep`; where what was chosen is gone, nothing is chosen, and a button that was pressed for it does nothing."""
+    """As `_keep`; where what was chosen is gone, nothing is chosen, and a button that was
+    pressed for it does nothing."""
     meant = st.session_state.get(key)
     if meant is not None and meant not in named and st.session_state.get(f"{key}{_DRAWN}"):
         st.session_state[f"{key}{_GONE}"] = str(st.session_state.pop(f"{key}{_DRAWN}"))

@@ -1,4 +1,5 @@
-"""The line every page begins with: who may see it. A deep link can reach a page without the router having run."""
+"""The line every page begins with: who may see it. A deep link can reach a page without the
+router having run."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from ui.text import plain
 
 
 def guard() -> None:
-    """Stops the page for a visitor who is not signed in, where a login is configured (`[auth]` in secrets.toml)."""
+    """Stops the page for a visitor who is not signed in, where a login is configured (`[auth]`
+    in secrets.toml)."""
     found = login.current()
     if not found.is_required or (not found.problem and st.user.get("is_logged_in")):
         return

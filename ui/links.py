@@ -1,4 +1,5 @@
-"""Deep links: every view is a page with query parameters, and these are the only places that name them."""
+"""Deep links: every view is a page with query parameters, and these are the only places that
+name them."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def parameter(name: str) -> str:
 
 
 def set_parameters(**parameters: str) -> None:
-    """Puts a choice into the address, so that the view can be linked to; an empty value takes the parameter out."""
+    """Puts a choice into the address, so that the view can be linked to; an empty value takes
+    the parameter out."""
     for name, value in parameters.items():
         if value:
             st.query_params[name] = value

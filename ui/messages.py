@@ -1,4 +1,5 @@
-"""How errors reach a person: beside the field they belong to, or as a note in place of what could not be shown."""
+"""How errors reach a person: beside the field they belong to, or as a note in place of what
+could not be shown."""
 
 from __future__ import annotations
 
@@ -44,5 +45,6 @@ def beside(errors: dict[str, str], field: str) -> None:
 
 
 def as_fields(error: UserError) -> dict[str, str]:
-    """One error as the `errors` of a form; what names no field stands at the form's end, under the empty name."""
+    """One error as the `errors` of a form; what names no field stands at the form's end, under
+    the empty name."""
     return {error.field: str(error)}

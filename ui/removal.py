@@ -1,4 +1,5 @@
-"""What can't be undone: it names what goes, its tick belongs to that thing alone, and it acts on what the address names or not at all."""
+"""What can't be undone: it names what goes, its tick belongs to that thing alone, and it acts on
+what the address names or not at all."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ def show(
     help: str | None = None,  # noqa: A002, as Streamlit calls it
     disabled: bool = False,
 ) -> None:
-    """A tick and a button that call `act` for the thing `thing_id`, which the parameter of the address names.
+    """A tick and a button that call `act` for the thing `thing_id`, which the parameter of the
+    address names.
 
-    Neither outlives the thing: their keys hold its id, so a tick never passes to the next one, nor does a click that comes late.
+    Neither outlives the thing: their keys hold its id, so a tick never passes to the next one, nor
+    does a click that comes late.
     """
     more = f" ({plain(facts)})" if facts else ""
     sure = st.checkbox(
@@ -45,7 +48,8 @@ def show(
         return
     if links.parameter(parameter) != thing_id:
         st.error(
-            "The address names another thing by now, so nothing was done. Look again, and repeat it."
+            "The address names another thing by now, so nothing was done. Look again, and repeat "
+            "it."
         )
         return
     with messages.shown():
@@ -53,4 +57,6 @@ def show(
 
 
 def shortened(name: str) -> str:
-    return name if len(name) <= SHORT else f"{name[: SHORT - 3]}..."
+    if len(name) <= SHORT:
+        return name
+    return f"{name[: SHORT - 3]}..."

@@ -1,4 +1,5 @@
-"""Words and numbers for people: ages, durations, shares, and foreign text made safe for Markdown."""
+"""Words and numbers for people: ages, durations, shares, and foreign text made safe for
+Markdown."""
 
 from __future__ import annotations
 
@@ -16,12 +17,20 @@ _JOINTS = re.compile(rf"{_ADDRESS}|{_EMOJI}|(?<=[-<>=~])(?=[-<>=~])")
 # A piece of nothing, so that text before it and after it is parsed as two pieces.
 _JOINT = ":small[]"
 _SPACE = re.compile(r"\s+")
+# A unit, its seconds, and from how many on it is used.
+AGES = (
+    ("days", 86400.0, 2 * 86400.0),
+    ("h", 3600.0, 3600.0),
+    ("min", 60.0, 60.0),
+    ("s", 1.0, 5.0),
+)
 # Joiners belong to emojis and to scripts; beside plain letters they only hide.
 _JOINERS = "\u200c\u200d"
 
 
 def plain(text: str) -> str:
-    """Foreign text (a class or file name) as Markdown that shows it letter by letter, links and HTML included."""
+    """Foreign text (a class or file name) as Markdown that shows it letter by letter, links and
+    HTML included."""
     pieces = _JOINTS.split(visible(_SPACE.sub(" ", text)))
     return _JOINT.join(_MARKDOWN.sub(r"\\\1", piece) for piece in pieces)
 
@@ -61,9 +70,9 @@ def age(since: float | None) -> str:
     if since is None:
         return ""
     seconds = max(0.0, time.time() - since)
-    for unit, length in (("days", 2 * 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 5.0)):
-        if seconds >= length:
-            return f"{seconds // (86400 if unit == 'days' else 1 if unit == 's' else length):.0f} {unit} ago"
+    for unit, length, least in AGES:
+        if seconds >= least:
+            return f"{seconds // length:.0f} {unit} ago"
     return "just now"
 
 
@@ -84,7 +93,23 @@ def duration(seconds: float | None) -> str:
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 photo`, `715 photos`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {plural or noun + 's'}"
+
+
+def figure(value: float | None, pattern: str) -> str:
+    """A number by a pattern such as `{:.1f} ms`, or a dash where there is none."""
+    if value is None:
+        return "-"
+    return pattern.format(value)
+
+
+def left(seconds: float | None) -> str:
+    """`, about 2 min 5 s left`, or nothing where that is not known."""
+    if seconds:
+        return f", about {duration(seconds)} left"
+    return ""
 
 
 def share(correct: int, total: int) -> str:
@@ -96,10 +121,11 @@ def share(correct: int, total: int) -> str:
 
 def parity_words(photos: int, same_class: int, difference: float) -> str:
     """What was found when a fast form was compared with plain fp32 on `photos` photos."""
-    same = (
-        "the same class for all"
-        if same_class == photos
-        else f"the same class for {same_class}, the others undecided between two"
+    same = "the same class for all"
+    if same_class != photos:
+        same = f"the same class for {same_class}, the others undecided between two"
+    most = f"{max(0.0001, difference):.4f}"
+    return (
+        f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by "
+        f"more than {most}"
     )
-    most = f"{difference:.4f}" if difference >= 0.0001 else "0.0001"
-    return f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by more than {most}"

@@ -83,7 +83,7 @@ def run() -> Outcome:
     )
 
 
-def _measured(rows: int) -> dict[str, Any]:
+def _measured(rows: int) -> Mapping[str, Any]:
     home = harness.workspace() / f"rows-{rows}"
     with in_home(home):
         version = _dataset(rows, home)

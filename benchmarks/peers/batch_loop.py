@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Inputs:
     uint8 pixels (the model normalises them).
     """
 
-    def __init__(self, backbones: list[dict[str, Any]]) -> None:
+    def __init__(self, backbones: Sequence[Mapping[str, Any]]) -> None:
         self.crops = [
             v2.Compose(
                 [

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import timm
@@ -15,7 +16,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 
-def model_fn(model_dir: str) -> dict[str, Any]:
+def model_fn(model_dir: str) -> Mapping[str, Any]:
     path = os.path.join(model_dir, "model.pth")  # noqa: PTH118
     stored = torch.load(path, map_location="cpu", weights_only=True)
     network = timm.create_model(stored["timm_name"], num_classes=len(stored["classes"]))
@@ -38,7 +39,7 @@ def input_fn(request_body: bytes, request_content_type: str) -> Image.Image:
     return Image.open(io.BytesIO(request_body)).convert("RGB")
 
 
-def predict_fn(photo: Image.Image, model: dict[str, Any]) -> dict[str, Any]:
+def predict_fn(photo: Image.Image, model: Mapping[str, Any]) -> Mapping[str, Any]:
     with torch.inference_mode():
         probabilities = model["network"](model["transform"](photo)[None]).softmax(1)[0]
     values, indices = probabilities.topk(min(5, len(probabilities)))
@@ -50,5 +51,5 @@ def predict_fn(photo: Image.Image, model: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def output_fn(prediction: dict[str, Any], accept: str) -> tuple[str, str]:
+def output_fn(prediction: Mapping[str, Any], accept: str) -> tuple[str, str]:
     return json.dumps(prediction), "application/json"

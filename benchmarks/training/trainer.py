@@ -8,6 +8,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Training:
     """
 
     run: harness.Run
-    model: dict[str, Any]
+    model: Mapping[str, Any]
 
     @property
     def accuracy(self) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.datasets import store
+from core.jobs import store as jobs
 from tests.browser import steps
 from tests.browser.conftest import App
 from tests.datasets import made
@@ -87,6 +88,17 @@ def test_a_folder_that_cannot_be_imported_says_why(
     steps.say(page, words)
     steps.settle(page)
     assert not store.datasets()
+
+
+def test_a_double_click_on_import_makes_one_dataset(app: App, page: Any) -> None:
+    folder = made.class_folders(app.home / "photos", SIZES)
+    steps.visit(page, app.url, "datasets")
+    steps.fill(page, "Folder", str(folder))
+    page.get_by_role("button", name="Import the folder").dblclick()
+    steps.say(page, "Photos in use")
+    steps.settle(page)
+    assert len(jobs.listing("import")) == 1
+    assert len(store.datasets()) == 1
 
 
 def test_species_and_split_make_a_new_version_and_leave_the_old_one(app: App, page: Any) -> None:

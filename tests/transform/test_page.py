@@ -21,7 +21,7 @@ from core.models import store as models
 from tests import shapes
 from tests.test_pages import drawn
 from tests.transform.conftest import ended, started
-from ui.shared.own_option import OWN
+from ui.own_option import OWN
 
 PAGE = "batch.py"
 

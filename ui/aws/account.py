@@ -1,4 +1,5 @@
-"""The form with which an AWS account is set up: region, role, bucket, and how jobs are closed in."""
+"""The form with which an AWS account is set up: region, role, bucket, and how jobs are closed
+in."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ def show() -> None:
     account = _saved()
     st.subheader("Account")
     st.caption(
-        "Credentials come from this machine's own AWS set-up (a profile, the environment, or the role of the machine). "
-        "They are never asked for, shown or kept here."
+        "Credentials come from this machine's own AWS set-up (a profile, the environment, or the "
+        "role of the machine). They are never asked for, shown or kept here."
     )
     errors: dict[str, str] = st.session_state.get(KEPT, {})
     st.session_state.setdefault(SHOWN, account)
@@ -53,7 +54,10 @@ def _essentials(account: Account, errors: dict[str, str]) -> Values:
             account.role_arn,
             errors,
             "arn:aws:iam::123456789012:role/FieldmarkSageMaker",
-            "The role that jobs and endpoints run as. The view Permissions has the policies that it needs.",
+            (
+                "The role that jobs and endpoints run as. The view Permissions has the policies "
+                "that it needs."
+            ),
         )
     with right:
         bucket = _text(
@@ -176,7 +180,8 @@ def _save(shown: Account, values: Values) -> None:
 
 
 def _suggest(account: Account) -> None:
-    """Inside Studio: its own role and bucket, asked for only when the button is pressed, for that takes seconds."""
+    """Inside Studio: its own role and bucket, asked for only when the button is pressed, for
+    that takes seconds."""
     if not accounts.in_studio() or account.is_set_up:
         return
     if st.button(

@@ -1,4 +1,5 @@
-"""Where the app's AWS calls lead: an account, or an emulator on this machine, which the page says plainly."""
+"""Where the app's AWS calls lead: an account, or an emulator on this machine, which the page
+says plainly."""
 
 from __future__ import annotations
 
@@ -14,19 +15,23 @@ def show() -> None:
     """One line about the account; a note where nothing of this is AWS."""
     if address := connection.emulated():
         st.warning(
-            f"**This is an emulator, not AWS.** AWS_ENDPOINT_URL leads to `{address}`: jobs really run, on that machine, and cost "
-            "nothing. It says nothing about permissions, quotas, images, GPUs or times of the real thing.",
+            (
+                f"**This is an emulator, not AWS.** AWS_ENDPOINT_URL leads to `{address}`: jobs "
+                "really run, on that machine, and cost nothing. It says nothing about "
+                "permissions, quotas, images, GPUs or times of the real thing."
+            ),
             icon=":material/science:",
         )
     account = _account()
     if account.is_set_up:
         st.caption(
-            f"Region {plain(account.region)}, bucket {plain(account.bucket)}/{plain(account.prefix)}"
+            f"Region {plain(account.region)}, bucket "
+            f"{plain(account.bucket)}/{plain(account.prefix)}"
         )
     else:
         st.markdown(
-            "Everything works on this workstation without AWS. With an account, jobs, endpoints and batches can run on Amazon SageMaker, "
-            "on the same pages; it is set up here once."
+            "Everything works on this workstation without AWS. With an account, jobs, endpoints "
+            "and batches can run on Amazon SageMaker, on the same pages; it is set up here once."
         )
 
 

@@ -29,8 +29,9 @@ def show() -> None:
         st.info("Set up the account first.", icon=":material/account_circle:")
         return
     st.markdown(
-        "Looks for endpoints that are idle, failed or past their deadline, for models and configurations that nothing uses, and in the "
-        "bucket for what deleted jobs left and for photos, dataset versions, scripts, weights and archives that nothing uses any more. "
+        "Looks for endpoints that are idle, failed or past their deadline, for models and "
+        "configurations that nothing uses, and in the bucket for what deleted jobs left and for "
+        "photos, dataset versions, scripts, weights and archives that nothing uses any more. "
         "Nothing is removed before you say so, and nothing that Fieldmark did not make."
     )
     if st.button(
@@ -63,19 +64,20 @@ def _choose(plan: Sequence[Doomed]) -> None:
         st.success("There is nothing to clean up.", icon=":material/check_circle:")
         return
     st.caption(
-        "What may belong to somebody else who uses Fieldmark in this account is not chosen; look at it first."
+        "What may belong to somebody else who uses Fieldmark in this account is not chosen; look "
+        "at it first."
     )
     chosen: list[Doomed] = []
     for stored, title in WORDS.items():
         if group := [doomed for doomed in plan if doomed.stored is stored]:
             chosen += _group(title, group)
-    saved, size = (
-        sum(doomed.usd_per_hour for doomed in chosen),
-        sum(doomed.size_bytes for doomed in chosen),
-    )
+    saved = sum(doomed.usd_per_hour for doomed in chosen)
+    size = sum(doomed.size_bytes for doomed in chosen)
     words = f"Remove {_named(chosen)}"
-    words += f", freeing {files.human_bytes(size)}" if size else ""
-    words += f", saving {prices.money(saved)} an hour" if saved else ""
+    if size:
+        words += f", freeing {files.human_bytes(size)}"
+    if saved:
+        words += f", saving {prices.money(saved)} an hour"
     if st.button(words, key="aws_carry_out", icon=":material/delete:", disabled=not chosen):
         _carry_out(chosen)
 
@@ -89,20 +91,11 @@ def _named(chosen: Sequence[Doomed]) -> str:
 
 def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
     """The table of one place; what of it is chosen."""
-    size = sum(doomed.size_bytes for doomed in group)
-    st.subheader(title + (f", {files.human_bytes(size)}" if size else ""))
-    rows = [
-        {
-            "remove": doomed.sure,
-            "what": doomed.kind,
-            "name": doomed.name,
-            "why": doomed.why,
-            "size": files.human_bytes(doomed.size_bytes) if doomed.size_bytes else "",
-            "saves an hour": prices.money(doomed.usd_per_hour) if doomed.usd_per_hour else "",
-        }
-        for doomed in group
-    ]
-    frame = pd.DataFrame(rows)
+    heading = title
+    if size := sum(doomed.size_bytes for doomed in group):
+        heading += f", {files.human_bytes(size)}"
+    st.subheader(heading)
+    frame = pd.DataFrame([_row(doomed) for doomed in group])
     # A column that says nothing here is left out.
     frame = frame.drop(
         columns=[name for name in ("size", "saves an hour") if not frame[name].any()]
@@ -116,6 +109,22 @@ def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
         alt=f"What could be removed, and why: {title}",
     )
     return [doomed for doomed, remove in zip(group, edited["remove"], strict=True) if remove]
+
+
+def _row(doomed: Doomed) -> dict[str, object]:
+    size, saved = "", ""
+    if doomed.size_bytes:
+        size = files.human_bytes(doomed.size_bytes)
+    if doomed.usd_per_hour:
+        saved = prices.money(doomed.usd_per_hour)
+    return {
+        "remove": doomed.sure,
+        "what": doomed.kind,
+        "name": doomed.name,
+        "why": doomed.why,
+        "size": size,
+        "saves an hour": saved,
+    }
 
 
 def _carry_out(chosen: Sequence[Doomed]) -> None:

@@ -10,13 +10,15 @@ from ui import choices
 
 FIRST = "For whoever runs Fieldmark"
 ABOUT_FIRST = (
-    "Your own user or role. It may start and end only what bears a name of Fieldmark's. To import photos from S3, put the name of their "
-    f"bucket in place of `{policy.PHOTOS}`; otherwise leave those two statements out."
+    "Your own user or role. It may start and end only what bears a name of Fieldmark's. To import "
+    f"photos from S3, put the name of their bucket in place of `{policy.PHOTOS}`; otherwise leave "
+    "those two statements out."
 )
 
 
 def show() -> None:
-    """Who needs what, and no more than that; a test compares it with the calls that the code makes."""
+    """Who needs what, and no more than that; a test compares it with the calls that the code
+    makes."""
     account = accounts.load()
     documents = {
         FIRST: (ABOUT_FIRST, policy.person(account)),

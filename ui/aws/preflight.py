@@ -1,4 +1,5 @@
-"""The pre-flight: whether a job could start, each check with what it found and what to do about it."""
+"""The pre-flight: whether a job could start, each check with what it found and what to do about
+it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from core.aws import connection, preflight, prices
 from core.aws.checks import Check, MakeClient, Verdict
 from core.aws.preflight import Wanted
 from ui import choices
+from ui.shared import live
 from ui.text import plain, with_code
 
 USAGES = {
@@ -50,9 +52,8 @@ def show() -> None:
             asked,
             _POOL.submit(preflight.run, account, wanted, _clients(account)),
         )
-    st.fragment(_checks, run_every=None if st.session_state[KEPT][1].done() else LOOK_SECONDS)(
-        account
-    )
+    asking = not st.session_state[KEPT][1].done()
+    live.redrawn(_checks, LOOK_SECONDS, running=asking)(account)
 
 
 def _clients(account: accounts.Account) -> MakeClient:
@@ -79,9 +80,10 @@ def _wanted(region: str) -> list[Wanted]:
     estimate = prices.estimate(
         machine, PRICED[usage], region or prices.USUAL_REGION, count=int(count)
     )
-    st.caption(
-        f"{estimate.words}, {plain(estimate.price.origin)}." if estimate.price else estimate.words
-    )
+    words = estimate.words
+    if estimate.price:
+        words = f"{words}, {plain(estimate.price.origin)}."
+    st.caption(words)
     return [Wanted(machine, usage, int(count))]
 
 

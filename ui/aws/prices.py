@@ -1,8 +1,7 @@
-"""The prices that estimates are made with, where they are from, and the button that asks AWS for newer ones."""
+"""The prices that estimates are made with, where they are from, and the button that asks AWS for
+newer ones."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -17,13 +16,12 @@ def show() -> None:
     """One row per instance type, for the account's region."""
     region = accounts.load().region or prices.USUAL_REGION
     date, asked = prices.date_of(region)
-    origin = (
-        f"AWS's Pricing API, asked on {date}"
-        if asked
-        else f"the table of {date} that ships with the app: approximate, AWS was not asked"
-    )
+    origin = f"the table of {date} that ships with the app: approximate, AWS was not asked"
+    if asked:
+        origin = f"AWS's Pricing API, asked on {date}"
     st.markdown(
-        f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, data and tax come on top."
+        f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, "
+        "data and tax come on top."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Refresh from AWS", key="aws_refresh_prices", icon=":material/refresh:"):
@@ -40,13 +38,14 @@ def show() -> None:
         alt=f"Prices of instance types in {region}",
     )
     st.markdown(
-        f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD for an hour of answering with 1 GB of memory, and nothing "
-        f"while it is idle ({plain(prices.serverless_origin())}; the Pricing API is not asked for it)."
+        f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD for an hour of "
+        "answering with 1 GB of memory, and nothing while it is idle "
+        f"({plain(prices.serverless_origin())}; the Pricing API is not asked for it)."
     )
 
 
-def _rows(region: str) -> list[dict[str, Any]]:
-    rows = []
+def _rows(region: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
     for instance in prices.instances().values():
         found = {use: prices.hourly(instance.name, use, region) for use in prices.USES}
         first = next((price for price in found.values() if price), None)

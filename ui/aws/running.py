@@ -16,6 +16,7 @@ from core.errors import NotFound
 from core.jobs import store as jobs
 from ui import links
 from ui.aws.banner import is_set_up
+from ui.shared import live
 from ui.shared.jobs_table import PAGES
 from ui.text import age, count, duration, plain
 
@@ -46,7 +47,7 @@ def show() -> None:
             icon=":material/account_circle:",
         )
         return
-    st.fragment(_found, run_every=LOOK_SECONDS)()
+    live.redrawn(_found, LOOK_SECONDS, running=True)()
 
 
 def _found() -> None:
@@ -190,7 +191,8 @@ def _is_here(name: str) -> bool:
 
 
 def _name_here(job_id: str) -> str:
-    """What a job is called on this machine, for tags take fewer characters; empty where it is not known here."""
+    """What a job is called on this machine, for tags take fewer characters; empty where it is
+    not known here."""
     try:
         return jobs.read(job_id).name
     except NotFound:

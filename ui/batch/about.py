@@ -1,4 +1,5 @@
-"""What a batch was and left: the model's form and what it changes, the speed, the table to take away, and the log."""
+"""What a batch was and left: the model's form and what it changes, the speed, the table to take
+away, and the log."""
 
 from __future__ import annotations
 

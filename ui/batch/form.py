@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
 
 from core import settings
-from core.backends import Backend
 from core.batch import sources
 from core.datasets import store
-from core.errors import FieldmarkError, UserError
+from core.errors import UserError
 from core.io import files
-from core.jobs import store as jobs
 from core.jobs.specs import TransformSpec
 from core.models.store import Model
 from ui import choices, links, messages
 from ui.models import list as model_list
-from ui.shared import crop_notice, serving_form, version_picker
+from ui.shared import crop_notice, serving_form, submit, version_picker
 from ui.text import count, plain
 
 SOURCES = {
@@ -30,7 +29,10 @@ SOURCES = {
     "s3": ":material/cloud: S3",
 }
 HERE = "It runs on this workstation and goes on when this page or the app is closed."
-ELSEWHERE = "Photos that are not in the bucket yet are sent first, each once. It goes on when this page or the app is closed."
+ELSEWHERE = (
+    "Photos that are not in the bucket yet are sent first, each once. It goes on when this page "
+    "or the app is closed."
+)
 NO_SPLIT = "all"
 
 
@@ -63,50 +65,51 @@ def show(models: Sequence[Model]) -> None:
         name = right.text_input(
             "Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
         )
-        st.session_state.setdefault("ba_id", jobs.new_id("transform"))
         with messages.shown():
-            resources = serving_form.batch("ba") if where.asks_resources else None
-            common = {
-                "name": name or proposed,
-                "model_id": chosen,
-                "id": st.session_state["ba_id"],
-                "resources": resources,
-            }
-            if (
-                st.button(
-                    "Run",
-                    type="primary",
-                    key="ba_run",
-                    icon=":material/play_arrow:",
-                    disabled=make is None,
-                )
-                and make
-            ):
-                _submit(where, lambda: make(common))
+            resources = None
+            if where.asks_resources:
+                resources = serving_form.batch("ba")
+            submit.button(
+                "Run",
+                lambda job_id: where.transform(
+                    make(name=name or proposed, model_id=chosen, id=job_id, resources=resources)
+                ),
+                lambda job: links.to("batch", job=job.id),
+                form="ba",
+                kind="transform",
+                key="ba_run",
+                icon=":material/play_arrow:",
+                disabled=make is _nothing,
+            )
         st.caption(ELSEWHERE if where.asks_resources else HERE)
 
 
-Make = Callable[[dict[str, Any]], TransformSpec]
+# Makes the spec of what was chosen, with what all batches have: name, model, id, machines.
+Make = Callable[..., TransformSpec]
 
 
-def _split(model: Model) -> tuple[Make | None, str]:
+def _nothing(**_: Any) -> TransformSpec:
+    raise UserError("Choose photos first.", field="photos")
+
+
+def _split(model: Model) -> tuple[Make, str]:
     datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not datasets:
         st.info("There is no dataset.", icon=":material/photo_library:")
-        return None, "Batch"
+        return _nothing, "Batch"
     left, right = st.columns(2)
     own = model.dataset_id
     chosen = version_picker.dataset(datasets, key=f"ba_dataset_{model.id}", start=own, on=left)
     if chosen is None:
-        return None, "Batch"
+        return _nothing, "Batch"
+    learned_from = ""
+    if chosen == own:
+        learned_from = model.version_id
     version = version_picker.version(
-        chosen,
-        key=f"ba_version_{model.id}_{chosen}",
-        start=model.version_id if chosen == own else "",
-        on=right,
+        chosen, key=f"ba_version_{model.id}_{chosen}", start=learned_from, on=right
     )
     if version is None:
-        return None, "Batch"
+        return _nothing, "Batch"
     picked = version.id
     parts = {split: n for split, n in version.split_counts().items() if n}
     parts[NO_SPLIT] = sum(parts.values())
@@ -119,44 +122,45 @@ def _split(model: Model) -> tuple[Make | None, str]:
     )
     if chosen == own and split not in ("test", "unused"):
         st.caption(
-            ":material/info: The model has learned from some of these photos; on them it looks better than it is."
+            ":material/info: The model has learned from some of these photos; on them it looks "
+            "better than it is."
         )
-    title = f"{datasets[chosen].name}, {split if split != NO_SPLIT else 'all photos'}"
+    title = f"{datasets[chosen].name}, {split}"
+    if split == NO_SPLIT:
+        title = f"{datasets[chosen].name}, all photos"
 
-    def make(common: dict[str, Any]) -> TransformSpec:
-        return TransformSpec(
-            source="split",
-            dataset_id=chosen,
-            version_id=picked,
-            split=split,
-            shown=f"{title}, {picked}",
-            **common,
-        )
-
+    make = partial(
+        TransformSpec,
+        source="split",
+        dataset_id=chosen,
+        version_id=picked,
+        split=split,
+        shown=f"{title}, {picked}",
+    )
     return make, title
 
 
-def _folder(_: Model) -> tuple[Make | None, str]:
+def _folder(_: Model) -> tuple[Make, str]:
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input(
         "Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}."
     ).strip()
     st.caption(
-        "Every photo in it and below it; nothing there is changed. Where a folder bears the name of one of the model's classes, "
-        "its photos count as labelled so, and the answers are scored."
+        "Every photo in it and below it; nothing there is changed. Where a folder bears the name "
+        "of one of the model's classes, its photos count as labelled so, and the answers are "
+        "scored."
     )
-    return lambda common: TransformSpec(source="folder", path=path, shown=path, **common), PurePath(
-        path
-    ).name or "Folder"
+    make = partial(TransformSpec, source="folder", path=path, shown=path)
+    return make, PurePath(path).name or "Folder"
 
 
-def _archive(_: Model) -> tuple[Make | None, str]:
+def _archive(_: Model) -> tuple[Make, str]:
     where = choices.segment("Archive", ["Drop it here", "On this machine"], key="ba_archive_where")
     if where == "On this machine":
         path = st.text_input("Path", key="ba_archive_path", placeholder="/data/june.zip").strip()
-        return lambda common: TransformSpec(
-            source="archive", path=path, shown=PurePath(path).name, **common
-        ), PurePath(path).stem or "Archive"
+        there = PurePath(path)
+        make = partial(TransformSpec, source="archive", path=path, shown=there.name)
+        return make, there.stem or "Archive"
     upload = st.file_uploader(
         "ZIP or TAR",
         type=["zip", "tar", "gz", "tgz", "bz2", "xz"],
@@ -165,21 +169,17 @@ def _archive(_: Model) -> tuple[Make | None, str]:
         label_visibility="collapsed",
     )
     if upload is None:
-        return None, "Archive"
+        return _nothing, "Archive"
     name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
 
-    def make(common: dict[str, Any]) -> TransformSpec:
-        return TransformSpec(
-            source="archive",
-            path=str(sources.keep_archive(upload, upload.size)),
-            shown=name,
-            **common,
-        )
+    def keep(**common: Any) -> TransformSpec:
+        path = str(sources.keep_archive(upload, upload.size))
+        return TransformSpec(source="archive", path=path, shown=name, **common)
 
-    return make, name.split(".")[0] or "Archive"
+    return keep, name.split(".")[0] or "Archive"
 
 
-def _upload(_: Model) -> tuple[Make | None, str]:
+def _upload(_: Model) -> tuple[Make, str]:
     whole = st.toggle("A folder with everything below it", key="ba_whole")
     uploads = st.file_uploader(
         "Photos",
@@ -191,44 +191,33 @@ def _upload(_: Model) -> tuple[Make | None, str]:
     )
     if not uploads:
         st.caption(
-            "For more than a few hundred photos, name a folder on this machine instead: nothing has to be copied then."
+            "For more than a few hundred photos, name a folder on this machine instead: nothing "
+            "has to be copied then."
         )
-        return None, "Photos"
+        return _nothing, "Photos"
     st.caption(
-        f"{count(len(uploads), 'photo')}, {files.human_bytes(sum(upload.size for upload in uploads))}"
+        f"{count(len(uploads), 'photo')}, "
+        f"{files.human_bytes(sum(upload.size for upload in uploads))}"
     )
 
-    def make(common: dict[str, Any]) -> TransformSpec:
-        kept = sources.keep_uploads((upload.name, upload) for upload in uploads)
-        return TransformSpec(
-            source="upload", path=str(kept), shown=count(len(uploads), "photo"), **common
-        )
+    words = count(len(uploads), "photo")
 
-    return make, count(len(uploads), "photo")
+    def keep(**common: Any) -> TransformSpec:
+        path = str(sources.keep_uploads((upload.name, upload) for upload in uploads))
+        return TransformSpec(source="upload", path=path, shown=words, **common)
+
+    return keep, words
 
 
-def _s3(_: Model) -> tuple[Make | None, str]:
+def _s3(_: Model) -> tuple[Make, str]:
     path = st.text_input("Place in S3", key="ba_s3", placeholder="s3://my-photos/june/").strip()
     st.caption(
-        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or .json). The role has to be allowed to "
-        "read it. Where a folder bears the name of one of the model's classes, its photos count as labelled so."
+        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or "
+        ".json). The role has to be allowed to read it. Where a folder bears the name of one of "
+        "the model's classes, its photos count as labelled so."
     )
-    return lambda common: TransformSpec(source="s3", path=path, shown=path, **common), PurePath(
-        path
-    ).name or "S3"
+    make = partial(TransformSpec, source="s3", path=path, shown=path)
+    return make, PurePath(path).name or "S3"
 
 
 _FORMS = {"split": _split, "folder": _folder, "archive": _archive, "upload": _upload, "s3": _s3}
-
-
-def _submit(where: Backend, make: Callable[[], TransformSpec]) -> None:
-    try:
-        job = where.transform(make())
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state["ba_id"] = jobs.new_id("transform")
-    links.to("batch", job=job.id)

@@ -1,4 +1,5 @@
-"""One batch on its page: what it does now, what can be done with it, and its results as far as they are there."""
+"""One batch on its page: what it does now, what can be done with it, and its results as far as
+they are there."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from core.models.store import Model
 from ui import links, messages, removal
 from ui.batch import about as batch_about
 from ui.batch import results as batch_results
-from ui.shared import job_state, jobs_table
-from ui.text import age, count, duration, plain
+from ui.shared import job_state, jobs_table, live
+from ui.text import age, count, duration, left, plain
 
 LIVE_SECONDS = 0.8
 SOURCES = {
@@ -38,9 +39,7 @@ def show(job: Job) -> None:
     job = backends.of(job).refresh(job)
     model = _model(job)
     _about(job, model)
-    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(
-        job.id, job.state.is_finished
-    )
+    live.job(_live, job, LIVE_SECONDS)
     if model is None:
         st.warning(
             "The model of this batch is not there any more; its table can still be downloaded.",
@@ -60,7 +59,10 @@ def _model(job: Job) -> Model | None:
 
 def _about(job: Job, model: Model | None) -> None:
     spec = transform_spec(job)
-    words = f"{SOURCES[spec.source]} {plain(spec.shown or spec.path or f'{spec.dataset_id} {spec.version_id}, {spec.split}')}"
+    words = (
+        f"{SOURCES[spec.source]} "
+        f"{plain(spec.shown or spec.path or f'{spec.dataset_id} {spec.version_id}, {spec.split}')}"
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(words, width="content")
         if model:
@@ -73,22 +75,14 @@ def _about(job: Job, model: Model | None) -> None:
             _more(job)
 
 
-def _live(job_id: str, was_finished: bool) -> None:
-    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
-    if job.state.is_finished and not was_finished:
-        st.rerun()
+def _live(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        started = (
-            f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
-            if job.status.started
-            else ""
-        )
-        st.markdown(
-            f"{jobs_table.badge(job.state)}{started if job.state.is_finished else ''}",
-            width="content",
-        )
+        words = jobs_table.badge(job.state)
+        if job.state.is_finished and job.status.started:
+            words += f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
+        st.markdown(words, width="content")
         job_state.where(job)
-        _stop(job)
+        job_state.stop_button(job, "What is finished stays, and the batch can be resumed.")
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
@@ -101,22 +95,6 @@ def _live(job_id: str, was_finished: bool) -> None:
         job_state.notes(job)
 
 
-def _stop(job: Job) -> None:
-    if job.state.is_finished:
-        return
-    asked = job.state is State.STOPPING or job.folder.stop_request.exists()
-    words = "What is finished stays, and the batch can be resumed."
-    if st.button(
-        "Stopping..." if asked else "Stop",
-        key=f"stop_{job.id}",
-        icon=":material/stop_circle:",
-        disabled=asked,
-        help=words,
-    ):
-        backends.of(job).stop(job)
-        st.rerun(scope="fragment")
-
-
 def _progress(job: Job) -> None:
     told = BatchProgress.from_json(job.status.progress)
     if told.done is None:
@@ -125,17 +103,14 @@ def _progress(job: Job) -> None:
             words += f": {told.listed:,}"
         st.progress(0.0, text=words)
         return
-    total, share = told.total or 0, 0.0
+    total = told.total or 0
     words = f"{told.done:,} of {count(total, 'photo')}"
     if told.images_per_second:
         words += f", {told.images_per_second:,.0f} a second"
-    if told.eta_seconds:
-        words += f", about {duration(told.eta_seconds)} left"
+    words += left(told.eta_seconds)
     if told.errors:
         words += f", {count(told.errors, 'error')}"
-    if total:
-        share = min(1.0, told.done / total)
-    st.progress(share, text=words)
+    live.bar(told.done, total, words)
     if told.skipped:
         before = count(told.skipped, "photo")
         st.caption(f"{before} of them were finished before and are not repeated.")

@@ -1,7 +1,9 @@
-"""One photo of a batch, whole: what the model said, what to beware of, where it looked, and setting it aside for review."""
+"""One photo of a batch, whole: what the model said, what to beware of, where it looked, and
+setting it aside for review."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from ui.components.gallery import Photo
 from ui.shared import photo_view, thumbnails
 from ui.text import plain
 
+Row = Mapping[Hashable, Any]
 
-def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
+
+def answer_of(row: Row) -> list[dict[str, object]]:
     """A row's answer as the endpoint would give it, best first."""
     ends = ["", *(f"_{place}" for place in range(2, results.TOP_K + 1))]
     pairs = [(row[f"prediction{end}"], row[f"probability{end}"]) for end in ends]
@@ -33,8 +37,9 @@ def answer_of(row: dict[Any, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
-    """Puts the photo of a whole row (with its `file`) into the review queue. Raises FieldmarkError where that can't be done."""
+def set_aside(job: Job, row: Row, root: Path) -> None:
+    """Puts the photo of a whole row (with its `file`) into the review queue. Raises
+    FieldmarkError where that can't be done."""
     remote.bring(root, [row["file"]])
     review.add(
         files.safe_join(root, row["file"]),
@@ -48,7 +53,7 @@ def set_aside(job: Job, row: dict[Any, Any], root: Path) -> None:
 
 
 @st.dialog("Photo", width="large")
-def show(job: Job, row: dict[Any, Any], root: Path | None) -> None:
+def show(job: Job, row: Row, root: Path | None) -> None:
     """The dialog of one whole row."""
     picture, words = st.columns([3, 2], gap="medium")
     with picture, messages.shown():
@@ -71,7 +76,7 @@ def show(job: Job, row: dict[Any, Any], root: Path | None) -> None:
         _more(job, row, root)
 
 
-def _words(row: dict[Any, Any]) -> None:
+def _words(row: Row) -> None:
     st.markdown(f"### {plain(row['label'] or row['prediction'] or 'No answer')}")
     st.caption(plain(row["path"]))
     if row["error"]:
@@ -82,22 +87,21 @@ def _words(row: dict[Any, Any]) -> None:
         False: ":red-badge[:material/close: wrong]",
     }
     said = f"**{plain(row['prediction'])}** with {row['probability']:.1%}"
-    st.markdown(
-        f"{verdict[bool(row['correct'])]} {said}"
-        if pd.notna(row["correct"])
-        else f"Taken for {said}; its label is not known."
-    )
+    if _is_labelled(row):
+        st.markdown(f"{verdict[bool(row['correct'])]} {said}")
+    else:
+        st.markdown(f"Taken for {said}; its label is not known.")
     photo_view.probabilities(pd.DataFrame(answer_of(row)), row["label"], key=f"ba_{row['row']}")
     for name, text in (
         ("unsure", ":orange-badge[unsure] The probability lies below the model's threshold."),
         ("unfamiliar", ":violet-badge[unfamiliar] Unlike everything the model saw in training."),
         ("in_training", ":gray-badge[seen] The model learned from this very photo."),
     ):
-        if pd.notna(row[name]) and row[name]:
+        if _holds(row, name):
             st.markdown(text)
 
 
-def _aside(job: Job, row: dict[Any, Any], root: Path) -> None:
+def _aside(job: Job, row: Row, root: Path) -> None:
     if st.button(
         "Set aside for review",
         key="ba_photo_aside",
@@ -111,8 +115,9 @@ def _aside(job: Job, row: dict[Any, Any], root: Path) -> None:
             st.error(plain(str(error)), icon=":material/error:")
 
 
-def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
-    """Where the model looked, and what it has seen that is like this photo; each takes a second or two, so each is asked for."""
+def _more(job: Job, row: Row, root: Path) -> None:
+    """Where the model looked, and what it has seen that is like this photo; each takes a second
+    or two, so each is asked for."""
     with messages.shown():
         model, path = models.read(str(job.spec["model_id"])), files.safe_join(root, row["file"])
         st.markdown("**Where the model looks**")
@@ -133,20 +138,36 @@ def _more(job: Job, row: dict[Any, Any], root: Path) -> None:
         )
 
 
-def tile(row: dict[Any, Any]) -> Photo:
+def tile(row: Row) -> Photo:
     """The thumbnail of a whole row: its label, or else its name, over what the model said."""
-    answer = (
-        row["error"]
-        or f"{row['prediction']} {row['probability']:.0%}{'; unsure' if row['unsure'] else ''}"
-    )
-    right = bool(row["correct"]) if pd.notna(row["correct"]) else None
-    tone = "wrong" if row["error"] or right is False else "right" if right else ""
-    url = NO_PICTURE if row["error"] else thumbnails.url(row["image_id"])
-    return Photo(str(row["row"]), url, row["label"] or row["path"].rsplit("/", 1)[-1], answer, tone)
+    title = row["label"] or row["path"].rsplit("/", 1)[-1]
+    if row["error"]:
+        return Photo(str(row["row"]), NO_PICTURE, title, row["error"], "wrong")
+    answer = f"{row['prediction']} {row['probability']:.0%}"
+    if row["unsure"]:
+        answer += "; unsure"
+    return Photo(str(row["row"]), thumbnails.url(row["image_id"]), title, answer, _tone(row))
+
+
+def _holds(row: Row, flag: str) -> bool:
+    return bool(pd.notna(row[flag])) and bool(row[flag])
+
+
+def _is_labelled(row: Row) -> bool:
+    return bool(pd.notna(row["correct"]))
+
+
+def _tone(row: Row) -> str:
+    if not _is_labelled(row):
+        return ""
+    if row["correct"]:
+        return "right"
+    return "wrong"
 
 
 # Stands where a photo could not be opened: a grey frame with a stroke through it.
 NO_PICTURE = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 30'%3E%3Cpath d='M14 10h12v10H14zM12 23 28 7' "
-    "fill='none' stroke='%23888' stroke-linecap='round'/%3E%3C/svg%3E"
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 30'%3E%3Cpath "
+    "d='M14 10h12v10H14zM12 23 28 7' fill='none' stroke='%23888' "
+    "stroke-linecap='round'/%3E%3C/svg%3E"
 )

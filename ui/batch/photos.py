@@ -1,4 +1,5 @@
-"""The photos of a batch, as a wall or as a table, one page at a time; each opens whole, and any can be set aside for review."""
+"""The photos of a batch, as a wall or as a table, one page at a time; each opens whole, and any
+can be set aside for review."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from core.batch.table import Table
 from core.datasets.editing import review
 from core.errors import FieldmarkError
 from core.jobs.store import Job
-from ui import links
+from ui import links, paging
 from ui.batch import about as batch_about
 from ui.batch import photo as batch_photo
 from ui.components.gallery import gallery
@@ -82,7 +83,10 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
         alt="Results, a page of rows",
     )
     chosen = frame["row"].to_numpy()[event["selection"]["rows"]]
-    _bar(job, found, chosen if len(chosen) else rows, root, selected=bool(len(chosen)))
+    if len(chosen):
+        _bar(job, found, chosen, root, selected=True)
+    else:
+        _bar(job, found, rows, root)
     if len(chosen) == 1 and st.button(
         "Open this photo", key="ba_open", icon=":material/open_in_full:"
     ):
@@ -119,17 +123,18 @@ def _make_thumbnails(frame: pd.DataFrame, root: Path | None) -> None:
 
 def _page(rows: np.ndarray, size: int) -> np.ndarray:
     """The rows of the page in the address; the first one where the filters leave fewer pages."""
-    pages = max(1, -(-len(rows) // size))
+    pages = paging.pages(len(rows), size)
     number = int(st.session_state.get("ba_page", 1) or 1)
     if number > pages:
         st.session_state["ba_page"] = number = 1
     if pages > 1:
         number = int(st.pagination(pages, key="ba_page", bind="query-params") or 1)
-    return rows[(number - 1) * size : number * size]
+    return rows[paging.rows(number, size)]
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns worth showing, in the order they are read; label and error only where there is one."""
+    """The columns worth showing, in the order they are read; label and error only where there is
+    one."""
     pictures = zip(frame["image_id"], frame["error"], strict=True)
     shown = pd.DataFrame(
         {
@@ -148,21 +153,30 @@ def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
 def _bar(
     job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False
 ) -> None:
-    """How many rows are shown or selected, and setting them aside; of all rows, only those the model is unsure of."""
+    """How many rows are shown or selected, and setting them aside; of all rows, only those the
+    model is unsure of."""
     whole = len(rows) == len(found) and not selected
     usable = rows[~found.error[rows] & (found.unsure[rows] | (not whole))]
+    shown, label = count(len(rows), "photo"), f"Set {count(len(usable), 'photo')} aside for review"
+    if selected:
+        shown += " selected"
+    if whole:
+        label = f"Set the {count(len(usable), 'unsure photo')} aside for review"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"{count(len(rows), 'photo')}{' selected' if selected else ''}.", width="content"
-        )
+        st.caption(f"{shown}.", width="content")
         if root and 0 < len(usable) <= MAX_ASIDE:
-            words = "They wait in the review queue with the model's answers, and get their right label there."
-            label = f"Set {'the ' if whole else ''}{count(len(usable), 'unsure photo' if whole else 'photo')} aside for review"
+            words = (
+                "They wait in the review queue with the model's answers, and get their right "
+                "label there."
+            )
             if st.button(label, key="ba_aside", icon=":material/rate_review:", help=words):
                 _set_aside(job, found, usable, root)
         elif root and len(usable) > MAX_ASIDE:
             st.caption(
-                f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the confidence, for example.",
+                (
+                    f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the "
+                    "confidence, for example."
+                ),
                 width="content",
             )
         if waiting := review.count():

@@ -1,4 +1,5 @@
-"""The results of a batch: figures, what to beware of, the filters, and the views of the rows that pass them."""
+"""The results of a batch: figures, what to beware of, the filters, and the views of the rows
+that pass them."""
 
 from __future__ import annotations
 
@@ -74,7 +75,8 @@ def _read(job_id: str, parts: tuple[str, ...], _classes: tuple[str, ...]) -> Tab
 
 
 def _table(job: Job, model: Model) -> Table:
-    """Read again only where rows have come since: the names of the files, `parts`, say which rows are in them."""
+    """Read again only where rows have come since: the names of the files, `parts`, say which
+    rows are in them."""
     return _read(job.id, tuple(path.name for path in results.parts(job.folder)), model.classes)
 
 
@@ -106,20 +108,13 @@ def _ended_early(job: Job, found: Table) -> None:
     total = _total(job, found)
     answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
     st.caption(
-        f"{answered} were answered before this batch ended, the rest were not. Resume asks about those."
+        f"{answered} were answered before this batch ended, the rest were not. Resume asks about "
+        "those."
     )
 
 
 def _figures(job: Job, found: Table) -> None:
     total = _total(job, found)
-    score = scores.top1(found.unseen if len(found.unseen) else found.answers)
-    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
-    why += ", without those it learned from." if 0 < len(found.unseen) < len(found.answers) else "."
-    accuracy = (
-        (f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", why)
-        if score.n
-        else ("-", None, "No photo here has a known class.")
-    )
     figures = [
         (
             "Photos",
@@ -127,7 +122,7 @@ def _figures(job: Job, found: Table) -> None:
             f"of {total:,}" if len(found) < total else None,
             "Finished photos, errors among them.",
         ),
-        ("Accuracy", *accuracy),
+        ("Accuracy", *_accuracy(found)),
         (
             "Unsure",
             *_part(int(found.unsure.sum()), len(found)),
@@ -158,6 +153,18 @@ def _figures(job: Job, found: Table) -> None:
             )
 
 
+def _accuracy(found: Table) -> tuple[str, str | None, str]:
+    """The accuracy on photos that the model did not learn from, where there are any, of how many
+    photos, and what that means."""
+    score = scores.top1(found.unseen if len(found.unseen) else found.answers)
+    if not score.n:
+        return "-", None, "No photo here has a known class."
+    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
+    if 0 < len(found.unseen) < len(found.answers):
+        why += ", without those it learned from"
+    return f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", f"{why}."
+
+
 def _part(number: int, total: int) -> tuple[str, str | None]:
     return f"{number:,}", f"{number / total:.1%}" if number else None
 
@@ -165,11 +172,17 @@ def _part(number: int, total: int) -> tuple[str, str | None]:
 def _warnings(found: Table) -> None:
     errors = int(found.error.sum())
     if errors:
-        words = f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see why. The others are answered."
+        words = (
+            f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see "
+            "why. The others are answered."
+        )
         st.warning(words, icon=":material/broken_image:")
     seen = int((found.in_training == table.YES).sum())
     if seen:
-        words = f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, whatever the file is called)."
+        words = (
+            f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, "
+            "whatever the file is called)."
+        )
         if len(found.unseen):
             words += (
                 f" They do not count in the accuracy; with them it would be {_with_them(found)}."
@@ -179,7 +192,10 @@ def _warnings(found: Table) -> None:
         st.warning(words, icon=":material/school:")
     elif len(found.answers) and (found.in_training[~found.error] == table.NOT_KNOWN).all():
         st.info(
-            "The data the model learned from is gone, so nobody can tell whether it has seen these photos.",
+            (
+                "The data the model learned from is gone, so nobody can tell whether it has seen "
+                "these photos."
+            ),
             icon=":material/info:",
         )
 

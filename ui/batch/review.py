@@ -1,4 +1,5 @@
-"""The review queue: each photo in doubt gets its right label here, and the decisions become a new dataset version."""
+"""The review queue: each photo in doubt gets its right label here, and the decisions become a
+new dataset version."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from core.datasets.editing.review import Entry
 from core.datasets.store import Dataset, Version
 from core.errors import NotFound
 from core.models import store as models
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.batch import review_cards
 from ui.shared import thumbnails, version_picker
 from ui.text import count, plain
@@ -28,7 +29,10 @@ def show() -> None:
     entries = review.entries()
     if not entries:
         st.info(
-            "No photo waits. Open a finished batch, choose the photos in doubt, and set them aside; or flag a wrong answer of an endpoint.",
+            (
+                "No photo waits. Open a finished batch, choose the photos in doubt, and set them "
+                "aside; or flag a wrong answer of an endpoint."
+            ),
             icon=":material/rate_review:",
         )
         return
@@ -48,11 +52,12 @@ def show() -> None:
 
 
 def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Version | None:
-    """The version that the decisions are made on: by default the newest one of the dataset most of the models learned from."""
+    """The version that the decisions are made on: by default the newest one of the dataset most
+    of the models learned from."""
     usual = Counter(
         found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets
-    ).most_common(1)
-    start = usual[0][0] if usual else ""
+    )
+    start = max(usual, key=usual.__getitem__, default="")
     left, right = st.columns([3, 2])
     chosen = version_picker.dataset(
         datasets, title="Correct the labels of", key="rv_dataset", start=start, on=left
@@ -105,9 +110,9 @@ def _queue(entries: Sequence[Entry], version: Version) -> None:
             icon=":material/check_circle:",
         )
         return
-    pages = max(1, -(-len(chosen) // PAGE_SIZE))
+    pages = paging.pages(len(chosen), PAGE_SIZE)
     number = min(int(st.session_state.get("rv_page", 1) or 1), pages)
-    part = chosen[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    part = chosen[paging.rows(number, PAGE_SIZE)]
     thumbnails.make_thumbnails(
         part[0].photo.parent.parent, [(entry.id, f"{entry.id}/{review.PHOTO}") for entry in part]
     )
@@ -123,12 +128,13 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
     with st.container(border=True, key="rv_apply"):
         new = set(review.new_photos([entry.id for entry in decided], version))
         new &= {entry.id for entry in decided if entry.proposed != review.LEAVE_OUT}
-        words = f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in *{plain(dataset.name)}* {version.id}"
-        st.markdown(
-            f"{words}, {len(new)} new to it and joining its training photos."
-            if new
-            else f"{words}."
+        words = (
+            f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in "
+            f"*{plain(dataset.name)}* {version.id}"
         )
+        if new:
+            words += f", {len(new)} new to it and joining its training photos"
+        st.markdown(f"{words}.")
         proposed = {entry.id: entry.proposed for entry in decided}
         if made := edits.new_classes(version, proposed):
             title = count(len(made), "new class", "new classes")
@@ -162,7 +168,8 @@ def _outcome() -> None:
         version = store.version(dataset_id, version_id)
         with st.container(border=True, key="rv_made"):
             st.markdown(
-                f":material/check_circle: **{plain(store.dataset(dataset_id).name)} {version.id}** is made. {plain(version.note)}."
+                f":material/check_circle: **{plain(store.dataset(dataset_id).name)} "
+                f"{version.id}** is made. {plain(version.note)}."
             )
             with st.container(horizontal=True):
                 links.button(

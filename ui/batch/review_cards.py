@@ -1,4 +1,5 @@
-"""One card for each photo in the review queue: what the model said, what it is called now, and what it should be called."""
+"""One card for each photo in the review queue: what the model said, what it is called now, and
+what it should be called."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def show(entries: Sequence[Entry], version: Version) -> None:
 
 def page_actions(entries: Sequence[Entry]) -> None:
     """What can be done with all photos of the page at once."""
-    # A click belongs to the photos it was meant for: other ones may be on this page when it arrives.
+    # A click belongs to the photos it was meant for: other ones may be on this page when it
+    # arrives.
     page = hashlib.sha256("".join(entry.id for entry in entries).encode()).hexdigest()[:12]
     open_ones = [entry for entry in entries if not entry.decided and entry.proposed]
     if open_ones and st.button(
@@ -63,10 +65,7 @@ def _card(entry: Entry, version: Version) -> None:
             for place, answer in enumerate(entry.answer, 1)
         }
         facts = {**answers, "Label so far": entry.label or "none", "File": entry.shown}
-        thumbnails.show_photo(
-            entry.photo.parent,
-            {"path": review.PHOTO, "label": entry.proposed or name, "facts": facts},
-        )
+        thumbnails.show_photo(entry.photo.parent, review.PHOTO, entry.proposed or name, facts)
     st.markdown(
         "  \n".join(
             f"{plain(a['label'])} :gray[{a['probability']:.0%}]"
@@ -75,12 +74,15 @@ def _card(entry: Entry, version: Version) -> None:
     )
     left_out = entry.decided and entry.proposed == review.LEAVE_OUT
     key = f"{short}_{entry.decided}_{entry.proposed}"
+    title = "Label"
+    if entry.label:
+        title = f"Label, so far {plain(entry.label)}"
     class_picker.show(
-        f"Label, so far {plain(entry.label)}" if entry.label else "Label",
+        title,
         version.classes,
         key=f"rv_label_{key}",
         start=entry.proposed if entry.proposed or left_out else None,
-        proposed=[entry.proposed] if entry.proposed else [],
+        proposed=list(filter(None, [entry.proposed])),
         leave_out=LEAVE_OUT,
         on_change=lambda label: _say(entry.id, label, decided=True),
     )

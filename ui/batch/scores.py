@@ -1,4 +1,5 @@
-"""What a batch said in all: how often each class was the answer, and, where labels are known, how right it was; the photos behind both."""
+"""What a batch said in all: how often each class was the answer, and, where labels are known,
+how right it was; the photos behind both."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ NAMED = 12
 
 
 def accuracy(job: Job, found: Table, root: Path | None) -> None:
-    """Accuracy, matrix and the most confused pairs; photos the model learned from can be left out."""
+    """Accuracy, matrix and the most confused pairs; photos the model learned from can be left
+    out."""
     answers = found.answers
     if (found.in_training[answers.row] == table.YES).any() and st.toggle(
         "Leave out the photos the model learned from", value=True, key="ba_unseen"
@@ -36,7 +38,8 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     score = scores.top1(answers)
     low, high = score.interval_95
     st.markdown(
-        f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to {high:.3f}, over {count(score.n, 'photo')}."
+        f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to "
+        f"{high:.3f}, over {count(score.n, 'photo')}."
     )
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
@@ -51,7 +54,9 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
     counts = found.counts()
     charts.predicted_classes(counts, key="ba_counts")
     if never := [plain(name) for name in found.names if name not in set(counts["class"])]:
-        some = ", ".join(never[:NAMED]) + (", ..." if len(never) > NAMED else "")
+        some = ", ".join(never[:NAMED])
+        if len(never) > NAMED:
+            some += ", ..."
         st.caption(f"Never the answer: {count(len(never), 'class', 'classes')} ({some}).")
     shown = counts.assign(photos=counts["sure"] + counts["unsure"])[["class", "photos", "unsure"]]
     event = st.dataframe(
@@ -67,16 +72,16 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
         return
     name = str(counts["class"].iloc[event["selection"]["rows"][0]])
     rows = found.select(Choice(prediction=name, order="least confident"))
-    st.markdown(
-        f"**{plain(name)}**: {count(len(rows), 'photo')}{f', the {MAX_PHOTOS} least certain' if len(rows) > MAX_PHOTOS else ''}"
-    )
+    _heading(plain(name), len(rows), f"the {MAX_PHOTOS} least certain")
     _photos(job, found, rows[:MAX_PHOTOS], root, "class")
 
 
 def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None:
     size = len(answers.classes)
     large = size > charts.LABELLED_CELLS
-    order = confusion.grouped_order(confusion.counts(answers)) if large else np.arange(size)
+    order = np.arange(size)
+    if large:
+        order = confusion.grouped_order(confusion.counts(answers))
     cells = confusion.frame(answers, order, zeros=not large)
     clicked = charts.confusion(
         cells, [answers.classes[index] for index in order], key=f"ba_matrix_{job.id}_{len(answers)}"
@@ -84,16 +89,20 @@ def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None
     if not clicked:
         st.caption("Click a cell to see its photos.")
         return
-    title = (
-        f"{plain(clicked[0])} taken for {plain(clicked[1])}"
-        if clicked[0] != clicked[1]
-        else f"{plain(clicked[0])}, recognised"
-    )
+    title = f"{plain(clicked[0])} taken for {plain(clicked[1])}"
+    if clicked[0] == clicked[1]:
+        title = f"{plain(clicked[0])}, recognised"
     rows = confusion.cell(answers, *clicked)
-    st.markdown(
-        f"**{title}**: {count(len(rows), 'photo')}{f', the first {MAX_PHOTOS}' if len(rows) > MAX_PHOTOS else ''}"
-    )
+    _heading(title, len(rows), f"the first {MAX_PHOTOS}")
     _photos(job, found, answers.row[rows[:MAX_PHOTOS]], root, "cell")
+
+
+def _heading(title: str, photos: int, shown: str) -> None:
+    """What is shown below; where that is not all, `shown` says which photos it is."""
+    words = f"**{title}**: {count(photos, 'photo')}"
+    if photos > MAX_PHOTOS:
+        words += f", {shown}"
+    st.markdown(words)
 
 
 def _pair(

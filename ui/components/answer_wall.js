@@ -37,7 +37,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   wall.replaceChildren(...data.cards.map((card) => {
     const button = made("button", "card")
     button.type = "button"
-    button.setAttribute("aria-label", [card.name, ...card.answers.map((said) => said.first || said.failed)].join(", "))
+    const spoken = card.answers.map((said) => said.first || said.failed)
+    button.setAttribute("aria-label", [card.name, ...spoken].join(", "))
     const frame = made("span", "frame")
     const picture = document.createElement("img")
     picture.loading = "lazy"

@@ -1,4 +1,5 @@
-"""A wall of answers: photo, the likeliest classes as bars, and what to mind. Drawn in one component, so that hundreds stay quick.
+"""A wall of answers: photo, the likeliest classes as bars, and what to mind. Drawn in one
+component, so that hundreds stay quick.
 
 Names are set as text, never as HTML. A click hands back the photo's id.
 """
@@ -7,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from ui.components import browser_code
 
@@ -15,8 +15,17 @@ _WALL = browser_code.component("fieldmark_answers", __file__)
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A class with its probability; `tone` is '', 'best' or 'doubt'."""
+
+    label: str
+    share: float
+    tone: str
+
+
+@dataclass(frozen=True)
 class Said:
-    """One endpoint's answer on a card. `bars` are {label, share, tone: '' | 'best' | 'doubt'}, `badges` (text, tone) pairs."""
+    """One endpoint's answer on a card. `badges` are (text, tone) pairs."""
 
     who: str = ""
     first: str = ""
@@ -24,7 +33,7 @@ class Said:
     note: str = ""
     time: str = ""
     badges: tuple[tuple[str, str], ...] = ()
-    bars: tuple[dict[str, Any], ...] = ()
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,8 @@ class Card:
 
 
 def answer_wall(cards: Sequence[Card], *, key: str, side: int = 220) -> str:
-    """Draws the cards; returns the id of the one just clicked (or opened with Enter), else the empty string."""
+    """Draws the cards; returns the id of the one just clicked (or opened with Enter), else the
+    empty string."""
     result = _WALL(
         data={"cards": [asdict(card) for card in cards], "side": side},
         key=key,

@@ -71,9 +71,9 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     } else {
       button.onclick = () => setTriggerValue("opened", photo.id)
     }
-    const head = photo.group && photo.group !== group ? [element("div", "heading", photo.group)] : []
+    const starts = photo.group && photo.group !== group
     group = photo.group
-    return [...head, cell]
+    return starts ? [element("div", "heading", group), cell] : [cell]
   }))
   if (!data.selectable) return
 
@@ -83,13 +83,17 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   const count = element("span", "count")
   const all = element("button", "all", "Select all here")
   const none = element("button", "none", "Clear")
-  const hint = element("span", "hint", "Click, Shift-click for a range, arrow keys and space, Ctrl+A, Esc")
+  const keys = "Click, Shift-click for a range, arrow keys and space, Ctrl+A, Esc"
+  const hint = element("span", "hint", keys)
   bar.replaceChildren(count, all, none, hint)
   const show = () => {
-    tiles.forEach((button) => button.setAttribute("aria-pressed", String(state.chosen.has(button.dataset.id))))
+    tiles.forEach((button) => {
+      button.setAttribute("aria-pressed", String(state.chosen.has(button.dataset.id)))
+    })
     const here = tiles.filter((button) => state.chosen.has(button.dataset.id)).length
     const elsewhere = state.chosen.size - here
-    count.textContent = state.chosen.size + " selected" + (elsewhere ? ", " + elsewhere + " of them on other pages" : "")
+    count.textContent = state.chosen.size + " selected"
+    if (elsewhere) count.textContent += ", " + elsewhere + " of them on other pages"
     none.disabled = !state.chosen.size
   }
   const tell = () => {
@@ -100,12 +104,17 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
       setStateValue("selected", [...state.chosen])
     }, 250)
   }
-  const set = (button, on) => (on ? state.chosen.add(button.dataset.id) : state.chosen.delete(button.dataset.id))
+  const set = (button, on) => {
+    if (on) state.chosen.add(button.dataset.id)
+    else state.chosen.delete(button.dataset.id)
+  }
   const toggle = (place, range) => {
     const on = !state.chosen.has(tiles[place].dataset.id)
     const anchor = tiles.findIndex((button) => button.dataset.id === state.anchor)
     const from = range && anchor >= 0 ? anchor : place
-    for (let step = Math.min(from, place); step <= Math.max(from, place); step++) set(tiles[step], range || on)
+    for (let step = Math.min(from, place); step <= Math.max(from, place); step++) {
+      set(tiles[step], range || on)
+    }
     state.anchor = tiles[place].dataset.id
     tell()
   }

@@ -1,4 +1,5 @@
-"""A wall of thumbnails that can be clicked, or selected: a small component, since core Streamlit has none.
+"""A wall of thumbnails that can be clicked, or selected: a small component, since core Streamlit
+has none.
 
 Names and captions are set as text, never as HTML, so a class called `<script>` is just a name.
 """
@@ -17,9 +18,11 @@ _WALL = browser_code.component("fieldmark_gallery", __file__)
 
 @dataclass(frozen=True)
 class Photo:
-    """One tile. `tone` is '', 'right' or 'wrong' and colours the detail line. Tiles of one `group` in a row share it as a heading.
+    """One tile. `tone` is '', 'right' or 'wrong' and colours the detail line. Tiles of one
+    `group` in a row share it as a heading.
 
-    `box` (x, y, width, height in pixels of a photo of `size`) is drawn over it, and the photo then shown whole.
+    `box` (x, y, width, height in pixels of a photo of `size`) is drawn over it, and the photo then
+    shown whole.
     """
 
     id: str
@@ -34,14 +37,16 @@ class Photo:
 
 @dataclass(frozen=True)
 class Picked:
-    """What a person did on a wall that can be selected from: `opened` is the photo just opened ('' where none), `selected` all chosen."""
+    """What a person did on a wall that can be selected from: `opened` is the photo just opened
+    ('' where none), `selected` all chosen."""
 
     opened: str
     selected: tuple[str, ...]
 
 
 def gallery(photos: Sequence[Photo], *, key: str, side: int = 168) -> str:
-    """Draws the photos; returns the id of the one just clicked (or opened with Enter), else the empty string."""
+    """Draws the photos; returns the id of the one just clicked (or opened with Enter), else the
+    empty string."""
     data = {"photos": [asdict(photo) for photo in photos], "side": side, "selectable": False}
     return str(
         _WALL(data=data, key=key, on_opened_change=_nothing, on_selected_change=_nothing).opened
@@ -50,7 +55,8 @@ def gallery(photos: Sequence[Photo], *, key: str, side: int = 168) -> str:
 
 
 def select(photos: Sequence[Photo], *, key: str, side: int = 168) -> Picked:
-    """As `gallery`, but a click selects; the choice stays while the person turns pages, until `clear`."""
+    """As `gallery`, but a click selects; the choice stays while the person turns pages, until
+    `clear`."""
     chosen = selected(key)
     data = {
         "photos": [asdict(photo) for photo in photos],
@@ -71,7 +77,8 @@ def selected(key: str) -> tuple[str, ...]:
 
 
 def clear(key: str) -> None:
-    """Selects nothing any more; to be called before the wall is drawn, as a button's callback is."""
+    """Selects nothing any more; to be called before the wall is drawn, as a button's callback
+    is."""
     if key in st.session_state:
         st.session_state[key]["selected"] = []
 

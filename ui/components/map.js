@@ -6,6 +6,12 @@ const make = (kind, name) => {
   return made
 }
 
+const pointSize = (points) => {
+  if (points > 5000) return 2
+  if (points > 1500) return 3
+  return 4
+}
+
 const states = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -21,7 +27,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const legend = parentElement.querySelector(".legend")
   canvas.setAttribute("role", "img")
   canvas.setAttribute("aria-label", data.alt)
-  const state = states.get(parentElement) || { zoom: 1, left: 0, top: 0, lit: null, path: null, pan: null }
+  const unmoved = { zoom: 1, left: 0, top: 0, lit: null, path: null, pan: null }
+  const state = states.get(parentElement) || unmoved
   states.set(parentElement, state)
   const { x, y, colour, ids, urls, titles, palette, names } = data.points
   const style = getComputedStyle(map)
@@ -29,8 +36,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const accent = style.getPropertyValue("--st-primary-color") || "green"
 
   const scale = () => (canvas.clientWidth / SIZE) * state.zoom
-  const toScreen = (px, py) => [(px - state.left) * scale(), (py - state.top) * scale() * (canvas.clientHeight / canvas.clientWidth)]
-  const toMap = (sx, sy) => [sx / scale() + state.left, sy / (scale() * (canvas.clientHeight / canvas.clientWidth)) + state.top]
+  const scaleDown = () => scale() * (canvas.clientHeight / canvas.clientWidth)
+  const toScreen = (px, py) => [(px - state.left) * scale(), (py - state.top) * scaleDown()]
+  const toMap = (sx, sy) => [sx / scale() + state.left, sy / scaleDown() + state.top]
 
   const outline = (context, path, closed) => {
     if (!path || path.length < 2) return
@@ -53,7 +61,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     canvas.height = data.height * ratio
     const context = canvas.getContext("2d")
     context.scale(ratio, ratio)
-    const radius = Math.min(7, (x.length > 5000 ? 2 : x.length > 1500 ? 3 : 4) * Math.sqrt(state.zoom))
+    const radius = Math.min(7, pointSize(x.length) * Math.sqrt(state.zoom))
     const order = state.lit === null ? [false] : [false, true]
     for (const lit of order) {
       for (let point = 0; point < x.length; point++) {
@@ -123,7 +131,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const wide = Math.max(...path.map((p) => p[0])) - Math.min(...path.map((p) => p[0]))
     if (path.length > 3 && wide * scale() > 5) {
       const every = Math.max(1, Math.ceil(path.length / 40))
-      setTriggerValue("lasso", path.filter((_, step) => step % every === 0).map(([px, py]) => [Math.round(px), Math.round(py)]))
+      const kept = path.filter((_, step) => step % every === 0)
+      setTriggerValue("lasso", kept.map(([px, py]) => [Math.round(px), Math.round(py)]))
     } else {
       const [point] = nearest(event)
       if (point >= 0) setTriggerValue("opened", ids[point])
@@ -156,7 +165,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     button.setAttribute("aria-pressed", String(state.lit === place))
     button.onclick = () => {
       state.lit = state.lit === place ? null : place
-      ;[...legend.children].forEach((other, each) => other.setAttribute("aria-pressed", String(state.lit === each)))
+      ;[...legend.children].forEach((other, each) => {
+        other.setAttribute("aria-pressed", String(state.lit === each))
+      })
       draw()
     }
     return button

@@ -1,5 +1,5 @@
-"""A map of photos as points: hover shows the photo, a lasso selects, the wheel zooms. A small component on a canvas, for it stays
-quick with twenty thousand points and needs no WebGL."""
+"""A map of photos as points: hover shows the photo, a lasso selects, the wheel zooms. A small
+component on a canvas, for it stays quick with twenty thousand points and needs no WebGL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SIZE = 1000
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """What is drawn: `x`, `y` [n] from 0 to SIZE, `colour` [n] a place in `palette` (CSS colours) and `names` (its legend), `ids` the
-    image ids and `titles` what hovering says."""
+    """What is drawn: `x`, `y` [n] from 0 to SIZE, `colour` [n] a place in `palette` (CSS
+    colours) and `names` (its legend), `ids` the image ids and `titles` what hovering says."""
 
     x: npt.NDArray[np.integer]
     y: npt.NDArray[np.integer]
@@ -46,7 +46,8 @@ def show(
     alt: str,
     height: int = 560,
 ) -> Asked:
-    """Draws the map, and the lasso that counts now. `url` is what an image id is added to for its picture."""
+    """Draws the map, and the lasso that counts now. `url` is what an image id is added to for
+    its picture."""
     data = {
         "points": {
             "x": points.x.tolist(),

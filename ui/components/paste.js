@@ -17,8 +17,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const [words, refused] = place.children
   words.textContent = data.words
   const paste = (event) => {
-    const item = [...(event.clipboardData?.items ?? [])].find((one) => one.kind === "file" && one.type.startsWith("image/"))
-    const file = item?.getAsFile()
+    const items = [...(event.clipboardData?.items ?? [])]
+    const image = items.find((one) => one.kind === "file" && one.type.startsWith("image/"))
+    const file = image?.getAsFile()
     if (!file) return
     event.preventDefault()
     if (file.size > data.most) { refused.textContent = data.too_large; return }

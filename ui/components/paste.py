@@ -1,4 +1,5 @@
-"""A place to paste an image into, which core Streamlit has not: a picture copied anywhere arrives with Ctrl+V."""
+"""A place to paste an image into, which core Streamlit has not: a picture copied anywhere
+arrives with Ctrl+V."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ _PLACE = browser_code.component("fieldmark_paste", __file__)
 
 
 def paste_image(*, key: str) -> bytes:
-    """The bytes of an image that was just pasted, else none. Raises UserError for what did not arrive whole."""
+    """The bytes of an image that was just pasted, else none. Raises UserError for what did not
+    arrive whole."""
     data = {
         "words": "Copy an image anywhere, then press Ctrl+V (on a Mac Cmd+V) here.",
         "most": settings.MAX_IMAGE_BYTES,

@@ -25,7 +25,8 @@ def bar(version: Version) -> None:
         place = f"{version.dataset_id}_{version.id}"
         with st.container(border=True, key="ds_draft"):
             st.markdown(
-                f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. {version.id} itself does not change."
+                f":material/edit_note: **Draft of the next version**: {edits.summary(made)}. "
+                f"{version.id} itself does not change."
             )
             _new_classes(version, made)
             note, undo, drop, finish = st.columns([5, 1, 1, 2], vertical_alignment="bottom")
@@ -95,15 +96,18 @@ def _discard(version: Version) -> None:
 def _steps(made: list[edits.Step]) -> None:
     with st.expander(f"{count(len(made), 'step')}"):
         for step in made[::-1][:SHOWN_STEPS]:
-            value = (
-                next(iter(step.values.values()))
-                if len(set(step.values.values())) == 1
-                else "their suggestions"
-            )
-            target = f" to *{plain(value)}*" if value else ""
-            why = f": {plain(step.why)}" if step.why else ""
-            st.markdown(
-                f"{count(len(step.values), 'photo')} {edits.DONE[step.action]}{target}{why}"
-            )
+            st.markdown(_said(step))
         if len(made) > SHOWN_STEPS:
             st.caption(f"and {len(made) - SHOWN_STEPS} before these")
+
+
+def _said(step: edits.Step) -> str:
+    words = f"{count(len(step.values), 'photo')} {edits.DONE[step.action]}"
+    value, values = "their suggestions", set(step.values.values())
+    if len(values) == 1:
+        value = values.pop()
+    if value:
+        words += f" to *{plain(value)}*"
+    if step.why:
+        words += f": {plain(step.why)}"
+    return words

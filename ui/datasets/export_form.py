@@ -9,14 +9,13 @@ import streamlit as st
 from core import backends, settings
 from core.datasets import export
 from core.datasets.store import Dataset, Version
-from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.specs import ExportSpec
 from core.jobs.status.progress import ExportProgress
 from ui import choices
 from ui.datasets import export_routes
-from ui.shared import downloads, job_state
-from ui.text import count, duration, plain
+from ui.shared import downloads, job_state, live, submit
+from ui.text import count, left, plain
 
 LIVE_SECONDS = 0.7
 
@@ -26,7 +25,8 @@ def show(dataset: Dataset, version: Version) -> None:
     parts = version.split_counts()
     used = sum(parts[split] for split in export.USED)
     st.markdown(
-        f"**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole manifest. {count(used, 'photo')}."
+        "**Photos in folders**: `<split>/<class>/<photo>`, the bytes as they are, with the whole "
+        f"manifest. {count(used, 'photo')}."
     )
     st.link_button(
         "Download a ZIP",
@@ -35,7 +35,8 @@ def show(dataset: Dataset, version: Version) -> None:
         disabled=not used,
     )
     st.caption(
-        "It can be imported again as it is. The download begins at once; how large it will be is not known before."
+        "It can be imported again as it is. The download begins at once; how large it will be is "
+        "not known before."
     )
     _folder(dataset, version)
     st.markdown(
@@ -51,10 +52,11 @@ def show(dataset: Dataset, version: Version) -> None:
 
 def _manifest(version: Version, splits: list[str]) -> None:
     st.markdown(
-        "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and SageMaker's own training images read it."
+        "**Augmented manifest**: one JSON object per photo, as Ground Truth writes it and "
+        "SageMaker's own training images read it."
     )
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    prefix = left.text_input(
+    field, right = st.columns([3, 2], vertical_alignment="bottom")
+    prefix = field.text_input(
         "Where the photos are in S3", key="ds_prefix", placeholder="s3://bucket/folder"
     )
     split = ""
@@ -87,29 +89,29 @@ def _folder(dataset: Dataset, version: Version) -> None:
     if running:
         running = backends.of(running).refresh(running)
         if not running.state.is_finished:
-            st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
+            live.job(_progress, running, LIVE_SECONDS)
             return
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    path = left.text_input(
+    field, right = st.columns([3, 2], vertical_alignment="bottom")
+    path = field.text_input(
         "Or into a new folder here",
         key="ds_export_path",
         placeholder="/home/me/birds-v2",
         help=f"Inside {roots}.",
     )
-    nonce = f"ds_export_id_{version.id}"
-    st.session_state.setdefault(nonce, jobs.new_id("export"))
-    if right.button("Copy them there", key="ds_export", icon=":material/drive_file_move:"):
-        try:
-            backends.LOCAL.export(
-                ExportSpec(
-                    dataset.name, dataset.id, version.id, path, id=st.session_state.pop(nonce)
-                )
-            )
-        except FieldmarkError as error:
-            st.caption(f":red[:material/error: {plain(str(error))}]")
-            return
-        st.rerun()
+    submit.button(
+        "Copy them there",
+        lambda job_id: backends.LOCAL.export(
+            ExportSpec(dataset.name, dataset.id, version.id, path, id=job_id)
+        ),
+        lambda _: st.rerun(),
+        form=f"ds_export_{version.id}",
+        kind="export",
+        key="ds_export",
+        icon=":material/drive_file_move:",
+        type="secondary",
+        on=right,
+    )
     if running:
         _ended(running)
 
@@ -130,16 +132,9 @@ def _told(job: jobs.Job) -> ExportProgress:
     return ExportProgress.from_json(job.status.progress)
 
 
-def _progress(job_id: str) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
-    if job.state.is_finished:
-        st.rerun()
-    told, share = _told(job), 0.0
+def _progress(job: jobs.Job) -> None:
+    told = _told(job)
     words = f"Copying into {plain(job.spec['path'])}: {told.done:,} of {told.total:,}"
-    if told.total:
-        share = min(1.0, told.done / told.total)
-    if told.eta_seconds:
-        words += f", about {duration(told.eta_seconds)} left"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, text=words)
+        live.bar(told.done, told.total, words + left(told.eta_seconds))
         job_state.stop_button(job)

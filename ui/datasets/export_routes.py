@@ -1,4 +1,5 @@
-"""A dataset version as downloads: streamed as they are made, by routes of their own, whatever the page does."""
+"""A dataset version as downloads: streamed as they are made, by routes of their own, whatever
+the page does."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from core.io.names import slug
 
 
 def address(version: Version, name: str) -> str:
-    """Where one of ROUTES' files of a version is fetched from; relative, so that it also works behind a proxy's prefix."""
+    """Where one of ROUTES' files of a version is fetched from; relative, so that it also works
+    behind a proxy's prefix."""
     return f"downloads/datasets/{version.dataset_id}/{version.id}/{name}"
 
 
@@ -49,7 +51,8 @@ async def augmented(request: Request) -> Response:
 
 
 async def _answer(request: Request, make: Callable[[Version], tuple[object, str, str]]) -> Response:
-    """What `make` gives (body, suffix, media type); what can't be exported is said as a plain sentence, for a person reads it."""
+    """What `make` gives (body, suffix, media type); what can't be exported is said as a plain
+    sentence, for a person reads it."""
     try:
         version = await asyncio.to_thread(
             store.version, request.path_params["dataset_id"], request.path_params["version_id"]
@@ -65,7 +68,8 @@ async def _answer(request: Request, make: Callable[[Version], tuple[object, str,
 
 
 def attachment(name: str, ending: str) -> dict[str, str]:
-    """The header that has a browser save a file under this name in any script (RFC 5987), and one in ASCII for what can't."""
+    """The header that has a browser save a file under this name in any script (RFC 5987), and
+    one in ASCII for what can't."""
     whole = re.sub(r'[/\\:*?"<>|]', "_", name).lstrip(".") + ending
     disposition = (
         f"attachment; filename=\"{slug(name)}{ending}\"; filename*=UTF-8''{quote(whole, safe='')}"

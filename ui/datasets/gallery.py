@@ -1,4 +1,5 @@
-"""The photos of a version: searched, filtered and sorted, a page at a time. Every choice is in the address."""
+"""The photos of a version: searched, filtered and sorted, a page at a time. Every choice is in
+the address."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from core.datasets import browse, metadata, store
 from core.datasets.browse import METADATA, RANGES, Query
 from core.datasets.store import Dataset, Version
 from core.io import files
-from ui import choices, links
+from ui import choices, links, paging
 from ui.components.gallery import Photo, gallery
 from ui.datasets import metadata_filter, selection
 from ui.datasets import sizes as dataset_sizes
@@ -47,23 +48,11 @@ def show(dataset: Dataset, version: Version) -> None:
         dataset_sizes.show(version, query)
     total = store.count(version, query)
     wall = st.container()
-    pages = max(1, -(-total // PAGE_SIZE))
     # Drawn below the photos, but asked first: only the widget knows which page the address names.
-    number = (
-        min(int(st.pagination(pages, key="ds_page", bind="query-params") or 1), pages)
-        if pages > 1
-        else 1
-    )
+    part = paging.shown(total, PAGE_SIZE, key="ds_page", bind="query-params")
     with wall:
-        frame, _ = store.page(version, query, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
-        _said(
-            query,
-            total,
-            number,
-            len(frame),
-            pages,
-            "" if selecting else " Click one to see it whole.",
-        )
+        frame, _ = store.page(version, query, offset=part.start, limit=PAGE_SIZE)
+        _said(query, total, part.start, len(frame), selecting=selecting)
         if frame.empty:
             st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
         else:
@@ -144,7 +133,8 @@ def _asked(version: Version, boxed: bool) -> Query:
 
 
 def _switches(query: Query, boxed: bool) -> tuple[Query, bool, bool, bool]:
-    """The query with its direction; whether photos can be selected, boxes are drawn, and the sizes are shown."""
+    """The query with its direction; whether photos can be selected, boxes are drawn, and the
+    sizes are shown."""
     with st.container(horizontal=True):
         down = st.toggle(
             "Descending",
@@ -186,18 +176,16 @@ def ranges() -> tuple[tuple[str, float, float], ...]:
     return tuple(found)
 
 
-def _said(query: Query, total: int, number: int, here: int, pages: int, hint: str) -> None:
-    shown = (
-        f", {(number - 1) * PAGE_SIZE + 1:,} to {(number - 1) * PAGE_SIZE + here:,} shown"
-        if pages > 1
-        else ""
-    )
-    limits = ", ".join(
-        f"{name} {_number(low)} to {_number(high)}{'' if name == 'aspect' else ' px'}"
-        for name, low, high in query.ranges
-    )
+def _said(query: Query, total: int, before: int, here: int, *, selecting: bool) -> None:
+    words = count(total, "photo")
+    if total > PAGE_SIZE:
+        words += f", {before + 1:,} to {before + here:,} shown"
+    words += "."
+    if not selecting:
+        words += " Click one to see it whole."
+    limits = ", ".join(_limits(*limits) for limits in query.ranges)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{count(total, 'photo')}{shown}.{hint}", width="content")
+        st.caption(words, width="content")
         if limits and st.button(
             f"Only {limits}",
             key="ds_any_size",
@@ -207,6 +195,13 @@ def _said(query: Query, total: int, number: int, here: int, pages: int, hint: st
             dataset_sizes.forget()
 
 
+def _limits(name: str, low: float, high: float) -> str:
+    words = f"{name} {_number(low)} to {_number(high)}"
+    if name == "aspect":
+        return words
+    return f"{words} px"
+
+
 def _number(value: float) -> str:
     if value >= 10:
         return f"{value:.0f}"
@@ -214,13 +209,18 @@ def _number(value: float) -> str:
 
 
 def _tile(row: Mapping[Hashable, Any], words: str, boxes: bool) -> Photo:
+    tone, box = "", thumbnails.NO_BOX
+    if row["problem"]:
+        tone = "wrong"
+    if boxes:
+        box = thumbnails.box_of(row)
     return Photo(
         id=row["path"],
         url=thumbnails.url(row["image_id"]),
         title=row["label"] or WITHOUT,
         detail=words,
-        tone="wrong" if row["problem"] else "",
-        **(thumbnails.box_of(row) if boxes else {}),
+        tone=tone,
+        **box,
     )
 
 
@@ -231,14 +231,19 @@ def _detail(row: Mapping[Hashable, Any], sort: str) -> str:
         "path": str(row["path"]).rsplit("/", 1)[-1],
         "size_bytes": files.human_bytes(row["size_bytes"]),
         "aspect": f"{row['width'] / max(row['height'], 1):.2f}",
-        "box": "no box"
-        if math.isnan(row["box_width"])
-        else f"{row['box_width'] * row['box_height'] / max(row['width'] * row['height'], 1):.0%}",
+        "box": _box(row),
         **dict.fromkeys(("width", "height", "pixels"), f"{row['width']} x {row['height']}"),
     }.get(sort)
     if more:
         return f"{first}, {more}"
     return first
+
+
+def _box(row: Mapping[Hashable, Any]) -> str:
+    """How much of the photo its box takes."""
+    if math.isnan(row["box_width"]):
+        return "no box"
+    return f"{row['box_width'] * row['box_height'] / max(row['width'] * row['height'], 1):.0%}"
 
 
 def _first_page() -> None:

@@ -1,4 +1,5 @@
-"""The versions of a dataset: what changed from one to another, photo by photo; training on one, and taking changes back."""
+"""The versions of a dataset: what changed from one to another, photo by photo; training on one,
+and taking changes back."""
 
 from __future__ import annotations
 
@@ -15,9 +16,10 @@ from core.errors import FieldmarkError
 from core.io.names import numbered
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, training_spec
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.datasets import links as dataset_links
 from ui.datasets import selection
+from ui.shared import submit
 from ui.text import plain
 
 PAGE_SIZE = 24
@@ -30,9 +32,12 @@ def show(dataset: Dataset, version: Version) -> None:
         for item in store.versions(dataset.id)
         if isinstance(item, Version) and item.id != version.id
     ]
-    parent = f", made from {version.parent}" if version.parent else ""
+    words = f"**{version.id}**"
+    if version.parent:
+        words += f", made from {version.parent}"
     st.markdown(
-        f"**{version.id}**{parent} on {version.created[:16].replace('T', ' at ')} (UTC): {plain(version.note or 'no note')}."
+        f"{words} on {version.created[:16].replace('T', ' at ')} (UTC): "
+        f"{plain(version.note or 'no note')}."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         _train(dataset, version)
@@ -71,13 +76,8 @@ def _difference(dataset: Dataset, version: Version, found: Diff) -> None:
         alt="What changed, photo by photo",
     )
     listed = changes[changes["what"] != history.REMOVED].drop_duplicates("path")
-    pages = max(1, -(-len(listed) // PAGE_SIZE))
-    number = (
-        min(int(st.pagination(pages, key="ds_history_page", bind="query-params") or 1), pages)
-        if pages > 1
-        else 1
-    )
-    some = listed.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    part = paging.shown(len(listed), PAGE_SIZE, key="ds_history_page", bind="query-params")
+    some = listed.iloc[part]
     rows = some[["path"]].merge(
         store.manifest_of(version, filters=[("path", "in", some["path"].tolist())]), on="path"
     )
@@ -105,41 +105,49 @@ def _said(change: Mapping[Hashable, str]) -> str:
 
 
 def _train(dataset: Dataset, version: Version) -> None:
-    """Training with the settings that were used last on this dataset, at one click; a double click makes one job."""
+    """Training with the settings that were used last on this dataset, at one click; a double
+    click makes one job."""
     last = next(
         (job for job in jobs.readable("training") if job.spec.get("dataset_id") == dataset.id), None
     )
-    nonce = f"ds_train_id_{dataset.id}_{version.id}"
-    st.session_state.setdefault(nonce, jobs.new_id("training"))
-    how = f"With the settings of {plain(last.name)}." if last else "With the fast preset."
-    if st.button(
+    how = "With the fast preset."
+    if last:
+        how = f"With the settings of {plain(last.name)}."
+    submit.button(
         "Train on it now",
-        type="primary",
+        lambda job_id: backends.LOCAL.train(_again(dataset, version, last, job_id)),
+        lambda job: links.to("train", job=job.id),
+        form=f"ds_train_{dataset.id}_{version.id}",
+        kind="training",
         key=f"ds_train_now_{dataset.id}_{version.id}",
         icon=":material/play_arrow:",
         help=how,
-    ):
-        with messages.shown():
-            values = dict(training_spec(last).hyperparameters) if last else {"preset": "fast"}
-            taken = [job.name for job in jobs.readable("training")]
-            name = numbered(f"{dataset.name} {version.id}", taken)
-            job = backends.LOCAL.train(
-                TrainingSpec(name, dataset.id, version.id, values, id=st.session_state.pop(nonce))
-            )
-            links.to("train", job=job.id)
+    )
     links.link(
         "train", "Choose other settings", ":material/tune:", dataset=dataset.id, version=version.id
     )
+
+
+def _again(dataset: Dataset, version: Version, last: jobs.Job | None, job_id: str) -> TrainingSpec:
+    values = {"preset": "fast"}
+    if last:
+        values = dict(training_spec(last).hyperparameters)
+    taken = [job.name for job in jobs.readable("training")]
+    name = numbered(f"{dataset.name} {version.id}", taken)
+    return TrainingSpec(name, dataset.id, version.id, values, id=job_id)
 
 
 def _take_back(dataset: Dataset, version: Version) -> None:
     place = f"{dataset.id}_{version.id}"
     with st.popover("Take it back", icon=":material/undo:", key=f"ds_take_back_{place}"):
         newest = store.latest(dataset.id)
-        on = "" if newest.id == version.id else f" What changed after it, up to {newest.id}, stays."
-        st.markdown(
-            f"Makes a new version in which what {version.id} changed is as it was in {version.parent}.{on}"
+        words = (
+            f"Makes a new version in which what {version.id} changed is as it was in "
+            f"{version.parent}."
         )
+        if newest.id != version.id:
+            words += f" What changed after it, up to {newest.id}, stays."
+        st.markdown(words)
         if st.button(f"Take {version.id} back", key=f"ds_revert_{place}"):
             try:
                 made = history.revert(version, newest)

@@ -1,4 +1,5 @@
-"""The ways in which photos come in, a tab each: into a new dataset, or as the next version of one that is there."""
+"""The ways in which photos come in, a tab each: into a new dataset, or as the next version of
+one that is there."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from core.aws import s3
 from core.datasets import store
 from core.datasets.importing import cub, extending
 from core.datasets.store import Dataset
-from core.errors import FieldmarkError, UserError
+from core.errors import UserError
 from core.io import files
 from core.io.names import clean_name
 from core.jobs import inbox
@@ -40,7 +41,8 @@ JOINS = {
 
 @dataclass(frozen=True)
 class Into:
-    """The dataset that photos are brought into, as its next version; where there is none, a new one."""
+    """The dataset that photos are brought into, as its next version; where there is none, a new
+    one."""
 
     dataset: Dataset | None = None
     version_id: str = ""
@@ -61,7 +63,8 @@ class Into:
 
 
 def form(datasets: Mapping[str, Dataset]) -> None:
-    """Every way in: a folder here, a folder or an archive dropped on the page, Amazon S3, CUB-200-2011, the built-in sample."""
+    """Every way in: a folder here, a folder or an archive dropped on the page, Amazon S3,
+    CUB-200-2011, the built-in sample."""
     into = _into(datasets)
     if into is None:
         return
@@ -92,7 +95,10 @@ def _into(datasets: Mapping[str, Dataset]) -> Into | None:
         label=lambda i: datasets[i].name if i else NEW,
         hint=lambda i: version_picker.made(datasets[i]),
         key=f"ds_into_{wanted}",
-        help="Photos brought into a dataset make its next version; photos that it has already are not taken twice.",
+        help=(
+            "Photos brought into a dataset make its next version; photos that it has already are "
+            "not taken twice."
+        ),
         on=left,
     )
     if chosen is None:
@@ -111,7 +117,10 @@ def _into(datasets: Mapping[str, Dataset]) -> Into | None:
     own = extending.is_own_folder(dataset) and st.checkbox(
         f"Photos from elsewhere may be copied into {plain(str(dataset.root / extending.ADDED))}",
         key="ds_into_own",
-        help="This dataset's photos lie in your own folder. Photos that you put there yourself need no copy: import that folder.",
+        help=(
+            "This dataset's photos lie in your own folder. Photos that you put there yourself "
+            "need no copy: import that folder."
+        ),
     )
     return Into(dataset, store.latest(chosen).id, join, bool(own))
 
@@ -127,29 +136,30 @@ def _name(into: Into, key: str, source: str) -> str:
 
 def _folder(into: Into) -> None:
     st.markdown(
-        "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, `validation` and `test` of such folders, "
-        "photos with a CSV of their labels, or CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
+        "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, "
+        "`validation` and `test` of such folders, photos with a CSV of their labels, or "
+        "CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
     )
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input(
         "Folder", key="ds_folder", placeholder="/home/me/birds", help=f"Inside {roots}."
     )
     name = _name(into, "ds_folder_name", "folder")
-    if st.button(
-        "Look into the folder", type="primary", key="ds_import_folder", icon=":material/search:"
-    ):
-        _try(
-            into,
-            lambda: PlanSpec(
-                name=name or Path(path.strip()).name, source="folder", path=_given(path)
-            ),
-            name,
-        )
+    _look(
+        "Look into the folder",
+        into,
+        lambda: PlanSpec(
+            name=name or Path(path.strip()).name, source="folder", path=_given(path)
+        ),
+        name,
+        key="ds_import_folder",
+    )
 
 
 def _dropped(into: Into) -> None:
     st.markdown(
-        "A folder of the same layouts, with all that is in it. For more than a few thousand photos give its path, or an archive."
+        "A folder of the same layouts, with all that is in it. For more than a few thousand "
+        "photos give its path, or an archive."
     )
     uploads = st.file_uploader(
         "Photos",
@@ -160,27 +170,32 @@ def _dropped(into: Into) -> None:
         label_visibility="collapsed",
     )
     name = _name(into, "ds_dropped_name", "folder")
-    if st.button(
+    _look(
         "Look into what was dropped",
-        type="primary",
+        into,
+        lambda: _dropped_spec(uploads, name),
+        name,
         key="ds_import_dropped",
-        icon=":material/search:",
         disabled=not uploads,
-    ):
-        top = uploads[0].name.replace("\\", "/").split("/")[0] if uploads else ""
-        title = name or (top if "/" in uploads[0].name else "") or "Dropped photos"
-        _try(
-            into,
-            lambda: PlanSpec(
-                name=title, source="archive", path=str(_packed(uploads, title)), shown=top
-            ),
-            name,
-        )
+    )
+
+
+def _dropped_spec(uploads: list[Any], name: str) -> PlanSpec:
+    if not uploads:
+        raise UserError("Drop a folder first.", field="photos")
+    first = uploads[0].name
+    top = first.replace("\\", "/").split("/")[0]
+    title = name or "Dropped photos"
+    if "/" in first:
+        title = name or top or "Dropped photos"
+    path = str(_packed(uploads, title))
+    return PlanSpec(name=title, source="archive", path=path, shown=top)
 
 
 def _archive(into: Into) -> None:
     st.markdown(
-        "A ZIP or TAR of the same layouts. It is checked before anything is unpacked, and unpacked into Fieldmark's own folder."
+        "A ZIP or TAR of the same layouts. It is checked before anything is unpacked, and "
+        "unpacked into Fieldmark's own folder."
     )
     upload = st.file_uploader(
         "Archive",
@@ -190,36 +205,38 @@ def _archive(into: Into) -> None:
         label_visibility="collapsed",
     )
     name = _name(into, "ds_archive_name", "archive")
-    pressed = st.button(
+    _look(
         "Look into the archive",
-        type="primary",
+        into,
+        lambda: _archive_spec(upload, name),
+        name,
         key="ds_import_archive",
-        icon=":material/search:",
         disabled=upload is None,
     )
-    if pressed and upload:
-        title = name or upload.name.replace("\\", "/").rsplit("/", 1)[-1].split(".")[0] or "Archive"
-        _try(
-            into,
-            lambda: PlanSpec(
-                name=title, source="archive", path=str(_kept(upload, title)), shown=upload.name
-            ),
-            name,
-        )
+
+
+def _archive_spec(upload: Any, name: str) -> PlanSpec:
+    if upload is None:
+        raise UserError("Drop an archive first.", field="archive")
+    file_name = upload.name.replace("\\", "/").rsplit("/", 1)[-1]
+    title = name or file_name.split(".")[0] or "Archive"
+    path = str(_kept(upload, title))
+    return PlanSpec(name=title, source="archive", path=path, shown=upload.name)
 
 
 def _s3(into: Into) -> None:
     st.markdown(
-        "A folder in Amazon S3 of the same layouts. Every photo is read once to be checked, and **stays in S3**: what is looked at or "
-        "trained on is fetched when it is needed. SageMaker's jobs take the photos from there without a detour over this machine."
+        "A folder in Amazon S3 of the same layouts. Every photo is read once to be checked, and "
+        "**stays in S3**: what is looked at or trained on is fetched when it is needed. "
+        "SageMaker's jobs take the photos from there without a detour over this machine."
     )
     place = st.text_input("Place in S3", key="ds_s3", placeholder=s3.EXAMPLE)
     st.caption(
-        "With this machine's own AWS credentials, and the region of the AWS page or of AWS_REGION. Only reading is needed."
+        "With this machine's own AWS credentials, and the region of the AWS page or of "
+        "AWS_REGION. Only reading is needed."
     )
     name = _name(into, "ds_s3_name", "folder")
-    if st.button("Look into S3", type="primary", key="ds_import_s3", icon=":material/search:"):
-        _try(into, lambda: _s3_spec(place, name), name)
+    _look("Look into S3", into, lambda: _s3_spec(place, name), name, key="ds_import_s3")
 
 
 def _s3_spec(text: str, name: str) -> PlanSpec:
@@ -235,8 +252,9 @@ def _s3_spec(text: str, name: str) -> PlanSpec:
 
 def _cub(into: Into) -> None:
     st.markdown(
-        "**The Caltech-UCSD Birds-200-2011 dataset**: 11,788 photos of 200 species with boxes and an official split, for research and "
-        "education (Wah and others, 2011). It is downloaded from where it is published, continued where the connection breaks, and checked."
+        "**The Caltech-UCSD Birds-200-2011 dataset**: 11,788 photos of 200 species with boxes and "
+        "an official split, for research and education (Wah and others, 2011). It is downloaded "
+        "from where it is published, continued where the connection breaks, and checked."
     )
     names = cub.species()
     choice = choices.segment(
@@ -254,26 +272,21 @@ def _cub(into: Into) -> None:
         placeholder="/home/me/Downloads/CUB_200_2011.tgz",
     )
     there = bool(path.strip()) or cub.kept() is not None
-    share = len(chosen) / len(names) if choice != "All 200" else 1.0
-    needed, free = (
-        files.human_bytes(cub.needed(share, has_archive=there)),
-        files.free_bytes(settings.downloads_dir()),
-    )
-    st.caption(f"Needs {needed} of {files.human_bytes(free)} free. " + _archive_words(path))
-    usable = choice == "All 200" or len(chosen) > 1
-    if st.button(
+    share, usable = 1.0, True
+    if choice != "All 200":
+        share, usable = len(chosen) / len(names), len(chosen) > 1
+    needed = files.human_bytes(cub.needed(share, has_archive=there))
+    free = files.human_bytes(files.free_bytes(settings.downloads_dir()))
+    st.caption(f"Needs {needed} of {free} free. {_archive_words(path)}")
+    _button(
         "Import the birds" if there else "Download and import",
-        type="primary",
+        into,
+        lambda: ImportSpec(
+            name="CUB-200-2011", source="cub", path=path.strip(), classes=tuple(chosen)
+        ),
         key="ds_import_cub",
-        icon=":material/download:",
         disabled=not usable,
-    ):
-        _try(
-            into,
-            lambda: ImportSpec(
-                name="CUB-200-2011", source="cub", path=path.strip(), classes=tuple(chosen)
-            ),
-        )
+    )
 
 
 def _archive_words(path: str) -> str:
@@ -282,22 +295,26 @@ def _archive_words(path: str) -> str:
     if found := cub.kept():
         kept = plain(str(found))
         return f"The archive was downloaded before and is kept in {kept}; delete it when you like."
-    return f"The archive ({files.human_bytes(cub.PUBLISHED.size)}) is kept, so that other species need no second download."
+    return (
+        f"The archive ({files.human_bytes(cub.PUBLISHED.size)}) is kept, so that other species "
+        "need no second download."
+    )
 
 
 def _sample(into: Into) -> None:
     st.markdown(
-        "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty drawings each, "
-        "two of the species easy to confuse. Good for learning your way around, not for recognising real birds."
+        "A sketchbook of bird **drawings**, made by Fieldmark on this machine: ten species, sixty "
+        "drawings each, two of the species easy to confuse. Good for learning your way around, "
+        "not for recognising real birds."
     )
-    if st.button(
+    _button(
         "Make the sketchbook",
-        type="primary",
+        Into(),
+        lambda: ImportSpec(name="Sketchbook", source="sample"),
         key="ds_import_sample",
         icon=":material/draw:",
         disabled=into.dataset is not None,
-    ):
-        _try(Into(), lambda: ImportSpec(name="Sketchbook", source="sample"))
+    )
 
 
 def _given(path: str) -> str:
@@ -306,23 +323,45 @@ def _given(path: str) -> str:
     return path.strip()
 
 
-def _try(into: Into, make: Callable[[], Spec], typed: str = "") -> None:
-    try:
-        spec = into.applied(make())
+def _look(
+    label: str,
+    into: Into,
+    make: Callable[[], PlanSpec],
+    typed: str = "",
+    *,
+    key: str,
+    disabled: bool = False,
+) -> None:
+    """The button below one of the ways in that are looked into first; `typed` is the name that a
+    person gave."""
+
+    def spec() -> PlanSpec:
+        made = into.applied(make())
         if typed and into.dataset is None:
             store.require_free(typed)
-    except FieldmarkError as error:
-        st.caption(f":red[:material/error: {plain(str(error))}]")
-        return
-    if isinstance(spec, PlanSpec):
-        plan.submit(spec)
-    else:
-        import_progress.submit(spec)
+        return made
+
+    plan.button(label, spec, key=key, disabled=disabled)
+
+
+def _button(
+    label: str,
+    into: Into,
+    make: Callable[[], ImportSpec],
+    *,
+    key: str,
+    icon: str = ":material/download:",
+    disabled: bool = False,
+) -> None:
+    """The button below one of the ways in whose photos are known."""
+    import_progress.button(
+        label, lambda: into.applied(make()), key=key, icon=icon, disabled=disabled
+    )
 
 
 def _kept(upload: Any, title: str) -> Path:
-    """Saves an upload under a name of ours; the client's name is only ever shown. Nothing is saved where `title` can't be a dataset's
-    name."""
+    """Saves an upload under a name of ours; the client's name is only ever shown. Nothing is
+    saved where `title` can't be a dataset's name."""
     clean_name(title, "name")
     files.require_free_space(settings.uploads_dir(), 2 * upload.size, "This archive and its photos")
     path = inbox.new_archive()
@@ -332,7 +371,8 @@ def _kept(upload: Any, title: str) -> Path:
 
 
 def _packed(uploads: list[Any], title: str) -> Path:
-    """The files of a dropped folder as an archive: what arrives under names that a client made up is checked as any other archive."""
+    """The files of a dropped folder as an archive: what arrives under names that a client made
+    up is checked as any other archive."""
     clean_name(title, "name")
     files.require_free_space(
         settings.uploads_dir(), 2 * sum(upload.size for upload in uploads), "These photos"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import streamlit as st
 
 from core import backends
@@ -10,21 +14,36 @@ from core.jobs import store as jobs
 from core.jobs.specs import ImportSpec
 from core.jobs.status.progress import ImportingProgress
 from ui import links, messages
-from ui.shared import job_state
-from ui.text import duration, plain
+from ui.shared import job_state, live, submit
+from ui.text import left, plain
+
+LIVE_SECONDS = 0.7
+DOING = {"import": "Importing", "plan": "Looking into"}
 
 
-def submit(spec: ImportSpec) -> None:
-    """Starts the import and goes to its page."""
-    with messages.shown():
-        job = backends.LOCAL.import_dataset(spec)
-        links.to("datasets", job=job.id, **({"into": spec.dataset_id} if spec.dataset_id else {}))
+def button(label: str, make: Callable[[], ImportSpec], *, key: str, icon: str, **more: Any) -> None:
+    """The button that starts the import which `make` describes, and goes to its page."""
+    submit.button(
+        label,
+        lambda job_id: backends.LOCAL.import_dataset(replace(make(), id=job_id)),
+        _follow,
+        form=key,
+        kind=ImportSpec.kind,
+        key=key,
+        icon=icon,
+        **more,
+    )
 
 
-def progress(job: jobs.Job, what: str = "Importing") -> None:
-    """The import, or another job of its kind, as it goes on; the page is redrawn whole when it
-    ends."""
-    st.fragment(_progress, run_every=0.7 if not job.state.is_finished else None)(job.id, what)
+def _follow(job: jobs.Job) -> None:
+    if into := job.spec.get("dataset_id"):
+        links.to("datasets", job=job.id, into=str(into))
+    links.to("datasets", job=job.id)
+
+
+def progress(job: jobs.Job) -> None:
+    """The import, or the look before one, as it goes on; the page is redrawn whole when it ends."""
+    live.job(_progress, job, LIVE_SECONDS)
 
 
 def outcome(job_id: str) -> None:
@@ -46,20 +65,11 @@ def outcome(job_id: str) -> None:
             )
 
 
-def _progress(job_id: str, what: str) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
-    if job.state.is_finished:
-        st.rerun()
+def _progress(job: jobs.Job) -> None:
     told = ImportingProgress.from_json(job.status.progress)
-    st.progress(_share(told), text=f"{what} *{plain(job.name)}*. {_words(told)}")
+    live.bar(told.done, told.total, f"{DOING[job.kind]} *{plain(job.name)}*. {_words(told)}")
     job_state.stop_button(job)
     job_state.notes(job)
-
-
-def _share(told: ImportingProgress) -> float:
-    if not told.total:
-        return 0.0
-    return min(1.0, told.done / told.total)
 
 
 def _words(told: ImportingProgress) -> str:
@@ -67,9 +77,7 @@ def _words(told: ImportingProgress) -> str:
     up."""
     words = plain(told.phase or "Starting")
     if told.total:
-        words += f": {_amount(told)}"
-        if told.eta_seconds:
-            words += f", about {duration(told.eta_seconds)} left"
+        words += f": {_amount(told)}{left(told.eta_seconds)}"
     if told.at:
         words += f". Now at {plain(told.at)}"
     return words

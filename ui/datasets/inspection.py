@@ -1,4 +1,5 @@
-"""Starting a look through a dataset version, its progress, and what to say where there is none yet."""
+"""Starting a look through a dataset version, its progress, and what to say where there is none
+yet."""
 
 from __future__ import annotations
 
@@ -10,24 +11,24 @@ from core import backends
 from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import Inspection
 from core.datasets.store import Dataset, Version
-from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.specs import ExportSpec, InspectSpec, inspect_spec
 from core.jobs.status.progress import InspectionProgress
 from ui import messages
 from ui.datasets import links as dataset_links
-from ui.shared import job_state
-from ui.text import count, duration, plain
+from ui.shared import job_state, live, submit
+from ui.text import count, left, plain
 
 LIVE_SECONDS = 0.7
 
 
 def current(dataset: Dataset, version: Version) -> Inspection | None:
-    """The inspection to show for this version, with what there is to say about it; None where the person has to start one."""
+    """The inspection to show for this version, with what there is to say about it; None where
+    the person has to start one."""
     found = inspection.nearest(version)
     running = _job(version, finished=False)
     if running:
-        st.fragment(_progress, run_every=LIVE_SECONDS)(running.id)
+        live.job(_progress, running, LIVE_SECONDS)
     elif found is None:
         _invite(dataset, version)
     elif found.version.id != version.id:
@@ -40,7 +41,8 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
 
 
 def follow(job_id: str) -> None:
-    """A link to an inspect job leads to what it found, or is still finding; one to an export to its view."""
+    """A link to an inspect job leads to what it found, or is still finding; one to an export to
+    its view."""
     with messages.shown():
         job = jobs.read(job_id)
         if job.kind == ExportSpec.kind:
@@ -59,29 +61,28 @@ def button(
     maps: tuple[str, ...] = ("pca",),
 ) -> None:
     """Starts an inspection; a double click starts one."""
-    nonce = f"ds_inspect_id_{version.id}_{'_'.join(maps)}"
-    st.session_state.setdefault(nonce, jobs.new_id("inspect"))
-    if st.button(
-        label, key=f"ds_inspect_{'_'.join(maps)}", icon=":material/search_insights:", type=kind
-    ):
-        try:
-            backends.LOCAL.inspect(
-                InspectSpec(
-                    dataset.name, dataset.id, version.id, maps, id=st.session_state.pop(nonce)
-                )
-            )
-        except FieldmarkError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return
-        st.rerun()
+    named = "_".join(maps)
+    submit.button(
+        label,
+        lambda job_id: backends.LOCAL.inspect(
+            InspectSpec(dataset.name, dataset.id, version.id, maps, id=job_id)
+        ),
+        lambda _: st.rerun(),
+        form=f"ds_inspect_{version.id}_{named}",
+        kind="inspect",
+        key=f"ds_inspect_{named}",
+        icon=":material/search_insights:",
+        type=kind,
+    )
 
 
 def _invite(dataset: Dataset, version: Version) -> None:
     with st.container(border=True, key="ds_inspect_invite"):
         st.markdown(
-            f"**Nobody has looked through {version.id} yet.** An inspection looks for wrong labels, copies and leaks, outliers, and "
-            "blurred, dark or odd-sized photos, and draws the map. Each photo goes through the network once; what it makes of the photo "
-            "is kept, so training is quicker afterwards."
+            f"**Nobody has looked through {version.id} yet.** An inspection looks for wrong "
+            "labels, copies and leaks, outliers, and blurred, dark or odd-sized photos, and draws "
+            "the map. Each photo goes through the network once; what it makes of the photo is "
+            "kept, so training is quicker afterwards."
         )
         last = _job(version, finished=True)
         if last and last.state is jobs.State.FAILED:
@@ -104,19 +105,12 @@ def _job(version: Version, *, finished: bool) -> jobs.Job | None:
     return None
 
 
-def _progress(job_id: str) -> None:
-    job = backends.LOCAL.refresh(jobs.read(job_id))
-    if job.state.is_finished:
-        st.rerun()
+def _progress(job: jobs.Job) -> None:
     told = InspectionProgress.from_json(job.status.progress)
-    words, share = f"Inspecting. {plain(job_state.phase(job))}", 0.0
-    if told.total:
-        share = min(1.0, told.done / told.total)
+    words = f"Inspecting. {plain(job_state.phase(job))}"
     if told.total > 1:
-        words += f": {told.done:,} of {count(told.total, 'photo')}"
-        if told.eta_seconds:
-            words += f", about {duration(told.eta_seconds)} left"
+        words += f": {told.done:,} of {count(told.total, 'photo')}{left(told.eta_seconds)}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, text=words)
+        live.bar(told.done, told.total, words)
         job_state.stop_button(job)
     job_state.notes(job)

@@ -1,9 +1,9 @@
-"""What an inspection found, list by list: each photo with its evidence, ready to be selected and mended."""
+"""What an inspection found, list by list: each photo with its evidence, ready to be selected and
+mended."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from core.datasets import store
 from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import GROUPED, KINDS, Inspection
 from core.datasets.store import Dataset, Version
-from ui import choices, links
+from ui import choices, links, paging
 from ui.datasets import inspection as inspecting
 from ui.datasets import selection
 from ui.text import count, duration, plain
@@ -21,7 +21,8 @@ PAGE_SIZE = 24
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """The lists of the version's inspection, or of its nearest ancestor's without what was changed since."""
+    """The lists of the version's inspection, or of its nearest ancestor's without what was
+    changed since."""
     found = inspecting.current(dataset, version)
     if found is None:
         return
@@ -29,16 +30,18 @@ def show(dataset: Dataset, version: Version) -> None:
     kind = _kind({kind: _size(issues, kind) for kind in KINDS})
     _list(dataset, version, issues, kind)
     st.caption(
-        f"{count(found.photos, 'photo')} of {found.version.id} were looked through in {duration(found.seconds)}."
+        f"{count(found.photos, 'photo')} of {found.version.id} were looked through in "
+        f"{duration(found.seconds)}."
     )
 
 
 def _kind(sizes: Mapping[str, int]) -> str:
-    """The list to show: by its name in the address, for the numbers on the pills change; at first one that holds something."""
+    """The list to show: by its name in the address, for the numbers on the pills change; at
+    first one that holds something."""
     asked = links.parameter("issue")
-    first = (
-        asked if asked in KINDS else next((kind for kind, size in sizes.items() if size), "label")
-    )
+    first = next((kind for kind, size in sizes.items() if size), "label")
+    if asked in KINDS:
+        first = asked
     kind = choices.pill(
         "List",
         list(KINDS),
@@ -83,34 +86,33 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
         return
     page = _page(rows, kind)
     details = list(page["evidence"])
-    more: dict[str, Any] = {}
+    suggestions: dict[str, str] = {}
+    groups = None
     if kind == "label":
-        more["suggestions"] = dict(zip(page["path"], page["suggestion"], strict=True))
+        suggestions = dict(zip(page["path"], page["suggestion"], strict=True))
     if kind in GROUPED:
-        more["groups"] = [f"Group {number}" for number in _numbered(rows).loc[page.index]]
+        groups = [f"Group {number}" for number in _numbered(rows).loc[page.index]]
         details = [f"{split}: {words}" for split, words in zip(page["split"], details, strict=True)]
     selection.wall(
-        dataset, version, page, key=f"ds_issue_wall_{kind}", why=_why(kind), detail=details, **more
+        dataset,
+        version,
+        page,
+        key=f"ds_issue_wall_{kind}",
+        why=_why(kind),
+        detail=details,
+        suggestions=suggestions,
+        groups=groups,
     )
 
 
 def _page(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
     """One page of the list, with the buttons for the others; a group is never torn apart."""
-    units = (
-        _numbered(rows) if kind in GROUPED else pd.Series(range(1, len(rows) + 1), index=rows.index)
-    )
-    size = PAGE_SIZE // 3 if kind in GROUPED else PAGE_SIZE
-    pages = max(1, -(-int(units.max()) // size))
-    number = (
-        int(
-            st.pagination(pages, key=f"ds_issue_page_{kind.replace(' ', '_')}", bind="query-params")
-            or 1
-        )
-        if pages > 1
-        else 1
-    )
-    number = min(number, pages)
-    return rows[(units > (number - 1) * size) & (units <= number * size)]
+    units, size = pd.Series(range(1, len(rows) + 1), index=rows.index), PAGE_SIZE
+    if kind in GROUPED:
+        units, size = _numbered(rows), PAGE_SIZE // 3
+    key = f"ds_issue_page_{kind.replace(' ', '_')}"
+    part = paging.shown(int(units.max()), size, key=key, bind="query-params")
+    return rows[(units > part.start) & (units <= part.stop)]
 
 
 def _numbered(rows: pd.DataFrame) -> pd.Series:

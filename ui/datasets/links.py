@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.datasets.store import Dataset, Version
@@ -11,7 +9,8 @@ from ui import links
 
 VIEW = "ds_view"
 PHOTO = "photo"
-# What a person had chosen on the page; kept while a photo's own page is open, for widgets that are not drawn are forgotten.
+# What a person had chosen on the page; kept while a photo's own page is open, for widgets that are
+# not drawn are forgotten.
 KEPT = (
     "ds_view",
     "ds_class",
@@ -32,19 +31,22 @@ _BACK = "ds_back"
 
 
 def to(dataset_id: str, version_id: str, view: str) -> None:
-    """Goes to a view of a version; nothing after this call runs. A bound widget's parameter can't be set, so its value is, next."""
+    """Goes to a view of a version; nothing after this call runs. A bound widget's parameter
+    can't be set, so its value is, next."""
     st.session_state[_NEXT] = {VIEW: view}
     links.to("datasets", dataset=dataset_id, version=version_id)
 
 
 def arrive() -> None:
-    """Takes up the choices that `to` or `back` asked for; to be called before anything that can be chosen is drawn."""
+    """Takes up the choices that `to` or `back` asked for; to be called before anything that can
+    be chosen is drawn."""
     for name, value in st.session_state.pop(_NEXT, {}).items():
         st.session_state[name] = value
 
 
 def open_photo(dataset_id: str, version_id: str, path: str) -> None:
-    """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the way back."""
+    """Goes to a photo's own page; nothing after this call runs. What was chosen is kept for the
+    way back."""
     values = {
         str(name): value
         for name, value in st.session_state.items()
@@ -64,5 +66,5 @@ def back(dataset: Dataset, version: Version) -> None:
     if st.button("Back", key="ds_photo_back", icon=":material/arrow_back:", type="tertiary"):
         values, free = st.session_state.pop(_BACK, ({}, {}))
         st.session_state[_NEXT] = values
-        same: dict[str, Any] = {**free, "dataset": dataset.id, "version": version.id}
+        same = {**free, "dataset": dataset.id, "version": version.id}
         links.to("datasets", **same)

@@ -1,4 +1,5 @@
-"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside it."""
+"""The map of a dataset: photos that look alike lie together; a lasso brings up the photos inside
+it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from core.datasets.store import Dataset, Version
 from core.errors import NotFound
 from core.models import store as models
 from core.models.store import Model
-from ui import choices, links
+from ui import choices, links, paging
 from ui.components import map as map_chart
 from ui.components.map import SIZE, Points
 from ui.datasets import inspection as inspecting
@@ -57,7 +58,9 @@ def show(dataset: Dataset, version: Version) -> None:
     with right:
         method = _method(dataset, version, found)
     table = _table(str(found.folder), method, version.id, found, version)
-    model = _judge(dataset) if colour in JUDGED else None
+    model = None
+    if colour in JUDGED:
+        model = _judge(dataset)
     if model:
         table = _judged_by(model, table)
     lasso = _lasso()
@@ -77,14 +80,13 @@ def show(dataset: Dataset, version: Version) -> None:
         selection.look(
             dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0])
         )
-    drawn = (
-        f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all."
-        if len(table) > DRAWN
-        else ""
+    words = (
+        f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, "
+        "Shift-drag moves."
     )
-    st.caption(
-        f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, Shift-drag moves.{drawn}"
-    )
+    if len(table) > DRAWN:
+        words += f" {DRAWN:,} of {len(table):,} are drawn; a lasso catches all."
+    st.caption(words)
     _gallery(dataset, version, table, lasso)
 
 
@@ -107,7 +109,8 @@ def _method(dataset: Dataset, version: Version, found: Inspection) -> str:
 def _table(
     folder: str, method: str, version_id: str, _found: Inspection, _version: Version
 ) -> pd.DataFrame:
-    """One row per photo that is in the version, with its labels of today, and x and y from 0 to SIZE."""
+    """One row per photo that is in the version, with its labels of today, and x and y from 0 to
+    SIZE."""
     table = _found.points(
         ["path", "image_id", "predicted", "confidence", f"{method}_x", f"{method}_y"]
     )
@@ -125,16 +128,17 @@ def _table(
 
 
 def _points(table: pd.DataFrame, by: str) -> Points:
-    shown = table if len(table) <= DRAWN else table.sample(DRAWN, random_state=0)
-    colour, palette, names = _coloured(shown, by)
+    if len(table) > DRAWN:
+        table = table.sample(DRAWN, random_state=0)
+    colour, palette, names = _coloured(table, by)
     said = [
-        f"{label}, {split}" for label, split in zip(shown["label"], shown["split"], strict=True)
+        f"{label}, {split}" for label, split in zip(table["label"], table["split"], strict=True)
     ]
     return Points(
-        shown["x"].to_numpy(),
-        shown["y"].to_numpy(),
+        table["x"].to_numpy(),
+        table["y"].to_numpy(),
         colour,
-        shown["image_id"].tolist(),
+        table["image_id"].tolist(),
         said,
         palette,
         names,
@@ -181,7 +185,8 @@ def _coloured(
 
 
 def class_colours(classes: int) -> list[str]:
-    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three lightnesses."""
+    """Colours for many classes, neighbours in the list far apart in hue (golden angle), in three
+    lightnesses."""
     return [
         f"hsl({place * 137.508 % 360:.0f} {(58, 48, 66)[place % 3]}% {(46, 60, 36)[place % 3]}%)"
         for place in range(classes)
@@ -192,7 +197,8 @@ INSPECTION = "The inspection: classifiers that had not seen the photo"
 
 
 def _judge(dataset: Dataset) -> Model | None:
-    """Whose answers colour the points: those of a model, or of the inspection's own classifiers (None)."""
+    """Whose answers colour the points: those of a model, or of the inspection's own classifiers
+    (None)."""
     asked = links.parameter(JUDGE)
     known = {model.id: model for model in models.listing(asked) if model.dataset_id == dataset.id}
     if not known:
@@ -231,11 +237,9 @@ def _judged_by(model: Model, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _explained(by: str, model: Model | None) -> str:
-    asked = (
-        f"{plain(model.name)}, of its own training photos, too"
-        if model
-        else "classifiers that had not seen the photo"
-    )
+    asked = "classifiers that had not seen the photo"
+    if model:
+        asked = f"{plain(model.name)}, of its own training photos, too"
     return {
         "Right or wrong": f"The answers of {asked}.",
         "Confidence": f"How sure the answers are, of {asked}.",
@@ -268,17 +272,13 @@ def _gallery(
             st.rerun()
     if chosen.empty:
         return
-    pages = -(-len(chosen) // PAGE_SIZE)
-    number = (
-        min(int(st.pagination(pages, key="ds_map_page", bind="query-params") or 1), pages)
-        if pages > 1
-        else 1
-    )
-    page = chosen.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    selection.wall(dataset, version, page, key="ds_map_wall", why="chosen on the map")
+    part = paging.shown(len(chosen), PAGE_SIZE, key="ds_map_page", bind="query-params")
+    selection.wall(dataset, version, chosen.iloc[part], key="ds_map_wall", why="chosen on the map")
 
 
 def _mix(chosen: pd.DataFrame) -> str:
     counts = chosen["label"].value_counts()
     listed = ", ".join(f"{plain(str(name))} {number:,}" for name, number in counts.head(5).items())
-    return listed + (f" and {len(counts) - 5} more classes" if len(counts) > 5 else "")
+    if len(counts) > 5:
+        return f"{listed} and {len(counts) - 5} more classes"
+    return listed

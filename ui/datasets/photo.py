@@ -1,13 +1,14 @@
-"""A photo's own page: all its facts, what the models say of it, the photos like it, and what happened to it over the versions."""
+"""A photo's own page: all its facts, what the models say of it, the photos like it, and what
+happened to it over the versions."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.datasets import metadata, remote, store
 from core.datasets.editing import drafts, history
@@ -28,7 +29,7 @@ from ui.shared import photo_wall, thumbnails
 from ui.text import count, plain
 
 MODELS = 40
-COLUMNS: dict[str, Any] = {
+COLUMNS: dict[str, ColumnConfig | str] = {
     "model": st.column_config.LinkColumn("Model", display_text=r"name=(.*)$"),
     "right": st.column_config.TextColumn("", width="small"),
     "says": "It says",
@@ -73,11 +74,11 @@ def _picture(dataset: Dataset, record: Record) -> None:
     with_box = bool(thumbnails.box_of(record.row)) and st.toggle(
         "Box", key="ds_photo_box", bind="query-params"
     )
+    box = None
+    if with_box:
+        box = thumbnails.box_of(record.row).get("box")
     try:
-        opened = thumbnails.whole(
-            store.image_path(dataset, record.path),
-            thumbnails.box_of(record.row).get("box") if with_box else None,
-        )
+        opened = thumbnails.whole(store.image_path(dataset, record.path), box)
         st.image(opened, width="stretch", alt=str(record.row["label"]))
     except FieldmarkError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
@@ -86,17 +87,19 @@ def _picture(dataset: Dataset, record: Record) -> None:
 def _facts(dataset: Dataset, record: Record) -> None:
     row = record.row
     st.markdown(f"### {plain(str(row['label'] or 'Without a label'))}")
-    pixels = f"{row['width']} x {row['height']} px" if row["width"] else "not known"
+    split, official, pixels, box = str(row["split"]), str(row["official"]), "not known", ""
+    if official == split:
+        split, official = f"{split}, as its makers have it", ""
+    if row["width"]:
+        pixels = f"{row['width']} x {row['height']} px"
+    if not math.isnan(row["box_x"]):
+        box = "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row)
     rows = {
-        "Split": f"{row['split']}, as its makers have it"
-        if row["official"] == row["split"]
-        else str(row["split"]),
-        "Official split": str(row["official"]) if row["official"] not in ("", row["split"]) else "",
+        "Split": split,
+        "Official split": official,
         "Problem": str(row["problem"]),
         "Size": f"{pixels}, {files.human_bytes(row['size_bytes'])}",
-        "Box": ""
-        if math.isnan(row["box_x"])
-        else "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row),
+        "Box": box,
         "Same bytes": ", ".join(record.copies),
         **{
             KINDS[kind].title: words
@@ -136,7 +139,8 @@ def _answers(record: Record) -> None:
             rows.append(_row(model, record.image_id, found))
     if not rows:
         st.caption(
-            "No model has been asked about it yet. A training answers for each photo of its dataset version."
+            "No model has been asked about it yet. A training answers for each photo of its "
+            "dataset version."
         )
         return
     st.dataframe(
@@ -152,13 +156,21 @@ def _answers(record: Record) -> None:
 def _row(model: Model, image_id: str, found: Answer) -> dict[str, object]:
     return {
         "model": f"models?model={model.id}&photo={image_id}&name={quote(model.name)}",
-        "right": "right" if found.is_right else "wrong" if found.label else "",
+        "right": _verdict(found),
         "says": found.predicted,
         "probability": found.probability,
         "own": found.own,
         "rank": found.rank or None,
         "split": found.split,
     }
+
+
+def _verdict(found: Answer) -> str:
+    if found.is_right:
+        return "right"
+    if found.label:
+        return "wrong"
+    return ""
 
 
 def _changed(model: Model) -> float:
@@ -196,7 +208,8 @@ def _neighbours(dataset: Dataset, version: Version, record: Record) -> None:
         st.rerun()
     alike = int((table["label"] == record.row["label"]).sum())
     st.caption(
-        f"{alike} of the nearest {len(table)} have its label. Looked for among {count(found.n, 'photo')} of {version.id}."
+        f"{alike} of the nearest {len(table)} have its label. Looked for among "
+        f"{count(found.n, 'photo')} of {version.id}."
     )
 
 

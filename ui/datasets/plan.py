@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -18,22 +17,31 @@ from core.datasets.planning import plan as plans
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Plan
-from core.errors import FieldmarkError, NotFound
+from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import PlanSpec, plan_spec
-from ui import links, messages
+from core.jobs.specs import ImportSpec, PlanSpec, plan_spec
+from ui import choices, links, messages
 from ui.datasets import import_progress, plan_tables
-from ui.text import count, plain, visible
+from ui.shared import submit
+from ui.text import count, plain
 
 KEPT = 8
 
 
-def submit(spec: PlanSpec) -> None:
-    """Starts the look into a source and goes to its page."""
-    with messages.shown():
-        job = backends.LOCAL.plan(spec)
-        links.to("datasets", plan=job.id)
+def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool) -> None:
+    """The button that starts a look into the source which `make` describes, and goes to its
+    page."""
+    submit.button(
+        label,
+        lambda job_id: backends.LOCAL.plan(replace(make(), id=job_id)),
+        lambda job: links.to("datasets", plan=job.id),
+        form=key,
+        kind=PlanSpec.kind,
+        key=key,
+        icon=":material/search:",
+        disabled=disabled,
+    )
 
 
 def show(job_id: str) -> None:
@@ -41,7 +49,7 @@ def show(job_id: str) -> None:
     with messages.shown():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if not job.state.is_finished:
-            import_progress.progress(job, "Looking into")
+            import_progress.progress(job)
         elif job.state is jobs.State.COMPLETED:
             _found(job)
         else:
@@ -139,20 +147,15 @@ def _ask(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
         st.markdown("**Please check**")
         for question in plan.questions:
             words = dict(question.options)
-            values: list[str] = list(words)
-            given = st.selectbox(
+            given = choices.one(
                 question.text,
-                values,
-                index=values.index(question.answer) if question.answer in values else 0,
-                format_func=partial(_words_of, words),
+                list(words),
+                label=words.__getitem__,
+                index=list(words).index(question.answer) if question.answer in words else 0,
                 key=f"ds_plan_{job.id}_{question.id}_{question.answer}",
             )
-            if given is not None and given != question.answer:
+            if given != question.answer:
                 _decide(job, questions.answered(decisions, question.id, given))
-
-
-def _words_of(words: Mapping[str, str], value: str) -> str:
-    return visible(words[value])
 
 
 def _decide(job: jobs.Job, decisions: Decisions) -> None:
@@ -173,35 +176,21 @@ def _import(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
             key=f"ds_plan_name_{job.id}",
             max_chars=settings.MAX_NAME_LENGTH,
         )
-    pressed = right.button(
+
+    def made() -> ImportSpec:
+        if not spec.dataset_id and name.strip() != spec.name:
+            store.require_free(name)
+        return spec.import_spec(name, decisions.as_dict())
+
+    import_progress.button(
         f"Import {count(plan.photos, 'photo')}",
-        type="primary",
-        key="ds_plan_import",
+        made,
+        key=f"ds_plan_import_{job.id}",
         icon=":material/download:",
+        on=right,
         disabled=not plan.photos,
         width="stretch",
     )
-    if not pressed:
-        return
-    try:
-        if not spec.dataset_id and name.strip() != spec.name:
-            store.require_free(name)
-        made = spec.import_spec(name, decisions.as_dict(), _import_id(job))
-    except FieldmarkError as error:
-        left.caption(f":red[:material/error: {plain(str(error))}]")
-        return
-    import_progress.submit(made)
-
-
-def _import_id(job: jobs.Job) -> str:
-    """The id of the import that is started here: the same for a double click, another one after
-    an import that ended."""
-    key = f"ds_plan_import_id_{job.id}"
-    known = st.session_state.setdefault(key, jobs.new_id("import"))
-    with suppress(NotFound):
-        if jobs.read(known).state.is_finished:
-            st.session_state[key] = known = jobs.new_id("import")
-    return str(known)
 
 
 def _details(

@@ -1,8 +1,10 @@
-"""A wall of photos to select from, and what can be done with those selected: all of it goes into the draft."""
+"""A wall of photos to select from, and what can be done with those selected: all of it goes into
+the draft."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -35,9 +37,11 @@ def wall(
 ) -> None:
     """Photos of manifest rows (path, image_id, label, split) that can be selected and mended.
 
-    `why` is the reason proposed for an edit, `suggestions` a label for some of the paths, `groups` a heading for each row.
+    `why` is the reason proposed for an edit, `suggestions` a label for some of the paths, `groups`
+    a heading for each row.
     """
-    # What is selected is kept by path: another dataset, or version, may have photos of the same paths.
+    # What is selected is kept by path: another dataset, or version, may have photos of the same
+    # paths.
     key = f"{key}_{version.dataset_id}_{version.id}"
     actions(version, key=key, why=why, suggestions=suggestions or {})
     tiles = _tiles(dataset, version, rows, detail, groups, boxes)
@@ -51,13 +55,16 @@ def look(dataset: Dataset, version: Version, path: str) -> None:
     row = store.manifest_of(version, filters=[("path", "==", path)]).iloc[0]
     thumbnails.show_photo(
         dataset.root,
-        {**row, "facts": thumbnails.facts_of(row)},
+        path,
+        str(row["label"]),
+        thumbnails.facts_of(row),
         lambda: dataset_links.open_photo(dataset.id, version.id, path),
     )
 
 
 def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, str]) -> None:
-    """What can be done with the photos selected on the wall `key`, at the foot of the page while any is."""
+    """What can be done with the photos selected on the wall `key`, at the foot of the page while
+    any is."""
     chosen = walls.selected(key)
     if not chosen:
         return
@@ -80,7 +87,8 @@ def actions(version: Version, *, key: str, why: str, suggestions: Mapping[str, s
 
 
 def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> None:
-    """What can be done with these photos, by path; a wall of this `key` selects nothing any more when it is done."""
+    """What can be done with these photos, by path; a wall of this `key` selects nothing any more
+    when it is done."""
     with st.popover("Relabel", icon=":material/label:"):
         _relabel(version, key, chosen, why)
     with st.popover("Move", icon=":material/swap_horiz:"):
@@ -92,13 +100,11 @@ def offer(version: Version, chosen: Sequence[str], *, key: str, why: str) -> Non
 def _relabel(version: Version, key: str, chosen: Sequence[str], why: str) -> None:
     label = class_picker.show("New label", sorted(version.counts), key=f"{key}_label")
     reason = _reason(key, "relabel", why)
-    new = (
-        f" as the new class {plain(str(label))}"
-        if class_picker.is_new(label, list(version.counts))
-        else ""
-    )
+    words = f"Relabel {count(len(chosen), 'photo')}"
+    if class_picker.is_new(label, list(version.counts)):
+        words += f" as the new class {plain(str(label))}"
     st.button(
-        f"Relabel {count(len(chosen), 'photo')}{new}",
+        words,
         key=f"{key}_relabel",
         type="primary",
         disabled=not label,
@@ -140,7 +146,8 @@ def _reason(key: str, what: str, why: str) -> str:
 
 
 def _do(version: Version, key: str, make: Callable[[], Step]) -> None:
-    """Adds the step to the draft and selects nothing any more; what is refused is said, and the selection stays."""
+    """Adds the step to the draft and selects nothing any more; what is refused is said, and the
+    selection stays."""
     try:
         step = make()
         drafts.add(version, step)
@@ -164,24 +171,32 @@ def _tiles(
 ) -> list[Photo]:
     thumbnails.make_thumbnails(dataset.root, zip(rows["image_id"], rows["path"], strict=True))
     marks = drafts.marks(drafts.steps(version))
-    problems = rows["problem"] if "problem" in rows else pd.Series("", index=rows.index)
-    words = (
-        list(detail)
-        if detail is not None
-        else [str(problem or split) for problem, split in zip(problems, rows["split"], strict=True)]
+    records = rows.to_dict("records")
+    if detail is None:
+        detail = [str(row.get("problem") or row["split"]) for row in records]
+    if groups is None:
+        groups = [""] * len(records)
+    return [
+        _tile(row, words, group, marks.get(row["path"], ""), boxes)
+        for row, words, group in zip(records, detail, groups, strict=True)
+    ]
+
+
+def _tile(row: Mapping[Hashable, Any], words: str, group: str, mark: str, boxes: bool) -> Photo:
+    """`mark` is what the draft does with the photo, '' where nothing."""
+    tone, box = "", thumbnails.NO_BOX
+    if row.get("problem"):
+        tone = "wrong"
+    if mark:
+        tone, words = "right", f"Draft: {mark}"
+    if boxes:
+        box = thumbnails.box_of(row)
+    return Photo(
+        id=row["path"],
+        url=thumbnails.url(row["image_id"]),
+        title=row["label"] or "Without a label",
+        detail=words,
+        tone=tone,
+        group=group,
+        **box,
     )
-    made = []
-    for place, row in enumerate(rows.to_dict("records")):
-        mark = marks.get(row["path"], "")
-        made.append(
-            Photo(
-                id=row["path"],
-                url=thumbnails.url(row["image_id"]),
-                title=row["label"] or "Without a label",
-                detail=f"Draft: {mark}" if mark else words[place],
-                tone="right" if mark else "wrong" if row.get("problem") else "",
-                group=groups[place] if groups is not None else "",
-                **(thumbnails.box_of(row) if boxes else {}),
-            )
-        )
-    return made

@@ -1,4 +1,5 @@
-"""How large the photos are and of what shape: two charts that filter the photos when something in them is drawn around."""
+"""How large the photos are and of what shape: two charts that filter the photos when something
+in them is drawn around."""
 
 from __future__ import annotations
 
@@ -21,12 +22,14 @@ ACCENT = charts.PALETTE[1]
 
 
 def show(version: Version, query: Query) -> None:
-    """Both charts, of what passes the other filters; a range that is drawn goes into the address."""
+    """Both charts, of what passes the other filters; a range that is drawn goes into the
+    address."""
     cells, bars = browse.sizes(version.manifest_path, query)
     if cells.empty:
         return
     now = {name: (low, high) for name, low, high in query.ranges}
-    # The range that counts is drawn by the chart itself, from the address: a new one begins with a chart that has no selection.
+    # The range that counts is drawn by the chart itself, from the address: a new one begins with a
+    # chart that has no selection.
     key = f"{version.dataset_id}_{version.id}_{sorted(now.items())}"
     left, right = st.columns([3, 2])
     with left:
@@ -58,16 +61,19 @@ def forget() -> None:
 
 
 def _whole_bins(table: pd.DataFrame, name: str, drawn: Sequence[float]) -> tuple[float, float]:
-    """The range of all bins that what was drawn touches, for nobody draws exactly along their borders."""
+    """The range of all bins that what was drawn touches, for nobody draws exactly along their
+    borders."""
     low, high = float(min(drawn)), float(max(drawn))
     touched = table[(table[name] <= high) & (table[f"{name}_to"] > low)]
     if touched.empty:
         return low, high
-    step = 0.0 if name == "aspect" else 1.0
-    return float(touched[name].min()), float(touched[f"{name}_to"].max()) - step
+    low, high = float(touched[name].min()), float(touched[f"{name}_to"].max())
+    if name == "aspect":
+        return low, high
+    return low, high - 1.0
 
 
-def _chart(chart: Any, key: str, alt_text: str) -> dict[str, Any]:
+def _chart(chart: Any, key: str, alt_text: str) -> dict[str, list[float]]:
     event = st.altair_chart(
         chart.properties(height=HEIGHT),
         on_select="rerun",
@@ -86,14 +92,23 @@ def _cells(cells: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
         side: [float(cells[side].min()), float(cells[f"{side}_to"].max())]
         for side in ("width", "height")
     }
-    heat = alt.Chart(cells).mark_rect().encode(
-        x=alt.X("width:Q", title="width, px", scale=alt.Scale(domain=limits["width"], nice=False)),
-        x2="width_to",
-        y=alt.Y("height:Q", title="height, px", scale=alt.Scale(domain=limits["height"], nice=False)),
-        y2="height_to",
-        color=alt.Color("photos:Q", scale=alt.Scale(type="sqrt", domainMin=0), legend=None),
-        tooltip=["width", "height", "photos"],
-    ).add_params(brush)  # fmt: skip
+    heat = (
+        alt.Chart(cells)
+        .mark_rect()
+        .encode(
+            x=alt.X(
+                "width:Q", title="width, px", scale=alt.Scale(domain=limits["width"], nice=False)
+            ),
+            x2="width_to",
+            y=alt.Y(
+                "height:Q", title="height, px", scale=alt.Scale(domain=limits["height"], nice=False)
+            ),
+            y2="height_to",
+            color=alt.Color("photos:Q", scale=alt.Scale(type="sqrt", domainMin=0), legend=None),
+            tooltip=["width", "height", "photos"],
+        )
+        .add_params(brush)
+    )
     return alt.layer(heat, *_outline(now, ("width", "height"), limits))
 
 
@@ -103,13 +118,22 @@ def _bars(bars: pd.DataFrame, now: dict[str, tuple[float, float]]) -> Any:
         "aspect": [float(bars["aspect"].min()), float(bars["aspect_to"].max())],
         "photos": [0, float(bars["photos"].max())],
     }
-    columns = alt.Chart(bars).mark_bar(color=charts.PALETTE[0]).encode(
-        x=alt.X("aspect:Q", title="width / height", scale=alt.Scale(domain=limits["aspect"], nice=False)),
-        x2="aspect_to",
-        y=alt.Y("photos:Q", title="photos"),
-        y2=alt.datum(0),
-        tooltip=[alt.Tooltip("aspect", format=".2f"), "photos"],
-    ).add_params(brush)  # fmt: skip
+    columns = (
+        alt.Chart(bars)
+        .mark_bar(color=charts.PALETTE[0])
+        .encode(
+            x=alt.X(
+                "aspect:Q",
+                title="width / height",
+                scale=alt.Scale(domain=limits["aspect"], nice=False),
+            ),
+            x2="aspect_to",
+            y=alt.Y("photos:Q", title="photos"),
+            y2=alt.datum(0),
+            tooltip=[alt.Tooltip("aspect", format=".2f"), "photos"],
+        )
+        .add_params(brush)
+    )
     return alt.layer(columns, *_outline(now, ("aspect", "photos"), limits))
 
 

@@ -26,10 +26,12 @@ TITLES = {
 
 
 def show(dataset: Dataset, version: Version) -> None:
-    """Classes and split for a new version. A class that was left out once can come back; what was mended stays mended."""
+    """Classes and split for a new version. A class that was left out once can come back; what
+    was mended stays mended."""
     st.markdown(
-        "A version never changes once it is made: models stay comparable. A new one is made from this one with the choices below; "
-        "labels that were mended stay mended, and photos that were left out stay out."
+        "A version never changes once it is made: models stay comparable. A new one is made from "
+        "this one with the choices below; labels that were mended stay mended, and photos that "
+        "were left out stay out."
     )
     table = _classes(dataset.id, version.id, version)
     labels = choices.many(
@@ -54,7 +56,8 @@ def show(dataset: Dataset, version: Version) -> None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, bool]:
-    """The classes that the version or an ancestor has, and whether its makers put any photo of each into train."""
+    """The classes that the version or an ancestor has, and whether its makers put any photo of
+    each into train."""
     table = pd.DataFrame(history.everything(_version)[["label", "official"]])
     return {
         str(name): bool(has)
@@ -62,8 +65,9 @@ def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, b
     }
 
 
-def _split(version: Version, official: Mapping[str, bool]) -> dict[str, Any]:
-    """What the person chose, as splits.apply takes it; empty where something has to be done first."""
+def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
+    """What the person chose, as splits.apply takes it; empty where something has to be done
+    first."""
     kinds = [kind for kind in TITLES if kind != "official" or any(official.values())]
     kind = choices.radio(
         "Split",
@@ -125,11 +129,11 @@ def _seed(place: Any, kind: str) -> int:
 
 
 def _make(
-    version: Version, split: dict[str, Any], labels: list[str], note: str, *, whole: bool
+    version: Version, split: Mapping[str, Any], labels: list[str], note: str, *, whole: bool
 ) -> None:
-    words = (
-        note
-        or f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, {TITLES[split['kind']].lower()}"
+    words = note or (
+        f"{'All classes' if whole else count(len(labels), 'class', 'classes')}, "
+        f"{TITLES[split['kind']].lower()}"
     )
     try:
         units = inspection.units(version) if split["kind"] == "grouped" else None

@@ -1,4 +1,5 @@
-"""One dataset on its page: the version, its figures, its photos, its report, and the making of a new version."""
+"""One dataset on its page: the version, its figures, its photos, its report, and the making of a
+new version."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def show(datasets: Mapping[str, Dataset]) -> None:
 
 
 def _choose(datasets: Mapping[str, Dataset]) -> tuple[Dataset, Version] | None:
-    """The dataset and version of the address; None where it names one that is not there, until a person chooses another."""
+    """The dataset and version of the address; None where it names one that is not there, until a
+    person chooses another."""
     left, right = st.columns([3, 2])
     before = links.parameter("dataset")
     chosen = version_picker.dataset(datasets, key="ds_choice", parameter="dataset", on=left)
@@ -136,19 +138,22 @@ def _copies(dataset: Dataset) -> None:
     """What is kept here of photos that lie in S3."""
     photos, size = remote.kept(dataset.root)
     st.caption(
-        f"Copies here of photos in S3: {photos:,}, {files.human_bytes(size)}. What is needed again is fetched again."
+        f"Copies here of photos in S3: {photos:,}, {files.human_bytes(size)}. What is needed "
+        "again is fetched again."
     )
     busy = any(
         job.spec.get("dataset_id") == dataset.id and not job.state.is_finished
         for job in jobs.readable()
     )
-    words = "A job is at work on these photos; wait for its end." if busy else ""
+    words = None
+    if busy:
+        words = "A job is at work on these photos; wait for its end."
     if st.button(
         f"Remove the copies of {plain(removal.shortened(dataset.name))}",
         key=f"ds_forget_{dataset.id}",
         icon=":material/cleaning_services:",
         disabled=busy or not photos,
-        help=words or None,
+        help=words,
     ):
         remote.forget(dataset.root)
         st.rerun()
@@ -157,29 +162,24 @@ def _copies(dataset: Dataset) -> None:
 def _how(split: Mapping[str, object]) -> str:
     seed = split.get("seed", settings.DEFAULT_SEED)
     how = {
-        "official": "The split its makers gave; what they left out is carved from train, class by class,",
+        "official": (
+            "The split its makers gave; what they left out is carved from train, class by class,"
+        ),
         "grouped": "Split at random within each class, copies kept together,",
-        "k-fold": f"Fold {split.get('fold')} of {split.get('folds')}: another part of train is validation in each,",
+        "k-fold": (
+            f"Fold {split.get('fold')} of {split.get('folds')}: another part of train is "
+            "validation in each,"
+        ),
     }.get(str(split.get("kind")), "Split at random within each class,")
-    since = {name: int(str(split.get(name, 0))) for name in ("moved", "added")}
-    words = {"moved": "moved by hand since.", "added": "added since."}
     if split.get("kind") == "none":
         return "Photos without labels, in no split yet."
-    made = (
-        "As in the export that was imported."
-        if split.get("exported")
-        else f"{how} with seed {seed}."
-    )
-    return " ".join(
-        [
-            made,
-            *(
-                f"{count(number, 'photo')} {words[name]}"
-                for name, number in since.items()
-                if number
-            ),
-        ]
-    )
+    words = [f"{how} with seed {seed}."]
+    if split.get("exported"):
+        words = ["As in the export that was imported."]
+    for name, since in (("moved", "moved by hand since."), ("added", "added since.")):
+        if number := int(str(split.get(name, 0))):
+            words.append(f"{count(number, 'photo')} {since}")
+    return " ".join(words)
 
 
 def _classes(_dataset: Dataset, version: Version) -> None:
@@ -246,7 +246,8 @@ def _report(dataset: Dataset, version: Version) -> None:
         )
     if facts.duplicates:
         st.markdown(
-            "**The same bytes more than once.** Copies always share a split, so they can't leak from train into test."
+            "**The same bytes more than once.** Copies always share a split, so they can't leak "
+            "from train into test."
         )
         st.dataframe(
             pd.DataFrame(facts.duplicates, columns=["photo", "the same again"]),

@@ -1,4 +1,5 @@
-"""Answers of one endpoint, or of two side by side: the counts, the wall, and one photo with all that can be said about it."""
+"""Answers of one endpoint, or of two side by side: the counts, the wall, and one photo with all
+that can be said about it."""
 
 from __future__ import annotations
 
@@ -17,21 +18,27 @@ from core.io import files, images
 from core.models import explain, similar
 from core.models import store as models
 from core.models.store import Model
-from ui import choices, links, messages
-from ui.components.answer_wall import Card, Said, answer_wall
+from ui import choices, links, messages, paging
+from ui.components.answer_wall import Bar, Card, Said, answer_wall
 from ui.shared import class_picker, photo_view, thumbnails
 from ui.text import count, plain, share
 
 PAGE_SIZE = 60
 FILTERS = ("All", "Wrong", "Unsure", "Unfamiliar", "Differ", "Failed")
 LEAVE_OUT = "None of these classes"
+# How wide a card is, by whether it has the answers of two endpoints.
+CARD_SIDES = {False: 220, True: 400}
 
-Answers = Mapping[str, Mapping[str, dict[str, Any]]]
+# What an endpoint said of one photo, in its own words, or why it said nothing (see core ask).
+Answer = Mapping[str, Any]
+# By endpoint and image_id.
+Answers = Mapping[str, Mapping[str, Answer]]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A photo an endpoint is asked about. `label` is its true class, '' where that is not known; `path` is where it lies.
+    """A photo an endpoint is asked about. `label` is its true class, '' where that is not known;
+    `path` is where it lies.
 
     Two files of the same bytes are two of these, each with a `card` of its own.
     """
@@ -44,11 +51,14 @@ class Asked:
 
 
 def apart(items: Iterable[Asked]) -> dict[str, Asked]:
-    """The photos by a card each, in their order: a file that is there twice, under whatever names, has two."""
+    """The photos by a card each, in their order: a file that is there twice, under whatever
+    names, has two."""
     found: dict[str, Asked] = {}
     for item in items:
         copies = sum(other.image_id == item.image_id for other in found.values())
-        card = f"{item.image_id}.{copies}" if copies else item.image_id
+        card = item.image_id
+        if copies:
+            card = f"{item.image_id}.{copies}"
         found[card] = replace(item, card=card)
     return found
 
@@ -70,9 +80,8 @@ def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Ans
     items = _page(matching[chosen])
     thumbnails.make_thumbnails(Path("/"), [(item.image_id, str(item.path)) for item in items])
     cards = [_card(item, endpoints, answers) for item in items]
-    opened = answer_wall(
-        cards, key=f"dp_wall_{endpoints[0].id}", side=400 if len(endpoints) > 1 else 220
-    )
+    side = CARD_SIDES[len(endpoints) > 1]
+    opened = answer_wall(cards, key=f"dp_wall_{endpoints[0].id}", side=side)
     _set_aside_button(endpoints[0], matching, answers)
     if opened in asked:
         _dialog(endpoints, asked[opened], answers)
@@ -81,7 +90,7 @@ def show(endpoints: Sequence[Endpoint], asked: Mapping[str, Asked], answers: Ans
 def _summary(
     endpoint: Endpoint,
     asked: Sequence[Asked],
-    answers: Mapping[str, dict[str, Any]],
+    answers: Mapping[str, Answer],
     *,
     named: bool,
 ) -> None:
@@ -89,11 +98,13 @@ def _summary(
         (item, answers[item.image_id]) for item in asked if "failed" not in answers[item.image_id]
     ]
     known = [(item, answer) for item, answer in said if item.label]
-    words = [f"**{plain(endpoint.name)}**: "] if named else []
-    words.append(count(len(said), "answer"))
+    words = [count(len(said), "answer")]
+    if named:
+        words.insert(0, f"**{plain(endpoint.name)}**: ")
     if known:
         words.append(
-            f", right on {share(sum(_best(answer) == item.label for item, answer in known), len(known))}"
+            ", right on "
+            f"{share(sum(_best(answer) == item.label for item, answer in known), len(known))}"
         )
     for flag in ("unsure", "unfamiliar"):
         if number := sum(bool(answer.get(flag)) for _, answer in said):
@@ -119,20 +130,18 @@ def _passes(name: str, item: Asked, answers: Answers) -> bool:
     return any(bool(answer.get(name.lower())) for answer in said)
 
 
-def _is_wrong(item: Asked, answer: Mapping[str, Any]) -> bool:
+def _is_wrong(item: Asked, answer: Answer) -> bool:
     return bool(item.label) and "failed" not in answer and _best(answer) != item.label
 
 
-def _best(answer: Mapping[str, Any]) -> str:
+def _best(answer: Answer) -> str:
     if answer.get("predictions"):
         return str(answer["predictions"][0]["label"])
     return ""
 
 
 def _page(items: Sequence[Asked]) -> Sequence[Asked]:
-    pages = max(1, -(-len(items) // PAGE_SIZE))
-    number = int(st.pagination(pages, key=f"dp_page_{len(items)}") or 1) if pages > 1 else 1
-    return items[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    return items[paging.shown(len(items), PAGE_SIZE, key=f"dp_page_{len(items)}")]
 
 
 def _card(item: Asked, endpoints: Sequence[Endpoint], answers: Answers) -> Card:
@@ -148,35 +157,47 @@ def _card(item: Asked, endpoints: Sequence[Endpoint], answers: Answers) -> Card:
     )
 
 
-def _said(item: Asked, answer: Mapping[str, Any], who: str) -> Said:
+def _said(item: Asked, answer: Answer, who: str) -> Said:
     if "failed" in answer:
         return Said(who, failed=str(answer["failed"]))
     ranked = answer["predictions"]
     unsure = bool(answer["unsure"])
-    badges = []
-    if item.label:
-        badges.append(("wrong", "wrong") if _is_wrong(item, answer) else ("right", "right"))
+    badges: list[tuple[str, str]] = []
+    notes: list[str] = []
+    if _is_wrong(item, answer):
+        badges.append(("wrong", "wrong"))
+        notes.append(f"It is a {item.label}.")
+    elif item.label:
+        badges.append(("right", "right"))
     badges += [(flag, "mind") for flag in ("unsure", "unfamiliar") if answer.get(flag)]
-    note = f"It is a {item.label}." if _is_wrong(item, answer) else ""
     if answer.get("unfamiliar"):
-        note = f"{note} Unlike everything seen in training.".strip()
-    note = f"{note} {_shrunk(answer)}".strip()
+        notes.append("Unlike everything seen in training.")
+    notes.append(_shrunk(answer))
+    note = " ".join(filter(None, notes))
     first = ranked[0]["label"]
     if unsure and len(ranked) > 1:
         first = f"{first} or {ranked[1]['label']}"
     bars = tuple(
-        {
-            "label": entry["label"],
-            "share": entry["probability"],
-            "tone": "doubt" if unsure and rank < 2 else "best" if rank == 0 else "",
-        }
+        Bar(entry["label"], entry["probability"], _tone(rank, unsure))
         for rank, entry in enumerate(ranked[:5])
     )
-    time = f"{answer.get('latency_ms', 0):.1f} ms in the model, {answer['round_trip_ms']:.1f} ms there and back"
+    time = (
+        f"{answer.get('latency_ms', 0):.1f} ms in the model, {answer['round_trip_ms']:.1f} ms "
+        "there and back"
+    )
     return Said(who, first, note=note, time=time, badges=tuple(badges), bars=bars)
 
 
-def _shrunk(answer: Mapping[str, Any]) -> str:
+def _tone(rank: int, unsure: bool) -> str:
+    """Of the first two answers either may be right where the model is unsure."""
+    if unsure and rank < 2:
+        return "doubt"
+    if rank == 0:
+        return "best"
+    return ""
+
+
+def _shrunk(answer: Answer) -> str:
     if not answer.get("shrunk"):
         return ""
     before, after = map(files.human_bytes, answer["shrunk"])
@@ -191,7 +212,10 @@ def _set_aside_button(
         item.image_id: item for name in ("Wrong", "Unsure", "Unfamiliar") for item in matching[name]
     }
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = "Those that are wrong, unsure or unfamiliar wait in the review queue with the model's answers; there they get their label."
+        words = (
+            "Those that are wrong, unsure or unfamiliar wait in the review queue with the model's "
+            "answers; there they get their label."
+        )
         label = f"Set {count(len(doubtful), 'photo')} aside for review"
         if doubtful and st.button(label, key="dp_aside", icon=":material/rate_review:", help=words):
             with messages.shown():
@@ -206,19 +230,22 @@ def _set_aside_button(
             )
 
 
-def set_aside(
-    endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], true: str | None = None
-) -> None:
-    """Puts the photo into the review queue; `true` is the class a person says it is (review.LEAVE_OUT: none), if they said so."""
-    reason = (
-        "wrong"
-        if _is_wrong(item, answer)
-        else "unsure"
-        if answer.get("unsure")
-        else "unfamiliar"
-        if answer.get("unfamiliar")
-        else ""
-    )
+def doubt_of(answer: Mapping[Any, Any]) -> str:
+    """Why an answer is in doubt by the model's own word, or the empty string."""
+    for doubt in ("unsure", "unfamiliar"):
+        if answer.get(doubt):
+            return doubt
+    return ""
+
+
+def set_aside(endpoint: Endpoint, item: Asked, answer: Answer, true: str | None = None) -> None:
+    """Puts the photo into the review queue; `true` is the class a person says it is
+    (review.LEAVE_OUT: none), if they said so."""
+    reason = doubt_of(answer) or "from an endpoint"
+    if _is_wrong(item, answer):
+        reason = "wrong"
+    if true is not None:
+        reason = "flagged by hand"
     entry = review.add(
         item.path,
         shown=item.shown,
@@ -226,7 +253,7 @@ def set_aside(
         model_id=endpoint.model_id,
         origin=endpoint.id,
         label=item.label,
-        reason="flagged by hand" if true is not None else reason or "from an endpoint",
+        reason=reason,
     )
     if true is not None:
         review.propose([entry.id], true, decided=True)
@@ -263,24 +290,25 @@ def _picture(item: Asked) -> None:
         st.warning(plain(str(error)))
 
 
-def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named: bool) -> None:
+def _words(endpoint: Endpoint, item: Asked, answer: Answer, *, named: bool) -> None:
     if named:
         st.markdown(f"**{plain(endpoint.name)}**")
     if "failed" in answer:
         st.error(plain(answer["failed"]), icon=":material/error:")
         return
-    mark = {item.label: " :green[:material/check:]"} if item.label else {}
-    ranked = [(entry["label"], entry["probability"]) for entry in answer["predictions"]]
-    st.markdown(
-        "\n".join(
-            f"1. {plain(label)} :gray[{value:.1%}]{mark.get(label, '')}" for label, value in ranked
-        )
-    )
+    lines = []
+    for entry in answer["predictions"]:
+        line = f"1. {plain(entry['label'])} :gray[{entry['probability']:.1%}]"
+        if item.label and entry["label"] == item.label:
+            line += " :green[:material/check:]"
+        lines.append(line)
+    st.markdown("\n".join(lines))
     if words := _shrunk(answer):
         st.caption(words)
     if answer.get("unfamiliar"):
         st.markdown(
-            ":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this answer."
+            ":orange-badge[unfamiliar] Unlike everything seen in training: do not trust this "
+            "answer."
         )
     elif answer.get("unsure"):
         st.markdown(
@@ -288,7 +316,7 @@ def _words(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any], *, named:
         )
 
 
-def _flag(endpoint: Endpoint, item: Asked, answer: Mapping[str, Any]) -> None:
+def _flag(endpoint: Endpoint, item: Asked, answer: Answer) -> None:
     """What it really is, by a person's word, into the review queue."""
     model = models.read(endpoint.model_id)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -312,11 +340,10 @@ def _explained(endpoints: Sequence[Endpoint], item: Asked, answers: Answers) -> 
         labels = {best: "predicted"}
         if item.label and item.label != best and item.label in model.classes:
             labels[item.label] = "true"
-        st.markdown(
-            f"**Where {plain(endpoint.name)} looks**"
-            if len(endpoints) > 1
-            else "**Where the model looks**"
-        )
+        who = "the model"
+        if len(endpoints) > 1:
+            who = plain(endpoint.name)
+        st.markdown(f"**Where {who} looks**")
         photo_view.evidence(
             model,
             item.path,

@@ -1,4 +1,5 @@
-"""Taking an endpoint that exists already into the list: one of ours from another machine, or one that somebody else made."""
+"""Taking an endpoint that exists already into the list: one of ours from another machine, or one
+that somebody else made."""
 
 from __future__ import annotations
 
@@ -8,21 +9,20 @@ import streamlit as st
 
 from core import backends
 from core.backends.sagemaker.inventory import kept as running
-from core.errors import FieldmarkError, UserError
 from core.jobs import specs
 from core.jobs import store as jobs
 from core.models.store import Model
-from ui import choices, links, messages
+from ui import choices, links, own_option
 from ui.aws.banner import is_set_up
 from ui.models import list as model_list
-from ui.shared import own_option
-from ui.text import plain
+from ui.shared import submit
 
 UNKNOWN = ""
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which endpoint, and which model it serves, for class names and photos; nothing where no account is set up."""
+    """Which endpoint, and which model it serves, for class names and photos; nothing where no
+    account is set up."""
     if not is_set_up():
         return
     with st.expander("Use an endpoint that is there already", icon=":material/link:"):
@@ -43,14 +43,24 @@ def show(models: Sequence[Model]) -> None:
             key="dp_attach_model",
             on=middle,
         )
-        st.session_state.setdefault("dp_attach_id", jobs.new_id("endpoint"))
-        if (
-            right.button("Use it", key="dp_attach", icon=":material/link:", disabled=not name)
-            and name
-        ):
-            _attach(str(name), str(model_id or ""))
+        attached = str(name or "")
+        submit.button(
+            "Use it",
+            lambda job_id: backends.SAGEMAKER.deploy(
+                specs.EndpointSpec(attached, str(model_id), attached=attached, id=job_id)
+            ),
+            lambda endpoint: links.to("deploy", endpoint=endpoint.id),
+            form="dp_attach",
+            kind="endpoint",
+            key="dp_attach",
+            icon=":material/link:",
+            type="secondary",
+            disabled=not attached,
+            on=right,
+        )
         st.caption(
-            "It is asked about photos like any other, and never changed or deleted from here. It has to answer as Fieldmark's models do."
+            "It is asked about photos like any other, and never changed or deleted from here. It "
+            "has to answer as Fieldmark's models do."
         )
 
 
@@ -58,25 +68,10 @@ def _names() -> list[str]:
     """Those that were seen last and are not in the list."""
     found = running.kept()
     here = {job.spec.get("attached") or job.id for job in jobs.readable("endpoint")}
-    listed = found.resources if found else ()
+    if not found:
+        return []
     return [
         resource.name
-        for resource in listed
+        for resource in found.resources
         if resource.kind == "endpoint" and resource.name not in here
     ]
-
-
-def _attach(name: str, model_id: str) -> None:
-    try:
-        spec = specs.EndpointSpec(
-            name=name, model_id=model_id, attached=name, id=st.session_state["dp_attach_id"]
-        )
-        endpoint = backends.SAGEMAKER.deploy(spec)
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state["dp_attach_id"] = jobs.new_id("endpoint")
-    links.to("deploy", endpoint=endpoint.id)

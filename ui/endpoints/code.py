@@ -21,10 +21,14 @@ def show(endpoint: Endpoint) -> None:
 def _about(endpoint: Endpoint) -> None:
     limits = endpoint.details.limits or (
         "A request has at most 6 MiB, and at most 32 photos. What it refuses comes as "
-        '{"error": {"code", "message"}} with 400, 413, 415 or, when too many wait, 503. It listens on this machine only.'
+        '{"error": {"code", "message"}} with 400, 413, 415 or, when too many wait, 503. '
+        "It listens on this machine only."
     )
     try:
-        classes = f"It answers with the likeliest of {len(models.read(endpoint.model_id).classes)} classes, as JSON. "
+        classes = (
+            f"It answers with the likeliest of {len(models.read(endpoint.model_id).classes)} "
+            "classes, as JSON. "
+        )
     except NotFound:
         classes = ""
     st.caption(f"{classes}{limits}")

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from core import backends, settings
 from core.backends import Backend
-from core.errors import FieldmarkError, UserError
 from core.io.names import numbered
-from core.jobs import specs
-from core.jobs import store as jobs
+from core.jobs.specs import EndpointSpec
 from core.models.store import Model
 from ui import choices, links, messages
 from ui.models import list as model_list
-from ui.shared import crop_notice, serving_form
-from ui.text import plain
+from ui.shared import crop_notice, serving_form, submit
 
+# What there is of the spec so far; it is checked when the button is pressed.
+Make = partial[EndpointSpec]
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 DEADLINES = {
     "when I delete it": 0,
@@ -28,7 +28,8 @@ DEADLINES = {
     "after a day": DAY,
     "after a week": 7 * DAY,
 }
-USUAL_PAID_END = "after 8 hours"
+USUAL_END, USUAL_PAID_END = "when I delete it", "after 8 hours"
+DEADLINE_KEPT = "The deadline is kept on this machine, and as a tag on the endpoint."
 KEEPS_TIME = "The endpoint itself keeps the time, also while this app is closed."
 PRECISIONS = {
     "auto": "the fastest form that gives the same answers",
@@ -37,7 +38,8 @@ PRECISIONS = {
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which model, under which name, where and for how long; goes to the endpoint's page at once."""
+    """Which model, under which name, where and for how long; goes to the endpoint's page at
+    once."""
     if not models:
         st.info(
             "There is no model to serve yet. Train one first.", icon=":material/model_training:"
@@ -65,62 +67,63 @@ def show(models: Sequence[Model]) -> None:
             "Name", key="dp_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
         )
         ends = _ends(right, where)
-        given = {
-            "name": name.strip() or proposed,
-            "model_id": chosen,
-            "seconds": float(DEADLINES[ends]),
-        }
+        make = partial(EndpointSpec, name.strip() or proposed, chosen, float(DEADLINES[ends]))
         with messages.shown():
-            given |= _on_platform() if where.asks_resources else _here()
-            # The id is made with the form and not with the click: two clicks are one endpoint.
-            st.session_state.setdefault("dp_id", jobs.new_id("endpoint"))
-            if st.button(
+            make = _on_platform(make) if where.asks_resources else _here(make)
+            submit.button(
                 "Start the endpoint",
-                type="primary",
+                lambda job_id: where.deploy(make(id=job_id)),
+                lambda endpoint: links.to("deploy", endpoint=endpoint.id),
+                form="dp",
+                kind="endpoint",
                 key="dp_start",
                 icon=":material/rocket_launch:",
-            ):
-                _start(where, given)
+            )
 
 
 def _ends(place: Any, where: Backend) -> str:
     """When it ends; where it costs, it does so by itself unless somebody says otherwise."""
-    names = list(DEADLINES)
-    index = names.index(USUAL_PAID_END) if where.asks_resources else 0
-    words = (
-        "The deadline is kept on this machine, and as a tag on the endpoint."
-        if where.asks_resources
-        else KEEPS_TIME
-    )
+    start, words = USUAL_END, KEEPS_TIME
+    if where.asks_resources:
+        start, words = USUAL_PAID_END, DEADLINE_KEPT
     return choices.one(
-        "It ends", names, start=names[index], key=f"dp_ends_{where.name}", help=words, on=place
+        "It ends",
+        list(DEADLINES),
+        start=start,
+        key=f"dp_ends_{where.name}",
+        help=words,
+        on=place,
     )
 
 
-def _here() -> dict[str, Any]:
+def _here(make: Make) -> Make:
     with st.expander("More"):
-        more = _more()
+        make = _more(make)
     st.caption(
-        "It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app is closed."
+        "It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app "
+        "is closed."
     )
-    return more
+    return make
 
 
-def _on_platform() -> dict[str, Any]:
+def _on_platform(make: Make) -> Make:
     resources = serving_form.endpoint("dp")
-    given: dict[str, Any] = {"resources": resources}
+    make = partial(make, resources=resources)
     if not resources.is_serverless:
         with st.expander("More"):
-            given |= _capture(
-                "This share of the photos it is sent is kept with their answers, in the bucket, and brought here."
+            make = _capture(
+                make,
+                "This share of the photos it is sent is kept with their answers, in the bucket, "
+                "and brought here.",
             )
     st.caption(
-        "It stays up when this page or the app is closed. It takes SageMaker some minutes to start it."
+        "It stays up when this page or the app is closed. It takes SageMaker some minutes to "
+        "start it."
     )
-    return given
+    return make
 
 
-def _more() -> dict[str, Any]:
+def _more(make: Make) -> Make:
     left, right = st.columns(2)
     precision = choices.one(
         "It answers with",
@@ -135,15 +138,19 @@ def _more() -> dict[str, Any]:
         65535,
         0,
         key="dp_port",
-        help="0 takes any that is free. Where the one you name is taken, it takes another and says so.",
+        help=(
+            "0 takes any that is free. Where the one you name is taken, it takes another and says "
+            "so."
+        ),
     )
-    kept = _capture(
-        "This share of the photos it is sent, chosen by chance, is kept with their answers, on this machine only."
+    return _capture(
+        partial(make, precision=precision, port=int(port)),
+        "This share of the photos it is sent, chosen by chance, is kept with their answers, on "
+        "this machine only.",
     )
-    return {"precision": precision, "port": int(port), **kept}
 
 
-def _capture(words: str) -> dict[str, Any]:
+def _capture(make: Make, words: str) -> Make:
     left, right = st.columns(2)
     share = left.slider(
         "Keep photos for the monitor", 0, 100, 0, step=5, format="%d %%", key="dp_share", help=words
@@ -158,17 +165,4 @@ def _capture(words: str) -> dict[str, Any]:
         disabled=not share,
         help=f"Photos, and {settings.CAPTURE_BYTES // 2**20} MB of them; the oldest go first.",
     )
-    return {"capture_share": share / 100, "capture_photos": int(most)}
-
-
-def _start(where: Backend, values: dict[str, Any]) -> None:
-    try:
-        endpoint = where.deploy(specs.EndpointSpec(**values, id=st.session_state["dp_id"]))
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state["dp_id"] = jobs.new_id("endpoint")
-    links.to("deploy", endpoint=endpoint.id)
+    return partial(make, capture_share=share / 100, capture_photos=int(most))

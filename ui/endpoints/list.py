@@ -1,4 +1,5 @@
-"""The endpoints there are, with live figures, and those that have deleted themselves at their deadline."""
+"""The endpoints there are, with live figures, and those that have deleted themselves at their
+deadline."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from core.models import store as models
 from ui import links, messages, removal
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints.view import badge, until
+from ui.shared import live
 from ui.text import age, count, plain
 
 LOOK_SECONDS = 2.0
@@ -30,9 +32,7 @@ def show(endpoints: Sequence[Endpoint]) -> None:
         endpoint.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)
         for endpoint in endpoints
     )
-    st.fragment(_cards, run_every=LOOK_SECONDS if busy else None)(
-        [endpoint.id for endpoint in endpoints]
-    )
+    live.redrawn(_cards, LOOK_SECONDS, running=busy)([endpoint.id for endpoint in endpoints])
 
 
 def _cards(known: Sequence[str]) -> None:
@@ -76,7 +76,8 @@ def ended(found: Sequence[Job]) -> None:
     if not found:
         return
     with st.expander(
-        f"{count(len(found), 'endpoint')} that deleted {'itself' if len(found) == 1 else 'themselves'} as chosen"
+        f"{count(len(found), 'endpoint')} that deleted "
+        f"{'itself' if len(found) == 1 else 'themselves'} as chosen"
     ):
         for job in found:
             with st.container(

@@ -10,15 +10,15 @@ import streamlit as st
 
 from core import backends, settings
 from core.backends import Endpoint
-from core.errors import FieldmarkError, NotFound, UserError
+from core.errors import NotFound
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs.specs import LoadSpec
 from core.jobs.status.progress import LoadProgress
 from core.jobs.store import Job, State
-from ui import links, messages
-from ui.shared import charts, jobs_table
-from ui.text import age, count, plain
+from ui import links
+from ui.shared import charts, jobs_table, live, submit
+from ui.text import age, count, figure, plain
 
 LOOK_SECONDS = 0.5
 KEPT = 20
@@ -32,14 +32,13 @@ def show(endpoint: Endpoint) -> None:
     ]
     if not tests:
         st.caption(
-            "A test runs in a process of its own on this machine, so it shares its cores with the endpoint."
+            "A test runs in a process of its own on this machine, so it shares its cores with the "
+            "endpoint."
         )
         return
     wanted = links.parameter("test") or links.parameter("job")
     chosen = next((job for job in tests if job.id == wanted), tests[0])
-    st.fragment(_test, run_every=None if chosen.state.is_finished else LOOK_SECONDS)(
-        chosen.id, chosen.state.is_finished
-    )
+    live.job(_test, chosen, LOOK_SECONDS)
     if len(tests) > 1:
         _table(tests, chosen)
 
@@ -69,46 +68,40 @@ def _form(endpoint: Endpoint) -> None:
             width=160,
             help="Each sends its next photo once it has its answer.",
         )
-        st.session_state.setdefault("dp_load_id", jobs.new_id("load"))
-        if st.button("Start", key="dp_load", type="primary", icon=":material/speed:"):
-            _start(endpoint, int(requests), int(clients))
+        name = f"{count(int(requests), 'request')} from {count(int(clients), 'client')}"
+        submit.button(
+            "Start",
+            lambda job_id: backends.of(endpoint).load_test(
+                LoadSpec(name, endpoint.id, int(requests), int(clients), id=job_id)
+            ),
+            _show_test,
+            form="dp_load",
+            kind="load",
+            key="dp_load",
+            icon=":material/speed:",
+        )
         st.caption("Photos of the model's test split, each client with a connection that it keeps.")
 
 
-def _start(endpoint: Endpoint, requests: int, clients: int) -> None:
-    name = f"{count(requests, 'request')} from {count(clients, 'client')}"
-    try:
-        job = backends.of(endpoint).load_test(
-            LoadSpec(name, endpoint.id, requests, clients, id=st.session_state["dp_load_id"])
-        )
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state["dp_load_id"] = jobs.new_id("load")
+def _show_test(job: Job) -> None:
     links.set_parameters(test=job.id)
     st.rerun()
 
 
-def _test(job_id: str, was_finished: bool) -> None:
-    job = backends.of(jobs.read(job_id)).refresh(jobs.read(job_id))
-    if job.state.is_finished and not was_finished:
-        st.rerun()
+def _test(job: Job) -> None:
     told = LoadProgress.from_json(job.status.progress)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content"
         )
         if not job.state.is_finished and st.button(
-            "Stop", key=f"dp_load_stop_{job_id}", icon=":material/stop_circle:"
+            "Stop", key=f"dp_load_stop_{job.id}", icon=":material/stop_circle:"
         ):
             backends.of(job).stop(job)
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     if not job.state.is_finished:
-        st.progress(min(1.0, told.done / told.total), text=f"{told.done:,} of {told.total:,}")
+        live.bar(told.done, told.total, f"{told.done:,} of {told.total:,}")
     _figures(told)
     if job.state.is_finished:
         _histogram(job)
@@ -117,8 +110,8 @@ def _test(job_id: str, was_finished: bool) -> None:
 def _figures(told: LoadProgress) -> None:
     with st.grid(5, min_column_width=130, gap="small"):
         for name, value in (("p50", told.p50_ms), ("p95", told.p95_ms), ("p99", told.p99_ms)):
-            st.metric(name, _or_dash(value, ".1f", " ms"), border=True)
-        st.metric("Throughput", _or_dash(told.per_second, ".0f", "/s"), border=True)
+            st.metric(name, figure(value, "{:.1f} ms"), border=True)
+        st.metric("Throughput", figure(told.per_second, "{:.0f}/s"), border=True)
         st.metric("Failed", f"{told.failed:,}", border=True)
     for reason, times in told.errors.items():
         st.warning(f"{times:,} times: {plain(reason)}", icon=":material/warning:")
@@ -141,18 +134,27 @@ def _histogram(job: Job) -> None:
         return
     # A few stragglers would press all the others into one bar.
     most = float(times["ms"].quantile(0.995)) * 1.05
-    bars = alt.Chart(times[times["ms"] <= most]).mark_bar(color=charts.PALETTE[0]).encode(
-        x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
-        y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
-        tooltip=[alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"), alt.Tooltip("count():Q", title="requests")],
-    )  # fmt: skip
+    bars = (
+        alt.Chart(times[times["ms"] <= most])
+        .mark_bar(color=charts.PALETTE[0])
+        .encode(
+            x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
+            y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
+            tooltip=[
+                alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"),
+                alt.Tooltip("count():Q", title="requests"),
+            ],
+        )
+    )
     marks = pd.DataFrame(
         {"ms": [times["ms"].quantile(share) for share in (0.5, 0.95)], "name": ["p50", "p95"]}
     )
     rules = alt.Chart(marks).mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1]).encode(x="ms:Q")
-    names = alt.Chart(marks).mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1]).encode(
-        x="ms:Q", y=alt.value(2), text="name:N"
-    )  # fmt: skip
+    names = (
+        alt.Chart(marks)
+        .mark_text(align="left", dx=4, dy=-4, baseline="top", color=charts.PALETTE[1])
+        .encode(x="ms:Q", y=alt.value(2), text="name:N")
+    )
     st.altair_chart(
         (bars + rules + names).properties(height=260),
         key=f"dp_load_chart_{job.id}",
@@ -160,8 +162,9 @@ def _histogram(job: Job) -> None:
     )
     left_out = int((times["ms"] > most).sum())
     if left_out:
+        verb = "is" if left_out == 1 else "are"
         st.caption(
-            f"{count(left_out, 'request')} took longer than {most:.0f} ms and {'is' if left_out == 1 else 'are'} not drawn."
+            f"{count(left_out, 'request')} took longer than {most:.0f} ms and {verb} not drawn."
         )
 
 

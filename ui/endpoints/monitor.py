@@ -1,4 +1,5 @@
-"""What an endpoint was sent, from the photos it kept: classes over time, confidence, doubt, drift, and the photos themselves."""
+"""What an endpoint was sent, from the photos it kept: classes over time, confidence, doubt,
+drift, and the photos themselves."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ from core.jobs import store as jobs
 from core.jobs.store import Job
 from core.models import store as models
 from core.models.store import Model
-from ui import choices, links, messages
+from ui import choices, links, messages, paging
 from ui.components.gallery import Photo, gallery
+from ui.endpoints.answers import doubt_of
 from ui.shared import charts, thumbnails
 from ui.text import count, plain
 
@@ -30,6 +32,7 @@ BINS = 20
 # Beyond this the legend is longer than the chart; the rest is one class.
 SHOWN_CLASSES = 12
 OTHERS = "all others"
+LOW = 0.5
 FILTERS = {"all": "All", "unsure": "Unsure", "unfamiliar": "Unfamiliar", "low": "Below 50 %"}
 
 
@@ -38,11 +41,9 @@ def show(job: Job) -> None:
     kept = _read(job.id, capture.stamp(job.folder))
     share = float(job.spec.get("capture_share") or 0)
     if kept.empty:
-        words = (
-            f"It keeps {share:.0%} of the photos it is sent; none came yet."
-            if share
-            else "It keeps none of the photos it is sent."
-        )
+        words = "It keeps none of the photos it is sent."
+        if share:
+            words = f"It keeps {share:.0%} of the photos it is sent; none came yet."
         st.info(
             f"{words} What is kept, and how much, is chosen when a model is deployed.",
             icon=":material/monitoring:",
@@ -50,8 +51,9 @@ def show(job: Job) -> None:
         return
     since = pd.to_datetime(kept["time"].min(), unit="s", utc=True)
     st.caption(
-        f"{count(len(kept), 'photo')} kept, of {share:.0%} of all requests, the first at {since:%Y-%m-%d %H:%M} UTC. "
-        "They stay on this machine and go when the endpoint is deleted."
+        f"{count(len(kept), 'photo')} kept, of {share:.0%} of all requests, the first at "
+        f"{since:%Y-%m-%d %H:%M} UTC. They stay on this machine and go when the endpoint is "
+        "deleted."
     )
     model = models.read(str(job.spec["model_id"]))
     known = _confidence_on_test(model)
@@ -72,7 +74,8 @@ def _read(endpoint_id: str, stamp: tuple[int, float]) -> pd.DataFrame:
 
 
 def _confidence_on_test(model: Model) -> Floats:
-    """The probability of the predicted class of each test photo; none where the predictions are gone."""
+    """The probability of the predicted class of each test photo; none where the predictions are
+    gone."""
     try:
         return model.predictions().of_split("test").confidence
     except NotFound:
@@ -86,7 +89,10 @@ def _figures(kept: pd.DataFrame) -> None:
                 f"Confidence p{quantile}",
                 f"{kept['probability'].quantile(quantile / 100):.3f}",
                 border=True,
-                help="The probability of the predicted class, calibrated; this share of the photos lies below it.",
+                help=(
+                    "The probability of the predicted class, calibrated; this share of the photos "
+                    "lies below it."
+                ),
             )
         for flag in ("unsure", "unfamiliar"):
             st.metric(
@@ -102,7 +108,10 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
         _drift_line(
             "Classes",
             drift.class_drift(list(kept["prediction"]), drift.training_mix(model)),
-            "Jensen-Shannon distance (0 to 1) between the predicted classes and the classes of the training photos",
+            (
+                "Jensen-Shannon distance (0 to 1) between the predicted classes and the classes "
+                "of the training photos"
+            ),
         )
     except NotFound as error:
         st.caption(plain(str(error)))
@@ -110,19 +119,21 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
         _drift_line(
             "Confidence",
             drift.confidence_drift(kept["probability"].to_numpy(), known),
-            f"Kolmogorov-Smirnov distance (0 to 1) between these probabilities and those of the {len(known):,} test photos",
+            (
+                "Kolmogorov-Smirnov distance (0 to 1) between these probabilities and those of "
+                f"the {len(known):,} test photos"
+            ),
         )
 
 
 def _drift_line(name: str, found: Drift, definition: str) -> None:
-    verdict = (
-        ":orange-badge[:material/warning: more than chance]"
-        if found.beyond_chance
-        else ":green-badge[within chance]"
-    )
+    verdict = ":green-badge[within chance]"
+    if found.beyond_chance:
+        verdict = ":orange-badge[:material/warning: more than chance]"
     st.markdown(
-        f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With {count(found.n, 'photo')}, chance alone stays below "
-        f"{found.by_chance:.3f} in 95 of 100 cases.]"
+        f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With "
+        f"{count(found.n, 'photo')}, chance alone stays below {found.by_chance:.3f} in 95 of 100 "
+        "cases.]"
     )
 
 
@@ -140,14 +151,27 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
         # The drift line above says that the training photos are gone.
         over_time = over_time.copy()
     order = ["training", *over_time.loc[over_time["when"] != "training", "when"].drop_duplicates()]
-    names = [*most, *([OTHERS] if (over_time["class"] == OTHERS).any() else [])]
+    names = list(most)
+    if (over_time["class"] == OTHERS).any():
+        names.append(OTHERS)
     colours = [charts.PALETTE[place % len(charts.PALETTE)] for place in range(len(names))]
-    chart = alt.Chart(over_time).mark_bar().encode(
-        x=alt.X("when:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40)),
-        y=alt.Y("share:Q", stack="normalize", title="share", axis=alt.Axis(format="%")),
-        color=alt.Color("class:N", sort=names, scale=alt.Scale(domain=names, range=colours), title=None),
-        tooltip=["when", "class", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("n:Q", title="photos")],
-    )  # fmt: skip
+    chart = (
+        alt.Chart(over_time)
+        .mark_bar()
+        .encode(
+            x=alt.X("when:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40)),
+            y=alt.Y("share:Q", stack="normalize", title="share", axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "class:N", sort=names, scale=alt.Scale(domain=names, range=colours), title=None
+            ),
+            tooltip=[
+                "when",
+                "class",
+                alt.Tooltip("share:Q", format=".1%"),
+                alt.Tooltip("n:Q", title="photos"),
+            ],
+        )
+    )
     st.markdown("**Predicted classes over time**, beside the training photos'")
     st.altair_chart(
         chart.properties(height=320),
@@ -171,12 +195,29 @@ def _confidence(kept: pd.DataFrame, known: Floats) -> None:
         if len(values)
         for low, high, number in zip(edges, edges[1:], np.histogram(values, edges)[0], strict=False)
     ]
-    chart = alt.Chart(pd.DataFrame(rows)).mark_area(interpolate="step-after", opacity=0.45, line=True).encode(
-        x=alt.X("from:Q", title="probability of the predicted class", scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("share:Q", title="share of photos", stack=None, axis=alt.Axis(format="%")),
-        color=alt.Color("of:N", title=None, scale=alt.Scale(domain=list(parts), range=[charts.PALETTE[0], charts.SPLIT_COLOURS["train"]])),
-        tooltip=["of", alt.Tooltip("from:Q", format=".2f"), alt.Tooltip("to:Q", format=".2f"), alt.Tooltip("share:Q", format=".1%")],
-    )  # fmt: skip
+    chart = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_area(interpolate="step-after", opacity=0.45, line=True)
+        .encode(
+            x=alt.X(
+                "from:Q", title="probability of the predicted class", scale=alt.Scale(domain=[0, 1])
+            ),
+            y=alt.Y("share:Q", title="share of photos", stack=None, axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "of:N",
+                title=None,
+                scale=alt.Scale(
+                    domain=list(parts), range=[charts.PALETTE[0], charts.SPLIT_COLOURS["train"]]
+                ),
+            ),
+            tooltip=[
+                "of",
+                alt.Tooltip("from:Q", format=".2f"),
+                alt.Tooltip("to:Q", format=".2f"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
+        )
+    )
     marks = pd.DataFrame(
         {
             "at": kept["probability"].quantile([0.1, 0.5, 0.9]).to_list(),
@@ -209,19 +250,9 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
         key="dp_kept_class",
         on=right,
     )
-    part = (
-        kept
-        if chosen == "all"
-        else kept[kept["probability"] < 0.5]
-        if chosen == "low"
-        else kept[kept[chosen]]
-    )
-    part = (part[part["prediction"] == label] if label else part).iloc[::-1]
-    pages = max(1, -(-len(part) // PAGE_SIZE))
-    number = (
-        int(st.pagination(pages, key=f"dp_kept_page_{chosen}_{label}") or 1) if pages > 1 else 1
-    )
-    shown = part.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    part = _passing(kept, chosen, label)
+    page = paging.shown(len(part), PAGE_SIZE, key=f"dp_kept_page_{chosen}_{label}")
+    shown = part.iloc[page]
     root = capture.folder_of(job.folder)
     thumbnails.make_thumbnails(root, zip(shown["image_id"], shown["file"], strict=True))
     opened = gallery(
@@ -234,16 +265,27 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
             f"{place}. {entry['label']}": f"{entry['probability']:.1%}"
             for place, entry in enumerate(row["answer"], 1)
         }
-        thumbnails.show_photo(
-            root, {"path": row["file"], "label": row["prediction"], "facts": facts}
-        )
+        thumbnails.show_photo(root, row["file"], row["prediction"], facts)
+
+
+def _passing(kept: pd.DataFrame, chosen: str, label: str) -> pd.DataFrame:
+    """What passes the filters, the newest first."""
+    if chosen == "low":
+        kept = kept[kept["probability"] < LOW]
+    elif chosen != "all":
+        kept = kept[kept[chosen]]
+    if label:
+        kept = kept[kept["prediction"] == label]
+    return kept.iloc[::-1]
 
 
 def _tile(row: dict[Any, Any]) -> Photo:
     doubt = ", ".join(flag for flag in ("unsure", "unfamiliar") if row[flag])
     when = pd.to_datetime(row["time"], unit="s", utc=True)
     detail = f"{row['probability']:.0%} {doubt}".strip()
-    tone = "wrong" if doubt else ""
+    tone = ""
+    if doubt:
+        tone = "wrong"
     return Photo(
         row["file"],
         thumbnails.url(row["image_id"]),
@@ -268,9 +310,6 @@ def _aside(job: Job, shown: pd.DataFrame) -> None:
 def _set_aside(job: Job, shown: pd.DataFrame) -> None:
     root, added = capture.folder_of(job.folder), 0
     for row in shown.to_dict("records"):
-        reason = (
-            "unsure" if row["unsure"] else "unfamiliar" if row["unfamiliar"] else "from an endpoint"
-        )
         try:
             review.add(
                 files.safe_join(root, row["file"]),
@@ -278,7 +317,7 @@ def _set_aside(job: Job, shown: pd.DataFrame) -> None:
                 answer=row["answer"],
                 model_id=str(job.spec["model_id"]),
                 origin=job.id,
-                reason=reason,
+                reason=doubt_of(row) or "from an endpoint",
             )
             added += 1
         except NotFound:

@@ -1,4 +1,5 @@
-"""Photos for an endpoint: dropped, pasted, from the camera or from the test split; each answered once and shown with its answer."""
+"""Photos for an endpoint: dropped, pasted, from the camera or from the test split; each answered
+once and shown with its answer."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from core.models import store as models
 from ui import choices
 from ui.components.paste import paste_image
 from ui.endpoints import answers as endpoint_answers
-from ui.endpoints.answers import Asked
+from ui.endpoints.answers import Answer, Asked
 from ui.text import count, plain
 
 TRIED = (12, 36, 120)
@@ -40,14 +41,16 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
             "One photo or many: each gets its five likeliest classes, and what to mind about them."
         )
         return
-    shown = [endpoint, *([other] if other else [])]
+    shown = [endpoint]
+    if other:
+        shown.append(other)
     answers = {one.id: _answers(one, photos) for one in shown}
     endpoint_answers.show(shown, photos, answers)
     _again(photos, answers, kept)
 
 
 def _again(
-    photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Any]], kept: dict[str, Asked]
+    photos: Mapping[str, Asked], answers: Mapping[str, dict[str, Answer]], kept: dict[str, Asked]
 ) -> None:
     """The buttons below the wall: ask about failed photos once more, and clear the wall."""
     ids = dict.fromkeys(item.image_id for item in photos.values())
@@ -71,7 +74,7 @@ def _again(
             st.rerun()
 
 
-def _may_change(answer: Mapping[str, Any]) -> bool:
+def _may_change(answer: Answer) -> bool:
     return "failed" in answer and not answer.get("is_final")
 
 
@@ -111,7 +114,8 @@ def _dropped(endpoint: Endpoint) -> list[Asked]:
 
 
 def _put_away(endpoint: Endpoint, uploads: Iterable[tuple[str, str, Any]]) -> list[Asked]:
-    """Uploads as files, each looked at once however often the page is redrawn; what is no photo is said and left out."""
+    """Uploads as files, each looked at once however often the page is redrawn; what is no photo
+    is said and left out."""
     known: dict[str, Asked | str] = st.session_state.setdefault(f"dp_uploads_{endpoint.id}", {})
     found = []
     for file_id, name, read in uploads:
@@ -138,7 +142,8 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
         )
     except FieldmarkError:
         st.caption(
-            "The dataset that this model was trained on is not here any more, so there are no test photos to try."
+            "The dataset that this model was trained on is not here any more, so there are no "
+            "test photos to try."
         )
         return []
     total = version.split_counts()["test"]
@@ -147,13 +152,14 @@ def _test_photos(endpoint: Endpoint) -> list[Asked]:
         return []
     with st.container(horizontal=True, vertical_alignment="center"):
         for number in sorted({min(number, total) for number in (*TRIED, total)}):
-            if st.button(
-                f"Try {count(number, 'photo')}" if number < total else f"Try all {total:,}",
-                key=f"dp_try_{number}",
-            ):
+            words = f"Try {count(number, 'photo')}"
+            if number == total:
+                words = f"Try all {total:,}"
+            if st.button(words, key=f"dp_try_{number}"):
                 _try(endpoint, dataset, version, number)
     st.caption(
-        f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and wrong are marked."
+        f"Chosen by chance from the {total:,} test photos of {plain(dataset.name)}; right and "
+        "wrong are marked."
     )
     return []
 
@@ -201,9 +207,10 @@ def _added(endpoint: Endpoint, data: bytes, name: str) -> list[Asked]:
 _FORMS = {"Drop photos": _dropped, "Test photos": _test_photos, "Paste": _pasted, "Camera": _camera}
 
 
-def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, dict[str, Any]]:
-    """The answers by image_id; each photo is asked about once, however often the page is redrawn."""
-    kept: dict[str, dict[str, Any]] = st.session_state.setdefault(f"dp_answers_{endpoint.id}", {})
+def _answers(endpoint: Endpoint, photos: Mapping[str, Asked]) -> dict[str, Answer]:
+    """The answers by image_id; each photo is asked about once, however often the page is
+    redrawn."""
+    kept: dict[str, Answer] = st.session_state.setdefault(f"dp_answers_{endpoint.id}", {})
     new = {item.image_id: item.path for item in photos.values() if item.image_id not in kept}
     if new:
         bar = st.progress(0.0, text=f"Asking {plain(endpoint.name)}")

@@ -1,4 +1,5 @@
-"""An endpoint on its page: state and live figures, and one view at a time of what can be done with it."""
+"""An endpoint on its page: state and live figures, and one view at a time of what can be done
+with it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from ui.endpoints import code as endpoint_code
 from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints import photos as endpoint_photos
-from ui.text import age, count, duration, parity_words, plain
+from ui.shared import live
+from ui.text import age, count, duration, figure, parity_words, plain
 
 COLOURS = {
     EndpointState.CREATING: "blue",
@@ -40,15 +42,15 @@ def badge(endpoint: Endpoint) -> str:
 def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     """One endpoint; `endpoints` are all there are, for those that can stand beside it."""
     if endpoint.state is EndpointState.CREATING:
-        st.fragment(_creating, run_every=CREATING_SECONDS)(endpoint.id)
+        live.redrawn(_creating, CREATING_SECONDS, running=True)(endpoint.id)
         return
     if endpoint.state is EndpointState.FAILED:
         _failed(endpoint)
         return
     if endpoint.state is EndpointState.DELETING:
-        st.fragment(_deleting, run_every=LOOK_SECONDS)(endpoint.id)
+        live.redrawn(_deleting, LOOK_SECONDS, running=True)(endpoint.id)
         return
-    st.fragment(_live, run_every=LOOK_SECONDS)(endpoint.id)
+    live.redrawn(_live, LOOK_SECONDS, running=True)(endpoint.id)
     _about(endpoint)
     view = choices.segment(
         "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
@@ -156,7 +158,8 @@ def _ending(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _live(endpoint_id: str) -> None:
-    """State and counts; it looks again by itself, and draws the page anew when the endpoint is no longer what it was."""
+    """State and counts; it looks again by itself, and draws the page anew when the endpoint is
+    no longer what it was."""
     now = _now(endpoint_id)
     if now is None or now.state is not EndpointState.IN_SERVICE:
         st.rerun()
@@ -205,17 +208,11 @@ def _stale(endpoint: Endpoint) -> None:
 
 
 def _count(label: str, number: int | None, words: str) -> None:
-    shown = "-"
-    if number is not None:
-        shown = f"{number:,}"
-    st.metric(label, shown, border=True, help=words)
+    st.metric(label, figure(number, "{:,}"), border=True, help=words)
 
 
 def _time(label: str, milliseconds: float | None, words: str) -> None:
-    shown = "-"
-    if milliseconds is not None:
-        shown = f"{milliseconds:.1f} ms"
-    st.metric(label, shown, border=True, help=words)
+    st.metric(label, figure(milliseconds, "{:.1f} ms"), border=True, help=words)
 
 
 def until(endpoint: Endpoint) -> str:
@@ -227,7 +224,8 @@ def until(endpoint: Endpoint) -> str:
 
 
 def _about(endpoint: Endpoint) -> None:
-    """What answers, how it was found to be as good as plain fp32, and what is worth knowing about the start."""
+    """What answers, how it was found to be as good as plain fp32, and what is worth knowing
+    about the start."""
     details = endpoint.details
     words = details.form + _compared(details.chosen)
     words += f". The smoke image came back in {details.smoke_ms} ms"

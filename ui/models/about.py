@@ -1,7 +1,9 @@
-"""What a model is made of: its data, architecture, settings and figures, and its card to take away."""
+"""What a model is made of: its data, architecture, settings and figures, and its card to take
+away."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -42,7 +44,7 @@ def show(model: Model) -> None:
     _card(model)
 
 
-def _facts(about: dict[str, Any]) -> list[dict[str, str]]:
+def _facts(about: Mapping[str, Any]) -> list[dict[str, str]]:
     seconds = about.get("seconds", {})
     facts = {
         "architecture": about.get("arch", ""),
@@ -81,7 +83,8 @@ def _card(model: Model) -> None:
     except NotFound:
         return
     st.markdown(
-        f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, and its limits."
+        f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, "
+        "and its limits."
     )
     with st.container(horizontal=True):
         markdown = model_card.markdown(model.description, predictions)

@@ -1,4 +1,5 @@
-"""Can the probabilities be believed: the reliability diagram, with the photos behind each of its bins."""
+"""Can the probabilities be believed: the reliability diagram, with the photos behind each of its
+bins."""
 
 from __future__ import annotations
 
@@ -25,13 +26,15 @@ BARS = 3
 
 
 def show(model: Model, predictions: Predictions, split: str) -> None:
-    """Reliability and coverage of one split; the temperature and the threshold were chosen on validation."""
+    """Reliability and coverage of one split; the temperature and the threshold were chosen on
+    validation."""
     part = predictions.of_split(split)
     temperature = float(model.description.get("temperature") or 1.0)
     before = calibration.rescaled(part, 1 / temperature)
     st.caption(
-        f"Temperature {temperature:.2f}, fitted on validation (Guo et al. 2017). Expected calibration error on {split}, "
-        f"{count(int(part.known.sum()), 'photo')}: {calibration.expected_calibration_error(before):.3f} before, "
+        f"Temperature {temperature:.2f}, fitted on validation (Guo et al. 2017). Expected "
+        f"calibration error on {split}, {count(int(part.known.sum()), 'photo')}: "
+        f"{calibration.expected_calibration_error(before):.3f} before, "
         f"{calibration.expected_calibration_error(part):.3f} after; 0 would be perfect."
     )
     with st.grid(2, min_column_width=400, gap="medium"):
@@ -45,7 +48,8 @@ def show(model: Model, predictions: Predictions, split: str) -> None:
 
 
 def _reliability(part: Predictions, before: Predictions, split: str) -> int | None:
-    """The diagram over the number of photos in each of its bins; returns the bin whose bar was clicked."""
+    """The diagram over the number of photos in each of its bins; returns the bin whose bar was
+    clicked."""
     table, plain_table = calibration.reliability(part), calibration.reliability(before)
     figure = make_subplots(
         rows=2, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06
@@ -82,7 +86,10 @@ def _reliability(part: Predictions, before: Predictions, split: str) -> int | No
         config=charts.CONFIG,
         on_select="rerun",
         selection_mode="points",
-        alt="Share of right answers against the stated probability, with the number of photos per bin",
+        alt=(
+            "Share of right answers against the stated probability, with the number of photos per "
+            "bin"
+        ),
     )
     st.caption(
         "Bars: how many photos; click one to see them. Upright lines: 95 % Wilson intervals."
@@ -91,7 +98,8 @@ def _reliability(part: Predictions, before: Predictions, split: str) -> int | No
 
 
 def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
-    """How many photos each bin has; unseen bars of full height over them, so that a bin of one photo can be clicked, too."""
+    """How many photos each bin has; unseen bars of full height over them, so that a bin of one
+    photo can be clicked, too."""
     filled = table[table["n"] > 0]
     tallest = filled["n"].max() * 1.35
     place = {
@@ -104,7 +112,10 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
         marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}},
         selected={"marker": {"color": "rgba(128, 128, 128, 0.3)"}},
         customdata=np.stack([filled["n"], filled["low"], filled["high"]], axis=1),
-        hovertemplate="%{customdata[0]} photos from %{customdata[1]:.2f} to %{customdata[2]:.2f}<extra></extra>",
+        hovertemplate=(
+            "%{customdata[0]} photos from %{customdata[1]:.2f} to "
+            "%{customdata[2]:.2f}<extra></extra>"
+        ),
         **place,
         row=2,
         col=1,
@@ -126,33 +137,41 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
 
 
 def _reliability_line(
-    figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, Any], *, intervals: bool
+    figure: go.Figure, table: pd.DataFrame, name: str, line: dict[str, object], *, intervals: bool
 ) -> None:
     filled = table[table["n"] > 0]
-    error = {
-        "type": "data",
-        "array": filled["accuracy_high"] - filled["accuracy"],
-        "arrayminus": filled["accuracy"] - filled["accuracy_low"],
-        "thickness": 1,
-        "width": 3,
-    }
+    error, size = None, 4
+    if intervals:
+        size = 6
+        error = {
+            "type": "data",
+            "array": filled["accuracy_high"] - filled["accuracy"],
+            "arrayminus": filled["accuracy"] - filled["accuracy_low"],
+            "thickness": 1,
+            "width": 3,
+        }
     figure.add_scatter(
         x=filled["confidence"],
         y=filled["accuracy"],
-        error_y=error if intervals else None,
+        error_y=error,
         mode="lines+markers",
-        marker={"size": 6 if intervals else 4},
+        marker={"size": size},
         line=line,
         name=name,
         customdata=np.stack([filled["correct"], filled["n"]], axis=1),
-        hovertemplate=f"{name}: %{{customdata[0]}}/%{{customdata[1]}} = %{{y:.3f}} right, %{{x:.3f}} stated<extra></extra>",
+        hovertemplate=(
+            f"{name}: %{{customdata[0]}}/%{{customdata[1]}} = %{{y:.3f}} right, %{{x:.3f}} "
+            "stated<extra></extra>"
+        ),
         row=1,
         col=1,
     )
 
 
 def _clicked_bin(event: Any) -> int | None:
-    points = event.selection.get("points", []) if event else []
+    if not event:
+        return None
+    points = event.selection.get("points", [])
     bars = [point for point in points if point["curve_number"] == BARS]
     if bars:
         return int(bars[0]["x"] * calibration.BINS)
@@ -165,7 +184,8 @@ def _photos_of_bin(model: Model, part: Predictions, number: int) -> None:
         part.known & (part.confidence > row["low"]) & (part.confidence <= row["high"])
     )
     st.markdown(
-        f"**{count(len(rows), 'photo')} with a stated probability from {row['low']:.2f} to {row['high']:.2f}**"
+        f"**{count(len(rows), 'photo')} with a stated probability from {row['low']:.2f} to "
+        f"{row['high']:.2f}**"
     )
     st.caption(f"{share(int(row['correct']), int(row['n']))} of them are right.")
     wall(model, part, page(part.ranked(rows, part.confidence), "bin"), key=f"bin_{number}")

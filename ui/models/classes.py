@@ -59,7 +59,8 @@ def _photos(model: Model, part: Predictions, label: str) -> None:
     rows = examples.worst(part, None, label)
     wrong = int(np.count_nonzero(part.wrong[rows]))
     st.markdown(
-        f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} of its photos are recognised, the least likely first"
+        f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} of its photos are recognised, "
+        "the least likely first"
     )
     wall(model, part, page(rows, "class"), key="class")
     others = part.ranked(

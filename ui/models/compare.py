@@ -1,4 +1,5 @@
-"""Two models on the same photos: who is right where, whether the difference is more than chance, and the photos behind each count."""
+"""Two models on the same photos: who is right where, whether the difference is more than chance,
+and the photos behind each count."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ TITLES: dict[Group, str] = {
 
 
 def show(model: Model, part: Predictions, split: str) -> None:
-    """`part` are the model's answers on `split`; the other model is chosen here and named in the address."""
+    """`part` are the model's answers on `split`; the other model is chosen here and named in the
+    address."""
     other = _choose(model)
     if other is None:
         return
@@ -55,13 +57,14 @@ def show(model: Model, part: Predictions, split: str) -> None:
 
 
 def asked(model: Model) -> list[tuple[str, Predictions]]:
-    """The model the address names beside this one, with its answers, for showing both at a photo; empty where there is none."""
+    """The model the address names beside this one, with its answers, for showing both at a
+    photo; empty where there is none."""
     other_id = links.parameter(PARAMETER)
-    try:
-        other = models.read(other_id) if other_id and other_id != model.id else None
-        if other:
-            return [(_titles(model, other)[1], predictions_of(other))]
+    if not other_id or other_id == model.id:
         return []
+    try:
+        other = models.read(other_id)
+        return [(_titles(model, other)[1], predictions_of(other))]
     except NotFound:
         return []
 
@@ -109,8 +112,9 @@ def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
         st.metric("McNemar's exact p", _p_value(compared.p_value), border=True, help=_WHAT_P_SAYS)
     interval = f"95 % Bonett-Price interval {100 * low:+.1f} to {100 * high:+.1f}"
     st.caption(
-        f"Top-1 on {split}: {plain(a)} {share(right[a], n)}, {plain(b)} {share(right[b], n)}. "
-        f"The difference is {100 * compared.difference:+.1f} points ({interval}). {_conclusion(compared)}"
+        f"Top-1 on {split}: {plain(a)} {share(right[a], n)}, {plain(b)} {share(right[b], n)}. The "
+        f"difference is {100 * compared.difference:+.1f} points ({interval}). "
+        f"{_conclusion(compared)}"
     )
 
 
@@ -138,20 +142,27 @@ def _conclusion(compared: Comparison) -> str:
 def _warnings(compared: Comparison, a: str, b: str, split: str) -> Iterator[str]:
     if compared.other_split:
         yield (
-            f"{count(compared.other_split, 'photo')} of these lie in different splits for the two models: "
-            "one of them may have learned from what tests the other."
+            f"{count(compared.other_split, 'photo')} of these lie in different splits for the two "
+            "models: one of them may have learned from what tests the other."
         )
     for missing, title in ((compared.missing_in_a, a), (compared.missing_in_b, b)):
         if missing:
-            yield f"{count(missing, 'photo')} of {split} that only the other model was asked about, not {plain(title)}, are left out."
+            yield (
+                f"{count(missing, 'photo')} of {split} that only the other model was asked about, "
+                f"not {plain(title)}, are left out."
+            )
     if compared.relabelled:
-        yield f"{count(compared.relabelled, 'photo')} are left out because the two were trained with different labels for them."
+        yield (
+            f"{count(compared.relabelled, 'photo')} are left out because the two were trained "
+            "with different labels for them."
+        )
     if compared.unlabelled:
         yield f"{count(compared.unlabelled, 'photo')} without a class that both know are left out."
 
 
 def _table(compared: Comparison, a: str, b: str) -> Group:
-    """The counts as a table of buttons; the group whose photos are shown, which the address names."""
+    """The counts as a table of buttons; the group whose photos are shown, which the address
+    names."""
     asked_for = links.parameter("group")
     chosen: Group = next((group for row in TABLE for group in row if group == asked_for), "only_a")
     head = st.columns([2, 3, 3], vertical_alignment="center")

@@ -1,4 +1,5 @@
-"""What a threshold on the probability keeps of the photos, how right the model is on those, and which it is unsure of."""
+"""What a threshold on the probability keeps of the photos, how right the model is on those, and
+which it is unsure of."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ TARGETS = (0.9, 0.95, 0.98, 0.99)
 
 
 def show(model: Model, predictions: Predictions, split: str) -> float:
-    """The curve of one split and the threshold to look at, which is returned: the model's own until it is moved."""
+    """The curve of one split and the threshold to look at, which is returned: the model's own
+    until it is moved."""
     part = predictions.of_split(split)
     own = float(model.description.get("unsure_threshold") or 0.0)
     place = st.container()
@@ -31,13 +33,17 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
         help="The model's own until you move it.",
     )
     # A slider has two digits, the model's own threshold has more.
-    threshold = own if threshold == round(own, 2) else threshold
+    if threshold == round(own, 2):
+        threshold = own
     with place:
         _curve(part, split, threshold)
     kept, known = calibration.kept(part, threshold), int(part.known.sum())
-    whose = ", the model's own" if threshold == own else ""
+    which = f"{threshold:.2f}"
+    if threshold == own:
+        which += ", the model's own"
     st.caption(
-        f"At {threshold:.2f}{whose}, it answers for {share(kept.n, known)} of {split} and is right in {share(kept.correct, kept.n)}."
+        f"At {which}, it answers for {share(kept.n, known)} of {split} and is right in "
+        f"{share(kept.correct, kept.n)}."
     )
     _targets(predictions, part, split)
     return threshold

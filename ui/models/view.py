@@ -1,4 +1,5 @@
-"""One model on its page: figures per split, the confusion matrix and the photos behind it, the artifact to take away."""
+"""One model on its page: figures per split, the confusion matrix and the photos behind it, the
+artifact to take away."""
 
 from __future__ import annotations
 
@@ -58,8 +59,10 @@ def show(model: Model) -> None:
         model_compare.show(model, part, split)
     else:
         shows[view](model, part)
-    others = model_compare.asked(model) if view == "Compare" else []
-    photo_view.show(model, [(model.name, predictions), *others])
+    asked: list[tuple[str, Predictions]] = [(model.name, predictions)]
+    if view == "Compare":
+        asked += model_compare.asked(model)
+    photo_view.show(model, asked)
 
 
 def _actions(model: Model) -> None:
@@ -77,8 +80,10 @@ def _actions(model: Model) -> None:
         )
         artifact = model.folder.artifact
         if artifact.exists() or model.job.tuning_id:
-            size = f" ({files.human_bytes(artifact.stat().st_size)})" if artifact.exists() else ""
-            downloads.link(f"model.tar.gz{size}", model.id, "model.tar.gz", key="mo_download")
+            words = "model.tar.gz"
+            if artifact.exists():
+                words += f" ({files.human_bytes(artifact.stat().st_size)})"
+            downloads.link(words, model.id, "model.tar.gz", key="mo_download")
         links.button(
             "Its training job", "train", key="mo_job", icon=":material/show_chart:", job=model.id
         )
@@ -108,7 +113,8 @@ def _figures(part: Predictions, split: str) -> None:
             help="The mean of the classes' F1: every class counts the same.",
         )
     st.caption(
-        f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from {count(summary.top1.n, 'photo')} of {split}."
+        f"95 % Wilson interval of top-1: {low:.3f} to {high:.3f}, from "
+        f"{count(summary.top1.n, 'photo')} of {split}."
     )
 
 
@@ -127,11 +133,10 @@ def _confusion(model: Model, part: Predictions) -> None:
         )
     if clicked:
         rows = confusion.cell(part, *clicked)
-        st.markdown(
-            f"**{plain(clicked[0])} taken for {plain(clicked[1])}**"
-            if clicked[0] != clicked[1]
-            else f"**{plain(clicked[0])}, recognised**"
-        )
+        words = f"{plain(clicked[0])} taken for {plain(clicked[1])}"
+        if clicked[0] == clicked[1]:
+            words = f"{plain(clicked[0])}, recognised"
+        st.markdown(f"**{words}**")
         wall(model, part, rows, key="cell")
     else:
         st.caption("Click a cell to see its photos.")
@@ -143,7 +148,8 @@ def _confusion(model: Model, part: Predictions) -> None:
 
 
 def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
-    """All classes in their own order; of many, all in an order that shows groups, or the hardest, whose names can be read."""
+    """All classes in their own order; of many, all in an order that shows groups, or the
+    hardest, whose names can be read."""
     few = charts.LABELLED_CELLS
     if len(model.classes) <= few:
         return range(len(model.classes))
@@ -151,11 +157,9 @@ def _classes_shown(model: Model, part: Predictions) -> Sequence[int]:
     shown = choices.segment(
         "Classes", list(names), label=names.__getitem__, key="mo_matrix", bind="query-params"
     )
-    return list(
-        confusion.hardest_classes(part, few)
-        if shown == HARDEST
-        else confusion.grouped_order(confusion.counts(part))
-    )
+    if shown == HARDEST:
+        return list(confusion.hardest_classes(part, few))
+    return list(confusion.grouped_order(confusion.counts(part)))
 
 
 def _pair(model: Model, part: Predictions, pair: confusion.ConfusedPair, number: int) -> None:

@@ -36,7 +36,8 @@ def next_step(
             _first_endpoint(models[0])
         else:
             st.markdown(
-                f"**Try it.** The endpoint *{plain(up[0].name)}* is up: drop photos on its page and see what it says."
+                f"**Try it.** The endpoint *{plain(up[0].name)}* is up: drop photos on its page "
+                "and see what it says."
             )
             links.button(
                 "Drop photos",
@@ -56,7 +57,6 @@ def figures(
 ) -> None:
     """Datasets, jobs, models and endpoints, each counted."""
     running = sum(isinstance(job, jobs.Job) and not job.state.is_finished for job in found)
-    newest = models[0].metrics("test") if models else {}
     up = sum(endpoint.state is EndpointState.IN_SERVICE for endpoint in endpoints)
     with st.grid(4, min_column_width=180, gap="medium"):
         st.metric("Datasets", len(datasets), border=True, height="stretch")
@@ -68,26 +68,32 @@ def figures(
             border=True,
             height="stretch",
         )
-        note = f"newest: {int(newest['correct'])}/{int(newest['n'])} on test" if newest else None
         st.metric(
             "Models",
             len(models),
-            note,
+            _newest(models),
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
         )
-        note = f"{up} in service" if up else None
         st.metric(
             "Endpoints",
             len(endpoints),
-            note,
+            f"{up} in service" if up else None,
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
         )
+
+
+def _newest(models: Sequence[Model]) -> str | None:
+    """What the newest model reached on test, where that was measured."""
+    newest = models and models[0].metrics("test")
+    if newest:
+        return f"newest: {int(newest['correct'])}/{int(newest['n'])} on test"
+    return None
 
 
 def endpoints(found: Sequence[Endpoint]) -> None:
@@ -105,16 +111,19 @@ def endpoints(found: Sequence[Endpoint]) -> None:
 
 def _first_dataset(importing: jobs.Job | None) -> None:
     st.markdown(
-        "**Start with a dataset.** Take the built-in sample to see how everything works, or bring your own photos."
+        "**Start with a dataset.** Take the built-in sample to see how everything works, or bring "
+        "your own photos."
     )
     if importing:
         import_progress.progress(importing)
         return
     with st.container(horizontal=True):
-        if st.button(
-            "Use the sample sketchbook", type="primary", icon=":material/draw:", key="next_sample"
-        ):
-            import_progress.submit(ImportSpec(name=SAMPLE_NAME, source="sample"))
+        import_progress.button(
+            "Use the sample sketchbook",
+            lambda: ImportSpec(name=SAMPLE_NAME, source="sample"),
+            key="next_sample",
+            icon=":material/draw:",
+        )
         links.button(
             "Import my photos",
             "datasets",
@@ -130,7 +139,8 @@ def _first_dataset(importing: jobs.Job | None) -> None:
 def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None:
     if training:
         st.markdown(
-            f"**Training is on its way.** *{plain(training.name)}* is {training.state}; its page shows the curves as they grow."
+            f"**Training is on its way.** *{plain(training.name)}* is {training.state}; its page "
+            "shows the curves as they grow."
         )
         links.button(
             "Watch it",
@@ -143,7 +153,8 @@ def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None
         return
     name = plain(datasets[0].name)
     st.markdown(
-        f"**Train a first model** on *{name}*. With the defaults it takes about a minute on an ordinary computer."
+        f"**Train a first model** on *{name}*. With the defaults it takes about a minute on an "
+        "ordinary computer."
     )
     links.button(
         "Train a model",
@@ -156,14 +167,9 @@ def _first_model(datasets: Sequence[Dataset], training: jobs.Job | None) -> None
 
 
 def _first_endpoint(model: Model) -> None:
-    figures = model.metrics("test") or model.metrics("validation")
-    words = (
-        f", {share(int(figures['correct']), int(figures['n']))} on {'test' if model.metrics('test') else 'validation'}"
-        if figures
-        else ""
-    )
     st.markdown(
-        f"**Put a model to work.** *{plain(model.name)}* knows {count(len(model.classes), 'class', 'classes')}{words}."
+        f"**Put a model to work.** *{plain(model.name)}* knows "
+        f"{count(len(model.classes), 'class', 'classes')}{_reached(model)}."
     )
     with st.container(horizontal=True):
         links.button(
@@ -181,3 +187,10 @@ def _first_endpoint(model: Model) -> None:
             icon=":material/verified:",
             model=model.id,
         )
+
+
+def _reached(model: Model) -> str:
+    for split in ("test", "validation"):
+        if figures := model.metrics(split):
+            return f", {share(int(figures['correct']), int(figures['n']))} on {split}"
+    return ""

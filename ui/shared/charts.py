@@ -1,4 +1,5 @@
-"""Charts: Plotly for curves and bars, Altair where a click must come back (this Streamlit reports none from a Plotly heat map)."""
+"""Charts: Plotly for curves and bars, Altair where a click must come back (this Streamlit
+reports none from a Plotly heat map)."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ SPLIT_COLOURS = {
 }
 PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
 LABELLED_CELLS = 24
+MARKED_POINTS = 30
+RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
 # Plotly would take classes called 001 and 1 for numbers, and so for one.
 BY_NAME = {"type": "category", "autorange": "reversed", "automargin": True}
 SMALLEST_CELL, TALLEST = 9, 1400
@@ -45,6 +48,13 @@ def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
     )
 
 
+def line_mode(points: int) -> str:
+    """Plotly's mode of a line through so many points: of few, each one is marked."""
+    if points < MARKED_POINTS:
+        return "lines+markers"
+    return "lines"
+
+
 def faint(colour: str) -> str:
     """A colour `#rrggbb` for the area around its line."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
@@ -56,7 +66,7 @@ def curves(
     metric: str,
     title: str,
     *,
-    best_epoch: int | None = None,
+    best_epoch: float | None = None,
     key: str,
 ) -> None:
     """Train and validation of one metric over epochs, on one scale; the kept epoch is marked."""
@@ -71,7 +81,7 @@ def curves(
                 x=x,
                 y=y,
                 name=split,
-                mode="lines+markers" if len(x) < 30 else "lines",
+                mode=line_mode(len(x)),
                 line={"color": SPLIT_COLOURS[split], "width": 2},
             )
     if best_epoch is not None and rows:
@@ -116,7 +126,8 @@ def class_balance(table: pd.DataFrame, *, key: str) -> None:
 
 
 def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
-    """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most frequent first."""
+    """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most
+    frequent first."""
     figure, names = go.Figure(), [chart_text(str(name)) for name in table["class"]]
     for kind, colour in (("sure", PALETTE[0]), ("unsure", PALETTE[3])):
         figure.add_bar(y=names, x=table[kind], name=kind, orientation="h", marker_color=colour)
@@ -136,9 +147,9 @@ def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
 def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[str, str] | None:
     """The confusion matrix; returns the clicked cell as (true, predicted).
 
-    `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share, so that rare classes show.
+    `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share,
+    so that rare classes show.
     """
-    large = len(order) > LABELLED_CELLS
     pick = alt.selection_point(name="cell", fields=["true", "predicted"])
     base = alt.Chart(cells).encode(
         x=alt.X(
@@ -152,24 +163,24 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
             alt.Tooltip("share:Q", format=".0%", title="share of the true class"),
         ],
     )
-    heat = base.mark_rect().encode(
-        # The square root lets a few mistakes of many photos show.
-        color=alt.Color(
-            "share:Q", title="share of the true class", scale=alt.Scale(type="sqrt", domain=[0, 1]), legend=alt.Legend(format=".0%")
-        ),
-        stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
-        strokeWidth=alt.value(2),
-    ).add_params(pick)  # fmt: skip
-    layers = heat
-    if not large:
-        # The scale runs from light to dark on a light page, and the other way round on a dark one.
-        strong, weak = (
-            ("#10201A", "#DFE6E1") if st.context.theme.type == "dark" else ("#FFFFFF", "#3D4A43")
+    heat = (
+        base.mark_rect()
+        .encode(
+            # The square root lets a few mistakes of many photos show.
+            color=alt.Color(
+                "share:Q",
+                title="share of the true class",
+                scale=alt.Scale(type="sqrt", domain=[0, 1]),
+                legend=alt.Legend(format=".0%"),
+            ),
+            stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
+            strokeWidth=alt.value(2),
         )
-        text = base.transform_filter("datum.count > 0").mark_text(fontSize=12).encode(
-            text="count:Q", color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak))
-        )  # fmt: skip
-        layers = heat + text
+        .add_params(pick)
+    )
+    layers = heat
+    if len(order) <= LABELLED_CELLS:
+        layers = heat + _counts(base)
     side = min(860, max(340, 26 * len(order) + 110))
     if len(order) * SMALLEST_CELL > side:
         side = min(TALLEST, len(order) * SMALLEST_CELL)
@@ -183,40 +194,25 @@ def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[s
     return _clicked(event)
 
 
-def top_k(predictions: Sequence[dict[str, Any]], *, unsure: bool, key: str) -> None:
-    """The answer for one photo as horizontal bars, the best on top."""
-    shown = list(predictions)[:5]
-    colours = [
-        "#C4552D" if unsure and rank < 2 else "#2C8A69" if rank == 0 else "#9AA89F"
-        for rank in range(len(shown))
-    ]
-    figure = go.Figure(
-        go.Bar(
-            y=[chart_text(item["label"]) for item in shown],
-            x=[item["probability"] for item in shown],
-            orientation="h",
-            marker_color=colours,
-            text=[f"{item['probability']:.1%}" for item in shown],
-            textposition="auto",
-            cliponaxis=False,
+def _counts(base: alt.Chart) -> alt.Chart:
+    """The number in each cell. The scale of colours runs from light to dark on a light page, and
+    the other way round on a dark one."""
+    strong, weak = "#FFFFFF", "#3D4A43"
+    if st.context.theme.type == "dark":
+        strong, weak = "#10201A", "#DFE6E1"
+    return (
+        base.transform_filter("datum.count > 0")
+        .mark_text(fontSize=12)
+        .encode(
+            text="count:Q",
+            color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak)),
         )
-    )
-    figure.update_layout(
-        height=40 + 30 * len(shown),
-        margin={"l": 10, "r": 10, "t": 5, "b": 5},
-        xaxis={"range": [0, 1], "visible": False},
-        yaxis=BY_NAME,
-    )
-    st.plotly_chart(
-        figure,
-        key=key,
-        config={**CONFIG, "displayModeBar": False},
-        alt="The five likeliest classes with their probabilities",
     )
 
 
 def _classes(order: Sequence[str]) -> alt.Scale:
-    """A place for every class, also where no photo was of it or taken for it: else the diagonal is none."""
+    """A place for every class, also where no photo was of it or taken for it: else the diagonal
+    is none."""
     return alt.Scale(domain=list(order))
 
 
@@ -224,17 +220,21 @@ def _axis(classes: int, angle: int) -> alt.Axis:
     """Names of all classes; of many as many as there is room for, small."""
     if classes <= LABELLED_CELLS:
         return alt.Axis(labelAngle=angle, labelLimit=180, labelOverlap=False)
+    size = 8
+    if classes <= 2 * LABELLED_CELLS:
+        size = 10
     return alt.Axis(
         labelAngle=-90 if angle else 0,
         labelLimit=130,
-        labelFontSize=10 if classes <= 2 * LABELLED_CELLS else 8,
+        labelFontSize=size,
         labelOverlap="greedy",
         ticks=False,
     )
 
 
 def _clicked(event: Any) -> tuple[str, str] | None:
-    chosen = event.selection.get("cell") if event else None
-    if chosen:
+    if not event:
+        return None
+    if chosen := event.selection.get("cell"):
         return (str(chosen[0]["true"]), str(chosen[0]["predicted"]))
     return None

@@ -1,4 +1,5 @@
-"""The choice of a class for photos. A new class is never made by typing part of a name: it is an option, and then has a field."""
+"""The choice of a class for photos. A new class is never made by typing part of a name: it is an
+option, and then has a field."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from core.datasets.editing import review
 from core.errors import UserError
 from core.io import names
 from ui import choices, messages
-from ui.shared.own_option import OWN
+from ui.own_option import OWN
 
 NEW_CLASS = "New class..."
 FIELD = "Name of the new class"
@@ -28,9 +29,11 @@ def show(
     leave_out: str = "",
     on_change: Callable[[str], None] | None = None,
 ) -> str | None:
-    """The chosen class, or review.LEAVE_OUT for the option `leave_out`; None while nothing is chosen.
+    """The chosen class, or review.LEAVE_OUT for the option `leave_out`; None while nothing is
+    chosen.
 
-    `proposed` are classes that the dataset does not have yet. `on_change` is called with what a person chose, or typed as a new class.
+    `proposed` are classes that the dataset does not have yet. `on_change` is called with what a
+    person chose, or typed as a new class.
     """
     more = [name for name in proposed if name not in classes]
     words = {
@@ -38,11 +41,16 @@ def show(
         _LEAVE_OUT: leave_out,
         **{name: f"{name} (new class)" for name in more},
     }
+    options = [*classes, *more]
+    if leave_out:
+        options.append(_LEAVE_OUT)
+        if start == review.LEAVE_OUT:
+            start = _LEAVE_OUT
     option = choices.maybe(
         title,
-        [*classes, *more, *([_LEAVE_OUT] if leave_out else []), OWN],
+        [*options, OWN],
         label=lambda name: str(words.get(name, name)),
-        start=_LEAVE_OUT if start == review.LEAVE_OUT and leave_out else start,
+        start=start,
         key=key,
         placeholder="Choose a class",
         on_change=_say,
@@ -61,7 +69,8 @@ def is_new(label: str | None, classes: Sequence[str]) -> bool:
 
 
 def _new(classes: Sequence[str], key: str, on_change: Callable[[str], None] | None) -> str | None:
-    """The name that was typed; that of a class which is there already, where only capitals or blanks differ."""
+    """The name that was typed; that of a class which is there already, where only capitals or
+    blanks differ."""
     text = st.text_input(
         FIELD,
         key=key,
@@ -87,7 +96,8 @@ def _known(text: str, classes: Sequence[str]) -> str:
 
 
 def _say(key: str, on_change: Callable[[str], None] | None, classes: Sequence[str]) -> None:
-    """Hands on what was chosen just now; a name that can't be used is said beside its field, when that is drawn."""
+    """Hands on what was chosen just now; a name that can't be used is said beside its field,
+    when that is drawn."""
     value = st.session_state.get(key)
     if on_change is None or value is None or value == OWN:
         return

@@ -1,4 +1,5 @@
-"""Where a job runs: on this workstation, or on a platform with machines to choose, which cost money, and how much that is at most."""
+"""Where a job runs: on this workstation, or on a platform with machines to choose, which cost
+money, and how much that is at most."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ from ui.text import plain
 FREE = (
     "It runs on this workstation, costs nothing, and goes on when this page or the app is closed."
 )
-PAID = "It goes on when this page or the app is closed, and ends by itself at the time limit at the latest."
+PAID = (
+    "It goes on when this page or the app is closed, and ends by itself at the time limit at the "
+    "latest."
+)
 CPU, GPU = "ml.m5.xlarge", "ml.g4dn.xlarge"
 MINUTES = 60
 
@@ -42,8 +46,9 @@ def show(
     trials: int = 1,
     parallel: int = 1,
 ) -> Where:
-    """The choice and its fields; `given` and `origin` are resources and backend of a job to start from. The price is for `trials` jobs,
-    `parallel` at once. Raises UserError, naming the field, for resources that cannot be.
+    """The choice and its fields; `given` and `origin` are resources and backend of a job to start
+    from. The price is for `trials` jobs, `parallel` at once. Raises UserError, naming the field,
+    for resources that cannot be.
     """
     chosen = serving_form.backend(f"{prefix}_{suffix}", start=origin)
     if not chosen.asks_resources:
@@ -102,7 +107,10 @@ def _machines(start: Resources, key: str, trials: int, parallel: int) -> Resourc
         "Spot machines",
         start.spot,
         key=f"{key}_spot",
-        help="Much cheaper, but AWS may take them back; the job then waits for others and goes on from its last checkpoint.",
+        help=(
+            "Much cheaper, but AWS may take them back; the job then waits for others and goes on "
+            "from its last checkpoint."
+        ),
     )
     wait = start.wait_seconds
     if spot:
@@ -136,9 +144,15 @@ def _price(resources: Resources, trials: int, parallel: int) -> None:
     if found.price is None:
         st.info(plain(found.words), icon=":material/payments:")
         return
-    times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)" if trials > 1 else ""
-    spot = " Spot machines cost up to 90 % less." if resources.spot else ""
-    words = f"**{plain(prices.money(found.at_most))} at most**{times}, {plain(prices.money(found.per_hour))} an hour.{spot}"
+    times, spot = "", ""
+    if trials > 1:
+        times = f" ({trials} trials x {resources.max_seconds // MINUTES} minutes)"
+    if resources.spot:
+        spot = " Spot machines cost up to 90 % less."
+    words = (
+        f"**{plain(prices.money(found.at_most))} at most**{times}, "
+        f"{plain(prices.money(found.per_hour))} an hour.{spot}"
+    )
     st.info(
         f"{words} {plain(found.price.origin[:1].upper() + found.price.origin[1:])}.",
         icon=":material/payments:",

@@ -1,4 +1,5 @@
-"""Big files as ordinary downloads: streamed from the disk by routes of their own, whatever the page does, and resumable."""
+"""Big files as ordinary downloads: streamed from the disk by routes of their own, whatever the
+page does, and resumable."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def link(label: str, job_id: str, name: str, *, key: str) -> None:
 
 
 async def _answer(make: Callable[[str], Response], job_id: str) -> Response:
-    """What `make` gives for the job; a file that is missing is said as a plain sentence, for a person reads it in a new tab."""
+    """What `make` gives for the job; a file that is missing is said as a plain sentence, for a
+    person reads it in a new tab."""
     try:
         return await asyncio.to_thread(make, job_id)
     except FieldmarkError as error:

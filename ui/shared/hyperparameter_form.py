@@ -1,4 +1,5 @@
-"""Fields for the hyperparameters, made from the training script's own table, each checked where it stands."""
+"""Fields for the hyperparameters, made from the training script's own table, each checked where
+it stands."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ def show(
     without: Sequence[str] = (),
     title: str = "All hyperparameters",
 ) -> dict[str, str]:
-    """What was set to something else than its default, by name. A value that can't be used says so below its field.
+    """What was set to something else than its default, by name. A value that can't be used says
+    so below its field.
 
-    `given` are the values of a job to start from; `without` names hyperparameters that are not offered.
+    `given` are the values of a job to start from; `without` names hyperparameters that are not
+    offered.
     """
     hidden = {*ELSEWHERE, *without}
     table = [
@@ -62,7 +65,9 @@ def _field(parameter: Hyperparameter, start: str, key: str) -> str:
     if parameter.kind == "bool":
         return str(st.toggle(label, start.lower() == "true", key=key, help=parameter.help)).lower()
     if parameter.choices:
-        options = [*((scripts.AUTO,) if parameter.automatic else ()), *parameter.choices]
+        options = list(parameter.choices)
+        if parameter.automatic:
+            options.insert(0, scripts.AUTO)
         return choices.one(label, options, start=start, key=key, help=parameter.help)
     return (
         st.text_input(label, start, key=key, help=parameter.help, max_chars=256).strip()

@@ -18,25 +18,25 @@ from ui.text import plain
 TRAINING_PAGES = {"training": "train", "inspect": "datasets", "tuning": "tune"}
 
 
-def stop_button(job: Job) -> None:
-    """Stop, with what will happen; nothing for an ended job."""
+def stop_button(job: Job, words: str = "It saves a checkpoint first, then ends.") -> None:
+    """Stop, with what will happen in words; nothing for an ended job."""
     if job.state.is_finished:
         return
     asked = job.state is State.STOPPING or job.folder.stop_request.exists()
-    label = "Stopping..." if asked else "Stop"
     if st.button(
-        label,
+        "Stopping..." if asked else "Stop",
         key=f"stop_{job.id}",
         icon=":material/stop_circle:",
         disabled=asked,
-        help="It saves a checkpoint first, then ends.",
+        help=words,
     ):
         backends.of(job).stop(job)
         st.rerun(scope="fragment")
 
 
 def where(job: Job) -> None:
-    """What the job runs on, where that is not this machine, and how old all this is where it is not new."""
+    """What the job runs on, where that is not this machine, and how old all this is where it is
+    not new."""
     backend = backends.of(job)
     if facts := backend.facts(job):
         st.caption(plain(f"{backend.title}: {', '.join(facts.values())}"), width="content")
@@ -53,7 +53,8 @@ def phase(job: Job) -> str:
 
 
 def notes(job: Job) -> None:
-    """The way to the job that this one waits for, and for how long there was no sign of life of it."""
+    """The way to the job that this one waits for, and for how long there was no sign of life of
+    it."""
     if job.state.is_finished:
         return
     if (other := _awaited(job)) is not None:

@@ -1,4 +1,5 @@
-"""A list of jobs, each line a way to its page; folders that can't be read stand among them with the reason."""
+"""A list of jobs, each line a way to its page; folders that can't be read stand among them with
+the reason."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from core.errors import NotFound
 from core.jobs.status.progress import BatchProgress, Progress, TuningProgress
 from core.jobs.store import Job, State, Unreadable
 from core.models import store as models
-from ui import links
-from ui.shared import job_state
+from ui import links, paging
+from ui.shared import job_state, live
 from ui.text import age, count, duration, plain, share
 
 COLOURS = {
@@ -54,15 +55,14 @@ def badge(state: State) -> str:
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
-    """One line per job: its state, name, result and times. It looks again by itself while one of those shown is running."""
+    """One line per job: its state, name, result and times. It looks again by itself while one of
+    those shown is running."""
     if not jobs:
         st.caption(empty)
         return
-    pages = -(-len(jobs) // PAGE_SIZE)
-    number = int(st.pagination(pages, key=f"{key}_page") or 1) if pages > 1 else 1
-    shown = jobs[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    shown = jobs[paging.shown(len(jobs), PAGE_SIZE, key=f"{key}_page")]
     running = any(isinstance(item, Job) and not item.state.is_finished for item in shown)
-    st.fragment(_lines, run_every=LOOK_AGAIN_SECONDS if running else None)(shown, key)
+    live.redrawn(_lines, LOOK_AGAIN_SECONDS, running=running)(shown, key)
 
 
 def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
@@ -73,8 +73,10 @@ def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
             if isinstance(item, Unreadable):
                 words = f"{plain(item.id)} {plain(item.reason)}"
                 st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
+            elif item.state.is_finished:
+                _line(item)
             else:
-                _line(item if item.state.is_finished else backends.of(item).refresh(item))
+                _line(backends.of(item).refresh(item))
 
 
 def _line(job: Job) -> None:
@@ -103,7 +105,8 @@ def tuned(job: Job) -> str:
 
 
 def _result(job: Job) -> str:
-    """What a finished training job reached, on test or else on validation; what a batch went through."""
+    """What a finished training job reached, on test or else on validation; what a batch went
+    through."""
     doing = Progress.from_json(job.status.progress).phase
     if not job.state.is_finished and job.kind != "tuning" and doing:
         return f"{NOUNS.get(job.kind, job.kind)}: {plain(_doing(job))}, "
@@ -117,10 +120,9 @@ def _result(job: Job) -> str:
         model = models.of_job(job)
     except NotFound:
         return "no model, "
-    split = next((name for name in ("test", "validation") if model.metrics(name)), "")
-    figures = model.metrics(split) if split else {}
-    if figures:
-        return f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
+    for split in ("test", "validation"):
+        if figures := model.metrics(split):
+            return f"{share(int(figures['correct']), int(figures['n']))} on {split}, "
     return "training, "
 
 

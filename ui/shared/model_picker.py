@@ -1,4 +1,5 @@
-"""The fields that choose a model's size and how it learns: a preset or an architecture, and the mode."""
+"""The fields that choose a model's size and how it learns: a preset or an architecture, and the
+mode."""
 
 from __future__ import annotations
 
@@ -7,24 +8,30 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.training import script as scripts
-from ui import choices
-from ui.shared import own_option
+from ui import choices, own_option
 from ui.text import plain
 
 CUSTOM = "custom"
 ADVICE = {
-    "frozen": "The backbone stays as it is; a head is trained on its features, which are kept. "
-    "Seconds to a minute, and the best choice for small datasets.",
-    "finetune": "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a small dataset; "
-    "for large datasets and GPUs.",
+    "frozen": (
+        "The backbone stays as it is; a head is trained on its features, which are kept. "
+        "Seconds to a minute, and the best choice for small datasets."
+    ),
+    "finetune": (
+        "The backbone learns too. On a CPU ten times the wait and more, for a point or two on a "
+        "small dataset; for large datasets and GPUs."
+    ),
 }
 
 
 def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str]:
-    """The hyperparameters mode, preset and arch as far as they are not the defaults; `given` are those of a job to start from."""
+    """The hyperparameters mode, preset and arch as far as they are not the defaults; `given` are
+    those of a job to start from."""
     left, right = st.columns(2)
     presets = [*scripts.PRESETS, CUSTOM]
-    start = CUSTOM if "arch" in given else given.get("preset", "fast")
+    start = given.get("preset", "fast")
+    if "arch" in given:
+        start = CUSTOM
     titles = {**{name: preset.title for name, preset in scripts.PRESETS.items()}, CUSTOM: "Choose"}
     preset = choices.segment(
         "Preset",
@@ -43,10 +50,14 @@ def show(given: Mapping[str, str], *, prefix: str, suffix: str) -> dict[str, str
         on=right,
     )
     right.caption(ADVICE[mode])
-    values = {"mode": mode} if mode != "frozen" else {}
+    values: dict[str, str] = {}
+    if mode != "frozen":
+        values["mode"] = mode
     if preset != CUSTOM:
         left.caption(f"{scripts.PRESETS[preset].advice} `{scripts.PRESETS[preset].arch}`")
-        return {**values, **({"preset": preset} if preset != "fast" else {})}
+        if preset != "fast":
+            values["preset"] = preset
+        return values
     with left:
         return {**values, "arch": _architecture(given, f"{prefix}_arch_{suffix}")}
 
@@ -56,17 +67,21 @@ def download_note(values: Mapping[str, str]) -> None:
     arch = values.get("arch", "")
     if arch and not scripts.problem("arch", arch) and (names := scripts.downloads(arch)):
         st.info(
-            f"The weights of {', '.join(names)} are downloaded once, on first use. Without a network the job fails and says so; "
-            "lite0, lite1 and lite2 work offline.",
+            (
+                f"The weights of {', '.join(names)} are downloaded once, on first use. Without a "
+                "network the job fails and says so; lite0, lite1 and lite2 work offline."
+            ),
             icon=":material/cloud_download:",
         )
 
 
 def architecture_title(name: str) -> str:
     known = scripts.ARCHITECTURES.get(name)
-    if known:
-        return f"{known.title} ({'downloads on first use' if known.needs_download else 'works offline'})"
-    return name
+    if known is None:
+        return name
+    if known.needs_download:
+        return f"{known.title} (downloads on first use)"
+    return f"{known.title} (works offline)"
 
 
 def _architecture(given: Mapping[str, str], key: str) -> str:
@@ -74,7 +89,7 @@ def _architecture(given: Mapping[str, str], key: str) -> str:
     known = given.get("arch", names[0])
     arch = own_option.maybe(
         "Architecture",
-        [*names, *([known] if known not in names else [])],
+        list(dict.fromkeys([*names, known])),
         own="Another one, or several combined...",
         field="Its name, or several: lite0@320+lite2@300",
         label=architecture_title,

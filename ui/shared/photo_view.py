@@ -1,7 +1,8 @@
-"""One photo as a model sees it: every probability, where it looks, and the training photos most like it.
+"""One photo as a model sees it: every probability, where it looks, and the training photos most
+like it.
 
-The address names the photo (`photo=<image_id>`), so that it can be linked to. The two lower parts also serve photos that were
-never in a dataset: `evidence` and `similar` take any file.
+The address names the photo (`photo=<image_id>`), so that it can be linked to. The two lower parts
+also serve photos that were never in a dataset: `evidence` and `similar` take any file.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ from ui.text import chart_text, count, plain
 
 PARAMETER = "photo"
 BARS = 12
-RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model said of the photo: row `row` of its predictions. `title` names the model where several are shown."""
+    """What one model said of the photo: row `row` of its predictions. `title` names the model
+    where several are shown."""
 
     title: str
     predictions: Predictions
@@ -43,7 +45,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Subject:
-    """The photo a dialog is about. `label` is '' where its class is not known; `answers` is empty where no model was asked about it."""
+    """The photo a dialog is about. `label` is '' where its class is not known; `answers` is
+    empty where no model was asked about it."""
 
     image_id: str
     path: str
@@ -59,7 +62,8 @@ def open_photo(image_id: str) -> None:
 
 
 def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
-    """The dialog of the photo that the address names, if it names one. `asked`: the models to quote, by title, `model` first."""
+    """The dialog of the photo that the address names, if it names one. `asked`: the models to
+    quote, by title, `model` first."""
     image_id = links.parameter(PARAMETER)
     if not image_id:
         return
@@ -173,25 +177,22 @@ def _verdict(answer: Answer) -> None:
     else:
         place, of = int(given.rank[row]), len(given.classes)
         st.markdown(
-            f":red-badge[:material/close: wrong] **{name}** with {share}. "
-            f"Its true class came {_ordinal(place)} of {of}, with {given.true_probability[row]:.1%}."
+            f":red-badge[:material/close: wrong] **{name}** with {share}. Its true class came "
+            f"{_ordinal(place)} of {of}, with {given.true_probability[row]:.1%}."
         )
 
 
 def _ordinal(number: int) -> str:
-    ending = (
-        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number}{ending}"
+    if 10 <= number % 100 <= 20:
+        return f"{number}th"
+    return f"{number}{ENDINGS.get(number % 10, 'th')}"
 
 
 def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BARS) -> None:
-    """The likeliest classes as bars and all of them in a table; `answers`: label and probability, most probable first."""
+    """The likeliest classes as bars and all of them in a table; `answers`: label and
+    probability, most probable first."""
     shown = answers.head(bars)
-    colours = [
-        RIGHT if label == true else WRONG if rank == 0 and true else OTHER
-        for rank, label in enumerate(shown["label"])
-    ]
+    colours = [_colour(rank, label, true) for rank, label in enumerate(shown["label"])]
     figure = go.Figure(
         go.Bar(
             y=[chart_text(_short(label)) for label in shown["label"]],
@@ -233,6 +234,14 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
             )
 
 
+def _colour(rank: int, label: str, true: str) -> str:
+    if label == true:
+        return charts.RIGHT
+    if rank == 0 and true:
+        return charts.WRONG
+    return charts.OTHER
+
+
 def _short(label: str, length: int = 26) -> str:
     if len(label) <= length:
         return label
@@ -240,7 +249,8 @@ def _short(label: str, length: int = 26) -> str:
 
 
 def _labels(answer: Answer) -> dict[str, str]:
-    """The classes whose evidence is shown, each with what it is in words: the predicted one, and the true one where that is another."""
+    """The classes whose evidence is shown, each with what it is in words: the predicted one, and
+    the true one where that is another."""
     given, row = answer.predictions, answer.row
     predicted, true = str(given.names(given.predicted[row])), str(given.names(given.label[row]))
     if predicted == true or not true:
@@ -249,7 +259,8 @@ def _labels(answer: Answer) -> dict[str, str]:
 
 
 def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *, key: str) -> None:
-    """Where in the photo the model finds its evidence for each of `labels` (class: what it is, in a word), made on a click and kept."""
+    """Where in the photo the model finds its evidence for each of `labels` (class: what it is,
+    in a word), made on a click and kept."""
     kept = explain.kept_maps(model, image_id, list(labels))
     if not all(path.is_file() for path in kept.values()):
         place = st.empty()
@@ -271,16 +282,20 @@ def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *
                 alt=f"The photo with the evidence for {label} in colour",
             )
             st.caption(f"Evidence for **{plain(label)}** ({role})")
-    scale = "Both maps are on one scale. " if len(labels) > 1 else ""
+    scale = ""
+    if len(labels) > 1:
+        scale = "Both maps are on one scale. "
     st.caption(
-        f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off before the model sees the photo."
+        f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off "
+        "before the model sees the photo."
     )
 
 
 def similar(
     model: Model, find: Callable[[], Similar], *, key: str, on_open: Callable[[str], None]
 ) -> None:
-    """The training photos most like a photo; `find` looks for them, `on_open` gets the image_id of one that was clicked."""
+    """The training photos most like a photo; `find` looks for them, `on_open` gets the image_id
+    of one that was clicked."""
     try:
         with st.spinner("Looking through the training photos"):
             found = find()
@@ -292,5 +307,6 @@ def similar(
     if opened := gallery(tiles, key=f"mo_similar_{key}", side=130):
         on_open(opened)
     st.caption(
-        f"Of {count(found.n, 'training photo')}, by the cosine between the features that the model makes of two photos."
+        f"Of {count(found.n, 'training photo')}, by the cosine between the features that the "
+        "model makes of two photos."
     )

@@ -1,4 +1,5 @@
-"""Photos of a model's predictions as a wall of thumbnails, each with what was predicted; a click opens one."""
+"""Photos of a model's predictions as a wall of thumbnails, each with what was predicted; a click
+opens one."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import streamlit as st
 from core.datasets import store
 from core.evaluation.predictions import Predictions, Rows
 from core.models.store import Model
+from ui import paging
 from ui.components.gallery import gallery
 from ui.shared import photo_view, thumbnails
 
@@ -37,7 +39,8 @@ def wall(
     details: Sequence[str] = (),
     tone: str = "",
 ) -> None:
-    """The photos of these rows under their true class; `details`, all in one `tone`, replace what was predicted."""
+    """The photos of these rows under their true class; `details`, all in one `tone`, replace
+    what was predicted."""
     chosen = part.take(np.asarray(rows, dtype=int))
     if not len(chosen):
         st.caption("No photos.")
@@ -49,26 +52,25 @@ def wall(
         f"{name} {share:.0%}"
         for name, share in zip(chosen.names(chosen.predicted), chosen.confidence, strict=True)
     ]
-    tones = [
-        "" if not known else "right" if right else "wrong"
-        for known, right in zip(chosen.known, chosen.correct, strict=True)
-    ]
-    tiles = thumbnails.tiles(
-        store.dataset(model.dataset_id).root,
-        frame,
-        details or said,
-        [tone] * len(frame) if details else tones,
-    )
+    tones = [_tone(*pair) for pair in zip(chosen.known, chosen.correct, strict=True)]
+    if details:
+        tones = [tone] * len(frame)
+    tiles = thumbnails.tiles(store.dataset(model.dataset_id).root, frame, details or said, tones)
     if opened := gallery(tiles, key=f"mo_{key}_{model.id}", side=150):
         photo_view.open_photo(opened)
 
 
 def page(rows: Rows, key: str) -> Rows:
     """One page of these rows, with the buttons for the others where there are any."""
-    pages = max(1, -(-len(rows) // PAGE_SIZE))
-    number = st.pagination(pages, key=f"mo_page_{key}", bind="query-params") if pages > 1 else 1
-    start = (min(int(number or 1), pages) - 1) * PAGE_SIZE
-    return rows[start : start + PAGE_SIZE]
+    return rows[paging.shown(len(rows), PAGE_SIZE, key=f"mo_page_{key}", bind="query-params")]
+
+
+def _tone(known: bool, right: bool) -> str:
+    if not known:
+        return ""
+    if right:
+        return "right"
+    return "wrong"
 
 
 def _true_names(part: Predictions) -> list[str]:

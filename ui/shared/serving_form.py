@@ -12,8 +12,7 @@ from core.aws import prices
 from core.backends import Backend
 from core.backends.sagemaker.endpoints import serving_image
 from core.jobs.specs import Resources
-from ui import choices
-from ui.shared import own_option
+from ui import choices, own_option
 from ui.text import plain
 
 SERVERLESS, REAL_TIME = "Serverless", "Real time"
@@ -25,7 +24,9 @@ MEMORIES = (1024, 2048, 3072, 4096, 5120, 6144)
 def backend(prefix: str, *, start: str = "") -> Backend:
     """The choice between the backends that are set up; the workstation where there is only that."""
     ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
-    first = start if start in ready else backends.LOCAL.name
+    first = backends.LOCAL.name
+    if start in ready:
+        first = start
     if len(ready) == 1:
         return ready[first]
     asked = choices.segment(
@@ -39,18 +40,20 @@ def backend(prefix: str, *, start: str = "") -> Backend:
 
 
 def endpoint(prefix: str) -> Resources:
-    """Serverless or real time, the image, and what it costs. Raises UserError, naming the field, for what cannot be."""
+    """Serverless or real time, the image, and what it costs. Raises UserError, naming the field,
+    for what cannot be."""
     left, right = st.columns([2, 3])
     kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
     st.caption(f"{kind}: {KINDS[kind]}. {plain(serving_image.SERVERS[server].note)}")
-    resources = _serverless(prefix, server) if kind == SERVERLESS else _real_time(prefix, server)
+    resources = _RESOURCES[kind](prefix, server)
     _endpoint_price(resources)
     return resources
 
 
 def batch(prefix: str) -> Resources:
-    """Machines and time limit of a batch, and what it costs at most. Raises UserError as `endpoint`."""
+    """Machines and time limit of a batch, and what it costs at most. Raises UserError as
+    `endpoint`."""
     with st.grid(4, min_column_width=170, gap="small"):
         machine = _machine(prefix, BATCH_MACHINE)
         count = st.number_input(
@@ -81,7 +84,10 @@ def batch(prefix: str) -> Resources:
     )
     _say(
         cost,
-        f"**{plain(prices.money(cost.at_most))} at most**, {plain(prices.money(cost.per_hour))} an hour. It ends by itself.",
+        (
+            f"**{plain(prices.money(cost.at_most))} at most**, "
+            f"{plain(prices.money(cost.per_hour))} an hour. It ends by itself."
+        ),
     )
     return resources
 
@@ -133,7 +139,13 @@ def _real_time(prefix: str, server: str) -> Resources:
                 help="More machines while it is busy, and back.",
             )
         )
-    return Resources(machine, count, server=server, max_instances=most if most > count else 0)
+    grows_to = 0
+    if most > count:
+        grows_to = most
+    return Resources(machine, count, server=server, max_instances=grows_to)
+
+
+_RESOURCES = {SERVERLESS: _serverless, REAL_TIME: _real_time}
 
 
 def _machine(prefix: str, usual: str) -> str:
@@ -145,7 +157,7 @@ def machine(start: str, *, key: str, on: Any = st) -> str:
     known = prices.instances()
     chosen = own_option.maybe(
         "Machine",
-        list(dict.fromkeys([*([start] if start else []), *known])),
+        list(dict.fromkeys(filter(None, [start, *known]))),
         own="Another instance type...",
         field="Its name, such as ml.g5.xlarge",
         label=lambda name: known[name].title if name in known else name,
@@ -161,21 +173,27 @@ def _endpoint_price(resources: Resources) -> None:
         usd = prices.serverless(resources.memory_mb, 3600)
         each = prices.serverless(resources.memory_mb, 0.2 * 1000)
         words = (
-            f"**Nothing while it is idle**; {plain(prices.money(usd))} for an hour of answering, so about {plain(prices.money(each))} "
-            f"for 1,000 photos of 0.2 s each. {plain(prices.serverless_origin().capitalize())}."
+            f"**Nothing while it is idle**; {plain(prices.money(usd))} for an hour of answering, "
+            f"so about {plain(prices.money(each))} for 1,000 photos of 0.2 s each. "
+            f"{plain(prices.serverless_origin().capitalize())}."
         )
         st.info(words, icon=":material/payments:")
         return
     cost = prices.estimate(
         resources.instance_type, "hosting", accounts.load().region, count=resources.instance_count
     )
-    day = plain(prices.money(cost.per_hour * 24 if cost.per_hour else None))
-    grown = ""
+    a_day, grown = None, ""
+    if cost.per_hour:
+        a_day = cost.per_hour * 24
     if resources.max_instances and cost.per_hour:
-        grown = f" Fully grown {plain(prices.money(cost.per_hour / resources.instance_count * resources.max_instances))} an hour."
+        most = cost.per_hour / resources.instance_count * resources.max_instances
+        grown = f" Fully grown {plain(prices.money(most))} an hour."
     _say(
         cost,
-        f"**{plain(prices.money(cost.per_hour))} an hour**, {day} a day, busy or not, until it ends.{grown}",
+        (
+            f"**{plain(prices.money(cost.per_hour))} an hour**, {plain(prices.money(a_day))} a "
+            f"day, busy or not, until it ends.{grown}"
+        ),
     )
 
 

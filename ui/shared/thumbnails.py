@@ -1,4 +1,5 @@
-"""From manifest rows to gallery tiles: thumbnails made where they are missing, captions, and the photo dialog."""
+"""From manifest rows to gallery tiles: thumbnails made where they are missing, captions, and the
+photo dialog."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 import streamlit as st
@@ -23,12 +24,14 @@ BOX_COLOUR = "#DDBB55"
 
 
 def url(image_id: str) -> str:
-    """Where the browser finds the thumbnail; relative, so that it also works behind a proxy's prefix."""
+    """Where the browser finds the thumbnail; relative, so that it also works behind a proxy's
+    prefix."""
     return f"thumbnails/{image_id}"
 
 
 def make_thumbnails(root: Path, rows: Iterable[tuple[str, str]]) -> None:
-    """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo stays without one."""
+    """Makes the thumbnails of `(image_id, path)` rows that are not there yet. A broken photo
+    stays without one."""
     missing = [
         (image_id, path)
         for image_id, path in rows
@@ -46,24 +49,38 @@ def tiles(
     detail: Sequence[str] | None = None,
     tone: Sequence[str] | None = None,
 ) -> list[Photo]:
-    """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the detail by default the split."""
+    """Gallery tiles for rows with `image_id`, `path` and `label`; the title is the label, the
+    detail by default the split."""
     make_thumbnails(root, zip(frame["image_id"], frame["path"], strict=True))
-    details = list(detail) if detail is not None else list(frame["split"])
-    tones = list(tone) if tone is not None else [""] * len(frame)
+    if detail is None:
+        detail = list(frame["split"])
+    if tone is None:
+        tone = [""] * len(frame)
     return [
         Photo(id=str(image_id), url=url(image_id), title=str(label), detail=str(text), tone=shade)
         for image_id, label, text, shade in zip(
-            frame["image_id"], frame["label"], details, tones, strict=True
+            frame["image_id"], frame["label"], detail, tone, strict=True
         )
     ]
 
 
-def box_of(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The box of a manifest row and the photo's size, as a tile takes them; nothing where there is no box."""
-    box = tuple(row.get(name, math.nan) for name in manifest.BOX)
-    if any(map(math.isnan, box)):
-        return {}
-    return {"box": box, "size": (int(row["width"]), int(row["height"]))}
+class BoxOf(TypedDict, total=False):
+    """A photo's box (x, y, width, height in pixels) and its size, as a tile takes them."""
+
+    box: tuple[float, float, float, float]
+    size: tuple[int, int]
+
+
+NO_BOX = BoxOf()
+
+
+def box_of(row: Mapping[Any, Any]) -> BoxOf:
+    """The box of a manifest row and the photo's size, as a tile takes them; nothing where there
+    is no box."""
+    x, y, width, height = (row.get(name, math.nan) for name in manifest.BOX)
+    if any(map(math.isnan, (x, y, width, height))):
+        return NO_BOX
+    return {"box": (x, y, width, height), "size": (int(row["width"]), int(row["height"]))}
 
 
 def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:
@@ -79,23 +96,26 @@ def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> I
 
 
 @st.dialog("Photo", width="large")
-def show_photo(root: Path, row: dict[str, Any], on_page: Callable[[], None] | None = None) -> None:
-    """One photo, whole, with all that is known of it; `on_page` leads to its own page, where it has one."""
+def show_photo(
+    root: Path,
+    path: str,
+    label: str,
+    known: Mapping[str, str],
+    on_page: Callable[[], None] | None = None,
+) -> None:
+    """One photo, whole, with all that is known of it in words; `on_page` leads to its own page,
+    where it has one."""
     picture, facts = st.columns([3, 2])
     with picture:
-        fetch(root, [row["path"]])
+        fetch(root, [path])
         try:
-            st.image(
-                images.open_image(files.safe_join(root, row["path"])),
-                width="stretch",
-                alt=str(row["label"]),
-            )
+            st.image(images.open_image(files.safe_join(root, path)), width="stretch", alt=label)
         except FieldmarkError as error:
             st.warning(plain(str(error)))
     with facts:
-        st.markdown(f"#### {plain(str(row['label']))}")
-        st.caption(plain(str(row["path"])))
-        for name, value in row.get("facts", {}).items():
+        st.markdown(f"#### {plain(label)}")
+        st.caption(plain(path))
+        for name, value in known.items():
             st.markdown(f"**{name}**  \n{plain(str(value))}")
         if on_page and st.button("Open its page", key="photo_page", icon=":material/open_in_full:"):
             on_page()
@@ -115,7 +135,8 @@ def facts_of(row: pd.Series) -> dict[str, str]:
 
 
 def fetch(root: Path, paths: Sequence[str]) -> None:
-    """Brings photos here that lie in Amazon S3; where that can't be, the page says so and shows what there is."""
+    """Brings photos here that lie in Amazon S3; where that can't be, the page says so and shows
+    what there is."""
     try:
         remote.bring(root, paths)
     except FieldmarkError as error:

@@ -59,7 +59,8 @@ def dataset(
 
 
 def made(of: store.Dataset) -> str:
-    """What tells a dataset from another one of its name: its size, when it came in, the end of its id."""
+    """What tells a dataset from another one of its name: its size, when it came in, the end of
+    its id."""
     return f"{size_and_time(of)}, {choices.short_id(of.id)}"
 
 
@@ -82,7 +83,8 @@ def version(
     parameter: str = "",
     on: Any = st,
 ) -> store.Version | None:
-    """One of the dataset's versions, the newest first: see choices.thing. None where none can be read, which is said."""
+    """One of the dataset's versions, the newest first: see choices.thing. None where none can be
+    read, which is said."""
     found = {
         item.id: item for item in store.versions(dataset_id) if isinstance(item, store.Version)
     }
@@ -108,22 +110,27 @@ def version(
 def show(
     datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str
 ) -> store.Version | None:
-    """Dataset and version, those that are wanted first, with the split in words; None where none is chosen or can be read."""
+    """Dataset and version, those that are wanted first, with the split in words; None where none
+    is chosen or can be read."""
     left, right = st.columns(2)
     chosen = dataset(datasets, key=f"{prefix}_dataset_{wanted}", wanted=wanted, on=left)
     if chosen is None:
         return None
+    key = f"{prefix}_version_{chosen}_{wanted_version}"
+    if chosen != wanted:
+        wanted_version = ""
     found = version(
         chosen,
-        key=f"{prefix}_version_{chosen}_{wanted_version}",
-        wanted=wanted_version if chosen == wanted else "",
+        key=key,
+        wanted=wanted_version,
         on=right,
     )
     if found is None:
         return None
     parts = found.split_counts()
     st.caption(
-        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos to learn from, "
-        f"{parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on once, at the end."
+        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos to learn "
+        f"from, {parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on "
+        "once, at the end."
     )
     return found

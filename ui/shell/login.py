@@ -71,7 +71,7 @@ def is_signed_in(connection: HTTPConnection) -> bool:
     return bool({**_user(connection.cookies), **trusted}.get("is_logged_in"))
 
 
-def _user(cookies: Mapping[str, str]) -> dict[str, Any]:
+def _user(cookies: Mapping[str, str]) -> Mapping[str, Any]:
     """What the cookie of `st.login` says; nothing where it is forged, too old or another site's."""
 
     def signed(name: str) -> bytes | None:

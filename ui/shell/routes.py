@@ -1,4 +1,5 @@
-"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed through the websocket, and big downloads."""
+"""HTTP routes beside the pages: thumbnails, fetched by the browser once and kept, not pushed
+through the websocket, and big downloads."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ WARM_AFTER_SECONDS = 2.0
 
 
 async def thumbnail(request: Request) -> Response:
-    """The small picture of an image; its id is the hash of its bytes, so what is fetched once never changes."""
+    """The small picture of an image; its id is the hash of its bytes, so what is fetched once
+    never changes."""
     image_id = request.path_params["image_id"]
     path = images.thumbnail_path(image_id) if IMAGE_ID.fullmatch(image_id) else None
     if path is None or not path.is_file():
@@ -48,7 +50,8 @@ async def thumbnail(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
-    """What starts and ends with the app itself. Jobs and endpoints are not among it: they outlive the app."""
+    """What starts and ends with the app itself. Jobs and endpoints are not among it: they
+    outlive the app."""
     tasks = [
         asyncio.create_task(work)
         for work in (asyncio.to_thread(_import_first_page), _keep_warm(), _tidy())
@@ -62,13 +65,15 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 def _import_first_page() -> None:
-    """While the browser fetches Streamlit's own files there is time to import what the first page needs."""
+    """While the browser fetches Streamlit's own files there is time to import what the first
+    page needs."""
     importlib.import_module("ui.overview.home")
     importlib.import_module("ui.shell.sidebar")
 
 
 async def _keep_warm() -> None:
-    """The process that makes jobs start at once; it takes a core for seconds, so the first page goes first."""
+    """The process that makes jobs start at once; it takes a core for seconds, so the first page
+    goes first."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     warm = LOCAL.warm_up()
     try:
@@ -78,7 +83,8 @@ async def _keep_warm() -> None:
 
 
 async def _tidy() -> None:
-    """Keeps what is only cached within its bounds, soon after the start and then every hour, beside the pages and not before them."""
+    """Keeps what is only cached within its bounds, soon after the start and then every hour,
+    beside the pages and not before them."""
     await asyncio.sleep(WARM_AFTER_SECONDS)
     while True:
         for work in (leftovers.sweep, feature_cache.trim, explain.forget_uploads):

@@ -14,7 +14,7 @@ from core.jobs.store import Job
 from ui import links
 from ui.aws import cost_strip
 from ui.aws.banner import is_set_up
-from ui.shared import jobs_table
+from ui.shared import jobs_table, live
 from ui.text import count
 
 MARK = str(Path(__file__).parent.parent / "assets" / "mark.svg")
@@ -32,13 +32,14 @@ class _Now:
 
 
 def show() -> None:
-    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is cheap enough for every page."""
+    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is
+    cheap enough for every page."""
     st.logo(MARK, size="large")
     now = _look()
-    live = bool(now.running or now.serving) or is_set_up()
+    running = bool(now.running or now.serving) or is_set_up()
     with st.sidebar:
         # The first time it is handed what was read just now; later it reads for itself.
-        st.fragment(_lines, run_every=LOOK_SECONDS if live else None)([now])
+        live.redrawn(_lines, LOOK_SECONDS, running=running)([now])
 
 
 def _look() -> _Now:

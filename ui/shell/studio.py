@@ -1,10 +1,13 @@
-"""Starts the app inside SageMaker Studio, behind its Jupyter proxy, and says at which address it is.
+"""Starts the app inside SageMaker Studio, behind its Jupyter proxy, and says at which address it
+is.
 
     python -m ui.shell.studio [--port 8501] [--origin https://<id>.studio.<region>.sagemaker.aws]
 
-The proxy changes four things: it takes its prefix off every path, so the app needs none and the address has to end with a slash; its
-cookies are longer than the websocket library takes by default, which would leave a blank page; and it may drop Streamlit's own cookie,
-without which uploads are refused; and it asks under Studio's host name. Who may open the address is what Studio's own login decides.
+The proxy changes four things: it takes its prefix off every path, so the app needs none and the
+address has to end with a slash; its cookies are longer than the websocket library takes by default,
+which would leave a blank page; and it may drop Streamlit's own cookie, without which uploads are
+refused; and it asks under Studio's host name. Who may open the address is what Studio's own login
+decides.
 """
 
 from __future__ import annotations
@@ -48,14 +51,16 @@ def main(arguments: list[str]) -> None:
 
 
 def command(port: int, origin: str) -> list[str]:
-    """The app behind the proxy: on this machine only, no browser, and no cookie that the proxy would have to pass on."""
+    """The app behind the proxy: on this machine only, no browser, and no cookie that the proxy
+    would have to pass on."""
     flags = [
         "--server.headless=true",
         f"--server.port={port}",
         "--server.address=127.0.0.1",
         "--server.enableXsrfProtection=false",
     ]
-    flags += [f"--server.corsAllowedOrigins={origin}"] if origin else []
+    if origin:
+        flags.append(f"--server.corsAllowedOrigins={origin}")
     return [
         sys.executable,
         "-m",
@@ -68,20 +73,23 @@ def command(port: int, origin: str) -> list[str]:
 
 
 def environment(origin: str = "") -> dict[str, str]:
-    """What the proxy asks for, and its own host name, which the app would not answer to otherwise."""
+    """What the proxy asks for, and its own host name, which the app would not answer to
+    otherwise."""
     name = urlsplit(origin).hostname or ANY_STUDIO
     names = ",".join(filter(None, (os.environ.get(hosts.ENV_HOSTS), name)))
     return {**os.environ, "WEBSOCKETS_MAX_LINE_LENGTH": MAX_LINE, hosts.ENV_HOSTS: names}
 
 
 def announcement(base: str, port: int, origin: str) -> str:
-    """Where the app will be. Studio's host name can't be found out from inside, so without `origin` it is described."""
+    """Where the app will be. Studio's host name can't be found out from inside, so without
+    `origin` it is described."""
     path = f"{base}proxy/{port}/"
     if origin:
         return f"Fieldmark will be at {origin}{path} (with the slash at the end)."
     return (
-        f"Fieldmark will be at https://<as in this tab>{path} (with the slash at the end):\n"
-        f"take the address of this JupyterLab tab and put {path} in place of everything after .sagemaker.aws"
+        f"Fieldmark will be at https://<as in this tab>{path} (with the slash at the end):\ntake "
+        f"the address of this JupyterLab tab and put {path} in place of everything after "
+        ".sagemaker.aws"
     )
 
 
@@ -91,7 +99,8 @@ def runtime_folder() -> Path:
 
 
 def base_url(runtime: Path) -> str:
-    """The prefix of the Jupyter server that runs here, from its own newest note; Studio's usual one where there is none."""
+    """The prefix of the Jupyter server that runs here, from its own newest note; Studio's usual
+    one where there is none."""
     for path in sorted(
         runtime.glob("jpserver-*.json"), key=lambda found: found.stat().st_mtime, reverse=True
     ):

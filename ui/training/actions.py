@@ -1,4 +1,5 @@
-"""What can be done with a training job: open its model, resume, clone, note, delete; and its settings as code."""
+"""What can be done with a training job: open its model, resume, clone, note, delete; and its
+settings as code."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def show(job: Job) -> None:
                 job=job.tuning_id,
                 trial=number,
             )
-        # Without keys of their own an open one would stay open on the next job's page, as whatever stands in its place there.
+        # Without keys of their own an open one would stay open on the next job's page, as whatever
+        # stands in its place there.
         with st.popover("More", icon=":material/more_horiz:", key=f"tr_more_{job.id}"):
             _more(job)
 
@@ -63,14 +65,9 @@ def details(job: Job) -> None:
 
 
 def _resume(job: Job) -> None:
-    has_checkpoint = (
-        any(job.folder.checkpoints.iterdir()) if job.folder.checkpoints.is_dir() else False
-    )
-    words = (
-        "Goes on from the last checkpoint, as a new job."
-        if has_checkpoint
-        else "It left no checkpoint: it starts again, as a new job."
-    )
+    words = "It left no checkpoint: it starts again, as a new job."
+    if job.folder.checkpoints.is_dir() and any(job.folder.checkpoints.iterdir()):
+        words = "Goes on from the last checkpoint, as a new job."
     st.session_state.setdefault(f"tr_resume_{job.id}", jobs.new_id("training"))
     spec = training_spec(job)
     if st.button(
@@ -107,7 +104,8 @@ def _elsewhere(job: Job, spec: TrainingSpec, other: Backend, words: str) -> None
 
 
 def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
-    """A new job from the last checkpoint of this one, wherever either runs. Two clicks are one job."""
+    """A new job from the last checkpoint of this one, wherever either runs. Two clicks are one
+    job."""
     again = TrainingSpec(
         numbered(spec.name, [other.name for other in jobs.readable("training")]),
         spec.dataset_id,

@@ -1,4 +1,5 @@
-"""Training jobs side by side: best values, curves over each other, and what differs in their settings."""
+"""Training jobs side by side: best values, curves over each other, and what differs in their
+settings."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from ui.text import chart_text, duration
 from ui.training import job as job_card
 
 ACCURACIES = ("validation accuracy", "test accuracy")
+ALONG = {"epoch": "epoch", "seconds": "elapsed_seconds"}
 BEST = "font-weight: bold; color: #2C8A69"
 
 
@@ -40,7 +42,7 @@ def show(found: Sequence[Job]) -> None:
     lines = {job.id: job_card.metric_log(job.folder.log).refresh() for job in jobs}
     rows = {job_id: metrics.epochs(found) for job_id, found in lines.items()}
     _table(jobs, names, lines)
-    along = choices.segment("Along", ["epoch", "seconds"], key="tr_along")
+    along = choices.segment("Along", list(ALONG), key="tr_along")
     left, right = st.columns(2)
     with left:
         _overlay(names, rows, "validation_loss", along)
@@ -69,12 +71,15 @@ def _table(
 def _result(job: Job, name: str, lines: list[dict[str, float]]) -> dict[str, object]:
     final, best = metrics.delivered(lines), job_card.best_epoch(lines)
     reached = final or best
+    epoch = best.get("epoch")
+    if final:
+        epoch = final.get("kept_epoch")
     return {
         "job": name,
         "state": str(job.state),
         "validation accuracy": reached.get("validation_accuracy"),
         "its loss": reached.get("validation_loss"),
-        "epoch": final.get("kept_epoch") if final else best.get("epoch"),
+        "epoch": epoch,
         "test accuracy": next(
             (row["test_accuracy"] for row in lines if "test_accuracy" in row), None
         ),
@@ -90,12 +95,12 @@ def _overlay(
     along: str,
 ) -> None:
     figure = go.Figure()
-    at = "elapsed_seconds" if along == "seconds" else "epoch"
+    at = ALONG[along]
     for number, (job_id, name) in enumerate(names.items()):
         points = [(row[at], row[metric]) for row in rows[job_id] if metric in row and at in row]
         if points:
             x, y = zip(*points, strict=True)
-            mode, colour = "lines+markers" if len(x) < 30 else "lines", charts.PALETTE[number % 8]
+            mode, colour = charts.line_mode(len(x)), charts.PALETTE[number % 8]
             figure.add_scatter(x=x, y=y, name=chart_text(name), mode=mode, line_color=colour)
     figure.update_layout(
         title={"text": metric.replace("_", " ").capitalize(), "font": {"size": 15}},

@@ -1,4 +1,5 @@
-"""The form that starts a training job: data, preset or architecture, mode, and every hyperparameter for who wants them."""
+"""The form that starts a training job: data, preset or architecture, mode, and every
+hyperparameter for who wants them."""
 
 from __future__ import annotations
 
@@ -8,15 +9,23 @@ import streamlit as st
 
 from core import settings
 from core.datasets import store
-from core.errors import FieldmarkError, UserError
 from core.io.names import numbered
 from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec, training_spec
 from core.training import script as scripts
 from ui import links, messages
-from ui.shared import compute_form, crop_notice, hyperparameter_form, model_picker, version_picker
+from ui.shared import (
+    compute_form,
+    crop_notice,
+    hyperparameter_form,
+    model_picker,
+    submit,
+    version_picker,
+)
 from ui.shared.compute_form import Where
-from ui.text import plain
+
+# What the form begins with where no job is cloned.
+NOTHING_SET = TrainingSpec("defaults", "", "", {}, id="")
 
 
 def show() -> None:
@@ -25,42 +34,37 @@ def show() -> None:
     if not datasets:
         return
     origin = _origin()
-    given = dict(origin.hyperparameters) if origin else {}
-    wanted = (
-        (origin.dataset_id, origin.version_id)
-        if origin
-        else (links.parameter("dataset"), links.parameter("version"))
-    )
+    start = origin or NOTHING_SET
+    given, suffix = dict(start.hyperparameters), start.id or "new"
     with st.container(border=True, key="tr_form"):
-        version = version_picker.show(datasets, *wanted, prefix="tr")
+        version = version_picker.show(datasets, *_wanted(origin), prefix="tr")
         if version is None:
             return
-        values = model_picker.show(given, prefix="tr", suffix=_suffix(origin))
+        values = model_picker.show(given, prefix="tr", suffix=suffix)
         values |= hyperparameter_form.show(
             given,
             values.get("mode", "frozen"),
-            key=f"tr_h_{_suffix(origin)}",
+            key=f"tr_h_{suffix}",
             without=crop_notice.not_offered(version),
         )
-        proposed = numbered(_default_name(datasets[version.dataset_id], values), _names())
-        name = st.text_input(
-            "Name",
-            numbered(origin.name, _names()) if origin else "",
-            key=f"tr_job_name_{_suffix(origin)}",
-            placeholder=proposed,
-            max_chars=settings.MAX_NAME_LENGTH,
-        )
+        name = _name(origin, _default_name(datasets[version.dataset_id], values), suffix)
         model_picker.download_note(values)
         where = compute_form.show(
-            origin.resources if origin else None,
+            start.resources,
             compute_form.cloned_from(),
             prefix="tr",
-            suffix=_suffix(origin),
+            suffix=suffix,
             mode=values.get("mode", "frozen"),
         )
-        st.session_state.setdefault("tr_id", jobs.new_id("training"))
-        if st.button("Train", type="primary", key="tr_train", icon=":material/play_arrow:"):
-            _submit(name.strip() or proposed, version, values, where)
+        submit.button(
+            "Train",
+            lambda job_id: _train(name, version, values, where, job_id),
+            lambda job: links.to("train", job=job.id),
+            form="tr",
+            kind="training",
+            key="tr_train",
+            icon=":material/play_arrow:",
+        )
         st.caption(compute_form.words(where))
 
 
@@ -73,40 +77,47 @@ def _origin() -> TrainingSpec | None:
     return None
 
 
-def _suffix(origin: TrainingSpec | None) -> str:
+def _wanted(origin: TrainingSpec | None) -> tuple[str, str]:
+    """The dataset and version of the cloned job, or those of the address."""
     if origin:
-        return origin.id
-    return "new"
+        return origin.dataset_id, origin.version_id
+    return links.parameter("dataset"), links.parameter("version")
+
+
+def _name(origin: TrainingSpec | None, usual: str, suffix: str) -> str:
+    """What is typed, else the proposed name."""
+    taken = [job.name for job in jobs.readable("training") if not job.tuning_id]
+    proposed, cloned = numbered(usual, taken), ""
+    if origin:
+        cloned = numbered(origin.name, taken)
+    name = st.text_input(
+        "Name",
+        cloned,
+        key=f"tr_job_name_{suffix}",
+        placeholder=proposed,
+        max_chars=settings.MAX_NAME_LENGTH,
+    )
+    return name.strip() or proposed
 
 
 def _default_name(dataset: store.Dataset, values: Mapping[str, str]) -> str:
     what = values.get("arch") or values.get("preset", "fast")
-    fine = ", fine-tuned" if values.get("mode") == "finetune" else ""
-    return f"{dataset.name}, {what}{fine}"[: settings.MAX_NAME_LENGTH]
+    if values.get("mode") == "finetune":
+        what += ", fine-tuned"
+    return f"{dataset.name}, {what}"[: settings.MAX_NAME_LENGTH]
 
 
-def _names() -> list[str]:
-    return [job.name for job in jobs.readable("training") if not job.tuning_id]
-
-
-def _submit(name: str, version: store.Version, values: Mapping[str, str], where: Where) -> None:
-    try:
-        scripts.check(values)
-        spec = TrainingSpec(
+def _train(
+    name: str, version: store.Version, values: Mapping[str, str], where: Where, job_id: str
+) -> jobs.Job:
+    scripts.check(values)
+    return where.backend.train(
+        TrainingSpec(
             name,
             version.dataset_id,
             version.id,
             dict(values),
-            id=st.session_state["tr_id"],
+            id=job_id,
             resources=where.resources,
         )
-        job = where.backend.train(spec)
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    # The id is made with the form and not with the click: two clicks are one job, and only now is there a new one.
-    st.session_state["tr_id"] = jobs.new_id("training")
-    links.to("train", job=job.id)
+    )

@@ -9,20 +9,23 @@ from pathlib import Path
 import streamlit as st
 
 from core import backends
-from core.jobs import store as jobs
 from core.jobs.status.progress import TrainingProgress
 from core.jobs.store import Job, State
 from core.training import metrics
 from ui import choices, links
-from ui.shared import charts, job_state, jobs_table
-from ui.text import age, duration, plain
+from ui.shared import charts, job_state, jobs_table, live
+from ui.text import age, duration, figure, left, plain
 
 LIVE_SECONDS = 1.0
 KEPT_HELP = (
-    "Of the model as it is kept. A linear head is kept from its last epoch, where it has converged; others from the epoch "
-    "with the lowest validation loss (a head) or the highest accuracy (fine-tuning)."
+    "Of the model as it is kept. A linear head is kept from its last epoch, where it has "
+    "converged; others from the epoch with the lowest validation loss (a head) or the highest "
+    "accuracy (fine-tuning)."
 )
-RATE_HELP = "Through the backbone. Nothing stands here where every photo's features were in the cache already."
+RATE_HELP = (
+    "Through the backbone. Nothing stands here where every photo's features were in the cache "
+    "already."
+)
 
 
 @lru_cache(maxsize=64)
@@ -33,15 +36,10 @@ def metric_log(path: Path) -> metrics.MetricLog:
 
 def show(job: Job) -> None:
     """The whole card; it redraws itself while the job runs and the page once when it has ended."""
-    st.fragment(_live, run_every=None if job.state.is_finished else LIVE_SECONDS)(
-        job.id, job.state.is_finished
-    )
+    live.job(_live, job, LIVE_SECONDS)
 
 
-def _live(job_id: str, was_finished: bool) -> None:
-    job = backends.named(jobs.read(job_id).backend).refresh(jobs.read(job_id))
-    if job.state.is_finished and not was_finished:
-        st.rerun()
+def _live(job: Job) -> None:
     rows = metric_log(job.folder.log).refresh()
     _header(job)
     _reason(job, rows)
@@ -52,11 +50,10 @@ def _live(job_id: str, was_finished: bool) -> None:
 
 def _header(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"{jobs_table.badge(job.state)} started {age(job.status.started)}"
-            if job.status.started
-            else jobs_table.badge(job.state)
-        )
+        words = jobs_table.badge(job.state)
+        if job.status.started:
+            words += f" started {age(job.status.started)}"
+        st.markdown(words)
         job_state.where(job)
         job_state.stop_button(job)
 
@@ -83,7 +80,10 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
         st.info(f"{plain(job.status.reason)} {_what_is_kept(job)}", icon=":material/stop_circle:")
     elif metrics.diverged(rows):
         st.warning(
-            "The loss is not a number any more: the training diverged. A lower learning rate usually helps.",
+            (
+                "The loss is not a number any more: the training diverged. A lower learning rate "
+                "usually helps."
+            ),
             icon=":material/warning:",
         )
 
@@ -91,7 +91,10 @@ def _reason(job: Job, rows: list[dict[str, float]]) -> None:
 def _what_is_kept(job: Job) -> str:
     if any(job.folder.checkpoints.glob("checkpoint*")):
         return "What was learned so far is in its checkpoint: resume it to go on."
-    return "It had saved no checkpoint yet: resuming starts it from the beginning, with the features made so far."
+    return (
+        "It had saved no checkpoint yet: resuming starts it from the beginning, with the features "
+        "made so far."
+    )
 
 
 def _figures(job: Job, rows: list[dict[str, float]]) -> None:
@@ -101,7 +104,7 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
         rate = backbone_rate(rows)
         st.metric(
             "Photos per second",
-            f"{rate:,.0f}" if rate else "-",
+            figure(rate, "{:,.0f}"),
             border=True,
             height="stretch",
             help=RATE_HELP,
@@ -118,24 +121,27 @@ def _figures(job: Job, rows: list[dict[str, float]]) -> None:
 
 
 def _validation(rows: list[dict[str, float]]) -> None:
-    """The accuracy of the model that came of it, as on the model's own page; until there is one, that of the best epoch so far."""
+    """The accuracy of the model that came of it, as on the model's own page; until there is one,
+    that of the best epoch so far."""
     final, best = metrics.delivered(rows), best_epoch(rows)
     accuracy = (final or best).get("validation_accuracy")
     n = int(final.get("validation_n", 0))
-    note = f"epoch {best['epoch']:.0f}, the best so far" if best and not final else None
+    note, about = None, "Of the best epoch so far; the model need not be of that epoch."
     if accuracy is not None and n:
         note = f"{round(accuracy * n)}/{n} photos"
+    elif best and not final:
+        note = f"epoch {best['epoch']:.0f}, the best so far"
+    if final:
+        about = KEPT_HELP
     st.metric(
         "Validation accuracy",
-        f"{accuracy:.3f}" if accuracy is not None else "-",
+        figure(accuracy, "{:.3f}"),
         note,
         delta_color="off",
         delta_arrow="off",
         border=True,
         height="stretch",
-        help=KEPT_HELP
-        if final
-        else "Of the best epoch so far; the model need not be of that epoch.",
+        help=about,
     )
 
 
@@ -144,7 +150,9 @@ def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
     tested = next((row for row in reversed(rows) if "test_accuracy" in row), None)
     if tested:
         n = int(tested.get("test_n", 0))
-        note = f"{round(tested['test_accuracy'] * n)}/{n} photos" if n else None
+        note = None
+        if n:
+            note = f"{round(tested['test_accuracy'] * n)}/{n} photos"
         st.metric(
             "Test accuracy",
             f"{tested['test_accuracy']:.3f}",
@@ -155,14 +163,15 @@ def _fourth(job: Job, rows: list[dict[str, float]]) -> None:
             height="stretch",
         )
         return
-    left = rows[-1].get("eta_seconds") if rows and not job.state.is_finished else None
-    st.metric(
-        "About left", duration(left) if left is not None else "-", border=True, height="stretch"
-    )
+    seconds = None
+    if rows and not job.state.is_finished:
+        seconds = rows[-1].get("eta_seconds")
+    st.metric("About left", duration(seconds), border=True, height="stretch")
 
 
 def backbone_rate(rows: list[dict[str, float]]) -> float | None:
-    """Photos per second through the backbone: while features were made or, in fine-tuning, while it trained; None where all were cached."""
+    """Photos per second through the backbone: while features were made or, in fine-tuning, while
+    it trained; None where all were cached."""
     measured = [row for row in rows if "features_done" in row or "step" in row]
     return next(
         (row["images_per_second"] for row in reversed(measured) if row.get("images_per_second")),
@@ -171,22 +180,19 @@ def backbone_rate(rows: list[dict[str, float]]) -> float | None:
 
 
 def _progress(job: Job, rows: list[dict[str, float]]) -> None:
-    """A bar for the phases before the first epoch: photos on their way to the platform, photos that went through the backbone."""
+    """A bar for the phases before the first epoch: photos on their way to the platform, photos
+    that went through the backbone."""
     told = TrainingProgress.from_json(job.status.progress)
     if told.waits_for:
         st.progress(0.0, text=plain(job_state.phase(job)))
     elif not rows and told.total:
-        words = f"{told.phase}: {told.done:,} of {told.total:,}"
-        if told.seconds_left:
-            words += f", about {duration(told.seconds_left)} left"
-        st.progress(min(1.0, told.done / told.total), text=plain(words))
+        words = f"{told.phase}: {told.done:,} of {told.total:,}{left(told.seconds_left)}"
+        live.bar(told.done, told.total, plain(words))
     elif epochs := metrics.epochs(rows):
         st.caption(f"Epoch {epochs[-1]['epoch']:.0f} is done.")
     elif rows and rows[-1].get("features_total"):
         done, total = rows[-1].get("features_done", 0), rows[-1]["features_total"]
-        st.progress(
-            min(1.0, done / total), text=f"Photos through the backbone: {done:,.0f} of {total:,.0f}"
-        )
+        live.bar(done, total, f"Photos through the backbone: {done:,.0f} of {total:,.0f}")
     else:
         st.progress(0.0, text=plain(job_state.phase(job)))
 
@@ -208,23 +214,11 @@ def _curves(job: Job, rows: list[dict[str, float]]) -> None:
     if not epochs:
         return
     kept = metrics.delivered(rows).get("kept_epoch")
-    left, right = st.columns(2)
-    with left:
-        charts.curves(
-            epochs,
-            "loss",
-            "Loss",
-            best_epoch=int(kept) if kept is not None else None,
-            key=f"loss_{job.id}",
-        )
-    with right:
-        charts.curves(
-            epochs,
-            "accuracy",
-            "Accuracy",
-            best_epoch=int(kept) if kept is not None else None,
-            key=f"accuracy_{job.id}",
-        )
+    for place, metric in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        with place:
+            charts.curves(
+                epochs, metric, metric.capitalize(), best_epoch=kept, key=f"{metric}_{job.id}"
+            )
 
 
 def _log(job: Job) -> None:

@@ -1,4 +1,5 @@
-"""What can be done with a tuning job: stop it, go on with it, clone it, delete it; and what it was asked for."""
+"""What can be done with a tuning job: stop it, go on with it, clone it, delete it; and what it
+was asked for."""
 
 from __future__ import annotations
 
@@ -56,13 +57,9 @@ def _more_trials(job: Job, board: Board) -> None:
         st.caption(
             "Continues the search with all its trials. Nothing that was tried is tried again."
         )
-        more = st.number_input(
-            "More trials",
-            1,
-            search.MAX_TRIALS,
-            left if left > 0 else MORE_TRIALS,
-            key=f"tu_more_{job.id}",
-        )
+        if left <= 0:
+            left = MORE_TRIALS
+        more = st.number_input("More trials", 1, search.MAX_TRIALS, left, key=f"tu_more_{job.id}")
         st.session_state.setdefault(f"tu_next_{job.id}", jobs.new_id("tuning"))
         if st.button("Start", key=f"tu_go_{job.id}", type="primary", icon=":material/play_arrow:"):
             spec = replace(

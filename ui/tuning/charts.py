@@ -1,12 +1,14 @@
-"""The charts of a tuning job: history, the objective against each hyperparameter, importance, and pairs of hyperparameters.
+"""The charts of a tuning job: history, the objective against each hyperparameter, importance,
+and pairs of hyperparameters.
 
-Altair, for its clicks come back and its data can change under a selection. A click on a point opens the trial.
+Altair, for its clicks come back and its data can change under a selection. A click on a point opens
+the trial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -23,9 +25,16 @@ from ui.tuning import leaderboard as tuning_board
 
 HEIGHT = 300
 STATUS_COLOURS = {
-    "Completed": "#2C8A69", "InProgress": "#4A86B8", "Pending": "#4A86B8", "Stopping": "#B58A10", "Stopped": "#8A8F82",
-    "Stopped early": "#B58A10", "Failed": "#C4552D",
-}  # fmt: skip
+    "Completed": "#2C8A69",
+    "InProgress": "#4A86B8",
+    "Pending": "#4A86B8",
+    "Stopping": "#B58A10",
+    "Stopped": "#8A8F82",
+    "Stopped early": "#B58A10",
+    "Failed": "#C4552D",
+}
+# Along what the history runs: its column, its title, and the smallest step between two ticks.
+ALONG = {"trials": ("trial", "trial", 1), "time": ("minutes", "minutes since the start", 0)}
 Y_SCALE = alt.Scale(zero=False, padding=12)
 GOOD, BAD = "#1E6B52", "#D8CDB4"
 PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=False)
@@ -33,19 +42,13 @@ PICK = alt.selection_point(name="pick", fields=["trial"], on="click", empty=Fals
 
 def history(board: Board, trials: Sequence[Trial]) -> None:
     """Every trial's objective and the best so far, against the number of trials or against time."""
-    along = choices.segment(
-        "Along", ["trials", "time"], key="tu_along", label_visibility="collapsed"
-    )
+    along = choices.segment("Along", list(ALONG), key="tu_along", label_visibility="collapsed")
     table = leaderboard.history(board, trials)
     if table.empty:
         st.caption("No trial has a value yet.")
         return
-    axis = "trial" if along == "trials" else "minutes"
-    x = alt.X(
-        f"{axis}:Q",
-        title="trial" if axis == "trial" else "minutes since the start",
-        axis=alt.Axis(tickMinStep=1 if axis == "trial" else 0),
-    )
+    axis, title, step = ALONG[along]
+    x = alt.X(f"{axis}:Q", title=title, axis=alt.Axis(tickMinStep=step))
     y = alt.Y("value:Q", title=board.objective.title.lower(), scale=Y_SCALE)
     points = (
         alt.Chart(table)
@@ -59,7 +62,9 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
         .encode(x=x, y=alt.Y("best:Q", title=board.objective.title.lower(), scale=Y_SCALE))
     )
     layers = line + points
+    words = "The line is the best so far"
     if (baseline := board.baseline()) is not None:
+        words += ", the dashed one the defaults"
         rule = (
             alt.Chart(pd.DataFrame({"value": [baseline.value]}))
             .mark_rule(strokeDash=[4, 4], color="gray")
@@ -69,19 +74,12 @@ def history(board: Board, trials: Sequence[Trial]) -> None:
     _clickable(
         board, layers, f"history_{axis}", "The objective of every trial, and the best so far"
     )
-    st.caption(
-        "The line is the best so far"
-        + (", the dashed one the defaults." if board.baseline() else ".")
-    )
+    st.caption(f"{words}.")
 
 
 def slices(board: Board, trials: Sequence[Trial]) -> None:
     """The objective against each tuned hyperparameter; later trials are darker."""
-    known = [
-        trial
-        for trial in trials
-        if trial.value is not None and importance.inside(trial, board.space)
-    ]
+    known = _inside(board, trials)
     if not known:
         st.caption("No trial with a value is shown.")
         return
@@ -116,13 +114,14 @@ def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
             x=x, y=y, xOffset=jitter, color=colour, tooltip=_tooltip(board, table)
         ).add_params(PICK)
     else:
-        scale = alt.Scale(
-            type="log" if values.log else "linear", domain=[values.low, values.high], nice=False
-        )
+        kind: Literal["linear", "log"] = "linear"
+        title = shown
+        if values.log:
+            kind, title = "log", f"{shown} (log)"
         x = alt.X(
             f"{field}:Q",
-            title=f"{shown}{' (log)' if values.log else ''}",
-            scale=scale,
+            title=title,
+            scale=alt.Scale(type=kind, domain=[values.low, values.high], nice=False),
             axis=alt.Axis(format="~g", labelOverlap=True),
         )
         dots = alt.Chart(table).mark_point(filled=True, size=60, cursor="pointer")
@@ -135,7 +134,8 @@ def _slice(board: Board, table: pd.DataFrame, name: str, values: Range) -> None:
 
 
 def importances(board: Board, trials: Sequence[Trial]) -> None:
-    """How much each hyperparameter decides, as bars, with a warning where it rests on few trials."""
+    """How much each hyperparameter decides, as bars, with a warning where it rests on few
+    trials."""
     found = importance.importances(trials, board.space, board.spec.objective)
     count = sum(
         trial.value is not None and trial.state == "Completed" and bool(trial.params)
@@ -143,12 +143,16 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
     )
     if not found:
         st.caption(
-            f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that differ; {count} are shown."
+            f"The importance needs at least {importance.FEWEST_TRIALS} completed trials that "
+            f"differ; {count} are shown."
         )
         return
     if count < importance.SANE_TRIALS:
         st.warning(
-            f"It rests on {count} trials: below {importance.SANE_TRIALS} it says as much about chance as about the hyperparameters.",
+            (
+                f"It rests on {count} trials: below {importance.SANE_TRIALS} it says as much "
+                "about chance as about the hyperparameters."
+            ),
             icon=":material/warning:",
         )
     table = pd.DataFrame(
@@ -157,11 +161,25 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
             "share": list(found.values()),
         }
     )
-    bars = alt.Chart(table).mark_bar(color=charts.PALETTE[0], cornerRadiusEnd=3, size=22).encode(
-        x=alt.X("share:Q", title="share of the importance", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("hyperparameter:N", title=None, sort=list(table["hyperparameter"]), axis=alt.Axis(labelLimit=200)),
-        tooltip=["hyperparameter", alt.Tooltip("share:Q", format=".0%")],
-    )  # fmt: skip
+    bars = (
+        alt.Chart(table)
+        .mark_bar(color=charts.PALETTE[0], cornerRadiusEnd=3, size=22)
+        .encode(
+            x=alt.X(
+                "share:Q",
+                title="share of the importance",
+                axis=alt.Axis(format=".0%"),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
+            y=alt.Y(
+                "hyperparameter:N",
+                title=None,
+                sort=list(table["hyperparameter"]),
+                axis=alt.Axis(labelLimit=200),
+            ),
+            tooltip=["hyperparameter", alt.Tooltip("share:Q", format=".0%")],
+        )
+    )
     text = bars.mark_text(align="left", dx=5, color="gray").encode(
         text=alt.Text("share:Q", format=".0%")
     )
@@ -171,18 +189,15 @@ def importances(board: Board, trials: Sequence[Trial]) -> None:
         alt="Importance of each hyperparameter",
     )
     st.caption(
-        "How differently its values are spread among the best trials than among all of them (PED-ANOVA)."
+        "How differently its values are spread among the best trials than among all of them "
+        "(PED-ANOVA)."
     )
 
 
 def contour(board: Board, trials: Sequence[Trial]) -> None:
     """The objective over two hyperparameters, smoothed, with the trials on top."""
     names = list(board.space)
-    known = [
-        trial
-        for trial in trials
-        if trial.value is not None and importance.inside(trial, board.space)
-    ]
+    known = _inside(board, trials)
     if len(names) < 2 or len(known) < importance.FEWEST_TRIALS:
         st.caption("A map of two hyperparameters needs two that vary and a few completed trials.")
         return
@@ -197,29 +212,79 @@ def contour(board: Board, trials: Sequence[Trial]) -> None:
         known, (first, board.space[first]), (second, board.space[second])
     )
     cells = pd.DataFrame(
-        {"x": np.tile(columns, len(rows)), "y": np.repeat(rows, len(columns)), "value": heights.ravel()}
-    ).dropna()  # fmt: skip
-    scheme = alt.Scale(range=[BAD, GOOD] if board.objective.maximize else [GOOD, BAD])
-    heat = alt.Chart(cells).mark_rect().encode(
-        x=alt.X("x:N", scale=alt.Scale(domain=list(columns)), title=_shown(first), axis=_sparse(columns, board.space[first])),
-        y=alt.Y("y:N", scale=alt.Scale(domain=list(rows[::-1])), title=_shown(second), axis=_sparse(rows, board.space[second])),
-        color=alt.Color("value:Q", scale=scheme, title=board.objective.title.lower()),
-        stroke=alt.Stroke("value:Q", scale=scheme, title=board.objective.title.lower()),
-        tooltip=[alt.Tooltip("x:N", title=_shown(first)), alt.Tooltip("y:N", title=_shown(second)), alt.Tooltip("value:Q", format=".4f")],
-    )  # fmt: skip
+        {
+            "x": np.tile(columns, len(rows)),
+            "y": np.repeat(rows, len(columns)),
+            "value": heights.ravel(),
+        }
+    ).dropna()
+    heat = _heat(board, cells).encode(
+        x=alt.X(
+            "x:N",
+            scale=alt.Scale(domain=list(columns)),
+            title=_shown(first),
+            axis=_sparse(columns, board.space[first]),
+        ),
+        y=alt.Y(
+            "y:N",
+            scale=alt.Scale(domain=list(rows[::-1])),
+            title=_shown(second),
+            axis=_sparse(rows, board.space[second]),
+        ),
+        tooltip=[
+            alt.Tooltip("x:N", title=_shown(first)),
+            alt.Tooltip("y:N", title=_shown(second)),
+            alt.Tooltip("value:Q", format=".4f"),
+        ],
+    )
     table = _table(board, known).assign(
         x=[_nearest(board.space[first], columns, trial.params[first]) for trial in known],
         y=[_nearest(board.space[second], rows, trial.params[second]) for trial in known],
     )
-    dots = alt.Chart(table).mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9).encode(
-        x=alt.X("x:N", sort=columns), y=alt.Y("y:N", sort=rows[::-1]), tooltip=_tooltip(board, table)
-    ).add_params(PICK)  # fmt: skip
+    dots = _dots(table).encode(
+        x=alt.X("x:N", sort=columns),
+        y=alt.Y("y:N", sort=rows[::-1]),
+        tooltip=_tooltip(board, table),
+    )
     _clickable(
         board,
         heat + dots,
         "contour",
         f"{board.objective.title} over {first} and {second}",
         height=380,
+    )
+
+
+def _inside(board: Board, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials with a value that lie in the space."""
+    return [
+        trial
+        for trial in trials
+        if trial.value is not None and importance.inside(trial, board.space)
+    ]
+
+
+def _heat(board: Board, cells: pd.DataFrame) -> alt.Chart:
+    """Cells in the colour of their value, the best the strongest."""
+    colours = [GOOD, BAD]
+    if board.objective.maximize:
+        colours = [BAD, GOOD]
+    scheme, title = alt.Scale(range=colours), board.objective.title.lower()
+    return (
+        alt.Chart(cells)
+        .mark_rect()
+        .encode(
+            color=alt.Color("value:Q", scale=scheme, title=title),
+            stroke=alt.Stroke("value:Q", scale=scheme, title=title),
+        )
+    )
+
+
+def _dots(table: pd.DataFrame) -> alt.Chart:
+    return (
+        alt.Chart(table)
+        .mark_point(filled=True, size=45, color="black", stroke="white", strokeWidth=1, opacity=0.9)
+        .add_params(PICK)
     )
 
 
@@ -249,11 +314,10 @@ def _table(board: Board, trials: Sequence[Trial]) -> pd.DataFrame:
 def _status_colour(table: pd.DataFrame) -> alt.Color:
     names = [name for name in STATUS_COLOURS if name in set(table["status"])]
     scale = alt.Scale(domain=names, range=[STATUS_COLOURS[name] for name in names])
-    return alt.Color(
-        "status:N",
-        scale=scale,
-        legend=alt.Legend(orient="top", title=None) if len(names) > 1 else None,
-    )
+    legend = None
+    if len(names) > 1:
+        legend = alt.Legend(orient="top", title=None)
+    return alt.Color("status:N", scale=scale, legend=legend)
 
 
 def _tooltip(board: Board, table: pd.DataFrame) -> list[Any]:

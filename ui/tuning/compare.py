@@ -1,9 +1,9 @@
-"""Several tuning jobs over each other: best so far, distributions, what each found, and what differs in what was asked for."""
+"""Several tuning jobs over each other: best so far, distributions, what each found, and what
+differs in what was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -15,7 +15,7 @@ from core.jobs.store import Job, State
 from core.tuning import leaderboard
 from core.tuning import objectives as search
 from core.tuning import space as spaces
-from core.tuning.leaderboard import Board
+from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
 from ui.shared import charts
 from ui.text import duration, plain, share
@@ -24,15 +24,19 @@ from ui.tuning.leaderboard import short
 MAX_JOBS = 8
 HEIGHT = 320
 
+ALONG = {"trials": ("place", "trials"), "time": ("minutes", "minutes since the start")}
+
 
 def show(found: Sequence[Job]) -> None:
     """Choose two or more; the choice is part of the address."""
     by_id = {job.id: job for job in found}
-    asked = [job_id for job_id in links.parameter("jobs").split(",") if job_id in by_id]
+    start = [job_id for job_id in links.parameter("jobs").split(",") if job_id in by_id]
+    if len(start) < 2:
+        start = list(dict.fromkeys([*start, *by_id]))[:2]
     chosen = choices.many(
         "Tuning jobs",
         list(by_id),
-        start=asked if len(asked) > 1 else list(dict.fromkeys([*asked, *by_id]))[:2],
+        start=start,
         label=lambda i: by_id[i].name,
         key="tu_compare",
         max_selections=MAX_JOBS,
@@ -70,30 +74,7 @@ def _warn(boards: Sequence[Board]) -> None:
 
 
 def _results(boards: dict[str, Board]) -> None:
-    rows = []
-    for name, board in boards.items():
-        best = board.best()
-        done = [trial for trial in board.trials if trial.state.is_finished]
-        rows.append(
-            {
-                "tuning job": name,
-                "best": best.value if best else None,
-                "photos": share(int(best.correct), int(best.n))
-                if best and best.correct is not None and best.n
-                else "",
-                "its loss": best.loss if best else None,
-                "found by trial": best.number if best else None,
-                "trials": f"{len(done)} of {board.spec.max_trials}",
-                "failed": sum(trial.state is State.FAILED for trial in done),
-                "took": duration(board.job.status.seconds),
-                "best values": ", ".join(
-                    f"{key} {short(value)}" for key, value in best.params.items()
-                )
-                or leaderboard.BASELINE
-                if best
-                else "",
-            }
-        )
+    rows = [_result(name, board) for name, board in boards.items()]
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="What each tuning job found")
     with st.container(horizontal=True):
         for number, (name, board) in enumerate(boards.items()):
@@ -103,11 +84,47 @@ def _results(boards: dict[str, Board]) -> None:
                 break
 
 
+def _result(name: str, board: Board) -> dict[str, object]:
+    best = board.best()
+    done = [trial for trial in board.trials if trial.state.is_finished]
+    return {
+        "tuning job": name,
+        **_figures(best),
+        "trials": f"{len(done)} of {board.spec.max_trials}",
+        "failed": sum(trial.state is State.FAILED for trial in done),
+        "took": duration(board.job.status.seconds),
+        "best values": _values_of(best),
+    }
+
+
+def _figures(best: Trial | None) -> dict[str, object]:
+    if best is None:
+        return {"best": None, "photos": "", "its loss": None, "found by trial": None}
+    photos = ""
+    if best.correct is not None and best.n:
+        photos = share(int(best.correct), int(best.n))
+    return {
+        "best": best.value,
+        "photos": photos,
+        "its loss": best.loss,
+        "found by trial": best.number,
+    }
+
+
+def _values_of(trial: Trial | None) -> str:
+    if trial is None:
+        return ""
+    return (
+        ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
+        or leaderboard.BASELINE
+    )
+
+
 def _overlay(boards: dict[str, Board]) -> None:
     along = choices.segment(
-        "Along", ["trials", "time"], key="tu_compare_along", label_visibility="collapsed"
+        "Along", list(ALONG), key="tu_compare_along", label_visibility="collapsed"
     )
-    axis = "minutes" if along == "time" else "place"
+    axis, across = ALONG[along]
     parts = [leaderboard.history(board).assign(job=name) for name, board in boards.items()]
     table = pd.concat(
         [part.assign(place=range(1, len(part) + 1)) for part in parts if not part.empty]
@@ -122,7 +139,10 @@ def _overlay(boards: dict[str, Board]) -> None:
     with left:
         st.markdown("**Best so far**")
         lines = _best_lines(
-            table[["job", axis, "trial", "value", "best"]].dropna(), axis, title, colours
+            table[["job", axis, "trial", "value", "best"]].dropna(),
+            alt.X(f"{axis}:Q", title=across),
+            title,
+            colours,
         )
         st.altair_chart(lines, key="tu_compare_best", alt="Best so far of each tuning job")
     with right:
@@ -134,13 +154,20 @@ def _overlay(boards: dict[str, Board]) -> None:
         )
 
 
-def _best_lines(table: pd.DataFrame, axis: str, title: str, colours: alt.Scale) -> alt.Chart:
-    return alt.Chart(table).mark_line(interpolate="step-after", strokeWidth=2.5).encode(
-        x=alt.X(f"{axis}:Q", title="minutes since the start" if axis == "minutes" else "trials"),
-        y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
-        color=alt.Color("job:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=300)),
-        tooltip=["job", "trial", alt.Tooltip("best:Q", title="best so far", format=".4f")],
-    ).properties(height=HEIGHT)  # fmt: skip
+def _best_lines(table: pd.DataFrame, x: alt.X, title: str, colours: alt.Scale) -> alt.Chart:
+    return (
+        alt.Chart(table)
+        .mark_line(interpolate="step-after", strokeWidth=2.5)
+        .encode(
+            x=x,
+            y=alt.Y("best:Q", title=title, scale=alt.Scale(zero=False, padding=12)),
+            color=alt.Color(
+                "job:N", title=None, scale=colours, legend=alt.Legend(orient="top", labelLimit=300)
+            ),
+            tooltip=["job", "trial", alt.Tooltip("best:Q", title="best so far", format=".4f")],
+        )
+        .properties(height=HEIGHT)
+    )
 
 
 def _values(
@@ -176,9 +203,16 @@ def _differences(boards: dict[str, Board]) -> None:
         )
 
 
-def asked_for(board: Board) -> dict[str, Any]:
+def asked_for(board: Board) -> dict[str, str]:
     """What a tuning job was asked for, in words, by setting."""
     spec = board.spec
+    time_limit, patience, machines = "none", "never", {}
+    if spec.max_seconds:
+        time_limit = f"{spec.max_seconds:g} s"
+    if spec.patience:
+        patience = f"{spec.patience} trials"
+    if spec.resources:
+        machines = {"machines": _machines(spec.resources)}
     return {
         "dataset": f"{spec.dataset_id} {spec.version_id}",
         "objective": f"{board.objective.title}, {board.objective.direction}",
@@ -186,18 +220,20 @@ def asked_for(board: Board) -> dict[str, Any]:
         **{f"{name} (varies)": values.words() for name, values in spaces.parse(spec.space).items()},
         **{f"{name} (fixed)": value for name, value in sorted(spec.fixed.items())},
         "trials": f"{spec.max_trials}, {spec.parallel} at the same time",
-        "time limit": f"{spec.max_seconds:g} s" if spec.max_seconds else "none",
-        "stops without improvement after": f"{spec.patience} trials" if spec.patience else "never",
+        "time limit": time_limit,
+        "stops without improvement after": patience,
         "target": "none" if spec.target is None else f"{spec.target:g}",
         "bad trials": "stopped early" if spec.early_stopping else "run to their end",
         "defaults first": "yes" if spec.baseline else "no",
         "learned from": ", ".join(spec.warm_start) or "nothing",
         "seed": str(spec.seed),
         "runs on": backends.of(board.job).title,
-        **({"machines": _machines(spec.resources)} if spec.resources else {}),
+        **machines,
     }
 
 
 def _machines(resources: Resources) -> str:
-    spot = ", spot" if resources.spot else ""
-    return f"{resources.instance_count} x {resources.instance_type}{spot}, at most {resources.max_seconds // 60} minutes"
+    words = f"{resources.instance_count} x {resources.instance_type}"
+    if resources.spot:
+        words += ", spot"
+    return f"{words}, at most {resources.max_seconds // 60} minutes"

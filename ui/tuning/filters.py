@@ -1,4 +1,5 @@
-"""The filters of a tuning job's page: by status, the best only, and ranges of values. They hold for every chart and the table."""
+"""The filters of a tuning job's page: by status, the best only, and ranges of values. They hold
+for every chart and the table."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ OBJECTIVE = "objective"
 
 @dataclass(frozen=True)
 class Filters:
-    """What is shown. `ranges` are (low, high) of numbers, None being open; `choices` the values kept of a category."""
+    """What is shown. `ranges` are (low, high) of numbers, None being open; `choices` the values
+    kept of a category."""
 
     statuses: tuple[str, ...] = ()
     top: int = 0
@@ -24,7 +26,8 @@ class Filters:
     choices: Mapping[str, tuple[str, ...]] | None = None
 
     def listed(self, board: Board) -> list[Trial]:
-        """The ranked trials by status and place alone: what a chart shows that fades the others itself."""
+        """The ranked trials by status and place alone: what a chart shows that fades the others
+        itself."""
         ranked = [
             trial
             for trial in board.ranked()
@@ -72,10 +75,12 @@ def show(board: Board) -> Filters:
                 kept = choices.many(
                     name.replace("_", " "), values.choices, key=field, placeholder="All"
                 )
-                picked |= {name: tuple(kept)} if kept else {}
+                if kept:
+                    picked[name] = tuple(kept)
             else:
                 low, high = _bounds(name, values, key)
-                ranges |= {name: (low, high)} if (low, high) != (None, None) else {}
+                if (low, high) != (None, None):
+                    ranges[name] = (low, high)
         st.button(
             "Show all",
             key=f"{key}_reset",
@@ -107,10 +112,13 @@ def _bounds(name: str, values: Range, key: str) -> tuple[float | None, float | N
 
 
 def axes(board: Board) -> dict[str, Range]:
-    """The ranges of all that can be filtered by: the hyperparameters, and the objective as far as the trials have reached."""
+    """The ranges of all that can be filtered by: the hyperparameters, and the objective as far
+    as the trials have reached."""
     reached = [trial.value for trial in board.trials if trial.value is not None]
-    low, high = (min(reached), max(reached)) if reached else (0.0, 1.0)
-    return {**board.space, OBJECTIVE: Range("float", low, high if high > low else low + 1e-6)}
+    low, high = min(reached, default=0.0), max(reached, default=1.0)
+    if high <= low:
+        high = low + 1e-6
+    return {**board.space, OBJECTIVE: Range("float", low, high)}
 
 
 def reset(board: Board) -> None:
@@ -121,7 +129,8 @@ def reset(board: Board) -> None:
 
 
 def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
-    """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis; a missing axis is open."""
+    """Sets the ranges to what was brushed, as (lower, upper) positions from 0 to 1 on each axis;
+    a missing axis is open."""
     key = _key(board)
     for name, values in axes(board).items():
         low, high = brushes.get(name, (None, None))
@@ -133,12 +142,15 @@ def brush(board: Board, brushes: Mapping[str, Sequence[float]]) -> None:
             ]
             st.session_state[f"{key}_{name}_kept"] = inside
         else:
-            st.session_state[f"{key}_{name}_low"] = (
-                None if low is None or low <= 0 else values.at(low)
-            )
-            st.session_state[f"{key}_{name}_high"] = (
-                None if high is None or high >= 1 else values.at(high)
-            )
+            for end, place in (("low", low), ("high", high)):
+                st.session_state[f"{key}_{name}_{end}"] = _at(values, place)
+
+
+def _at(values: Range, place: float | None) -> float | None:
+    """The number at a position on its axis; None at either end, which is open."""
+    if place is None or not 0 < place < 1:
+        return None
+    return values.at(place)
 
 
 def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
@@ -146,10 +158,7 @@ def brushes(board: Board, filters: Filters) -> dict[str, tuple[float, float]]:
     found = {}
     for name, (low, high) in (filters.ranges or {}).items():
         values = axes(board)[name]
-        found[name] = (
-            0.0 if low is None else _clipped(values, low),
-            1.0 if high is None else _clipped(values, high),
-        )
+        found[name] = (_clipped(values, low, 0.0), _clipped(values, high, 1.0))
     for name, kept in (filters.choices or {}).items():
         places = [board.space[name].position(text) for text in kept]
         found[name] = (max(0.0, min(places) - 0.04), min(1.0, max(places) + 0.04))
@@ -164,7 +173,10 @@ def _number(trial: Trial, name: str) -> float | None:
     return None
 
 
-def _clipped(values: Range, number: float) -> float:
+def _clipped(values: Range, number: float | None, beyond: float) -> float:
+    """The position of a number on its axis; `beyond` where that end is open."""
+    if number is None:
+        return beyond
     return values.position(f"{min(max(number, values.low), values.high):.12g}")
 
 

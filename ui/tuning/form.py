@@ -1,4 +1,5 @@
-"""The form that starts a tuning job: data, what is fixed, what varies, how to search and when to stop."""
+"""The form that starts a tuning job: data, what is fixed, what varies, how to search and when to
+stop."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import streamlit as st
 
 from core import settings
 from core.datasets import store
-from core.errors import FieldmarkError, UserError
+from core.errors import UserError
 from core.io.names import numbered
 from core.jobs import store as jobs
 from core.jobs.specs import TuningSpec, tuning_spec
@@ -19,9 +20,16 @@ from core.tuning import objectives as search
 from core.tuning import space as spaces
 from core.tuning.space import Range
 from ui import choices, links, messages
-from ui.shared import compute_form, crop_notice, hyperparameter_form, model_picker, version_picker
+from ui.shared import (
+    compute_form,
+    crop_notice,
+    hyperparameter_form,
+    model_picker,
+    submit,
+    version_picker,
+)
 from ui.shared.compute_form import Where
-from ui.text import count, duration, plain
+from ui.text import count, duration
 from ui.tuning import list as tuning_list
 from ui.tuning import space_form as tuning_space
 
@@ -92,9 +100,17 @@ def show() -> None:
             trials=how.trials,
             parallel=how.parallel,
         )
-        st.session_state.setdefault("tu_id", jobs.new_id("tuning"))
-        if st.button("Start tuning", type="primary", key="tu_start", icon=":material/play_arrow:"):
-            _submit(name, version, fixed, space, how, warm, where)
+        submit.button(
+            "Start tuning",
+            lambda job_id: where.backend.tune(
+                _spec(name, version, fixed, space, how, warm, where, job_id)
+            ),
+            lambda job: links.to("tune", job=job.id),
+            form="tu",
+            kind="tuning",
+            key="tu_start",
+            icon=":material/play_arrow:",
+        )
         st.caption(compute_form.words(where))
 
 
@@ -218,13 +234,17 @@ def _target(start: TuningSpec) -> str:
 
 
 def _trials(start: TuningSpec, suffix: str) -> tuple[bool, bool, str]:
-    """Whether bad trials stop early, whether the defaults are tried first, and the seed as typed."""
+    """Whether bad trials stop early, whether the defaults are tried first, and the seed as
+    typed."""
     with st.container(horizontal=True):
         early = st.toggle(
             "Stop bad trials early",
             start.early_stopping,
             key=f"tu_early_{suffix}",
-            help="Ends a trial whose best epoch is worse than the median of the others at the same epoch.",
+            help=(
+                "Ends a trial whose best epoch is worse than the median of the others at the same "
+                "epoch."
+            ),
         )
         baseline = st.toggle(
             "Try the defaults first",
@@ -250,7 +270,10 @@ def _warm_start(start: TuningSpec, version: store.Version, suffix: str) -> tuple
         start=start.warm_start,
         label=lambda i: found[i].name,
         key=f"tu_warm_{suffix}",
-        help="Their trials count as known where data, objective and ranges agree; the search goes on from what they found.",
+        help=(
+            "Their trials count as known where data, objective and ranges agree; the search goes "
+            "on from what they found."
+        ),
     )
     return tuple(chosen)
 
@@ -285,17 +308,19 @@ def _notes(
         )
     if 0 < photos < FEW_PHOTOS:
         words.append(
-            f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of accuracy, so expect ties."
+            f"With {count(photos, 'validation photo')} one photo is {100 / photos:.1f} points of "
+            "accuracy, so expect ties."
         )
     if idle := spaces.without_effect(space, fixed):
         words.append(
-            f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head too, or fix it to mlp."
+            f"{', '.join(idle)}: no effect on a linear head, which lbfgs trains. Vary the head "
+            "too, or fix it to mlp."
         )
     if words:
         st.info("  \n".join(words), icon=":material/info:")
 
 
-def _submit(
+def _spec(
     name: str,
     version: store.Version,
     fixed: Mapping[str, str],
@@ -303,43 +328,34 @@ def _submit(
     how: _Search,
     warm_start: tuple[str, ...],
     where: Where,
-) -> None:
-    try:
-        target = None
-        if how.target:
-            target = _read(how.target, float, "Target")
-        seed = _read(how.seed, int, "Seed")
-        scripts.check(fixed)
-        spec = TuningSpec(
-            name,
-            version.dataset_id,
-            version.id,
-            dict(fixed),
-            spaces.as_dict(space),
-            objective=how.objective,
-            strategy=how.strategy,
-            max_trials=how.trials,
-            parallel=how.parallel,
-            max_seconds=how.minutes * 60,
-            target=target,
-            patience=how.patience,
-            early_stopping=how.early_stopping,
-            baseline=how.baseline,
-            seed=seed,
-            warm_start=warm_start,
-            id=st.session_state["tu_id"],
-            resources=where.resources,
-        )
-        job = where.backend.tune(spec)
-    except UserError as error:
-        messages.beside(messages.as_fields(error), error.field)
-        return
-    except FieldmarkError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    # The id is made with the form and not with the click: two clicks are one job, and only now is there a new one.
-    st.session_state["tu_id"] = jobs.new_id("tuning")
-    links.to("tune", job=job.id)
+    job_id: str,
+) -> TuningSpec:
+    """What was asked for. Raises UserError, naming the field, for what cannot be."""
+    target = None
+    if how.target:
+        target = _read(how.target, float, "Target")
+    seed = _read(how.seed, int, "Seed")
+    scripts.check(fixed)
+    return TuningSpec(
+        name,
+        version.dataset_id,
+        version.id,
+        dict(fixed),
+        spaces.as_dict(space),
+        objective=how.objective,
+        strategy=how.strategy,
+        max_trials=how.trials,
+        parallel=how.parallel,
+        max_seconds=how.minutes * 60,
+        target=target,
+        patience=how.patience,
+        early_stopping=how.early_stopping,
+        baseline=how.baseline,
+        seed=seed,
+        warm_start=warm_start,
+        id=job_id,
+        resources=where.resources,
+    )
 
 
 def _read(text: str, kind: Callable[[str], Number], what: str) -> Number:

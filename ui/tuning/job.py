@@ -1,4 +1,5 @@
-"""A tuning job on its page: how it stands, what it found, what to do next, and the charts, live while it runs."""
+"""A tuning job on its page: how it stands, what it found, what to do next, and the charts, live
+while it runs."""
 
 from __future__ import annotations
 
@@ -8,15 +9,14 @@ import streamlit as st
 
 from core import backends
 from core.errors import NotFound
-from core.jobs import store as jobs
 from core.jobs.status.progress import TuningProgress
 from core.jobs.store import Job, State
 from core.models import store as models
 from core.tuning import advice, leaderboard
 from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
-from ui.shared import job_state, jobs_table
-from ui.text import age, count, duration, plain, share
+from ui.shared import job_state, jobs_table, live
+from ui.text import age, count, duration, figure, plain, share
 from ui.tuning import actions as tuning_actions
 from ui.tuning import charts as tuning_charts
 from ui.tuning import filters as tuning_filters
@@ -26,28 +26,28 @@ from ui.tuning import trial as tuning_trial
 
 LIVE_SECONDS = 1.0
 CURVES = 20
-ADVICE_ICONS = {"edge": "open_in_full", "ties": "join", "defaults": "balance", "failed": "error", "choice": "do_not_disturb_on",
-                "small": "remove", "long": "hourglass_bottom"}  # fmt: skip
+ADVICE_ICONS = {
+    "edge": "open_in_full",
+    "ties": "join",
+    "defaults": "balance",
+    "failed": "error",
+    "choice": "do_not_disturb_on",
+    "small": "remove",
+    "long": "hourglass_bottom",
+}
 
 
 def show(job: Job) -> None:
     """The whole view; it redraws itself while the job runs and the page once when it has ended."""
-    leaderboard.read(
-        job.id
-    )  # what cannot be read is said by the page, not by the part that redraws itself
+    # What cannot be read is said by the page, not by the part that redraws itself.
+    leaderboard.read(job.id)
     now = backends.of(job).refresh(job)
-    st.fragment(_live, run_every=None if now.state.is_finished else LIVE_SECONDS)(
-        job.id, now.state.is_finished
-    )
+    live.job(_live, now, LIVE_SECONDS)
     tuning_actions.details(now)
 
 
-def _live(job_id: str, was_finished: bool) -> None:
-    job = jobs.read(job_id)
-    job = backends.of(job).refresh(job)
-    if job.state.is_finished and not was_finished:
-        st.rerun()
-    board = leaderboard.read(job_id)
+def _live(job: Job) -> None:
+    board = leaderboard.read(job.id)
     _header(job, board)
     _figures(job, board)
     _best(board)
@@ -62,8 +62,10 @@ def _live(job_id: str, was_finished: bool) -> None:
 
 def _header(job: Job, board: Board) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        started = f" started {age(job.status.started)}" if job.status.started else ""
-        st.markdown(jobs_table.badge(job.state) + started, width="content")
+        words = jobs_table.badge(job.state)
+        if job.status.started:
+            words += f" started {age(job.status.started)}"
+        st.markdown(words, width="content")
         job_state.where(job)
         tuning_actions.show(job, board)
     if job.state is State.FAILED:
@@ -84,15 +86,14 @@ def _figures(job: Job, board: Board) -> None:
     early = sum(trial.stopped_early for trial in done)
     seconds = sorted(trial.seconds for trial in board.completed() if trial.seconds is not None)
     with st.grid(4, min_column_width=170, gap="small"):
-        gain = (
-            f"{best.value - baseline.value:+.4f} on the defaults"
-            if best and baseline and best.value is not None and baseline.value is not None
-            else None
-        )
         st.metric(
-            f"Best {board.objective.title.lower()}", f"{best.value:.4f}" if best else "-", gain, border=True, height="stretch",
+            f"Best {board.objective.title.lower()}",
+            figure(best.value if best else None, "{:.4f}"),
+            _gain(best, baseline),
+            border=True,
+            height="stretch",
             delta_color="normal" if board.objective.maximize else "inverse",
-        )  # fmt: skip
+        )
         running = len(board.trials) - len(done)
         notes = [
             f"{number} {word}"
@@ -116,7 +117,7 @@ def _figures(job: Job, board: Board) -> None:
         )
         st.metric(
             "Seconds per trial",
-            f"{seconds[len(seconds) // 2]:.1f}" if seconds else "-",
+            figure(_middle(seconds), "{:.1f}"),
             border=True,
             height="stretch",
             help="The median of the completed trials.",
@@ -126,6 +127,19 @@ def _figures(job: Job, board: Board) -> None:
             min(1.0, len(done) / board.spec.max_trials), text=_expected(job, board, len(done))
         )
         job_state.notes(job)
+
+
+def _gain(best: Trial | None, baseline: Trial | None) -> str | None:
+    """How much better the best trial is than the defaults, once both have a value."""
+    if best is None or baseline is None or best.value is None or baseline.value is None:
+        return None
+    return f"{best.value - baseline.value:+.4f} on the defaults"
+
+
+def _middle(seconds: Sequence[float]) -> float | None:
+    if seconds:
+        return seconds[len(seconds) // 2]
+    return None
 
 
 def _expected(job: Job, board: Board, done: int) -> str:
@@ -142,7 +156,8 @@ def _expected(job: Job, board: Board, done: int) -> str:
 
 
 def _best(board: Board) -> None:
-    """The best trial and the ways to its model. Its test figure is shown because it is chosen already, by validation."""
+    """The best trial and the ways to its model. Its test figure is shown because it is chosen
+    already, by validation."""
     best = board.best()
     if best is None:
         return
@@ -152,13 +167,14 @@ def _best(board: Board) -> None:
             for name, text in best.params.items()
         ]
         values = ", ".join(shown) or "the defaults"
-        figure = (
-            share(int(best.correct), int(best.n))
-            if best.correct is not None and best.n
-            else f"{best.value:.4f}"
-        )
+        reached = f"{best.value:.4f}"
+        if best.correct is not None and best.n:
+            reached = share(int(best.correct), int(best.n))
         st.markdown(
-            f"**Best: trial {best.number}**, {plain(values)}  \n{figure} on validation{_tested(board, best)}",
+            (
+                f"**Best: trial {best.number}**, {plain(values)}  \n{reached} on "
+                f"validation{_tested(board, best)}"
+            ),
             width="stretch",
         )
         links.button(
@@ -175,21 +191,27 @@ def _best(board: Board) -> None:
 
 
 def _tested(board: Board, best: Trial) -> str:
-    """The test figures of the best trial and of the defaults, once the search is over: before, they would tempt."""
+    """The test figures of the best trial and of the defaults, once the search is over: before,
+    they would tempt."""
     if not board.job.state.is_finished:
         return ""
+    words = ""
+    if tested := _on_test(best):
+        words += f"; {tested} on test"
     baseline = board.baseline()
-    words = [("; {} on test", best)] + (
-        [(", the defaults {}", baseline)] if baseline and baseline.id != best.id else []
-    )
-    made = ""
-    for text, trial in words:
-        try:
-            figures = models.read(trial.id).metrics("test")
-        except NotFound:
-            continue
-        made += text.format(share(int(figures["correct"]), int(figures["n"]))) if figures else ""
-    return made
+    if baseline and baseline.id != best.id and (tested := _on_test(baseline)):
+        words += f", the defaults {tested}"
+    return words
+
+
+def _on_test(trial: Trial) -> str:
+    try:
+        figures = models.read(trial.id).metrics("test")
+    except NotFound:
+        return ""
+    if figures:
+        return share(int(figures["correct"]), int(figures["n"]))
+    return ""
 
 
 def _advice(board: Board) -> None:

@@ -1,12 +1,13 @@
-"""The leaderboard: one row per trial, the best on top, with its curve as a sparkline; a click opens the trial."""
+"""The leaderboard: one row per trial, the best on top, with its curve as a sparkline; a click
+opens the trial."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.io import cells
 from core.jobs.store import State
@@ -40,7 +41,8 @@ def show(board: Board, trials: Sequence[Trial]) -> None:
         alt="Trials, the best first",
     )
     st.caption(
-        "Best first: by the objective, ties by the loss, then by time. Click the box before a row to see the trial."
+        "Best first: by the objective, ties by the loss, then by time. Click the box before a row "
+        "to see the trial."
     )
 
 
@@ -55,7 +57,8 @@ def open_trial(number: int) -> None:
 
 
 def _select(board: Board, trials: Sequence[Trial]) -> None:
-    # Rows move while trials come in: the row is looked up in what was on the screen, and the mark is taken away again.
+    # Rows move while trials come in: the row is looked up in what was on the screen, and the mark
+    # is taken away again.
     key = _key(board)
     rows = st.session_state[key]["selection"]["rows"]
     if rows and rows[0] < len(trials):
@@ -69,20 +72,20 @@ def _key(board: Board) -> str:
     return f"tu_board_{board.job.id}_{st.session_state.get(f'tu_picked_{board.job.id}', 0)}"
 
 
-def _row(board: Board, trial: Trial, place: int | None) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _row(board: Board, trial: Trial, place: int | None) -> dict[str, object]:
+    row: dict[str, object] = {
         "place": place,
         "trial": trial.number,
         "status": leaderboard.status_words(trial),
         "objective": trial.value,
     }
     if board.objective.figure == "top1":
-        row["photos"] = f"{trial.correct}/{trial.n}" if trial.correct is not None else ""
+        row["photos"] = ""
+        if trial.correct is not None:
+            row["photos"] = f"{trial.correct}/{trial.n}"
     row |= {"loss": trial.loss, "curve": spark(board, trial)}
-    row |= {
-        name: short(trial.params.get(name, BASELINE if trial.is_baseline else ""))
-        for name in board.space
-    }
+    missing = BASELINE if trial.is_baseline else ""
+    row |= {name: short(trial.params.get(name, missing)) for name in board.space}
     return {**row, "seconds": trial.seconds}
 
 
@@ -105,7 +108,7 @@ def spark(board: Board, trial: Trial) -> list[float]:
     return values[::step]
 
 
-def _columns(board: Board) -> dict[str, Any]:
+def _columns(board: Board) -> dict[str, ColumnConfig]:
     config = st.column_config
     return {
         "place": config.NumberColumn("#", width=44, pinned=True),

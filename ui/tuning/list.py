@@ -11,7 +11,7 @@ from core.datasets import store
 from core.jobs import store as jobs
 from core.jobs.store import Job, State, Unreadable
 from ui import links
-from ui.shared import jobs_table
+from ui.shared import jobs_table, live
 from ui.text import age, duration, plain
 
 LOOK_AGAIN_SECONDS = 2.0
@@ -38,7 +38,7 @@ def show() -> None:
     if len(found) > 1:
         links.link("tune", "Compare tuning jobs", ":material/compare_arrows:", view="compare")
     running = any(not job.state.is_finished for job in found)
-    st.fragment(_lines, run_every=LOOK_AGAIN_SECONDS if running else None)()
+    live.redrawn(_lines, LOOK_AGAIN_SECONDS, running=running)()
 
 
 def _lines() -> None:
@@ -49,15 +49,15 @@ def _lines() -> None:
         ):
             st.markdown(jobs_table.badge(now.state), width="content")
             links.link("tune", plain(now.name), job=now.id)
-            seconds = f" in {duration(now.status.seconds)}" if now.status.started else ""
-            st.caption(
-                f"{jobs_table.tuned(now)}{seconds}, {age(now.created)}{jobs_table.elsewhere(now)}",
-                width="content",
-            )
+            words = jobs_table.tuned(now)
+            if now.status.started:
+                words += f" in {duration(now.status.seconds)}"
+            st.caption(f"{words}, {age(now.created)}{jobs_table.elsewhere(now)}", width="content")
 
 
 def usual_seconds(version: store.Version, mode: str) -> float | None:
-    """The median running time of the last training jobs on this version in this mode; None where there are none."""
+    """The median running time of the last training jobs on this version in this mode; None where
+    there are none."""
     seconds = [
         job.status.seconds
         for job in jobs.readable("training")

@@ -1,12 +1,11 @@
-"""Parallel coordinates: one line per trial across all hyperparameters and the objective, with axes that can be brushed.
+"""Parallel coordinates: one line per trial across all hyperparameters and the objective, with
+axes that can be brushed.
 
-A small component, because a brush has to come back to the page: it is a filter for every other chart, too. Names are set as text,
-never as HTML.
+A small component, because a brush has to come back to the page: it is a filter for every other
+chart, too. Names are set as text, never as HTML.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import streamlit as st
 
@@ -49,7 +48,8 @@ def show(board: Board, filters: Filters) -> None:
         on_opened_change=lambda: _opened(key),
     )
     st.caption(
-        "Drag along an axis to keep a part of it, and every chart follows; click on it to keep all. A click on a line opens its trial."
+        "Drag along an axis to keep a part of it, and every chart follows; click on it to keep "
+        "all. A click on a line opens its trial."
     )
 
 
@@ -62,12 +62,12 @@ def _opened(key: str) -> None:
         tuning_board.open_trial(int(number))
 
 
-def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
-    label = (
-        board.objective.title.lower()
-        if name == OBJECTIVE
-        else name.replace("_", " ") + (" (log)" if values.log else "")
-    )
+def _axis(name: str, values: Range, board: Board) -> dict[str, object]:
+    label = name.replace("_", " ")
+    if name == OBJECTIVE:
+        label = board.objective.title.lower()
+    elif values.log:
+        label += " (log)"
     if values.kind == "choice":
         step = max(1, len(values.choices) // MAX_LABELLED_CHOICES)
         ticks = [[values.position(text), text] for text in values.choices[::step]]
@@ -78,16 +78,19 @@ def _axis(name: str, values: Range, board: Board) -> dict[str, Any]:
 
 def _line(
     trial: Trial, axes: dict[str, Range], board: Board, filters: Filters, best: Trial | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     height = axes[OBJECTIVE].position(f"{trial.value:.12g}")
     values = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in trial.params.items())
+    shade = height
+    if not board.objective.maximize:
+        shade = 1 - height
     return {
         "trial": trial.number,
         "positions": [
             *(board.space[name].position(trial.params[name]) for name in board.space),
             height,
         ],
-        "shade": height if board.objective.maximize else 1 - height,
+        "shade": shade,
         "inside": filters.inside(trial),
         "best": best is not None and trial.id == best.id,
         "words": f"Trial {trial.number}: {trial.value:.4f}; {values}",

@@ -11,6 +11,7 @@ from core.training import script as scripts
 from core.tuning import presets
 from core.tuning.space import MAX_POINTS, Range, check
 from ui import choices
+from ui.choices import Label
 from ui.shared import model_picker
 from ui.text import plain
 
@@ -18,9 +19,12 @@ BAD = float("nan")
 
 
 def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dict[str, Range]:
-    """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks for the number of values, too."""
+    """The space as it stands in the form. `origin` is that of a job to start from; `grid` asks
+    for the number of values, too."""
     offered = presets.of_mode(mode)
-    start = None if origin else next(iter(offered))
+    start = None
+    if not origin:
+        start = next(iter(offered))
     chosen = choices.pill_or_none(
         "Start from",
         list(offered),
@@ -29,10 +33,10 @@ def show(origin: Mapping[str, Range], mode: str, *, key: str, grid: bool) -> dic
         key=f"{key}_preset_{mode}",
         help="Fills in the fields below; change them as you like.",
     )
-    preset = offered[chosen] if chosen else None
-    if preset:
-        st.caption(preset.advice)
-    space = preset.space if preset else dict(origin)
+    space = dict(origin)
+    if chosen:
+        st.caption(offered[chosen].advice)
+        space = dict(offered[chosen].space)
     names = choices.many(
         "Vary",
         presets.tunable(mode),
@@ -61,21 +65,25 @@ def _row(name: str, values: Range, key: str, grid: bool) -> Range:
         label, fields = st.columns([1, 3], vertical_alignment="center")
         label.markdown(f"**{name.replace('_', ' ')}**", help=scripts.BY_NAME[name].help)
         with fields:
-            made = (
-                _choices(name, values, key)
-                if values.kind == "choice"
-                else _numbers(values, key, grid)
-            )
+            made = _fields(name, values, key, grid)
         if message := problem(name, made):
             st.caption(f":red[:material/error: {plain(message)}]")
     return made
 
 
+def _fields(name: str, values: Range, key: str, grid: bool) -> Range:
+    if values.kind == "choice":
+        return _choices(name, values, key)
+    return _numbers(values, key, grid)
+
+
 def _choices(name: str, values: Range, key: str) -> Range:
     known = list(scripts.BY_NAME[name].choices) or list(values.choices)
+    label: Label = str
+    example = "Separated by commas"
     if name == "arch":
         known = list(dict.fromkeys([*values.choices, *scripts.ARCHITECTURES]))
-    label = model_picker.architecture_title if name == "arch" else str
+        label, example = model_picker.architecture_title, "lite0@320+lite2@300"
     picked = choices.many(
         "Values",
         known,
@@ -89,7 +97,7 @@ def _choices(name: str, values: Range, key: str) -> Range:
     own = st.text_input(
         "More of your own",
         key=f"{key}_own",
-        placeholder="lite0@320+lite2@300" if name == "arch" else "Separated by commas",
+        placeholder=example,
         help="Separated by commas.",
     )
     more = [text.strip() for text in own.split(",") if text.strip()]
@@ -97,7 +105,10 @@ def _choices(name: str, values: Range, key: str) -> Range:
 
 
 def _numbers(values: Range, key: str, grid: bool) -> Range:
-    columns = st.columns([2, 2, 2, 1] if grid else [2, 2, 2], vertical_alignment="bottom")
+    widths = [2, 2, 2]
+    if grid:
+        widths.append(1)
+    columns = st.columns(widths, vertical_alignment="bottom")
     low = columns[0].text_input("From", f"{values.low:g}", key=f"{key}_low")
     high = columns[1].text_input("To", f"{values.high:g}", key=f"{key}_high")
     log = columns[2].toggle(
@@ -123,10 +134,11 @@ def _number(text: str) -> float:
 
 def problem(name: str, values: Range) -> str:
     """What is wrong with this range alone, or the empty string."""
+    fixed = {"mode": "finetune"}
+    if "frozen" in scripts.BY_NAME[name].modes:
+        fixed = {}
     try:
-        check(
-            {name: values}, {} if "frozen" in scripts.BY_NAME[name].modes else {"mode": "finetune"}
-        )
+        check({name: values}, fixed)
     except UserError as error:
         return str(error)
     return ""

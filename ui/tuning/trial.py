@@ -15,11 +15,12 @@ from core.tuning import leaderboard, retention
 from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
 from ui.shared import charts, jobs_table
-from ui.text import duration, plain, share
+from ui.text import duration, figure, plain, share
 
 KEPT = "kept"
 FIGURES = ("validation_accuracy", "validation_loss", "validation_macro_f1", "train_loss")
 SHOW_POINTS = 40
+FEW = 6
 
 
 def show(board: Board) -> None:
@@ -30,10 +31,10 @@ def show(board: Board) -> None:
         return
     with st.container(border=True, key="tu_trial"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"**Trial {trial.number}**{' (the defaults)' if trial.is_baseline else ''}",
-                width="content",
-            )
+            words = f"**Trial {trial.number}**"
+            if trial.is_baseline:
+                words += " (the defaults)"
+            st.markdown(words, width="content")
             st.markdown(jobs_table.badge(trial.state), width="content")
             st.space("stretch")
             actions(trial, key="tu_trial")
@@ -50,7 +51,8 @@ def show(board: Board) -> None:
             with st.container():
                 curves(board, [trial], key=f"tu_trial_curve_{board.job.id}")
         if trial.reason:
-            (st.error if trial.state is State.FAILED else st.info)(plain(trial.reason))
+            say = st.error if trial.state is State.FAILED else st.info
+            say(plain(trial.reason))
 
 
 def actions(trial: Trial, *, key: str) -> None:
@@ -70,7 +72,10 @@ def actions(trial: Trial, *, key: str) -> None:
                 key=f"{key}_again",
                 icon=":material/replay:",
                 clone=trial.id,
-                hint=f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same settings make the same model again.",
+                hint=(
+                    f"The weights of the best {settings.TUNING_MODELS_KEPT} are kept; the same "
+                    "settings make the same model again."
+                ),
             )
             return
         links.button(
@@ -94,10 +99,10 @@ def _close() -> None:
 
 def _facts(board: Board, trial: Trial) -> None:
     facts = {name.replace("_", " "): value for name, value in trial.params.items()}
-    facts[board.objective.title] = "-" if trial.value is None else f"{trial.value:.4f}"
+    facts[board.objective.title] = figure(trial.value, "{:.4f}")
     if trial.correct is not None and trial.n:
         facts["Validation photos"] = share(int(trial.correct), int(trial.n))
-    facts["Validation loss"] = "-" if trial.loss is None else f"{trial.loss:.4f}"
+    facts["Validation loss"] = figure(trial.loss, "{:.4f}")
     facts |= {
         "Took": duration(trial.seconds),
         "Epochs": str(len(trial.curve)),
@@ -118,7 +123,9 @@ def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260
     if not names:
         st.caption("No epoch has been reported yet.")
         return
-    start = board.spec.objective if board.spec.objective in names else names[0]
+    start = names[0]
+    if board.spec.objective in names:
+        start = board.spec.objective
     name = choices.segment(
         "Figure",
         names,
@@ -132,6 +139,9 @@ def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260
         for trial in trials
         for row in trial.curve
     ]
+    opacity = 0.45
+    if len(trials) < FEW:
+        opacity = 0.75
     near = alt.selection_point(name="near", on="mouseover", fields=["trial"], empty=False)
     chart = (
         alt.Chart(pd.DataFrame(rows).dropna())
@@ -142,7 +152,7 @@ def curves(board: Board, trials: Sequence[Trial], *, key: str, height: int = 260
                 f"{name}:Q", title=name.replace("_", " "), scale=alt.Scale(zero=False, padding=8)
             ),
             color=alt.Color("trial:N", legend=None, scale=alt.Scale(range=charts.PALETTE)),
-            opacity=alt.condition(near, alt.value(1), alt.value(0.75 if len(trials) < 6 else 0.45)),
+            opacity=alt.condition(near, alt.value(1), alt.value(opacity)),
             tooltip=["trial", "epoch", alt.Tooltip(f"{name}:Q", format=".4f")],
         )
         .add_params(near)

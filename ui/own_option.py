@@ -1,4 +1,5 @@
-"""A choice among known options, or one of a person's own, which is typed only after they said that it is another one."""
+"""A choice among known options, or one of a person's own, which is typed only after they said
+that it is another one."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def maybe(
     start: str = "",
     on: Any = st,
 ) -> str | None:
-    """The option, or what was typed; `own` is the option that opens the text `field`. None while there is nothing."""
+    """The option, or what was typed; `own` is the option that opens the text `field`. None while
+    there is nothing."""
     chosen = choices.maybe(
         title,
         [*options, OWN],
