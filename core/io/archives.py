@@ -23,7 +23,9 @@ from typing import IO
 
 from core.errors import BadArchive, UserError
 from core.io import tars, zips
-from core.io.unpacking import HIDDEN, Progress, ShouldStop, Unpacking, Wanted, is_junk
+from core.io.unpacking import Progress, ShouldStop, Unpacking, Wanted
+from sm_scripts.fieldmark_ml.photos.system_files import is_junk
+from sm_scripts.fieldmark_ml.photos.walk import HIDDEN
 
 __all__ = ["HIDDEN", "ArchiveReport", "extract", "is_junk"]
 

@@ -17,6 +17,8 @@ from core import settings
 from core.errors import BadArchive, UserError
 from core.io import files
 from core.io.names import folded, shown
+from sm_scripts.fieldmark_ml.photos.system_files import is_junk
+from sm_scripts.fieldmark_ml.photos.walk import HIDDEN
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -28,18 +30,9 @@ MAX_PART_BYTES = 255
 # All paths of one archive are held in memory, to find those that a file system takes for one.
 MAX_NAMES_BYTES = 2**26
 
-HIDDEN = "hidden or system file"
-JUNK = frozenset(
-    {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"}
-)
 ARCHIVE_SUFFIXES = (
     *(".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"),
 )
-
-
-def is_junk(name: str) -> bool:
-    """Hidden files, and what macOS and Windows leave in folders and archives."""
-    return name.startswith(".") or name.casefold() in JUNK
 
 
 def refused(name: str, reason: str) -> BadArchive:
