@@ -26,10 +26,8 @@ ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
 # What only its owner reads, writes and enters.
 OWNER_ONLY = 0o700
 
-# Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among them.
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+# Images.
 IMAGE_SUFFIXES = suffixes.PHOTOS
-MAX_PIXELS = 50_000_000
 MAX_IMAGE_BYTES = 64 * 2**20
 THUMBNAIL_SIDE = 240
 

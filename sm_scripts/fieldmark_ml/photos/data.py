@@ -54,13 +54,13 @@ class Photos:
             return self.image_ids[row]
         return boxes.key(self.image_ids[row], self.boxes[row])
 
-    def seen(self, row: int, photo: Any) -> Any:
-        """What the network sees of a decoded photo [3, height, width]:
-        all of it, or the square around its box.
+    def seen(self, row: int, photo: Any, by: int = 1) -> Any:
+        """What the network sees of a decoded photo [3, height, width] whose sides were divided
+        `by` so much: all of it, or the square around its box.
         """
         if not self.boxes:
             return photo
-        return boxes.crop(photo, self.boxes[row])
+        return boxes.crop(photo, self.boxes[row], by)
 
     def crop_to_boxes(self) -> None:
         """From now on only the square around a photo's box is seen.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+PHOTOS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".gif"),
+    *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"),
+)
 RAW = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".k25"),
     *(".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
