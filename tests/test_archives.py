@@ -181,7 +181,7 @@ def test_fault_02_zip_links_and_devices(mode: int, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("Cat/1.jpg", b"fine")
         archive.writestr(entry, "/etc/passwd")
-    assert_left_out(tmp_path / "a.zip", "Cat/link.jpg", 1, tmp_path)
+    assert "link.jpg" in refused(tmp_path / "a.zip", tmp_path)
 
 
 def test_fault_03_a_zip_bomb_is_refused_at_once(tmp_path: Path) -> None:

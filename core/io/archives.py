@@ -73,11 +73,11 @@ def extract(
 ) -> ArchiveReport:
     """Unpack `archive` into the new folder `into`, whole or not at all. `progress` gets bytes done
     and bytes in all. Entries that are not `wanted`, by name, are checked as the others and left
-    where they are; links and devices are left out and counted. Names in a ZIP that do not say
-    their `encoding` are read in that one; where none is given, it is guessed.
+    where they are; links and devices in a TAR are left out and counted. Names in a ZIP that do not
+    say their `encoding` are read in that one; where none is given, it is guessed.
 
-    Raises BadArchive, naming the entry, for paths that lead outside, encryption, clashing names,
-    sizes that lie, entries that overlap, archives in archives, methods of compression that can't be
+    Raises BadArchive, naming the entry, for paths that lead outside, links and devices in a ZIP,
+    encryption, clashing names, sizes that lie, entries that overlap, archives in archives, methods of compression that can't be
     read, damage, and anything beyond the bounds in core.settings; UserError where the disk is too
     small, `should_stop` said so, or there is no such encoding.
     """

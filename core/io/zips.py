@@ -74,12 +74,11 @@ def _write(
 
 
 def _admit(entry: zipfile.ZipInfo, name: str, file: IO[bytes], unpacking: Unpacking) -> Path | None:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        unpacking.leave_out(name, is_link=kind == stat.S_IFLNK)
-        return None
     is_dir = name.endswith("/")
     target = unpacking.admit(name, 0 if is_dir else entry.file_size, is_dir)
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise refused(name, "is a link or a device")
     if entry.flag_bits & 0x1:
         raise refused(name, "is encrypted")
     if target is not None and not is_dir:

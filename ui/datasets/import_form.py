@@ -27,7 +27,7 @@ from ui.shared import version_picker
 from ui.text import plain
 
 NEW = "A new dataset"
-ARCHIVES = ["zip", "tar", "gz", "tgz", "bz2", "xz"]
+ARCHIVES = ["zip", "tar", "gz", "tgz", "bz2", "xz", "zst"]
 DROPPED = [*(suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES), "csv", "tsv", "txt"]
 JOINS = {
     "train": "All to train",
