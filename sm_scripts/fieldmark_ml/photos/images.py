@@ -85,6 +85,8 @@ def opened(photo: Photo) -> Image.Image:
         image = _opened(photo)
     except BadImage:
         raise
+    except Image.DecompressionBombError:
+        raise BadImage("more than 170 million pixels") from None
     except Exception:
         raise BadImage("damaged or cut short (inside a header)") from None
     bounds.check_decoding(photo.format, image.width, image.height)

@@ -78,16 +78,17 @@ def _ended(data: bytes, is_progressive: bool) -> bytes:
     A decoder paints lines that are missing grey and says nothing. So it is asked twice, and what is
     put behind the second time shows in every line that was not there.
     """
-    data = data.removesuffix(b"\xff")
+    whole = data.removesuffix(b"\xff")
     try:
-        lines = [_lines(data + more + _END) for more in (b"", _NOISE)]
-    except Exception as error:
-        raise BadImage(f"damaged or cut short ({error})") from None
+        lines = [_lines(whole + more + _END) for more in (b"", _NOISE)]
+    except Exception:
+        # Whoever decodes it refuses it in its own words, or knows better.
+        return data
     if is_progressive and not _is_fine(data):
         raise BadImage("damaged or cut short (its last scans are missing)")
     if ImageChops.difference(*lines).getbbox():
         raise BadImage("damaged or cut short (its last lines are missing)")
-    return data + _END
+    return whole + _END
 
 
 def _is_fine(data: bytes) -> bool:
