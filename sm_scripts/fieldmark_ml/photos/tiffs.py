@@ -41,7 +41,7 @@ def tiff(data: bytes) -> Photo:
         raise BadImage(f"more than {MAX_PARTS:,} strips or tiles, where photos have a few")
     entries = b"".join(struct.pack(f"{order}HHI4s", *field) for field in kept)
     # A directory begins at an even byte.
-    body = data[4 + 4 :] + bytes(len(data) % 2)
+    body = data[8:] + bytes(len(data) % 2)
     start = struct.pack(f"{order}I", 8 + len(body))
     made = struct.pack(f"{order}H", len(kept)) + entries + bytes(4)
     turned = exif.orientation(data) or 1
