@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import NotFound, Unwritable
+from sm_scripts.fieldmark_ml.photos import suffixes, walk
 
 PROJECT = Path(__file__).resolve().parent.parent
 SM_SCRIPTS = PROJECT / "sm_scripts"
@@ -27,17 +28,15 @@ ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
 # What only its owner reads, writes and enters.
 OWNER_ONLY = 0o700
 
-# Images. The formats are a list because Pillow would otherwise try 43, EPS (Ghostscript) among
-# them.
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+# Images.
+IMAGE_SUFFIXES = suffixes.PHOTOS
 MAX_IMAGE_BYTES = 64 * 2**20
 THUMBNAIL_SIDE = 240
 
 # Archives: bounds that hold before a byte is written.
 MAX_ARCHIVE_ENTRIES = 150_000
 MAX_FOLDERS = 50_000
-MAX_DEPTH = 32
+MAX_DEPTH = walk.MAX_DEPTH
 MAX_ARCHIVE_BYTES = 50 * 2**30
 MAX_ARCHIVE_RATIO = 200
 ARCHIVE_RATIO_FROM = 64 * 2**20

@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from core import settings
@@ -153,7 +154,24 @@ def test_fault_01_names_that_lead_outside_a_tar(name: str, tmp_path: Path) -> No
 def test_fault_02_tar_links_and_devices(kind: bytes, tmp_path: Path) -> None:
     member = tarfile.TarInfo("Cat/passwd.jpg")
     member.type, member.linkname = kind, "/etc/passwd"
-    assert "passwd.jpg" in refused(make_tar_of(tmp_path / "a.tar", member), tmp_path)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.addfile(member)
+        archive.addfile(member.replace(name="Cat/again.jpg", deep=False))
+        fine = tarfile.TarInfo("Cat/1.jpg")
+        fine.size = 4
+        archive.addfile(fine, io.BytesIO(b"fine"))
+    assert_left_out(tmp_path / "a.tar", "Cat/passwd.jpg", 2, tmp_path)
+    member.name = "../passwd.jpg"
+    assert "outside" in refused(make_tar_of(tmp_path / "b.tar", member), tmp_path)
+
+
+def assert_left_out(archive: Path, example: str, count: int, tmp_path: Path) -> None:
+    """One reason, with one example, and nothing on the disk but the photo beside it."""
+    report = archives.extract(archive, tmp_path / "out")
+    assert list(report.examples.values()) == [example]
+    assert list(report.ignored) == list(report.examples)
+    assert (report.files, sum(report.ignored.values())) == (1, count)
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["Cat", "1.jpg"]
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
@@ -491,6 +509,86 @@ def test_backslashes_of_windows_are_folders(tmp_path: Path) -> None:
     ]
     assert "outside" in refused(raw_zip(tmp_path / "b.zip", [b"..\\1.jpg"]), tmp_path)
     assert "absolute" in refused(raw_zip(tmp_path / "b.zip", [b"\\\\host\\share\\1.jpg"]), tmp_path)
+
+
+def test_a_backslash_is_no_separator_where_any_name_has_a_slash(tmp_path: Path) -> None:
+    names = [b"Cat/1.jpg", b"Dog\\2.jpg"]
+    assert "backslash" in refused(raw_zip(tmp_path / "a.zip", names), tmp_path)
+    archives.extract(raw_zip(tmp_path / "b.zip", [b"Dog\\2.jpg"], 3), tmp_path / "out")
+    assert (tmp_path / "out" / "Dog" / "2.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "guessed"),
+    [
+        ("Eichelh\u00e4her", "utf-8", "utf-8"),
+        ("\u30b9\u30ba\u30e1", "cp932", "cp932"),
+        ("ch\u00e2teau", "cp850", "cp850"),
+        ("Cat", "ascii", ""),
+    ],
+)
+def test_the_report_says_which_encoding_was_guessed(
+    name: str, encoding: str, guessed: str, tmp_path: Path
+) -> None:
+    path = raw_zip(tmp_path / "a.zip", [f"{name}/1.jpg".encode(encoding)])
+    assert archives.extract(path, tmp_path / "out").guessed == guessed
+
+
+def test_a_caller_says_in_which_encoding_names_are(tmp_path: Path) -> None:
+    path = raw_zip(tmp_path / "a.zip", ["\u9ebb\u96c0/1.jpg".encode("gbk"), b"Cat/2.jpg"])
+    report = archives.extract(path, tmp_path / "out", encoding="gbk")
+    assert (tmp_path / "out" / "\u9ebb\u96c0" / "1.jpg").exists()
+    assert report.guessed == ""
+    with pytest.raises(BadArchive, match="not in the encoding utf-8"):
+        archives.extract(path, tmp_path / "other", encoding="utf-8")
+    with pytest.raises(UserError, match="no encoding called 'klingon'"):
+        archives.extract(path, tmp_path / "other", encoding="klingon")
+
+
+def test_entries_that_overlap_are_refused(tmp_path: Path) -> None:
+    """Two names for the same bytes: so a bomb of any size fits into an archive of any size."""
+    path = raw_zip(tmp_path / "a.zip", [b"Cat/1.jpg", b"Cat/2.jpg"])
+    data = path.read_bytes()
+    at = data.rindex(b"PK\1\2")
+    path.write_bytes(data[: at + 42] + bytes(4) + data[at + 46 :])
+    assert "overlaps" in refused(path, tmp_path)
+
+
+def zstandard(data: bytes) -> bytes:
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
+
+
+def test_a_tar_by_zstandard_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    whole = make_tar(tmp_path / "a.tar", GOOD, "w").read_bytes()
+    path = tmp_path / "a.tar.zst"
+    half = len(whole) // 2
+    path.write_bytes(zstandard(whole[:half]) + zstandard(whole[half:]))
+    assert archives.extract(path, tmp_path / "out").files == len(GOOD)
+    assert (tmp_path / "out" / "Cat" / "1.jpg").read_bytes() == GOOD["Cat/1.jpg"]
+    for kept in (10, 500, len(path.read_bytes()) - 9):
+        (tmp_path / "cut").write_bytes(path.read_bytes()[:kept])
+        assert refused(tmp_path / "cut", tmp_path)
+    # A frame that asks for a window of 2 GB.
+    path.write_bytes(b"\x28\xb5\x2f\xfd\0" + bytes([21 << 3]) + b"\1\0\0")
+    assert "128 MB" in refused(path, tmp_path)
+    path.write_bytes(zstandard(b"no archive" * 100))
+    assert "neither" in refused(path, tmp_path)
+
+
+def test_1800_folders_deep_is_refused_and_40000_empty_ones_take_seconds(tmp_path: Path) -> None:
+    deep = "d/" * 400 + "1.jpg"
+    for make in (make_zip, make_tar):
+        assert "folders deep" in refused(make(tmp_path / "deep", {deep: b"x"}), tmp_path)
+    assert "folders deep" in refused(
+        raw_zip(tmp_path / "deeper", [b"d/" * 1800 + b"1.jpg"]), tmp_path
+    )
+    names = [f"{number}/" for number in range(40_000)]
+    with zipfile.ZipFile(tmp_path / "wide.zip", "w") as archive:
+        for name in [*names, "0/1.jpg"]:
+            archive.writestr(name, b"")
+    start = time.monotonic()
+    assert archives.extract(tmp_path / "wide.zip", tmp_path / "out").files == 1
+    assert time.monotonic() - start < 60
 
 
 def test_headers_that_only_add_up_to_much_are_refused(tmp_path: Path) -> None:

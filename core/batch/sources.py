@@ -104,6 +104,7 @@ def collect(
                 should_stop,
             )
             source.ignored.update(unpacked.ignored)
+            source.ignored.examples.update(unpacked.examples)
         found = _in_folder(source.root, source.ignored, should_stop)
     if spec.source != "split":
         found = labelled(found, classes)

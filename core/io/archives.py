@@ -1,12 +1,13 @@
 """Archives from strangers: refused whole rather than repaired, each bound checked before the bytes
 it is about are written.
 
-ZIP and TAR (plain, gz, bz2, xz), recognised by content. Nothing here calls `extractall`, which
+ZIP and TAR (plain, gz, bz2, xz, zst), recognised by content. Nothing here calls `extractall`, which
 renames what ought to be refused.
 """
 
 from __future__ import annotations
 
+import codecs
 import lzma
 import os
 import shutil
@@ -17,13 +18,16 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from core.errors import BadArchive, UserError
 from core.io import tars, zips
-from core.io.unpacking import HIDDEN, Progress, ShouldStop, Unpacking, Wanted, is_junk
+from core.io.names import shown
+from core.io.unpacking import Progress, ShouldStop, Unpacking, Wanted
+from sm_scripts.fieldmark_ml.photos.system_files import is_junk
+from sm_scripts.fieldmark_ml.photos.walk import HIDDEN
 
 __all__ = ["HIDDEN", "ArchiveReport", "extract", "is_junk"]
 
@@ -45,12 +49,18 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """What was unpacked: files, their bytes, and how many entries were left out for which
-    reason."""
+    """What was unpacked: files, their bytes, and how many entries were left out for which reason,
+    with an example of each.
+
+    `guessed` is the encoding in which names were read that do not say theirs; empty where all say
+    it, or where the caller did.
+    """
 
     files: int
     bytes: int
     ignored: dict[str, int]
+    examples: dict[str, str] = field(default_factory=dict)
+    guessed: str = ""
 
 
 def extract(
@@ -59,29 +69,45 @@ def extract(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
     wanted: Wanted | None = None,
+    encoding: str = "",
 ) -> ArchiveReport:
     """Unpack `archive` into the new folder `into`, whole or not at all. `progress` gets bytes done
     and bytes in all. Entries that are not `wanted`, by name, are checked as the others and left
-    where they are.
+    where they are; links and devices in a TAR are left out and counted. Names in a ZIP that do not
+    say their `encoding` are read in that one; where none is given, it is guessed.
 
-    Raises BadArchive, naming the entry, for paths that lead outside, links, devices, encryption,
-    clashing names, sizes that lie, archives in archives, methods of compression that can't be
+    Raises BadArchive, naming the entry, for paths that lead outside, links and devices in a ZIP,
+    encryption, clashing names, sizes that lie, entries that overlap, archives in archives, methods of compression that can't be
     read, damage, and anything beyond the bounds in core.settings; UserError where the disk is too
-    small or `should_stop` said so.
+    small, `should_stop` said so, or there is no such encoding.
     """
+    _require_encoding(encoding)
     into.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".tmp", dir=into.parent))
     try:
         size = archive.stat().st_size
         unpacking = Unpacking(temporary, size, progress, should_stop, wanted)
         with archive.open("rb") as file, _damage_named():
-            _unpack(file, unpacking)
+            _unpack(file, unpacking, encoding)
         if not unpacking.files:
             raise BadArchive("The archive holds no files. Choose another one.")
         os.replace(temporary, into)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return ArchiveReport(unpacking.files, unpacking.bytes, dict(unpacking.ignored))
+    return ArchiveReport(
+        unpacking.files,
+        unpacking.bytes,
+        dict(unpacking.ignored),
+        unpacking.examples,
+        unpacking.guessed,
+    )
+
+
+def _require_encoding(encoding: str) -> None:
+    try:
+        codecs.lookup(encoding or "utf-8")
+    except LookupError:
+        raise UserError(f"There is no encoding called {shown(encoding)!r}.") from None
 
 
 @contextmanager
@@ -102,15 +128,16 @@ def _damaged(error: Exception) -> BadArchive:
     return BadArchive(f"The archive is damaged or cut short ({error}). Make or download it again.")
 
 
-def _unpack(file: IO[bytes], unpacking: Unpacking) -> None:
+def _unpack(file: IO[bytes], unpacking: Unpacking, encoding: str) -> None:
     magic = file.read(8)
     file.seek(0)
     for start, name in FOREIGN.items():
         if magic.startswith(start):
             raise BadArchive(
-                f"This is a {name} archive, whatever its name says. Repack it as ZIP or TAR."
+                f"This is a {name} archive, which can't be read here, whatever its name says. "
+                "Repack it as ZIP or TAR, or unpack it yourself and import its folder."
             )
     if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        zips.unpack(file, unpacking)
+        zips.unpack(file, unpacking, encoding)
     else:
         tars.unpack(file, magic, unpacking)

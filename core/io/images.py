@@ -30,7 +30,7 @@ THREADS = 4
 # pixels.
 SHRUNK_SIDES = (1024, 724, 512, 256)
 SHRUNK_QUALITY = 95
-# One at a time: a photo of 50 million pixels takes 200 MB while it is open.
+# One at a time: a large photo takes 200 MB while it is open.
 _shrinking = threading.Lock()
 MAX_UNKEPT = 500
 
@@ -52,12 +52,17 @@ class Facts(NamedTuple):
 
 def open_image(source: Path | bytes) -> Image.Image:
     """RGB, upright, first frame, fully decoded: the same pixels in training, thumbnails and
-    serving.
+    serving. A very large photo comes out at a fraction of its sides.
 
     Raises BadImage, with the reason in plain words, for anything that can't be opened so.
     """
+    return open_sized(source)[0]
+
+
+def open_sized(source: Path | bytes) -> tuple[Image.Image, tuple[int, int]]:
+    """As `open_image`, with the upright photo's own width and height."""
     try:
-        return photos.open_image(source if isinstance(source, bytes) else _bytes_of(source))
+        return photos.open_sized(source if isinstance(source, bytes) else _bytes_of(source))
     except photos.BadImage as error:
         raise BadImage(str(error)) from None
 
@@ -93,7 +98,7 @@ def examine_bytes(data: bytes) -> Facts:
     """What an image is whose bytes these are."""
     image_id = hashlib.sha256(data).hexdigest()
     try:
-        width, height = open_image(data).size
+        _, (width, height) = open_sized(data)
     except BadImage as error:
         return Facts(image_id, 0, 0, len(data), str(error))
     return Facts(image_id, width, height, len(data), "", exif.facts(data))

@@ -32,6 +32,8 @@ def unpack(file: IO[bytes], magic: bytes, unpacking: Unpacking) -> None:
         _unpack(file, bz2.BZ2File(file), unpacking)
     elif magic.startswith(b"\xfd7zXZ"):
         _unpack(file, io.BufferedReader(_Xz(file), CHUNK), unpacking)
+    elif magic.startswith(b"\x28\xb5\x2f\xfd"):
+        _unpack(file, io.BufferedReader(_Zstandard(file), CHUNK), unpacking)
     else:
         _unpack(file, file, unpacking)
 
@@ -42,7 +44,7 @@ def _unpack(raw: IO[bytes], plain: Any, unpacking: Unpacking) -> None:
         archive = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
     except tarfile.ReadError:
         raise BadArchive(
-            "This is neither a ZIP nor a TAR (plain, gz, bz2 or xz), or it is damaged at its "
+            "This is neither a ZIP nor a TAR (plain, gz, bz2, xz or zst), or it is damaged at its "
             "beginning."
         ) from None
     with archive:
@@ -69,7 +71,8 @@ def _unpack_member(
     if member.issparse():
         raise refused(member.name, "is a sparse file, which holds no photo")
     if not (member.isdir() or member.isreg()):
-        raise refused(member.name, "is a link or a device")
+        unpacking.leave_out(member.name, is_link=member.issym() or member.islnk())
+        return
     target = unpacking.admit(member.name, member.size, member.isdir())
     source = archive.extractfile(member)
     if target is None:
@@ -194,3 +197,35 @@ class _Xz(io.RawIOBase):
 
     def _new(self) -> lzma.LZMADecompressor:
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+
+class _Zstandard(io.RawIOBase):
+    """The bytes in a zst file. Arrow, which manifests need anyway, refuses what takes more than 128
+    MiB of memory to be unpacked."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        from pyarrow import CompressedInputStream, PythonFile
+
+        self._stream = CompressedInputStream(PythonFile(file, "r"), "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read(len(buffer))
+        except OSError as error:
+            raise self._refused(error) from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    @staticmethod
+    def _refused(error: OSError) -> Exception:
+        if error.errno is not None:
+            return error
+        if "too much memory" in str(error):
+            return BadArchive(
+                "The archive needs more than 128 MB of memory to be unpacked. Make it again with "
+                "`zstd -19` or less, without --ultra or --long, or unpack it yourself."
+            )
+        return EOFError(str(error))

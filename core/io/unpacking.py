@@ -17,6 +17,8 @@ from core import settings
 from core.errors import BadArchive, UserError
 from core.io import files
 from core.io.names import folded, shown
+from sm_scripts.fieldmark_ml.photos.system_files import is_junk
+from sm_scripts.fieldmark_ml.photos.walk import HIDDEN, LINK, SPECIAL
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -28,18 +30,10 @@ MAX_PART_BYTES = 255
 # All paths of one archive are held in memory, to find those that a file system takes for one.
 MAX_NAMES_BYTES = 2**26
 
-HIDDEN = "hidden or system file"
-JUNK = frozenset(
-    {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"}
-)
 ARCHIVE_SUFFIXES = (
     *(".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar"),
+    *(".tar.zst", ".tzst"),
 )
-
-
-def is_junk(name: str) -> bool:
-    """Hidden files, and what macOS and Windows leave in folders and archives."""
-    return name.startswith(".") or name.casefold() in JUNK
 
 
 def refused(name: str, reason: str) -> BadArchive:
@@ -77,6 +71,8 @@ class Unpacking:
         self.wanted = wanted or (lambda name: True)
         self.entries = self.files = self.bytes = 0
         self.ignored: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+        self.guessed = ""
         self._seen: dict[str, tuple[str, bool]] = {}
         self._names_bytes = self._folders = 0
 
@@ -100,6 +96,19 @@ class Unpacking:
         self.bytes += size
         self.require_bounded(self.bytes)
         return self.folder.joinpath(*parts)
+
+    def leave_out(self, name: str, *, is_link: bool) -> None:
+        """Count a link, or a device. Raises BadArchive as `admit` does for its name."""
+        self.entries += 1
+        require_entries(self.entries)
+        parts = checked_parts(name)
+        reason = LINK
+        if not is_link:
+            reason = SPECIAL
+        if any(map(is_junk, parts)):
+            reason = HIDDEN
+        self.ignored[reason] += 1
+        self.examples.setdefault(reason, "/".join(parts))
 
     def require_bounded(self, count: int) -> None:
         """BadArchive where `count` bytes are more than this archive may unpack to."""

@@ -27,42 +27,60 @@ _JAPANESE = re.compile(
 )
 
 
-def decoded(entries: Sequence[ZipInfo]) -> list[str]:
-    """The entries' names as their maker saw them, with slashes between folders.
+def decoded(entries: Sequence[ZipInfo], encoding: str = "") -> tuple[list[str], str]:
+    """The entries' names as their maker saw them, with slashes between folders, and the encoding
+    that was guessed for those that do not say theirs ('' where none had to be, or it was given).
 
-    Raises BadArchive where names are in an encoding that can't be told.
+    Raises BadArchive where it can't be told, or names are not in the one that was given.
     """
-    raw = [b"" if entry.flag_bits & UTF8_FLAG else _raw(entry) for entry in entries]
-    told = [_told(entry, data) for entry, data in zip(entries, raw, strict=True)]
-    unknown = [data for data, name in zip(raw, told, strict=True) if name is None]
-    systems = {entry.create_system for entry, name in zip(entries, told, strict=True) if not name}
-    encoding = _encoding(unknown, systems) if unknown else "utf-8"
+    told = [_told(entry) for entry in entries]
+    unknown = [entry for entry, name in zip(entries, told, strict=True) if name is None]
+    taken = encoding
+    if unknown and not encoding:
+        taken = _encoding([raw(entry) for entry in unknown], {one.create_system for one in unknown})
     names = [
-        data.decode(encoding) if name is None else name
-        for data, name in zip(raw, told, strict=True)
+        _decoded(raw(entry), taken) if name is None else name
+        for entry, name in zip(entries, told, strict=True)
     ]
-    return [_with_slashes(entry, name) for entry, name in zip(entries, names, strict=True)]
+    if encoding:
+        taken = ""
+    return _with_slashes(names), taken
 
 
-def _raw(entry: ZipInfo) -> bytes:
+def _decoded(name: bytes, encoding: str) -> str:
+    try:
+        return name.decode(encoding)
+    except UnicodeDecodeError:
+        example = shown(name.decode("cp850"))
+        raise BadArchive(
+            f"The name {example!r} in the archive is not in the encoding {encoding}. Choose "
+            "another one."
+        ) from None
+
+
+def raw(entry: ZipInfo) -> bytes:
+    """The bytes of an entry's name, as they stand in the archive."""
+    if entry.flag_bits & UTF8_FLAG:
+        return entry.orig_filename.encode("utf-8", "surrogatepass")
     # zipfile takes these names for code page 437, in which every byte is a character.
     return entry.orig_filename.encode("cp437")
 
 
-def _told(entry: ZipInfo, raw: bytes) -> str | None:
+def _told(entry: ZipInfo) -> str | None:
     """The name where the archive says what it is; None where its encoding has to be found."""
-    if entry.flag_bits & UTF8_FLAG or raw.isascii():
+    name = raw(entry)
+    if entry.flag_bits & UTF8_FLAG or name.isascii():
         # The full name: `filename` ends at the first NUL.
         return entry.orig_filename
-    return _unicode_path(entry.extra, raw)
+    return _unicode_path(entry.extra, name)
 
 
-def _unicode_path(extra: bytes, raw: bytes) -> str | None:
+def _unicode_path(extra: bytes, name: bytes) -> str | None:
     """The name in the extra field that Info-ZIP and WinZip write, where it is about this name."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
         body, extra = extra[4 : 4 + size], extra[4 + size :]
-        if kind == UNICODE_PATH and body[1:5] == struct.pack("<L", zlib.crc32(raw)):
+        if kind == UNICODE_PATH and body[1:5] == struct.pack("<L", zlib.crc32(name)):
             try:
                 return body[5:].decode()
             except UnicodeDecodeError:
@@ -99,8 +117,9 @@ def _is_likely(names: Sequence[bytes], encoding: str) -> bool:
     return encoding != "cp932" or any(_KANA.search(name.decode(encoding)) for name in names)
 
 
-def _with_slashes(entry: ZipInfo, name: str) -> str:
-    """Some programs on Windows write backslashes between folders."""
-    if entry.create_system in WINDOWS and "/" not in name:
-        return name.replace("\\", "/")
-    return name
+def _with_slashes(names: list[str]) -> list[str]:
+    """.NET and other programs on Windows write backslashes between folders: all of them, so that
+    one slash in any name says that a backslash is a part of its own."""
+    if any("/" in name for name in names):
+        return names
+    return [name.replace("\\", "/") for name in names]

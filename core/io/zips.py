@@ -33,12 +33,16 @@ METHODS = {
 }
 
 
-def unpack(file: IO[bytes], unpacking: Unpacking) -> None:
-    """Unpack a ZIP. Reads stop at the declared sizes, so that their sum is a true bound."""
+def unpack(file: IO[bytes], unpacking: Unpacking, encoding: str = "") -> None:
+    """Unpack a ZIP whose names are in `encoding` where they do not say theirs.
+
+    Reads stop at the declared sizes, so that their sum is a true bound.
+    """
     directory = _Directory(file)
     with zipfile.ZipFile(directory) as archive:
         entries = archive.infolist()
-        names = zip_names.decoded(entries)
+        names, unpacking.guessed = zip_names.decoded(entries, encoding)
+        _require_apart(entries, names)
         admitted = [
             (entry, name, _admit(entry, name, file, unpacking))
             for entry, name in zip(entries, names, strict=True)
@@ -80,6 +84,21 @@ def _admit(entry: zipfile.ZipInfo, name: str, file: IO[bytes], unpacking: Unpack
     if target is not None and not is_dir:
         _require_method(entry, name, file)
     return target
+
+
+def _require_apart(entries: list[zipfile.ZipInfo], names: list[str]) -> None:
+    """BadArchive where an entry's bytes are said to be another one's, too, as in a bomb."""
+    end = 0
+    for entry, name in sorted(zip(entries, names, strict=True), key=_begin):
+        if entry.header_offset < end:
+            raise refused(name, "overlaps another one")
+        # The name stands in both headers; what else the one beside the bytes holds is not known.
+        raw = len(zip_names.raw(entry))
+        end = entry.header_offset + LOCAL_HEADER + raw + entry.compress_size
+
+
+def _begin(named: tuple[zipfile.ZipInfo, str]) -> int:
+    return named[0].header_offset
 
 
 def _require_method(entry: zipfile.ZipInfo, name: str, file: IO[bytes]) -> None:

@@ -17,6 +17,7 @@ from core.datasets.importing.found import SPLIT_FOLDERS, Layout
 from core.datasets.planning import listing
 from core.datasets.planning import plan as plans
 from core.errors import UserError
+from sm_scripts.fieldmark_ml.photos import walk
 from tests.datasets import made
 
 
@@ -136,7 +137,7 @@ def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> Non
         "Owl/._1.jpg",
         "__MACOSX/Crow/x.jpg",
         "Owl/notes.txt",
-        "Owl/raw.tiff",
+        "Owl/raw.nef",
         "readme.md",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +145,12 @@ def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> Non
     made.photo(tmp_path / "loose.jpg")
     layout = made.recognised(tmp_path)
     assert labels_of(layout) == {"Crow": 2, "Owl": 2}
-    assert layout.ignored == {"hidden or system file": 4, found.NOT_IMAGE: 3, found.LOOSE: 1}
+    assert layout.ignored == {
+        "hidden or system file": 4,
+        found.NOT_IMAGE: 2,
+        "RAW photo (.nef), which is not read": 1,
+        found.LOOSE: 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -186,7 +192,7 @@ def test_links_are_followed_inside_the_import_roots_and_counted_elsewhere(
     (root / "Jay").symlink_to(inside / "Jay")
     layout = made.recognised(root)
     assert labels_of(layout) == {"Crow": 2, "Owl": 3, "Jay": 2}
-    assert layout.ignored == {listing.OUTWARD: 2, listing.GONE: 1, listing.ROUND: 1}
+    assert layout.ignored == {listing.OUTWARD: 2, walk.DEAD_LINK: 1, walk.SEEN: 1}
     assert layout.ignored.examples[listing.OUTWARD] == str(root / "Crow" / "link.jpg")
 
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from core.io import images as core_images
-from fieldmark_ml.photos import images, preprocessing
+from fieldmark_ml.photos import images, preprocessing, readers
 from tests.sm_scripts.test_preprocessing import by_pillow, drawn, encoded, far
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>%s</x:xmpmeta>"
@@ -67,6 +67,11 @@ def mpo(value: int) -> bytes:
     )
 
 
+def avif(value: int) -> bytes:
+    """Its EXIF says that it lies on its side, and its container how it is really turned."""
+    return encoded(drawn(), "AVIF", quality=97, exif=exif(value))
+
+
 CONTAINERS: dict[str, Callable[[int], bytes]] = {
     "jpeg": lambda value: jpeg(exif(value)),
     "jpeg, MM": lambda value: jpeg(exif(value, ">")),
@@ -92,6 +97,11 @@ CONTAINERS: dict[str, Callable[[int], bytes]] = {
     "webp, lossy": lambda value: encoded(drawn(), "WEBP", quality=95, exif=exif(value)),
     "webp, lossless": lambda value: encoded(drawn(), "WEBP", lossless=True, exif=exif(value, ">")),
     "webp, bare": lambda value: encoded(drawn(), "WEBP", lossless=True, exif=tiff(value)),
+    "tiff": lambda value: encoded(drawn(), "TIFF", tiffinfo={274: value}),
+    "tiff, packed": lambda value: encoded(
+        drawn(), "TIFF", compression="tiff_lzw", tiffinfo={274: value, 700: XMP_6}
+    ),
+    "avif": avif,
     "webp, moving": lambda value: encoded(
         drawn(),
         "WEBP",
@@ -224,7 +234,7 @@ def many_scans(count: int, size: tuple[int, int] = (2000, 2000)) -> bytes:
 
 def _hidden_scans() -> bytes:
     """Between the scans stand comments in which an end mark is written."""
-    data = many_scans(images.MAX_SCANS)
+    data = many_scans(readers.MAX_SCANS)
     at = data.rindex(b"\xff\xda")
     return data[:at] + (b"\xff\xfe\0\4\xff\xd9" + data[at:-2]) * 20_000 + data[-2:]
 
@@ -316,19 +326,6 @@ def test_a_photo_converted_in_strips_is_the_same(
     whole = by_pillow(data)
     monkeypatch.setattr(images, "PIXELS_AT_ONCE", 1000)
     assert torch.equal(by_pillow(data), whole)
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
-        (b"\0\0\0\x1cftypavif", "AVIF"),
-        (b"II*\0\x08\0\0\0", "TIFF"),
-    ],
-)
-def test_a_format_that_is_not_read_is_named(head: bytes, kind: str) -> None:
-    with pytest.raises(images.BadImage, match=kind):
-        images.open_image(head + bytes(200))
 
 
 def test_io_of_a_path_is_that_of_its_bytes(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_the_middle_of_a_cached_square_is_what_serving_sees(
     assert torch.equal(pictures.augment.centre(square, sides[0]), preprocessing.prepare(photo, how))
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
 def test_fault_13_truncated_files_are_bad(kind: str) -> None:
     data = encoded(shapes.photo("circle", 1).resize((300, 200)), kind)
     with pytest.raises(images.BadImage):
@@ -127,6 +127,8 @@ def odd_photos(folder: Path) -> None:
         save_all=True,
         append_images=[shapes.photo("square", 1).resize((90, 80))],
     )
+    photo.save(folder / "page.tif", compression="tiff_lzw")
+    photo.save(folder / "telephone.avif", quality=95)
     photo.resize((1, 5000)).save(folder / "long.png")
     photo.resize((1, 1)).save(folder / "dot.bmp")
 

@@ -241,10 +241,10 @@ def test_the_reason_of_a_failure_also_ends_the_log(photos: Path, tmp_path: Path)
     [
         (["train/one.png"], "holds photos but no folders"),
         (["train/train/one.png", "train/val/one.png"], "splits, not classes"),
-        (["train/circle/one.tif"], "left out of circle: 1 .tif"),
-        (["train/circle/one.png", "train/square/one.heic"], "the class square has no photo"),
+        (["train/circle/one.psd"], "left out of circle: 1 .psd"),
+        (["train/circle/one.png", "train/square/one.cr2"], "the class square has no photo"),
     ],
-    ids=["flat", "splits", "tif", "heic"],
+    ids=["flat", "splits", "psd", "raw"],
 )
 def test_a_folder_that_cannot_be_trained_on_says_why_at_once(
     layout: list[str], named: str, photos: Path, tmp_path: Path

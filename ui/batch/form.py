@@ -163,7 +163,7 @@ def _archive(_: Model) -> tuple[Make, str]:
         return make, there.stem or "Archive"
     upload = st.file_uploader(
         "ZIP or TAR",
-        type=["zip", "tar", "gz", "tgz", "bz2", "xz"],
+        type=["zip", "tar", "gz", "tgz", "bz2", "xz", "zst"],
         key="ba_archive",
         max_upload_size=settings.MAX_UPLOAD_MB,
         label_visibility="collapsed",

@@ -30,7 +30,7 @@ from ui.text import plain
 Spec = TypeVar("Spec", ImportSpec, PlanSpec)
 
 NEW = "A new dataset"
-ARCHIVES = ["zip", "tar", "gz", "tgz", "bz2", "xz"]
+ARCHIVES = ["zip", "tar", "gz", "tgz", "bz2", "xz", "zst"]
 DROPPED = [*(suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES), "csv", "tsv", "txt"]
 JOINS = {
     "train": "All to train",
@@ -148,9 +148,7 @@ def _folder(into: Into) -> None:
     _look(
         "Look into the folder",
         into,
-        lambda: PlanSpec(
-            name=name or Path(path.strip()).name, source="folder", path=_given(path)
-        ),
+        lambda: PlanSpec(name=name or Path(path.strip()).name, source="folder", path=_given(path)),
         name,
         key="ds_import_folder",
     )

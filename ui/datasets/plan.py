@@ -151,7 +151,7 @@ def _ask(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
                 question.text,
                 list(words),
                 label=words.__getitem__,
-                index=list(words).index(question.answer) if question.answer in words else 0,
+                start=question.answer,
                 key=f"ds_plan_{job.id}_{question.id}_{question.answer}",
             )
             if given != question.answer:

@@ -85,9 +85,9 @@ def box_of(row: Mapping[Any, Any]) -> BoxOf:
 
 def whole(path: Path, box: tuple[float, float, float, float] | None = None) -> Image.Image:
     """The photo, with its box (x, y, width, height in pixels) drawn in. Raises BadImage."""
-    image = images.open_image(path)
+    image, size = images.open_sized(path)
     if box:
-        x, y, width, height = box
+        x, y, width, height = (edge * image.width / size[0] for edge in box)
         line = max(2, round(max(image.size) / 250))
         ImageDraw.Draw(image).rectangle(
             (x, y, x + width, y + height), outline=BOX_COLOUR, width=line

@@ -23,10 +23,10 @@ ENTRY = "train.py"
 # The folder in which sm_scripts/fieldmark_ml/network/zoo.py looks for timm's code.
 TIMM = "timm_models"
 _TIMM_PARTS = ("version.py", "data/constants.py", "layers/*.py", "models/*.py")
-# With pip allowed, the one package that makes a CPU several times quicker; the toolkit reads this
-# file.
+# With pip allowed, what makes a CPU several times quicker, and what opens HEIC; the toolkit reads
+# this file.
 REQUIREMENTS = "requirements.txt"
-OPENVINO = b"openvino>=2025.3,<2027\n"
+PACKAGES = b"openvino>=2025.3,<2027\npillow-heif>=1.8,<2\n"
 SUFFIXES = (".safetensors", ".pth")
 
 
@@ -54,7 +54,7 @@ def members(*, allow_pip: bool) -> Iterator[tuple[str, bytes]]:
         for path in timm.glob(pattern):
             yield f"{TIMM}/{path.relative_to(timm).as_posix()}", path.read_bytes()
     if allow_pip:
-        yield REQUIREMENTS, OPENVINO
+        yield REQUIREMENTS, PACKAGES
 
 
 def weights(arch: str) -> list[tuple[str, Path]]:

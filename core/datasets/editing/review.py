@@ -39,7 +39,11 @@ SIGNATURES = {
     b"BM": ".bmp",
     b"GIF8": ".gif",
     b"RIFF": ".webp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
 }
+# What stands behind the length of the first box of HEIC and AVIF.
+CONTAINER, AVIF = b"ftyp", b"avif"
 
 
 @dataclass(frozen=True)
@@ -280,7 +284,7 @@ def _added(
     }
     for entry in new:
         data = entry.photo.read_bytes()
-        opened = images.open_image(data)
+        _, (width, height) = images.open_sized(data)
         path = f"{ADDED}/{entry.id[:2]}/{entry.id}{_suffix(data)}"
         place = files.safe_join(dataset.root, path)
         try:
@@ -292,13 +296,15 @@ def _added(
                 f"{target} can't be written to ({error.strerror}). Mend that, or leave the new "
                 "photos out."
             ) from error
-        values = (entry.id, path, labels[entry.id], "train", opened.width, opened.height, len(data))
+        values = (entry.id, path, labels[entry.id], "train", width, height, len(data))
         for name, value in zip(rows, values, strict=True):
             rows[name].append(value)
     return manifest.frame_of(rows)
 
 
 def _suffix(data: bytes) -> str:
+    if data[4:8] == CONTAINER:
+        return ".avif" if data[8:12] == AVIF else ".heic"
     return next(
         (suffix for signature, suffix in SIGNATURES.items() if data.startswith(signature)), ".jpg"
     )

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import math
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from core import settings
 from core.errors import UserError
-from core.io.archives import HIDDEN, is_junk
 from core.io.names import clashes, clean_name, shown
+from sm_scripts.fieldmark_ml.photos import suffixes, walk
+from sm_scripts.fieldmark_ml.photos.system_files import is_junk
 
 Box = tuple[float, float, float, float]
 OnFile = Callable[[], None]
@@ -31,18 +30,18 @@ SPLIT_FOLDERS = {
 }
 
 # Why a file is left out of an import; the report counts them under these words.
-NOT_IMAGE = "not an image file"
+NOT_IMAGE = walk.NOT_IMAGE
 LOOSE = "image outside the class folders"
-LINK = "link"
+LINK = walk.LINK
 UNLISTED = "image not in the tables"
 TABLE = "table that was read"
 ASIDE = "image in a folder that is left out"
 DROPPED = "image of a class that is left out"
 UNDECIDED = "image with several labels"
-BAD_NAME = "file name is not valid text"
-UNREADABLE = "folder that can't be read"
-DEEP = f"folder more than {settings.MAX_DEPTH} folders deep"
-SPECIAL = "pipe, socket or device"
+BAD_NAME = walk.BAD_NAME
+UNREADABLE = walk.UNREADABLE
+DEEP = walk.DEEP
+SPECIAL = walk.SPECIAL
 # Those that a person has to be told of, with an example.
 NOTED = (UNREADABLE, DEEP, BAD_NAME, SPECIAL)
 
@@ -135,82 +134,25 @@ class Layout:
 
 def is_image(name: str) -> bool:
     """Whether a file of this name is looked at; its bytes decide later."""
-    return not is_junk(name) and name.lower().endswith(settings.IMAGE_SUFFIXES)
+    return not is_junk(name) and suffixes.is_photo(name)
 
 
 def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Path]:
-    """Image files at any depth up to settings.MAX_DEPTH, folder by folder, by name; what is left
+    """Image files at any depth up to walk.MAX_DEPTH, folder by folder, by name; what is left
     out is counted in `ignored`.
 
     Links are never followed, and nothing but folders is opened.
     """
-    waiting = [_listed(os.fspath(folder), ignored)]
-    while waiting:
-        entry = next(waiting[-1], None)
-        if entry is None:
-            waiting.pop()
-            continue
-        on_file()
-        if not _is_folder(entry):
-            why = "" if _is_file(entry) and is_image(entry.name) else reason(entry)
-            why = why or name_problem(entry.path, folder)
-            if why:
-                ignored.add(why, entry.path)
-            else:
-                yield Path(entry.path)
-        elif len(waiting) < settings.MAX_DEPTH:
-            waiting.append(_listed(entry.path, ignored))
+    for path, left_out in walk.entries_below(folder, on_entry=on_file):
+        if left_out:
+            ignored.add(left_out, path)
         else:
-            ignored.add(DEEP, entry.path)
-
-
-def _listed(folder: str, ignored: LeftOut) -> Iterator[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as listed:
-            return iter(sorted(listed, key=lambda entry: entry.name))
-    except OSError:
-        ignored.add(UNREADABLE, folder)
-        return iter(())
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return not is_junk(entry.name) and entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file(follow_symlinks=False)
-    except OSError:
-        return False
+            yield Path(path)
 
 
 def reason(entry: os.DirEntry[str]) -> str:
     """Why an entry of a folder is left out."""
-    if is_junk(entry.name):
-        return HIDDEN
-    if entry.is_symlink():
-        return LINK
-    if not _is_file(entry):
-        return SPECIAL
-    return name_problem(entry.name, "") or NOT_IMAGE
-
-
-def name_problem(path: str, folder: str | Path) -> str:
-    """BAD_NAME for a path that is no text, or would break a line of a table or a log below
-    `folder`."""
-    below = path[len(os.fspath(folder)) :]
-    if any(
-        unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()
-    ):
-        return BAD_NAME
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return BAD_NAME
-    return ""
+    return walk.left_out(entry) or NOT_IMAGE
 
 
 def box_of(x: float, y: float, width: float, height: float) -> Box | None:

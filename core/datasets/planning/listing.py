@@ -4,26 +4,15 @@ left out and why."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from core import settings
-from core.datasets.importing.found import (
-    DEEP,
-    UNREADABLE,
-    LeftOut,
-    OnFile,
-    is_image,
-    name_problem,
-    reason,
-)
-from core.io.archives import is_junk
+from core.datasets.importing.found import LeftOut, OnFile
+from sm_scripts.fieldmark_ml.photos import walk
 
 OUTWARD = "link that leads out of the folders that may be imported"
-GONE = "link to something that is not there"
-ROUND = "link to a folder that is walked already"
 
 
 @dataclass(frozen=True)
@@ -49,92 +38,22 @@ def listed(root: Path, on_file: OnFile) -> Listing:
     Links are followed where they lead to a place inside the import roots, a folder once; nothing
     but folders is opened.
     """
-    walk = _Walk(root, on_file)
-    photos, others = [], []
-    for path in walk.files():
-        if is_image(path):
-            photos.append(path)
-        else:
-            others.append(path)
-    return Listing(
-        root, tuple(sorted(photos)), tuple(sorted(others)), tuple(sorted(walk.folders)), walk.left
+    photos, others, folders, left = [], [], list[str](), LeftOut()
+    start = len(os.fspath(root)) + 1
+    entries = walk.entries_below(
+        root, _follows(root), on_file, lambda path: folders.append(path[start:])
     )
+    for path, why in entries:
+        if not why:
+            photos.append(path[start:])
+        elif why == walk.NOT_IMAGE:
+            others.append(path[start:])
+        else:
+            left.add(OUTWARD if why == walk.LINK else why, path)
+    return Listing(root, tuple(sorted(photos)), tuple(sorted(others)), tuple(sorted(folders)), left)
 
 
-class _Walk:
-    """One walk, and what it has seen."""
-
-    def __init__(self, root: Path, on_file: OnFile) -> None:
-        self._root, self._on_file = os.fspath(root), on_file
-        self._roots = [root.resolve(), *(place.resolve() for place in settings.import_roots())]
-        self._linked: set[Path] = set()
-        self.folders: list[str] = []
-        self.left = LeftOut()
-
-    def files(self) -> Iterator[str]:
-        """Each file's path below the root."""
-        waiting = [self._entries(self._root)]
-        while waiting:
-            entry = next(waiting[-1], None)
-            if entry is None:
-                waiting.pop()
-                continue
-            self._on_file()
-            if why := self._problem(entry):
-                self.left.add(why, entry.path)
-            elif not _is_folder(entry):
-                yield self._below(entry)
-            elif len(waiting) < settings.MAX_DEPTH:
-                self.folders.append(self._below(entry))
-                waiting.append(self._entries(entry.path))
-            else:
-                self.left.add(DEEP, entry.path)
-
-    def _below(self, entry: os.DirEntry[str]) -> str:
-        return entry.path[len(self._root) :].lstrip("/")
-
-    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as found:
-                return iter(sorted(found, key=lambda entry: entry.name))
-        except OSError:
-            self.left.add(UNREADABLE, folder)
-            return iter(())
-
-    def _problem(self, entry: os.DirEntry[str]) -> str:
-        """Why the entry is left out, or the empty string."""
-        if is_junk(entry.name):
-            return reason(entry)
-        if entry.is_symlink() and (why := self._link_problem(entry)):
-            return why
-        if not _is_folder(entry) and not _is_file(entry):
-            return reason(entry)
-        return name_problem(entry.path, self._root)
-
-    def _link_problem(self, entry: os.DirEntry[str]) -> str:
-        target = Path(entry.path).resolve()
-        if not any(target.is_relative_to(root) for root in self._roots):
-            return OUTWARD
-        if not target.exists():
-            return GONE
-        if not target.is_dir():
-            return ""
-        is_above = Path(entry.path).parent.resolve().is_relative_to(target)
-        if is_above or target in self._linked:
-            return ROUND
-        self._linked.add(target)
-        return ""
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
-        return False
+def _follows(root: Path) -> walk.Follows:
+    """Whether a link's target may be imported: it lies in this folder, or in an import root."""
+    allowed = [root.resolve(), *(place.resolve() for place in settings.import_roots())]
+    return lambda target: any(Path(target).is_relative_to(place) for place in allowed)

@@ -27,8 +27,13 @@ CODE = (
     "fieldmark_ml/network/head.py",
     "fieldmark_ml/network/model.py",
     "fieldmark_ml/network/tensors.py",
+    "fieldmark_ml/photos/bounds.py",
+    "fieldmark_ml/photos/exif.py",
+    "fieldmark_ml/photos/heifs.py",
     "fieldmark_ml/photos/images.py",
     "fieldmark_ml/photos/preprocessing.py",
+    "fieldmark_ml/photos/readers.py",
+    "fieldmark_ml/photos/tiffs.py",
 )
 _SCRIPTS = Path(__file__).parents[2]
 _NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "deviation", "means")

@@ -51,14 +51,14 @@ def key(image_id: str, inside: Edges | None) -> str:
     return hashlib.sha256(f"{image_id} {inside}".encode()).hexdigest()
 
 
-def crop(image: Any, inside: Edges | None) -> Any:
-    """The part of a photo [3, height, width] between these edges;
-    the whole where nothing of the photo lies there.
+def crop(image: Any, inside: Edges | None, by: int = 1) -> Any:
+    """The part of a photo [3, height, width] between these edges, which are those of a photo whose
+    sides are `by` times as long; the whole where nothing of the photo lies there.
     """
     if inside is None:
         return image
     left, top, right, bottom = inside
-    part = image[:, top:bottom, left:right]
+    part = image[:, top // by : -(-bottom // by), left // by : -(-right // by)]
     if not part.shape[1] or not part.shape[2]:
         return image
     return part

@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from fieldmark_ml.photos import boxes
+from fieldmark_ml.photos import boxes, suffixes, walk
+from fieldmark_ml.photos.system_files import is_junk
 from fieldmark_ml.runtime import TrainingError, check_stop, log
 
 SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
-LEFTOVERS = {"__MACOSX", "@eaDir"}
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+READ = ", ".join(sorted(suffixes.PHOTOS))
+# Why an entry is left out that is named in the log by itself; the others are counted by suffix.
+NAMED = {walk.DEAD_LINK, walk.SEEN, walk.UNREADABLE, walk.DEEP, walk.SPECIAL}
 MAX_BAD_SHARE = 0.05
 NAMED_IN_FAILURE = 5
 UNKNOWN = -1
@@ -52,13 +54,13 @@ class Photos:
             return self.image_ids[row]
         return boxes.key(self.image_ids[row], self.boxes[row])
 
-    def seen(self, row: int, photo: Any) -> Any:
-        """What the network sees of a decoded photo [3, height, width]:
-        all of it, or the square around its box.
+    def seen(self, row: int, photo: Any, by: int = 1) -> Any:
+        """What the network sees of a decoded photo [3, height, width] whose sides were divided
+        `by` so much: all of it, or the square around its box.
         """
         if not self.boxes:
             return photo
-        return boxes.crop(photo, self.boxes[row])
+        return boxes.crop(photo, self.boxes[row], by)
 
     def crop_to_boxes(self) -> None:
         """From now on only the square around a photo's box is seen.
@@ -174,7 +176,7 @@ def _check(photos: Photos) -> None:
     if not len(photos.rows("train")):
         raise TrainingError(
             "The train split is empty: there is nothing to learn from. "
-            f"Only {', '.join(sorted(SUFFIXES))} are read; the log says what was left out."
+            f"Only {READ} are read; the log says what was left out."
         )
     if len(photos.classes) < 2:
         raise TrainingError(
@@ -235,9 +237,7 @@ def _from_folders(folders: dict[str, Path]) -> Photos:
         if not folder.is_dir():
             raise TrainingError(f"The {split} channel {folder} is not a folder.")
         groups = [
-            path
-            for path in sorted(folder.iterdir())
-            if path.is_dir() and not _is_leftover(path.name)
+            path for path in sorted(folder.iterdir()) if path.is_dir() and not is_junk(path.name)
         ]
         _check_groups(split, folder, [group.name for group in groups])
         for group in groups:
@@ -252,15 +252,8 @@ def _from_folders(folders: dict[str, Path]) -> Photos:
     return _photos((image_id, *row) for image_id, row in zip(image_ids, rows, strict=True))
 
 
-def _is_leftover(name: str) -> bool:
-    """Whether a system or a notebook puts files of this name beside photos:
-    hidden ones, and folders of previews.
-    """
-    return name.startswith(".") or name in LEFTOVERS
-
-
 def _check_groups(split: str, folder: Path, names: list[str]) -> None:
-    if not names and any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+    if not names and any(suffixes.is_photo(path.name) for path in folder.iterdir()):
         raise TrainingError(
             f"The {split} channel {folder} holds photos but no folders. Put the photos of each "
             "class into a folder of its name."
@@ -276,26 +269,27 @@ def _check_groups(split: str, folder: Path, names: list[str]) -> None:
 def _photos_in(group: Path) -> list[Path]:
     """The photos of one class, sorted.
 
-    Files that cannot be used are counted in the log; a link to nothing is named.
+    What cannot be used is counted in the log by its suffix; what could have been is named there.
+    Links are followed: who trains by hand has laid them out.
     """
     found, others = [], Counter[str]()
-    for path in sorted(group.rglob("*")):
-        if any(map(_is_leftover, path.relative_to(group).parts)) or path.is_dir():
-            continue
-        if not path.exists():
-            log(f"left out: {path} is a link to a file that is not there")
-        elif path.suffix.lower() in SUFFIXES:
-            found.append(path)
-        else:
-            others[path.suffix.lower() or path.name] += 1
+    for path, left_out in walk.entries_below(group, lambda target: True):
+        if not left_out:
+            found.append(Path(path))
+        elif left_out in NAMED:
+            log(f"left out: {path} is a {left_out}")
+        elif left_out == walk.BAD_NAME:
+            log(f"left out: {path!a}, whose {left_out}")
+        elif left_out != walk.HIDDEN:
+            others[Path(path).suffix.lower() or Path(path).name] += 1
     if others:
         named = ", ".join(
             f"{count} {suffix}" for suffix, count in others.most_common(NAMED_IN_FAILURE)
         )
-        log(f"left out of {group.name}: {named} (only {', '.join(sorted(SUFFIXES))} are read)")
+        log(f"left out of {group.name}: {named} (only {READ} are read)")
     if not found:
         log(f"left out: the class {group.name} has no photo that can be read")
-    return found
+    return sorted(found)
 
 
 def _sha256(path: str) -> str:

@@ -45,7 +45,8 @@ class Pictures:
         if self.store is not None and self.ready[row]:
             return torch.from_numpy(self.store[row])
         with open(self.photos.files[row], "rb") as file:
-            square = square_of(self.photos.seen(row, preprocessing.decode(file.read())), self.how)
+            photo, by = preprocessing.decode_sized(file.read())
+        square = square_of(self.photos.seen(row, photo, by), self.how)
         if self.store is not None:
             self.store[row] = square.numpy()
             self.ready[row] = True

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from fieldmark_ml.photos import images
+from fieldmark_ml.photos import bounds, images
 
 # A photo longer than this many times its short side loses its ends before it is resized; the centre
 # crop would drop them anyway.
@@ -39,15 +39,21 @@ class Preprocessing:
 
 def decode(data: bytes) -> torch.Tensor:
     """The photo as uint8 [3, height, width], upright. Raises images.BadImage."""
+    return decode_sized(data)[0]
+
+
+def decode_sized(data: bytes) -> tuple[torch.Tensor, int]:
+    """As `decode`, with the number by which the sides of a very large photo were divided."""
     photo = images.read(data)
-    if photo.is_plain_jpeg:
+    if photo.is_plain_jpeg and bounds.factor(photo.width, photo.height) == 1:
         try:
             packed = torch.frombuffer(bytearray(photo.data), dtype=torch.uint8)
-            return _turned(_libjpeg()(packed, 3, False), photo.orientation)
+            return _turned(_libjpeg()(packed, 3, False), photo.orientation), 1
         except RuntimeError:
             # libjpeg refused; Pillow opens it after all, or says in plain words what is wrong.
             pass
-    return from_pillow(images.open_image(data))
+    image, size = images.open_sized(data)
+    return from_pillow(image), bounds.factor(*size)
 
 
 def from_pillow(image: Any) -> torch.Tensor:

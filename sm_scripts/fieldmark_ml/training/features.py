@@ -105,7 +105,8 @@ class Extraction:
         pictures, image_ids = [], []
         for row in rows:
             try:
-                photo = self.photos.seen(row, preprocessing.decode(_bytes(self.photos.files[row])))
+                data = _bytes(self.photos.files[row])
+                photo = self.photos.seen(row, *preprocessing.decode_sized(data))
                 pictures.append(preprocessing.prepare(photo, self.how))
                 image_ids.append(self.photos.key(row).encode())
             except BadImage as error:

@@ -7,13 +7,12 @@ photo took, or many large bodies at once, is given back all the same.
 from __future__ import annotations
 
 import ctypes
-import io
 import time
 
 import psutil
 from PIL import Image
 
-from core import settings
+from sm_scripts.fieldmark_ml.photos import images
 
 # Bytes for each pixel. libjpeg decodes in lines, or with three coefficients of two bytes where the
 # JPEG is progressive; what Pillow decodes takes four bytes, and is then converted and copied.
@@ -32,7 +31,7 @@ def is_large(photo: bytes) -> bool:
     False for what is no photo.
     """
     try:
-        with Image.open(io.BytesIO(photo), formats=settings.IMAGE_FORMATS) as image:
+        with images.opened(images.read(photo)) as image:
             if "progressive" in image.info and photo.count(SCAN) > MANY_SCANS:
                 return True
             return image.width * image.height * _bytes_a_pixel(image) > LARGE_BYTES

@@ -27,6 +27,8 @@ from core.errors import BackendError, UserError
 from core.io.names import shown
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
+from sm_scripts.fieldmark_ml.photos import suffixes
+from sm_scripts.fieldmark_ml.photos.system_files import is_junk
 
 THREADS = 16
 AT_A_TIME = 512
@@ -150,7 +152,9 @@ def _found(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Foun
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
         for page in pages:
             check_stop()
-            for entry in filter(lambda entry: _is_photo(entry["Key"]), page.get("Contents", [])):
+            for entry in page.get("Contents", []):
+                if not _is_photo(entry["Key"][len(start) :]):
+                    continue
                 count += 1
                 if count > MAX_LISTED:
                     message = f"There are more than {MAX_LISTED:,} photos at {shown(spec.path)}."
@@ -203,8 +207,7 @@ def _is_manifest(address: str) -> bool:
 
 
 def _is_photo(key: str) -> bool:
-    suffix = PurePosixPath(key).suffix.lower()
-    return suffix in settings.IMAGE_SUFFIXES and not key.endswith("/")
+    return suffixes.is_photo(key) and not any(map(is_junk, key.split("/")))
 
 
 def _some(keys: Iterable[str]) -> Iterator[list[str]]:
