@@ -5,11 +5,12 @@ import streamlit as st
 from core.datasets import store
 from core.jobs import store as jobs
 from ui import links, messages
-from ui.datasets import import_form, import_progress
 from ui.datasets import inspection as inspecting
-from ui.datasets import plan as import_plan
 from ui.datasets import view as dataset_view
 from ui.guard import guard
+from ui.importing import form as import_form
+from ui.importing import plan as import_plan
+from ui.importing import progress as import_progress
 from ui.shared import jobs_table
 from ui.text import plain
 

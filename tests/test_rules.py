@@ -238,22 +238,25 @@ ARROWS = """
 core >
 core.io > core
 core.evaluation > core
-core.training > core
+core.training > core core.io
 core.aws > core core.io
 core.jobs > core core.io core.jobs.status core.training
 core.jobs.status >
 core.datasets > core core.aws core.io
+core.datasets.planning > core core.datasets.importing core.datasets.planning.tables core.io
+core.datasets.planning.tables > core core.datasets.planning core.io
 core.datasets.sample > core
 core.datasets.editing > core core.datasets core.io
-core.datasets.importing > core core.aws core.datasets core.datasets.editing core.datasets.sample
-    core.io
-core.datasets.inspection > core core.datasets core.datasets.editing core.io core.models
+core.datasets.importing > core core.aws core.datasets core.datasets.editing
+    core.datasets.planning core.datasets.sample core.io
+core.datasets.inspection > core core.datasets core.datasets.editing core.io core.training
 core.models > core core.datasets core.datasets.editing core.datasets.inspection core.evaluation
-    core.io core.jobs
+    core.io core.jobs core.training
 core.tuning > core core.evaluation core.io core.jobs core.jobs.status core.models core.training
-core.endpoints > core core.datasets core.evaluation core.io core.jobs core.jobs.status core.models
-core.batch > core core.datasets core.datasets.importing core.evaluation core.io core.jobs
+core.endpoints > core core.datasets core.evaluation core.io core.jobs core.jobs.status
     core.models
+core.batch > core core.datasets core.datasets.importing core.datasets.planning.tables
+    core.evaluation core.io core.jobs core.models
 core.backends > core core.backends.local core.backends.sagemaker core.io core.jobs
     core.jobs.status
 core.backends.local > core core.backends core.backends.local.datasets
@@ -261,7 +264,8 @@ core.backends.local > core core.backends core.backends.local.datasets
     core.datasets.importing core.io core.jobs core.jobs.status core.models core.training
     core.tuning
 core.backends.local.datasets > core core.aws core.backends.local core.datasets
-    core.datasets.importing core.datasets.inspection core.io core.jobs core.models core.training
+    core.datasets.importing core.datasets.inspection core.datasets.planning core.io core.jobs
+    core.models core.training
 core.backends.local.endpoints > core core.backends core.backends.local.datasets core.endpoints
     core.io core.jobs core.jobs.status core.models
 core.backends.local.batch > core core.backends.local.datasets core.batch core.evaluation core.io
@@ -273,31 +277,35 @@ core.backends.sagemaker > core core.aws core.backends core.backends.sagemaker.ba
 core.backends.sagemaker.training > core core.aws core.backends.sagemaker core.io core.jobs
     core.models core.training core.tuning
 core.backends.sagemaker.tuning > core core.aws core.backends.sagemaker
-    core.backends.sagemaker.training core.io core.jobs core.jobs.status core.training core.tuning
+    core.backends.sagemaker.training core.io core.jobs core.jobs.status core.training
+    core.tuning
 core.backends.sagemaker.endpoints > core core.aws core.backends core.backends.local.endpoints
     core.backends.sagemaker core.endpoints core.io core.jobs core.jobs.status core.models
 core.backends.sagemaker.batch > core core.aws core.backends.local.batch core.backends.sagemaker
-    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch core.evaluation
-    core.io core.jobs core.jobs.status core.models
-core.backends.sagemaker.programs > core.backends core.backends.sagemaker
+    core.backends.sagemaker.endpoints core.backends.sagemaker.programs core.batch
+    core.evaluation core.io core.jobs core.jobs.status core.models
+core.backends.sagemaker.programs > core.aws core.backends core.backends.sagemaker
     core.backends.sagemaker.training core.io core.jobs
 core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker
     core.backends.sagemaker.endpoints core.datasets core.io core.jobs
 ui > core core.io ui.shell
+ui.importing > core core.aws core.backends core.datasets core.datasets.importing
+    core.datasets.planning core.datasets.planning.tables core.io core.jobs core.jobs.status ui
+    ui.shared
 ui.components > core
-ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.datasets
-    core.datasets.editing core.evaluation core.io core.jobs core.jobs.status core.models
-    core.training ui ui.components
-ui.shell > core core.backends core.backends.local core.io core.jobs core.models ui ui.aws
-    ui.datasets ui.shared
-ui.overview > core.backends core.datasets core.jobs core.models ui ui.datasets
-ui.datasets > core core.aws core.backends core.datasets core.datasets.editing
-    core.datasets.importing core.datasets.inspection core.io core.jobs core.jobs.status
-    core.models ui ui.components ui.models ui.shared
+ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch
+    core.datasets core.datasets.editing core.evaluation core.io core.jobs core.jobs.status
+    core.models core.training ui ui.components
+ui.shell > core core.backends core.backends.local core.io core.jobs core.models core.training ui
+    ui.aws ui.datasets ui.shared
+ui.overview > core.backends core.datasets core.jobs core.models ui ui.importing
+ui.datasets > core core.backends core.datasets core.datasets.editing core.datasets.importing
+    core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
+    ui.models ui.shared
 ui.training > core core.backends core.datasets core.io core.jobs core.jobs.status core.models
     core.training ui ui.shared
 ui.tuning > core core.backends core.datasets core.io core.jobs core.jobs.status core.models
-    core.training core.tuning ui ui.shared ui.training
+    core.training core.tuning ui ui.components ui.shared ui.training
 ui.models > core core.evaluation core.io core.models ui ui.shared
 ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
     core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.jobs.status
@@ -307,7 +315,8 @@ ui.batch > core core.backends core.batch core.datasets core.datasets.editing cor
     ui.training
 ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
 pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws
-    ui.batch ui.datasets ui.endpoints ui.models ui.overview ui.shared ui.training ui.tuning
+    ui.batch ui.datasets ui.endpoints ui.importing ui.models ui.overview ui.shared ui.training
+    ui.tuning
 app > ui.shell
 benchmarks > core core.backends core.backends.local.batch core.backends.local.datasets
     core.backends.local.endpoints core.datasets core.datasets.importing core.endpoints core.io

@@ -12,7 +12,7 @@ from core.jobs import store as jobs
 from core.jobs.specs import ImportSpec
 from core.models.store import Model
 from ui import links
-from ui.datasets import import_progress
+from ui.importing import progress as import_progress
 from ui.text import age, count, plain, share
 
 SAMPLE_NAME = "Sketchbook"

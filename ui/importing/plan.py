@@ -22,7 +22,8 @@ from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import ImportSpec, PlanSpec, plan_spec
 from ui import choices, links, messages
-from ui.datasets import import_progress, plan_tables
+from ui.importing import plan_tables
+from ui.importing import progress as import_progress
 from ui.shared import submit
 from ui.text import count, plain
 

@@ -23,7 +23,8 @@ from core.io.names import clean_name
 from core.jobs import inbox
 from core.jobs.specs import ImportSpec, PlanSpec
 from ui import choices, links
-from ui.datasets import import_progress, plan
+from ui.importing import plan
+from ui.importing import progress as import_progress
 from ui.shared import version_picker
 from ui.text import plain
 
