@@ -21,6 +21,7 @@ from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import ImportSpec, PlanSpec, plan_spec
+from core.jobs.status.progress import PlanProgress
 from ui import choices, links, messages
 from ui.importing import plan_tables
 from ui.importing import progress as import_progress
@@ -61,7 +62,7 @@ def waiting() -> None:
     """Links to what was looked into and not imported yet."""
     for job in jobs.readable("plan"):
         if job.state is jobs.State.COMPLETED and not kept.is_imported(job.folder.output):
-            photos = int(job.status.progress.get("photos", 0))
+            photos = PlanProgress.from_json(job.status.progress).photos
             links.link(
                 "datasets",
                 f"{plain(job.name)}: {count(photos, 'photo')}, looked into and not imported yet",

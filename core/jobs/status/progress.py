@@ -80,6 +80,14 @@ class ImportingProgress(Counted):
 
 
 @dataclass(frozen=True)
+class PlanProgress(ImportingProgress):
+    """A look into a source; `photos` and `classes` once it has ended."""
+
+    photos: int = 0
+    classes: int = 0
+
+
+@dataclass(frozen=True)
 class InspectionProgress(Counted):
     """Of a look through a dataset version."""
 
