@@ -14,6 +14,7 @@ from core.io.names import JOINERS
 from core.jobs import hyperparameters, specs
 from core.jobs.run_folder import ID_PATTERN
 from core.jobs.specs import EndpointSpec, ImportSpec, Resources, TrainingSpec, TransformSpec
+from core.jobs.status import asked
 from core.jobs.store import Job, Status
 from core.training import script as scripts
 
@@ -172,16 +173,16 @@ def job_of(spec: dict[str, Any]) -> Job:
 
 def test_a_spec_is_read_back_as_it_was_written() -> None:
     spec = training(lr="0.01")
-    assert specs.training_spec(job_of(specs.as_dict(spec))) == spec
+    assert asked.training_spec(job_of(specs.as_dict(spec))) == spec
 
 
 def test_resources_are_read_back_with_their_spec() -> None:
     resources = Resources("ml.g5.xlarge", instance_count=2, spot=True, max_seconds=7200)
     spec = replace(training(lr="0.01"), resources=resources)
     body = specs.as_dict(spec)
-    assert specs.training_spec(job_of(body)) == spec
+    assert asked.training_spec(job_of(body)) == spec
     newer = {**body, "resources": {**body["resources"], "colour": "blue"}}
-    assert specs.training_spec(job_of(newer)).resources == resources
+    assert asked.training_spec(job_of(newer)).resources == resources
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_resources_that_no_platform_gives_are_refused(name: str, value: Any) -> 
 
 def test_fault_35_fields_of_a_newer_version_are_left_out() -> None:
     spec = training(lr="0.01")
-    assert specs.training_spec(job_of({**specs.as_dict(spec), "colour": "blue"})) == spec
+    assert asked.training_spec(job_of({**specs.as_dict(spec), "colour": "blue"})) == spec
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_fault_35_a_spec_of_an_older_version_is_not_found_rather_than_a_crash(
     spec: dict[str, Any],
 ) -> None:
     with pytest.raises(NotFound, match="can't be read"):
-        specs.training_spec(job_of(spec))
+        asked.training_spec(job_of(spec))
 
 
 @pytest.mark.parametrize(

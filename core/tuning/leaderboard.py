@@ -17,7 +17,8 @@ from core.errors import BackendError, NotFound
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import TuningSpec, tuning_spec
+from core.jobs.specs import TuningSpec
+from core.jobs.status.asked import tuning_spec
 from core.jobs.status.causes import Cause
 from core.jobs.store import Job, State
 from core.models import store as models

@@ -22,7 +22,8 @@ from core.endpoints import capture
 from core.errors import PhotoRefused, UserError
 from core.jobs import locks
 from core.jobs import store as jobs
-from core.jobs.specs import EndpointSpec, LoadSpec, endpoint_spec
+from core.jobs.specs import EndpointSpec, LoadSpec
+from core.jobs.status.asked import endpoint_spec
 from core.jobs.store import State
 from core.models.store import Model
 from tests import shapes

@@ -17,7 +17,8 @@ from core.backends import LOCAL
 from core.backends.local import commands
 from core.errors import UserError
 from core.jobs import store as jobs
-from core.jobs.specs import Resources, TrainingSpec, training_spec
+from core.jobs.specs import Resources, TrainingSpec
+from core.jobs.status.asked import training_spec
 from core.jobs.store import Job, State
 from core.models import store as models
 from core.models.store import Model

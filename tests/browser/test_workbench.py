@@ -14,7 +14,7 @@ from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
 from core.datasets.sample import sketchbook
 from core.jobs import store as jobs
-from core.jobs.specs import training_spec
+from core.jobs.status.asked import training_spec
 from core.jobs.store import State
 from tests.browser import steps
 from tests.browser.conftest import App

@@ -18,7 +18,8 @@ from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import KINDS, Inspection
 from core.errors import UserError
 from core.jobs import store as jobs
-from core.jobs.specs import InspectSpec, inspect_spec
+from core.jobs.specs import InspectSpec
+from core.jobs.status.asked import inspect_spec
 from core.jobs.store import State
 from core.models import photo_record
 from core.models import store as models

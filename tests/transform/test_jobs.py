@@ -199,7 +199,7 @@ def test_an_archive_is_unpacked_into_the_job_and_nowhere_else(
 
 
 def specs_of(job: Job) -> TransformSpec:
-    from core.jobs.specs import transform_spec
+    from core.jobs.status.asked import transform_spec
 
     return transform_spec(job)
 

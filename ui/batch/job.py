@@ -11,7 +11,8 @@ from core import backends, settings
 from core.errors import NotFound
 from core.jobs import labels
 from core.jobs import store as jobs
-from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.specs import TransformSpec
+from core.jobs.status.asked import transform_spec
 from core.jobs.status.progress import BatchProgress
 from core.jobs.store import Job, State
 from core.models import store as models

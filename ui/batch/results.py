@@ -13,7 +13,7 @@ from core.batch.table import Choice, Table
 from core.errors import NotFound
 from core.evaluation import scores
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import transform_spec
+from core.jobs.status.asked import transform_spec
 from core.jobs.status.progress import BatchProgress
 from core.jobs.store import Job, State
 from core.models.store import Model

@@ -15,7 +15,8 @@ from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError
 from core.io.names import numbered
 from core.jobs import store as jobs
-from core.jobs.specs import TrainingSpec, training_spec
+from core.jobs.specs import TrainingSpec
+from core.jobs.status.asked import training_spec
 from ui import choices, links, messages, paging
 from ui.datasets import links as dataset_links
 from ui.datasets import selection

@@ -12,7 +12,8 @@ from core.datasets.inspection import store as inspection
 from core.datasets.inspection.store import Inspection
 from core.datasets.store import Dataset, Version
 from core.jobs import store as jobs
-from core.jobs.specs import ExportSpec, InspectSpec, inspect_spec
+from core.jobs.specs import ExportSpec, InspectSpec
+from core.jobs.status.asked import inspect_spec
 from core.jobs.status.progress import InspectionProgress
 from ui import messages
 from ui.datasets import links as dataset_links

@@ -13,7 +13,7 @@ from core import backends
 from core.aws import prices
 from core.backends import Endpoint, EndpointState
 from core.jobs import store as jobs
-from core.jobs.specs import endpoint_spec
+from core.jobs.status.asked import endpoint_spec
 from core.jobs.status.endpoints import Form
 from ui import choices, links, messages, removal
 from ui.endpoints import code as endpoint_code

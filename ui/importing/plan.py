@@ -20,7 +20,8 @@ from core.datasets.planning.plan import Plan
 from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import ImportSpec, PlanSpec, plan_spec
+from core.jobs.specs import ImportSpec, PlanSpec
+from core.jobs.status.asked import plan_spec
 from core.jobs.status.progress import PlanProgress
 from ui import choices, links, messages
 from ui.importing import plan_tables

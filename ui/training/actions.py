@@ -11,7 +11,8 @@ from core.errors import NotFound, UserError
 from core.io.names import numbered
 from core.jobs import labels
 from core.jobs import store as jobs
-from core.jobs.specs import TrainingSpec, training_spec
+from core.jobs.specs import TrainingSpec
+from core.jobs.status.asked import training_spec
 from core.jobs.store import Job, State
 from core.models import store as models
 from ui import links, messages, removal

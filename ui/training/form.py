@@ -11,7 +11,8 @@ from core import settings
 from core.datasets import store
 from core.io.names import numbered
 from core.jobs import store as jobs
-from core.jobs.specs import TrainingSpec, training_spec
+from core.jobs.specs import TrainingSpec
+from core.jobs.status.asked import training_spec
 from core.training import script as scripts
 from ui import links, messages
 from ui.shared import (

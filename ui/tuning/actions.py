@@ -10,7 +10,7 @@ import streamlit as st
 from core import backends, settings
 from core.jobs import labels
 from core.jobs import store as jobs
-from core.jobs.specs import tuning_spec
+from core.jobs.status.asked import tuning_spec
 from core.jobs.status.progress import TuningProgress
 from core.jobs.store import Job
 from core.tuning import leaderboard

@@ -14,7 +14,8 @@ from core.datasets import store
 from core.errors import UserError
 from core.io.names import numbered
 from core.jobs import store as jobs
-from core.jobs.specs import TuningSpec, tuning_spec
+from core.jobs.specs import TuningSpec
+from core.jobs.status.asked import tuning_spec
 from core.training import script as scripts
 from core.tuning import objectives as search
 from core.tuning import space as spaces

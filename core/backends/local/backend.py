@@ -29,6 +29,7 @@ from core.io.names import clean_name
 from core.jobs import hung_workers, inbox, locks, prefork, processes, specs, stopping
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
+from core.jobs.status import asked
 from core.jobs.status.causes import Cause
 from core.jobs.status.endpoints import Answer, Figures, LocalDetails
 from core.jobs.store import Job, State, Status
@@ -130,7 +131,7 @@ class LocalBackend(Backend):
     def as_code(self, job: Job) -> list[Program]:
         if job.kind != "training":
             return []
-        text = commands.training(job.folder, specs.training_spec(job))
+        text = commands.training(job.folder, asked.training_spec(job))
         return [Program("Shell", "The same job by hand, from the project's folder:", "bash", text)]
 
     def stop(self, job: Job) -> None:

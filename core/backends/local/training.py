@@ -20,7 +20,8 @@ from core.jobs.forks import Answer
 from core.jobs.hyperparameters import carried_name
 from core.jobs.run_folder import RunFolder
 from core.jobs.script_runs import ScriptRun, code_folder
-from core.jobs.specs import InspectSpec, TrainingSpec, training_spec
+from core.jobs.specs import InspectSpec, TrainingSpec
+from core.jobs.status.asked import training_spec
 from core.jobs.status.causes import Cause
 from core.jobs.stopping import Failed
 from core.models import store as models

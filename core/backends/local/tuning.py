@@ -21,7 +21,8 @@ from core.backends.local.datasets import fetching
 from core.errors import BackendError, NotFound
 from core.jobs import forks, prefork
 from core.jobs import store as jobs
-from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.jobs.specs import TrainingSpec, TuningSpec
+from core.jobs.status.asked import tuning_spec
 from core.jobs.status.causes import Cause, Ending
 from core.jobs.status.progress import TrainingProgress
 from core.jobs.stopping import ask_to_stop

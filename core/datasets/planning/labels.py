@@ -177,7 +177,9 @@ def labels_of(use: TableUse, row: Row, names: Mapping[str, str]) -> list[str]:
     if not column:
         return [name for name in use.columns(ONE_HOT) if is_one(row.values.get(name, ""))]
     text = row.values.get(column, "").strip()
-    parts = _parts(text, use.several) if use.several else [text] if text else []
+    parts = [text] if text else []
+    if use.several:
+        parts = _parts(text, use.several)
     return [named(part, names) for part in parts]
 
 

@@ -145,10 +145,8 @@ def _columns(decisions: Decisions, layout: Layout) -> Iterator[Question]:
 def _set_label(decisions: Decisions, path: str, value: str) -> Decisions:
     use = _table(decisions, path)
     before = use.column(LABEL)
-    roles = {
-        name: LABEL if name == value else KEEP if name == before else role
-        for name, role in use.roles.items()
-    }
+    changed_roles = {before: KEEP, value: LABEL}
+    roles = {name: changed_roles.get(name, role) for name, role in use.roles.items()}
     doubtful = tuple(
         name
         for name in dict.fromkeys((*([before] if before else []), *use.doubtful))

@@ -22,7 +22,8 @@ from core.evaluation import scores
 from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.specs import TransformSpec
+from core.jobs.status.asked import transform_spec
 from core.models import store as models
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from core.errors import UserError
 from core.io import files
 from core.jobs import stopping
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import ImportSpec, PlanSpec, import_spec
+from core.jobs.specs import ImportSpec, PlanSpec
+from core.jobs.status.asked import import_spec
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker

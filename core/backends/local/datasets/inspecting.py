@@ -14,7 +14,8 @@ from core.datasets.store import Version
 from core.io import files
 from core.jobs import processes, stopping
 from core.jobs.script_runs import ScriptRun
-from core.jobs.specs import InspectSpec, TransformSpec, inspect_spec
+from core.jobs.specs import InspectSpec, TransformSpec
+from core.jobs.status.asked import inspect_spec
 from core.training import metrics
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from core.datasets.planning import plan as plans
 from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.jobs import inbox, stopping
-from core.jobs.specs import plan_spec
+from core.jobs.status.asked import plan_spec
 
 if TYPE_CHECKING:
     from core.jobs.worker import Worker

@@ -11,7 +11,7 @@ from core.backends.local.endpoints import process as endpoints
 from core.endpoints import load_test
 from core.errors import BackendError
 from core.io import files, images
-from core.jobs.specs import load_spec
+from core.jobs.status.asked import load_spec
 from core.models import store as models
 
 if TYPE_CHECKING:

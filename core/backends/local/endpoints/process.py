@@ -29,7 +29,8 @@ from core.backends.local.endpoints.service import Service
 from core.endpoints import capture
 from core.errors import BackendError
 from core.jobs import processes
-from core.jobs.specs import EndpointSpec, endpoint_spec
+from core.jobs.specs import EndpointSpec
+from core.jobs.status.asked import endpoint_spec
 from core.jobs.status.endpoints import Form
 from core.models import store as models
 from core.models.store import Model

@@ -29,7 +29,8 @@ from core.evaluation import scores
 from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import TransformSpec, transform_spec
+from core.jobs.specs import TransformSpec
+from core.jobs.status.asked import transform_spec
 from core.jobs.status.causes import Cause
 from core.jobs.stopping import Stopped
 from core.models import store as models

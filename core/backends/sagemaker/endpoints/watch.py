@@ -29,7 +29,7 @@ from core.backends.sagemaker.endpoints import verbs as endpoints
 from core.backends.sagemaker.logs import LogTail
 from core.backends.sagemaker.watcher import Watch
 from core.errors import BackendError
-from core.jobs.specs import endpoint_spec
+from core.jobs.status.asked import endpoint_spec
 from core.jobs.stopping import Failed, Left, Stopped
 from core.models import store as models
 

@@ -28,7 +28,8 @@ from core.io import files
 from core.jobs import locks
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import TrainingSpec, TuningSpec, training_spec
+from core.jobs.specs import TrainingSpec, TuningSpec
+from core.jobs.status.asked import training_spec
 from core.models import store as models
 from core.training import script as scripts
 

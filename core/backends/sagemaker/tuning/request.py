@@ -13,7 +13,8 @@ from core.backends.sagemaker.job_request import Inputs
 from core.errors import NotFound, UserError
 from core.jobs import store as jobs
 from core.jobs.hyperparameters import carried_name
-from core.jobs.specs import TrainingSpec, TuningSpec, tuning_spec
+from core.jobs.specs import TrainingSpec, TuningSpec
+from core.jobs.status.asked import tuning_spec
 from core.training import metrics
 from core.training import script as scripts
 from core.tuning import leaderboard

@@ -29,7 +29,8 @@ from core.io import files
 from core.jobs import processes
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
-from core.jobs.specs import TrainingSpec, TuningSpec, as_dict, training_spec, tuning_spec
+from core.jobs.specs import TrainingSpec, TuningSpec, as_dict
+from core.jobs.status.asked import training_spec, tuning_spec
 from core.jobs.status.causes import Cause, Ending
 from core.jobs.status.progress import TrainingProgress
 from core.jobs.stopping import Left, why_asked
