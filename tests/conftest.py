@@ -18,8 +18,8 @@ from core.jobs import store as jobs
 from core.jobs.specs import TrainingSpec
 from core.models import store as models
 from tests import shapes
-from tests.browsing import browser, page
 from tests.patience import PATIENCE
+from tests.ui.browsing import browser, page
 
 __all__ = ["browser", "page"]
 

@@ -29,7 +29,7 @@ from core.jobs.specs import EndpointSpec, ImportSpec, TrainingSpec
 from core.models import explain
 from core.models import store as models
 from tests.datasets import made
-from tests.test_pages import PAGES, drawn
+from tests.ui.test_pages import PAGES, drawn
 from ui.shell.routes import ROUTES
 
 SIZE_MB = 48

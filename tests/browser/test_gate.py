@@ -352,7 +352,7 @@ def test_a_page_whose_name_was_bound_anew_reaches_nothing(app: App, browser: Any
 
 
 def browser_path() -> str:
-    from tests.browsing import CHROMIUM
+    from tests.ui.browsing import CHROMIUM
 
     assert CHROMIUM
     return CHROMIUM

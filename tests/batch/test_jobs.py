@@ -24,7 +24,7 @@ from core.jobs.specs import TransformSpec
 from core.jobs.store import Job, State
 from core.models import store as models
 from tests import shapes
-from tests.transform.conftest import ended, started, until
+from tests.batch.conftest import ended, started, until
 
 MANY = 600
 

@@ -38,7 +38,7 @@ time.sleep(60)
 MAKE = """
 import sys
 from core.jobs import store as jobs
-from tests.test_jobs import SPEC
+from tests.jobs.test_jobs import SPEC
 print("begins", flush=True)
 while True:
     _, handle = jobs.create(jobs.new_id("training"), "training", "Birds", "local", SPEC)
@@ -46,7 +46,7 @@ while True:
 FULL = """
 import resource, sys
 from core.jobs import store as jobs
-from tests.test_jobs import SPEC
+from tests.jobs.test_jobs import SPEC
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 try:
     jobs.create(jobs.new_id("training"), "training", "Birds", "local", SPEC)

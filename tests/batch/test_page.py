@@ -19,8 +19,8 @@ from core.jobs.specs import TransformSpec
 from core.jobs.store import Job
 from core.models import store as models
 from tests import shapes
-from tests.test_pages import drawn
-from tests.transform.conftest import ended, started
+from tests.batch.conftest import ended, started
+from tests.ui.test_pages import drawn
 from ui.own_option import OWN
 
 PAGE = "batch.py"
