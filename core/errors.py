@@ -1,4 +1,5 @@
-"""The exceptions of the project. Each message says what happened, to what, and what the person can do about it."""
+"""The exceptions of the project. Each message says what happened, to what, and what the person can
+do about it."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ class FieldmarkError(Exception):
 
 
 class UserError(FieldmarkError):
-    """A value or choice that cannot be used. `field` names the form field the message belongs beside."""
+    """A value or choice that cannot be used; `field` names the form field that it is about."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -44,4 +45,4 @@ class BackendError(FieldmarkError):
 
 
 class PhotoRefused(BackendError):
-    """An endpoint can't use this photo, however often it is asked. The person can replace the file."""
+    """An endpoint can't use this photo, however often it is asked. Another file might do."""

@@ -241,7 +241,7 @@ core.evaluation > core
 core.training > core core.io
 core.aws > core core.io
 core.jobs > core core.io core.jobs.status core.training
-core.jobs.status >
+core.jobs.status > core core.jobs
 core.datasets > core core.aws core.io
 core.datasets.planning > core core.datasets.importing core.datasets.planning.tables core.io
 core.datasets.planning.tables > core core.datasets.planning core.io
@@ -265,7 +265,7 @@ core.backends.local > core core.backends core.backends.local.datasets
     core.tuning
 core.backends.local.datasets > core core.aws core.backends.local core.datasets
     core.datasets.importing core.datasets.inspection core.datasets.planning core.io core.jobs
-    core.models core.training
+    core.jobs.status core.models core.training
 core.backends.local.endpoints > core core.backends core.backends.local.datasets core.endpoints
     core.io core.jobs core.jobs.status core.models
 core.backends.local.batch > core core.backends.local.datasets core.batch core.evaluation core.io
@@ -275,7 +275,7 @@ core.backends.sagemaker > core core.aws core.backends core.backends.sagemaker.ba
     core.backends.sagemaker.tuning core.datasets core.io core.jobs core.jobs.status core.models
     core.training core.tuning
 core.backends.sagemaker.training > core core.aws core.backends.sagemaker core.io core.jobs
-    core.models core.training core.tuning
+    core.jobs.status core.models core.training core.tuning
 core.backends.sagemaker.tuning > core core.aws core.backends.sagemaker
     core.backends.sagemaker.training core.io core.jobs core.jobs.status core.training
     core.tuning

@@ -1,4 +1,4 @@
-"""The checks of the role that jobs run as: whether it is named, there, trusted, and may be passed."""
+"""The checks of the role that jobs run as: whether it is named, there, trusted, may be passed."""
 
 from __future__ import annotations
 

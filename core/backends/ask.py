@@ -20,9 +20,12 @@ AT_ONCE = 4
 
 
 def ask_all(endpoint: Endpoint, photos: Mapping[str, Path]) -> Iterator[tuple[str, Answer]]:
-    """(key, answer) for each photo, as they come. An answer is the endpoint's with `round_trip_ms`, or
-    `{"failed": reason, "is_final": whether asking again would change nothing}`. One about a photo that was too large for the
-    endpoint has `shrunk`: its bytes before and after."""
+    """(key, answer) for each photo, as they come.
+
+    An answer is the endpoint's with `round_trip_ms`, or `{"failed": reason, "is_final": whether
+    asking again would change nothing}`. One about a photo that was too large for the endpoint has
+    `shrunk`: its bytes before and after.
+    """
     kept = threading.local()
 
     def ask(path: Path) -> Answer:

@@ -10,7 +10,8 @@ from core.jobs.store import Job
 
 
 def log(job: Job, after: int = 0) -> LogChunk:
-    """The log from byte `after`, at most LOG_TAIL_BYTES of its end; `skipped` says that something before was left out."""
+    """The log from byte `after`, at most LOG_TAIL_BYTES of its end; `skipped` says that something
+    before was left out."""
     try:
         size = job.folder.log.stat().st_size
         start = max(after, size - settings.LOG_TAIL_BYTES)

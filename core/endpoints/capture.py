@@ -1,7 +1,7 @@
 """What an endpoint keeps of the photos it was sent: a sample of requests with their answers,
 bounded, in its own run folder.
 
-<run folder>/output/captured/<segment>/   answers.jsonl, one line per photo; and the photos, as they came
+<run folder>/output/captured/<segment>/  answers.jsonl, a line per photo; the photos, as they came
 
 A segment is a tenth of what may be kept. Where the bounds are reached, the oldest segment goes.
 """

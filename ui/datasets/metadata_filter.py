@@ -12,7 +12,7 @@ Condition = tuple[str, str, str]
 
 
 def show(version: Version) -> tuple[Condition, ...]:
-    """The condition that the person asks for; none where there is no metadata, or none is chosen."""
+    """The condition that the person asks for; none where there is none to ask for."""
     columns = metadata.columns_of(version.folder)
     if not columns:
         return ()

@@ -140,7 +140,7 @@ def failure(described: Mapping[str, Any], log: str) -> Failed:
 
 
 def refusal(error: BackendError) -> BackendError:
-    """What AWS refused to begin, to be raised: where a quota is in the way, the job's end says so."""
+    """What AWS refused to begin, to be raised; where a quota is in the way, the job says so."""
     if aws_errors.code_of(error) == aws_errors.QUOTA:
         return Failed(str(error), Cause.QUOTA)
     return error

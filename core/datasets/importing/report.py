@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from core.datasets.importing import found
+from core.datasets.planning import listing
 from core.datasets.importing.found import Layout
 from core.datasets.splits import listed
 from core.io.names import shown
@@ -136,14 +137,17 @@ def _paths(pairs: pd.DataFrame) -> list[list[str]]:
 
 def _warnings(report: ImportReport) -> list[str]:
     files = report.images + report.bad_count
-    links = report.ignored.get(found.LINK, 0)
+    links = report.ignored.get(listing.OUTWARD, 0)
+    small = listed(report.left_out)
+    times = f"{report.imbalance:.0f} times"
     said = {
         (
             f"{report.bad_count} of {files} images can't be used, more than half: check that this "
             "is the right folder."
         ): (report.bad_count > WARN_BAD_FRACTION * files),
-        f"The largest class has {report.imbalance:.0f} times as many images as the smallest.": report.imbalance
-        >= WARN_IMBALANCE,
+        f"The largest class has {times} as many images as the smallest.": (
+            report.imbalance >= WARN_IMBALANCE
+        ),
         (
             f"{report.clash_count} images stand in two classes with the same bytes: one of the "
             "labels is wrong."
@@ -157,9 +161,9 @@ def _warnings(report: ImportReport) -> list[str]:
             "report lists them."
         ): report.row_error_count,
         (
-            f"{links} links were left out: Fieldmark never follows a link. Import the folder that "
-            "they lead to."
+            f"{links} links were left out, which lead out of the folders that may be imported. "
+            "Import the folder that they lead to."
         ): links,
-        f"Left out, because too few images could be used: {listed(report.left_out)}.": report.left_out,
+        f"Left out, because too few images could be used: {small}.": report.left_out,
     }
     return [text for text, holds in said.items() if holds]

@@ -1,4 +1,4 @@
-"""Which of the tables that lie there are used, and for what; of each of the others why it is not."""
+"""Which of the tables that lie there are used, and for what; of the others why they are not."""
 
 from __future__ import annotations
 

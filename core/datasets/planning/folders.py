@@ -245,7 +245,7 @@ def _at(deep: Counter[tuple[str, ...]], level: int) -> list[str]:
 
 
 def _is_mixed(deep: Counter[tuple[str, ...]]) -> bool:
-    """Whether photos lie both in a folder and in folders of it, so that the upper one is a class."""
+    """Whether photos lie in a folder and in folders of it, so that the upper one is a class."""
     tops = {levels[0] for levels in deep if len(levels) == 1}
     deeper = {levels[0] for levels in deep if len(levels) > 1}
     return bool(tops & deeper)

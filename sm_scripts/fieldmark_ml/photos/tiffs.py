@@ -1,4 +1,5 @@
-"""What a decoder gets of a TIFF: its first page, under a new directory of the fields that pixels need.
+"""What a decoder gets of a TIFF: its first page, under a new directory of the fields that pixels
+need.
 
 Without the others no decoder turns it by itself, follows another page, or stumbles over what a
 program wrote about itself. Cameras' RAW files are TIFFs, too: their first page is a small preview,

@@ -1,8 +1,8 @@
 """What runs in the account's region and costs money, of ours and of others, as AWS said when it was
 asked last.
 
-Asking takes seconds, so look.py does it beside the pages, and what it found is kept in a file: every
-page shows that, with its age.
+Asking takes seconds, so look.py does it beside the pages, and what it found is kept in a file:
+every page shows that, with its age.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""COCO's JSON, and that of iNaturalist's competitions: photos, categories, and annotations that join
-them."""
+"""COCO's JSON, and that of iNaturalist's competitions: photos, categories, and annotations that
+join them."""
 
 from __future__ import annotations
 

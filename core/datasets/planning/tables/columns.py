@@ -90,7 +90,8 @@ LISTS = ("bbox", "box", "bounding_box")
 
 # From this share of its cells that name a photo on, a column is the one of the photos.
 NAMES_PHOTOS = 0.5
-# What a usual name is worth beside the share of cells that name a photo: numbers name some by chance.
+# What a usual name is worth beside the share of cells that name a photo: numbers name some by
+# chance.
 USUAL = 0.3
 # A cell that several photos are called like names half of one: with their folder it might do.
 AMBIGUOUS = 0.5

@@ -16,7 +16,7 @@ from core.io.names import shown
 DELIMITERS = ",;\t|"
 MAX_BYTES = 2**29
 MAX_LINE = 2**20
-# So much of a file is read to learn in which encoding it is, and so many of its lines how it is cut.
+# So much of a file is read to learn its encoding, and so many of its lines to learn how it is cut.
 SAMPLE_BYTES = 2**24
 SAMPLE_LINES = 60
 MAX_COLUMNS = 4000
