@@ -78,8 +78,8 @@ def extract(
 
     Raises BadArchive, naming the entry, for paths that lead outside, links and devices in a ZIP,
     encryption, clashing names, sizes that lie, entries that overlap, archives in archives, methods
-    of compression that can't be read, damage, and anything beyond the bounds in core.settings; UserError where the disk is too
-    small, `should_stop` said so, or there is no such encoding.
+    of compression that can't be read, damage, and anything beyond the bounds in core.settings;
+    UserError where the disk is too small, `should_stop` said so, or there is no such encoding.
     """
     _require_encoding(encoding)
     into.parent.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from core.datasets.importing import found
-from core.datasets.planning import listing
 from core.datasets.importing.found import Layout
+from core.datasets.planning import listing
 from core.datasets.splits import listed
 from core.io.names import shown
 
