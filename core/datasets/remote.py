@@ -28,8 +28,10 @@ from core.io.archives import HIDDEN, is_junk
 THREADS = 16
 # What the tables of labels and of CUB-200-2011 are called; they are read during an import, and lie
 # near the top.
-TABLES = (".csv", ".tsv", ".txt")
-TABLE_DEPTH, MAX_TABLES, MAX_TABLE_BYTES = 3, 20, 2**28
+TABLES = (
+    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".manifest", ".parquet", ".yaml"),
+)
+TABLE_DEPTH, MAX_TABLES, MAX_TABLE_BYTES = 3, 60, 2**28
 BAD_KEY = "key in S3 that can't be a file's name"
 BOTH = "key in S3 that is a folder, too"
 AT_A_TIME = 256

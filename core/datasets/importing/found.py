@@ -177,7 +177,8 @@ def check_classes(layout: Layout) -> None:
             "Rename or merge the folders."
         )
     clean = {name: clean_name(name, "class name") for name in names if name} | {"": ""}
-    layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
+    if any(name != label for name, label in clean.items()):
+        layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
     layout.empty = sorted(
         {clean[name] for name in layout.empty} - {found.label for found in layout.found}
     )

@@ -3,8 +3,9 @@ guess, and small enough to be kept with the version."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 from core.errors import UserError
@@ -54,10 +55,17 @@ class TableUse:
 
     def column(self, role: str) -> str:
         """The first column of this role, or the empty string."""
-        return next((name for name, given in self.roles.items() if given == role), "")
+        return next(iter(self.columns(role)), "")
 
-    def columns(self, role: str) -> list[str]:
-        return [name for name, given in self.roles.items() if given == role]
+    def columns(self, role: str) -> Sequence[str]:
+        return self._by_role.get(role, ())
+
+    @cached_property
+    def _by_role(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, role in self.roles.items():
+            found.setdefault(role, []).append(name)
+        return found
 
 
 @dataclass(frozen=True)

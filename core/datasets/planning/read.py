@@ -42,7 +42,6 @@ from core.io import cells
 from core.io.names import clean_name, shown
 
 LISTED_ERRORS = 5
-PARTS = 2
 
 
 @dataclass
@@ -286,7 +285,11 @@ def _label_of(
 
 def _levels(levels: tuple[str, ...], decisions: Decisions) -> dict[str, str]:
     """The folders of a photo that are kept, under their names; its class is its label."""
-    at = decisions.class_level % max(len(levels), 1) if decisions.labels == BY_FOLDERS else -1
+    if not decisions.levels:
+        return {}
+    at = -1
+    if decisions.labels == BY_FOLDERS:
+        at = decisions.class_level % max(len(levels), 1)
     return {
         name: level
         for number, (name, level) in enumerate(zip(decisions.levels, levels, strict=False))
@@ -302,7 +305,7 @@ def _group(levels: tuple[str, ...], decisions: Decisions) -> str:
 
 def _one_split_is_none(layout: Layout) -> None:
     """Photos that all lie in train were not split."""
-    if len({found.official for found in layout.found if found.official}) < PARTS:
+    if len({found.official for found in layout.found} - {""}) == 1:
         layout.found = [replace(found, official="") for found in layout.found]
 
 

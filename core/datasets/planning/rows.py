@@ -10,6 +10,7 @@ from core.datasets.planning.tables.columns import (
     BOX_CENTRE_X,
     BOX_CENTRE_Y,
     BOX_LIST,
+    BOX_ROLES,
     SPLIT,
     normal,
     number,
@@ -37,6 +38,8 @@ def split_of(use: TableUse, row: Row) -> str:
     Raises BadRow for a word that is none.
     """
     columns = use.columns(SPLIT)
+    if not columns:
+        return use.split
     found = [_split(name, row.values.get(name, "")) for name in columns]
     # Of two flags, is_valid and is_test, the one that is set says more.
     told = [split for split in found if split and split != "train"]
@@ -71,9 +74,9 @@ def box_of_row(use: TableUse, row: Row) -> Box | None:
         cell = row.values.get(listed, "")
         return _box(numbers(cell)) if cell.strip() else None
     cells = {
-        role: row.values.get(name, "").strip()
-        for name, role in use.roles.items()
-        if role.startswith("box_")
+        role: row.values.get(use.column(role), "").strip()
+        for role in (*BOX_ROLES, BOX_CENTRE_X, BOX_CENTRE_Y)
+        if use.column(role)
     }
     if not any(cells.values()):
         return None
