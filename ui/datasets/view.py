@@ -84,15 +84,16 @@ def _figures(dataset: Dataset, version: Version) -> None:
     kind = "Drawings made by Fieldmark" if dataset.drawn else f"Photos in {plain(place)}"
     st.caption(f"{kind}. {_how(version.split)}")
     with st.container(horizontal=True):
-        links.button(
-            "Train on this version",
-            "train",
-            key="ds_train",
-            icon=":material/model_training:",
-            kind="primary",
-            dataset=dataset.id,
-            version=version.id,
-        )
+        if version.classes:
+            links.button(
+                "Train on this version",
+                "train",
+                key="ds_train",
+                icon=":material/model_training:",
+                kind="primary",
+                dataset=dataset.id,
+                version=version.id,
+            )
         links.button(
             "Add photos",
             "datasets",

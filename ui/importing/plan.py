@@ -87,8 +87,12 @@ def _listing(job_id: str) -> Listing:
 
 @lru_cache(maxsize=KEPT)
 def _plan(job_id: str, decisions: str) -> Plan:
-    """The plan under these decisions (JSON)."""
-    return plans.again(_listing(job_id), Decisions.of(json.loads(decisions)))
+    """The plan under these decisions (JSON); the first one was made by the job."""
+    decided = Decisions.of(json.loads(decisions))
+    first = kept.first(RunFolder.of(job_id).output)
+    if first.decisions == decided:
+        return first
+    return plans.again(_listing(job_id), decided)
 
 
 def _found(job: jobs.Job) -> None:
@@ -128,7 +132,7 @@ def _lines(plan: Plan) -> list[str]:
     if plan.splits:
         parts = ", ".join(f"{number:,} {part}" for part, number in plan.splits.items())
         said.append(f"They come with a split: {parts}.")
-    else:
+    elif plan.photos > plan.unlabelled:
         said.append("They come without a split: one is made by ratios.")
     if plan.boxes:
         said.append(f"{count(plan.boxes, 'photo')} with a box.")
