@@ -133,12 +133,13 @@ def _copy(entries: Sequence[Entry], folder: Path, progress: Progress) -> None:
 
 
 def table(version: Version, *, exact: bool = False) -> str:
-    """Return the whole manifest as CSV, every row and column, what was left out included.
+    """Return the whole manifest as CSV, every row and column, what was left out included, and what
+    else is known of the photos, but for the places.
 
     Beside the photos it can be imported again. It is for a spreadsheet, which would run some names
     as formulas (core/io/cells.py), unless `exact`: then every cell is as it is, for a program.
     """
-    frame = store.manifest_of(version)
+    frame = _with_metadata(version, store.manifest_of(version))
     return str(frame.to_csv(index=False)) if exact else cells.safe_csv(frame)
 
 
@@ -146,11 +147,20 @@ def _listing(version: Version, entries: Sequence[Entry]) -> str:
     """The rows of the photos in an export of folders, by their paths there, with what else is known
     of them but the places; `source_path` is the path in the dataset."""
     rows = used(version)
-    known = metadata.aligned(store.metadata_of(version), rows["path"]).reset_index(drop=True)
-    # Where photos were taken is nobody's business that was not asked for.
-    known = known.drop(columns=[name for name in known if str(name).casefold() in metadata.PLACES])
+    rows = _with_metadata(version, rows)
     rows = rows.assign(source_path=rows["path"], path=[name for _, _, name in entries])
-    return cells.safe_csv(pd.concat([rows, known], axis=1))
+    return cells.safe_csv(rows)
+
+
+def _with_metadata(version: Version, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a manifest with what else is known of the photos.
+
+    Where they were taken is left out: that is nobody's business that was not asked for.
+    """
+    known = metadata.aligned(store.metadata_of(version), rows["path"])
+    places = [name for name in known if str(name).casefold() in metadata.PLACES]
+    known = known.drop(columns=places).set_index(rows.index)
+    return pd.concat([rows, known], axis=1)
 
 
 def augmented(version: Version, prefix: str, split: str) -> str:

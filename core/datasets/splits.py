@@ -23,16 +23,16 @@ PARTS = ("test", "validation", "train")
 MAX_LISTED = 12
 
 
-KINDS = ("official", "stratified", "grouped", "k-fold")
+KINDS = ("official", "stratified", "grouped", "by group", "k-fold")
 
 
 def apply(
     frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """The split that `how` describes, as version.json keeps it: {"kind": "official",
-    "validation_share", "seed"}, {"kind": "stratified" or "grouped", "ratios", "seed"}, {"kind":
-    "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" needs `units` (see
-    `grouped`). Raises UserError as those functions do."""
+    "validation_share", "seed"}, {"kind": "stratified", "grouped" or "by group", "ratios", "seed"}, {"kind":
+    "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" and "by group" need `units`
+    (see `grouped`). Raises UserError as those functions do."""
     kind = how.get("kind")
     seed = int(how.get("seed", settings.DEFAULT_SEED))
     skip_small = bool(how.get("skip_small", False))
@@ -40,7 +40,9 @@ def apply(
         return official(frame, float(how["validation_share"]), seed, skip_small=skip_small)
     if kind == "stratified":
         return stratified(frame, how["ratios"], seed, skip_small=skip_small)
-    if kind == "grouped":
+    if kind == "by group" and units is None:
+        raise UserError("These photos came with no groups. Choose another split.", field="split")
+    if kind in ("grouped", "by group"):
         if units is None:
             raise UserError(
                 "Nobody has looked for copies in this dataset yet. Inspect it first.", field="split"

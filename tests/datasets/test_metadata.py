@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core.datasets import browse, export, metadata, store
+from core.datasets import browse, export, metadata, splits, store
 from core.datasets.browse import METADATA, Query
 from core.datasets.editing import edits
 from core.datasets.importing import run as importing
@@ -161,6 +161,26 @@ def test_an_export_imported_again_is_the_same_dataset(
         for item in (changed, again)
     ]
     pd.testing.assert_frame_equal(*known, check_like=True)
+
+
+def test_groups_stay_together_in_a_split(version: store.Version) -> None:
+    units = metadata.units(version.folder)
+    how = {
+        "kind": "by group",
+        "ratios": {"train": 0.5, "validation": 0.25, "test": 0.25},
+        "seed": 7,
+    }
+    frame = splits.apply(store.manifest_of(version), how, units)
+    known = metadata.aligned(store.metadata_of(version), frame["path"])
+    parts = frame["split"].groupby(known["group"].to_numpy()).nunique()
+    assert set(parts) == {1}
+    assert set(frame["split"]) == {"train", "validation", "test"}
+
+
+def test_a_split_by_groups_that_are_not_there_is_refused(version: store.Version) -> None:
+    how = {"kind": "by group", "ratios": {"train": 0.8, "validation": 0.1, "test": 0.1}, "seed": 7}
+    with pytest.raises(UserError, match="no groups"):
+        splits.apply(store.manifest_of(version), how, None)
 
 
 def test_photos_of_a_camera_say_when_and_where(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import settings
+from core.datasets import metadata
 from core.datasets.editing import history
 from core.datasets.inspection import store as inspection
 from core.datasets.store import Dataset, Version
@@ -21,7 +22,12 @@ TITLES = {
     "official": "The official split",
     "stratified": "At random, class by class",
     "grouped": "At random, copies together",
+    "by group": "At random, groups together",
     "k-fold": "Folds for cross-validation",
+}
+TOGETHER = {
+    "grouped": " Copies and near-copies that the inspection found share a split.",
+    "by group": " Photos of one group, as they came with it, share a split.",
 }
 
 
@@ -59,6 +65,7 @@ def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, b
     """The classes that the version or an ancestor has, and whether its makers put any photo of
     each into train."""
     table = pd.DataFrame(history.everything(_version)[["label", "official"]])
+    table = table[table["label"] != ""]
     return {
         str(name): bool(has)
         for name, has in (table["official"] == "train").groupby(table["label"]).any().items()
@@ -68,7 +75,11 @@ def _classes(dataset_id: str, version_id: str, _version: Version) -> dict[str, b
 def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
     """What the person chose, as splits.apply takes it; empty where something has to be done
     first."""
-    kinds = [kind for kind in TITLES if kind != "official" or any(official.values())]
+    able = {
+        "official": any(official.values()),
+        "by group": metadata.GROUP in metadata.columns_of(version.folder),
+    }
+    kinds = [kind for kind in TITLES if able.get(kind, True)]
     kind = choices.radio(
         "Split",
         kinds,
@@ -106,11 +117,7 @@ def _split(version: Version, official: Mapping[str, bool]) -> Mapping[str, Any]:
     )
     test = middle.slider("Test", 0.05, 0.45, settings.DEFAULT_RATIOS["test"], 0.05, key="ds_test")
     train = round(1 - validation - test, 6)
-    together = (
-        " Copies and near-copies that the inspection found share a split."
-        if kind == "grouped"
-        else ""
-    )
+    together = TOGETHER.get(kind, "")
     st.caption(f"Train {train:.0%}, validation {validation:.0%}, test {test:.0%}.{together}")
     return {
         "kind": kind,
@@ -128,6 +135,15 @@ def _seed(place: Any, kind: str) -> int:
     )
 
 
+def _units(version: Version, kind: str) -> dict[str, str] | None:
+    """What a split keeps together."""
+    if kind == "by group":
+        return metadata.units(version.folder)
+    if kind == "grouped":
+        return inspection.units(version)
+    return None
+
+
 def _make(
     version: Version, split: Mapping[str, Any], labels: list[str], note: str, *, whole: bool
 ) -> None:
@@ -136,7 +152,7 @@ def _make(
         f"{TITLES[split['kind']].lower()}"
     )
     try:
-        units = inspection.units(version) if split["kind"] == "grouped" else None
+        units = _units(version, split["kind"])
         numbers = range(1, int(split.get("folds", 1)) + 1)
         for number in numbers:
             named = f"{words}, fold {number} of {len(numbers)}" if "folds" in split else words

@@ -167,6 +167,7 @@ def _how(split: Mapping[str, object]) -> str:
             "The split its makers gave; what they left out is carved from train, class by class,"
         ),
         "grouped": "Split at random within each class, copies kept together,",
+        "by group": "Split at random within each class, groups kept together,",
         "k-fold": (
             f"Fold {split.get('fold')} of {split.get('folds')}: another part of train is "
             "validation in each,"
