@@ -30,9 +30,9 @@ def apply(
     frame: pd.DataFrame, how: Mapping[str, Any], units: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """The split that `how` describes, as version.json keeps it: {"kind": "official",
-    "validation_share", "seed"}, {"kind": "stratified", "grouped" or "by group", "ratios", "seed"}, {"kind":
-    "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" and "by group" need `units`
-    (see `grouped`). Raises UserError as those functions do."""
+    "validation_share", "seed"}, {"kind": "stratified", "grouped" or "by group", "ratios", "seed"},
+    {"kind": "k-fold", "folds", "fold", "seed"}, with an optional "skip_small". "grouped" and "by
+    group" need `units` (see `grouped`). Raises UserError as those functions do."""
     kind = how.get("kind")
     seed = int(how.get("seed", settings.DEFAULT_SEED))
     skip_small = bool(how.get("skip_small", False))

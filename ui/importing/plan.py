@@ -30,6 +30,7 @@ from ui.shared import submit
 from ui.text import count, plain
 
 KEPT = 8
+SHOWN_NOTES = 6
 
 
 def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool) -> None:
@@ -124,6 +125,8 @@ def _summary(plan: Plan) -> None:
         st.metric("Without a label", f"{plan.unlabelled:,}", border=True)
         st.metric("Files left out", f"{sum(left.files for left in plan.left_out):,}", border=True)
     st.caption(" ".join(_lines(plan)))
+    for note in plan.notes[:SHOWN_NOTES]:
+        st.caption(f":material/info: {plain(note)}")
 
 
 def _lines(plan: Plan) -> list[str]:
@@ -212,7 +215,7 @@ def _details(
     with tabs[0]:
         plan_tables.classes(job.id, _listing(job.id).root, decisions, classes, decide)
     with tabs[1]:
-        plan_tables.tables(job.id, decisions, plan, decide)
+        plan_tables.tables(job.id, decisions, decide)
     with tabs[2]:
         plan_tables.folders(job.id, _listing(job.id), decisions, decide)
     with tabs[3]:

@@ -17,7 +17,7 @@ import streamlit as st
 from core.datasets.planning import decisions as deciding
 from core.datasets.planning.decisions import Decisions, TableUse
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.plan import Class, Plan
+from core.datasets.planning.plan import Class
 from core.datasets.planning.tables import columns
 from core.errors import BadImage
 from core.io import images
@@ -102,12 +102,10 @@ def classes(
     )
 
 
-def tables(job_id: str, decided: Decisions, plan: Plan, decide: Decide) -> None:
+def tables(job_id: str, decided: Decisions, decide: Decide) -> None:
     """The tables that lie there: whether each is used and why, and what its columns say."""
     if not decided.tables:
         st.caption("No table lies beside the photos.")
-    for note in plan.notes:
-        st.caption(plain(note))
     for use in decided.tables:
         if use.roles:
             _table(job_id, decided, use, decide)

@@ -67,9 +67,9 @@ def run_extension(
     meter = Meter(progress, should_stop)
     try:
         with stage(dataset.name) as staged:
-            folder, ignored = origins.brought_in(source, path, staged, meter)
+            brought = origins.brought_in(source, path, staged, meter)
             started = time.perf_counter()
-            layout, plan = importing.recognised(folder, source, ignored, meter, decisions)
+            layout, plan = importing.recognised(brought, source, meter, decisions)
             known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
             frame, more = importing.read_rows(layout, meter, known)
             return _extended(

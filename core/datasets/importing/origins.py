@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import settings
 from core.aws import s3
 from core.datasets import remote
 from core.datasets.importing import cub
+from core.datasets.importing.found import LeftOut
 from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.errors import UserError
@@ -92,31 +93,53 @@ def checked_path(source: ImportSource) -> Path | None:
     return path
 
 
-def brought_in(
-    source: ImportSource, path: Path | None, staged: Staged, meter: Meter
-) -> tuple[Path, dict[str, int]]:
-    """The folder to look for images in, and what was left out on the way there."""
+@dataclass(frozen=True)
+class Brought:
+    """The folder to look for images in, what was left out on the way there, and what a person
+    should know of that way."""
+
+    folder: Path
+    left_out: LeftOut = field(default_factory=LeftOut)
+    note: str = ""
+
+
+def brought_in(source: ImportSource, path: Path | None, staged: Staged, meter: Meter) -> Brought:
+    """Brings the photos of a source into a folder, unless they lie in one."""
     if source.brought is not None:
-        return _taken(source.brought, staged), {}
+        return Brought(_taken(source.brought, staged))
     if source.kind == "folder" and path is not None:
-        return path, {}
+        return Brought(path)
     if source.kind == "archive" and path is not None:
-        unpacked = archives.extract(path, staged.images, meter.start("Unpacking", "bytes"))
-        return staged.images, unpacked.ignored
+        return _unpacked(path, staged, meter)
     if source.kind == "s3":
-        return staged.images, remote.lay_out(s3.place_of(source.place), staged.images, meter)
+        left = LeftOut()
+        left.update(remote.lay_out(s3.place_of(source.place), staged.images, meter))
+        return Brought(staged.images, left)
     if source.kind == "cub":
         chosen = cub.numbers(source.classes)
         archive = cub.archive(path, len(chosen) / len(cub.species()), meter)
         archives.extract(
             archive, staged.images, meter.start("Unpacking", "bytes"), wanted=cub.wanted(chosen)
         )
-        return staged.images, {}
+        return Brought(staged.images)
     from core.datasets.sample import sketchbook
 
     files.require_free_space(staged.folder, 2**26, "The sample")
     sketchbook.draw(staged.images, progress=meter.start("Drawing", "images"))
-    return staged.images, {}
+    return Brought(staged.images)
+
+
+def _unpacked(path: Path, staged: Staged, meter: Meter) -> Brought:
+    done = archives.extract(path, staged.images, meter.start("Unpacking", "bytes"))
+    left, note = LeftOut(), ""
+    left.update(done.ignored)
+    left.examples = dict(done.examples)
+    if done.guessed:
+        note = (
+            f"The archive does not say in which encoding its names are; they were read as "
+            f"{done.guessed.upper()}. Look whether the classes are called as they should be."
+        )
+    return Brought(staged.images, left, note)
 
 
 def _taken(brought: Path, staged: Staged) -> Path:

@@ -24,7 +24,7 @@ from core.datasets import manifest, metadata, remote, splits, store
 from core.datasets.editing import edits
 from core.datasets.importing import examining, origins, report
 from core.datasets.importing.found import UNREADABLE, Found, Layout
-from core.datasets.importing.origins import ImportSource
+from core.datasets.importing.origins import Brought, ImportSource
 from core.datasets.planning import plan as plans
 from core.datasets.planning import read
 from core.datasets.planning.decisions import Decisions
@@ -95,9 +95,9 @@ def _imported(
     decisions: Decisions | None,
 ) -> store.Version:
     with stage(name) as staged:
-        folder, ignored = origins.brought_in(source, path, staged, meter)
+        brought = origins.brought_in(source, path, staged, meter)
         started = time.perf_counter()
-        layout, plan = recognised(folder, source, ignored, meter, decisions)
+        layout, plan = recognised(brought, source, meter, decisions)
         _require_trainable(layout, skip_small)
         frame, known = read_rows(layout, meter)
         _require_some_good(frame)
@@ -119,9 +119,8 @@ def _imported(
 
 
 def recognised(
-    folder: Path,
+    brought: Brought,
     source: ImportSource,
-    ignored: Mapping[str, int],
     meter: Meter,
     decisions: Decisions | None = None,
 ) -> tuple[Layout, plans.Plan]:
@@ -129,16 +128,16 @@ def recognised(
     was decided, or as it is understood where nobody decided."""
     count = meter.counting("Looking for images", "files")
     if decisions is None:
-        listing, made = plans.make(folder, count)
+        listing, made = plans.make(brought.folder, count)
         decisions = made.decisions
     else:
-        listing = listed(folder, count)
+        listing = listed(brought.folder, count)
     layout = read.read(listing, decisions, count)
     plan = plans.described(decisions, layout, listing)
-    layout.ignored.update(ignored)
+    layout.ignored.take(brought.left_out)
     if source.classes:
         layout.keep_only(source.classes)
-    remote.move(folder, layout.root)
+    remote.move(brought.folder, layout.root)
     return layout, plan
 
 

@@ -24,7 +24,10 @@ def save(folder: Path, listing: Listing, plan: Plan) -> None:
     """Keeps a plan and its listing in `folder`."""
     kept = {name: list(getattr(listing, name)) for name in LISTS}
     left = {"counts": dict(listing.left_out), "examples": listing.left_out.examples}
-    files.write_json(folder / LISTING, {"root": str(listing.root), **kept, "left_out": left})
+    files.write_json(
+        folder / LISTING,
+        {"root": str(listing.root), **kept, "left_out": left, "note": listing.note},
+    )
     files.write_json(folder / PLAN, plan.as_dict())
 
 
@@ -40,7 +43,8 @@ def listing(folder: Path) -> Listing:
     left.update(stored["left_out"]["counts"])
     left.examples = dict(stored["left_out"]["examples"])
     photos, others, folders = (tuple(map(str, stored[name])) for name in LISTS)
-    return Listing(Path(stored["root"]), photos, others, folders, left)
+    note = str(stored["note"])
+    return Listing(Path(stored["root"]), photos, others, folders, left, note)
 
 
 def decide(folder: Path, decisions: Decisions) -> None:

@@ -18,13 +18,15 @@ OUTWARD = "link that leads out of the folders that may be imported"
 @dataclass(frozen=True)
 class Listing:
     """Paths below `root`, with slashes, in order: `photos` by their suffix, `others` that may be
-    tables or notes, `folders` without the root itself."""
+    tables or notes, `folders` without the root itself. `note`: what a person should know of the
+    way that they came here."""
 
     root: Path
     photos: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     left_out: LeftOut = field(default_factory=LeftOut)
+    note: str = ""
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -145,6 +145,8 @@ def _notes(decisions: Decisions, listing: Listing) -> tuple[str, ...]:
         f"{shown(path)} is a spreadsheet: save it as CSV, so that it can be read."
         for path in candidates.sheets(listing)
     ]
+    if listing.note:
+        found.insert(0, listing.note)
     return tuple(found)
 
 

@@ -3,6 +3,7 @@ check before anything is imported."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,12 @@ def run(worker: Worker) -> None:
     path = origins.checked_path(source)
 
     def look() -> plans.Plan:
-        folder, ignored = origins.brought_in(source, path, staged, meter)
-        listing, plan = plans.make(folder, meter.counting("Looking for images", "files"))
-        listing.left_out.update(ignored)
+        brought = origins.brought_in(source, path, staged, meter)
+        listing, plan = plans.make(brought.folder, meter.counting("Looking for images", "files"))
+        listing.left_out.take(brought.left_out)
+        listing = replace(listing, note=brought.note)
+        # Once more, with what is to be said of the way here.
+        plan = plans.again(listing, plan.decisions)
         kept.save(worker.folder.output, listing, plan)
         return plan
 
