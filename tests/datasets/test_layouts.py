@@ -177,7 +177,7 @@ def test_fault_09_class_folders_with_misleading_names(name: str, tmp_path: Path)
         made.recognised(tmp_path)
 
 
-def test_links_are_followed_inside_the_import_roots_and_counted_elsewhere(
+def test_fault_10_links_are_followed_inside_the_import_roots_and_counted_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path / "mine"))
