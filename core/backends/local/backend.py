@@ -87,7 +87,12 @@ class LocalBackend(Backend):
     def inspect(self, spec: specs.InspectSpec) -> Job:
         """Submits a look for faults in a dataset version; like an import, only this backend has
         it."""
-        store.version(spec.dataset_id, spec.version_id)
+        if not store.version(spec.dataset_id, spec.version_id).counts:
+            raise UserError(
+                "No photo of this version has a label, so there is nothing to compare. Give some "
+                "of them one first.",
+                field="version_id",
+            )
         return self._submit(spec, WORKER)
 
     def export(self, spec: specs.ExportSpec) -> Job:

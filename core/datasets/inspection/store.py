@@ -101,8 +101,9 @@ class Inspection:
 
 
 def usable(version: Version) -> pd.DataFrame:
-    """The manifest rows that an inspection looks at."""
-    return store.manifest_of(version, filters=[("problem", "==", "")]).reset_index(drop=True)
+    """The manifest rows that an inspection looks at: those that can be used and have a label."""
+    filters = [("problem", "==", ""), ("label", "!=", "")]
+    return store.manifest_of(version, filters=filters).reset_index(drop=True)
 
 
 def make(
