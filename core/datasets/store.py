@@ -133,6 +133,21 @@ def version(dataset_id: str, version_id: str) -> Version:
     return item
 
 
+def to_learn_from(dataset_id: str, version_id: str) -> Version:
+    """The version, which has classes to tell apart.
+
+    Raises NotFound as `version` does, UserError for photos that have no labels yet.
+    """
+    found = version(dataset_id, version_id)
+    if not found.classes:
+        raise UserError(
+            "No photo of this version has a label and a place in train, so there is nothing to "
+            "learn. Label some and split them first.",
+            field="version_id",
+        )
+    return found
+
+
 def latest(dataset_id: str) -> Version:
     """The newest version that can be read. Raises NotFound where there is none."""
     for item in versions(dataset_id):

@@ -15,7 +15,7 @@ from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
 from core.datasets.inspection import store as inspection
 from core.errors import UserError
-from core.jobs.specs import InspectSpec
+from core.jobs.specs import InspectSpec, TrainingSpec
 from tests.datasets import made
 
 RATIOS = {"train": 0.5, "validation": 0.25, "test": 0.25}
@@ -90,6 +90,11 @@ def test_a_pile_is_kept_and_is_nothing_to_compare(pile: store.Version) -> None:
     assert pile.split_counts()["train"] == 0
     with pytest.raises(UserError, match="has a label"):
         LOCAL.inspect(InspectSpec("Look", pile.dataset_id, pile.id))
+
+
+def test_a_pile_is_nothing_to_learn_from(pile: store.Version) -> None:
+    with pytest.raises(UserError, match="nothing to learn"):
+        LOCAL.train(TrainingSpec("Learn", pile.dataset_id, pile.id, {}))
 
 
 def test_a_pile_grows_and_gets_labels(pile: store.Version, tmp_path: Path) -> None:

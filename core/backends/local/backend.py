@@ -52,7 +52,7 @@ class LocalBackend(Backend):
     counts_waiting = True
 
     def train(self, spec: specs.TrainingSpec) -> Job:
-        store.version(spec.dataset_id, spec.version_id)
+        store.to_learn_from(spec.dataset_id, spec.version_id)
         scripts.check(spec.hyperparameters)
         return self._submit(spec, WORKER)
 

@@ -42,7 +42,7 @@ class SageMakerBackend(Backend):
         return accounts.load().is_set_up
 
     def train(self, spec: specs.TrainingSpec) -> Job:
-        store.version(spec.dataset_id, spec.version_id)
+        store.to_learn_from(spec.dataset_id, spec.version_id)
         scripts.check(spec.hyperparameters)
         self._check(spec)
         return self.submit(spec)
