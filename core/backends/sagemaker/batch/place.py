@@ -207,7 +207,9 @@ def _is_manifest(address: str) -> bool:
 
 
 def _is_photo(key: str) -> bool:
-    return suffixes.is_photo(key) and not any(map(is_junk, key.split("/")))
+    # In S3 a dot is a name like any other.
+    parts = [part for part in key.split("/") if part not in (".", "..")]
+    return suffixes.is_photo(key) and not any(map(is_junk, parts))
 
 
 def _some(keys: Iterable[str]) -> Iterator[list[str]]:
