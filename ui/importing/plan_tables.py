@@ -28,6 +28,7 @@ Decide = Callable[[Decisions], None]
 # A photo of each of so many classes is shown.
 MOST_PHOTOS = 60
 MOST_FOLDERS = 200
+MOST_CHARS = 60
 SIDE = 64
 ROLES = {
     columns.PATH: "the photo",
@@ -167,7 +168,8 @@ def _with_use(decided: Decisions, use: TableUse) -> Decisions:
 
 
 def folders(job_id: str, listing: Listing, decided: Decisions, decide: Decide) -> None:
-    """The folders near the top, with what each of them is."""
+    """The folders near the top, with what each of them is, and what their levels are called."""
+    _levels(job_id, decided, decide)
     sizes = Counter[str]()
     for path in listing.photos:
         parts = path.split("/")[:-1]
@@ -206,6 +208,22 @@ def folders(job_id: str, listing: Listing, decided: Decisions, decide: Decide) -
             )
         },
     )
+
+
+def _levels(job_id: str, decided: Decisions, decide: Decide) -> None:
+    """The names under which the levels of folders are kept with each photo; none for none."""
+    if not decided.levels:
+        return
+    st.caption("Folders above the photos are kept with each of them under these names.")
+    names = []
+    for column, (number, name) in zip(
+        st.columns(len(decided.levels)), enumerate(decided.levels, 1), strict=True
+    ):
+        key = f"ds_plan_level_{job_id}_{number}_{name}"
+        names.append(column.text_input(f"Level {number}", name, key=key, max_chars=MOST_CHARS))
+    if tuple(names) != decided.levels:
+        decide(replace(decided, levels=tuple(name.strip() for name in names)))
+        st.rerun()
 
 
 def _editor(

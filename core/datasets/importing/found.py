@@ -27,6 +27,13 @@ SPLIT_FOLDERS = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
+    # as German and French write them
+    "trainingsdaten": "train",
+    "entrainement": "train",
+    "entra\u00eenement": "train",
+    "apprentissage": "train",
+    "validierung": "validation",
+    "testdaten": "test",
 }
 
 # Why a file is left out of an import; the report counts them under these words.

@@ -61,6 +61,19 @@ SITUATIONS = (
     Situation("train and dev", _split("train", "dev"), splits={"train": 3, "validation": 3}),
     Situation("TRAIN and TEST", _split("TRAIN", "TEST"), splits={"train": 3, "test": 3}),
     Situation(
+        "German parts",
+        _split("Trainingsdaten", "Validierung", "Testdaten"),
+        {"crow": 6, "owl": 3},
+        splits={"train": 3, "validation": 3, "test": 3},
+        asks={"split": "yes"},
+    ),
+    Situation(
+        "French parts",
+        _split("apprentissage", "validation", "test"),
+        splits={"train": 3, "validation": 3, "test": 3},
+        asks={"split": "yes"},
+    ),
+    Situation(
         "data/train and data/test",
         _split("train", "test", below="data/"),
         {"crow": 4, "owl": 2},
