@@ -25,7 +25,7 @@ from core.datasets.editing import edits
 from core.datasets.importing import origins, report
 from core.datasets.importing import run as importing
 from core.datasets.importing.found import Layout
-from core.datasets.importing.origins import ImportSource
+from core.datasets.importing.origins import ImportSource, Origin
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.plan import Plan
 from core.datasets.progress import ImportProgress, Meter
@@ -63,11 +63,11 @@ def run_extension(
     """
     if join not in JOINS:
         raise UserError(f"New photos can't join {join!r}. Use {', '.join(JOINS)}.", field="join")
-    dataset, path = store.dataset(parent.dataset_id), origins.checked_path(source)
+    dataset, origin = store.dataset(parent.dataset_id), origins.of(source)
     meter = Meter(progress, should_stop)
     try:
         with stage(dataset.name) as staged:
-            brought = origins.brought_in(source, path, staged, meter)
+            brought = origin.bring(staged, meter)
             started = time.perf_counter()
             layout, plan = importing.recognised(brought, source, meter, decisions)
             known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
@@ -76,7 +76,7 @@ def run_extension(
                 dataset,
                 parent,
                 _Brought(layout, plan, frame, more, started),
-                _Ways(source, path, join, into_own_folder, seed),
+                _Ways(origin, join, into_own_folder, seed),
                 meter,
             )
     except OSError as error:
@@ -86,19 +86,14 @@ def run_extension(
         ) from error
 
 
+@dataclass(frozen=True)
 class _Ways:
-    """How the photos come in: their source, where they go, and what is allowed."""
+    """How the photos come in: from where, where they go, and what is allowed."""
 
-    def __init__(
-        self, source: ImportSource, path: Path | None, join: str, into_own_folder: bool, seed: int
-    ) -> None:
-        self.source, self.path, self.join, self.into_own_folder, self.seed = (
-            source,
-            path,
-            join,
-            into_own_folder,
-            seed,
-        )
+    origin: Origin
+    join: str
+    into_own_folder: bool
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ def _extended(
             time.perf_counter() - brought.started,
             notes,
         )
-        words = f"{len(fresh):,} new: {origins.described(how.source, how.path)}"
+        words = f"{len(fresh):,} new: {how.origin.words}"
         split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
         return store.add_version(
             parent,

@@ -4,6 +4,7 @@ sample; what may be imported, and how it gets here."""
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,6 @@ from core.datasets.staging import Staged
 from core.errors import UserError
 from core.io import archives, files
 from core.io.names import shown
-
-KINDS = ("folder", "archive", "s3", "cub", "sample")
 
 
 @dataclass(frozen=True)
@@ -58,41 +57,6 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
     return resolved
 
 
-def checked_path(source: ImportSource) -> Path | None:
-    """The path to import from, with its links followed; None where the source needs none.
-
-    Raises UserError where it may not be used.
-    """
-    if source.kind not in KINDS:
-        raise UserError(
-            f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(KINDS)}.",
-            field="kind",
-        )
-    if source.kind == "s3":
-        s3.place_of(source.place)
-        return None
-    if source.kind == "sample" or (source.kind == "cub" and source.path is None):
-        return None
-    if source.path is None or not str(source.path).strip():
-        raise UserError(
-            f"Say which {'folder' if source.kind == 'folder' else 'archive'} to import.",
-            field="path",
-        )
-    if source.kind == "folder":
-        path = importable(source.path)
-        if not path.is_dir():
-            raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
-        return path
-    if source.brought is not None:
-        return None  # what the archive held lies there, and the archive is gone
-    path = importable(source.path, (*settings.import_roots(), settings.uploads_dir().resolve()))
-    if not path.is_file():
-        raise UserError(
-            f"{shown(source.shown or str(path))} is no file. Check the path.", field="path"
-        )
-    return path
-
-
 @dataclass(frozen=True)
 class Brought:
     """The folder to look for images in, what was left out on the way there, and what a person
@@ -103,43 +67,141 @@ class Brought:
     note: str = ""
 
 
-def brought_in(source: ImportSource, path: Path | None, staged: Staged, meter: Meter) -> Brought:
-    """Brings the photos of a source into a folder, unless they lie in one."""
-    if source.brought is not None:
-        return Brought(_taken(source.brought, staged))
-    if source.kind == "folder" and path is not None:
-        return Brought(path)
-    if source.kind == "archive" and path is not None:
-        return _unpacked(path, staged, meter)
-    if source.kind == "s3":
+def of(source: ImportSource) -> Origin:
+    """The origin of this kind, checked.
+
+    Raises UserError where there is no such kind, or what was given may not be used.
+    """
+    if source.kind not in ORIGINS:
+        raise UserError(
+            f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(ORIGINS)}.",
+            field="kind",
+        )
+    return ORIGINS[source.kind](source)
+
+
+class Origin(ABC):
+    """One way in. It is checked as it is made, which raises UserError; `words` describe it on the
+    dataset's page."""
+
+    words = ""
+
+    def __init__(self, source: ImportSource) -> None:
+        self.source = source
+
+    @abstractmethod
+    def bring(self, staged: Staged, meter: Meter) -> Brought:
+        """The photos in a folder: in `staged`, unless they lie in one."""
+
+
+class FolderOrigin(Origin):
+    """A folder on this machine, whose photos stay where they are."""
+
+    def __init__(self, source: ImportSource) -> None:
+        super().__init__(source)
+        self.path = importable(_given(source.path, "folder"))
+        if not self.path.is_dir():
+            raise UserError(f"{shown(str(self.path))} is no folder. Check the path.", field="path")
+        self.words = f"Folder {shown(source.shown or str(self.path))}"
+
+    def bring(self, staged: Staged, meter: Meter) -> Brought:
+        return Brought(self.path)
+
+
+class ArchiveOrigin(Origin):
+    """An archive, or what a plan has unpacked of it."""
+
+    def __init__(self, source: ImportSource) -> None:
+        super().__init__(source)
+        self.path = _given(source.path, "archive")
+        if source.brought is None:
+            self.path = _file(self.path, source.shown)
+        self.words = f"Archive {shown(source.shown or str(self.path))}"
+
+    def bring(self, staged: Staged, meter: Meter) -> Brought:
+        if self.source.brought is not None:
+            return Brought(_taken(self.source.brought, staged))
+        done = archives.extract(self.path, staged.images, meter.start("Unpacking", "bytes"))
+        left, note = LeftOut(), ""
+        left.update(done.ignored)
+        left.examples = dict(done.examples)
+        if done.guessed:
+            note = (
+                "The archive does not say in which encoding its names are; they were read as "
+                f"{done.guessed.upper()}. Look whether the classes are called as they should be."
+            )
+        return Brought(staged.images, left, note)
+
+
+class S3Origin(Origin):
+    """A place in Amazon S3, whose photos stay there."""
+
+    def __init__(self, source: ImportSource) -> None:
+        super().__init__(source)
+        self.place = s3.place_of(source.place)
+        self.words = f"Amazon S3 {self.place.uri}"
+
+    def bring(self, staged: Staged, meter: Meter) -> Brought:
+        if self.source.brought is not None:
+            return Brought(_taken(self.source.brought, staged))
         left = LeftOut()
-        left.update(remote.lay_out(s3.place_of(source.place), staged.images, meter))
+        left.update(remote.lay_out(self.place, staged.images, meter))
         return Brought(staged.images, left)
-    if source.kind == "cub":
-        chosen = cub.numbers(source.classes)
-        archive = cub.archive(path, len(chosen) / len(cub.species()), meter)
-        archives.extract(
-            archive, staged.images, meter.start("Unpacking", "bytes"), wanted=cub.wanted(chosen)
-        )
+
+
+class CubOrigin(Origin):
+    """CUB-200-2011, downloaded or from its archive; some of its species or all."""
+
+    words = "CUB-200-2011"
+
+    def __init__(self, source: ImportSource) -> None:
+        super().__init__(source)
+        self.path = source.path
+        if source.path is not None:
+            self.path = _file(_given(source.path, "archive"), source.shown)
+
+    def bring(self, staged: Staged, meter: Meter) -> Brought:
+        chosen = cub.numbers(self.source.classes)
+        archive = cub.archive(self.path, len(chosen) / len(cub.species()), meter)
+        tell = meter.start("Unpacking", "bytes")
+        archives.extract(archive, staged.images, tell, wanted=cub.wanted(chosen))
         return Brought(staged.images)
-    from core.datasets.sample import sketchbook
-
-    files.require_free_space(staged.folder, 2**26, "The sample")
-    sketchbook.draw(staged.images, progress=meter.start("Drawing", "images"))
-    return Brought(staged.images)
 
 
-def _unpacked(path: Path, staged: Staged, meter: Meter) -> Brought:
-    done = archives.extract(path, staged.images, meter.start("Unpacking", "bytes"))
-    left, note = LeftOut(), ""
-    left.update(done.ignored)
-    left.examples = dict(done.examples)
-    if done.guessed:
-        note = (
-            f"The archive does not say in which encoding its names are; they were read as "
-            f"{done.guessed.upper()}. Look whether the classes are called as they should be."
-        )
-    return Brought(staged.images, left, note)
+class SampleOrigin(Origin):
+    """The drawings that Fieldmark makes itself."""
+
+    words = "Built-in sketchbook"
+
+    def bring(self, staged: Staged, meter: Meter) -> Brought:
+        from core.datasets.sample import sketchbook
+
+        files.require_free_space(staged.folder, 2**26, "The sample")
+        sketchbook.draw(staged.images, progress=meter.start("Drawing", "images"))
+        return Brought(staged.images)
+
+
+ORIGINS: dict[str, type[Origin]] = {
+    "folder": FolderOrigin,
+    "archive": ArchiveOrigin,
+    "s3": S3Origin,
+    "cub": CubOrigin,
+    "sample": SampleOrigin,
+}
+
+
+def _given(path: Path | None, what: str) -> Path:
+    if path is None or not str(path).strip():
+        raise UserError(f"Say which {what} to import.", field="path")
+    return path
+
+
+def _file(path: Path, name: str) -> Path:
+    """The archive at `path`, which may have been uploaded under another name."""
+    found = importable(path, (*settings.import_roots(), settings.uploads_dir().resolve()))
+    if not found.is_file():
+        raise UserError(f"{shown(name or str(found))} is no file. Check the path.", field="path")
+    return found
 
 
 def _taken(brought: Path, staged: Staged) -> Path:
@@ -156,14 +218,3 @@ def _taken(brought: Path, staged: Staged) -> Path:
     with files.there(brought, "plan"):
         shutil.copytree(brought, staged.folder, copy_function=files.link, dirs_exist_ok=True)
     return staged.images
-
-
-def described(source: ImportSource, path: Path | None) -> str:
-    """The source in a few words, for the dataset's page."""
-    if source.kind == "sample":
-        return "Built-in sketchbook"
-    if source.kind == "cub":
-        return "CUB-200-2011"
-    if source.kind == "s3":
-        return f"Amazon S3 {s3.place_of(source.place).uri}"
-    return f"{source.kind.capitalize()} {shown(source.shown or str(path))}"

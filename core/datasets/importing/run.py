@@ -13,7 +13,6 @@ import types
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from core.datasets import manifest, metadata, remote, splits, store
 from core.datasets.editing import edits
 from core.datasets.importing import examining, origins, report
 from core.datasets.importing.found import UNREADABLE, Found, Layout
-from core.datasets.importing.origins import Brought, ImportSource
+from core.datasets.importing.origins import Brought, ImportSource, Origin, SampleOrigin
 from core.datasets.planning import plan as plans
 from core.datasets.planning import read
 from core.datasets.planning.decisions import Decisions
@@ -74,10 +73,10 @@ def run_import(
     where `should_stop` said so; BadArchive as `archives.extract` does.
     """
     clean_name(name, "dataset name")
-    path = origins.checked_path(source)
+    origin = origins.of(source)
     try:
         meter = Meter(progress, should_stop)
-        return _imported(source, path, name, meter, skip_small, seed, decisions)
+        return _imported(origin, name, meter, skip_small, seed, decisions)
     except OSError as error:
         place = shown(str(error.filename)) if error.filename else "the disk"
         raise UserError(
@@ -86,8 +85,7 @@ def run_import(
 
 
 def _imported(
-    source: ImportSource,
-    path: Path | None,
+    origin: Origin,
     name: str,
     meter: Meter,
     skip_small: bool,
@@ -95,9 +93,9 @@ def _imported(
     decisions: Decisions | None,
 ) -> store.Version:
     with stage(name) as staged:
-        brought = origins.brought_in(source, path, staged, meter)
+        brought = origin.bring(staged, meter)
         started = time.perf_counter()
-        layout, plan = recognised(brought, source, meter, decisions)
+        layout, plan = recognised(brought, origin.source, meter, decisions)
         _require_trainable(layout, skip_small)
         frame, known = read_rows(layout, meter)
         _require_some_good(frame)
@@ -107,11 +105,11 @@ def _imported(
         return store.add_dataset(
             name,
             layout.root,
-            origins.described(source, path),
+            origin.words,
             frame,
             made.as_dict(),
             split=how,
-            drawn=source.kind == "sample",
+            drawn=isinstance(origin, SampleOrigin),
             staged=staged,
             metadata=known,
             attached={PLAN: plan.as_dict()},

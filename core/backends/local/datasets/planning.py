@@ -31,10 +31,10 @@ def run(worker: Worker) -> None:
     source = importing.source_of(spec)
     staged = Staged(worker.job.id, worker.folder.input)
     meter = Meter(importing.Reporter(worker), lambda: worker.stopping)
-    path = origins.checked_path(source)
+    origin = origins.of(source)
 
     def look() -> plans.Plan:
-        brought = origins.brought_in(source, path, staged, meter)
+        brought = origin.bring(staged, meter)
         listing, plan = plans.make(brought.folder, meter.counting("Looking for images", "files"))
         listing.left_out.take(brought.left_out)
         listing = replace(listing, note=brought.note)
