@@ -76,6 +76,9 @@ SILENT_WORKER_SECONDS = 180.0
 MAX_FAILURE_CHARS = 1024
 LOG_TAIL_BYTES = 256 * 1024
 
+# How long what was looked into waits to be imported.
+PLAN_SECONDS = 7 * 86_400
+
 # What a platform may be asked for: SageMaker's own limits.
 MAX_INSTANCES = 100
 MAX_JOB_SECONDS = 5 * 86_400

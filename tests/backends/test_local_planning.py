@@ -11,6 +11,7 @@ import pytest
 
 from core import settings
 from core.backends import LOCAL
+from core.backends.local import leftovers
 from core.datasets import store
 from core.datasets.importing import run as importing
 from core.datasets.planning import kept
@@ -109,3 +110,15 @@ def test_what_can_not_be_looked_into_says_why(photos: Path, path: str, words: st
     job = ended(LOCAL, LOCAL.plan(spec))
     assert job.state is State.FAILED
     assert words in job.status.reason
+
+
+def test_what_nobody_imports_is_forgotten_after_a_week(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = looked(PlanSpec("in", "folder", str(photos)))
+    leftovers.sweep()
+    assert job.folder.path.exists()
+    monkeypatch.setattr(settings, "PLAN_SECONDS", -1)
+    leftovers.sweep()
+    assert not job.folder.path.exists()
+    assert photos.is_dir()

@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+from playwright.sync_api import expect
+
 from core.datasets import metadata, store
 from core.datasets.importing import run as importing
 from core.io import files
 from tests.browser import steps
 from tests.browser.conftest import App
 from tests.datasets import made
+
+pytestmark = pytest.mark.browser
 
 
 def newest() -> store.Version:
@@ -39,7 +44,7 @@ def test_a_mixed_up_folder_is_corrected_and_imported(app: App, page: Any) -> Non
     assert [steps.metric(page, name) for name in ("Photos", "Classes", "Files left out")] == [
         "18",
         "2",
-        "6",
+        "7",
     ]
     steps.pick(page, "What becomes of the photos in extra?", re.compile("without a label"))
     steps.until_metric(page, "Without a label", "4")
@@ -80,6 +85,18 @@ def test_the_column_of_the_label_is_chosen_by_hand(app: App, page: Any) -> None:
     steps.pick(page, "More about the photos", re.compile("wing"))
     steps.fill(page, "From", "79")
     steps.until_tiles(page, 3)
+
+
+def test_what_was_looked_into_waits_and_can_be_forgotten(app: App, page: Any) -> None:
+    look_into(app, page, made.class_folders(app.home / "waiting", {"cardinal": 3, "crow": 3}))
+    steps.visit(page, app.url, "datasets?view=import")
+    page.get_by_role("link", name=re.compile("waiting: 6 photos")).click()
+    steps.say(page, "What was found in waiting")
+    steps.visit(page, app.url, "datasets?view=import")
+    steps.press(page, "Forget")
+    steps.settle(page)
+    expect(page.get_by_role("link", name=re.compile("waiting: 6 photos"))).to_have_count(0)
+    assert (app.home / "waiting" / "crow").is_dir()
 
 
 def test_a_table_that_can_not_be_read_is_named(app: App, page: Any) -> None:

@@ -64,13 +64,28 @@ def waiting() -> None:
     """Links to what was looked into and not imported yet."""
     for job in jobs.readable("plan"):
         if job.state is jobs.State.COMPLETED and not kept.is_imported(job.folder.output):
-            photos = PlanProgress.from_json(job.status.progress).photos
-            links.link(
-                "datasets",
-                f"{plain(job.name)}: {count(photos, 'photo')}, looked into and not imported yet",
-                ":material/checklist:",
-                plan=job.id,
-            )
+            _waiting(job)
+
+
+def _waiting(job: jobs.Job) -> None:
+    photos = PlanProgress.from_json(job.status.progress).photos
+    with st.container(horizontal=True, vertical_alignment="center"):
+        links.link(
+            "datasets",
+            f"{plain(job.name)}: {count(photos, 'photo')}, looked into and not imported yet",
+            ":material/checklist:",
+            plan=job.id,
+        )
+        if st.button(
+            "Forget",
+            key=f"ds_plan_forget_{job.id}",
+            icon=":material/close:",
+            help="What was unpacked for it goes, too; your own folder stays as it is. "
+            "After a week it is forgotten by itself.",
+        ):
+            with messages.shown():
+                jobs.delete(job.id)
+                st.rerun()
 
 
 def _failed(job: jobs.Job) -> None:

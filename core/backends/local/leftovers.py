@@ -8,6 +8,7 @@ little longer than a small one.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from core import settings
 from core.datasets import export, staging, store
 from core.datasets.editing import review
 from core.datasets.importing import extending
-from core.errors import NotFound
+from core.errors import NotFound, UserError
 from core.io import files
 from core.jobs import inbox, locks
 from core.jobs import store as jobs
@@ -81,11 +82,22 @@ def _sweep_job(folder: RunFolder) -> None:
             if path.is_dir():
                 files.remove(path)
     _sweep_export(folder)
+    _sweep_plan(folder)
+
+
+def _sweep_plan(folder: RunFolder) -> None:
+    """What a look into a source brought here, and nobody imported for so long."""
+    if not folder.path.name.startswith(jobs.prefix("plan")):
+        return
+    with suppress(NotFound, UserError, OSError):
+        ended = jobs.read(folder.path.name).status.ended
+        if ended and time.time() - ended > settings.PLAN_SECONDS:
+            jobs.delete(folder.path.name)
 
 
 def _sweep_export(folder: RunFolder) -> None:
     """The half of an export in the folder that a person named."""
-    if not folder.path.name.startswith("fm-export-"):
+    if not folder.path.name.startswith(jobs.prefix("export")):
         return
     with suppress(NotFound, OSError):
         job = jobs.read(folder.path.name)
