@@ -61,11 +61,16 @@ def test_a_plan_is_changed_and_carried_out(photos: Path) -> None:
 
 
 def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path) -> None:
+    (photos / "crow" / "Thumbs.db").write_text("x")
     archive = inbox.new_archive()
     shutil.move(shutil.make_archive(str(photos.parent / "in"), "zip", photos), archive)
     spec = PlanSpec("in", "archive", str(archive), shown="in.zip")
     job = looked(spec)
     assert not archive.exists()
+    (left,) = [
+        left for left in kept.first(job.folder.output).left_out if left.reason.startswith("hidden")
+    ]
+    assert (left.files, left.example) == (1, "crow/Thumbs.db")
     kept.decide(
         job.folder.output, replace(kept.decisions(job.folder.output), renamed={"crow": "owl"})
     )
@@ -77,6 +82,7 @@ def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path)
     assert done.state is State.COMPLETED, done.status.reason
     version = store.latest(str(done.status.progress["dataset_id"]))
     assert version.split_counts()["train"] == 4
+    assert version.report["ignored"]["hidden or system file"] == 1
     assert store.dataset(version.dataset_id).root.is_relative_to(settings.datasets_dir())
     assert not job.folder.input.exists()
     again = imported(spec, job)

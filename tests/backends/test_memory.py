@@ -54,7 +54,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         (_photos.png(2500, 2000), True),
         (_photos.encoded(Image.new("RGB", (4032, 3024)), "JPEG"), False),
         (_photos.encoded(Image.new("RGB", (4032, 3024)), "JPEG", progressive=True), True),
-        (_photos.scans(64, 100), True),
+        (_photos.scans(64, 90), True),
         (_photos.png_head(60_000, 60_000), False),
     ],
     ids=["empty", "text", "1.5 MP", "5 MP PNG", "phone", "progressive", "scans", "refused"],

@@ -26,7 +26,8 @@ class ImportSource:
     """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of
     its archive; 's3' needs a `place`. `shown` is the name that a browser gave an uploaded file,
     which is only ever displayed. Of `classes` only these are taken, all where there are none.
-    `brought` is a folder that holds what a plan has brought here already."""
+    `brought` is a folder that holds what a plan has brought here already, and `left_out` what was
+    left out on that way."""
 
     kind: str
     path: Path | None = None
@@ -34,6 +35,7 @@ class ImportSource:
     classes: tuple[str, ...] = ()
     place: str = ""
     brought: Path | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
@@ -120,7 +122,7 @@ class ArchiveOrigin(Origin):
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         if self.source.brought is not None:
-            return Brought(_taken(self.source.brought, staged))
+            return _taken(self.source, self.source.brought, staged)
         done = archives.extract(self.path, staged.images, meter.start("Unpacking", "bytes"))
         left, note = LeftOut(), ""
         left.update(done.ignored)
@@ -143,7 +145,7 @@ class S3Origin(Origin):
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         if self.source.brought is not None:
-            return Brought(_taken(self.source.brought, staged))
+            return _taken(self.source, self.source.brought, staged)
         left = LeftOut()
         left.update(remote.lay_out(self.place, staged.images, meter))
         return Brought(staged.images, left)
@@ -204,7 +206,7 @@ def _file(path: Path, name: str) -> Path:
     return found
 
 
-def _taken(brought: Path, staged: Staged) -> Path:
+def _taken(source: ImportSource, brought: Path, staged: Staged) -> Brought:
     """What a plan has brought here, for the dataset too: by links, so that an import that fails can
     be tried again.
 
@@ -217,4 +219,4 @@ def _taken(brought: Path, staged: Staged) -> Path:
         )
     with files.there(brought, "plan"):
         shutil.copytree(brought, staged.folder, copy_function=files.link, dirs_exist_ok=True)
-    return staged.images
+    return Brought(staged.images, source.left_out)

@@ -16,7 +16,7 @@ from core.errors import NotFound
 from core.io import files
 
 PLAN, LISTING, DECISIONS = "plan.json", "listing.json", "decisions.json"
-IMPORTED = "imported.json"
+IMPORTED, BROUGHT = "imported.json", "brought.json"
 LISTS = ("photos", "others", "folders")
 
 
@@ -31,6 +31,17 @@ def save(folder: Path, listing: Listing, plan: Plan) -> None:
     files.write_json(folder / PLAN, plan.as_dict())
 
 
+def save_left_out(folder: Path, left_out: LeftOut) -> None:
+    """Keeps what was left out on the way here, which another walk would not see."""
+    counted = {"counts": dict(left_out), "examples": left_out.examples}
+    files.write_json(folder / BROUGHT, counted)
+
+
+def left_out(folder: Path) -> LeftOut:
+    """What was left out on the way here. Raises NotFound where it can't be read."""
+    return _counted(_read(folder / BROUGHT))
+
+
 def first(folder: Path) -> Plan:
     """The plan as it was first made. Raises NotFound where it can't be read."""
     return plans.of(_read(folder / PLAN))
@@ -39,9 +50,7 @@ def first(folder: Path) -> Plan:
 def listing(folder: Path) -> Listing:
     """What lay there. Raises NotFound where it can't be read."""
     stored = _read(folder / LISTING)
-    left = LeftOut()
-    left.update(stored["left_out"]["counts"])
-    left.examples = dict(stored["left_out"]["examples"])
+    left = _counted(stored["left_out"])
     photos, others, folders = (tuple(map(str, stored[name])) for name in LISTS)
     note = str(stored["note"])
     return Listing(Path(stored["root"]), photos, others, folders, left, note)
@@ -67,6 +76,13 @@ def mark_imported(folder: Path, dataset_id: str) -> None:
 def is_imported(folder: Path) -> bool:
     """Whether the plan was carried out."""
     return (folder / IMPORTED).is_file()
+
+
+def _counted(stored: Mapping[str, Any]) -> LeftOut:
+    found = LeftOut()
+    found.update(stored["counts"])
+    found.examples = dict(stored["examples"])
+    return found
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
 REPORT_EVERY = 0.3
+# The ways in whose photos a plan brings here before it looks at them.
+BROUGHT = ("archive", "s3")
 
 
 def run(worker: Worker) -> None:
@@ -55,17 +57,17 @@ def run(worker: Worker) -> None:
 def source_of(spec: ImportSpec | PlanSpec) -> ImportSource:
     """Where a spec's photos come from; what a plan has brought here is taken from there."""
     in_s3 = spec.source == "s3"
-    brought = None
-    if isinstance(spec, ImportSpec) and spec.plan_id and spec.source in ("archive", "s3"):
-        brought = RunFolder.of(spec.plan_id).input
-    return ImportSource(
+    source = ImportSource(
         spec.source,
         Path(spec.path) if spec.path and not in_s3 else None,
         shown=spec.shown,
         classes=spec.classes,
         place=spec.path if in_s3 else "",
-        brought=brought,
     )
+    if isinstance(spec, PlanSpec) or not spec.plan_id or spec.source not in BROUGHT:
+        return source
+    planned = RunFolder.of(spec.plan_id)
+    return replace(source, brought=planned.input, left_out=kept.left_out(planned.output))
 
 
 def _made(

@@ -40,6 +40,7 @@ def run(worker: Worker) -> None:
         listing = replace(listing, note=brought.note)
         # Once more, with what is to be said of the way here.
         plan = plans.again(listing, plan.decisions)
+        kept.save_left_out(worker.folder.output, brought.left_out)
         kept.save(worker.folder.output, listing, plan)
         return plan
 
