@@ -38,7 +38,8 @@ EXACT = frozenset({cub_tables.KIND})
 SAMPLE = 500
 # An export may name many photos that were left out of it before the first that is there.
 MOST = 10**9
-SUBMISSION = re.compile(r"sample[_-]?submi|submission", re.IGNORECASE)
+SAMPLE_NAME = re.compile(r"(sample|example)[ _-]?submi", re.IGNORECASE)
+SUBMISSION = re.compile(r"submission", re.IGNORECASE)
 # Two tables are about the same photos where they share so much of what the smaller one names.
 SAME = 0.1
 NAMED = 6
@@ -63,17 +64,14 @@ def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
 
     Raises UserError for a published dataset whose tables are damaged.
     """
-    packages = [_looked(listing, table, photos) for table in candidates.packages(listing)]
-    packages = [looked for looked in packages if looked.photos]
-    if packages:
-        best = max(packages, key=lambda looked: len(looked.photos))
-        why = f"these are the tables of {best.use.kind}"
-        package = replace(best.use, is_used=True, why=why)
+    package, damaged = _package(listing, photos)
+    if package is not None:
         return (package, *_others(listing, package, photos))
-    found, refused = [], []
+    found, refused = [], list(damaged)
     names = labels.name_files(listing)
+    passed = {*names, *(use.path for use in damaged)}
     for path in candidates.candidates(listing):
-        if path in names:
+        if path in passed:
             continue
         try:
             table = candidates.opened(listing, path)
@@ -83,6 +81,22 @@ def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
     codes = {looked.use.path: looked.codes for looked in found}
     chosen = [labels.with_names(use, codes[use.path], names) for use in _chosen(found)]
     return tuple(chosen + refused)
+
+
+def _package(listing: Listing, photos: Photos) -> tuple[TableUse | None, list[TableUse]]:
+    """The published dataset that names most of the photos, if one does, and those that can't be
+    read."""
+    packages, damaged = [], []
+    for table in candidates.packages(listing):
+        try:
+            packages.append(_looked(listing, table, photos))
+        except NotATable as error:
+            damaged.append(TableUse(table.path, why=f"of {table.kind}, {error}"))
+    best = max(packages, key=lambda looked: len(looked.photos), default=None)
+    if best is None or not best.photos:
+        return None, damaged
+    why = f"these are the tables of {best.use.kind}"
+    return replace(best.use, is_used=True, why=why), damaged
 
 
 def _others(listing: Listing, package: TableUse, photos: Photos) -> list[TableUse]:
@@ -103,7 +117,9 @@ def _others(listing: Listing, package: TableUse, photos: Photos) -> list[TableUs
 
 def _list_of_split(listing: Listing, path: str, photos: Photos) -> TableUse | None:
     looked = _looked(listing, candidates.opened(listing, path), photos)
-    if not looked.photos or looked.has_labels or not looked.use.split:
+    # VOC's lists of each class say in a second column what its annotations say.
+    is_list = list(looked.use.roles.values()) == [PATH]
+    if not looked.photos or not is_list or not looked.use.split:
         return None
     return replace(looked.use, is_used=True, why="it gives the split")
 
@@ -118,6 +134,7 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
         raise NotATable("it has no rows")
     roles = exported.roles(table.columns) if is_export else None
     found = Roles(roles, 1.0) if roles else roles_of(table, rows, photos, base)
+    is_package, stem = table.kind in candidates.PACKAGES, PurePosixPath(table.path).stem
     use = TableUse(
         table.path,
         table.kind,
@@ -127,7 +144,7 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
         base=base,
         roles=dict(found.of),
         doubtful=found.doubtful,
-        split="" if found.has(SPLIT) else split_word(PurePosixPath(table.path).stem),
+        split="" if found.has(SPLIT) or is_package else split_word(stem),
         box_unit=_unit(found, rows),
         rows=len(rows),
         is_export=is_export,
@@ -204,13 +221,16 @@ def _chosen(found: Sequence[_Looked]) -> list[TableUse]:
 
 
 def _is_submission(looked: _Looked, found: Sequence[_Looked]) -> bool:
-    return bool(SUBMISSION.search(PurePosixPath(looked.use.path).name)) and len(found) > 1
+    name = PurePosixPath(looked.use.path).name
+    return bool(SAMPLE_NAME.search(name) or (SUBMISSION.search(name) and len(found) > 1))
 
 
 def _without_rivals(labelled: Sequence[_Looked]) -> list[_Looked]:
     """The tables that are about different photos; of those about the same ones, the one that says
     most."""
-    order = sorted(labelled, key=lambda looked: (-len(looked.photos), looked.use.path))
+    order = sorted(
+        labelled, key=lambda looked: (looked.use.is_guess, -len(looked.photos), looked.use.path)
+    )
     used: list[_Looked] = []
     for looked in order:
         if not any(_is_rival(looked, other) for other in used):

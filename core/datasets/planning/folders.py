@@ -34,6 +34,12 @@ _PLACE = re.compile(
     r"|cell|point|ct|unit|zone|area)[ _-]?\w{0,6}|[A-Z]{1,4}[ _-]?\d{1,5})",
     re.IGNORECASE,
 )
+# Alone above photos only such names are places: B737 and A320 are classes.
+_NUMBERED_PLACE = re.compile(
+    r"(site|camera|cam|station|location|loc|plot|transect|deployment|trap)"
+    r"([ _-]?\d{1,4}[a-z]?|[ _-][a-z]\d{0,3})",
+    re.IGNORECASE,
+)
 # The share of names that have to look so before all are taken for it.
 MOST = 0.8
 
@@ -195,6 +201,8 @@ def _is_looked_through(child: str, siblings: Iterable[str], tree: _Tree) -> bool
     name = _name(child).casefold()
     if name in ANNOTATIONS:
         return not tree.children[child] and bool(others)
+    if not others and name in SPLIT_FOLDERS:
+        return True  # a part of a dataset whose other parts are not here
     return _is_container(child) and not any(_is_class_like(other) for other in others)
 
 
@@ -217,6 +225,8 @@ def _class_level(deep: Counter[tuple[str, ...]]) -> tuple[int | None, int, str]:
     depth = max(map(len, deep))
     if depth == 1:
         names = [levels[0] for levels in deep]
+        if len(names) > 1 and _most(names, _NUMBERED_PLACE):
+            return None, 0, "places"
         doubt = "places" if _most(names, _PLACE) and len(names) > 1 else ""
         return 0, -2, doubt
     if _is_mixed(deep):

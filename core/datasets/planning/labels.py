@@ -3,6 +3,7 @@ names at once."""
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections import Counter
@@ -11,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from core.datasets.planning.decisions import AS_TEXT, FIRST, Decisions, TableUse
+from core.datasets.planning.folders import UNLABELLED
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.tables import text_tables
 from core.datasets.planning.tables.columns import LABEL, ONE_HOT, is_one
 from core.datasets.planning.tables.json_tables import SEVERAL
+from core.datasets.planning.tables.json_tables import text as text_of
 from core.datasets.planning.tables.table import NotATable, Row
 
 # Files that name the codes of classes, a name a line or a code and a name.
@@ -76,8 +79,8 @@ def _plain(code: str) -> str:
 def codes_in(use: TableUse, rows: Sequence[Row]) -> list[str]:
     """The labels of the rows if all of them are numbers."""
     column = use.column(LABEL)
-    codes = [row.values.get(column, "").strip() for row in rows] if column else []
-    codes = [code for code in codes if code]
+    cells = [_cell(row, column) for row in rows] if column else []
+    codes = [code for cell in cells for code in _parts(cell, use.several or SEVERAL)]
     return codes if all(code.isdigit() for code in codes) else []
 
 
@@ -93,7 +96,18 @@ def _names(path: Path) -> dict[str, str]:
         return _of_json(text)
     if suffix in (".yaml", ".yml"):
         return _of_yaml(text)
+    if suffix == ".csv":
+        return _of_csv(text)
     return _of_lines(text)
+
+
+def _of_csv(text: str) -> dict[str, str]:
+    """Those of a code and a name a line; with a third column a table may be of photos."""
+    try:
+        rows = list(csv.reader(text.splitlines()))
+    except csv.Error:
+        return {}
+    return _of_lines(text) if all(len(row) <= 2 for row in rows) else {}
 
 
 def _of_json(text: str) -> dict[str, str]:
@@ -120,7 +134,7 @@ def _of_yaml(text: str) -> dict[str, str]:
 
     try:
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # a day that no month has
         return {}
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, list):
@@ -135,11 +149,30 @@ def _of_lines(text: str) -> dict[str, str]:
     pairs = [re.fullmatch(r"(\d+)[\s,;:=]+(.+)", line) for line in lines]
     if len(pairs) > 2 and not pairs[0] and all(pairs[1:]):
         del pairs[0]  # a header
-    if all(pairs):
+    if all(pairs) and not any(map(_is_photo, lines)):
         return {_plain(pair[1]): pair[2].strip() for pair in pairs if pair}
-    if any(re.search(r"[/,;\t]|\.(jpe?g|png|webp|tiff?)\b", line, re.IGNORECASE) for line in lines):
+    if any(re.search(r"[/,;\t]", line) or _is_photo(line) for line in lines):
         return {}
     return {str(code): name for code, name in enumerate(lines)}
+
+
+def _cell(row: Row, column: str) -> str:
+    """A cell's labels; of one that holds a list, or an object around one, what stands in it:
+    `["crow", "owl"]`, `{"choices": ["crow", "owl"]}`."""
+    cell = row.values.get(column, "").strip()
+    if cell[:1] not in ("[", "{"):
+        return cell
+    try:
+        content = json.loads(cell.replace("'", '"'))
+    except (ValueError, RecursionError):
+        return cell
+    if isinstance(content, dict) and len(content) == 1:
+        content = next(iter(content.values()))
+    return cell if isinstance(content, dict) else text_of(content)
+
+
+def _is_photo(line: str) -> bool:
+    return bool(re.search(r"\.(jpe?g|png|webp|tiff?)\b", line, re.IGNORECASE))
 
 
 def separator(use: TableUse, rows: Sequence[Row]) -> str:
@@ -151,7 +184,7 @@ def separator(use: TableUse, rows: Sequence[Row]) -> str:
     column = use.column(LABEL)
     if not column:
         return SEVERAL if ONE_HOT in use.roles.values() else ""
-    values = Counter(row.values.get(column, "").strip() for row in rows)
+    values = Counter(_cell(row, column) for row in rows)
     for mark in SEPARATORS:
         several = [value for value in values if len(_parts(value, mark)) > 1]
         alone = {value for value in values if len(_parts(value, mark)) == 1}
@@ -164,6 +197,8 @@ def _are_labels(several: Sequence[str], alone: set[str], mark: str) -> bool:
     if mark in (SEVERAL, "|"):
         return True
     parts = {part for value in several for part in _parts(value, mark)}
+    if mark == " " and all(part.isdigit() for part in parts):
+        return True
     return bool(parts) and len(parts & alone) >= PARTS * len(parts)
 
 
@@ -175,8 +210,9 @@ def labels_of(use: TableUse, row: Row, names: Mapping[str, str]) -> list[str]:
     """The labels that a row gives its photo: none, one, or several."""
     column = use.column(LABEL)
     if not column:
-        return [name for name in use.columns(ONE_HOT) if is_one(row.values.get(name, ""))]
-    text = row.values.get(column, "").strip()
+        ones = [name for name in use.columns(ONE_HOT) if is_one(row.values.get(name, ""))]
+        return [name for name in ones if name.casefold() not in UNLABELLED]
+    text = _cell(row, column)
     parts = [text] if text else []
     if use.several:
         parts = _parts(text, use.several)

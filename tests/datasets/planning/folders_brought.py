@@ -297,6 +297,23 @@ SITUATIONS = (
         },
         {"n02085620-Chihuahua": 2, "n02085782-Japanese_spaniel": 2},
     ),
+    Situation("train alone", numbered("train", 3), {}, unlabelled=3),
+    Situation("test alone", numbered("test", 3), {}, unlabelled=3),
+    Situation(
+        "numbered sites of photos",
+        {**numbered("site1", 3), **numbered("site2", 2)},
+        {},
+        unlabelled=5,
+        groups=2,
+        kept=("level_1",),
+        asks={"level": "none"},
+    ),
+    Situation("aircraft", classes(A320=2, B737=2), {"A320": 2, "B737": 2}),
+    Situation(
+        "a data.yaml with a day that no month has",
+        {**classes(**{"0": 2, "1": 2}), "data.yaml": "date: 2020-13-45\nnames: [crow, owl]\n"},
+        {"0": 2, "1": 2},
+    ),
     Situation(
         "lists of a split beside classes",
         {

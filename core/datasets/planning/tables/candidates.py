@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from core.datasets.importing.found import SPLIT_FOLDERS, is_image
 from core.datasets.planning.decisions import TableUse
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Ambiguous, Photos
@@ -34,7 +35,9 @@ PACKAGES = frozenset({*known_datasets.KINDS, camtrap.KIND, voc.KIND})
 # A folder with more text files than that keeps a note beside each photo, not tables.
 MAX_IN_FOLDER = 20
 MAX_TABLES = 60
-MAX_DEPTH = 4
+# VOC has three lists for each class beside these.
+LISTS_OF_SPLIT = frozenset({*SPLIT_FOLDERS, "trainval"})
+MAX_DEPTH = 6
 # Files that describe a dataset to people, or to a program, and list no photos.
 NO_TABLES = frozenset({"readme.txt", "license.txt", "licence.txt", "requirements.txt", "notes.txt"})
 
@@ -42,15 +45,27 @@ NO_TABLES = frozenset({"readme.txt", "license.txt", "licence.txt", "requirements
 def candidates(listing: Listing) -> list[str]:
     """The paths of the files that may be tables, those nearest the top first."""
     inside = Counter(_folder(path) for path in listing.others)
+    photos = {_stem(path) for path in listing.photos}
     found = [
         path
         for path in listing.others
         if _suffix(path) in (*TEXT, *JSON, *PARQUET)
         and path.count("/") < MAX_DEPTH
-        and inside[_folder(path)] <= MAX_IN_FOLDER
+        and (inside[_folder(path)] <= MAX_IN_FOLDER or _stem(path) in LISTS_OF_SPLIT)
         and PurePosixPath(path).name.casefold() not in NO_TABLES
+        and not _is_note(path, photos)
     ]
     return sorted(found, key=lambda path: (path.count("/"), path))[:MAX_TABLES]
+
+
+def _is_note(path: str, photos: set[str]) -> bool:
+    """Whether a file is called like a photo, as the boxes in one photo are."""
+    stem = _stem(path)
+    return stem in photos or (is_image(stem) and _stem(stem) in photos)
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem.casefold()
 
 
 def sheets(listing: Listing) -> list[str]:

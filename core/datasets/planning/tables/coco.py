@@ -11,8 +11,9 @@ from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, PATH
 from core.datasets.planning.tables.table import NotATable, Row, Table
 
 BOX = ("box_x", "box_y", "box_width", "box_height")
-# What a photo's own record says that is worth keeping.
-KEPT = ("date_captured", "location", "seq_id", "seq_num_frames", "rights_holder", "license")
+# What a photo's own record says that is not worth keeping, or stands elsewhere.
+PASSED = ("id", "file_name", "width", "height", "coco_url", "flickr_url", "label", *BOX)
+GROUPS = ("location", "seq_id")
 KEPT_OF_CATEGORY = ("supercategory", "common_name", "kingdom", "order", "family", "genus")
 
 
@@ -41,8 +42,8 @@ def opened(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) ->
             yield Row(number, {**empty, **record})
 
     roles = {"file_name": PATH, "label": LABEL, **{part: part for part in BOX}}
-    if any(record.get("location") for record in records):
-        roles["location"] = GROUP
+    groups = [name for name in GROUPS if any(record.get(name) for record in records)]
+    roles |= dict.fromkeys(groups[:1], GROUP)
     return Table(
         name,
         "COCO",
@@ -67,7 +68,7 @@ def _record(
     boxes = [item["bbox"] for item in annotations if len(item.get("bbox") or ()) == 4]
     if len(annotations) == len(boxes) == 1:
         record |= dict(zip(BOX, map(text, boxes[0]), strict=True))
-    record |= {key: text(photo[key]) for key in KEPT if key in photo}
+    record |= {key: text(photo[key]) for key in photo if key not in PASSED}
     if len(set(labels)) == 1:
         record |= {key: text(named[0][key]) for key in KEPT_OF_CATEGORY if key in named[0]}
     return record

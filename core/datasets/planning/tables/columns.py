@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.datasets.importing.found import is_image
 from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.tables import split_words
 from core.datasets.planning.tables.table import Row, Table
 
 PATH, FOLDER, LABEL, SPLIT, GROUP = "path", "folder", "label", "split", "group"
@@ -47,11 +49,17 @@ FILE_NAMES = ("file", "filename", "file_name", "name", "image_name", "image")
 # The first is what people mean where a table has several.
 LABEL_NAMES = (
     *("label", "labels", "class", "classes", "class_name", "classname", "label_name", "category"),
-    *("category_name", "target", "species", "common_name", "species_name", "breed", "tag", "tags"),
-    *("scientific_name", "scientificname", "taxon", "taxon_name", "y", "choice", "choices"),
+    *("category_name", "target", "species", "common_name", "vernacular_name", "species_name"),
+    *("breed", "scientific_name", "scientificname", "taxon", "taxon_name", "y", "choice"),
+    *("choices", "display_name", "y_true", "true_label", "gt", "label_text", "label_str"),
     *("animal", "dx", "diagnosis", "klasse", "art", "classe", "espece", "class_id", "label_id"),
     *("classid", "category_id", "target_id", "species_id", "ground_truth", "annotation"),
 )
+# Names that end so are a label's too, before those that are often about something else.
+LABEL_ENDINGS = ("_label", "_labels", "_class", "_species", "_category", "_display_name")
+WEAK_LABEL_NAMES = ("tag", "tags")
+# Beside two of the others, `class` is a rank above the species, and `species` may be a half of it.
+RANKS = ("kingdom", "phylum", "order", "family", "genus")
 SPLIT_NAMES = (
     *("split", "set", "subset", "partition", "dataset", "data_set", "usage", "phase"),
     *("train_test", "split_name", "is_valid", "is_val", "is_validation", "is_test", "is_train"),
@@ -88,6 +96,10 @@ CENTRES = (
 )
 LISTS = ("bbox", "box", "bounding_box")
 
+# What the name of a column says whose numbers are those of photos.
+NUMBERING = re.compile(
+    r"id(_|$)|code|num|no$|nr$|photo|picture|foto|bild|im(a)?ge?|file|name|key|index|column|slide|uu"
+)
 # From this share of its cells that name a photo on, a column is the one of the photos.
 NAMES_PHOTOS = 0.5
 # What a usual name is worth beside the share of cells that name a photo: numbers name some by
@@ -95,6 +107,8 @@ NAMES_PHOTOS = 0.5
 USUAL = 0.3
 # A cell that several photos are called like names half of one: with their folder it might do.
 AMBIGUOUS = 0.5
+# The share of the cells of a usual name that have to be words of a split.
+USUAL_SPLIT = 0.5
 # A column of labels repeats itself: in so many rows at most so many different values.
 REPEATS = 0.5
 MIN_ROWS = 6
@@ -130,18 +144,20 @@ def roles_of(table: Table, sample: Sequence[Row], photos: Photos, base: str) -> 
         return Roles(table.roles, _named(sample, path, photos, base))
     names = {normal(name): name for name in reversed(table.columns)}
     flat = {re.sub(r"_", "", name): column for name, column in names.items()}
-    known = {**flat, **names}
+    single = {name.removesuffix("s"): column for name, column in names.items()}
+    known = {**single, **flat, **names}
     of = dict.fromkeys(table.columns, KEEP)
     matched = _give_path(of, known, sample, photos, base)
     _give_box(of, known, sample)
-    _give(of, known, SPLIT_NAMES, SPLIT, sample, _is_split)
+    _give_split(of, known, sample)
     doubtful = _give_label(of, known, sample)
     if LABEL not in of.values():
         for column in _one_hot(of, sample):
             of[column] = ONE_HOT
     _give(of, known, GROUP_NAMES, GROUP, sample, _repeats)
     label = next((name for name, role in of.items() if role == LABEL), "")
-    is_guess = bool(label) and label not in {known.get(name) for name in LABEL_NAMES}
+    usual = {known.get(name) for name in (*LABEL_NAMES, *WEAK_LABEL_NAMES)}
+    is_guess = bool(label) and label not in usual
     return Roles(of, matched, doubtful, is_guess)
 
 
@@ -150,13 +166,19 @@ def _give_path(
 ) -> float:
     """Finds the column of the photos by its cells, the usual names first where several would do,
     and with it a column of folders where only both name a photo; returns the share that does."""
-    shares = {column: _named(sample, column, photos, base) for column in of}
+    shares = {
+        column: _named(sample, column, photos, base) if _may_name(sample, column) else 0.0
+        for column in of
+    }
     usual = [known[name] for name in PATH_NAMES if name in known]
     order = [*dict.fromkeys(usual), *(column for column in of if column not in usual)]
     both = _folder_and_file(known, sample, photos, base)
     best = max(
         order,
-        key=lambda column: (shares[column] + USUAL * (column in usual), -order.index(column)),
+        key=lambda column: (
+            shares[column] + USUAL * (column in usual) + USUAL * _holds_files(sample, column),
+            -order.index(column),
+        ),
         default="",
     )
     if both and both[2] > shares.get(best, 0.0):
@@ -169,6 +191,21 @@ def _give_path(
     if usual:
         of[usual[0]] = PATH
     return 0.0
+
+
+def _may_name(sample: Sequence[Row], column: str) -> bool:
+    """Whether a column can be that of the photos: counts and prices name some by chance."""
+    name = normal(column)
+    return bool(NUMBERING.search(name)) or not name.isascii() or not _is_number(sample, column)
+
+
+def _holds_files(sample: Sequence[Row], column: str) -> bool:
+    filled = [row.values[column] for row in sample if row.values[column].strip()]
+    return bool(filled) and all(map(is_image, filled))
+
+
+def _is_number(sample: Sequence[Row], column: str) -> bool:
+    return all(number(row.values[column]) is not None for row in sample if row.values[column])
 
 
 def _folder_and_file(
@@ -237,7 +274,7 @@ def _give_label(
     of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]
 ) -> tuple[str, ...]:
     """Gives the label's role; returns the other columns that could have it."""
-    usual = [known[name] for name in LABEL_NAMES if name in known and of[known[name]] == KEEP]
+    usual = [known[name] for name in _label_names(known) if of[known[name]] == KEEP]
     named = [column for column in dict.fromkeys(usual) if _first(sample, column)]
     if not named:
         named = [
@@ -254,6 +291,16 @@ def _give_label(
     return tuple(column for column in named if column != chosen)
 
 
+def _label_names(known: Mapping[str, str]) -> list[str]:
+    """The names of these columns that a label may have, the likeliest first."""
+    ending = [name for name in known if name.endswith(LABEL_ENDINGS)]
+    names = [name for name in (*LABEL_NAMES, *ending, *WEAK_LABEL_NAMES) if name in known]
+    if sum(rank in known for rank in RANKS) < 2:
+        return names
+    species = ["species"] if "species" in known else []
+    return [name for name in names if name not in ("species", "class")] + species
+
+
 def _stands_alone(of: Mapping[str, str]) -> bool:
     """Whether a table has no column but those of the photo and of one more."""
     return sum(role == KEEP for role in of.values()) == 1
@@ -263,6 +310,8 @@ def _could_be_label(of: Mapping[str, str], sample: Sequence[Row], column: str) -
     values = [row.values[column].strip() for row in sample if row.values[column].strip()]
     if all(number(value) is not None for value in values):
         return _stands_alone(of) and _is_code(sample, column)
+    if _stands_alone(of) and len(set(values)) < len(values):
+        return len(set(values)) > 1
     return _repeats(values) and len(set(values)) > 1
 
 
@@ -278,9 +327,19 @@ def _is_code(sample: Sequence[Row], column: str) -> bool:
     return all(value.isdigit() for value in values if value)
 
 
-def _is_split(values: Sequence[str]) -> bool:
-    words = {value.strip().casefold() for value in values if value.strip()}
-    return bool(words) and len(words) <= 8
+def _give_split(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
+    """Gives the role to the first column of a usual name that holds the words of a split, or to one
+    of any name that holds nothing else: the numbers of folds are no split."""
+    usual = [known[name] for name in SPLIT_NAMES if name in known]
+    for column in (*usual, *of):
+        filled = [row.values[column] for row in sample if row.values[column].strip()]
+        parts = [split_words.part(normal(column), text) for text in filled]
+        told = len([part for part in parts if part is not None])
+        least = USUAL_SPLIT if column in usual else 1.0
+        enough = bool(filled) and told >= least * len(filled)
+        if of[column] == KEEP and enough and (column in usual or len({*parts} - {""}) > 1):
+            of[column] = SPLIT
+            return
 
 
 def _one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
