@@ -21,11 +21,15 @@ from core.datasets.planning.tables.columns import (
     BOX_LIST,
     BOX_ROLES,
     FOLDER,
+    GROUP,
+    GROUP_NAMES,
+    KEEP,
     LABEL,
     ONE_HOT,
     PATH,
     SPLIT,
     Roles,
+    normal,
     numbers,
     roles_of,
 )
@@ -67,20 +71,30 @@ def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
     package, damaged = _package(listing, photos)
     if package is not None:
         return (package, *_others(listing, package, photos))
-    found, refused = [], list(damaged)
     names = labels.name_files(listing)
-    passed = {*names, *(use.path for use in damaged)}
-    for path in candidates.candidates(listing):
-        if path in passed:
-            continue
-        try:
-            table = candidates.opened(listing, path)
-            found.append(_looked(listing, table, photos))
-        except NotATable as error:
-            refused.append(TableUse(path, why=str(error)))
+    passed = {use.path for use in damaged}
+    paths = [path for path in candidates.candidates(listing) if path not in passed]
+    found, refused = _opened(listing, [path for path in paths if path not in names], photos)
+    if not any(looked.has_labels and looked.photos for looked in found):
+        # What looks like names of codes may be a table of photos that are called by numbers.
+        more, _ = _opened(listing, [path for path in paths if path in names], photos)
+        found += [looked for looked in more if looked.has_labels and looked.photos]
     codes = {looked.use.path: looked.codes for looked in found}
     chosen = [labels.with_names(use, codes[use.path], names) for use in _chosen(found)]
-    return tuple(chosen + refused)
+    return (*chosen, *damaged, *refused)
+
+
+def _opened(
+    listing: Listing, paths: Sequence[str], photos: Photos
+) -> tuple[list[_Looked], list[TableUse]]:
+    """The tables among these files, and why the others are none."""
+    found, refused = [], []
+    for path in paths:
+        try:
+            found.append(_looked(listing, candidates.opened(listing, path), photos))
+        except NotATable as error:
+            refused.append(TableUse(path, why=str(error)))
+    return found, refused
 
 
 def _package(listing: Listing, photos: Photos) -> tuple[TableUse | None, list[TableUse]]:
@@ -213,6 +227,9 @@ def _chosen(found: Sequence[_Looked]) -> list[TableUse]:
     able = [looked for looked in found if looked.photos and not _is_submission(looked, found)]
     exports = [looked for looked in able if looked.use.is_export]
     labelled = exports[:1] or [looked for looked in able if looked.has_labels]
+    if not exports:
+        able = [_unless_told(looked, labelled) for looked in able]
+        labelled = [looked for looked in able if looked.has_labels]
     used = _without_rivals(labelled)
     plain = [] if exports else [looked for looked in able if not looked.has_labels]
     uses = {looked.use.path: _used(looked, used) for looked in used}
@@ -236,6 +253,18 @@ def _without_rivals(labelled: Sequence[_Looked]) -> list[_Looked]:
         if not any(_is_rival(looked, other) for other in used):
             used.append(looked)
     return sorted(used, key=lambda looked: looked.use.path)
+
+
+def _unless_told(looked: _Looked, labelled: Sequence[_Looked]) -> _Looked:
+    """The table; without its label where that is a guess, and another one that is none is about the
+    same photos."""
+    label = looked.use.column(LABEL)
+    sure = [other for other in labelled if not other.use.is_guess]
+    if not looked.use.is_guess or not any(_is_rival(looked, other) for other in sure):
+        return looked
+    role = GROUP if normal(label) in GROUP_NAMES else KEEP
+    use = replace(looked.use, roles={**looked.use.roles, label: role}, several="")
+    return replace(looked, use=use, codes=())
 
 
 def _is_rival(one: _Looked, other: _Looked) -> bool:

@@ -180,25 +180,32 @@ def _split_children(children: Iterable[str]) -> dict[str, str]:
     exact = {child: split for child, split in exact.items() if split}
     if "train" in exact.values() and len(set(exact.values())) > 1:
         return exact
-    named = {child: _named_split(_name(child)) for child in children}
+    rests = Counter(_rest(_name(child)) for child in children)
+    named = {child: _named_split(_name(child), rests) for child in children}
     named = {child: split for child, split in named.items() if split}
     if "train" in named.values() and len(set(named.values())) > 1:
         return named
     return {}
 
 
-def _named_split(name: str) -> str:
-    """The split in a name like train_images or cars_test: a word of a split beside words that hold
-    photos, or one other word."""
-    split = split_word(name)
+def _named_split(name: str, rests: Mapping[tuple[str, ...], int]) -> str:
+    """The split in a name like train_images or cars_test: a word of a split beside one other word,
+    or beside the same words as in another of `rests`, which counts them."""
+    rest = _rest(name)
+    return split_word(name) if len(rest) <= 1 or rests[rest] > 1 else ""
+
+
+def _rest(name: str) -> tuple[str, ...]:
+    """The words of a name that are no split's."""
     words = [word for word in re.split(r"[\W_\d]+", name.casefold()) if word]
-    others = [word for word in words if word not in SPLIT_FOLDERS]
-    return split if split and len(others) <= 1 else ""
+    return tuple(word for word in words if word not in SPLIT_FOLDERS)
 
 
 def _is_looked_through(child: str, siblings: Iterable[str], tree: _Tree) -> bool:
     others = [other for other in siblings if other != child]
     name = _name(child).casefold()
+    if not others and name == _name(child.rpartition("/")[0]).casefold():
+        return True  # an archive that was unpacked into a folder of its name
     if name in ANNOTATIONS:
         return not tree.children[child] and bool(others)
     if not others and name in SPLIT_FOLDERS:

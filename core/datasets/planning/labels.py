@@ -15,18 +15,24 @@ from core.datasets.planning.decisions import AS_TEXT, FIRST, Decisions, TableUse
 from core.datasets.planning.folders import UNLABELLED
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.tables import text_tables
-from core.datasets.planning.tables.columns import LABEL, ONE_HOT, is_one
+from core.datasets.planning.tables.columns import LABEL, LABEL_NAMES, ONE_HOT, is_one, normal
 from core.datasets.planning.tables.json_tables import SEVERAL
 from core.datasets.planning.tables.json_tables import text as text_of
 from core.datasets.planning.tables.table import NotATable, Row
 
 # Files that name the codes of classes, a name a line or a code and a name.
 NAME_FILES = re.compile(
-    r"(classes|class_names|classnames|names|labels|label_map|labelmap|label_num_to_\w+"
-    r"|class_indices|class_to_idx|categories|cat_to_name|id2label|label_names|data|dataset)"
-    r"\.(txt|json|names|ya?ml|csv)",
+    r"([\w-]*(class|label|categor|names|idx|species|breed)[\w-]*|data|dataset|config)"
+    r"\.(txt|json|names|ya?ml|csv|pbtxt)",
     re.IGNORECASE,
 )
+# The keys of a JSON object about photos, and those under which one holds the names of classes.
+OF_PHOTOS = frozenset({"images", "annotations", "items", "samples"})
+HOLDERS = ("names", "id2label", "label2id", "class_names", "classes", "categories", "labels")
+_CODE_NAME = re.compile(r"(class|label|category|target|species).*(id|idx|index|code|num)$")
+_CODE = re.compile(r"[0-9]{1,15}(\.0)?")
+# What a cell says where nobody knows the label.
+NO_LABEL = frozenset({"nan", "<na>", "#n/a", "n/a", "null", "unlabeled", "unlabelled"})
 MAX_NAMES = 20_000
 MAX_BYTES = 2**22
 # The share of the cells whose parts are labels of other photos too.
@@ -72,8 +78,9 @@ def named(code: str, names: Mapping[str, str]) -> str:
 
 
 def _plain(code: str) -> str:
+    """A code as the files of names have it; a spreadsheet's empty cell makes 1.0 of 1."""
     text = code.strip()
-    return str(int(text)) if text.isdigit() else text
+    return str(int(float(text))) if _CODE.fullmatch(text) else text
 
 
 def codes_in(use: TableUse, rows: Sequence[Row]) -> list[str]:
@@ -81,7 +88,7 @@ def codes_in(use: TableUse, rows: Sequence[Row]) -> list[str]:
     column = use.column(LABEL)
     cells = [_cell(row, column) for row in rows] if column else []
     codes = [code for cell in cells for code in _parts(cell, use.several or SEVERAL)]
-    return codes if all(code.isdigit() for code in codes) else []
+    return codes if all(map(_CODE.fullmatch, codes)) else []
 
 
 def _names(path: Path) -> dict[str, str]:
@@ -98,16 +105,40 @@ def _names(path: Path) -> dict[str, str]:
         return _of_yaml(text)
     if suffix == ".csv":
         return _of_csv(text)
+    if suffix == ".pbtxt":
+        pairs = re.findall(r"id:\s*(\d+)[^{}]*?name:\s*['\"]([^'\"]*)|$", text)
+        return {_plain(code): name for code, name in pairs if name}
     return _of_lines(text)
 
 
 def _of_csv(text: str) -> dict[str, str]:
-    """Those of a code and a name a line; with a third column a table may be of photos."""
+    """Those of a code and a name a line, either first, or of columns that are called so: a table of
+    photos has other columns, or repeats its codes."""
     try:
-        rows = list(csv.reader(text.splitlines()))
+        rows = [row for row in csv.reader(text.splitlines()) if any(row)]
     except csv.Error:
         return {}
-    return _of_lines(text) if all(len(row) <= 2 for row in rows) else {}
+    if any(_is_photo(cell) or "/" in cell for row in rows for cell in row):
+        return {}
+    if any(len(row) != 2 for row in rows):
+        rows = _code_and_name(rows) if len(rows[0]) > 2 else [[line] for line in text.splitlines()]
+    if rows and len(rows[-1]) == 1:
+        return _of_lines(text)
+    pairs = [row if row[0].strip().isdigit() else row[::-1] for row in rows]
+    pairs = [(code.strip(), name.strip()) for code, name in pairs if code.strip().isdigit()]
+    names = {_plain(code): name for code, name in pairs}
+    is_whole = len(rows) - 1 <= len(names) == len(pairs)
+    return names if is_whole else {}
+
+
+def _code_and_name(rows: list[list[str]]) -> list[list[str]]:
+    """The columns that a header calls a class's number and its name, of many."""
+    header = [normal(cell) for cell in rows[0]]
+    code = next((n for n, cell in enumerate(header) if _CODE_NAME.search(cell)), None)
+    name = next((n for n, cell in enumerate(header) if cell in (*LABEL_NAMES, "name")), None)
+    if code is None or name is None or code == name:
+        return []
+    return [[row[code], row[name]] for row in rows if len(row) > max(code, name)]
 
 
 def _of_json(text: str) -> dict[str, str]:
@@ -115,11 +146,16 @@ def _of_json(text: str) -> dict[str, str]:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    if isinstance(content, dict) and isinstance(content.get("names"), list | dict):
-        content = content["names"]
+    if isinstance(content, dict):
+        if content.keys() & OF_PHOTOS or {"classes", "labels"} <= content.keys():
+            return {}
+        held = [content[key] for key in HOLDERS if isinstance(content.get(key), list | dict)]
+        content = (held or [content])[0]
+    if isinstance(content, list) and all(isinstance(item, dict) for item in content):
+        content = {str(item.get("id", "")): item.get("name") for item in content}
     if isinstance(content, list) and all(isinstance(name, str) for name in content):
         return {str(code): name for code, name in enumerate(content)}
-    if not isinstance(content, dict) or not content:
+    if not isinstance(content, dict) or not content or any(map(_is_photo, map(str, content))):
         return {}
     if all(isinstance(code, int) for code in content.values()):
         return {str(code): name for name, code in content.items()}
@@ -216,6 +252,7 @@ def labels_of(use: TableUse, row: Row, names: Mapping[str, str]) -> list[str]:
     parts = [text] if text else []
     if use.several:
         parts = _parts(text, use.several)
+    parts = [part for part in parts if part != "NA" and part.casefold() not in NO_LABEL]
     return [named(part, names) for part in parts]
 
 

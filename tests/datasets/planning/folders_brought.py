@@ -315,6 +315,33 @@ SITUATIONS = (
         {"0": 2, "1": 2},
     ),
     Situation(
+        "parts that were unpacked into folders of their names",
+        {
+            **_split("seg_train/seg_train", "seg_test/seg_test", below="scenes/"),
+            **numbered("scenes/seg_pred/seg_pred", 3),
+        },
+        {"crow": 4, "owl": 2},
+        splits={"train": 3, "test": 3},
+        asks={"folder:scenes/seg_pred": "leave out"},
+    ),
+    Situation(
+        "parts with two more words",
+        _split("asl_alphabet_train", "asl_alphabet_test"),
+        {"crow": 4, "owl": 2},
+        splits={"train": 3, "test": 3},
+    ),
+    Situation(
+        "Spanish parts",
+        _split("Entrenamiento", "Prueba"),
+        {"crow": 4, "owl": 2},
+        splits={"train": 3, "test": 3},
+    ),
+    Situation(
+        "classes in folders of their names",
+        photos("crow/crow/1.jpg", "crow/crow/2.jpg", "owl/owl/1.jpg"),
+        {"crow": 2, "owl": 1},
+    ),
+    Situation(
         "lists of a split beside classes",
         {
             **classes("images", crow=4, owl=4),

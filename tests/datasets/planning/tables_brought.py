@@ -240,5 +240,33 @@ OTHERS = (
     Situation("an address that is none", beside("labels.csv", rows("filename,label") + "http://[x/7.jpg,owl\n"), HALF, errors=1),
     Situation("a notebook's note beside each photo", {**SIX, **{f"images/{n}.txt": "0 0.5 0.5 0.2 0.2\n" for n in range(6)},
         "labels.csv": rows("filename,label")}, HALF, left={"not an image file": 6, "table that was read": 1}),
+    *(Situation(f"codes and {name}", {**beside("train.csv", rows("image_id,label", "{n}.jpg,{i}")), name: content}, HALF)
+      for name, content in (
+          ("config.json", '{"id2label": {"0": "crow", "1": "owl"}, "label2id": {"crow": 0, "owl": 1}}'),
+          ("categories.json", '[{"id": 0, "name": "crow"}, {"id": 1, "name": "owl"}]'),
+          ("class_names.csv", table("id,name", "0,crow", "1,owl")),
+          ("classes.csv", table("name,id", "crow,0", "owl,1")),
+          ("class_dict.csv", table("class_index,class,height,width", "0,crow,9,9", "1,owl,9,9")),
+          ("label_map.pbtxt", "item {\n  id: 0\n  name: 'crow'\n}\nitem {\n  id: 1\n  name: 'owl'\n}\n"),
+      )),
+    Situation("codes with a decimal point", {**beside("train.csv", rows("image_id,label", "{n}.jpg,{i}.0")),
+        "classes.txt": "crow\nowl\n"}, HALF),
+    Situation("a table that could be names of codes", {**photos("img/1.jpg", "img/2.jpg"), "labels.csv": table("id,label", "1,crow", "2,owl")},
+        {"crow": 1, "owl": 1}),
+    Situation("cells that say that nobody knows", beside("labels.csv", table("file,label", "0.jpg,NaN", "1.jpg,NA", "2.jpg,unlabeled",
+        *(f"{n}.jpg,owl" for n in range(3, 6)))), {"owl": 3}, unlabelled=3),
+    Situation("one-hot columns of words", beside("train.csv", table("image,crow,owl",
+        *(f"{n}.jpg,{n < 3},{n > 2}" for n in range(6)))), HALF),
+    Situation("one-hot columns of crosses", beside("train.csv", table("image;crow;owl",
+        *(f"{n}.jpg;{'x' if n < 3 else ''};{'x' if n > 2 else ''}" for n in range(6)))), HALF),
+    Situation("one-hot columns beside a flag", beside("train.csv", table("image,crow,owl,night,width",
+        *(f"{n}.jpg,{int(n < 3)},{int(n > 2)},{n % 2},640" for n in range(6)))), HALF, kept=("night", "width")),
+    Situation("tables that add to each other", {**beside("a.csv", rows("file,label")), "b.csv": rows("file,split", "{n}.jpg,train").replace(
+        "0.jpg,train", "0.jpg,test"), "c.csv": rows("file,site", "{n}.jpg,pond"), "d.csv": rows("file,weather,light", "{n}.jpg,wet,dim")},
+        HALF, splits={"train": 5, "test": 1}, groups=1, kept=("weather", "light")),
+    Situation("ISIC's tables", {**photos(*(f"ISIC_Input/ISIC_{n:07d}.jpg" for n in range(6))),
+        "ISIC_Training_GroundTruth.csv": table("image,MEL,NV,UNK", *(f"ISIC_{n:07d},{float(n < 3)},{float(n > 2)},0.0" for n in range(6))),
+        "ISIC_Training_Metadata.csv": table("image,age,lesion_id,sex", *(f"ISIC_{n:07d},55,L{n // 2},male" for n in range(6)))},
+        {"MEL": 3, "NV": 3}, groups=3, kept=("age", "sex")),
 )  # fmt: skip
 SITUATIONS = (*NAMED, *WRITTEN, *MARKS, *ENCODED, *OTHERS)

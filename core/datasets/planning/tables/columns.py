@@ -112,6 +112,10 @@ USUAL_SPLIT = 0.5
 # A column of labels repeats itself: in so many rows at most so many different values.
 REPEATS = 0.5
 MIN_ROWS = 6
+# What a cell of one class says, and the share of the rows that have to be of a single one.
+ONES = frozenset({"1", "1.0", "true", "yes", "x"})
+YES_OR_NO = frozenset({*ONES, "", "0", "0.0", "-1", "-1.0", "false", "no"})
+ONE_HOT_ROWS = 0.5
 
 
 @dataclass(frozen=True)
@@ -343,21 +347,26 @@ def _give_split(of: dict[str, str], known: Mapping[str, str], sample: Sequence[R
 
 
 def _one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
-    """The columns that hold nothing but 0 and 1, where nearly each row has a single 1."""
+    """The columns that hold nothing but yes and no, where nearly each row has a single yes; without
+    one of them where all rows have then."""
     columns = [
         column
         for column, role in of.items()
-        if role == KEEP
-        and {row.values[column].strip() for row in sample} <= {"0", "1", "0.0", "1.0", ""}
+        if role == KEEP and {row.values[column].strip().casefold() for row in sample} <= YES_OR_NO
     ]
     if len(columns) < 2 or not sample:
         return []
-    ones = [sum(is_one(row.values[column]) for column in columns) for row in sample]
-    return columns if max(ones) > 0 and ones.count(1) >= 0.5 * len(ones) else []
+    ones = [[column for column in columns if is_one(row.values[column])] for row in sample]
+    single = sum(len(found) == 1 for found in ones)
+    if single < len(ones) and len(columns) > 2:
+        for flag in columns:
+            if all(len([one for one in found if one != flag]) == 1 for found in ones):
+                return [column for column in columns if column != flag]
+    return columns if single >= ONE_HOT_ROWS * len(ones) else []
 
 
 def is_one(text: str) -> bool:
-    return text.strip() in ("1", "1.0")
+    return text.strip().casefold() in ONES
 
 
 def number(text: str) -> float | None:
