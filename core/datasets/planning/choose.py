@@ -16,13 +16,13 @@ from core.datasets.planning.folders import split_word
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Match, Photos, tidy
 from core.datasets.planning.tables import candidates, cub_tables
+from core.datasets.planning.tables.column_names import GROUP_NAMES
 from core.datasets.planning.tables.columns import (
     BOX_CENTRE_X,
     BOX_LIST,
     BOX_ROLES,
     FOLDER,
     GROUP,
-    GROUP_NAMES,
     KEEP,
     LABEL,
     ONE_HOT,

@@ -15,7 +15,8 @@ from core.datasets.planning.decisions import AS_TEXT, FIRST, Decisions, TableUse
 from core.datasets.planning.folders import UNLABELLED
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.tables import text_tables
-from core.datasets.planning.tables.columns import LABEL, LABEL_NAMES, ONE_HOT, is_one, normal
+from core.datasets.planning.tables.column_names import LABEL_NAMES
+from core.datasets.planning.tables.columns import LABEL, ONE_HOT, is_one, normal
 from core.datasets.planning.tables.json_tables import SEVERAL
 from core.datasets.planning.tables.json_tables import text as text_of
 from core.datasets.planning.tables.table import NotATable, Row

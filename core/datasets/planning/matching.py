@@ -96,8 +96,9 @@ class Photos:
         # Label Studio puts a part of an id before the names of uploads.
         if uploaded := _UPLOADED.match(name):
             yield self._by_name.get(name[uploaded.end() :], ()), EXACT
-        number = _stem(name) if is_image(name) else name
+        number = _stem(name) if is_image(name) else name.removesuffix(".0")
         if number.isdigit():
+            yield self._by_stem.get(number, ()), BY_STEM
             yield self._by_number.get(number.lstrip("0"), ()), BY_NUMBER
 
 

@@ -236,6 +236,12 @@ SITUATIONS = (
         "location": f"B{n % 2}", "seq_id": f"q{n}", "frame_num": 1, "datetime": "2020-01-01 10:00:00", "corrupt": False}
         for n in range(6)], "annotations": [{"id": n, "image_id": f"s1/{n}", "category_id": 1 + (n > 2), "count": None}
         for n in range(6)], "categories": CATEGORIES})}, HALF, groups=2, kept=("seq_id", "frame_num", "datetime", "corrupt")),
+    Situation("COCO with ids of two kinds and another name of the file", {**SIX, "labels.json": json.dumps({"images": [
+        {"id": str(n), "filename": f"{n}.jpg"} for n in range(6)], "annotations": [{"image_id": n, "category_id": str(1 + (n > 2))}
+        for n in range(6)], "categories": CATEGORIES})}, HALF),
+    Situation("COCO's captions beside its categories", {**SIX, "annotations/instances.json": coco(), "annotations/captions.json": json.dumps(
+        {"images": [{"id": 0, "file_name": "0.jpg"}], "annotations": [{"image_id": 0, "caption": "a bird"}]})}, HALF,
+        note="captions.json is not used"),
     Situation("COCO of sequences without places", {**SIX, "camera.json": json.dumps({"images": [{"id": n, "file_name": f"{n}.jpg",
         "seq_id": f"q{n // 2}"} for n in range(6)], "annotations": [{"id": n, "image_id": n, "category_id": 1 + (n > 2)}
         for n in range(6)], "categories": CATEGORIES})}, HALF, groups=3),

@@ -268,5 +268,24 @@ OTHERS = (
         "ISIC_Training_GroundTruth.csv": table("image,MEL,NV,UNK", *(f"ISIC_{n:07d},{float(n < 3)},{float(n > 2)},0.0" for n in range(6))),
         "ISIC_Training_Metadata.csv": table("image,age,lesion_id,sex", *(f"ISIC_{n:07d},55,L{n // 2},male" for n in range(6)))},
         {"MEL": 3, "NV": 3}, groups=3, kept=("age", "sex")),
+    Situation("titles above the header", beside("labels.csv", "Birds of the pond\nMay\n\n" + rows("filename,label")), HALF),
+    Situation("a title that a spreadsheet filled up", beside("labels.csv", "Birds,,\n" + rows("filename,label,light", "{n}.jpg,{label},dim")),
+        HALF, kept=("light",)),
+    Situation("numbers with a decimal point", beside("labels.csv", rows("id,label", "{n}.0,{label}")), HALF),
+    Situation("sites that are the folders", {**photos("a/1.jpg", "b/1.jpg", "a/2.jpg", "b/2.jpg"),
+        "labels.csv": table("site,file,label", "a,1.jpg,crow", "b,1.jpg,owl", "a,2.jpg,crow", "b,2.jpg,owl")}, {"crow": 2, "owl": 2}),
+    Situation("parts that are the folders", {**photos("train/1.jpg", "test/1.jpg", "train/2.jpg", "test/2.jpg"),
+        "labels.csv": table("split,file,label", "train,1.jpg,crow", "test,1.jpg,owl", "train,2.jpg,crow", "test,2.jpg,owl")},
+        {"crow": 2, "owl": 2}, splits={"train": 2, "test": 2}),
+    Situation("rows in JSON", beside("labels.json", json.dumps([[f"{n}.jpg", LABELS[n]] for n in range(6)])), HALF),
+    Situation("columns in JSON", beside("labels.json", json.dumps(
+        {"image_names": [f"{n}.jpg" for n in range(6)], "labels": LABELS, "info": ["x"]})), HALF),
+    Situation("parts of records in JSON", beside("split.json", json.dumps({part: [{"file": f"{n}.jpg", "label": LABELS[n]} for n in numbers]
+        for part, numbers in (("train", (0, 1, 3, 4)), ("test", (2, 5)))})), HALF, splits={"train": 4, "test": 2}),
+    Situation("parts of rows in JSON", beside("split.json", json.dumps({part: [[f"{n}.jpg", int(n > 2), LABELS[n]] for n in numbers]
+        for part, numbers in (("train", (0, 1, 3, 4)), ("val", (2, 5)))})), HALF, splits={"train": 4, "validation": 2}),
+    Situation("parts of names in JSON beside classes", {**classes("images", crow=2, owl=2), "split.json": json.dumps(
+        {"train": ["crow/crow_0.jpg", "owl/owl_0.jpg"], "test": ["crow/crow_1.jpg", "owl/owl_1.jpg"]})}, {"crow": 2, "owl": 2},
+        splits={"train": 2, "test": 2}),
 )  # fmt: skip
 SITUATIONS = (*NAMED, *WRITTEN, *MARKS, *ENCODED, *OTHERS)

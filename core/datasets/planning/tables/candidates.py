@@ -20,7 +20,8 @@ from core.datasets.planning.tables import (
     text_tables,
     voc,
 )
-from core.datasets.planning.tables.columns import PATH_NAMES, normal
+from core.datasets.planning.tables.column_names import PATH_NAMES
+from core.datasets.planning.tables.columns import normal
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.datasets.planning.tables.text_tables import Form
 from core.errors import UserError

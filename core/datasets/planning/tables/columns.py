@@ -9,6 +9,17 @@ from dataclasses import dataclass
 from core.datasets.importing.found import is_image
 from core.datasets.planning.matching import Ambiguous, Photos
 from core.datasets.planning.tables import split_words
+from core.datasets.planning.tables.column_names import (
+    FILE_NAMES,
+    FOLDER_NAMES,
+    GROUP_NAMES,
+    LABEL_ENDINGS,
+    LABEL_NAMES,
+    PATH_NAMES,
+    RANKS,
+    SPLIT_NAMES,
+    WEAK_LABEL_NAMES,
+)
 from core.datasets.planning.tables.table import Row, Table
 
 PATH, FOLDER, LABEL, SPLIT, GROUP = "path", "folder", "label", "split", "group"
@@ -20,57 +31,6 @@ ROLES = (
     *(*BOX_ROLES, BOX_LIST, BOX_CENTRE_X, BOX_CENTRE_Y),
 )
 
-PATH_NAMES = (
-    *("path", "filepath", "file_path", "image_path", "img_path", "image_filepath", "filename"),
-    *(
-        "file_name",
-        "file",
-        "image_file",
-        "image_file_name",
-        "image_filename",
-        "image_name",
-        "image",
-    ),
-    *(
-        "img",
-        "img_name",
-        "photo",
-        "picture",
-        "media",
-        "mediafilename",
-        "media_filename",
-        "image_id",
-    ),
-    *("imageid", "img_id", "photo_id", "file_id", "relative_path", "relativepath", "uri", "url"),
-    *("image_url", "id", "name", "key", "index", "uuid", "dateiname", "datei", "bild", "fichier"),
-)
-FOLDER_NAMES = ("relativepath", "relative_path", "folder", "dir", "directory", "subfolder", "path")
-FILE_NAMES = ("file", "filename", "file_name", "name", "image_name", "image")
-# The first is what people mean where a table has several.
-LABEL_NAMES = (
-    *("label", "labels", "class", "classes", "class_name", "classname", "label_name", "category"),
-    *("category_name", "target", "species", "common_name", "vernacular_name", "species_name"),
-    *("breed", "scientific_name", "scientificname", "taxon", "taxon_name", "y", "choice"),
-    *("choices", "display_name", "y_true", "true_label", "gt", "label_text", "label_str"),
-    *("animal", "dx", "diagnosis", "klasse", "art", "classe", "espece", "class_id", "label_id"),
-    *("classid", "category_id", "target_id", "species_id", "ground_truth", "annotation"),
-)
-# Names that end so are a label's too, before those that are often about something else.
-LABEL_ENDINGS = ("_label", "_labels", "_class", "_species", "_category", "_display_name")
-WEAK_LABEL_NAMES = ("tag", "tags")
-# Beside two of the others, `class` is a rank above the species, and `species` may be a half of it.
-RANKS = ("kingdom", "phylum", "order", "family", "genus")
-SPLIT_NAMES = (
-    *("split", "set", "subset", "partition", "dataset", "data_set", "usage", "phase"),
-    *("train_test", "split_name", "is_valid", "is_val", "is_validation", "is_test", "is_train"),
-    *("is_training", "is_training_img", "is_training_image", "training"),
-)
-GROUP_NAMES = (
-    *("group", "location", "location_id", "locationid", "site", "camera", "camera_id", "station"),
-    *("deploymentid", "deployment_id", "deployment", "individual", "individual_id", "burst"),
-    *("sequence", "seq_id", "sequence_id", "sequenceid", "lot", "patient", "patient_id"),
-    *("patientid", "subject", "recording", "session", "eventid", "lesion_id", "plot"),
-)
 BOXES = (
     ("box_x", "box_y", "box_width", "box_height"),
     ("bbox_x", "bbox_y", "bbox_width", "bbox_height"),
@@ -217,10 +177,18 @@ def _folder_and_file(
 ) -> tuple[str, str, float] | None:
     folder = next((known[name] for name in FOLDER_NAMES if name in known), "")
     file = next((known[name] for name in FILE_NAMES if name in known and known[name] != folder), "")
-    if not folder or not file:
+    if not file:
         return None
-    texts = [f"{row.values[folder]}/{row.values[file]}" for row in sample]
-    return folder, file, _share_named(texts, photos, base)
+    folders = [folder] if folder else []
+    if not folder and 0 < _named(sample, file, photos, base) <= AMBIGUOUS:
+        # Files are called alike in several folders: a site, a class or a part may be the folder.
+        folders = [column for column in dict.fromkeys(known.values()) if column != file]
+    for column in folders:
+        texts = [f"{row.values[column]}/{row.values[file]}" for row in sample]
+        share = _share_named(texts, photos, base)
+        if folder or share > AMBIGUOUS:
+            return column, file, share
+    return None
 
 
 def _named(sample: Sequence[Row], column: str, photos: Photos, base: str) -> float:

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.datasets.importing.found import SPLIT_FOLDERS
 from core.datasets.planning.tables import coco
-from core.datasets.planning.tables.columns import LABEL, PATH
+from core.datasets.planning.tables.column_names import PATH_NAMES
+from core.datasets.planning.tables.columns import LABEL, PATH, normal
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.datasets.planning.tables.text_tables import MAX_LINE, encoding_of
 
@@ -57,6 +59,8 @@ def _of(content: Any, name: str) -> Table:
         if all(isinstance(row.get("data"), dict) for row in content):
             return _records([_task(row) for row in content], name, "Label Studio export")
         return _records([_flat(row) for row in content], name, "list of records (JSON)")
+    if isinstance(content, list) and content and all(_is_list(row) for row in content):
+        return _records([_item(row) for row in content], name, "list of rows (JSON)")
     raise NotATable("it holds neither records nor a map from photo to label")
 
 
@@ -255,6 +259,29 @@ def _confidence(detection: Mapping[str, Any]) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
+def _parts(content: Mapping[str, Any], name: str) -> Table:
+    """`{"train": [...], "test": [...]}`: records, rows, or names of photos."""
+    records = [{**_item(item), "split": part} for part, items in content.items() for item in items]
+    return _records(records, name, "parts of a split (JSON)")
+
+
+def _columns(content: Mapping[str, Any], name: str) -> Table:
+    """`{"image_names": [...], "labels": [...]}`: a list for each column."""
+    count = next(len(content[key]) for key in content if _names_photos(key) and content[key])
+    columns = [key for key, cells in content.items() if _is_list(cells) and len(cells) == count]
+    records = [{key: text(content[key][row]) for key in columns} for row in range(count)]
+    return _records(records, name, "lists of cells (JSON)")
+
+
+def _item(item: Any) -> dict[str, str]:
+    """A record, a row of cells, or the name of a photo."""
+    if isinstance(item, dict):
+        return _flat(item)
+    if isinstance(item, list):
+        return {f"column {number}": text(cell) for number, cell in enumerate(item, 1)}
+    return {"file": text(item)}
+
+
 def _map(content: Mapping[str, Any], name: str) -> Table:
     """`{"1.jpg": "cardinal"}`, or `{"cardinal": ["1.jpg", ...]}`."""
     if all(isinstance(value, list) for value in content.values()):
@@ -314,6 +341,28 @@ def _is_datumaro(content: Mapping[str, Any]) -> bool:
     return _is_records(content.get("items")) and isinstance(content.get("categories"), dict)
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def _is_parts(content: Mapping[str, Any]) -> bool:
+    return (
+        len(content) > 1
+        and all(key.casefold() in SPLIT_FOLDERS for key in content)
+        and all(isinstance(items, list) for items in content.values())
+    )
+
+
+def _names_photos(key: str) -> bool:
+    return normal(key).removesuffix("s") in PATH_NAMES
+
+
+def _is_columns(content: Mapping[str, Any]) -> bool:
+    lists = [len(content[key]) for key in content if _is_list(content[key])]
+    names = [key for key in content if _names_photos(key) and _is_list(content[key])]
+    return bool(names) and lists.count(len(content[names[0]])) > 1
+
+
 def _is_map(content: Mapping[str, Any]) -> bool:
     values = list(content.values())
     of_lists = all(isinstance(v, list) and all(map(_is_scalar, v)) for v in values)
@@ -331,6 +380,8 @@ KINDS: tuple[tuple[Fits, Read], ...] = (
     (_is_fiftyone, _fiftyone),
     (_is_detections, _detections),
     (_is_datumaro, _datumaro),
+    (_is_parts, _parts),
+    (_is_columns, _columns),
     (_is_map, _map),
     (_is_keyed, _keyed),
     (lambda content: any(map(_is_records, content.values())), _within),

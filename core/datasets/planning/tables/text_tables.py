@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from core.datasets.importing.found import is_image
 from core.datasets.planning.tables import encodings
 from core.datasets.planning.tables.table import NotATable, Row
 from core.io.names import shown
@@ -20,6 +21,8 @@ MAX_LINE = 2**20
 SAMPLE_BYTES = 2**24
 SAMPLE_LINES = 60
 MAX_COLUMNS = 4000
+# So many lines may stand above a header.
+MAX_TITLES = 5
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,20 @@ def form_of(path: Path, encoding: str = "") -> Form:
     if first and (named := _separator(first[0])):
         return replace(form, delimiter=named, skipped=skipped + 1)
     delimiter = _delimiter([line for line in first if line.strip()], path.suffix.lower())
+    if delimiter in DELIMITERS:
+        skipped += _titles(first, delimiter)
     return replace(form, delimiter=delimiter, skipped=skipped)
+
+
+def _titles(lines: list[str], delimiter: str) -> int:
+    """How many lines above the header only say what the table is: one field is filled where the
+    others have more, and it is no photo."""
+    filled = [[cell for cell in line.split(delimiter) if cell.strip()] for line in lines]
+    above = next((n for n, cells in enumerate(filled) if len(cells) > 1), 0)
+    is_title = above <= MAX_TITLES and not any(
+        is_image(cell.strip()) or '"' in cell for cells in filled[:above] for cell in cells
+    )
+    return above if is_title else 0
 
 
 def encoding_of(path: Path) -> str:
