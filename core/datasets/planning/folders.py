@@ -63,6 +63,11 @@ class Folders:
     levels: tuple[str, ...] = ()
 
 
+def part_named(word: str) -> str:
+    """The part of a split that this word alone names, or the empty string."""
+    return SPLIT_FOLDERS.get(word.casefold(), "")
+
+
 def split_word(name: str) -> str:
     """The split that a folder, or a table, names in its own name: `train`, `val_images`,
     `instances_test2017`; or the empty string."""

@@ -126,9 +126,9 @@ def _of_csv(text: str) -> dict[str, str]:
     if rows and len(rows[-1]) == 1:
         return _of_lines(text)
     pairs = [row if row[0].strip().isdigit() else row[::-1] for row in rows]
-    pairs = [(code.strip(), name.strip()) for code, name in pairs if code.strip().isdigit()]
-    names = {_plain(code): name for code, name in pairs}
-    is_whole = len(rows) - 1 <= len(names) == len(pairs)
+    coded = [(code.strip(), name.strip()) for code, name in pairs if code.strip().isdigit()]
+    names = {_plain(code): name for code, name in coded}
+    is_whole = len(rows) - 1 <= len(names) == len(coded)
     return names if is_whole else {}
 
 

@@ -102,6 +102,11 @@ class Photos:
             yield self._by_number.get(number.lstrip("0"), ()), BY_NUMBER
 
 
+def is_photo(name: str) -> bool:
+    """Whether a photo is called like this."""
+    return is_image(name)
+
+
 class Ambiguous(BadRow):
     """Several photos are called what a cell says."""
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from core.datasets.importing.found import SPLIT_FOLDERS, is_image
 from core.datasets.planning.decisions import TableUse
+from core.datasets.planning.folders import part_named
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.matching import Ambiguous, Photos, is_photo
 from core.datasets.planning.tables import (
     camtrap,
     json_tables,
@@ -36,8 +36,6 @@ PACKAGES = frozenset({*known_datasets.KINDS, camtrap.KIND, voc.KIND})
 # A folder with more text files than that keeps a note beside each photo, not tables.
 MAX_IN_FOLDER = 20
 MAX_TABLES = 60
-# VOC has three lists for each class beside these.
-LISTS_OF_SPLIT = frozenset({*SPLIT_FOLDERS, "trainval"})
 MAX_DEPTH = 6
 # Files that describe a dataset to people, or to a program, and list no photos.
 NO_TABLES = frozenset({"readme.txt", "license.txt", "licence.txt", "requirements.txt", "notes.txt"})
@@ -52,7 +50,7 @@ def candidates(listing: Listing) -> list[str]:
         for path in listing.others
         if _suffix(path) in (*TEXT, *JSON, *PARQUET)
         and path.count("/") < MAX_DEPTH
-        and (inside[_folder(path)] <= MAX_IN_FOLDER or _stem(path) in LISTS_OF_SPLIT)
+        and (inside[_folder(path)] <= MAX_IN_FOLDER or _is_list_of_split(path))
         and PurePosixPath(path).name.casefold() not in NO_TABLES
         and not _is_note(path, photos)
     ]
@@ -62,7 +60,12 @@ def candidates(listing: Listing) -> list[str]:
 def _is_note(path: str, photos: set[str]) -> bool:
     """Whether a file is called like a photo, as the boxes in one photo are."""
     stem = _stem(path)
-    return stem in photos or (is_image(stem) and _stem(stem) in photos)
+    return stem in photos or (is_photo(stem) and _stem(stem) in photos)
+
+
+def _is_list_of_split(path: str) -> bool:
+    """Whether a file is called like a part of a split: VOC has three more lists for each class."""
+    return bool(part_named(_stem(path))) or _stem(path) == "trainval"
 
 
 def _stem(path: str) -> str:

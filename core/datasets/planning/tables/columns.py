@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.datasets.importing.found import is_image
-from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.matching import Ambiguous, Photos, is_photo
 from core.datasets.planning.tables import split_words
 from core.datasets.planning.tables.column_names import (
     FILE_NAMES,
@@ -165,7 +164,7 @@ def _may_name(sample: Sequence[Row], column: str) -> bool:
 
 def _holds_files(sample: Sequence[Row], column: str) -> bool:
     filled = [row.values[column] for row in sample if row.values[column].strip()]
-    return bool(filled) and all(map(is_image, filled))
+    return bool(filled) and all(map(is_photo, filled))
 
 
 def _is_number(sample: Sequence[Row], column: str) -> bool:

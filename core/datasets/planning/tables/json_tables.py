@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.datasets.importing.found import SPLIT_FOLDERS
+from core.datasets.planning.folders import part_named
 from core.datasets.planning.tables import coco
 from core.datasets.planning.tables.column_names import PATH_NAMES
 from core.datasets.planning.tables.columns import LABEL, PATH, normal
@@ -256,7 +256,7 @@ def _detections(content: Mapping[str, Any], name: str) -> Table:
 
 def _confidence(detection: Mapping[str, Any]) -> float:
     value = detection.get("conf")
-    return float(value) if isinstance(value, int | float) else 0.0
+    return value if isinstance(value, int | float) else 0.0
 
 
 def _parts(content: Mapping[str, Any], name: str) -> Table:
@@ -348,7 +348,7 @@ def _is_list(value: Any) -> bool:
 def _is_parts(content: Mapping[str, Any]) -> bool:
     return (
         len(content) > 1
-        and all(key.casefold() in SPLIT_FOLDERS for key in content)
+        and all(map(part_named, content))
         and all(isinstance(items, list) for items in content.values())
     )
 

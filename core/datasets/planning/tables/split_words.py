@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.datasets.importing.found import SPLIT_FOLDERS
-from core.datasets.planning.folders import split_word
+from core.datasets.planning.folders import part_named, split_word
 
 NO_SPLIT = ("", "unused", "none", "nan", "null", "all", "unassigned")
 YES, NO = ("1", "true", "yes", "y", "t", "1.0"), ("0", "false", "no", "n", "f", "0.0")
@@ -31,7 +30,7 @@ def part(column: str, text: str) -> str | None:
         return FLAGS[flag][0]
     if flag and word in NO:
         return FLAGS[flag][1]
-    return SPLIT_FOLDERS.get(word) or split_word(text) or None
+    return part_named(word) or split_word(text) or None
 
 
 def _flag(column: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from core.datasets.importing.found import is_image
+from core.datasets.planning.matching import is_photo
 from core.datasets.planning.tables import encodings
 from core.datasets.planning.tables.table import NotATable, Row
 from core.io.names import shown
@@ -60,7 +60,7 @@ def _titles(lines: list[str], delimiter: str) -> int:
     filled = [[cell for cell in line.split(delimiter) if cell.strip()] for line in lines]
     above = next((n for n, cells in enumerate(filled) if len(cells) > 1), 0)
     is_title = above <= MAX_TITLES and not any(
-        is_image(cell.strip()) or '"' in cell for cells in filled[:above] for cell in cells
+        is_photo(cell.strip()) or '"' in cell for cells in filled[:above] for cell in cells
     )
     return above if is_title else 0
 
