@@ -287,5 +287,9 @@ OTHERS = (
     Situation("parts of names in JSON beside classes", {**classes("images", crow=2, owl=2), "split.json": json.dumps(
         {"train": ["crow/crow_0.jpg", "owl/owl_0.jpg"], "test": ["crow/crow_1.jpg", "owl/owl_1.jpg"]})}, {"crow": 2, "owl": 2},
         splits={"train": 2, "test": 2}),
+    Situation("first rows without a label and without a header", beside("labels.csv",
+        table("0,", "1,", "2,crow", "3,owl", "4,owl", "5,crow")), {"crow": 2, "owl": 2}, unlabelled=2),
+    Situation("a table called like a photo", {**photos("train/train.jpg", "train/b.jpg"), "train.csv": table("file,label", "train.jpg,crow",
+        "b.jpg,owl")}, {"crow": 1, "owl": 1}),
 )  # fmt: skip
 SITUATIONS = (*NAMED, *WRITTEN, *MARKS, *ENCODED, *OTHERS)

@@ -30,6 +30,7 @@ from core.io.names import shown
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".lst", ".list")
 JSON = (".json", ".jsonl", ".ndjson", ".manifest")
 PARQUET = (".parquet",)
+NOTES = (".txt", ".json")
 SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # The kinds that describe a whole dataset, in tables of their own.
 PACKAGES = frozenset({*known_datasets.KINDS, camtrap.KIND, voc.KIND})
@@ -60,6 +61,8 @@ def candidates(listing: Listing) -> list[str]:
 def _is_note(path: str, photos: set[str]) -> bool:
     """Whether a file is called like a photo, as the boxes in one photo are."""
     stem = _stem(path)
+    if _suffix(path) not in NOTES:
+        return False
     return stem in photos or (is_photo(stem) and _stem(stem) in photos)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from core.datasets.planning.matching import is_photo
 from core.datasets.planning.tables import encodings
+from core.datasets.planning.tables.column_names import PATH_NAMES
+from core.datasets.planning.tables.columns import normal
 from core.datasets.planning.tables.table import NotATable, Row
 from core.io.names import shown
 
@@ -56,13 +57,13 @@ def form_of(path: Path, encoding: str = "") -> Form:
 
 def _titles(lines: list[str], delimiter: str) -> int:
     """How many lines above the header only say what the table is: one field is filled where the
-    others have more, and it is no photo."""
+    header below has more, one of them a usual name of the column of photos."""
     filled = [[cell for cell in line.split(delimiter) if cell.strip()] for line in lines]
     above = next((n for n, cells in enumerate(filled) if len(cells) > 1), 0)
-    is_title = above <= MAX_TITLES and not any(
-        is_photo(cell.strip()) or '"' in cell for cells in filled[:above] for cell in cells
-    )
-    return above if is_title else 0
+    if not 0 < above <= MAX_TITLES:
+        return 0
+    names = {normal(cell.strip('" \n\r')) for cell in filled[above]}
+    return above * bool(names & {*PATH_NAMES})
 
 
 def encoding_of(path: Path) -> str:
