@@ -27,13 +27,18 @@ SPLIT_FOLDERS = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
-    # as German and French write them
+    "holdout": "test",
+    # as German, French and Spanish write them
     "trainingsdaten": "train",
     "entrainement": "train",
     "entra\u00eenement": "train",
     "apprentissage": "train",
     "validierung": "validation",
     "testdaten": "test",
+    "entrenamiento": "train",
+    "validacion": "validation",
+    "validaci\u00f3n": "validation",
+    "prueba": "test",
 }
 
 # Why a file is left out of an import; the report counts them under these words.

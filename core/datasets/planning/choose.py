@@ -16,16 +16,20 @@ from core.datasets.planning.folders import split_word
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Match, Photos, tidy
 from core.datasets.planning.tables import candidates, cub_tables
+from core.datasets.planning.tables.column_names import GROUP_NAMES
 from core.datasets.planning.tables.columns import (
     BOX_CENTRE_X,
     BOX_LIST,
     BOX_ROLES,
     FOLDER,
+    GROUP,
+    KEEP,
     LABEL,
     ONE_HOT,
     PATH,
     SPLIT,
     Roles,
+    normal,
     numbers,
     roles_of,
 )
@@ -38,7 +42,8 @@ EXACT = frozenset({cub_tables.KIND})
 SAMPLE = 500
 # An export may name many photos that were left out of it before the first that is there.
 MOST = 10**9
-SUBMISSION = re.compile(r"sample[_-]?submi|submission", re.IGNORECASE)
+SAMPLE_NAME = re.compile(r"(sample|example)[ _-]?submi", re.IGNORECASE)
+SUBMISSION = re.compile(r"submission", re.IGNORECASE)
 # Two tables are about the same photos where they share so much of what the smaller one names.
 SAME = 0.1
 NAMED = 6
@@ -63,26 +68,49 @@ def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
 
     Raises UserError for a published dataset whose tables are damaged.
     """
-    packages = [_looked(listing, table, photos) for table in candidates.packages(listing)]
-    packages = [looked for looked in packages if looked.photos]
-    if packages:
-        best = max(packages, key=lambda looked: len(looked.photos))
-        why = f"these are the tables of {best.use.kind}"
-        package = replace(best.use, is_used=True, why=why)
+    package, damaged = _package(listing, photos)
+    if package is not None:
         return (package, *_others(listing, package, photos))
-    found, refused = [], []
     names = labels.name_files(listing)
-    for path in candidates.candidates(listing):
-        if path in names:
-            continue
-        try:
-            table = candidates.opened(listing, path)
-            found.append(_looked(listing, table, photos))
-        except NotATable as error:
-            refused.append(TableUse(path, why=str(error)))
+    passed = {use.path for use in damaged}
+    paths = [path for path in candidates.candidates(listing) if path not in passed]
+    found, refused = _opened(listing, [path for path in paths if path not in names], photos)
+    if not any(looked.has_labels and looked.photos for looked in found):
+        # What looks like names of codes may be a table of photos that are called by numbers.
+        more, _ = _opened(listing, [path for path in paths if path in names], photos)
+        found += [looked for looked in more if looked.has_labels and looked.photos]
     codes = {looked.use.path: looked.codes for looked in found}
     chosen = [labels.with_names(use, codes[use.path], names) for use in _chosen(found)]
-    return tuple(chosen + refused)
+    return (*chosen, *damaged, *refused)
+
+
+def _opened(
+    listing: Listing, paths: Sequence[str], photos: Photos
+) -> tuple[list[_Looked], list[TableUse]]:
+    """The tables among these files, and why the others are none."""
+    found, refused = [], []
+    for path in paths:
+        try:
+            found.append(_looked(listing, candidates.opened(listing, path), photos))
+        except NotATable as error:
+            refused.append(TableUse(path, why=str(error)))
+    return found, refused
+
+
+def _package(listing: Listing, photos: Photos) -> tuple[TableUse | None, list[TableUse]]:
+    """The published dataset that names most of the photos, if one does, and those that can't be
+    read."""
+    packages, damaged = [], []
+    for table in candidates.packages(listing):
+        try:
+            packages.append(_looked(listing, table, photos))
+        except NotATable as error:
+            damaged.append(TableUse(table.path, why=f"of {table.kind}, {error}"))
+    best = max(packages, key=lambda looked: len(looked.photos), default=None)
+    if best is None or not best.photos:
+        return None, damaged
+    why = f"these are the tables of {best.use.kind}"
+    return replace(best.use, is_used=True, why=why), damaged
 
 
 def _others(listing: Listing, package: TableUse, photos: Photos) -> list[TableUse]:
@@ -103,7 +131,9 @@ def _others(listing: Listing, package: TableUse, photos: Photos) -> list[TableUs
 
 def _list_of_split(listing: Listing, path: str, photos: Photos) -> TableUse | None:
     looked = _looked(listing, candidates.opened(listing, path), photos)
-    if not looked.photos or looked.has_labels or not looked.use.split:
+    # VOC's lists of each class say in a second column what its annotations say.
+    is_list = list(looked.use.roles.values()) == [PATH]
+    if not looked.photos or not is_list or not looked.use.split:
         return None
     return replace(looked.use, is_used=True, why="it gives the split")
 
@@ -118,6 +148,7 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
         raise NotATable("it has no rows")
     roles = exported.roles(table.columns) if is_export else None
     found = Roles(roles, 1.0) if roles else roles_of(table, rows, photos, base)
+    is_package, stem = table.kind in candidates.PACKAGES, PurePosixPath(table.path).stem
     use = TableUse(
         table.path,
         table.kind,
@@ -127,7 +158,7 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
         base=base,
         roles=dict(found.of),
         doubtful=found.doubtful,
-        split="" if found.has(SPLIT) else split_word(PurePosixPath(table.path).stem),
+        split="" if found.has(SPLIT) or is_package else split_word(stem),
         box_unit=_unit(found, rows),
         rows=len(rows),
         is_export=is_export,
@@ -196,6 +227,9 @@ def _chosen(found: Sequence[_Looked]) -> list[TableUse]:
     able = [looked for looked in found if looked.photos and not _is_submission(looked, found)]
     exports = [looked for looked in able if looked.use.is_export]
     labelled = exports[:1] or [looked for looked in able if looked.has_labels]
+    if not exports:
+        able = [_unless_told(looked, labelled) for looked in able]
+        labelled = [looked for looked in able if looked.has_labels]
     used = _without_rivals(labelled)
     plain = [] if exports else [looked for looked in able if not looked.has_labels]
     uses = {looked.use.path: _used(looked, used) for looked in used}
@@ -204,18 +238,33 @@ def _chosen(found: Sequence[_Looked]) -> list[TableUse]:
 
 
 def _is_submission(looked: _Looked, found: Sequence[_Looked]) -> bool:
-    return bool(SUBMISSION.search(PurePosixPath(looked.use.path).name)) and len(found) > 1
+    name = PurePosixPath(looked.use.path).name
+    return bool(SAMPLE_NAME.search(name) or (SUBMISSION.search(name) and len(found) > 1))
 
 
 def _without_rivals(labelled: Sequence[_Looked]) -> list[_Looked]:
     """The tables that are about different photos; of those about the same ones, the one that says
     most."""
-    order = sorted(labelled, key=lambda looked: (-len(looked.photos), looked.use.path))
+    order = sorted(
+        labelled, key=lambda looked: (looked.use.is_guess, -len(looked.photos), looked.use.path)
+    )
     used: list[_Looked] = []
     for looked in order:
         if not any(_is_rival(looked, other) for other in used):
             used.append(looked)
     return sorted(used, key=lambda looked: looked.use.path)
+
+
+def _unless_told(looked: _Looked, labelled: Sequence[_Looked]) -> _Looked:
+    """The table; without its label where that is a guess, and another one that is none is about the
+    same photos."""
+    label = looked.use.column(LABEL)
+    sure = [other for other in labelled if not other.use.is_guess]
+    if not looked.use.is_guess or not any(_is_rival(looked, other) for other in sure):
+        return looked
+    role = GROUP if normal(label) in GROUP_NAMES else KEEP
+    use = replace(looked.use, roles={**looked.use.roles, label: role}, several="")
+    return replace(looked, use=use, codes=())
 
 
 def _is_rival(one: _Looked, other: _Looked) -> bool:

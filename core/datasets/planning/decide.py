@@ -182,8 +182,10 @@ def _by_folders(listing: Listing, uses: tuple[TableUse, ...], found: Folders) ->
 def _require_no_broken_table(uses: tuple[TableUse, ...]) -> None:
     """UserError where nothing else says what the photos show, and a table would if it could be
     used."""
+    if any(use.is_used for use in uses):
+        return
     for use in uses:
-        if PurePosixPath(use.path).suffix.casefold() in TABLES:
+        if not use.is_sample and PurePosixPath(use.path).suffix.casefold() in TABLES:
             raise UserError(
                 f"No folder says what the photos show, and the table {shown(use.path)} can't be "
                 f"used: {use.why}. Mend it, or move it away to bring the photos in without labels.",

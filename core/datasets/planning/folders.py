@@ -34,6 +34,12 @@ _PLACE = re.compile(
     r"|cell|point|ct|unit|zone|area)[ _-]?\w{0,6}|[A-Z]{1,4}[ _-]?\d{1,5})",
     re.IGNORECASE,
 )
+# Alone above photos only such names are places: B737 and A320 are classes.
+_NUMBERED_PLACE = re.compile(
+    r"(site|camera|cam|station|location|loc|plot|transect|deployment|trap)"
+    r"([ _-]?\d{1,4}[a-z]?|[ _-][a-z]\d{0,3})",
+    re.IGNORECASE,
+)
 # The share of names that have to look so before all are taken for it.
 MOST = 0.8
 
@@ -55,6 +61,11 @@ class Folders:
     group_level: int = -2
     doubt: str = ""
     levels: tuple[str, ...] = ()
+
+
+def part_named(word: str) -> str:
+    """The part of a split that this word alone names, or the empty string."""
+    return SPLIT_FOLDERS.get(word.casefold(), "")
 
 
 def split_word(name: str) -> str:
@@ -174,27 +185,36 @@ def _split_children(children: Iterable[str]) -> dict[str, str]:
     exact = {child: split for child, split in exact.items() if split}
     if "train" in exact.values() and len(set(exact.values())) > 1:
         return exact
-    named = {child: _named_split(_name(child)) for child in children}
+    rests = Counter(_rest(_name(child)) for child in children)
+    named = {child: _named_split(_name(child), rests) for child in children}
     named = {child: split for child, split in named.items() if split}
     if "train" in named.values() and len(set(named.values())) > 1:
         return named
     return {}
 
 
-def _named_split(name: str) -> str:
-    """The split in a name like train_images or cars_test: a word of a split beside words that hold
-    photos, or one other word."""
-    split = split_word(name)
+def _named_split(name: str, rests: Mapping[tuple[str, ...], int]) -> str:
+    """The split in a name like train_images or cars_test: a word of a split beside one other word,
+    or beside the same words as in another of `rests`, which counts them."""
+    rest = _rest(name)
+    return split_word(name) if len(rest) <= 1 or rests[rest] > 1 else ""
+
+
+def _rest(name: str) -> tuple[str, ...]:
+    """The words of a name that are no split's."""
     words = [word for word in re.split(r"[\W_\d]+", name.casefold()) if word]
-    others = [word for word in words if word not in SPLIT_FOLDERS]
-    return split if split and len(others) <= 1 else ""
+    return tuple(word for word in words if word not in SPLIT_FOLDERS)
 
 
 def _is_looked_through(child: str, siblings: Iterable[str], tree: _Tree) -> bool:
     others = [other for other in siblings if other != child]
     name = _name(child).casefold()
+    if not others and name == _name(child.rpartition("/")[0]).casefold():
+        return True  # an archive that was unpacked into a folder of its name
     if name in ANNOTATIONS:
         return not tree.children[child] and bool(others)
+    if not others and name in SPLIT_FOLDERS:
+        return True  # a part of a dataset whose other parts are not here
     return _is_container(child) and not any(_is_class_like(other) for other in others)
 
 
@@ -217,6 +237,8 @@ def _class_level(deep: Counter[tuple[str, ...]]) -> tuple[int | None, int, str]:
     depth = max(map(len, deep))
     if depth == 1:
         names = [levels[0] for levels in deep]
+        if len(names) > 1 and _most(names, _NUMBERED_PLACE):
+            return None, 0, "places"
         doubt = "places" if _most(names, _PLACE) and len(names) > 1 else ""
         return 0, -2, doubt
     if _is_mixed(deep):

@@ -3,6 +3,7 @@ names at once."""
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections import Counter
@@ -11,19 +12,28 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from core.datasets.planning.decisions import AS_TEXT, FIRST, Decisions, TableUse
+from core.datasets.planning.folders import UNLABELLED
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.tables import text_tables
-from core.datasets.planning.tables.columns import LABEL, ONE_HOT, is_one
+from core.datasets.planning.tables.column_names import LABEL_NAMES
+from core.datasets.planning.tables.columns import LABEL, ONE_HOT, is_one, normal
 from core.datasets.planning.tables.json_tables import SEVERAL
+from core.datasets.planning.tables.json_tables import text as text_of
 from core.datasets.planning.tables.table import NotATable, Row
 
 # Files that name the codes of classes, a name a line or a code and a name.
 NAME_FILES = re.compile(
-    r"(classes|class_names|classnames|names|labels|label_map|labelmap|label_num_to_\w+"
-    r"|class_indices|class_to_idx|categories|cat_to_name|id2label|label_names|data|dataset)"
-    r"\.(txt|json|names|ya?ml|csv)",
+    r"([\w-]*(class|label|categor|names|idx|species|breed)[\w-]*|data|dataset|config)"
+    r"\.(txt|json|names|ya?ml|csv|pbtxt)",
     re.IGNORECASE,
 )
+# The keys of a JSON object about photos, and those under which one holds the names of classes.
+OF_PHOTOS = frozenset({"images", "annotations", "items", "samples"})
+HOLDERS = ("names", "id2label", "label2id", "class_names", "classes", "categories", "labels")
+_CODE_NAME = re.compile(r"(class|label|category|target|species).*(id|idx|index|code|num)$")
+_CODE = re.compile(r"[0-9]{1,15}(\.0)?")
+# What a cell says where nobody knows the label.
+NO_LABEL = frozenset({"nan", "<na>", "#n/a", "n/a", "null", "unlabeled", "unlabelled"})
 MAX_NAMES = 20_000
 MAX_BYTES = 2**22
 # The share of the cells whose parts are labels of other photos too.
@@ -69,16 +79,17 @@ def named(code: str, names: Mapping[str, str]) -> str:
 
 
 def _plain(code: str) -> str:
+    """A code as the files of names have it; a spreadsheet's empty cell makes 1.0 of 1."""
     text = code.strip()
-    return str(int(text)) if text.isdigit() else text
+    return str(int(float(text))) if _CODE.fullmatch(text) else text
 
 
 def codes_in(use: TableUse, rows: Sequence[Row]) -> list[str]:
     """The labels of the rows if all of them are numbers."""
     column = use.column(LABEL)
-    codes = [row.values.get(column, "").strip() for row in rows] if column else []
-    codes = [code for code in codes if code]
-    return codes if all(code.isdigit() for code in codes) else []
+    cells = [_cell(row, column) for row in rows] if column else []
+    codes = [code for cell in cells for code in _parts(cell, use.several or SEVERAL)]
+    return codes if all(map(_CODE.fullmatch, codes)) else []
 
 
 def _names(path: Path) -> dict[str, str]:
@@ -93,7 +104,42 @@ def _names(path: Path) -> dict[str, str]:
         return _of_json(text)
     if suffix in (".yaml", ".yml"):
         return _of_yaml(text)
+    if suffix == ".csv":
+        return _of_csv(text)
+    if suffix == ".pbtxt":
+        pairs = re.findall(r"id:\s*(\d+)[^{}]*?name:\s*['\"]([^'\"]*)|$", text)
+        return {_plain(code): name for code, name in pairs if name}
     return _of_lines(text)
+
+
+def _of_csv(text: str) -> dict[str, str]:
+    """Those of a code and a name a line, either first, or of columns that are called so: a table of
+    photos has other columns, or repeats its codes."""
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if any(row)]
+    except csv.Error:
+        return {}
+    if any(_is_photo(cell) or "/" in cell for row in rows for cell in row):
+        return {}
+    if any(len(row) != 2 for row in rows):
+        rows = _code_and_name(rows) if len(rows[0]) > 2 else [[line] for line in text.splitlines()]
+    if rows and len(rows[-1]) == 1:
+        return _of_lines(text)
+    pairs = [row if row[0].strip().isdigit() else row[::-1] for row in rows]
+    coded = [(code.strip(), name.strip()) for code, name in pairs if code.strip().isdigit()]
+    names = {_plain(code): name for code, name in coded}
+    is_whole = len(rows) - 1 <= len(names) == len(coded)
+    return names if is_whole else {}
+
+
+def _code_and_name(rows: list[list[str]]) -> list[list[str]]:
+    """The columns that a header calls a class's number and its name, of many."""
+    header = [normal(cell) for cell in rows[0]]
+    code = next((n for n, cell in enumerate(header) if _CODE_NAME.search(cell)), None)
+    name = next((n for n, cell in enumerate(header) if cell in (*LABEL_NAMES, "name")), None)
+    if code is None or name is None or code == name:
+        return []
+    return [[row[code], row[name]] for row in rows if len(row) > max(code, name)]
 
 
 def _of_json(text: str) -> dict[str, str]:
@@ -101,11 +147,16 @@ def _of_json(text: str) -> dict[str, str]:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    if isinstance(content, dict) and isinstance(content.get("names"), list | dict):
-        content = content["names"]
+    if isinstance(content, dict):
+        if content.keys() & OF_PHOTOS or {"classes", "labels"} <= content.keys():
+            return {}
+        held = [content[key] for key in HOLDERS if isinstance(content.get(key), list | dict)]
+        content = (held or [content])[0]
+    if isinstance(content, list) and all(isinstance(item, dict) for item in content):
+        content = {str(item.get("id", "")): item.get("name") for item in content}
     if isinstance(content, list) and all(isinstance(name, str) for name in content):
         return {str(code): name for code, name in enumerate(content)}
-    if not isinstance(content, dict) or not content:
+    if not isinstance(content, dict) or not content or any(map(_is_photo, map(str, content))):
         return {}
     if all(isinstance(code, int) for code in content.values()):
         return {str(code): name for name, code in content.items()}
@@ -120,7 +171,7 @@ def _of_yaml(text: str) -> dict[str, str]:
 
     try:
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # a day that no month has
         return {}
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, list):
@@ -135,11 +186,30 @@ def _of_lines(text: str) -> dict[str, str]:
     pairs = [re.fullmatch(r"(\d+)[\s,;:=]+(.+)", line) for line in lines]
     if len(pairs) > 2 and not pairs[0] and all(pairs[1:]):
         del pairs[0]  # a header
-    if all(pairs):
+    if all(pairs) and not any(map(_is_photo, lines)):
         return {_plain(pair[1]): pair[2].strip() for pair in pairs if pair}
-    if any(re.search(r"[/,;\t]|\.(jpe?g|png|webp|tiff?)\b", line, re.IGNORECASE) for line in lines):
+    if any(re.search(r"[/,;\t]", line) or _is_photo(line) for line in lines):
         return {}
     return {str(code): name for code, name in enumerate(lines)}
+
+
+def _cell(row: Row, column: str) -> str:
+    """A cell's labels; of one that holds a list, or an object around one, what stands in it:
+    `["crow", "owl"]`, `{"choices": ["crow", "owl"]}`."""
+    cell = row.values.get(column, "").strip()
+    if cell[:1] not in ("[", "{"):
+        return cell
+    try:
+        content = json.loads(cell.replace("'", '"'))
+    except (ValueError, RecursionError):
+        return cell
+    if isinstance(content, dict) and len(content) == 1:
+        content = next(iter(content.values()))
+    return cell if isinstance(content, dict) else text_of(content)
+
+
+def _is_photo(line: str) -> bool:
+    return bool(re.search(r"\.(jpe?g|png|webp|tiff?)\b", line, re.IGNORECASE))
 
 
 def separator(use: TableUse, rows: Sequence[Row]) -> str:
@@ -151,7 +221,7 @@ def separator(use: TableUse, rows: Sequence[Row]) -> str:
     column = use.column(LABEL)
     if not column:
         return SEVERAL if ONE_HOT in use.roles.values() else ""
-    values = Counter(row.values.get(column, "").strip() for row in rows)
+    values = Counter(_cell(row, column) for row in rows)
     for mark in SEPARATORS:
         several = [value for value in values if len(_parts(value, mark)) > 1]
         alone = {value for value in values if len(_parts(value, mark)) == 1}
@@ -164,6 +234,8 @@ def _are_labels(several: Sequence[str], alone: set[str], mark: str) -> bool:
     if mark in (SEVERAL, "|"):
         return True
     parts = {part for value in several for part in _parts(value, mark)}
+    if mark == " " and all(part.isdigit() for part in parts):
+        return True
     return bool(parts) and len(parts & alone) >= PARTS * len(parts)
 
 
@@ -175,11 +247,13 @@ def labels_of(use: TableUse, row: Row, names: Mapping[str, str]) -> list[str]:
     """The labels that a row gives its photo: none, one, or several."""
     column = use.column(LABEL)
     if not column:
-        return [name for name in use.columns(ONE_HOT) if is_one(row.values.get(name, ""))]
-    text = row.values.get(column, "").strip()
+        ones = [name for name in use.columns(ONE_HOT) if is_one(row.values.get(name, ""))]
+        return [name for name in ones if name.casefold() not in UNLABELLED]
+    text = _cell(row, column)
     parts = [text] if text else []
     if use.several:
         parts = _parts(text, use.several)
+    parts = [part for part in parts if part != "NA" and part.casefold() not in NO_LABEL]
     return [named(part, names) for part in parts]
 
 

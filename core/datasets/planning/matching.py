@@ -17,6 +17,11 @@ _URL = re.compile(r"^(https?|s3|gs|file|abfss?|azureml)://", re.IGNORECASE)
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")
+# Folders of pictures that are called like the photos they are about.
+_MASKS = re.compile(
+    r"(^|/)(masks?|segmentations?|segmentation(class|object)|annotations?|labels|ground_?truth)/",
+    re.IGNORECASE,
+)
 # Without one of these a cell is a plain name.
 _SPECIAL = re.compile(r"[/\\:]")
 
@@ -91,9 +96,15 @@ class Photos:
         # Label Studio puts a part of an id before the names of uploads.
         if uploaded := _UPLOADED.match(name):
             yield self._by_name.get(name[uploaded.end() :], ()), EXACT
-        number = _stem(name) if is_image(name) else name
+        number = _stem(name) if is_image(name) else name.removesuffix(".0")
         if number.isdigit():
+            yield self._by_stem.get(number, ()), BY_STEM
             yield self._by_number.get(number.lstrip("0"), ()), BY_NUMBER
+
+
+def is_photo(name: str) -> bool:
+    """Whether a photo is called like this."""
+    return is_image(name)
 
 
 class Ambiguous(BadRow):
@@ -106,12 +117,19 @@ def tidy(text: str) -> str:
     if not _SPECIAL.search(path):
         return "" if path in (".", "..") else path
     if _URL.match(path):
-        path = unquote(urlsplit(path).path)
+        path = _below_host(path)
     elif _DRIVE.match(path):
         path = path[2:]
     path = path.replace("\\", "/")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     return "" if ".." in parts else "/".join(parts)
+
+
+def _below_host(address: str) -> str:
+    try:
+        return unquote(urlsplit(address).path)
+    except ValueError:  # a host in brackets that is none
+        return unquote(address.partition("://")[2])
 
 
 def is_elsewhere(text: str) -> bool:
@@ -156,6 +174,8 @@ def _chosen(candidates: Sequence[str], wanted: str, how: str, base: str, text: s
     longest = max(lengths.values())
     best = [path for path, length in lengths.items() if length == longest]
     folders = wanted.split("/")[:-1]
+    if len(best) > 1:
+        best = [path for path in best if not _MASKS.search(path)] or best
     if len(best) > 1:
         exact = [path for path in best if path.rpartition("/")[2] == wanted.rpartition("/")[2]]
         if len(exact) != 1:

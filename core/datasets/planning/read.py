@@ -34,7 +34,7 @@ from core.datasets.planning.decisions import (
 )
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Dropped, Match, Photos
-from core.datasets.planning.tables import candidates
+from core.datasets.planning.tables import camtrap, candidates, voc
 from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, ONE_HOT
 from core.datasets.planning.tables.table import NotATable, Row
 from core.errors import UserError
@@ -101,8 +101,8 @@ class _Tables:
 
     def read(self) -> dict[str, _Known]:
         used = self._decisions.used
-        # Labels first: a table that adds to them must not hide one.
-        for use in sorted(used, key=lambda use: (not _has_labels(use), use.path)):
+        # Labels first: a table that adds to them must not hide one; a list of two parts last.
+        for use in sorted(used, key=lambda use: (not _has_labels(use), _is_both(use), use.path)):
             self._read(use)
         labelled = [use for use in used if _has_labels(use)]
         if labelled and not self._known and self._layout.row_errors:
@@ -212,6 +212,10 @@ def _merged(known: _Known, made: _Known) -> _Known:
     )
 
 
+def _is_both(use: TableUse) -> bool:
+    return "trainval" in use.path.rpartition("/")[2].casefold()
+
+
 def _has_labels(use: TableUse) -> bool:
     return LABEL in use.roles.values() or ONE_HOT in use.roles.values()
 
@@ -313,8 +317,19 @@ def _count_others(listing: Listing, decisions: Decisions, layout: Layout) -> Non
     read_here = {use.path for use in decisions.used} | {use.names for use in decisions.used}
     read_here.add(decisions.names)
     for path in listing.others:
-        is_part = any(path.startswith(f"{use.path}/") for use in decisions.used)
+        is_part = any(_is_part(path, use) for use in decisions.used)
         layout.ignored.add(TABLE if path in read_here or is_part else NOT_IMAGE, path)
+
+
+def _is_part(path: str, use: TableUse) -> bool:
+    """Whether a file is one of the many that make a table."""
+    if use.kind == voc.KIND and path.casefold().endswith(".xml"):
+        return True
+    folder, _, name = path.rpartition("/")
+    is_camtrap = use.kind == camtrap.KIND and folder == use.base
+    return (is_camtrap and name in (*camtrap.FILES, camtrap.FILE)) or path.startswith(
+        f"{use.path}/"
+    )
 
 
 def _name_codes(listing: Listing, decisions: Decisions, layout: Layout) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from core.datasets.importing.found import SPLIT_FOLDERS, BadRow, Box, box_of
+from core.datasets.importing.found import BadRow, Box, box_of
 from core.datasets.planning.decisions import TableUse
+from core.datasets.planning.tables import split_words
 from core.datasets.planning.tables.columns import (
     BOX_CENTRE_X,
     BOX_CENTRE_Y,
@@ -18,18 +17,6 @@ from core.datasets.planning.tables.columns import (
 )
 from core.datasets.planning.tables.table import Row
 from core.io.names import shown
-
-NO_SPLIT = ("", "unused", "none", "nan", "null", "all")
-YES, NO = ("1", "true", "yes", "y", "t", "1.0"), ("0", "false", "no", "n", "f", "0.0")
-# What a flag says of a photo, by the part that its column's name tells of: if set, and if not.
-FLAGS = {
-    "valid": ("validation", "train"),
-    "val": ("validation", "train"),
-    "validation": ("validation", "train"),
-    "test": ("test", "train"),
-    "train": ("train", "test"),
-    "training": ("train", "test"),
-}
 
 
 def split_of(use: TableUse, row: Row) -> str:
@@ -47,22 +34,11 @@ def split_of(use: TableUse, row: Row) -> str:
 
 
 def _split(column: str, text: str) -> str:
-    word = text.strip().casefold()
-    if word in NO_SPLIT:
-        return ""
-    flag = _flag(column)
-    if flag and word in YES:
-        return FLAGS[flag][0]
-    if flag and word in NO:
-        return FLAGS[flag][1]
-    if word not in SPLIT_FOLDERS:
+    found = split_words.part(normal(column), text)
+    if found is None:
+        word = text.strip().casefold()
         raise BadRow(f"the split {shown(word)!r} is neither train, validation nor test")
-    return SPLIT_FOLDERS[word]
-
-
-def _flag(column: str) -> str:
-    name = re.sub(r"_(img|image|set)$", "", normal(column))
-    return next((word for word in FLAGS if name in (f"is_{word}", word)), "")
+    return found
 
 
 def box_of_row(use: TableUse, row: Row) -> Box | None:

@@ -297,6 +297,50 @@ SITUATIONS = (
         },
         {"n02085620-Chihuahua": 2, "n02085782-Japanese_spaniel": 2},
     ),
+    Situation("train alone", numbered("train", 3), {}, unlabelled=3),
+    Situation("test alone", numbered("test", 3), {}, unlabelled=3),
+    Situation(
+        "numbered sites of photos",
+        {**numbered("site1", 3), **numbered("site2", 2)},
+        {},
+        unlabelled=5,
+        groups=2,
+        kept=("level_1",),
+        asks={"level": "none"},
+    ),
+    Situation("aircraft", classes(A320=2, B737=2), {"A320": 2, "B737": 2}),
+    Situation(
+        "a data.yaml with a day that no month has",
+        {**classes(**{"0": 2, "1": 2}), "data.yaml": "date: 2020-13-45\nnames: [crow, owl]\n"},
+        {"0": 2, "1": 2},
+    ),
+    Situation(
+        "parts that were unpacked into folders of their names",
+        {
+            **_split("seg_train/seg_train", "seg_test/seg_test", below="scenes/"),
+            **numbered("scenes/seg_pred/seg_pred", 3),
+        },
+        {"crow": 4, "owl": 2},
+        splits={"train": 3, "test": 3},
+        asks={"folder:scenes/seg_pred": "leave out"},
+    ),
+    Situation(
+        "parts with two more words",
+        _split("asl_alphabet_train", "asl_alphabet_test"),
+        {"crow": 4, "owl": 2},
+        splits={"train": 3, "test": 3},
+    ),
+    Situation(
+        "Spanish parts",
+        _split("Entrenamiento", "Prueba"),
+        {"crow": 4, "owl": 2},
+        splits={"train": 3, "test": 3},
+    ),
+    Situation(
+        "classes in folders of their names",
+        photos("crow/crow/1.jpg", "crow/crow/2.jpg", "owl/owl/1.jpg"),
+        {"crow": 2, "owl": 1},
+    ),
     Situation(
         "lists of a split beside classes",
         {

@@ -112,6 +112,24 @@ STUDIO = [
     for n in range(6)
 ]
 
+
+def detected(first: str = "site1", second: str = "site2") -> dict[str, object]:
+    """Nothing in the first of six photos, and one thing in each of the others."""
+    images = [
+        {
+            "file": f"{first if n < 3 else second}/{n}.jpg",
+            "max_detection_conf": 0.9,
+            "detections": [
+                {"category": str(1 + n % 2), "conf": 0.9, "bbox": [0.1, 0.1, 0.2, 0.2]},
+                {"category": "3", "conf": 0.05, "bbox": [0.5, 0.5, 0.1, 0.1]},
+            ][: 2 * bool(n)],
+        }
+        for n in range(6)
+    ]
+    names = {"1": "person", "2": "animal", "3": "vehicle"}
+    return {"images": images, "detection_categories": names, "info": {"format_version": "1.3"}}
+
+
 SITUATIONS = (
     Situation("COCO with boxes", {**SIX, "annotations.json": coco(boxes=True)}, HALF, boxes=6, layout="COCO"),
     Situation("COCO's annotations folder", {**SIX, "annotations/instances.json": coco(boxes=True)}, HALF, boxes=6),
@@ -198,4 +216,75 @@ SITUATIONS = (
         "labels.csv": table("id,breed", "aa11,beagle", "bb22,pug"), "sample_submission.csv": table("id,beagle,pug", "cc33,0.5,0.5")},
         {"beagle": 1, "pug": 1}, unlabelled=1, note="sample submission"),
     Situation("a JSON that is about something else", {**classes(crow=3, owl=2), "config.json": '{"a": 1}'}, {"crow": 3, "owl": 2}),
+    Situation("Camtrap DP of the first version", {**TRAPPED, "datapackage.json": PACKAGE.replace("media", "multimedia"),
+        "deployments.csv": DEPLOYMENTS.replace("deploymentID", "deployment_id"),
+        "multimedia.csv": MEDIA.replace("mediaID,deploymentID", "multimedia_id,deployment_id").replace("filePath", "file_path"),
+        "observations.csv": OBSERVED.replace("mediaID", "multimedia_id").replace("deploymentID", "deployment_id")
+        .replace("observationType,scientificName", "observation_type,scientific_name")},
+        {"blank": 1, "deer": 1, "fox": 2}, groups=2, layout="Camtrap DP"),
+    Situation("Camtrap DP of sequences, photos by their own names", {**numbered("photos", 4), "datapackage.json": PACKAGE,
+        "deployments.csv": DEPLOYMENTS, "media.csv": table("mediaID,deploymentID,sequenceID,timestamp,filePath,fileName",
+        *(f"m{n},d1,s{n // 2},x,https://agouti.eu/{n}a/file,{n}.jpg" for n in range(4))),
+        "observations.csv": table("observationID,deploymentID,sequenceID,mediaID,observationType,scientificName",
+        "o0,d1,s0,,animal,fox", "o1,d1,s1,,animal,deer")}, {"deer": 2, "fox": 2}, layout="Camtrap DP"),
+    Situation("Camtrap DP's tables alone", {**TRAPPED, "deployments.csv": DEPLOYMENTS, "media.csv": MEDIA, "observations.csv": OBSERVED},
+        {"blank": 1, "deer": 1, "fox": 2}, groups=2, left={"table that was read": 3}),
+    Situation("Camtrap DP without paths", {**TRAPPED, "datapackage.json": PACKAGE, "deployments.csv": DEPLOYMENTS,
+        "media.csv": table("mediaID,deploymentID", "m0,d1"), "observations.csv": OBSERVED},
+        {"d1": 2, "d2": 2}, note="its media table has no filePath"),
+    Situation("Camera Traps COCO", {**SIX, "camera.json": json.dumps({"images": [{"id": f"s1/{n}", "file_name": f"images/{n}.jpg",
+        "location": f"B{n % 2}", "seq_id": f"q{n}", "frame_num": 1, "datetime": "2020-01-01 10:00:00", "corrupt": False}
+        for n in range(6)], "annotations": [{"id": n, "image_id": f"s1/{n}", "category_id": 1 + (n > 2), "count": None}
+        for n in range(6)], "categories": CATEGORIES})}, HALF, groups=2, kept=("seq_id", "frame_num", "datetime", "corrupt")),
+    Situation("COCO with ids of two kinds and another name of the file", {**SIX, "labels.json": json.dumps({"images": [
+        {"id": str(n), "filename": f"{n}.jpg"} for n in range(6)], "annotations": [{"image_id": n, "category_id": str(1 + (n > 2))}
+        for n in range(6)], "categories": CATEGORIES})}, HALF),
+    Situation("COCO's captions beside its categories", {**SIX, "annotations/instances.json": coco(), "annotations/captions.json": json.dumps(
+        {"images": [{"id": 0, "file_name": "0.jpg"}], "annotations": [{"image_id": 0, "caption": "a bird"}]})}, HALF,
+        note="captions.json is not used"),
+    Situation("COCO of sequences without places", {**SIX, "camera.json": json.dumps({"images": [{"id": n, "file_name": f"{n}.jpg",
+        "seq_id": f"q{n // 2}"} for n in range(6)], "annotations": [{"id": n, "image_id": n, "category_id": 1 + (n > 2)}
+        for n in range(6)], "categories": CATEGORIES})}, HALF, groups=3),
+    Situation("MegaDetector's output", {**numbered("site1", 3), **numbered("site2", 3, start=3), "md.json": json.dumps(detected())},
+        {"animal": 3, "empty": 1, "person": 2}, boxes=5),
+    Situation("MegaDetector's output beside classes", {**numbered("fox", 3), **numbered("owl", 3, start=3), "md.json": json.dumps(
+        detected("fox", "owl"))}, {"fox": 3, "owl": 3}, boxes=5, kept=("max_detection_conf", "detected"), asks={"label:": ""}),
+    Situation("Pascal VOC in its folders", {**numbered("VOCdevkit/VOC2012/JPEGImages", 4),
+        **numbered("VOCdevkit/VOC2012/SegmentationClass", 4, ".png"),
+        **{f"VOCdevkit/VOC2012/Annotations/{n}.xml": voc(f"{n}.jpg", "crow" if n < 2 else "owl") for n in range(4)},
+        "VOCdevkit/VOC2012/ImageSets/Main/train.txt": table("0", "2"), "VOCdevkit/VOC2012/ImageSets/Main/val.txt": table("1", "3"),
+        "VOCdevkit/VOC2012/ImageSets/Main/trainval.txt": table("0", "1", "2", "3"),
+        **{f"VOCdevkit/VOC2012/ImageSets/Main/{c}{k}_train.txt": table("0  1", "2 -1") for c in ("crow", "owl") for k in range(10)}},
+        {"crow": 2, "owl": 2}, splits={"train": 2, "validation": 2}, boxes=4),
+    Situation("Roboflow's VOC in each part", {**numbered("train", 4), **numbered("valid", 2, start=4),
+        **{f"{'train' if n < 4 else 'valid'}/{n}.xml": voc(f"{n}.jpg", "crow" if n % 2 else "owl") for n in range(6)}},
+        HALF, splits={"train": 4, "validation": 2}, boxes=6, left={"table that was read": 6}),
+    Situation("VOC beside photos called alike", {**photos("crow/1.jpg", "owl/1.jpg"),
+        "crow/1.xml": voc("1.jpg", "crow"), "owl/1.xml": voc("1.jpg", "owl")}, {"crow": 1, "owl": 1}, boxes=2),
+    Situation("VOC in an encoding that nobody has", {**numbered("images", 2), "a/0.xml": voc("0.jpg", "crow"),
+        "a/1.xml": '<?xml version="1.0" encoding="bogus"?><annotation/>'}, {"crow": 1}, errors=1),
+    Situation("Roboflow's photos that nobody labelled", {**numbered("train", 3), "train/_classes.csv":
+        table("filename, crow, owl, Unlabeled", "0.jpg, 1, 0, 0", "1.jpg, 0, 1, 0", "2.jpg, 0, 0, 1")}, {"crow": 1, "owl": 1}, unlabelled=1),
+    Situation("FiftyOne's samples", {**numbered("data", 6), "samples.json": json.dumps({"samples": [{"_id": {"$oid": str(n)},
+        "filepath": f"data/{n}.jpg", "tags": ["train"], "ground_truth": {"_cls": "Classification", "label": LABELS[n]}}
+        for n in range(6)]})}, HALF),
+    Situation("FiftyOne with several labels", {**numbered("data", 2), "labels.json": json.dumps(
+        {"classes": ["crow", "owl"], "labels": {"0": [0, 1], "1": [1]}})}, {"crow, owl": 1, "owl": 1}, asks={"several": "keep as one"}),
+    Situation("Label Studio's CSV with several choices", {**SIX, "project.csv": "image,id,choice\n/data/upload/1/ab12cd34-0.jpg,0,"
+        '"{""choices"": [""crow"", ""owl""]}"\n' + table(*(f"/data/upload/1/ab12cd34-{n}.jpg,{n},{LABELS[n]}" for n in range(1, 6)))},
+        {"crow": 2, "owl": 3, "crow, owl": 1}, asks={"several": "keep as one"}),
+    Situation("Label Studio's short form with several choices", {**SIX, "project.json": json.dumps([{"image": f"/data/upload/1/{n}.jpg",
+        "choice": {"choices": ["crow", "owl"]} if n == 0 else LABELS[n]} for n in range(6)])}, {"crow": 2, "owl": 3, "crow, owl": 1}),
+    Situation("Label Studio with empty results", {**SIX, "project.json": json.dumps([*STUDIO[:5],
+        {"data": {"image": "5.jpg"}, "annotations": [{"result": None}, None]}])}, {"crow": 3, "owl": 2}, unlabelled=1),
+    Situation("Datumaro with odd labels", {**SIX, "annotations/default.json": json.dumps({"categories": {"label": {"labels":
+        [{"name": "crow"}, {"name": "owl"}]}}, "items": [{"id": str(n), "annotations": [None, {"label_id": None},
+        {"label_id": int(n > 2)}]} for n in range(6)]})}, HALF),
+    Situation("Datumaro without its labels", {**classes(crow=3, owl=2), "annotations.json": json.dumps(
+        {"categories": {"label": None}, "items": [{"id": "0"}]})}, {"crow": 3, "owl": 2}, note="annotations.json is not used"),
+    Situation("Vertex's lines", {**SIX, "import.jsonl": table(*(json.dumps({"imageGcsUri": f"gs://b/{n}.jpg",
+        "classificationAnnotation": {"displayName": LABELS[n], "annotationResourceLabels": {}},
+        "dataItemResourceLabels": {"aiplatform.googleapis.com/ml_use": ("training", "test")[n % 2]}}) for n in range(6)))},
+        HALF, splits={"train": 3, "test": 3}),
+    Situation("a MATLAB file that is none", {**classes(crow=3, owl=2), "imagelabels.mat": "x"}, refused="Download it again"),
 )  # fmt: skip

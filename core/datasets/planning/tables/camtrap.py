@@ -7,6 +7,7 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -24,53 +25,105 @@ MOST_AT_ONCE = 50
 UNKNOWN = ("unknown", "unclassified", "")
 BOXES = {"bboxX": "box_x", "bboxY": "box_y", "bboxWidth": "box_width", "bboxHeight": "box_height"}
 KEPT_OF_DEPLOYMENT = ("locationName", "latitude", "longitude", "cameraModel", "habitat")
-KEPT_OF_MEDIA = ("timestamp", "captureMethod", "mediaID")
+KEPT_OF_MEDIA = ("timestamp", "captureMethod", "mediaID", "sequenceID", "eventID")
 KEPT_OF_OBSERVATION = ("observationType", "count", "lifeStage", "sex", "behavior", "individualID")
 COLUMNS = (
     *("path", "label", "deploymentID", *BOXES),
     *(*KEPT_OF_DEPLOYMENT, *KEPT_OF_MEDIA, *KEPT_OF_OBSERVATION),
 )
 
+# The tables, by the names that versions of the standard gave them.
+TABLES = {"deployments": "deployments", "media": "media", "multimedia": "media"}
+TABLES["observations"] = "observations"
+FILES = {f"{name}.csv": table for name, table in TABLES.items()}
+# Columns as the first versions wrote them: deployment_id, multimedia_id.
+KNOWN = {
+    name.casefold(): name
+    for name in (
+        *COLUMNS,
+        *("filePath", "fileName", "scientificName", "observationLevel", "eventStart", "eventEnd"),
+    )
+} | {"multimediaid": "mediaID"}
+
 Records = list[Mapping[str, str]]
 
 
 def opened(listing: Listing) -> Iterator[Table]:
-    """The packages whose datapackage.json names media and observations."""
+    """The packages whose datapackage.json, or whose files, are media and observations."""
+    described = {_folder(path) for path in listing.others if PurePosixPath(path).name == FILE}
     for path in listing.others:
-        if PurePosixPath(path).name != FILE:
-            continue
-        tables = _resources(listing, path)
+        name, folder = PurePosixPath(path).name, _folder(path)
+        tables: Mapping[str, str] = {}
+        if name == FILE:
+            tables = _resources(listing, path)
+        elif FILES.get(name) == "media" and folder not in described:
+            tables = _beside(listing, folder)
         if "media" in tables and "observations" in tables:
-            roles = {"path": PATH, "label": LABEL, "deploymentID": GROUP, **BOXES}
-            yield Table(
-                path,
-                KIND,
-                COLUMNS,
-                partial(_rows, listing, tables),
-                roles={column: roles.get(column, KEEP) for column in COLUMNS},
-                base=path.rpartition("/")[0],
-            )
+            yield _package(listing, path, tables)
+
+
+def _package(listing: Listing, path: str, tables: Mapping[str, str]) -> Table:
+    roles = {"path": PATH, "label": LABEL, "deploymentID": GROUP, **BOXES}
+    return Table(
+        path,
+        KIND,
+        COLUMNS,
+        partial(_rows, listing, tables),
+        roles={column: roles.get(column, KEEP) for column in COLUMNS},
+        base=_folder(path),
+    )
+
+
+def _beside(listing: Listing, folder: str) -> dict[str, str]:
+    """The tables of a folder by their usual names, where their columns are the standard's."""
+    found = {
+        table: path
+        for name, table in FILES.items()
+        if (path := f"{folder}/{name}".lstrip("/")) in listing.names
+    }
+    with suppress(NotATable):
+        columns = _header(listing, found["media"])
+        if "observations" in found and "mediaID" in columns and "deploymentID" in columns:
+            return found
+    return {}
 
 
 def _resources(listing: Listing, path: str) -> dict[str, str]:
     """The paths of the package's tables, by the name of the resource."""
     try:
         package = json.loads((listing.root / path).read_bytes())
-        folder = path.rpartition("/")[0]
         found = {
-            str(item["name"]): f"{folder}/{item['path']}".lstrip("/")
+            TABLES.get(str(item["name"]), ""): f"{_folder(path)}/{_first(item['path'])}".lstrip("/")
             for item in package["resources"]
-            if isinstance(item.get("path"), str)
+            if item.get("path")
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return {name: place for name, place in found.items() if place in listing.names}
 
 
+def _first(path: Any) -> Any:
+    return path[0] if isinstance(path, list) else path
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _header(listing: Listing, path: str) -> tuple[str, ...]:
+    place = listing.root / path
+    return _named(text_tables.header(place, text_tables.form_of(place)))
+
+
+def _named(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns as the standard calls them today."""
+    return tuple(KNOWN.get(name.replace("_", "").casefold(), name) for name in columns)
+
+
 def _records(listing: Listing, path: str) -> Records:
     place = listing.root / path
     form = text_tables.form_of(place)
-    columns = text_tables.header(place, form)
+    columns = _named(text_tables.header(place, form))
     return [row.values for row in text_tables.rows(place, form, columns)]
 
 
@@ -81,10 +134,25 @@ def _rows(listing: Listing, tables: Mapping[str, str]) -> Iterator[Row]:
         for record in (_records(listing, tables["deployments"]) if "deployments" in tables else [])
     }
     observed = _Observed(_records(listing, tables["observations"]))
+    names = {stem(path) for path in listing.photos}
     for number, media in enumerate(_records(listing, tables["media"]), 1):
-        if not media.get("filePath"):
+        path = _path(media, names)
+        if not path:
             raise NotATable("its media table has no filePath")
-        yield Row(number, _row(media, observed.of(media), deployments))
+        yield Row(number, {**_row(media, observed.of(media), deployments), "path": path})
+
+
+def _path(media: Mapping[str, str], names: set[str]) -> str:
+    """What the photo is called here: an address often ends in `file`, and the photo was saved under
+    its own name or its id."""
+    given = [media.get(key, "") for key in ("filePath", "fileName", "mediaID")]
+    here = [text for text in given if text and stem(text) in names]
+    return (here or [text for text in given[:2] if text] or [""])[0]
+
+
+def stem(path: str) -> str:
+    """A file's name as people may write it: without its folders and its suffix."""
+    return PurePosixPath(path.replace("\\", "/")).stem.casefold()
 
 
 def _row(
@@ -93,11 +161,7 @@ def _row(
     deployment = deployments.get(media.get("deploymentID", ""), {})
     labels = dict.fromkeys(filter(None, map(_label, found)))
     row = dict.fromkeys(COLUMNS, "")
-    row |= {
-        "path": media["filePath"],
-        "label": ";".join(labels),
-        "deploymentID": media.get("deploymentID", ""),
-    }
+    row |= {"label": ";".join(labels), "deploymentID": media.get("deploymentID", "")}
     row |= {key: deployment.get(key, "") for key in KEPT_OF_DEPLOYMENT}
     row |= {key: media.get(key, "") for key in KEPT_OF_MEDIA}
     if len(found) == 1:
@@ -114,23 +178,31 @@ def _label(observation: Mapping[str, str]) -> str:
 
 
 class _Observed:
-    """The observations, by the photo they are about: by its id, or by place and time."""
+    """The observations, by the photo they are about: by its id, its sequence or event, or by place
+    and time."""
 
     def __init__(self, records: Records) -> None:
         self._by_media: dict[str, Records] = defaultdict(list)
+        self._by_sequence: dict[str, Records] = defaultdict(list)
         self._by_place: dict[str, list[tuple[str, str, Any]]] = defaultdict(list)
         for record in records:
             if record.get("mediaID"):
                 self._by_media[record["mediaID"]].append(record)
-            else:
-                span = record.get("eventStart", ""), record.get("eventEnd", "")
-                self._by_place[record.get("deploymentID", "")].append((*span, record))
+                continue
+            if sequence := record.get("sequenceID") or record.get("eventID"):
+                self._by_sequence[sequence].append(record)
+            start = record.get("eventStart") or record.get("timestamp", "")
+            span = start, record.get("eventEnd", "")
+            self._by_place[record.get("deploymentID", "")].append((*span, record))
         for spans in self._by_place.values():
             spans.sort(key=lambda span: span[:2])
 
     def of(self, media: Mapping[str, str]) -> Records:
         """Times of one form sort as text, which is all that is asked of them."""
         if found := self._by_media.get(media.get("mediaID", "")):
+            return found
+        sequence = media.get("sequenceID") or media.get("eventID", "")
+        if found := self._by_sequence.get(sequence):
             return found
         spans, at = self._by_place.get(media.get("deploymentID", ""), []), media.get("timestamp")
         if not at or not spans:

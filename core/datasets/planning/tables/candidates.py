@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from core.datasets.planning.decisions import TableUse
+from core.datasets.planning.folders import part_named
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.matching import Ambiguous, Photos, is_photo
 from core.datasets.planning.tables import (
     camtrap,
     json_tables,
@@ -19,7 +20,8 @@ from core.datasets.planning.tables import (
     text_tables,
     voc,
 )
-from core.datasets.planning.tables.columns import PATH_NAMES, normal
+from core.datasets.planning.tables.column_names import PATH_NAMES
+from core.datasets.planning.tables.columns import normal
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.datasets.planning.tables.text_tables import Form
 from core.errors import UserError
@@ -28,13 +30,14 @@ from core.io.names import shown
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".lst", ".list")
 JSON = (".json", ".jsonl", ".ndjson", ".manifest")
 PARQUET = (".parquet",)
+NOTES = (".txt", ".json")
 SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # The kinds that describe a whole dataset, in tables of their own.
 PACKAGES = frozenset({*known_datasets.KINDS, camtrap.KIND, voc.KIND})
 # A folder with more text files than that keeps a note beside each photo, not tables.
 MAX_IN_FOLDER = 20
 MAX_TABLES = 60
-MAX_DEPTH = 4
+MAX_DEPTH = 6
 # Files that describe a dataset to people, or to a program, and list no photos.
 NO_TABLES = frozenset({"readme.txt", "license.txt", "licence.txt", "requirements.txt", "notes.txt"})
 
@@ -42,15 +45,34 @@ NO_TABLES = frozenset({"readme.txt", "license.txt", "licence.txt", "requirements
 def candidates(listing: Listing) -> list[str]:
     """The paths of the files that may be tables, those nearest the top first."""
     inside = Counter(_folder(path) for path in listing.others)
+    photos = {_stem(path) for path in listing.photos}
     found = [
         path
         for path in listing.others
         if _suffix(path) in (*TEXT, *JSON, *PARQUET)
         and path.count("/") < MAX_DEPTH
-        and inside[_folder(path)] <= MAX_IN_FOLDER
+        and (inside[_folder(path)] <= MAX_IN_FOLDER or _is_list_of_split(path))
         and PurePosixPath(path).name.casefold() not in NO_TABLES
+        and not _is_note(path, photos)
     ]
     return sorted(found, key=lambda path: (path.count("/"), path))[:MAX_TABLES]
+
+
+def _is_note(path: str, photos: set[str]) -> bool:
+    """Whether a file is called like a photo, as the boxes in one photo are."""
+    stem = _stem(path)
+    if _suffix(path) not in NOTES:
+        return False
+    return stem in photos or (is_photo(stem) and _stem(stem) in photos)
+
+
+def _is_list_of_split(path: str) -> bool:
+    """Whether a file is called like a part of a split: VOC has three more lists for each class."""
+    return bool(part_named(_stem(path))) or _stem(path) == "trainval"
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem.casefold()
 
 
 def sheets(listing: Listing) -> list[str]:

@@ -11,8 +11,10 @@ from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, PATH
 from core.datasets.planning.tables.table import NotATable, Row, Table
 
 BOX = ("box_x", "box_y", "box_width", "box_height")
-# What a photo's own record says that is worth keeping.
-KEPT = ("date_captured", "location", "seq_id", "seq_num_frames", "rights_holder", "license")
+FILES = ("file_name", "filename", "file", "path")
+# What a photo's own record says that is not worth keeping, or stands elsewhere.
+PASSED = ("id", *FILES, "width", "height", "coco_url", "flickr_url", "label", *BOX)
+GROUPS = ("location", "seq_id")
 KEPT_OF_CATEGORY = ("supercategory", "common_name", "kingdom", "order", "family", "genus")
 
 
@@ -23,14 +25,16 @@ def opened(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) ->
     Raises NotATable where records lack their ids.
     """
     try:
-        categories = {item["id"]: item for item in content.get("categories", [])}
+        categories = {str(item["id"]): item for item in content.get("categories", [])}
         of_photo: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
-            of_photo[annotation["image_id"]].append(annotation)
+            of_photo[str(annotation["image_id"])].append(annotation)
         records = [
-            _record(photo, of_photo.get(photo["id"], []), categories, text)
+            _record(photo, of_photo.get(str(photo["id"]), []), categories, text)
             for photo in content["images"]
         ]
+    except StopIteration as error:
+        raise NotATable("it looks like COCO's JSON and its photos lack 'file_name'") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise NotATable(f"it looks like COCO's JSON and lacks {error}") from error
     columns = tuple(dict.fromkeys(key for record in records for key in record))
@@ -41,8 +45,8 @@ def opened(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) ->
             yield Row(number, {**empty, **record})
 
     roles = {"file_name": PATH, "label": LABEL, **{part: part for part in BOX}}
-    if any(record.get("location") for record in records):
-        roles["location"] = GROUP
+    groups = [name for name in GROUPS if any(record.get(name) for record in records)]
+    roles |= dict.fromkeys(groups[:1], GROUP)
     return Table(
         name,
         "COCO",
@@ -58,16 +62,17 @@ def _record(
     categories: Mapping[Any, Mapping[str, Any]],
     text: Callable[[Any], str],
 ) -> dict[str, str]:
-    named = [categories.get(item["category_id"], {}) for item in annotations]
+    named = [categories.get(str(item["category_id"]), {}) for item in annotations]
     labels = [
         text(category.get("name", item["category_id"]))
         for category, item in zip(named, annotations, strict=True)
     ]
-    record = {"file_name": text(photo["file_name"]), "label": ";".join(dict.fromkeys(labels))}
+    file = next(photo[key] for key in FILES if key in photo)
+    record = {"file_name": text(file), "label": ";".join(dict.fromkeys(labels))}
     boxes = [item["bbox"] for item in annotations if len(item.get("bbox") or ()) == 4]
     if len(annotations) == len(boxes) == 1:
         record |= dict(zip(BOX, map(text, boxes[0]), strict=True))
-    record |= {key: text(photo[key]) for key in KEPT if key in photo}
+    record |= {key: text(photo[key]) for key in photo if key not in PASSED}
     if len(set(labels)) == 1:
         record |= {key: text(named[0][key]) for key in KEPT_OF_CATEGORY if key in named[0]}
     return record

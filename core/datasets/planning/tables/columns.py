@@ -6,7 +6,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.datasets.planning.matching import Ambiguous, Photos
+from core.datasets.planning.matching import Ambiguous, Photos, is_photo
+from core.datasets.planning.tables import split_words
+from core.datasets.planning.tables.column_names import (
+    FILE_NAMES,
+    FOLDER_NAMES,
+    GROUP_NAMES,
+    LABEL_ENDINGS,
+    LABEL_NAMES,
+    PATH_NAMES,
+    RANKS,
+    SPLIT_NAMES,
+    WEAK_LABEL_NAMES,
+)
 from core.datasets.planning.tables.table import Row, Table
 
 PATH, FOLDER, LABEL, SPLIT, GROUP = "path", "folder", "label", "split", "group"
@@ -18,51 +30,6 @@ ROLES = (
     *(*BOX_ROLES, BOX_LIST, BOX_CENTRE_X, BOX_CENTRE_Y),
 )
 
-PATH_NAMES = (
-    *("path", "filepath", "file_path", "image_path", "img_path", "image_filepath", "filename"),
-    *(
-        "file_name",
-        "file",
-        "image_file",
-        "image_file_name",
-        "image_filename",
-        "image_name",
-        "image",
-    ),
-    *(
-        "img",
-        "img_name",
-        "photo",
-        "picture",
-        "media",
-        "mediafilename",
-        "media_filename",
-        "image_id",
-    ),
-    *("imageid", "img_id", "photo_id", "file_id", "relative_path", "relativepath", "uri", "url"),
-    *("image_url", "id", "name", "key", "index", "uuid", "dateiname", "datei", "bild", "fichier"),
-)
-FOLDER_NAMES = ("relativepath", "relative_path", "folder", "dir", "directory", "subfolder", "path")
-FILE_NAMES = ("file", "filename", "file_name", "name", "image_name", "image")
-# The first is what people mean where a table has several.
-LABEL_NAMES = (
-    *("label", "labels", "class", "classes", "class_name", "classname", "label_name", "category"),
-    *("category_name", "target", "species", "common_name", "species_name", "breed", "tag", "tags"),
-    *("scientific_name", "scientificname", "taxon", "taxon_name", "y", "choice", "choices"),
-    *("animal", "dx", "diagnosis", "klasse", "art", "classe", "espece", "class_id", "label_id"),
-    *("classid", "category_id", "target_id", "species_id", "ground_truth", "annotation"),
-)
-SPLIT_NAMES = (
-    *("split", "set", "subset", "partition", "dataset", "data_set", "usage", "phase"),
-    *("train_test", "split_name", "is_valid", "is_val", "is_validation", "is_test", "is_train"),
-    *("is_training", "is_training_img", "is_training_image", "training"),
-)
-GROUP_NAMES = (
-    *("group", "location", "location_id", "locationid", "site", "camera", "camera_id", "station"),
-    *("deploymentid", "deployment_id", "deployment", "individual", "individual_id", "burst"),
-    *("sequence", "seq_id", "sequence_id", "sequenceid", "lot", "patient", "patient_id"),
-    *("patientid", "subject", "recording", "session", "eventid", "lesion_id", "plot"),
-)
 BOXES = (
     ("box_x", "box_y", "box_width", "box_height"),
     ("bbox_x", "bbox_y", "bbox_width", "bbox_height"),
@@ -88,6 +55,10 @@ CENTRES = (
 )
 LISTS = ("bbox", "box", "bounding_box")
 
+# What the name of a column says whose numbers are those of photos.
+NUMBERING = re.compile(
+    r"id(_|$)|code|num|no$|nr$|photo|picture|foto|bild|im(a)?ge?|file|name|key|index|column|slide|uu"
+)
 # From this share of its cells that name a photo on, a column is the one of the photos.
 NAMES_PHOTOS = 0.5
 # What a usual name is worth beside the share of cells that name a photo: numbers name some by
@@ -95,9 +66,15 @@ NAMES_PHOTOS = 0.5
 USUAL = 0.3
 # A cell that several photos are called like names half of one: with their folder it might do.
 AMBIGUOUS = 0.5
+# The share of the cells of a usual name that have to be words of a split.
+USUAL_SPLIT = 0.5
 # A column of labels repeats itself: in so many rows at most so many different values.
 REPEATS = 0.5
 MIN_ROWS = 6
+# What a cell of one class says, and the share of the rows that have to be of a single one.
+ONES = frozenset({"1", "1.0", "true", "yes", "x"})
+YES_OR_NO = frozenset({*ONES, "", "0", "0.0", "-1", "-1.0", "false", "no"})
+ONE_HOT_ROWS = 0.5
 
 
 @dataclass(frozen=True)
@@ -130,18 +107,20 @@ def roles_of(table: Table, sample: Sequence[Row], photos: Photos, base: str) -> 
         return Roles(table.roles, _named(sample, path, photos, base))
     names = {normal(name): name for name in reversed(table.columns)}
     flat = {re.sub(r"_", "", name): column for name, column in names.items()}
-    known = {**flat, **names}
+    single = {name.removesuffix("s"): column for name, column in names.items()}
+    known = {**single, **flat, **names}
     of = dict.fromkeys(table.columns, KEEP)
     matched = _give_path(of, known, sample, photos, base)
     _give_box(of, known, sample)
-    _give(of, known, SPLIT_NAMES, SPLIT, sample, _is_split)
+    _give_split(of, known, sample)
     doubtful = _give_label(of, known, sample)
     if LABEL not in of.values():
         for column in _one_hot(of, sample):
             of[column] = ONE_HOT
     _give(of, known, GROUP_NAMES, GROUP, sample, _repeats)
     label = next((name for name, role in of.items() if role == LABEL), "")
-    is_guess = bool(label) and label not in {known.get(name) for name in LABEL_NAMES}
+    usual = {known.get(name) for name in (*LABEL_NAMES, *WEAK_LABEL_NAMES)}
+    is_guess = bool(label) and label not in usual
     return Roles(of, matched, doubtful, is_guess)
 
 
@@ -150,13 +129,19 @@ def _give_path(
 ) -> float:
     """Finds the column of the photos by its cells, the usual names first where several would do,
     and with it a column of folders where only both name a photo; returns the share that does."""
-    shares = {column: _named(sample, column, photos, base) for column in of}
+    shares = {
+        column: _named(sample, column, photos, base) if _may_name(sample, column) else 0.0
+        for column in of
+    }
     usual = [known[name] for name in PATH_NAMES if name in known]
     order = [*dict.fromkeys(usual), *(column for column in of if column not in usual)]
     both = _folder_and_file(known, sample, photos, base)
     best = max(
         order,
-        key=lambda column: (shares[column] + USUAL * (column in usual), -order.index(column)),
+        key=lambda column: (
+            shares[column] + USUAL * (column in usual) + USUAL * _holds_files(sample, column),
+            -order.index(column),
+        ),
         default="",
     )
     if both and both[2] > shares.get(best, 0.0):
@@ -171,15 +156,38 @@ def _give_path(
     return 0.0
 
 
+def _may_name(sample: Sequence[Row], column: str) -> bool:
+    """Whether a column can be that of the photos: counts and prices name some by chance."""
+    name = normal(column)
+    return bool(NUMBERING.search(name)) or not name.isascii() or not _is_number(sample, column)
+
+
+def _holds_files(sample: Sequence[Row], column: str) -> bool:
+    filled = [row.values[column] for row in sample if row.values[column].strip()]
+    return bool(filled) and all(map(is_photo, filled))
+
+
+def _is_number(sample: Sequence[Row], column: str) -> bool:
+    return all(number(row.values[column]) is not None for row in sample if row.values[column])
+
+
 def _folder_and_file(
     known: Mapping[str, str], sample: Sequence[Row], photos: Photos, base: str
 ) -> tuple[str, str, float] | None:
     folder = next((known[name] for name in FOLDER_NAMES if name in known), "")
     file = next((known[name] for name in FILE_NAMES if name in known and known[name] != folder), "")
-    if not folder or not file:
+    if not file:
         return None
-    texts = [f"{row.values[folder]}/{row.values[file]}" for row in sample]
-    return folder, file, _share_named(texts, photos, base)
+    folders = [folder] if folder else []
+    if not folder and 0 < _named(sample, file, photos, base) <= AMBIGUOUS:
+        # Files are called alike in several folders: a site, a class or a part may be the folder.
+        folders = [column for column in dict.fromkeys(known.values()) if column != file]
+    for column in folders:
+        texts = [f"{row.values[column]}/{row.values[file]}" for row in sample]
+        share = _share_named(texts, photos, base)
+        if folder or share > AMBIGUOUS:
+            return column, file, share
+    return None
 
 
 def _named(sample: Sequence[Row], column: str, photos: Photos, base: str) -> float:
@@ -237,7 +245,7 @@ def _give_label(
     of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]
 ) -> tuple[str, ...]:
     """Gives the label's role; returns the other columns that could have it."""
-    usual = [known[name] for name in LABEL_NAMES if name in known and of[known[name]] == KEEP]
+    usual = [known[name] for name in _label_names(known) if of[known[name]] == KEEP]
     named = [column for column in dict.fromkeys(usual) if _first(sample, column)]
     if not named:
         named = [
@@ -254,6 +262,16 @@ def _give_label(
     return tuple(column for column in named if column != chosen)
 
 
+def _label_names(known: Mapping[str, str]) -> list[str]:
+    """The names of these columns that a label may have, the likeliest first."""
+    ending = [name for name in known if name.endswith(LABEL_ENDINGS)]
+    names = [name for name in (*LABEL_NAMES, *ending, *WEAK_LABEL_NAMES) if name in known]
+    if sum(rank in known for rank in RANKS) < 2:
+        return names
+    species = ["species"] if "species" in known else []
+    return [name for name in names if name not in ("species", "class")] + species
+
+
 def _stands_alone(of: Mapping[str, str]) -> bool:
     """Whether a table has no column but those of the photo and of one more."""
     return sum(role == KEEP for role in of.values()) == 1
@@ -263,6 +281,8 @@ def _could_be_label(of: Mapping[str, str], sample: Sequence[Row], column: str) -
     values = [row.values[column].strip() for row in sample if row.values[column].strip()]
     if all(number(value) is not None for value in values):
         return _stands_alone(of) and _is_code(sample, column)
+    if _stands_alone(of) and len(set(values)) < len(values):
+        return len(set(values)) > 1
     return _repeats(values) and len(set(values)) > 1
 
 
@@ -278,27 +298,42 @@ def _is_code(sample: Sequence[Row], column: str) -> bool:
     return all(value.isdigit() for value in values if value)
 
 
-def _is_split(values: Sequence[str]) -> bool:
-    words = {value.strip().casefold() for value in values if value.strip()}
-    return bool(words) and len(words) <= 8
+def _give_split(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
+    """Gives the role to the first column of a usual name that holds the words of a split, or to one
+    of any name that holds nothing else: the numbers of folds are no split."""
+    usual = [known[name] for name in SPLIT_NAMES if name in known]
+    for column in (*usual, *of):
+        filled = [row.values[column] for row in sample if row.values[column].strip()]
+        parts = [split_words.part(normal(column), text) for text in filled]
+        told = len([part for part in parts if part is not None])
+        least = USUAL_SPLIT if column in usual else 1.0
+        enough = bool(filled) and told >= least * len(filled)
+        if of[column] == KEEP and enough and (column in usual or len({*parts} - {""}) > 1):
+            of[column] = SPLIT
+            return
 
 
 def _one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
-    """The columns that hold nothing but 0 and 1, where nearly each row has a single 1."""
+    """The columns that hold nothing but yes and no, where nearly each row has a single yes; without
+    one of them where all rows have then."""
     columns = [
         column
         for column, role in of.items()
-        if role == KEEP
-        and {row.values[column].strip() for row in sample} <= {"0", "1", "0.0", "1.0", ""}
+        if role == KEEP and {row.values[column].strip().casefold() for row in sample} <= YES_OR_NO
     ]
     if len(columns) < 2 or not sample:
         return []
-    ones = [sum(is_one(row.values[column]) for column in columns) for row in sample]
-    return columns if max(ones) > 0 and ones.count(1) >= 0.5 * len(ones) else []
+    ones = [[column for column in columns if is_one(row.values[column])] for row in sample]
+    single = sum(len(found) == 1 for found in ones)
+    if single < len(ones) and len(columns) > 2:
+        for flag in columns:
+            if all(len([one for one in found if one != flag]) == 1 for found in ones):
+                return [column for column in columns if column != flag]
+    return columns if single >= ONE_HOT_ROWS * len(ones) else []
 
 
 def is_one(text: str) -> bool:
-    return text.strip() in ("1", "1.0")
+    return text.strip().casefold() in ONES
 
 
 def number(text: str) -> float | None:

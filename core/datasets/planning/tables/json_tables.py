@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.datasets.planning.folders import part_named
 from core.datasets.planning.tables import coco
-from core.datasets.planning.tables.columns import LABEL, PATH
+from core.datasets.planning.tables.column_names import PATH_NAMES
+from core.datasets.planning.tables.columns import LABEL, PATH, normal
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.datasets.planning.tables.text_tables import MAX_LINE, encoding_of
 
@@ -21,6 +23,8 @@ SEVERAL = ";"
 # The keys under which an object within a record says what it is.
 NAMING = ("name", "tagName", "label", "class", "className", "title", "value")
 META = "-metadata"
+# The confidence that MegaDetector's authors advise.
+SURE = 0.2
 
 
 def opened(path: Path, name: str) -> Table:
@@ -49,13 +53,23 @@ def _of(content: Any, name: str) -> Table:
     if isinstance(content, dict):
         for fits, read in KINDS:
             if fits(content):
-                return read(content, name)
+                return _read(read, content, name)
         raise NotATable(f"it holds no photos with labels; its keys are {_keys(content)}")
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        if isinstance(content[0].get("data"), dict):
+        if all(isinstance(row.get("data"), dict) for row in content):
             return _records([_task(row) for row in content], name, "Label Studio export")
         return _records([_flat(row) for row in content], name, "list of records (JSON)")
+    if isinstance(content, list) and content and all(_is_list(row) for row in content):
+        return _records([_item(row) for row in content], name, "list of rows (JSON)")
     raise NotATable("it holds neither records nor a map from photo to label")
+
+
+def _read(read: Read, content: Mapping[str, Any], name: str) -> Table:
+    """The table of a tool's JSON. Raises NotATable for what no such tool writes."""
+    try:
+        return read(content, name)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise NotATable(f"it looks like an export, and something in it is none: {error}") from error
 
 
 def _keys(content: Mapping[str, Any]) -> str:
@@ -113,7 +127,7 @@ def _records(
 
 def text(value: Any) -> str:
     """A JSON value as a cell: nothing for null, the parts of a list apart from each other."""
-    if value is None:
+    if value is None or value == {}:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
@@ -132,7 +146,9 @@ def _flat(record: Mapping[str, Any]) -> dict[str, str]:
     """A record's values as cells; those of an object in it under both names."""
     flat: dict[str, str] = {}
     for key, value in record.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and list(value) == ["choices"]:  # as Label Studio has several
+            flat[str(key)] = text(value["choices"])
+        elif isinstance(value, dict):
             flat |= {f"{key}_{name}": text(inner) for name, inner in value.items()}
         else:
             flat[str(key)] = text(value)
@@ -144,22 +160,28 @@ def _task(task: Mapping[str, Any]) -> dict[str, str]:
     data = {f"data_{key}": text(value) for key, value in task["data"].items()}
     photo = next(iter(key for key in ("image", "img", "photo") if key in task["data"]), None)
     path = text(task["data"].get(photo or next(iter(task["data"]), "")))
-    results = [
-        result
-        for annotation in task.get("annotations") or task.get("completions") or []
-        if isinstance(annotation, dict)
-        for result in annotation.get("result", [])
-    ]
-    labels: list[str] = []
-    for result in results:
-        value = result.get("value", {})
-        labels += value.get("choices") or value.get("rectanglelabels") or []
+    annotations = _dicts(task.get("annotations") or task.get("completions"))
+    results = [result for one in annotations for result in _dicts(one.get("result"))]
+    labels = [label for result in results for label in _chosen(result.get("value"))]
     file = text(task.get("file_upload")) or path
     return {
         "image": file if "?d=" not in path else path.partition("?d=")[2],
-        "label": SEVERAL.join(dict.fromkeys(map(str, labels))),
+        "label": SEVERAL.join(dict.fromkeys(labels)),
         **data,
     }
+
+
+def _chosen(value: Any) -> list[str]:
+    """The choices of a result, or what its rectangle is called."""
+    if not isinstance(value, dict):
+        return []
+    found = value.get("choices") or value.get("rectanglelabels") or []
+    return [text(one) for one in (found if isinstance(found, list) else [found])]
+
+
+def _dicts(value: Any) -> list[Mapping[str, Any]]:
+    """The objects in a list; none where there is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _manifest_entry(record: Mapping[str, Any]) -> dict[str, str]:
@@ -196,6 +218,8 @@ def _fiftyone(content: Mapping[str, Any], name: str) -> Table:
     def label(value: Any) -> str:
         if isinstance(value, dict):
             value = value.get("label")
+        if isinstance(value, list):
+            return SEVERAL.join(map(label, value))
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(classes):
             return text(classes[value])
         return text(value)
@@ -208,11 +232,54 @@ def _datumaro(content: Mapping[str, Any], name: str) -> Table:
     names = [text(label.get("name")) for label in content["categories"]["label"]["labels"]]
     records = []
     for item in content["items"]:
-        ids = [a["label_id"] for a in item.get("annotations", []) if "label_id" in a]
-        labels = dict.fromkeys(names[i] for i in ids if 0 <= i < len(names))
+        ids = [one.get("label_id") for one in _dicts(item.get("annotations"))]
+        labels = dict.fromkeys(names[i] for i in ids if isinstance(i, int) and 0 <= i < len(names))
         path = (item.get("image") or item.get("media") or {}).get("path") or item.get("id")
         records.append({"path": text(path), "label": SEVERAL.join(labels)})
     return _records(records, name, "Datumaro", {"path": PATH, "label": LABEL})
+
+
+def _detections(content: Mapping[str, Any], name: str) -> Table:
+    """MegaDetector's output: what was detected in a photo, and its box where it is one thing."""
+    names = content["detection_categories"]
+    records = []
+    for photo in content["images"]:
+        sure = [one for one in _dicts(photo.get("detections")) if _confidence(one) >= SURE]
+        found = dict.fromkeys(text(names.get(str(one.get("category")))) for one in sure)
+        box = text(sure[0].get("bbox")) if len(sure) == 1 else ""
+        detected = SEVERAL.join(found) if sure else "empty"
+        kept = {key: text(value) for key, value in photo.items() if key != "detections"}
+        is_failed = bool(photo.get("failure"))
+        records.append({**kept, "detected": "" if is_failed else detected, "bbox": box})
+    return _records(records, name, "MegaDetector's output")
+
+
+def _confidence(detection: Mapping[str, Any]) -> float:
+    value = detection.get("conf")
+    return value if isinstance(value, int | float) else 0.0
+
+
+def _parts(content: Mapping[str, Any], name: str) -> Table:
+    """`{"train": [...], "test": [...]}`: records, rows, or names of photos."""
+    records = [{**_item(item), "split": part} for part, items in content.items() for item in items]
+    return _records(records, name, "parts of a split (JSON)")
+
+
+def _columns(content: Mapping[str, Any], name: str) -> Table:
+    """`{"image_names": [...], "labels": [...]}`: a list for each column."""
+    count = next(len(content[key]) for key in content if _names_photos(key) and content[key])
+    columns = [key for key, cells in content.items() if _is_list(cells) and len(cells) == count]
+    records = [{key: text(content[key][row]) for key in columns} for row in range(count)]
+    return _records(records, name, "lists of cells (JSON)")
+
+
+def _item(item: Any) -> dict[str, str]:
+    """A record, a row of cells, or the name of a photo."""
+    if isinstance(item, dict):
+        return _flat(item)
+    if isinstance(item, list):
+        return {f"column {number}": text(cell) for number, cell in enumerate(item, 1)}
+    return {"file": text(item)}
 
 
 def _map(content: Mapping[str, Any], name: str) -> Table:
@@ -264,8 +331,36 @@ def _is_fiftyone(content: Mapping[str, Any]) -> bool:
     return isinstance(content.get("classes"), list) and isinstance(content.get("labels"), dict)
 
 
+def _is_detections(content: Mapping[str, Any]) -> bool:
+    return _is_records(content.get("images")) and isinstance(
+        content.get("detection_categories"), dict
+    )
+
+
 def _is_datumaro(content: Mapping[str, Any]) -> bool:
     return _is_records(content.get("items")) and isinstance(content.get("categories"), dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def _is_parts(content: Mapping[str, Any]) -> bool:
+    return (
+        len(content) > 1
+        and all(map(part_named, content))
+        and all(isinstance(items, list) for items in content.values())
+    )
+
+
+def _names_photos(key: str) -> bool:
+    return normal(key).removesuffix("s") in PATH_NAMES
+
+
+def _is_columns(content: Mapping[str, Any]) -> bool:
+    lists = [len(content[key]) for key in content if _is_list(content[key])]
+    names = [key for key in content if _names_photos(key) and _is_list(content[key])]
+    return bool(names) and lists.count(len(content[names[0]])) > 1
 
 
 def _is_map(content: Mapping[str, Any]) -> bool:
@@ -283,7 +378,10 @@ Read = Callable[[Mapping[str, Any], str], Table]
 KINDS: tuple[tuple[Fits, Read], ...] = (
     (_is_coco, partial(coco.opened, text=text)),
     (_is_fiftyone, _fiftyone),
+    (_is_detections, _detections),
     (_is_datumaro, _datumaro),
+    (_is_parts, _parts),
+    (_is_columns, _columns),
     (_is_map, _map),
     (_is_keyed, _keyed),
     (lambda content: any(map(_is_records, content.values())), _within),

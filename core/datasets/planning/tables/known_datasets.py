@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.tables import cub_tables, text_tables
 from core.datasets.planning.tables.columns import KEEP, LABEL, PATH, SPLIT
-from core.datasets.planning.tables.table import Row, Table
+from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.errors import UserError
 from core.io.names import shown
 
@@ -22,6 +23,8 @@ PETS, BIRDSNAP, FLOWERS, CARS = (
     "Stanford Cars",
 )
 KINDS = (cub_tables.KIND, PETS, BIRDSNAP, FLOWERS, CARS)
+# What scipy raises for a file that is cut or no MATLAB's.
+DAMAGED = (OSError, ValueError, TypeError, NotImplementedError, KeyError, IndexError, MemoryError)
 CORNERS = ("box_x", "box_y", "box_right", "box_bottom")
 
 
@@ -146,10 +149,11 @@ def _car(row: Any, names: list[str], split: str) -> dict[str, str]:
 def _matlab(path: Path) -> Mapping[str, Any] | None:
     """What a MATLAB file holds. Raises UserError for one that is damaged."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         found: Mapping[str, Any] = loadmat(path)
-    except (OSError, ValueError, TypeError, NotImplementedError, KeyError, IndexError) as error:
+    except (MatReadError, zlib.error, *DAMAGED) as error:
         raise UserError(
             f"{shown(path.name)} can't be read ({error}). Download it again, or move it away.",
             field="path",
@@ -161,9 +165,12 @@ def _sheet(listing: Listing, folder: str, name: str) -> list[Mapping[str, str]]:
     path = _joined(folder, name)
     if path not in listing.names:
         return []
-    form = text_tables.form_of(listing.root / path)
-    columns = text_tables.header(listing.root / path, form)
-    return [row.values for row in text_tables.rows(listing.root / path, form, columns)]
+    try:
+        form = text_tables.form_of(listing.root / path)
+        columns = text_tables.header(listing.root / path, form)
+        return [row.values for row in text_tables.rows(listing.root / path, form, columns)]
+    except NotATable:  # it may be another thing of this name, and is looked at as any table is
+        return []
 
 
 def _blanks(path: Path) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,11 +29,16 @@ def opened(path: Path, name: str) -> Table:
         )
 
     def rows() -> Iterator[Row]:
-        number = 0
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH, columns=list(columns)):
-                for record in batch.to_pylist():
-                    number += 1
-                    yield Row(number, {key: text(value) for key, value in record.items()})
+        try:
+            for number, record in enumerate(_records(path, columns), 1):
+                yield Row(number, {key: text(value) for key, value in record.items()})
+        except (OSError, pa.ArrowException, OverflowError, ValueError) as error:
+            raise NotATable("its Parquet is damaged") from error
 
     return Table(name, "Parquet table", columns, rows)
+
+
+def _records(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH, columns=list(columns)):
+            yield from batch.to_pylist()

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from core.datasets.planning.tables import encodings
+from core.datasets.planning.tables.column_names import PATH_NAMES
+from core.datasets.planning.tables.columns import normal
 from core.datasets.planning.tables.table import NotATable, Row
 from core.io.names import shown
 
@@ -20,6 +22,8 @@ MAX_LINE = 2**20
 SAMPLE_BYTES = 2**24
 SAMPLE_LINES = 60
 MAX_COLUMNS = 4000
+# So many lines may stand above a header.
+MAX_TITLES = 5
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,20 @@ def form_of(path: Path, encoding: str = "") -> Form:
     if first and (named := _separator(first[0])):
         return replace(form, delimiter=named, skipped=skipped + 1)
     delimiter = _delimiter([line for line in first if line.strip()], path.suffix.lower())
+    if delimiter in DELIMITERS:
+        skipped += _titles(first, delimiter)
     return replace(form, delimiter=delimiter, skipped=skipped)
+
+
+def _titles(lines: list[str], delimiter: str) -> int:
+    """How many lines above the header only say what the table is: one field is filled where the
+    header below has more, one of them a usual name of the column of photos."""
+    filled = [[cell for cell in line.split(delimiter) if cell.strip()] for line in lines]
+    above = next((n for n, cells in enumerate(filled) if len(cells) > 1), 0)
+    if not 0 < above <= MAX_TITLES:
+        return 0
+    names = {normal(cell.strip('" \n\r')) for cell in filled[above]}
+    return above * bool(names & {*PATH_NAMES})
 
 
 def encoding_of(path: Path) -> str:

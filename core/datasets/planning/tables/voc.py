@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from xml.etree import ElementTree as ET
@@ -18,49 +19,59 @@ COLUMNS = ("path", "label", *CORNERS, "note")
 
 
 def opened(listing: Listing) -> Iterator[Table]:
-    """The annotations of the folder that has most of them, if its first one is VOC's."""
-    paths = [path for path in listing.others if path.casefold().endswith(".xml")]
-    folders = Counter(path.rpartition("/")[0] for path in paths)
-    if not folders:
+    """The annotations of all folders whose first XML file is VOC's, as one table."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in listing.others:
+        if path.casefold().endswith(".xml"):
+            folders[path.rpartition("/")[0]].append(path)
+    inside = [
+        path
+        for paths in folders.values()
+        if _annotation(listing, paths[0], "") is not None
+        for path in paths
+    ]
+    if not inside:
         return
-    folder = folders.most_common(1)[0][0]
-    inside = [path for path in paths if path.rpartition("/")[0] == folder]
-    if _annotation(listing, inside[0]) is None:
-        return
+    top = os.path.commonpath([path.rpartition("/")[0] or "." for path in inside])
+    top = "" if top == "." else top
     yield Table(
-        folder or inside[0],
+        top or inside[0],
         KIND,
         COLUMNS,
-        partial(_rows, listing, inside),
+        partial(_rows, listing, inside, top),
         roles={"path": PATH, "label": LABEL, **{part: part for part in CORNERS}, "note": KEEP},
     )
 
 
-def _rows(listing: Listing, paths: list[str]) -> Iterator[Row]:
+def _rows(listing: Listing, paths: list[str], top: str) -> Iterator[Row]:
     for number, path in enumerate(paths, 1):
-        found = _annotation(listing, path)
+        found = _annotation(listing, path, top)
         if found is None:
             yield Row(number, dict.fromkeys(COLUMNS, ""), f"{path} is no VOC annotation")
         else:
             yield Row(number, found)
 
 
-def _annotation(listing: Listing, path: str) -> dict[str, str] | None:
-    """The photo, its objects' names, and its box where it has one object; None for other XML."""
+def _annotation(listing: Listing, path: str, top: str) -> dict[str, str] | None:
+    """The photo, its objects' names, and its box where it has one object; None for other XML.
+
+    A photo is called by the folders of its annotation below `top` too, as several may be alike.
+    """
     place = listing.root / path
     try:
         data = place.read_bytes() if place.stat().st_size <= MAX_BYTES else b""
         # Entities are how XML explodes, and no annotation has any.
         root = None if b"<!ENTITY" in data or not data else ET.fromstring(data)
-    except (OSError, ET.ParseError):
+    except (OSError, ET.ParseError, LookupError, ValueError):  # an encoding that nobody has
         return None
     if root is None or root.tag != "annotation":
         return None
     objects = root.findall("object")
     names = dict.fromkeys(filter(None, (item.findtext("name", "").strip() for item in objects)))
-    stem = path.rpartition("/")[2].rpartition(".")[0]
+    folder, _, name = path.removeprefix(f"{top}/").rpartition("/")
+    photo = root.findtext("filename", "").strip() or name.rpartition(".")[0]
     found = dict.fromkeys(COLUMNS, "")
-    found |= {"path": root.findtext("filename", "").strip() or stem, "label": ";".join(names)}
+    found |= {"path": f"{folder}/{photo}".lstrip("/"), "label": ";".join(names)}
     if len(objects) == 1 and (box := objects[0].find("bndbox")) is not None:
         found |= {part: box.findtext(name, "").strip() for part, name in CORNERS.items()}
     return found
