@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -85,7 +85,8 @@ class Unpacking:
         if not parts:
             return None
         if any(map(is_junk, parts)):
-            self.ignored[HIDDEN] += not is_dir
+            if not is_dir:
+                self._left_out(HIDDEN, parts)
             return None
         if not is_dir and parts[-1].lower().endswith(ARCHIVE_SUFFIXES):
             raise refused(name, "is itself an archive. Unpack that one first, then import it")
@@ -107,6 +108,9 @@ class Unpacking:
             reason = SPECIAL
         if any(map(is_junk, parts)):
             reason = HIDDEN
+        self._left_out(reason, parts)
+
+    def _left_out(self, reason: str, parts: Sequence[str]) -> None:
         self.ignored[reason] += 1
         self.examples.setdefault(reason, "/".join(parts))
 

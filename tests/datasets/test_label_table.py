@@ -123,8 +123,8 @@ def test_a_name_that_two_files_have_needs_its_path(tmp_path: Path) -> None:
 
 
 def test_where_no_row_can_be_used_the_first_ones_say_why(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Row 2: the split 'holiday' is neither"):
-        table(photos(tmp_path), "file,label,split\n00.jpg,crow,holiday\n01.jpg,crow,holiday\n")
+    with pytest.raises(UserError, match="Row 2: its box holds nothing"):
+        table(photos(tmp_path), "file,label,x,y,w,h\n00.jpg,crow,1,2,0,4\n01.jpg,crow,1,2,0,4\n")
 
 
 def test_class_names_that_clash_are_refused(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ OF_PHOTOS = frozenset({"images", "annotations", "items", "samples"})
 HOLDERS = ("names", "id2label", "label2id", "class_names", "classes", "categories", "labels")
 _CODE_NAME = re.compile(r"(class|label|category|target|species).*(id|idx|index|code|num)$")
 _CODE = re.compile(r"[0-9]{1,15}(\.0)?")
-# What a cell says where nobody knows the label.
-NO_LABEL = frozenset({"nan", "<na>", "#n/a", "n/a", "null", "unlabeled", "unlabelled"})
+# What a cell says where nobody knows the label; NA or null may be a class's own name.
+NO_LABEL = frozenset({"unlabeled", "unlabelled"})
 MAX_NAMES = 20_000
 MAX_BYTES = 2**22
 # The share of the cells whose parts are labels of other photos too.
@@ -253,7 +253,7 @@ def labels_of(use: TableUse, row: Row, names: Mapping[str, str]) -> list[str]:
     parts = [text] if text else []
     if use.several:
         parts = _parts(text, use.several)
-    parts = [part for part in parts if part != "NA" and part.casefold() not in NO_LABEL]
+    parts = [part for part in parts if part.casefold() not in NO_LABEL]
     return [named(part, names) for part in parts]
 
 

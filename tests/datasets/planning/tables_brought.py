@@ -254,7 +254,7 @@ OTHERS = (
     Situation("a table that could be names of codes", {**photos("img/1.jpg", "img/2.jpg"), "labels.csv": table("id,label", "1,crow", "2,owl")},
         {"crow": 1, "owl": 1}),
     Situation("cells that say that nobody knows", beside("labels.csv", table("file,label", "0.jpg,NaN", "1.jpg,NA", "2.jpg,unlabeled",
-        *(f"{n}.jpg,owl" for n in range(3, 6)))), {"owl": 3}, unlabelled=3),
+        *(f"{n}.jpg,owl" for n in range(3, 6)))), {"NA": 1, "NaN": 1, "owl": 3}, unlabelled=1),
     Situation("one-hot columns of words", beside("train.csv", table("image,crow,owl",
         *(f"{n}.jpg,{n < 3},{n > 2}" for n in range(6)))), HALF),
     Situation("one-hot columns of crosses", beside("train.csv", table("image;crow;owl",
