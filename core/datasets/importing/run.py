@@ -22,7 +22,7 @@ from core import settings
 from core.datasets import manifest, metadata, remote, splits, store
 from core.datasets.editing import edits
 from core.datasets.importing import examining, origins, report
-from core.datasets.importing.found import UNREADABLE, Found, Layout
+from core.datasets.importing.found import NOT_IMAGE, UNREADABLE, Found, Layout
 from core.datasets.importing.origins import Brought, ImportSource, Origin, SampleOrigin
 from core.datasets.planning import plan as plans
 from core.datasets.planning import read
@@ -153,7 +153,8 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
         )
         where = shown(layout.root.name)
         raise UserError(
-            f"There are no images in {where} that Fieldmark can find.{missing} {UNDERSTOOD}",
+            f"There are no images in {where} that Fieldmark can find.{missing}{_others(layout)} "
+            f"{UNDERSTOOD}",
             field="path",
         )
     if (unread := layout.ignored.examples.get(UNREADABLE)) and len(sizes) < settings.MIN_CLASSES:
@@ -181,6 +182,19 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
         )
     splits.require_classes(
         sorted(label for label, size in sizes.items() if size >= MIN_IMAGES_PER_CLASS)
+    )
+
+
+def _others(layout: Layout) -> str:
+    """What lies there in place of photos."""
+    count = layout.ignored[NOT_IMAGE]
+    if not count:
+        return ""
+    example = shown(layout.ignored.examples[NOT_IMAGE].rpartition("/")[2])
+    suffixes = ", ".join(settings.IMAGE_SUFFIXES)
+    return (
+        f" {count:,} other files lie there, {example!r} for one; files that end in {suffixes} are "
+        "looked for."
     )
 
 
