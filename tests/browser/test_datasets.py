@@ -94,7 +94,11 @@ def test_a_double_click_on_import_makes_one_dataset(app: App, page: Any) -> None
     folder = made.class_folders(app.home / "photos", SIZES)
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
-    page.get_by_role("button", name="Import the folder").dblclick()
+    page.get_by_role("button", name="Look into the folder").dblclick()
+    steps.say(page, "What was found in photos")
+    steps.settle(page)
+    assert len(jobs.listing("plan")) == 1
+    page.get_by_role("button", name="Import 36 photos").dblclick()
     steps.say(page, "Photos in use")
     steps.settle(page)
     assert len(jobs.listing("import")) == 1

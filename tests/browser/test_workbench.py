@@ -58,7 +58,8 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     steps.visit(page, app.url, "datasets?view=import")
     steps.choose(page, "Drop a folder")
     page.locator('.st-key-ds_dropped input[type="file"]').set_input_files(photos)
-    steps.press(page, "Import what was dropped")
+    steps.press(page, "Look into what was dropped")
+    steps.import_what_was_found(page)
     steps.until_metric(page, "Photos in use", "31")
 
     steps.choose(page, "Issues")
