@@ -138,8 +138,9 @@ def _name(into: Into, key: str, source: str) -> str:
 def _folder(into: Into) -> None:
     st.markdown(
         "One folder per class with its photos inside (`cardinal/one.jpg`), folders `train`, "
-        "`validation` and `test` of such folders, photos with a CSV of their labels, or "
-        "CUB-200-2011 as it is. The photos stay where they are; nothing in the folder is changed."
+        "`validation` and `test` of such folders, photos with a table of their labels, a published "
+        "dataset as it is, or photos without labels. You see what was understood, and can change "
+        "it, before anything is imported. The photos stay where they are."
     )
     roots = plain(", ".join(str(root) for root in settings.import_roots()))
     path = st.text_input(

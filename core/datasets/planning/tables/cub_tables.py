@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.tables import text_tables
-from core.datasets.planning.tables.columns import BOX_ROLES, KEEP, LABEL, PATH, SPLIT
+from core.datasets.planning.tables.columns import BOX_ROLES, IGNORE, LABEL, PATH, SPLIT
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.errors import UserError
 from core.io.names import shown
@@ -60,7 +60,7 @@ def opened(listing: Listing, folder: str) -> Table | None:
         KIND,
         (*roles, "image"),
         rows,
-        roles={**roles, "image": KEEP},
+        roles={**roles, "image": IGNORE},
         base=images,
     )
 
