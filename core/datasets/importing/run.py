@@ -24,8 +24,8 @@ from core.datasets.editing import edits
 from core.datasets.importing import examining, origins, report
 from core.datasets.importing.found import NOT_IMAGE, UNREADABLE, Found, Layout
 from core.datasets.importing.origins import Brought, ImportSource, Origin, SampleOrigin
+from core.datasets.planning import decide, read
 from core.datasets.planning import plan as plans
-from core.datasets.planning import read
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.listing import listed
 from core.datasets.progress import ImportProgress, Meter
@@ -125,11 +125,9 @@ def recognised(
     """What lies in the folder that a source was brought into, of the classes that are wanted: as
     was decided, or as it is understood where nobody decided."""
     count = meter.counting("Looking for images", "files")
+    listing = listed(brought.folder, count)
     if decisions is None:
-        listing, made = plans.make(brought.folder, count)
-        decisions = made.decisions
-    else:
-        listing = listed(brought.folder, count)
+        decisions = decide.decide(listing)
     layout = read.read(listing, decisions, count)
     plan = plans.described(decisions, layout, listing)
     layout.ignored.take(brought.left_out)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from core import settings
 from core.backends.local.datasets import importing
 from core.datasets.importing import origins
-from core.datasets.planning import kept
+from core.datasets.planning import decide, kept
 from core.datasets.planning import plan as plans
+from core.datasets.planning.listing import listed
 from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.jobs import inbox, stopping
@@ -35,11 +36,10 @@ def run(worker: Worker) -> None:
 
     def look() -> plans.Plan:
         brought = origin.bring(staged, meter)
-        listing, plan = plans.make(brought.folder, meter.counting("Looking for images", "files"))
+        listing = listed(brought.folder, meter.counting("Looking for images", "files"))
         listing.left_out.take(brought.left_out)
         listing = replace(listing, note=brought.note)
-        # Once more, with what is to be said of the way here.
-        plan = plans.again(listing, plan.decisions)
+        plan = plans.again(listing, decide.decide(listing))
         kept.save_left_out(worker.folder.output, brought.left_out)
         kept.save(worker.folder.output, listing, plan)
         return plan
