@@ -111,7 +111,8 @@ class Layout:
 
     `empty` are class folders without images; `absent` counts, by class, images that a table lists
     and that are not there; `row_errors` says of rows of a table of labels why they can't be used,
-    of the first of `row_error_count`. `is_export` says that Fieldmark wrote the table, so that the
+    of the first of `row_error_count`; `otherwise` counts rows whose photo is called otherwise than
+    they say, by how it was found. `is_export` says that Fieldmark wrote the table, so that the
     splits in it are kept.
     """
 
@@ -123,6 +124,7 @@ class Layout:
     absent: Counter[str] = field(default_factory=Counter)
     row_errors: list[str] = field(default_factory=list)
     row_error_count: int = 0
+    otherwise: Counter[str] = field(default_factory=Counter)
     is_export: bool = False
 
     def add_row_error(self, text: str) -> None:

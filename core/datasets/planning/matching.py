@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 from core.datasets.importing.found import BadRow, is_image
@@ -44,24 +45,32 @@ class Match:
     dropped: str = ""
 
 
+class _Called:
+    """Photos by their names, by these without a suffix, and by their numbers without zeros."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.by_name: dict[str, list[str]] = defaultdict(list)
+        self.by_stem: dict[str, list[str]] = defaultdict(list)
+        self.by_number: dict[str, list[str]] = defaultdict(list)
+        for path in sorted(paths):
+            name = folded(path.rpartition("/")[2])
+            stem = _stem(name)
+            self.by_name[name].append(path)
+            self.by_stem[stem].append(path)
+            if stem.isdigit() and stem.startswith("0"):
+                self.by_number[stem.lstrip("0")].append(path)
+
+
 class Photos:
     """The photos of a listing, to be asked for by what tables call them."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(paths)
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
-        self._by_number: dict[str, list[str]] = defaultdict(list)
-        for path in sorted(self._paths):
-            name = folded(path.rpartition("/")[2])
-            stem = _stem(name)
-            self._by_name[name].append(path)
-            self._by_stem[stem].append(path)
-            if stem.isdigit() and stem.startswith("0"):
-                self._by_number[stem.lstrip("0")].append(path)
 
-    def __len__(self) -> int:
-        return len(self._paths)
+    @cached_property
+    def _called(self) -> _Called:
+        """Made when the first cell asks: folders of classes have no cells."""
+        return _Called(self._paths)
 
     def find(self, text: str, base: str = "") -> Match | None:
         """The photo that a cell means; paths begin at the folder `base`, if they are there, or
@@ -88,18 +97,18 @@ class Photos:
 
     def _candidates(self, wanted: str) -> Iterable[tuple[Sequence[str], str]]:
         name = folded(wanted.rpartition("/")[2])
-        yield self._by_name.get(name, ()), EXACT
-        yield self._by_stem.get(name, ()), BY_STEM
+        yield self._called.by_name.get(name, ()), EXACT
+        yield self._called.by_stem.get(name, ()), BY_STEM
         if is_image(name):
-            yield self._by_stem.get(_stem(name), ()), OTHER_SUFFIX
-        yield self._by_name.get(folded(unquote(name)), ()), EXACT
+            yield self._called.by_stem.get(_stem(name), ()), OTHER_SUFFIX
+        yield self._called.by_name.get(folded(unquote(name)), ()), EXACT
         # Label Studio puts a part of an id before the names of uploads.
         if uploaded := _UPLOADED.match(name):
-            yield self._by_name.get(name[uploaded.end() :], ()), EXACT
+            yield self._called.by_name.get(name[uploaded.end() :], ()), EXACT
         number = _stem(name) if is_image(name) else name.removesuffix(".0")
         if number.isdigit():
-            yield self._by_stem.get(number, ()), BY_STEM
-            yield self._by_number.get(number.lstrip("0"), ()), BY_NUMBER
+            yield self._called.by_stem.get(number, ()), BY_STEM
+            yield self._called.by_number.get(number.lstrip("0"), ()), BY_NUMBER
 
 
 def is_photo(name: str) -> bool:
@@ -130,12 +139,6 @@ def _below_host(address: str) -> str:
         return unquote(urlsplit(address).path)
     except ValueError:  # a host in brackets that is none
         return unquote(address.partition("://")[2])
-
-
-def is_elsewhere(text: str) -> bool:
-    """Whether a cell names a place by an address or from the top: of another machine, or of this
-    one."""
-    return bool(_URL.match(text.strip()) or _DRIVE.match(text.strip())) or text.startswith("/")
 
 
 class Dropped:

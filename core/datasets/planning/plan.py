@@ -110,7 +110,7 @@ def described(decisions: Decisions, layout: Layout, listing: Listing) -> Plan:
         layout.row_error_count,
         tuple(layout.row_errors[:SHOWN_ERRORS]),
         questions.asked(decisions, layout),
-        _notes(decisions, listing),
+        _notes(decisions, layout, listing),
     )
 
 
@@ -135,7 +135,7 @@ def _left_out(layout: Layout, listing: Listing) -> tuple[Left, ...]:
     )
 
 
-def _notes(decisions: Decisions, listing: Listing) -> tuple[str, ...]:
+def _notes(decisions: Decisions, layout: Layout, listing: Listing) -> tuple[str, ...]:
     """What a person should know about the tables that are not used, and how rows found their
     photos."""
     found = [
@@ -144,6 +144,10 @@ def _notes(decisions: Decisions, listing: Listing) -> tuple[str, ...]:
     found += [
         f"{shown(path)} is a spreadsheet: save it as CSV, so that it can be read."
         for path in candidates.sheets(listing)
+    ]
+    found += [
+        f"{count:,} rows of the tables found their photo {how}."
+        for how, count in layout.otherwise.items()
     ]
     if listing.note:
         found.insert(0, listing.note)

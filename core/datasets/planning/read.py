@@ -154,6 +154,8 @@ class _Tables:
                 self._layout.absent[self._label(use, row)] += 1
                 return
             raise BadRow(choose.why_none(text))
+        if match.how:
+            self._layout.otherwise[match.how] += 1
         known = self._known.get(match.path)
         if known and _has_labels(use) and known.has_label:
             raise BadRow(f"{shown(match.path)} has a row already, {known.row}")

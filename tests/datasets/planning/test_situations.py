@@ -9,7 +9,7 @@ import pytest
 from core.datasets.planning import plan as plans
 from core.errors import UserError
 from tests.datasets.planning import folders_brought, packages_brought, tables_brought
-from tests.datasets.planning.situation import Situation, planned, written
+from tests.datasets.planning.situation import Situation, numbered, planned, table, written
 
 SITUATIONS = (
     *folders_brought.SITUATIONS,
@@ -84,3 +84,21 @@ def test_a_plan_that_was_stored_is_the_plan(situation: Situation, tmp_path: Path
     stored = plans.of(plan.as_dict())
     assert stored.decisions == plan.decisions
     assert plans.again(listing, stored.decisions) == plan
+
+
+@pytest.mark.parametrize(
+    ("cell", "how"),
+    [
+        ("/home/other/images/{n}.jpg", "by the end of the path"),
+        ("{n}.png", "under another suffix"),
+        ("{n}.JPG", "with other capitals"),
+        ("{n}", "without its suffix"),
+        ("images/{n}.jpg", ""),
+    ],
+)
+def test_a_photo_that_is_called_otherwise_is_said(cell: str, how: str, tmp_path: Path) -> None:
+    rows = [f"{cell.format(n=n)},{'owl' if n % 2 else 'crow'}" for n in range(6)]
+    files = {**numbered("images", 6), "labels.csv": table("file,label", *rows)}
+    plan = planned(Situation("said", files), tmp_path)
+    said = [f"6 rows of the tables found their photo {how}."] if how else []
+    assert list(plan.notes) == said
