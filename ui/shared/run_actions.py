@@ -20,13 +20,21 @@ NAMES_SHOWN = 12
 def tag(chosen: Sequence[Job], *, key: str) -> None:
     """Draw the button that gives every chosen job one tag, or takes it away."""
     with st.popover(
-        "Tag", icon=":material/sell:", key=f"{key}_tag", disabled=not chosen, width="content"
+        "Tag",
+        icon=":material/sell:",
+        key=f"{key}_selected_tag",
+        disabled=not chosen,
+        width="content",
     ):
-        name = st.text_input("Tag", key=f"{key}_tag_name", placeholder="baseline", max_chars=60)
+        name = st.text_input(
+            "Tag", key=f"{key}_selected_tag_name", placeholder="baseline", max_chars=60
+        )
         left, right = st.columns(2)
-        add = left.button("Add", key=f"{key}_tag_add", icon=":material/add:", width="stretch")
+        add = left.button(
+            "Add", key=f"{key}_selected_tag_add", icon=":material/add:", width="stretch"
+        )
         remove = right.button(
-            "Remove", key=f"{key}_tag_remove", icon=":material/remove:", width="stretch"
+            "Remove", key=f"{key}_selected_tag_remove", icon=":material/remove:", width="stretch"
         )
     wanted = name.strip().strip(",")
     if wanted and (add or remove):
@@ -50,7 +58,7 @@ def delete(
     with st.popover(
         "Delete",
         icon=":material/delete:",
-        key=f"{key}_delete",
+        key=f"{key}_selected_delete",
         disabled=not chosen,
         width="content",
     ):
@@ -63,12 +71,12 @@ def delete(
         ids = hash(tuple(job.id for job in chosen))
         sure = st.checkbox(
             f"Delete {count(len(chosen), noun)}{facts}",
-            key=f"{key}_delete_sure_{ids:x}",
+            key=f"{key}_selected_delete_sure_{ids:x}",
             disabled=bool(running),
         )
         pressed = st.button(
             f"Delete {count(len(chosen), noun)}",
-            key=f"{key}_delete_go_{ids:x}",
+            key=f"{key}_selected_delete_go_{ids:x}",
             icon=":material/delete:",
             type="primary",
             disabled=not sure or bool(running),
