@@ -61,7 +61,9 @@ def show(
     if opened:
         _forget_click(table.key)
         open_run(opened)
-    with st.container(horizontal=True, vertical_alignment="center", key=f"{table.key}_bar"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key=f"{table.key}_bar"
+    ):
         visible = _filtered(runs, table)
         st.space("stretch")
         actions(selected(table.key, visible))
@@ -137,10 +139,10 @@ def _filtered(runs: Sequence[Run], table: Table) -> list[Run]:
 
 
 def _facet(runs: Sequence[Run], table: Table, name: str) -> str:
-    """Draw one filter and return its value; nothing to choose from draws nothing."""
+    """Draw one filter and return its value. Fewer than two values draw nothing."""
     values = sorted({value for run in runs for value in run.facets.get(name, ())})
     key = f"{table.key}_{name.lower()}"
-    if not values:
+    if len(values) < 2 and not st.query_params.get(key):
         return ""
     return choices.one(
         name,

@@ -137,7 +137,7 @@ def _table() -> Table:
         KEY,
         {
             "state": job_state.column(),
-            "name": config.TextColumn("Name", width="medium"),
+            "name": config.TextColumn("Name", width=170),
             "dataset": config.TextColumn("Dataset", width="small"),
             "model": config.TextColumn("Model", width="small"),
             "mode": config.TextColumn("Mode", width=84),
