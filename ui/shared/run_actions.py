@@ -38,7 +38,7 @@ def tag(chosen: Sequence[Job], *, key: str) -> None:
         )
     wanted = name.strip().strip(",")
     if wanted and (add or remove):
-        with messages.shown():
+        with messages.report_errors():
             for job in chosen:
                 labels.set_tag(job.id, wanted, add)
             verb = "Added" if add else "Removed"
