@@ -210,7 +210,7 @@ def move_to_bin(job_id: str, group: str = "") -> str:
 def _taking_away(job_id: str) -> Iterator[None]:
     """Around the rename that takes an ended job's folder away; one that is gone already is fine."""
     folder = RunFolder.of(job_id)
-    with locks.at_rest(folder, locks.LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
+    with locks.at_rest(folder, locks.RELEASE_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
             raise UserError("This job is still running. Stop it first, then delete it.")
         try:

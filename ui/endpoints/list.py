@@ -107,7 +107,7 @@ def show_ended(job: Job) -> None:
             icon=":material/delete:",
             help="Removes its log and the photos that it kept.",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 removal.tell(job.name, jobs.move_to_bin(job.id))
                 links.to("deploy")
     if capture.stamp(job.folder)[0]:
