@@ -124,7 +124,7 @@ def test_an_archive_is_unpacked_into_the_dataset(kind: str, roots: Path, tmp_pat
     assert all(
         store.image_path(dataset, path).is_file() for path in store.manifest_of(version)["path"]
     )
-    store.delete(dataset.id)
+    store.move_to_bin(dataset.id)
     assert list(settings.datasets_dir().iterdir()) == []
     assert archive.exists()
 
@@ -338,7 +338,7 @@ def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
     )
     for path in roots.rglob("0*.jpg"):
         path.write_text("no photo")
-    store.delete(next(iter(store.datasets())).id)
+    store.move_to_bin(next(iter(store.datasets())).id)
     assert "None of the 13 images" in refused(ImportSource("folder", roots))
 
 

@@ -151,5 +151,5 @@ def _more(job: Job) -> None:
 
 
 def _delete(job: Job) -> None:
-    jobs.delete(job.id)
+    removal.tell(job.name, jobs.move_to_bin(job.id))
     links.to("batch")

@@ -108,7 +108,7 @@ def show_ended(job: Job) -> None:
             help="Removes its log and the photos that it kept.",
         ):
             with messages.report_errors():
-                jobs.delete(job.id)
+                removal.tell(job.name, jobs.move_to_bin(job.id))
                 links.to("deploy")
     if capture.stamp(job.folder)[0]:
         endpoint_monitor.show(job)
