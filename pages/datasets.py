@@ -41,5 +41,5 @@ if importing:
     import_view.show(datasets, job_id, plan_id)
 else:
     import_view.show_running()
-    with messages.shown():
+    with messages.report_errors():
         dataset_view.show(datasets)

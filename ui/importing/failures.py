@@ -47,7 +47,7 @@ def _line(job: jobs.Job) -> None:
 
 
 def _dismiss(failed: Sequence[jobs.Job]) -> None:
-    with messages.shown():
+    with messages.report_errors():
         for job in failed:
             jobs.delete(job.id)
         st.rerun()

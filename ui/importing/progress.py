@@ -52,7 +52,7 @@ def progress(job: jobs.Job) -> None:
 
 def outcome(job_id: str) -> None:
     """Open the dataset of a completed import, or say why there is none."""
-    with messages.shown():
+    with messages.report_errors():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if job.state is jobs.State.COMPLETED:
             _open_dataset(job)

@@ -18,7 +18,7 @@ from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.errors import UserError
 from core.io import archives, files
-from core.io.names import shown
+from core.io.names import printable
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
         resolved = path.expanduser()
         if not resolved.is_absolute():
             raise UserError(
-                f"{shown(str(path))} is a relative path. Enter the full path, which begins with /.",
+                f"{printable(str(path))} is a relative path. Enter the full path, which begins with /.",
                 field="path",
             )
         resolved = resolved.resolve()
     except (OSError, RuntimeError, ValueError):
-        raise UserError(f"{shown(str(path))} is not a valid path.", field="path") from None
+        raise UserError(f"{printable(str(path))} is not a valid path.", field="path") from None
     if not any(resolved.is_relative_to(root) for root in roots):
         raise UserError(
-            f"{shown(str(path))} is outside the folders that Fieldmark may read: "
+            f"{printable(str(path))} is outside the folders that Fieldmark may read: "
             f"{', '.join(map(str, roots))}. "
             f"Move it there, or add its folder to {settings.ENV_IMPORT_ROOTS}.",
             field="path",
@@ -69,9 +69,11 @@ def require_folder(path: Path) -> Path:
     """Return `path` as `importable` does. Raises UserError also if there is no folder."""
     folder = importable(path)
     if folder.is_file():
-        raise UserError(f"{shown(str(path))} is a file. Enter the path of a folder.", field="path")
+        raise UserError(
+            f"{printable(str(path))} is a file. Enter the path of a folder.", field="path"
+        )
     if not folder.is_dir():
-        raise UserError(f"There is no folder at {shown(str(path))}.", field="path")
+        raise UserError(f"There is no folder at {printable(str(path))}.", field="path")
     return folder
 
 
@@ -92,7 +94,7 @@ def of(source: ImportSource) -> Origin:
     """
     if source.kind not in ORIGINS:
         raise UserError(
-            f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(ORIGINS)}.",
+            f"There is no way to import a {printable(source.kind)!r}. Use {', '.join(ORIGINS)}.",
             field="kind",
         )
     return ORIGINS[source.kind](source)
@@ -118,7 +120,7 @@ class FolderOrigin(Origin):
     def __init__(self, source: ImportSource) -> None:
         super().__init__(source)
         self.path = require_folder(_given(source.path, "folder"))
-        self.words = f"Folder {shown(source.shown or str(self.path))}"
+        self.words = f"Folder {printable(source.shown or str(self.path))}"
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         return Brought(self.path)
@@ -132,7 +134,7 @@ class ArchiveOrigin(Origin):
         self.path = _given(source.path, "archive")
         if source.brought is None:
             self.path = _file(self.path, source.shown)
-        self.words = f"Archive {shown(source.shown or str(self.path))}"
+        self.words = f"Archive {printable(source.shown or str(self.path))}"
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         if self.source.brought is not None:
@@ -215,7 +217,7 @@ def _file(path: Path, name: str) -> Path:
     """The archive at `path`, which may have been uploaded under another name."""
     found = importable(path, (*settings.import_roots(), settings.uploads_dir().resolve()))
     if not found.is_file():
-        raise UserError(f"There is no file at {shown(name or str(path))}.", field="path")
+        raise UserError(f"There is no file at {printable(name or str(path))}.", field="path")
     return found
 
 
