@@ -60,7 +60,7 @@ def show(job_id: str) -> None:
             _failed(job)
 
 
-def waiting() -> None:
+def show_waiting() -> None:
     """Links to what was looked into and not imported yet."""
     for job in jobs.readable("plan"):
         if job.state is jobs.State.COMPLETED and not kept.is_imported(job.folder.output):
