@@ -77,7 +77,7 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
 
 
 def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None:
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = confusion_matrix.sides()
     with left:
         cell = confusion_matrix.show(answers, key="ba")
     with right:

@@ -143,7 +143,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     for (const other of state.buttons.values()) {
       const along = (other.column - from.column) * across + (other.row - from.row) * down
       const aside = Math.abs((other.column - from.column) * down) + Math.abs((other.row - from.row) * across)
-      const far = along + 3 * aside
+      const far = along + size * aside
       if (along > 0 && (!best || far < best.far)) best = { far, other }
     }
     if (!best) return

@@ -18,7 +18,7 @@ SIDE_PHOTOS = 6
 
 def show(model: Model, part: Predictions) -> None:
     """Draw the matrix, the photos of the chosen cell, and the pairs."""
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = confusion_matrix.sides()
     with left:
         cell = confusion_matrix.show(part, key="mo")
     with right:

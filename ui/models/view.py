@@ -100,7 +100,7 @@ def _figures(part: Predictions, split: str) -> None:
             "The mean F1 of the classes, each with the same weight.",
         ),
     )
-    with st.grid(4, min_column_width=150, gap="small"):
+    with st.grid(4, min_column_width=190, gap="small"):
         for label, value, note, words in figures:
             st.metric(
                 label,

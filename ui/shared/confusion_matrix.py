@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.evaluation import confusion
 from core.evaluation.predictions import Answered, Rows
@@ -36,6 +37,13 @@ def show(answers: Answered, *, key: str) -> Cell | None:
         return cell
     links.set_parameters(**{TRUE: clicked[0], PREDICTED: clicked[1]})
     return clicked
+
+
+def sides() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return the containers for the matrix and its photos: side by side, or one below the other
+    on a narrow page."""
+    grid = st.grid(5, min_column_width=150, gap="medium")
+    return grid.cell(column_span=3), grid.cell(column_span=2)
 
 
 def forget() -> None:
