@@ -25,12 +25,12 @@ wanted = links.parameter("endpoint") or endpoint_load.endpoint_of(links.paramete
 if wanted in endpoints:
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(endpoints[wanted].name))
-    with messages.shown():
+    with messages.report_errors():
         endpoint_view.show(endpoints[wanted], list(endpoints.values()))
 elif wanted in ended:
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(ended[wanted].name))
-    with messages.shown():
+    with messages.report_errors():
         endpoint_list.show_ended(ended[wanted])
 else:
     st.title("Deploy")

@@ -24,7 +24,7 @@ LEAVE_OUT = "None of these classes"
 @st.dialog("Photo", width="large")
 def open_photo(endpoints: Sequence[Endpoint], photo: SentPhoto, answers: Answers) -> None:
     """Draw the dialog; `answers` by endpoint and image_id."""
-    with messages.shown():
+    with messages.report_errors():
         picture, words = st.columns([3, 2], gap="medium")
         with picture:
             _picture(photo)

@@ -239,7 +239,7 @@ def _review_button(
         about = "Adds the wrong, unsure and unfamiliar photos, so that you can label them."
         label = f"Add {count(len(doubtful), 'photo')} to the review queue"
         if doubtful and st.button(label, key="dp_aside", icon=":material/rate_review:", help=about):
-            with messages.shown():
+            with messages.report_errors():
                 for photo in doubtful.values():
                     add_to_review(endpoint, photo, answers[endpoint.id][photo.image_id])
                 st.toast(

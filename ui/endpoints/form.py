@@ -75,7 +75,7 @@ def show(models: Sequence[Model]) -> None:
         )
         stop = _auto_stop(right, where)
         make = partial(EndpointSpec, name.strip() or proposed, chosen, float(DEADLINES[stop]))
-        with messages.shown():
+        with messages.report_errors():
             finish = _here
             if where.asks_resources:
                 finish = _on_platform

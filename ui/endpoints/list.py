@@ -112,7 +112,7 @@ def show_ended(job: Job) -> None:
             icon=":material/delete:",
             help="Deletes its log and stored requests.",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 jobs.delete(job.id)
                 links.to("deploy")
     if capture.stamp(job.folder)[0]:

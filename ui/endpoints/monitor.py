@@ -330,7 +330,7 @@ def _review_row(job: Job, shown: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Add these {count(len(shown), 'photo')} to the review queue"
         if len(shown) and st.button(label, key="dp_kept_aside", icon=":material/rate_review:"):
-            with messages.shown():
+            with messages.report_errors():
                 _add_to_review(job, shown)
         if waiting := review.count():
             links.link(

@@ -163,7 +163,7 @@ def _try_button(
         width="stretch",
     )
     if pressed and split:
-        with messages.shown(), st.spinner("Reading the photos"):
+        with messages.report_errors(), st.spinner("Reading the photos"):
             wall.replace_test_photos(_sample(*split, number))
             st.rerun()
 
@@ -182,7 +182,7 @@ def _sample(dataset: Dataset, version: Version, number: int) -> list[SentPhoto]:
 
 def _paste(endpoint: Endpoint, wall: Wall) -> None:
     """Listen for photos that are pasted anywhere on the page."""
-    with messages.shown():
+    with messages.report_errors():
         if data := paste_image(key=f"dp_paste_{endpoint.id}"):
             _add_picture(wall, data, "pasted photo")
             st.rerun()

@@ -32,7 +32,7 @@ def stop_button(endpoint: Endpoint) -> None:
             key=f"dp_delete_{endpoint.id}",
             type="primary",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 _stop(endpoint)
         st.caption(consequence)
 
@@ -91,7 +91,7 @@ def _start_again(
     new_id = str(st.session_state.setdefault(nonce, jobs.new_id("endpoint")))
     if not st.button(label, key=f"dp_restart_{spec.id}", icon=":material/restart_alt:"):
         return
-    with messages.shown():
+    with messages.report_errors():
         endpoint = backends.named(backend).deploy(replace(spec, id=new_id))
         if replaced:
             backends.of(replaced).delete(replaced)

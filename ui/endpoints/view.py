@@ -43,7 +43,7 @@ def _serving(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     view = choices.segment(
         "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
     )
-    with messages.shown():
+    with messages.report_errors():
         if view in _SHOWS:
             _SHOWS[view](endpoint)
         else:

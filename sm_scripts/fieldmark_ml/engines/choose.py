@@ -33,7 +33,7 @@ PROBE_SIZE = 64
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-class Form(Protocol):
+class Engine(Protocol):
     """`precision` is `fp32` or `bf16` (it names cached features),
     `workers` how many threads may call it at once.
     """
@@ -63,7 +63,7 @@ def choose(
     cpus: int,
     cache: Path | None,
     arithmetic: str = "",
-) -> Form:
+) -> Engine:
     """The fastest form of a backbone whose answers stay within the precision asked for.
 
     On a CPU that is OpenVINO where it is installed (lite0 at 288 on two Sapphire Rapids cores: 398
@@ -74,23 +74,23 @@ def choose(
     """
     arithmetic = arithmetic or precision_of(precision, device)
     if device.type == "cuda":
-        return TorchForm(
+        return TorchEngine(
             make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus)
         )
     if precision == "exact":
-        return TorchForm(make(), "exact", arithmetic, device, 1)
+        return TorchEngine(make(), "exact", arithmetic, device, 1)
     if importlib.util.find_spec("openvino"):
         try:
-            return OpenVinoForm(make, size, arithmetic, cpus, cache)
+            return OpenVinoEngine(make, size, arithmetic, cpus, cache)
         except Exception as error:
             log(
                 f"OpenVINO cannot run this backbone ({type(error).__name__}: "
                 f"{str(error).splitlines()[0][:200]}); torch runs it"
             )
-    return TorchForm(make(), "fast", arithmetic, device, cpus)
+    return TorchEngine(make(), "fast", arithmetic, device, cpus)
 
 
-class TorchForm:
+class TorchEngine:
     def __init__(
         self, backbone: Backbone, kind: str, precision: str, device: torch.device, workers: int
     ) -> None:
@@ -120,7 +120,7 @@ class TorchForm:
             return self.network(values.to(self.type)).float().cpu()
 
 
-class OpenVinoForm:
+class OpenVinoEngine:
     def __init__(
         self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None
     ) -> None:

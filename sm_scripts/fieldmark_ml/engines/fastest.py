@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from fieldmark_ml.engines import choose as forms
+from fieldmark_ml.engines import choose as engines
 
 # A form gives the same answers if it moves no probability further than MAX_DIFFERENCE, and names
 # no other class but where plain fp32 itself has two classes within HAIR of each other.
@@ -55,7 +55,7 @@ class Parity:
 
 def install(
     model: Any, precision: str, cpus: int, cache: Path, arithmetic: str = ""
-) -> list[forms.Form]:
+) -> list[engines.Engine]:
     """Puts the fastest form of each backbone into `model.forms`.
 
     `cache` is a folder that keeps the converted networks, by their weights: models with the same
@@ -67,7 +67,7 @@ def install(
         make = functools.partial(copy.deepcopy, backbone)
         size = entry["image_size"]
         kept = cache / f"{entry['timm_name']}-{fingerprint(backbone)}-{size}"
-        made.append(forms.choose(make, size, precision, model.device, cpus, kept, arithmetic))
+        made.append(engines.choose(make, size, precision, model.device, cpus, kept, arithmetic))
     model.forms = list(made)
     return made
 

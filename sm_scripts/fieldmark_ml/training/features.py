@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fieldmark_ml.engines.choose import Form
+from fieldmark_ml.engines.choose import Engine
 from fieldmark_ml.photos import preprocessing
 from fieldmark_ml.photos.data import Photos
 from fieldmark_ml.photos.images import BadImage
@@ -44,7 +44,7 @@ class Extraction:
         self,
         photos: Photos,
         rows: np.ndarray,
-        form: Form,
+        form: Engine,
         how: Preprocessing,
         caches: dict[str, Cache],
     ) -> None:
@@ -162,7 +162,7 @@ def ensure(
     rows: np.ndarray,
     caches: dict[str, Cache],
     how: Preprocessing,
-    make_form: Callable[[], Form],
+    make_form: Callable[[], Engine],
 ) -> None:
     """Makes what `rows` miss for one backbone and marks the photos that cannot be used.
 
@@ -204,7 +204,7 @@ def _extract(
     missing: np.ndarray,
     caches: dict[str, Cache],
     how: Preprocessing,
-    make_form: Callable[[], Form],
+    make_form: Callable[[], Engine],
 ) -> None:
     mine = missing[distributed.rank() :: distributed.world()]
     bad: dict[int, str] = {}
