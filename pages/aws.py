@@ -37,7 +37,7 @@ view = choices.segment(
     bind="query-params",
     label_visibility="collapsed",
 )
-with messages.shown():
+with messages.report_errors():
     if view == "running":
         aws_running.show()
     elif view == "cleanup":

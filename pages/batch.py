@@ -18,7 +18,7 @@ guard()
 
 asked = links.parameter("job")
 if asked:
-    with messages.shown():
+    with messages.report_errors():
         job = jobs.read(asked)
         links.link("batch", "All batches", ":material/arrow_back:")
         st.title(plain(job.name))
@@ -26,7 +26,7 @@ if asked:
 elif links.parameter("view") == "review":
     links.link("batch", "All batches", ":material/arrow_back:")
     st.title("Review queue")
-    with messages.shown():
+    with messages.report_errors():
         review_queue.show()
 else:
     title, action = st.columns([4, 1], vertical_alignment="bottom")
@@ -39,7 +39,7 @@ else:
             icon=":material/rate_review:",
             view="review",
         )
-    with messages.shown():
+    with messages.report_errors():
         batch_form.show(models.listing(links.parameter("model")))
     st.subheader("Batches")
     jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")

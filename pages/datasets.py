@@ -57,7 +57,7 @@ if importing:
     if datasets:
         links.link("datasets", "Back to the datasets", ":material/arrow_back:")
 elif datasets:
-    with messages.shown():
+    with messages.report_errors():
         dataset_view.show(datasets)
 
 failed = [job for job in jobs.readable("import") if job.state is jobs.State.FAILED]

@@ -24,12 +24,12 @@ asked = links.parameter("endpoint") or endpoint_load.endpoint_of(links.parameter
 if asked in endpoints:
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(endpoints[asked].name))
-    with messages.shown():
+    with messages.report_errors():
         endpoint_view.show(endpoints[asked], list(endpoints.values()))
 elif asked in ended:
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(ended[asked].name))
-    with messages.shown():
+    with messages.report_errors():
         endpoint_list.show_ended(ended[asked])
 else:
     st.title("Deploy")

@@ -16,7 +16,7 @@ if not asked:
     st.title("Models")
     model_list.show(models.listing())
 else:
-    with messages.shown():
+    with messages.report_errors():
         model = models.read(asked)
         links.link("models", "All models", ":material/arrow_back:")
         st.title(plain(model.name))

@@ -16,7 +16,7 @@ guard()
 
 asked = links.parameter("job")
 if asked:
-    with messages.shown():
+    with messages.report_errors():
         job = jobs.read(asked)
         links.link("train", "All training jobs", ":material/arrow_back:")
         st.title(plain(job.name))
@@ -29,7 +29,7 @@ elif links.parameter("view") == "compare":
     compare_view.show([job for job in jobs.readable("training") if not job.tuning_id])
 else:
     st.title("Train")
-    with messages.shown():
+    with messages.report_errors():
         train_form.show()
     st.subheader("Training jobs")
     every = jobs.listing("training")

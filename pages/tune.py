@@ -16,7 +16,7 @@ guard()
 
 asked = links.parameter("job")
 if asked:
-    with messages.shown():
+    with messages.report_errors():
         job = jobs.read(asked)
         links.link("tune", "All tuning jobs", ":material/arrow_back:")
         st.title(plain(job.name))
@@ -24,11 +24,11 @@ if asked:
 elif links.parameter("view") == "compare":
     links.link("tune", "All tuning jobs", ":material/arrow_back:")
     st.title("Compare tuning jobs")
-    with messages.shown():
+    with messages.report_errors():
         tuning_compare.show(tuning_list.heads())
 else:
     st.title("Tune")
-    with messages.shown():
+    with messages.report_errors():
         tuning_form.show()
     st.subheader("Tuning jobs")
     tuning_list.show()

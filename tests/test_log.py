@@ -114,10 +114,10 @@ def test_what_ends_a_page_is_logged_with_its_traceback_and_without_secrets(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     operators.begin_log()
-    with pytest.raises(RuntimeError), messages.shown():
+    with pytest.raises(RuntimeError), messages.report_errors():
         raise RuntimeError("a fault of ours goes on to Streamlit")
     assert not capsys.readouterr().err
-    with messages.shown():
+    with messages.report_errors():
         raise OSError(5, f"password={KEY}")
     said = capsys.readouterr().err
     assert "WARNING ui.messages: A page could not go on." in said

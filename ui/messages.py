@@ -15,7 +15,7 @@ from ui.text import plain
 logger = logging.getLogger(__name__)
 
 
-class shown:  # noqa: N801, read as a verb: `with messages.shown():`
+class report_errors:  # noqa: N801, read as a verb: `with messages.report_errors():`
     """Shows what Fieldmark or the system's disk refuses inside the block as an error note instead
     of a traceback."""
 

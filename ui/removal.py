@@ -52,7 +52,7 @@ def show(
             "it."
         )
         return
-    with messages.shown():
+    with messages.report_errors():
         act()
 
 

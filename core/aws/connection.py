@@ -84,7 +84,7 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
         or os.environ.get("AWS_DEFAULT_REGION")
         or ""
     )
-    with asking("reaching AWS"), _lock:
+    with translate_errors("reaching AWS"), _lock:
         while True:
             led = environment()
             made = _client(name, wanted, read_seconds, tuple(sorted(led.items())))
@@ -123,7 +123,7 @@ def _client(
 
 
 @contextmanager
-def asking(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """Turn what boto3 raises inside the block into a BackendError that says `what` did not work.
 
     Its cause is kept.
@@ -137,14 +137,14 @@ def asking(what: str) -> Iterator[None]:
         raise BackendError(f"{begun} did not work: {errors.words(error)}") from error
 
 
-def patiently(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda: None) -> Answer:
+def retry(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda: None) -> Answer:
     """What `ask` answers, asked again after a while where the network or AWS itself was in the way;
     BackendError when it stays so."""
     for attempt in range(TRIES - 1):
         try:
             return ask()
         except BackendError as error:
-            if not errors.is_passing(error):
+            if not errors.is_transient(error):
                 raise
             check_stop()
             time.sleep(2**attempt)
@@ -154,7 +154,7 @@ def patiently(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda
 def unless_missing(what: str, ask: Callable[[], Answer]) -> Answer | None:
     """What `ask` answers; None where AWS says that there is no such thing. Raises as `asking`."""
     try:
-        with asking(what):
+        with translate_errors(what):
             return ask()
     except BackendError as error:
         if errors.is_missing(error):

@@ -76,7 +76,7 @@ def code_of(error: BaseException) -> str:
     return ""
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same question may be answered later: no network, throttled, signed out, or AWS
     itself out of order."""
     from botocore import exceptions

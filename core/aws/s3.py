@@ -17,7 +17,7 @@ from core import settings
 from core.aws import errors
 from core.errors import BackendError, UserError
 from core.io import files
-from core.io.names import shown
+from core.io.names import printable
 
 EXAMPLE = "s3://my-photos/birds"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -70,7 +70,7 @@ def place_of(text: str) -> Place:
     known = typed.startswith("s3://") and _BUCKET.fullmatch(bucket)
     odd = any(part in ("", ".", "..") for part in prefix.split("/"))
     if not known or (prefix and odd):
-        message = f"{shown(typed)!r} is no place in Amazon S3. Write it as {EXAMPLE}."
+        message = f"{printable(typed)!r} is no place in Amazon S3. Write it as {EXAMPLE}."
         raise UserError(message, field="path")
     return Place(bucket, prefix and f"{prefix}/")
 
@@ -80,7 +80,7 @@ def require(place: Place) -> None:
     question."""
     connection = _connection()
     try:
-        with connection.asking(f"looking into {place.uri}"):
+        with connection.translate_errors(f"looking into {place.uri}"):
             found = connection.client("s3").list_objects_v2(
                 Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1
             )
@@ -95,7 +95,7 @@ def require(place: Place) -> None:
 def listed(place: Place) -> Iterator[Object]:
     """Every object below a place, by key. Raises BackendError."""
     connection = _connection()
-    with connection.asking(f"listing {place.uri}"):
+    with connection.translate_errors(f"listing {place.uri}"):
         pages = (
             connection.client("s3")
             .get_paginator("list_objects_v2")
@@ -132,7 +132,7 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
         condition["IfMatch"] = etag
 
     def ask() -> bytes:
-        with connection.asking(f"reading s3://{place.bucket}/{shown(key)}"):
+        with connection.translate_errors(f"reading s3://{place.bucket}/{printable(key)}"):
             answer = connection.client("s3").get_object(Bucket=place.bucket, Key=key, **condition)
             if (size := int(answer["ContentLength"])) > limit:
                 raise ValueError(
@@ -143,7 +143,7 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
             return data
 
     try:
-        found: bytes = connection.patiently(ask)
+        found: bytes = connection.retry(ask)
         return found
     except BackendError as error:
         if errors.code_of(error) in errors.CHANGED:

@@ -67,14 +67,14 @@ class Store:
         return found is not None
 
     def put(self, key: str, data: bytes) -> None:
-        with connection.asking(f"writing {self.uri(key)}"):
+        with connection.translate_errors(f"writing {self.uri(key)}"):
             self.client.put_object(
                 Bucket=self.account.bucket, Key=self.account.key(key), Body=data, **self._encryption
             )
 
     def put_file(self, key: str, path: Path) -> None:
         """A file of any size, in parts where it is large."""
-        with connection.asking(f"writing {self.uri(key)}"):
+        with connection.translate_errors(f"writing {self.uri(key)}"):
             self.client.upload_file(
                 str(path),
                 self.account.bucket,
@@ -86,7 +86,7 @@ class Store:
         """An object, whole or not at all; False where there is none."""
         bucket, key = split(uri)
         try:
-            with files.atomic(path) as file, connection.asking(f"reading {uri}"):
+            with files.atomic(path) as file, connection.translate_errors(f"reading {uri}"):
                 self.client.download_fileobj(bucket, key, file)
         except BackendError as error:
             if errors.is_missing(error):
@@ -102,7 +102,7 @@ class Store:
         """What lies below a prefix, a page at a time: a million objects take no more memory than a
         thousand."""
         start = len(self.account.key("x")) - 1
-        with connection.asking(f"listing {self.uri(prefix)}"):
+        with connection.translate_errors(f"listing {self.uri(prefix)}"):
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.account.bucket, Prefix=self.account.key(prefix)
             )
@@ -117,7 +117,7 @@ class Store:
         waiting = iter(keys)
         while some := list(islice(waiting, DELETE_AT_ONCE)):
             doomed = [{"Key": self.account.key(key)} for key in some]
-            with connection.asking(f"deleting {self.uri(some[0])} and others"):
+            with connection.translate_errors(f"deleting {self.uri(some[0])} and others"):
                 answer = self.client.delete_objects(
                     Bucket=self.account.bucket, Delete={"Objects": doomed, "Quiet": True}
                 )
@@ -129,7 +129,7 @@ class Store:
 
     def copy(self, source: str, target: str) -> None:
         """One object to another key, inside S3."""
-        with connection.asking(f"copying {self.uri(source)}"):
+        with connection.translate_errors(f"copying {self.uri(source)}"):
             origin = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
             self.client.copy(
                 origin,
@@ -140,7 +140,7 @@ class Store:
 
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
         """One object of anybody's to a key of ours, in S3; with an `etag`, if it still has it."""
-        with connection.asking(f"copying s3://{bucket}/{key}"):
+        with connection.translate_errors(f"copying s3://{bucket}/{key}"):
             origin = {"Bucket": bucket, "Key": key}
             to = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
             if etag:

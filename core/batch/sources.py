@@ -20,7 +20,7 @@ from core.datasets.importing.found import LeftOut, images_below
 from core.datasets.planning.tables import cub_tables
 from core.errors import NotFound, UserError
 from core.io import archives, files
-from core.io.names import shown
+from core.io.names import printable
 from core.jobs import inbox
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
@@ -67,13 +67,14 @@ def require_images(spec: TransformSpec) -> None:
     if spec.source == "archive":
         if not path.is_file():
             raise UserError(
-                f"{shown(spec.shown or str(path))} is no file. Check the path.", field="path"
+                f"{printable(spec.shown or str(path))} is no file. Check the path.", field="path"
             )
     elif not path.is_dir():
-        raise UserError(f"{shown(str(path))} is no folder. Check the path.", field="path")
+        raise UserError(f"{printable(str(path))} is no folder. Check the path.", field="path")
     elif next(_in_folder(path, LeftOut(), lambda: False), None) is None:
         raise UserError(
-            f"There are no images in {shown(spec.shown or str(path))}. {_formats()}", field="path"
+            f"There are no images in {printable(spec.shown or str(path))}. {_formats()}",
+            field="path",
         )
 
 
@@ -111,7 +112,8 @@ def collect(
     source.total = items.write(_counted(found, progress, should_stop), list_of(folder))
     if not source.total:
         raise UserError(
-            f"There are no images in {shown(spec.shown or spec.path)}. {_formats()}", field="path"
+            f"There are no images in {printable(spec.shown or spec.path)}. {_formats()}",
+            field="path",
         )
     return source
 
@@ -216,8 +218,8 @@ def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterato
             yield Item(relative, relative)
     except OSError as error:
         message = (
-            f"{shown(str(error.filename))} can't be read ({error.strerror}). Mend that, or move "
-            "it away."
+            f"{printable(str(error.filename))} can't be read ({error.strerror}). Mend that, or "
+            "move it away."
         )
         raise UserError(message, field="path") from error
 
@@ -269,7 +271,7 @@ def _counted(found: Iterable[Item], progress: Progress, should_stop: ShouldStop)
 def _relative(name: str) -> str:
     """A browser's file name as a harmless relative path, its folders kept; it is only ever
     shown."""
-    parts = [part.strip() for part in shown(name).replace("\\", "/").split("/")]
+    parts = [part.strip() for part in printable(name).replace("\\", "/").split("/")]
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "photo"
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from core.datasets import manifest
 from core.io import files
-from core.io.names import shown
+from core.io.names import printable
 
 FILE = "metadata.parquet"
 MAX_COLUMNS = 64
@@ -130,7 +130,7 @@ def _names(records: Sequence[Mapping[str, str]]) -> dict[str, str]:
     names: dict[str, str] = {}
     for source in counts:
         if source in kept:
-            names[source] = _free(shown(source.strip()) or "column", {*names.values()})
+            names[source] = _free(printable(source.strip()) or "column", {*names.values()})
     return names
 
 

@@ -26,7 +26,7 @@ from core.datasets.staging import DELETED, Staged, stage
 from core.datasets.version_folders import Origin
 from core.errors import NotFound, UserError
 from core.io import files
-from core.io.names import clean_name, numbered, shown
+from core.io.names import clean_name, numbered, printable
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 EVERYTHING = Query()
@@ -292,8 +292,8 @@ def require_free(name: str, but: str = "") -> None:
     free = numbered(name, names_taken(but))
     if free != name[: settings.MAX_NAME_LENGTH]:
         raise UserError(
-            f"There is a dataset called {shown(name)!r} already. Call this one {shown(free)!r}, "
-            "say.",
+            f"There is a dataset called {printable(name)!r} already. Call this one "
+            f"{printable(free)!r}, say.",
             field="name",
         )
 

@@ -24,7 +24,7 @@ from typing import IO
 
 from core.errors import BadArchive, UserError
 from core.io import tars, zips
-from core.io.names import shown
+from core.io.names import printable
 from core.io.unpacking import Progress, ShouldStop, Unpacking, Wanted
 from sm_scripts.fieldmark_ml.photos.system_files import is_junk
 from sm_scripts.fieldmark_ml.photos.walk import HIDDEN
@@ -107,7 +107,7 @@ def _require_encoding(encoding: str) -> None:
     try:
         codecs.lookup(encoding or "utf-8")
     except LookupError:
-        raise UserError(f"There is no encoding called {shown(encoding)!r}.") from None
+        raise UserError(f"There is no encoding called {printable(encoding)!r}.") from None
 
 
 @contextmanager

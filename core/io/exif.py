@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.io.names import shown
+from core.io.names import printable
 
 # EXIF stands near the beginning of a file, in every format that has it.
 LOOKED_AT = 2**18
@@ -47,7 +47,7 @@ def _camera(exif: Mapping[int, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return shown(str(value).strip("\0 ")) if value is not None else ""
+    return printable(str(value).strip("\0 ")) if value is not None else ""
 
 
 def _place(gps: Mapping[int, Any]) -> dict[str, str]:

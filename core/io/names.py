@@ -27,20 +27,20 @@ def clean_name(text: str, what: str) -> str:
     name = unicodedata.normalize("NFC", text).strip()
     if not name.strip("."):
         raise UserError(
-            f"The {what} {shown(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} "
+            f"The {what} {printable(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} "
             "characters.",
             field="name",
         )
     if len(name) > settings.MAX_NAME_LENGTH:
         raise UserError(
-            f"The {what} {shown(name[:40])!r}... has {len(name)} characters; at most "
+            f"The {what} {printable(name[:40])!r}... has {len(name)} characters; at most "
             f"{settings.MAX_NAME_LENGTH} can be used. Shorten it.",
             field="name",
         )
     if not _printable(name):
         raise UserError(
-            f"The {what} {shown(name)!r} holds a line break or an invisible character. Leave it "
-            "out.",
+            f"The {what} {printable(name)!r} holds a line break or an invisible character. Leave "
+            "it out.",
             field="name",
         )
     return name
@@ -65,7 +65,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "dataset"
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return a foreign text for a message or a table: one line, without control characters,
     bounded."""
     if text.isprintable() and len(text) <= MAX_SHOWN:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from core.errors import BadArchive
 from core.io import files
-from core.io.names import shown
+from core.io.names import printable
 from core.io.unpacking import CHUNK, Unpacking, refused
 
 # Names and attributes of an entry are read at once; longer ones are an attack on memory.
@@ -81,7 +81,7 @@ def _unpack_member(
     if source is None:
         target.mkdir(parents=True, exist_ok=True)
         return
-    files.require_free_space(unpacking.folder, member.size, f"Unpacking {shown(member.name)}")
+    files.require_free_space(unpacking.folder, member.size, f"Unpacking {printable(member.name)}")
     total = unpacking.archive_bytes
     unpacking.write(member.name, target, source, member.size, lambda _: (raw.tell(), total))
 

@@ -16,7 +16,7 @@ from typing import IO
 from core import settings
 from core.errors import BadArchive, UserError
 from core.io import files
-from core.io.names import folded, shown
+from core.io.names import folded, printable
 from sm_scripts.fieldmark_ml.photos.system_files import is_junk
 from sm_scripts.fieldmark_ml.photos.walk import HIDDEN, LINK, SPECIAL
 
@@ -38,7 +38,7 @@ ARCHIVE_SUFFIXES = (
 
 def refused(name: str, reason: str) -> BadArchive:
     return BadArchive(
-        f"The archive is refused: its entry {shown(name)!r} {reason}. Nothing was unpacked."
+        f"The archive is refused: its entry {printable(name)!r} {reason}. Nothing was unpacked."
     )
 
 
@@ -165,8 +165,9 @@ class Unpacking:
                 self._keep(path, is_file)
             elif known[0] != path and not (is_file and known[1]):
                 raise BadArchive(
-                    f"The archive holds {shown(known[0])!r} and {shown(path)!r}, which differ only "
-                    "in capitals or in how their accents are encoded. Rename or merge them."
+                    f"The archive holds {printable(known[0])!r} and {printable(path)!r}, which "
+                    "differ only in capitals or in how their accents are encoded. Rename or "
+                    "merge them."
                 )
             elif known[0] == path and (is_file or known[1]):
                 raise refused(path, "is in the archive twice")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zipfile import ZipInfo
 
 from core.errors import BadArchive
-from core.io.names import shown
+from core.io.names import printable
 
 UTF8_FLAG = 0x800
 UNICODE_PATH = 0x7075
@@ -52,7 +52,7 @@ def _decoded(name: bytes, encoding: str) -> str:
     try:
         return name.decode(encoding)
     except UnicodeDecodeError:
-        example = shown(name.decode("cp850"))
+        example = printable(name.decode("cp850"))
         raise BadArchive(
             f"The name {example!r} in the archive is not in the encoding {encoding}. Choose "
             "another one."
@@ -99,7 +99,7 @@ def _encoding(names: Sequence[bytes], systems: set[int]) -> str:
                 names, encoding
             ):
                 return encoding
-    example = shown(names[0].decode("cp850"))
+    example = printable(names[0].decode("cp850"))
     raise BadArchive(
         f"The names in the archive are in an encoding that it does not say ({example!r}, for one). "
         "Make it again with names in UTF-8, or unpack it yourself and import its folder."

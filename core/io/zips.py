@@ -10,7 +10,7 @@ from typing import IO, NoReturn
 from core import settings
 from core.errors import BadArchive
 from core.io import files, zip_names
-from core.io.names import shown
+from core.io.names import printable
 from core.io.unpacking import CHUNK, Unpacking, refused, require_entries
 
 ENTRY = b"PK\x01\x02"
@@ -106,7 +106,7 @@ def _require_method(entry: zipfile.ZipInfo, name: str, file: IO[bytes]) -> None:
     if method not in READABLE:
         called = METHODS.get(method, f"number {method}")
         raise BadArchive(
-            f"{shown(name)!r} in the archive is compressed by a method that can't be read here "
+            f"{printable(name)!r} in the archive is compressed by a method that can't be read here "
             f"({called}). Make the ZIP again with the method Deflate, or unpack it yourself and "
             "import its folder."
         )

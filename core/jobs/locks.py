@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.jobs.run_folder import RunFolder
 
-LET_GO_SECONDS = 5.0
+RELEASE_SECONDS = 5.0
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def is_locked(lock: Path) -> bool:
         os.close(handle)
 
 
-def is_let_go(lock: Path, seconds: float = LET_GO_SECONDS) -> bool:
+def is_released(lock: Path, seconds: float = RELEASE_SECONDS) -> bool:
     """Whether nobody holds the job's lock any more, within some seconds: a process that has written
     how its job ended is about to end."""
     until = time.monotonic() + seconds

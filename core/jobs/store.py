@@ -191,7 +191,7 @@ def delete(job_id: str) -> None:
     the job runs."""
     folder = RunFolder.of(job_id)
     doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
-    with locks.at_rest(folder, locks.LET_GO_SECONDS if _has_ended(folder) else 0.0) as rests:
+    with locks.at_rest(folder, locks.RELEASE_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
             raise UserError("This job is still running. Stop it first, then delete it.")
         try:

@@ -75,7 +75,7 @@ def find(version: Version, photo: str) -> Record:
     rows = _rows(version, photo)
     if rows.empty:
         raise NotFound(
-            f"{names.shown(photo)} is not in {version.id} of this dataset. Another version may "
+            f"{names.printable(photo)} is not in {version.id} of this dataset. Another version may "
             "have it."
         )
     row = {str(name): value for name, value in rows.iloc[0].to_dict().items()}

@@ -23,7 +23,7 @@ import pytest
 from core import settings
 from core.errors import BadArchive, UserError
 from core.io import archives
-from core.io.names import shown
+from core.io.names import printable
 
 TAR_MODES = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
 
@@ -137,14 +137,14 @@ def test_fault_01_names_that_lead_outside_a_zip(name: str, tmp_path: Path) -> No
     path = make_zip(tmp_path / "a.zip", {"Cat/1.jpg": b"fine", written: b"evil"})
     path.write_bytes(path.read_bytes().replace(written.encode(), name.encode()))
     message = refused(path, tmp_path)
-    assert repr(shown(name)) in message
+    assert repr(printable(name)) in message
     assert not (tmp_path / "x.jpg").exists()
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_fault_01_names_that_lead_outside_a_tar(name: str, tmp_path: Path) -> None:
     message = refused(make_tar(tmp_path / "a.tgz", {"Cat/1.jpg": b"fine", name: b"evil"}), tmp_path)
-    assert repr(shown(name)) in message
+    assert repr(printable(name)) in message
     assert not (tmp_path / "x.jpg").exists()
 
 

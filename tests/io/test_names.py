@@ -8,7 +8,7 @@ import pytest
 
 from core.datasets.store import ID_PATTERN
 from core.errors import UserError
-from core.io.names import clashes, clean_name, numbered, shown, slug
+from core.io.names import clashes, clean_name, numbered, printable, slug
 
 ODD = [
     "a b",
@@ -69,9 +69,9 @@ def test_fault_08_twins_are_found() -> None:
 
 
 def test_fault_11_foreign_names_are_shown_on_one_bounded_line() -> None:
-    assert shown("../../etc/passwd.png") == "../../etc/passwd.png"
-    assert "\n" not in shown("a\nb\x1b[31m")
-    assert len(shown("x" * 5000)) < 200
+    assert printable("../../etc/passwd.png") == "../../etc/passwd.png"
+    assert "\n" not in printable("a\nb\x1b[31m")
+    assert len(printable("x" * 5000)) < 200
 
 
 def test_a_name_that_is_taken_gets_the_next_free_number() -> None:

@@ -393,10 +393,10 @@ def test_a_job_that_has_just_ended_is_waited_for_and_a_running_one_is_not_for_lo
     lock = tmp_path / "lock"
     handle = os.open(lock, os.O_RDWR | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    assert not locks.is_let_go(lock, 0.1)
+    assert not locks.is_released(lock, 0.1)
     timer = threading.Timer(0.3, lambda: os.close(handle))
     timer.start()
-    assert locks.is_let_go(lock, 30)
+    assert locks.is_released(lock, 30)
     timer.join()
 
 

@@ -29,8 +29,11 @@ from tests.sagemaker.asking import ROLE, Emulator
 SAGEMAKER = backends.SAGEMAKER
 
 
-def planned(found: Running) -> dict[tuple[str, str], cleanup.Doomed]:
-    return {(doomed.kind, doomed.name): doomed for doomed in cleanup.plan(accounts.load(), found)}
+def planned(found: Running) -> dict[tuple[str, str], cleanup.Candidate]:
+    return {
+        (candidate.kind, candidate.name): candidate
+        for candidate in cleanup.plan(accounts.load(), found)
+    }
 
 
 def test_an_endpoint_that_this_machine_lost_is_found_and_removed(
@@ -42,14 +45,14 @@ def test_an_endpoint_that_this_machine_lost_is_found_and_removed(
     _end_watcher(pid)
     shutil.rmtree(RunFolder.of(endpoint.id).path)
     found = planned(look(accounts.load()))
-    doomed = found["endpoint", endpoint.id]
-    assert "nothing on this machine knows it" in doomed.why
-    assert not doomed.sure, "it may be a colleague's"
+    candidate = found["endpoint", endpoint.id]
+    assert "nothing on this machine knows it" in candidate.why
+    assert not candidate.sure, "it may be a colleague's"
     assert serving.now(endpoint.id) is None
     assert aws.client("sagemaker").describe_endpoint(EndpointName=endpoint.id), (
         "a dry run removes nothing"
     )
-    (done,) = cleanup.carry_out(accounts.load(), [doomed])
+    (done,) = cleanup.carry_out(accounts.load(), [candidate])
     assert not done.problem
     serving.until(
         lambda: not aws.client("sagemaker").list_endpoints(NameContains=endpoint.id)["Endpoints"],
@@ -80,13 +83,15 @@ def test_leftovers_and_objects_of_deleted_jobs_go_and_nothing_of_others(
         client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     time.sleep(0.1)
     found = {
-        key: doomed for key, doomed in planned(look(accounts.load())).items() if key not in before
+        key: candidate
+        for key, candidate in planned(look(accounts.load())).items()
+        if key not in before
     }
     assert set(found) == {("model", ours), ("objects", ours)}
     assert found["objects", ours].size_bytes == 10
     done = list(
         cleanup.carry_out(
-            accounts.load(), [*found.values(), cleanup.Doomed("model", theirs, "by mistake")]
+            accounts.load(), [*found.values(), cleanup.Candidate("model", theirs, "by mistake")]
         )
     )
     assert [one.problem == "" for one in done] == [True, True, False]
@@ -146,10 +151,10 @@ def test_what_nothing_uses_any_more_of_what_jobs_share_is_found_with_its_size_an
         {name: replace(part, age=0.0) for name, part in unused_objects.PARTS.items()},
     )
     found = cleanup.shared(account, look(account))
-    assert {(doomed.name, doomed.size_bytes) for doomed in found} == {
+    assert {(candidate.name, candidate.size_bytes) for candidate in found} == {
         ("crows/v2", 36), ("models", 7), ("code", 3), ("weights", 11), ("images", 13)
     }  # fmt: skip
-    assert not any(doomed.sure for doomed in found), "a colleague may use them"
+    assert not any(candidate.sure for candidate in found), "a colleague may use them"
     wrong = [
         replace(found[0], name=name)
         for name in (
@@ -232,8 +237,8 @@ def test_past_its_deadline_failed_and_idle_are_reasons() -> None:
 
     def reasons(resource: Resource) -> list[tuple[str, bool]]:
         return [
-            (doomed.why, doomed.sure)
-            for doomed in cleanup._endpoints(Running("r", 0.0, (resource,)))
+            (candidate.why, candidate.sure)
+            for candidate in cleanup._endpoints(Running("r", 0.0, (resource,)))
         ]
 
     assert reasons(base) == []

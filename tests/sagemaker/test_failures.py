@@ -98,7 +98,10 @@ def test_a_stop_of_the_platform_is_a_cause(secondary: str, asked: bool, cause: C
 
 
 def test_a_quota_that_refuses_a_job_is_the_cause_of_its_end() -> None:
-    with pytest.raises(BackendError) as refused_by, connection.asking("creating the training job"):
+    with (
+        pytest.raises(BackendError) as refused_by,
+        connection.translate_errors("creating the training job"),
+    ):
         raise exceptions.ClientError(
             {"Error": {"Code": errors.QUOTA, "Message": "It is 0."}}, "CreateTrainingJob"
         )
@@ -183,11 +186,11 @@ def test_fault_46_an_error_of_aws_names_what_is_missing(
 ) -> None:
     with (
         pytest.raises(BackendError, match="Asking for it did not work") as refusal,
-        connection.asking("asking for it"),
+        connection.translate_errors("asking for it"),
     ):
         raise error
     assert words in str(refusal.value)
-    assert errors.is_passing(refusal.value) is passing
+    assert errors.is_transient(refusal.value) is passing
 
 
 def test_what_is_missing_and_what_is_there_already_are_told_apart() -> None:

@@ -175,7 +175,7 @@ def test_folded_batch_norm_and_openvino_keep_the_answers(name: str, tmp_path: Pa
     assert not [
         part for part in forms.folded(backbone).modules() if isinstance(part, torch.nn.BatchNorm2d)
     ]
-    made = functools.partial(forms.OpenVinoForm, planned.make, 96)
+    made = functools.partial(forms.OpenVinoEngine, planned.make, 96)
     assert (made("fp32", 1, tmp_path)(pixels) - exact).abs().max() < 1e-4
     assert (tmp_path / "openvino.xml").is_file()
     rounded = made("bf16", 1, tmp_path)(pixels)

@@ -187,7 +187,7 @@ def _suggest(account: Account) -> None:
     if st.button(
         "Take over Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"
     ):
-        with st.spinner("Asking Studio"), messages.shown():
+        with st.spinner("Asking Studio"), messages.report_errors():
             accounts.save(accounts.suggested())
             st.session_state.pop(SHOWN, None)
             for name in ("region", "role_arn", "bucket"):

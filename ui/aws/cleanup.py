@@ -12,7 +12,7 @@ from core.aws import prices
 from core.backends.sagemaker.inventory import cleanup
 from core.backends.sagemaker.inventory import kept as running
 from core.backends.sagemaker.inventory import look as inventory
-from core.backends.sagemaker.inventory.cleanup import Doomed
+from core.backends.sagemaker.inventory.cleanup import Candidate
 from core.errors import BackendError
 from core.io import files
 from ui.aws.banner import is_set_up
@@ -57,7 +57,7 @@ def _look() -> None:
     st.session_state.update({PLAN: plan, LEFT_OUT: left_out})
 
 
-def _choose(plan: Sequence[Doomed]) -> None:
+def _choose(plan: Sequence[Candidate]) -> None:
     if left_out := st.session_state.get(LEFT_OUT):
         st.info(plain(left_out), icon=":material/info:")
     if not plan:
@@ -67,12 +67,12 @@ def _choose(plan: Sequence[Doomed]) -> None:
         "What may belong to somebody else who uses Fieldmark in this account is not chosen; look "
         "at it first."
     )
-    chosen: list[Doomed] = []
+    chosen: list[Candidate] = []
     for stored, title in WORDS.items():
-        if group := [doomed for doomed in plan if doomed.stored is stored]:
+        if group := [candidate for candidate in plan if candidate.stored is stored]:
             chosen += _group(title, group)
-    saved = sum(doomed.usd_per_hour for doomed in chosen)
-    size = sum(doomed.size_bytes for doomed in chosen)
+    saved = sum(candidate.usd_per_hour for candidate in chosen)
+    size = sum(candidate.size_bytes for candidate in chosen)
     words = f"Remove {_named(chosen)}"
     if size:
         words += f", freeing {files.human_bytes(size)}"
@@ -82,20 +82,20 @@ def _choose(plan: Sequence[Doomed]) -> None:
         _carry_out(chosen)
 
 
-def _named(chosen: Sequence[Doomed]) -> str:
+def _named(chosen: Sequence[Candidate]) -> str:
     """What goes: by name where it is few."""
     if not 1 <= len(chosen) <= NAMED:
         return count(len(chosen), "thing")
-    return " and ".join(f"{doomed.kind} {plain(doomed.name)}" for doomed in chosen)
+    return " and ".join(f"{candidate.kind} {plain(candidate.name)}" for candidate in chosen)
 
 
-def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
+def _group(title: str, group: Sequence[Candidate]) -> list[Candidate]:
     """The table of one place; what of it is chosen."""
     heading = title
-    if size := sum(doomed.size_bytes for doomed in group):
+    if size := sum(candidate.size_bytes for candidate in group):
         heading += f", {files.human_bytes(size)}"
     st.subheader(heading)
-    frame = pd.DataFrame([_row(doomed) for doomed in group])
+    frame = pd.DataFrame([_row(candidate) for candidate in group])
     # A column that says nothing here is left out.
     frame = frame.drop(
         columns=[name for name in ("size", "saves an hour") if not frame[name].any()]
@@ -105,34 +105,34 @@ def _group(title: str, group: Sequence[Doomed]) -> list[Doomed]:
         hide_index=True,
         disabled=[name for name in frame.columns if name != "remove"],
         # A tick is kept by row: it must not pass to what stands in that row of another plan.
-        key=f"aws_doomed_{title}_{hash(tuple((doomed.kind, doomed.name) for doomed in group))}",
+        key=f"aws_candidates_{title}_{hash(tuple((each.kind, each.name) for each in group))}",
         alt=f"What could be removed, and why: {title}",
     )
-    return [doomed for doomed, remove in zip(group, edited["remove"], strict=True) if remove]
+    return [candidate for candidate, remove in zip(group, edited["remove"], strict=True) if remove]
 
 
-def _row(doomed: Doomed) -> dict[str, object]:
+def _row(candidate: Candidate) -> dict[str, object]:
     size, saved = "", ""
-    if doomed.size_bytes:
-        size = files.human_bytes(doomed.size_bytes)
-    if doomed.usd_per_hour:
-        saved = prices.money(doomed.usd_per_hour)
+    if candidate.size_bytes:
+        size = files.human_bytes(candidate.size_bytes)
+    if candidate.usd_per_hour:
+        saved = prices.money(candidate.usd_per_hour)
     return {
-        "remove": doomed.sure,
-        "what": doomed.kind,
-        "name": doomed.name,
-        "why": doomed.why,
+        "remove": candidate.sure,
+        "what": candidate.kind,
+        "name": candidate.name,
+        "why": candidate.why,
         "size": size,
         "saves an hour": saved,
     }
 
 
-def _carry_out(chosen: Sequence[Doomed]) -> None:
+def _carry_out(chosen: Sequence[Candidate]) -> None:
     bar = st.progress(0.0, text="Removing")
     done = []
     for number, one in enumerate(cleanup.carry_out(accounts.load(), chosen), 1):
         done.append(one)
-        bar.progress(number / len(chosen), text=f"{one.doomed.kind} {plain(one.doomed.name)}")
+        bar.progress(number / len(chosen), text=f"{one.candidate.kind} {plain(one.candidate.name)}")
     st.session_state[DONE] = done
     st.session_state.pop(PLAN, None)
     inventory.look_beside(0)
@@ -147,6 +147,6 @@ def _report() -> None:
     for one in done:
         if one.problem:
             st.error(
-                plain(f"{one.doomed.kind} {one.doomed.name}: {one.problem}"),
+                plain(f"{one.candidate.kind} {one.candidate.name}: {one.problem}"),
                 icon=":material/error:",
             )

@@ -63,7 +63,11 @@ def _rows(region: str) -> list[dict[str, object]]:
 
 
 def _refresh(region: str) -> None:
-    with messages.shown(), st.spinner("Asking AWS"), connection.asking("asking for prices"):
+    with (
+        messages.report_errors(),
+        st.spinner("Asking AWS"),
+        connection.translate_errors("asking for prices"),
+    ):
         client = connection.client("pricing", region=prices.API_REGIONS[0])
         found = prices.refresh(client, region)
         if found:

@@ -65,7 +65,7 @@ def show(models: Sequence[Model]) -> None:
         name = right.text_input(
             "Name", key="ba_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
         )
-        with messages.shown():
+        with messages.report_errors():
             resources = None
             if where.asks_resources:
                 resources = serving_form.batch("ba")

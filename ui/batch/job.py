@@ -126,7 +126,7 @@ def _resume(job: Job, spec: TransformSpec) -> None:
         type="primary",
         help="As a new batch; finished photos are not repeated.",
     ):
-        with messages.shown():
+        with messages.report_errors():
             again = replace(spec, id=st.session_state[f"ba_resume_{job.id}"], resumed_from=job.id)
             links.to("batch", job=backends.of(job).transform(again).id)
 
@@ -136,7 +136,7 @@ def _more(job: Job) -> None:
         "Name", job.name, key=f"ba_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH
     )
     if st.button("Rename", key=f"ba_rename_{job.id}"):
-        with messages.shown():
+        with messages.report_errors():
             labels.set_label(job.id, name=name)
             st.rerun()
     removal.show(

@@ -56,7 +56,7 @@ def set_aside(job: Job, row: Row, root: Path) -> None:
 def show(job: Job, row: Row, root: Path | None) -> None:
     """The dialog of one whole row."""
     picture, words = st.columns([3, 2], gap="medium")
-    with picture, messages.shown():
+    with picture, messages.report_errors():
         if root is None:
             st.warning(
                 "The dataset of this photo is not there any more.", icon=":material/warning:"
@@ -118,7 +118,7 @@ def _aside(job: Job, row: Row, root: Path) -> None:
 def _more(job: Job, row: Row, root: Path) -> None:
     """Where the model looked, and what it has seen that is like this photo; each takes a second
     or two, so each is asked for."""
-    with messages.shown():
+    with messages.report_errors():
         model, path = models.read(str(job.spec["model_id"])), files.safe_join(root, row["file"])
         st.markdown("**Where the model looks**")
         labels = {row["prediction"]: "predicted"}

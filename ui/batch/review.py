@@ -150,7 +150,7 @@ def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None
             key="rv_decide",
             icon=":material/done_all:",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 outcome = review.decide(proposed, version, note, into_own_folder=bool(allowed))
                 links.to(
                     "batch",
@@ -164,7 +164,7 @@ def _outcome() -> None:
     dataset_id, _, version_id = links.parameter("made").partition(":")
     if not version_id:
         return
-    with messages.shown():
+    with messages.report_errors():
         version = store.version(dataset_id, version_id)
         with st.container(border=True, key="rv_made"):
             st.markdown(

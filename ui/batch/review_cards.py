@@ -41,7 +41,7 @@ def page_actions(entries: Sequence[Entry]) -> None:
         icon=":material/done_all:",
         help="For the photos shown here.",
     ):
-        with messages.shown():
+        with messages.report_errors():
             for entry in open_ones:
                 review.propose([entry.id], entry.proposed)
             st.rerun()

@@ -18,7 +18,7 @@ SHOWN_STEPS = 20
 
 def bar(version: Version) -> None:
     """What waits to become the next version, where something does."""
-    with messages.shown():
+    with messages.report_errors():
         made = drafts.steps(version)
         if not made:
             return

@@ -55,7 +55,7 @@ def show(dataset: Dataset, version: Version) -> None:
         label=titles.__getitem__,
         key=f"ds_compare_{dataset.id}_{version.id}",
     )
-    with messages.shown():
+    with messages.report_errors():
         _difference(dataset, version, _diff(dataset.id, before, version.id))
 
 

@@ -44,7 +44,7 @@ def current(dataset: Dataset, version: Version) -> Inspection | None:
 def follow(job_id: str) -> None:
     """A link to an inspect job leads to what it found, or is still finding; one to an export to
     its view."""
-    with messages.shown():
+    with messages.report_errors():
         job = jobs.read(job_id)
         if job.kind == ExportSpec.kind:
             dataset_links.to(str(job.spec["dataset_id"]), str(job.spec["version_id"]), "Export")

@@ -53,7 +53,7 @@ COLUMNS: dict[str, ColumnConfig | str] = {
 def show(dataset: Dataset, version: Version, asked: str) -> None:
     """The page of the photo that the address names by its path or its image_id."""
     dataset_links.back(dataset, version)
-    with messages.shown():
+    with messages.report_errors():
         record = photo_record.find(version, asked)
         picture, facts = st.columns([3, 2], gap="medium")
         with picture:

@@ -112,7 +112,7 @@ def _more(dataset: Dataset, version: Version) -> None:
         "Name", dataset.name, key=f"ds_rename_{dataset.id}", max_chars=settings.MAX_NAME_LENGTH
     )
     if st.button("Rename", key=f"ds_rename_go_{dataset.id}") and name.strip():
-        with messages.shown():
+        with messages.report_errors():
             store.rename(dataset.id, name)
             st.rerun()
     if remote.begins(dataset.root):

@@ -218,7 +218,7 @@ def _set_aside_button(
         )
         label = f"Set {count(len(doubtful), 'photo')} aside for review"
         if doubtful and st.button(label, key="dp_aside", icon=":material/rate_review:", help=words):
-            with messages.shown():
+            with messages.report_errors():
                 for item in doubtful.values():
                     set_aside(endpoint, item, answers[endpoint.id][item.image_id])
                 st.toast(
@@ -261,7 +261,7 @@ def set_aside(endpoint: Endpoint, item: Asked, answer: Answer, true: str | None 
 
 @st.dialog("Photo", width="large")
 def _dialog(endpoints: Sequence[Endpoint], item: Asked, answers: Answers) -> None:
-    with messages.shown():
+    with messages.report_errors():
         picture, words = st.columns([3, 2], gap="medium")
         with picture:
             _picture(item)

@@ -68,7 +68,7 @@ def show(models: Sequence[Model]) -> None:
         )
         ends = _ends(right, where)
         make = partial(EndpointSpec, name.strip() or proposed, chosen, float(DEADLINES[ends]))
-        with messages.shown():
+        with messages.report_errors():
             make = _on_platform(make) if where.asks_resources else _here(make)
             submit.button(
                 "Start the endpoint",

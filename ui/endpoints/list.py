@@ -107,7 +107,7 @@ def show_ended(job: Job) -> None:
             icon=":material/delete:",
             help="Removes its log and the photos that it kept.",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 jobs.delete(job.id)
                 links.to("deploy")
     if capture.stamp(job.folder)[0]:

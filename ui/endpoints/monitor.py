@@ -299,7 +299,7 @@ def _aside(job: Job, shown: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Set these {count(len(shown), 'photo')} aside for review"
         if len(shown) and st.button(label, key="dp_kept_aside", icon=":material/rate_review:"):
-            with messages.shown():
+            with messages.report_errors():
                 _set_aside(job, shown)
         if waiting := review.count():
             links.link(

@@ -121,7 +121,7 @@ def _restart_button(endpoint: Endpoint) -> None:
         icon=":material/restart_alt:",
         type="primary",
     ):
-        with messages.shown():
+        with messages.report_errors():
             spec = replace(
                 endpoint_spec(jobs.read(endpoint.id)),
                 id=st.session_state[f"dp_again_{endpoint.id}"],
@@ -140,7 +140,7 @@ def delete_button(endpoint: Endpoint) -> None:
             key=f"dp_delete_{endpoint.id}",
             type="primary",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 with st.spinner("Ending the endpoint"):
                     backends.of(endpoint).delete(endpoint)
                 links.to("deploy")

@@ -50,7 +50,7 @@ def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool
 
 def show(job_id: str) -> None:
     """The look as it goes on, or what it found."""
-    with messages.shown():
+    with messages.report_errors():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if not job.state.is_finished:
             import_progress.progress(job)
@@ -83,7 +83,7 @@ def _waiting(job: jobs.Job) -> None:
             help="What was unpacked for it goes, too; your own folder stays as it is. "
             "After a week it is forgotten by itself.",
         ):
-            with messages.shown():
+            with messages.report_errors():
                 jobs.delete(job.id)
                 st.rerun()
 

@@ -48,7 +48,7 @@ def progress(job: jobs.Job) -> None:
 
 def outcome(job_id: str) -> None:
     """How an ended import ended: its dataset opens, or its reason is shown."""
-    with messages.shown():
+    with messages.report_errors():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if job.state is jobs.State.COMPLETED:
             told = ImportingProgress.from_json(job.status.progress)

@@ -117,7 +117,7 @@ def _row(predictions: Predictions, image_id: str) -> int | None:
 
 @st.dialog("Photo", width="large", on_dismiss=close)
 def _dialog(model: Model, subject: Subject) -> None:
-    with messages.shown():
+    with messages.report_errors():
         path = store.image_path(store.dataset(model.dataset_id), subject.path)
         picture, words = st.columns([3, 2], gap="medium")
         with picture:

@@ -37,7 +37,7 @@ def button(
     job_id = str(st.session_state.setdefault(nonce, jobs.new_id(kind)))
     if not on.button(label, key=key, icon=icon, **{"type": "primary", **more}):
         return
-    with messages.shown():
+    with messages.report_errors():
         try:
             started = start(job_id)
         except UserError as error:

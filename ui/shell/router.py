@@ -42,7 +42,7 @@ page = st.navigation(pages())
 guard()
 # Whatever a page does not catch itself still is words and no traceback: a full disk, a home that
 # is gone.
-with messages.shown():
+with messages.report_errors():
     sidebar.show()
-with messages.shown():
+with messages.report_errors():
     page.run()

@@ -116,7 +116,7 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
         resumed_from=job.id,
         resources=where.resources,
     )
-    with messages.shown():
+    with messages.report_errors():
         links.to("train", job=where.backend.train(again).id)
 
 
@@ -130,7 +130,7 @@ def _more(job: Job) -> None:
     )
     note = st.text_area("Note", job.note, key=f"tr_note_{job.id}")
     if st.button("Save", key=f"tr_save_{job.id}"):
-        with messages.shown():
+        with messages.report_errors():
             wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
             labels.change_label(shown, name, wanted, note)
             del st.session_state[f"tr_shown_{job.id}"]

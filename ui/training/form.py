@@ -73,7 +73,7 @@ def _origin() -> TrainingSpec | None:
     """The spec of the job that is being cloned, if one is."""
     if not links.parameter("clone"):
         return None
-    with messages.shown():
+    with messages.report_errors():
         return training_spec(jobs.read(links.parameter("clone")))
     return None
 

@@ -70,7 +70,7 @@ def _more_trials(job: Job, board: Board) -> None:
                 patience=0,
                 target=None,
             )
-            with messages.shown():
+            with messages.report_errors():
                 links.to("tune", job=backends.of(job).tune(spec).id)
 
 
@@ -110,7 +110,7 @@ def _rename_or_delete(job: Job) -> None:
         "Name", job.name, key=f"tu_rename_{job.id}", max_chars=settings.MAX_NAME_LENGTH
     )
     if name.strip() and name != job.name:
-        with messages.shown():
+        with messages.report_errors():
             labels.set_label(job.id, name=name)
             st.rerun()
     removal.show(

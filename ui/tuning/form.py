@@ -119,7 +119,7 @@ def _origin() -> TuningSpec | None:
     """The spec of the tuning job that is being cloned, if one is."""
     if not links.parameter("clone"):
         return None
-    with messages.shown():
+    with messages.report_errors():
         return tuning_spec(jobs.read(links.parameter("clone")))
     return None
 

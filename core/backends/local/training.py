@@ -218,7 +218,7 @@ def manifest_folder(folder: RunFolder) -> Path:
 
 
 def _take_checkpoints(source: RunFolder, target: RunFolder) -> None:
-    if not locks.is_let_go(source.lock):
+    if not locks.is_released(source.lock):
         raise BackendError("The job to resume from is still running.")
     shutil.copytree(source.checkpoints, target.checkpoints, dirs_exist_ok=True)
 

@@ -54,7 +54,7 @@ class LogTail:
 
     def _find_streams(self) -> None:
         try:
-            with connection.asking("looking for the log"):
+            with connection.translate_errors("looking for the log"):
                 pages = self.client.get_paginator("describe_log_streams").paginate(
                     logGroupName=self.group, logStreamNamePrefix=f"{self.name}/"
                 )
@@ -72,7 +72,7 @@ class LogTail:
             token = self._tokens[stream]
             given: Json = {"nextToken": token} if token else {}
             try:
-                with connection.asking("reading the log"):
+                with connection.translate_errors("reading the log"):
                     page = self.client.get_log_events(
                         logGroupName=self.group, logStreamName=stream, startFromHead=True, **given
                     )

@@ -214,7 +214,7 @@ class Sending:
                 self.unreadable[key] = f"{path}: {problem}"
                 self._done += 1
             return
-        connection.patiently(lambda: self.to.put(f"{IMAGES}/{key}", data), self.check_stop)
+        connection.retry(lambda: self.to.put(f"{IMAGES}/{key}", data), self.check_stop)
         with self._lock:
             self._done += 1
             self._bytes += len(data)
@@ -225,7 +225,7 @@ class Sending:
         Where S3 will not do that, it comes by way of this machine.
         """
         try:
-            connection.patiently(
+            connection.retry(
                 lambda: self.to.take(origin.bucket, origin.key, origin.etag, f"{IMAGES}/{key}"),
                 self.check_stop,
             )

@@ -87,7 +87,7 @@ class Watch:
             except BackendError as error:
                 if aws_errors.is_there_already(error):
                     return
-                if not aws_errors.is_passing(error):
+                if not aws_errors.is_transient(error):
                     raise failures.refusal(error) from error.__cause__
                 self._stale(error)
             self._wait(LONGEST_SECONDS / 12)
@@ -97,9 +97,9 @@ class Watch:
 
     def exists(self) -> bool:
         """Whether the platform has the job; asked until there is an answer."""
-        return self.surely(self.watched.describe) is not None
+        return self.retry_until_answered(self.watched.describe) is not None
 
-    def surely(self, ask: Callable[[], Answer]) -> Answer:
+    def retry_until_answered(self, ask: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer; a refusal is raised.
 
         Leaves where this process is asked to end.
@@ -109,7 +109,7 @@ class Watch:
             try:
                 return ask()
             except BackendError as error:
-                if not aws_errors.is_passing(error):
+                if not aws_errors.is_transient(error):
                     raise
                 self._stale(error)
             self._wait(pause)
@@ -118,7 +118,7 @@ class Watch:
     def follow(self) -> Json:
         """Ask until the job has ended and return what the platform says of it then."""
         while True:
-            described = self.surely(self._describe)
+            described = self.retry_until_answered(self._describe)
             status = self.watched.status(described)
             if status not in FINISHED:
                 self._pass_stop_on(status)
@@ -154,7 +154,7 @@ class Watch:
         try:
             return self.watched.look(described)
         except BackendError as error:
-            if not aws_errors.is_passing(error):
+            if not aws_errors.is_transient(error):
                 logger.warning("the log can't be read: %s", error)
             return False
 

@@ -61,7 +61,7 @@ class Step:
             raise UserError(
                 f"There is no split called {min(unknown)!r}. Use {', '.join(settings.SPLITS)}."
             )
-        object.__setattr__(self, "why", names.shown(self.why.strip())[:MAX_WHY])
+        object.__setattr__(self, "why", names.printable(self.why.strip())[:MAX_WHY])
 
 
 def relabel(paths: Iterable[str], label: str, why: str = "") -> Step:
@@ -92,7 +92,7 @@ def applied(frame: pd.DataFrame, steps: Sequence[Step]) -> pd.DataFrame:
         if (rows < 0).any():
             gone = next(path for path, row in zip(step.values, rows, strict=True) if row < 0)
             raise UserError(
-                f"The photo {names.shown(gone)} is not in this version. Undo this edit."
+                f"The photo {names.printable(gone)} is not in this version. Undo this edit."
             )
         places, values = made.index[rows], list(step.values.values())
         if step.action == RELABEL:
@@ -178,7 +178,7 @@ def require_trainable(frame: pd.DataFrame) -> None:
     lost = sorted(set(frame.loc[frame["split"] != "unused", "label"].unique()) - learned)
     if lost:
         raise UserError(
-            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one "
+            f"The class {names.printable(lost[0])!r} would have no photo left in train. Keep one "
             "there, or leave its other photos out too."
         )
     require_classes(sorted(learned))
@@ -189,7 +189,7 @@ def _moved(frame: pd.DataFrame, splits: Mapping[str, str], places: pd.Index) -> 
     if faulty[places].any():
         row = frame.loc[places][faulty[places]].iloc[0]
         raise UserError(
-            f"{names.shown(row['path'])} can't be used ({row['problem']}), so it stays out of "
+            f"{names.printable(row['path'])} can't be used ({row['problem']}), so it stays out of "
             "every split."
         )
     copies = frame.index[
@@ -212,7 +212,7 @@ def require_no_clash(labels: Iterable[str]) -> None:
     """UserError where two of these class names differ only in what an eye does not see."""
     groups = names.clashes(labels)
     if groups:
-        listed = " and ".join(repr(names.shown(name)) for name in groups[0])
+        listed = " and ".join(repr(names.printable(name)) for name in groups[0])
         raise UserError(
             f"The class names {listed} differ only in capitals or blanks. Use one of them.",
             field="label",

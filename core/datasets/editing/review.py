@@ -119,7 +119,7 @@ def add(
         data = photo if isinstance(photo, bytes) else photo.read_bytes()
     except OSError as error:
         raise NotFound(
-            f"The photo {names.shown(shown)} can't be read ({error.strerror or error})."
+            f"The photo {names.printable(shown)} can't be read ({error.strerror or error})."
         ) from error
     images.open_image(data)
     ranked: tuple[Mapping[str, Any], ...] = tuple(
@@ -128,7 +128,15 @@ def add(
     proposed = label or (str(ranked[0]["label"]) if ranked else "")
     image_id = hashlib.sha256(data).hexdigest()
     entry = Entry(
-        image_id, names.shown(shown), label, proposed, ranked, model_id, origin, reason, time.time()
+        image_id,
+        names.printable(shown),
+        label,
+        proposed,
+        ranked,
+        model_id,
+        origin,
+        reason,
+        time.time(),
     )
     with _locked():
         if _folder(image_id).is_dir():
@@ -315,7 +323,7 @@ def _require_no_clash(frame: pd.DataFrame, labels: Iterable[str]) -> None:
         {*frame["label"].unique(), *(label for label in labels if label != LEAVE_OUT)}
     )
     if groups:
-        listed = " and ".join(repr(names.shown(name)) for name in groups[0])
+        listed = " and ".join(repr(names.printable(name)) for name in groups[0])
         raise UserError(
             f"The class names {listed} differ only in capitals or blanks. Use one of them.",
             field="label",
@@ -328,8 +336,8 @@ def _require_classes(frame: pd.DataFrame) -> None:
     lost = sorted(set(used["label"]) - set(used.loc[used["split"] == "train", "label"]))
     if lost:
         raise UserError(
-            f"The class {names.shown(lost[0])!r} would have no photo left in train. Keep one, or "
-            "leave its other photos out too."
+            f"The class {names.printable(lost[0])!r} would have no photo left in train. Keep one, "
+            "or leave its other photos out too."
         )
 
 

@@ -16,7 +16,7 @@ from core.datasets.progress import Meter
 from core.errors import UserError
 from core.io import download, files
 from core.io.download import Published
-from core.io.names import shown
+from core.io.names import printable
 
 # The first is the publisher's own; the address at vision.caltech.edu that older programs name has
 # been dead since 2020.
@@ -72,8 +72,8 @@ def archive(given: Path | None, share: float, meter: Meter) -> Path:
         found = download.md5(given, meter.check)
         if found != PUBLISHED.md5:
             raise UserError(
-                f"{shown(given.name)} is not the published {PUBLISHED.name}: its MD5 is {found}, "
-                f"not {PUBLISHED.md5}. It may be cut "
+                f"{printable(given.name)} is not the published {PUBLISHED.name}: its MD5 is "
+                f"{found}, not {PUBLISHED.md5}. It may be cut "
                 "short: download it again. If it is your own cut of the dataset, import it as an "
                 "archive or as a folder.",
                 field="path",
@@ -97,7 +97,7 @@ def numbers(labels: Sequence[str]) -> frozenset[int]:
     unknown = [label for label in labels if label not in place]
     if unknown:
         raise UserError(
-            f"CUB-200-2011 has no species {shown(unknown[0])!r}. Choose among its 200.",
+            f"CUB-200-2011 has no species {printable(unknown[0])!r}. Choose among its 200.",
             field="classes",
         )
     if len(labels) == 1:

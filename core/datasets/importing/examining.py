@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from core.errors import UserError
 from core.io.images import Facts, examine_bytes
-from core.io.names import shown
+from core.io.names import printable
 
 Read = Callable[[str], bytes | Facts]
 Tell = Callable[[int, int, str], None]
@@ -131,7 +131,7 @@ class _Examination:
             if len(self._given_up) > MAX_GIVEN_UP:
                 raise UserError(
                     f"{len(self._given_up)} photos take longer than {DECODE_SECONDS:.0f} seconds "
-                    f"each to decode, {shown(path)} for one. "
+                    f"each to decode, {printable(path)} for one. "
                     "Move them away, or import when the machine has less to do."
                 )
             self.start()

@@ -12,7 +12,7 @@ from core.datasets.editing.edits import LEFT_OUT
 from core.datasets.importing.found import BadRow, Box, Found, Layout, box_of
 from core.errors import UserError
 from core.io import cells
-from core.io.names import clean_name, shown
+from core.io.names import clean_name, printable
 
 READ = ("path", "label", "split", *manifest.BOX)
 # Where a photo lay in the dataset that was exported.
@@ -43,12 +43,12 @@ def found(row: Mapping[str, str], path: str) -> Found:
         raise BadRow(str(error).rstrip(".")) from error
     if values["split"] not in settings.SPLITS:
         raise BadRow(
-            f"the split {shown(values['split'])!r} is none of {', '.join(settings.SPLITS)}"
+            f"the split {printable(values['split'])!r} is none of {', '.join(settings.SPLITS)}"
         )
     if values["official"] not in manifest.OFFICIAL:
         raise BadRow(
-            f"the official split {shown(values['official'])!r} is neither train, validation nor "
-            "test"
+            f"the official split {printable(values['official'])!r} is neither train, validation "
+            "nor test"
         )
     problem = values["problem"] if values["problem"].startswith(LEFT_OUT) else ""
     return Found(path, label, values["official"], _box(values), values["split"], problem)

@@ -33,7 +33,7 @@ from core.datasets.staging import stage
 from core.datasets.store import Dataset, Version
 from core.errors import UserError
 from core.io import files
-from core.io.names import shown
+from core.io.names import printable
 
 # Where new photos go: all to train, so that test stays what it was; shared out among the splits; or
 # nowhere yet.
@@ -80,7 +80,7 @@ def run_extension(
                 meter,
             )
     except OSError as error:
-        place = shown(str(error.filename)) if error.filename else "the disk"
+        place = printable(str(error.filename)) if error.filename else "the disk"
         raise UserError(
             f"The import failed at {place}: {error.strerror or error}. Nothing was kept."
         ) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import UserError
-from core.io.names import clashes, clean_name, shown
+from core.io.names import clashes, clean_name, printable
 from sm_scripts.fieldmark_ml.photos import suffixes, walk
 from sm_scripts.fieldmark_ml.photos.system_files import is_junk
 
@@ -184,7 +184,7 @@ def check_classes(layout: Layout) -> None:
     groups = clashes(names)
     if groups:
         listed = "; ".join(
-            " and ".join(repr(shown(name)) for name in group) for group in groups[:6]
+            " and ".join(repr(printable(name)) for name in group) for group in groups[:6]
         )
         raise UserError(
             f"These class names differ only in capitals, blanks or accents' encoding: {listed}. "

@@ -18,7 +18,7 @@ from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.errors import UserError
 from core.io import archives, files
-from core.io.names import shown
+from core.io.names import printable
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
     try:
         resolved = path.expanduser().resolve()
     except (OSError, RuntimeError, ValueError):
-        raise UserError(f"{shown(str(path))} is no path. Check it.", field="path") from None
+        raise UserError(f"{printable(str(path))} is no path. Check it.", field="path") from None
     if not any(resolved.is_relative_to(root) for root in roots):
         raise UserError(
-            f"{shown(str(path))} is outside the folders that may be imported from: "
+            f"{printable(str(path))} is outside the folders that may be imported from: "
             f"{', '.join(map(str, roots))}. "
             f"Move it there, or name its folder in {settings.ENV_IMPORT_ROOTS}.",
             field="path",
@@ -76,7 +76,7 @@ def of(source: ImportSource) -> Origin:
     """
     if source.kind not in ORIGINS:
         raise UserError(
-            f"There is no way to import a {shown(source.kind)!r}. Use {', '.join(ORIGINS)}.",
+            f"There is no way to import a {printable(source.kind)!r}. Use {', '.join(ORIGINS)}.",
             field="kind",
         )
     return ORIGINS[source.kind](source)
@@ -103,8 +103,10 @@ class FolderOrigin(Origin):
         super().__init__(source)
         self.path = importable(_given(source.path, "folder"))
         if not self.path.is_dir():
-            raise UserError(f"{shown(str(self.path))} is no folder. Check the path.", field="path")
-        self.words = f"Folder {shown(source.shown or str(self.path))}"
+            raise UserError(
+                f"{printable(str(self.path))} is no folder. Check the path.", field="path"
+            )
+        self.words = f"Folder {printable(source.shown or str(self.path))}"
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         return Brought(self.path)
@@ -118,7 +120,7 @@ class ArchiveOrigin(Origin):
         self.path = _given(source.path, "archive")
         if source.brought is None:
             self.path = _file(self.path, source.shown)
-        self.words = f"Archive {shown(source.shown or str(self.path))}"
+        self.words = f"Archive {printable(source.shown or str(self.path))}"
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         if self.source.brought is not None:
@@ -202,7 +204,9 @@ def _file(path: Path, name: str) -> Path:
     """The archive at `path`, which may have been uploaded under another name."""
     found = importable(path, (*settings.import_roots(), settings.uploads_dir().resolve()))
     if not found.is_file():
-        raise UserError(f"{shown(name or str(found))} is no file. Check the path.", field="path")
+        raise UserError(
+            f"{printable(name or str(found))} is no file. Check the path.", field="path"
+        )
     return found
 
 

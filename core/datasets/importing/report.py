@@ -12,7 +12,7 @@ from core.datasets.importing import found
 from core.datasets.importing.found import Layout
 from core.datasets.planning import listing
 from core.datasets.splits import listed
-from core.io.names import shown
+from core.io.names import printable
 
 # Lists in version.json stay short whatever comes in; the counts are complete, and so are the
 # manifest's rows.
@@ -114,7 +114,7 @@ def make(
 def _examples(layout: Layout) -> list[str]:
     """What was left out that a person may not know of, each with an example."""
     return [
-        f"Left out: {reason} ({layout.ignored[reason]:,}), {shown(path)} for one."
+        f"Left out: {reason} ({layout.ignored[reason]:,}), {printable(path)} for one."
         for reason, path in layout.ignored.examples.items()
         if reason in found.NOTED
     ]

@@ -32,7 +32,7 @@ from core.datasets.progress import ImportProgress, Meter
 from core.datasets.staging import stage
 from core.errors import UserError
 from core.io import images
-from core.io.names import clean_name, shown
+from core.io.names import clean_name, printable
 
 # What is kept beside a version that was made by an import, and how photos without labels are split.
 PLAN = "plan.json"
@@ -78,7 +78,7 @@ def run_import(
         meter = Meter(progress, should_stop)
         return _imported(origin, name, meter, skip_small, seed, decisions)
     except OSError as error:
-        place = shown(str(error.filename)) if error.filename else "the disk"
+        place = printable(str(error.filename)) if error.filename else "the disk"
         raise UserError(
             f"The import failed at {place}: {error.strerror or error}. Nothing was kept."
         ) from error
@@ -149,7 +149,7 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
             if layout.missing
             else ""
         )
-        where = shown(layout.root.name)
+        where = printable(layout.root.name)
         raise UserError(
             f"There are no images in {where} that Fieldmark can find.{missing}{_others(layout)} "
             f"{UNDERSTOOD}",
@@ -157,7 +157,7 @@ def _require_trainable(layout: Layout, skip_small: bool) -> None:
         )
     if (unread := layout.ignored.examples.get(UNREADABLE)) and len(sizes) < settings.MIN_CLASSES:
         raise UserError(
-            f"{shown(unread)} can't be read. Allow Fieldmark to read it, or move it away.",
+            f"{printable(unread)} can't be read. Allow Fieldmark to read it, or move it away.",
             field="path",
         )
     if layout.is_export:
@@ -188,7 +188,7 @@ def _others(layout: Layout) -> str:
     count = layout.ignored[NOT_IMAGE]
     if not count:
         return ""
-    example = shown(layout.ignored.examples[NOT_IMAGE].rpartition("/")[2])
+    example = printable(layout.ignored.examples[NOT_IMAGE].rpartition("/")[2])
     suffixes = ", ".join(settings.IMAGE_SUFFIXES)
     return (
         f" {count:,} other files lie there, {example!r} for one; files that end in {suffixes} are "
@@ -200,7 +200,7 @@ def _require_some_good(frame: pd.DataFrame) -> None:
     if (frame["problem"] != "").all():
         first = frame.iloc[0]
         raise UserError(
-            f"None of the {len(frame)} images can be used; {shown(first['path'])}, for one: "
+            f"None of the {len(frame)} images can be used; {printable(first['path'])}, for one: "
             f"{first['problem']}.",
             field="path",
         )
@@ -314,7 +314,7 @@ def _untested(frame: pd.DataFrame) -> list[str]:
         given = set(used["label"][used["official"] == part])
         missing = sorted(set(used["label"][used["split"] == "train"]) - given) if given else []
         if missing:
-            names = ", ".join(f'"{shown(name)}"' for name in missing[:NAMED])
+            names = ", ".join(f'"{printable(name)}"' for name in missing[:NAMED])
             more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
             notes.append(
                 f"The official split has no {part} photo of {names}{more}: such a class is "

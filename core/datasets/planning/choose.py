@@ -35,7 +35,7 @@ from core.datasets.planning.tables.columns import (
 )
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.io import cells
-from core.io.names import shown
+from core.io.names import printable
 
 # Whose tables name files as they are called, whatever else lies there.
 EXACT = frozenset({cub_tables.KIND})
@@ -190,7 +190,9 @@ def why_none(text: str) -> str:
     """Why a row with this cell has no photo."""
     wanted = tidy(text)
     return (
-        f"the file {shown(wanted)} is not there, or is no image" if wanted else "no file is named"
+        f"the file {printable(wanted)} is not there, or is no image"
+        if wanted
+        else "no file is named"
     )
 
 
@@ -292,7 +294,7 @@ def _unused(looked: _Looked, used: Sequence[_Looked], found: Sequence[_Looked]) 
         return replace(use, why=why, is_sample=True)
     if rival := next((other for other in used if _is_rival(looked, other)), None):
         return replace(use, why=f"{rival.use.path} is about the same photos")
-    columns = ", ".join(f'"{shown(name)}"' for name in list(use.roles)[:NAMED])
+    columns = ", ".join(f'"{printable(name)}"' for name in list(use.roles)[:NAMED])
     if not use.column(PATH):
         return replace(use, why=f"none of its columns names a photo: {columns}")
     return replace(use, why=_elsewhere(use, looked))
@@ -301,7 +303,7 @@ def _unused(looked: _Looked, used: Sequence[_Looked], found: Sequence[_Looked]) 
 def _elsewhere(use: TableUse, looked: _Looked) -> str:
     return (
         f"none of the photos that its first {use.rows:,} rows name is here, by its column "
-        f'"{shown(use.column(PATH))}"'
+        f'"{printable(use.column(PATH))}"'
     )
 
 

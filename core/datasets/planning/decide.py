@@ -25,7 +25,7 @@ from core.datasets.planning.tables import candidates, cub_tables
 from core.datasets.planning.tables.columns import KEEP, LABEL, ONE_HOT
 from core.datasets.planning.tables.table import NotATable
 from core.errors import UserError
-from core.io.names import shown
+from core.io.names import printable
 
 # A table that names a smaller share of the photos does not outweigh folders of classes.
 FEW = 0.1
@@ -187,8 +187,9 @@ def _require_no_broken_table(uses: tuple[TableUse, ...]) -> None:
     for use in uses:
         if not use.is_sample and PurePosixPath(use.path).suffix.casefold() in TABLES:
             raise UserError(
-                f"No folder says what the photos show, and the table {shown(use.path)} can't be "
-                f"used: {use.why}. Mend it, or move it away to bring the photos in without labels.",
+                f"No folder says what the photos show, and the table {printable(use.path)} can't "
+                f"be used: {use.why}. Mend it, or move it away to bring the photos in "
+                "without labels.",
                 field="path",
             )
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 from core.datasets.importing.found import BadRow, is_image
-from core.io.names import folded, shown
+from core.io.names import folded, printable
 
 _URL = re.compile(r"^(https?|s3|gs|file|abfss?|azureml)://", re.IGNORECASE)
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
@@ -182,7 +182,7 @@ def _chosen(candidates: Sequence[str], wanted: str, how: str, base: str, text: s
     if len(best) > 1:
         exact = [path for path in best if path.rpartition("/")[2] == wanted.rpartition("/")[2]]
         if len(exact) != 1:
-            raise Ambiguous(f"{len(best)} files are called {shown(wanted)}; give the path")
+            raise Ambiguous(f"{len(best)} files are called {printable(wanted)}; give the path")
         best = exact
     dropped = "/".join(folders[: len(folders) - longest])
     if how == EXACT:

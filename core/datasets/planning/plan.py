@@ -17,7 +17,7 @@ from core.datasets.planning.questions import Question
 from core.datasets.planning.tables import candidates
 from core.datasets.planning.tables.columns import KEEP
 from core.errors import UserError
-from core.io.names import shown
+from core.io.names import printable
 
 FORMAT = 1
 SHOWN_ERRORS = 20
@@ -129,7 +129,7 @@ def _kept(decisions: Decisions, layout: Layout) -> tuple[str, ...]:
 def _left_out(layout: Layout, listing: Listing) -> tuple[Left, ...]:
     root = f"{listing.root}/"
     return tuple(
-        Left(reason, count, shown(layout.ignored.examples.get(reason, "").removeprefix(root)))
+        Left(reason, count, printable(layout.ignored.examples.get(reason, "").removeprefix(root)))
         for reason, count in sorted(layout.ignored.items())
         if count
     )
@@ -139,10 +139,12 @@ def _notes(decisions: Decisions, layout: Layout, listing: Listing) -> tuple[str,
     """What a person should know about the tables that are not used, and how rows found their
     photos."""
     found = [
-        f"{shown(use.path)} is not used: {use.why}." for use in decisions.tables if not use.is_used
+        f"{printable(use.path)} is not used: {use.why}."
+        for use in decisions.tables
+        if not use.is_used
     ]
     found += [
-        f"{shown(path)} is a spreadsheet: save it as CSV, so that it can be read."
+        f"{printable(path)} is a spreadsheet: save it as CSV, so that it can be read."
         for path in candidates.sheets(listing)
     ]
     found += [

@@ -24,7 +24,7 @@ from core.datasets.planning.decisions import (
 from core.datasets.planning.tables import encodings
 from core.datasets.planning.tables.columns import KEEP, LABEL, ONE_HOT, PATH
 from core.errors import UserError
-from core.io.names import shown
+from core.io.names import printable
 
 LEAVE, UNNAMED = "Leave them out", "Bring them in, without a label"
 TELLING = "which of two tables"
@@ -106,7 +106,7 @@ def _rivals(decisions: Decisions, layout: Layout) -> Iterator[Question]:
     has_folders = any(decisions.folders.values()) or decisions.labels == BY_FOLDERS
     if not unused:
         return
-    options = [(use.path, f"{shown(use.path)}, {use.matched:,} photos") for use in able]
+    options = [(use.path, f"{printable(use.path)}, {use.matched:,} photos") for use in able]
     if has_folders or decisions.labels != BY_TABLES:
         options.append(("", "None: the folders do"))
     used = [use.path for use in able if use.is_used]
@@ -135,10 +135,10 @@ def _columns(decisions: Decisions, layout: Layout) -> Iterator[Question]:
         if use.doubtful and (use.is_used or not use.column(LABEL)) and use.column(PATH):
             chosen = use.column(LABEL)
             names = [name for name in (chosen, *use.doubtful) if name]
-            options = tuple((name, shown(name)) for name in names)
+            options = tuple((name, printable(name)) for name in names)
             if not chosen:
                 options = (("", "None of them"), *options)
-            text = f"Which column of {shown(use.path)} is the label?"
+            text = f"Which column of {printable(use.path)} is the label?"
             yield Question(f"label:{use.path}", text, options, chosen)
 
 
@@ -181,7 +181,7 @@ def _encoding(decisions: Decisions, layout: Layout) -> Iterator[Question]:
     for use in decisions.used:
         if use.encoding and not use.encoding.startswith("utf"):
             options = tuple((name, name.upper()) for name in encodings.CHOICES)
-            text = f"In which encoding is {shown(use.path)}?"
+            text = f"In which encoding is {printable(use.path)}?"
             yield Question(f"encoding:{use.path}", text, options, use.encoding)
 
 
@@ -207,7 +207,7 @@ def _folders(decisions: Decisions, layout: Layout) -> Iterator[Question]:
     options = ((LEFT_OUT, LEAVE), (NO_LABEL, UNNAMED), (TRAIN, "They belong to train"))
     for folder, role in sorted(decisions.folders.items()):
         if role == LEFT_OUT or (role == NO_LABEL and decisions.labels != UNLABELLED):
-            text = f"What becomes of the photos in {shown(folder)}?"
+            text = f"What becomes of the photos in {printable(folder)}?"
             some = options if role == LEFT_OUT or decisions.labels == BY_FOLDERS else options[:2]
             yield Question(f"folder:{folder}", text, some, role)
 
@@ -252,7 +252,7 @@ def _table(decisions: Decisions, path: str) -> TableUse:
     for use in decisions.tables:
         if use.path == path:
             return use
-    raise UserError(f"The plan knows no table {shown(path)}.", field="plan")
+    raise UserError(f"The plan knows no table {printable(path)}.", field="plan")
 
 
 ANSWERS: dict[str, Callable[[Decisions, str, str], Decisions]] = {

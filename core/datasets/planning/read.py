@@ -39,7 +39,7 @@ from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, ONE_HOT
 from core.datasets.planning.tables.table import NotATable, Row
 from core.errors import UserError
 from core.io import cells
-from core.io.names import clean_name, shown
+from core.io.names import clean_name, printable
 
 LISTED_ERRORS = 5
 
@@ -106,7 +106,7 @@ class _Tables:
             self._read(use)
         labelled = [use for use in used if _has_labels(use)]
         if labelled and not self._known and self._layout.row_errors:
-            names = " and ".join(shown(use.path) for use in labelled)
+            names = " and ".join(printable(use.path) for use in labelled)
             first = " ".join(self._layout.row_errors[:LISTED_ERRORS])
             raise UserError(f"No row of {names} can be used. {first}", field="path")
         return self._known
@@ -117,7 +117,8 @@ class _Tables:
             self._read_rows(use, table.rows())
         except (NotATable, ValueError) as error:
             raise UserError(
-                f"The table {shown(use.path)} can't be read: {error}. Mend it, or leave it out.",
+                f"The table {printable(use.path)} can't be read: {error}. Mend it, or leave it "
+                "out.",
                 field="path",
             ) from error
 
@@ -158,7 +159,7 @@ class _Tables:
             self._layout.otherwise[match.how] += 1
         known = self._known.get(match.path)
         if known and _has_labels(use) and known.has_label:
-            raise BadRow(f"{shown(match.path)} has a row already, {known.row}")
+            raise BadRow(f"{printable(match.path)} has a row already, {known.row}")
         made = self._made(use, row, match.path)
         self._known[match.path] = _merged(known, made) if known else made
 
@@ -190,13 +191,13 @@ class _Tables:
         return made
 
     def _row(self, use: TableUse, row: Row) -> str:
-        return f"row {row.number} of {shown(use.path)}"
+        return f"row {row.number} of {printable(use.path)}"
 
     def _error(self, use: TableUse, row: Row, text: str) -> None:
         one = len(self._decisions.used) == 1 and use.kind not in candidates.PACKAGES
-        where = f"Row {row.number}" if one else f"{shown(use.path)}, row {row.number}"
+        where = f"Row {row.number}" if one else f"{printable(use.path)}, row {row.number}"
         if "image" in row.values and use.kind in candidates.PACKAGES:
-            where = f"{shown(use.path)}, image {shown(row.values['image'])}"
+            where = f"{printable(use.path)}, image {printable(row.values['image'])}"
         self._layout.add_row_error(f"{where}: {text}")
 
 

@@ -16,7 +16,7 @@ from core.datasets.planning.tables.columns import (
     numbers,
 )
 from core.datasets.planning.tables.table import Row
-from core.io.names import shown
+from core.io.names import printable
 
 
 def split_of(use: TableUse, row: Row) -> str:
@@ -37,7 +37,7 @@ def _split(column: str, text: str) -> str:
     found = split_words.part(normal(column), text)
     if found is None:
         word = text.strip().casefold()
-        raise BadRow(f"the split {shown(word)!r} is neither train, validation nor test")
+        raise BadRow(f"the split {printable(word)!r} is neither train, validation nor test")
     return found
 
 

@@ -30,7 +30,7 @@ PROBE_SIZE = 64
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-class Form(Protocol):
+class Engine(Protocol):
     """`precision` is `fp32` or `bf16` (it names cached features), `workers` the number of threads
     that may call it at once."""
 
@@ -40,7 +40,7 @@ class Form(Protocol):
     workers: int
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return uint8 [n, 3, size, size], n <= batch, -> float32 [n, dimensions] on the CPU."""
+        """Map uint8 [n, 3, size, size], n <= batch, to float32 [n, dimensions] on the CPU."""
         ...
 
 
@@ -59,7 +59,7 @@ def choose(
     cpus: int,
     cache: Path | None,
     arithmetic: str = "",
-) -> Form:
+) -> Engine:
     """Return the fastest engine of a backbone whose answers stay within the requested precision.
 
     On a CPU that is OpenVINO if it is installed (lite0 at 288 on two Sapphire Rapids cores: 398
@@ -69,23 +69,23 @@ def choose(
     """
     arithmetic = arithmetic or precision_of(precision, device)
     if device.type == "cuda":
-        return TorchForm(
+        return TorchEngine(
             make(), "exact" if precision == "exact" else "fast", arithmetic, device, max(2, cpus)
         )
     if precision == "exact":
-        return TorchForm(make(), "exact", arithmetic, device, 1)
+        return TorchEngine(make(), "exact", arithmetic, device, 1)
     if importlib.util.find_spec("openvino"):
         try:
-            return OpenVinoForm(make, size, arithmetic, cpus, cache)
+            return OpenVinoEngine(make, size, arithmetic, cpus, cache)
         except Exception as error:
             log(
                 f"OpenVINO cannot run this backbone ({type(error).__name__}: "
                 f"{str(error).splitlines()[0][:200]}); using torch instead"
             )
-    return TorchForm(make(), "fast", arithmetic, device, cpus)
+    return TorchEngine(make(), "fast", arithmetic, device, cpus)
 
 
-class TorchForm:
+class TorchEngine:
     def __init__(
         self, backbone: Backbone, kind: str, precision: str, device: torch.device, workers: int
     ) -> None:
@@ -115,7 +115,7 @@ class TorchForm:
             return self.network(values.to(self.type)).float().cpu()
 
 
-class OpenVinoForm:
+class OpenVinoEngine:
     def __init__(
         self, make: Callable[[], Backbone], size: int, precision: str, cpus: int, cache: Path | None
     ) -> None:

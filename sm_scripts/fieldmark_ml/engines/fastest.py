@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from fieldmark_ml.engines import choose as forms
+from fieldmark_ml.engines import choose as engines
 
 # An engine gives the same answers if no probability changes by more than MAX_DIFFERENCE, and if the
 # top class changes only when the top two classes of eager fp32 are within HAIR of each other.
@@ -52,7 +52,7 @@ class Parity:
 
 def install(
     model: Any, precision: str, cpus: int, cache: Path, arithmetic: str = ""
-) -> list[forms.Form]:
+) -> list[engines.Engine]:
     """Put the fastest engine of each backbone into `model.forms`.
 
     `cache` is a folder that keeps the converted networks, by their weights: models with the same
@@ -64,7 +64,7 @@ def install(
         make = functools.partial(copy.deepcopy, backbone)
         size = entry["image_size"]
         kept = cache / f"{entry['timm_name']}-{fingerprint(backbone)}-{size}"
-        made.append(forms.choose(make, size, precision, model.device, cpus, kept, arithmetic))
+        made.append(engines.choose(make, size, precision, model.device, cpus, kept, arithmetic))
     model.forms = list(made)
     return made
 
@@ -109,7 +109,7 @@ def reference(model: Any, photos: Iterable[torch.Tensor]) -> Reference:
 
 
 def parity(model: Any, known: Reference, batch: int) -> Parity:
-    """Return the model as it is now against plain eager fp32."""
+    """Compare the model on its present engine with eager fp32."""
     parts = [known.inputs[start : start + batch] for start in range(0, len(known.inputs), batch)]
     joined = [[torch.cat(backbone) for backbone in zip(*part, strict=True)] for part in parts]
     fast, exact = torch.cat([_probabilities(model, one) for one in joined]), known.probabilities

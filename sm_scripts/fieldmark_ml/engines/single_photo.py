@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from fieldmark_ml.engines import choose as forms
+from fieldmark_ml.engines import choose as engines
 from fieldmark_ml.engines import fastest
 from fieldmark_ml.engines.first_use import import_openvino
 from fieldmark_ml.network.backbones import Backbone
@@ -51,7 +51,7 @@ class Chosen:
     same_class: int
 
 
-class SoloForm:
+class SoloEngine:
     """OpenVINO, one photo at a time: all cores for it while it is alone, one core for each if
     several threads call at once.
 
@@ -68,7 +68,7 @@ class SoloForm:
         self.name = f"OpenVINO {precision}"
         openvino = import_openvino()
         core = openvino.Core()
-        network = forms.converted(openvino, core, make, size, cache)
+        network = engines.converted(openvino, core, make, size, cache)
         network.reshape([1, 3, size, size])
         self._shared = self._compile(core, network, self.workers, self.workers)
         self._alone = self._shared
@@ -78,7 +78,7 @@ class SoloForm:
         self._lock, self._calls = threading.Lock(), 0
         self._threads = threading.local()
         for compiled in (self._alone, self._shared):
-            forms.run_once(compiled, (1, 3, size, size))
+            engines.run_once(compiled, (1, 3, size, size))
 
     def _compile(self, core: Any, network: Any, streams: int, threads: int) -> Any:
         options = {
@@ -90,7 +90,7 @@ class SoloForm:
         return core.compile_model(network, "CPU", options)
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return uint8 [n, 3, size, size] -> float32 [n, dimensions]"""
+        """Map uint8 [n, 3, size, size] to float32 [n, dimensions]"""
         if not hasattr(self._threads, "requests"):
             self._threads.requests = (
                 self._alone.create_infer_request(),
@@ -153,13 +153,13 @@ def install(
 
 def _reference(model: Any, photos: Iterable[torch.Tensor]) -> fastest.Reference:
     # On one core: when other jobs run too, torch waits longer for a second core than it works.
-    with forms.one_thread():
+    with engines.one_thread():
         return fastest.reference(model, photos)
 
 
 def _candidates(precision: str, device: torch.device) -> list[str]:
     """Return the candidates, probably fastest first."""
-    bf16 = forms.precision_of(precision, device) == "bf16"
+    bf16 = engines.precision_of(precision, device) == "bf16"
     if device.type == "cuda":
         names = ["torch bf16, folded", "torch fp32, folded"]
     else:
@@ -179,9 +179,9 @@ def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
         make = functools.partial(copy.deepcopy, backbone)
         size = int(entry["image_size"])
         if family == "OpenVINO":
-            made.append(SoloForm(make, size, arithmetic, cpus, cache / f"{index}-{size}"))
+            made.append(SoloEngine(make, size, arithmetic, cpus, cache / f"{index}-{size}"))
         else:
-            made.append(forms.TorchForm(make(), "fast", arithmetic, model.device, cpus))
+            made.append(engines.TorchEngine(make(), "fast", arithmetic, model.device, cpus))
     return made
 
 
@@ -190,7 +190,7 @@ def _measured(model: Any, name: str, cpus: int, known: fastest.Reference) -> Cho
     answers."""
     made = model.forms
     batch = min(form.batch for form in made)
-    with forms.one_thread():
+    with engines.one_thread():
         parity = fastest.parity(model, known, batch)
         milliseconds = _milliseconds(model, known.inputs[0])
         fastest.uninstall(model)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fieldmark_ml.engines.choose import Form
+from fieldmark_ml.engines.choose import Engine
 from fieldmark_ml.photos import preprocessing
 from fieldmark_ml.photos.data import Photos
 from fieldmark_ml.photos.images import BadImage
@@ -42,7 +42,7 @@ class Extraction:
         self,
         photos: Photos,
         rows: np.ndarray,
-        form: Form,
+        form: Engine,
         how: Preprocessing,
         caches: dict[str, Cache],
     ) -> None:
@@ -159,7 +159,7 @@ def ensure(
     rows: np.ndarray,
     caches: dict[str, Cache],
     how: Preprocessing,
-    make_form: Callable[[], Form],
+    make_form: Callable[[], Engine],
 ) -> None:
     """Compute the missing features of `rows` for one backbone, and mark the photos that cannot be
     used.
@@ -200,7 +200,7 @@ def _extract(
     missing: np.ndarray,
     caches: dict[str, Cache],
     how: Preprocessing,
-    make_form: Callable[[], Form],
+    make_form: Callable[[], Engine],
 ) -> None:
     mine = missing[distributed.rank() :: distributed.world()]
     bad: dict[int, str] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from fieldmark_ml.architectures import ARCHITECTURES, Architecture, Choice, parse_arch, resize_for
-from fieldmark_ml.engines.choose import Form, choose, folded
+from fieldmark_ml.engines.choose import Engine, choose, folded
 from fieldmark_ml.network import backbones, weights, zoo
 from fieldmark_ml.network.classifier import Classifier
 from fieldmark_ml.network.head import Head
@@ -68,7 +68,7 @@ class PlannedBackbone:
                 f"{str(error) or 'its size is fixed'}."
             ) from None
 
-    def form(self, root: Path, precision: str, device: torch.device, cpus: int) -> Form:
+    def form(self, root: Path, precision: str, device: torch.device, cpus: int) -> Engine:
         """Return the fastest engine on this machine; its converted network is cached below `root`,
         beside the features."""
         kept = (

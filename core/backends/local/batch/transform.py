@@ -51,7 +51,7 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
     """Lists the job's images in its folder; how many there are. UserError where there are none."""
     if spec.resumed_from:
         previous = RunFolder.of(spec.resumed_from)
-        if not locks.is_let_go(previous.lock):
+        if not locks.is_released(previous.lock):
             raise BackendError("The job to resume from is still running.")
         if total := sources.take_over(previous, worker.folder):
             results.take_over(previous, worker.folder)

@@ -172,7 +172,7 @@ def send(
     files.write_json(folder.input / UNSENT, problems)
     keys = sorted({names.key(item) for item in wanted} - problems.keys())
     target = storage.transform_key(spec.id, "input.manifest")
-    connection.patiently(lambda: store.put(target, manifest(names.prefix, keys)), check_stop)
+    connection.retry(lambda: store.put(target, manifest(names.prefix, keys)), check_stop)
     return store.uri(target)
 
 

@@ -162,7 +162,7 @@ class _Reading:
 
     def _read(self, key: str) -> Json:
         account = self.store.account
-        with connection.asking(f"reading {self.store.uri(key)}"):
+        with connection.translate_errors(f"reading {self.store.uri(key)}"):
             found = self.store.client.get_object(Bucket=account.bucket, Key=account.key(key))
             body = found["Body"].read()
         try:

@@ -24,7 +24,7 @@ from core.backends.sagemaker.batch import shrunk as transform_large
 from core.batch import items, sources
 from core.batch.items import Item
 from core.errors import BackendError, UserError
-from core.io.names import shown
+from core.io.names import printable
 from core.jobs.run_folder import RunFolder
 from core.jobs.specs import TransformSpec
 from sm_scripts.fieldmark_ml.photos import suffixes
@@ -86,7 +86,7 @@ def listed(
     total = items.write(sources.labelled(named(), classes), sources.list_of(folder))
     if not total:
         endings = ", ".join(settings.IMAGE_SUFFIXES)
-        message = f"There are no photos at {shown(spec.path)}. Objects that end in {endings}"
+        message = f"There are no photos at {printable(spec.path)}. Objects that end in {endings}"
         raise UserError(f"{message} are looked for.", field="path")
     return Listed(total, problems, large)
 
@@ -109,7 +109,7 @@ def own_name(address: str, suffix: str = "") -> str:
 def read(address: str) -> bytes:
     """The bytes of somebody's object."""
     bucket, key = s3.split(address)
-    with connection.asking(f"reading {shown(address)}"):
+    with connection.translate_errors(f"reading {printable(address)}"):
         found = connection.client("s3").get_object(Bucket=bucket, Key=key)
         return bytes(found["Body"].read())
 
@@ -126,7 +126,7 @@ def copy(
     def one(target: str) -> None:
         bucket, key = s3.split(wanted[target])
         try:
-            connection.patiently(lambda: store.take(bucket, key, "", target), check_stop)
+            connection.retry(lambda: store.take(bucket, key, "", target), check_stop)
         except BackendError as error:
             if not aws_errors.is_missing(error):
                 raise
@@ -148,7 +148,7 @@ def _found(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Foun
     address = place(spec)
     bucket, start = s3.split(address)
     client, count = connection.client("s3"), 0
-    with connection.asking(f"listing {address}"):
+    with connection.translate_errors(f"listing {address}"):
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
         for page in pages:
             check_stop()
@@ -157,7 +157,9 @@ def _found(spec: TransformSpec, check_stop: Callable[[], None]) -> Iterator[Foun
                     continue
                 count += 1
                 if count > MAX_LISTED:
-                    message = f"There are more than {MAX_LISTED:,} photos at {shown(spec.path)}."
+                    message = (
+                        f"There are more than {MAX_LISTED:,} photos at {printable(spec.path)}."
+                    )
                     raise BackendError(f"{message} Take them in parts.")
                 yield Found(entry["Key"][len(start) :], int(entry["Size"]))
 
@@ -176,7 +178,7 @@ def _seen(prefix: str, name: str) -> Found:
     address = f"{prefix}{name}"
     bucket, key = s3.split(address)
     try:
-        with connection.asking(f"looking at {shown(address)}"):
+        with connection.translate_errors(f"looking at {printable(address)}"):
             found = connection.client("s3").head_object(Bucket=bucket, Key=key)
     except BackendError as error:
         if aws_errors.is_missing(error):
@@ -190,7 +192,7 @@ def _seen(prefix: str, name: str) -> Found:
 def _named(spec: TransformSpec) -> tuple[str, list[str]]:
     """The prefix and the keys of somebody's manifest. UserError where it is none."""
     bucket, key = s3.split(spec.path)
-    with connection.asking(f"reading {spec.path}"):
+    with connection.translate_errors(f"reading {spec.path}"):
         body = connection.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         found = json.loads(body)
@@ -198,7 +200,7 @@ def _named(spec: TransformSpec) -> tuple[str, list[str]]:
             raise TypeError("its first entry has no prefix")
         return found[0]["prefix"], [str(key) for key in found[1:]]
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        message = f"{shown(spec.path)} is no manifest of SageMaker's ({error})."
+        message = f"{printable(spec.path)} is no manifest of SageMaker's ({error})."
         raise UserError(message, field="path") from error
 
 

@@ -60,8 +60,8 @@ def _send(
     try:
         if store.has(target):
             return ""
-        small = images.shrunk(connection.patiently(read, check_stop), settings.MAX_INVOCATION_BYTES)
-        connection.patiently(lambda: store.put(target, small), check_stop)
+        small = images.shrunk(connection.retry(read, check_stop), settings.MAX_INVOCATION_BYTES)
+        connection.retry(lambda: store.put(target, small), check_stop)
         return ""
     except BadImage as error:
         return str(error)

@@ -126,7 +126,7 @@ class Transform:
         )
         request = hosting.model_request(spec, self.account, archive, batch=True)
         files.write_json(folder.input / MODEL, request)
-        watch.surely(
+        watch.retry_until_answered(
             lambda: hosting.create("creating the model", self.client.create_model, request)
         )
         files.write_json(folder.input / REQUEST, self.request(uri))
@@ -134,7 +134,7 @@ class Transform:
     def _listed(self, worker: Worker, model: Model) -> int:
         if self.spec.resumed_from:
             previous = RunFolder.of(self.spec.resumed_from)
-            if not locks.is_let_go(previous.lock):
+            if not locks.is_released(previous.lock):
                 raise BackendError("The job to resume from is still running.")
             transform_input.take_over(previous, self.folder)
         if sources.list_of(self.folder).exists():
@@ -186,11 +186,11 @@ class Transform:
         )
 
     def create(self) -> None:
-        with connection.asking("creating the transform job"):
+        with connection.translate_errors("creating the transform job"):
             self.client.create_transform_job(**files.read_json(self.folder.input / REQUEST))
 
     def stop(self) -> None:
-        with connection.asking("stopping the transform job"):
+        with connection.translate_errors("stopping the transform job"):
             self.client.stop_transform_job(TransformJobName=self.spec.id)
 
     def status(self, described: Mapping[str, Any]) -> str:
@@ -252,7 +252,7 @@ def conclude(
     came.
     """
     facts, status, seconds = job.facts(described), job.status(described), _seconds(described)
-    watch.surely(job.output.look)
+    watch.retry_until_answered(job.output.look)
 
     def report(done: int, errors: int) -> None:
         watch.say(
@@ -266,7 +266,9 @@ def conclude(
         )
 
     classes, known = model.classes, lineage.training_ids(model)
-    watch.surely(lambda: job.output.join(classes, known, report, whole=status == "Completed"))
+    watch.retry_until_answered(
+        lambda: job.output.join(classes, known, report, whole=status == "Completed")
+    )
     if status == "Failed":
         given = described.get("FailureReason") or "SageMaker gives no reason."
         raise failures.explained(str(given))

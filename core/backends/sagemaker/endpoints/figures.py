@@ -90,7 +90,7 @@ def _points(
         {"Name": "EndpointName", "Value": name},
         {"Name": "VariantName", "Value": variant},
     ]
-    with connection.asking("asking CloudWatch for the endpoint's figures"):
+    with connection.translate_errors("asking CloudWatch for the endpoint's figures"):
         answer = client.get_metric_statistics(
             Namespace=NAMESPACE,
             MetricName=metric,

@@ -140,7 +140,7 @@ def create(what: str, make: Callable[..., Any], request: Mapping[str, Any]) -> b
     Raises BackendError where AWS refuses.
     """
     try:
-        with connection.asking(what):
+        with connection.translate_errors(what):
             make(**request)
     except BackendError as error:
         if aws_errors.is_there_already(error):
@@ -198,7 +198,7 @@ def scale(spec: EndpointSpec, scaling: Any) -> None:
     """
     resources = resources_of(spec)
     target = {**SCALED, "ResourceId": scaled_resource(spec.id)}
-    with connection.asking("letting the endpoint grow with its load"):
+    with connection.translate_errors("letting the endpoint grow with its load"):
         scaling.register_scalable_target(
             **target, MinCapacity=resources.instance_count, MaxCapacity=resources.max_instances
         )
@@ -219,7 +219,7 @@ def scale(spec: EndpointSpec, scaling: Any) -> None:
 def unscale(endpoint_id: str, scaling: Any) -> None:
     """Take back what `scale` did; fine where there is nothing."""
     try:
-        with connection.asking("ending the scaling"):
+        with connection.translate_errors("ending the scaling"):
             scaling.deregister_scalable_target(**SCALED, ResourceId=scaled_resource(endpoint_id))
     except BackendError as error:
         if not aws_errors.is_missing(error) and "No scalable target found" not in str(error):

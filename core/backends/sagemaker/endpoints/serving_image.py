@@ -130,7 +130,7 @@ def send(
         if not store.has(key):
             store.put_file(key, archive)
 
-    connection.patiently(put, check_stop)
+    connection.retry(put, check_stop)
     archive.unlink()
     return store.uri(key)
 

@@ -177,7 +177,7 @@ def connect(endpoint: Endpoint) -> Callable[[bytes, str], bytes]:
 def ask(client: Any, name: str, body: bytes, content_type: str) -> bytes:
     """The answer's bytes. BackendError with the endpoint's own words where it refuses the photo."""
     try:
-        with connection.asking(f"asking the endpoint {name}"):
+        with connection.translate_errors(f"asking the endpoint {name}"):
             answer = client.invoke_endpoint(
                 EndpointName=name, Body=body, ContentType=content_type, Accept="application/json"
             )

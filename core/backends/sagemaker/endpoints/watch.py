@@ -65,10 +65,10 @@ SMOKE_SECONDS = 300.0
 def run(worker: Worker) -> None:
     """Return at the deadline, or when somebody else has deleted the endpoint; raise as a worker
     expects it."""
-    _Life(worker).run()
+    EndpointWatcher(worker).run()
 
 
-class _Life:
+class EndpointWatcher:
     def __init__(self, worker: Worker) -> None:
         self.worker, self.spec = worker, endpoint_spec(worker.job)
         self.account = accounts.of_job(worker.job.spec)
@@ -77,7 +77,7 @@ class _Life:
         self.deadline = None
         if self.spec.seconds:
             self.deadline = worker.job.created + self.spec.seconds
-        self.watch = Watch(worker, _Nothing())
+        self.watch = Watch(worker, NullJob())
         self.facts: dict[str, object] = {
             **worker.job.status.progress,
             "phases": PHASES,
@@ -143,7 +143,7 @@ class _Life:
 
     def _make(self) -> None:
         """Model, configuration and endpoint, each only where it is not there yet."""
-        if self.watch.surely(lambda: hosting.describe(self.client, self.name)):
+        if self.watch.retry_until_answered(lambda: hosting.describe(self.client, self.name)):
             return
         if self.facts.get("url"):
             return  # it was in service and is gone; _keep says so
@@ -176,11 +176,13 @@ class _Life:
                 hosting.endpoint_request(self.spec, self.deadline),
             ),
         ):
-            self.watch.surely(functools.partial(hosting.create, what, make, request))
+            self.watch.retry_until_answered(functools.partial(hosting.create, what, make, request))
 
     def _await_service(self) -> None:
         while True:
-            found = self.watch.surely(lambda: hosting.describe(self.client, self.name))
+            found = self.watch.retry_until_answered(
+                lambda: hosting.describe(self.client, self.name)
+            )
             if found is None:
                 if self.facts.get("url"):
                     return
@@ -249,7 +251,9 @@ class _Life:
         """Until its deadline, or until it is gone."""
         counted = 0.0
         while True:
-            found = self.watch.surely(lambda: hosting.describe(self.client, self.name))
+            found = self.watch.retry_until_answered(
+                lambda: hosting.describe(self.client, self.name)
+            )
             if found is None:
                 self._say(gone="It was deleted on AWS, not from here.")
                 self._remove()
@@ -299,8 +303,10 @@ class _Life:
             return
         if self.facts.get("scaled"):
             scaling = connection.client("application-autoscaling", region=self.account.region)
-            self.watch.surely(lambda: hosting.unscale(self.spec.id, scaling))
-        while not self.watch.surely(lambda: hosting.remove(self.client, self.spec.id)):
+            self.watch.retry_until_answered(lambda: hosting.unscale(self.spec.id, scaling))
+        while not self.watch.retry_until_answered(
+            lambda: hosting.remove(self.client, self.spec.id)
+        ):
             time.sleep(settings.poll_seconds())
             if self.worker.leaving:
                 raise Left
@@ -322,7 +328,7 @@ class _Life:
         self.watch.say(**self.facts)
 
 
-class _Nothing:
+class NullJob:
     """What Watch follows is a job that ends by itself; of an endpoint it is only asked to be
     patient."""
 

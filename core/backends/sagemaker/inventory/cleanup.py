@@ -33,7 +33,7 @@ VERSION = "dataset version"
 
 
 @dataclass(frozen=True)
-class Doomed:
+class Candidate:
     """One thing that could go.
 
     `kind`: endpoint, model, configuration, objects, or one of what is shared; `usd_per_hour` is
@@ -58,17 +58,17 @@ class Doomed:
 class Done:
     """What became of one of them; `problem` is '' where it is gone."""
 
-    doomed: Doomed
+    candidate: Candidate
     problem: str = ""
 
 
-def plan(account: Account, found: Running) -> list[Doomed]:
+def plan(account: Account, found: Running) -> list[Candidate]:
     """The dry run: what would be removed, and why. Raises BackendError where AWS can't be asked."""
     client = connection.client("sagemaker", region=account.region)
     return [*_endpoints(found), *_leftovers(client, found), *_objects(Store(account))]
 
 
-def shared(account: Account, found: Running) -> list[Doomed]:
+def shared(account: Account, found: Running) -> list[Candidate]:
     """What of the parts that jobs share could go as well, never surely.
 
     BackendError where AWS can't be asked, or it is not known for sure what is in use.
@@ -77,7 +77,7 @@ def shared(account: Account, found: Running) -> list[Doomed]:
         Store(account), connection.client("sagemaker", region=account.region), found
     )
     return [
-        Doomed(
+        Candidate(
             SHARED.get(one.name, VERSION),
             one.name,
             one.why,
@@ -89,17 +89,17 @@ def shared(account: Account, found: Running) -> list[Doomed]:
     ]
 
 
-def carry_out(account: Account, chosen: Sequence[Doomed]) -> Iterator[Done]:
+def carry_out(account: Account, chosen: Sequence[Candidate]) -> Iterator[Done]:
     """Remove them; what AWS refuses is said, and the others still go."""
     client = connection.client("sagemaker", region=account.region)
-    for doomed in chosen:
+    for candidate in chosen:
         try:
-            yield Done(doomed, _remove(client, account, doomed))
+            yield Done(candidate, _remove(client, account, candidate))
         except BackendError as error:
-            yield Done(doomed, str(error))
+            yield Done(candidate, str(error))
 
 
-def _endpoints(found: Running) -> Iterator[Doomed]:
+def _endpoints(found: Running) -> Iterator[Candidate]:
     for resource in found.ours:
         if resource.kind != EndpointSpec.kind or not ID_PATTERN.match(resource.name):
             continue
@@ -112,12 +112,12 @@ def _endpoints(found: Running) -> Iterator[Doomed]:
         why = [words for words, holds in reasons if holds]
         if why:
             sure = resource.is_overdue or resource.state == "Failed"
-            yield Doomed(
+            yield Candidate(
                 "endpoint", resource.name, ", ".join(why), resource.usd_per_hour or 0.0, sure=sure
             )
 
 
-def _leftovers(client: Any, found: Running) -> Iterator[Doomed]:
+def _leftovers(client: Any, found: Running) -> Iterator[Candidate]:
     """Models and configurations of ours that no endpoint or running job uses; they cost nothing,
     but are in the way."""
     used = {resource.name for resource in found.resources}
@@ -125,20 +125,22 @@ def _leftovers(client: Any, found: Running) -> Iterator[Doomed]:
         ("configuration", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
         ("model", "list_models", "Models", "ModelName"),
     ):
-        with connection.asking(f"listing each {kind}"):
+        with connection.translate_errors(f"listing each {kind}"):
             pages = client.get_paginator(operation).paginate(
                 NameContains="fm-", PaginationConfig={"MaxItems": MOST, "PageSize": 100}
             )
             for entry in (entry for page in pages for entry in page.get(key, [])):
                 if ID_PATTERN.fullmatch(entry[name]) and entry[name] not in used and _is_old(entry):
-                    yield Doomed(kind, entry[name], "no endpoint or running job uses it", sure=True)
+                    yield Candidate(
+                        kind, entry[name], "no endpoint or running job uses it", sure=True
+                    )
 
 
 def _is_old(entry: Mapping[str, Any]) -> bool:
     return time.time() - float(entry["CreationTime"].timestamp()) > YOUNG_SECONDS
 
 
-def _objects(store: Store) -> Iterator[Doomed]:
+def _objects(store: Store) -> Iterator[Candidate]:
     """What jobs and endpoints kept in the bucket that are not on this machine any more."""
     for part in PARTS:
         sizes: dict[str, int] = {}
@@ -148,42 +150,42 @@ def _objects(store: Store) -> Iterator[Doomed]:
         for name, size in sizes.items():
             if ID_PATTERN.fullmatch(name) and not _is_here(name):
                 why = f"{part} in the bucket, and the job is not on this machine any more"
-                yield Doomed("objects", name, why, size_bytes=size, stored=True)
+                yield Candidate("objects", name, why, size_bytes=size, stored=True)
 
 
-def _remove(client: Any, account: Account, doomed: Doomed) -> str:
+def _remove(client: Any, account: Account, candidate: Candidate) -> str:
     """'' once it is gone, else why not."""
-    if doomed.shared:
-        return _remove_shared(client, Store(account), doomed)
-    if not ID_PATTERN.match(doomed.name):
+    if candidate.shared:
+        return _remove_shared(client, Store(account), candidate)
+    if not ID_PATTERN.match(candidate.name):
         return "It does not bear a name of Fieldmark's, so it is left alone."
-    if doomed.kind == "endpoint":
-        _tell_watcher(doomed.name)
+    if candidate.kind == "endpoint":
+        _tell_watcher(candidate.name)
         hosting.unscale(
-            doomed.name, connection.client("application-autoscaling", region=account.region)
+            candidate.name, connection.client("application-autoscaling", region=account.region)
         )
         return (
             ""
-            if hosting.remove(client, doomed.name)
+            if hosting.remove(client, candidate.name)
             else "It is still being made, and can be deleted once it is. Try again then."
         )
-    if doomed.kind == "configuration":
-        with connection.asking(f"deleting the configuration {doomed.name}"):
-            client.delete_endpoint_config(EndpointConfigName=doomed.name)
+    if candidate.kind == "configuration":
+        with connection.translate_errors(f"deleting the configuration {candidate.name}"):
+            client.delete_endpoint_config(EndpointConfigName=candidate.name)
         return ""
-    if doomed.kind == "model":
-        hosting.remove(client, doomed.name, only_model=True)
+    if candidate.kind == "model":
+        hosting.remove(client, candidate.name, only_model=True)
         return ""
     store = Store(account)
     for part in PARTS:
-        store.delete(store.keys(f"{part}/{doomed.name}/"))
+        store.delete(store.keys(f"{part}/{candidate.name}/"))
     return ""
 
 
-def _remove_shared(client: Any, store: Store, doomed: Doomed) -> str:
+def _remove_shared(client: Any, store: Store, candidate: Candidate) -> str:
     """What is in use is asked for again, for a person may have looked at the plan for an hour."""
     store.delete(
-        unused_objects.look(store, client, inventory.look(store.account)).keys(doomed.name)
+        unused_objects.look(store, client, inventory.look(store.account)).keys(candidate.name)
     )
     return ""
 

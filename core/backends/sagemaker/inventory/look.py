@@ -123,7 +123,7 @@ def _worth_keeping(before: Running | None, now: Running) -> Running:
 
 
 def _endpoints(client: Any) -> list[Mapping[str, Any]]:
-    with connection.asking("listing the endpoints"):
+    with connection.translate_errors("listing the endpoints"):
         return list(_entries(client, "list_endpoints", "Endpoints", SortBy="CreationTime"))
 
 
@@ -133,7 +133,7 @@ def _jobs(client: Any, kind: str) -> list[Mapping[str, Any]]:
         "tuning": ("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries"),
         "transform": ("list_transform_jobs", "TransformJobSummaries"),
     }[kind]
-    with connection.asking(f"listing the {kind} jobs"):
+    with connection.translate_errors(f"listing the {kind} jobs"):
         statuses = ("InProgress", "Stopping")
         return [
             entry
@@ -143,7 +143,7 @@ def _jobs(client: Any, kind: str) -> list[Mapping[str, Any]]:
 
 
 def _notebooks(client: Any) -> list[Mapping[str, Any]]:
-    with connection.asking("listing the notebook instances"):
+    with connection.translate_errors("listing the notebook instances"):
         return list(
             _entries(
                 client, "list_notebook_instances", "NotebookInstances", StatusEquals="InService"
@@ -163,7 +163,7 @@ def _entries(
 
 def _endpoint(client: Any, watch: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
     name, arn = str(entry["EndpointName"]), str(entry["EndpointArn"])
-    with connection.asking(f"looking at the endpoint {name}"):
+    with connection.translate_errors(f"looking at the endpoint {name}"):
         described = client.describe_endpoint(EndpointName=name)
         config = client.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     variants, labels = config["ProductionVariants"], _tags(client, arn)
@@ -232,7 +232,7 @@ def _asked(watch: Any, name: str, variants: list[str], created: float) -> float 
 
 def _training(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
     name = str(entry["TrainingJobName"])
-    with connection.asking(f"looking at the training job {name}"):
+    with connection.translate_errors(f"looking at the training job {name}"):
         described = client.describe_training_job(TrainingJobName=name)
     machines = described.get("ResourceConfig", {})
     state = str(described.get("SecondaryStatus") or entry["TrainingJobStatus"])
@@ -265,7 +265,7 @@ def _tuning(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource
 
 def _transform(client: Any, account: Account, entry: Mapping[str, Any]) -> Resource:
     name = str(entry["TransformJobName"])
-    with connection.asking(f"looking at the transform job {name}"):
+    with connection.translate_errors(f"looking at the transform job {name}"):
         described = client.describe_transform_job(TransformJobName=name)
     machines = described.get("TransformResources", {})
     return _job(
@@ -326,7 +326,7 @@ def _notebook(account: Account, entry: Mapping[str, Any]) -> Resource:
 def _tags(client: Any, arn: str) -> dict[str, str]:
     """The tags of a resource; none where they may not be read."""
     try:
-        with connection.asking("reading tags"):
+        with connection.translate_errors("reading tags"):
             return {tag["Key"]: tag["Value"] for tag in client.list_tags(ResourceArn=arn)["Tags"]}
     except BackendError:
         return {}

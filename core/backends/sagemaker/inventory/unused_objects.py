@@ -51,7 +51,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Litter:
+class UnusedObjects:
     """Things of one kind that could go together. `name` is what `keys` finds them by again."""
 
     name: str
@@ -102,7 +102,7 @@ class Look:
     used: set[str]
     _named: npt.NDArray[np.uint64] | None = field(default=None, repr=False)
 
-    def find(self) -> Iterator[Litter]:
+    def find(self) -> Iterator[UnusedObjects]:
         """What could go. Raises BackendError where AWS can't be asked."""
         yield from self._versions()
         for name, part in PARTS.items():
@@ -110,7 +110,7 @@ class Look:
             for found in self.unused(name):
                 count, size = count + 1, size + found.size_bytes
             if count:
-                yield Litter(name, f"{part.why}: {count:,}", size)
+                yield UnusedObjects(name, f"{part.why}: {count:,}", size)
 
     def keys(self, name: str) -> Iterator[str]:
         """The objects that a name of `find` stands for now; none where it is no such name, or all
@@ -147,7 +147,7 @@ class Look:
             if name != "images" or not self._is_named(match[1]):
                 yield found
 
-    def _versions(self) -> Iterator[Litter]:
+    def _versions(self) -> Iterator[UnusedObjects]:
         """Dataset versions with the features that were made of them, which this machine does not
         have any more."""
         sizes: Counter[tuple[str, str]] = Counter()
@@ -165,7 +165,7 @@ class Look:
                 and not _is_here(*version)
                 and not self._is_used(*version)
             ):
-                yield Litter(
+                yield UnusedObjects(
                     "/".join(version),
                     "list and features of a dataset version that is not on this machine",
                     size,
@@ -235,7 +235,7 @@ def _models(client: Any) -> list[str]:
 
     BackendError where there are more than can be looked at.
     """
-    with connection.asking("listing each model"):
+    with connection.translate_errors("listing each model"):
         pages = client.get_paginator("list_models").paginate(
             NameContains="fm-", PaginationConfig={"MaxItems": MOST_MODELS, "PageSize": 100}
         )
@@ -262,7 +262,7 @@ _DESCRIBE: Mapping[str, Callable[[Any, str], Any]] = {
 def _described(client: Any, kind: str, name: str) -> Any:
     """What AWS says of it; nothing where it has gone meanwhile, and so uses nothing."""
     try:
-        with connection.asking(f"looking at the {kind} {name}"):
+        with connection.translate_errors(f"looking at the {kind} {name}"):
             return _DESCRIBE[kind](client, name)
     except BackendError as error:
         if aws_errors.is_missing(error):

@@ -91,11 +91,11 @@ class Training:
         )
 
     def create(self) -> None:
-        with connection.asking("creating the training job"):
+        with connection.translate_errors("creating the training job"):
             self.client.create_training_job(**files.read_json(request_path(self.folder)))
 
     def stop(self) -> None:
-        with connection.asking("stopping the training job"):
+        with connection.translate_errors("stopping the training job"):
             self.client.stop_training_job(TrainingJobName=self.name)
 
     def status(self, described: Mapping[str, Any]) -> str:
@@ -177,7 +177,7 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
     Either may have run anywhere.
     """
     source = jobs.read(spec.resumed_from)
-    if not locks.is_let_go(source.folder.lock):
+    if not locks.is_released(source.folder.lock):
         raise BackendError("The job to resume from is still running.")
     watch.say(phase="Taking over the checkpoints")
     target, prefix = (
@@ -214,13 +214,13 @@ def conclude(watch: Watch, job: Training, described: Mapping[str, Any]) -> None:
     """Bring here what the job left; return for a finished model only."""
     status = job.status(described)
     store = Store(job.account)
-    watch.surely(lambda: kept_features.keep(store, job.spec, job.name))
+    watch.retry_until_answered(lambda: kept_features.keep(store, job.spec, job.name))
     if status == "Completed":
         watch.worker.progress(**{**watch.facts, "phase": "Bringing the model here"})
-        watch.surely(lambda: fetch(store, job.folder, described))
+        watch.retry_until_answered(lambda: fetch(store, job.folder, described))
         watch.worker.progress(**{**watch.facts, "phase": "Done"})
         return
-    watch.surely(lambda: fetch_checkpoints(store, job.folder, described))
+    watch.retry_until_answered(lambda: fetch_checkpoints(store, job.folder, described))
     if status == "Stopped":
         raise failures.stop(described, asked=watch.worker.stopping)
     raise failures.failure(described, log_end(job.folder))

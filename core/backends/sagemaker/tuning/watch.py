@@ -61,7 +61,7 @@ def run(worker: Worker) -> None:
             worker.check_stop()
             watch.submit()
     described = watch.follow()
-    watch.surely(tuning.finish)
+    watch.retry_until_answered(tuning.finish)
     tuning.conclude(described)
 
 
@@ -138,7 +138,7 @@ class Tuning:
         )
 
     def create(self) -> None:
-        with connection.asking("creating the tuning job"):
+        with connection.translate_errors("creating the tuning job"):
             self.client.create_hyper_parameter_tuning_job(
                 **files.read_json(training.request_path(self.worker.folder))
             )
@@ -146,7 +146,7 @@ class Tuning:
     def stop(self) -> None:
         if self.baseline_id in self._jobs and not jobs.read(self.baseline_id).state.is_finished:
             self._jobs[self.baseline_id].stop()
-        with connection.asking("stopping the tuning job"):
+        with connection.translate_errors("stopping the tuning job"):
             self.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=self.spec.id)
 
     def status(self, described: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ class Tuning:
         if not self.baseline_id or jobs.read(self.baseline_id).state.is_finished:
             return
         own = self._training(jobs.read(self.baseline_id))
-        if watch.surely(own.describe) is None:
+        if watch.retry_until_answered(own.describe) is None:
             self.worker.check_stop()
             Watch(self.worker, own).submit()
 
@@ -169,7 +169,7 @@ class Tuning:
                 raise Left
             if self.worker.stopping:
                 job.folder.stop_request.touch()
-            watch.surely(functools.partial(self._mirror, job))
+            watch.retry_until_answered(functools.partial(self._mirror, job))
             watch.say(**{**self.facts({}), "phase": "Trying the defaults", "seen": time.time()})
             time.sleep(settings.poll_seconds())
 
@@ -231,7 +231,7 @@ class Tuning:
     def _trials(self) -> list[Job]:
         """Every trial as its folder says, those that are new on the platform among them."""
         found = [jobs.read(self.baseline_id)] if self.baseline_id else []
-        with connection.asking("asking for the trials"):
+        with connection.translate_errors("asking for the trials"):
             pages = self.client.get_paginator(
                 "list_training_jobs_for_hyper_parameter_tuning_job"
             ).paginate(
@@ -332,7 +332,7 @@ class Tuning:
         try:
             training.fetch(Store(self.account), job.folder, described)
         except (BackendError, BadArchive) as error:
-            if aws_errors.is_passing(error):
+            if aws_errors.is_transient(error):
                 raise
             return State.FAILED, Ending(str(error), Cause.ERROR)
         return state, Ending("", Cause.NONE)

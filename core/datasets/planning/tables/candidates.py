@@ -25,7 +25,7 @@ from core.datasets.planning.tables.columns import normal
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.datasets.planning.tables.text_tables import Form
 from core.errors import UserError
-from core.io.names import shown
+from core.io.names import printable
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".lst", ".list")
 JSON = (".json", ".jsonl", ".ndjson", ".manifest")
@@ -159,7 +159,7 @@ def _package(listing: Listing, use: TableUse) -> Table:
         if (table.path, table.kind) == (use.path, use.kind):
             return table
     raise UserError(
-        f"{shown(use.path)} is no {use.kind} any more. Make the plan again.", field="plan"
+        f"{printable(use.path)} is no {use.kind} any more. Make the plan again.", field="plan"
     )
 
 

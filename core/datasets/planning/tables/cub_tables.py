@@ -13,7 +13,7 @@ from core.datasets.planning.tables import text_tables
 from core.datasets.planning.tables.columns import BOX_ROLES, IGNORE, LABEL, PATH, SPLIT
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.errors import UserError
-from core.io.names import shown
+from core.io.names import printable
 
 KIND = "CUB-200-2011"
 BOX = BOX_ROLES[:4]
@@ -37,8 +37,8 @@ def opened(listing: Listing, folder: str) -> Table | None:
     for key, name in names.items():
         if key not in labels:
             raise UserError(
-                f"The image {key} ({shown(name)}) has no line in image_class_labels.txt. Mend the "
-                f"tables of {root.name}."
+                f"The image {key} ({printable(name)}) has no line in image_class_labels.txt. Mend "
+                f"the tables of {root.name}."
             )
 
     def rows() -> Iterator[Row]:
@@ -88,7 +88,7 @@ def _require_distinct(names: Iterable[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UserError(
-            f"classes.txt has more than one class called {shown(twice[0])!r}. Mend the table."
+            f"classes.txt has more than one class called {printable(twice[0])!r}. Mend the table."
         )
 
 
@@ -106,7 +106,7 @@ def _table(path: Path) -> dict[str, str]:
             if key and (not rest or key in found):
                 raise UserError(
                     f"Line {number} of {path.name} is not a new number and a value: "
-                    f"{shown(line.strip())!r}. Mend the table."
+                    f"{printable(line.strip())!r}. Mend the table."
                 )
             if key:
                 found[key] = rest[0]

@@ -14,7 +14,7 @@ from core.datasets.planning.tables import cub_tables, text_tables
 from core.datasets.planning.tables.columns import KEEP, LABEL, PATH, SPLIT
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.errors import UserError
-from core.io.names import shown
+from core.io.names import printable
 
 PETS, BIRDSNAP, FLOWERS, CARS = (
     "Oxford-IIIT Pet",
@@ -155,7 +155,7 @@ def _matlab(path: Path) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] = loadmat(path)
     except (MatReadError, zlib.error, *DAMAGED) as error:
         raise UserError(
-            f"{shown(path.name)} can't be read ({error}). Download it again, or move it away.",
+            f"{printable(path.name)} can't be read ({error}). Download it again, or move it away.",
             field="path",
         ) from error
     return found

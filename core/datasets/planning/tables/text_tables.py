@@ -13,7 +13,7 @@ from core.datasets.planning.tables import encodings
 from core.datasets.planning.tables.column_names import PATH_NAMES
 from core.datasets.planning.tables.columns import normal
 from core.datasets.planning.tables.table import NotATable, Row
-from core.io.names import shown
+from core.io.names import printable
 
 DELIMITERS = ",;\t|"
 MAX_BYTES = 2**29
@@ -97,7 +97,7 @@ def header(path: Path, form: Form) -> tuple[str, ...]:
         return tuple(f"column {number}" for number in range(1, len(first) + 1))
     names: list[str] = []
     for number, cell in enumerate(first, 1):
-        name = shown(cell.strip().removeprefix("\ufeff")) or f"column {number}"
+        name = printable(cell.strip().removeprefix("\ufeff")) or f"column {number}"
         names.append(name if name not in names else f"{name} ({number})")
     return tuple(names)
 
