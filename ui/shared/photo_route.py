@@ -53,7 +53,7 @@ async def photo(request: Request) -> Response:
 
 
 def _signature(root: str, path: str, version: str) -> str:
-    message = "\0".join((root, path, version)).encode("utf-8", "surrogatepass")
+    message = f"{root}\0{path}\0{version}".encode("utf-8", "surrogatepass")
     return hmac.new(_KEY, message, hashlib.sha256).hexdigest()
 
 

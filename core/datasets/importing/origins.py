@@ -49,7 +49,8 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
         resolved = path.expanduser()
         if not resolved.is_absolute():
             raise UserError(
-                f"{printable(str(path))} is a relative path. Enter the full path, which begins with /.",
+                f"{printable(str(path))} is a relative path. Enter the full path, which "
+                "begins with /.",
                 field="path",
             )
         resolved = resolved.resolve()
