@@ -1,5 +1,4 @@
-"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in
-numpy."""
+"""Run an inspect job: features by the training scripts' own code, then the checks in numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +8,9 @@ from typing import TYPE_CHECKING
 from core.backends.local import training
 from core.backends.local.datasets import fetching
 from core.datasets import store
+from core.datasets.inspection import progress
 from core.datasets.inspection import store as inspection
+from core.datasets.inspection.progress import Timeline
 from core.datasets.store import Version
 from core.io import files
 from core.jobs import processes, stopping
@@ -26,10 +27,10 @@ REPORT_SECONDS = 0.4
 
 
 def run(worker: Worker) -> None:
-    """Looks through the version and keeps what was found in the dataset's folder."""
+    """Inspect the version and write the result to the dataset's folder."""
     spec = inspect_spec(worker.job)
     version = store.version(spec.dataset_id, spec.version_id)
-    report = _Reporter(worker)
+    report = _Reporter(worker, version.images)
     fetching.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
     made = stopping.unless_stopped(
@@ -53,13 +54,13 @@ def run(worker: Worker) -> None:
 
 
 def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
-    """The names of the cache folders that hold the photos' features, after those that were missing
-    have been made."""
+    """Extract the features that are not cached; return the names of the cache folders with those of
+    all photos."""
     folder = worker.folder
     training.copy_scripts(folder)
 
     def write() -> int:
-        # All of them are wanted, so all are 'train' here; each content once.
+        # The features of all photos are needed, so all are 'train' here; each content once.
         rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
         training.write_manifest(folder, rows)
         return len(rows)
@@ -85,30 +86,33 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
 
 
 class _Reporter:
-    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is
-    always written."""
+    """Write the progress to the job's status, seldom enough not to slow the work down; a new phase
+    is always written."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, photos: int) -> None:
         self._worker, self._last, self._phase = worker, 0.0, ""
+        self._timeline = Timeline(photos, time.monotonic())
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         now = time.monotonic()
+        eta, share = self._timeline.update(phase, done, total, now)
         if phase == self._phase and now - self._last < REPORT_SECONDS:
             return
-        if phase != self._phase:
-            self._phase, self._began, self._before = phase, now, done
-        self._last = now
-        made = done - self._before
-        eta = None
-        if made and total > done:
-            eta = round((total - done) * (now - self._began) / made, 1)
-        self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
+        self._phase, self._last = phase, now
+        self._worker.progress(
+            phase=phase,
+            done=done,
+            total=total,
+            unit="photos",
+            eta_seconds=round(eta, 1),
+            share=round(share, 4),
+        )
 
     def features(self, log: metrics.MetricLog, total: int) -> None:
-        """How far the script is, by the last line it wrote about it."""
+        """Report how far the script is, by the last line it wrote about it."""
         if time.monotonic() - self._last >= REPORT_SECONDS:
             rows = [row for row in log.refresh() if "features_done" in row]
             done = 0
             if rows:
                 done, total = int(rows[-1]["features_done"]), int(rows[-1]["features_total"])
-            self("Making features", done, total)
+            self(progress.FEATURES, done, total)
