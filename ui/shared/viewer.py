@@ -119,7 +119,7 @@ def show(
         close()
 
     def draw() -> None:
-        with messages.shown():
+        with messages.report_errors():
             _draw(album, details, keys_of, below)
 
     st.dialog("Photo", width="large", on_dismiss=closed)(draw)()
