@@ -14,7 +14,7 @@ guard()
 asked = links.parameter("model")
 if not asked:
     st.title("Models")
-    model_list.show(models.listing())
+    model_list.show()
 else:
     with messages.report_errors():
         model = models.read(asked)
