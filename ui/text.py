@@ -112,6 +112,11 @@ def left(seconds: float | None) -> str:
     return ""
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Return `95 %`, with so many digits after the point."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def share(correct: int, total: int) -> str:
     """`321/355 = 0.904`, the way every accuracy is written here."""
     if total:

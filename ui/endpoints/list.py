@@ -106,7 +106,7 @@ def show_ended(job: Job) -> None:
             help="Deletes its log and stored requests.",
         ):
             with messages.report_errors():
-                jobs.delete(job.id)
+                removal.tell(job.name, jobs.move_to_bin(job.id))
                 links.to("deploy")
     if capture.stamp(job.folder)[0]:
         endpoint_monitor.show(job)

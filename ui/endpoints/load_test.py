@@ -17,7 +17,7 @@ from core.jobs.specs import LoadSpec
 from core.jobs.status.progress import LoadProgress
 from core.jobs.store import Job, State
 from ui import links
-from ui.shared import charts, jobs_table, live, submit
+from ui.shared import charts, job_state, live, submit
 from ui.text import age, count, figure, plain
 
 REFRESH_SECONDS = 0.5
@@ -92,7 +92,7 @@ def _test(job: Job) -> None:
     told = LoadProgress.from_json(job.status.progress)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{jobs_table.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content"
+            f"{job_state.badge(job.state)} {plain(job.name)}, {age(job.created)}", width="content"
         )
         if not job.state.is_finished and st.button(
             "Stop", key=f"dp_load_stop_{job.id}", icon=":material/stop_circle:"
