@@ -12,15 +12,17 @@ from ui.importing import form as import_form
 from ui.importing import plan as import_plan
 from ui.importing import progress as import_progress
 from ui.shared import jobs_table
+from ui.shell import missing, title
 from ui.text import plain
 
 guard()
 
+title.show("Datasets")
 everything = store.datasets()
 datasets = {item.id: item for item in everything if isinstance(item, store.Dataset)}
 running = [job for job in jobs.readable("import") if not job.state.is_finished]
-asked = links.parameter("job")
-planned = links.parameter("plan")
+asked = missing.known_job(links.parameter("job"))
+planned = missing.known_job(links.parameter("plan"))
 if asked.startswith(jobs.prefix("plan")):
     links.to("datasets", plan=asked)
 

@@ -13,6 +13,7 @@ from ui.endpoints import list as endpoint_list
 from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import view as endpoint_view
 from ui.guard import guard
+from ui.shell import missing, title
 from ui.text import plain
 
 guard()
@@ -22,19 +23,22 @@ ended = {job.id: job for job in jobs.readable("endpoint") if job.state is State.
 asked = links.parameter("endpoint") or endpoint_load.endpoint_of(links.parameter("job"))
 
 if asked in endpoints:
+    title.show(endpoints[asked].name, "Deploy")
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(endpoints[asked].name))
     with messages.report_errors():
         endpoint_view.show(endpoints[asked], list(endpoints.values()))
 elif asked in ended:
+    title.show(ended[asked].name, "Deploy")
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(ended[asked].name))
     with messages.report_errors():
         endpoint_list.show_ended(ended[asked])
 else:
-    st.title("Deploy")
+    title.show("Deploy")
     if asked:
-        st.info("That endpoint is not there any more.", icon=":material/info:")
+        missing.note("endpoint", asked)
+    st.title("Deploy")
     found = models.listing()
     deploy_form.show(found)
     endpoint_attach.show(found)

@@ -7,17 +7,19 @@ from ui import links, messages
 from ui.guard import guard
 from ui.models import list as model_list
 from ui.models import view as model_view
+from ui.shell import missing, title
 from ui.text import plain
 
 guard()
 
-asked = links.parameter("model")
-if not asked:
+model = missing.find("model", links.parameter("model"), models.read)
+if not model:
+    title.show("Models")
     st.title("Models")
     model_list.show(models.listing())
 else:
+    title.show(model.name, "Models")
     with messages.report_errors():
-        model = models.read(asked)
         links.link("models", "All models", ":material/arrow_back:")
         st.title(plain(model.name))
         model_view.show(model)

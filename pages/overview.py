@@ -10,6 +10,7 @@ from ui import links
 from ui.guard import guard
 from ui.overview import home
 from ui.shared import jobs_table
+from ui.shell import title
 
 guard()
 
@@ -22,6 +23,7 @@ all_jobs = [
 found_models = models.listing()
 endpoints = backends.endpoints()
 
+title.show("Overview")
 st.title("Fieldmark")
 st.markdown(
     "Train an image classifier on your photos, see what it gets wrong and why, and put it to work."

@@ -25,6 +25,7 @@ from ui.datasets import links as dataset_links
 from ui.datasets import map as dataset_map
 from ui.datasets import photo as dataset_photo
 from ui.shared import charts, version_picker
+from ui.shell import title
 from ui.text import count, plain
 
 
@@ -42,13 +43,14 @@ def show(datasets: Mapping[str, Dataset]) -> None:
     dataset_links.arrive()
     _figures(dataset, version)
     dataset_draft.bar(version)
-    view = choices.segment(
+    view = choices.view(
         "View",
         list(VIEWS),
         key=dataset_links.VIEW,
-        bind="query-params",
+        keep=("dataset", "version"),
         label_visibility="collapsed",
     )
+    title.show(f"{dataset.name} {version.id}", view, "Datasets")
     VIEWS[view](dataset, version)
 
 

@@ -52,8 +52,8 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
         return
     live.redrawn(_live, LOOK_SECONDS, running=True)(endpoint.id)
     _about(endpoint)
-    view = choices.segment(
-        "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
+    view = choices.view(
+        "View", VIEWS, key="dp_view", keep=("endpoint",), label_visibility="collapsed"
     )
     if view in _SHOWS:
         _SHOWS[view](endpoint)

@@ -19,6 +19,7 @@ from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.shared import charts, crop_notice, downloads, photo_view
 from ui.shared.photo_wall import page, predictions_of, wall
+from ui.shell import title
 from ui.text import count, plain
 
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
@@ -43,8 +44,9 @@ def show(model: Model) -> None:
         model_about.show(model)
         return
     with st.container(horizontal=True):
-        view = choices.segment("View", VIEWS, key="mo_view", bind="query-params", wrap=True)
+        view = choices.view("View", VIEWS, key="mo_view", keep=("model",), wrap=True)
         split = choices.segment("Measured on", splits, key="mo_split", bind="query-params")
+    title.show(model.name, view, "Models")
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
