@@ -29,13 +29,13 @@ def configured(variable: str) -> frozenset[str]:
 
 
 def is_allowed_host(header: str, allowed: Collection[str] = ()) -> bool:
-    """Whether a Host header names this machine or one of `allowed`, whatever its port is."""
+    """Return whether a Host header names this machine or one of `allowed`, whatever its port is."""
     name, _ = _authority(header, 0)
     return bool(name) and (_is_loopback(name) or any(_matches(name, entry) for entry in allowed))
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Whether an Origin header is the server's own, the one that the Host header names."""
+    """Return whether an Origin header is the server's own, the one that the Host header names."""
     scheme, _, authority = origin.lower().partition("://")
     default = DEFAULT_PORTS.get(scheme, 0)
     name = _authority(authority, default)
@@ -43,7 +43,7 @@ def is_own_origin(origin: str, host: str) -> bool:
 
 
 def is_trusted_sender(headers: Mapping[str, str], origins: Collection[str] = ()) -> bool:
-    """Whether a request that changes something comes from no other site's page.
+    """Return whether a request that changes something comes from no other site's page.
 
     `headers` with lower-case names. Without an Origin (curl, boto3) only Sec-Fetch-Site can object.
     """
@@ -54,7 +54,7 @@ def is_trusted_sender(headers: Mapping[str, str], origins: Collection[str] = ())
 
 
 def _authority(text: str, default_port: int) -> tuple[str, int]:
-    """The name, in lower case and without its final dot, and the port; or MALFORMED."""
+    """Return the name, in lower case and without its final dot, and the port; or MALFORMED."""
     found = re.fullmatch(AUTHORITY, text.lower())
     if not found:
         return MALFORMED

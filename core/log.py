@@ -74,8 +74,7 @@ class _StandardError(logging.Handler):
 
 
 def begin() -> None:
-    """Let this process log as FIELDMARK_LOG says; again is fine. UserError where that is no
-    level."""
+    """Let this process log as FIELDMARK_LOG says; again is fine. UserError if that is no level."""
     wanted = level()
     handler = _StandardError()
     handler.setFormatter(logging.Formatter(FORMAT))
@@ -87,7 +86,7 @@ def begin() -> None:
 
 
 def level() -> str:
-    """What FIELDMARK_LOG says, or the usual level."""
+    """Return what FIELDMARK_LOG says, or the usual level."""
     given = os.environ.get(settings.ENV_LOG, "").strip()
     if not given:
         return USUAL
@@ -98,7 +97,7 @@ def level() -> str:
 
 
 def without_secrets(text: str) -> str:
-    """The text with HIDDEN in place of what looks like a secret, and of what is one here."""
+    """Return the text with HIDDEN in place of what looks like a secret, and of what is one here."""
     for secret in _known():
         text = text.replace(secret, HIDDEN)
     for pattern in _SECRETS:
@@ -107,7 +106,8 @@ def without_secrets(text: str) -> str:
 
 
 def _known() -> list[str]:
-    """What this process's environment holds under the name of a secret, the longest first."""
+    """Return what this process's environment holds under the name of a secret, the longest
+    first."""
     found = {
         value
         for name, value in os.environ.items()

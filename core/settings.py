@@ -104,11 +104,12 @@ _seen: set[Path] = set()
 
 
 def home() -> Path:
-    """The folder in which everything Fieldmark makes is kept; created on first use, for its owner
-    alone.
+    """Return the folder in which everything Fieldmark makes is kept; created on first use, for its
+    owner alone.
 
-    NotFound where it was there and is gone: a disk that is not mounted any more must not look like
-    a Fieldmark without datasets."""
+    NotFound if it was there and is gone: a disk that is not mounted any more must not look like a
+    Fieldmark without datasets.
+    """
     path = Path(os.environ.get(ENV_HOME) or Path.home() / ".fieldmark").expanduser().absolute()
     if path in _seen:
         if not path.is_dir():
@@ -166,14 +167,14 @@ def downloads_dir() -> Path:
 
 
 def temporary_dir() -> Path:
-    """What is being made, each file or folder held by the process that makes it; the rest is swept
-    when an app starts."""
+    """Return what is being made, each file or folder held by the process that makes it; the rest is
+    swept when an app starts."""
     return _made(home() / "tmp")
 
 
 def import_roots() -> tuple[Path, ...]:
-    """The folders that a person may import from: a page can name any server path, so the choice is
-    bounded."""
+    """Return the folders that a person may import from: a page can name any server path, so the
+    choice is bounded."""
     given = os.environ.get(ENV_IMPORT_ROOTS)
     if given:
         return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
@@ -189,13 +190,14 @@ def import_roots() -> tuple[Path, ...]:
 
 
 def prepares() -> bool:
-    """Whether an app that has just started converts the default networks, so that the first job
-    need not; FIELDMARK_PREPARE=0 says no."""
+    """Return whether an app that has just started converts the default networks, so that the first
+    job need not; FIELDMARK_PREPARE=0 says no."""
     return os.environ.get(ENV_PREPARE, "1") != "0"
 
 
 def poll_seconds() -> float:
-    """How often a watcher asks its platform at most; it asks less often while nothing happens."""
+    """Return how often a watcher asks its platform at most; it asks less often while nothing
+    happens."""
     return float(os.environ.get(ENV_POLL_SECONDS) or POLL_SECONDS)
 
 
@@ -206,7 +208,7 @@ def stream_from() -> int:
 
 
 def python() -> str:
-    """The interpreter that runs workers and trainers: the one that runs the app."""
+    """Return the interpreter that runs workers and trainers: the one that runs the app."""
     return sys.executable
 
 

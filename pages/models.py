@@ -5,10 +5,10 @@ import streamlit as st
 from core.models import store as models
 from ui import links, messages
 from ui.guard import guard
+from ui.models import header
 from ui.models import list as model_list
 from ui.models import view as model_view
 from ui.shell import missing, title
-from ui.text import plain
 
 guard()
 
@@ -21,5 +21,5 @@ else:
     title.show(model.name, "Models")
     with messages.report_errors():
         links.link("models", "All models", ":material/arrow_back:")
-        st.title(plain(model.name))
+        header.show(model)
         model_view.show(model)

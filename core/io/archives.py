@@ -52,8 +52,8 @@ class ArchiveReport:
     """What was unpacked: files, their bytes, and how many entries were left out for which reason,
     with an example of each.
 
-    `guessed` is the encoding in which names were read that do not say theirs; empty where all say
-    it, or where the caller did.
+    `guessed` is the encoding in which names were read that do not say theirs; empty if all say it,
+    or where the caller did.
     """
 
     files: int
@@ -79,7 +79,7 @@ def extract(
     Raises BadArchive, naming the entry, for paths that lead outside, links and devices in a ZIP,
     encryption, clashing names, sizes that lie, entries that overlap, archives in archives, methods
     of compression that can't be read, damage, and anything beyond the bounds in core.settings;
-    UserError where the disk is too small, `should_stop` said so, or there is no such encoding.
+    UserError if the disk is too small, `should_stop` said so, or there is no such encoding.
     """
     _require_encoding(encoding)
     into.parent.mkdir(parents=True, exist_ok=True)

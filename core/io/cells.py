@@ -21,30 +21,32 @@ _FORMULA = re.compile(rf"(?!{NUMBER}\Z)\s*[{STARTERS}]")
 
 
 def safe(value: Any) -> Any:
-    """The value of a cell as a spreadsheet shows it and runs nothing; only text can change."""
+    """Return the value of a cell as a spreadsheet shows it and runs nothing; only text can
+    change."""
     if isinstance(value, str) and _is_formula(value):
         return f"'{value}"
     return value
 
 
 def as_it_was(text: str) -> str:
-    """What was in a cell before `safe`."""
+    """Return what was in a cell before `safe`."""
     return text[1:] if text.startswith("'") and _is_formula(text) else text
 
 
 def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet would run a text, leading apostrophes apart: with those, one more
-    apostrophe can always be taken away again."""
+    """Return whether a spreadsheet would run a text, leading apostrophes apart: with those, one
+    more apostrophe can always be taken away again."""
     return bool(_FORMULA.match(text.lstrip("'")))
 
 
 def safe_csv(frame: pd.DataFrame) -> str:
-    """A frame as CSV for a spreadsheet. A lone carriage return in a name ends no row here."""
+    """Return a frame as CSV for a spreadsheet. A lone carriage return in a name ends no row
+    here."""
     return str(safe_frame(frame).to_csv(index=False, lineterminator="\r\n"))
 
 
 def safe_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame whose texts are safe, its column names among them."""
+    """Return a frame whose texts are safe, its column names among them."""
     made = frame.copy()
     for name, column in frame.items():
         if not pd.api.types.is_numeric_dtype(column):
@@ -53,7 +55,7 @@ def safe_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def safe_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same for a piece of an Arrow table, its columns of text only."""
+    """Return the same for a piece of an Arrow table, its columns of text only."""
     columns = [_safe_column(column) for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 

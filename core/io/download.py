@@ -66,12 +66,13 @@ def fetch(
     progress: Progress = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Path:
-    """The file in `folder`: the one that is there already where its MD5 is right, else downloaded.
+    """Return the file in `folder`: the one that is there already where its MD5 is right, else
+    downloaded.
 
     A part that an earlier attempt left is continued. `progress` gets bytes done and in all; `check`
     is called all the time and may raise to stop: the part then stays.
 
-    Raises UserError, with what every address answered, where none of them gives the file, and where
+    Raises UserError, with what every address answered, if none of them gives the file, and where
     the disk is full.
     """
     target, part = folder / what.name, folder / f"{what.name}.part"
@@ -112,7 +113,7 @@ def fetch(
 
 
 def md5(path: Path, check: Callable[[], None] = lambda: None) -> str:
-    """The MD5 of a file in hex. Raises OSError where it can't be read."""
+    """Return the MD5 of a file in hex. Raises OSError if it can't be read."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(16 * CHUNK):
@@ -124,9 +125,9 @@ def md5(path: Path, check: Callable[[], None] = lambda: None) -> str:
 def _bring(
     address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
 ) -> None:
-    """Adds to `part` until the server says that this is all.
+    """Add to `part` until the server says that this is all.
 
-    Raises _Unreachable where it does not come that far.
+    Raises _Unreachable if it does not come that far.
     """
     idle, reason, began = 0, "no answer", _size(part)
     while idle < (IDLE_TRIES if _size(part) > began else FIRST_TRIES):
@@ -152,7 +153,7 @@ def _bring(
 def _read_on(
     address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
 ) -> bool:
-    """One connection. Whether the server has sent all that it says there is."""
+    """Return one connection. Whether the server has sent all that it says there is."""
     start = _size(part)
     request = urllib.request.Request(
         address,
@@ -179,8 +180,8 @@ def _read_on(
 
 
 def _begins(response: HTTPResponse, start: int) -> tuple[int, int | None]:
-    """Where in the file the answer begins, and how long it says the file is; a server may well send
-    all from the beginning."""
+    """Return where in the file the answer begins, and how long it says the file is; a server may
+    well send all from the beginning."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if found and int(found[1]) == start:
@@ -191,8 +192,8 @@ def _begins(response: HTTPResponse, start: int) -> tuple[int, int | None]:
 
 
 def _is_whole(content_range: str, part: Path, start: int) -> bool:
-    """Whether a server that has nothing more to send agrees that this is all; a part longer than
-    its file is dropped."""
+    """Return whether a server that has nothing more to send agrees that this is all; a part longer
+    than its file is dropped."""
     found = re.fullmatch(r"bytes \*/(\d+)", content_range)
     if found and int(found[1]) < start:
         part.unlink(missing_ok=True)

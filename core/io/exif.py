@@ -20,8 +20,8 @@ _TIME = re.compile(r"\d{4}[:-]\d\d[:-]\d\d \d\d:\d\d:\d\d")
 
 
 def facts(data: bytes) -> dict[str, str]:
-    """`captured_at` (local time as written), `camera`, `latitude` and `longitude` (degrees), as
-    far as the photo says them; whatever is damaged is passed over."""
+    """Return `captured_at` (local time as written), `camera`, `latitude` and `longitude` (degrees),
+    as far as the photo says them; whatever is damaged is passed over."""
     if b"Exif" not in data[:LOOKED_AT]:
         return {}
     try:

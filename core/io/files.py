@@ -45,7 +45,8 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
     replace). `size` is what it will take, where that is known.
 
     The folder has to be there: what was deleted meanwhile never comes back by somebody's writing
-    into it. NotFound where it is not, Unwritable where the disk is full or can't be written to."""
+    into it. NotFound if it is not, Unwritable if the disk is full or can't be written to.
+    """
     handle, name = _draft(path)
     try:
         with _whole(os.fdopen(handle, "wb")) as file:
@@ -64,7 +65,7 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Closes a file that was flushed, or is not wanted: what it still holds back has no room."""
+    """Close a file that was flushed, or is not wanted: what it still holds back has no room."""
     try:
         yield file
     finally:
@@ -73,8 +74,9 @@ def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _draft(path: Path) -> tuple[int, str]:
-    """A new file, held, from which `path` will be made: among Fieldmark's own temporary files where
-    those lie on the same disk, so that what a killed process leaves is found in one place."""
+    """Return a new file, held, from which `path` will be made: among Fieldmark's own temporary
+    files where those lie on the same disk, so that what a killed process leaves is found in one
+    place."""
     try:
         beside, ours = path.parent, settings.temporary_dir()
         place = ours if ours.stat().st_dev == beside.stat().st_dev else beside
@@ -99,15 +101,15 @@ def _put(draft: str, path: Path) -> None:
 
 
 def _told(error: OSError, path: Path, size: int = 0) -> OSError | NotFound:
-    """The error in words, where there are better ones than the system's."""
+    """Return the error in words, where there are better ones than the system's."""
     if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
         return NotFound(f"{path.parent} is not there any more: it was deleted meanwhile.")
     return unwritable(error, path, size) or error
 
 
 def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
-    """What stands in the way of writing `path`, of which `size` bytes were to be written; None
-    where it is something else."""
+    """Return what stands in the way of writing `path`, of which `size` bytes were to be written;
+    None where it is something else."""
     if isinstance(error, Unwritable) or error.errno not in WHY:
         return error if isinstance(error, Unwritable) else None
     place = _place(path)
@@ -119,7 +121,7 @@ def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
 
 
 def _place(path: Path) -> Path:
-    """The folder that a person knows: Fieldmark's own, or the one that they named."""
+    """Return the folder that a person knows: Fieldmark's own, or the one that they named."""
     home = settings.home()
     if path.is_relative_to(home):
         return home
@@ -127,7 +129,7 @@ def _place(path: Path) -> Path:
 
 
 def _missing(folder: Path, size: int) -> str:
-    """How much has to be freed, and where."""
+    """Return how much has to be freed, and where."""
     disk = os.statvfs(folder)
     if disk.f_files and not disk.f_favail:
         return f"The disk of {folder} holds as many files as it can. Delete some, and try again."
@@ -168,8 +170,8 @@ def locked(folder: Path, what: str) -> Iterator[None]:
 
 
 def folder_below(root: Path, relative: str | PurePath) -> Path:
-    """The folder `root/relative`, made where it is missing; `root` itself is never made.
-    FileNotFoundError where that is gone."""
+    """Return the folder `root/relative`, made where it is missing; `root` itself is never made.
+    FileNotFoundError if that is gone."""
     folder = root
     for part in PurePath(relative).parts:
         folder = folder / part
@@ -216,8 +218,7 @@ def unfinished(folder: Path) -> Iterator[None]:
 
 
 def remove_unfinished() -> None:
-    """Removes what this process is making: for one that ends without waiting for its own
-    threads."""
+    """Remove what this process is making: for one that ends without waiting for its own threads."""
     for folder in list(_unfinished):
         remove(folder)
 
@@ -240,7 +241,7 @@ def link(source: str | Path, target: str | Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder (or a file) that nobody looks for any more. What can't be removed now is
+    """Remove a folder (or a file) that nobody looks for any more. What can't be removed now is
     swept with the leftovers of the next start."""
     for _ in range(REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
@@ -251,8 +252,8 @@ def remove(folder: Path) -> None:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether nobody holds this file or folder. What was made within the last second may be about
-    to be held."""
+    """Return whether nobody holds this file or folder. What was made within the last second may be
+    about to be held."""
     try:
         if time.time() - path.stat().st_mtime < YOUNG_SECONDS:
             return False
@@ -278,16 +279,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON in `path`.
+    """Return the JSON in `path`.
 
-    Raises OSError where it can't be read and ValueError where it is not JSON.
+    Raises OSError if it can't be read and ValueError if it is not JSON.
     """
     return json.loads(path.read_bytes())
 
 
 def safe_join(root: Path, relative: str) -> Path:
-    """`root/relative`, links followed, only where the result lies inside `root`, or, of a root that
-    a person may import from, inside another such folder; UserError otherwise."""
+    """Return `root/relative`, links followed, only where the result lies inside `root`, or, of a
+    root that a person may import from, inside another such folder; UserError otherwise."""
     resolved = root.resolve()
     target = (resolved / relative).resolve()
     allowed = [resolved]
@@ -311,12 +312,12 @@ def require_free_space(folder: Path, needed: int, what: str) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """What `folder`'s disk still holds beyond the reserve."""
+    """Return what `folder`'s disk still holds beyond the reserve."""
     return max(0, shutil.disk_usage(folder).free - settings.MIN_FREE_BYTES)
 
 
 def is_full(folder: Path) -> bool:
-    """Whether `folder`'s disk has so little room that even a small file may not fit."""
+    """Return whether `folder`'s disk has so little room that even a small file may not fit."""
     return shutil.disk_usage(folder).free < FULL_BYTES
 
 
@@ -330,7 +331,7 @@ def os_reason(error: OSError) -> str:
 
 
 def human_bytes(count: float) -> str:
-    """`1536` -> `1.5 KB`, for people."""
+    """Return `1536` -> `1.5 KB`, for people."""
     for unit in ("B", "KB", "MB", "GB"):
         if abs(count) < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

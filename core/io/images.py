@@ -68,8 +68,8 @@ def open_sized(source: Path | bytes) -> tuple[Image.Image, tuple[int, int]]:
 
 
 def probe(path: Path) -> tuple[str, int, int, int]:
-    """`(image_id, width, height, size_bytes)` after a full decode; width and height are the upright
-    image's. Raises BadImage."""
+    """Return `(image_id, width, height, size_bytes)` after a full decode; width and height are the
+    upright image's. Raises BadImage."""
     facts = examine(path)
     if facts.problem:
         raise BadImage(f"{path}: {facts.problem}")
@@ -86,7 +86,7 @@ def examine(path: Path) -> Facts:
 
 
 def content(path: Path) -> bytes | Facts:
-    """The bytes of a file that may be an image, or why there are none."""
+    """Return the bytes of a file that may be an image, or why there are none."""
     try:
         return _bytes_of(path)
     except BadImage as error:
@@ -95,7 +95,7 @@ def content(path: Path) -> bytes | Facts:
 
 
 def examine_bytes(data: bytes) -> Facts:
-    """What an image is whose bytes these are."""
+    """Return what an image is whose bytes these are."""
     image_id = hashlib.sha256(data).hexdigest()
     try:
         _, (width, height) = open_sized(data)
@@ -131,17 +131,17 @@ def _with_short_side(image: Image.Image, side: int) -> bytes:
 
 
 def thumbnail_path(image_id: str) -> Path:
-    """Where the thumbnail of this image is kept, once it has been made."""
+    """Return where the thumbnail of this image is kept, once it has been made."""
     if not IMAGE_ID.fullmatch(image_id):
         raise BadImage(f"{image_id[:80]!r} is not the id of an image")
     return settings.thumbnails_dir() / image_id[:2] / f"{image_id}.jpg"
 
 
 def thumbnail(image_id: str, path: Path) -> Path:
-    """The thumbnail of the image at `path`: a JPEG, settings.THUMBNAIL_SIDE pixels on its long
-    side, made once per `image_id`.
+    """Return the thumbnail of the image at `path`: a JPEG, settings.THUMBNAIL_SIDE pixels on its
+    long side, made once per `image_id`.
 
-    Raises BadImage where the file can't be opened, or is not the one that was imported any more.
+    Raises BadImage if the file can't be opened, or is not the one that was imported any more.
     """
     target = thumbnail_path(image_id)
     if target.is_file():
@@ -161,7 +161,7 @@ def thumbnail(image_id: str, path: Path) -> Path:
 
 
 def unkept(image_id: str) -> bytes | None:
-    """A thumbnail that was made lately and for which the disk had no room."""
+    """Return a thumbnail that was made lately and for which the disk had no room."""
     return _unkept.get(image_id)
 
 
@@ -172,8 +172,8 @@ def _remember(image_id: str, thumbnail: bytes) -> None:
 
 
 def thumbnails(images: Sequence[tuple[str, Path]]) -> list[Path | None]:
-    """`thumbnail` for each `(image_id, path)`, several at a time, in order; None for an image that
-    can't be opened any more."""
+    """Return `thumbnail` for each `(image_id, path)`, several at a time, in order; None for an
+    image that can't be opened any more."""
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(lambda image: _thumbnail_or_none(*image), images))
 
@@ -186,7 +186,7 @@ def _thumbnail_or_none(image_id: str, path: Path) -> Path | None:
 
 
 def _reduced(data: bytes) -> Image.Image:
-    """The image at thumbnail size.
+    """Return the image at thumbnail size.
 
     A plain JPEG is decoded at a fraction of its own size, which is several times faster.
     """

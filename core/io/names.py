@@ -18,10 +18,10 @@ MAX_SHOWN = 160
 
 
 def clean_name(text: str, what: str) -> str:
-    """`text` trimmed and in Unicode's composed form (NFC); `what` says in the message whose name it
-    is.
+    """Return `text` trimmed and in Unicode's composed form (NFC); `what` says in the message whose
+    name it is.
 
-    Raises UserError where nothing is left, where it is longer than settings.MAX_NAME_LENGTH, holds
+    Raises UserError if nothing is left, if it is longer than settings.MAX_NAME_LENGTH, holds
     control or invisible characters, or consists of dots only.
     """
     name = unicodedata.normalize("NFC", text).strip()
@@ -47,8 +47,8 @@ def clean_name(text: str, what: str) -> str:
 
 
 def numbered(name: str, taken: Iterable[str]) -> str:
-    """The name; with the first free number after it where another thing is called so, as an eye
-    reads it."""
+    """Return the name; with the first free number after it where another thing is called so, as an
+    eye reads it."""
     known = {folded(other) for other in taken}
     number, found = 1, name[: settings.MAX_NAME_LENGTH]
     while folded(found) in known:
@@ -66,7 +66,8 @@ def slug(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A foreign text for a message or a table: one line, without control characters, bounded."""
+    """Return a foreign text for a message or a table: one line, without control characters,
+    bounded."""
     if text.isprintable() and len(text) <= MAX_SHOWN:
         return text
     visible = "".join(char if _printable(char) else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -54,7 +54,8 @@ def _unpack(raw: IO[bytes], plain: Any, unpacking: Unpacking) -> None:
 
 
 def _next(archive: tarfile.TarFile, stream: _Forward) -> tarfile.TarInfo | None:
-    """The next entry. What tarfile would remember of those before is let go: it takes 1 KB each."""
+    """Return the next entry. What tarfile would remember of those before is let go: it takes 1 KB
+    each."""
     first = archive.firstmember  # type: ignore[attr-defined]
     if first is None:
         archive.members.clear()  # type: ignore[attr-defined]
@@ -126,7 +127,7 @@ class _Forward:
 
     def require_end(self) -> None:
         """Read on to the end. A TAR ends with blocks of zeros, and a compressed one with a
-        checksum. Raises BadArchive where they are missing, and where photos follow them."""
+        checksum. Raises BadArchive if they are missing, and if photos follow them."""
         if self._last.strip(b"\0") or len(self._last) != TAR_BLOCK:
             raise BadArchive(
                 "The archive is cut short or damaged: its end mark is missing. Make or download "
@@ -189,7 +190,8 @@ class _Xz(io.RawIOBase):
         return data
 
     def _after_a_stream(self) -> bytes:
-        """What follows a stream that has ended: the next one, after zeros that pad the file."""
+        """Return what follows a stream that has ended: the next one, after zeros that pad the
+        file."""
         data = self._decoder.unused_data.lstrip(b"\0")
         while not data and (more := self._file.read(CHUNK)):
             data = more.lstrip(b"\0")

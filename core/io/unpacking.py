@@ -77,8 +77,8 @@ class Unpacking:
         self._names_bytes = self._folders = 0
 
     def admit(self, name: str, size: int, is_dir: bool) -> Path | None:
-        """Where this entry may be written; None for one that is left out. Raises BadArchive for
-        one that must not be."""
+        """Return where this entry may be written; None for one that is left out. Raises BadArchive
+        for one that must not be."""
         self.entries += 1
         require_entries(self.entries)
         parts = checked_parts(name)
@@ -115,7 +115,7 @@ class Unpacking:
         self.examples.setdefault(reason, "/".join(parts))
 
     def require_bounded(self, count: int) -> None:
-        """BadArchive where `count` bytes are more than this archive may unpack to."""
+        """BadArchive if `count` bytes are more than this archive may unpack to."""
         if count > self.limit:
             size, limit = files.human_bytes(self.archive_bytes), files.human_bytes(self.limit)
             raise BadArchive(
@@ -147,7 +147,7 @@ class Unpacking:
             raise refused(name, f"has {written} bytes, not the {size} that it says")
 
     def tick(self, done: int, total: int) -> None:
-        """Report progress. Raises UserError where the person has asked to stop."""
+        """Report progress. Raises UserError if the person has asked to stop."""
         self.check_stop()
         self.progress(min(done, total), total)
 
@@ -189,8 +189,8 @@ class Unpacking:
 
 
 def checked_parts(name: str) -> list[str]:
-    """The folders and the file of an entry's name. Raises BadArchive for a name that leads, or
-    could lead, outside."""
+    """Return the folders and the file of an entry's name. Raises BadArchive for a name that leads,
+    or could lead, outside."""
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise refused(name, "has an absolute path")
     if "\\" in name or any(ord(char) < 32 or ord(char) == 127 for char in name):

@@ -28,10 +28,11 @@ _JAPANESE = re.compile(
 
 
 def decoded(entries: Sequence[ZipInfo], encoding: str = "") -> tuple[list[str], str]:
-    """The entries' names as their maker saw them, with slashes between folders, and the encoding
-    that was guessed for those that do not say theirs ('' where none had to be, or it was given).
+    """Return the entries' names as their maker saw them, with slashes between folders, and the
+    encoding that was guessed for those that do not say theirs ('' where none had to be, or it was
+    given).
 
-    Raises BadArchive where it can't be told, or names are not in the one that was given.
+    Raises BadArchive if it can't be told, or names are not in the one that was given.
     """
     told = [_told(entry) for entry in entries]
     unknown = [entry for entry, name in zip(entries, told, strict=True) if name is None]
@@ -59,7 +60,7 @@ def _decoded(name: bytes, encoding: str) -> str:
 
 
 def raw(entry: ZipInfo) -> bytes:
-    """The bytes of an entry's name, as they stand in the archive."""
+    """Return the bytes of an entry's name, as they stand in the archive."""
     if entry.flag_bits & UTF8_FLAG:
         return entry.orig_filename.encode("utf-8", "surrogatepass")
     # zipfile takes these names for code page 437, in which every byte is a character.
@@ -67,7 +68,7 @@ def raw(entry: ZipInfo) -> bytes:
 
 
 def _told(entry: ZipInfo) -> str | None:
-    """The name where the archive says what it is; None where its encoding has to be found."""
+    """Return the name where the archive says what it is; None if its encoding has to be found."""
     name = raw(entry)
     if entry.flag_bits & UTF8_FLAG or name.isascii():
         # The full name: `filename` ends at the first NUL.
@@ -76,7 +77,8 @@ def _told(entry: ZipInfo) -> str | None:
 
 
 def _unicode_path(extra: bytes, name: bytes) -> str | None:
-    """The name in the extra field that Info-ZIP and WinZip write, where it is about this name."""
+    """Return the name in the extra field that Info-ZIP and WinZip write, where it is about this
+    name."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
         body, extra = extra[4 : 4 + size], extra[4 + size :]

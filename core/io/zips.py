@@ -87,7 +87,7 @@ def _admit(entry: zipfile.ZipInfo, name: str, file: IO[bytes], unpacking: Unpack
 
 
 def _require_apart(entries: list[zipfile.ZipInfo], names: list[str]) -> None:
-    """BadArchive where an entry's bytes are said to be another one's, too, as in a bomb."""
+    """BadArchive if an entry's bytes are said to be another one's, too, as in a bomb."""
     end = 0
     for entry, name in sorted(zip(entries, names, strict=True), key=_begin):
         if entry.header_offset < end:
@@ -115,7 +115,7 @@ def _require_method(entry: zipfile.ZipInfo, name: str, file: IO[bytes]) -> None:
 
 
 def _dictionary(entry: zipfile.ZipInfo, file: IO[bytes]) -> int:
-    """How much memory the entry's decompressor would take: what its own header says."""
+    """Return how much memory the entry's decompressor would take: what its own header says."""
     file.seek(entry.header_offset)
     header = file.read(LOCAL_HEADER)
     skipped = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
@@ -142,7 +142,7 @@ class _Directory:
         return data
 
     def _refuse(self, size: int) -> NoReturn:
-        """Says of a table of contents that is too long whether it has too many entries, or too long
+        """Log of a table of contents that is too long whether it has too many entries, or too long
         ones."""
         count = 0
         for start in range(0, size, CHUNK):

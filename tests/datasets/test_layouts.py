@@ -148,7 +148,7 @@ def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> Non
     assert layout.ignored == {
         "hidden or system file": 4,
         found.NOT_IMAGE: 2,
-        "RAW photo (.nef), which is not read": 1,
+        "RAW photo (.nef), which is not supported": 1,
         found.LOOSE: 1,
     }
 
