@@ -12,7 +12,7 @@ from ui.aws import prices as aws_prices
 from ui.aws import running as aws_running
 from ui.aws import self_test as aws_selftest
 from ui.guard import guard
-from ui.shell import title
+from ui.notices import title
 
 guard()
 

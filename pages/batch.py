@@ -11,8 +11,8 @@ from ui.batch import form as batch_form
 from ui.batch import job as batch_job
 from ui.batch import review as review_queue
 from ui.guard import guard
+from ui.notices import missing, title
 from ui.shared import jobs_table
-from ui.shell import missing, title
 from ui.text import plain
 
 guard()

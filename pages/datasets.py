@@ -9,7 +9,7 @@ from ui.datasets import inspection as inspecting
 from ui.datasets import view as dataset_view
 from ui.guard import guard
 from ui.importing import view as import_view
-from ui.shell import missing, title
+from ui.notices import missing, title
 from ui.text import plain
 
 guard()

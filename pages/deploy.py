@@ -14,7 +14,7 @@ from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import stop as endpoint_stop
 from ui.endpoints import view as endpoint_view
 from ui.guard import guard
-from ui.shell import missing, title
+from ui.notices import missing, title
 from ui.text import plain
 
 guard()

@@ -8,7 +8,7 @@ from ui.guard import guard
 from ui.models import header
 from ui.models import list as model_list
 from ui.models import view as model_view
-from ui.shell import missing, title
+from ui.notices import missing, title
 
 guard()
 

@@ -8,9 +8,9 @@ from core.jobs import store as jobs
 from core.models import store as models
 from ui import links
 from ui.guard import guard
+from ui.notices import title
 from ui.overview import home
 from ui.shared import jobs_table
-from ui.shell import title
 
 guard()
 

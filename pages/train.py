@@ -5,7 +5,7 @@ import streamlit as st
 from core.jobs import store as jobs
 from ui import links, messages
 from ui.guard import guard
-from ui.shell import missing, title
+from ui.notices import missing, title
 from ui.text import plain
 from ui.training import actions as job_actions
 from ui.training import compare as compare_view

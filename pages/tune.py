@@ -6,7 +6,7 @@ import streamlit as st
 from core.jobs import store as jobs
 from ui import links, messages
 from ui.guard import guard
-from ui.shell import missing, title
+from ui.notices import missing, title
 from ui.text import plain
 from ui.tuning import compare as tuning_compare
 from ui.tuning import form as tuning_form

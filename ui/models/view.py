@@ -15,9 +15,9 @@ from ui.models import calibration as calibration_view
 from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
+from ui.notices import title
 from ui.shared import confusion_matrix, crop_notice, photo_view
 from ui.shared.photo_wall import page, predictions_of, wall
-from ui.shell import title
 from ui.text import count, plain
 
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")

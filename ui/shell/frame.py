@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.shared import answers
+from ui.notices import answers
 from ui.shell import history
 
 _STYLE = Path(__file__).with_suffix(".css")

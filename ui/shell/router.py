@@ -9,7 +9,7 @@ import streamlit as st
 from core import settings
 from ui import messages
 from ui.guard import guard
-from ui.shared import answers
+from ui.notices import answers
 from ui.shell import frame, sidebar
 
 PAGES = settings.PROJECT / "pages"
