@@ -57,9 +57,7 @@ def show(job: Job, model: Model) -> None:
     _figures(job, found)
     _warnings(found)
     views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
-    view = choices.segment(
-        "View", views, label=VIEWS.__getitem__, key="ba_view", bind="query-params"
-    )
+    view = choices.view("View", views, label=VIEWS.__getitem__, key="ba_view", keep=("job",))
     root = _root(job)
     albums.begin()
     if view == "accuracy":

@@ -15,6 +15,7 @@ from ui.models import calibration as calibration_view
 from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
+from ui.notices import title
 from ui.shared import albums, confusion_matrix, crop_notice, photo_view
 from ui.shared.photo_wall import predictions_of, wall
 from ui.text import count, plain
@@ -44,11 +45,11 @@ def show(model: Model) -> None:
         model_about.show(model)
         return
     with st.container(horizontal=True):
-        view = choices.segment(
+        view = choices.view(
             "View",
             VIEWS,
             key="mo_view",
-            bind="query-params",
+            keep=("model",),
             wrap=True,
             label_visibility="collapsed",
         )
@@ -59,6 +60,7 @@ def show(model: Model) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
+    title.show(model.name, view, "Models")
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
