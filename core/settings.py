@@ -76,6 +76,9 @@ SILENT_WORKER_SECONDS = 180.0
 MAX_FAILURE_CHARS = 1024
 LOG_TAIL_BYTES = 256 * 1024
 
+# How long deleted datasets and jobs can be restored.
+BIN_SECONDS = 7 * 86_400
+
 # How long what was looked into waits to be imported.
 PLAN_SECONDS = 7 * 86_400
 
@@ -137,6 +140,10 @@ def datasets_dir() -> Path:
 
 def jobs_dir() -> Path:
     return _made(home() / "jobs")
+
+
+def bin_dir() -> Path:
+    return _made(home() / "bin")
 
 
 def features_dir() -> Path:

@@ -5,9 +5,9 @@ import streamlit as st
 from core.models import store as models
 from ui import links, messages
 from ui.guard import guard
+from ui.models import header
 from ui.models import list as model_list
 from ui.models import view as model_view
-from ui.text import plain
 
 guard()
 
@@ -19,5 +19,5 @@ else:
     with messages.report_errors():
         model = models.read(asked)
         links.link("models", "All models", ":material/arrow_back:")
-        st.title(plain(model.name))
+        header.show(model)
         model_view.show(model)

@@ -5,12 +5,12 @@ import streamlit as st
 from core.jobs import store as jobs
 from ui import links, messages
 from ui.guard import guard
-from ui.shared import jobs_table
 from ui.text import plain
 from ui.training import actions as job_actions
 from ui.training import compare as compare_view
 from ui.training import form as train_form
 from ui.training import job as job_card
+from ui.training import list as job_list
 
 guard()
 
@@ -32,14 +32,4 @@ else:
     with messages.report_errors():
         train_form.show()
     st.subheader("Training jobs")
-    every = jobs.listing("training")
-    found = jobs.without_trials(every)
-    if len(found) < len(every) and st.toggle(
-        f"Also the {len(every) - len(found)} trials of tuning jobs", key="tr_trials"
-    ):
-        found = every
-    if len(found) > 1:
-        links.link("train", "Compare jobs", ":material/compare_arrows:", view="compare")
-    jobs_table.show(
-        found, key="tr_jobs", empty="No training job yet. Press Train and watch it learn."
-    )
+    job_list.show()

@@ -302,8 +302,8 @@ ui.overview > core.backends core.datasets core.jobs core.models ui ui.importing
 ui.datasets > core core.backends core.datasets core.datasets.editing core.datasets.importing
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
     ui.models ui.shared
-ui.training > core core.backends core.datasets core.io core.jobs core.jobs.status core.models
-    core.training ui ui.shared
+ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
+    core.models core.training ui ui.shared
 ui.tuning > core core.backends core.datasets core.io core.jobs core.jobs.status core.models
     core.training core.tuning ui ui.components ui.shared ui.training
 ui.models > core core.evaluation core.io core.models ui ui.shared

@@ -22,6 +22,8 @@ FULL_BYTES = 64 * 1024
 # What even a small file takes, with what the file system itself notes about it.
 SMALL_BYTES = 16 * 1024
 DRAFT = ".tmp"
+# How a folder is called while it is removed.
+DELETED = ".deleted-"
 REMOVALS = 3
 YOUNG_SECONDS = 1.0
 # What this process is making and has to remove where it ends without coming to the end of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,14 @@ def test_from_dropped_photos_to_a_new_dataset_version(
     steps.say(page, "It waits in the review queue")
     (entry,) = review.entries()
     steps.visit(page, app.url, "batch?view=review")
-    page.locator('[data-testid="stCheckbox"]').filter(has_text="Decided").first.click()
-    steps.say(page, "new to it")
+    page.locator(".card").first.get_by_role("button", name=re.compile("^1")).click()
+    steps.say(page, "Decided (1)")
+    steps.press(page, "Create a version")
+    steps.say(page, "1 new photo added to its train split")
     page.locator(".st-key-rv_own label").first.click()
     steps.settle(page)
-    steps.press(page, f"Make the next version of {store.dataset(small_model.dataset_id).name}")
-    steps.say(page, "is made")
+    steps.press(page, f"Create the next version of {store.dataset(small_model.dataset_id).name}")
+    steps.say(page, "was created")
     newest = store.latest(small_model.dataset_id)
     assert newest.parent == small_model.version_id
     assert entry.id in set(store.manifest_of(newest)["image_id"])
@@ -92,7 +95,7 @@ def test_a_view_is_an_address(app: App, page: Any, small_model: models.Model, ph
     page.reload()
     steps.say(page, "1 photo could not be used")
     steps.visit(page, app.url, f"batch?job={job.id}&ba_view=Accuracy")
-    page.locator('[data-testid="stVegaLiteChart"]').wait_for()
+    page.locator(".matrix .cell").first.wait_for()
     steps.say(page, "Top-1")
     with page.expect_download() as download:
         steps.choose(page, "About")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from core.datasets.importing import found
 from core.datasets.importing import run as importing
 from core.datasets.importing.report import ImportReport
 from core.datasets.importing.run import ImportProgress, ImportSource, run_import
-from core.datasets.sample import sketchbook
+from core.datasets.progress import READING
+from core.datasets.sample import pack
 from core.errors import BadArchive, UserError
 from tests.datasets import made
 
@@ -124,7 +124,7 @@ def test_an_archive_is_unpacked_into_the_dataset(kind: str, roots: Path, tmp_pat
     assert all(
         store.image_path(dataset, path).is_file() for path in store.manifest_of(version)["path"]
     )
-    store.delete(dataset.id)
+    store.move_to_bin(dataset.id)
     assert list(settings.datasets_dir().iterdir()) == []
     assert archive.exists()
 
@@ -182,25 +182,24 @@ def test_birds12_by_its_folders(birds: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert version.split["kind"] == "stratified"
 
 
-def test_the_sample_is_drawn_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sketchbook, "draw", partial(sketchbook.draw, per_species=3))
+def test_the_sample_is_unpacked_and_said_to_be_drawn() -> None:
     seen: list[ImportProgress] = []
-    version = run_import(ImportSource("sample"), "Sketchbook", seen.append)
+    version = run_import(ImportSource("sample"), "Sketchbook", progress=seen.append)
     assert store.dataset(version.dataset_id).drawn
-    assert version.images == 3 * len(version.classes)
-    assert {progress.phase for progress in seen} >= {"Drawing", "Reading images"}
+    assert version.images == pack.PER_SPECIES * len(version.classes)
+    assert {progress.phase for progress in seen} >= {"Unpacking", READING}
 
 
 def test_progress_goes_up_and_ends(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 60, "Owl": 60})
     seen: list[ImportProgress] = []
     import_folder(roots, progress=seen.append)
-    reading = [progress for progress in seen if progress.phase == "Reading images"]
+    reading = [progress for progress in seen if progress.phase == READING]
     assert [progress.done for progress in reading] == sorted(progress.done for progress in reading)
     assert (reading[-1].done, reading[-1].total, reading[-1].unit, reading[-1].eta_seconds) == (
         120,
         120,
-        "images",
+        "photos",
         0,
     )
     assert reading[-1].rate > 0
@@ -338,7 +337,7 @@ def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
     )
     for path in roots.rglob("0*.jpg"):
         path.write_text("no photo")
-    store.delete(next(iter(store.datasets())).id)
+    store.move_to_bin(next(iter(store.datasets())).id)
     assert "None of the 13 images" in refused(ImportSource("folder", roots))
 
 

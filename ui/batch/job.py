@@ -20,7 +20,7 @@ from core.models.store import Model
 from ui import links, messages, removal
 from ui.batch import about as batch_about
 from ui.batch import results as batch_results
-from ui.shared import job_state, jobs_table, live
+from ui.shared import job_state, live
 from ui.text import age, count, duration, left, plain
 
 LIVE_SECONDS = 0.8
@@ -78,7 +78,7 @@ def _about(job: Job, model: Model | None) -> None:
 
 def _live(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = jobs_table.badge(job.state)
+        words = job_state.badge(job.state)
         if job.state.is_finished and job.status.started:
             words += f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
         st.markdown(words, width="content")
@@ -151,5 +151,5 @@ def _more(job: Job) -> None:
 
 
 def _delete(job: Job) -> None:
-    jobs.delete(job.id)
+    removal.tell(job.name, jobs.move_to_bin(job.id))
     links.to("batch")

@@ -131,7 +131,7 @@ def _more(dataset: Dataset, version: Version) -> None:
 
 
 def _delete(dataset: Dataset) -> None:
-    store.delete(dataset.id)
+    removal.tell(dataset.name, store.move_to_bin(dataset.id))
     links.to("datasets")
 
 

@@ -6,6 +6,7 @@ Pages that draw no charts need no more of a job.
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core import backends
 from core.errors import NotFound
@@ -15,7 +16,44 @@ from core.jobs.store import Job, State
 from ui import links
 from ui.text import plain
 
+WORDS = {State.PENDING: "Waiting", State.IN_PROGRESS: "Running"}
+COLOURS = {
+    State.PENDING: "gray",
+    State.IN_PROGRESS: "blue",
+    State.STOPPING: "orange",
+    State.COMPLETED: "green",
+    State.FAILED: "red",
+    State.STOPPED: "gray",
+}
+ICONS = {
+    State.PENDING: "schedule",
+    State.IN_PROGRESS: "progress_activity",
+    State.STOPPING: "pending",
+    State.COMPLETED: "check_circle",
+    State.FAILED: "error",
+    State.STOPPED: "stop_circle",
+}
 TRAINING_PAGES = {"training": "train", "inspect": "datasets", "tuning": "tune"}
+
+
+def word(state: State) -> str:
+    """Return the state as a person reads it."""
+    return WORDS.get(state, str(state))
+
+
+def badge(state: State) -> str:
+    """Return the state as a coloured badge in Markdown."""
+    return f":{COLOURS[state]}-badge[:material/{ICONS[state]}: {word(state)}]"
+
+
+def column() -> ColumnConfig:
+    """Return the column of a table that shows states: each cell is a list of one `word`."""
+    return st.column_config.MultiselectColumn(
+        "State",
+        options=[word(state) for state in State],
+        color=[COLOURS[state] for state in State],
+        width=110,
+    )
 
 
 def stop_button(job: Job, words: str = "It saves a checkpoint first, then ends.") -> None:

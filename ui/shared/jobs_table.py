@@ -16,22 +16,6 @@ from ui import links, paging
 from ui.shared import job_state, live
 from ui.text import age, count, duration, plain, share
 
-COLOURS = {
-    State.PENDING: "gray",
-    State.IN_PROGRESS: "blue",
-    State.STOPPING: "orange",
-    State.COMPLETED: "green",
-    State.FAILED: "red",
-    State.STOPPED: "gray",
-}
-ICONS = {
-    State.PENDING: "schedule",
-    State.IN_PROGRESS: "progress_activity",
-    State.STOPPING: "pending",
-    State.COMPLETED: "check_circle",
-    State.FAILED: "error",
-    State.STOPPED: "stop_circle",
-}
 PAGE_SIZE = 25
 LOOK_AGAIN_SECONDS = 2.0
 PAGES = {
@@ -47,11 +31,6 @@ PAGES = {
 }
 # Where a job's kind is not the word for what it does.
 NOUNS = {"plan": "look into photos", "inspect": "inspection", "load": "load test"}
-
-
-def badge(state: State) -> str:
-    """The state as a coloured badge in Markdown."""
-    return f":{COLOURS[state]}-badge[:material/{ICONS[state]}: {state}]"
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
@@ -71,16 +50,22 @@ def _lines(items: Sequence[Job | Unreadable], key: str) -> None:
             key=f"{key}_{number}", horizontal=True, vertical_alignment="center", gap="small"
         ):
             if isinstance(item, Unreadable):
-                words = f"{plain(item.id)} {plain(item.reason)}"
-                st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
+                unreadable([item])
             elif item.state.is_finished:
                 _line(item)
             else:
                 _line(backends.of(item).refresh(item))
 
 
+def unreadable(items: Sequence[Unreadable]) -> None:
+    """One line per folder that can't be read, with its id and the reason."""
+    for item in items:
+        words = f"{plain(item.id)} {plain(item.reason)}"
+        st.markdown(f":orange-badge[:material/warning: unreadable] {words}")
+
+
 def _line(job: Job) -> None:
-    st.markdown(badge(job.state), width="content")
+    st.markdown(job_state.badge(job.state), width="content")
     links.link(PAGES[job.kind], plain(job.name), job=job.id)
     seconds = f", ran {duration(job.status.seconds)}" if job.status.started else ""
     tags = "".join(f" :gray-badge[{plain(tag)}]" for tag in job.tags)

@@ -16,10 +16,10 @@ from core.jobs.status.asked import training_spec
 from core.jobs.store import Job, State
 from core.models import store as models
 from ui import links, messages, removal
-from ui.shared import compute_form
-from ui.shared.compute_form import Where
 from ui.text import plain
+from ui.training import compute_form
 from ui.training import job as job_card
+from ui.training.compute_form import Where
 
 
 def show(job: Job) -> None:
@@ -147,7 +147,7 @@ def _more(job: Job) -> None:
 
 
 def _delete(job: Job) -> None:
-    jobs.delete(job.id)
+    removal.tell(job.name, jobs.move_to_bin(job.id))
     links.to("train")
 
 

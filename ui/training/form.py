@@ -15,15 +15,9 @@ from core.jobs.specs import TrainingSpec
 from core.jobs.status.asked import training_spec
 from core.training import script as scripts
 from ui import links, messages
-from ui.shared import (
-    compute_form,
-    crop_notice,
-    hyperparameter_form,
-    model_picker,
-    submit,
-    version_picker,
-)
-from ui.shared.compute_form import Where
+from ui.shared import crop_notice, submit, version_picker
+from ui.training import compute_form, hyperparameter_form, model_picker
+from ui.training.compute_form import Where
 
 # What the form begins with where no job is cloned.
 NOTHING_SET = TrainingSpec("defaults", "", "", {}, id="")

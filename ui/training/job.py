@@ -13,7 +13,7 @@ from core.jobs.status.progress import TrainingProgress
 from core.jobs.store import Job, State
 from core.training import metrics
 from ui import choices, links
-from ui.shared import charts, job_state, jobs_table, live
+from ui.shared import charts, job_state, live
 from ui.text import age, duration, figure, left, plain
 
 LIVE_SECONDS = 1.0
@@ -50,7 +50,7 @@ def _live(job: Job) -> None:
 
 def _header(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = jobs_table.badge(job.state)
+        words = job_state.badge(job.state)
         if job.status.started:
             words += f" started {age(job.status.started)}"
         st.markdown(words)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import backends, settings
+from core.io import bin as bin_folder
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.status.asked import tuning_spec
@@ -125,9 +126,10 @@ def _rename_or_delete(job: Job) -> None:
 
 
 def _delete(job: Job) -> None:
+    group = bin_folder.new_group()
     for trial in jobs.readable("training"):
         if trial.tuning_id == job.id:
             # What is left of one that died ends first.
-            jobs.delete(backends.of(trial).refresh(trial).id)
-    jobs.delete(job.id)
+            jobs.move_to_bin(backends.of(trial).refresh(trial).id, group)
+    removal.tell(job.name, jobs.move_to_bin(job.id, group))
     links.to("tune")

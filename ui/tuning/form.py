@@ -21,16 +21,10 @@ from core.tuning import objectives as search
 from core.tuning import space as spaces
 from core.tuning.space import Range
 from ui import choices, links, messages
-from ui.shared import (
-    compute_form,
-    crop_notice,
-    hyperparameter_form,
-    model_picker,
-    submit,
-    version_picker,
-)
-from ui.shared.compute_form import Where
+from ui.shared import crop_notice, submit, version_picker
 from ui.text import count, duration
+from ui.training import compute_form, hyperparameter_form, model_picker
+from ui.training.compute_form import Where
 from ui.tuning import list as tuning_list
 from ui.tuning import space_form as tuning_space
 

@@ -15,7 +15,7 @@ from core.models import store as models
 from core.tuning import advice, leaderboard
 from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
-from ui.shared import job_state, jobs_table, live
+from ui.shared import job_state, live
 from ui.text import age, count, duration, figure, plain, share
 from ui.tuning import actions as tuning_actions
 from ui.tuning import charts as tuning_charts
@@ -62,7 +62,7 @@ def _live(job: Job) -> None:
 
 def _header(job: Job, board: Board) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = jobs_table.badge(job.state)
+        words = job_state.badge(job.state)
         if job.status.started:
             words += f" started {age(job.status.started)}"
         st.markdown(words, width="content")

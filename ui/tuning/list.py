@@ -11,7 +11,7 @@ from core.datasets import store
 from core.jobs import store as jobs
 from core.jobs.store import Job, State, Unreadable
 from ui import links
-from ui.shared import jobs_table, live
+from ui.shared import job_state, jobs_table, live
 from ui.text import age, duration, plain
 
 LOOK_AGAIN_SECONDS = 2.0
@@ -47,7 +47,7 @@ def _lines() -> None:
         with st.container(
             key=f"tu_line_{job.id}", horizontal=True, vertical_alignment="center", gap="small"
         ):
-            st.markdown(jobs_table.badge(now.state), width="content")
+            st.markdown(job_state.badge(now.state), width="content")
             links.link("tune", plain(now.name), job=now.id)
             words = jobs_table.tuned(now)
             if now.status.started:

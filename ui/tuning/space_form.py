@@ -12,8 +12,8 @@ from core.tuning import presets
 from core.tuning.space import MAX_POINTS, Range, check
 from ui import choices
 from ui.choices import Label
-from ui.shared import model_picker
 from ui.text import plain
+from ui.training import model_picker
 
 BAD = float("nan")
 

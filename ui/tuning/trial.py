@@ -14,7 +14,7 @@ from core.jobs.store import State
 from core.tuning import leaderboard, retention
 from core.tuning.leaderboard import Board, Trial
 from ui import choices, links
-from ui.shared import charts, jobs_table
+from ui.shared import charts, job_state
 from ui.text import duration, figure, plain, share
 
 KEPT = "kept"
@@ -35,7 +35,7 @@ def show(board: Board) -> None:
             if trial.is_baseline:
                 words += " (the defaults)"
             st.markdown(words, width="content")
-            st.markdown(jobs_table.badge(trial.state), width="content")
+            st.markdown(job_state.badge(trial.state), width="content")
             st.space("stretch")
             actions(trial, key="tu_trial")
             st.button(

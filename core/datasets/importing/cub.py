@@ -29,6 +29,7 @@ PUBLISHED = Published(
     md5="97eceeb196236b17998738112f37df78",
     size=1_150_585_339,
 )
+PHOTOS = 11_788
 # Unpacked photos take about as much as the archive: a JPEG can't be compressed again.
 UNPACKED_SHARE = 1.05
 TABLES = frozenset(
@@ -51,7 +52,7 @@ def species() -> tuple[str, ...]:
     )
 
 
-def kept() -> Path | None:
+def downloaded() -> Path | None:
     """The archive that an earlier import downloaded, where it is still there."""
     path = settings.downloads_dir() / PUBLISHED.name
     return path if path.is_file() else None
@@ -67,7 +68,7 @@ def archive(given: Path | None, share: float, meter: Meter) -> Path:
     """
     folder = settings.downloads_dir()
     if given is not None:
-        files.require_free_space(folder, needed(share, has_archive=True), "CUB-200-2011")
+        files.require_free_space(folder, needed_bytes(share, has_archive=True), "CUB-200-2011")
         meter.start("Checking the archive", "bytes")(0, 0)
         found = download.md5(given, meter.check)
         if found != PUBLISHED.md5:
@@ -79,11 +80,13 @@ def archive(given: Path | None, share: float, meter: Meter) -> Path:
                 field="path",
             )
         return given
-    files.require_free_space(folder, needed(share, has_archive=kept() is not None), "CUB-200-2011")
+    files.require_free_space(
+        folder, needed_bytes(share, has_archive=downloaded() is not None), "CUB-200-2011"
+    )
     return download.fetch(PUBLISHED, folder, meter.start("Downloading", "bytes"), meter.check)
 
 
-def needed(share: float, *, has_archive: bool) -> int:
+def needed_bytes(share: float, *, has_archive: bool) -> int:
     """The bytes that an import of this share of the photos takes on the disk."""
     return int(PUBLISHED.size * (UNPACKED_SHARE * share + (0 if has_archive else 1)))
 

@@ -215,8 +215,8 @@ def _placed(
             field="own_folder",
         )
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
-    remote.bring(layout.root, fresh["path"], meter.start("Fetching", "images"))
-    target = _copied(root, layout.root, fresh["path"], meter.start("Copying", "images"))
+    remote.bring(layout.root, fresh["path"], meter.start("Downloading photos", "photos"))
+    target = _copied(root, layout.root, fresh["path"], meter.start("Copying photos", "photos"))
     try:
         with files.unfinished(target):
             yield [(target / path).relative_to(root).as_posix() for path in fresh["path"]]

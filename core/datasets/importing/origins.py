@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core import settings
 from core.aws import s3
-from core.datasets import remote
+from core.datasets import remote, sample
 from core.datasets.importing import cub
 from core.datasets.importing.found import LeftOut
 from core.datasets.progress import Meter
@@ -46,17 +46,36 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
     """
     roots = settings.import_roots() if roots is None else roots
     try:
-        resolved = path.expanduser().resolve()
+        resolved = path.expanduser()
+        if not resolved.is_absolute():
+            raise UserError(
+                f"{printable(str(path))} is a relative path. Enter the full path, which "
+                "begins with /.",
+                field="path",
+            )
+        resolved = resolved.resolve()
     except (OSError, RuntimeError, ValueError):
-        raise UserError(f"{printable(str(path))} is no path. Check it.", field="path") from None
+        raise UserError(f"{printable(str(path))} is not a valid path.", field="path") from None
     if not any(resolved.is_relative_to(root) for root in roots):
         raise UserError(
-            f"{printable(str(path))} is outside the folders that may be imported from: "
+            f"{printable(str(path))} is outside the folders that Fieldmark may read: "
             f"{', '.join(map(str, roots))}. "
-            f"Move it there, or name its folder in {settings.ENV_IMPORT_ROOTS}.",
+            f"Move it there, or add its folder to {settings.ENV_IMPORT_ROOTS}.",
             field="path",
         )
     return resolved
+
+
+def require_folder(path: Path) -> Path:
+    """Return `path` as `importable` does. Raises UserError also if there is no folder."""
+    folder = importable(path)
+    if folder.is_file():
+        raise UserError(
+            f"{printable(str(path))} is a file. Enter the path of a folder.", field="path"
+        )
+    if not folder.is_dir():
+        raise UserError(f"There is no folder at {printable(str(path))}.", field="path")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -101,11 +120,7 @@ class FolderOrigin(Origin):
 
     def __init__(self, source: ImportSource) -> None:
         super().__init__(source)
-        self.path = importable(_given(source.path, "folder"))
-        if not self.path.is_dir():
-            raise UserError(
-                f"{printable(str(self.path))} is no folder. Check the path.", field="path"
-            )
+        self.path = require_folder(_given(source.path, "folder"))
         self.words = f"Folder {printable(source.shown or str(self.path))}"
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
@@ -166,6 +181,7 @@ class CubOrigin(Origin):
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
         chosen = cub.numbers(self.source.classes)
+        meter.expect_reading(cub.PHOTOS * len(chosen) / len(cub.species()))
         archive = cub.archive(self.path, len(chosen) / len(cub.species()), meter)
         tell = meter.start("Unpacking", "bytes")
         archives.extract(archive, staged.images, tell, wanted=cub.wanted(chosen))
@@ -173,15 +189,13 @@ class CubOrigin(Origin):
 
 
 class SampleOrigin(Origin):
-    """The drawings that Fieldmark makes itself."""
+    """The bird drawings that are shipped with Fieldmark."""
 
     words = "Built-in sketchbook"
 
     def bring(self, staged: Staged, meter: Meter) -> Brought:
-        from core.datasets.sample import sketchbook
-
-        files.require_free_space(staged.folder, 2**26, "The sample")
-        sketchbook.draw(staged.images, progress=meter.start("Drawing", "images"))
+        meter.expect_reading(sample.COUNT)
+        archives.extract(sample.ARCHIVE, staged.images, meter.start("Unpacking", "bytes"))
         return Brought(staged.images)
 
 
@@ -204,9 +218,7 @@ def _file(path: Path, name: str) -> Path:
     """The archive at `path`, which may have been uploaded under another name."""
     found = importable(path, (*settings.import_roots(), settings.uploads_dir().resolve()))
     if not found.is_file():
-        raise UserError(
-            f"{printable(name or str(found))} is no file. Check the path.", field="path"
-        )
+        raise UserError(f"There is no file at {printable(name or str(path))}.", field="path")
     return found
 
 

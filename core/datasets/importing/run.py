@@ -28,7 +28,7 @@ from core.datasets.planning import decide, read
 from core.datasets.planning import plan as plans
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.listing import listed
-from core.datasets.progress import ImportProgress, Meter
+from core.datasets.progress import READING, ImportProgress, Meter
 from core.datasets.staging import stage
 from core.errors import UserError
 from core.io import images
@@ -101,7 +101,7 @@ def _imported(
         _require_some_good(frame)
         frame, how, notes = _split(frame, layout, seed, skip_small)
         made = report.make(frame, layout, time.perf_counter() - started, notes)
-        meter.start("Saving", "images")(len(frame), len(frame))
+        meter.start("Saving", "photos")(len(frame), len(frame))
         return store.add_dataset(
             name,
             layout.root,
@@ -124,7 +124,7 @@ def recognised(
 ) -> tuple[Layout, plans.Plan]:
     """What lies in the folder that a source was brought into, of the classes that are wanted: as
     was decided, or as it is understood where nobody decided."""
-    count = meter.counting("Looking for images", "files")
+    count = meter.start_counting("Listing files", "files")
     listing = listed(brought.folder, count)
     if decisions is None:
         decisions = decide.decide(listing)
@@ -211,7 +211,7 @@ def read_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The manifest of what was found, not yet split, and what else is known of each photo: every
     image decoded whole and hashed, but for those of which it is `known`, by path, what they are."""
-    facts = _examined(layout, known, meter.start("Reading images", "images"))
+    facts = _examined(layout, known, meter.start(READING, "photos"))
     remote.forget(layout.root)
     columns: dict[str, Any] = dict(
         zip(images.Facts._fields, map(list, zip(*facts, strict=True)), strict=True)

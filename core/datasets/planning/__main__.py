@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the whole plan, for a program")
     given = parser.parse_args()
     try:
-        _, plan = plans.make(origins.importable(given.folder))
+        _, plan = plans.make(origins.require_folder(given.folder.absolute()))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -13,6 +13,7 @@ from core.datasets import store
 from core.datasets.importing import extending
 from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
+from core.datasets.importing.report import ImportReport
 from core.datasets.planning import kept
 from core.datasets.planning.decisions import Decisions
 from core.datasets.progress import ImportProgress
@@ -51,7 +52,12 @@ def run(worker: Worker) -> None:
         planned = RunFolder.of(spec.plan_id)
         kept.mark_imported(planned.output, version.dataset_id)
         files.remove(planned.input)
-    worker.progress(phase="Done", dataset_id=version.dataset_id, version_id=version.id)
+    worker.progress(
+        phase="Done",
+        dataset_id=version.dataset_id,
+        version_id=version.id,
+        imported=ImportReport.of(version.report).images,
+    )
 
 
 def source_of(spec: ImportSpec | PlanSpec) -> ImportSource:

@@ -36,7 +36,7 @@ def run(worker: Worker) -> None:
 
     def look() -> plans.Plan:
         brought = origin.bring(staged, meter)
-        listing = listed(brought.folder, meter.counting("Looking for images", "files"))
+        listing = listed(brought.folder, meter.start_counting("Listing files", "files"))
         listing.left_out.take(brought.left_out)
         listing = replace(listing, note=brought.note)
         plan = plans.again(listing, decide.decide(listing))

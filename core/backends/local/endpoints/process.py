@@ -73,10 +73,10 @@ class _Endpoint:
         models.unpack(model.folder.artifact, self.worker.folder.model)
         inference, network = _load(self.worker.folder.model)
         self.worker.check_stop()
-        self._say(phase="Finding its fastest form")
+        self._say(phase="Choosing the fastest engine")
         found = _fastest_form(inference, network, model, self.spec.precision)
         chosen = Form.from_json(found)
-        self._say(phase="Sending it a smoke image", form=chosen.form, chosen=found)
+        self._say(phase="Running the smoke test", form=chosen.form, chosen=found)
         recorder = None
         if self.spec.capture_share:
             recorder = capture.Recorder(self.worker.folder, self.spec)

@@ -1,0 +1,68 @@
+"""The accuracies of the model that a training job left: the same figures on every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from core.errors import NotFound
+from core.jobs import store as jobs
+from core.jobs.store import Job, State
+from core.models import store as models
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of `n` labelled photos the model got right, top-1."""
+
+    correct: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        """0 to 1."""
+        return self.correct / self.n
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one model by split; None if the split has no labelled photos."""
+
+    validation: Score | None = None
+    test: Score | None = None
+
+    @property
+    def best_known(self) -> tuple[str, Score] | None:
+        """The test score or, without one, the validation score, with the name of its split."""
+        if self.test:
+            return "test", self.test
+        if self.validation:
+            return "validation", self.validation
+        return None
+
+
+NO_SCORES = Scores()
+
+
+def of_job(job: Job) -> Scores:
+    """Return the scores of a job's model; NO_SCORES if the job has no model."""
+    if job.state is not State.COMPLETED:
+        return NO_SCORES
+    return _read(job.id, job.status.ended)
+
+
+@lru_cache(maxsize=4096)
+def _read(job_id: str, _ended: float | None) -> Scores:
+    """Cached because a table of hundreds of jobs is drawn every second."""
+    try:
+        model = models.of_job(jobs.read(job_id))
+    except NotFound:
+        return NO_SCORES
+    return Scores(_score(model, "validation"), _score(model, "test"))
+
+
+def _score(model: models.Model, split: str) -> Score | None:
+    figures = model.metrics(split)
+    if not figures.get("n"):
+        return None
+    return Score(int(figures["correct"]), int(figures["n"]))
