@@ -21,9 +21,7 @@ def test_the_pages_say_what_the_catalogue_says(
     said = words.collect(tmp_path / "homes")
     change = difflib.unified_diff(known, said, "words.txt", "the pages", lineterm="", n=0)
     lines = [line for line in change if not line.startswith("@@")]
-    assert not lines, "\n".join(
-        ["Read these lines, then run `python -m tests.ui.words`:", *lines]
-    )
+    assert not lines, "\n".join(["Read these lines, then run `python -m tests.ui.words`:", *lines])
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ SHOWN = "aws_account_shown"
 def show() -> None:
     """The form, filled with what is saved; nothing is asked of AWS here."""
     account = _saved()
-    st.subheader("Account")
+    st.header("Account")
     st.caption(
         "Credentials come from this machine's own AWS set-up (a profile, the environment, or the "
         "role of the machine). They are never asked for, shown or kept here."

@@ -41,7 +41,7 @@ _POOL = ThreadPoolExecutor(2, thread_name_prefix="preflight")
 
 def show() -> None:
     """The checks that need no network at once, the others as they come."""
-    st.subheader("Ready to run?")
+    st.header("Ready to run?")
     account = accounts.load()
     wanted = _wanted(account.region)
     asked = (account, tuple(wanted), tuple(sorted(connection.environment())))

@@ -62,11 +62,11 @@ def show(dataset: Dataset, version: Version, asked: str) -> None:
         with facts:
             _facts(dataset, record)
             _metadata(version, record)
-        st.markdown("##### What the models say")
+        st.markdown("### What the models say")
         _answers(record)
-        st.markdown("##### The photos most like it")
+        st.markdown("### The photos most like it")
         _neighbours(dataset, version, record)
-        st.markdown("##### What happened to it")
+        st.markdown("### What happened to it")
         _story(record)
 
 
@@ -86,7 +86,7 @@ def _picture(dataset: Dataset, record: Record) -> None:
 
 def _facts(dataset: Dataset, record: Record) -> None:
     row = record.row
-    st.markdown(f"### {plain(str(row['label'] or 'Without a label'))}")
+    st.markdown(f"## {plain(str(row['label'] or 'Without a label'))}")
     split, official, pixels, box = str(row["split"]), str(row["official"]), "not known", ""
     if official == split:
         split, official = f"{split}, as its makers have it", ""
