@@ -34,10 +34,10 @@ home.figures(datasets, all_jobs, found_models, endpoints)
 
 recent, serving = st.columns([3, 2], gap="large")
 with recent:
-    st.subheader("Latest jobs")
+    st.header("Latest jobs")
     jobs_table.show(all_jobs[:8], key="overview_jobs", empty="No job has run yet.")
 with serving:
-    st.subheader("Endpoints")
+    st.header("Endpoints")
     home.endpoints(endpoints)
     if endpoints:
         links.link("deploy", "All endpoints", ":material/arrow_forward:")
