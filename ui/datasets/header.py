@@ -13,6 +13,7 @@ from core.io import files
 from core.jobs import store as jobs
 from ui import links, messages, removal
 from ui.datasets import about
+from ui.notices import answers, popovers
 from ui.shared import version_picker
 from ui.text import count, plain
 
@@ -71,7 +72,8 @@ def actions(dataset: Dataset, version: Version) -> None:
         view="import",
         into=dataset.id,
     )
-    with st.popover("More", icon=":material/more_horiz:", key=f"ds_more_{dataset.id}"):
+    key = popovers.key(f"ds_more_{dataset.id}")
+    with st.popover("More", icon=":material/more_horiz:", key=key):
         _more(dataset)
 
 
@@ -108,6 +110,8 @@ def _more(dataset: Dataset) -> None:
     if st.button("Rename", key=f"ds_rename_go_{dataset.id}") and name.strip():
         with messages.report_errors():
             store.rename(dataset.id, name)
+            popovers.close(f"ds_more_{dataset.id}")
+            answers.tell(f"Renamed to {name.strip()}")
             st.rerun()
     if remote.begins(dataset.root):
         _copies(dataset)
@@ -125,7 +129,7 @@ def _more(dataset: Dataset) -> None:
 
 
 def _delete(dataset: Dataset) -> None:
-    store.delete(dataset.id)
+    removal.tell(dataset.name, store.move_to_bin(dataset.id))
     links.to("datasets")
 
 

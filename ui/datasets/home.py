@@ -15,6 +15,7 @@ from core.models.store import Model
 from ui import links, paging
 from ui.components.gallery import Photo
 from ui.components.mosaic import mosaic
+from ui.notices import missing
 from ui.shared import thumbnails
 from ui.text import count, plain, share
 
@@ -27,10 +28,7 @@ def show(datasets: Mapping[str, Dataset], wanted: str) -> None:
     """Draw the cards, the newest dataset first; `wanted` is the id of one that is not there, or
     ''."""
     if wanted:
-        st.warning(
-            f"The dataset {plain(wanted)} is not here any more. Choose a dataset.",
-            icon=":material/warning:",
-        )
+        missing.note("dataset", wanted)
     pages = paging.shown(len(datasets), PAGE_SIZE, key="ds_home_page", bind="query-params")
     part = list(datasets.values())[pages]
     latest: dict[str, Model] = {}

@@ -23,8 +23,8 @@ LIVE_SECONDS = 0.7
 
 
 def current(dataset: Dataset, version: Version) -> Inspection | None:
-    """Return the newest inspection of this version or its nearest ancestor, with a progress bar or a
-    note drawn. Returns None, with an invitation drawn, when there is none."""
+    """Return the newest inspection of this version or its nearest ancestor; draw its progress or
+    age. Returns None, with an invitation drawn, when there is none."""
     found = inspection.nearest(version)
     running = _job(version, finished=False)
     if running:

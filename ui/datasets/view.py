@@ -18,6 +18,7 @@ from ui.datasets.class_balance import show as show_classes
 from ui.datasets.photos import gallery as dataset_gallery
 from ui.datasets.photos import photo as dataset_photo
 from ui.datasets.report import show as show_report
+from ui.notices import title
 
 
 def show(datasets: Mapping[str, Dataset], *, buttons: st.delta_generator.DeltaGenerator) -> None:
@@ -36,13 +37,14 @@ def show(datasets: Mapping[str, Dataset], *, buttons: st.delta_generator.DeltaGe
     if photo:
         dataset_photo.show(dataset, version, photo)
         return
-    view = choices.segment(
+    view = choices.view(
         "View",
         list(VIEWS),
         key=dataset_links.VIEW,
-        bind="query-params",
+        keep=("dataset", "version"),
         label_visibility="collapsed",
     )
+    title.show(f"{dataset.name} {version.id}", view, "Datasets")
     VIEWS[view](dataset, version)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-FEATURES = "Making features"
+FEATURES = "Computing features"
 NEIGHBOURS = "Comparing photos"
 QUALITY = "Checking each photo"
 PAIRS = "Comparing similar pairs"

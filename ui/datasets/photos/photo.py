@@ -57,11 +57,11 @@ def show(dataset: Dataset, version: Version, photo: str) -> None:
         with facts:
             photo_facts.facts(dataset, record)
             photo_facts.metadata_of(version, record)
-        st.markdown("##### Predictions")
+        st.markdown("### Predictions")
         _answers(record)
-        st.markdown("##### Similar photos")
+        st.markdown("### Similar photos")
         photo_facts.similar(dataset, version, record, _go)
-        st.markdown("##### History")
+        st.markdown("### History")
         _story(record)
 
 

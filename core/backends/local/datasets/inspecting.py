@@ -31,9 +31,9 @@ def run(worker: Worker) -> None:
     spec = inspect_spec(worker.job)
     version = store.version(spec.dataset_id, spec.version_id)
     report = _Reporter(worker, version.images)
-    fetching.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
+    fetching.fetch_photos(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
-    made = stopping.unless_stopped(
+    inspected = stopping.unless_stopped(
         worker,
         lambda: inspection.make(
             version,
@@ -48,8 +48,8 @@ def run(worker: Worker) -> None:
         phase="Done",
         dataset_id=spec.dataset_id,
         version_id=spec.version_id,
-        photos=made.photos,
-        found=made.counts,
+        photos=inspected.photos,
+        found=inspected.counts,
     )
 
 
@@ -81,8 +81,8 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     worker.check_stop()
     if code != 0:
         raise training.failure(folder, code, was_full)
-    made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
-    return [views[0] for views in made]
+    caches: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
+    return [views[0] for views in caches]
 
 
 class _Reporter:
