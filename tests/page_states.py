@@ -31,6 +31,7 @@ def over_the_old_home() -> list[str]:
     return [
         *PAGES,
         f"{of}&photo={photo}",
+        f"{of}&photo_page={photo}",
         *(f"{of}&ds_view={view}" for view in DATASET_VIEWS),
         f"{of}&ds_view=Photos&ds_select=true",
         "datasets?view=import",

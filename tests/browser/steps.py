@@ -101,6 +101,13 @@ def until_metric(page: Any, label: str, value: str) -> None:
     expect(card.locator('[data-testid="stMetricValue"]')).to_have_text(value)
 
 
+def until_dataset(page: Any, *figures: str) -> None:
+    """Wait until the head of a dataset shows these figures, such as `36 photos`."""
+    head = page.locator(".st-key-ds_figures")
+    for figure in figures:
+        expect(head).to_contain_text(re.compile(rf"(^|\D){re.escape(figure)}"))
+
+
 def until_tiles(page: Any, count: int) -> None:
     """Waits until the gallery shows so many photos."""
     expect(tiles(page)).to_have_count(count)

@@ -1,4 +1,5 @@
-"""From photos to a served prediction, as a newcomer walks it: issue by issue this grows no longer, the others have tests of their own."""
+"""From photos to a served prediction, as a newcomer walks it: issue by issue this grows no longer,
+the others have tests of their own."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def only_model() -> models.Model:
 
 
 def train_and_restart(app: App, page: Any) -> None:
-    """Presses Train, kills the app with -9 while the job runs, and finds the job whole in a new app."""
+    """Presses Train, kills the app with -9 while the job runs, and finds the job whole in a new
+    app."""
     steps.press(page, "Train")
     steps.say(page, "Running for")
     (job,) = jobs.readable("training")
@@ -42,7 +44,8 @@ def train_and_restart(app: App, page: Any) -> None:
 
 
 def ask_by_dropping(app: App, page: Any, photos: list[Path]) -> None:
-    """Starts an endpoint, drops photos, and checks what the page says against what the model is known to say."""
+    """Starts an endpoint, drops photos, and checks what the page says against what the model is
+    known to say."""
     steps.visit(page, app.url, f"deploy?model={only_model().id}")
     steps.press(page, "Start the endpoint")
     page.get_by_text("InService").first.wait_for()
@@ -77,10 +80,10 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     steps.settle(page)
     (dataset,) = [item for item in store.datasets() if isinstance(item, store.Dataset)]
     assert dataset.drawn
-    assert steps.metric(page, "Photos in use") == "600"
+    steps.until_dataset(page, "600 photos")
     steps.until_tiles(page, 48)
 
-    steps.press(page, "Train on this version")
+    page.locator(".st-key-ds_train button").click()
     steps.say(page, "photos to learn from")
     train_and_restart(app, page)
 
@@ -120,15 +123,11 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     steps.fill(page, "Folder", str(birds))
     steps.press(page, "Preview import")
     steps.import_as_previewed(page)
-    steps.say(page, "The split its makers gave")
+    page.locator(".st-key-ds_figures").wait_for()
     steps.settle(page)
-    assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == [
-        "715",
-        "12",
-        "355",
-    ]
+    steps.until_dataset(page, "715 photos", "12 classes", "355 test")
 
-    steps.press(page, "Train on this version")
+    page.locator(".st-key-ds_train button").click()
     steps.say(page, "photos to learn from")
     train_and_restart(app, page)
 

@@ -1,4 +1,5 @@
-"""Imports, whole: from folders, archives and the sample to a dataset, and what is refused before anything remains."""
+"""Imports, whole: from folders, archives and the sample to a dataset, and what is refused before
+anything remains."""
 
 from __future__ import annotations
 
@@ -207,7 +208,8 @@ def test_progress_goes_up_and_ends(roots: Path) -> None:
 
 @pytest.mark.parametrize("reports", [0, 1, 2, 3])
 def test_a_stopped_import_leaves_nothing(reports: int, roots: Path) -> None:
-    """Stopped at its first look, and after the first, second and third report of progress: the last is the end of reading."""
+    """Stopped at its first look, and after the first, second and third report of progress: the last
+    is the end of reading."""
     made.class_folders(roots, {"Crow": 60, "Owl": 60})
     seen: list[ImportProgress] = []
     assert "stopped" in refused(

@@ -1,4 +1,5 @@
-"""Images with a table of labels beside them: columns by their usual names, every wrong row named."""
+"""Images with a table of labels beside them: columns by their usual names, every wrong row
+named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The forms in which images come: recognised where they lie, refused with a reason where nobody could tell."""
+"""The forms in which images come: recognised where they lie, refused with a reason where nobody
+could tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Faults on demand in the emulator, counts, names, pages, tags, quotas and prices: nothing here starts a container."""
+"""Faults on demand in the emulator, counts, names, pages, tags, quotas and prices: nothing here
+starts a container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What CloudWatch is told about an endpoint's invocations: one value each, as on AWS, written once a second."""
+"""What CloudWatch is told about an endpoint's invocations: one value each, as on AWS, written once
+a second."""
 
 from __future__ import annotations
 
