@@ -1,5 +1,4 @@
-"""What every test gets: a home of its own, no process left behind, and real photos where the
-machine has them."""
+"""What every test gets: a home of its own, no process left behind, and real photos where the machine has them."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ SMALL = {"preset": "fast", "arch": "lite0@64", "precision": "exact", "weight_dec
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty FIELDMARK_HOME; what was started under it (trainers, workers, servers) is killed
-    when the test ends."""
+    """An empty FIELDMARK_HOME; what was started under it (trainers, workers, servers) is killed when the test ends."""
     path = tmp_path / "home"
     monkeypatch.setenv("FIELDMARK_HOME", str(path))
     monkeypatch.delenv("FIELDMARK_IMPORT_ROOTS", raising=False)
@@ -45,16 +43,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_runs_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Set up first and so ended last: whatever still works in the folders of this run is killed,
-    also where a test was interrupted."""
+    """Set up first and so ended last: whatever still works in the folders of this run is killed, also where a test was interrupted."""
     yield
     kill_processes_of(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
 def birds() -> Path:
-    """The folder of real photos in the CUB-200-2011 layout (12 species, 715 photos, official split
-    360/355)."""
+    """The folder of real photos in the CUB-200-2011 layout (12 species, 715 photos, official split 360/355)."""
     given = os.environ.get(ENV_BIRDS)
     if not given:
         pytest.skip(
@@ -70,8 +66,7 @@ def birds() -> Path:
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with one small dataset and one model trained on it, made once. Tests copy it
-    (`small_model`) and leave it as it is."""
+    """A home with one small dataset and one model trained on it, made once. Tests copy it (`small_model`) and leave it as it is."""
     folder = tmp_path_factory.mktemp("trained")
     photos = shapes.draw(folder / "shapes")
     with pytest.MonkeyPatch.context() as patch:
@@ -91,8 +86,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def small_model(home: Path, trained_home: Path) -> models.Model:
-    """A real model in this test's home, with its dataset, its job and its cached features: three
-    classes of shapes, 64 pixels."""
+    """A real model in this test's home, with its dataset, its job and its cached features: three classes of shapes, 64 pixels."""
     for part in ("datasets", "jobs"):
         shutil.copytree(trained_home / part, home / part, dirs_exist_ok=True)
     # An app that runs over this home already has made the folder, still empty.
@@ -104,8 +98,7 @@ def small_model(home: Path, trained_home: Path) -> models.Model:
 
 @pytest.fixture(scope="session")
 def heated_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Iterator[Path]:
-    """A copy of `trained_home` with a warm process that has imported everything, as the app has one
-    some seconds after its start."""
+    """A copy of `trained_home` with a warm process that has imported everything, as the app has one some seconds after its start."""
     home = tmp_path_factory.mktemp("heated") / "home"
     shutil.copytree(trained_home, home, ignore=shutil.ignore_patterns("features"))
     # An app that runs over this home already has made the folder, still empty.
@@ -126,17 +119,16 @@ def heated_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) ->
 
 @pytest.fixture
 def heated(heated_home: Path, monkeypatch: pytest.MonkeyPatch) -> models.Model:
-    """The small model in a home that all tests share which ask for this: its jobs start warm, so
-    real ones take a second."""
+    """The small model in a home that all tests share which ask for this: its jobs start warm, so real ones take a second."""
     monkeypatch.setenv("FIELDMARK_HOME", str(heated_home))
     return models.listing()[-1]
 
 
 def kill_processes_of(home: Path, but: Collection[int] = ()) -> None:
-    """Kills every process whose environment, working folder or command line names `home`, and waits
-    until none of them runs.
+    """Kills every process whose environment, working folder or command line names `home`, and waits until none of them runs.
 
-    Those whose pids are in `but` are left alone."""
+    Those whose pids are in `but` are left alone.
+    """
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents()), *but}
     found = [
         process

@@ -1,5 +1,4 @@
-"""Photos that a network tells apart at once and that take no time: a coloured shape on a pale
-ground, three classes."""
+"""Photos that a network tells apart at once and that take no time: a coloured shape on a pale ground, three classes."""
 
 from __future__ import annotations
 

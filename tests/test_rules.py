@@ -1,5 +1,4 @@
-"""The rules that keep the parts apart, read from the source: who may import whom, and what no page
-may do."""
+"""The rules that keep the parts apart, read from the source: who may import whom, and what no page may do."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ def where(path: Path, node: ast.AST) -> str:
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
-    """Every absolutely imported top-level package with the statement, wherever in the file it
-    stands."""
+    """Every absolutely imported top-level package with the statement, wherever in the file it stands."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name.split(".")[0], node) for alias in node.names)
@@ -74,8 +72,7 @@ def test_no_part_imports_what_lies_above_it(folder: str) -> None:
 
 
 def compares_backend(node: ast.AST) -> bool:
-    """`backend == ...`, `job.backend in ...`, `x == "local"` and `case "sagemaker"`: choices that
-    belong to core/backends."""
+    """`backend == ...`, `job.backend in ...`, `x == "local"` and `case "sagemaker"`: choices that belong to core/backends."""
     if isinstance(node, ast.match_case):
         return any(
             isinstance(part, ast.Constant) and part.value in BACKENDS
@@ -143,8 +140,7 @@ def test_torch_is_never_imported_in_the_app_process() -> None:
 
 @pytest.mark.parametrize("page", sources("pages"), ids=lambda path: path.name)
 def test_every_page_begins_with_the_guard(page: Path) -> None:
-    """A deep link that the very first visitor opens runs the page without app.py, so each page has
-    to ask for itself."""
+    """A deep link that the very first visitor opens runs the page without app.py, so each page has to ask for itself."""
     body = [node for node in parse(page).body if not _is_text(node)]
     assert any(
         isinstance(node, ast.ImportFrom) and ast.unparse(node) == "from ui.guard import guard"
@@ -161,8 +157,7 @@ CHOICES = {"selectbox", "multiselect", "segmented_control", "pills", "radio", "s
 
 
 def offers_options(node: ast.AST) -> bool:
-    """A call of one of Streamlit's widgets that send a label back, or an option to type more than
-    what is offered."""
+    """A call of one of Streamlit's widgets that send a label back, or an option to type more than what is offered."""
     if not isinstance(node, ast.Call):
         return False
     called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
@@ -172,8 +167,7 @@ def offers_options(node: ast.AST) -> bool:
 
 
 def test_every_choice_goes_through_the_module_that_keeps_labels_apart() -> None:
-    """Streamlit takes two options of one label for the last of them: a page would act on another
-    thing than was chosen."""
+    """Streamlit takes two options of one label for the last of them: a page would act on another thing than was chosen."""
     broken = [
         where(path, node)
         for path in [PROJECT / "app.py", *sources("pages"), *sources("ui")]
@@ -218,8 +212,7 @@ def normalised(name: str) -> str:
 
 
 def test_every_imported_package_is_declared() -> None:
-    """A package that is there only because another one needs it disappears with that one's next
-    release."""
+    """A package that is there only because another one needs it disappears with that one's next release."""
     siblings = {path.stem for path in sources("sm_scripts")}
     known = {*OURS, *siblings, "fieldmark_ml", *sys.stdlib_module_names, "__future__"}
     providers = importlib.metadata.packages_distributions()

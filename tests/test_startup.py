@@ -1,8 +1,7 @@
-"""How long a person waits for a job to begin: from the submission to the first line of the real
-training script's log.
+"""How long a person waits for a job to begin: from the submission to the first line of the real training script's log.
 
-The seconds are printed (`pytest -rP`), not judged: benchmarks/training/job_start.py does that on a
-quiet machine."""
+The seconds are printed (`pytest -rP`), not judged: benchmarks/training/job_start.py does that on a quiet machine.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +63,7 @@ def test_a_warm_start(heated: Model) -> None:
 
 
 def test_openvino_works_in_a_fork(heated: Model) -> None:
-    """The fork makes new features with the precision that is used by default; a thread of the warm
-    process would hang it here."""
+    """The fork makes new features with the precision that is used by default; a thread of the warm process would hang it here."""
     job, _, _ = submitted(heated, {**SMALL, "precision": "auto", "image_size": "32"})
     assert job.state is State.COMPLETED, job.status.reason
 
@@ -80,8 +78,7 @@ def test_the_warm_process_has_one_thread_and_keeps_no_dead_children(
 
 
 def test_a_worker_has_one_thread_when_it_forks_its_script(heated: Model) -> None:
-    """Reading a manifest starts threads; a worker that had them would start the script anew,
-    seconds slower."""
+    """Reading a manifest starts threads; a worker that had them would start the script anew, seconds slower."""
     job = LOCAL.train(
         TrainingSpec(
             "Start", heated.dataset_id, heated.version_id, {**SMALL, "weight_decay": "auto"}

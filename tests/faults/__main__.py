@@ -2,9 +2,10 @@
 
 python -m tests.faults forks --rounds 200
 
-Each is a module of this folder with `run(rounds, seed) -> dict`: what was counted, with the number
-of faults under "faults". The last line printed is that as JSON; the exit code is 1 where there was
-one. The test suite runs the same with few rounds."""
+Each is a module of this folder with `run(rounds, seed) -> dict`: what was counted, with the number of
+faults under "faults". The last line printed is that as JSON; the exit code is 1 where there was one.
+The test suite runs the same with few rounds.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Hostile and damaged things to import: archives, tables and folders, each made anew from a seed
-and a number."""
+"""Hostile and damaged things to import: archives, tables and folders, each made anew from a seed and a number."""
 
 from __future__ import annotations
 
@@ -58,8 +57,7 @@ def photos(chance: random.Random) -> dict[str, bytes]:
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
-    """Some bytes changed, cut out, doubled, swapped or set to numbers that programs stumble
-    over."""
+    """Some bytes changed, cut out, doubled, swapped or set to numbers that programs stumble over."""
     made = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 5, 20])):
         at, size = chance.randrange(len(made) + 1), chance.choice([1, 2, 4, 8, 64])
@@ -330,8 +328,7 @@ def cub(chance: random.Random, folder: Path) -> tuple[str, Path]:
 
 
 def tree(chance: random.Random, folder: Path) -> tuple[str, Path]:
-    """Folders with what no photo is: pipes, sockets, links in circles, depths, names that are no
-    text."""
+    """Folders with what no photo is: pipes, sockets, links in circles, depths, names that are no text."""
     root = folder / "in"
     _write(
         root,

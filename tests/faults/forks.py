@@ -1,9 +1,9 @@
-"""Forks of a process that has everything imported, in which two threads meet in the first use of a
-library.
+"""Forks of a process that has everything imported, in which two threads meet in the first use of a library.
 
-Half of what is counted is the product whole: the real warm process forks sm_scripts/extract.py,
-which decodes drawn photos and makes their features in two threads. The other half is the bare race:
-a fork whose two threads wait for each other right before their first inference."""
+Half of what is counted is the product whole: the real warm process forks sm_scripts/extract.py, which decodes
+drawn photos and makes their features in two threads. The other half is the bare race: a fork whose two threads
+wait for each other right before their first inference.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ PHOTOS = 16
 
 
 def run(rounds: int, seed: int) -> dict[str, int | float | str]:
-    """Forks of each kind `rounds` times; a fault is a fork that hangs or fails, or a second thread
-    at a fork."""
+    """Forks of each kind `rounds` times; a fault is a fork that hangs or fails, or a second thread at a fork."""
     del seed
     begun = time.monotonic()
     counted = Counter(hung=0, failed=0, threads=0, bare_hung=0)
@@ -66,8 +65,7 @@ def _restore(variables: dict[str, str | None]) -> None:
 
 
 def _extraction(folder: Path, photos: Path) -> str:
-    """fine, hung or failed: how a fork of the warm process ended that made the features of all
-    photos anew."""
+    """fine, hung or failed: how a fork of the warm process ended that made the features of all photos anew."""
     for made in folder.glob("features/*/*.npz"):
         made.unlink()
     channels = {

@@ -1,7 +1,8 @@
 """Imports hostile and damaged archives, tables and folders, and looks at what remains.
 
-Counted as faults: files outside, links or devices inside, errors that are not ours, what is left
-over, and cases that take over ten seconds of a processor or 300 MB."""
+Counted as faults: files outside, links or devices inside, errors that are not ours, what is left over, and cases that take over ten
+seconds of a processor or 300 MB.
+"""
 
 from __future__ import annotations
 
@@ -165,8 +166,7 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
 
 
 def _files(work: Path, place: Path) -> set[str]:
-    """Every file that is neither the case's nor in the home, and what a path that leads outside
-    might hit."""
+    """Every file that is neither the case's nor in the home, and what a path that leads outside might hit."""
     found = {str(path) for path in work.iterdir() if path.name != "home"}
     found |= {str(path) for path in (work / "tmp").rglob("*")} | {
         str(path) for path in place.iterdir()

@@ -1,5 +1,4 @@
-"""The model card: every figure from model.json or the stored predictions, nothing made up,
-everything escaped."""
+"""The model card: every figure from model.json or the stored predictions, nothing made up, everything escaped."""
 
 from __future__ import annotations
 
@@ -62,8 +61,7 @@ def described(**changes: Any) -> dict[str, Any]:
 
 
 def answered(classes: list[str] | None = None) -> Predictions:
-    """Seven test photos, five right: a crow is taken for the other kind once each way. One photo
-    more has no known class."""
+    """Seven test photos, five right: a crow is taken for the other kind once each way. One photo more has no known class."""
     truth = [0, 0, 0, 1, 1, 2, 2, -1]
     said = [0, 0, 1, 1, 0, 2, 2, 2]
     given = np.full((8, 3), 0.1, dtype=np.float32)

@@ -1,5 +1,4 @@
-"""The emulator as tests use it: its process, its own few requests, and clients of the services in
-it."""
+"""The emulator as tests use it: its process, its own few requests, and clients of the services in it."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ class Emulator:
         self.url, self.process = url, process
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of a service in it, whatever the environment says. `config` as for
-        botocore's Config."""
+        """A boto3 client of a service in it, whatever the environment says. `config` as for botocore's Config."""
         session = boto3.Session(
             aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
         )
@@ -49,8 +47,7 @@ class Emulator:
             return json.load(answer)
 
     def fault(self, kind: str, operation: str = "*", **more: Any) -> None:
-        """The next request of this operation gets this fault, see emulator/faults.py for the kinds;
-        `times`, `service`, `seconds`."""
+        """The next request of this operation gets this fault, see emulator/faults.py for the kinds; `times`, `service`, `seconds`."""
         self.ask("POST", "faults", kind=kind, operation=operation, **more)
 
     def done(self, operation: str) -> int:
@@ -82,10 +79,10 @@ class Emulator:
 
 @contextmanager
 def running(root: Path, **environment: str) -> Iterator[Emulator]:
-    """An emulator in a process of its own, which ends with the block, or with this process, however
-    that ends.
+    """An emulator in a process of its own, which ends with the block, or with this process, however that ends.
 
-    `environment` holds variables that it gets in place of this process's own."""
+    `environment` holds variables that it gets in place of this process's own.
+    """
     command = [sys.executable, "-m", "tests.sagemaker.emulator", "--root", str(root), "--attached"]
     root.mkdir(parents=True, exist_ok=True)
     # It belongs to no test's home: what a test leaves behind is found, and killed, by that.

@@ -1,11 +1,10 @@
-"""The environment that the emulator's containers run in: AWS's toolkits, the app's own PyTorch, and
-nothing else of the app.
+"""The environment that the emulator's containers run in: AWS's toolkits, the app's own PyTorch, and nothing else of the app.
 
-python -m tests.sagemaker.containers
+    python -m tests.sagemaker.containers
 
-makes it, once, below build/, and prints where it is. It is made anew when what it depends on has
-changed. Only SHARED is visible in it, as links into the app's environment, so a script that needs
-more than AWS's image has fails here as it would there."""
+makes it, once, below build/, and prints where it is. It is made anew when what it depends on has changed. Only SHARED is visible in it,
+as links into the app's environment, so a script that needs more than AWS's image has fails here as it would there.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +48,8 @@ class Missing(Exception):
 def environment() -> Path:
     """The folder of the virtual environment, made on first use. Raises Missing.
 
-    It is named after what it was made from, so that a changed one does not take it from under those
-    who use it."""
+    It is named after what it was made from, so that a changed one does not take it from under those who use it.
+    """
     mark = _fingerprint()
     folder = FOLDER / mark[:12]
     with _alone():
@@ -81,8 +80,7 @@ def _make(folder: Path) -> None:
 
 
 def share(site: Path, links: Path) -> None:
-    """Makes `links` a folder of links to everything that SHARED is made of, and `site` find it
-    after its own packages."""
+    """Makes `links` a folder of links to everything that SHARED is made of, and `site` find it after its own packages."""
     links.mkdir()
     packages = Path(sysconfig.get_path("purelib"))
     for entry in sorted({part for name in closure(SHARED) for part in _entries(name)}):

@@ -1,10 +1,9 @@
-"""The app on an emulated SageMaker: everything its AWS side does can be tried without an account.
-`make aws-demo` runs this.
+"""The app on an emulated SageMaker: everything its AWS side does can be tried without an account. `make aws-demo` runs this.
 
-python -m tests.sagemaker.demo [--port 8501] [--headless] [--start-seconds 5] [--folder
-build/aws-demo]
+    python -m tests.sagemaker.demo [--port 8501] [--headless] [--start-seconds 5] [--folder build/aws-demo]
 
-Its home is in that folder and begins empty each time, as the emulated account does."""
+Its home is in that folder and begins empty each time, as the emulated account does.
+"""
 
 from __future__ import annotations
 

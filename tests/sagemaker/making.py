@@ -1,5 +1,4 @@
-"""Requests and archives as any user of SageMaker would make them, with small scripts that start in
-a second."""
+"""Requests and archives as any user of SageMaker would make them, with small scripts that start in a second."""
 
 from __future__ import annotations
 
@@ -123,8 +122,7 @@ def hyperparameters(bucket: str, code: str, **values: str) -> dict[str, str]:
 
 
 def real_training(bucket: str, name: str, **values: str) -> dict[str, Any]:
-    """CreateTrainingJob's request for the project's own script on `put_photos`, frozen, 64 pixels,
-    in a second or two."""
+    """CreateTrainingJob's request for the project's own script on `put_photos`, frozen, 64 pixels, in a second or two."""
     given = {
         "arch": "lite0@64",
         "precision": "exact",

@@ -1,5 +1,4 @@
-"""Who works on this workstation pays nothing for SageMaker: its packages are not even imported
-until somebody asks AWS something."""
+"""Who works on this workstation pays nothing for SageMaker: its packages are not even imported until somebody asks AWS something."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ def test_drawing_a_page_without_an_account_imports_no_boto3(small_model: Model, 
 def test_the_clients_of_an_account_share_what_a_session_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each session keeps AWS's addresses and rules for itself: 8 MB for every service that a
-    watcher asks."""
+    """Each session keeps AWS's addresses and rules for itself: 8 MB for every service that a watcher asks."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of this test alone")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     made: list[boto3.Session] = []

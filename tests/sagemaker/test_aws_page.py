@@ -1,5 +1,4 @@
-"""The AWS page and the cost line, drawn by Streamlit's own test runner: without anything, on the
-emulator, and with the network gone."""
+"""The AWS page and the cost line, drawn by Streamlit's own test runner: without anything, on the emulator, and with the network gone."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The emulator with the project's own scripts: trained, watched, served, asked, transformed and
-deleted by plain boto3."""
+"""The emulator with the project's own scripts: trained, watched, served, asked, transformed and deleted by plain boto3."""
 
 from __future__ import annotations
 
@@ -137,8 +136,7 @@ def test_torchserve_gives_the_same_answers(emulator: asking.Emulator, endpoint: 
 
 
 def answer(emulator: asking.Emulator, name: str, body: bytes) -> dict[str, Any] | None:
-    """What an endpoint says about a photo; None as long as its worker has no model yet, for /ping
-    says nothing about that."""
+    """What an endpoint says about a photo; None as long as its worker has no model yet, for /ping says nothing about that."""
     runtime = emulator.client("sagemaker-runtime")
     try:
         return json.load(

@@ -1,5 +1,4 @@
-"""Faults on demand in the emulator, counts, names, pages, tags, quotas and prices: nothing here
-starts a container."""
+"""Faults on demand in the emulator, counts, names, pages, tags, quotas and prices: nothing here starts a container."""
 
 from __future__ import annotations
 

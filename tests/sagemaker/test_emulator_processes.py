@@ -1,5 +1,4 @@
-"""Nothing outlives the emulator: not when it is ended, and not when it or the test run is
-killed."""
+"""Nothing outlives the emulator: not when it is ended, and not when it or the test run is killed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Endpoints and transform jobs of the emulator with an inference.py of a few lines: limits,
-capture, updates, faults of the container."""
+"""Endpoints and transform jobs of the emulator with an inference.py of a few lines: limits, capture, updates, faults of the container."""
 
 from __future__ import annotations
 
@@ -40,8 +39,7 @@ def output_fn(answer, accept):
 
 @pytest.fixture(scope="module")
 def models(emulator: asking.Emulator) -> asking.Emulator:
-    """Models called first, second, isolated (no network), large (over a gigabyte), broken (can't be
-    loaded), empty (no archive)."""
+    """Models called first, second, isolated (no network), large (over a gigabyte), broken (can't be loaded), empty (no archive)."""
     s3, sagemaker = emulator.client("s3"), emulator.client("sagemaker")
     s3.create_bucket(Bucket=BUCKET)
     for name in ("first", "second"):

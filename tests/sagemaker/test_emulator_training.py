@@ -1,5 +1,4 @@
-"""What happens to training jobs in the emulator, with scripts of a few lines: data, stops, limits,
-spot, isolation, several hosts."""
+"""What happens to training jobs in the emulator, with scripts of a few lines: data, stops, limits, spot, isolation, several hosts."""
 
 from __future__ import annotations
 
@@ -293,8 +292,7 @@ def test_several_hosts_know_each_other(scripts: asking.Emulator) -> None:
 def test_without_namespaces_jobs_run_all_the_same(
     emulator: asking.Emulator, tmp_path: Path
 ) -> None:
-    """Nothing on the PATH, so no unshare: as on a machine, or in a container, that does not allow
-    it."""
+    """Nothing on the PATH, so no unshare: as on a machine, or in a container, that does not allow it."""
     with asking.running(tmp_path, PATH="/nowhere") as plain:
         put_scripts(plain)
         sagemaker = plain.client("sagemaker")

@@ -1,5 +1,4 @@
-"""Endpoints on SageMaker, on the emulator: made once, asked, ended; what goes wrong is said and
-costs nothing."""
+"""Endpoints on SageMaker, on the emulator: made once, asked, ended; what goes wrong is said and costs nothing."""
 
 from __future__ import annotations
 
@@ -343,8 +342,7 @@ def test_states_that_are_new_are_no_crash() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("java") is None, reason="TorchServe needs Java 17")
 def test_torchserve_itself_answers_and_refuses_in_our_words(aws: Emulator, model: Model) -> None:
-    """The server of AWS's image, not its stand-in: the entry point's refusals have to come through
-    it."""
+    """The server of AWS's image, not its stand-in: the entry point's refusals have to come through it."""
     with aws.settings(server="torchserve", ping_seconds=300):
         endpoint = serving.in_service(serving.deploy(model, Resources(memory_mb=6144)))
         assert (

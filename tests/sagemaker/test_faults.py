@@ -1,5 +1,4 @@
-"""What goes wrong between this machine and AWS: nothing is ever made twice, nothing is decided
-without an answer, and pages draw."""
+"""What goes wrong between this machine and AWS: nothing is ever made twice, nothing is decided without an answer, and pages draw."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ DRAWN_SECONDS = 30.0
 
 @pytest.fixture
 def created(aws: Emulator) -> Iterator[list[int]]:
-    """Holds how many training jobs were made before; a test adds what it expects, and that is
-    checked at its end."""
+    """Holds how many training jobs were made before; a test adds what it expects, and that is checked at its end."""
     expected = [1]
     before = aws.done(CREATE)
     yield expected

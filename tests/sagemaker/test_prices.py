@@ -26,8 +26,7 @@ def listed(usd: str, use: str, attribute: str = "platoinstancetype") -> str:
 
 
 def client(answers: dict[str, list[str]]) -> Any:
-    """A Pricing client that gives these entries for these instance types and nothing for the
-    others, one type at a time."""
+    """A Pricing client that gives these entries for these instance types and nothing for the others, one type at a time."""
     made = boto3.client(
         "pricing", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )

@@ -30,8 +30,7 @@ QUIET = (
 
 @pytest.fixture
 def sdk() -> str:
-    """The interpreter of an environment with sagemaker-train, which the app does without: half a
-    gigabyte, and older packages."""
+    """The interpreter of an environment with sagemaker-train, which the app does without: half a gigabyte, and older packages."""
     found = os.environ.get(ENV_SDK, "")
     if not found:
         pytest.skip(

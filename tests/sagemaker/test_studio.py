@@ -1,5 +1,4 @@
-"""`make studio`: what it says and what it starts. Studio itself is not here; the proxy's faults are
-notes/streamlit.md 2.9's."""
+"""`make studio`: what it says and what it starts. Studio itself is not here; the proxy's faults are notes/streamlit.md 2.9's."""
 
 from __future__ import annotations
 
@@ -79,8 +78,7 @@ def test_an_address_that_is_named_is_the_only_host(monkeypatch: pytest.MonkeyPat
 
 
 def _handshake(port: int, cookie_bytes: int, host: str = "", origin: str = "") -> str:
-    """The first line of the answer to the page's websocket, asked for with cookies as long as
-    SageMaker's."""
+    """The first line of the answer to the page's websocket, asked for with cookies as long as SageMaker's."""
     own = f"127.0.0.1:{port}"
     request = (
         f"GET /_stcore/stream HTTP/1.1\r\nHost: {host or own}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -1,5 +1,4 @@
-"""Batches over photos that lie in S3, whatever they are called: each gets its own answer or
-none."""
+"""Batches over photos that lie in S3, whatever they are called: each gets its own answer or none."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """The inspection of a dataset version: lists of photos that may need edits, and the map.
 
-<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/ inspection.json, issues.parquet,
-photos.parquet
+<HOME>/datasets/<dataset_id>/inspections/<version_id>/<number>/
+    inspection.json, issues.parquet, photos.parquet
 
 The folder is written under a hidden name and renamed; the newest number counts. Photos of all
-splits are inspected, without those that can't be used or were left out."""
+splits are inspected, without those that can't be used or were left out.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ from tests.sagemaker.emulator.world import Record
 
 @dataclass(frozen=True)
 class Channel:
-    """One entry of InputDataConfig. `streamed` is FastFile: on AWS a mount, here files that are
-    read-only where mounts are allowed."""
+    """One entry of InputDataConfig. `streamed` is FastFile: on AWS a mount, here files that are read-only where mounts are allowed."""
 
     name: str
     uri: str
@@ -87,8 +86,7 @@ class Channel:
 
 
 def listed(storage: Storage, uri: str) -> tuple[str, dict[str, str]]:
-    """(bucket, key -> path) of a manifest object: `[{"prefix": "s3://bucket/some/prefix/"},
-    "relative/path", ...]`."""
+    """(bucket, key -> path) of a manifest object: `[{"prefix": "s3://bucket/some/prefix/"}, "relative/path", ...]`."""
     bucket, key = split(uri)
     try:
         entries = json.loads(storage.read(bucket, key))

@@ -1,5 +1,4 @@
-"""CheckpointConfig: a folder of the container that follows S3, and comes back from there into the
-next container."""
+"""CheckpointConfig: a folder of the container that follows S3, and comes back from there into the next container."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ from tests.sagemaker.emulator.storage import Storage, below, split
 
 
 class Checkpoints:
-    """Files are uploaded when they are new or have changed; what the container deletes stays in S3,
-    as it does on AWS."""
+    """Files are uploaded when they are new or have changed; what the container deletes stays in S3, as it does on AWS."""
 
     def __init__(self, storage: Storage, config: dict[str, str] | None) -> None:
         self._storage = storage

@@ -1,5 +1,4 @@
-"""One instance: a command in a container of its own as far as this machine allows it, its output
-line by line, and its sure end."""
+"""One instance: a command in a container of its own as far as this machine allows it, its output line by line, and its sure end."""
 
 from __future__ import annotations
 
@@ -23,10 +22,10 @@ MEMORY_LINE_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Layout:
-    """What a container sees: `ml` as /opt/ml, `hosts` as the names of its cluster, `host` as its
-    own, no network where `isolated`.
+    """What a container sees: `ml` as /opt/ml, `hosts` as the names of its cluster, `host` as its own, no network where `isolated`.
 
-    `read_only` are paths below /opt/ml that it can't write to, where mounts are allowed."""
+    `read_only` are paths below /opt/ml that it can't write to, where mounts are allowed.
+    """
 
     ml: Path
     host: str = "algo-1"
@@ -36,8 +35,7 @@ class Layout:
 
     @property
     def inside(self) -> str:
-        """/opt/ml as a path for the container's processes. Without mount namespaces they see the
-        folder where it is."""
+        """/opt/ml as a path for the container's processes. Without mount namespaces they see the folder where it is."""
         return str(self.ml) if why_no_mounts() else ML
 
 
@@ -52,8 +50,7 @@ class Container:
         *,
         grace: float = 5.0,
     ) -> None:
-        """Raises OSError with the reason where the layout asks for something that this machine does
-        not allow."""
+        """Raises OSError with the reason where the layout asks for something that this machine does not allow."""
         (layout.ml.parent / "tmp").mkdir(parents=True, exist_ok=True)
         inside = {
             name: value.replace(f"{ML}/", f"{layout.inside}/")

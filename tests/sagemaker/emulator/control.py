@@ -1,5 +1,4 @@
-"""The emulator's own few requests, below /emulator/: JSON in, JSON out. Tests use them through
-tests/sagemaker/asking.py."""
+"""The emulator's own few requests, below /emulator/: JSON in, JSON out. Tests use them through tests/sagemaker/asking.py."""
 
 from __future__ import annotations
 
@@ -64,8 +63,7 @@ class Control:
             )
 
     def _about(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Everything a test may want to know: counts by operation, faults still waiting, settings,
-        processes."""
+        """Everything a test may want to know: counts by operation, faults still waiting, settings, processes."""
         emulator = self._emulator
         return {
             "url": emulator.url,
@@ -94,15 +92,13 @@ class Control:
         self._emulator.faults.clear()
 
     def _interrupt(self, values: dict[str, Any]) -> None:
-        """Takes a spot job's instances away: SIGTERM and the grace time, or at once with `"warned":
-        false`."""
+        """Takes a spot job's instances away: SIGTERM and the grace time, or at once with `"warned": false`."""
         self._emulator.training.interrupt(
             values["TrainingJobName"], warned=values.get("warned", True)
         )
 
     def _fail(self, values: dict[str, Any]) -> None:
-        """The next job, of "training", "transform" or "endpoint", ends with this reason as soon as
-        its instances should start."""
+        """The next job, of "training", "transform" or "endpoint", ends with this reason as soon as its instances should start."""
         self._emulator.world.failures[values["kind"]].append(values["reason"])
 
     def _sweep(self, values: dict[str, Any]) -> None:

@@ -1,5 +1,4 @@
-"""When a trial is ended before its time: SageMaker's median rule for early stopping, and
-Hyperband's successive halving."""
+"""When a trial is ended before its time: SageMaker's median rule for early stopping, and Hyperband's successive halving."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ def check(config: Record, static: dict[str, str]) -> None:
 
 
 def resources(config: Record, static: dict[str, str]) -> tuple[int, int]:
-    """(MinResource, MaxResource) of Hyperband, in reports of the objective. ApiError where the
-    latter can't be known."""
+    """(MinResource, MaxResource) of Hyperband, in reports of the objective. ApiError where the latter can't be known."""
     given = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
     inferred = next(
         (int(static[name]) for name in EPOCH_NAMES if static.get(name, "").isdigit()), None
@@ -49,8 +47,7 @@ def resources(config: Record, static: dict[str, str]) -> tuple[int, int]:
 def is_behind(
     values: Sequence[float], others: Sequence[Sequence[float]], *, maximise: bool
 ) -> bool:
-    """The median rule: the trial's last value is worse than the median of the other trials' running
-    averages up to the same report."""
+    """The median rule: the trial's last value is worse than the median of the other trials' running averages up to the same report."""
     reached = [other[: len(values)] for other in others if len(other) >= len(values)]
     if not values or len(reached) < FEWEST_OTHERS:
         return False
@@ -66,8 +63,7 @@ def is_dropped(
     *,
     maximise: bool,
 ) -> bool:
-    """Successive halving: at each rung only the best third of those that have reached it goes on;
-    at the last one it ends."""
+    """Successive halving: at each rung only the best third of those that have reached it goes on; at the last one it ends."""
     if len(values) >= high:
         return True
     rung = low

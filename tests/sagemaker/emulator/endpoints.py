@@ -1,5 +1,4 @@
-"""Endpoint configurations and endpoints: created, updated, invoked, deleted, each of them with real
-servers behind it."""
+"""Endpoint configurations and endpoints: created, updated, invoked, deleted, each of them with real servers behind it."""
 
 from __future__ import annotations
 
@@ -98,8 +97,7 @@ class Endpoints:
         return {"EndpointArn": arn}
 
     def _variants(self, endpoint: str, config: Record) -> list[Variant]:
-        """The variants of a configuration, with their share of the quota taken. ApiError where
-        there is not enough of it."""
+        """The variants of a configuration, with their share of the quota taken. ApiError where there is not enough of it."""
         made: list[Variant] = []
         try:
             for entry in config["ProductionVariants"]:

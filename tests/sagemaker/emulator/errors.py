@@ -4,8 +4,7 @@ from __future__ import annotations
 
 
 class ApiError(Exception):
-    """An error answer. `code` is what a client switches on, `status` the HTTP status, `body` the
-    whole answer where it has more to say."""
+    """An error answer. `code` is what a client switches on, `status` the HTTP status, `body` the whole answer where it has more to say."""
 
     body = ""
 

@@ -38,8 +38,7 @@ OTHERS = ("lost", "cut", "slow", "denied")
 
 @dataclass
 class Fault:
-    """`operation` is a name as in the API ("CreateTrainingJob") or a pattern ("Create*"); `service`
-    as in the request's signature."""
+    """`operation` is a name as in the API ("CreateTrainingJob") or a pattern ("Create*"); `service` as in the request's signature."""
 
     kind: str
     operation: str = "*"
@@ -67,8 +66,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are still to happen, and how often each operation was asked for and how often
-    it succeeded."""
+    """The faults that are still to happen, and how often each operation was asked for and how often it succeeded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

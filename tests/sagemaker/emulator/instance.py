@@ -117,8 +117,7 @@ class Instance:
         }
 
     def _unlike_a_container(self) -> dict[str, str]:
-        """Where /opt/ml can't be mounted, the toolkit is told where it is, and that the host's name
-        is not known."""
+        """Where /opt/ml can't be mounted, the toolkit is told where it is, and that the host's name is not known."""
         if self._layout.inside == ML:
             return {}
         return {"SAGEMAKER_BASE_DIR": str(self.ml), "SM_STUDIO_LOCAL_MODE": "True"}

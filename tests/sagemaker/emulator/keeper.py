@@ -1,11 +1,10 @@
-"""Runs one command and outlives nothing: when its standard input closes, everything that the
-command has started is killed.
+"""Runs one command and outlives nothing: when its standard input closes, everything that the command has started is killed.
 
-python keeper.py --grace 5 COMMAND ...
+    python keeper.py --grace 5 COMMAND ...
 
-Whoever started it holds the other end of that input, so the kernel closes it however that process
-ends, SIGKILL included. SIGTERM is passed on to the command's process group; what still runs after
-`--grace` seconds is killed. The exit code is the command's."""
+Whoever started it holds the other end of that input, so the kernel closes it however that process ends, SIGKILL included. SIGTERM is
+passed on to the command's process group; what still runs after `--grace` seconds is killed. The exit code is the command's.
+"""
 
 from __future__ import annotations
 
@@ -84,8 +83,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _kill_descendants() -> None:
-    """As the subreaper of all of them, the keeper sees those too that were left by their own
-    parents."""
+    """As the subreaper of all of them, the keeper sees those too that were left by their own parents."""
     while alive := psutil.Process().children(recursive=True):
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -95,8 +93,7 @@ def _kill_descendants() -> None:
 
 
 def _collect(but: int) -> None:
-    """Takes notice of every child that has ended, `but` one: strays are the keeper's children once
-    their parents are gone."""
+    """Takes notice of every child that has ended, `but` one: strays are the keeper's children once their parents are gone."""
     for process in psutil.Process().children():
         with contextlib.suppress(ChildProcessError, psutil.NoSuchProcess):
             if process.pid != but and process.status() == psutil.STATUS_ZOMBIE:

@@ -1,5 +1,4 @@
-"""Who may do what: everything, but for the actions that a test denies; IAM's simulator says the
-same beforehand."""
+"""Who may do what: everything, but for the actions that a test denies; IAM's simulator says the same beforehand."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 
 
 class Permissions:
-    """`Settings.denied` holds patterns of actions as in policies: `sagemaker:CreateEndpoint`,
-    `s3:*`, `iam:PassRole`."""
+    """`Settings.denied` holds patterns of actions as in policies: `sagemaker:CreateEndpoint`, `s3:*`, `iam:PassRole`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -57,8 +55,7 @@ class Permissions:
 
 
 def s3_action(request: Request) -> str:
-    """The action that a policy names for this request: S3's operations are told apart by method and
-    path alone."""
+    """The action that a policy names for this request: S3's operations are told apart by method and path alone."""
     bucket, _, key = request.path.lstrip("/").partition("/")
     if key:
         return {"GET": "GetObject", "HEAD": "GetObject", "DELETE": "DeleteObject"}.get(

@@ -1,5 +1,4 @@
-"""The life of one training job, in a thread of its own: instances, data, the toolkit, logs,
-metrics, checkpoints, artifacts, the end."""
+"""The life of one training job, in a thread of its own: instances, data, the toolkit, logs, metrics, checkpoints, artifacts, the end."""
 
 from __future__ import annotations
 
@@ -118,8 +117,7 @@ class Run:
         self.finished.set()
 
     def _train(self) -> str:
-        """Trains, again after each interruption. The secondary status that it ends with;
-        JobFailure."""
+        """Trains, again after each interruption. The secondary status that it ends with; JobFailure."""
         if len(self._hosts()) > 1:
             with _CLUSTER:
                 return self._attempts()
@@ -240,8 +238,7 @@ class Run:
         return ""
 
     def _verdict(self) -> str:
-        """How it ends where it does not end by itself: the secondary status, else the empty
-        string."""
+        """How it ends where it does not end by itself: the secondary status, else the empty string."""
         wishes = {
             "stop": "Stopped",
             "abandon": "Stopped",

@@ -1,5 +1,4 @@
-"""Which hyperparameters a tuning job tries next: optuna behind SageMaker's strategies, ranges,
-scales and warm start."""
+"""Which hyperparameters a tuning job tries next: optuna behind SageMaker's strategies, ranges, scales and warm start."""
 
 from __future__ import annotations
 
@@ -140,8 +139,7 @@ class Search:
             self._grid = itertools.product(*(entry.values for entry in self._ranges))
 
     def learn(self, tried: list[tuple[dict[str, str], float]]) -> int:
-        """Takes over the trials of a parent, as far as they lie in the ranges of today; says how
-        many do."""
+        """Takes over the trials of a parent, as far as they lie in the ranges of today; says how many do."""
         distributions = {entry.name: entry.distribution() for entry in self._ranges}
         taken = 0
         for texts, value in tried:

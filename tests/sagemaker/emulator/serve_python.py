@@ -1,14 +1,13 @@
-"""Serves /opt/ml/model through AWS's own inference handler, without Java. Run by the interpreter of
-the container environment.
+"""Serves /opt/ml/model through AWS's own inference handler, without Java. Run by the interpreter of the container environment.
 
-EMULATOR_SOCKET=/tmp/x/socket python serve_python.py
+    EMULATOR_SOCKET=/tmp/x/socket python serve_python.py
 
-What is AWS's: sagemaker-inference and sagemaker-pytorch-inference, which find inference.py, load
-the model and answer. What is not: the HTTP server, which is werkzeug's on a Unix socket, so that it
-can be reached in a container without a network. As TorchServe does, it says that it is healthy
-before the model has answered anything, and keeps saying so when the model could not be loaded.
+What is AWS's: sagemaker-inference and sagemaker-pytorch-inference, which find inference.py, load the model and answer. What is not: the
+HTTP server, which is werkzeug's on a Unix socket, so that it can be reached in a container without a network. As TorchServe does, it says
+that it is healthy before the model has answered anything, and keeps saying so when the model could not be loaded.
 
-EMULATOR_HANDLER in a model's environment names another handler, `module:class`."""
+EMULATOR_HANDLER in a model's environment names another handler, `module:class`.
+"""
 
 from __future__ import annotations
 

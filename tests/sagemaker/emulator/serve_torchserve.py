@@ -1,11 +1,10 @@
-"""Serves /opt/ml/model as AWS's PyTorch inference image does: its handler, TorchServe, Java. Run in
-the container environment.
+"""Serves /opt/ml/model as AWS's PyTorch inference image does: its handler, TorchServe, Java. Run in the container environment.
 
-SAGEMAKER_BIND_TO_PORT=8080 SAGEMAKER_SAFE_PORT_RANGE=8081-8081 python serve_torchserve.py
+    SAGEMAKER_BIND_TO_PORT=8080 SAGEMAKER_SAFE_PORT_RANGE=8081-8081 python serve_torchserve.py
 
-Model, handler and request path are the stock ones. What is changed is where the configuration file
-lies, which address and ports are used, and how its own process is found again, so that it needs no
-root and does not mind its neighbours."""
+Model, handler and request path are the stock ones. What is changed is where the configuration file lies, which address and ports are
+used, and how its own process is found again, so that it needs no root and does not mind its neighbours.
+"""
 
 from __future__ import annotations
 

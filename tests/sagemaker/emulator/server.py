@@ -1,5 +1,4 @@
-"""The one port: tells by a request's headers whose it is, lets faults happen, and answers, or lets
-moto answer."""
+"""The one port: tells by a request's headers whose it is, lets faults happen, and answers, or lets moto answer."""
 
 from __future__ import annotations
 
@@ -54,8 +53,7 @@ class Emulator:
     """`start()`, then everything is at `url`; `stop()` ends every process that is left."""
 
     def __init__(self, root: Path, containers: Path, port: int = 0) -> None:
-        """`root` is a folder for the containers' files, `containers` the folder of their virtual
-        environment."""
+        """`root` is a folder for the containers' files, `containers` the folder of their virtual environment."""
         root.mkdir(parents=True, exist_ok=True)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -95,8 +93,7 @@ class Emulator:
         self._server.shutdown()
 
     def sweep(self, since: float) -> None:
-        """Ends everything that was created after `since` and still runs, at once, and waits for
-        it."""
+        """Ends everything that was created after `since` and still runs, at once, and waits for it."""
         for part in (self.tuning, self.training, self.transforms, self.endpoints):
             part.sweep(since)
 
@@ -122,8 +119,7 @@ class Emulator:
     def _answer(
         self, request: Request, signed: tuple[str, str, bool], fault: Fault | None
     ) -> Response | None:
-        """None where moto is to answer: all that the emulator asks itself, the other services, and
-        notebooks, which it only lists."""
+        """None where moto is to answer: all that the emulator asks itself, the other services, and notebooks, which it only lists."""
         service, operation, own = signed
         target = request.headers.get("X-Amz-Target", "")
         try:
@@ -162,8 +158,7 @@ class Emulator:
 
 
 def _signed(request: Request) -> tuple[str, str, bool]:
-    """(service, operation, whether the emulator itself asks) of a request. Queries are named by
-    their Action."""
+    """(service, operation, whether the emulator itself asks) of a request. Queries are named by their Action."""
     signature = _SIGNED.search(request.headers.get("Authorization", ""))
     service = signature[2] if signature else ""
     target = request.headers.get("X-Amz-Target", "")

@@ -1,5 +1,4 @@
-"""A model server: the artifact from S3, unpacked, and AWS's inference toolkit as a process that
-answers /ping and /invocations."""
+"""A model server: the artifact from S3, unpacked, and AWS's inference toolkit as a process that answers /ping and /invocations."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ class ModelServer:
         self._reader: threading.Thread | None = None
 
     def start(self, cancelled: threading.Event) -> None:
-        """Returns when /ping has answered 200. JobFailure where it can't be started, does not
-        answer in time, or was cancelled."""
+        """Returns when /ping has answered 200. JobFailure where it can't be started, does not answer in time, or was cancelled."""
         try:
             unpack(
                 self._world.storage.read(*split(self._model["ModelDataUrl"])),

@@ -1,5 +1,4 @@
-"""The emulator's own use of S3, CloudWatch Logs and CloudWatch: through the same port as everybody,
-so through the real client code."""
+"""The emulator's own use of S3, CloudWatch Logs and CloudWatch: through the same port as everybody, so through the real client code."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ class Storage:
         self.iam: Any = session.client("iam", endpoint_url=url, config=config)
 
     def keys(self, uri: str) -> list[tuple[str, int, str]]:
-        """(key, bytes, etag) of every object below a prefix. JobFailure where there is no such
-        bucket."""
+        """(key, bytes, etag) of every object below a prefix. JobFailure where there is no such bucket."""
         bucket, prefix = split(uri)
         try:
             pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -62,8 +60,7 @@ class Storage:
         return bytes(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def require_unchanged(self, request: Request) -> None:
-        """ApiError where a copy's source is not the object that its condition names: moto does not
-        look at that header."""
+        """ApiError where a copy's source is not the object that its condition names: moto does not look at that header."""
         wanted = request.headers.get("x-amz-copy-source-if-match")
         bucket, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
         try:
@@ -112,8 +109,7 @@ class Storage:
 
 
 class LogStream:
-    """One log stream, made with its group on first use: before a container starts there is
-    neither."""
+    """One log stream, made with its group on first use: before a container starts there is neither."""
 
     def __init__(self, client: Any, group: str, name: str) -> None:
         self._client, self._names = client, {"logGroupName": group, "logStreamName": name}
@@ -140,8 +136,7 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def below(key: str, prefix: str) -> str:
-    """The path that an object of a prefix gets in its channel: below the prefix where that is a
-    folder, else its bare name."""
+    """The path that an object of a prefix gets in its channel: below the prefix where that is a folder, else its bare name."""
     folder = f"{prefix.rstrip('/')}/" if prefix else ""
     return key[len(folder) :] if key.startswith(folder) else PurePosixPath(key).name
 

@@ -1,5 +1,4 @@
-"""What CloudWatch is told about an endpoint's invocations: one value each, as on AWS, written once
-a second."""
+"""What CloudWatch is told about an endpoint's invocations: one value each, as on AWS, written once a second."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Transform jobs: a model server, every object of a prefix or manifest posted to it, the answers as
-`<object>.out`."""
+"""Transform jobs: a model server, every object of a prefix or manifest posted to it, the answers as `<object>.out`."""
 
 from __future__ import annotations
 
@@ -165,8 +164,7 @@ class Transforms:
     def _post_all(
         self, row: Record, server: ModelServer, bucket: str, objects: dict[str, str]
     ) -> None:
-        """One object is one request. Goes on after a bad one, as the service does, and fails at the
-        end."""
+        """One object is one request. Goes on after a bad one, as the service does, and fails at the end."""
         threads = (
             max(1, row.get("MaxConcurrentTransforms", 0))
             * row["TransformResources"]["InstanceCount"]
@@ -184,8 +182,7 @@ class Transforms:
             raise JobFailure("AlgorithmError: See job logs for more information")
 
     def _post(self, row: Record, server: ModelServer, bucket: str, key: str, name: str) -> str:
-        """What is wrong with this object, as the data log says it; empty where its answer was
-        written or the job is stopping."""
+        """What is wrong with this object, as the data log says it; empty where its answer was written or the job is stopping."""
         if row["_stop"].is_set():
             return ""
         spec, target = row["TransformInput"], row["TransformOutput"]

@@ -1,5 +1,4 @@
-"""The trials of one tuning job, in a thread of its own: started, watched, cut short, counted,
-ranked."""
+"""The trials of one tuning job, in a thread of its own: started, watched, cut short, counted, ranked."""
 
 from __future__ import annotations
 
@@ -81,8 +80,7 @@ class Trials:
         self._wish = "abandon"
 
     def results(self) -> list[tuple[dict[str, str], float]]:
-        """What a later tuning job learns from: hyperparameters and final value of every trial that
-        has one."""
+        """What a later tuning job learns from: hyperparameters and final value of every trial that has one."""
         return [
             (row["TunedHyperParameters"], row[FINAL]["Value"])
             for row in self.summaries()

@@ -1,5 +1,4 @@
-"""Checks a request as the service does: required members, types, lengths, ranges, patterns and
-enumerations of botocore's API model."""
+"""Checks a request as the service does: required members, types, lengths, ranges, patterns and enumerations of botocore's API model."""
 
 from __future__ import annotations
 
@@ -80,8 +79,7 @@ def _text_faults(shape: Shape, value: str, path: str) -> Iterator[str]:
 
 @functools.cache
 def _pattern(text: str) -> re.Pattern[str] | None:
-    """The service's patterns are Java's; those with Unicode classes, which Python does not know,
-    are left out."""
+    """The service's patterns are Java's; those with Unicode classes, which Python does not know, are left out."""
     try:
         return re.compile(text, re.DOTALL) if text else None
     except re.error:

@@ -1,5 +1,4 @@
-"""A production variant of an endpoint: the server behind it, and the limits of a real-time or a
-serverless one."""
+"""A production variant of an endpoint: the server behind it, and the limits of a real-time or a serverless one."""
 
 from __future__ import annotations
 
@@ -31,8 +30,7 @@ class Variant:
         endpoint: str,
         entry: Record,
     ) -> None:
-        """`entry` as in ProductionVariants. Takes its instances from the quota:
-        ResourceLimitExceeded."""
+        """`entry` as in ProductionVariants. Takes its instances from the quota: ResourceLimitExceeded."""
         self.name, self._entry, self._endpoint = entry["VariantName"], entry, endpoint
         self.weight = float(entry.get("InitialVariantWeight", 1.0))
         self._count = entry.get("InitialInstanceCount", 1)

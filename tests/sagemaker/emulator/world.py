@@ -1,5 +1,4 @@
-"""What all parts share: the settings that a test may change, the tables of what exists, tags, and
-clients of the other services."""
+"""What all parts share: the settings that a test may change, the tables of what exists, tags, and clients of the other services."""
 
 from __future__ import annotations
 
@@ -20,8 +19,7 @@ TICK_SECONDS = 0.1
 
 @dataclass
 class Settings:
-    """How this account behaves. Seconds, unless said otherwise; `POST /emulator/settings` changes
-    them while it runs."""
+    """How this account behaves. Seconds, unless said otherwise; `POST /emulator/settings` changes them while it runs."""
 
     # From Starting to the first thing that happens.
     start_seconds: float = 0.2
@@ -88,18 +86,15 @@ def now() -> float:
 
 
 class Table:
-    """Records by name. Names that begin with an underscore are the emulator's own and are never
-    shown."""
+    """Records by name. Names that begin with an underscore are the emulator's own and are never shown."""
 
     def __init__(self, world: World, kind: str, word: str, key: str, missing: str = "") -> None:
-        """`kind` as in ARNs, `word` as in messages, `key` as the name's member in requests,
-        `missing` as what is not there is called."""
+        """`kind` as in ARNs, `word` as in messages, `key` as the name's member in requests, `missing` as what is not there is called."""
         self.world, self.kind, self.word, self.key, self.missing = world, kind, word, key, missing
         self.rows: dict[str, Record] = {}
 
     def add(self, request: Record, more: Record, *, taken: str = "") -> Record:
-        """A new record of the request. ApiError where the name is taken: ResourceInUse with the
-        message `taken`, else as for endpoints."""
+        """A new record of the request. ApiError where the name is taken: ResourceInUse with the message `taken`, else as for endpoints."""
         name = request[self.key]
         arn = self.world.arn(self.kind, name)
         if name in self.rows and taken:
@@ -136,8 +131,7 @@ def picked(row: Record, names: Iterable[str]) -> Record:
 def page(
     rows: list[Record], request: Record, *, name: str, status: str = ""
 ) -> tuple[list[Record], Record]:
-    """One page of `rows`, filtered, sorted and cut as the List operations do, and the token of the
-    next."""
+    """One page of `rows`, filtered, sorted and cut as the List operations do, and the token of the next."""
     kept = [row for row in rows if _passes(row, request, name, status)]
     fields = {
         "Name": name,
