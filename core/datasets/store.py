@@ -3,7 +3,7 @@
 The listing is the index; a damaged folder never hides the others.
 
 <HOME>/datasets/<dataset_id>/dataset.json
-<HOME>/datasets/<dataset_id>/images/        only where Fieldmark unpacked or drew them
+<HOME>/datasets/<dataset_id>/images/        only if Fieldmark unpacked or drew the photos
 <HOME>/datasets/<dataset_id>/versions/v1/   manifest.parquet, version.json
 """
 
@@ -34,9 +34,10 @@ EVERYTHING = Query()
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named set of images with labels.
+    """A named set of photos with labels.
 
-    `root` is the folder their paths begin at; `drawn` says that these are drawings, not photos.
+    `root` is the folder that their paths are relative to; `drawn` is true for the drawings of the
+    sample.
     """
 
     id: str
@@ -51,9 +52,9 @@ class Dataset:
 class Version:
     """One immutable manifest.
 
-    `classes` are the labels with training images, in order; `counts` is `{label: {split: images}}`
-    over all rows; `problems` of them can't be used; `split` says how the split was made (see
-    splits.apply); `report` is the import's.
+    `classes` are the labels with photos in train, in order; `counts` is `{label: {split: photos}}`
+    over all rows; `problems` is the number of rows that can't be used; `split` describes how the
+    split was made (see splits.apply); `report` is the report of the import.
     """
 
     dataset_id: str
@@ -78,24 +79,24 @@ class Version:
 
     @property
     def images(self) -> int:
-        """All photos, those without a label among them."""
+        """The number of photos, unlabelled ones included."""
         return sum(sum(row.values()) for row in self.counts.values()) + self.unlabelled
 
     def split_counts(self) -> dict[str, int]:
-        """Images per split over all classes, every split named."""
+        """Return the number of photos per split over all classes, for every split."""
         return {split: sum(row[split] for row in self.counts.values()) for split in settings.SPLITS}
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A dataset or version folder that can't be read, and why."""
+    """A dataset or version folder that can't be read, with the reason."""
 
     id: str
     reason: str
 
 
 def datasets() -> list[Dataset | Unreadable]:
-    """Every dataset, newest first; after them those that can't be read."""
+    """Return every dataset, newest first, followed by those that can't be read."""
     found: list[Dataset | Unreadable] = []
     for folder in settings.datasets_dir().iterdir():
         if ID_PATTERN.fullmatch(folder.name) and folder.is_dir():
@@ -107,7 +108,7 @@ def datasets() -> list[Dataset | Unreadable]:
 
 
 def dataset(dataset_id: str) -> Dataset:
-    """Raises NotFound where there is no such dataset, or its folder can't be read."""
+    """Return a dataset. Raises NotFound when it does not exist or its folder can't be read."""
     item = _dataset_or_reason(dataset_id)
     if isinstance(item, Unreadable):
         raise NotFound(f"The dataset {dataset_id!r} can't be opened: {item.reason}")
@@ -115,7 +116,7 @@ def dataset(dataset_id: str) -> Dataset:
 
 
 def versions(dataset_id: str) -> list[Version | Unreadable]:
-    """Every version of a dataset, newest first, damaged ones among them as Unreadable.
+    """Return every version of a dataset, newest first; damaged ones as Unreadable.
 
     Raises NotFound for an unknown dataset.
     """
@@ -124,7 +125,7 @@ def versions(dataset_id: str) -> list[Version | Unreadable]:
 
 
 def version(dataset_id: str, version_id: str) -> Version:
-    """Raises NotFound where there is no such version, or its folder can't be read."""
+    """Return a version. Raises NotFound when it does not exist or its folder can't be read."""
     item = _version_or_reason(dataset_id, version_id)
     if isinstance(item, Unreadable):
         raise NotFound(
@@ -134,22 +135,22 @@ def version(dataset_id: str, version_id: str) -> Version:
 
 
 def to_learn_from(dataset_id: str, version_id: str) -> Version:
-    """The version, which has classes to tell apart.
+    """Return the version if it has classes to train on.
 
-    Raises NotFound as `version` does, UserError for photos that have no labels yet.
+    Raises NotFound as `version` does, UserError when no photo in train has a label.
     """
     found = version(dataset_id, version_id)
     if not found.classes:
         raise UserError(
-            "No photo of this version has a label and a place in train, so there is nothing to "
-            "learn. Label some and split them first.",
+            "No photo in the train split of this version has a label. Label some photos and split "
+            "them first.",
             field="version_id",
         )
     return found
 
 
 def latest(dataset_id: str) -> Version:
-    """The newest version that can be read. Raises NotFound where there is none."""
+    """Return the newest readable version. Raises NotFound when there is none."""
     for item in versions(dataset_id):
         if isinstance(item, Version):
             return item
@@ -162,19 +163,19 @@ def latest(dataset_id: str) -> Version:
 def manifest_of(
     of: Version, columns: Sequence[str] | None = None, filters: manifest.Filters | None = None
 ) -> pd.DataFrame:
-    """The manifest's rows, or some of them: see manifest.read."""
+    """Return the manifest's rows, or some of them: see manifest.read."""
     return manifest.read(of.manifest_path, columns, filters)
 
 
 def page(
     of: Version, query: Query = EVERYTHING, *, offset: int = 0, limit: int = 60
 ) -> tuple[pd.DataFrame, int]:
-    """Rows of one page of the gallery, and how many rows pass the query: see browse.page."""
+    """Return the rows of one gallery page and the number of rows that pass: see browse.page."""
     return browse.page(of.manifest_path, query, offset, limit)
 
 
 def count(of: Version, query: Query = EVERYTHING) -> int:
-    """How many rows pass the query."""
+    """Return the number of rows that pass the query."""
     return browse.count(of.manifest_path, query)
 
 
@@ -184,10 +185,9 @@ def position(of: Version, query: Query, path: str) -> int | None:
 
 
 def image_path(of: Dataset, path: str) -> Path:
-    """Where the image of this manifest row lies, fetched where it lies in S3.
+    """Return the file of this manifest row, downloaded first if it is in S3.
 
-    Raises UserError where a link now leads it outside the dataset's folder, BackendError where S3
-    refuses.
+    Raises UserError when a link leads outside the dataset's folder, BackendError when S3 refuses.
     """
     place = files.safe_join(of.root, path)
     remote.bring(of.root, [path])
@@ -207,12 +207,12 @@ def add_dataset(
     metadata: pd.DataFrame | None = None,
     attached: Mapping[str, Any] | None = None,
 ) -> Version:
-    """Makes a dataset whose v1 is `frame`, whole or not at all.
+    """Create a dataset whose v1 is `frame`, entirely or not at all.
 
-    `root` may lie in `staged`, whose folder then becomes the dataset's. `attached` are JSON values
-    kept beside the manifest, by file name.
+    `root` may be in `staged`, whose folder then becomes the dataset's. `attached` are JSON values
+    stored beside the manifest, by file name.
 
-    Raises UserError for a name or a manifest that can't be used.
+    Raises UserError for an invalid name or manifest.
     """
     if staged is None:
         with stage(name) as own:
@@ -253,13 +253,13 @@ def add_version(
     report: Mapping[str, Any] | None = None,
     metadata: pd.DataFrame | None = None,
 ) -> Version:
-    """The next version of `parent`'s dataset; what is known of its photos comes along.
+    """Create the next version of `parent`'s dataset, with the metadata of its photos.
 
-    Sessions that add at the same time each get a version of their own.
+    Sessions that add at the same time each get their own version.
 
-    `attached` are JSON values kept beside the manifest, by file name; `report` is that of an
-    import, where one brought photos in, `metadata` what is known of those. Raises UserError for a
-    manifest that can't be used, NotFound where the dataset has gone.
+    `attached` are JSON values stored beside the manifest, by file name; `report` and `metadata`
+    belong to an import that added photos. Raises UserError for an invalid manifest, NotFound when
+    the dataset was deleted.
     """
     note = note.strip()[: 4 * settings.MAX_NAME_LENGTH]
     known = photo_metadata.joined(metadata_of(parent), metadata)
@@ -269,17 +269,17 @@ def add_version(
 
 
 def metadata_of(of: Version) -> pd.DataFrame | None:
-    """What else is known of the version's photos, see core.datasets.metadata; None for nothing."""
+    """Return the metadata of the version's photos (see core.datasets.metadata), or None."""
     return photo_metadata.read(of.folder)
 
 
 def derive(
     parent: Version, split: Mapping[str, Any], labels: Sequence[str] | None = None, note: str = ""
 ) -> Version:
-    """The next version with only these classes (all of `parent`'s where None), split as `split`
+    """Create the next version with only these classes (None: all of `parent`'s), split as `split`
     describes (see splits.apply).
 
-    Raises UserError, by class name, where that can't be done.
+    Raises UserError, with class names, when the split is impossible.
     """
     if labels is None:
         labels = parent.classes
@@ -288,25 +288,25 @@ def derive(
 
 
 def names_taken(but: str = "") -> list[str]:
-    """What the datasets are called, all but the one of this id."""
+    """Return the names of all datasets except the one with this id."""
     return [item.name for item in datasets() if isinstance(item, Dataset) and item.id != but]
 
 
 def require_free(name: str, but: str = "") -> None:
-    """UserError where another dataset than `but` is called so, as an eye reads it."""
+    """Raise UserError when another dataset than `but` has this name, capitals and blanks aside."""
     free = numbered(name, names_taken(but))
     if free != name[: settings.MAX_NAME_LENGTH]:
         raise UserError(
-            f"There is a dataset called {printable(name)!r} already. Call this one "
-            f"{printable(free)!r}, say.",
+            f"A dataset named {printable(name)!r} already exists. Choose another name, such as "
+            f"{printable(free)!r}.",
             field="name",
         )
 
 
 def rename(dataset_id: str, name: str) -> Dataset:
-    """Gives the dataset another name; its id stays.
+    """Rename the dataset; its id stays.
 
-    Raises UserError for a name that can't be used or that another dataset has.
+    Raises UserError for an invalid name or one that another dataset has.
     """
     clean = clean_name(name, "dataset name")
     require_free(clean, but=dataset_id)

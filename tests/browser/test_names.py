@@ -168,7 +168,7 @@ def test_an_unknown_id_in_the_address_says_so_and_shows_nothing_else(
     steps.visit(page, app.url, path.format(id=two[0].dataset_id))
     steps.say(page, words)
     assert not page.locator(".st-key-ds_figures").count()
-    assert not page.get_by_text("photos to learn from").count()
+    assert not page.get_by_text("photos for training").count()
 
 
 def test_part_of_a_class_name_is_no_new_class(

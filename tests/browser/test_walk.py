@@ -84,7 +84,7 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     steps.until_tiles(page, 48)
 
     page.locator(".st-key-ds_train button").click()
-    steps.say(page, "photos to learn from")
+    steps.say(page, "photos for training")
     train_and_restart(app, page)
 
     model = only_model()
@@ -128,7 +128,7 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     steps.until_dataset(page, "715 photos", "12 classes", "355 test")
 
     page.locator(".st-key-ds_train button").click()
-    steps.say(page, "photos to learn from")
+    steps.say(page, "photos for training")
     train_and_restart(app, page)
 
     test = only_model().metrics("test")

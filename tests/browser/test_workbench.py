@@ -82,7 +82,7 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     ]
     assert mended == "Cardinal"
 
-    steps.press(page, "Train on it now")
+    steps.press(page, "Train now")
     steps.say(page, "Running for")
     page.get_by_text("Completed").first.wait_for()
     (job,) = jobs.readable("training")

@@ -1,4 +1,4 @@
-"""The fields that choose what a job learns from: a dataset and one of its versions."""
+"""The choice of a dataset and one of its versions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ui.text import count
 
 
 def datasets(*, key: str) -> dict[str, store.Dataset]:
-    """The datasets by id; where there are none, the way to one is shown."""
+    """Return the datasets by id; when there are none, draw a link to the import."""
     found = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not found:
         st.info(
-            "There is nothing to train on yet. Import photos or take the sample first.",
+            "There is no dataset to train on yet. Import photos or use the sample.",
             icon=":material/photo_library:",
         )
         links.button(
@@ -61,13 +61,13 @@ def dataset(
 
 
 def made(of: store.Dataset) -> str:
-    """What tells a dataset from another one of its name: its size, when it came in, the end of
-    its id."""
+    """Return what distinguishes a dataset from another of its name: size, import time, end of its
+    id."""
     return f"{size_and_time(of)}, {choices.short_id(of.id)}"
 
 
 def size_and_time(of: store.Dataset) -> str:
-    """How large a dataset is, and when it came in."""
+    """Return the number of photos of a dataset and the time of its import."""
     try:
         size = f"{count(store.latest(of.id).images, 'photo')}, "
     except NotFound:
@@ -133,8 +133,7 @@ def show(
         return None
     parts = found.split_counts()
     st.caption(
-        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos to learn "
-        f"from, {parts['validation']:,} to choose settings by, {parts['test']:,} to be tested on "
-        "once, at the end."
+        f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos for training, "
+        f"{parts['validation']:,} for validation, {parts['test']:,} for the final test."
     )
     return found
