@@ -129,7 +129,9 @@ def make(parent: Version, steps: Sequence[Step], note: str = "") -> Version:
     before = store.manifest_of(parent)
     frame = applied(before, steps)
     if frame.equals(before):
-        raise UserError("The edits change nothing: every photo already is as they say.")
+        raise UserError(
+            "These edits change nothing. The photos already have these labels and splits."
+        )
     require_trainable(frame)
     attached = {STEPS: [asdict(step) for step in steps]}
     return store.add_version(
