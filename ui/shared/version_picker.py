@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.datasets import store
+from core.datasets import remote, store
 from core.errors import NotFound
 from ui import choices, links
-from ui.text import count
+from ui.text import count, plain
 
 
 def datasets(*, key: str) -> dict[str, store.Dataset]:
@@ -75,6 +75,18 @@ def size_and_time(of: store.Dataset) -> str:
     return f"{size}{of.created[:16].replace('T', ' ')}"
 
 
+def warn_if_moved(of: store.Dataset) -> None:
+    """Say when the folder of a dataset's photos is missing, and what to do about it."""
+    if remote.begins(of.root) or of.root.is_dir():
+        return
+    st.warning(
+        f"**The folder {plain(str(of.root))} was moved or deleted**, so photos can't be opened and "
+        "jobs on this dataset will fail. Move the folder back, or import the photos from their new "
+        "place.",
+        icon=":material/folder_off:",
+    )
+
+
 def version(
     dataset_id: str,
     *,
@@ -114,8 +126,8 @@ def version(
 def show(
     datasets: Mapping[str, store.Dataset], wanted: str, wanted_version: str, *, prefix: str
 ) -> store.Version | None:
-    """Dataset and version, those that are wanted first, with the split in words; None where none
-    is chosen or can be read."""
+    """Draw the choice of dataset and version, by default the wanted ones, with the sizes of the
+    splits. Returns None when nothing is chosen or readable."""
     left, right = st.columns(2)
     chosen = dataset(datasets, key=f"{prefix}_dataset_{wanted}", wanted=wanted, on=left)
     if chosen is None:
@@ -131,6 +143,7 @@ def show(
     )
     if found is None:
         return None
+    warn_if_moved(datasets[chosen])
     parts = found.split_counts()
     st.caption(
         f"{count(len(found.classes), 'class', 'classes')}; {parts['train']:,} photos for training, "

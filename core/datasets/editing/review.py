@@ -298,7 +298,7 @@ def _added(
                 files.write_bytes(place, data)
         except OSError as error:
             raise UserError(
-                f"{target} can't be written to ({error.strerror}). Mend that, or leave the new "
+                f"{target} can't be written to ({error.strerror}). Correct that, or leave the new "
                 "photos out."
             ) from error
         values = (entry.id, path, labels[entry.id], "train", width, height, len(data))

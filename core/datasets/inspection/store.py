@@ -157,7 +157,7 @@ def _kept(version: Version, found: findings.Findings, facts: Mapping[str, Any]) 
 
 
 def of(version: Version) -> Inspection | None:
-    """The newest inspection of this version that can be read; None where there is none."""
+    """Return the newest readable inspection of this version, or None."""
     parent = _folder(version)
     for number in sorted(_numbers(parent), reverse=True):
         try:
@@ -170,13 +170,13 @@ def of(version: Version) -> Inspection | None:
 
 
 def nearest(version: Version) -> Inspection | None:
-    """The inspection of this version, or of the nearest of its ancestors that has one."""
+    """Return the inspection of this version or of its nearest ancestor that has one, or None."""
     return next((found for item in history.lineage(version) if (found := of(item))), None)
 
 
 def still_open(issues: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Those of an inspection's issues whose photo has, in the manifest `frame`, the label and split
-    it had, and can be used. Of a group of copies something is left only while two of them are."""
+    """Return those issues whose photo has the same label and split in the manifest `frame`, and can
+    be used. A group of copies remains only while it has two of them."""
     now = frame.loc[frame["problem"] == "", ["path", "label", "split"]]
     left = issues.merge(now, on=["path", "label", "split"])
     alone = left["kind"].isin(GROUPED) & (
