@@ -63,7 +63,7 @@ def read(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame | N
 
 
 def columns_of(folder: Path) -> dict[str, str]:
-    """Return the columns of a version's metadata, each with its kind: number, time, flag or text."""
+    """Return the columns of a version's metadata with their kinds: number, time, flag or text."""
     path = folder / FILE
     if not path.is_file():
         return {}
@@ -134,7 +134,7 @@ def _names(records: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, numbered where the manifest or another column has it."""
+    """Return the name, with a number if the manifest or another column has it."""
     others = {*manifest.COLUMNS, *KEYS, *taken}
     number, found = 1, name
     while found in others:
@@ -144,7 +144,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _typed(values: Sequence[str]) -> pd.Series:
-    """A column as what all of its values are: whole numbers, numbers, flags, times or text."""
+    """Return a column in the type of all its values: whole numbers, numbers, flags, times or text."""
     filled = [value for value in values if value]
     for fits, make in (
         (_WHOLE.fullmatch, _whole),
@@ -181,7 +181,7 @@ def _flags(values: Sequence[str]) -> pd.Series | None:
 
 
 def _times(values: Sequence[str]) -> pd.Series | None:
-    """Local times as they are written, whatever zone stands behind them."""
+    """Return local times as written; a time zone behind them is ignored."""
     texts = [re.sub(r"(Z|[+-]\d\d:?\d\d)$", "", value) for value in values]
     texts = [
         re.sub(r"^(\d{4})[:/](\d{1,2})[:/]", r"\1-\2-", text).replace("T", " ") for text in texts
