@@ -17,6 +17,7 @@ from ui.guard import guard
 from ui.text import plain
 
 guard()
+links.show_address()
 
 endpoints = {endpoint.id: endpoint for endpoint in backends.endpoints()}
 ended = {job.id: job for job in jobs.readable("endpoint") if job.state is State.COMPLETED}
