@@ -61,7 +61,7 @@ def _check_limits(spec: TuningSpec) -> None:
         )
     if 0 < spec.max_seconds < FEWEST_SECONDS:
         raise UserError(
-            "The time limit must be at least two minutes on SageMaker.", field="max_seconds"
+            "Use a time limit of at least two minutes on SageMaker.", field="max_seconds"
         )
     if 0 < spec.patience < FEWEST_PATIENCE:
         raise UserError(
