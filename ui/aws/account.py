@@ -20,7 +20,7 @@ FILLED = "aws_account_filled"
 def show() -> None:
     """Draw the form with the saved account; AWS is not asked."""
     account = _saved()
-    st.subheader("Account")
+    st.header("Account")
     st.caption(
         "Fieldmark uses this machine's AWS credentials (a profile, environment variables, or the "
         "machine's role). It never asks for, shows or stores them."

@@ -90,7 +90,7 @@ def _group(title: str, group: Sequence[Candidate]) -> list[Candidate]:
     heading = title
     if size := sum(candidate.size_bytes for candidate in group):
         heading += f", {files.human_bytes(size)}"
-    st.subheader(heading)
+    st.header(heading)
     frame = pd.DataFrame([_row(candidate) for candidate in group])
     # Empty columns are left out.
     frame = frame.drop(

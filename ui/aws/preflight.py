@@ -40,7 +40,7 @@ _POOL = ThreadPoolExecutor(2, thread_name_prefix="preflight")
 
 def show() -> None:
     """Draw the checks that need no network at once, the others when AWS has answered."""
-    st.subheader("Pre-flight checks")
+    st.header("Pre-flight checks")
     account = accounts.load()
     wanted = _wanted(account.region)
     asked = (account, tuple(wanted), tuple(sorted(connection.environment())))

@@ -40,8 +40,8 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
 def _serving(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     # Filled after the view: the photos that the view sends are counted in the line above it.
     headline = st.container(key="dp_headline")
-    view = choices.segment(
-        "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
+    view = choices.view(
+        "View", VIEWS, key="dp_view", keep=("endpoint",), label_visibility="collapsed"
     )
     with messages.report_errors():
         if view in _SHOWS:

@@ -204,8 +204,8 @@ def _install_engine(
     own = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
     sys.path.append(str(settings.SM_SCRIPTS))
     try:
-        found = fetching.of_model(model, PARITY_PHOTOS)
-        decoded = fetching.decoded(inference, found or [server.smoke_image()])
+        found = fetching.photos_for_model(model, PARITY_PHOTOS)
+        decoded = fetching.decode_photos(inference, found or [server.smoke_image()])
         cache = settings.features_dir() / "networks" / model.id
         # Without photos of the model there is no proof that rounding keeps the answers.
         arithmetic = "exact"
@@ -222,7 +222,9 @@ def _install_engine(
 def some_photos(model: Model, count: int) -> list[bytes]:
     """Return up to `count` photos that the model was not trained on; the smoke image if they are
     deleted."""
-    return [path.read_bytes() for path in fetching.of_model(model, count)] or [server.smoke_image()]
+    return [path.read_bytes() for path in fetching.photos_for_model(model, count)] or [
+        server.smoke_image()
+    ]
 
 
 def _nothing() -> None:
