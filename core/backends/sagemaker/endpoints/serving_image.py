@@ -1,6 +1,6 @@
-"""What serves a model: the container images on offer, and the archive that they are given.
+"""The container images that serve a model, and the archive that they load.
 
-The archive is the model's own, and beside it what that image's server needs to find its way in.
+The archive is the model's own plus the entry point that the image's server needs.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ ANSWER_TIMEOUT = "60"
 class Server:
     """One of AWS's serving images: `cpu` and `gpu` are repository and tag.
 
-    `ends` is the day after which AWS mends it no more, where that is known; `sdk` the framework and
-    version that the SageMaker SDK finds it by; `memory_mb` what it takes while it serves
-    (measured), so that less is not offered for it.
+    `ends` is the end of AWS's support, if known; `sdk` the framework and version by which the
+    SageMaker SDK finds it; `memory_mb` its measured memory while serving, the least that is
+    offered.
     """
 
     title: str
@@ -56,13 +56,13 @@ class Server:
 
     @property
     def note(self) -> str:
-        """What a person should know about its age."""
+        """Return its support status in a sentence."""
         if self.ends is None:
-            return "AWS names no end of this image's patches."
-        when = "is patched by AWS until"
+            return "AWS has not announced an end of support for this image."
+        words = "AWS supports this image with patches until"
         if self.is_past_its_end:
-            when = "gets no security patches from AWS since"
-        return f"This image {when} {self.ends:%Y-%m-%d}."
+            words = "AWS has stopped security patches for this image on"
+        return f"{words} {self.ends:%Y-%m-%d}."
 
 
 # The default first.
@@ -86,9 +86,9 @@ SERVERS: Mapping[str, Server] = {
 
 
 def image(server: str, account: Account, instance_type: str = "") -> str:
-    """The address of a serving image; a serverless endpoint has no instance type.
+    """Return the address of a serving image; a serverless endpoint has no instance type.
 
-    UserError for a region without one.
+    Raises UserError for a region without one.
     """
     if account.inference_image:
         return account.inference_image
@@ -99,8 +99,10 @@ def image(server: str, account: Account, instance_type: str = "") -> str:
 
 
 def pack(model: Model, server: str, folder: Path) -> Path:
-    """`model.tar.gz` for one of images.SERVERS, made in `folder`; the same bytes for the same
-    model. Raises as models.unpack does."""
+    """Build `model.tar.gz` for one of SERVERS in `folder`; the same model gives the same bytes.
+
+    Raises as models.unpack.
+    """
     contents = folder / "serving"
     shutil.rmtree(contents, ignore_errors=True)
     models.unpack(models.archive(model), contents)
@@ -117,8 +119,10 @@ def pack(model: Model, server: str, folder: Path) -> Path:
 def send(
     model: Model, server: str, folder: Path, store: Store, check_stop: Callable[[], None]
 ) -> str:
-    """The archive into the bucket, named by its content so that the same model is sent once; where
-    it lies. Raises BackendError."""
+    """Upload the archive, named by its content so that a model is uploaded once; return its URI.
+
+    Raises BackendError.
+    """
     folder.mkdir(exist_ok=True)
     archive = pack(model, server, folder)
     with archive.open("rb") as file:
@@ -136,10 +140,10 @@ def send(
 
 
 def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
-    """What the container is told.
+    """Return the container's environment variables.
 
-    In a `batch` a photo that can't be used is answered with the reason, because any refusal would
-    fail the whole job.
+    In a `batch` an unusable photo is answered with the reason, because an error status would fail
+    the whole job.
     """
     ours = {"FIELDMARK_REFUSALS": "status"}
     if batch:
