@@ -35,6 +35,7 @@ def pages() -> list[st.Page]:
         ),
         st.Page(PAGES / "batch.py", title="Batch", icon=":material/grid_view:", url_path="batch"),
         st.Page(PAGES / "aws.py", title="AWS", icon=":material/cloud:", url_path="aws"),
+        st.Page(PAGES / "help.py", title="Help", icon=":material/help:", url_path="help"),
     ]
 
 

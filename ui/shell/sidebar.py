@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ui.text import count
 MARK = str(Path(__file__).parent.parent / "assets" / "mark.svg")
 # A page that redraws only a part of itself leaves the strip as it was, so it looks again by itself.
 LOOK_SECONDS = 5.0
+# What is called a job; everything else is called what it is, such as an import.
+JOB_KINDS = ("training", "tuning", "transform")
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,28 @@ def _look() -> _Now:
     )
 
 
+def _by_noun(running: list[Job]) -> dict[str, list[Job]]:
+    """The running jobs by what a person calls them: training, tuning and batches are all jobs."""
+    found: dict[str, list[Job]] = {}
+    for job in running:
+        noun = "job"
+        if job.kind not in JOB_KINDS:
+            noun = jobs_table.NOUNS.get(job.kind, job.kind)
+        found.setdefault(noun, []).append(job)
+    return found
+
+
 def _lines(read: list[_Now]) -> None:
     now = read.pop() if read else _look()
-    if now.running:
-        page = jobs_table.PAGES[now.running[0].kind]
+    for noun, found in _by_noun(now.running).items():
         links.link(
-            page,
-            f"{count(len(now.running), 'job')} running",
+            jobs_table.PAGES[found[0].kind],
+            f"{count(len(found), noun)} running",
             ":material/progress_activity:",
-            job=now.running[0].id,
+            job=found[0].id,
         )
-    if now.serving:
-        links.link("deploy", f"{count(len(now.serving), 'endpoint')} up", ":material/bolt:")
+    for state, number in Counter(str(one.state).lower() for one in now.serving).items():
+        links.link("deploy", f"{count(number, 'endpoint')} {state}", ":material/bolt:")
     if not now.running and not now.serving:
         st.caption("Nothing is running.")
     cost_strip.show(now.changed)
