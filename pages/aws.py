@@ -1,4 +1,4 @@
-"""AWS: is everything ready, what runs there and costs, and what could go."""
+"""AWS: account and pre-flight checks, running resources and their cost, clean-up, prices."""
 
 import streamlit as st
 

@@ -44,5 +44,5 @@ else:
         )
     with messages.report_errors():
         batch_form.show(models.listing(links.parameter("model")))
-    st.subheader("Batches")
+    st.header("Batches")
     jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")

@@ -44,6 +44,6 @@ else:
     found = models.listing()
     deploy_form.show(found)
     endpoint_attach.show(found)
-    st.subheader("Endpoints")
+    st.header("Endpoints")
     endpoint_list.show(list(endpoints.values()))
     endpoint_list.show_ended_list(list(ended.values()))

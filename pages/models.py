@@ -17,7 +17,7 @@ model = missing.find("model", links.parameter("model"), models.read)
 if not model:
     title.show("Models")
     st.title("Models")
-    model_list.show(models.listing())
+    model_list.show()
 else:
     title.show(model.name, "Models")
     first_run.mark(first_run.MISTAKES)

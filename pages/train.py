@@ -34,5 +34,5 @@ else:
     st.title("Train")
     with messages.report_errors():
         train_form.show()
-    st.subheader("Training jobs")
+    st.header("Training jobs")
     job_list.show()

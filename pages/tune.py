@@ -33,5 +33,5 @@ else:
     st.title("Tune")
     with messages.report_errors():
         tuning_form.show()
-    st.subheader("Tuning jobs")
+    st.header("Tuning jobs")
     tuning_list.show()

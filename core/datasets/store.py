@@ -178,6 +178,11 @@ def count(of: Version, query: Query = EVERYTHING) -> int:
     return browse.count(of.manifest_path, query)
 
 
+def position(of: Version, query: Query, path: str) -> int | None:
+    """Return the place of a photo among those that pass the query: see browse.position."""
+    return browse.position(of.manifest_path, query, path)
+
+
 def image_path(of: Dataset, path: str) -> Path:
     """Where the image of this manifest row lies, fetched where it lies in S3.
 

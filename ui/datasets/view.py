@@ -35,10 +35,10 @@ def show(datasets: Mapping[str, Dataset]) -> None:
     if chosen is None:
         return
     dataset, version = chosen
-    asked = links.parameter(dataset_links.PHOTO)
-    if asked:
+    photo = links.parameter(dataset_links.PAGE)
+    if photo:
         dataset_draft.bar(version)
-        dataset_photo.show(dataset, version, asked)
+        dataset_photo.show(dataset, version, photo)
         return
     dataset_links.arrive()
     _figures(dataset, version)

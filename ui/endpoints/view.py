@@ -17,7 +17,7 @@ from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints import photos as endpoint_photos
 from ui.shared import live
-from ui.text import age, count, plain
+from ui.text import age, plain
 
 VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
 REFRESH_SECONDS = 2.0
@@ -119,13 +119,7 @@ def _headline(endpoint_id: str) -> None:
 
 def _facts(endpoint: Endpoint, figures: Figures) -> list[str]:
     facts = [f"started {age(endpoint.created)}", state.auto_stop(endpoint), state.cost(endpoint)]
-    if figures.requests is not None:
-        facts.append(count(figures.requests, "request"))
-    if figures.errors:
-        facts.append(count(figures.errors, "error"))
-    if figures.p50_ms is not None:
-        facts.append(f"p50 {figures.p50_ms:.1f} ms")
-    return [fact for fact in facts if fact]
+    return [*filter(None, facts), *state.counts(figures)]
 
 
 def _model_link(endpoint: Endpoint) -> None:

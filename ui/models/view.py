@@ -16,8 +16,8 @@ from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
 from ui.notices import title
-from ui.shared import confusion_matrix, crop_notice, photo_view
-from ui.shared.photo_wall import page, predictions_of, wall
+from ui.shared import albums, confusion_matrix, crop_notice, photo_view
+from ui.shared.photo_wall import predictions_of, wall
 from ui.text import count, plain
 
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
@@ -28,7 +28,8 @@ TOP_1_HELP = (
 
 
 def show(model: Model) -> None:
-    """Everything about one model."""
+    """Draw everything about one model below its header."""
+    albums.begin()
     try:
         predictions: Predictions | None = predictions_of(model)
     except NotFound as error:
@@ -121,7 +122,7 @@ def _mistakes(model: Model, part: Predictions) -> None:
         st.success("Not one mistake on this split.", icon=":material/check_circle:")
         return
     st.caption(f"{count(len(rows), 'mistake')}, the most confident first.")
-    wall(model, part, page(rows, "mistakes"), key="mistakes")
+    wall(model, part, rows, key="mistakes")
 
 
 def _photos(model: Model, part: Predictions) -> None:
@@ -148,4 +149,4 @@ def _photos(model: Model, part: Predictions) -> None:
             "Best": "The true class got the most",
         }[kind]
     )
-    wall(model, part, page(rows, "photos"), key="photos")
+    wall(model, part, rows, key="photos")
