@@ -1,4 +1,4 @@
-"""The strip on every page: the name, and what is running and so costs this machine something."""
+"""The sidebar of every page: the name, and the running jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ui.shared import jobs_table, live
 from ui.text import count
 
 MARK = str(Path(__file__).parent.parent / "assets" / "mark.svg")
-# A page that redraws only a part of itself leaves the strip as it was, so it looks again by itself.
+# The sidebar refreshes itself, because a page may redraw only a part of itself.
 LOOK_SECONDS = 5.0
 # What is called a job; everything else is called what it is, such as an import.
 JOB_KINDS = ("training", "tuning", "transform")
@@ -27,7 +27,7 @@ JOB_KINDS = ("training", "tuning", "transform")
 
 @dataclass(frozen=True)
 class _Now:
-    """What runs; `changed` is when something was started here or ended last."""
+    """What is running; `changed` is when a job was last created or ended."""
 
     running: list[Job]
     serving: list[Endpoint]
@@ -35,13 +35,12 @@ class _Now:
 
 
 def show() -> None:
-    """Logo, running jobs and endpoints, and the account's cost. Reading a few small files, it is
-    cheap enough for every page."""
+    """Draw the logo, the running jobs and endpoints, and the cost of the AWS account."""
     st.logo(MARK, size="large")
     now = _look()
     running = bool(now.running or now.serving) or is_set_up()
     with st.sidebar:
-        # The first time it is handed what was read just now; later it reads for itself.
+        # The first time it gets what was read above; later it reads again.
         live.redrawn(_lines, LOOK_SECONDS, running=running)([now])
 
 
@@ -61,7 +60,7 @@ def _look() -> _Now:
 
 
 def _by_noun(running: list[Job]) -> dict[str, list[Job]]:
-    """The running jobs by what a person calls them: training, tuning and batches are all jobs."""
+    """Return the running jobs by noun; training, tuning and batches are all "job"."""
     found: dict[str, list[Job]] = {}
     for job in running:
         noun = "job"
