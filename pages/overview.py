@@ -1,4 +1,4 @@
-"""Overview: what there is, what is running, and what to do next."""
+"""Overview: the next step, the latest jobs and the endpoints."""
 
 import streamlit as st
 
@@ -28,7 +28,7 @@ st.title("Fieldmark")
 st.markdown("Train an image classifier on your photos, see what it gets wrong, and use it.")
 
 if checklist.is_wanted(found):
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([3, 2], gap="medium")
     with left:
         checklist.show(found)
     with right:

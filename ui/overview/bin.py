@@ -1,4 +1,4 @@
-"""What was deleted and can still be restored."""
+"""The list of what was deleted and can be restored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = 20
 
 
 def show() -> None:
-    """Draw the list of deleted things; nothing if there are none."""
+    """Draw the list; nothing if it is empty."""
     found = deleted.listing()
     if not found:
         return

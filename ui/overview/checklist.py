@@ -1,4 +1,4 @@
-"""The checklist for whoever is new: five steps that tick themselves, with what to press next."""
+"""The checklist for new users: five steps that tick themselves, with a button for the next one."""
 
 from __future__ import annotations
 

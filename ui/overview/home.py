@@ -1,4 +1,4 @@
-"""The overview's blocks beside the checklist: the figures, and what is being served."""
+"""The parts of the overview beside the checklist: the figures and the endpoints."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def is_job(job: Job) -> bool:
 
 
 def figures(home: Home, columns: int) -> None:
-    """Datasets, jobs, models and endpoints, each counted."""
+    """Draw the number of datasets, jobs, models and endpoints."""
     jobs = [job for job in home.jobs if is_job(job)]
     running = sum(not job.state.is_finished for job in jobs)
-    with st.grid(columns, min_column_width=150, gap="small"):
+    with st.grid(columns, min_column_width=130, gap="small"):
         _figure("Datasets", len(home.datasets), "")
         _figure("Jobs", len(jobs), f"{running} running" if running else "")
         _figure("Models", len(home.models), _newest(home.models))
@@ -47,21 +47,21 @@ def _figure(label: str, number: int, more: str) -> None:
 
 
 def states(endpoints: Sequence[Endpoint]) -> str:
-    """How many endpoints are in which state, such as "1 live, 1 starting"."""
+    """Return the number of endpoints in each state, such as "1 live, 1 starting"."""
     counted = Counter(str(endpoint.state).lower() for endpoint in endpoints)
     return ", ".join(f"{number} {state}" for state, number in counted.items())
 
 
 def _newest(models: Sequence[Model]) -> str:
-    """What the newest model reached on test, if that was measured."""
+    """Return the test score of the newest model, "" if it was not measured."""
     newest = models and models[0].metrics("test")
     if newest:
-        return f"newest: {int(newest['correct'])}/{int(newest['n'])} on test"
+        return f"{int(newest['correct'])}/{int(newest['n'])} on test"
     return ""
 
 
 def endpoints(found: Sequence[Endpoint]) -> None:
-    """One line for each endpoint."""
+    """Draw one line for each endpoint."""
     if not found:
         st.caption("No endpoints.")
     for endpoint in found[:SHOWN_ENDPOINTS]:
