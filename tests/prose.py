@@ -124,7 +124,7 @@ def _docstrings(tree: ast.Module) -> Iterator[int]:
 
 
 def _literal(node: ast.JoinedStr) -> str:
-    """An f-string with a mark for each value: `{n} of the photos` is `0 of the photos`."""
+    """Return an f-string with a mark for each value: `{n} of the photos` is `0 of the photos`."""
     return "".join(
         str(part.value) if isinstance(part, ast.Constant) else "0" for part in node.values
     )

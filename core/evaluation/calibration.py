@@ -37,8 +37,8 @@ class Threshold:
 
 
 def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
-    """Photos of known class in `bins` equally wide bins of confidence, (low, high]: the rows of a
-    reliability diagram.
+    """Return photos of known class in `bins` equally wide bins of confidence, (low, high]: the rows
+    of a reliability diagram.
 
     Columns: low, high (of the bin), n, correct, confidence (mean), accuracy, gap (accuracy -
     confidence), accuracy_low and accuracy_high (95 % Wilson). Empty bins stay, with n = 0 and NaN.
@@ -78,8 +78,8 @@ def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> fl
 
 
 def kept(predictions: Predictions, threshold: float) -> Score:
-    """The photos of known class whose confidence is at least `threshold`, and how many of them are
-    correct."""
+    """Return the photos of known class whose confidence is at least `threshold`, and how many of
+    them are correct."""
     confidence, correct = _known(predictions)
     above = confidence >= threshold
     return Score(int(correct[above].sum()), int(above.sum()))
@@ -88,7 +88,8 @@ def kept(predictions: Predictions, threshold: float) -> Score:
 def coverage(
     predictions: Predictions, thresholds: Sequence[float] | Floats | None = None
 ) -> pd.DataFrame:
-    """What each threshold keeps of the photos of known class, and how right the model is on them.
+    """Return what each threshold keeps of the photos of known class, and how right the model is on
+    them.
 
     `thresholds`: 0, 0.01 ... 1 by default. Columns: threshold, kept, n (all photos), coverage (kept
     / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN where nothing is
@@ -124,12 +125,12 @@ def coverage(
 
 
 def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
-    """The smallest threshold whose kept photos (confidence at or above it) are right in at least
-    `target` of the cases.
+    """Return the smallest threshold whose kept photos (confidence at or above it) are right in at
+    least `target` of the cases.
 
-    0 where all photos together reach it, otherwise the confidence of a photo; None where no
-    threshold does, or no class is known. Choose it on validation: on the split it was chosen on it
-    flatters itself. Look at `kept.interval_95` before trusting few photos.
+    0 if all photos together reach it, otherwise the confidence of a photo; None if no threshold
+    does, or no class is known. Choose it on validation: on the split it was chosen on it flatters
+    itself. Look at `kept.interval_95` before trusting few photos.
     """
     confidence, correct = _known(predictions)
     order = np.argsort(-confidence, kind="stable")
@@ -148,8 +149,8 @@ def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:
-    """The probabilities [n, K] at another temperature: softmax of log p / T (Guo et al. 2017),
-    float32.
+    """Return the probabilities [n, K] at another temperature: softmax of log p / T (Guo et al.
+    2017), float32.
 
     T > 1 softens and T < 1 sharpens; the order of the classes stays. 1/T undoes T wherever T had
     been applied to the logits of exactly these probabilities (not to those of views averaged
@@ -168,7 +169,8 @@ def rescale(probabilities: Floats, temperature: float) -> Floats:
 
 
 def rescaled(predictions: Predictions, temperature: float) -> Predictions:
-    """The same predictions with their probabilities at another temperature; see `rescale`."""
+    """Return the same predictions with their probabilities at another temperature; see
+    `rescale`."""
     return replace(predictions, probabilities=rescale(predictions.probabilities, temperature))
 
 

@@ -16,8 +16,8 @@ FEW_PHOTOS = 10
 
 
 def small_numbers(part: Predictions, split: str) -> Iterator[str]:
-    """What the number of photos of one split (of known class) does not let one say, overall and of
-    single classes."""
+    """Yield what the number of photos of one split (of known class) does not let one say, overall
+    and of single classes."""
     score = top1(part)
     if not score.n:
         return
@@ -46,8 +46,8 @@ def small_numbers(part: Predictions, split: str) -> Iterator[str]:
 
 
 def repeated_photos(predictions: Predictions) -> Iterator[str]:
-    """Whether the same bytes lie in more than one split, so that the model is asked what it was
-    told."""
+    """Return whether the same bytes lie in more than one split, so that the model is asked what it
+    was told."""
     repeated = pd.Index(predictions.image_id).duplicated(keep=False)
     places = pd.DataFrame(
         {"image_id": predictions.image_id[repeated], "split": predictions.split[repeated]}
@@ -62,7 +62,7 @@ def repeated_photos(predictions: Predictions) -> Iterator[str]:
 
 
 def unlabelled(predictions: Predictions) -> Iterator[str]:
-    """How many photos count in no figure because their class is not known."""
+    """Yield how many photos count in no figure because their class is not known."""
     count = int(np.count_nonzero(~predictions.known))
     if count:
         yield f"{count} of {len(predictions)} photos have no known class and count in no figure."

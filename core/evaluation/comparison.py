@@ -49,13 +49,13 @@ class Comparison:
         return {group: int(np.count_nonzero(self._inside(group))) for group in GROUPS}
 
     def rows(self, group: Group) -> Rows:
-        """The photos of one group, those first on which the two models' probabilities for the true
-        class differ most."""
+        """Return the photos of one group, those first on which the two models' probabilities for
+        the true class differ most."""
         gap = np.abs(self.a.true_probability - self.b.true_probability)
         return self.a.ranked(np.flatnonzero(self._inside(group)), -gap)
 
     def table(self, group: Group) -> pd.DataFrame:
-        """The same photos as a table: image_id, path, label, predicted_a, probability_a,
+        """Return the same photos as a table: image_id, path, label, predicted_a, probability_a,
         predicted_b, probability_b."""
         rows = self.rows(group)
         return pd.DataFrame(
@@ -105,8 +105,8 @@ class Comparison:
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
-    """Joins two models' predictions by image_id (a photo that occurs twice counts once) and by
-    class name.
+    """Join two models' predictions by image_id (a photo that occurs twice counts once) and by class
+    name.
 
     The models may have been trained on different versions or classes. Give both of one split:
     `compare(a.of_split("test"), ...)`.
@@ -129,10 +129,10 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
-    """Two-sided exact p-value that two models equally often are the only one right (McNemar 1947,
-    binomial form).
+    """Return Two-sided exact p-value that two models equally often are the only one right (McNemar
+    1947, binomial form).
 
-    Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 where they never differ.
+    Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 if they never differ.
     """
     from scipy.special import bdtr
 
@@ -155,8 +155,8 @@ def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
 
 
 def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
-    """For every image_id of either, in order of appearance: its first row in a and in b, -1 where
-    it has none."""
+    """For every image_id of either, in order of appearance: its first row in a and in b, -1 if it
+    has none."""
     codes, found = pd.factorize(np.concatenate([a.image_id, b.image_id]))
     places = []
     for part in (codes[: len(a)], codes[len(a) :]):
@@ -168,7 +168,7 @@ def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
 
 
 def _in_classes_of(a: Predictions, b: Predictions) -> Rows:
-    """b's labels as indices of a's classes; -1 where a has no such class."""
+    """b's labels as indices of a's classes; -1 if a has no such class."""
     position = {name: index for index, name in enumerate(a.classes)}
     return np.array([*(position.get(name, UNKNOWN) for name in b.classes), UNKNOWN], dtype=np.intp)[
         b.label

@@ -42,7 +42,7 @@ class ConfusedPair:
 
 
 def counts(predictions: Answered) -> Counts:
-    """Photos of known class by true (row) and predicted (column) class: int [K, K]."""
+    """Return photos of known class by true (row) and predicted (column) class: int [K, K]."""
     size = len(predictions.classes)
     known = predictions.known
     flat = predictions.label[known] * size + predictions.predicted[known]
@@ -52,8 +52,8 @@ def counts(predictions: Answered) -> Counts:
 def frame(
     predictions: Answered, order: Sequence[int] | Rows | None = None, *, zeros: bool = True
 ) -> pd.DataFrame:
-    """The matrix as one row per cell for a heat map: true, predicted (names), count, share (of the
-    true class's photos; NaN without any).
+    """Return the matrix as one row per cell for a heat map: true, predicted (names), count, share
+    (of the true class's photos; NaN without any).
 
     `order`: class indices in the order wanted (the model's own by default); the rows come out in
     it. `zeros`: whether empty cells are kept: K * K rows, or as many as there are different
@@ -79,9 +79,9 @@ def frame(
 
 
 def cell(predictions: Answered, true: str, predicted: str) -> Rows:
-    """The photos in one cell of the matrix, most confident first.
+    """Return the photos in one cell of the matrix, most confident first.
 
-    UserError where the model has no such class.
+    UserError if the model has no such class.
     """
     inside = (predictions.label == predictions.index_of(true)) & (
         predictions.predicted == predictions.index_of(predicted)
@@ -90,8 +90,8 @@ def cell(predictions: Answered, true: str, predicted: str) -> Rows:
 
 
 def most_confused(predictions: Answered, limit: int | None = 20) -> list[ConfusedPair]:
-    """The pairs of classes with the most mistakes between them, both directions summed; equal ones
-    in the model's order of classes."""
+    """Return the pairs of classes with the most mistakes between them, both directions summed;
+    equal ones in the model's order of classes."""
     table = counts(predictions)
     both = table + table.T
     first, second = np.nonzero(np.triu(both, k=1))
@@ -102,8 +102,8 @@ def most_confused(predictions: Answered, limit: int | None = 20) -> list[Confuse
 
 
 def hardest_classes(predictions: Answered, limit: int) -> Rows:
-    """The `limit` classes with the most mistakes, made of them or into them: class indices, in
-    `grouped_order`."""
+    """Return the `limit` classes with the most mistakes, made of them or into them: class indices,
+    in `grouped_order`."""
     table = counts(predictions)
     mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
     chosen = np.sort(np.argsort(-mistakes, kind="stable")[:limit])
@@ -111,8 +111,8 @@ def hardest_classes(predictions: Answered, limit: int) -> Rows:
 
 
 def grouped_order(table: npt.NDArray[Any]) -> Rows:
-    """An order of the K classes in which those confused with each other stand together: class
-    indices [K].
+    """Return an order of the K classes in which those confused with each other stand together:
+    class indices [K].
 
     Average-linkage clustering of the counts [K, K] (each row as shares, both directions added). Two
     groups are joined with the most confused ends touching; groups never confused with each other
@@ -139,7 +139,7 @@ def grouped_order(table: npt.NDArray[Any]) -> Rows:
 
 
 def _joined(left: list[int], right: list[int], likeness: Floats) -> list[int]:
-    """The two lists in a row, either one turned round where that brings more alike ends
+    """Return the two lists in a row, either one turned round where that brings more alike ends
     together."""
     options = [(one, two) for one in (left, left[::-1]) for two in (right, right[::-1])]
     one, two = max(options, key=lambda option: likeness[option[0][-1], option[1][0]])
@@ -152,7 +152,7 @@ def _shares(table: npt.NDArray[Any], empty: float) -> Floats:
 
 
 def _rows_by_cell(predictions: Answered) -> dict[tuple[int, int], Rows]:
-    """The rows of every mistake, by (true, predicted) class, most confident first."""
+    """Return the rows of every mistake, by (true, predicted) class, most confident first."""
     size = len(predictions.classes)
     rows = predictions.ranked(np.flatnonzero(predictions.wrong), -predictions.confidence)
     cells = predictions.label[rows] * size + predictions.predicted[rows]

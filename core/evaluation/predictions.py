@@ -50,8 +50,8 @@ class Answered:
     """What a model said of n photos and what they truly show: the part of Predictions that a count
     of hits and mistakes needs.
 
-    `label`: int [n], the index of the true class, or -1 where it is not known. `predicted`: int
-    [n]. `confidence`: float [n], the probability of the predicted class. `path`: text [n].
+    `label`: int [n], the index of the true class, or -1 if it is not known. `predicted`: int [n].
+    `confidence`: float [n], the probability of the predicted class. `path`: text [n].
     """
 
     path: Texts
@@ -70,17 +70,17 @@ class Answered:
 
     @cached_property
     def correct(self) -> Flags:
-        """Whether the prediction is the true class [n]; False where that is not known."""
+        """Whether the prediction is the true class [n]; False if that is not known."""
         return self.predicted == self.label
 
     @cached_property
     def wrong(self) -> Flags:
-        """Whether the prediction is another class than the true one [n]; False where that is not
+        """Whether the prediction is another class than the true one [n]; False if that is not
         known."""
         return self.known & ~self.correct
 
     def index_of(self, name: str) -> int:
-        """The index of a class. UserError where the model does not know it."""
+        """Return the index of a class. UserError if the model does not know it."""
         try:
             return self.classes.index(name)
         except ValueError as error:
@@ -94,8 +94,8 @@ class Answered:
         return np.array([*self.classes, ""], dtype=object)[indices]
 
     def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """`rows` sorted by `key` [n], smallest first; equal ones by path, so that the order of the
-        photos in the file does not show."""
+        """Return `rows` sorted by `key` [n], smallest first; equal ones by path, so that the order
+        of the photos in the file does not show."""
         return rows[np.lexsort((self.path[rows], key[rows]))]
 
 
@@ -106,7 +106,7 @@ class Predictions(Answered):
     `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1
     where it is not known. `probabilities`: float [n, K], each row summing to 1, the temperature
     applied. `classes`: the K names in the model's order. "Rows" are everywhere positions in these
-    arrays. ValueError where the arrays do not fit together.
+    arrays. ValueError if the arrays do not fit together.
     """
 
     image_id: Texts
@@ -145,8 +145,8 @@ class Predictions(Answered):
 
     @cached_property
     def rank(self) -> Rows:
-        """Place of the true class among the predictions [n]: 1 where it is the predicted one, 0
-        where it is not known."""
+        """Place of the true class among the predictions [n]: 1 if it is the predicted one, 0 where
+        it is not known."""
         position = np.arange(len(self.classes))
 
         def places(part: slice) -> Rows:
@@ -188,7 +188,8 @@ class Predictions(Answered):
         return (*usual, *sorted(present.difference(usual)))
 
     def of_split(self, name: str) -> Predictions:
-        """The photos of one split, in the same order; none where the split does not occur."""
+        """Return the photos of one split, in the same order; none where the split does not
+        occur."""
         return self.take(np.flatnonzero(self.split == name))
 
     def take(self, rows: Rows) -> Predictions:
@@ -197,14 +198,15 @@ class Predictions(Answered):
         return Predictions(**chosen, classes=self.classes)
 
     def answers(self, row: int) -> pd.DataFrame:
-        """Everything the model said of one photo: `label`, `probability`, most probable first."""
+        """Return everything the model said of one photo: `label`, `probability`, most probable
+        first."""
         order = np.argsort(-self.probabilities[row], kind="stable")
         return pd.DataFrame(
             {"label": self.names(order), "probability": self.probabilities[row][order]}
         )
 
     def table(self, top_k: int = 5) -> pd.DataFrame:
-        """One row per photo, in the order of the arrays.
+        """Return one row per photo, in the order of the arrays.
 
         Columns: image_id, path, split, label and predicted (names; '' where the label is not
         known), probability (of the predicted class), margin, entropy (nats), correct, loss (nats),
@@ -239,8 +241,8 @@ def chunks(n: int) -> Iterator[slice]:
 
 
 def load(path: Path, classes: Sequence[str]) -> Predictions:
-    """The predictions a training job stored (`predictions.npz`, never unpickled), for a model with
-    these classes in order.
+    """Return the predictions a training job stored (`predictions.npz`, never unpickled), for a
+    model with these classes in order.
 
     NotFound, with the reason, where the file is missing, damaged, or not of this model.
     """

@@ -80,12 +80,13 @@ def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]
 
 
 def top1(predictions: Answered) -> Score:
-    """How many photos of known class got that class."""
+    """Return how many photos of known class got that class."""
     return Score(int(predictions.correct.sum()), int(predictions.known.sum()))
 
 
 def top_k(predictions: Predictions, k: int = 5) -> Score:
-    """How many photos of known class have it among the k most probable. ValueError where k < 1."""
+    """Return how many photos of known class have it among the k most probable. ValueError if k <
+    1."""
     if k < 1:
         raise ValueError(f"top-k needs k >= 1, not {k}")
     return Score(
@@ -94,7 +95,7 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
 
 
 def macro_f1(predictions: Answered) -> float:
-    """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
+    """Return mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
     default); NaN where none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
     if not np.isfinite(f1).any():
@@ -103,8 +104,8 @@ def macro_f1(predictions: Answered) -> float:
 
 
 def loss(predictions: Predictions) -> float:
-    """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN
-    where there is none."""
+    """Return mean negative log-likelihood of the true class, in nats, over photos of known class;
+    NaN where there is none."""
     known = predictions.losses[predictions.known]
     if not len(known):
         return math.nan
@@ -112,7 +113,7 @@ def loss(predictions: Predictions) -> float:
 
 
 def per_class(predictions: Answered) -> pd.DataFrame:
-    """One row per class, in the model's order, over photos of known class.
+    """Return one row per class, in the model's order, over photos of known class.
 
     Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos
     of the class), predicted (photos given the class), correct. A figure with nothing to divide by
@@ -140,7 +141,7 @@ def per_class(predictions: Answered) -> pd.DataFrame:
 
 
 def summary(predictions: Predictions, k: int = 5) -> Summary:
-    """All scores of these photos. `k` is cut to the number of classes."""
+    """Return all scores of these photos. `k` is cut to the number of classes."""
     k = min(k, len(predictions.classes))
     known = int(predictions.known.sum())
     return Summary(
