@@ -8,6 +8,7 @@ from core.jobs import store as jobs
 from core.models import store as models
 from ui import links
 from ui.guard import guard
+from ui.notices import title
 from ui.overview import home
 from ui.shared import jobs_table
 
@@ -22,6 +23,7 @@ all_jobs = [
 found_models = models.listing()
 endpoints = backends.endpoints()
 
+title.show("Overview")
 st.title("Fieldmark")
 st.markdown(
     "Train an image classifier on your photos, see what it gets wrong and why, and put it to work."

@@ -121,8 +121,6 @@ def _pair(
 
 def _photos(job: Job, found: Table, rows: np.ndarray, root: Path | None, key: str) -> None:
     if len(rows):
-        batch_photos.small_wall(
-            job, batch_photos.with_files(job, found.page(rows)), root, key=key, side=130
-        )
+        batch_photos.small_wall(job, found, rows, root, key=key, side=130)
     else:
         st.caption("None.")
