@@ -27,6 +27,27 @@ SKIPPED = (
     "tests/test_prose.py",
     "tests/fixtures/",
 )
+# What is read without a path on the command line. Others are on their way.
+READ = (
+    "README.md",
+    "Makefile",
+    "app.py",
+    "benchmarks/",
+    "core/aws/",
+    "core/errors.py",
+    "core/evaluation/",
+    "core/hosts.py",
+    "core/io/",
+    "core/log.py",
+    "core/settings.py",
+    "docs/",
+    "pages/",
+    "sm_scripts/",
+    "ui/aws/",
+    "ui/endpoints/",
+    "ui/importing/",
+    "ui/overview/",
+)
 # A long run of text that is data and no prose.
 MAX_LENGTH = 4_000
 
@@ -160,6 +181,7 @@ def files() -> list[Path]:
         PROJECT / name
         for name in listed
         if name.endswith((".py", *TEXTS))
+        and name.startswith(READ)
         and not name.startswith(SKIPPED)
         and (PROJECT / name).is_file()
     ]

@@ -56,7 +56,8 @@ def repeated_photos(predictions: Predictions) -> Iterator[str]:
     if count:
         photos = "photo is" if count == 1 else "photos are"
         yield (
-            f"{count} {photos} in more than one split (identical files), so the scores are too high."
+            f"{count} {photos} in more than one split (identical files), so the scores are too "
+            "high."
         )
 
 
