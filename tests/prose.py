@@ -76,7 +76,7 @@ def _rule(pattern: str, instead: str, *, only_messages: bool = False) -> Rule:
 
 RULES = (
     _rule(
-        r"\bis no (path|folder|name|place|photo|number|image|archive|file|level|dataset|model|job)\b",
+        r"(?<!here )\bis no (path|folder|name|place|photo|number|image|archive|file|level|dataset|model|job)\b",
         "is not a ...",
     ),
     _rule(r"(?i)\basks? for patience\b", "AWS is throttling requests"),
@@ -128,10 +128,18 @@ def passages(path: Path) -> Iterator[Passage]:
 def _of_python(text: str) -> Iterator[Passage]:
     tree = ast.parse(text)
     docstrings = set(_docstrings(tree))
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             yield Passage(node.lineno, _literal(node), is_message=True)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts
+        ):
             yield Passage(node.lineno, node.value, is_message=id(node) not in docstrings)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
