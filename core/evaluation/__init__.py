@@ -1,2 +1,2 @@
-"""What a model's stored predictions say: scores, confusion, calibration, comparison, and the photos
-behind each figure."""
+"""Evaluation of stored predictions: scores, confusion, calibration, comparison, and the photos
+behind each number."""

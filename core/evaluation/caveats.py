@@ -1,5 +1,5 @@
-"""Sentences about what figures do not say, each written from the predictions themselves; none where
-there is nothing to warn of."""
+"""Warnings about the limits of metrics, derived from the predictions; none if there is nothing to
+warn of."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pandas as pd
 from core.evaluation.predictions import Predictions
 from core.evaluation.scores import per_class, top1
 
-# Below this many photos a class's own figures say little: one photo is more than ten points.
+# With fewer photos, metrics of a class are unreliable: one photo is more than ten points.
 FEW_PHOTOS = 10
 
 
 def small_numbers(part: Predictions, split: str) -> Iterator[str]:
-    """What the number of photos of one split (of known class) does not let one say, overall and of
-    single classes."""
+    """Yield the limits due to the number of photos of known class in one split, overall and by
+    class."""
     score = top1(part)
     if not score.n:
         return
     low, high = score.interval_95
     yield (
-        f"The figures on {split} rest on {score.n} photos: one photo is {100 / score.n:.2g} "
+        f"The metrics on {split} use {score.n} photos: one photo is {100 / score.n:.2g} "
         "points of top-1, "
         f"and its 95 % Wilson interval is {100 * (high - low):.1f} points wide."
     )
@@ -35,34 +35,37 @@ def small_numbers(part: Predictions, split: str) -> Iterator[str]:
             f"than {FEW_PHOTOS} photos there"
         )
         yield (
-            f"{count} (the fewest: {few.idxmin()}, {few.min()}): what is said of such a class "
-            "alone is little more than a hint."
+            f"{count} (the fewest: {few.idxmin()}, {few.min()}): metrics of these classes alone "
+            "are unreliable."
         )
     if len(absent):
         yield (
-            f"No photo there shows {', '.join(absent.index)}: how well the model knows "
+            f"There is no photo of {', '.join(absent.index)}: how well the model knows "
             f"{'it' if len(absent) == 1 else 'them'} is unknown."
         )
 
 
 def repeated_photos(predictions: Predictions) -> Iterator[str]:
-    """Whether the same bytes lie in more than one split, so that the model is asked what it was
-    told."""
+    """Yield a warning if identical files are in several splits, so that the model is tested on its
+    training data."""
     repeated = pd.Index(predictions.image_id).duplicated(keep=False)
     places = pd.DataFrame(
         {"image_id": predictions.image_id[repeated], "split": predictions.split[repeated]}
     )
     count = int((places.groupby("image_id")["split"].nunique() > 1).sum())
     if count:
-        photos = "photo lies" if count == 1 else "photos lie"
+        photos = "photo is" if count == 1 else "photos are"
         yield (
-            f"{count} {photos} in more than one split, byte for byte the same, which flatters the "
-            "figures."
+            f"{count} {photos} in more than one split (identical files), so the scores are too "
+            "high."
         )
 
 
 def unlabelled(predictions: Predictions) -> Iterator[str]:
-    """How many photos count in no figure because their class is not known."""
+    """Yield the number of photos left out of all metrics because their class is unknown."""
     count = int(np.count_nonzero(~predictions.known))
     if count:
-        yield f"{count} of {len(predictions)} photos have no known class and count in no figure."
+        yield (
+            f"{count} of {len(predictions)} photos have no known class and are left out of all "
+            "metrics."
+        )

@@ -1,5 +1,5 @@
-"""Two models on the same photos: who is right where, and whether the difference is more than
-chance."""
+"""Comparison of two models on the same photos, and whether the difference is statistically
+significant."""
 
 from __future__ import annotations
 
@@ -20,14 +20,11 @@ GROUPS: tuple[Group, ...] = ("both", "only_a", "only_b", "neither")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two models' answers for the photos both know the true class of; row i of `a` and of `b` is
-    the same photo.
-
-    Left out, and counted: `missing_in_a` and `missing_in_b` (photos only the other one has),
-    `unlabelled` (true class unknown to either) and `relabelled` (the two have different true
-    classes for it). `other_split`: photos compared that lie in different splits for the two models,
-    so that one of them may have learned from what tests the other.
-    """
+    """Two models' answers for the photos with a true class known to both; row i of `a` and of `b`
+    is the same photo. Left out, and counted: `missing_in_a` and `missing_in_b` (photos that only
+    the other one has), `unlabelled` (true class unknown to either) and `relabelled` (the two have
+    different true classes for it). `other_split`: photos that are in different splits for the two
+    models, so that one of them may have been trained on them."""
 
     a: Predictions
     b: Predictions
@@ -45,17 +42,17 @@ class Comparison:
 
     @cached_property
     def counts(self) -> dict[Group, int]:
-        """How many photos both get right, only a, only b, and neither."""
+        """The number of photos that both, only a, only b, and neither classify correctly."""
         return {group: int(np.count_nonzero(self._inside(group))) for group in GROUPS}
 
     def rows(self, group: Group) -> Rows:
-        """The photos of one group, those first on which the two models' probabilities for the true
-        class differ most."""
+        """Return the photos of one group, largest difference of the two probabilities of the true
+        class first."""
         gap = np.abs(self.a.true_probability - self.b.true_probability)
         return self.a.ranked(np.flatnonzero(self._inside(group)), -gap)
 
     def table(self, group: Group) -> pd.DataFrame:
-        """The same photos as a table: image_id, path, label, predicted_a, probability_a,
+        """Return the same photos as a table: image_id, path, label, predicted_a, probability_a,
         predicted_b, probability_b."""
         rows = self.rows(group)
         return pd.DataFrame(
@@ -105,8 +102,8 @@ class Comparison:
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
-    """Joins two models' predictions by image_id (a photo that occurs twice counts once) and by
-    class name.
+    """Join two models' predictions by image_id (a photo that occurs twice counts once) and by class
+    name.
 
     The models may have been trained on different versions or classes. Give both of one split:
     `compare(a.of_split("test"), ...)`.
@@ -129,10 +126,10 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
-    """Two-sided exact p-value that two models equally often are the only one right (McNemar 1947,
-    binomial form).
+    """Return the two-sided exact p-value of McNemar's test (1947, binomial form), that each model
+    is equally often the only correct one.
 
-    Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 where they never differ.
+    Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 if they never differ.
     """
     from scipy.special import bdtr
 
@@ -140,8 +137,8 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 
 
 def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
-    """95 % interval of the difference (only_a - only_b) / n of two shares measured on the same n
-    photos, within [-1, 1]; NaN where n is 0.
+    """Return the 95 % interval of the difference (only_a - only_b) / n of two shares measured on
+    the same n photos, within [-1, 1]; NaN if n is 0.
 
     Bonett and Price 2012: the Wald interval after adding one to either count and two to n, which
     keeps its 95 % at small n.
@@ -155,8 +152,8 @@ def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
 
 
 def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
-    """For every image_id of either, in order of appearance: its first row in a and in b, -1 where
-    it has none."""
+    """Return for every image_id, in order of appearance, its first row in a and in b, -1 if it has
+    none."""
     codes, found = pd.factorize(np.concatenate([a.image_id, b.image_id]))
     places = []
     for part in (codes[: len(a)], codes[len(a) :]):
@@ -168,7 +165,7 @@ def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
 
 
 def _in_classes_of(a: Predictions, b: Predictions) -> Rows:
-    """b's labels as indices of a's classes; -1 where a has no such class."""
+    """Return b's labels as indices of a's classes; -1 if a has no such class."""
     position = {name: index for index, name in enumerate(a.classes)}
     return np.array([*(position.get(name, UNKNOWN) for name in b.classes), UNKNOWN], dtype=np.intp)[
         b.label

@@ -1,5 +1,4 @@
-"""How often a model is right: counts with their n and interval, and what they hide, class by
-class."""
+"""Accuracy and other scores with n and confidence intervals, overall and by class."""
 
 from __future__ import annotations
 
@@ -26,14 +25,14 @@ class Score:
 
     @property
     def value(self) -> float:
-        """The share that is correct, 0 to 1; NaN where n is 0."""
+        """The share that is correct, 0 to 1; NaN if n is 0."""
         if not self.n:
             return math.nan
         return self.correct / self.n
 
     @property
     def interval_95(self) -> tuple[float, float]:
-        """95 % Wilson interval of the share; NaN where n is 0."""
+        """95 % Wilson interval of the share; NaN if n is 0."""
         low, high = wilson_95(self.correct, self.n)
         return float(low), float(high)
 
@@ -48,7 +47,7 @@ class Score:
 class Summary:
     """The scores of one set of photos: `n` with a known class, `unknown` without one.
 
-    `macro_f1` lies in 0 to 1, `loss` is in nats; both are NaN where n is 0.
+    `macro_f1` is in 0 to 1, `loss` in nats; both are NaN if n is 0.
     """
 
     n: int
@@ -61,31 +60,29 @@ class Summary:
 
 
 def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows and highs in
-    [0, 1], NaN where n is 0.
-
-    It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the
-    textbook interval fails.
-    """
-    # scipy's binomtest gives the same one class at a time: 136 ms for 200 classes against 1 ms,
-    # after an import of 1.3 s.
+    """Return the 95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows
+    and highs in [0, 1], NaN if n is 0. Its coverage is close to 95 % for small n and near 0 and 1,
+    where the Wald interval fails."""
+    # scipy's binomtest gives the same for one class at a time: 136 ms for 200 classes instead of 1
+    # ms, after an import of 1.3 s.
     right, count = np.asarray(correct, dtype=float), np.asarray(n, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = right / count
         weight = 1 + Z_95**2 / count
         centre = (share + Z_95**2 / (2 * count)) / weight
         half = Z_95 * np.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2)) / weight
-    # At 0 of n and n of n the ends are 0 and 1 exactly, which rounding would miss.
+    # For 0 of n and n of n the ends are exactly 0 and 1, despite rounding.
     return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
 
 
 def top1(predictions: Answered) -> Score:
-    """How many photos of known class got that class."""
+    """Return the score of the top class over photos of known class."""
     return Score(int(predictions.correct.sum()), int(predictions.known.sum()))
 
 
 def top_k(predictions: Predictions, k: int = 5) -> Score:
-    """How many photos of known class have it among the k most probable. ValueError where k < 1."""
+    """Return the score of the k most probable classes over photos of known class. Raises ValueError
+    if k < 1."""
     if k < 1:
         raise ValueError(f"top-k needs k >= 1, not {k}")
     return Score(
@@ -94,8 +91,8 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
 
 
 def macro_f1(predictions: Answered) -> float:
-    """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
-    default); NaN where none does."""
+    """Return mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
+    default); NaN if none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
     if not np.isfinite(f1).any():
         return math.nan
@@ -103,8 +100,8 @@ def macro_f1(predictions: Answered) -> float:
 
 
 def loss(predictions: Predictions) -> float:
-    """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN
-    where there is none."""
+    """Return mean negative log-likelihood of the true class, in nats, over photos of known class;
+    NaN if there is none."""
     known = predictions.losses[predictions.known]
     if not len(known):
         return math.nan
@@ -112,11 +109,11 @@ def loss(predictions: Predictions) -> float:
 
 
 def per_class(predictions: Answered) -> pd.DataFrame:
-    """One row per class, in the model's order, over photos of known class.
+    """Return one row per class, in the model's order, over photos of known class.
 
     Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos
-    of the class), predicted (photos given the class), correct. A figure with nothing to divide by
-    is NaN, not 0: it says nothing about the class.
+    of the class), predicted (photos given the class), correct. A score with a denominator of 0 is
+    NaN, not 0.
     """
     count = len(predictions.classes)
     known = predictions.known
@@ -140,7 +137,7 @@ def per_class(predictions: Answered) -> pd.DataFrame:
 
 
 def summary(predictions: Predictions, k: int = 5) -> Summary:
-    """All scores of these photos. `k` is cut to the number of classes."""
+    """Return all scores of these photos. `k` is cut to the number of classes."""
     k = min(k, len(predictions.classes))
     known = int(predictions.known.sum())
     return Summary(

@@ -100,7 +100,7 @@ def test_the_card_says_what_the_model_is_and_how_right() -> None:
         "| American Crow | Fish Crow | 1 | 1 | 2/5 = 0.400 |",
         "| threshold | 12.5 |",
         "| auroc / drawn shapes | 0.991 |",
-        "- 1 of 8 photos have no known class and count in no figure.",
+        "- 1 of 8 photos have no known class and are left out of all metrics.",
     ):
         assert line in card.splitlines(), line
     assert "| test | 5/7 = 0.714 (95 % Wilson 0.359 to 0.918) | - | 0.722 |" in card

@@ -35,7 +35,7 @@ def model(aws: Emulator, small_model: Model) -> Iterator[Model]:
 
 
 def left(aws: Emulator, endpoint: Endpoint) -> dict[str, int]:
-    """What of an endpoint there is in the emulator."""
+    """Return what of an endpoint there is in the emulator."""
     client, name = aws.client("sagemaker"), endpoint.id
     return {
         "endpoints": len(client.list_endpoints(NameContains=name)["Endpoints"]),

@@ -42,7 +42,7 @@ def created(aws: Emulator) -> Iterator[list[int]]:
 
 
 def killed(job: Job) -> None:
-    """Kills the job's watcher as the kernel would."""
+    """Kill the job's watcher as the kernel would."""
     os.kill(watching.worker_of(SAGEMAKER.refresh(job)).pid, signal.SIGKILL)
     until(lambda: not locks.is_locked(job.folder.lock), "the end of the watcher")
 

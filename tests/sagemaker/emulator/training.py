@@ -39,7 +39,7 @@ class Training:
         return self.create(request, None)
 
     def create(self, request: Record, tuning_arn: str | None) -> Record:
-        """Starts a job; `tuning_arn` names the tuning job whose trial it is."""
+        """Start a job; `tuning_arn` names the tuning job whose trial it is."""
         check(request)
         if request["TrainingJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)
@@ -107,7 +107,7 @@ class Training:
         self._table.remove(request["TrainingJobName"])
 
     def interrupt(self, name: str, *, warned: bool) -> None:
-        """Takes the instances of a spot job away. ValueError where it has none."""
+        """Take the instances of a spot job away. ValueError if it has none."""
         row = self._table.get(name)
         if not row["EnableManagedSpotTraining"] or row["TrainingJobStatus"] != "InProgress":
             raise ValueError(f"{name} is no running spot job")

@@ -139,7 +139,7 @@ class Transforms:
             server.end()
 
     def _objects(self, row: Record) -> tuple[str, dict[str, str]]:
-        """(bucket, key -> name of its answer without .out)."""
+        """Return (bucket, key -> name of its answer without .out)."""
         source = row["TransformInput"]["DataSource"]["S3DataSource"]
         if source["S3DataType"] == "ManifestFile":
             bucket, found = listed(self._world.storage, source["S3Uri"])
@@ -182,7 +182,8 @@ class Transforms:
             raise JobFailure("AlgorithmError: See job logs for more information")
 
     def _post(self, row: Record, server: ModelServer, bucket: str, key: str, name: str) -> str:
-        """What is wrong with this object, as the data log says it; empty where its answer was written or the job is stopping."""
+        """Return what is wrong with this object, as the data log says it; empty if its answer was
+        written or the job is stopping."""
         if row["_stop"].is_set():
             return ""
         spec, target = row["TransformInput"], row["TransformOutput"]

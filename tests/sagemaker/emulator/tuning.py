@@ -73,7 +73,7 @@ class Tuning:
         check({**definition, "TrainingJobName": request["HyperParameterTuningJobName"]})
 
     def _parents(self, request: Record) -> list[Record]:
-        """The tuning jobs that a warm start learns from. ApiError where they can't be used."""
+        """Return the tuning jobs that a warm start learns from. ApiError if they can't be used."""
         warm = request.get("WarmStartConfig")
         if not warm:
             return []
@@ -170,6 +170,6 @@ class Tuning:
         self._table.remove(request["HyperParameterTuningJobName"])
 
     def sweep(self, since: float) -> None:
-        """Ends them without a word to their trials, which are training jobs and swept as such."""
+        """End them without a word to their trials, which are training jobs and swept as such."""
         for row in [row for row in list(self._table.rows.values()) if row["CreationTime"] > since]:
             row["_trials"].abandon()

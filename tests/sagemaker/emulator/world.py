@@ -60,7 +60,7 @@ class World:
         self.storage = Storage(url, REGION)
 
     def pause(self, woken: threading.Event, setting: str) -> None:
-        """Waits as long as a setting says, which may be changed meanwhile, or until woken."""
+        """Wait as long as a setting says, which may be changed meanwhile, or until woken."""
         began = time.monotonic()
         while (left := began + getattr(self.settings, setting) - time.monotonic()) > 0:
             if woken.wait(min(left, TICK_SECONDS)):
@@ -81,7 +81,7 @@ class World:
 
 
 def now() -> float:
-    """Seconds since 1970, as the JSON protocol writes times."""
+    """Return seconds since 1970, as the JSON protocol writes times."""
     return round(time.time(), 3)
 
 
@@ -94,7 +94,8 @@ class Table:
         self.rows: dict[str, Record] = {}
 
     def add(self, request: Record, more: Record, *, taken: str = "") -> Record:
-        """A new record of the request. ApiError where the name is taken: ResourceInUse with the message `taken`, else as for endpoints."""
+        """Return a new record of the request. ApiError if the name is taken: ResourceInUse with the
+        message `taken`, else as for endpoints."""
         name = request[self.key]
         arn = self.world.arn(self.kind, name)
         if name in self.rows and taken:
@@ -131,7 +132,8 @@ def picked(row: Record, names: Iterable[str]) -> Record:
 def page(
     rows: list[Record], request: Record, *, name: str, status: str = ""
 ) -> tuple[list[Record], Record]:
-    """One page of `rows`, filtered, sorted and cut as the List operations do, and the token of the next."""
+    """Return one page of `rows`, filtered, sorted and cut as the List operations do, and the token
+    of the next."""
     kept = [row for row in rows if _passes(row, request, name, status)]
     fields = {
         "Name": name,
@@ -145,7 +147,7 @@ def page(
 
 
 def cut(rows: list[Record], request: Record, default: int = 10) -> tuple[list[Record], Record]:
-    """The page that NextToken and MaxResults ask for, and the next token."""
+    """Return the page that NextToken and MaxResults ask for, and the next token."""
     token = request.get("NextToken") or "0"
     if not token.isdigit():
         raise invalid("Invalid NextToken.")
