@@ -33,7 +33,7 @@ def test_class_folders_are_found_also_further_down(below: str, tmp_path: Path) -
     made.class_folders(tmp_path / "in" / below, {"Crow": 2, "a'b $(id)": 3})
     made.photo(tmp_path / "in" / below / "Crow" / "2020" / "deep.JPEG")
     layout = made.recognised(tmp_path / "in")
-    assert (layout.kind, layout.root) == ("class folders", tmp_path / "in" / below)
+    assert (layout.kind, layout.root) == ("Class folders", tmp_path / "in" / below)
     assert labels_of(layout) == {"Crow": 3, "a'b $(id)": 3}
     assert [photo.path for photo in layout.photos] == sorted(photo.path for photo in layout.photos)
     assert all(
@@ -107,7 +107,7 @@ def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None
         ("images", "1000 a.jpg\n1000 b.jpg\n", "Line 2 of images.txt"),
         ("images", "nothing\n", "Line 1 of images.txt"),
         ("image_class_labels", "1000 17\n", "no line in image_class_labels.txt"),
-        ("classes", "17 017.Cardinal\n29 018.Cardinal\n", "more than one class"),
+        ("classes", "17 017.Cardinal\n29 018.Cardinal\n", "several classes"),
     ],
 )
 def test_cub_tables_that_are_damaged_are_named(
@@ -216,7 +216,7 @@ def test_fault_18_empty_classes_are_named(tmp_path: Path) -> None:
 def test_photos_that_nothing_names_come_without_a_label(tmp_path: Path) -> None:
     made.photo(tmp_path / "flat" / "1.jpg")
     layout = made.recognised(tmp_path / "flat")
-    assert (layout.kind, labels_of(layout)) == ("photos without labels", {"": 1})
+    assert (layout.kind, labels_of(layout)) == ("Photos without labels", {"": 1})
 
 
 def test_folders_of_folders_are_asked_about(tmp_path: Path) -> None:
