@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-BUTTONS, BUTTON_PIXELS, ARROWS_PIXELS = 7, 46, 100
+BUTTONS, BUTTON_PIXELS, ARROWS_PIXELS = 7, 36, 80
 
 
 def pages(rows: int, size: int) -> int:

@@ -44,7 +44,7 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
     if pairs:
-        st.subheader("Most confused pairs")
+        st.header("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(job, found, answers, pair, number, root)
 
@@ -121,8 +121,6 @@ def _pair(
 
 def _photos(job: Job, found: Table, rows: np.ndarray, root: Path | None, key: str) -> None:
     if len(rows):
-        batch_photos.small_wall(
-            job, batch_photos.with_files(job, found.page(rows)), root, key=key, side=130
-        )
+        batch_photos.small_wall(job, found, rows, root, key=key, side=130)
     else:
         st.caption("None.")

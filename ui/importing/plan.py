@@ -116,7 +116,7 @@ def _plan(job_id: str, decisions: str) -> Plan:
 def _preview(job: jobs.Job) -> None:
     folder = job.folder.output
     decisions = plan_store.load_decisions(folder)
-    st.subheader(f"Preview of {plain(job.name)}")
+    st.header(f"Preview of {plain(job.name)}")
     try:
         with st.spinner("Reading names and tables"):
             plan = _plan(job.id, json.dumps(decisions.as_dict()))

@@ -9,7 +9,7 @@ from core.evaluation import confusion
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
 from ui.shared import confusion_matrix
-from ui.shared.photo_wall import page, wall
+from ui.shared.photo_wall import wall
 from ui.text import count, plain
 
 PAIRS = 6
@@ -27,10 +27,10 @@ def show(model: Model, part: Predictions) -> None:
         else:
             rows = confusion.cell(part, *cell)
             st.markdown(f"**{confusion_matrix.title(cell)}**: {count(len(rows), 'photo')}")
-            wall(model, part, page(rows, "cell"), key="cell")
+            wall(model, part, rows, key="cell")
     pairs = confusion.most_confused(part, PAIRS)
     if pairs:
-        st.subheader("Most confused pairs")
+        st.header("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(model, part, pair, number)
 

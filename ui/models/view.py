@@ -15,8 +15,9 @@ from ui.models import calibration as calibration_view
 from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
-from ui.shared import confusion_matrix, crop_notice, photo_view
-from ui.shared.photo_wall import page, predictions_of, wall
+from ui.notices import title
+from ui.shared import albums, confusion_matrix, crop_notice, photo_view
+from ui.shared.photo_wall import predictions_of, wall
 from ui.text import count, plain
 
 VIEWS = ("Confusion", "Mistakes", "Photos", "Classes", "Calibration", "Compare", "About")
@@ -27,7 +28,8 @@ TOP_1_HELP = (
 
 
 def show(model: Model) -> None:
-    """Everything about one model."""
+    """Draw everything about one model below its header."""
+    albums.begin()
     try:
         predictions: Predictions | None = predictions_of(model)
     except NotFound as error:
@@ -43,11 +45,11 @@ def show(model: Model) -> None:
         model_about.show(model)
         return
     with st.container(horizontal=True):
-        view = choices.segment(
+        view = choices.view(
             "View",
             VIEWS,
             key="mo_view",
-            bind="query-params",
+            keep=("model",),
             wrap=True,
             label_visibility="collapsed",
         )
@@ -58,6 +60,7 @@ def show(model: Model) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
+    title.show(model.name, view, "Models")
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
@@ -119,7 +122,7 @@ def _mistakes(model: Model, part: Predictions) -> None:
         st.success("Not one mistake on this split.", icon=":material/check_circle:")
         return
     st.caption(f"{count(len(rows), 'mistake')}, the most confident first.")
-    wall(model, part, page(rows, "mistakes"), key="mistakes")
+    wall(model, part, rows, key="mistakes")
 
 
 def _photos(model: Model, part: Predictions) -> None:
@@ -146,4 +149,4 @@ def _photos(model: Model, part: Predictions) -> None:
             "Best": "The true class got the most",
         }[kind]
     )
-    wall(model, part, page(rows, "photos"), key="photos")
+    wall(model, part, rows, key="photos")
