@@ -410,10 +410,10 @@ def test_bad_archives_are_refused_before_anything_remains(roots: Path) -> None:
         ImportSource("ftp"),
     ],
 )
-def test_a_source_that_is_none(source: ImportSource) -> None:
+def test_an_invalid_source_is_refused(source: ImportSource) -> None:
     assert refused(source)
 
 
-def test_a_path_that_is_not_there(roots: Path) -> None:
+def test_a_missing_path_is_refused(roots: Path) -> None:
     assert "There is no folder" in refused(ImportSource("folder", roots / "none"))
     assert "There is no file" in refused(ImportSource("archive", roots))
