@@ -123,7 +123,7 @@ def test_a_name_that_two_files_have_needs_its_path(tmp_path: Path) -> None:
 
 
 def test_if_no_row_is_usable_the_first_errors_are_given(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Row 2: its box holds nothing"):
+    with pytest.raises(UserError, match="Row 2: its box is empty"):
         table(photos(tmp_path), "file,label,x,y,w,h\n00.jpg,crow,1,2,0,4\n01.jpg,crow,1,2,0,4\n")
 
 
@@ -226,5 +226,5 @@ def test_an_import_with_wrong_rows_reports_them(
     assert version.report["row_errors"] == [
         "Row 8: the file 77.jpg does not exist or is not a photo."
     ]
-    assert any("1 of the rows" in warning for warning in version.report["warnings"])
+    assert any("can't be used: 1." in warning for warning in version.report["warnings"])
     assert dict(store.manifest_of(version)["label"].value_counts()) == {"crow": 3, "owl": 3}

@@ -97,7 +97,7 @@ def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None
     made.cub(tmp_path)
     for name in ("classes", "train_test_split", "bounding_boxes"):
         (tmp_path / f"{name}.txt").unlink()
-    found = made.recognised(tmp_path).found
+    found = made.recognised(tmp_path).photos
     assert (found[-1].label, found[-1].official, found[-1].box) == ("Northern Flicker", "", None)
 
 

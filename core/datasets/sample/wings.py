@@ -61,7 +61,7 @@ class _Folded:
         return cls(curve(upper, closed=False, steps=40), curve(lower, closed=False, steps=40))
 
     def along(self, share: float) -> Points:
-        """Return a line from shoulder to tip, `share` of the way from the upper edge to the lower."""
+        """Return a line from shoulder to tip, `share` of the way from upper to lower edge."""
         return self.upper + (self.lower - self.upper) * share
 
     def across(self, at: float, scallops: int = 0, bulge: float = 0.0) -> Points:

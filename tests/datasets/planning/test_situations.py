@@ -100,5 +100,5 @@ def test_a_photo_that_with_another_name_is_reported(cell: str, how: str, tmp_pat
     rows = [f"{cell.format(n=n)},{'owl' if n % 2 else 'crow'}" for n in range(6)]
     files = {**numbered("images", 6), "labels.csv": table("file,label", *rows)}
     plan = planned(Situation("said", files), tmp_path)
-    said = [f"6 table rows match their photo {how}."] if how else []
+    said = [f"Table rows matched to a photo {how}: 6."] if how else []
     assert list(plan.notes) == said
