@@ -15,7 +15,7 @@ def _split(*parts: str, below: str = "") -> dict[str, str | bytes]:
 
 
 SITUATIONS = (
-    Situation("class folders", classes(crow=3, owl=2), AB, layout="class folders", splits={}),
+    Situation("class folders", classes(crow=3, owl=2), AB, layout="Class folders", splits={}),
     Situation("class folders one level down", classes("birds", crow=3, owl=2), AB),
     Situation("class folders four levels down", classes("a/b/c/d", crow=3, owl=2), AB),
     Situation("class folders in images", classes("images", crow=3, owl=2), AB),

@@ -182,7 +182,7 @@ SITUATIONS = (
     Situation("Pascal VOC with several objects", {**numbered("JPEGImages", 2),
         "Annotations/0.xml": voc("0.jpg", "crow", 2), "Annotations/1.xml": voc("1.jpg", "owl")},
         {"crow": 1, "owl": 1}, boxes=1),
-    Situation("Ground Truth's output", {**SIX, "output.manifest": table(*map(truth, range(6)))}, HALF, layout="augmented manifest"),
+    Situation("Ground Truth's output", {**SIX, "output.manifest": table(*map(truth, range(6)))}, HALF, layout="Augmented manifest"),
     Situation("Lookout's manifest", {**SIX, "train.manifest": table(*(truth(n, "anomaly-label") for n in range(6)))}, HALF),
     Situation("Azure Custom Vision", {**SIX, "images.json": json.dumps(
         [{"id": str(n), "width": 9, "tags": [{"tagId": "t", "tagName": LABELS[n]}]} for n in range(6)])}, HALF),
