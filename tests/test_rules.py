@@ -295,7 +295,7 @@ core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker
 ui > core core.bin core.io ui.notices ui.shell
 ui.importing > core core.aws core.backends core.datasets core.datasets.importing
     core.datasets.planning core.datasets.planning.tables core.io core.jobs core.jobs.status ui
-    ui.shared
+    ui.notices ui.shared
 ui.components > core
 ui.notices > core core.jobs ui ui.components
 ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.bin

@@ -105,7 +105,7 @@ class ImportSpec:
     into a new dataset; or, with `dataset_id`, into the version `version_id` of one, as its next
     version (see extending).
 
-    `plan_id` is the job that looked into the source, `decisions` what was decided about its plan.
+    `plan_id` is the job of the preview, `decisions` are those about its plan.
     """
 
     kind: ClassVar[str] = "import"
@@ -129,7 +129,7 @@ class ImportSpec:
 
 @dataclass(frozen=True)
 class PlanSpec:
-    """A look into a source before it is imported; the fields are those of the import that may
+    """A preview of a source before it is imported; the fields are those of the import that may
     follow."""
 
     kind: ClassVar[str] = "plan"
@@ -148,7 +148,7 @@ class PlanSpec:
         clean_name(self.name, "name")
 
     def import_spec(self, name: str, decisions: Mapping[str, Any], job_id: str = "") -> ImportSpec:
-        """The import of what was looked into, under these decisions, as the job `job_id`."""
+        """Return the spec that imports the previewed source with these decisions."""
         shared = {item.name: getattr(self, item.name) for item in fields(self)}
         job_id = job_id or jobs.new_id("import")
         more = {"name": name, "id": job_id, "plan_id": self.id, "decisions": decisions}
