@@ -77,6 +77,8 @@ check: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy $(wildcard app.py) core ui pages benchmarks
+	$(PY) -m codespell_lib .
+	$(PY) -m tests.prose
 	$(PY) -m tests.holes
 	cd sm_scripts && ../$(PY) -m mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache/sm_scripts .
 

@@ -16,26 +16,26 @@ ENV_HOSTS = "FIELDMARK_ALLOWED_HOSTS"
 # Sites whose pages may send photos, separated by commas: https://birds.example.org.
 ENV_ORIGINS = "FIELDMARK_ALLOWED_ORIGINS"
 
-# A name or address and its port, as RFC 3986 writes them; anything else is answered by nobody.
+# A name or address and its port, as RFC 3986 writes them; anything else is refused.
 AUTHORITY = r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MALFORMED = ("", 0)
 
 
 def configured(variable: str) -> frozenset[str]:
-    """Return what the user allows in ENV_HOSTS or ENV_ORIGINS."""
+    """Return the values of ENV_HOSTS or ENV_ORIGINS."""
     parts = os.environ.get(variable, "").split(",")
     return frozenset(part.strip().lower().rstrip("/") for part in parts if part.strip())
 
 
 def is_allowed_host(header: str, allowed: Collection[str] = ()) -> bool:
-    """Whether a Host header names this machine or one of `allowed`, whatever its port is."""
+    """Return whether a Host header names this machine or one of `allowed`, whatever its port is."""
     name, _ = _authority(header, 0)
     return bool(name) and (_is_loopback(name) or any(_matches(name, entry) for entry in allowed))
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Whether an Origin header is the server's own, the one that the Host header names."""
+    """Return whether an Origin header is the server's own, the one that the Host header names."""
     scheme, _, authority = origin.lower().partition("://")
     default = DEFAULT_PORTS.get(scheme, 0)
     name = _authority(authority, default)
@@ -43,7 +43,7 @@ def is_own_origin(origin: str, host: str) -> bool:
 
 
 def is_trusted_sender(headers: Mapping[str, str], origins: Collection[str] = ()) -> bool:
-    """Whether a request that changes something comes from no other site's page.
+    """Return whether a request that changes something comes from no other site's page.
 
     `headers` with lower-case names. Without an Origin (curl, boto3) only Sec-Fetch-Site can object.
     """
@@ -54,7 +54,7 @@ def is_trusted_sender(headers: Mapping[str, str], origins: Collection[str] = ())
 
 
 def _authority(text: str, default_port: int) -> tuple[str, int]:
-    """The name, in lower case and without its final dot, and the port; or MALFORMED."""
+    """Return the name, in lower case and without its final dot, and the port; or MALFORMED."""
     found = re.fullmatch(AUTHORITY, text.lower())
     if not found:
         return MALFORMED
@@ -62,7 +62,7 @@ def _authority(text: str, default_port: int) -> tuple[str, int]:
 
 
 def _is_loopback(name: str) -> bool:
-    # Browsers and resolvers keep *.localhost on the machine (RFC 6761): nobody can own one.
+    # Browsers and resolvers keep *.localhost on the machine (RFC 6761): they cannot be registered.
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

@@ -1,8 +1,8 @@
-"""One photo to the features that a model makes of it.
+"""Compute a model's features of one photo.
 
     python sm_scripts/embed.py MODEL_DIR photo.jpg features.npy
 
-Their cosine with the features of another photo says how alike the two look to the model.
+The cosine between the features of two photos measures how similar the model finds them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from fieldmark_ml.runtime import write_atomic
 
 @torch.inference_mode()
 def features(model_dir: Path, data: bytes) -> np.ndarray:
-    """float32 [all dimensions]: the backbones' features of the photo in `data`,
-    one after the other, of the plain view.
+    """Return float32 [all dimensions]: the backbones' features of the photo in `data`, one after
+    the other, of the plain view.
 
     Raises ValueError for a bad image, and for a model that cannot be loaded.
     """
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     try:
         made = features(options.model, options.image.read_bytes())
     except (ValueError, OSError) as error:
-        print(f"No features could be made: {error}", file=sys.stderr)
+        print(f"The features could not be computed: {error}", file=sys.stderr)
         return 1
     buffer = io.BytesIO()
     np.save(buffer, made)

@@ -1,12 +1,12 @@
-"""Makes the features of photos and nothing else:
-what a training would keep, for whoever compares photos with one another.
+"""Computes and caches the features of photos, as a training does, without training. Inspections
+compare photos by them.
 
     SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest SM_CHANNEL_FEATURES=cache \\
     SM_OUTPUT_DATA_DIR=out python extract.py --arch lite0@288
 
 Takes the arguments of train.py. Writes SM_OUTPUT_DATA_DIR/features.json: `caches`, a list per
 backbone with the name of the cache folder of each view, and `bad`, the photos that could not be
-used with the reason. A photo that is cached is not opened.
+used with the reason. A photo whose features are cached is not opened.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ runtime.catch_signals()
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 done, 1 failed, 2 an argument cannot be used,
-    143 stopped with everything saved.
-    """
+    """Return the exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with
+    everything saved."""
     return script.main(run, arguments, __doc__ or "", "stopped; the features made so far are kept")
 
 
 def run(values: Values) -> None:
-    """Fills the caches of every backbone and view that the values name.
+    """Fill the caches of every backbone and view that the values name.
 
     Raises TrainingError, Stopped.
     """

@@ -1,9 +1,9 @@
-"""The entry point on SageMaker's PyTorch image:
-inference.py, with its refusals said in the way that this server understands.
+"""The entry point on SageMaker's PyTorch image: inference.py, with refusals in the form that this
+server understands.
 
-The toolkit makes a 500 of any other exception, and a batch transform fails as a whole on one: so
-FIELDMARK_REFUSALS=answer, which batch transforms set, turns a photo that cannot be used into the
-answer `{"error": {"code", "message"}}`.
+The toolkit answers any other exception with a 500, on which a whole batch transform fails. So with
+FIELDMARK_REFUSALS=answer, which batch transforms set, a photo that cannot be used gets the answer
+`{"error": {"code", "message"}}`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["input_fn", "model_fn", "output_fn", "predict_fn"]
 
 
 def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Any:
-    """The photo in a request, or its refusal where refusals are answers."""
+    """Return the photo in a request, or its refusal if refusals are answers."""
     try:
         return inference.input_fn(request_body, request_content_type)
     except RequestError as error:
@@ -31,16 +31,15 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Any:
 
 
 def predict_fn(input_data: Any, model: Any) -> inference.Answer:
-    """The answer to a photo; a refusal is one already."""
+    """Return the answer to a photo; a refusal is returned as it is."""
     if isinstance(input_data, dict):
         return input_data
     return inference.predict_fn(input_data, model)
 
 
 def _with_status(error: RequestError, body: str) -> Exception:
-    """The toolkit's own exception, whose status reaches the client;
-    only its image has that package.
-    """
+    """Return the toolkit's own exception, whose status reaches the client; only its container image
+    has that package."""
     try:
         errors = importlib.import_module("sagemaker_inference.errors")
     except ImportError:

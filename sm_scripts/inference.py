@@ -6,9 +6,9 @@ SageMaker's containers, Ray's adapter and Fieldmark's own server all call the sa
     photo = input_fn(open("bird.jpg", "rb").read(), "image/jpeg")
     answer = output_fn(predict_fn(photo, model), "application/json")
 
-It loads from `model_dir` alone, and knows nothing of the server around it. What it refuses, it
-refuses with a RequestError, whose `code` and `status` a server turns into `{"error": {"code": ...,
-"message": ...}}`.
+It loads from `model_dir` alone and is independent of the server. It refuses a request with a
+RequestError, whose `code` and `status` a server turns into `{"error": {"code": ..., "message":
+...}}`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# A server may load this file by its path, without its folder being on the path.
+# A server may load this file without its folder being on the search path.
 if str(Path(__file__).resolve().parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -59,14 +59,14 @@ class UnsupportedType(RequestError):
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo, uint8 [3, height, width], and how long decoding took."""
+    """A decoded photo, uint8 [3, height, width], and the duration of decoding."""
 
     pixels: torch.Tensor
     seconds: float = 0.0
 
 
 def model_fn(model_dir: str) -> models.Model:
-    """The model in `model_dir`, on the GPU where there is one."""
+    """Return the model in `model_dir`, on the GPU if there is one."""
     folder = Path(model_dir)
     package = Path(__file__).resolve().parent / backbones.PACKAGE
     if not package.is_dir():
@@ -76,7 +76,7 @@ def model_fn(model_dir: str) -> models.Model:
 
 
 def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Photo:
-    """The photo in a request. Raises UnsupportedType, TooLarge or BadImageRequest."""
+    """Return the photo in a request. Raises UnsupportedType, TooLarge or BadImageRequest."""
     kind = (request_content_type or "").split(";")[0].strip().lower()
     if not kind.startswith("image/") and kind != "application/x-image":
         raise UnsupportedType(
@@ -93,7 +93,7 @@ def input_fn(request_body: bytes | bytearray, request_content_type: str) -> Phot
 
 
 def predict_fn(input_data: Photo, model: models.Model) -> Answer:
-    """The answer for one photo: every class is ranked, the best TOP_K are named."""
+    """Return the answer for one photo: the TOP_K most probable classes."""
     start = time.perf_counter()
     answer = predict_batch(model, [input_data.pixels])[0]
     return {
@@ -103,14 +103,14 @@ def predict_fn(input_data: Photo, model: models.Model) -> Answer:
 
 
 def output_fn(prediction: Answer, accept: str) -> str:
-    """JSON, whatever is accepted: it is the one format there is."""
+    """Return JSON for any `accept`; it is the only format."""
     return json.dumps(prediction)
 
 
 def predict_batch(
     model: models.Model, photos: list[torch.Tensor], top_k: int = TOP_K
 ) -> list[Answer]:
-    """Answers for decoded photos (uint8 [3, height, width], any sizes), in their order."""
+    """Answer for decoded photos (uint8 [3, height, width], any sizes), in their order."""
     probabilities, unfamiliar = score_batch(model, photos)
     best = probabilities.topk(min(top_k, probabilities.shape[1]), dim=1)
     threshold = model.info["unsure_threshold"]
@@ -132,9 +132,8 @@ def predict_batch(
 
 @torch.inference_mode()
 def score_batch(model: models.Model, photos: list[torch.Tensor]) -> tuple[torch.Tensor, list[bool]]:
-    """Calibrated probabilities float32 [n, classes] on the CPU,
-    and which photos are unlike everything seen in training.
-    """
+    """Return calibrated probabilities float32 [n, classes] on the CPU, and which photos are unlike
+    everything seen in training."""
     features = model.features(model.inputs(photos))
     probabilities = model.probabilities(model.head(features))
     return probabilities.cpu(), model.unfamiliar(features).tolist()

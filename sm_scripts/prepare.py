@@ -1,9 +1,9 @@
-"""Makes ready what a first job would wait for: the converted networks of a preset,
-kept beside the features.
+"""Converts the networks of a preset in advance, so that the first job does not wait for them; they
+are kept beside the features.
 
     python prepare.py FEATURES_DIR --preset fast
 
-Pretrained weights that are not here yet are left for the job itself to download.
+Pretrained weights that are not installed are downloaded by the job itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("features", type=Path, metavar="FEATURES_DIR")
     parser.add_argument("--preset", choices=tuple(PRESETS), default="fast")
     options = parser.parse_args(arguments)
-    # Whoever came to work with the app goes first.
+    # The user's own work has priority.
     os.nice(10)
     prepare(options.features, PRESETS[options.preset].arch)
     return 0
@@ -34,7 +34,7 @@ def prepare(root: Path, arch: str) -> None:
 
     from fieldmark_ml.training.plan import plan
 
-    # Converting uses one core; the other is left alone.
+    # Converting uses one core and leaves the others free.
     torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":

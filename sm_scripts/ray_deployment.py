@@ -1,6 +1,5 @@
-"""The application for SageMaker's Ray Serve image:
-inference.py behind Ray, whose adapter answers /ping and /invocations.
-"""
+"""The application for SageMaker's Ray Serve container image: inference.py behind Ray, whose adapter
+answers /ping and /invocations."""
 
 from __future__ import annotations
 
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-# Only the image has Ray, and Starlette with it.
+# Only the container image has Ray and Starlette.
 serve = importlib.import_module("ray.serve")
 responses = importlib.import_module("starlette.responses")
 
 
 class Classifier:
-    """The model of the archive that this file lies in."""
+    """The model of the archive that contains this file."""
 
     def __init__(self) -> None:
         sys.path.insert(0, str(HERE / "code"))

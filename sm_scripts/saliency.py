@@ -1,13 +1,14 @@
-"""Where in a photo a model finds its evidence for a class, drawn over the photo.
+"""Draws a heat map of a model's evidence for a class over a photo.
 
     python sm_scripts/saliency.py MODEL_DIR photo.jpg map.png      # for the class it predicts
     python sm_scripts/saliency.py MODEL_DIR photo.jpg --label Cardinal map.png
     python sm_scripts/saliency.py MODEL_DIR photo.jpg --label Cardinal --label Bobolink a.png b.png
 
-Grad-CAM (Selvaraju et al. 2017) over the last map of places that each backbone has. Where pooled
-features go into a linear head this is CAM (Zhou et al. 2016): what each place adds to the class's
-logit. The maps of several backbones are averaged. All maps of a photo share one scale, on which 1
-is the strongest evidence for the predicted class. What a crop hides from the network is grey.
+Grad-CAM (Selvaraju et al. 2017) over the last spatial feature map of each backbone. For pooled
+features and a linear head this is CAM (Zhou et al. 2016): the contribution of each place to the
+class's logit. The maps of several backbones are averaged. All maps of a photo share one scale, on
+which 1 is the strongest evidence for the predicted class. The part outside the network's crop is
+grey.
 """
 
 from __future__ import annotations
@@ -28,28 +29,28 @@ from torch import nn
 
 from fieldmark_ml.runtime import write_atomic
 
-# Larger photos are drawn smaller; what the model sees stays the same.
+# Larger photos are drawn smaller; the model's input is unchanged.
 MAX_SIDE = 1024
-# From weak to strong evidence, and how much of the photo the strongest hides.
+# The colours from weak to strong evidence, and the opacity of the strongest.
 COLOURS = ((94, 31, 112), (196, 62, 70), (240, 138, 48), (255, 236, 130))
 OPACITY = 0.68
-# How much of a photo's own colour stays, so that the map's stands out, and how bright is what the
-# network does not see.
+# The share of the photo's own colour that is kept, so that the map stands out, and the brightness
+# outside the crop.
 COLOUR_LEFT, UNSEEN_LIGHT = 0.55, 0.4
 QUALITY = 88
 
 
 class Unexplained(ValueError):
-    """A model or a class whose evidence cannot be shown; the message says why."""
+    """The evidence of a model or a class cannot be shown; the message says why."""
 
 
 @dataclass
 class Look:
-    """One backbone's look at one view of a photo.
+    """One backbone's feature map of one view of a photo.
 
     `places`: its last map, [1, channels, rows, columns], [1, rows, columns, channels] or [1,
-    tokens, channels] of which the first `prefix` tokens are no places. `features` [1, dimensions]
-    were made of it.
+    tokens, channels] whose first `prefix` tokens are not places. `features` [1, dimensions] are
+    computed from it.
     """
 
     places: torch.Tensor
@@ -58,19 +59,18 @@ class Look:
     mirrored: bool
 
     def evidence(self, gradient: torch.Tensor) -> torch.Tensor:
-        """[rows, columns]: each channel weighed by its gradient, summed;
-        nothing below 0, and a mirrored view turned back.
-        """
+        """Return Return [rows, columns]: the channels weighted by their gradients and summed;
+        negative values are 0, and a mirrored view is mirrored back."""
         values, slopes = (self._by_channel(tensor) for tensor in (self.places.detach(), gradient))
-        # The sum where the paper has the mean: so maps of different sizes are on one scale, the
-        # logit's.
+        # The sum instead of the paper's mean, so that maps of different sizes are on the scale of
+        # the logit.
         found = (slopes.sum((1, 2), keepdim=True) * values).sum(0).clamp(min=0)
         if self.mirrored:
             return found.flip(1)
         return found
 
     def _by_channel(self, tensor: torch.Tensor) -> torch.Tensor:
-        """[channels, rows, columns]"""
+        """Return [channels, rows, columns]"""
         if tensor.ndim == 4:
             if tensor.shape[2] == tensor.shape[3]:
                 return tensor[0]
@@ -81,19 +81,16 @@ class Look:
 
 
 def load(folder: Path) -> Any:
-    """The model in `folder`, rebuilt by the code that travels with it,
-    so that a model of an earlier version is still understood.
-
-    One model to a process. Raises ValueError naming what is missing or damaged.
-    """
+    """Return the model in `folder`, by the code stored with it, so that models of earlier versions
+    work. One model per process. Raises ValueError naming what is missing or damaged."""
     if not (folder / "code" / "inference.py").is_file():
-        raise ValueError(f"{folder} holds no model: code/inference.py is missing")
+        raise ValueError(f"{folder} is not a model folder: code/inference.py is missing")
     sys.path.insert(0, str(folder / "code"))
     return importlib.import_module("inference").model_fn(str(folder)).requires_grad_(False)
 
 
 def decode(data: bytes) -> torch.Tensor:
-    """The photo as uint8 [3, height, width], as the model that was loaded decodes it.
+    """Return the photo as uint8 [3, height, width], as the model that was loaded decodes it.
 
     Raises its BadImage, a ValueError.
     """
@@ -104,8 +101,8 @@ def decode(data: bytes) -> torch.Tensor:
 def evidence(
     model: Any, photo: torch.Tensor, labels: Sequence[str]
 ) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
-    """The calibrated probabilities [classes] of `photo` (uint8 [3, height, width]),
-    and what speaks for each class.
+    """Return the calibrated probabilities [classes] of `photo` (uint8 [3, height, width]), and the
+    evidence for classes.
 
     For the predicted class, then for each of `labels`: one map [rows, columns] per backbone. Raises
     Unexplained.
@@ -148,14 +145,13 @@ def _look(backbone: Any, batch: torch.Tensor, mirrored: bool) -> Look:
         places = network.forward_features(pixels).requires_grad_()
         look = Look(places, network.forward_head(places), 0, mirrored)
     except AttributeError:
-        raise Unexplained(f"{type(network).__name__} has no map of places") from None
+        raise Unexplained(f"{type(network).__name__} has no spatial feature map") from None
     return _checked(look, network)
 
 
 def _look_at_tokens(network: nn.Module, pixels: torch.Tensor, mirrored: bool) -> Look:
-    """The input of a transformer's last block: there the token that becomes the features still
-    gathers from the places.
-    """
+    """Return the input of a transformer's last block: there the token that becomes the features
+    still gathers from the places."""
     kept: list[torch.Tensor] = []
 
     def keep(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -177,14 +173,15 @@ def _checked(look: Look, network: nn.Module) -> Look:
     shape = look.places.shape
     if not _is_square(shape, look.prefix):
         raise Unexplained(
-            f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which shows "
-            "no places"
+            f"the last map of {type(network).__name__} has the shape {tuple(shape)}, which is not "
+            "spatial"
         )
     return look
 
 
 def _is_square(shape: torch.Size, prefix: int) -> bool:
-    """Whether a map, or the tokens behind the first `prefix` ones, has as many rows as columns."""
+    """Return whether a map, or the tokens behind the first `prefix` ones, has as many rows as
+    columns."""
     if len(shape) == 4:
         return shape[1] == shape[2] or shape[2] == shape[3]
     tokens = shape[1] - prefix
@@ -192,9 +189,8 @@ def _is_square(shape: torch.Size, prefix: int) -> bool:
 
 
 def seen(height: int, width: int, how: Any) -> tuple[float, float, float, float]:
-    """(top, left, bottom, right) of what `preprocessing.prepare` lets through,
-    as shares of a photo's height and width.
-    """
+    """Return (top, left, bottom, right) of the crop of `preprocessing.prepare`, as shares of a
+    photo's height and width."""
     shorter, longest = (
         min(height, width),
         importlib.import_module("inference").preprocessing.MAX_ASPECT * min(height, width),
@@ -215,10 +211,10 @@ def heat(
     original: tuple[int, int],
     size: tuple[int, int],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean of the backbones' maps over a photo of `original` (height,
-    width) pixels that is drawn in `size`: float [size].
+    """Return the mean of the backbones' maps over a photo of `original` (height, width) pixels that
+    is drawn in `size`: float [size].
 
-    And bool [size], what any backbone saw.
+    And bool [size]: the pixels inside any backbone's crop.
     """
     total, visible = torch.zeros(size), torch.zeros(size, dtype=torch.bool)
     for places, how in zip(maps, hows, strict=True):
@@ -234,9 +230,8 @@ def heat(
 
 
 def overlay(photo: torch.Tensor, strength: torch.Tensor, visible: torch.Tensor) -> Image.Image:
-    """`photo` (uint8 [3, height, width]) with `strength` (0 to 1, [height,
-    width]) in colour over it.
-    """
+    """Return `photo` (uint8 [3, height, width]) with `strength` (0 to 1, [height, width]) in
+    colours over it."""
     pixels = photo.float()
     grey = pixels.mean(0, keepdim=True)
     pixels = COLOUR_LEFT * pixels + (1 - COLOUR_LEFT) * grey
@@ -251,8 +246,8 @@ def overlay(photo: torch.Tensor, strength: torch.Tensor, visible: torch.Tensor) 
 
 
 def explain(model: Any, data: bytes, labels: Sequence[str]) -> list[tuple[str, float, Image.Image]]:
-    """(class, probability, the photo in `data` with the class's evidence over it) for each of
-    `labels`, or for the predicted class.
+    """Return (class, probability, the photo in `data` with the class's evidence over it) for each
+    of `labels`, or for the predicted class.
 
     Raises ValueError: a bad image, or Unexplained.
     """
@@ -285,7 +280,7 @@ def _smaller(photo: torch.Tensor) -> torch.Tensor:
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Writes the picture, whole or not at all, in the format its name asks for."""
+    """Write the picture atomically, in the format of its suffix."""
     buffer = io.BytesIO()
     image.save(
         buffer, Image.registered_extensions().get(path.suffix.lower(), "PNG"), quality=QUALITY
@@ -319,7 +314,7 @@ def main(arguments: list[str]) -> int:
     try:
         pictures = explain(load(options.model), options.image.read_bytes(), options.label)
     except (ValueError, OSError) as error:
-        print(f"No map could be made: {error}", file=sys.stderr)
+        print(f"The heat map could not be drawn: {error}", file=sys.stderr)
         return 1
     for (label, probability, picture), path in zip(pictures, options.out, strict=True):
         save(picture, path)

@@ -1,27 +1,27 @@
 """Trains an image classifier, on this machine or in a SageMaker training job:
 the same script, arguments and environment.
 
-Photos in folders of classes (photos/train/<class>/<photo>, and validation/, test/ where there are
-any):
+Photos in folders of classes (photos/train/<class>/<photo>, and validation/, test/ if they
+exist):
 
     SM_CHANNEL_TRAIN=photos/train SM_CHANNEL_VALIDATION=photos/validation \\
     SM_CHANNEL_TEST=photos/test SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output \\
     python train.py --checkpoint_dir out/checkpoints
 
-A manifest (image_id, path, label, split) and the folder that its paths start from:
+A manifest (image_id, path, label, split) and the folder of its paths:
 
     SM_CHANNEL_IMAGES=photos SM_CHANNEL_MANIFEST=manifest \\
     SM_MODEL_DIR=out/model SM_OUTPUT_DATA_DIR=out/output \\
     python train.py --checkpoint_dir out/checkpoints --preset best
 
-All weights, on two processes:
+Fine-tuning, in two processes:
 
     ... torchrun --nproc_per_node 2 train.py --checkpoint_dir out/checkpoints \\
     --mode finetune --arch lite0@224 --epochs 6
 
-It writes the model to SM_MODEL_DIR, predictions to SM_OUTPUT_DATA_DIR, and, where it fails, the
-reason to SM_OUTPUT_DATA_DIR/failure. SIGTERM saves a checkpoint and exits 143; started again, it
-goes on from there. A finished training started again exits 0 at once.
+It writes the model to SM_MODEL_DIR, predictions to SM_OUTPUT_DATA_DIR, and, if it fails, the
+reason to SM_OUTPUT_DATA_DIR/failure. SIGTERM saves a checkpoint and exits 143; started again, the
+training resumes from there. A completed training that is started again exits 0 at once.
 """
 
 from __future__ import annotations
@@ -35,15 +35,14 @@ runtime.catch_signals()
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 done, 1 failed, 2 an argument cannot be used,
-    143 stopped with everything saved.
-    """
+    """Return the exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with
+    everything saved."""
     runtime.log("Fieldmark training starts")
     return script.main(
         run,
         arguments,
         __doc__ or "",
-        "stopped; what was done is saved, and the same job started again goes on from there",
+        "stopped; a checkpoint is saved, and the same job resumes from it when it is started again",
     )
 
 

@@ -1,19 +1,19 @@
-"""Homes that an earlier Fieldmark left, made by its own code and kept here: everything in them still opens and answers.
+"""Homes that an earlier Fieldmark left, made by its own code and kept here: everything in them
+still opens and answers.
 
-`home-*.tar.xz` is a workstation's: a dataset of drawn shapes with two versions, a draft and an inspection, trainings that
-completed, failed and were stopped, a tuning job, a batch, and a photo that waits in the review queue. `sagemaker-*.tar.xz`
-is one whose jobs ran on SageMaker. To keep them small, the weights of the packaged backbone were taken out; `old` puts
-them back from a model of today.
+`home-*.tar.xz` is a workstation's: a dataset of drawn shapes with two versions, a draft and an
+inspection, trainings that completed, failed and were stopped, a tuning job, a batch, and a photo
+that waits in the review queue. `sagemaker-*.tar.xz` is one whose jobs ran on SageMaker. To keep
+them small, the weights of the packaged backbone were taken out; the fixture `old` puts them back
+from a model of today.
 """
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from core import settings
@@ -29,11 +29,10 @@ from core.jobs.store import State
 from core.models import explain
 from core.models import store as models
 from core.tuning import leaderboard
-from tests import shapes
+from tests import old_homes, shapes
 from tests.backends.watching import until
 from tests.patience import PATIENCE
 
-FIXTURES = Path(__file__).parent / "fixtures"
 STATES = {
     "Small": State.COMPLETED,
     "Stopped": State.STOPPED,
@@ -49,22 +48,11 @@ STATES = {
 ANSWER = {"circle": 1.0, "square": 0.0, "triangle": 0.0}
 
 
-def unpacked(name: str, home: Path) -> None:
-    with tarfile.open(FIXTURES / name) as archive:
-        archive.extractall(home.parent, filter="data")
-
-
 @pytest.fixture
 def old(home: Path, trained_home: Path) -> Path:
     """The workstation's home, its models whole again."""
-    unpacked("home-2026-11-30.tar.xz", home)
-    (today,) = trained_home.glob("jobs/*/model/model.safetensors")
-    backbone = load_file(today)
-    for path in home.glob("jobs/*/model/model.safetensors"):
-        save_file(backbone | load_file(path), path)
-    for folder in home.glob("jobs/*/model/code"):
-        output = folder.parents[1] / "output"
-        models.pack(folder.parent, output / "model.tar.gz")
+    old_homes.unpack(old_homes.WORKSTATION, home)
+    old_homes.restore_weights(home, trained_home)
     return home
 
 
@@ -144,9 +132,9 @@ def test_old_data_is_trained_on_again(old: Path) -> None:
     assert LOCAL.refresh(again).state is State.COMPLETED
 
 
-@pytest.mark.parametrize("fixture", ["home-2026-11-30.tar.xz", "sagemaker-2026-11-30.tar.xz"])
+@pytest.mark.parametrize("fixture", [old_homes.WORKSTATION, old_homes.SAGEMAKER])
 def test_every_page_opens_over_an_old_home(home: Path, fixture: str) -> None:
-    unpacked(fixture, home)
+    old_homes.unpack(fixture, home)
     router = str(settings.PROJECT / "ui" / "shell" / "router.py")
     for page in sorted((settings.PROJECT / "pages").glob("*.py")):
         app = AppTest.from_file(router, default_timeout=PATIENCE).run()
@@ -154,7 +142,7 @@ def test_every_page_opens_over_an_old_home(home: Path, fixture: str) -> None:
 
 
 def test_jobs_of_sagemaker_are_read_in_the_state_that_they_had(home: Path) -> None:
-    unpacked("sagemaker-2026-11-30.tar.xz", home)
+    old_homes.unpack(old_homes.SAGEMAKER, home)
     states = {job.name: (job.backend, job.state) for kind in kinds() for job in jobs.readable(kind)}
     assert states["Small"] == ("local", State.COMPLETED)
     there = {state for backend, state in states.values() if backend == "sagemaker"}

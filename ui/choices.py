@@ -237,6 +237,29 @@ def segment(
     return _drawn(key, named, found)
 
 
+def view(
+    title: str,
+    options: Sequence[T],
+    *,
+    key: str,
+    keep: Sequence[str],
+    label: Label = str,
+    **more: Any,
+) -> T:
+    """The view of a page, which the address names as `key`. Another view starts without what was
+    chosen in the last one: only the parameters in `keep` stay in the address."""
+    return segment(
+        title,
+        options,
+        label=label,
+        key=key,
+        bind="query-params",
+        on_change=links.keep_only,
+        args=(*keep, key),
+        **more,
+    )
+
+
 def segment_or_none(
     title: str, options: Sequence[T], *, key: str, label: Label = str, on: Any = st, **more: Any
 ) -> T | None:

@@ -3,9 +3,11 @@ name them."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from core import settings
 
@@ -35,6 +37,18 @@ def set_parameters(**parameters: str) -> None:
             st.query_params[name] = value
         elif name in st.query_params:
             del st.query_params[name]
+
+
+def keep_only(*names: str) -> None:
+    """Take every other parameter out of the address.
+
+    So nothing of one view of a page stays in the address of another. A widget that is bound to a
+    parameter takes it out itself.
+    """
+    for name in st.query_params.to_dict():
+        if name not in names:
+            with suppress(StreamlitAPIException):
+                del st.query_params[name]
 
 
 def button(

@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+BUTTONS, BUTTON_PIXELS, ARROWS_PIXELS = 7, 36, 80
+
 
 def pages(rows: int, size: int) -> int:
     """How many pages so many rows take, at least one."""
@@ -16,7 +18,9 @@ def number(of: int, *, key: str, **more: Any) -> int:
     """The page that is shown, from 1; the buttons for the others are drawn where there are any."""
     if of <= 1:
         return 1
-    return min(int(st.pagination(of, key=key, **more) or 1), of)
+    # In a row with other things Streamlit would hide numbers that there is room for.
+    width = min(of, BUTTONS) * BUTTON_PIXELS + ARROWS_PIXELS
+    return min(int(st.pagination(of, key=key, width=width, **more) or 1), of)
 
 
 def rows(page: int, size: int) -> slice:

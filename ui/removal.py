@@ -1,5 +1,5 @@
-"""What can't be undone: it names what goes, its tick belongs to that thing alone, and it acts on
-what the address names or not at all."""
+"""Deleting a thing: the form names it, its tick belongs to that thing alone, and it acts on what
+the address names or not at all. Undo restores what was deleted from the bin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.bin import deleted
 from ui import links, messages
+from ui.notices import answers
 from ui.text import plain
 
 SHORT = 30
@@ -54,6 +56,20 @@ def show(
         return
     with messages.report_errors():
         act()
+
+
+def tell(name: str, group: str) -> None:
+    """Say on the next page that the thing was deleted, with Undo if it is in the bin."""
+    words = f"Deleted {shortened(name)}"
+    if group:
+        answers.tell(words, act=lambda: _restore(name, group))
+    else:
+        answers.tell(words)
+
+
+def _restore(name: str, group: str) -> None:
+    deleted.restore(group)
+    answers.tell(f"Restored {shortened(name)}")
 
 
 def shortened(name: str) -> str:

@@ -112,6 +112,11 @@ def left(seconds: float | None) -> str:
     return ""
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Return `95 %`, with so many digits after the point."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def share(correct: int, total: int) -> str:
     """`321/355 = 0.904`, the way every accuracy is written here."""
     if total:
@@ -120,12 +125,9 @@ def share(correct: int, total: int) -> str:
 
 
 def parity_words(photos: int, same_class: int, difference: float) -> str:
-    """What was found when a fast form was compared with plain fp32 on `photos` photos."""
-    same = "the same class for all"
+    """Return the check of a fast engine against plain fp32 on `photos` photos."""
+    same = "same class for all"
     if same_class != photos:
-        same = f"the same class for {same_class}, the others undecided between two"
-    most = f"{max(0.0001, difference):.4f}"
-    return (
-        f"Compared with plain fp32 on {count(photos, 'photo')}: {same}, no probability differs by "
-        f"more than {most}"
-    )
+        same = f"same class for {same_class}, near ties for the others"
+    change = f"{max(0.0001, difference):.2g}"
+    return f"Check on {count(photos, 'photo')}: {same}, largest probability change {change}"

@@ -19,8 +19,8 @@ REFUSALS = (400, 413, 415)
 
 
 class EndpointState(StrEnum):
-    CREATING = "Creating"
-    IN_SERVICE = "InService"
+    CREATING = "Starting"
+    IN_SERVICE = "Live"
     DELETING = "Deleting"
     FAILED = "Failed"
 
@@ -110,8 +110,8 @@ class Backend(Protocol):
         raise self._cannot("run transform jobs")
 
     def deploy(self, spec: EndpointSpec) -> Endpoint:
-        """Starts an endpoint and returns at once, in state Creating. It is InService only after a
-        smoke image came back."""
+        """Starts an endpoint and returns at once, as CREATING. It is IN_SERVICE only after a
+        smoke image was classified."""
         raise self._cannot("run endpoints")
 
     def refresh(self, job: Job) -> Job:

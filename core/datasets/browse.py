@@ -37,14 +37,16 @@ SORTS: dict[str, tuple[str, ...]] = {
     "aspect": ("width", "height"),
     "size_bytes": ("size_bytes",),
     "box": ("width", "height", "box_width", "box_height"),
+    "mixed": ("image_id",),
 }
+# Row groups whose photos are mixed with each other: a page of a large manifest reads no more.
+MIXED_GROUPS = 8
 RANGES = ("width", "height", "aspect")
 # Before the name of a column of the metadata that photos are sorted by.
 METADATA = "metadata:"
 KEPT_QUERIES = 8
 KEPT_PAGES = 16
 PAGE_ROWS = 1_000
-BINS = 40
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd
     Raises NotFound where the file is missing or damaged.
     """
     try:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         return _page(path, stamp, query, offset, min(limit, PAGE_ROWS)).copy(), _count(
             path, stamp, query
         )
@@ -100,7 +102,16 @@ def page(path: Path, query: Query, offset: int = 0, limit: int = 60) -> tuple[pd
 def count(path: Path, query: Query) -> int:
     """How many rows pass. Raises NotFound where the file is missing or damaged."""
     try:
-        return _count(path, _stamp(path), query)
+        return _count(path, stamp_of(path), query)
+    except (OSError, pa.ArrowException) as error:
+        raise manifest.unreadable(path, error) from error
+
+
+def position(path: Path, query: Query, photo: str) -> int | None:
+    """Return the place, from 0, of the photo with the path `photo` among the rows that pass, or
+    None when it is not among them. Raises NotFound when the file is missing or damaged."""
+    try:
+        return _position(path, stamp_of(path), query, photo)
     except (OSError, pa.ArrowException) as error:
         raise manifest.unreadable(path, error) from error
 
@@ -111,28 +122,48 @@ def has_boxes(path: Path) -> bool:
     Raises NotFound where the file is missing or damaged.
     """
     try:
-        return _has_boxes(path, _stamp(path))
+        return _has_boxes(path, stamp_of(path))
     except (OSError, pa.ArrowException) as error:
         raise manifest.unreadable(path, error) from error
 
 
-def sizes(path: Path, query: Query) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How large the photos are that pass, but for the query's ranges: cells (`width`, `width_to`,
-    `height`, `height_to`, `photos`) and bars of the shape (`aspect`, `aspect_to`, `photos`), BINS
-    each way at most. Empty where no size is known."""
-    try:
-        return _sizes(path, _stamp(path), replace(query, ranges=(), sort="label", descending=False))
-    except (OSError, pa.ArrowException) as error:
-        raise manifest.unreadable(path, error) from error
-
-
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return what tells a file from a later one of its name: modification time and size."""
     found = path.stat()
     return found.st_mtime_ns, found.st_size
 
 
 def _count(path: Path, stamp: tuple[int, int], query: Query) -> int:
-    return _rows(path, stamp) if query.is_everything else len(_positions(path, stamp, query))
+    unsorted = replace(query, sort="label", descending=False)
+    if unsorted.is_everything:
+        return _rows(path, stamp)
+    return len(positions(path, stamp, query))
+
+
+@lru_cache(maxsize=KEPT_PAGES)
+def _position(path: Path, stamp: tuple[int, int], query: Query, photo: str) -> int | None:
+    row = _row(path, photo)
+    if row is None or query.is_everything:
+        return row
+    places = np.flatnonzero(positions(path, stamp, query) == row)
+    if len(places):
+        return int(places[0])
+    return None
+
+
+def _row(path: Path, photo: str) -> int | None:
+    """Return the row of a photo; row groups whose paths lie elsewhere are not read."""
+    start, column = 0, manifest.COLUMNS.index("path")
+    with pq.ParquetFile(path) as file:
+        for group in range(file.metadata.num_row_groups):
+            about = file.metadata.row_group(group)
+            if _may_hold(about.column(column).statistics, photo):
+                paths = file.read_row_group(group, columns=["path"])["path"]
+                row = pc.index(paths, photo).as_py()
+                if row >= 0:
+                    return start + int(row)
+            start += about.num_rows
+    return None
 
 
 @lru_cache(maxsize=KEPT_PAGES)
@@ -148,13 +179,13 @@ def _page(
         total = _rows(path, stamp)
         chosen = np.arange(min(offset, total), min(offset + limit, total), dtype=np.int32)
     else:
-        chosen = _positions(path, stamp, query)[offset : offset + limit]
+        chosen = positions(path, stamp, query)[offset : offset + limit]
     with pq.ParquetFile(path) as file:
         return _rows_at(file, chosen)
 
 
 @lru_cache(maxsize=KEPT_QUERIES)
-def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
+def positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
     """Places in the file of the rows that pass, in the query's order."""
     with pq.ParquetFile(path) as file:
         chosen = _matching(file, query)
@@ -168,6 +199,9 @@ def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
             return chosen[order]
         if query.sort == "label":
             return chosen[::-1] if query.descending else chosen
+        if query.sort == "mixed":
+            mixed = _mixed(file, chosen)
+            return mixed[::-1] if query.descending else mixed
         table = file.read(columns=list(SORTS[query.sort]))
     key = _key(table, query.sort)
     if isinstance(key, np.ndarray):
@@ -177,6 +211,26 @@ def _positions(path: Path, _stamp: tuple[int, int], query: Query) -> Positions:
         key.take(pa.array(chosen)), order="descending" if query.descending else "ascending"
     )
     return chosen[ordered.to_numpy()]
+
+
+def _mixed(file: pq.ParquetFile, chosen: Positions) -> Positions:
+    """Return the places in an order that mixes classes and is always the same.
+
+    The image_id is a hash, so it mixes; a photo keeps its neighbours from version to version. In a
+    large manifest whole row groups are drawn, MIXED_GROUPS at a time, and mixed with each other.
+    """
+    sizes = [
+        file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)
+    ]
+    if len(sizes) <= MIXED_GROUPS:
+        ids = file.read(columns=["image_id"])["image_id"].combine_chunks().take(pa.array(chosen))
+        without = pc.sum(pc.equal(ids, "")).as_py() or 0  # files that could not be read: last
+        return chosen[np.roll(pc.array_sort_indices(ids).to_numpy(), -without)]
+    draw = np.random.default_rng(0)
+    drawn = draw.permutation(len(sizes)) // MIXED_GROUPS
+    hands = drawn[np.searchsorted(np.cumsum(sizes), chosen, side="right")]
+    mixed = [draw.permutation(chosen[hands == hand]) for hand in range(drawn.max() + 1)]
+    return np.concatenate(mixed)
 
 
 def _matching(file: pq.ParquetFile, query: Query) -> Positions:
@@ -220,7 +274,7 @@ def _mask(table: pa.Table, query: Query) -> npt.NDArray[np.bool_]:
     if query.name:
         masks.append(pc.match_substring(table["path"], query.name, ignore_case=True).to_numpy())
     if query.ranges:
-        values = _measures(table)
+        values = measures(table)
         masks += [
             (values[name] >= low) & (values[name] <= high) & (values["width"] > 0)
             for name, low, high in query.ranges
@@ -231,17 +285,19 @@ def _mask(table: pa.Table, query: Query) -> npt.NDArray[np.bool_]:
 def _can_match(about: pq.RowGroupMetaData, query: Query) -> bool:
     for name, value in (("label", query.label), ("split", query.split)):
         statistics = about.column(manifest.COLUMNS.index(name)).statistics
-        if (
-            value
-            and statistics is not None
-            and statistics.has_min_max
-            and not statistics.min <= value <= statistics.max
-        ):
+        if value and not _may_hold(statistics, value):
             return False
     return True
 
 
-def _measures(table: pa.Table) -> dict[str, Values]:
+def _may_hold(statistics: Any, value: str) -> bool:
+    """Whether a row group's column with these statistics can hold the value."""
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return bool(statistics.min <= value <= statistics.max)
+
+
+def measures(table: pa.Table) -> dict[str, Values]:
     """Width and height in pixels, and width through height; 0 where they are not known."""
     width, height = (table[name].to_numpy().astype(np.float64) for name in ("width", "height"))
     return {"width": width, "height": height, "aspect": width / np.maximum(height, 1)}
@@ -252,7 +308,7 @@ def _key(table: pa.Table, sort: str) -> Any:
     if sort in ("path", "split"):
         return table[sort].combine_chunks()
     if sort in ("pixels", "aspect", "box"):
-        values = _measures(table)
+        values = measures(table)
         pixels = values["width"] * values["height"]
         if sort == "box":
             share = (
@@ -292,44 +348,3 @@ def _has_boxes(path: Path, _stamp: tuple[int, int]) -> bool:
             (stats := about.column(place).statistics) is None or stats.null_count < about.num_rows
             for about in groups
         )
-
-
-@lru_cache(maxsize=KEPT_QUERIES)
-def _sizes(path: Path, stamp: tuple[int, int], query: Query) -> tuple[pd.DataFrame, pd.DataFrame]:
-    with pq.ParquetFile(path) as file:
-        values = _measures(file.read(columns=["width", "height"]))
-    if not query.is_everything:
-        values = {name: some[_positions(path, stamp, query)] for name, some in values.items()}
-    known = values["width"] > 0
-    width, height, aspect = (values[name][known] for name in RANGES)
-    if not len(width):
-        return pd.DataFrame(
-            columns=["width", "width_to", "height", "height_to", "photos"]
-        ), pd.DataFrame(columns=["aspect", "aspect_to", "photos"])
-    edges = [_edges(side, whole=True) for side in (width, height)]
-    counts = np.histogram2d(width, height, bins=edges)[0]
-    x, y = np.nonzero(counts)
-    cells = pd.DataFrame(
-        {
-            "width": edges[0][x],
-            "width_to": edges[0][x + 1],
-            "height": edges[1][y],
-            "height_to": edges[1][y + 1],
-            "photos": counts[x, y].astype(int),
-        }
-    )
-    steps = _edges(aspect, whole=False)
-    bars = pd.DataFrame(
-        {"aspect": steps[:-1], "aspect_to": steps[1:], "photos": np.histogram(aspect, steps)[0]}
-    )
-    return cells, bars[bars["photos"] > 0]
-
-
-def _edges(values: Values, *, whole: bool) -> Values:
-    """Borders of at most BINS bins, all of them whole numbers where asked; every value lies between
-    the first and the last."""
-    low, high = float(values.min()), float(values.max())
-    if whole:
-        step = max(1.0, np.ceil((high - low + 1) / BINS))
-        return np.arange(low, high + step + 1, step)
-    return np.linspace(low, max(high, low + 0.01), BINS + 1)

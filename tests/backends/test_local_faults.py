@@ -194,7 +194,7 @@ def test_fault_20_a_hyperparameter_that_cannot_run_is_refused_before_there_is_a_
 def test_a_dataset_that_goes_before_its_job_begins_fails_the_job(toys: Toys) -> None:
     job = toys.train(MODEL)
     worker_of(job).suspend()
-    store.delete(toys.version.dataset_id)
+    store.move_to_bin(toys.version.dataset_id)
     worker_of(job).resume()
     job = ended(LOCAL, job)
     assert job.state is State.FAILED

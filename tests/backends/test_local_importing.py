@@ -110,7 +110,7 @@ def test_a_stop_ends_an_import_that_large_photos_hold_up(photos: Path, tmp_path:
         os.link(photos / "circle" / "heavy.png", photos / "circle" / f"heavy{number}.png")
     job = LOCAL.import_dataset(ImportSpec("Shapes", "folder", str(photos)))
     until(
-        lambda: LOCAL.refresh(jobs.read(job.id)).status.progress.get("phase") == "Reading images",
+        lambda: LOCAL.refresh(jobs.read(job.id)).status.progress.get("phase") == "Reading photos",
         "the first photos",
     )
     asked = time.monotonic()

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core import settings
 from core.datasets import store
 from core.datasets.editing import review
+from core.datasets.editing.review import Entry
 from core.io import files
 from core.jobs import store as jobs
 from core.jobs.run_folder import RunFolder
@@ -21,7 +22,7 @@ from core.models import store as models
 from tests import shapes
 from tests.batch.conftest import ended, started
 from tests.ui.test_pages import drawn
-from ui.own_option import OWN
+from ui.batch.review_cards import DECK
 
 PAGE = "batch.py"
 
@@ -130,21 +131,37 @@ def test_fault_12_foreign_names_are_shown_as_text(finished: Job) -> None:
     assert ":red[x]" not in words(app)
 
 
-def test_photos_are_set_aside_decided_about_and_become_a_version(
-    finished: Job, model: models.Model
-) -> None:
+def reviewed(*steps: dict[str, str]) -> AppTest:
+    """The review queue after these steps on its cards; each has a key of its own, as the browser gives it."""
+    app = drawn(PAGE, view="review")
+    app.session_state[DECK] = {"steps": [{"key": str(n), **step} for n, step in enumerate(steps)]}
+    app = app.run()
+    assert not app.exception
+    return app
+
+
+def set_aside(finished: Job) -> Entry:
+    """The one photo of the batch without a label, in the queue."""
     app = drawn(PAGE, job=finished.id)
     app.pills(key="ba_show").set_value("unlabelled").run()
     pressed(app, "ba_aside")
     (entry,) = review.entries()
+    return entry
+
+
+def decision(entry: Entry) -> tuple[str, bool]:
+    now = review.read(entry.id)
+    return now.proposed, now.decided
+
+
+def test_photos_are_set_aside_decided_and_become_a_version(
+    finished: Job, model: models.Model
+) -> None:
+    entry = set_aside(finished)
     assert entry.answer[0]["label"] == entry.proposed
     assert entry.origin == finished.id
-    app = drawn(PAGE, view="review")
-    assert not app.exception
-    label = next(box for box in app.selectbox if (box.key or "").startswith("rv_label_"))
-    label.set_value("circle").run()
-    assert (review.read(entry.id).proposed, review.read(entry.id).decided) == ("circle", True)
-    app = drawn(PAGE, view="review")
+    app = reviewed({"action": "decide", "id": entry.id, "label": "circle"})
+    assert decision(entry) == ("circle", True)
     app = pressed(app, "rv_decide")
     assert "your own folder" in words(app).replace("\\", "")
     app.checkbox(key="rv_own").check().run()
@@ -157,26 +174,33 @@ def test_photos_are_set_aside_decided_about_and_become_a_version(
     assert review.count() == 0
 
 
-def test_a_new_class_is_asked_for_and_said(finished: Job, model: models.Model) -> None:
-    app = drawn(PAGE, job=finished.id)
-    app.pills(key="ba_show").set_value("unlabelled").run()
-    pressed(app, "ba_aside")
-    (entry,) = review.entries()
-    app = drawn(PAGE, view="review")
-    next(box for box in app.selectbox if (box.key or "").startswith("rv_label_")).set_value(
-        OWN
-    ).run()
-    assert not review.read(entry.id).decided, "saying that it is a new class is no name for it"
-    app.text_input(
-        key=next(box.key for box in app.text_input if (box.key or "").endswith("_new"))
-    ).set_value("Boboli").run()
-    assert not app.exception
-    assert (review.read(entry.id).proposed, review.read(entry.id).decided) == ("Boboli", True)
-    assert "1 new class" in words(drawn(PAGE, view="review"))
+def test_each_step_of_a_review_is_done_once_and_undo_takes_it_back(finished: Job) -> None:
+    entry = set_aside(finished)
+    decide = {"action": "decide", "id": entry.id, "label": "circle"}
+    leave_out = {"action": "decide", "id": entry.id, "label": review.LEAVE_OUT}
+    undo = {"action": "undo"}
+    app = reviewed(decide, leave_out)
+    assert decision(entry) == (review.LEAVE_OUT, True)
+    review.propose([entry.id], "square", decided=False)
+    app = app.run()
+    assert decision(entry) == ("square", False), "no step is done again"
+    reviewed(decide, leave_out, undo)
+    assert decision(entry) == ("circle", True)
+    reviewed(decide, leave_out, undo, undo)
+    assert decision(entry) == ("square", False)
+    reviewed(decide, {"action": "reopen", "id": entry.id})
+    assert decision(entry) == ("circle", False)
+
+
+def test_a_new_class_is_said_before_a_version_is_created(finished: Job) -> None:
+    entry = set_aside(finished)
+    app = reviewed({"action": "decide", "id": entry.id, "label": "Boboli"})
+    assert decision(entry) == ("Boboli", True)
+    assert "1 new class" in words(app)
 
 
 def test_an_empty_queue_and_a_strange_link_say_so(model: models.Model) -> None:
-    assert "No photo waits" in words(drawn(PAGE, view="review"))
+    assert "The queue is empty" in words(drawn(PAGE, view="review"))
     app = drawn(PAGE, view="review", made="nothing-1:v9")
     assert not app.exception
     app = drawn(PAGE, job=model.id)

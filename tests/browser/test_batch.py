@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from core import backends
 from core.batch import results
@@ -65,12 +67,14 @@ def test_from_dropped_photos_to_a_new_dataset_version(
     steps.say(page, "It waits in the review queue")
     (entry,) = review.entries()
     steps.visit(page, app.url, "batch?view=review")
-    page.locator('[data-testid="stCheckbox"]').filter(has_text="Decided").first.click()
-    steps.say(page, "new to it")
+    page.locator(".card").first.get_by_role("button", name=re.compile("^1")).click()
+    steps.say(page, "Decided (1)")
+    steps.press(page, "Create a version")
+    steps.say(page, "1 new photo added to its train split")
     page.locator(".st-key-rv_own label").first.click()
     steps.settle(page)
-    steps.press(page, f"Make the next version of {store.dataset(small_model.dataset_id).name}")
-    steps.say(page, "is made")
+    steps.press(page, f"Create the next version of {store.dataset(small_model.dataset_id).name}")
+    steps.say(page, "was created")
     newest = store.latest(small_model.dataset_id)
     assert newest.parent == small_model.version_id
     assert entry.id in set(store.manifest_of(newest)["image_id"])
@@ -92,7 +96,7 @@ def test_a_view_is_an_address(app: App, page: Any, small_model: models.Model, ph
     page.reload()
     steps.say(page, "1 photo could not be used")
     steps.visit(page, app.url, f"batch?job={job.id}&ba_view=Accuracy")
-    page.locator('[data-testid="stVegaLiteChart"]').wait_for()
+    page.locator(".matrix .cell").first.wait_for()
     steps.say(page, "Top-1")
     with page.expect_download() as download:
         steps.choose(page, "About")
@@ -128,3 +132,59 @@ def test_a_running_batch_is_watched_stopped_and_resumed(
     assert steps.metric(page, "Photos") == f"{MANY:,}"
     states = [item.state for item in jobs.readable("transform")]
     assert sorted(states) == [State.COMPLETED, State.STOPPED]
+
+
+def waiting(model: models.Model, folder: Path, photos: int) -> list[str]:
+    """So many photos in the review queue, in the order of its cards; their ids."""
+    folder.mkdir()
+    for number in range(photos):
+        path = folder / f"{number:02}.png"
+        shapes.photo("circle", 700 + number).save(path)
+        shares = (0.4 + number / 100, 0.3, 0.2)
+        answer = [
+            {"label": label, "probability": share}
+            for label, share in zip(model.classes, shares, strict=True)
+        ]
+        review.add(path, shown=path.name, answer=answer, model_id=model.id)
+    return [entry.id for entry in sorted(review.entries(), key=lambda entry: entry.probability)]
+
+
+def test_a_review_by_keyboard_loses_no_decision_and_no_place(
+    app: App, page: Any, small_model: models.Model, tmp_path: Path
+) -> None:
+    ids = waiting(small_model, tmp_path / "queue", 15)
+    steps.visit(page, app.url, "batch?view=review")
+    cards = page.locator(".card")
+    expect(cards).to_have_count(12)
+    cards.nth(3).focus()
+    top = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollTop")
+    page.keyboard.type("12x3")
+    steps.say(page, "Decided (4)")
+    expect(cards).to_have_count(11)
+    assert page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollTop") == top
+    said = [review.read(ids[place]).proposed for place in range(3, 7)]
+    first, second, third = small_model.classes
+    assert said == [first, second, review.LEAVE_OUT, third]
+    expect(cards.nth(3)).to_be_focused()
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    steps.say(page, "Decided (2)")
+    assert [review.read(ids[place]).decided for place in range(3, 7)] == [True, True, False, False]
+    expect(cards).to_have_count(12)
+
+
+def test_another_class_is_chosen_or_named_in_a_dialog(
+    app: App, page: Any, small_model: models.Model, tmp_path: Path
+) -> None:
+    (entry_id,) = waiting(small_model, tmp_path / "queue", 1)
+    steps.visit(page, app.url, "batch?view=review")
+    page.locator(".card").first.press("o")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox").click()
+    page.get_by_role("option", name="New class").click()
+    dialog.get_by_label("Name of the new class").fill("Boboli")
+    dialog.get_by_label("Name of the new class").press("Enter")
+    steps.say(page, "All photos are decided")
+    assert review.read(entry_id).proposed == "Boboli"
+    steps.press(page, "Create a version")
+    steps.say(page, "1 new class")

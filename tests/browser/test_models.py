@@ -79,16 +79,10 @@ def of_classes(model: models.Model, count: int, photos: int) -> models.Model:
     return answered(model, change)
 
 
-def click_cell(page: Any, true: str, predicted: str) -> None:
-    cells = page.locator("svg.marks g.mark-rect path")
-    cells.first.wait_for()
-    labels = cells.evaluate_all("cells => cells.map(cell => cell.getAttribute('aria-label') || '')")
-    (place,) = [
-        i
-        for i, label in enumerate(labels)
-        if f"true: {true};" in f"{label};" and f"predicted: {predicted};" in f"{label};"
-    ]
-    cells.nth(place).click(force=True)
+def cell_of(page: Any, true: str, predicted: str) -> Any:
+    """The cell of the matrix on the page."""
+    label = re.compile(rf"^true: {re.escape(true)}; predicted: {re.escape(predicted)};")
+    return page.get_by_role("button", name=label)
 
 
 def first_mistake(part: Predictions) -> tuple[str, str, int]:
@@ -103,8 +97,9 @@ def test_a_click_on_a_cell_of_the_matrix_shows_its_photos(
     model = mistaken(small_model, 3) if count == 3 else of_classes(small_model, count, 4000)
     true, predicted, number = first_mistake(model.predictions().of_split("test"))
     steps.visit(page, app.url, f"models?model={model.id}&mo_split=test")
-    click_cell(page, true, predicted)
-    steps.say(page, f"{true} taken for {predicted}")
+    cell_of(page, true, predicted).click()
+    steps.say(page, f"{true} predicted as {predicted}")
+    expect(cell_of(page, true, predicted)).to_have_attribute("aria-pressed", "true")
     wall = page.locator('[class*="st-key-mo_cell_"]')
     expect(wall.locator("button.photo")).to_have_count(number)
     wall.locator("button.photo").first.click()
@@ -187,7 +182,7 @@ def test_a_row_of_the_classes_shows_the_photos_of_the_class(
 
 def placed(page: Any) -> list[tuple[str, str, float, float]]:
     """Every cell of the matrix on the page: true and predicted class, and where its middle is drawn."""
-    cells = page.locator("svg.marks g.mark-rect path")
+    cells = page.locator(".matrix .cell")
     cells.first.wait_for()
     found = cells.evaluate_all(
         "cells => cells.map(cell => { const box = cell.getBoundingClientRect(); "
@@ -218,14 +213,65 @@ def test_a_class_that_was_never_predicted_keeps_its_column(
     left = {predicted: x for _, predicted, x, _ in cells}
     top = {true: y for true, _, _, y in cells}
     assert len(top) == count
-    sides = page.locator("svg.marks path.background").first.bounding_box()
+    sides = page.locator(".matrix .body").bounding_box()
+    assert abs(sides["width"] - sides["height"]) < 1, "the cells are square"
     step = sides["width"] / count
     order = sorted(top, key=top.__getitem__)
     # The place of each column is that of its class among the rows: the diagonal is one, with gaps where nothing was predicted.
     for place, name in enumerate(order):
         if name in left:
             assert abs(left[name] - (sides["x"] + (place + 0.5) * step)) < max(1.0, step / 4), name
-    assert (
-        page.locator("svg.marks").first.get_by_text("Species").count() >= min(count, 30)
-        or count == 3
-    )
+    if count > 3:
+        names = page.locator(".matrix .rows span:visible").filter(has_text="Species")
+        assert names.count() >= min(count, 30)
+
+
+def test_a_large_matrix_zooms_and_names_the_classes_under_the_pointer(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    model = of_classes(small_model, 200, 4000)
+    true, predicted, number = first_mistake(model.predictions().of_split("test"))
+    steps.visit(page, app.url, f"models?model={model.id}&mo_split=test")
+    cell = cell_of(page, true, predicted)
+    small = cell.bounding_box()["width"]
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    assert cell.bounding_box()["width"] > 2 * small - 1
+    cell.hover()
+    expect(page.locator(".matrix .tip")).to_contain_text(f"True: {true}Predicted: {predicted}")
+    expect(page.locator(".matrix .tip")).to_contain_text(f"{number} photo")
+    page.get_by_role("button", name="Fit all classes").click()
+    assert cell.bounding_box()["width"] == small
+
+
+def test_the_arrow_keys_reach_the_cells_of_the_matrix(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    """Every other photo is predicted as the class after its own: each row has two cells."""
+    model = mistaken(small_model, 2)
+    first, second, third = model.classes
+    steps.visit(page, app.url, f"models?model={model.id}&mo_split=train")
+    cell_of(page, first, first).focus()
+    page.keyboard.press("ArrowRight")
+    expect(cell_of(page, first, second)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(cell_of(page, second, second)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    steps.say(page, f"{second} predicted as {third}")
+    expect(cell_of(page, second, third)).to_be_focused()
+    assert "predicted=" in page.url
+
+
+def test_the_head_of_a_model_says_what_it_is_and_comes_from(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    test = small_model.metrics("test")
+    steps.visit(page, app.url, f"models?model={small_model.id}&mo_split=test")
+    line = page.locator(".st-key-mo_line")
+    expect(line.get_by_role("link")).to_contain_text(f"Shapes {small_model.version_id}")
+    expect(line).to_contain_text(re.compile(r"fast · lite0@64 · trained .+ in [\d.]+ s"))
+    assert steps.metric(page, "Correct") == f"{test['correct']}/{test['n']}"
+    assert page.locator(".matrix .body").bounding_box()["y"] < 700
+    line.get_by_role("link").click()
+    page.wait_for_url(lambda url: f"dataset={small_model.dataset_id}" in url)

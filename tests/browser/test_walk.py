@@ -87,8 +87,8 @@ def test_from_the_sample_to_a_prediction(app: App, page: Any) -> None:
     model = only_model()
     test = model.metrics("test")
     steps.visit(page, app.url, f"models?model={model.id}")
-    assert steps.metric(page, "Photos") == f"{test['correct']}/{test['n']}"
-    page.locator('[data-testid="stVegaLiteChart"]').first.wait_for()
+    assert steps.metric(page, "Correct") == f"{test['correct']}/{test['n']}"
+    page.locator(".matrix .cell").first.wait_for()
     with page.expect_download() as download:
         page.locator(".st-key-mo_download a").click()
     assert Path(download.value.path()).read_bytes() == model.folder.artifact.read_bytes()
@@ -118,8 +118,8 @@ def endpoint_survives_a_restart(app: App, page: Any) -> None:
 def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(birds))
-    steps.press(page, "Look into the folder")
-    steps.import_what_was_found(page)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
     steps.say(page, "The split its makers gave")
     steps.settle(page)
     assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == [
@@ -136,7 +136,7 @@ def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> N
     assert test["n"] == 355
     assert test["correct"] / test["n"] >= 0.88
     steps.visit(page, app.url, f"models?model={only_model().id}")
-    assert steps.metric(page, "Photos") == f"{test['correct']}/355"
+    assert steps.metric(page, "Correct") == f"{test['correct']}/355"
 
     predictions = only_model().predictions().of_split("test")
     root = store.dataset(only_model().dataset_id).root

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets import browse, manifest
+from core.datasets import browse, manifest, photo_sizes
 from core.datasets.browse import Query
 from core.errors import UserError
 from tests.datasets import made
@@ -91,10 +91,54 @@ def test_sorted_by_any_column(
         "box": (
             found["box_width"] * found["box_height"] / (found["width"] * found["height"])
         ).fillna(-1),
+        "mixed": found["image_id"],
     }.get(sort, found.get(sort))
     assert key is not None
     assert key.is_monotonic_decreasing if descending else key.is_monotonic_increasing
     assert sorted(found["path"]) == sorted(frame.loc[frame["split"] == "train", "path"])
+
+
+@pytest.mark.parametrize("group", [5, 11])
+def test_mixed_photos_of_every_class_come_early_and_broken_files_last(
+    group: int, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame.loc[5, "image_id"] = ""
+    monkeypatch.setattr(manifest, "ROW_GROUP", group)
+    manifest.write(frame, tmp_path / "m")
+    found = pages(tmp_path / "m", Query(sort="mixed"))
+    assert sorted(found["path"]) == sorted(frame["path"])
+    assert found["label"].head(20).nunique() > 1
+    assert pages(tmp_path / "m", Query(sort="mixed"), size=13)["path"].equals(found["path"])
+    if group == 11:
+        assert found["image_id"].iloc[-1] == ""
+
+
+def test_a_page_of_a_large_manifest_reads_few_row_groups(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "ROW_GROUP", 3)
+    manifest.write(frame, tmp_path / "m")
+    whole = manifest.read(tmp_path / "m")["path"].tolist()
+    first, _ = browse.page(tmp_path / "m", Query(sort="mixed"), 0, 12)
+    groups = {whole.index(path) // 3 for path in first["path"]}
+    assert 1 < len(groups) <= browse.MIXED_GROUPS
+
+
+@pytest.mark.parametrize("sort", ["label", "mixed", "width"])
+@pytest.mark.parametrize("split", ["", "train"])
+def test_the_position_of_a_photo_is_its_place_in_the_pages(
+    sort: str, split: str, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "ROW_GROUP", 7)
+    manifest.write(frame, tmp_path / "m")
+    query = Query(split=split, sort=sort)
+    found = pages(tmp_path / "m", query)["path"].tolist()
+    assert [browse.position(tmp_path / "m", query, path) for path in found] == list(
+        range(len(found))
+    )
+    assert browse.position(tmp_path / "m", query, "nothing.jpg") is None
+    (other,) = set(frame.loc[frame["split"] == "test", "path"].head(1))
+    assert (browse.position(tmp_path / "m", query, other) is None) == bool(split)
 
 
 def test_what_can_not_be_asked_is_refused() -> None:
@@ -117,7 +161,7 @@ def test_sizes_count_every_photo_whose_size_is_known_once(
     frame: pd.DataFrame, tmp_path: Path
 ) -> None:
     manifest.write(frame, tmp_path / "m")
-    cells, bars = browse.sizes(tmp_path / "m", Query())
+    cells, bars = photo_sizes.histograms(tmp_path / "m", Query())
     assert cells["photos"].sum() == bars["photos"].sum() == len(frame) - 1
     one = cells.sort_values("photos").iloc[-1]
     inside = Query(
@@ -127,14 +171,14 @@ def test_sizes_count_every_photo_whose_size_is_known_once(
         )
     )
     assert browse.page(tmp_path / "m", inside)[1] == one["photos"]
-    some, _ = browse.sizes(tmp_path / "m", Query(label="Owl", ranges=(("width", 0, 1),)))
+    some, _ = photo_sizes.histograms(tmp_path / "m", Query(label="Owl", ranges=(("width", 0, 1),)))
     assert some["photos"].sum() == 5
-    assert browse.sizes(tmp_path / "m", Query(label="none"))[0].empty
+    assert photo_sizes.histograms(tmp_path / "m", Query(label="none"))[0].empty
 
 
 def test_photos_of_one_size(tmp_path: Path) -> None:
     manifest.write(made.frame({"Crow": 3, "Owl": 3}), tmp_path / "m")
-    cells, bars = browse.sizes(tmp_path / "m", Query())
+    cells, bars = photo_sizes.histograms(tmp_path / "m", Query())
     assert (len(cells), len(bars)) == (1, 1)
     assert math.isclose(bars["aspect"].iloc[0], 48 / 36)
 

@@ -70,8 +70,8 @@ def test_the_species_are_200_and_number_as_in_the_dataset() -> None:
         "American Crow",
         "Common Yellowthroat",
     )
-    assert cub.numbers(["Cardinal", "Mallard"]) == {17, 87}
-    assert len(cub.numbers([])) == 200
+    assert cub.species_numbers(["Cardinal", "Mallard"]) == {17, 87}
+    assert len(cub.species_numbers([])) == 200
     assert [names[number - 1] for number in cub.EIGHT][:3] == [
         "Bobolink",
         "Cardinal",
@@ -86,10 +86,10 @@ def test_downloaded_over_a_bad_line_and_imported(script: Script, home: Path) -> 
     assert version.split["kind"] == "official"
     assert version.report["missing"] == 1
     assert script.asked == ["", "", "bytes=5000-", "bytes=8000-"]
-    assert {"Downloading", "Unpacking", "Reading images"} <= {item.phase for item in seen}
+    assert {"Downloading", "Unpacking", "Reading photos"} <= {item.phase for item in seen}
     downloading = [item for item in seen if item.phase == "Downloading"]
     assert downloading[-1].total == len(script.data)
-    assert cub.kept() == home / "downloads" / "CUB_200_2011.tgz"
+    assert cub.downloaded() == home / "downloads" / "CUB_200_2011.tgz"
     unpacked = {
         path.name
         for path in store.dataset(version.dataset_id).root.parent.rglob("*")
@@ -113,7 +113,7 @@ def test_some_species_and_nothing_is_downloaded_twice(script: Script) -> None:
 def test_an_archive_that_is_there_already(tgz: Path) -> None:
     version = importing.run_import(ImportSource("cub", tgz, classes=TWO), "Two")
     assert labels(version) == set(TWO)
-    assert cub.kept() is None
+    assert cub.downloaded() is None
 
 
 def test_an_archive_that_is_another_one_is_refused_with_its_md5(tgz: Path, home: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_damaged_draft_says_so_and_can_be_discarded(first: store.Version, cont
 
 def test_a_draft_of_a_deleted_dataset_makes_no_folder(first: store.Version) -> None:
     path = paths(first, "Crow", "train", 1)
-    store.delete(first.dataset_id)
+    store.move_to_bin(first.dataset_id)
     with pytest.raises(NotFound, match="deleted meanwhile"):
         drafts.add(first, edits.leave_out(path))
     assert not (settings.datasets_dir() / first.dataset_id).exists()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from PIL import Image
 from core import settings
 from core.datasets import store
 from core.datasets.browse import Query
-from core.datasets.importing import found
+from core.datasets.importing import entries
 from core.datasets.importing import run as importing
 from core.datasets.importing.report import ImportReport
 from core.datasets.importing.run import ImportProgress, ImportSource, run_import
-from core.datasets.sample import sketchbook
+from core.datasets.progress import READING
+from core.datasets.sample import pack
 from core.errors import BadArchive, UserError
 from tests.datasets import made
 
@@ -89,7 +89,7 @@ def test_the_report_says_what_was_found(roots: Path) -> None:
     assert (report.images, report.classes, report.bad_count, report.missing) == (38, 2, 1, 0)
     assert report.bad[0]["path"] == "Crow/cut.jpg"
     assert report.bad[0]["problem"]
-    assert report.ignored == {found.NOT_IMAGE: 1}
+    assert report.ignored == {entries.NOT_IMAGE: 1}
     assert report.duplicates == [
         ["Crow/001.jpg", "Crow/copy.jpg"],
         ["Crow/002.jpg", "Owl/crow.jpg"],
@@ -117,14 +117,14 @@ def test_duplicates_across_an_official_split_are_reported(roots: Path) -> None:
 def test_an_archive_is_unpacked_into_the_dataset(kind: str, roots: Path, tmp_path: Path) -> None:
     made.class_folders(tmp_path / "in" / "birds", {"Crow": 4, "Owl": 4})
     archive = Path(shutil.make_archive(str(roots / "a"), kind, tmp_path / "in"))
-    version = run_import(ImportSource("archive", archive, shown="my birds.zip"), "Birds")
+    version = run_import(ImportSource("archive", archive, display_name="my birds.zip"), "Birds")
     dataset = store.dataset(version.dataset_id)
     assert dataset.root == settings.datasets_dir() / dataset.id / "images" / "birds"
     assert dataset.source == "Archive my birds.zip"
     assert all(
         store.image_path(dataset, path).is_file() for path in store.manifest_of(version)["path"]
     )
-    store.delete(dataset.id)
+    store.move_to_bin(dataset.id)
     assert list(settings.datasets_dir().iterdir()) == []
     assert archive.exists()
 
@@ -156,7 +156,7 @@ def test_cub_keeps_its_split_boxes_and_names(roots: Path) -> None:
 
 def test_boxes_outside_their_image_are_dropped() -> None:
     boxes = np.array([[10, 10, 5, 5], [100, 0, 10, 10], [0, 0, 0, 9], [np.nan] * 4], dtype=float)
-    clipped = importing._clipped(boxes, np.array([[50, 40]] * 4, dtype=float))
+    clipped = importing._clip(boxes, np.array([[50, 40]] * 4, dtype=float))
     assert clipped[0].tolist() == [10, 10, 5, 5]
     assert np.isnan(clipped[1:]).all()
 
@@ -182,25 +182,24 @@ def test_birds12_by_its_folders(birds: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert version.split["kind"] == "stratified"
 
 
-def test_the_sample_is_drawn_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sketchbook, "draw", partial(sketchbook.draw, per_species=3))
+def test_the_sample_is_unpacked_and_said_to_be_drawn() -> None:
     seen: list[ImportProgress] = []
-    version = run_import(ImportSource("sample"), "Sketchbook", seen.append)
+    version = run_import(ImportSource("sample"), "Sketchbook", progress=seen.append)
     assert store.dataset(version.dataset_id).drawn
-    assert version.images == 3 * len(version.classes)
-    assert {progress.phase for progress in seen} >= {"Drawing", "Reading images"}
+    assert version.images == pack.PER_SPECIES * len(version.classes)
+    assert {progress.phase for progress in seen} >= {"Unpacking", READING}
 
 
 def test_progress_goes_up_and_ends(roots: Path) -> None:
     made.class_folders(roots, {"Crow": 60, "Owl": 60})
     seen: list[ImportProgress] = []
     import_folder(roots, progress=seen.append)
-    reading = [progress for progress in seen if progress.phase == "Reading images"]
+    reading = [progress for progress in seen if progress.phase == READING]
     assert [progress.done for progress in reading] == sorted(progress.done for progress in reading)
     assert (reading[-1].done, reading[-1].total, reading[-1].unit, reading[-1].eta_seconds) == (
         120,
         120,
-        "images",
+        "photos",
         0,
     )
     assert reading[-1].rate > 0
@@ -295,7 +294,7 @@ def test_fault_11_the_clients_file_name_is_only_shown(tmp_path: Path) -> None:
     made.class_folders(tmp_path / "in", {"Crow": 3, "Owl": 3})
     upload = zipped(tmp_path / "in", settings.uploads_dir() / "0001.zip")
     version = run_import(
-        ImportSource("archive", upload, shown="../../etc/passwd.zip\n<b>"), "Birds"
+        ImportSource("archive", upload, display_name="../../etc/passwd.zip\n<b>"), "Birds"
     )
     assert (
         store.dataset(version.dataset_id).source
@@ -338,7 +337,7 @@ def test_more_than_half_bad_is_said_and_all_bad_is_refused(roots: Path) -> None:
     )
     for path in roots.rglob("0*.jpg"):
         path.write_text("no photo")
-    store.delete(next(iter(store.datasets())).id)
+    store.move_to_bin(next(iter(store.datasets())).id)
     assert "None of the 13 images" in refused(ImportSource("folder", roots))
 
 

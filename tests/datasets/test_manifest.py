@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets import browse, manifest
+from core.datasets import browse, manifest, photo_sizes
 from core.errors import NotFound, UserError
 from tests.datasets import made
 
@@ -103,7 +103,7 @@ def test_a_damaged_manifest_is_not_found(content: bytes | None, tmp_path: Path) 
         (tmp_path / "m").write_bytes(content)
     with pytest.raises(NotFound, match="can't be read"):
         manifest.read(tmp_path / "m")
-    for look in (browse.page, browse.sizes):
+    for look in (browse.page, photo_sizes.histograms):
         with pytest.raises(NotFound, match="can't be read"):
             look(tmp_path / "m", browse.Query(sort="path"))
     with pytest.raises(NotFound, match="can't be read"):

@@ -1,41 +1,32 @@
-"""The built-in sample: complete, the same every time, varied, and drawn by processes that end with their caller."""
+"""The built-in sample: complete, varied, small, and what the code draws."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import subprocess
-import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import settings
-from core.datasets.sample import sketchbook
+from core.datasets.sample import ARCHIVE, COUNT, pack, sketchbook
 from core.datasets.sample import species as sketch_species
-from core.errors import FieldmarkError
-from tests.patience import PATIENCE
-
-PER_SPECIES = 2
+from core.io import archives
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sample in a folder whose name is awkward."""
-    into = tmp_path_factory.mktemp("sample") / "it's a 'sketchbook' ü"
-    sketchbook.draw(into, per_species=PER_SPECIES)
+    """The sample, unpacked."""
+    into = tmp_path_factory.mktemp("sample") / "images"
+    archives.extract(ARCHIVE, into)
     return into
 
 
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*.jpg"))
-    }
+def digests(folder: Path) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.webp")]
 
 
 def thumbnail(species: str, number: int) -> NDArray[np.float32]:
@@ -51,38 +42,52 @@ def test_species_are_at_least_eight_sorted_and_without_repetition() -> None:
 def test_every_species_has_its_folder_and_count(sample: Path) -> None:
     assert sorted(path.name for path in sample.iterdir()) == list(sketchbook.SPECIES)
     for species in sketchbook.SPECIES:
-        expected = [
-            f"{species.replace(' ', '_')}_{number:02d}.jpg" for number in range(1, PER_SPECIES + 1)
-        ]
+        numbers = range(1, pack.PER_SPECIES + 1)
+        expected = [f"{species.replace(' ', '_')}_{number:02d}.webp" for number in numbers]
         assert sorted(path.name for path in (sample / species).iterdir()) == expected
 
 
-def test_files_are_rgb_jpegs_of_the_promised_size(sample: Path) -> None:
+def test_files_are_rgb_pictures_of_the_promised_size(sample: Path) -> None:
     shapes = set()
-    for path in sample.rglob("*.jpg"):
+    for path in sample.rglob("*.webp"):
         with Image.open(path) as image:
             image.load()
-            assert (image.format, image.mode) == ("JPEG", "RGB")
+            assert (image.format, image.mode) == ("WEBP", "RGB")
             assert 360 <= max(image.size) <= 400
             assert min(image.size) >= 240
             shapes.add(image.size)
     assert len(shapes) > len(sketchbook.SPECIES)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
-    sample: Path, tmp_path: Path
+def test_the_archive_is_small() -> None:
+    assert ARCHIVE.stat().st_size < 6_000_000
+
+
+@pytest.mark.parametrize("species", sketchbook.SPECIES)
+def test_the_archive_holds_what_the_code_draws(species: str, sample: Path) -> None:
+    with Image.open(sample / pack.entry_name(species, 7)) as packed:
+        difference = np.abs(np.asarray(packed, dtype=np.float32) - sketchbook.drawing(species, 7))
+    assert difference.mean() < 8, "run `python -m core.datasets.sample.pack`"
+
+
+def test_the_same_seed_gives_the_same_drawing_and_another_gives_another() -> None:
+    first = pack.encode("Cardinal", 1)
+    assert pack.encode("Cardinal", 1) == first
+    other = np.asarray(sketchbook.drawing("Cardinal", 1, seed=8).resize((24, 24)))
+    assert np.abs(thumbnail("Cardinal", 1) - other).mean() > 8
+
+
+def test_the_archive_is_written_with_every_drawing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sketchbook.draw(tmp_path / "again", per_species=1)
-    sketchbook.draw(tmp_path / "other", per_species=1, seed=8)
-    first = {name: digest for name, digest in digests(sample).items() if name.endswith("_01.jpg")}
-    assert digests(tmp_path / "again") == first, (
-        "a drawing depends on how many are drawn, or on the process that draws it"
-    )
-    assert not set(digests(tmp_path / "other").values()) & set(first.values())
+    monkeypatch.setattr(pack, "PER_SPECIES", 1)
+    pack.write(tmp_path / "sample.zip")
+    with zipfile.ZipFile(tmp_path / "sample.zip") as archive:
+        assert archive.namelist() == [pack.entry_name(species, 1) for species in sketchbook.SPECIES]
 
 
 def test_no_two_drawings_are_alike(sample: Path) -> None:
-    assert len(set(digests(sample).values())) == PER_SPECIES * len(sketchbook.SPECIES)
+    assert len(set(digests(sample))) == COUNT
     for species in ("Cardinal", "American Crow"):
         drawings = [thumbnail(species, number) for number in range(1, 6)]
         for one, other in itertools.combinations(drawings, 2):
@@ -134,59 +139,6 @@ def test_the_crows_differ_in_proportions_that_overlap() -> None:
     )
     assert american.mean() > fish.mean()
     assert american.min() < fish.max()
-
-
-def test_progress_counts_every_drawing(tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    sketchbook.draw(
-        tmp_path, per_species=1, progress=lambda done, total: seen.append((done, total))
-    )
-    total = len(sketchbook.SPECIES)
-    assert seen == [(done, total) for done in range(1, total + 1)]
-
-
-def test_stopping_leaves_whole_drawings_and_no_process(tmp_path: Path) -> None:
-    calls = itertools.count(1)
-    sketchbook.draw(tmp_path, per_species=60, should_stop=lambda: next(calls) >= 3)
-    written = list(tmp_path.rglob("*.jpg"))
-    assert 3 <= len(written) < 60
-    for path in written:
-        with Image.open(path) as image:
-            image.load()
-    assert not [child for child in psutil.Process().children() if _draws(child)]
-
-
-def _draws(process: psutil.Process) -> bool:
-    try:
-        return "core.datasets.sample.sketchbook" in process.cmdline()
-    except (
-        psutil.NoSuchProcess
-    ):  # another test's process that has ended, and that its parent has not asked about yet
-        return False
-
-
-def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
-    in_the_way = tmp_path / "Cardinal" / "Cardinal_01.jpg"
-    in_the_way.mkdir(parents=True)
-    with pytest.raises(FieldmarkError, match=r"Cardinal_01\.jpg.*try again"):
-        sketchbook.draw(tmp_path, per_species=1)
-
-
-def test_processes_end_when_their_caller_is_killed(tmp_path: Path) -> None:
-    script = (
-        "from pathlib import Path; from core.datasets.sample import sketchbook\n"
-        f"sketchbook.draw(Path({str(tmp_path)!r}), progress=print)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], cwd=settings.PROJECT, stdout=subprocess.PIPE
-    ) as caller:
-        assert caller.stdout is not None
-        caller.stdout.readline()
-        workers = psutil.Process(caller.pid).children()
-        assert workers
-        caller.kill()
-    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
-    assert not alive
 
 
 def test_an_unknown_species_is_a_key_error() -> None:

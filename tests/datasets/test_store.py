@@ -138,7 +138,7 @@ def test_fault_35_damaged_folders_are_shown_and_hide_no_others(
     assert store.latest(first.dataset_id) == first
     with pytest.raises(NotFound, match=r"version\.json"):
         store.version(first.dataset_id, "v2")
-    store.delete(other.dataset_id)
+    store.move_to_bin(other.dataset_id)
     assert len(store.datasets()) == 1
 
 
@@ -189,11 +189,11 @@ def test_no_two_datasets_are_called_the_same(first: store.Version, tmp_path: Pat
 
 def test_deleting_leaves_the_persons_folder_alone(first: store.Version, tmp_path: Path) -> None:
     photo = made.photo(tmp_path / "Crow" / "1.jpg")
-    store.delete(first.dataset_id)
+    store.move_to_bin(first.dataset_id)
     assert store.datasets() == []
     assert photo.exists()
     with pytest.raises(NotFound):
-        store.delete(first.dataset_id)
+        store.move_to_bin(first.dataset_id)
 
 
 def test_a_manifest_that_is_refused_leaves_no_dataset(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ DATASETS = {
     "discard": Verb(lambda one, _: drafts.discard(_first(one))),
     "finish": Verb(lambda one, mark: drafts.finish(_first(one), mark), _has_version),
     "version": Verb(_new_version, _has_version),
-    "delete": Verb(lambda one, _: store.delete(one)),
+    "delete": Verb(lambda one, _: store.move_to_bin(one)),
     "list": Verb(_list_datasets),
 }
 

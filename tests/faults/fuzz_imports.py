@@ -158,7 +158,7 @@ def _case(work: Path, seed: int, number: int) -> dict[str, Any]:
         faults += ["links_or_devices"] * (
             source == "archive" and not _is_plain(store.dataset(version.dataset_id).root)
         )
-        store.delete(version.dataset_id)
+        store.move_to_bin(version.dataset_id)
     faults += ["leftovers"] * _has_leftovers(work)
     faults += ["outside"] * (_files(work, place) != before)
     subprocess.run(["rm", "-rf", str(place)], check=True)

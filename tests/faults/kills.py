@@ -52,7 +52,7 @@ import sys
 from core.jobs import store as jobs
 from core.datasets import store
 print("begins", flush=True)
-jobs.delete(sys.argv[1]) if sys.argv[1].startswith("fm-") else store.delete(sys.argv[1])
+jobs.delete(sys.argv[1]) if sys.argv[1].startswith("fm-") else store.move_to_bin(sys.argv[1])
 """
 APP = """
 import sys, time

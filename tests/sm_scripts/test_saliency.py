@@ -248,7 +248,7 @@ def test_what_cannot_be_explained_is_said_in_one_line(
         ((marked.model, photo, "--label", "robin", out), "knows no class 'robin'"),
         ((marked.model, text, out), "not an image"),
         ((marked.model, tmp_path / "gone.png", out), "gone.png"),
-        ((tmp_path, photo, out), "holds no model"),
+        ((tmp_path, photo, out), "is not a model folder"),
     ):
         assert saliency.main([str(argument) for argument in arguments]) == 1
         said = capsys.readouterr().err

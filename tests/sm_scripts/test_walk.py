@@ -55,9 +55,9 @@ def test_a_class_may_be_called_almost_so(name: str) -> None:
     ("name", "why"),
     [
         ("a.JPG", ""),
-        ("a.CR2", "RAW photo (.cr2), which is not read"),
-        ("a.nef", "RAW photo (.nef), which is not read"),
-        ("a.psd", "Photoshop file (.psd), which is not read"),
+        ("a.CR2", "RAW photo (.cr2), which is not supported"),
+        ("a.nef", "RAW photo (.nef), which is not supported"),
+        ("a.psd", "Photoshop file (.psd), which is not supported"),
         ("a.txt", walk.NOT_IMAGE),
         ("cr2", walk.NOT_IMAGE),
         ("a\nb.jpg", walk.BAD_NAME),

@@ -1,5 +1,5 @@
-"""One photo of a batch, whole: what the model said, what to beware of, where it looked, and
-setting it aside for review."""
+"""One photo of a batch in the viewer: the prediction, warnings, where the model looks, and setting
+it aside for review."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.batch import results
+from core.batch import items, results, sources
+from core.batch.table import Table
 from core.datasets import remote
 from core.datasets.editing import review
 from core.errors import FieldmarkError
-from core.io import files, images
+from core.io import files
 from core.jobs.store import Job
 from core.models import explain, similar
 from core.models import store as models
 from ui import messages
 from ui.components.gallery import Photo
-from ui.shared import photo_view, thumbnails
-from ui.text import plain
+from ui.components.viewer import Slide
+from ui.shared import albums, photo_route, photo_view, thumbnails, viewer
+from ui.shared.viewer import Album
+from ui.text import percent, plain
 
 Row = Mapping[Hashable, Any]
 
 
 def answer_of(row: Row) -> list[dict[str, object]]:
-    """A row's answer as the endpoint would give it, best first."""
+    """Return a row's answer in the form of an endpoint's, most probable class first."""
     ends = ["", *(f"_{place}" for place in range(2, results.TOP_K + 1))]
     pairs = [(row[f"prediction{end}"], row[f"probability{end}"]) for end in ends]
     return [
@@ -38,8 +42,8 @@ def answer_of(row: Row) -> list[dict[str, object]]:
 
 
 def set_aside(job: Job, row: Row, root: Path) -> None:
-    """Puts the photo of a whole row (with its `file`) into the review queue. Raises
-    FieldmarkError where that can't be done."""
+    """Put the photo of a whole row (with its `file`) into the review queue. Raises
+    FieldmarkError if that fails."""
     remote.bring(root, [row["file"]])
     review.add(
         files.safe_join(root, row["file"]),
@@ -52,28 +56,72 @@ def set_aside(job: Job, row: Row, root: Path) -> None:
     )
 
 
-@st.dialog("Photo", width="large")
-def show(job: Job, row: Row, root: Path | None) -> None:
-    """The dialog of one whole row."""
-    picture, words = st.columns([3, 2], gap="medium")
-    with picture, messages.report_errors():
-        if root is None:
-            st.warning(
-                "The dataset of this photo is not there any more.", icon=":material/warning:"
-            )
-        elif not row["error"]:
-            thumbnails.fetch(root, [row["file"]])
-            st.image(
-                images.open_image(files.safe_join(root, row["file"])),
-                width="stretch",
-                alt=row["label"] or row["path"],
-            )
-    with words:
+def with_files(job: Job, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return whole rows with the `file` that each photo is in."""
+    return frame.assign(file=items.files_of(sources.list_of(job.folder), frame["row"]))
+
+
+def album(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> Album:
+    """Return the photos of these rows for the viewer, which names them by their place in the
+    table."""
+
+    def find(place: str) -> int | None:
+        if not place.isdigit():
+            return None
+        inside = np.flatnonzero(rows == int(place))
+        if len(inside):
+            return int(inside[0])
+        return None
+
+    def slides(start: int, stop: int) -> list[Slide]:
+        part = rows[start:stop]
+        whole = with_files(job, found.page(part)).to_dict("records")
+        return [_slide(place, row, root) for place, row in zip(part, whole, strict=True)]
+
+    return Album(len(rows), find, slides)
+
+
+def show(job: Job, found: Table, root: Path | None) -> None:
+    """Draw the viewer when the address names a photo of this batch."""
+    place = viewer.current()
+    if not place:
+        return
+    if not (place.isdigit() and int(place) < len(found)):
+        viewer.close()
+        st.warning(f"This batch has no photo {plain(place[:16])}.", icon=":material/warning:")
+        return
+
+    def whole(photo: str) -> Row:
+        return with_files(job, found.page([int(photo)])).to_dict("records")[0]
+
+    def details(photo: str) -> None:
+        row = whole(photo)
         _words(row)
         if root and not row["error"]:
             _aside(job, row, root)
-    if root and not row["error"]:
-        _more(job, row, root)
+
+    def below(photo: str) -> None:
+        row = whole(photo)
+        if root is None:
+            st.warning("The dataset of this photo was deleted.", icon=":material/warning:")
+        elif not row["error"]:
+            _more(job, row, root)
+
+    def alone(photo: str) -> Slide:
+        return _slide(int(photo), whole(photo), root)
+
+    albums.show(details, below=below, alone=alone)
+
+
+def _slide(place: int, row: Row, root: Path | None) -> Slide:
+    if root is None or row["error"]:
+        return Slide(str(place), NO_PICTURE, row["path"], NO_PICTURE)
+    return Slide(
+        str(place),
+        photo_route.address(root, row["file"], row["image_id"]),
+        row["label"] or row["path"],
+        thumbnails.url(row["image_id"]),
+    )
 
 
 def _words(row: Row) -> None:
@@ -86,16 +134,16 @@ def _words(row: Row) -> None:
         True: ":green-badge[:material/check: right]",
         False: ":red-badge[:material/close: wrong]",
     }
-    said = f"**{plain(row['prediction'])}** with {row['probability']:.1%}"
+    prediction = f"**{plain(row['prediction'])}** ({percent(row['probability'], 1)})"
     if _is_labelled(row):
-        st.markdown(f"{verdict[bool(row['correct'])]} {said}")
+        st.markdown(f"{verdict[bool(row['correct'])]} {prediction}")
     else:
-        st.markdown(f"Taken for {said}; its label is not known.")
+        st.markdown(f"Prediction: {prediction}. The photo has no label.")
     photo_view.probabilities(pd.DataFrame(answer_of(row)), row["label"], key=f"ba_{row['row']}")
     for name, text in (
-        ("unsure", ":orange-badge[unsure] The probability lies below the model's threshold."),
-        ("unfamiliar", ":violet-badge[unfamiliar] Unlike everything the model saw in training."),
-        ("in_training", ":gray-badge[seen] The model learned from this very photo."),
+        ("unsure", ":orange-badge[unsure] The probability is below the model's threshold."),
+        ("unfamiliar", ":violet-badge[unfamiliar] Unlike every training photo of the model."),
+        ("in_training", ":gray-badge[trained on] The model was trained on this photo."),
     ):
         if _holds(row, name):
             st.markdown(text)
@@ -106,18 +154,18 @@ def _aside(job: Job, row: Row, root: Path) -> None:
         "Set aside for review",
         key="ba_photo_aside",
         icon=":material/rate_review:",
-        help="To give it its right label there.",
+        help="Adds the photo to the review queue, where its label is decided.",
     ):
         try:
             set_aside(job, row, root)
-            st.caption(":green[:material/check: It waits in the review queue.]")
+            st.caption(":green[:material/check: In the review queue.]")
         except FieldmarkError as error:
             st.error(plain(str(error)), icon=":material/error:")
 
 
 def _more(job: Job, row: Row, root: Path) -> None:
-    """Where the model looked, and what it has seen that is like this photo; each takes a second
-    or two, so each is asked for."""
+    """Draw where the model looks and the most similar training photos. Each takes a second or two
+    and so waits for a click."""
     with messages.report_errors():
         model, path = models.read(str(job.spec["model_id"])), files.safe_join(root, row["file"])
         st.markdown("**Where the model looks**")
@@ -125,9 +173,11 @@ def _more(job: Job, row: Row, root: Path) -> None:
         if row["label"] in model.classes:
             labels.setdefault(row["label"], "true")
         photo_view.evidence(model, path, row["image_id"], labels, key=f"ba_evidence_{row['row']}")
-        st.markdown("**The training photos most like it**")
+        st.markdown("**Most similar training photos**")
         if st.session_state.get("ba_similar") != row["image_id"]:
-            if not st.button("Look for them", key="ba_similar_go", icon=":material/image_search:"):
+            if not st.button(
+                "Find similar photos", key="ba_similar_go", icon=":material/image_search:"
+            ):
                 return
             st.session_state["ba_similar"] = row["image_id"]
         photo_view.similar(
@@ -139,11 +189,12 @@ def _more(job: Job, row: Row, root: Path) -> None:
 
 
 def tile(row: Row) -> Photo:
-    """The thumbnail of a whole row: its label, or else its name, over what the model said."""
+    """Return the thumbnail of a whole row: its label or, without one, its file name, and the
+    prediction."""
     title = row["label"] or row["path"].rsplit("/", 1)[-1]
     if row["error"]:
         return Photo(str(row["row"]), NO_PICTURE, title, row["error"], "wrong")
-    answer = f"{row['prediction']} {row['probability']:.0%}"
+    answer = f"{row['prediction']} {percent(row['probability'])}"
     if row["unsure"]:
         answer += "; unsure"
     return Photo(str(row["row"]), thumbnails.url(row["image_id"]), title, answer, _tone(row))
@@ -165,7 +216,7 @@ def _tone(row: Row) -> str:
     return "wrong"
 
 
-# Stands where a photo could not be opened: a grey frame with a stroke through it.
+# Drawn for a photo that can't be opened: a grey frame with a stroke through it.
 NO_PICTURE = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 30'%3E%3Cpath "
     "d='M14 10h12v10H14zM12 23 28 7' fill='none' stroke='%23888' "

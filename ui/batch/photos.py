@@ -3,13 +3,13 @@ can be set aside for review."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.batch import items, sources
 from core.batch.table import Table
 from core.datasets.editing import review
 from core.errors import FieldmarkError
@@ -18,7 +18,7 @@ from ui import links, paging
 from ui.batch import about as batch_about
 from ui.batch import photo as batch_photo
 from ui.components.gallery import gallery
-from ui.shared import thumbnails
+from ui.shared import albums, thumbnails
 from ui.text import count, plain
 
 WALL_PAGE, TABLE_PAGE, ERRORS_PAGE = 48, 50, 100
@@ -38,60 +38,78 @@ SHOWN = (
 
 
 def wall(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
-    """The chosen rows as thumbnails."""
+    """Draw the chosen rows as thumbnails, a page at a time."""
     part = _page(rows, WALL_PAGE)
-    frame = _whole(job, found, part)
     _bar(job, found, rows, root)
-    small_wall(job, frame, root, key="wall")
+    small_wall(job, found, part, root, key="wall", every=rows)
 
 
 def small_wall(
-    job: Job, frame: pd.DataFrame, root: Path | None, *, key: str, side: int = 150
+    job: Job,
+    found: Table,
+    rows: np.ndarray,
+    root: Path | None,
+    *,
+    key: str,
+    side: int = 150,
+    every: np.ndarray | None = None,
 ) -> None:
-    """Thumbnails of whole rows (see `with_files`), a click opens one."""
+    """Draw thumbnails of these rows; a click opens the viewer over them, or over `every` row of
+    which they are a page."""
+    frame = _whole(job, found, rows)
     _make_thumbnails(frame, root)
-    opened = gallery(
-        [batch_photo.tile(row) for row in frame.to_dict("records")],
-        key=f"ba_{key}_{job.id}",
-        side=side,
-    )
-    if opened:
-        batch_photo.show(job, dict(frame[frame["row"] == int(opened)].iloc[0]), root)
+    if every is None:
+        every = rows
+    albums.add(key, batch_photo.album(job, found, every, root))
+    tiles = [
+        replace(batch_photo.tile(row), id=str(place))
+        for place, row in zip(rows, frame.to_dict("records"), strict=True)
+    ]
+    if opened := gallery(tiles, key=f"ba_{key}_{job.id}", side=side):
+        albums.open_photo(key, opened)
 
 
 def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
-    """The chosen rows as a table with thumbnails; rows can be selected and set aside."""
+    """Draw the chosen rows as a table with thumbnails; rows can be selected and set aside."""
     part = _page(rows, TABLE_PAGE)
     frame = _whole(job, found, part)
     _make_thumbnails(frame, root)
+    albums.add("table", batch_photo.album(job, found, rows, root))
+    bar = st.container()
     event = st.dataframe(
         _table_frame(frame),
         hide_index=True,
         row_height=60,
         height=min(720, 40 + 60 * len(frame)),
         on_select="rerun",
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         key=f"ba_table_{job.id}_{part[0]}_{len(part)}",
         column_config={
-            "photo": st.column_config.ImageColumn("photo", width=80),
-            "path": st.column_config.TextColumn("path", width="medium"),
+            "photo": st.column_config.ImageColumn("Photo", width=80),
+            "path": st.column_config.TextColumn("Path", width="medium"),
             "probability": st.column_config.ProgressColumn(
-                "probability", format="percent", min_value=0.0, max_value=1.0, width=130
+                "Probability", format="percent", min_value=0.0, max_value=1.0, width=130
             ),
-            "probability 2": st.column_config.NumberColumn("probability 2", format="percent"),
+            "probability 2": st.column_config.NumberColumn("Probability 2", format="percent"),
         },
-        alt="Results, a page of rows",
+        alt="Results, a page of rows; a click on a cell opens the photo",
     )
-    chosen = frame["row"].to_numpy()[event["selection"]["rows"]]
-    if len(chosen):
-        _bar(job, found, chosen, root, selected=True)
-    else:
-        _bar(job, found, rows, root)
-    if len(chosen) == 1 and st.button(
-        "Open this photo", key="ba_open", icon=":material/open_in_full:"
-    ):
-        batch_photo.show(job, dict(frame[frame["row"] == chosen[0]].iloc[0]), root)
+    chosen = part[event["selection"]["rows"]]
+    with bar:
+        if len(chosen):
+            _bar(job, found, chosen, root, selected=True)
+        else:
+            _bar(job, found, rows, root)
+    cells = event["selection"]["cells"]
+    _open_cell(f"ba_table_cell_{job.id}", [str(part[row]) for row, _ in cells])
     batch_about.take_away(job)
+
+
+def _open_cell(key: str, clicked: list[str]) -> None:
+    """Open the photo of a clicked cell, once: the browser keeps the mark on the cell."""
+    before, st.session_state[key] = st.session_state.get(key), clicked
+    if clicked and clicked != before:
+        albums.open_photo("table", clicked[0])
 
 
 def errors(found: Table, rows: np.ndarray) -> None:
@@ -106,13 +124,8 @@ def errors(found: Table, rows: np.ndarray) -> None:
     )
 
 
-def with_files(job: Job, frame: pd.DataFrame) -> pd.DataFrame:
-    """Whole rows with the `file` each image lies in."""
-    return frame.assign(file=items.files_of(sources.list_of(job.folder), frame["row"]))
-
-
 def _whole(job: Job, found: Table, part: np.ndarray) -> pd.DataFrame:
-    return with_files(job, found.page(part))
+    return batch_photo.with_files(job, found.page(part))
 
 
 def _make_thumbnails(frame: pd.DataFrame, root: Path | None) -> None:

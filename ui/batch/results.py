@@ -19,8 +19,10 @@ from core.jobs.store import Job, State
 from core.models.store import Model
 from ui import choices
 from ui.batch import about as batch_about
+from ui.batch import photo as batch_photo
 from ui.batch import photos as batch_photos
 from ui.batch import scores as batch_scores
+from ui.shared import albums
 from ui.text import count, share
 
 VIEWS = {
@@ -55,10 +57,9 @@ def show(job: Job, model: Model) -> None:
     _figures(job, found)
     _warnings(found)
     views = [view for view in VIEWS if view != "accuracy" or len(found.answers)]
-    view = choices.segment(
-        "View", views, label=VIEWS.__getitem__, key="ba_view", bind="query-params"
-    )
+    view = choices.view("View", views, label=VIEWS.__getitem__, key="ba_view", keep=("job",))
     root = _root(job)
+    albums.begin()
     if view == "accuracy":
         batch_scores.accuracy(job, found, root)
     elif view == "classes":
@@ -67,6 +68,7 @@ def show(job: Job, model: Model) -> None:
         batch_about.show(job)
     else:
         _rows(job, found, root, view)
+    batch_photo.show(job, found, root)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

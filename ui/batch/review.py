@@ -1,5 +1,5 @@
-"""The review queue: each photo in doubt gets its right label here, and the decisions become a
-new dataset version."""
+"""The review queue: a person decides the label of each photo set aside, and the decisions become
+a new dataset version."""
 
 from __future__ import annotations
 
@@ -24,49 +24,44 @@ SHOWN = ("Undecided", "Decided", "All")
 
 
 def show() -> None:
-    """The whole queue."""
+    """Draw the whole queue."""
     _outcome()
     entries = review.entries()
     if not entries:
         st.info(
             (
-                "No photo waits. Open a finished batch, choose the photos in doubt, and set them "
-                "aside; or flag a wrong answer of an endpoint."
+                "The queue is empty. Open a finished batch, filter the doubtful photos and set "
+                "them aside, or flag a wrong answer of an endpoint."
             ),
             icon=":material/rate_review:",
         )
         return
     datasets = {item.id: item for item in store.datasets() if isinstance(item, Dataset)}
     if not datasets:
-        st.warning(
-            "There is no dataset whose labels could be corrected.", icon=":material/warning:"
-        )
+        st.warning("There is no dataset to correct. Import one first.", icon=":material/warning:")
         return
     version = _target(datasets, entries)
     if version is None:
         return
-    decided = [entry for entry in entries if entry.decided]
-    if decided:
-        _apply(datasets[version.dataset_id], version, decided)
-    _queue(entries, version)
+    _queue(entries, version, datasets[version.dataset_id])
 
 
 def _target(datasets: Mapping[str, Dataset], entries: Sequence[Entry]) -> Version | None:
-    """The version that the decisions are made on: by default the newest one of the dataset most
-    of the models learned from."""
+    """Return the version to correct: by default the newest one of the dataset that most of the
+    photos' models were trained on."""
     usual = Counter(
         found for entry in entries if (found := _dataset_of(entry.model_id)) in datasets
     )
     start = max(usual, key=usual.__getitem__, default="")
     left, right = st.columns([3, 2])
     chosen = version_picker.dataset(
-        datasets, title="Correct the labels of", key="rv_dataset", start=start, on=left
+        datasets, title="Dataset to correct", key="rv_dataset", start=start, on=left
     )
     if chosen is None:
         return None
     newest = store.latest(chosen)
     return version_picker.version(
-        chosen, title="Starting from", key=f"rv_version_{chosen}_{newest.id}", on=right
+        chosen, title="Parent version", key=f"rv_version_{chosen}_{newest.id}", on=right
     )
 
 
@@ -78,13 +73,14 @@ def _dataset_of(model_id: str) -> str:
         return ""
 
 
-def _queue(entries: Sequence[Entry], version: Version) -> None:
+def _queue(entries: Sequence[Entry], version: Version, dataset: Dataset) -> None:
+    """Draw the filters, the button that ends the review, and one page of cards."""
     numbers = {
         "Undecided": sum(not e.decided for e in entries),
         "Decided": sum(e.decided for e in entries),
         "All": len(entries),
     }
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([5, 3, 3], vertical_alignment="bottom")
     shown = choices.segment(
         "Show",
         SHOWN,
@@ -95,8 +91,18 @@ def _queue(entries: Sequence[Entry], version: Version) -> None:
     )
     answers = sorted({entry.prediction for entry in entries if entry.prediction})
     wanted = choices.one(
-        "The model said", ["", *answers], label=lambda n: n or "Anything", key="rv_class", on=right
+        "Prediction", ["", *answers], label=lambda n: n or "Any class", key="rv_class", on=middle
     )
+    decided = [entry for entry in entries if entry.decided]
+    with right.popover(
+        "Create a version",
+        type="primary",
+        width="stretch",
+        key="rv_apply",
+        icon=":material/done_all:",
+        disabled=not decided,
+    ):
+        _apply(dataset, version, decided)
     chosen = [
         e
         for e in entries
@@ -105,62 +111,55 @@ def _queue(entries: Sequence[Entry], version: Version) -> None:
     ]
     chosen.sort(key=lambda entry: (entry.probability if entry.answer else 0.0, entry.id))
     if not chosen:
-        st.success(
-            "Every photo is decided about." if shown == "Undecided" else "None.",
-            icon=":material/check_circle:",
-        )
+        words = "No photos here."
+        if shown == "Undecided":
+            words = "All photos are decided."
+        st.success(words, icon=":material/check_circle:")
+        review_cards.show([], version, decided_go=True)
         return
-    pages = paging.pages(len(chosen), PAGE_SIZE)
-    number = min(int(st.session_state.get("rv_page", 1) or 1), pages)
-    part = chosen[paging.rows(number, PAGE_SIZE)]
-    thumbnails.make_thumbnails(
-        part[0].photo.parent.parent, [(entry.id, f"{entry.id}/{review.PHOTO}") for entry in part]
-    )
-    review_cards.show(part, version)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if pages > 1:
-            st.pagination(pages, key="rv_page")
-        review_cards.page_actions(part)
+        page = chosen[paging.shown(len(chosen), PAGE_SIZE, key="rv_page")]
+        review_cards.page_actions(page)
+    thumbnails.make_thumbnails(
+        page[0].photo.parent.parent, [(entry.id, f"{entry.id}/{review.PHOTO}") for entry in page]
+    )
+    review_cards.show(page, version, decided_go=shown == "Undecided")
 
 
 def _apply(dataset: Dataset, version: Version, decided: Sequence[Entry]) -> None:
-    """The button that turns decisions into a version, and what it will do."""
-    with st.container(border=True, key="rv_apply"):
-        new = set(review.new_photos([entry.id for entry in decided], version))
-        new &= {entry.id for entry in decided if entry.proposed != review.LEAVE_OUT}
-        words = (
-            f"{count(len(decided), 'photo')} decided: {len(decided) - len(new)} of them in "
-            f"*{plain(dataset.name)}* {version.id}"
+    """Draw what the decisions would change, and the button that creates the version."""
+    proposed = {entry.id: entry.proposed for entry in decided}
+    new = [
+        entry_id
+        for entry_id in review.new_photos(list(proposed), version)
+        if proposed[entry_id] != review.LEAVE_OUT
+    ]
+    words = f"{count(len(decided) - len(new), 'photo')} of *{plain(dataset.name)}* {version.id}"
+    if new:
+        words += f", {count(len(new), 'new photo')} added to its train split"
+    st.markdown(f"{words}.")
+    if made := edits.new_classes(version, proposed):
+        title = count(len(made), "new class", "new classes")
+        st.markdown(f":material/new_label: **{title}**: {', '.join(map(plain, made))}")
+    folder, own = review.folder_for_new(dataset)
+    allowed = bool(
+        new
+        and own
+        and st.checkbox(
+            f"Copy the new photos into {plain(str(folder))}",
+            key="rv_own",
+            help="This is your own folder.",
         )
-        if new:
-            words += f", {len(new)} new to it and joining its training photos"
-        st.markdown(f"{words}.")
-        proposed = {entry.id: entry.proposed for entry in decided}
-        if made := edits.new_classes(version, proposed):
-            title = count(len(made), "new class", "new classes")
-            st.markdown(f":material/new_label: **{title}**: {', '.join(map(plain, made))}")
-        folder, own = review.folder_for_new(dataset)
-        words = f"Copy the new photos into {plain(str(folder))}"
-        offered = bool(new) and own
-        allowed = offered and st.checkbox(words, key="rv_own", help="That is your own folder.")
-        note = st.text_input("Note", key="rv_note", placeholder="What was corrected, and why")
-        if st.button(
-            f"Make the next version of {plain(dataset.name)}",
-            type="primary",
-            key="rv_decide",
-            icon=":material/done_all:",
-        ):
-            with messages.report_errors():
-                outcome = review.decide(proposed, version, note, into_own_folder=bool(allowed))
-                links.to(
-                    "batch",
-                    view="review",
-                    made=f"{outcome.version.dataset_id}:{outcome.version.id}",
-                )
+    )
+    note = st.text_input("Note", key="rv_note", placeholder="What changed, and why")
+    if st.button(f"Create the next version of {plain(dataset.name)}", key="rv_decide"):
+        with messages.report_errors():
+            made_version = review.decide(proposed, version, note, into_own_folder=allowed).version
+            links.to("batch", view="review", made=f"{made_version.dataset_id}:{made_version.id}")
 
 
 def _outcome() -> None:
-    """What the last decision made, and what to do with it."""
+    """Name the version that was created last, with links to it."""
     dataset_id, _, version_id = links.parameter("made").partition(":")
     if not version_id:
         return
@@ -169,7 +168,7 @@ def _outcome() -> None:
         with st.container(border=True, key="rv_made"):
             st.markdown(
                 f":material/check_circle: **{plain(store.dataset(dataset_id).name)} "
-                f"{version.id}** is made. {plain(version.note)}."
+                f"{version.id}** was created. {plain(version.note)}."
             )
             with st.container(horizontal=True):
                 links.button(
@@ -182,7 +181,7 @@ def _outcome() -> None:
                     version=version_id,
                 )
                 links.button(
-                    "Look at it",
+                    "Open it",
                     "datasets",
                     key="rv_look",
                     icon=":material/photo_library:",

@@ -13,7 +13,7 @@ from core.batch.table import Answers, Choice, Table
 from core.evaluation import confusion, scores
 from core.jobs.store import Job
 from ui.batch import photos as batch_photos
-from ui.shared import charts
+from ui.shared import charts, confusion_matrix
 from ui.text import count, plain, share
 
 MAX_PHOTOS = 36
@@ -44,7 +44,7 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
     if pairs:
-        st.subheader("Most confused pairs")
+        st.header("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(job, found, answers, pair, number, root)
 
@@ -77,24 +77,16 @@ def classes(job: Job, found: Table, root: Path | None) -> None:
 
 
 def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None:
-    size = len(answers.classes)
-    large = size > charts.LABELLED_CELLS
-    order = np.arange(size)
-    if large:
-        order = confusion.grouped_order(confusion.counts(answers))
-    cells = confusion.frame(answers, order, zeros=not large)
-    clicked = charts.confusion(
-        cells, [answers.classes[index] for index in order], key=f"ba_matrix_{job.id}_{len(answers)}"
-    )
-    if not clicked:
-        st.caption("Click a cell to see its photos.")
-        return
-    title = f"{plain(clicked[0])} taken for {plain(clicked[1])}"
-    if clicked[0] == clicked[1]:
-        title = f"{plain(clicked[0])}, recognised"
-    rows = confusion.cell(answers, *clicked)
-    _heading(title, len(rows), f"the first {MAX_PHOTOS}")
-    _photos(job, found, answers.row[rows[:MAX_PHOTOS]], root, "cell")
+    left, right = confusion_matrix.sides()
+    with left:
+        cell = confusion_matrix.show(answers, key="ba")
+    with right:
+        if cell is None:
+            st.success("No mistakes.", icon=":material/check_circle:")
+            return
+        rows = confusion.cell(answers, *cell)
+        _heading(confusion_matrix.title(cell), len(rows), f"the first {MAX_PHOTOS}")
+        _photos(job, found, answers.row[rows[:MAX_PHOTOS]], root, "cell")
 
 
 def _heading(title: str, photos: int, shown: str) -> None:
@@ -129,8 +121,6 @@ def _pair(
 
 def _photos(job: Job, found: Table, rows: np.ndarray, root: Path | None, key: str) -> None:
     if len(rows):
-        batch_photos.small_wall(
-            job, batch_photos.with_files(job, found.page(rows)), root, key=key, side=130
-        )
+        batch_photos.small_wall(job, found, rows, root, key=key, side=130)
     else:
         st.caption("None.")

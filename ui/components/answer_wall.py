@@ -1,7 +1,7 @@
-"""A wall of answers: photo, the likeliest classes as bars, and what to mind. Drawn in one
-component, so that hundreds stay quick.
+"""A wall of answers: each photo with its top classes as bars, and its warnings. One component
+draws all cards, so hundreds stay fast.
 
-Names are set as text, never as HTML. A click hands back the photo's id.
+Names are set as text, never as HTML. A click returns the card's id.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Said:
+class AnswerPanel:
     """One endpoint's answer on a card. `badges` are (text, tone) pairs."""
 
-    who: str = ""
+    endpoint: str = ""
     first: str = ""
     failed: str = ""
     note: str = ""
@@ -38,17 +38,17 @@ class Said:
 
 @dataclass(frozen=True)
 class Card:
-    """One photo with what each endpoint said of it."""
+    """One photo with each endpoint's answer."""
 
     id: str
     url: str
     name: str
-    answers: tuple[Said, ...] = field(default_factory=tuple)
+    answers: tuple[AnswerPanel, ...] = field(default_factory=tuple)
 
 
 def answer_wall(cards: Sequence[Card], *, key: str, side: int = 220) -> str:
-    """Draws the cards; returns the id of the one just clicked (or opened with Enter), else the
-    empty string."""
+    """Draw the cards, `side` pixels wide or wider; return the id of the card that was clicked (or
+    opened with Enter), else ''."""
     result = _WALL(
         data={"cards": [asdict(card) for card in cards], "side": side},
         key=key,

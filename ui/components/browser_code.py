@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 def component(name: str, module: str) -> ComponentRenderer:
-    """Register a component with the files beside its module, of which `__file__` is the path."""
-    style, script = (
-        Path(module).with_suffix(ending).read_text(encoding="utf-8") for ending in (".css", ".js")
-    )
+    """Register a component with the files beside its module, of which `__file__` is the path; one
+    that draws nothing has no .css."""
+    path = Path(module)
+    style = None
+    if path.with_suffix(".css").is_file():
+        style = path.with_suffix(".css").read_text(encoding="utf-8")
+    script = path.with_suffix(".js").read_text(encoding="utf-8")
     return st.components.v2.component(name, css=style, js=script)

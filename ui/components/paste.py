@@ -1,5 +1,4 @@
-"""A place to paste an image into, which core Streamlit has not: a picture copied anywhere
-arrives with Ctrl+V."""
+"""Pasting a photo with Ctrl+V anywhere on the page, which Streamlit itself does not offer."""
 
 from __future__ import annotations
 
@@ -10,19 +9,21 @@ from core import settings
 from core.errors import UserError
 from ui.components import browser_code
 
-_PLACE = browser_code.component("fieldmark_paste", __file__)
+_PASTE = browser_code.component("fieldmark_paste", __file__)
 
 
 def paste_image(*, key: str) -> bytes:
-    """The bytes of an image that was just pasted, else none. Raises UserError for what did not
-    arrive whole."""
+    """Return the bytes of the image that was pasted since the last run, else none; nothing is
+    drawn. Raises UserError if the image arrived incomplete."""
     data = {
-        "words": "Copy an image anywhere, then press Ctrl+V (on a Mac Cmd+V) here.",
-        "most": settings.MAX_IMAGE_BYTES,
-        "too_large": f"An image may have at most {settings.MAX_IMAGE_BYTES / 2**20:.0f} MB.",
+        "max_bytes": settings.MAX_IMAGE_BYTES,
+        "too_large": (
+            "The pasted photo is too large. The limit is "
+            f"{settings.MAX_IMAGE_BYTES / 2**20:.0f} MB."
+        ),
     }
-    result = _PLACE(data=data, key=key, on_pasted_change=lambda: None)
+    result = _PASTE(data=data, key=key, on_pasted_change=lambda: None)
     try:
         return base64.b64decode(result.pasted or "", validate=True)
     except binascii.Error as error:
-        raise UserError("The pasted image did not arrive whole. Paste it again.") from error
+        raise UserError("The pasted photo arrived incomplete. Paste it again.") from error

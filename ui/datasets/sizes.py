@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.datasets import browse
+from core.datasets import photo_sizes
 from core.datasets.browse import RANGES, Query
 from core.datasets.store import Version
 from ui import links
@@ -24,7 +24,7 @@ ACCENT = charts.PALETTE[1]
 def show(version: Version, query: Query) -> None:
     """Both charts, of what passes the other filters; a range that is drawn goes into the
     address."""
-    cells, bars = browse.sizes(version.manifest_path, query)
+    cells, bars = photo_sizes.histograms(version.manifest_path, query)
     if cells.empty:
         return
     now = {name: (low, high) for name, low, high in query.ranges}

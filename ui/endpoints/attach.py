@@ -1,5 +1,5 @@
-"""Taking an endpoint that exists already into the list: one of ours from another machine, or one
-that somebody else made."""
+"""Attaching an existing endpoint of the account: one that Fieldmark created on another machine, or
+one that it did not create."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ UNKNOWN = ""
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which endpoint, and which model it serves, for class names and photos; nothing where no
-    account is set up."""
+    """Draw the choice of an endpoint and of the model that it serves, for class names and photos;
+    nothing without an account."""
     if not is_set_up():
         return
-    with st.expander("Use an endpoint that is there already", icon=":material/link:"):
+    with st.expander("Attach an existing endpoint", icon=":material/link:"):
         by_id = {model.id: model for model in models}
         left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
         name = own_option.maybe(
             "Endpoint in the account",
             _names(),
-            own="Another endpoint...",
-            field="Its name",
+            own="Other endpoint...",
+            field="Endpoint name",
             key="dp_attach_name",
             on=left,
         )
         model_id = choices.one(
-            "The model that it serves",
+            "Model that it serves",
             [UNKNOWN, *by_id],
-            label=lambda i: model_list.in_a_line(by_id[i]) if i else "one that is not here",
+            label=lambda i: model_list.in_a_line(by_id[i]) if i else "unknown model",
             key="dp_attach_model",
             on=middle,
         )
         attached = str(name or "")
         submit.button(
-            "Use it",
+            "Attach",
             lambda job_id: backends.SAGEMAKER.deploy(
                 specs.EndpointSpec(attached, str(model_id), attached=attached, id=job_id)
             ),
@@ -59,13 +59,13 @@ def show(models: Sequence[Model]) -> None:
             on=right,
         )
         st.caption(
-            "It is asked about photos like any other, and never changed or deleted from here. It "
-            "has to answer as Fieldmark's models do."
+            "Fieldmark sends it photos but never changes or deletes it. Its answers must have the "
+            "format of Fieldmark's models."
         )
 
 
 def _names() -> list[str]:
-    """Those that were seen last and are not in the list."""
+    """Return the account's endpoints, as last seen, that are not in the list."""
     found = running.kept()
     here = {job.spec.get("attached") or job.id for job in jobs.readable("endpoint")}
     if not found:

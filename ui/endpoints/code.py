@@ -1,4 +1,4 @@
-"""An endpoint from code: the lines that ask it, ready to be run."""
+"""An endpoint from code: programs that send it photos, ready to run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.models import store as models
 
 
 def show(endpoint: Endpoint) -> None:
-    """Every program that its backend has, and what to know about the answers."""
+    """Draw every program of the endpoint's backend, then the limits of a request."""
     for program in backends.of(endpoint).usage(endpoint):
         st.markdown(program.about)
         st.code(program.text, language=program.language)
@@ -20,14 +20,14 @@ def show(endpoint: Endpoint) -> None:
 
 def _about(endpoint: Endpoint) -> None:
     limits = endpoint.details.limits or (
-        "A request has at most 6 MiB, and at most 32 photos. What it refuses comes as "
-        '{"error": {"code", "message"}} with 400, 413, 415 or, when too many wait, 503. '
-        "It listens on this machine only."
+        "A request can have up to 6 MiB and 32 photos. Errors are returned as "
+        '{"error": {"code", "message"}} with status 400, 413, 415, or 503 if the queue is full. '
+        "The endpoint is reachable from this machine only."
     )
     try:
         classes = (
-            f"It answers with the likeliest of {len(models.read(endpoint.model_id).classes)} "
-            "classes, as JSON. "
+            "Answers are JSON with the top five of "
+            f"{len(models.read(endpoint.model_id).classes)} classes. "
         )
     except NotFound:
         classes = ""

@@ -17,33 +17,40 @@ from ui import choices, links, messages
 from ui.models import list as model_list
 from ui.shared import crop_notice, serving_form, submit
 
-# What there is of the spec so far; it is checked when the button is pressed.
+# The spec as far as it is filled in; it is checked when the button is pressed.
 Make = partial[EndpointSpec]
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 DEADLINES = {
-    "when I delete it": 0,
-    "after 15 minutes": 15 * MINUTE,
-    "after an hour": HOUR,
-    "after 8 hours": 8 * HOUR,
-    "after a day": DAY,
-    "after a week": 7 * DAY,
+    "Never": 0,
+    "After 15 minutes": 15 * MINUTE,
+    "After 1 hour": HOUR,
+    "After 8 hours": 8 * HOUR,
+    "After 1 day": DAY,
+    "After 1 week": 7 * DAY,
 }
-USUAL_END, USUAL_PAID_END = "when I delete it", "after 8 hours"
-DEADLINE_KEPT = "The deadline is kept on this machine, and as a tag on the endpoint."
-KEEPS_TIME = "The endpoint itself keeps the time, also while this app is closed."
+USUAL_STOP, USUAL_PAID_STOP = "Never", "After 8 hours"
+ABOUT_PAID_STOP = (
+    "This machine deletes the endpoint on schedule. The deadline is also stored as a tag on the "
+    "endpoint."
+)
+ABOUT_STOP = "The endpoint stops on schedule even when this app is closed."
 PRECISIONS = {
-    "auto": "the fastest form that gives the same answers",
-    "exact": "fp32 arithmetic only",
+    "auto": "Fastest (answers within tolerance of fp32)",
+    "exact": "fp32 only",
 }
+# As in sm_scripts/fieldmark_ml/engines/fastest.py, which needs torch; a test compares them.
+TOLERANCE = 0.02
+ABOUT_PRECISION = (
+    f"A faster engine is used only if, on the model's own photos, no probability changes by more "
+    f"than {TOLERANCE} and no class changes except in near ties."
+)
 
 
 def show(models: Sequence[Model]) -> None:
-    """Which model, under which name, where and for how long; goes to the endpoint's page at
-    once."""
+    """Draw the form: model, name, automatic stop and where to run; opens the endpoint's page
+    after the start."""
     if not models:
-        st.info(
-            "There is no model to serve yet. Train one first.", icon=":material/model_training:"
-        )
+        st.info("There are no models yet. Train one first.", icon=":material/model_training:")
         links.button(
             "Train a model",
             "train",
@@ -66,10 +73,13 @@ def show(models: Sequence[Model]) -> None:
         name = middle.text_input(
             "Name", key="dp_name", placeholder=proposed, max_chars=settings.MAX_NAME_LENGTH
         )
-        ends = _ends(right, where)
-        make = partial(EndpointSpec, name.strip() or proposed, chosen, float(DEADLINES[ends]))
+        stop = _auto_stop(right, where)
+        make = partial(EndpointSpec, name.strip() or proposed, chosen, float(DEADLINES[stop]))
         with messages.report_errors():
-            make = _on_platform(make) if where.asks_resources else _here(make)
+            finish = _here
+            if where.asks_resources:
+                finish = _on_platform
+            make = finish(make)
             submit.button(
                 "Start the endpoint",
                 lambda job_id: where.deploy(make(id=job_id)),
@@ -81,27 +91,28 @@ def show(models: Sequence[Model]) -> None:
             )
 
 
-def _ends(place: Any, where: Backend) -> str:
-    """When it ends; where it costs, it does so by itself unless somebody says otherwise."""
-    start, words = USUAL_END, KEEPS_TIME
+def _auto_stop(place: Any, where: Backend) -> str:
+    """Draw the choice of when it stops; an endpoint that costs money stops unless chosen
+    otherwise."""
+    start, about = USUAL_STOP, ABOUT_STOP
     if where.asks_resources:
-        start, words = USUAL_PAID_END, DEADLINE_KEPT
+        start, about = USUAL_PAID_STOP, ABOUT_PAID_STOP
     return choices.one(
-        "It ends",
+        "Auto-stop",
         list(DEADLINES),
         start=start,
         key=f"dp_ends_{where.name}",
-        help=words,
+        help=about,
         on=place,
     )
 
 
 def _here(make: Make) -> Make:
-    with st.expander("More"):
+    with st.expander("More settings", expanded=bool(_wanted_share())):
         make = _more(make)
     st.caption(
-        "It runs on this workstation, on 127.0.0.1 only, and stays up when this page or the app "
-        "is closed."
+        "Runs on this workstation, reachable at 127.0.0.1 only. Keeps running when you close this "
+        "page or the app."
     )
     return make
 
@@ -110,15 +121,15 @@ def _on_platform(make: Make) -> Make:
     resources = serving_form.endpoint("dp")
     make = partial(make, resources=resources)
     if not resources.is_serverless:
-        with st.expander("More"):
+        with st.expander("More settings", expanded=bool(_wanted_share())):
             make = _capture(
                 make,
-                "This share of the photos it is sent is kept with their answers, in the bucket, "
-                "and brought here.",
+                "Share of the requests to store with their answers, in the bucket; they are "
+                "downloaded to this machine.",
             )
     st.caption(
-        "It stays up when this page or the app is closed. It takes SageMaker some minutes to "
-        "start it."
+        "SageMaker needs a few minutes to start it. Keeps running when you close this page or the "
+        "app."
     )
     return make
 
@@ -126,10 +137,11 @@ def _on_platform(make: Make) -> Make:
 def _more(make: Make) -> Make:
     left, right = st.columns(2)
     precision = choices.one(
-        "It answers with",
+        "Arithmetic",
         list(PRECISIONS),
         label=PRECISIONS.__getitem__,
         key="dp_precision",
+        help=ABOUT_PRECISION,
         on=left,
     )
     port = right.number_input(
@@ -138,22 +150,35 @@ def _more(make: Make) -> Make:
         65535,
         0,
         key="dp_port",
-        help=(
-            "0 takes any that is free. Where the one you name is taken, it takes another and says "
-            "so."
-        ),
+        help="0 picks a free port. If the port is in use, another one is chosen and shown.",
     )
     return _capture(
         partial(make, precision=precision, port=int(port)),
-        "This share of the photos it is sent, chosen by chance, is kept with their answers, on "
-        "this machine only.",
+        "Share of the requests to store with their answers, chosen at random, on this machine "
+        "only.",
     )
 
 
-def _capture(make: Make, words: str) -> Make:
+def _wanted_share() -> int:
+    """Return the percentage of photos to keep that the address asks for, 0 to 100."""
+    text = links.parameter("keep")
+    if text.isascii() and text.isdigit():
+        return min(100, int(text))
+    return 0
+
+
+def _capture(make: Make, about: str) -> Make:
     left, right = st.columns(2)
+    wanted = _wanted_share()
     share = left.slider(
-        "Keep photos for the monitor", 0, 100, 0, step=5, format="%d %%", key="dp_share", help=words
+        "Keep photos for the monitor",
+        0,
+        100,
+        wanted,
+        step=5,
+        format="%d %%",
+        key=f"dp_share_{wanted}",
+        help=about,
     )
     most = right.number_input(
         "Keep at most",
@@ -163,6 +188,9 @@ def _capture(make: Make, words: str) -> Make:
         step=100,
         key="dp_most",
         disabled=not share,
-        help=f"Photos, and {settings.CAPTURE_BYTES // 2**20} MB of them; the oldest go first.",
+        help=(
+            f"Number of photos, with {settings.CAPTURE_BYTES // 2**20} MB in total at most. The "
+            "oldest are deleted first."
+        ),
     )
     return partial(make, capture_share=share / 100, capture_photos=int(most))

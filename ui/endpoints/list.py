@@ -1,5 +1,4 @@
-"""The endpoints there are, with live figures, and those that have deleted themselves at their
-deadline."""
+"""The list of endpoints with live figures, and the endpoints that stopped by themselves."""
 
 from __future__ import annotations
 
@@ -17,84 +16,83 @@ from core.jobs.store import Job
 from core.models import store as models
 from ui import links, messages, removal
 from ui.endpoints import monitor as endpoint_monitor
-from ui.endpoints.view import badge, until
+from ui.endpoints import state, stop
 from ui.shared import live
-from ui.text import age, count, plain
+from ui.text import age, plain
 
-LOOK_SECONDS = 2.0
+REFRESH_SECONDS = 2.0
 
 
 def show(endpoints: Sequence[Endpoint]) -> None:
-    """Every endpoint in one card each; it looks again by itself while one is up."""
+    """Draw a card for each endpoint; refreshed while any of them changes or serves."""
     if not endpoints:
-        st.caption("Nothing is being served.")
-    busy = any(
-        endpoint.state in (EndpointState.CREATING, EndpointState.IN_SERVICE)
-        for endpoint in endpoints
-    )
-    live.redrawn(_cards, LOOK_SECONDS, running=busy)([endpoint.id for endpoint in endpoints])
+        st.caption("No endpoints are running.")
+    busy = any(endpoint.state is not EndpointState.FAILED for endpoint in endpoints)
+    live.redrawn(_cards, REFRESH_SECONDS, running=busy)([endpoint.id for endpoint in endpoints])
 
 
 def _cards(known: Sequence[str]) -> None:
-    now = backends.endpoints()
-    if [endpoint.id for endpoint in now] != list(known):
+    endpoints = backends.endpoints()
+    if [endpoint.id for endpoint in endpoints] != list(known):
         st.rerun()
-    for endpoint in now:
+    for endpoint in endpoints:
         with st.container(
             border=True, horizontal=True, vertical_alignment="center", key=f"dp_card_{endpoint.id}"
         ):
-            st.markdown(badge(endpoint), width="content")
-            links.link("deploy", plain(endpoint.name), endpoint=endpoint.id)
-            st.caption(_line(endpoint))
+            st.markdown(state.badge(endpoint), width="content")
+            links.link("deploy", f"**{plain(endpoint.name)}**", endpoint=endpoint.id)
+            st.caption(plain(", ".join(filter(None, _facts(endpoint)))))
+            if endpoint.state is not EndpointState.DELETING:
+                stop.stop_button(endpoint)
 
 
-def _line(endpoint: Endpoint) -> str:
-    words = f"{plain(backends.of(endpoint).title)}, made {age(endpoint.created)}{until(endpoint)}"
+def _facts(endpoint: Endpoint) -> list[str]:
+    """Model, where it runs, age, automatic stop and figures; instead of figures, what a starting
+    endpoint does, or why it failed."""
+    facts = [
+        _model_name(endpoint),
+        backends.of(endpoint).title,
+        f"started {age(endpoint.created)}",
+    ]
     if endpoint.state is EndpointState.FAILED:
-        return f"{words}. {plain(endpoint.reason)}"
-    figures = backends.of(endpoint).figures(endpoint)
-    if figures.requests is None:
-        now = endpoint.details.phase or "starting"
-        if endpoint.state is EndpointState.IN_SERVICE:
-            now = "in service"
-        return f"{words}, {plain(now).lower()}"
-    counted = f"{count(figures.requests, 'request')}, {count(figures.errors or 0, 'error')}"
-    if figures.p50_ms is not None:
-        counted += f", p50 {figures.p50_ms:.1f} ms"
-    return f"{plain(_model_name(endpoint))}, {words}, {counted}"
+        return [*facts, endpoint.reason]
+    facts += [state.auto_stop(endpoint), state.cost(endpoint)]
+    if endpoint.state is not EndpointState.IN_SERVICE:
+        return [*facts, endpoint.details.phase.lower()]
+    return [*facts, *state.counts(backends.of(endpoint).figures(endpoint))]
 
 
 def _model_name(endpoint: Endpoint) -> str:
+    if not endpoint.model_id:
+        return "unknown model"
     try:
         return models.read(endpoint.model_id).name
     except NotFound:
-        return "its model is gone"
+        return "deleted model"
 
 
-def ended(found: Sequence[Job]) -> None:
-    """Endpoints that deleted themselves at their deadline."""
-    if not found:
+def show_ended_list(ended: Sequence[Job]) -> None:
+    """Draw the endpoints that stopped at their deadline or outside Fieldmark, folded."""
+    if not ended:
         return
-    with st.expander(
-        f"{count(len(found), 'endpoint')} that deleted "
-        f"{'itself' if len(found) == 1 else 'themselves'} as chosen"
-    ):
-        for job in found:
+    with st.expander(f"Stopped automatically ({len(ended)})"):
+        for job in ended:
             with st.container(
                 horizontal=True, vertical_alignment="center", key=f"dp_ended_{job.id}"
             ):
                 links.link("deploy", plain(job.name), endpoint=job.id)
                 st.caption(f"ended {age(job.status.ended)}", width="content")
+                stop.start_again_button(job)
 
 
 def show_ended(job: Job) -> None:
-    """One that has deleted itself: what it kept, until that is removed too."""
-    gone = Details.from_json(job.status.progress).gone
-    why = gone or "It deleted itself, as chosen when it was started."
-    st.markdown(f":gray-badge[Ended {age(job.status.ended)}] {plain(why)}")
+    """Draw the page of an endpoint that stopped by itself, with the requests that it stored."""
+    reason = Details.from_json(job.status.progress).gone or "It reached its auto-stop time."
+    st.markdown(f":gray-badge[Ended {age(job.status.ended)}] {plain(reason)}")
     with st.container(horizontal=True):
+        stop.start_again_button(job)
         links.button(
-            "Deploy its model again",
+            "Deploy with other settings",
             "deploy",
             key="dp_redeploy",
             icon=":material/rocket_launch:",
@@ -102,13 +100,13 @@ def show_ended(job: Job) -> None:
         )
         name = plain(removal.shortened(job.name))
         if st.button(
-            f"Forget {name}",
+            f"Delete {name}",
             key=f"dp_forget_{job.id}",
             icon=":material/delete:",
-            help="Removes its log and the photos that it kept.",
+            help="Deletes its log and stored requests.",
         ):
             with messages.report_errors():
-                jobs.delete(job.id)
+                removal.tell(job.name, jobs.move_to_bin(job.id))
                 links.to("deploy")
     if capture.stamp(job.folder)[0]:
         endpoint_monitor.show(job)

@@ -1,4 +1,4 @@
-"""The load test of an endpoint: the form, the test that runs, and those that were made before."""
+"""The load test of an endpoint: the form, the running test, and earlier tests."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from ui import links
 from ui.shared import charts, job_state, live, submit
 from ui.text import age, count, figure, plain
 
-LOOK_SECONDS = 0.5
-KEPT = 20
+REFRESH_SECONDS = 0.5
+MAX_TESTS = 20
 
 
 def show(endpoint: Endpoint) -> None:
-    """The form, and below it the test in the address or the newest one."""
+    """Draw the form, then the test that the address names, or the latest one."""
     _form(endpoint)
     tests = [job for job in jobs.readable("load") if job.spec.get("endpoint_id") == endpoint.id][
-        :KEPT
+        :MAX_TESTS
     ]
     if not tests:
         st.caption(
-            "A test runs in a process of its own on this machine, so it shares its cores with the "
-            "endpoint."
+            "The test runs in its own process on this machine, so it shares the processor with a "
+            "local endpoint."
         )
         return
     wanted = links.parameter("test") or links.parameter("job")
     chosen = next((job for job in tests if job.id == wanted), tests[0])
-    live.job(_test, chosen, LOOK_SECONDS)
+    live.job(_test, chosen, REFRESH_SECONDS)
     if len(tests) > 1:
         _table(tests, chosen)
 
 
 def endpoint_of(job_id: str) -> str:
-    """The endpoint that a load test with this id is of; any other id as it is."""
+    """Return the endpoint of the load test with this id; any other id is returned unchanged."""
     try:
         job = jobs.read(job_id)
     except NotFound:
@@ -66,11 +66,11 @@ def _form(endpoint: Endpoint) -> None:
             8,
             key="dp_load_clients",
             width=160,
-            help="Each sends its next photo once it has its answer.",
+            help="Each client sends its next photo when it has received an answer.",
         )
         name = f"{count(int(requests), 'request')} from {count(int(clients), 'client')}"
         submit.button(
-            "Start",
+            "Start the load test",
             lambda job_id: backends.of(endpoint).load_test(
                 LoadSpec(name, endpoint.id, int(requests), int(clients), id=job_id)
             ),
@@ -80,7 +80,7 @@ def _form(endpoint: Endpoint) -> None:
             key="dp_load",
             icon=":material/speed:",
         )
-        st.caption("Photos of the model's test split, each client with a connection that it keeps.")
+        st.caption("Sends the model's test photos; each client reuses one connection.")
 
 
 def _show_test(job: Job) -> None:
@@ -101,7 +101,7 @@ def _test(job: Job) -> None:
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     if not job.state.is_finished:
-        live.bar(told.done, told.total, f"{told.done:,} of {told.total:,}")
+        live.bar(told.done, told.total, f"{told.done:,} of {told.total:,} requests")
     _figures(told)
     if job.state.is_finished:
         _histogram(job)
@@ -114,13 +114,7 @@ def _figures(told: LoadProgress) -> None:
         st.metric("Throughput", figure(told.per_second, "{:.0f}/s"), border=True)
         st.metric("Failed", f"{told.failed:,}", border=True)
     for reason, times in told.errors.items():
-        st.warning(f"{times:,} times: {plain(reason)}", icon=":material/warning:")
-
-
-def _or_dash(value: float | None, form: str, unit: str) -> str:
-    if value is None:
-        return "-"
-    return f"{value:{form}}{unit}"
+        st.warning(f"{count(times, 'request')} failed: {plain(reason)}", icon=":material/warning:")
 
 
 def _histogram(job: Job) -> None:
@@ -132,14 +126,19 @@ def _histogram(job: Job) -> None:
         return
     if times.empty:
         return
-    # A few stragglers would press all the others into one bar.
+    # A few very slow requests would squeeze all others into one bar.
     most = float(times["ms"].quantile(0.995)) * 1.05
     bars = (
         alt.Chart(times[times["ms"] <= most])
         .mark_bar(color=charts.PALETTE[0])
         .encode(
-            x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="milliseconds there and back"),
-            y=alt.Y("count():Q", title="requests", scale=alt.Scale(padding=18)),
+            x=alt.X("ms:Q", bin=alt.Bin(maxbins=50), title="round trip, ms"),
+            y=alt.Y(
+                "count():Q",
+                title="requests",
+                scale=alt.Scale(padding=18),
+                axis=alt.Axis(format="d", tickMinStep=1),
+            ),
             tooltip=[
                 alt.Tooltip("ms:Q", bin=alt.Bin(maxbins=50), title="ms"),
                 alt.Tooltip("count():Q", title="requests"),
@@ -158,14 +157,11 @@ def _histogram(job: Job) -> None:
     st.altair_chart(
         (bars + rules + names).properties(height=260),
         key=f"dp_load_chart_{job.id}",
-        alt="Histogram of the times of the answers",
+        alt="Histogram of the round trip times",
     )
     left_out = int((times["ms"] > most).sum())
     if left_out:
-        verb = "is" if left_out == 1 else "are"
-        st.caption(
-            f"{count(left_out, 'request')} took longer than {most:.0f} ms and {verb} not drawn."
-        )
+        st.caption(f"Not shown: {count(left_out, 'request')} longer than {most:.0f} ms.")
 
 
 def _table(tests: Sequence[Job], chosen: Job) -> None:
@@ -180,11 +176,11 @@ def _table(tests: Sequence[Job], chosen: Job) -> None:
             "per second": one.per_second,
             "failed": one.failed,
             "state": str(job.state),
-            "made": age(job.created),
+            "started": age(job.created),
         }
         for job, one in zip(tests, told, strict=True)
     ]
-    st.markdown("**Tests of this endpoint**")
+    st.markdown("**Tests of this endpoint**, times in ms")
     number = st.column_config.NumberColumn(format="%.1f")
     event = st.dataframe(
         pd.DataFrame(rows),

@@ -1,5 +1,5 @@
-"""What an endpoint was sent, from the photos it kept: classes over time, confidence, doubt,
-drift, and the photos themselves."""
+"""The monitor of an endpoint, from its stored requests: classes over time, confidence, drift, and
+the photos themselves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.backends import Endpoint
 from core.datasets.editing import review
 from core.endpoints import capture, drift
 from core.endpoints.drift import Drift
@@ -29,31 +30,32 @@ from ui.text import count, plain
 
 PAGE_SIZE = 48
 BINS = 20
-# Beyond this the legend is longer than the chart; the rest is one class.
+# More would make the legend longer than the chart; the others are summed.
 SHOWN_CLASSES = 12
 OTHERS = "all others"
 LOW = 0.5
 FILTERS = {"all": "All", "unsure": "Unsure", "unfamiliar": "Unfamiliar", "low": "Below 50 %"}
 
 
-def show(job: Job) -> None:
-    """The view for whatever the endpoint has kept so far."""
+def show_endpoint(endpoint: Endpoint) -> None:
+    """Draw the monitor of an endpoint that is live."""
+    show(jobs.read(endpoint.id), can_store=endpoint.details.CAN_STORE)
+
+
+def show(job: Job, *, can_store: bool = True) -> None:
+    """Draw the monitor from the requests stored so far; without any, say how to store them.
+
+    `can_store` is False for an endpoint that can't store requests whatever its settings.
+    """
     kept = _read(job.id, capture.stamp(job.folder))
     share = float(job.spec.get("capture_share") or 0)
     if kept.empty:
-        words = "It keeps none of the photos it is sent."
-        if share:
-            words = f"It keeps {share:.0%} of the photos it is sent; none came yet."
-        st.info(
-            f"{words} What is kept, and how much, is chosen when a model is deployed.",
-            icon=":material/monitoring:",
-        )
+        _empty(job, share, can_store=can_store)
         return
     since = pd.to_datetime(kept["time"].min(), unit="s", utc=True)
     st.caption(
-        f"{count(len(kept), 'photo')} kept, of {share:.0%} of all requests, the first at "
-        f"{since:%Y-%m-%d %H:%M} UTC. They stay on this machine and go when the endpoint is "
-        "deleted."
+        f"{count(len(kept), 'photo')} stored from {100 * share:.0f} % of all requests, since "
+        f"{since:%Y-%m-%d %H:%M} UTC. They are kept on this machine and deleted with the endpoint."
     )
     model = models.read(str(job.spec["model_id"]))
     known = _confidence_on_test(model)
@@ -67,15 +69,45 @@ def show(job: Job) -> None:
     _photos(job, kept)
 
 
+def _empty(job: Job, share: float, *, can_store: bool) -> None:
+    """Say why there are no stored requests, and offer an endpoint that stores them."""
+    if share:
+        st.info(
+            f"No requests yet. This endpoint stores {100 * share:.0f} % of them.",
+            icon=":material/monitoring:",
+        )
+        return
+    if not can_store:
+        st.info(
+            "Monitoring is off: this kind of endpoint can't store requests.",
+            icon=":material/monitoring:",
+        )
+        return
+    st.info(
+        "Monitoring is off: this endpoint doesn't store requests. Redeploy the model with "
+        '"Keep photos" to turn it on.',
+        icon=":material/monitoring:",
+    )
+    links.button(
+        "Redeploy with monitoring",
+        "deploy",
+        key="dp_monitor_on",
+        icon=":material/rocket_launch:",
+        hint="Opens the form with all photos kept. This endpoint keeps running.",
+        model=str(job.spec.get("model_id", "")),
+        keep="100",
+    )
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
 def _read(endpoint_id: str, stamp: tuple[int, float]) -> pd.DataFrame:
-    """What was kept; `stamp` says when there is more to read."""
+    """Return the stored requests; a new `stamp` reads them again."""
     return capture.read(jobs.read(endpoint_id).folder)
 
 
 def _confidence_on_test(model: Model) -> Floats:
-    """The probability of the predicted class of each test photo; none where the predictions are
-    gone."""
+    """Return the probability of the predicted class of each test photo; empty if the predictions
+    are deleted."""
     try:
         return model.predictions().of_split("test").confidence
     except NotFound:
@@ -90,8 +122,8 @@ def _figures(kept: pd.DataFrame) -> None:
                 f"{kept['probability'].quantile(quantile / 100):.3f}",
                 border=True,
                 help=(
-                    "The probability of the predicted class, calibrated; this share of the photos "
-                    "lies below it."
+                    f"{quantile} % of the photos have a lower probability of their predicted class "
+                    "(calibrated)."
                 ),
             )
         for flag in ("unsure", "unfamiliar"):
@@ -126,14 +158,13 @@ def _drift(model: Model, kept: pd.DataFrame, known: Floats) -> None:
         )
 
 
-def _drift_line(name: str, found: Drift, definition: str) -> None:
-    verdict = ":green-badge[within chance]"
-    if found.beyond_chance:
-        verdict = ":orange-badge[:material/warning: more than chance]"
+def _drift_line(name: str, measured: Drift, definition: str) -> None:
+    verdict = ":green-badge[not significant]"
+    if measured.beyond_chance:
+        verdict = ":orange-badge[:material/warning: significant]"
     st.markdown(
-        f"**{name} drift {found.value:.3f}** {verdict} :gray[{definition}. With "
-        f"{count(found.n, 'photo')}, chance alone stays below {found.by_chance:.3f} in 95 of 100 "
-        "cases.]"
+        f"**{name} drift {measured.value:.3f}** {verdict} :gray[{definition}. Without drift, "
+        f"95 % of samples of {count(measured.n, 'photo')} stay below {measured.by_chance:.3f}.]"
     )
 
 
@@ -148,7 +179,7 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
         )
         over_time = pd.concat([_few(trained, most, []).assign(when="training", n=0), over_time])
     except NotFound:
-        # The drift line above says that the training photos are gone.
+        # The drift line above says that the training photos are deleted.
         over_time = over_time.copy()
     order = ["training", *over_time.loc[over_time["when"] != "training", "when"].drop_duplicates()]
     names = list(most)
@@ -172,23 +203,23 @@ def _mix(model: Model, kept: pd.DataFrame) -> None:
             ],
         )
     )
-    st.markdown("**Predicted classes over time**, beside the training photos'")
+    st.markdown("**Predicted classes over time**, and in the training photos")
     st.altair_chart(
         chart.properties(height=320),
         key="dp_mix",
-        alt="Predicted classes by period, and the classes of the training photos",
+        alt="Predicted classes by period, and classes of the training photos",
     )
 
 
 def _few(shares: pd.DataFrame, names: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
-    """The shares with all classes but `names` as one."""
+    """Return the shares with all classes but `names` summed into one."""
     named = shares.assign(**{"class": shares["class"].where(shares["class"].isin(names), OTHERS)})
     return named.groupby([*by, "class"]).agg({"share": "sum"}).reset_index()
 
 
 def _confidence(kept: pd.DataFrame, known: Floats) -> None:
     edges = np.linspace(0, 1, BINS + 1)
-    parts = {"kept photos": kept["probability"].to_numpy(), "test photos": known}
+    parts = {"stored photos": kept["probability"].to_numpy(), "test photos": known}
     rows = [
         {"from": low, "to": high, "share": number / len(values), "of": name}
         for name, values in parts.items()
@@ -229,7 +260,7 @@ def _confidence(kept: pd.DataFrame, known: Floats) -> None:
         .mark_rule(strokeDash=[4, 3], color=charts.PALETTE[1])
         .encode(x="at:Q", tooltip=["name", alt.Tooltip("at:Q", format=".3f")])
     )
-    st.markdown("**Confidence** of the photos it was sent, beside the test photos'")
+    st.markdown("**Confidence**, and on the test photos")
     st.altair_chart(
         (chart + rules).properties(height=320),
         key="dp_confidence",
@@ -238,7 +269,7 @@ def _confidence(kept: pd.DataFrame, known: Floats) -> None:
 
 
 def _photos(job: Job, kept: pd.DataFrame) -> None:
-    st.markdown("**Kept photos**, the newest first")
+    st.markdown("**Stored photos**, newest first")
     left, right = st.columns([3, 2])
     chosen = choices.segment(
         "Show", list(FILTERS), start="all", label=FILTERS.__getitem__, key="dp_kept_filter", on=left
@@ -250,7 +281,7 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
         key="dp_kept_class",
         on=right,
     )
-    part = _passing(kept, chosen, label)
+    part = _matching(kept, chosen, label)
     page = paging.shown(len(part), PAGE_SIZE, key=f"dp_kept_page_{chosen}_{label}")
     shown = part.iloc[page]
     root = capture.folder_of(job.folder)
@@ -258,18 +289,18 @@ def _photos(job: Job, kept: pd.DataFrame) -> None:
     opened = gallery(
         [_tile(row) for row in shown.to_dict("records")], key=f"dp_kept_{job.id}", side=150
     )
-    _aside(job, shown)
+    _review_row(job, shown)
     if opened and (match := shown[shown["file"] == opened]).size:
         row = match.iloc[0]
         facts = {
-            f"{place}. {entry['label']}": f"{entry['probability']:.1%}"
+            f"{place}. {entry['label']}": f"{100 * entry['probability']:.1f} %"
             for place, entry in enumerate(row["answer"], 1)
         }
         thumbnails.show_photo(root, row["file"], row["prediction"], facts)
 
 
-def _passing(kept: pd.DataFrame, chosen: str, label: str) -> pd.DataFrame:
-    """What passes the filters, the newest first."""
+def _matching(kept: pd.DataFrame, chosen: str, label: str) -> pd.DataFrame:
+    """Return the requests that match the filters, newest first."""
     if chosen == "low":
         kept = kept[kept["probability"] < LOW]
     elif chosen != "all":
@@ -282,7 +313,7 @@ def _passing(kept: pd.DataFrame, chosen: str, label: str) -> pd.DataFrame:
 def _tile(row: dict[Any, Any]) -> Photo:
     doubt = ", ".join(flag for flag in ("unsure", "unfamiliar") if row[flag])
     when = pd.to_datetime(row["time"], unit="s", utc=True)
-    detail = f"{row['probability']:.0%} {doubt}".strip()
+    detail = f"{100 * row['probability']:.0f} % {doubt}".strip()
     tone = ""
     if doubt:
         tone = "wrong"
@@ -295,19 +326,19 @@ def _tile(row: dict[Any, Any]) -> Photo:
     )
 
 
-def _aside(job: Job, shown: pd.DataFrame) -> None:
+def _review_row(job: Job, shown: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = f"Set these {count(len(shown), 'photo')} aside for review"
+        label = f"Add these {count(len(shown), 'photo')} to the review queue"
         if len(shown) and st.button(label, key="dp_kept_aside", icon=":material/rate_review:"):
             with messages.report_errors():
-                _set_aside(job, shown)
+                _add_to_review(job, shown)
         if waiting := review.count():
             links.link(
                 "batch", f"Review queue ({waiting})", ":material/rate_review:", view="review"
             )
 
 
-def _set_aside(job: Job, shown: pd.DataFrame) -> None:
+def _add_to_review(job: Job, shown: pd.DataFrame) -> None:
     root, added = capture.folder_of(job.folder), 0
     for row in shown.to_dict("records"):
         try:
@@ -321,6 +352,6 @@ def _set_aside(job: Job, shown: pd.DataFrame) -> None:
             )
             added += 1
         except NotFound:
-            # Newer photos have taken its place since the page was drawn.
+            # Newer photos have replaced it since the page was drawn.
             continue
-    st.toast(f"{count(added, 'photo')} set aside for review.", icon=":material/rate_review:")
+    st.toast(f"Added {count(added, 'photo')} to the review queue.", icon=":material/rate_review:")

@@ -1,4 +1,5 @@
-"""What a look into a source found, to be checked and corrected before anything is imported."""
+"""The preview of an import: what was recognised in a source, to be checked and corrected before
+anything is imported."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ import streamlit as st
 
 from core import backends, settings
 from core.datasets import store
-from core.datasets.planning import kept, questions
 from core.datasets.planning import plan as plans
+from core.datasets.planning import plan_store, questions
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Plan
@@ -29,13 +30,13 @@ from ui.importing import progress as import_progress
 from ui.shared import submit
 from ui.text import count, plain
 
-KEPT = 8
-SHOWN_NOTES = 6
+CACHED = 8
+MOST_NOTES = 6
+MOST_COLUMNS_NAMED = 12
 
 
 def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool) -> None:
-    """The button that starts a look into the source which `make` describes, and goes to its
-    page."""
+    """Show the button that previews the source described by `make` and opens the preview."""
     submit.button(
         label,
         lambda job_id: backends.LOCAL.plan(replace(make(), id=job_id)),
@@ -49,21 +50,21 @@ def button(label: str, make: Callable[[], PlanSpec], *, key: str, disabled: bool
 
 
 def show(job_id: str) -> None:
-    """The look as it goes on, or what it found."""
+    """Show a running preview's progress, or what it recognised."""
     with messages.report_errors():
         job = backends.LOCAL.refresh(jobs.read(job_id))
         if not job.state.is_finished:
             import_progress.progress(job)
         elif job.state is jobs.State.COMPLETED:
-            _found(job)
+            _preview(job)
         else:
-            _failed(job)
+            _failure(job)
 
 
-def waiting() -> None:
-    """Links to what was looked into and not imported yet."""
+def show_waiting() -> None:
+    """List the previews that have not been imported yet."""
     for job in jobs.readable("plan"):
-        if job.state is jobs.State.COMPLETED and not kept.is_imported(job.folder.output):
+        if job.state is jobs.State.COMPLETED and not plan_store.is_imported(job.folder.output):
             _waiting(job)
 
 
@@ -72,49 +73,50 @@ def _waiting(job: jobs.Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         links.link(
             "datasets",
-            f"{plain(job.name)}: {count(photos, 'photo')}, looked into and not imported yet",
+            f"Preview of {plain(job.name)}: {count(photos, 'photo')}, not imported yet",
             ":material/checklist:",
             plan=job.id,
         )
         if st.button(
-            "Forget",
-            key=f"ds_plan_forget_{job.id}",
+            "Discard",
+            key=f"ds_plan_discard_{job.id}",
             icon=":material/close:",
-            help="What was unpacked for it goes, too; your own folder stays as it is. "
-            "After a week it is forgotten by itself.",
+            type="tertiary",
+            help="Deletes the preview and anything unpacked for it. Your own files are unchanged. "
+            "A preview is deleted automatically after a week.",
         ):
             with messages.report_errors():
                 jobs.delete(job.id)
                 st.rerun()
 
 
-def _failed(job: jobs.Job) -> None:
+def _failure(job: jobs.Job) -> None:
     if job.state is jobs.State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     else:
-        st.info("The look was stopped. Nothing was kept of it.", icon=":material/stop_circle:")
+        st.info("The preview was stopped. Nothing was kept.", icon=":material/stop_circle:")
     links.link("datasets", "Choose other photos", ":material/arrow_back:", view="import")
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHED)
 def _listing(job_id: str) -> Listing:
-    return kept.listing(RunFolder.of(job_id).output)
+    return plan_store.load_listing(RunFolder.of(job_id).output)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHED)
 def _plan(job_id: str, decisions: str) -> Plan:
-    """The plan under these decisions (JSON); the first one was made by the job."""
+    """Return the plan for these decisions (JSON); the job made the first one."""
     decided = Decisions.of(json.loads(decisions))
-    first = kept.first(RunFolder.of(job_id).output)
+    first = plan_store.load_plan(RunFolder.of(job_id).output)
     if first.decisions == decided:
         return first
-    return plans.again(_listing(job_id), decided)
+    return plans.replan(_listing(job_id), decided)
 
 
-def _found(job: jobs.Job) -> None:
+def _preview(job: jobs.Job) -> None:
     folder = job.folder.output
-    decisions = kept.decisions(folder)
-    st.subheader(f"What was found in {plain(job.name)}")
+    decisions = plan_store.load_decisions(folder)
+    st.header(f"Preview of {plain(job.name)}")
     try:
         with st.spinner("Reading names and tables"):
             plan = _plan(job.id, json.dumps(decisions.as_dict()))
@@ -122,94 +124,103 @@ def _found(job: jobs.Job) -> None:
             classes = _plan(job.id, json.dumps(unnamed.as_dict())).classes
     except FieldmarkError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        plan, classes = kept.first(folder), ()
+        plan, classes = plan_store.load_plan(folder), ()
     _summary(plan)
-    _ask(job, decisions, plan)
-    _import(job, decisions, plan)
+    _questions(job, decisions, plan)
+    _import_row(job, decisions, plan)
     _details(job, decisions, plan, classes)
 
 
 def _summary(plan: Plan) -> None:
     decisions = plan.decisions
-    layout = decisions.layout[:1].upper() + decisions.layout[1:]
-    st.markdown(f"**{plain(layout)}**: {plain(decisions.why)}.")
     named = [item for item in plan.classes if item.photos]
+    ignored = sum(left.files for left in plan.left_out)
+    st.markdown(f"**{plain(decisions.layout)}**: {plain(decisions.why)}.")
     with st.grid(4, min_column_width=130, gap="small"):
         st.metric("Photos", f"{plan.photos:,}", border=True)
         st.metric("Classes", f"{len(named):,}", border=True)
-        st.metric("Without a label", f"{plan.unlabelled:,}", border=True)
-        st.metric("Files left out", f"{sum(left.files for left in plan.left_out):,}", border=True)
-    st.caption(" ".join(_lines(plan)))
-    for note in plan.notes[:SHOWN_NOTES]:
+        st.metric("Unlabelled photos", f"{plan.unlabelled:,}", border=True)
+        st.metric("Ignored files", f"{ignored:,}", border=True)
+    st.caption(" ".join(_facts(plan)))
+    for note in plan.notes[:MOST_NOTES]:
         st.caption(f":material/info: {plain(note)}")
 
 
-def _lines(plan: Plan) -> list[str]:
-    """What the photos come with, a sentence each."""
-    said = []
+def _facts(plan: Plan) -> list[str]:
+    """Split, boxes, groups and columns of the photos, a sentence each."""
+    facts = []
     if plan.splits:
-        parts = ", ".join(f"{number:,} {part}" for part, number in plan.splits.items())
-        said.append(f"They come with a split: {parts}.")
+        parts = ", ".join(f"{part} {number:,}" for part, number in plan.splits.items())
+        facts.append(f"Split: {parts}.")
     elif plan.photos > plan.unlabelled:
-        said.append("They come without a split: one is made by ratios.")
+        ratios = ", ".join(
+            f"{share:.0%}".replace("%", " %") + f" {part}"
+            for part, share in settings.DEFAULT_RATIOS.items()
+        )
+        facts.append(f"No split found: {ratios} will be used.")
     if plan.boxes:
-        said.append(f"{count(plan.boxes, 'photo')} with a box.")
+        facts.append(f"{count(plan.boxes, 'photo')} with a box.")
     if plan.groups:
-        said.append(f"{count(plan.groups, 'group')} of photos that belong together.")
+        facts.append(
+            f"{count(plan.groups, 'group')}: photos of a group stay in one part of the split."
+        )
     if plan.kept:
-        names = ", ".join(plain(name) for name in plan.kept[:12])
-        said.append(f"Kept with each photo: {names}.")
+        names = ", ".join(plain(name) for name in plan.kept[:MOST_COLUMNS_NAMED])
+        facts.append(f"Extra columns: {names}.")
     if plan.missing:
-        said.append(f"{count(plan.missing, 'photo')} in the tables that are not here.")
-    return said
+        facts.append(f"{count(plan.missing, 'photo')} listed in the tables but missing here.")
+    return facts
 
 
-def _ask(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
-    """The questions, each with the answer that was chosen for it."""
+def _questions(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
+    """Show the doubtful decisions, each with the answer that was chosen."""
     if not plan.questions:
         return
     with st.container(border=True):
-        st.markdown("**Please check**")
-        for question in plan.questions:
-            words = dict(question.options)
-            given = choices.one(
-                question.text,
-                list(words),
-                label=words.__getitem__,
-                start=question.answer,
-                key=f"ds_plan_{job.id}_{question.id}_{question.answer}",
-            )
-            if given != question.answer:
-                _decide(job, questions.answered(decisions, question.id, given))
+        st.markdown("**Check these decisions**")
+        with st.grid(2, min_column_width=300, gap="small"):
+            for question in plan.questions:
+                _question(job, decisions, question)
 
 
-def _decide(job: jobs.Job, decisions: Decisions) -> None:
-    kept.decide(job.folder.output, decisions)
-    st.rerun()
+def _question(job: jobs.Job, decisions: Decisions, question: questions.Question) -> None:
+    labels = dict(question.options)
+    answer = choices.one(
+        question.text,
+        list(labels),
+        label=labels.__getitem__,
+        start=question.answer,
+        key=f"ds_plan_{job.id}_{question.id}_{question.answer}",
+    )
+    if answer != question.answer:
+        plan_store.save_decisions(
+            job.folder.output, questions.apply_answer(decisions, question.id, answer)
+        )
+        st.rerun()
 
 
-def _import(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
+def _import_row(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
     spec = plan_spec(job)
     name = spec.name
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     if spec.dataset_id:
-        left.caption(f"The new photos make the next version of **{plain(name)}**.")
+        left.caption(f"The new photos create the next version of **{plain(name)}**.")
     else:
         name = left.text_input(
-            "Name of the dataset",
+            "Dataset name",
             spec.name,
             key=f"ds_plan_name_{job.id}",
             max_chars=settings.MAX_NAME_LENGTH,
         )
 
-    def made() -> ImportSpec:
+    def make() -> ImportSpec:
         if not spec.dataset_id and name.strip() != spec.name:
             store.require_free(name)
         return spec.import_spec(name, decisions.as_dict())
 
     import_progress.button(
         f"Import {count(plan.photos, 'photo')}",
-        made,
+        make,
         key=f"ds_plan_import_{job.id}",
         icon=":material/download:",
         on=right,
@@ -221,12 +232,12 @@ def _import(job: jobs.Job, decisions: Decisions, plan: Plan) -> None:
 def _details(
     job: jobs.Job, decisions: Decisions, plan: Plan, classes: tuple[plans.Class, ...]
 ) -> None:
-    """Everything else, to be looked at and changed."""
+    """Show classes, tables, folders and ignored files, most of which can be changed."""
 
-    def decide(made: Decisions) -> None:
-        kept.decide(job.folder.output, made)
+    def decide(changed: Decisions) -> None:
+        plan_store.save_decisions(job.folder.output, changed)
 
-    tabs = st.tabs(["Classes", "Tables", "Folders", "Left out"])
+    tabs = st.tabs(["Classes", "Tables", "Folders", "Ignored files"])
     with tabs[0]:
         plan_tables.classes(job.id, _listing(job.id).root, decisions, classes, decide)
     with tabs[1]:
@@ -234,19 +245,19 @@ def _details(
     with tabs[2]:
         plan_tables.folders(job.id, _listing(job.id), decisions, decide)
     with tabs[3]:
-        _left_out(plan)
+        _ignored_files(plan)
 
 
-def _left_out(plan: Plan) -> None:
+def _ignored_files(plan: Plan) -> None:
     if plan.left_out:
         table = pd.DataFrame(
             [(left.reason, left.files, left.example) for left in plan.left_out],
-            columns=["why", "files", "one of them"],
+            columns=["Reason", "Files", "Example"],
         )
-        st.dataframe(table, hide_index=True, alt="Files that are left out, by reason")
+        st.dataframe(table, hide_index=True, alt="Ignored files, by reason")
     else:
-        st.caption("Nothing: every file is a photo of the dataset.")
+        st.caption("No ignored files: every file is a photo of the dataset.")
     if plan.error_count:
-        st.markdown(f"**{count(plan.error_count, 'row')} of the tables can't be used**")
+        st.markdown(f"**{count(plan.error_count, 'table row')} can't be used**")
         for text in plan.errors:
             st.caption(plain(text))

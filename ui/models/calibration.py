@@ -16,7 +16,7 @@ from core.evaluation.predictions import Predictions
 from core.models.store import Model
 from ui.models import coverage as coverage_view
 from ui.shared import charts
-from ui.shared.photo_wall import page, wall
+from ui.shared.photo_wall import wall
 from ui.text import count, share
 
 HEIGHT = charts.HEIGHT + 80
@@ -188,4 +188,4 @@ def _photos_of_bin(model: Model, part: Predictions, number: int) -> None:
         f"{row['high']:.2f}**"
     )
     st.caption(f"{share(int(row['correct']), int(row['n']))} of them are right.")
-    wall(model, part, page(part.ranked(rows, part.confidence), "bin"), key=f"bin_{number}")
+    wall(model, part, part.ranked(rows, part.confidence), key=f"bin_{number}")

@@ -9,7 +9,7 @@ import streamlit as st
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
-from ui.shared.photo_wall import page, wall
+from ui.shared.photo_wall import wall
 from ui.text import count, plain, share
 
 ROW_HEIGHT, MAX_HEIGHT = 35, 560
@@ -62,13 +62,13 @@ def _photos(model: Model, part: Predictions, label: str) -> None:
         f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} of its photos are recognised, "
         "the least likely first"
     )
-    wall(model, part, page(rows, "class"), key="class")
+    wall(model, part, rows, key="class")
     others = part.ranked(
         np.flatnonzero((part.predicted == part.index_of(label)) & part.wrong), -part.confidence
     )
     if len(others):
         st.markdown(f"**{count(len(others), 'photo')} of other classes taken for {plain(label)}**")
-        wall(model, part, page(others, "taken"), key="taken")
+        wall(model, part, others, key="taken")
 
 
 def _taken_for(part: Predictions) -> list[str]:

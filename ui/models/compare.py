@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import NotFound
 from core.evaluation.comparison import Comparison, Group, compare
-from core.evaluation.predictions import Predictions
+from core.evaluation.predictions import Predictions, Rows
 from core.models import store as models
 from core.models.store import Model
 from ui import choices, links
 from ui.models import list as model_list
-from ui.shared.photo_wall import page, predictions_of, wall
+from ui.shared.photo_wall import predictions_of, wall
 from ui.text import count, plain, share
 
 PARAMETER = "with"
@@ -201,19 +200,15 @@ def _photos(model: Model, compared: Comparison, group: Group, titles: tuple[str,
     st.markdown(f"**{count(len(rows), 'photo')}, {TITLES[group].format(a=a, b=b)}**")
     if len(rows):
         st.caption(f"Those first on which the two differ most about the true class. {said[group]}")
-    shown = page(np.arange(len(rows)), f"compare_{group}")
-    details = [
-        _detail(group, *answer)
-        for answer in compared.table(group)[_ANSWERS].iloc[shown].itertuples(index=False)
-    ]
-    wall(
-        model,
-        compared.a,
-        rows[shown],
-        key=f"compare_{group}",
-        details=details,
-        tone="right" if group == "both" else "wrong",
-    )
+    answers = compared.table(group)[_ANSWERS]
+
+    def details(places: Rows) -> list[str]:
+        return [_detail(group, *answer) for answer in answers.iloc[places].itertuples(index=False)]
+
+    tone = "wrong"
+    if group == "both":
+        tone = "right"
+    wall(model, compared.a, rows, key=f"compare_{group}", details=details, tone=tone)
 
 
 _ANSWERS = ["predicted_a", "probability_a", "predicted_b", "probability_b"]

@@ -11,7 +11,7 @@ from core.evaluation import calibration
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
 from ui.shared import charts
-from ui.shared.photo_wall import page, wall
+from ui.shared.photo_wall import wall
 from ui.text import count, share
 
 TARGETS = (0.9, 0.95, 0.98, 0.99)
@@ -56,7 +56,7 @@ def unsure_photos(model: Model, part: Predictions, threshold: float) -> None:
         f"The {count(len(rows), 'photo')} it is unsure of at {threshold:.2f}",
         icon=":material/help:",
     ):
-        wall(model, part, page(rows, "unsure"), key="unsure")
+        wall(model, part, rows, key="unsure")
 
 
 def _curve(part: Predictions, split: str, threshold: float) -> None:

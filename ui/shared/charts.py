@@ -1,13 +1,10 @@
-"""Charts: Plotly for curves and bars, Altair where a click must come back (this Streamlit
-reports none from a Plotly heat map)."""
+"""Charts with Plotly, in one style."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-import altair as alt
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -24,13 +21,11 @@ SPLIT_COLOURS = {
     "unused": "#B9BDB3",
 }
 PALETTE = ["#2C8A69", "#C4552D", "#4A86B8", "#B58A10", "#8465A8", "#4F9A9B", "#B8505C", "#8A8F82"]
-LABELLED_CELLS = 24
 MARKED_POINTS = 30
 EPOCH_TICKS = 10
 RIGHT, WRONG, OTHER = "#2C8A69", "#C4552D", "#9AA89F"
 # Plotly would take classes called 001 and 1 for numbers, and so for one.
 BY_NAME = {"type": "category", "autorange": "reversed", "automargin": True}
-SMALLEST_CELL, TALLEST = 9, 1400
 
 
 def style(figure: go.Figure, title: str, height: int = HEIGHT) -> None:
@@ -156,99 +151,3 @@ def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
     st.plotly_chart(
         figure, key=key, config=CONFIG, alt="Photos per predicted class, sure and unsure"
     )
-
-
-def confusion(cells: pd.DataFrame, order: Sequence[str], *, key: str) -> tuple[str, str] | None:
-    """The confusion matrix; returns the clicked cell as (true, predicted).
-
-    `cells` has `true`, `predicted`, `count` and `share` (of the true class). Colour is the share,
-    so that rare classes show.
-    """
-    pick = alt.selection_point(name="cell", fields=["true", "predicted"])
-    base = alt.Chart(cells).encode(
-        x=alt.X(
-            "predicted:N", scale=_classes(order), title="predicted", axis=_axis(len(order), -45)
-        ),
-        y=alt.Y("true:N", scale=_classes(order), title="true", axis=_axis(len(order), 0)),
-        tooltip=[
-            "true",
-            "predicted",
-            "count",
-            alt.Tooltip("share:Q", format=".0%", title="share of the true class"),
-        ],
-    )
-    heat = (
-        base.mark_rect()
-        .encode(
-            # The square root lets a few mistakes of many photos show.
-            color=alt.Color(
-                "share:Q",
-                title="share of the true class",
-                scale=alt.Scale(type="sqrt", domain=[0, 1]),
-                legend=alt.Legend(format=".0%"),
-            ),
-            stroke=alt.condition(pick, alt.value("#C4552D"), alt.value("transparent"), empty=False),
-            strokeWidth=alt.value(2),
-        )
-        .add_params(pick)
-    )
-    layers = heat
-    if len(order) <= LABELLED_CELLS:
-        layers = heat + _counts(base)
-    side = min(860, max(340, 26 * len(order) + 110))
-    if len(order) * SMALLEST_CELL > side:
-        side = min(TALLEST, len(order) * SMALLEST_CELL)
-    event = st.altair_chart(
-        layers.properties(height=side),
-        on_select="rerun",
-        selection_mode=["cell"],
-        key=key,
-        alt="Confusion matrix, true class by row, predicted by column",
-    )
-    return _clicked(event)
-
-
-def _counts(base: alt.Chart) -> alt.Chart:
-    """The number in each cell. The scale of colours runs from light to dark on a light page, and
-    the other way round on a dark one."""
-    strong, weak = "#FFFFFF", "#3D4A43"
-    if st.context.theme.type == "dark":
-        strong, weak = "#10201A", "#DFE6E1"
-    return (
-        base.transform_filter("datum.count > 0")
-        .mark_text(fontSize=12)
-        .encode(
-            text="count:Q",
-            color=alt.condition("datum.share > 0.2", alt.value(strong), alt.value(weak)),
-        )
-    )
-
-
-def _classes(order: Sequence[str]) -> alt.Scale:
-    """A place for every class, also where no photo was of it or taken for it: else the diagonal
-    is none."""
-    return alt.Scale(domain=list(order))
-
-
-def _axis(classes: int, angle: int) -> alt.Axis:
-    """Names of all classes; of many as many as there is room for, small."""
-    if classes <= LABELLED_CELLS:
-        return alt.Axis(labelAngle=angle, labelLimit=180, labelOverlap=False)
-    size = 8
-    if classes <= 2 * LABELLED_CELLS:
-        size = 10
-    return alt.Axis(
-        labelAngle=-90 if angle else 0,
-        labelLimit=130,
-        labelFontSize=size,
-        labelOverlap="greedy",
-        ticks=False,
-    )
-
-
-def _clicked(event: Any) -> tuple[str, str] | None:
-    if not event:
-        return None
-    if chosen := event.selection.get("cell"):
-        return (str(chosen[0]["true"]), str(chosen[0]["predicted"]))
-    return None

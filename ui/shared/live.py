@@ -12,6 +12,7 @@ import streamlit as st
 from core import backends
 from core.jobs import store as jobs
 from core.jobs.store import Job, State
+from ui.notices import title
 from ui.text import plain
 
 P = ParamSpec("P")
@@ -55,7 +56,7 @@ def announce_end(of: Job) -> None:
         return
     del st.session_state[_ENDED]
     said = END_WORDS.get(of.state, str(of.state))
-    st.set_page_config(page_title=f"{said}: {of.name}")
+    title.show(f"{said}: {of.name}")
     st.toast(f"{said}: {plain(of.name)}", icon=END_ICONS.get(of.state), duration="long")
 
 

@@ -1,8 +1,7 @@
-"""One photo as a model sees it: every probability, where it looks, and the training photos most
-like it.
+"""One photo in the viewer as a model sees it: every probability, where the model looks, and the
+most similar training photos.
 
-The address names the photo (`photo=<image_id>`), so that it can be linked to. The two lower parts
-also serve photos that were never in a dataset: `evidence` and `similar` take any file.
+`evidence` and `similar` also serve photos that were never in a dataset: they take any file.
 """
 
 from __future__ import annotations
@@ -17,18 +16,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.datasets import store
-from core.errors import FieldmarkError, NotFound
+from core.errors import NotFound
 from core.evaluation.predictions import Predictions
-from core.io import images
+from core.io import files
 from core.models import explain
 from core.models.similar import Similar
 from core.models.store import Model
-from ui import links, messages
 from ui.components.gallery import gallery
-from ui.shared import charts, thumbnails
+from ui.components.viewer import Slide
+from ui.shared import albums, charts, photo_route, thumbnails, viewer
 from ui.text import chart_text, count, plain
 
-PARAMETER = "photo"
 BARS = 12
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
@@ -55,31 +53,60 @@ class Subject:
     answers: tuple[Answer, ...]
 
 
-def open_photo(image_id: str) -> None:
-    """Opens the dialog of a photo; nothing after this call runs."""
-    links.set_parameters(**{PARAMETER: image_id})
-    st.rerun()
+def slide(root: Path, path: str, image_id: str, title: str) -> Slide:
+    """Return a photo of a dataset for the viewer."""
+    address = photo_route.address(root, path, image_id)
+    return Slide(image_id, address, title or "Photo", thumbnails.url(image_id))
 
 
 def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
-    """The dialog of the photo that the address names, if it names one. `asked`: the models to
-    quote, by title, `model` first."""
-    image_id = links.parameter(PARAMETER)
+    """Draw the viewer when the address names a photo. `asked`: the predictions to quote, each
+    with the name of its model, those of `model` first."""
+    image_id = viewer.current()
     if not image_id:
         return
-    subject = _subject(model, image_id, asked)
-    if subject is None:
-        close()
+    if _subject(model, image_id, asked) is None:
+        viewer.close()
         st.warning(
             f"The photo {plain(image_id[:16])} is not in this model's dataset.",
             icon=":material/warning:",
         )
         return
-    _dialog(model, subject)
+    root = store.dataset(model.dataset_id).root
+
+    def alone(photo: str) -> Slide | None:
+        found = _subject(model, photo, asked)
+        return found and slide(root, found.path, photo, found.label)
+
+    def details(photo: str) -> None:
+        if subject := _subject(model, photo, asked):
+            _words(subject)
+
+    def below(photo: str) -> None:
+        if subject := _subject(model, photo, asked):
+            _below(model, root, subject)
+
+    albums.show(details, below=below, alone=alone)
 
 
-def close() -> None:
-    links.set_parameters(**{PARAMETER: ""})
+def _below(model: Model, root: Path, subject: Subject) -> None:
+    path = files.safe_join(root, subject.path)
+    if subject.answers:
+        st.markdown("**Where the model looks**")
+        evidence(
+            model,
+            path,
+            subject.image_id,
+            _labels(subject.answers[0]),
+            key=f"mo_evidence_{subject.image_id}",
+        )
+    st.markdown("**Most similar training photos**")
+    similar(
+        model,
+        lambda: explain.similar(model, path, leave_out=subject.path),
+        key=f"{model.id}_{subject.image_id}",
+        on_open=viewer.go,
+    )
 
 
 def _subject(
@@ -113,40 +140,6 @@ def _row(predictions: Predictions, image_id: str) -> int | None:
     if len(rows):
         return int(min(rows, key=lambda row: predictions.split[row] == "train"))
     return None
-
-
-@st.dialog("Photo", width="large", on_dismiss=close)
-def _dialog(model: Model, subject: Subject) -> None:
-    with messages.report_errors():
-        path = store.image_path(store.dataset(model.dataset_id), subject.path)
-        picture, words = st.columns([3, 2], gap="medium")
-        with picture:
-            _picture(path, subject.label)
-        with words:
-            _words(subject)
-        if subject.answers:
-            st.markdown("**Where the model looks**")
-            evidence(
-                model,
-                path,
-                subject.image_id,
-                _labels(subject.answers[0]),
-                key=f"mo_evidence_{subject.image_id}",
-            )
-        st.markdown("**The training photos most like it**")
-        similar(
-            model,
-            lambda: explain.similar(model, path, leave_out=subject.path),
-            key=f"{model.id}_{subject.image_id}",
-            on_open=open_photo,
-        )
-
-
-def _picture(path: Path, alt: str) -> None:
-    try:
-        st.image(images.open_image(path), width="stretch", alt=alt or "The photo")
-    except FieldmarkError as error:
-        st.warning(plain(str(error)))
 
 
 def _words(subject: Subject) -> None:

@@ -22,7 +22,7 @@ from core.io import images
 from core.models import explain
 from core.training import feature_cache
 from ui.datasets import export_routes
-from ui.shared import downloads
+from ui.shared import downloads, photo_route
 
 logger = logging.getLogger(__name__)
 
@@ -96,4 +96,9 @@ async def _tidy() -> None:
         await asyncio.sleep(TIDY_SECONDS)
 
 
-ROUTES = [Route("/thumbnails/{image_id}", thumbnail), *downloads.ROUTES, *export_routes.ROUTES]
+ROUTES = [
+    Route("/thumbnails/{image_id}", thumbnail),
+    *downloads.ROUTES,
+    *export_routes.ROUTES,
+    *photo_route.ROUTES,
+]

@@ -14,7 +14,7 @@ from core.jobs.specs import TrainingSpec
 from core.jobs.status.asked import training_spec
 from core.jobs.store import Job, State
 from core.models import store as models
-from ui import links, messages
+from ui import links, messages, removal
 from ui.training import compute_form, heading
 from ui.training import job as job_card
 from ui.training.compute_form import Where
@@ -49,7 +49,7 @@ def show(job: Job) -> None:
                 trial=number,
             )
         heading.edit(job)
-        heading.delete(job, lambda: jobs.delete(job.id), "the job, its model and its log")
+        heading.delete(job, lambda: _delete(job), "the job, its model and its log")
 
 
 def details(job: Job) -> None:
@@ -112,6 +112,11 @@ def _go_on(job: Job, spec: TrainingSpec, where: Where) -> None:
     )
     with messages.report_errors():
         links.to("train", job=where.backend.train(again).id)
+
+
+def _delete(job: Job) -> None:
+    removal.tell(job.name, jobs.move_to_bin(job.id))
+    links.to("train")
 
 
 def _has_model(job: Job) -> bool:

@@ -15,6 +15,7 @@ from core.jobs import store as jobs
 from core.jobs.store import Job
 from core.training.setup import setup_of
 from ui import links, messages, removal
+from ui.notices import answers, popovers
 from ui.shared import runs_table
 from ui.text import plain
 
@@ -76,7 +77,8 @@ def started(job: Job) -> str:
 def edit(job: Job) -> None:
     """Draw the popover that changes name, tags and note."""
     # A key with the job's id: an open popover must not stay open on the next job's page.
-    with st.popover("Edit", icon=":material/edit:", key=f"job_edit_{job.id}"):
+    popover = f"job_edit_{job.id}"
+    with st.popover("Edit", icon=":material/edit:", key=popovers.key(popover)):
         before: Job = st.session_state.setdefault(f"job_before_{job.id}", job)
         name = st.text_input(
             "Name", job.name, key=f"job_name_{job.id}", max_chars=settings.MAX_NAME_LENGTH
@@ -92,7 +94,8 @@ def edit(job: Job) -> None:
             wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
             labels.change_label(before, name, wanted, note)
             del st.session_state[f"job_before_{job.id}"]
-            st.toast("Saved", icon=":material/check:")
+            popovers.close(popover)
+            answers.tell("Saved")
             st.rerun(scope="app")
 
 
@@ -104,18 +107,12 @@ def delete(job: Job, remove: Callable[[], None], facts: str) -> None:
         removal.show(
             job.name,
             job.id,
-            lambda: _remove(job, remove),
+            remove,
             key=f"job_{job.kind}_delete",
             parameter="job",
             facts=facts,
             disabled=not job.state.is_finished,
         )
-
-
-def _remove(job: Job, remove: Callable[[], None]) -> None:
-    remove()
-    st.toast(f"Deleted {plain(job.name)}.", icon=":material/delete:")
-    links.to(PAGES[job.kind])
 
 
 def _resumed_from(job: Job) -> None:

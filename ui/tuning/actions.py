@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import backends, settings
+from core.bin import entries as bin_folder
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.status.asked import tuning_spec
@@ -17,6 +18,7 @@ from core.tuning import leaderboard
 from core.tuning import objectives as search
 from core.tuning.leaderboard import Board
 from ui import links, messages, removal
+from ui.notices import answers
 from ui.shared import job_state
 from ui.text import plain
 from ui.training import job as job_card
@@ -112,6 +114,7 @@ def _rename_or_delete(job: Job) -> None:
     if name.strip() and name != job.name:
         with messages.report_errors():
             labels.set_label(job.id, name=name)
+            answers.tell(f"Renamed to {name.strip()}")
             st.rerun()
     removal.show(
         job.name,
@@ -125,9 +128,10 @@ def _rename_or_delete(job: Job) -> None:
 
 
 def _delete(job: Job) -> None:
+    group = bin_folder.new_group()
     for trial in jobs.readable("training"):
         if trial.tuning_id == job.id:
             # What is left of one that died ends first.
-            jobs.delete(backends.of(trial).refresh(trial).id)
-    jobs.delete(job.id)
+            jobs.move_to_bin(backends.of(trial).refresh(trial).id, group)
+    removal.tell(job.name, jobs.move_to_bin(job.id, group))
     links.to("tune")

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core import settings
+from core.bin import entries as bin_folder
 from core.datasets import export, staging, store
 from core.datasets.editing import review
 from core.datasets.importing import extending
@@ -32,7 +33,8 @@ def sweep() -> None:
     """Removes what belongs to nobody any more. One place that can't be read never keeps the others
     from being swept."""
     places: tuple[Callable[[], object], ...] = (
-        _sweep_temporary, _sweep_datasets, _sweep_jobs, _sweep_caches, inbox.sweep, review.sweep
+        _sweep_temporary, _sweep_datasets, _sweep_jobs, _sweep_caches, inbox.sweep, review.sweep,
+        bin_folder.sweep,
     )  # fmt: skip
     for place in places:
         with suppress(OSError):
@@ -62,7 +64,7 @@ def _sweep_datasets() -> None:
 def _sweep_jobs() -> None:
     for entry in list(os.scandir(settings.jobs_dir())):
         path = Path(entry.path)
-        if entry.name.startswith(jobs.DELETED):
+        if entry.name.startswith(files.DELETED):
             files.remove(path)
         elif entry.name.startswith(jobs.MAKING):
             if files.is_abandoned(path) and not locks.is_locked(RunFolder(path).lock):

@@ -7,31 +7,20 @@ machine with the same Pillow and numpy.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import zlib
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from core import settings
 from core.datasets.sample import perches, scenes
 from core.datasets.sample import species as sketch_species
 from core.datasets.sample.birds import AIRBORNE, Bird, Pose
 from core.datasets.sample.ink import Canvas, Colour, Points, noise
 from core.datasets.sample.species import Species
 from core.datasets.sample.wings import draw_bird
-from core.errors import FieldmarkError
 
 SPECIES: tuple[str, ...] = tuple(sorted(species.name for species in sketch_species.ALL))
-QUALITY = 88
-MAX_PROCESSES = 8
-_DRAWN = b"drawn\n"
 _UNIT = 2
 _TILTS = {
     "perched": (18, 52),
@@ -220,98 +209,3 @@ def _finished(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     if rng.random() < 0.15:
         return finished.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.1)))
     return finished
-
-
-def draw(
-    into: Path,
-    per_species: int = 60,
-    seed: int = 7,
-    progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-) -> None:
-    """Writes the sample as `<into>/<Species>/<Species_with_underscores>_<nn>.jpg`, `per_species` of
-    each, on all processors.
-
-    `progress(done, total)` is called after every drawing. Where `should_stop()` turns true, returns
-    early, with whole drawings only. Raises FieldmarkError with the reason where a file can't be
-    written.
-    """
-    total = per_species * len(SPECIES)
-    for name in SPECIES:
-        (into / name).mkdir(parents=True, exist_ok=True)
-    shares = min(os.cpu_count() or 1, MAX_PROCESSES, total)
-    workers: list[subprocess.Popen[bytes]] = []
-    reports, into_reports = os.pipe()
-    try:
-        with os.fdopen(reports, "rb") as lines:
-            try:
-                for share in range(shares):
-                    workers.append(_worker(into, (per_species, seed, share, shares), into_reports))
-            finally:
-                os.close(into_reports)
-            _follow(lines, into, total, progress, should_stop)
-    finally:
-        for worker in workers:
-            worker.wait()
-
-
-def _worker(into: Path, share: tuple[int, int, int, int], reports: int) -> subprocess.Popen[bytes]:
-    """A process that draws its share and ends by itself when nobody reads its reports any more.
-
-    Not multiprocessing: a forked process inherits the locks of the app's threads, and a spawned one
-    runs the app's script again.
-    """
-    module = "core.datasets.sample.sketchbook"
-    command = [settings.python(), "-m", module, str(into.absolute()), *map(str, share)]
-    kept = {"PATH", "HOME", "LANG", "SYSTEMROOT"} & os.environ.keys()
-    environment = {name: os.environ[name] for name in kept} | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=settings.PROJECT, env=environment, stdin=subprocess.DEVNULL, stdout=reports
-    )
-
-
-def _follow(
-    lines: BinaryIO,
-    into: Path,
-    total: int,
-    progress: Callable[[int, int], None] | None,
-    should_stop: Callable[[], bool] | None,
-) -> None:
-    done = 0
-    for line in lines:
-        if line != _DRAWN:
-            reason = line.decode(errors="replace").strip()
-            raise FieldmarkError(
-                f"The sample could not be drawn: {reason}. Make sure that {into} can be written "
-                "to, and try again."
-            )
-        done += 1
-        if progress:
-            progress(done, total)
-        if should_stop and should_stop():
-            return
-    if done < total:
-        raise FieldmarkError(
-            f"The sample could not be drawn: {done} of {total} drawings were made before a "
-            "process ended. Try again."
-        )
-
-
-def _draw_share(into: Path, per_species: int, seed: int, share: int, shares: int) -> None:
-    todo = [(name, number) for number in range(1, per_species + 1) for name in SPECIES]
-    for name, number in todo[share::shares]:
-        try:
-            drawing(name, number, seed).save(
-                into / name / f"{name.replace(' ', '_')}_{number:02d}.jpg", "JPEG", quality=QUALITY
-            )
-            report = _DRAWN
-        except OSError as problem:
-            report = f"{problem}\n".encode()
-        try:
-            os.write(sys.stdout.fileno(), report)
-        except BrokenPipeError:
-            return
-
-
-if __name__ == "__main__":
-    _draw_share(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -50,8 +50,10 @@ class Details(Progress):
     platform says in words where it differs.
     """
 
-    # Whether it was made here, and so is deleted from here.
+    # Whether Fieldmark created it, and so deletes it.
     IS_OURS: ClassVar[bool] = True
+    # Whether it can store requests for the monitor.
+    CAN_STORE: ClassVar[bool] = True
 
     phases: tuple[str, ...] = ()
     url: str = ""
@@ -79,8 +81,8 @@ class LocalDetails(Details):
 
     phases: tuple[str, ...] = (
         "Loading the model",
-        "Finding its fastest form",
-        "Sending it a smoke image",
+        "Choosing the fastest engine",
+        "Running the smoke test",
     )
     port_taken: int = 0
 
@@ -88,7 +90,7 @@ class LocalDetails(Details):
     def remarks(self) -> str:
         if not self.port_taken:
             return ""
-        return f" Port {self.port_taken} was taken, so it listens on another one."
+        return f" Port {self.port_taken} was in use, so the endpoint listens on another one."
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,16 @@ class RealTimeDetails(HostedDetails):
 
 @dataclass(frozen=True)
 class ServerlessDetails(HostedDetails):
-    """One without instances."""
+    """A serverless endpoint."""
+
+    CAN_STORE: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
 class AttachedDetails(HostedDetails):
-    """One that somebody else made under the name `attached`."""
+    """An endpoint named `attached` that Fieldmark did not create."""
 
     IS_OURS: ClassVar[bool] = False
+    CAN_STORE: ClassVar[bool] = False
 
     attached: str = ""

@@ -71,12 +71,15 @@ class TuningProgress(Machines):
 
 @dataclass(frozen=True)
 class ImportingProgress(Counted):
-    """Of an import: the photo that holds it up, and the dataset version that it made."""
+    """The progress of an import: `share` (0 to 1) and `eta_seconds` cover all of its phases; `at`
+    is the photo that delays it; then the dataset version that it made, and its new photos."""
 
-    unit: str = "images"
+    unit: str = "photos"
+    share: float = 0.0
     at: str = ""
     dataset_id: str = ""
     version_id: str = ""
+    imported: int = 0
 
 
 @dataclass(frozen=True)

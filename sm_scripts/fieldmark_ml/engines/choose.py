@@ -1,9 +1,6 @@
-"""Forms of a backbone: the same features by different arithmetic,
-from plain eager torch to the fastest the hardware has.
-
-Measured here and chosen by rule, because trying them out at the start of a job would cost more than
-it gains (see `choose`).
-"""
+"""Engines of a backbone: the same features by different arithmetic, from eager torch to the fastest
+the hardware offers. The engine is chosen by a fixed rule, because timing them at the start of each
+job would cost more than it gains (see `choose`)."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from fieldmark_ml.network.backbones import Backbone, fold_batch_norm
 from fieldmark_ml.runtime import log
 
 BATCH = 8
-# What two Zen 5 cores run fastest: lite0 at 288 in bf16, 490 photos/s, against 420 with 8 whose
+# The fastest batch on two Zen 5 cores: lite0 at 288 in bf16, 490 photos/s, against 420 with 8 whose
 # layers no longer fit the cache.
 OPENVINO_BATCH = 4
 CUDA_BATCH = 64
@@ -34,9 +31,8 @@ _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Engine(Protocol):
-    """`precision` is `fp32` or `bf16` (it names cached features),
-    `workers` how many threads may call it at once.
-    """
+    """`precision` is `fp32` or `bf16` (it names cached features), `workers` the number of threads
+    that may call it at once."""
 
     name: str
     precision: str
@@ -44,12 +40,12 @@ class Engine(Protocol):
     workers: int
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 [n, 3, size, size], n <= batch, -> float32 [n, dimensions] on the CPU."""
+        """Map uint8 [n, 3, size, size], n <= batch, to float32 [n, dimensions] on the CPU."""
         ...
 
 
 def precision_of(precision: str, device: torch.device) -> str:
-    """The arithmetic that `--precision` means on this machine, known before any form is made."""
+    """Return the arithmetic that `--precision` means on this machine, before an engine is made."""
     if precision == "exact" or not _has_bf16(device):
         return "fp32"
     return "bf16"
@@ -64,13 +60,12 @@ def choose(
     cache: Path | None,
     arithmetic: str = "",
 ) -> Engine:
-    """The fastest form of a backbone whose answers stay within the precision asked for.
+    """Return the fastest engine of a backbone whose answers stay within the requested precision.
 
-    On a CPU that is OpenVINO where it is installed (lite0 at 288 on two Sapphire Rapids cores: 398
+    On a CPU that is OpenVINO if it is installed (lite0 at 288 on two Sapphire Rapids cores: 398
     photos/s in bf16 against 118 of torch), else torch with batch-norm folded before rounding,
     channels last, two or more threads of one core each. `exact` is eager fp32. `cache` is a folder
-    that keeps converted networks. `arithmetic` (fp32 or bf16) is what `precision` means if not
-    named.
+    for converted networks. `arithmetic` (fp32 or bf16) is what `precision` means if not named.
     """
     arithmetic = arithmetic or precision_of(precision, device)
     if device.type == "cuda":
@@ -85,7 +80,7 @@ def choose(
         except Exception as error:
             log(
                 f"OpenVINO cannot run this backbone ({type(error).__name__}: "
-                f"{str(error).splitlines()[0][:200]}); torch runs it"
+                f"{str(error).splitlines()[0][:200]}); using torch instead"
             )
     return TorchEngine(make(), "fast", arithmetic, device, cpus)
 
@@ -109,8 +104,8 @@ class TorchEngine:
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         if self.workers > 1 and not hasattr(self._threads, "set"):
-            # Several workers with one core each waste less than one worker that hands out pieces to
-            # all cores.
+            # Several workers with one core each waste less time than one worker that splits its
+            # work over all cores.
             torch.set_num_threads(1)
             self._threads.set = True
         with torch.inference_mode():
@@ -154,9 +149,8 @@ class OpenVinoEngine:
 
 
 def folded(backbone: Backbone) -> Backbone:
-    """A copy with batch-norm folded into the convolutions,
-    or the backbone itself where there is none or its answers would change.
-    """
+    """Return a copy with batch-norm folded into the convolutions, or the backbone itself if it has
+    none or if its answers would change."""
     if not any(isinstance(module, torch.nn.BatchNorm2d) for module in backbone.modules()):
         return backbone
     copied = copy.deepcopy(backbone)
@@ -175,9 +169,8 @@ def folded(backbone: Backbone) -> Backbone:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One core for work on a single photo: where other jobs run too,
-    waiting for a second core takes longer than the work.
-    """
+    """Use one core for work on a single photo: when other jobs run too, waiting for a second core
+    takes longer than the work."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -187,29 +180,27 @@ def one_thread() -> Iterator[None]:
 
 
 def run_once(compiled: Any, shape: tuple[int, ...]) -> None:
-    """Runs a compiled network in this thread, before several do:
-    what it sets up at first it sets up once.
-    """
+    """Run a compiled network once in this thread before several threads do, so that its first-use
+    set-up runs once."""
     compiled.create_infer_request().infer([np.zeros(shape, np.uint8)], share_inputs=True)
 
 
 def converted(
     openvino: Any, core: Any, make: Callable[[], Backbone], size: int, cache: Path | None
 ) -> Any:
-    """A backbone as an OpenVINO network for a batch of one,
-    from the folder `cache` where it was kept there before.
-    """
+    """Return a backbone as an OpenVINO network for a batch of one, from the folder `cache` if it
+    was kept there before."""
     path = cache / "openvino.xml" if cache else None
     if path and path.is_file():
         try:
             return core.read_model(path)
         except RuntimeError as error:
-            log(f"{path} cannot be read and is made again: {str(error).splitlines()[0]}")
+            log(f"{path} cannot be read and is converted again: {str(error).splitlines()[0]}")
     example = torch.zeros(1, 3, size, size, dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", FutureWarning)
         # Folded and traced here: OpenVINO would trace the longer network and then run it twice more
-        # to check, three times the wait.
+        # as a check, which takes three times as long.
         network = openvino.convert_model(
             torch.jit.trace(folded(make()), example, check_trace=False), example_input=example
         )
@@ -219,9 +210,7 @@ def converted(
 
 
 def _save(openvino: Any, network: Any, path: Path) -> None:
-    """The .bin is in place before the .xml that names it,
-    so that a reader never finds half a network.
-    """
+    """Write the .bin before the .xml that names it, so that a reader never finds half a network."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"draft-{threading.get_ident()}.xml")
     openvino.save_model(network, draft, compress_to_fp16=False)
@@ -236,9 +225,8 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def _cpu_bf16() -> bool:
-    """Whether the CPU multiplies bf16 itself (AVX-512 BF16 or AMX);
-    without that, bf16 is slower than fp32.
-    """
+    """Return whether the CPU has bf16 instructions (AVX-512 BF16 or AMX); without that, bf16 is
+    slower than fp32."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:

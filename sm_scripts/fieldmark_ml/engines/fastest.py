@@ -1,9 +1,6 @@
-"""A whole model in its fastest form: each backbone as training would run it on this machine,
-and what that changes in the answers.
-
-Needs choose.py, which an artifact does not carry: this is for what runs on this machine beside the
-artifact's own code.
-"""
+"""A whole model on its fastest engine: each backbone as training would run it on this machine, and
+the effect on the answers. Needs choose.py, which is not part of an artifact: this module is for
+servers and batches on this machine."""
 
 from __future__ import annotations
 
@@ -20,18 +17,18 @@ import torch
 
 from fieldmark_ml.engines import choose as engines
 
-# A form gives the same answers if it moves no probability further than MAX_DIFFERENCE, and names
-# no other class but where plain fp32 itself has two classes within HAIR of each other.
+# An engine gives the same answers if no probability changes by more than MAX_DIFFERENCE, and if the
+# top class changes only when the top two classes of eager fp32 are within HAIR of each other.
 MAX_DIFFERENCE = 0.02
 HAIR = 0.02
-# On how many photos that is found out: PHOTOS, or as many as SECONDS allow.
+# The number of photos compared: PHOTOS, or as many as SECONDS allow.
 PHOTOS, LEAST_PHOTOS, SECONDS = 64, 16, 5.0
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Photos as the network takes them (for each, a batch of one per backbone), and the
-    probabilities [n, classes] that plain eager fp32 gives them."""
+    """Preprocessed photos (for each, a batch of one per backbone), and their probabilities [n,
+    classes] by eager fp32."""
 
     inputs: list[list[torch.Tensor]]
     probabilities: torch.Tensor
@@ -39,9 +36,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class Parity:
-    """How far a form's answers lie from those of eager fp32, on `photos` photos: the largest
-    difference of a probability, how many have the same most probable class, and how many
-    have another one although fp32 is surer than by a hair."""
+    """The difference between an engine's answers and those of eager fp32, on `photos` photos: the
+    largest difference of a probability, the number with the same top class, and the number with
+    another top class although fp32 separates the top two by more than HAIR."""
 
     photos: int
     max_difference: float
@@ -56,14 +53,14 @@ class Parity:
 def install(
     model: Any, precision: str, cpus: int, cache: Path, arithmetic: str = ""
 ) -> list[engines.Engine]:
-    """Puts the fastest form of each backbone into `model.forms`.
+    """Put the fastest engine of each backbone into `model.forms`.
 
     `cache` is a folder that keeps the converted networks, by their weights: models with the same
     frozen backbone share one. `arithmetic`: as for choose.choose.
     """
     made = []
     for backbone, entry in zip(model.backbones, model.info["backbones"], strict=True):
-        # A copy, because some forms round the weights in place.
+        # A copy, because some engines round the weights in place.
         make = functools.partial(copy.deepcopy, backbone)
         size = entry["image_size"]
         kept = cache / f"{entry['timm_name']}-{fingerprint(backbone)}-{size}"
@@ -86,14 +83,13 @@ def fingerprint(backbone: torch.nn.Module) -> str:
 
 
 def uninstall(model: Any) -> None:
-    """Back to plain eager torch."""
+    """Return to eager torch."""
     model.forms = list(model.backbones)
 
 
 def reference(model: Any, photos: Iterable[torch.Tensor]) -> Reference:
-    """What plain eager fp32 says of decoded photos (uint8 [3, height, width]):
-    as many as the time allows.
-    """
+    """Return the probabilities of decoded photos (uint8 [3, height, width]) by eager fp32, for as
+    many as the time allows."""
     installed, started = model.forms, time.monotonic()
     inputs: list[list[torch.Tensor]] = []
     answers = []
@@ -113,7 +109,7 @@ def reference(model: Any, photos: Iterable[torch.Tensor]) -> Reference:
 
 
 def parity(model: Any, known: Reference, batch: int) -> Parity:
-    """The model as it is now against plain eager fp32."""
+    """Compare the model on its present engine with eager fp32."""
     parts = [known.inputs[start : start + batch] for start in range(0, len(known.inputs), batch)]
     joined = [[torch.cat(backbone) for backbone in zip(*part, strict=True)] for part in parts]
     fast, exact = torch.cat([_probabilities(model, one) for one in joined]), known.probabilities

@@ -1,8 +1,8 @@
 """Libraries that two threads must not use for the first time at once, set up by one thread.
 
 OpenVINO's Python binding looks numpy up at its first array: a thread that does so holds a C++ guard
-and lets the interpreter's lock go, the other one takes that lock and waits for the guard, and both
-wait for ever. No signal is seen then, for Python handles none.
+and releases the interpreter's lock; another thread takes that lock and waits for the guard: a
+deadlock. Python then handles no signals.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _one_at_a_time = threading.Lock()
 
 
 def import_openvino() -> Any:
-    """The module, ready for any number of threads and for forks. The only place that imports it.
+    """Return the module, ready for any number of threads and for forks. No other module imports it.
 
     Starts no thread, so that a process may call this and fork afterwards. Raises ImportError.
     """

@@ -1,10 +1,9 @@
-"""A model in the form that answers single photos soonest:
-each candidate is timed on this machine and compared with plain fp32.
+"""A model on the engine with the lowest latency for single photos: each candidate is timed on this
+machine and compared with eager fp32.
 
     chosen = single_photo.install(model, "auto", cpus=2, cache=Path("networks"), photos=decoded)
 
-Needs choose.py, which an artifact does not carry: this is for a server that runs on this machine
-beside the artifact's own code.
+Needs choose.py, which is not part of an artifact: this module is for servers on this machine.
 """
 
 from __future__ import annotations
@@ -31,18 +30,16 @@ from fieldmark_ml.runtime import log, write_atomic
 PLAIN = "torch fp32"
 KEPT = "serving.json"
 TRIES = 3
-# More threads for one photo gain nothing and hold up the photos of others.
+# More threads for one photo gain nothing and delay other requests.
 MAX_THREADS_ALONE = 8
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What answers: `batch` photos at most at a time in each of `workers` threads.
-
-    `milliseconds` is what the network costs for a photo (processor time; on a GPU time),
-    `plain_milliseconds` the same in plain fp32. `same_class` and `max_difference` (of a
-    probability) compare the two on `photos` photos.
-    """
+    """The chosen engine: at most `batch` photos at a time in each of `workers` threads.
+    `milliseconds` is the network's cost per photo (CPU time; on a GPU wall time),
+    `plain_milliseconds` the same in eager fp32. `same_class` and `max_difference` (of a
+    probability) compare the two on `photos` photos."""
 
     form: str
     batch: int
@@ -55,8 +52,8 @@ class Chosen:
 
 
 class SoloEngine:
-    """OpenVINO, one photo at a time: all cores for it while it is alone,
-    one core for each where several threads call at once.
+    """OpenVINO, one photo at a time: all cores for it while it is alone, one core for each if
+    several threads call at once.
 
     Larger batches cost more for each photo on a CPU (lite0, bf16: 2.8 ms of a core alone, 3.0 in a
     batch of 8), because the activations of one photo stay in the cache.
@@ -93,7 +90,7 @@ class SoloEngine:
         return core.compile_model(network, "CPU", options)
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """uint8 [n, 3, size, size] -> float32 [n, dimensions]"""
+        """Map uint8 [n, 3, size, size] to float32 [n, dimensions]"""
         if not hasattr(self._threads, "requests"):
             self._threads.requests = (
                 self._alone.create_infer_request(),
@@ -116,15 +113,15 @@ class SoloEngine:
 def install(
     model: Any, precision: str, cpus: int, cache: Path, photos: Iterable[torch.Tensor]
 ) -> Chosen:
-    """Puts the first form that is faster than plain fp32 and answers the same into `model.forms`,
-    else leaves it plain.
+    """Put the first engine that is faster than eager fp32 and gives the same answers into
+    `model.forms`, or leave eager fp32.
 
-    Candidates are tried in the order of what they gained where they were measured; each further one
-    would delay the start.
+    Candidates are tried in the order of the gain measured in development; each further one would
+    delay the start.
 
     `precision` is `auto`, or `exact` for fp32 arithmetic only. `photos` (uint8 [3, height, width])
-    are what is compared on, as many as there is time for; what was found is kept in the folder
-    `cache`, for a later start on the same machine.
+    are compared, as many as there is time for; the result is kept in the folder `cache`, for a
+    later start on the same machine.
     """
     machine = (
         f"{cpus} cores, {platform.processor() or platform.machine()}, torch {torch.__version__}"
@@ -155,14 +152,13 @@ def install(
 
 
 def _reference(model: Any, photos: Iterable[torch.Tensor]) -> fastest.Reference:
-    # On one core, for where other jobs run too, plain torch waits for a second one longer than it
-    # works.
+    # On one core: when other jobs run too, torch waits longer for a second core than it works.
     with engines.one_thread():
         return fastest.reference(model, photos)
 
 
 def _candidates(precision: str, device: torch.device) -> list[str]:
-    """The likely fastest first."""
+    """Return the candidates, probably fastest first."""
     bf16 = engines.precision_of(precision, device) == "bf16"
     if device.type == "cuda":
         names = ["torch bf16, folded", "torch fp32, folded"]
@@ -172,7 +168,7 @@ def _candidates(precision: str, device: torch.device) -> list[str]:
 
 
 def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
-    """The form of that name for each backbone."""
+    """Return the engine of that name for each backbone."""
     if name == PLAIN:
         return list(model.backbones)
     family, arithmetic = name.removesuffix(", folded").split()
@@ -190,9 +186,8 @@ def _build(model: Any, name: str, cpus: int, cache: Path) -> list[Any]:
 
 
 def _measured(model: Any, name: str, cpus: int, known: fastest.Reference) -> Chosen | None:
-    """What the form in `model.forms` does, beside plain fp32;
-    None where it is slower or answers otherwise.
-    """
+    """Measure the engine in `model.forms` against eager fp32; None if it is slower or gives other
+    answers."""
     made = model.forms
     batch = min(form.batch for form in made)
     with engines.one_thread():
@@ -233,10 +228,8 @@ def _keep(cache: Path, key: str, chosen: Chosen) -> None:
 
 
 def _milliseconds(model: Any, inputs: list[torch.Tensor]) -> float:
-    """The least of TRIES: what disturbs only adds.
-
-    Processor time, so that other jobs on this machine count for little.
-    """
+    """Return the lowest of TRIES, because disturbances only add. CPU time, so that other jobs on
+    this machine count for little."""
     clock = time.perf_counter if model.device.type == "cuda" else time.process_time
     taken = []
     with torch.inference_mode():

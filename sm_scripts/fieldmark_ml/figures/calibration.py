@@ -1,6 +1,5 @@
-"""How far a model's probabilities can be believed:
-temperature, calibration error, and the threshold below which it is unsure.
-"""
+"""Calibration of a model's probabilities: temperature, calibration error, and the threshold below
+which an answer is unsure."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ ECE_BINS = 15
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """The temperature in [0.05, 20] that makes softmax(logits / T) most likely;
-    1.0 where there is nothing to fit on.
+    """Return the temperature in [0.05, 20] that maximises the likelihood of softmax(logits / T);
+    1.0 if there is nothing to fit on.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017. The likelihood has one
     minimum in log T, found by golden section.
@@ -46,10 +45,10 @@ def calibration_error(probabilities: torch.Tensor, labels: torch.Tensor) -> floa
 
 
 def unsure_threshold(probabilities: torch.Tensor, labels: torch.Tensor, target: float) -> float:
-    """The lowest top-1 probability at which the photos at or above it are right in `target` of
-    cases.
+    """Return the lowest top-1 probability at or above which a share `target` of the answers is
+    right.
 
-    0 where even all photos reach the target (never unsure), 1 where no share of them does.
+    0 if even all photos reach the target (never unsure), 1 if no share of them does.
     """
     if not len(labels):
         return 0.0
@@ -57,8 +56,8 @@ def unsure_threshold(probabilities: torch.Tensor, labels: torch.Tensor, target: 
     confidence, order = confidence.sort(descending=True)
     right = (predicted == labels)[order].double()
     share = right.cumsum(0) / torch.arange(1, len(right) + 1)
-    # Photos of equal confidence stay or go together: only the last of each such run can be where
-    # the threshold cuts.
+    # Photos of equal confidence stay together, so only the last of each such run can be the
+    # threshold.
     ends_run = torch.cat([confidence[1:] != confidence[:-1], torch.ones(1, dtype=torch.bool)])
     enough = torch.nonzero((share >= target) & ends_run).flatten()
     if not len(enough):

@@ -1,4 +1,4 @@
-"""Figures of a split, counted over images."""
+"""Metrics of a split, counted over photos."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from fieldmark_ml.figures.calibration import calibration_error
 
 
 def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """top1, top5, loss, macro_f1, ece, correct and n of calibrated `probabilities` [n,
-    classes] against `labels` [n].
-    """
+    """Return top1, top5, loss, macro_f1, ece, correct and n of calibrated `probabilities` [n,
+    classes] against `labels` [n]."""
     count = len(labels)
     if not count:
         return {}
@@ -20,7 +19,7 @@ def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, floa
     return {
         "top1": correct / count,
         "top5": int((ranked == labels[:, None]).any(1).sum()) / count,
-        # Of probabilities that are all 1 the mean is -0.0, which nobody wants to read.
+        # Without this, a loss of probabilities that are all 1 would be shown as -0.0.
         "loss": abs(probabilities.gather(1, labels[:, None]).clamp(min=1e-12).log().mean().item()),
         "macro_f1": macro_f1(ranked[:, 0], labels, probabilities.shape[1]),
         "ece": calibration_error(probabilities, labels),
@@ -30,9 +29,8 @@ def figures(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, floa
 
 
 def macro_f1(predicted: torch.Tensor, labels: torch.Tensor, classes: int) -> float:
-    """The mean of 2 tp / (2 tp + fp + fn) over the classes that occur,
-    as a true or as a predicted class (scikit-learn's default).
-    """
+    """Return the macro F1: the mean of 2 tp / (2 tp + fp + fn) over the classes that occur, as a
+    true or as a predicted class (scikit-learn's default)."""
     support = torch.bincount(labels, minlength=classes).double()
     chosen = torch.bincount(predicted, minlength=classes).double()
     hits = torch.bincount(labels[predicted == labels], minlength=classes).double()

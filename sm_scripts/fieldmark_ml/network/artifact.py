@@ -1,9 +1,9 @@
-"""Writes the artifact: model.safetensors, model.json and code/, which needs only torch,
-torchvision, Pillow and numpy to serve.
+"""The artifact: model.safetensors, model.json and code/, which needs only torch, torchvision,
+Pillow and numpy to serve.
 
-code/ carries a part of fieldmark_ml, and a server on this machine adds the rest from sm_scripts by
-its search path: so fieldmark_ml and its folders have no `__init__.py`, which would hide one part
-behind the other.
+code/ has a part of fieldmark_ml; a server on this machine finds the rest in sm_scripts by its
+search path. So fieldmark_ml and its folders have no `__init__.py`: with one, only the first part
+would be found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from fieldmark_ml.network.backbones import PACKAGE
 from fieldmark_ml.network.model import INFO_FILE, WEIGHTS_FILE, Info
 from fieldmark_ml.runtime import write_atomic
 
-# What inference.py imports, directly or not. A test loads an artifact with nothing else in reach.
+# The modules that inference.py imports, directly or indirectly. A test loads an artifact with only
+# these.
 CODE = (
     "inference.py",
     "fieldmark_ml/figures/familiarity.py",
@@ -40,9 +41,8 @@ _NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked", "mean", "d
 
 
 def write(folder: Path, info: Info, state: dict[str, torch.Tensor]) -> None:
-    """`state` has the names of Model's state dict. model.json comes last,
-    so that its presence says the artifact is whole.
-    """
+    """Write an artifact. `state` has the names of Model's state dict. model.json comes last, so
+    that its presence says the artifact is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     code = folder / "code"
     shutil.rmtree(code, ignore_errors=True)
@@ -58,7 +58,7 @@ def write(folder: Path, info: Info, state: dict[str, torch.Tensor]) -> None:
 
 
 def parameters(state: dict[str, torch.Tensor]) -> int:
-    """How many numbers were learned, in this training or before it."""
+    """Return the number of learned parameters, pretrained ones included."""
     return sum(
         value.numel()
         for name, value in state.items()

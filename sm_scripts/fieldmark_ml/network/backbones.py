@@ -44,26 +44,23 @@ class Backbone(nn.Module):
 
 
 def create(module: str, timm_name: str, package: Path, **arguments: Any) -> nn.Module:
-    """timm's `timm_name` without a classifier and with random weights,
-    from the copied package in the folder `package`.
-    """
+    """Create timm's `timm_name` without a classifier and with random weights, from the copied
+    package in the folder `package`."""
     models = importlib.import_module(f"{load_package(package)}.models.{module}")
     return getattr(models, timm_name.split(".")[0])(num_classes=0, **arguments).eval()
 
 
 def pretrained_cfg(module: str, timm_name: str, package: Path) -> Any:
-    """What timm knows about the default (or named) weights of a model:
-    sizes, normalisation, where they are.
-    """
+    """Return timm's description of the default (or named) weights of a model: sizes, normalisation,
+    download location."""
     name = load_package(package)
     importlib.import_module(f"{name}.models.{module}")
     return importlib.import_module(f"{name}.models._registry").get_pretrained_cfg(timm_name)
 
 
 def load_package(folder: Path) -> str:
-    """Imports the copy under a name of its own, so that it disturbs neither a real timm nor another
-    artifact's copy.
-    """
+    """Import the copy under a unique name, so that it does not clash with an installed timm or
+    another artifact's copy."""
     name = f"{PACKAGE}_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(
@@ -78,11 +75,10 @@ def load_package(folder: Path) -> str:
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Folds every batch-norm into the convolution that it follows (in place):
-    w' = w g / sqrt(v + e), b' = (b - m) g / sqrt(v + e) + beta.
+    """Fold every batch-norm into the convolution that it follows (in place): w' = w g / sqrt(v +
+    e), b' = (b - m) g / sqrt(v + e) + beta.
 
-    Only neighbours inside one parent are folded; the caller checks that the outputs stayed the
-    same.
+    Only neighbours inside one parent are folded; the caller checks that the outputs are unchanged.
     """
     children = list(network.named_children())
     for (_, first), (name, second) in itertools.pairwise(children):

@@ -1,4 +1,5 @@
-"""A backbone and a head trained as one network, and what is done to it for that."""
+"""A backbone and a head trained as one network: averaging, freezing, and depthwise convolutions in
+fp32."""
 
 from __future__ import annotations
 
@@ -24,10 +25,8 @@ class Classifier(nn.Module):
 
 
 class Average:
-    """An exponential moving average of parameters; it follows quickly at first.
-
-    With decay 0 it is the parameters themselves.
-    """
+    """An exponential moving average of parameters; the decay is lower in the first steps. With
+    decay 0 it equals the parameters."""
 
     def __init__(self, parameters: dict[str, nn.Parameter], decay: float) -> None:
         self.parameters, self.decay, self.steps = parameters, decay, 0
@@ -43,7 +42,7 @@ class Average:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The average in the parameters' place."""
+        """Replace the parameters by their average inside the block."""
         kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         put(self.parameters, self.values)
         try:
@@ -59,9 +58,8 @@ def put(parameters: dict[str, nn.Parameter], values: dict[str, torch.Tensor]) ->
 
 
 def freeze(network: nn.Module, share: float) -> None:
-    """Keeps the first `share` of the network's layers as they are:
-    they look for edges and colours, and cost the most to train.
-    """
+    """Freeze the first `share` of the network's layers: they detect edges and colours, and cost the
+    most to train."""
     layers = [module for module in network.modules() if list(module.parameters(recurse=False))]
     for layer in layers[: round(share * len(layers))]:
         for parameter in layer.parameters(recurse=False):
@@ -71,8 +69,9 @@ def freeze(network: nn.Module, share: float) -> None:
 class ExactDepthwise(nn.Module):
     """Makes a convolution compute in fp32 inside bf16 autocast.
 
-    Depthwise ones take four times as long backward in bf16 on a CPU, while all others gain. Lite0
-    at 224, photos per second and core: 27 in fp32, 17 in bf16, 43 in this mixture.
+    On a CPU the backward pass of a depthwise convolution takes four times as long in bf16, while
+    all others gain. Lite0 at 224, photos per second and core: 27 in fp32, 17 in bf16, 43 in this
+    mixture.
     """
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -81,10 +80,9 @@ class ExactDepthwise(nn.Module):
 
 
 def exact_depthwise(network: nn.Module) -> None:
-    """Makes every depthwise convolution in `network` an ExactDepthwise."""
+    """Make every depthwise convolution in `network` an ExactDepthwise."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
-            # The class changes, not the module: its parameters, its names and the padding of its
-            # own kind stay.
+            # Only the class changes: the parameters, their names and the padding stay.
             kind = type(module)
             module.__class__ = type(f"Exact{kind.__name__}", (ExactDepthwise, kind), {})

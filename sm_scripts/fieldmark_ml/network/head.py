@@ -1,4 +1,4 @@
-"""The part that turns features into classes."""
+"""The head: features to class logits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 HIDDEN_UNITS = 256
-# Below this a feature is constant in training; dividing by it would turn rounding noise into
-# evidence.
+# A feature with a smaller standard deviation is constant in training; dividing by it would amplify
+# rounding noise.
 SMALLEST_DEVIATION = 1e-4
 # Rows handled at a time, so that memory stays bounded however many photos there are.
 CHUNK = 16_384
@@ -43,7 +43,7 @@ class Head(nn.Module):
         return last
 
     def standardise_on(self, features: torch.Tensor) -> None:
-        """Sets the standardisation to the mean and deviation of `features`."""
+        """Set the standardisation to the mean and deviation of `features`."""
         self.mean = features.mean(0)
         deviation = features.std(0, correction=0)
         self.deviation = torch.where(

@@ -1,6 +1,5 @@
-"""A trained classifier as it is stored and served:
-backbones, a head, and model.json that says how they belong together.
-"""
+"""A trained classifier as it is stored and served: backbones, a head, and model.json, which
+describes them."""
 
 from __future__ import annotations
 
@@ -19,15 +18,15 @@ from fieldmark_ml.photos.preprocessing import Preprocessing, prepare
 FORMAT = 1
 WEIGHTS_FILE, INFO_FILE = "model.safetensors", "model.json"
 
-# model.json, or an object in it, as it is read: a later version may say more than this one knows.
+# model.json, or an object in it, as read: a later version may have more fields.
 Info = dict[str, Any]
 
 
 class Model(nn.Module):
     """Photos -> logits. `info` is model.json.
 
-    A backbone may be replaced in `forms` by anything that maps the same uint8 batch to the same
-    features, only faster.
+    A backbone may be replaced in `forms` by a faster engine that maps the same uint8 batch to the
+    same features.
     """
 
     means: torch.Tensor
@@ -51,16 +50,15 @@ class Model(nn.Module):
         return self.head.mean.device
 
     def inputs(self, photos: list[torch.Tensor]) -> list[torch.Tensor]:
-        """uint8 photos [3, height, width] of any size -> one uint8 batch per backbone."""
+        """Return uint8 photos [3, height, width] of any size -> one uint8 batch per backbone."""
         return [
             torch.stack([prepare(photo, how) for photo in photos]).to(self.device)
             for how in self.how
         ]
 
     def features(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        """One batch per backbone -> float32 [n, all dimensions]; the views of a photo are
-        averaged.
-        """
+        """Return one batch per backbone -> float32 [n, all dimensions]; the views of a photo are
+        averaged."""
         parts = []
         for form, batch in zip(self.forms, inputs, strict=True):
             views = [
@@ -71,11 +69,11 @@ class Model(nn.Module):
         return torch.cat(parts, dim=1)
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Calibrated: the temperature fitted on validation is applied."""
+        """Return Calibrated: the temperature fitted on validation is applied."""
         return torch.softmax(logits / self.info["temperature"], dim=1)
 
     def unfamiliar(self, features: torch.Tensor) -> torch.Tensor:
-        """bool [n]: unlike everything seen in training."""
+        """Return bool [n]: whether each photo is unlike everything seen in training."""
         return familiarity.similarity(features, self.means) < self.info["unfamiliar"]["threshold"]
 
     def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:
@@ -103,10 +101,9 @@ def preprocessing_of(entry: Info) -> Preprocessing:
 
 
 def load(folder: Path, package: Path) -> Model:
-    """The model stored in `folder`, on the CPU, ready to predict: batch-norm folded and channels
-    last, the same answers to 1e-5 in half the time. Raises ValueError naming what is missing or
-    damaged.
-    """
+    """Return the model stored in `folder`, on the CPU, ready to predict: batch-norm folded and
+    channels last, the same answers to 1e-5 in half the time. Raises ValueError naming what is
+    missing or damaged."""
     try:
         info = json.loads((folder / INFO_FILE).read_bytes())
     except (OSError, ValueError) as error:

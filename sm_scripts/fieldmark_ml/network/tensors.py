@@ -1,5 +1,5 @@
-"""Tensors in a file, in the safetensors format, without needing its package:
-the serving image of AWS does not have it.
+"""Tensors in a file, in the safetensors format, without its package, which AWS's serving image
+lacks.
 
 The format (https://github.com/huggingface/safetensors): 8 bytes, little endian, the length of a
 JSON header that gives each tensor's type, shape and position; then the raw values. Nothing in it
@@ -25,9 +25,8 @@ MAX_HEADER = 100 * 2**20
 
 
 def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Writes `tensors` to `path`: a temporary file beside it, fsync, then a rename,
-    so that no half file is ever seen.
-    """
+    """Write `tensors` to `path`: a temporary file beside it, fsync, then a rename, so that no
+    reader sees a partial file."""
     header, position = {}, 0
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in ready.items():
@@ -55,9 +54,9 @@ def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors in `path`.
+    """Return the tensors in `path`.
 
-    Raises ValueError that names the file where it is not a whole safetensors file.
+    Raises ValueError with the file's name if it is not a complete safetensors file.
     """
     data = bytearray(path.read_bytes())
     try:
@@ -68,7 +67,7 @@ def load(path: Path) -> dict[str, torch.Tensor]:
         header.pop("__metadata__", None)
         return {name: _tensor(data, 8 + length, **entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError, struct.error, RuntimeError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
+        raise ValueError(f"{path} is not a complete safetensors file: {error}") from None
 
 
 def _tensor(
@@ -84,10 +83,10 @@ def _tensor(
         or end - begin != count * torch.empty(0, dtype=kind).element_size()
         or start + end > len(data)
     ):
-        raise ValueError("a tensor's place does not match its shape")
+        raise ValueError("a tensor's position does not match its shape")
     if not count:
         return torch.empty(shape, dtype=kind)
-    # The copy aligns the values, and lets go of the file's bytes.
+    # The copy aligns the values and releases the file's bytes.
     return (
         torch.frombuffer(data, dtype=torch.uint8, count=end - begin, offset=start + begin)
         .clone()

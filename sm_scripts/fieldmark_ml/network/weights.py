@@ -20,9 +20,7 @@ from fieldmark_ml.runtime import TrainingError, log
 
 DOWNLOAD_TIMEOUT_SECONDS = 10
 HUB_FILE = "model.safetensors"
-OFFLINE_CHOICES = (
-    "Without a network use lite0, lite1 or lite2, whose weights are installed with Fieldmark"
-)
+OFFLINE_CHOICES = "Offline, use lite0, lite1 or lite2, whose weights are installed with Fieldmark"
 
 _SUFFIXES = (".safetensors", ".pth")
 # How often each stage of EfficientNet-Lite repeats its block, by the digit of its name.
@@ -63,9 +61,9 @@ class WeightsFile:
 
 
 def find(name: str, timm_name: str, hub: str = "") -> WeightsFile:
-    """The weights of the backbone `name`.
+    """Return the weights of the backbone `name`.
 
-    Raises TrainingError saying what was tried and what works offline.
+    Raises TrainingError that lists what was tried and what works offline.
     """
     channel = _in_channel(timm_name, name)
     if channel:
@@ -77,9 +75,9 @@ def find(name: str, timm_name: str, hub: str = "") -> WeightsFile:
 
 
 def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torch.Tensor]:
-    """The state dict in `file` under timm's names, without a classifier.
+    """Return the state dict in `file` under timm's names, without a classifier.
 
-    Raises TrainingError naming a file that is damaged.
+    Raises TrainingError if the file is damaged.
     """
     try:
         if file.path.suffix == ".safetensors":
@@ -97,9 +95,8 @@ def read(file: WeightsFile, architecture: Architecture | None) -> dict[str, torc
 
 
 def from_lite_package(state: dict[str, torch.Tensor], digit: int) -> dict[str, torch.Tensor]:
-    """The packaged EfficientNet-Lite state dict under the names of timm's
-    tf_efficientnet_lite<digit>: same tensors, same order.
-    """
+    """Return the packaged EfficientNet-Lite state dict under the names of timm's
+    tf_efficientnet_lite<digit>: same tensors, same order."""
     blocks = [
         (stage, index) for stage, repeats in enumerate(_REPEATS[digit]) for index in range(repeats)
     ]
@@ -148,8 +145,7 @@ def _downloaded(name: str, timm_name: str, hub: str) -> Path:
             return Path(hf_hub_download(hub, HUB_FILE, local_files_only=True))
         except FileNotFoundError:
             log(f"downloading the weights of {name} from huggingface.co/{hub}")
-        # The hub's client tries again and again for half a minute before it says that there is no
-        # network.
+        # The hub's client retries for half a minute before it reports that there is no network.
         with urllib.request.urlopen(
             f"https://huggingface.co/{hub}/resolve/main/{HUB_FILE}",
             timeout=DOWNLOAD_TIMEOUT_SECONDS,

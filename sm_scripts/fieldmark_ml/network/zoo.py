@@ -1,9 +1,9 @@
-"""As much of timm's model code as some backbones need, copied so that it can travel in an artifact.
+"""A copy of the part of timm's model code that some backbones need, to be stored in an artifact.
 
-A serving container has no timm and may not install anything, so the artifact carries the modules it
-is built from. The copy is made of timm's own files; imports between them become relative, so that
-the package can live under any name beside a real timm, and the two things timm takes from
-torchvision (a second's import) are left out: neither is used by a model that is only run.
+A serving container has no timm and may not install anything, so the artifact includes the modules
+it needs. The copy is made of timm's own files; imports between them become relative, so that the
+package works under any name beside an installed timm. The two things timm imports from torchvision
+(which takes a second) are left out: inference uses neither.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fieldmark_ml.runtime import TrainingError
 
-# Beside train.py, where a job on SageMaker finds it.
+# Beside train.py, the source_dir of a job on SageMaker.
 SENT_ALONG = Path(__file__).parents[2] / "timm_models"
 _MODELS_INIT = (
     '"""The modules of timm.models that the model is built from; each is imported by name."""\n'
@@ -37,9 +37,8 @@ class FrozenBatchNorm2d(Module):
 
 
 def timm_folder() -> Path:
-    """timm's source: a copy that was sent along with these scripts,
-    for a container that may install nothing, or the installed one.
-    """
+    """Return the folder of timm's source: the copy uploaded with these scripts, for a container
+    that may install nothing, or the installed one."""
     if (SENT_ALONG / "version.py").is_file():
         return SENT_ALONG
     spec = importlib.util.find_spec("timm")
@@ -49,7 +48,7 @@ def timm_folder() -> Path:
 
 
 def module_of(timm_name: str) -> str:
-    """The module of timm.models that defines `timm_name` (`tf_efficientnet_lite0` ->
+    """Return the module of timm.models that defines `timm_name` (`tf_efficientnet_lite0` ->
     `efficientnet`), read without importing it.
 
     Raises TrainingError for a name timm does not have.
@@ -65,7 +64,8 @@ def module_of(timm_name: str) -> str:
 
 
 def version_key(timm_names: list[str]) -> str:
-    """Names a copy: the same for the same timm, the same backbones and the same way of copying."""
+    """Return the name of a copy, which depends on timm's version, the backbones and the way of
+    copying."""
     version = (timm_folder() / "version.py").read_text()
     modules = sorted({module_of(name) for name in timm_names})
     text = f"{version}{modules}{Path(__file__).read_text()}"
@@ -73,9 +73,9 @@ def version_key(timm_names: list[str]) -> str:
 
 
 def copy(timm_names: list[str], into: Path) -> None:
-    """Writes the package for `timm_names` into the new folder `into`.
+    """Write the package for `timm_names` into the new folder `into`.
 
-    A copy is kept beside the cached features, where that channel is: making one takes longer than
+    A copy is cached beside the features if there is that channel: making one takes longer than
     training a head.
     """
     shutil.rmtree(into, ignore_errors=True)
@@ -88,7 +88,7 @@ def copy(timm_names: list[str], into: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=kept.parent) as folder:
             _make(timm_names, Path(folder) / kept.name)
-            with contextlib.suppress(OSError):  # another job was quicker
+            with contextlib.suppress(OSError):  # another job made it first
                 (Path(folder) / kept.name).rename(kept)
     shutil.copytree(kept, into)
 
@@ -111,7 +111,7 @@ def _make(timm_names: list[str], into: Path) -> None:
 
 
 def _needed(folder: Path, start: set[str]) -> set[str]:
-    """`start` and every sibling module that they import, directly or not."""
+    """Return `start` and every sibling module that they import, directly or not."""
     found, waiting = set(), set(start)
     while waiting:
         name = waiting.pop()

@@ -19,9 +19,8 @@ RAND_AUGMENT_MAGNITUDE = 9 / 30
 
 
 def augmented(photo: torch.Tensor, size: int, kind: str, draw: random.Random) -> torch.Tensor:
-    """uint8 [3, side, side] -> uint8 [3, size, size]:
-    a random crop, mirrored half of the time, then RandAugment where asked for.
-    """
+    """Augment uint8 [3, side, side] to uint8 [3, size, size]: a random crop, a mirror image half of
+    the time, then RandAugment if set."""
     if kind == "none":
         return centre(photo, size)
     side = photo.shape[1]
@@ -39,9 +38,8 @@ def augmented(photo: torch.Tensor, size: int, kind: str, draw: random.Random) ->
 
 
 def centre(photos: torch.Tensor, size: int) -> torch.Tensor:
-    """The middle `size` pixels of [..., side, side]:
-    what evaluation and serving see of a cached photo.
-    """
+    """Return the middle `size` pixels of [..., side, side]: the part of a cached photo that
+    evaluation and serving use."""
     offset = round((photos.shape[-1] - size) / 2)
     return photos[..., offset : offset + size, offset : offset + size]
 
@@ -57,7 +55,7 @@ def rand_augment(photo: torch.Tensor, draw: random.Random) -> torch.Tensor:
 
 
 def _transforms() -> Any:
-    # Imported here, because it takes a second and only RandAugment needs it.
+    # Imported here because the import takes a second and only RandAugment needs it.
     from torchvision.transforms.v2 import functional as transforms
 
     return transforms
@@ -96,11 +94,11 @@ _OPERATIONS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
 def mix(
     pixels: torch.Tensor, targets: torch.Tensor, mixup: float, cutmix: float, draw: random.Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mixes each photo of a batch with the one before it, and their targets [n,
-    classes] in the same shares; a copy where it does.
+    """Mix each photo of a batch with the one before it, and their targets [n, classes] in the same
+    shares. Returns a copy if it mixes.
 
-    Sources: Zhang et al., mixup, 2018; Yun et al., CutMix, 2019. Where both are on, each batch
-    takes one of them.
+    Sources: Zhang et al., mixup, 2018; Yun et al., CutMix, 2019. If both are on, each batch uses
+    one of them.
     """
     choices = [(name, alpha) for name, alpha in (("mixup", mixup), ("cutmix", cutmix)) if alpha > 0]
     if not choices or len(pixels) < 2:

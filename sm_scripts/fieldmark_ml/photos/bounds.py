@@ -1,17 +1,17 @@
-"""What a photo may ask of a decoder, and the words for those that ask for more."""
+"""Limits of what decoding a photo may take, and the errors for photos over them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# A photo of more pixels is held at a half, a quarter or an eighth of its sides.
+# A photo with more pixels is decoded at a half, a quarter or an eighth of its sides.
 WHOLE_PIXELS = 50_000_000
 FACTORS = (1, 2, 4, 8)
 # libjpeg decodes a JPEG at those sides line by line, so only its time is bounded: 200-megapixel
 # telephones are ordinary, and a side has at most 65,535 pixels.
 MAX_JPEG_PIXELS = 250_000_000
-# What decoders may take, before a photo is reduced, and what each takes for a pixel: Pillow's image
-# and what it is made from, or, of a JPEG in several scans, two bytes of each component.
+# Memory that decoders may take before a photo is reduced, and the bytes per pixel of each: Pillow's
+# image and what it is made from, or, of a JPEG in several scans, two bytes of each component.
 MAX_DECODING_BYTES = 2**30
 PIXEL_BYTES = {"AVIF": 16, "BMP": 8, "GIF": 8, "HEIF": 16, "PNG": 8, "TIFF": 8, "WEBP": 16}
 # A progressive JPEG costs a decoder 3 ns for each pixel and scan, however few bytes the scan has.
@@ -25,13 +25,13 @@ MAX_RLE = 10_000_000
 
 
 class BadImage(ValueError):
-    """Bytes that are not a photo we open; the message says why."""
+    """Bytes that cannot be opened as a photo; the message says why."""
 
 
 class Photo(NamedTuple):
-    """A file's bytes as decoders get them, its orientation (1 to 8), whether it is an 8-bit JPEG of
-    one or three components, its format as Pillow calls it, and a JPEG's size before it is turned.
-    """
+    """A file's bytes as passed to decoders, its orientation (1 to 8), whether it is an 8-bit JPEG
+    of one or three components, its format as Pillow calls it, and a JPEG's size before it is
+    turned."""
 
     data: bytes
     orientation: int = 1
@@ -42,19 +42,19 @@ class Photo(NamedTuple):
 
 
 def factor(width: int, height: int) -> int:
-    """By how much the sides of a photo of this size are divided when it is decoded."""
+    """Return the factor by which the sides of a photo of this size are divided in decoding."""
     fitting = (by for by in FACTORS if width * height <= WHOLE_PIXELS * by * by)
     return next(fitting, FACTORS[-1])
 
 
 def reduced(width: int, height: int) -> tuple[int, int]:
-    """The size at which a photo of this size is held."""
+    """Return the size to which a photo of this size is decoded."""
     by = factor(width, height)
     return -(-width // by), -(-height // by)
 
 
 def check_decoding(kind: str, width: int, height: int) -> None:
-    """Raise BadImage where decoding such a photo would take too much memory, or time."""
+    """Raise BadImage if decoding such a photo would take too much memory, or time."""
     if width < 1 or height < 1:
         raise BadImage("the image has no pixels")
     most = MAX_JPEG_PIXELS
@@ -64,7 +64,8 @@ def check_decoding(kind: str, width: int, height: int) -> None:
 
 
 def check_buffered(width: int, height: int, components: int) -> None:
-    """Raise BadImage for a JPEG in several scans that a decoder would have to hold whole."""
+    """Raise BadImage for a progressive JPEG that a decoder would have to hold in memory as a
+    whole."""
     _check("progressive JPEG", width, height, MAX_DECODING_BYTES // (2 * max(1, components)))
 
 
@@ -72,11 +73,11 @@ def _check(kind: str, width: int, height: int, most: int) -> None:
     if width * height > most:
         limit = f"{most // 1_000_000} million pixels"
         called = {"HEIF": "HEIC"}.get(kind, kind)
-        raise BadImage(f"{width} x {height} is more than {limit}, the most of a {called} that fits")
+        raise BadImage(f"{width} x {height} is more than {limit}, the limit for a {called}")
 
 
 def count(parts: int) -> int:
-    """One part more. Raises BadImage where there are too many."""
+    """Count one more part. Raises BadImage if there are too many."""
     if parts >= MAX_PARTS:
-        raise BadImage(f"more than {MAX_PARTS:,} segments, where photos have a few")
+        raise BadImage(f"more than {MAX_PARTS:,} segments, but photos have a few")
     return parts + 1

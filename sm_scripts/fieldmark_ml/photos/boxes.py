@@ -1,9 +1,8 @@
-"""Photos cropped to their boxes for training: which pixels,
-and the name under which what is made of them is kept.
+"""Photos cropped to their boxes for training: the pixels of a crop, and its key in the feature
+cache.
 
 The boxes stand in manifest.csv: box_x, box_y, box_width, box_height in pixels of the upright photo,
-empty where there is none. Whoever asks the model later sends whole photos: nobody has drawn a box
-for those.
+empty if there is none. Predictions use whole photos, for which there is no box.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# How much longer than the box's longer side the square around it is.
+# The side of the square as a multiple of the box's longer side.
 MARGIN = 1.2
 COLUMNS = ("box_x", "box_y", "box_width", "box_height")
 
@@ -23,11 +22,11 @@ Edges = tuple[int, int, int, int]
 
 
 def edges(box: tuple[float, float, float, float]) -> Edges | None:
-    """(left, top, right, bottom) in whole pixels of the square around a box (x, y, width, height);
-    None for one that holds nothing.
+    """Return (left, top, right, bottom) in whole pixels of the square around a box (x, y, width,
+    height); None for an empty box.
 
-    A square, and larger than the box, since the network sees the middle of what it is given: a
-    tight crop would lose bill and tail.
+    A square, and larger than the box, because the network uses the centre of its input: a tight
+    crop would lose bill and tail.
     """
     x, y, width, height = box
     if not all(map(math.isfinite, box)) or width <= 0 or height <= 0:
@@ -43,18 +42,16 @@ def edges(box: tuple[float, float, float, float]) -> Edges | None:
 
 
 def key(image_id: str, inside: Edges | None) -> str:
-    """The name of a photo's crop in a cache of features:
-    another one for every box, and the photo's own without one.
-    """
+    """Return the key of a photo's crop in a feature cache: one for every box, and the photo's own
+    without a box."""
     if not inside:
         return image_id
     return hashlib.sha256(f"{image_id} {inside}".encode()).hexdigest()
 
 
 def crop(image: Any, inside: Edges | None, by: int = 1) -> Any:
-    """The part of a photo [3, height, width] between these edges, which are those of a photo whose
-    sides are `by` times as long; the whole where nothing of the photo lies there.
-    """
+    """Return the part of a photo [3, height, width] between these edges, which are those of a photo
+    whose sides are `by` times as long; the whole photo if the square is outside it."""
     if inside is None:
         return image
     left, top, right, bottom = inside
@@ -65,9 +62,9 @@ def crop(image: Any, inside: Edges | None, by: int = 1) -> Any:
 
 
 def read(manifest: Path) -> dict[str, Edges]:
-    """The boxes of a manifest.csv by the photos' paths; those without one are left out.
+    """Return the boxes of a manifest.csv by the photos' paths; those without one are left out.
 
-    ValueError names a row that can't be read.
+    ValueError names a row that cannot be read.
     """
     found = {}
     with open(manifest, newline="", encoding="utf-8") as file:

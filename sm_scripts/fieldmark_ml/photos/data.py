@@ -1,6 +1,5 @@
-"""Which photos there are: from a manifest and a folder of images,
-or from plain `train/<class>/<image>` folders.
-"""
+"""The photos of a training: from a manifest and a folder of images, or from plain
+`train/<class>/<image>` folders."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from fieldmark_ml.runtime import TrainingError, check_stop, log
 SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 READ = ", ".join(sorted(suffixes.PHOTOS))
-# Why an entry is left out that is named in the log by itself; the others are counted by suffix.
+# Reasons for which a left-out file is named in the log; other files are counted by suffix.
 NAMED = {walk.DEAD_LINK, walk.SEEN, walk.UNREADABLE, walk.DEEP, walk.SPECIAL}
 MAX_BAD_SHARE = 0.05
 NAMED_IN_FAILURE = 5
@@ -35,8 +34,8 @@ class Photos:
     """One row per photo, as columns: a million photos are a few arrays, not a million objects.
 
     `labels` holds positions in `classes`, UNKNOWN (-1) for a photo without a label or of a class
-    that training has not seen. `boxes`, where photos are cropped, holds (left, top, right, bottom)
-    in pixels, None for a photo that is seen whole.
+    that training has not seen. `boxes`, if photos are cropped, holds (left, top, right, bottom) in
+    pixels, None for a photo that is used whole.
     """
 
     image_ids: list[str]
@@ -49,23 +48,23 @@ class Photos:
     boxes: list[boxes.Edges | None] | None = None
 
     def key(self, row: int) -> str:
-        """The name of what the network sees of a photo: its image_id, or that of its crop."""
+        """Return the cache key of the network's input: the image_id of the photo, or the key of its
+        crop."""
         if not self.boxes:
             return self.image_ids[row]
         return boxes.key(self.image_ids[row], self.boxes[row])
 
     def seen(self, row: int, photo: Any, by: int = 1) -> Any:
-        """What the network sees of a decoded photo [3, height, width] whose sides were divided
-        `by` so much: all of it, or the square around its box.
-        """
+        """Return the part of a decoded photo [3, height, width] that the network uses: all of it,
+        or the square around its box. Its sides were divided by `by` in decoding."""
         if not self.boxes:
             return photo
         return boxes.crop(photo, self.boxes[row], by)
 
     def crop_to_boxes(self) -> None:
-        """From now on only the square around a photo's box is seen.
+        """Use only the square around a photo's box from now on.
 
-        TrainingError where no photo has a box.
+        TrainingError if no photo has a box.
         """
         manifest = os.environ.get("SM_CHANNEL_MANIFEST")
         try:
@@ -76,22 +75,21 @@ class Photos:
         count = sum(inside is not None for inside in self.boxes)
         if not count:
             raise TrainingError(
-                "crop_to_box was asked for, and no photo has a box. Train without it, or add "
-                "boxes to the manifest."
+                "crop_to_box is on, but no photo has a box. Train without it, or add boxes to the "
+                "manifest."
             )
-        log(f"{count} of {len(self)} photos are cropped to their boxes; the others are seen whole")
+        log(f"{count} of {len(self)} photos are cropped to their boxes; the others are used whole")
 
     def __len__(self) -> int:
         return len(self.files)
 
     def rows(self, split: str) -> np.ndarray:
-        """Positions of the split's usable photos with a known label, in order."""
+        """Return positions of the split's usable photos with a known label, in order."""
         return self._usable((self.splits == split) & (self.labels != UNKNOWN))
 
     def unlabelled_rows(self, split: str) -> np.ndarray:
-        """Positions of the split's usable photos without one:
-        they can be predicted, but not scored.
-        """
+        """Return positions of the split's usable photos without a known label: they can be
+        predicted, but not scored."""
         return self._usable((self.splits == split) & (self.labels == UNKNOWN))
 
     def _usable(self, mask: np.ndarray) -> np.ndarray:
@@ -103,12 +101,11 @@ class Photos:
     def mark_bad(self, row: int, reason: str) -> None:
         if row not in self.bad:
             self.bad[row] = reason
-            log(f"bad image, left out: {self.paths[row]}: {reason}")
+            log(f"photo left out: {self.paths[row]}: {reason}")
 
     def mark_all_bad(self, found: list[dict[int, str]]) -> None:
-        """Marks the rows found bad (row -> reason, from each process),
-        and every other row of the same content.
-        """
+        """Mark the unusable rows (row -> reason, from each process), and every other row of the
+        same content."""
         reasons = {row: reason for part in found for row, reason in part.items()}
         if not reasons:
             return
@@ -120,7 +117,7 @@ class Photos:
                 self.mark_bad(twin, reason)
 
     def check_bad(self) -> None:
-        """TrainingError where more than MAX_BAD_SHARE of the photos cannot be used."""
+        """Raise TrainingError if more than MAX_BAD_SHARE of the photos cannot be used."""
         if len(self.bad) > MAX_BAD_SHARE * len(self):
             named = "; ".join(
                 f"{self.paths[row]}: {reason}"
@@ -145,9 +142,9 @@ class Photos:
 
 
 def load() -> Photos:
-    """The photos of the channels in the environment.
+    """Return the photos of the channels in the environment.
 
-    Raises TrainingError where there is nothing that can be trained on.
+    Raises TrainingError if no training is possible on them.
     """
     manifest, root = os.environ.get("SM_CHANNEL_MANIFEST"), os.environ.get("SM_CHANNEL_IMAGES")
     if manifest and root:
@@ -175,8 +172,8 @@ def load() -> Photos:
 def _check(photos: Photos) -> None:
     if not len(photos.rows("train")):
         raise TrainingError(
-            "The train split is empty: there is nothing to learn from. "
-            f"Only {READ} are read; the log says what was left out."
+            "The train split is empty. Only {READ} files are read; the log lists the files that "
+            "were left out."
         )
     if len(photos.classes) < 2:
         raise TrainingError(
@@ -187,13 +184,13 @@ def _check(photos: Photos) -> None:
         unknown = int(((photos.splits == split) & (photos.labels == UNKNOWN)).sum())
         if unknown:
             log(
-                f"{unknown} {split} photos have no label that the train split knows: predicted, "
+                f"{unknown} {split} photos have no label of the train split: they are predicted, "
                 "but not scored"
             )
 
 
 def _photos(rows: Iterable[tuple[str, str, str, str, str]]) -> Photos:
-    """Rows of (image_id, file, path, label, split)."""
+    """Return rows of (image_id, file, path, label, split)."""
     columns = list(zip(*rows, strict=True)) or [()] * 5
     image_ids, files, paths, names, splits = (list(column) for column in columns)
     classes = sorted(
@@ -213,7 +210,7 @@ def _from_manifest(folder: Path, root: Path) -> Photos:
         missing = {"image_id", "path", "label", "split"} - set(reader.fieldnames or ())
         if missing:
             raise TrainingError(f"{path} has no column {', '.join(sorted(missing))}.")
-        # `key`, where there is one, is where a photo lies; its path stays what people know it by.
+        # `key`, if there is one, is the photo's file; its path stays its name.
         rows = [
             (r["image_id"], r.get("key") or r["path"], r["path"], r["label"], r["split"])
             for r in reader
@@ -223,7 +220,7 @@ def _from_manifest(folder: Path, root: Path) -> Photos:
         pure = PurePosixPath(relative)
         if pure.is_absolute() or ".." in pure.parts:
             raise TrainingError(
-                f"{path} names {relative!r}, which leads outside the folder of images."
+                f"{path} names {relative!r}, which is outside the folder of images."
             )
     return _photos(
         (image_id, f"{root}/{relative}", shown, label, split)
@@ -267,10 +264,10 @@ def _check_groups(split: str, folder: Path, names: list[str]) -> None:
 
 
 def _photos_in(group: Path) -> list[Path]:
-    """The photos of one class, sorted.
+    """Return the photos of one class, sorted.
 
-    What cannot be used is counted in the log by its suffix; what could have been is named there.
-    Links are followed: who trains by hand has laid them out.
+    Files that are not photos are counted in the log by suffix; photos that cannot be used are
+    named. Links are followed, because the user made them.
     """
     found, others = [], Counter[str]()
     for path, left_out in walk.entries_below(group, lambda target: True):

@@ -1,7 +1,7 @@
-"""The one reader of which way up a photo is: EXIF, in whatever file it stands.
+"""The one reader of a photo's EXIF orientation, in any file format.
 
 Only the orientation of the first directory counts, of any integer type and in either byte order.
-What XMP says of it does not.
+XMP is ignored.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 
 
 class Field(NamedTuple):
-    """An entry of a directory: its tag, type and number of values, and the 4 bytes of its value or
-    of where that stands."""
+    """An entry of a directory: its tag, type and number of values, and 4 bytes with its value or
+    the value's position."""
 
     tag: int
     kind: int
@@ -25,12 +25,13 @@ class Field(NamedTuple):
 
 
 def order_of(tiff: bytes) -> str:
-    """The byte order of a block, as struct writes it; empty where it is none."""
+    """Return the byte order of a block, as struct writes it; empty if it is not one."""
     return {b"II": "<", b"MM": ">"}.get(tiff[:2], "")
 
 
 def fields(tiff: bytes) -> Iterator[Field]:
-    """The entries of the first directory. Raises struct.error where the block ends within them."""
+    """Yield the entries of the first directory. Raises struct.error if the block ends within
+    them."""
     order = order_of(tiff)
     if not order:
         return
@@ -42,25 +43,25 @@ def fields(tiff: bytes) -> Iterator[Field]:
 
 
 def integer(field: Field, order: str) -> int | None:
-    """The first integer of an entry that holds it itself; None for any other entry."""
+    """Return the first integer of an entry that stores it inline; None for any other entry."""
     if field.kind not in INTEGERS:
         return None
     return int(struct.unpack_from(order + INTEGERS[field.kind], field.value)[0])
 
 
 def orientation(tiff: bytes) -> int:
-    """The orientation in a block, 0 if there is none that has a meaning."""
+    """Return the orientation in a block, 0 if there is no valid one."""
     try:
         for field in fields(tiff):
             value = integer(field, order_of(tiff))
             if field.tag == ORIENTATION and value is not None:
                 return value if 1 <= value <= 8 else 0
     except struct.error:
-        # Broken EXIF does not make a broken photo.
+        # A photo with damaged EXIF is still a photo.
         return 0
     return 0
 
 
 def without_header(exif: bytes) -> bytes:
-    """The block behind the header that JPEGs put before it."""
+    """Return the block behind the header that JPEGs put before it."""
     return exif[6:] if exif[:5] == b"Exif\0" else exif

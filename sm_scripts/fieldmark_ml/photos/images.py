@@ -1,10 +1,9 @@
-"""The one way a photo is opened, in thumbnails, in training and in serving. Needs Pillow only; HEIC
-needs pillow-heif besides.
+"""The one function that opens a photo, for thumbnails, training and serving. Needs Pillow only;
+HEIC also needs pillow-heif.
 
-`read` looks at a file's bytes before any decoder does. It finds which way up the photo is, leaves
-out what only describes it, and refuses what would take a decoder too long or too much memory.
-Decoders get what it returns and turn nothing themselves, so that all of them show a photo the same
-way up.
+`read` looks at a file's bytes before any decoder does. It reads the orientation, removes metadata,
+and refuses a photo that would take a decoder too much time or memory. Decoders get the result and
+apply no rotation, so that all of them return a photo the same way up.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from .bounds import BadImage, Photo
 
 __all__ = ["BadImage", "Photo", "open_image", "open_sized", "opened", "read", "turned", "upright"]
 
-# Each is opened by its own name, because Pillow would otherwise try 43 formats, EPS (which starts
-# Ghostscript) among them.
+# Each is opened by its format's name, because Pillow would otherwise try 43 formats, including EPS
+# (which starts Ghostscript).
 NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC, AVIF"
 PIXELS_AT_ONCE = 2**20
 
-# The bounds here are stricter than Pillow's own warning, which would only add noise to a log.
+# The bounds here are stricter than Pillow's own warning, which would only fill the log.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 Size = tuple[int, int]
@@ -37,10 +36,10 @@ Size = tuple[int, int]
 def open_image(source: str | Path | bytes) -> Image.Image:
     """Return the photo in `source` (a path, or bytes): RGB, upright, first frame, fully loaded.
 
-    Transparent pixels come out on white, 16-bit values are scaled to 8, CMYK is converted. A photo
-    of more than bounds.WHOLE_PIXELS comes out at a fraction of its sides. Raises BadImage for
-    anything that is not a whole image in one of the formats of NAMES, or that would take too much
-    memory or time (checked before decoding), OSError for a missing file.
+    Transparent pixels become white, 16-bit values are scaled to 8 bits, CMYK is converted. A photo
+    of more than bounds.WHOLE_PIXELS is reduced. Raises BadImage for anything that is not a complete
+    image in one of the formats of NAMES, or that would take too much memory or time (checked before
+    decoding), OSError for a missing file.
     """
     return open_sized(source)[0]
 
@@ -65,7 +64,7 @@ def open_sized(source: str | Path | bytes) -> tuple[Image.Image, Size]:
 
 
 def read(data: bytes) -> Photo:
-    """Return what decoders need of a file. BadImage if no decoder should begin with it."""
+    """Return the part of a file that decoders need. Raises BadImage if no decoder should try it."""
     if not data:
         raise BadImage("the file is empty")
     for begins, reader in _READERS:
@@ -78,7 +77,7 @@ def read(data: bytes) -> Photo:
 
 
 def opened(photo: Photo) -> Image.Image:
-    """Return the image, not decoded and not turned yet. Raises BadImage."""
+    """Return the image, not decoded and not rotated yet. Raises BadImage."""
     if not photo.format:
         raise BadImage(_foreign(photo.data))
     try:
@@ -97,7 +96,7 @@ def _opened(photo: Photo) -> Image.Image:
     if photo.format == "HEIF":
         return heifs.opened_heif(photo.data)
     if photo.format == "JPEG":
-        # Image.open refuses what has more than 179 million pixels, however little of it is held.
+        # Image.open refuses more than 179 million pixels, even if the photo is decoded reduced.
         return JpegImagePlugin.JpegImageFile(io.BytesIO(photo.data))
     return Image.open(io.BytesIO(photo.data), formats=(photo.format,))
 
@@ -114,7 +113,7 @@ _TURNS = {
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Return the image turned and mirrored as its EXIF orientation asks."""
+    """Return the image rotated and mirrored by its EXIF orientation."""
     if orientation not in _TURNS:
         return image
     return image.transpose(_TURNS[orientation])
@@ -177,8 +176,8 @@ _KINDS = {
 def _foreign(data: bytes) -> str:
     named = next((n for begins, n in _KINDS.items() if re.match(begins, data, re.DOTALL)), "")
     if named:
-        return f"a {named} file, which can't be opened here; save it as JPEG or PNG"
-    return f"not an image in a format we open ({NAMES})"
+        return f"a {named} file, which cannot be opened; save it as JPEG or PNG"
+    return f"not a photo in a supported format ({NAMES})"
 
 
 _READERS: tuple[tuple[bytes, Callable[[bytes], Photo]], ...] = (

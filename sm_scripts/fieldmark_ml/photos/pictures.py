@@ -1,6 +1,5 @@
-"""Photos for fine-tuning: decoded and resized once, kept as uint8 where they fit,
-handed out in batches ahead of the training.
-"""
+"""Photos for fine-tuning: decoded and resized once, kept as uint8 if they fit, and prefetched in
+batches."""
 
 from __future__ import annotations
 
@@ -30,9 +29,8 @@ CHECKED_AT_ONCE = 512
 
 
 class Pictures:
-    """Every photo as a uint8 square of `how.resize` pixels,
-    whose middle `how.image_size` are exactly what serving sees.
-    """
+    """Every photo as a uint8 square of `how.resize` pixels, whose centre of `how.image_size` is
+    exactly the input in serving."""
 
     def __init__(self, photos: Photos, how: Preprocessing, spill: Path, workers: int) -> None:
         self.photos, self.how, self.side = photos, how, how.resize
@@ -41,7 +39,8 @@ class Pictures:
         self.store = _store(len(photos), self.side, spill)
 
     def square(self, row: int) -> torch.Tensor:
-        """uint8 [3, side, side]. Raises BadImage or OSError where the photo cannot be used."""
+        """Return a photo's square, uint8 [3, side, side]. Raises BadImage or OSError if the photo
+        cannot be used."""
         if self.store is not None and self.ready[row]:
             return torch.from_numpy(self.store[row])
         with open(self.photos.files[row], "rb") as file:
@@ -53,11 +52,10 @@ class Pictures:
         return square
 
     def check(self, rows: np.ndarray) -> dict[int, str]:
-        """Decodes `rows`, so that a bad photo is known before training starts:
-        row -> reason, for those that cannot be used.
-        """
-        # The first one before there are threads: what decoding sets up at first use, one thread
-        # sets up alone.
+        """Decode `rows` and return row -> reason for photos that cannot be used, before training
+        starts."""
+        # The first photo is decoded before there are threads, so that one thread alone does the
+        # first-use set-up.
         found = {row: reason for row, reason in map(self._problem, rows[:1].tolist()) if reason}
         rows = rows[1:]
         said = time.monotonic()
@@ -90,9 +88,8 @@ class Pictures:
     def batches(
         self, parts: list[np.ndarray], make: Callable[[torch.Tensor, int], torch.Tensor]
     ) -> Iterator[torch.Tensor]:
-        """A uint8 batch of `make(square, row)` for each array of rows,
-        made by threads up to AHEAD batches before they are asked for.
-        """
+        """Yield a uint8 batch of `make(square, row)` for each array of rows, made by threads up to
+        AHEAD batches before they are asked for."""
         waiting: deque[list[Future[torch.Tensor]]] = deque()
         left = iter(parts)
         while True:
@@ -120,9 +117,8 @@ class Pictures:
 
 
 def square_of(photo: torch.Tensor, how: Preprocessing) -> torch.Tensor:
-    """The photo with `how.resize` on both sides, cut so that its middle is `prepare(photo,
-    how)` to the pixel.
-    """
+    """Return the photo with `how.resize` on both sides, cut so that its middle is `prepare(photo,
+    how)` to the pixel."""
     resized = preprocessing.resized(photo, how)
     margin = round((how.resize - how.image_size) / 2)
     top, left = (
@@ -135,9 +131,8 @@ def square_of(photo: torch.Tensor, how: Preprocessing) -> torch.Tensor:
 
 
 def _store(count: int, side: int, spill: Path) -> np.ndarray | None:
-    """Room for all squares: memory where they fit in SHARE_OF_MEMORY of it, else a file,
-    else None (then each epoch decodes again).
-    """
+    """Return storage for all squares: memory if they fit in SHARE_OF_MEMORY of it, else a file,
+    else None (then each epoch decodes again)."""
     size = count * 3 * side * side
     if size <= SHARE_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         return np.empty((count, 3, side, side), np.uint8)
@@ -146,7 +141,7 @@ def _store(count: int, side: int, spill: Path) -> np.ndarray | None:
         log(f"decoded photos are kept in {spill}, {size / 2**30:.1f} GB")
         return np.memmap(spill, np.uint8, "w+", shape=(count, 3, side, side))
     log(
-        f"decoded photos would take {size / 2**30:.1f} GB; there is no room, so each epoch "
-        "decodes them again"
+        f"decoded photos would take {size / 2**30:.1f} GB; there is not enough space, so each "
+        "epoch decodes them again"
     )
     return None

@@ -1,9 +1,8 @@
-"""Photo to network input: one function for training, evaluation and serving,
-so that they cannot differ.
+"""Photo to network input: one function for training, evaluation and serving, so that they cannot
+differ.
 
-JPEGs of one or three components go through libjpeg by way of torchvision's extension; everything
-else, and whatever that refuses, goes through Pillow. images.read decides which way up a photo is,
-whoever decodes it.
+JPEGs of one or three components are decoded by libjpeg through torchvision's extension; everything
+else, and any file it refuses, by Pillow. images.read decides the orientation for both.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ import torch
 
 from fieldmark_ml.photos import bounds, images
 
-# A photo longer than this many times its short side loses its ends before it is resized; the centre
-# crop would drop them anyway.
+# The long side is cut to this many times the short side before resizing; the centre crop would drop
+# those ends anyway.
 MAX_ASPECT = 4
 
 
@@ -38,26 +37,27 @@ class Preprocessing:
 
 
 def decode(data: bytes) -> torch.Tensor:
-    """The photo as uint8 [3, height, width], upright. Raises images.BadImage."""
+    """Return the photo as uint8 [3, height, width], upright. Raises images.BadImage."""
     return decode_sized(data)[0]
 
 
 def decode_sized(data: bytes) -> tuple[torch.Tensor, int]:
-    """As `decode`, with the number by which the sides of a very large photo were divided."""
+    """Decode as `decode` does, and return the factor by which the sides of a very large photo were
+    divided."""
     photo = images.read(data)
     if photo.is_plain_jpeg and bounds.factor(photo.width, photo.height) == 1:
         try:
             packed = torch.frombuffer(bytearray(photo.data), dtype=torch.uint8)
             return _turned(_libjpeg()(packed, 3, False), photo.orientation), 1
         except RuntimeError:
-            # libjpeg refused; Pillow opens it after all, or says in plain words what is wrong.
+            # libjpeg refused it; Pillow opens it, or says what is wrong with it.
             pass
     image, size = images.open_sized(data)
     return from_pillow(image), bounds.factor(*size)
 
 
 def from_pillow(image: Any) -> torch.Tensor:
-    """An RGB Pillow image as uint8 [3, height, width]."""
+    """Return an RGB Pillow image as uint8 [3, height, width]."""
     made = torch.empty(3, image.height, image.width, dtype=torch.uint8)
     for box in images.strips(image.width, image.height):
         part = torch.frombuffer(bytearray(image.crop(box).tobytes()), dtype=torch.uint8)
@@ -65,8 +65,8 @@ def from_pillow(image: Any) -> torch.Tensor:
     return made
 
 
-# What images.upright does: whether rows become columns, and which of [., rows, columns] are then
-# turned round.
+# The steps of images.upright: whether rows become columns, and which of [., rows, columns] are then
+# reversed.
 _TURNS = {
     2: (False, [2]),
     3: (False, [1, 2]),
@@ -88,19 +88,20 @@ def _turned(image: torch.Tensor, orientation: int) -> torch.Tensor:
 
 
 def prepare(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
-    """uint8 [3, H, W] -> uint8 [3, image_size, image_size]; a pure function of its arguments."""
+    """Map uint8 [3, H, W] to uint8 [3, image_size, image_size]; a pure function of its
+    arguments."""
     image = resized(image, how)
     top, left = crop_start(image, how)
     return image[:, top : top + how.image_size, left : left + how.image_size]
 
 
 def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
-    """uint8 [3, H, W] with its short side at `how.resize`."""
+    """Resize uint8 [3, H, W] to a short side of `how.resize`."""
     image = _without_ends(image)
     height, width = image.shape[1:]
     if min(height, width) == how.resize:
         return image
-    # The long side is cut off, not rounded, as torchvision's and timm's Resize do.
+    # The long side is rounded down, as in torchvision's and timm's Resize.
     size = (how.resize, int(how.resize * width / height))
     if height > width:
         size = (int(how.resize * height / width), how.resize)
@@ -110,13 +111,13 @@ def resized(image: torch.Tensor, how: Preprocessing) -> torch.Tensor:
 
 
 def crop_start(image: torch.Tensor, how: Preprocessing) -> tuple[int, int]:
-    """(top, left) of the centre crop of a resized photo."""
+    """Return (top, left) of the centre crop of a resized photo."""
     height, width = image.shape[1:]
     return round((height - how.image_size) / 2), round((width - how.image_size) / 2)
 
 
 def _without_ends(image: torch.Tensor) -> torch.Tensor:
-    """A 1 x 5000 photo resized whole would need gigabytes."""
+    """Cut the ends of a very long photo: resized whole, 1 x 5000 pixels would need gigabytes."""
     for dimension in (1, 2):
         longest = MAX_ASPECT * min(image.shape[1:])
         if image.shape[dimension] > longest:
@@ -129,9 +130,8 @@ _decoder: list[Any] = []
 
 
 def _libjpeg() -> Any:
-    """torchvision's decode_jpeg(bytes, mode, upright), without importing torchvision:
-    that takes a second, its library alone 2 ms.
-    """
+    """Return torchvision's decode_jpeg(bytes, mode, upright) without importing torchvision: the
+    import takes a second, loading the library alone 2 ms."""
     with _lock:
         if not _decoder:
             decode: Any = _no_decoder

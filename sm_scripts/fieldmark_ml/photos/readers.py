@@ -1,5 +1,5 @@
-"""What a decoder gets of a JPEG, PNG, WebP, GIF or BMP: without what only describes the photo, and
-not at all where it would take too long."""
+"""Input for decoders of JPEG, PNG, WebP, GIF and BMP: without metadata, and refused if decoding
+would take too long."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ MAX_PROFILE = 262_144
 _MARKER = re.compile(rb"\xff([^\x00\xff])")
 _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _END = b"\xff\xd9"
-# Any bytes but FF that are no picture of one colour.
+# Any bytes without FF that do not decode to a single colour.
 _NOISE = random.Random(0).randbytes(4096).replace(b"\xff", b"")
 _SOS, _EOI, _COM = 0xDA, 0xD9, 0xFE
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-# APP0 and APP14 say how colours are stored; the others, and comments, only describe.
+# APP0 and APP14 say how colours are stored; the others, and comments, are metadata.
 _DESCRIBING = {*range(0xE1, 0xF0), _COM} - {0xEE}
 
 
 def jpeg(data: bytes) -> Photo:
-    """Leave out what only describes, and refuse what has too many scans."""
+    """Remove metadata, and refuse a JPEG of too many scans."""
     view = memoryview(data)
     kept, orientation, frame, at, parts = [view[:2]], 0, (0, 0, 0, 0, 0), 2, 0
     while match := _MARKER.search(data, at):
@@ -73,16 +73,16 @@ def jpeg(data: bytes) -> Photo:
 
 
 def _ended(data: bytes, is_progressive: bool) -> bytes:
-    """Return a JPEG without an end mark with one. Raises BadImage where lines are missing, too.
+    """Return a JPEG with an end mark added. Raises BadImage if lines are missing, too.
 
-    A decoder paints lines that are missing grey and says nothing. So it is asked twice, and what is
-    put behind the second time shows in every line that was not there.
+    A decoder fills missing lines with grey without an error. So the file is decoded twice, with
+    different bytes appended: the results differ in every line that is missing.
     """
     whole = data.removesuffix(b"\xff")
     try:
         lines = [_lines(whole + more + _END) for more in (b"", _NOISE)]
     except Exception:
-        # Whoever decodes it refuses it in its own words, or knows better.
+        # The decoder itself reports the error, or can decode it.
         return data
     if is_progressive and not _is_fine(data):
         raise BadImage("damaged or cut short (its last scans are missing)")
@@ -92,7 +92,8 @@ def _ended(data: bytes, is_progressive: bool) -> bytes:
 
 
 def _is_fine(data: bytes) -> bool:
-    """Whether the scans of a progressive JPEG give every coefficient to its last bit."""
+    """Return whether the scans of a progressive JPEG are complete to the last bit of every
+    coefficient."""
     missing: dict[int, set[int]] = {}
     for scan in re.finditer(rb"\xff\xda\0.([\1-\4])", data, re.DOTALL):
         ends = scan.end() + 2 * scan[1][0]
@@ -117,10 +118,10 @@ def _length(data: bytes, at: int) -> int:
 
 
 def _check_scans(data: bytes, at: int, frame: tuple[int, ...]) -> None:
-    """Raise BadImage for a JPEG whose pixels a decoder would go over too often."""
+    """Raise BadImage for a JPEG with more scans than a decoder should process."""
     code, _, height, width, components = frame
     if code not in _PROGRESSIVE and data[at + 4] >= components:
-        return  # all is in the first scan, and nothing behind it is read
+        return  # the first scan has everything, and nothing after it is read
     check_buffered(width, height, components)
     limit = min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, width * height))
     scans = parts = 0
@@ -137,7 +138,7 @@ def _check_scans(data: bytes, at: int, frame: tuple[int, ...]) -> None:
 
 
 def png(data: bytes) -> Photo:
-    """Leave out the chunks that only describe, and those of further frames."""
+    """Remove metadata chunks and the chunks of further frames."""
     view = memoryview(data)
     kept, orientation, profile, at, parts = [view[:8]], 0, 0, 8, 0
     while at + 12 <= len(data):
@@ -152,7 +153,7 @@ def png(data: bytes) -> Photo:
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
             text = data[at + 8 : min(end - 4, at + 8 + MAX_PROFILE)]
             profile = profile or _orientation_in_text(kind, text)
-        # A small first letter marks what a decoder may leave out; of those only tRNS is seen.
+        # A lower-case first letter marks an optional chunk; of those only tRNS changes the pixels.
         if kind == b"tRNS" or not kind[0] & 0x20:
             kept.append(view[at:end])
         at = end
@@ -181,7 +182,7 @@ def _orientation_in_text(kind: bytes, text: bytes) -> int:
 
 
 def webp(data: bytes) -> Photo:
-    """Find which way up it is; its bytes stay as they are."""
+    """Read the orientation; the bytes are unchanged."""
     at, parts, orientation = 12, 0, 0
     check_decoding("WEBP", *_webp_size(data))
     while at + 8 <= len(data):
@@ -195,7 +196,7 @@ def webp(data: bytes) -> Photo:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return the canvas; Pillow makes room for it twice before it says how large it is."""
+    """Return the canvas; Pillow allocates it twice before it returns the size."""
     if data[12:16] == b"VP8X":
         low, middle, high = struct.unpack_from("<HHH", data, 24)
         return low + ((middle & 0xFF) << 16) + 1, (middle >> 8) + (high << 8) + 1
@@ -210,7 +211,7 @@ _GIF_BLOCK = re.compile(rb"[!,;]")
 
 
 def gif(data: bytes) -> Photo:
-    """Leave out all before the first frame but its palette and its transparency."""
+    """Remove everything before the first frame except its palette and transparency."""
     begin = at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     control, parts = b"", 0
     while (match := _GIF_BLOCK.search(data, at)) and match[0] == b"!":
@@ -227,7 +228,7 @@ def gif(data: bytes) -> Photo:
 
 
 def bmp(data: bytes) -> Photo:
-    """Refuse what Pillow would decode too slowly; its bytes stay as they are."""
+    """Refuse a BMP that Pillow would decode too slowly; the bytes are unchanged."""
     if len(data) >= 34 and struct.unpack_from("<I", data, 14)[0] >= 40:
         width, height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
         if compression in (1, 2) and max(abs(width * height), len(data)) > MAX_RLE:

@@ -1,4 +1,4 @@
-"""Which files are looked at as photos, by the ends of their names; their bytes decide later."""
+"""The file suffixes that may be photos; the bytes decide later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RAW = (
     *(".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
     *(".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
-# Pictures that people bring and that are not read: what each is called.
+# Picture formats that users have and that are not supported, by suffix.
 UNREAD = dict.fromkeys(RAW, "RAW photo") | {
     ".jp2": "JPEG 2000",
     ".jxl": "JPEG XL",
@@ -24,13 +24,14 @@ UNREAD = dict.fromkeys(RAW, "RAW photo") | {
 
 
 def is_photo(name: str) -> bool:
-    """Whether a file of this name is looked at."""
+    """Return whether a file of this name may be a photo."""
     return name.lower().endswith(PHOTOS)
 
 
 def unread(name: str) -> str:
-    """What a picture is that is not read, with its suffix; empty for any other file."""
+    """Return the name of an unsupported picture format with the suffix; empty for any other
+    file."""
     suffix = PurePath(name).suffix.lower()
     if suffix not in UNREAD:
         return ""
-    return f"{UNREAD[suffix]} ({suffix}), which is not read"
+    return f"{UNREAD[suffix]} ({suffix}), which is not supported"

@@ -1,8 +1,5 @@
-"""What systems and programs leave beside photos: previews, waste baskets, notes of their own.
-
-Whoever looks for photos leaves these out by name: the import, a batch, an archive on its way to the
-disk, and training by hand.
-"""
+"""Files that operating systems and programs leave beside photos: previews, trash folders, metadata.
+Imports, batches, the unpacking of archives and training from folders skip them by name."""
 
 from __future__ import annotations
 
@@ -42,6 +39,6 @@ ENDINGS = ("@synoeastream", "@synoresource")
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or a system's own."""
+    """Return whether a file or folder of this name is hidden or a system file."""
     lower = name.casefold()
     return lower.startswith(".") or lower in NAMES or lower.endswith(ENDINGS)

@@ -1,10 +1,7 @@
-"""What a decoder gets of a TIFF: its first page, under a new directory of the fields that pixels
-need.
-
-Without the others no decoder turns it by itself, follows another page, or stumbles over what a
-program wrote about itself. Cameras' RAW files are TIFFs, too: their first page is a small preview,
-so they are refused.
-"""
+"""Input for decoders of TIFF: the first page, under a new directory with only the fields that
+pixels need. Without the others no decoder rotates it, reads another page, or fails on a program's
+private fields. Cameras' RAW files are TIFFs, too: their first page is a small preview, so they are
+refused."""
 
 from __future__ import annotations
 
@@ -17,7 +14,8 @@ from .exif import Field
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _SAMPLES, _PLANES = 254, 256, 257, 258, 277, 284
 _STRIPS, _ROWS, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _SAMPLE_FORMAT = 273, 278, 322, 323, 324, 339
 _DNG = 50706
-# Of pixels: size, depth, compression, colours, strips and tiles, and the tables that JPEGs need.
+# Fields of pixels: size, depth, compression, colours, strips and tiles, and the tables that JPEGs
+# need.
 _NEEDED = {
     *(_WIDTH, _HEIGHT, _BITS, 259, 262, 266, _STRIPS, _SAMPLES, _ROWS, 279, _PLANES, 292, 293),
     *(317, 320, _TILE_WIDTH, _TILE_HEIGHT, _TILES, 325, 332, 334, 338, _SAMPLE_FORMAT, 347),
@@ -28,20 +26,20 @@ _MAX_BITS = 16
 
 
 def tiff(data: bytes) -> Photo:
-    """Keep the first page, and refuse what is no photo of 8 or 16 bits."""
+    """Keep the first page, and refuse a TIFF that is not a photo of 8 or 16 bits."""
     order = exif.order_of(data)
     found = {field.tag: field for field in exif.fields(data)}
     if data[8:10] == b"CR" or _DNG in found or (_number(found, _SUBFILE, order) or 0) & 1:
-        raise BadImage("a RAW photo, which can't be opened here; save it as JPEG or PNG")
+        raise BadImage("a RAW photo, which cannot be opened; save it as JPEG or PNG")
     width, height = _number(found, _WIDTH, order) or 0, _number(found, _HEIGHT, order) or 0
     check_decoding("TIFF", width, height)
     _check_depth(data, found, order)
     _check_parts(found, order, width, height)
     kept = [field for tag, field in sorted(found.items()) if tag in _NEEDED]
     if any(field.number > MAX_PARTS for field in kept):
-        raise BadImage(f"more than {MAX_PARTS:,} strips or tiles, where photos have a few")
+        raise BadImage(f"more than {MAX_PARTS:,} strips or tiles, but photos have a few")
     entries = b"".join(struct.pack(f"{order}HHI4s", *field) for field in kept)
-    # A directory begins at an even byte.
+    # A directory starts at an even byte.
     body = data[8:] + bytes(len(data) % 2)
     start = struct.pack(f"{order}I", 8 + len(body))
     made = struct.pack(f"{order}H", len(kept)) + entries + bytes(4)
@@ -58,12 +56,14 @@ def _check_depth(data: bytes, found: dict[int, Field], order: str) -> None:
     kind = _first(data, found, _SAMPLE_FORMAT, order)
     if (bits or 1) > _MAX_BITS or (kind or _UNSIGNED) != _UNSIGNED:
         raise BadImage(
-            f"a TIFF of measured values, not of colours ({bits} bits); save it with 8 or 16 bits"
+            f"a TIFF of {bits} bits, which holds measurements and not colours; save it with 8 or "
+            "16 bits"
         )
 
 
 def _first(data: bytes, found: dict[int, Field], tag: int, order: str) -> int | None:
-    """The first of an entry's values, which stand elsewhere where they take more than 4 bytes."""
+    """Return the first of an entry's values, which are stored elsewhere if they take more than 4
+    bytes."""
     field = found.get(tag)
     if field is None or field.kind != 3 or field.number <= 2:
         return _number(found, tag, order)
@@ -85,4 +85,4 @@ def _check_parts(found: dict[int, Field], order: str, width: int, height: int) -
         planes = min(PIXEL_BYTES["TIFF"], _number(found, _SAMPLES, order) or 1)
     most = -(-width // one[0]) * -(-height // one[1]) * planes
     if tag in found and found[tag].number > most:
-        raise BadImage(f"{found[tag].number:,} strips or tiles, where its size needs {most:,}")
+        raise BadImage(f"{found[tag].number:,} strips or tiles, but its size needs {most:,}")

@@ -1,6 +1,7 @@
-"""The one walk through a folder of photos: what is a photo by its name, and why the rest is not.
+"""The one walk through a folder of photos: which files are photos by name, and why others are left
+out.
 
-It keeps to itself how deep it is, so that no nesting ends it, and lists one folder at a time.
+It is iterative, so that deep nesting cannot end it, and lists one folder at a time.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ HIDDEN = "hidden or system file"
 NOT_IMAGE = "not an image file"
 LINK = "link"
 DEAD_LINK = "link to a file that is not there"
-SEEN = "link to a folder that was gone through already"
+SEEN = "link to a folder that was read already"
 BAD_NAME = "file name is not valid text"
-UNREADABLE = "folder that can't be read"
+UNREADABLE = "folder that cannot be read"
 DEEP = f"folder more than {MAX_DEPTH} folders deep"
 SPECIAL = "pipe, socket or device"
 
-# Whether a link that leads to this path (its links followed) is gone along.
+# Decides whether a link to this resolved path is followed.
 Follows = Callable[[str], bool]
 
 
 class Entry(NamedTuple):
-    """A photo, or what is `left_out` and why."""
+    """A photo, or a file or folder that is left out, with the reason in `left_out`."""
 
     path: str
     left_out: str
@@ -49,12 +50,12 @@ def entries_below(
     on_entry: Callable[[], None] = lambda: None,
     on_folder: Callable[[str], None] = lambda path: None,
 ) -> Iterator[Entry]:
-    """Everything at any depth below `folder`, folder by folder, by name.
+    """Yield every entry at any depth below `folder`, folder by folder, sorted by name.
 
-    A folder that is left out is one entry, and nothing in it is looked at. Links are gone along
-    where `follows` says so of what they lead to; a linked folder that was gone through already is
-    left out, so that links in a circle end. `on_entry` is called for all that is looked at,
-    `on_folder` with each folder that is gone into.
+    A folder that is left out is one entry, and nothing in it is looked at. Links are followed if
+    `follows` allows their target; a linked folder that was read already is left out, so that
+    circular links end. `on_entry` is called for every entry, `on_folder` with each folder that is
+    entered.
     """
     top = os.fspath(folder)
     entered = {_identity(top)}
@@ -98,7 +99,8 @@ def left_out(entry: os.DirEntry[str], follows: Follows = never, checked_from: in
 
 
 def name_problem(path: str, checked_from: int = 0) -> str:
-    """BAD_NAME for a path that is no text, or would break a line of a table or a log."""
+    """Return BAD_NAME for a path that is not valid text, or would break a line of a table or a
+    log."""
     below = path[checked_from:]
     if any(
         unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in below if not char.isprintable()

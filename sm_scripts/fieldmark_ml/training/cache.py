@@ -1,7 +1,7 @@
-"""Cached features: a folder per recipe, files that are only ever added, one writer at a time.
+"""Cached features: a folder per recipe, append-only files, one writer at a time.
 
 `<root>/<key>/<uuid>.npz` holds `image_ids` (sha256, 64 characters) and `features` [n, dimensions].
-Each file is written whole or not at all, so readers need no lock.
+Files are written atomically, so readers need no lock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a feature vector depends on besides the photo."""
+    """Everything except the photo that a feature vector depends on."""
 
     arch: str
     weights: str
@@ -54,25 +54,25 @@ class Cache:
 
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self.folder = root / recipe.key()
-        # Features that earlier jobs made, which this one only reads: a channel on SageMaker.
+        # Features of earlier jobs, read only: a channel on SageMaker.
         self.earlier: Path | None = None
         if "SM_CHANNEL_CACHED" in os.environ:
             self.earlier = Path(os.environ["SM_CHANNEL_CACHED"]) / recipe.key()
-        # Half the space; bf16 has fewer digits than float16, so nothing is lost where it is used.
+        # Half the space; bf16 has fewer digits than float16, so nothing is lost.
         self.dtype = np.float16 if recipe.precision == "bf16" else np.float32
         self.folder.mkdir(parents=True, exist_ok=True)
-        # What keeps the cache bounded removes the folders that were not used for the longest time.
+        # The cache's limit is kept by removing the least recently used folders.
         os.utime(self.folder)
 
     def image_ids(self) -> np.ndarray:
-        """Every cached image_id, 'S64', unsorted."""
+        """Return every cached image_id, 'S64', unsorted."""
         found = [ids for _, ids in self._shards()]
         if not found:
             return np.empty(0, dtype="S64")
         return np.concatenate(found)
 
     def vectors(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(image_ids, features) of one file after the other: memory holds one of them."""
+        """Yield (image_ids, features) file by file, so that only one is in memory."""
         for path, ids in self._shards():
             try:
                 with np.load(path, allow_pickle=False) as shard:
@@ -89,22 +89,22 @@ class Cache:
                 with np.load(path, allow_pickle=False) as shard:
                     yield path, shard["image_ids"]
             except _UNREADABLE as error:
-                log(f"cached features in {path} cannot be read and are made again: {error}")
+                log(f"cached features in {path} cannot be read and are computed again: {error}")
                 if not isinstance(error, OSError) and path.parent == self.folder:
                     path.unlink(missing_ok=True)
 
     def add(self, image_ids: np.ndarray, features: np.ndarray) -> None:
-        """Appends a file, whole or not at all."""
+        """Add a file atomically."""
         buffer = io.BytesIO()
         np.savez(buffer, image_ids=image_ids, features=features.astype(self.dtype))
         write_atomic(self.folder / f"{uuid.uuid4().hex}.npz", buffer.getvalue())
 
     @contextmanager
     def sole_writer(self) -> Iterator[None]:
-        """Holds the folder's lock, so that two jobs do not make the same features at once.
+        """Hold the folder's lock, so that two jobs do not compute the same features.
 
-        The lock's file names the job that holds it. While this waits it says for which, and from
-        time to time that it still does: a job that waits is not one that hangs.
+        The lock file names the job that holds it. While waiting, log that job, and repeat it from
+        time to time, so that a waiting job does not look like a hanging one.
         """
         with open(self.folder / "lock", "a+") as file:
             self._wait_for(file)
@@ -130,7 +130,7 @@ class Cache:
             if other != name or time.monotonic() - said > SECONDS_BETWEEN_NOTICES:
                 say_phase("waiting", other)
                 log(
-                    f"{other or 'another job'} is making these features ({self.folder.name}); "
+                    f"{other or 'another job'} is computing these features ({self.folder.name}); "
                     "waiting for it"
                 )
                 said, name = time.monotonic(), other

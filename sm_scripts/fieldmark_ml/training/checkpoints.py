@@ -1,6 +1,5 @@
-"""Checkpoints: written whole or not at all, two kept, the newest readable one loaded;
-a changed job is refused, not mixed.
-"""
+"""Checkpoints: written atomically, the last two kept, the newest readable one loaded. Checkpoints
+of a changed job are refused."""
 
 from __future__ import annotations
 
@@ -18,14 +17,14 @@ KEEP = 2
 SECONDS_BETWEEN = 5.0
 FINISHED = "finished.json"
 
-# What a training needs to go on from where it stood: its mode decides what that is.
+# The state that a training resumes from; its fields depend on the mode.
 State = dict[str, Any]
 
 
 class Checkpoints:
     """The checkpoints of one job in `folder`.
 
-    `fingerprint` says what the job is; another job's checkpoints are refused.
+    `fingerprint` identifies the job; another job's checkpoints are refused.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -35,20 +34,20 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(
-                f"checkpoint_dir {folder} cannot be made ({error.strerror}). Choose another "
+                f"checkpoint_dir {folder} cannot be created ({error.strerror}). Choose another "
                 "--checkpoint_dir."
             ) from None
         for stray in folder.glob(".checkpoint-*.tmp"):
             stray.unlink(missing_ok=True)
 
     def paths(self) -> list[Path]:
-        """Oldest first: by number, not by text, in which 10 comes before 9."""
+        """Return the checkpoints, oldest first: by number, because by text 10 comes before 9."""
         return sorted(
             self.folder.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.split("-")[1])
         )
 
     def due(self) -> bool:
-        """Whether it is time for one: some seconds have passed, or the job was asked to stop."""
+        """Return whether a checkpoint is due: some seconds have passed, or a stop was requested."""
         return stop_asked() or time.monotonic() - self._saved > SECONDS_BETWEEN
 
     def save_if_due(self, state: State) -> None:
@@ -66,9 +65,9 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def load(self) -> State | None:
-        """The newest readable state, or None where there is no checkpoint.
+        """Return the newest readable state, or None if there is no checkpoint.
 
-        TrainingError where there are some and none can be used.
+        Raises TrainingError if there are some and none can be used.
         """
         paths = self.paths()
         for path in reversed(paths):
@@ -78,7 +77,7 @@ class Checkpoints:
             except Exception as error:
                 log(
                     f"checkpoint {path.name} cannot be read ({type(error).__name__}); trying the "
-                    "one before"
+                    "previous one"
                 )
                 continue
             self._check(fingerprint, path.name)
@@ -87,7 +86,7 @@ class Checkpoints:
         if paths:
             raise TrainingError(
                 f"None of the {len(paths)} checkpoints in {self.folder} can be read. Delete them "
-                "to start again from the beginning, "
+                "to start from the beginning, "
                 "or use another --checkpoint_dir."
             )
         return None
@@ -96,7 +95,7 @@ class Checkpoints:
         write_atomic(self.folder / FINISHED, json.dumps({"fingerprint": self.fingerprint}).encode())
 
     def finished(self) -> bool:
-        """Whether this very job has already ended well."""
+        """Return whether this same job has already completed."""
         try:
             fingerprint = json.loads((self.folder / FINISHED).read_bytes())["fingerprint"]
         except (OSError, ValueError, KeyError):

@@ -1,6 +1,5 @@
-"""Several processes as one training: torchrun's environment, started by hand or by us,
-over gloo or nccl.
-"""
+"""Distributed training: torchrun's environment, started by the user or by the script, over gloo or
+nccl."""
 
 from __future__ import annotations
 
@@ -19,18 +18,16 @@ PORT = 29_551
 
 
 def wanted_processes() -> tuple[int, int]:
-    """(hosts, processes on each) that SageMaker's environment describes;
-    (1, 1) under torchrun, which has started them already.
-    """
+    """Return (hosts, processes on each) that SageMaker's environment describes; (1, 1) under
+    torchrun, which has started them already."""
     if "RANK" in os.environ:
         return 1, 1
     return max(1, len(_hosts())), max(1, int(os.environ.get("SM_NUM_GPUS") or 0))
 
 
 def relaunch_under_torchrun(arguments: list[str]) -> None:
-    """Replaces this process by torchrun with one process per GPU on this host,
-    where SageMaker gave several GPUs or hosts.
-    """
+    """Replace this process by torchrun with one process per GPU on this host, if SageMaker gave
+    several GPUs or hosts."""
     hosts, processes = wanted_processes()
     if hosts * processes == 1:
         return
@@ -60,9 +57,8 @@ def _hosts() -> list[str]:
 
 
 def start() -> None:
-    """Joins the group that torchrun describes, where it does;
-    only the first process speaks from then on.
-    """
+    """Join the process group if torchrun started this process; only the first process logs from
+    then on."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return
     if torch.cuda.is_available():
@@ -100,7 +96,7 @@ def barrier() -> None:
 
 
 def from_first(value: Any) -> Any:
-    """The first process's `value`, in every process."""
+    """Return the first process's `value`, in every process."""
     if world() == 1:
         return value
     box = [value]
@@ -109,7 +105,7 @@ def from_first(value: Any) -> Any:
 
 
 def gathered(value: Any) -> list[Any]:
-    """Every process's `value`, in order of rank, in every process."""
+    """Return every process's `value`, in order of rank, in every process."""
     if world() == 1:
         return [value]
     boxes: list[Any] = [None] * world()
@@ -118,7 +114,7 @@ def gathered(value: Any) -> list[Any]:
 
 
 def summed(*values: float) -> list[float]:
-    """Each of `values`, summed over all processes."""
+    """Return each of `values`, summed over all processes."""
     if world() == 1:
         return list(values)
     box = torch.tensor(
@@ -129,14 +125,13 @@ def summed(*values: float) -> list[float]:
 
 
 def any_true(value: bool) -> bool:
-    """Whether it is true in any process; all of them agree on the answer."""
+    """Return whether `value` is true in any process; every process gets the same answer."""
     return summed(float(value))[0] > 0
 
 
 def mean_gradients(parameters: list[torch.nn.Parameter]) -> None:
-    """Sums the gradients of all processes, in one message;
-    each process has already divided by the whole batch.
-    """
+    """Sum the gradients of all processes in one message; each process has already divided by the
+    global batch size."""
     if world() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

@@ -1,6 +1,5 @@
-"""Features: each photo goes through the frozen backbone once;
-the vector it becomes is cached under the photo's content.
-"""
+"""Features: the frozen backbone maps each photo to a vector once; it is cached under the hash of
+the photo's content."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ REPORT_SECONDS = 2.0
 # Enough for a row of thumbnails.
 PHOTOS_SAID = 8
 SAVE_BYTES = 256 * 2**20
-# A matrix of features larger than this share of the machine's memory is kept in a file and read
-# through the page cache.
+# A feature matrix larger than this share of the memory is kept in a file and read through the page
+# cache.
 SHARE_OF_MEMORY = 0.25
 
 VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -39,9 +38,8 @@ VIEW: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 class Extraction:
-    """Makes features: threads that each decode a batch and run it,
-    so that decoding and the network overlap. `caches`: one per view.
-    """
+    """Computes features in threads that each decode a batch and run it, so that decoding and
+    inference overlap. `caches`: one per view."""
 
     def __init__(
         self,
@@ -64,12 +62,12 @@ class Extraction:
         self.started = time.monotonic()
 
     def run(self) -> None:
-        """Fills the caches and `bad`.
+        """Fill the caches and `bad`.
 
-        Where a stop was asked for, or a thread fails, what is done is saved first.
+        If a stop was requested or a thread fails, finished features are saved first.
 
-        The first batch is made before there are threads: what decoding and the network set up at
-        their first use is set up by one thread alone.
+        The first batch is computed before there are threads, so that one thread alone does the
+        first-use set-up of decoder and network.
         """
         if (first := next(self.batches, None)) is not None:
             self._make(first)
@@ -161,9 +159,8 @@ def _bytes(path: str) -> bytes:
 
 
 def cache_root(checkpoint_dir: Path) -> Path:
-    """The `features` channel, or, so that a spot job restarted elsewhere still has them,
-    a folder beside the checkpoints.
-    """
+    """Return the `features` channel, or a folder beside the checkpoints, which a restarted spot job
+    still has."""
     return Path(os.environ.get("SM_CHANNEL_FEATURES") or checkpoint_dir / "features")
 
 
@@ -174,12 +171,11 @@ def ensure(
     how: Preprocessing,
     make_form: Callable[[], Engine],
 ) -> None:
-    """Makes what `rows` miss for one backbone and marks the photos that cannot be used.
+    """Compute the missing features of `rows` for one backbone, and mark the photos that cannot be
+    used.
 
-    `make_form` is called only where needed.
-
-    With several processes each makes its share; a process that does not share the first one's
-    folder also sends it.
+    `make_form` is called only if needed. Each process computes its share, and sends it to the first
+    process if they share no folder.
     """
     first = next(iter(caches.values()))
     missing = _missing(photos, rows, caches) if distributed.is_first() else None
@@ -199,7 +195,7 @@ def ensure(
 
 
 def _missing(photos: Photos, rows: np.ndarray, caches: dict[str, Cache]) -> np.ndarray:
-    """Those of `rows`, one per content, that some view has no features of; in order."""
+    """Return those of `rows`, one per content, without features of some view; in order."""
     ids = np.array([photos.key(row).encode() for row in rows], dtype="S64")
     unique, first = np.unique(ids, return_index=True)
     cached = np.logical_and.reduce(
@@ -232,9 +228,8 @@ def _extract(
 
 
 def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -> None:
-    """Copies features made on other hosts into the first process's cache;
-    processes that share its folder send nothing.
-    """
+    """Copy features made on other hosts into the first process's cache; processes that share its
+    folder send nothing."""
     if distributed.world() == 1:
         return
     wanted = np.array([photos.key(row).encode() for row in mine], dtype="S64")
@@ -259,10 +254,10 @@ def _send_to_first(photos: Photos, mine: np.ndarray, caches: dict[str, Cache]) -
 def gather(
     image_ids: list[str], backbones: list[tuple[int, list[Cache]]], spill: Path
 ) -> torch.Tensor:
-    """float32 [n, all dimensions], a row per image_id:
-    per backbone (dimensions, one cache per view) the mean over its views.
+    """Return float32 [n, all dimensions], a row per image_id: per backbone (dimensions, one cache
+    per view) the mean over its views.
 
-    A matrix too large for memory lies in the file `spill`. Raises KeyError where features are
+    A matrix too large for memory is kept in the file `spill`. Raises KeyError if features are
     missing.
     """
     matrix = _matrix(len(image_ids), sum(dimensions for dimensions, _ in backbones), spill)
@@ -298,9 +293,8 @@ def _add_view(
     shards: Iterable[tuple[np.ndarray, np.ndarray]],
     share: float,
 ) -> None:
-    """into[order[i]] += share * the vector of ids[i] (sorted;
-    equal ids follow each other), once each.
-    """
+    """Add share * the vector of ids[i] to into[order[i]], once each; `ids` is sorted and may
+    repeat."""
     found = np.zeros(len(ids), dtype=bool)
     for shard_ids, vectors in shards:
         position = np.argsort(shard_ids, kind="stable")

@@ -1,6 +1,5 @@
-"""Fine-tune mode: a head on frozen features first, then the whole network,
-the backbone at a lower rate.
-"""
+"""Fine-tune mode: a head on frozen features first, then the whole network, the backbone at a lower
+learning rate."""
 
 from __future__ import annotations
 
@@ -61,7 +60,7 @@ class Tuned:
 
 
 class Tuner:
-    """One fine-tuning: its photos, network, optimizer and place in the schedule."""
+    """One fine-tuning: its photos, network, optimizer and position in the schedule."""
 
     def __init__(
         self,
@@ -92,7 +91,8 @@ class Tuner:
         self.started, self.said, self.done_here = time.monotonic(), time.monotonic(), 0
 
     def _groups(self) -> list[dict[str, Any]]:
-        """The head at lr, the backbone at its share of it; biases and scales are not decayed."""
+        """Return the parameter groups: the head at lr, the backbone at a share of it; biases and
+        scales without weight decay."""
         groups = []
         for is_head in (True, False):
             rate = self.values["lr"] * (1 if is_head else self.values["backbone_lr_scale"])
@@ -127,8 +127,7 @@ class Tuner:
             self.step, self.loss_sum, self.right, self.seen = 0, 0.0, 0, 0
             if finished:
                 log(
-                    f"no better validation accuracy for {self.watch.patience} epochs: stopping "
-                    "early"
+                    f"no better validation accuracy in {self.watch.patience} epochs: stopping early"
                 )
                 self.epoch = self.values["epochs"] + 1
             self._save_if_due()
@@ -189,7 +188,8 @@ class Tuner:
         pixels, targets = augment.mix(
             pixels, targets, self.values["mixup"], self.values["cutmix"], draw
         )
-        # Only the head is in training mode: batch-norm and drop-path keep to what was pretrained.
+        # Only the head is in training mode: batch-norm and drop-path keep their pretrained
+        # statistics.
         self.classifier.head.train()
         with self.amp:
             logits = self.classifier(pixels.to(self.job.device))
@@ -218,7 +218,7 @@ class Tuner:
         return (self.values["seed"] * 1_000_003 + self.epoch) * 100_003 + step
 
     def _set_rates(self) -> None:
-        """Linear warm-up, then half a cosine down to zero."""
+        """Set the learning rates: linear warm-up, then half a cosine down to zero."""
         at = self.epoch - 1 + self.step / self.steps
         warm_up, epochs = (
             min(self.values["warmup_epochs"], self.values["epochs"] / 2),
@@ -250,7 +250,8 @@ class Tuner:
         }
 
     def _save_if_due(self) -> None:
-        """Saves where it is time, or where any process was asked to stop; then all of them stop."""
+        """Save if a checkpoint is due or if any process was asked to stop; then all of them
+        stop."""
         stopping = distributed.any_true(stop_asked())
         if distributed.is_first() and (stopping or self.checkpoints.due()):
             self.checkpoints.save(self._state())
@@ -282,7 +283,8 @@ class Tuner:
 def answers(
     classifier: Classifier, pictures: Pictures, rows: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(features, logits) of `rows`, in order, on the CPU; each process computes its share."""
+    """Return (features, logits) of `rows`, in order, on the CPU; each process computes its
+    share."""
     mine = rows[distributed.rank() :: distributed.world()]
     features, logits = [], []
     parts = [
@@ -298,7 +300,7 @@ def answers(
 
 
 def check_stop_alone() -> None:
-    """Stops at once only where no other process waits for this one."""
+    """Stop at once only if no other process waits for this one."""
     if distributed.world() == 1:
         check_stop()
 

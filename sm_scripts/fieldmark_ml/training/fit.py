@@ -1,4 +1,4 @@
-"""How a head is trained: L-BFGS on all photos at once, or AdamW in batches."""
+"""Training a head: L-BFGS on all photos at once, or AdamW in batches."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ class Fit:
 
 @dataclass
 class Hooks:
-    """What happens around the epochs: `on_epoch(epoch, metrics)`, `checkpoint(state)` after each,
-    `resume` the state to go on from.
-    """
+    """Callbacks around the epochs: `on_epoch(epoch, metrics)`, `checkpoint(state)` after each,
+    `resume` the state to resume from."""
 
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, row: None
     checkpoint: Callable[[State], None] = lambda state: None
@@ -56,7 +55,7 @@ class Hooks:
 
 
 class Watch:
-    """Keeps the best epoch and knows when to stop.
+    """Keeps the best epoch and decides when to stop.
 
     The best has the lowest validation loss or, `by_accuracy`, the highest validation accuracy, ties
     going to the lower loss. Without a validation split it is the last one.
@@ -69,7 +68,7 @@ class Watch:
         self.history: list[dict[str, float]] = []
 
     def see(self, row: dict[str, float], state: dict[str, torch.Tensor]) -> bool:
-        """Records an epoch; True where it is time to stop. Raises Diverged."""
+        """Record an epoch; return True if training should stop. Raises Diverged."""
         self.history.append(row)
         epoch = len(self.history)
         refuse_nan(epoch, row)
@@ -79,7 +78,7 @@ class Watch:
         return bool(self.patience) and epoch - self.best_epoch >= self.patience
 
     def start(self, row: dict[str, float], state: dict[str, torch.Tensor]) -> None:
-        """Epoch 0: what is there before training, to be beaten by a later epoch."""
+        """Record epoch 0, the state before training."""
         self._keep(0, self._score(row), state)
 
     def _keep(self, epoch: int, score: tuple[float, float], state: dict[str, torch.Tensor]) -> None:
@@ -106,16 +105,14 @@ class Watch:
 
 
 def refuse_nan(epoch: int, row: dict[str, float]) -> None:
-    """Raises Diverged where a figure is not a number."""
+    """Raise Diverged if a figure is not a number."""
     if not all(math.isfinite(value) for value in row.values()):
         raise Diverged(f"epoch {epoch}")
 
 
 @dataclass
 class Evaluation:
-    """The objective, its gradient, and the mean cross-entropy and share of right answers,
-    at one point.
-    """
+    """The objective, its gradient, the mean cross-entropy and the accuracy at one point."""
 
     value: float
     gradient: torch.Tensor
@@ -186,7 +183,7 @@ class LogisticRegression:
         return Evaluation(value, gradient, loss, right / count)
 
     def step(self) -> bool:
-        """One iteration; False once nothing is gained any more."""
+        """Run one iteration; return False when converged."""
         direction = self._direction()
         slope = torch.sum(direction * self.now.gradient).item()
         length = (
@@ -248,7 +245,7 @@ class LogisticRegression:
 
 
 def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Mean cross-entropy and accuracy over images, under the names of the metric line."""
+    """Return mean cross-entropy and accuracy over photos, under the names of the metric line."""
     if not len(labels):
         return {}
     loss = functional.cross_entropy(logits, labels.long()).item()
@@ -259,9 +256,8 @@ def scores(prefix: str, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
 
 
 def validation_scores(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """`scores` on validation with the macro F1: whatever a search goes by is known after each
-    epoch, so that it can stop a trial early.
-    """
+    """Return `scores` on validation with the macro F1: every objective of a search is known after
+    each epoch, so that it can stop a trial early."""
     if not len(labels):
         return {}
     return {
@@ -279,11 +275,11 @@ def fit_lbfgs(
     epochs: int,
     hooks: Hooks,
 ) -> Fit:
-    """Trains a linear head (its standardisation must be set) until it converges;
-    an epoch is one iteration over all photos.
+    """Train a linear head (its standardisation must be set) until it converges; an epoch is one
+    iteration over all photos.
 
-    The last epoch is the best: it is the minimum of the objective, and how far the head bends to
-    the data is weight_decay's task.
+    The last epoch is the best one, because it is the minimum of the objective; weight_decay
+    controls overfitting.
     """
     regression = LogisticRegression(head, train, weight_decay, label_smoothing)
     history: list[dict[str, float]] = []
@@ -308,9 +304,9 @@ def fit_lbfgs(
 def fit_adamw(
     head: Head, train: Examples, validation: Examples, values: Values, hooks: Hooks
 ) -> Fit:
-    """Trains any head in batches with AdamW and a cosine decay.
+    """Train any head in batches with AdamW and a cosine decay.
 
-    Each epoch is seeded by its number, so a resumed run is the same.
+    Each epoch is seeded by its number, so a resumed run gives the same result.
     """
     optimizer = torch.optim.AdamW(
         head.layers.parameters(), lr=values["lr"], weight_decay=values["weight_decay"]

@@ -1,6 +1,5 @@
-"""Frozen mode: every photo goes through the backbones once,
-then a head learns from the cached features in seconds.
-"""
+"""Frozen mode: the backbones map every photo to features once, then a head is trained on the cached
+features in seconds."""
 
 from __future__ import annotations
 
@@ -25,21 +24,21 @@ from fieldmark_ml.training.fit import Examples, Fit, Hooks, LogisticRegression, 
 from fieldmark_ml.training.job import Job
 from fieldmark_ml.training.plan import PlannedBackbone
 
-# L2 strengths tried on validation, strongest first: each fit starts where the one before it ended.
+# L2 strengths tried on validation, strongest first: each fit starts from the result of the one
+# before.
 WEIGHT_DECAYS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 SEARCH_EPOCHS = 100
 FOLDS = 5
-# Below this many multiplications per pass, handing pieces to several cores costs more than it
-# gains.
+# Below this many multiplications per pass, several cores cost more than they gain.
 WORTH_THREADS = 5e8
 
 
 @dataclass
 class Table:
-    """Features of all usable photos, sorted by split,
-    so that a split (and train with validation) is a slice, not a copy.
+    """Features of all usable photos, sorted by split, so that a split (and train with validation)
+    is a slice, not a copy.
 
-    `rows` are positions in Photos. Within a split the photos whose label is known come first.
+    `rows` are positions in Photos. Within a split, photos with a known label come first.
     """
 
     vectors: torch.Tensor
@@ -58,11 +57,8 @@ class Table:
 
 @dataclass
 class Trained:
-    """`head` gives the model's answers.
-
-    `held_out` are logits for the photos of `held_out_split` made by a head that had not seen them:
-    calibration and the figures called `held_out_name` come from them.
-    """
+    """`head` is the model's head. `held_out` are logits of the photos of `held_out_split` by a head
+    that was not trained on them: calibration and the metrics named `held_out_name` use them."""
 
     head: Head
     fit: Fit
@@ -76,10 +72,8 @@ class Trained:
 def collect(
     job: Job, photos: Photos, planned: list[PlannedBackbone], splits: tuple[str, ...] = SPLITS
 ) -> Table | None:
-    """Makes and gathers the features of `splits`; None in every process but the first.
-
-    Bad photos are marked; too many fail.
-    """
+    """Compute and gather the features of `splits`; None in every process but the first. Unusable
+    photos are marked; too many raise TrainingError."""
     root = features.cache_root(job.checkpoint_dir)
     rows = np.flatnonzero(np.isin(photos.splits, splits))
     parts: list[tuple[int, list[Cache]]] = []
@@ -119,12 +113,8 @@ def _table(
 
 
 def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None) -> Trained:
-    """Chooses the L2 strength, trains the head epoch by epoch,
-    and refits it on train and validation where that is asked for.
-
-    Without `checkpoints` it is the first step of something longer: nothing is saved and no metric
-    line is written.
-    """
+    """Choose the L2 strength, train the head epoch by epoch, and refit it on train and validation
+    if `refit` is on. Without `checkpoints` nothing is saved and no metric line is written."""
     train, validation = table.examples("train"), table.examples("validation")
     if len(train) * train.features.shape[1] * classes < WORTH_THREADS:
         torch.set_num_threads(1)
@@ -162,7 +152,7 @@ def train(job: Job, table: Table, classes: int, checkpoints: Checkpoints | None)
 
 
 class _Reporter:
-    """One metric line per epoch."""
+    """Logs one metric line per epoch."""
 
     def __init__(self, count: int, epochs: int) -> None:
         self.count, self.epochs, self.first = count, epochs, 0
@@ -222,12 +212,12 @@ def _none(like: Examples) -> Examples:
 
 
 def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int) -> float:
-    """The given L2 strength; or the strongest whose validation loss is within one standard error of
-    the lowest.
+    """Return the given L2 strength; or the strongest whose validation loss is within one standard
+    error of the lowest.
 
     Source of the rule: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10.
-    On a few dozen validation photos the lowest loss alone picks now this, now that. Without a
-    validation split the losses are those of cross-validation on train.
+    On a few dozen validation photos the lowest loss alone is too noisy. Without a validation split
+    the losses are those of cross-validation on train.
     """
     if job.values["weight_decay"] != AUTO:
         return float(job.values["weight_decay"])
@@ -252,7 +242,7 @@ def _weight_decay(job: Job, train: Examples, validation: Examples, classes: int)
 
 
 def _search(job: Job, train: Examples, validation: Examples, classes: int) -> Any:
-    """(weight_decay, held-out logits), strongest first."""
+    """Return (weight_decay, held-out logits), strongest first."""
     start = None
     for weight_decay in WEIGHT_DECAYS:
         if not len(validation):
@@ -274,9 +264,8 @@ def _search(job: Job, train: Examples, validation: Examples, classes: int) -> An
 
 
 def _cross_validated(job: Job, train: Examples, weight_decay: float, classes: int) -> torch.Tensor:
-    """Logits of every train photo by a head that had not seen it:
-    FOLDS fits; every FOLDS-th photo of a class is in the same fold.
-    """
+    """Return logits of every train photo by a head that was not trained on it: FOLDS fits; every
+    FOLDS-th photo of a class is in the same fold."""
     order = torch.argsort(train.labels, stable=True)
     fold = torch.empty(len(train), dtype=torch.long)
     fold[order] = torch.arange(len(train)) % min(FOLDS, len(train))

@@ -17,10 +17,10 @@ from fieldmark_ml.engines.choose import precision_of
 from fieldmark_ml.hyperparameters import Values
 from fieldmark_ml.photos.data import Photos
 
-# In --checkpoint_dir it stands for the name of the training job: trials that share a folder keep
-# apart in it.
+# Replaced by the name of the training job in --checkpoint_dir, which separates trials that share a
+# folder.
 OWN_NAME = "@job"
-# Changing these does not make it another training: a resumed job may differ in them.
+# A resumed job may differ in these settings.
 _NOT_PART_OF_A_JOB = {"checkpoint_dir", "name", "dataset_id", "dataset_version", "unsure_target"}
 
 
@@ -56,13 +56,12 @@ def make(values: Values) -> Job:
 
 
 def _cores() -> int:
-    """How many cores this training may use, torch told so:
-    all it may run on, or fewer where OMP_NUM_THREADS shares them out.
-    """
+    """Set torch's threads and return the number of cores that this training may use: all of its CPU
+    affinity, or OMP_NUM_THREADS."""
     available = len(os.sched_getaffinity(0))
     given = os.environ.get("OMP_NUM_THREADS", "")
     cores = min(available, int(given)) if given.isdigit() and int(given) else available
-    # A forked process has read that variable long ago.
+    # A forked process has already read that variable.
     torch.set_num_threads(cores)
     return cores
 
@@ -72,9 +71,8 @@ def output_dir() -> Path:
 
 
 def fingerprint(values: Values, photos: Photos) -> str:
-    """Names a training by its settings and photos: only the same one may go on from its
-    checkpoints.
-    """
+    """Return a hash of a training's settings and photos: only the same training may resume from its
+    checkpoints."""
     settings = {name: value for name, value in values.items() if name not in _NOT_PART_OF_A_JOB}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for column in (photos.image_ids, photos.classes):

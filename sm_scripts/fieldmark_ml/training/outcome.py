@@ -1,4 +1,4 @@
-"""What a training of either mode hands over to be calibrated, scored and stored."""
+"""The result of a training of either mode, to be calibrated, scored and stored."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from fieldmark_ml.photos.data import Photos
 
 @dataclass
 class Outcome:
-    """`rows` and `logits` per split: what the model says of every usable photo, except that
-    validation's are of a model that had not seen those photos. `held_out`: (name of the figures,
-    rows, logits) that calibration is fitted on; empty rows where there are none. `means` and
-    `similarities` are for familiarity. `state` has the names of Model's state dict, but for the
-    means.
-    """
+    """`rows` and `logits` per split: the model's answer for every usable photo; those of validation
+    are by a model that was not trained on them. `held_out`: (name of the figures, rows, logits)
+    that calibration is fitted on; empty rows where there are none. `means` and `similarities` are
+    for familiarity. `state` has the names of Model's state dict, but for the means."""
 
     rows: dict[str, np.ndarray]
     logits: dict[str, torch.Tensor]
@@ -39,8 +37,8 @@ def familiar(
     classes: int,
     trained_backbone: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(class means, similarities of photos like those of training) from the features of labelled
-    photos per split.
+    """Return (class means, similarities of photos like those of training) from the features of
+    labelled photos per split.
 
     Photos like those of training are the validation photos and, unless the backbone was trained on
     them, the train photos, each against class means made without it.

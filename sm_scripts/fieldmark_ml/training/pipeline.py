@@ -1,4 +1,4 @@
-"""A training from photos to artifact, whichever mode."""
+"""A training from photos to artifact, in either mode."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from fieldmark_ml.training.plan import PlannedBackbone, plan
 
 
 def run(job: Job, photos: Photos) -> None:
-    """Trains, scores and stores. Raises Stopped, TrainingError."""
+    """Train, score and store. Raises Stopped, TrainingError."""
     checkpoints = Checkpoints(job.checkpoint_dir, fingerprint(job.values, photos))
     if distributed.from_first(checkpoints.finished() and (job.model_dir / INFO_FILE).is_file()):
-        log("this training is finished already; nothing to do")
+        log("this training has already completed; nothing to do")
         return
     train = _frozen
     if job.values["mode"] == "finetune":
@@ -98,9 +98,8 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
     (planned,) = plan(job.values["arch"])
     if not len(photos.rows("validation")):
         log(
-            "There are no validation photos: the last epoch is kept, probabilities stay as they "
-            "are "
-            "(temperature 1) and no answer is called unsure."
+            "There are no validation photos: the last epoch is kept, probabilities are not "
+            "calibrated (temperature 1) and no answer is marked unsure."
         )
     head = _first_head(job, photos, planned)
     pictures = Pictures(photos, planned.how, job.checkpoint_dir / "pictures.tmp", job.cpus)
@@ -125,7 +124,7 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
     known = {split: photos.rows(split) for split in SPLITS}
     _keep_features(job, photos, known["train"], answers["train"][0])
     for split in SPLITS:
-        # A split without photos: no rows, of as many columns as the others have.
+        # A split without photos: no rows, and as many columns as the others have.
         answers.setdefault(split, (answers["train"][0][:0], answers["train"][1][:0]))
     features = {split: (known[split], answers[split][0][: len(known[split])]) for split in SPLITS}
     means, similarities = outcome.familiar(
@@ -146,9 +145,8 @@ def _finetune(job: Job, photos: Photos, checkpoints: Checkpoints) -> Outcome | N
 
 
 def _keep_features(job: Job, photos: Photos, rows: np.ndarray, vectors: torch.Tensor) -> None:
-    """The training photos as the trained backbone sees them:
-    nobody else makes these, and similar photos are looked up in them.
-    """
+    """Save the training photos' features by the trained backbone, in which similar photos are
+    looked up."""
     image_ids = np.array([photos.key(row).encode() for row in rows], dtype="S64")
     buffer = io.BytesIO()
     np.savez(buffer, image_ids=image_ids, features=vectors[: len(rows)].half().numpy())
@@ -156,9 +154,8 @@ def _keep_features(job: Job, photos: Photos, rows: np.ndarray, vectors: torch.Te
 
 
 def _first_head(job: Job, photos: Photos, planned: PlannedBackbone) -> Head:
-    """A head trained on frozen features, the same in every process:
-    fine-tuning that starts from a random one first ruins the backbone.
-    """
+    """Return a head trained on frozen features, the same in every process: fine-tuning from a
+    random head damages the backbone first."""
     table = frozen.collect(job, photos, [planned], ("train", "validation"))
     how = {"optimizer": "adamw", "weight_decay": 0.01, "epochs": 30}
     if job.values["head"] == "linear":

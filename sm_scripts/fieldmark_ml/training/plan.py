@@ -1,4 +1,4 @@
-"""The backbones of a job: which, with which weights and which preprocessing."""
+"""The backbones of a job with their weights and preprocessing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fieldmark_ml.training.cache import Recipe
 
 @dataclass(frozen=True)
 class PlannedBackbone:
-    """One backbone, not yet in memory: with all its features cached, it need not be."""
+    """One backbone, loaded only if some features are not cached."""
 
     name: str
     architecture: Architecture
@@ -33,7 +33,7 @@ class PlannedBackbone:
     arguments: dict[str, int]
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The pretrained weights under timm's names, without the classifier."""
+        """Return the pretrained weights under timm's names, without the classifier."""
         if self.arguments:
             return self.make().network.state_dict()
         return self._stored()
@@ -43,7 +43,7 @@ class PlannedBackbone:
         return {name: value for name, value in loaded.items() if not name.startswith(_CLASSIFIERS)}
 
     def make(self) -> backbones.Backbone:
-        """Raises TrainingError where the weights do not fit the network exactly."""
+        """Load the network. Raises TrainingError if the weights do not fit it exactly."""
         network = backbones.create(
             self.module, self.architecture.timm_name, package(self.architecture.timm_name)
         )
@@ -69,9 +69,8 @@ class PlannedBackbone:
             ) from None
 
     def form(self, root: Path, precision: str, device: torch.device, cpus: int) -> Engine:
-        """The fastest form for this machine; its converted network is kept below `root`,
-        where the features are.
-        """
+        """Return the fastest engine on this machine; its converted network is cached below `root`,
+        beside the features."""
         kept = (
             root
             / "networks"
@@ -80,7 +79,7 @@ class PlannedBackbone:
         return choose(self.make, self.how.image_size, precision, device, cpus, kept)
 
     def classifier(self, head: Head) -> Classifier:
-        """The backbone, its batch-norm folded, and `head`, to be trained together."""
+        """Return the backbone, its batch-norm folded, and `head`, to be trained together."""
         return Classifier(folded(self.make()), head)
 
     def recipe(self, view: str, precision: str) -> Recipe:
@@ -108,9 +107,9 @@ _CLASSIFIERS = ("classifier.", "fc.", "head.fc.", "head.weight", "head.bias", "h
 
 
 def plan(arch: str) -> list[PlannedBackbone]:
-    """The backbones of an --arch list.
+    """Return the backbones of an --arch list.
 
-    Raises TrainingError for a name timm does not have, and where weights cannot be found.
+    Raises TrainingError for a name timm does not have, and if weights cannot be found.
     """
     planned = []
     for choice in parse_arch(arch):
@@ -130,7 +129,7 @@ def plan(arch: str) -> list[PlannedBackbone]:
 
 
 def _from_timm(choice: Choice) -> Architecture:
-    """Any model of timm's zoo, described by timm itself."""
+    """Return any timm model, described by timm itself."""
     name = choice.name.removeprefix("timm/")
     cfg = backbones.pretrained_cfg(zoo.module_of(name), name, package(name))
     if cfg is None or not cfg.hf_hub_id:
@@ -148,7 +147,8 @@ _folders: list[tempfile.TemporaryDirectory[str]] = []
 
 @functools.cache
 def package(timm_name: str) -> Path:
-    """A copy of the model code like the one the artifact will carry: what trains is what serves.
+    """Return a copy of the model code like the one the artifact will carry: training and serving
+    use the same code.
 
     Removed when the process ends.
     """

@@ -1,4 +1,4 @@
-"""The end of a training: calibration, figures per split, predictions.npz and model.json."""
+"""The end of a training: calibration, metrics per split, predictions.npz and model.json."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from fieldmark_ml.training.job import Job
 
 
 def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Temperature and unsure threshold, fitted on photos that the scored head had not seen;
-    1 and 0 without any.
-    """
+    """Fit temperature and unsure threshold on photos that the head was not trained on; 1 and 0
+    without any."""
     if not len(labels):
         return {"temperature": 1.0, "unsure_threshold": 0.0}
     temperature = fit_temperature(logits, labels)
@@ -41,9 +40,8 @@ def calibrate(job: Job, logits: torch.Tensor, labels: torch.Tensor) -> dict[str,
 def scored(
     photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]], best_epoch: int
 ) -> dict[str, dict[str, float]]:
-    """Figures of each split in `probabilities` (rows and calibrated probabilities),
-    over its labelled photos; said in the log.
-    """
+    """Return and log the metrics of each split in `probabilities` (rows and calibrated
+    probabilities), over its labelled photos."""
     made: dict[str, dict[str, float]] = {}
     for name, (rows, values) in probabilities.items():
         labels = torch.from_numpy(photos.labels[rows])
@@ -62,8 +60,8 @@ def scored(
         for figure in ("loss", "top5", "macro_f1", "n")
     }
     if "validation" in made:
-        # Once more and last, without an epoch: SageMaker's tuner goes by what is said last, and the
-        # kept epoch need not be the last one.
+        # Once more, last and without an epoch: SageMaker's tuner uses the last line, and the kept
+        # epoch may be an earlier one.
         found = made["validation"]
         metrics(
             kept_epoch=best_epoch,
@@ -80,9 +78,8 @@ def scored(
 def write_predictions(
     job: Job, photos: Photos, probabilities: dict[str, tuple[np.ndarray, torch.Tensor]]
 ) -> None:
-    """SM_OUTPUT_DATA_DIR/predictions.npz: image_id, path, split, label, probabilities, classes;
-    no pickles.
-    """
+    """Write SM_OUTPUT_DATA_DIR/predictions.npz: image_id, path, split, label, probabilities,
+    classes; no pickles."""
     parts = [probabilities[name] for name in SPLITS if name in probabilities]
     rows = np.concatenate([part[0] for part in parts])
     buffer = io.BytesIO()
@@ -99,7 +96,7 @@ def write_predictions(
 
 
 def model_info(job: Job, photos: Photos, more: Info) -> Info:
-    """model.json, except what `more` says of the training's outcome."""
+    """Return model.json, with the training's results from `more`."""
     values = job.values
     return {
         "format": FORMAT,
