@@ -1,5 +1,4 @@
-"""Jobs as folders: their ids and states, and the store that makes, reads, lists and removes
-them."""
+"""Jobs as folders: ids, states, and functions to create, read, list and delete them."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ MAKING = ".making-"
 
 
 class State(StrEnum):
-    """Where a job stands; the words are the same on every backend."""
+    """The state of a job; the values are the same on every backend."""
 
     PENDING = "Pending"
     IN_PROGRESS = "InProgress"
@@ -47,9 +46,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a running or ended job. Times are seconds since 1970; `progress` is what its
-    kind reports, as it is stored (status/progress.py reads it); why it ended, `reason` says to
-    people and `cause` to code."""
+    """The status of a job. Times are seconds since 1970; `progress` is stored as its kind reports
+    it (see status/progress.py); `reason` explains the end to people, `cause` to code."""
 
     state: State = State.PENDING
     reason: str = ""
@@ -62,7 +60,7 @@ class Status:
 
     @property
     def seconds(self) -> float | None:
-        """Running time so far, or in all; None before the start."""
+        """Return the running time so far or in all; None before the start."""
         if self.started is None:
             return None
         return (self.ended or time.time()) - self.started
@@ -70,7 +68,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Job:
-    """One submitted piece of work: its spec as written once, and its newest status."""
+    """A submitted job: its spec, which never changes, and its latest status."""
 
     id: str
     kind: str
@@ -88,7 +86,7 @@ class Job:
 
     @property
     def tuning_id(self) -> str:
-        """The tuning job whose trial this is, or the empty string."""
+        """Return the tuning job of this trial, or an empty string."""
         return str(self.spec.get("tuning_id", ""))
 
     @property
@@ -98,30 +96,29 @@ class Job:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A folder whose files can't be read: listed with its reason, so that the rest of the list
-    stays usable."""
+    """A folder that can't be read: listed with its reason, so that the rest of the list works."""
 
     id: str
     reason: str
 
 
 def prefix(kind: str) -> str:
-    """How the ids of jobs of this kind begin."""
+    """Return the prefix of the ids of jobs of this kind."""
     return f"fm-{kind}-"
 
 
 def new_id(kind: str) -> str:
-    """A fresh id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex>`."""
+    """Return a new id, valid as a SageMaker name: `fm-<kind>-<utc>-<6 random hex>`."""
     return f"{prefix(kind)}{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
 
 
 def create(
     job_id: str, kind: str, name: str, backend: str, spec: Mapping[str, object]
 ) -> tuple[Job, int | None]:
-    """Makes the run folder, whole or not at all, and takes its lock.
+    """Create the run folder atomically and take its lock.
 
-    Returns the job and the held lock's file descriptor, to be handed to the worker so that the lock
-    is never free in between. The same id again returns the job that is there, and None: a double
+    Returns the job and the file descriptor of the held lock, which is passed to the worker so that
+    the lock is never free in between. For an id that exists, returns that job and None: a double
     click makes one job.
     """
     folder = RunFolder.of(job_id)
@@ -130,7 +127,7 @@ def create(
     try:
         for part in (making.path, making.input, making.model, making.checkpoints, making.output):
             part.mkdir(mode=settings.OWNER_ONLY)
-        # The log as well: what a job says is for its owner only.
+        # The log is private to its owner as well.
         os.close(os.open(making.log, os.O_WRONLY | os.O_CREAT, 0o600))
         handle = os.open(making.lock, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -144,8 +141,7 @@ def create(
             "spec": spec,
         }
         files.write_json(making.spec, body)
-        # A rename never replaces a folder that holds files, and nobody sees a job that is half
-        # made.
+        # A rename never replaces a folder with files in it, and nobody sees a half-made job.
         os.rename(making.path, folder.path)
     except OSError as error:
         if handle >= 0:
@@ -158,8 +154,7 @@ def create(
 
 
 def read(job_id: str) -> Job:
-    """The job as its folder says. Raises NotFound where there is none, or where it can't be
-    read."""
+    """Return the job in its folder. Raises NotFound if there is none or it can't be read."""
     folder = RunFolder.of(job_id)
     try:
         label = _stamp(folder.label) if folder.label.exists() else None
@@ -171,7 +166,7 @@ def read(job_id: str) -> Job:
 
 
 def listing(kind: str = "") -> list[Job | Unreadable]:
-    """All jobs (of one kind), newest first; what can't be read is listed as such."""
+    """Return all jobs (of one kind), newest first, including folders that can't be read."""
     return list(_entries(kind))
 
 
@@ -180,7 +175,7 @@ def readable(kind: str = "") -> list[Job]:
 
 
 def without_trials(found: Iterable[Job | Unreadable]) -> list[Job | Unreadable]:
-    """The jobs that a list shows: a tuning job stands for its trials."""
+    """Return the jobs of a list: a tuning job stands for its trials."""
     return [item for item in found if isinstance(item, Unreadable) or not item.tuning_id]
 
 
@@ -189,8 +184,8 @@ def write_status(folder: RunFolder, status: Status) -> None:
 
 
 def delete(job_id: str) -> None:
-    """Removes an ended job's folder, in one step; one that is gone already is fine. UserError while
-    the job runs."""
+    """Delete an ended job's folder atomically; a missing one is fine. Raises UserError while the
+    job runs."""
     path = RunFolder.of(job_id).path
     doomed = path.with_name(f"{files.DELETED}{job_id}-{secrets.token_hex(3)}")
     with _taking_away(job_id):
@@ -208,7 +203,7 @@ def move_to_bin(job_id: str, group: str = "") -> str:
 
 @contextmanager
 def _taking_away(job_id: str) -> Iterator[None]:
-    """Around the rename that takes an ended job's folder away; one that is gone already is fine."""
+    """Guard the rename that takes an ended job's folder away; a missing folder is fine."""
     folder = RunFolder.of(job_id)
     with locks.at_rest(folder, locks.RELEASE_SECONDS if _has_ended(folder) else 0.0) as rests:
         if not rests:
@@ -222,8 +217,8 @@ def _taking_away(job_id: str) -> Iterator[None]:
 
 
 def _has_ended(folder: RunFolder) -> bool:
-    """Whether its status says so, or nothing: a reader of a moment may hold the lock of a job that
-    can't be read."""
+    """Return whether the status says so or can't be read: a reader may hold the lock of an
+    unreadable job for a moment."""
     try:
         return read(folder.path.name).state.is_finished
     except NotFound:
@@ -246,20 +241,20 @@ def _entries(kind: str) -> Iterator[Job | Unreadable]:
 
 
 def _is_of_kind(name: str, kind: str) -> bool:
-    """Whether a folder holds a job of this kind (or of any): its name says so, and one named by
-    SageMaker is a training job."""
+    """Return whether a folder holds a job of this kind (or of any): its name says so, and one named
+    by SageMaker is a training job."""
     if not kind or not name.startswith("fm-tuning-"):
         return name.startswith(f"fm-{kind}-" if kind else "fm-")
     return (kind == "training") == (name.count("-") > ID_DASHES) and kind in ("training", "tuning")
 
 
 def _place(name: str) -> list[str]:
-    """Sorts names by their time."""
+    """Return a key that sorts names by their time."""
     return name.split("-")[2:]
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is replaced."""
+    """Return what changes when a file is replaced."""
     found = path.stat()
     return found.st_ino, found.st_mtime_ns, found.st_size
 
@@ -271,8 +266,8 @@ def _read(
     _status: tuple[int, ...],
     label: tuple[int, ...] | None,
 ) -> Job:
-    """Kept until one of the files is another one: a list of hundreds of jobs is drawn every second,
-    and few of them change."""
+    """Cached until a file changes: a list of hundreds of jobs is drawn every second, and few of
+    them change."""
     body, status = files.read_json(folder.spec), files.read_json(folder.status)
     return _job(folder.path.name, body, status, files.read_json(folder.label) if label else {})
 
@@ -294,8 +289,8 @@ def _job(
 
 
 def _status(values: Mapping[str, Any]) -> Status:
-    """What status.json says. Fields that a newer version added are left out; a value of the wrong
-    kind is a ValueError."""
+    """Return the status in status.json. Fields of newer versions are dropped; a value of the wrong
+    kind raises ValueError."""
     known = {name: values[name] for name in Status.__dataclass_fields__ if name in values}
     decided = {"state": State(known["state"]), "cause": causes.of_status(values)}
     status = Status(**known | decided)
