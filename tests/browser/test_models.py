@@ -1,4 +1,4 @@
-"""What a finished model says about itself: every count leads to its photos, and a photo to where the model looks and what it knows."""
+"""What a finished model says about itself: every count leads to its photos, and a photo to where the model looks and which photos are similar."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def answered(model: models.Model, change: Callable[[dict[str, np.ndarray]], None
 
 
 def mistaken(model: models.Model, every: int) -> models.Model:
-    """The model with every so manieth photo taken for the class after its own."""
+    """The model with every so manieth photo predicted as the class after its own."""
 
     def change(arrays: dict[str, np.ndarray]) -> None:
         count = arrays["probabilities"].shape[1]
@@ -165,7 +165,7 @@ def test_a_bar_of_the_reliability_diagram_shows_its_photos(
     inside = int(np.count_nonzero((test.confidence > 13 / 15) & (test.confidence <= 14 / 15)))
     bars = page.locator(".js-plotly-plot").first.locator(".nsewdrag").nth(1).bounding_box()
     page.mouse.click(bars["x"] + bars["width"] * 0.9, bars["y"] + bars["height"] * 0.2)
-    steps.say(page, "with a stated probability from 0.87 to 0.93")
+    steps.say(page, "with a probability from 0.87 to 0.93")
     expect(page.locator('[class*="st-key-mo_bin_"] button.photo')).to_have_count(inside)
 
 
@@ -176,7 +176,7 @@ def test_a_row_of_the_classes_shows_the_photos_of_the_class(
     steps.visit(page, app.url, f"models?model={model.id}&mo_view=Classes&mo_split=test")
     box = page.locator('[data-testid="stDataFrame"]').bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 35 + 17)
-    page.get_by_text("of its photos are recognised").wait_for()
+    page.get_by_text("lowest probability of the class first").wait_for()
     expect(steps.tiles(page)).not_to_have_count(0)
 
 
@@ -199,7 +199,7 @@ def placed(page: Any) -> list[tuple[str, str, float, float]]:
 def test_a_class_that_was_never_predicted_keeps_its_column(
     small_model: models.Model, app: App, page: Any, count: int
 ) -> None:
-    """Every other class is taken for the one before it, so half of them are never the answer."""
+    """Every other class is predicted as the one before it, so half of them are never predicted."""
 
     def change(arrays: dict[str, np.ndarray]) -> None:
         for row, label in enumerate(arrays["label"]):

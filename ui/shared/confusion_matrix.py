@@ -46,11 +46,6 @@ def sides() -> tuple[DeltaGenerator, DeltaGenerator]:
     return grid.cell(column_span=3), grid.cell(column_span=2)
 
 
-def forget() -> None:
-    """Take the cell out of the address, for a view without a matrix."""
-    links.set_parameters(**{TRUE: "", PREDICTED: ""})
-
-
 def title(cell: Cell) -> str:
     """Return what the photos of a cell have in common, as Markdown."""
     true, predicted = (plain(name) for name in cell)
