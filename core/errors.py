@@ -1,15 +1,14 @@
-"""The exceptions of the project. Each message says what happened, to what, and what the person can
-do about it."""
+"""The exceptions of the project. Each message says what happened, to what, and what to do next."""
 
 from __future__ import annotations
 
 
 class FieldmarkError(Exception):
-    """Anything Fieldmark itself refuses or reports; pages show its text instead of a traceback."""
+    """Base class of Fieldmark's errors; pages show the message instead of a traceback."""
 
 
 class UserError(FieldmarkError):
-    """A value or choice that cannot be used; `field` names the form field that it is about."""
+    """A value or choice that cannot be used; `field` names its form field."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -17,20 +16,20 @@ class UserError(FieldmarkError):
 
 
 class BadImage(FieldmarkError):
-    """Bytes that are not an image Fieldmark opens. The person can replace or leave out the file."""
+    """A file that cannot be opened as an image. The user can replace it or leave it out."""
 
 
 class BadArchive(FieldmarkError):
-    """An archive that is refused whole; the message names the entry. The person can repack it."""
+    """An archive that is refused; the message names the entry. The user can repack it."""
 
 
 class NotFound(FieldmarkError):
-    """A dataset, job, model or endpoint that is not there, or whose folder cannot be read."""
+    """A dataset, job, model or endpoint that does not exist, or whose folder cannot be read."""
 
 
 class Unwritable(FieldmarkError, OSError):
-    """What could not be written, in words: a full disk, no right to write, a disk that only reads.
-    It stays an OSError, with its number, for whoever goes on without the file."""
+    """A file that could not be written: a full disk, missing permissions, a read-only disk. Still
+    an OSError with its number, for callers that can continue without the file."""
 
     def __init__(self, message: str, number: int, strerror: str) -> None:
         super().__init__(message)
@@ -41,8 +40,8 @@ class Unwritable(FieldmarkError, OSError):
 
 
 class BackendError(FieldmarkError):
-    """The platform that runs jobs refused or failed; the message carries its reason."""
+    """The platform that runs jobs refused or failed; the message has its reason."""
 
 
 class PhotoRefused(BackendError):
-    """An endpoint can't use this photo, however often it is asked. Another file might do."""
+    """An endpoint cannot use this photo, and a retry would not help."""

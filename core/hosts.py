@@ -16,14 +16,14 @@ ENV_HOSTS = "FIELDMARK_ALLOWED_HOSTS"
 # Sites whose pages may send photos, separated by commas: https://birds.example.org.
 ENV_ORIGINS = "FIELDMARK_ALLOWED_ORIGINS"
 
-# A name or address and its port, as RFC 3986 writes them; anything else is answered by nobody.
+# A name or address and its port, as RFC 3986 writes them; anything else is refused.
 AUTHORITY = r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([0-9]{1,5}))?"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MALFORMED = ("", 0)
 
 
 def configured(variable: str) -> frozenset[str]:
-    """Return what the user allows in ENV_HOSTS or ENV_ORIGINS."""
+    """Return the values of ENV_HOSTS or ENV_ORIGINS."""
     parts = os.environ.get(variable, "").split(",")
     return frozenset(part.strip().lower().rstrip("/") for part in parts if part.strip())
 
@@ -62,7 +62,7 @@ def _authority(text: str, default_port: int) -> tuple[str, int]:
 
 
 def _is_loopback(name: str) -> bool:
-    # Browsers and resolvers keep *.localhost on the machine (RFC 6761): nobody can own one.
+    # Browsers and resolvers keep *.localhost on the machine (RFC 6761): they cannot be registered.
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

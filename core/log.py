@@ -1,8 +1,8 @@
-"""What operators read of the app, its workers and its watchers: lines on standard error, which a
-worker's process has led into its job's log. No secret is ever in them.
+"""The log of the app, its workers and its watchers: lines on standard error, which a worker
+redirects to its job's log. Secrets are removed.
 
-Modules log by `logging.getLogger` under their own names; what a training script writes, and what
-it is asked for line by line, is its output and none of this.
+Modules log by `logging.getLogger` under their own names. The output of training scripts is not part
+of this log.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from core.errors import UserError
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 USUAL = "INFO"
-# Ours alone: what libraries have to say of requests may be all that a request holds.
+# Only Fieldmark's loggers: libraries may log whole requests.
 LOGGERS = ("core", "ui")
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 HIDDEN = "***"
 
 _NAME = r"secret|passw(?:or)?d|passphrase|token|api_?key|access_?key|authorization|signature"
 _SECRET_NAMES = re.compile(_NAME, re.IGNORECASE)
-# Shorter ones would take ordinary words out of the lines.
+# Shorter secrets would remove ordinary words from the lines.
 _LEAST_LENGTH = 8
 _SECRETS = (
     # The user and the password of an address.
@@ -35,20 +35,20 @@ _SECRETS = (
         r"(?:(?:Bearer|Basic)\s+)?[^\s\"',;&)}\]]+",
         re.IGNORECASE,
     ),
-    # AWS's key ids, and what looks as its secret keys do.
+    # AWS's key ids, and strings that look like its secret keys.
     re.compile(r"(?P<before>)\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
     re.compile(
         r"(?P<before>)(?<![\w/+=.-])"
         r"(?=[\w/+]*[A-Z])(?=[\w/+]*[a-z])(?=[\w/+]*\d)[A-Za-z0-9/+]{40}(?![\w/+=-]|\.\w)"
     ),
-    # Of model hubs, of code hosts, and signed ones.
+    # Tokens of model hubs and code hosts, and signed tokens.
     re.compile(r"(?P<before>)\b(?:hf_|gh[opsur]_|github_pat_|glpat-|sk-)[\w-]{16,}"),
     re.compile(r"(?P<before>)\beyJ[\w-]+\.[\w-]+\.[\w-]*"),
 )
 
 
 class Secrets(logging.Filter):
-    """Takes secrets out of a record: of its message, and of the tracebacks that go with it."""
+    """Removes secrets from a record: from its message and its tracebacks."""
 
     _plain = logging.Formatter()
 
@@ -64,7 +64,7 @@ class Secrets(logging.Filter):
 
 
 class _StandardError(logging.Handler):
-    """Writes to what is standard error at that moment."""
+    """Writes to the current standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -74,7 +74,8 @@ class _StandardError(logging.Handler):
 
 
 def begin() -> None:
-    """Let this process log as FIELDMARK_LOG says; again is fine. UserError if that is no level."""
+    """Set up logging at the level of FIELDMARK_LOG; may be called again. Raises UserError for an
+    unknown level."""
     wanted = level()
     handler = _StandardError()
     handler.setFormatter(logging.Formatter(FORMAT))
@@ -86,18 +87,19 @@ def begin() -> None:
 
 
 def level() -> str:
-    """Return what FIELDMARK_LOG says, or the usual level."""
+    """Return the level in FIELDMARK_LOG, or the default."""
     given = os.environ.get(settings.ENV_LOG, "").strip()
     if not given:
         return USUAL
     if given.upper() not in LEVELS:
-        words = f"{settings.ENV_LOG} is {without_secrets(given)!r}, which is no level."
+        words = f"{settings.ENV_LOG} is {without_secrets(given)!r}, which is not a log level."
         raise UserError(f"{words} Use one of {', '.join(LEVELS)}.", field=settings.ENV_LOG)
     return given.upper()
 
 
 def without_secrets(text: str) -> str:
-    """Return the text with HIDDEN in place of what looks like a secret, and of what is one here."""
+    """Return the text with HIDDEN in place of the secrets of this process and of strings that look
+    like secrets."""
     for secret in _known():
         text = text.replace(secret, HIDDEN)
     for pattern in _SECRETS:
@@ -106,8 +108,7 @@ def without_secrets(text: str) -> str:
 
 
 def _known() -> list[str]:
-    """Return what this process's environment holds under the name of a secret, the longest
-    first."""
+    """Return the values of environment variables whose names look like secrets, longest first."""
     found = {
         value
         for name, value in os.environ.items()

@@ -1,7 +1,6 @@
-"""Every path, limit, environment variable and default, named, in one place.
+"""All paths, limits, environment variables and defaults.
 
-Paths are functions, so that a process that changes its environment (a test) sees the change at
-once.
+Paths are functions, so that a change of the environment (in a test) takes effect at once.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ ENV_POLL_SECONDS = "FIELDMARK_POLL_SECONDS"
 ENV_PREPARE = "FIELDMARK_PREPARE"
 ENV_STREAM_FROM = "FIELDMARK_STREAM_FROM"
 
-# What only its owner reads, writes and enters.
+# Access for the owner only.
 OWNER_ONLY = 0o700
 
 # Images.
@@ -33,7 +32,7 @@ IMAGE_SUFFIXES = suffixes.PHOTOS
 MAX_IMAGE_BYTES = 64 * 2**20
 THUMBNAIL_SIDE = 240
 
-# Archives: bounds that hold before a byte is written.
+# Archives: limits that are checked before a byte is written.
 MAX_ARCHIVE_ENTRIES = 150_000
 MAX_FOLDERS = 50_000
 MAX_DEPTH = walk.MAX_DEPTH
@@ -43,7 +42,7 @@ ARCHIVE_RATIO_FROM = 64 * 2**20
 MIN_FREE_BYTES = 2**30
 MAX_UPLOAD_MB = 2048
 
-# Names that a person types.
+# Names that users type.
 MAX_NAME_LENGTH = 80
 
 # Datasets and splits.
@@ -57,7 +56,7 @@ MAX_INVOCATION_BYTES = 6_291_456
 MAX_ENDPOINT_SECONDS = 30 * 86_400
 TOP_K = 5
 
-# What an endpoint keeps of the photos it was sent, and how hard it may be tried.
+# Limits of captured requests and of load tests.
 CAPTURE_PHOTOS = 2_000
 CAPTURE_BYTES = 256 * 2**20
 MAX_CAPTURE_PHOTOS = 20_000
@@ -66,10 +65,10 @@ MAX_LOAD_CLIENTS = 64
 
 # Jobs.
 STOP_SECONDS = 30
-# A job that was asked to stop and gives no sign of life for so long is killed.
+# A job that was asked to stop and shows no activity for this long is killed.
 STOP_SILENT_SECONDS = 3.5
-# A job without a sign of life: from when on its page says so, when its script is ended (and started
-# again, once), and when a worker that does the work itself is ended.
+# A job without activity: seconds until its page says so, until its script is ended (and restarted
+# once), and until a worker that does the work itself is ended.
 SILENT_SAID_SECONDS = 15.0
 SILENT_SECONDS = 60.0
 SILENT_WORKER_SECONDS = 180.0
@@ -79,20 +78,20 @@ LOG_TAIL_BYTES = 256 * 1024
 # How long deleted datasets and jobs can be restored.
 BIN_SECONDS = 7 * 86_400
 
-# How long what was looked into waits to be imported.
+# How long a plan waits to be imported.
 PLAN_SECONDS = 7 * 86_400
 
-# What a platform may be asked for: SageMaker's own limits.
+# Limits of SageMaker.
 MAX_INSTANCES = 100
 MAX_JOB_SECONDS = 5 * 86_400
 POLL_SECONDS = 3.0
-# From so many photos on copying each before a job starts takes longer than reading it when it is
-# wanted.
+# From this many photos on, copying them before a job starts takes longer than reading each on
+# demand.
 STREAM_FROM = 50_000
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 
-# Tuning: a trial's weights take some 15 MB; its figures, which all trials keep, take next to
-# nothing.
+# Tuning: the weights of a trial take about 15 MB; its metrics, which are kept for all trials, take
+# almost nothing.
 TUNING_MODELS_KEPT = 30
 
 # Cached features.
@@ -104,12 +103,8 @@ _seen: set[Path] = set()
 
 
 def home() -> Path:
-    """Return the folder in which everything Fieldmark makes is kept; created on first use, for its
-    owner alone.
-
-    NotFound if it was there and is gone: a disk that is not mounted any more must not look like a
-    Fieldmark without datasets.
-    """
+    """Return Fieldmark's folder, created on first use with access for its owner only. Raises
+    NotFound if it existed and is gone: an unmounted disk must not look like an empty Fieldmark."""
     path = Path(os.environ.get(ENV_HOME) or Path.home() / ".fieldmark").expanduser().absolute()
     if path in _seen:
         if not path.is_dir():
@@ -125,12 +120,12 @@ def home() -> Path:
 
 
 def _close_to_others(path: Path) -> None:
-    """What the owner made before belongs to the owner alone, too. A folder with the setgid bit is
-    one that a group shares on purpose: it stays as it is."""
+    """Remove the access of others from an existing folder. A folder with the setgid bit is shared
+    with a group on purpose, so its mode is kept."""
     found = path.stat()
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid == os.getuid() and not mode & stat.S_ISGID and mode & ~OWNER_ONLY:
-        with suppress(OSError):  # a disk that only reads, or that knows no rights
+        with suppress(OSError):  # a read-only disk, or one without permissions
             path.chmod(mode & OWNER_ONLY)
 
 
@@ -167,14 +162,14 @@ def downloads_dir() -> Path:
 
 
 def temporary_dir() -> Path:
-    """Return what is being made, each file or folder held by the process that makes it; the rest is
-    swept when an app starts."""
+    """Return the folder of unfinished files, each locked by the process that writes it; unlocked
+    ones are removed when an app starts."""
     return _made(home() / "tmp")
 
 
 def import_roots() -> tuple[Path, ...]:
-    """Return the folders that a person may import from: a page can name any server path, so the
-    choice is bounded."""
+    """Return the folders that users may import from: a page accepts any server path, so they are
+    limited."""
     given = os.environ.get(ENV_IMPORT_ROOTS)
     if given:
         return tuple(Path(part).expanduser().resolve() for part in given.split(os.pathsep) if part)
@@ -190,20 +185,20 @@ def import_roots() -> tuple[Path, ...]:
 
 
 def prepares() -> bool:
-    """Return whether an app that has just started converts the default networks, so that the first
-    job need not; FIELDMARK_PREPARE=0 says no."""
+    """Return whether the app converts the default networks after its start, so that the first job
+    need not; FIELDMARK_PREPARE=0 turns it off."""
     return os.environ.get(ENV_PREPARE, "1") != "0"
 
 
 def poll_seconds() -> float:
-    """Return how often a watcher asks its platform at most; it asks less often while nothing
-    happens."""
+    """Return the least seconds between two requests of a watcher to its platform; it asks less
+    often while nothing happens."""
     return float(os.environ.get(ENV_POLL_SECONDS) or POLL_SECONDS)
 
 
 def stream_from() -> int:
-    """From how many photos on a job on SageMaker reads them when it wants them and copies none
-    before it starts."""
+    """Return the number of photos from which on a job on SageMaker streams them instead of copying
+    them before it starts."""
     return int(os.environ.get(ENV_STREAM_FROM) or STREAM_FROM)
 
 
@@ -223,7 +218,7 @@ def _make(path: Path, *, parents: bool = False) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         words = (
-            f"The folder {path} can't be made ({why}). Mend that, or name another folder in "
-            f"{ENV_HOME}."
+            f"The folder {path} can't be created ({why}). Fix that, or set {ENV_HOME} to another "
+            "folder."
         )
         raise Unwritable(words, error.errno or 0, why) from error

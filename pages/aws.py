@@ -1,4 +1,4 @@
-"""AWS: is everything ready, what runs there and costs, and what could go."""
+"""AWS: account and pre-flight checks, running resources and their cost, clean-up, prices."""
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from ui.aws import prices as aws_prices
 from ui.aws import running as aws_running
 from ui.aws import self_test as aws_selftest
 from ui.guard import guard
+from ui.notices import title
 
 guard()
 
@@ -28,15 +29,16 @@ st.title("AWS")
 aws_where.show()
 ready = aws_where.is_set_up()
 first = "running" if ready else "account"
-view = choices.segment(
+view = choices.view(
     "View",
     list(VIEWS),
     start=first,
     label=VIEWS.__getitem__,
     key="aws_view",
-    bind="query-params",
+    keep=(),
     label_visibility="collapsed",
 )
+title.show(VIEWS[view], "AWS")
 with messages.report_errors():
     if view == "running":
         aws_running.show()

@@ -11,26 +11,29 @@ from ui.batch import form as batch_form
 from ui.batch import job as batch_job
 from ui.batch import review as review_queue
 from ui.guard import guard
+from ui.notices import missing, title
 from ui.shared import jobs_table
 from ui.text import plain
 
 guard()
 
-asked = links.parameter("job")
-if asked:
+job = missing.find("batch", links.parameter("job"), jobs.read)
+if job:
+    title.show_job(job, "Batch")
     with messages.report_errors():
-        job = jobs.read(asked)
         links.link("batch", "All batches", ":material/arrow_back:")
         st.title(plain(job.name))
         batch_job.show(job)
 elif links.parameter("view") == "review":
+    title.show("Review queue", "Batch")
     links.link("batch", "All batches", ":material/arrow_back:")
     st.title("Review queue")
     with messages.report_errors():
         review_queue.show()
 else:
-    title, action = st.columns([4, 1], vertical_alignment="bottom")
-    title.title("Batch")
+    title.show("Batch")
+    heading, action = st.columns([4, 1], vertical_alignment="bottom")
+    heading.title("Batch")
     with action:
         links.button(
             f"Review queue ({review.count()})",
@@ -41,5 +44,10 @@ else:
         )
     with messages.report_errors():
         batch_form.show(models.listing(links.parameter("model")))
+<<<<<<< HEAD
     st.subheader("Batches")
     jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batches yet.")
+=======
+    st.header("Batches")
+    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")
+>>>>>>> main

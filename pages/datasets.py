@@ -9,13 +9,16 @@ from ui.datasets import inspection as inspecting
 from ui.datasets import view as dataset_view
 from ui.guard import guard
 from ui.importing import view as import_view
+from ui.notices import missing, title
 from ui.text import plain
 
 guard()
 
+title.show("Datasets")
 everything = store.datasets()
 datasets = {item.id: item for item in everything if isinstance(item, store.Dataset)}
-job_id, plan_id = links.parameter("job"), links.parameter("plan")
+job_id = missing.known_job(links.parameter("job"))
+plan_id = missing.known_job(links.parameter("plan"))
 if job_id.startswith(jobs.prefix("plan")):
     links.to("datasets", plan=job_id)
 

@@ -14,6 +14,7 @@ from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import stop as endpoint_stop
 from ui.endpoints import view as endpoint_view
 from ui.guard import guard
+from ui.notices import missing, title
 from ui.text import plain
 
 guard()
@@ -23,23 +24,26 @@ ended = {job.id: job for job in jobs.readable("endpoint") if job.state is State.
 wanted = links.parameter("endpoint") or endpoint_load.endpoint_of(links.parameter("job"))
 
 if wanted in endpoints:
+    title.show(endpoints[wanted].name, "Deploy")
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(endpoints[wanted].name))
     with messages.report_errors():
         endpoint_view.show(endpoints[wanted], list(endpoints.values()))
 elif wanted in ended:
+    title.show(ended[wanted].name, "Deploy")
     links.link("deploy", "All endpoints", ":material/arrow_back:")
     st.title(plain(ended[wanted].name))
     with messages.report_errors():
         endpoint_list.show_ended(ended[wanted])
 else:
-    st.title("Deploy")
+    title.show("Deploy")
     if wanted:
-        st.info("This endpoint no longer exists.", icon=":material/info:")
+        missing.note("endpoint", wanted)
+    st.title("Deploy")
     endpoint_stop.offer_undo()
     found = models.listing()
     deploy_form.show(found)
     endpoint_attach.show(found)
-    st.subheader("Endpoints")
+    st.header("Endpoints")
     endpoint_list.show(list(endpoints.values()))
     endpoint_list.show_ended_list(list(ended.values()))

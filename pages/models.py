@@ -8,16 +8,18 @@ from ui.guard import guard
 from ui.models import header
 from ui.models import list as model_list
 from ui.models import view as model_view
+from ui.notices import missing, title
 
 guard()
 
-asked = links.parameter("model")
-if not asked:
+model = missing.find("model", links.parameter("model"), models.read)
+if not model:
+    title.show("Models")
     st.title("Models")
     model_list.show()
 else:
+    title.show(model.name, "Models")
     with messages.report_errors():
-        model = models.read(asked)
         links.link("models", "All models", ":material/arrow_back:")
         header.show(model)
         model_view.show(model)

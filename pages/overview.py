@@ -8,6 +8,7 @@ from core.jobs import store as jobs
 from core.models import store as models
 from ui import links
 from ui.guard import guard
+from ui.notices import title
 from ui.overview import home
 from ui.shared import jobs_table
 
@@ -22,6 +23,7 @@ all_jobs = [
 found_models = models.listing()
 endpoints = backends.endpoints()
 
+title.show("Overview")
 st.title("Fieldmark")
 st.markdown(
     "Train an image classifier on your photos, see what it gets wrong and why, and put it to work."
@@ -32,10 +34,10 @@ home.figures(datasets, all_jobs, found_models, endpoints)
 
 recent, serving = st.columns([3, 2], gap="large")
 with recent:
-    st.subheader("Latest jobs")
+    st.header("Latest jobs")
     jobs_table.show(all_jobs[:8], key="overview_jobs", empty="No job has run yet.")
 with serving:
-    st.subheader("Endpoints")
+    st.header("Endpoints")
     home.endpoints(endpoints)
     if endpoints:
         links.link("deploy", "All endpoints", ":material/arrow_forward:")

@@ -6,6 +6,7 @@ import streamlit as st
 from core.jobs import store as jobs
 from ui import links, messages
 from ui.guard import guard
+from ui.notices import missing, title
 from ui.text import plain
 from ui.tuning import compare as tuning_compare
 from ui.tuning import form as tuning_form
@@ -14,21 +15,23 @@ from ui.tuning import list as tuning_list
 
 guard()
 
-asked = links.parameter("job")
-if asked:
+job = missing.find("tuning job", links.parameter("job"), jobs.read)
+if job:
+    title.show_job(job, "Tune")
     with messages.report_errors():
-        job = jobs.read(asked)
         links.link("tune", "All tuning jobs", ":material/arrow_back:")
         st.title(plain(job.name))
         tuning_view.show(job)
 elif links.parameter("view") == "compare":
+    title.show("Compare tuning jobs", "Tune")
     links.link("tune", "All tuning jobs", ":material/arrow_back:")
     st.title("Compare tuning jobs")
     with messages.report_errors():
         tuning_compare.show(tuning_list.heads())
 else:
+    title.show("Tune")
     st.title("Tune")
     with messages.report_errors():
         tuning_form.show()
-    st.subheader("Tuning jobs")
+    st.header("Tuning jobs")
     tuning_list.show()

@@ -237,12 +237,13 @@ def test_every_imported_package_is_declared() -> None:
 ARROWS = """
 core >
 core.io > core
+core.bin > core core.datasets core.io
 core.evaluation > core
 core.training > core core.io
 core.aws > core core.io
-core.jobs > core core.io core.jobs.status core.training
+core.jobs > core core.bin core.io core.jobs.status core.training
 core.jobs.status > core core.jobs
-core.datasets > core core.aws core.io
+core.datasets > core core.aws core.bin core.io
 core.datasets.planning > core core.datasets.importing core.datasets.planning.tables core.io
 core.datasets.planning.tables > core core.datasets.planning core.io
 core.datasets.sample > core
@@ -260,7 +261,7 @@ core.batch > core core.datasets core.datasets.importing core.datasets.planning.t
 core.backends > core core.backends.local core.backends.sagemaker core.io core.jobs
     core.jobs.status
 core.backends.local > core core.backends core.backends.local.datasets
-    core.backends.local.endpoints core.batch core.datasets core.datasets.editing
+    core.backends.local.endpoints core.batch core.bin core.datasets core.datasets.editing
     core.datasets.importing core.io core.jobs core.jobs.status core.models core.training
     core.tuning
 core.backends.local.datasets > core core.aws core.backends.local core.datasets
@@ -288,35 +289,37 @@ core.backends.sagemaker.programs > core.aws core.backends core.backends.sagemake
     core.backends.sagemaker.training core.io core.jobs
 core.backends.sagemaker.inventory > core core.aws core.backends.sagemaker
     core.backends.sagemaker.endpoints core.datasets core.io core.jobs
-ui > core core.io ui.shell
+ui > core core.bin core.io ui.notices ui.shell
 ui.importing > core core.aws core.backends core.datasets core.datasets.importing
     core.datasets.planning core.datasets.planning.tables core.io core.jobs core.jobs.status ui
     ui.shared
 ui.components > core
-ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch
+ui.notices > core core.jobs ui ui.components
+ui.shared > core core.aws core.backends core.backends.sagemaker.endpoints core.batch core.bin
     core.datasets core.datasets.editing core.evaluation core.io core.jobs core.jobs.status
-    core.models core.training ui ui.components
-ui.shell > core core.backends core.backends.local core.io core.jobs core.models core.training ui
-    ui.aws ui.datasets ui.shared
-ui.overview > core.backends core.datasets core.jobs core.models ui ui.importing
+    core.models core.training ui ui.components ui.notices
+ui.shell > ui.components core core.backends core.backends.local core.io core.jobs core.models core.training ui
+    ui.aws ui.datasets ui.notices ui.shared
+ui.overview > core core.backends core.bin core.datasets core.io core.jobs core.models ui
+    ui.importing ui.notices ui.shared
 ui.datasets > core core.backends core.datasets core.datasets.editing core.datasets.importing
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
-    ui.models ui.shared
+    ui.models ui.notices ui.shared
 ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
-    core.models core.training ui ui.shared
-ui.tuning > core core.backends core.datasets core.io core.jobs core.jobs.status core.models
-    core.training core.tuning ui ui.components ui.shared ui.training
-ui.models > core core.evaluation core.io core.models ui ui.shared
+    core.models core.training ui ui.notices ui.shared
+ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status
+    core.models core.training core.tuning ui ui.components ui.notices ui.shared ui.training
+ui.models > core core.evaluation core.io core.models ui ui.notices ui.shared
 ui.endpoints > core core.aws core.backends core.backends.sagemaker.inventory core.datasets
     core.datasets.editing core.endpoints core.evaluation core.io core.jobs core.jobs.status
     core.models ui ui.aws ui.components ui.models ui.shared
 ui.batch > core core.backends core.batch core.datasets core.datasets.editing core.evaluation
-    core.io core.jobs core.jobs.status core.models ui ui.components ui.models ui.shared
-    ui.training
+    core.io core.jobs core.jobs.status core.models ui ui.components ui.models ui.notices
+    ui.shared ui.training
 ui.aws > core core.aws core.backends.sagemaker.inventory core.io core.jobs ui ui.shared
 pages > core.backends core.datasets core.datasets.editing core.jobs core.models ui ui.aws
-    ui.batch ui.datasets ui.endpoints ui.importing ui.models ui.overview ui.shared ui.training
-    ui.tuning
+    ui.batch ui.datasets ui.endpoints ui.importing ui.models ui.notices ui.overview ui.shared
+    ui.training ui.tuning
 app > ui.shell
 benchmarks > core core.backends core.backends.local.batch core.backends.local.datasets
     core.backends.local.endpoints core.datasets core.datasets.importing core.endpoints core.io

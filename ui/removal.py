@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import deleted
+from core.bin import deleted
 from ui import links, messages
-from ui.shared import answers
+from ui.notices import answers
 from ui.text import plain
 
 SHORT = 30

@@ -33,7 +33,7 @@ def main(model_id: str, split: str) -> None:
         ]
     ]
     scorer = Scorer(model)
-    scorer.settle(fetching.of_model(model, PARITY_PHOTOS))
+    scorer.settle(fetching.photos_for_model(model, PARITY_PHOTOS))
     batches = [paths[start : start + scorer.batch] for start in range(0, len(paths), scorer.batch)]
 
     def prepared(batch: list[Path]) -> Any:

@@ -1,2 +1,1 @@
-"""The AWS account that everything on Amazon stands on: credentials, clients, S3, images,
-permissions, prices."""
+"""The AWS account: credentials, clients, S3, images, permissions and prices."""

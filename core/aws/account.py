@@ -1,6 +1,6 @@
-"""Which AWS account's things are used: region, role, bucket, and how jobs are closed in.
+"""The settings of the AWS account: region, role, bucket, network and encryption.
 
-Kept in aws.json, which holds no secret.
+Stored in aws.json, which holds no secret.
 """
 
 from __future__ import annotations
@@ -27,17 +27,29 @@ _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
 _GROUP = re.compile(r"sg-[0-9a-f]{8,17}")
 _KEY = re.compile(r"[A-Za-z0-9:/_-]{1,2048}")
 _IMAGE = re.compile(r"[\w./:@-]{1,255}")
-# Inside SageMaker Studio this file says so.
+_FORMATS: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "region": (_REGION, "eu-central-1"),
+    "role_arn": (_ROLE, "arn:aws:iam::123456789012:role/FieldmarkSageMaker"),
+    "bucket": (_BUCKET, "my-photos"),
+    "prefix": (_PREFIX, PREFIX),
+    "kms_key": (_KEY, "arn:aws:kms:eu-central-1:123456789012:key/..."),
+    "training_image": (_IMAGE, "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pytorch:2.14"),
+    "inference_image": (_IMAGE, "123456789012.dkr.ecr.eu-central-1.amazonaws.com/serving:1"),
+    "subnets": (_SUBNET, "subnet-0123456789abcdef0"),
+    "security_groups": (_GROUP, "sg-0123456789abcdef0"),
+}
+# SageMaker Studio has this file.
 STUDIO = Path("/opt/ml/metadata/resource-metadata.json")
 
 
 @dataclass(frozen=True)
 class Account:
-    """`role_arn` is what jobs run as, `bucket` and `prefix` where everything of ours lies.
+    """`role_arn` is the role that jobs run as; all of Fieldmark's objects are in `bucket` below
+    `prefix`.
 
-    `subnets` and `security_groups` put jobs into a VPC; `network_isolation` cuts their containers
-    off; `allow_pip` lets a training job install OpenVINO, which needs the internet.
-    `training_image` and `inference_image` take the place of AWS's own images where they are given.
+    `subnets` and `security_groups` put jobs into a VPC; `network_isolation` blocks all network
+    access of their containers; `allow_pip` lets a training job install OpenVINO, which needs the
+    internet. `training_image` and `inference_image` replace AWS's images if set.
     """
 
     region: str = ""
@@ -54,25 +66,25 @@ class Account:
 
     @property
     def is_set_up(self) -> bool:
-        """Whether jobs can be submitted at all; whether AWS agrees is another question."""
+        """Return whether all settings that a job needs are there; AWS is not asked."""
         return bool(self.region and self.role_arn and self.bucket)
 
     def uri(self, key: str = "") -> str:
-        """`s3://bucket/prefix/key`."""
+        """Return `s3://bucket/prefix/key`."""
         return f"s3://{self.bucket}/{self.key(key)}"
 
     def key(self, key: str = "") -> str:
-        """Below the prefix.
+        """Return the key below the prefix.
 
-        A slash at the end stays: without it a prefix of `v1` is one of `v10`.
+        A trailing slash is kept: without it the prefix `v1` also matches `v10`.
         """
         return "/".join(part for part in (self.prefix.strip("/"), key) if part)
 
 
 def load() -> Account:
-    """The account as it was saved last; an empty one where there is none.
+    """Return the account as it was saved last, or an empty one.
 
-    NotFound where the file can't be read.
+    Raises NotFound if the file can't be read.
     """
     path = settings.home() / FILE
     try:
@@ -86,17 +98,18 @@ def load() -> Account:
 
 
 def save(account: Account) -> None:
-    """Keep the account for every session. UserError, naming the field, for what cannot be right."""
+    """Save the account for every session. Raises UserError, naming the field, for an invalid
+    value."""
     check(account)
     with files.locked(settings.home(), "home"):
         files.write_json(settings.home() / FILE, asdict(account))
 
 
-def change(shown: Account, wanted: Account) -> None:
-    """Take over what a person changed in the account that was `shown`; what somebody else changed
-    since stays. Raises as `save`."""
-    before = asdict(shown)
-    changed = {name: value for name, value in asdict(wanted).items() if value != before[name]}
+def change(before: Account, after: Account) -> None:
+    """Save only what differs between `before` and `after`; what somebody else changed meanwhile is
+    kept. Raises as `save`."""
+    old = asdict(before)
+    changed = {name: value for name, value in asdict(after).items() if value != old[name]}
     with files.locked(settings.home(), "home"):
         account = replace(_saved_or_none(), **changed)
         check(account)
@@ -106,37 +119,32 @@ def change(shown: Account, wanted: Account) -> None:
 def _saved_or_none() -> Account:
     try:
         return load()
-    except NotFound:  # its form began empty, too
+    except NotFound:  # The form was empty, too.
         return Account()
 
 
 def required() -> Account:
-    """The account, ready to be used. UserError where it is not set up."""
+    """Return the account. Raises UserError if it is not set up."""
     account = load()
     if not account.is_set_up:
         raise UserError(
-            "SageMaker is not set up yet: give a region, a role and a bucket on the AWS page.",
+            "SageMaker is not set up yet. Enter a region, a role and a bucket on the AWS page.",
             field="backend",
         )
     return account
 
 
 def of_job(spec: Mapping[str, Any]) -> Account:
-    """The account that a job was submitted to, whatever is set up now."""
+    """Return the account that a job was submitted to, which may differ from the current one."""
     return _read(spec.get("account", {}))
 
 
-def check_form(values: Mapping[str, Any]) -> Account:
-    """An account from a form's fields, lists as texts separated by commas.
-
-    UserError with the field that cannot be used.
-    """
+def from_form(values: Mapping[str, Any]) -> Account:
+    """Return an unchecked account from a form's fields; lists are texts separated by commas."""
     account = Account(**{name: _trimmed(value) for name, value in values.items()})
-    account = replace(
+    return replace(
         account, subnets=_split(account.subnets), security_groups=_split(account.security_groups)
     )
-    check(account)
-    return account
 
 
 def _trimmed(value: Any) -> Any:
@@ -146,46 +154,27 @@ def _trimmed(value: Any) -> Any:
 
 
 def check(account: Account) -> None:
-    """UserError with the field whose form cannot be right; what is empty is checked when it is
-    needed."""
-    for field, value, pattern, example in (
-        ("region", account.region, _REGION, "eu-central-1"),
-        ("role_arn", account.role_arn, _ROLE, "arn:aws:iam::123456789012:role/FieldmarkSageMaker"),
-        ("bucket", account.bucket, _BUCKET, "my-photos"),
-        ("prefix", account.prefix, _PREFIX, PREFIX),
-        ("kms_key", account.kms_key, _KEY, "arn:aws:kms:eu-central-1:123456789012:key/..."),
-        (
-            "training_image",
-            account.training_image,
-            _IMAGE,
-            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/pytorch:2.14",
-        ),
-        (
-            "inference_image",
-            account.inference_image,
-            _IMAGE,
-            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/serving:1",
-        ),
-        *(("subnets", subnet, _SUBNET, "subnet-0123456789abcdef0") for subnet in account.subnets),
-        *(
-            ("security_groups", group, _GROUP, "sg-0123456789abcdef0")
-            for group in account.security_groups
-        ),
-    ):
-        if value and not pattern.fullmatch(value):
-            raise UserError(
-                f"{value[:80]!r} can't be right here; it should look like {example}.", field=field
-            )
+    """Raise UserError, naming the field, for the first invalid value; empty values are valid."""
+    for field, message in problems(account).items():
+        raise UserError(message, field=field)
+
+
+def problems(account: Account) -> dict[str, str]:
+    """Return what is wrong with each invalid field, by its name; empty values are valid."""
+    found: dict[str, str] = {}
+    for field, (pattern, example) in _FORMATS.items():
+        value = getattr(account, field)
+        values = value
+        if isinstance(value, str):
+            values = (value,)
+        for text in filter(None, values):
+            if not pattern.fullmatch(text):
+                found[field] = f"{text[:80]!r} is not valid. Example: {example}"
     if bool(account.subnets) != bool(account.security_groups):
-        raise UserError(
-            "A VPC needs subnets and security groups, both or neither.", field="subnets"
-        )
+        found.setdefault("subnets", "A VPC needs both subnets and security groups.")
     if account.network_isolation and account.allow_pip:
-        raise UserError(
-            "A container without a network can't install anything: turn pip or network "
-            "isolation off.",
-            field="allow_pip",
-        )
+        found["allow_pip"] = "pip needs a network. Turn off either network isolation or pip."
+    return found
 
 
 def in_studio() -> bool:
@@ -193,18 +182,17 @@ def in_studio() -> bool:
 
 
 def suggested() -> Account:
-    """What can be known without asking a person: the environment's region and, inside Studio, its
-    role and default bucket.
+    """Return the settings that need no input: the environment's region and, inside Studio, its role
+    and default bucket.
 
-    Slow (seconds) inside Studio, where the SageMaker SDK is asked; what it cannot say is left
-    empty.
+    Takes seconds inside Studio, where the SageMaker SDK is asked; unknown settings stay empty.
     """
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     account = Account(region=region)
     if not in_studio():
         return account
     try:
-        # Studio brings the SDK; nowhere else is it needed, so it is not one of our requirements.
+        # Studio has the SDK installed; only Studio needs it, so it is not in requirements.txt.
         sdk = importlib.import_module("sagemaker.core.helper.session_helper")
         session = sdk.Session()
         return replace(
@@ -213,7 +201,7 @@ def suggested() -> Account:
             role_arn=sdk.get_execution_role(),
             bucket=session.default_bucket(),
         )
-    except Exception:  # whatever keeps the SDK from answering, the person can type it
+    except Exception:  # The form can be filled in by hand, whatever the SDK's problem is.
         return account
 
 

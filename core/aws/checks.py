@@ -1,4 +1,4 @@
-"""What a check before a job says: how it came out, what it found, and what to do about it."""
+"""The result of a pre-flight check: verdict, finding and fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MakeClient = Callable[[str], Any]
 
 
 class Verdict(StrEnum):
-    """How a check came out. UNSURE: it could not be told, and a job may well start."""
+    """The result of a check. UNSURE: unknown, a job may start nevertheless."""
 
     GOOD = "good"
     BAD = "bad"
@@ -22,9 +22,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what it found, and what to do where that is not good.
+    """One check: its finding, and a fix if the verdict is not good.
 
-    `code` is something to copy, as a policy.
+    `code` is text to copy, such as a policy or a command.
     """
 
     name: str
@@ -35,30 +35,32 @@ class Check:
 
 
 def failed(name: str, error: Exception) -> Check:
+    """Return the check `name` that AWS did not answer."""
     if errors.is_denied(error):
-        words = f"These credentials may not look at this ({short(error)})."
+        words = f"These credentials lack the permission for this check ({short(error)})."
         return Check(
             name,
             Verdict.UNSURE,
             words,
-            "It may still work. To have it checked, add the policy below to whoever you "
-            "are signed in as.",
+            "Jobs may work nevertheless. To enable the check, add the policy under Permissions to "
+            "your user or role.",
         )
     if errors.code_of(error) in errors.EXPIRED:
         return Check(
             name,
             Verdict.BAD,
-            f"AWS refused the credentials: {short(error)}",
-            "Sign in again (`aws sso login`), then look again.",
+            f"AWS rejected the credentials: {short(error)}",
+            "Sign in again, then check again:",
+            "aws sso login",
         )
     return Check(
         name,
         Verdict.UNSURE,
-        f"It could not be looked at: {short(error)}",
-        "Look again in a moment.",
+        f"The check failed: {short(error)}",
+        "Check again in a minute.",
     )
 
 
 def short(error: Exception) -> str:
-    """The first line of an error, for a page."""
+    """Return the first line of an error, at most 240 characters."""
     return (str(error).splitlines() or [type(error).__name__])[0][:240]

@@ -1,4 +1,4 @@
-"""The way to AWS: one client per service, with bounded patience, and its errors as ours.
+"""Clients for AWS: one per service, with timeouts, retries and translated errors.
 
 boto3 is imported on first use only.
 """
@@ -21,11 +21,11 @@ from core.errors import BackendError
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
 ATTEMPTS = 4
-# How often a job asks again by itself, after boto3 has given up.
+# How often a job retries, after boto3 has given up.
 TRIES = 4
 POOL = 16
-# What boto3 reads of the environment, and so what a watcher is given. Nothing else of ours ever
-# gets these.
+# The environment variables that boto3 reads. Only watchers get them, no other process of
+# Fieldmark.
 CREDENTIALS = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -44,7 +44,7 @@ CREDENTIALS = (
     "AWS_EC2_METADATA_DISABLED",
 )
 CREDENTIAL_PREFIXES = ("AWS_CONTAINER_", "AWS_ENDPOINT_URL_")
-# A VPC's own way to AWS is AWS.
+# VPC endpoints are AWS, not an emulator.
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _lock = threading.Lock()
 
@@ -52,8 +52,8 @@ Answer = TypeVar("Answer")
 
 
 def environment() -> dict[str, str]:
-    """The variables that lead boto3 to the account: what a watcher is given on top of a clean
-    environment."""
+    """Return the environment variables by which boto3 finds the account; a watcher gets them on top
+    of a clean environment."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -62,7 +62,7 @@ def environment() -> dict[str, str]:
 
 
 def emulated() -> str:
-    """The address that AWS calls are led to instead of AWS; empty where they are not."""
+    """Return the address of the emulator that AWS calls go to, or '' for AWS itself."""
     address = (
         os.environ.get("AWS_ENDPOINT_URL_SAGEMAKER") or os.environ.get("AWS_ENDPOINT_URL") or ""
     )
@@ -72,10 +72,10 @@ def emulated() -> str:
 
 
 def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -> Any:
-    """The boto3 client of a service, in the account's region or in `region`; kept, and shared by
-    all threads.
+    """Return the boto3 client of a service, in `region` or the account's region; cached, and shared
+    by all threads.
 
-    BackendError where there is no region to ask in, or where boto3 can't be used.
+    Raises BackendError if no region is set or boto3 can't be used.
     """
     wanted = (
         region
@@ -84,22 +84,21 @@ def client(name: str, *, region: str = "", read_seconds: float = READ_SECONDS) -
         or os.environ.get("AWS_DEFAULT_REGION")
         or ""
     )
-    with translate_errors("reaching AWS"), _lock:
+    with translate_errors("connecting to AWS"), _lock:
         while True:
             led = environment()
             made = _client(name, wanted, read_seconds, tuple(sorted(led.items())))
             if led == environment():
                 return made
-            # The environment changed while boto3 read it: the client may lead elsewhere than its
-            # key says.
+            # The environment changed while boto3 read it: the client may not match its cache key.
             _client.cache_clear()
             _session.cache_clear()
 
 
 @lru_cache(maxsize=8)
 def _session(_environment: tuple[tuple[str, str], ...]) -> Any:
-    """One for all clients of an account: what each session reads for itself, AWS's addresses and
-    rules, takes 8 MB a time."""
+    """Return one session for all clients: each session's copy of AWS's endpoint rules takes 8
+    MB."""
     import boto3
 
     return boto3.Session()
@@ -124,22 +123,25 @@ def _client(
 
 @contextmanager
 def translate_errors(what: str) -> Iterator[None]:
-    """Turn what boto3 raises inside the block into a BackendError that says `what` did not work.
+    """Turn boto3's errors inside the block into a BackendError; `what` is the action that failed,
+    such as `creating the job`.
 
-    Its cause is kept.
+    The original error is its cause.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        begun = f"{what[:1].upper()}{what[1:]}"
-        raise BackendError(f"{begun} did not work: {errors.words(error)}") from error
+        action = f"{what[:1].upper()}{what[1:]}"
+        raise BackendError(f"{action} failed. {errors.explain(error)}") from error
 
 
 def retry(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda: None) -> Answer:
-    """What `ask` answers, asked again after a while where the network or AWS itself was in the way;
-    BackendError when it stays so."""
+    """Return what `ask` returns; transient errors are retried, with growing pauses.
+
+    Raises BackendError when the last try fails.
+    """
     for attempt in range(TRIES - 1):
         try:
             return ask()
@@ -152,7 +154,10 @@ def retry(ask: Callable[[], Answer], check_stop: Callable[[], None] = lambda: No
 
 
 def unless_missing(what: str, ask: Callable[[], Answer]) -> Answer | None:
-    """What `ask` answers; None where AWS says that there is no such thing. Raises as `asking`."""
+    """Return what `ask` returns, or None if AWS reports that the resource does not exist.
+
+    Raises as `translate_errors`.
+    """
     try:
         with translate_errors(what):
             return ask()

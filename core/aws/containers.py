@@ -1,7 +1,6 @@
-"""AWS's container images by region, from a dated table: looking one up needs neither the network
-nor a large package.
+"""AWS's container images by region, from a dated table that needs neither the network nor the SDK.
 
-A test compares the table with the SageMaker SDK's own wherever that is installed.
+A test compares the table with the SageMaker SDK's own if that is installed.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import re
 from core.aws.account import Account
 from core.errors import UserError
 
-# From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: the PyTorch images that run a script of
-# ours as it is.
+# From sagemaker-core 2.27.0 (2026-10-21), pytorch-amzn2023: PyTorch images with script mode.
 TRAINING_VERSION = "2.14"
 TRAINING_TAGS = {
     "cpu": f"{TRAINING_VERSION}-cpu-amzn2023-sagemaker",
@@ -63,15 +61,15 @@ _GPU = re.compile(r"ml\.[pg]\d")
 
 
 def has_gpu(instance_type: str) -> bool:
-    """Whether an instance type has NVIDIA GPUs: `ml.g5.xlarge` has, `ml.m5.large` and
-    `ml.m6g.large` have not."""
+    """Return whether an instance type has NVIDIA GPUs: True for `ml.g5.xlarge`, False for
+    `ml.m5.large` and `ml.m6g.large`."""
     return _GPU.match(instance_type) is not None
 
 
 def training(account: Account, instance_type: str) -> str:
-    """The image that a training job on this instance type runs in.
+    """Return the training image for this instance type.
 
-    UserError for a region that AWS publishes none in.
+    Raises UserError for a region without one.
     """
     if account.training_image:
         return account.training_image
@@ -82,15 +80,16 @@ def training(account: Account, instance_type: str) -> str:
 
 
 def registry(region: str) -> str:
-    """`763104351884.dkr.ecr.us-east-1.amazonaws.com`.
+    """Return the registry, such as `763104351884.dkr.ecr.us-east-1.amazonaws.com`.
 
-    UserError for a region that is not in the table.
+    Raises UserError for a region that is not in the table.
     """
     number = REGISTRIES.get(region)
     if number is None:
         raise UserError(
-            f"No image of AWS is known for the region {region}. Give the image's address "
-            "on the AWS page.",
+            f"No AWS image is known for the region {region}. Enter the address of an image on "
+            "the AWS "
+            "page.",
             field="region",
         )
     return f"{number}.dkr.ecr.{region}.amazonaws.com"

@@ -1,5 +1,4 @@
-"""What is exchanged with AWS: documents whose form AWS decides, and that are shown and kept as they
-are."""
+"""JSON documents in AWS's own format."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""What AWS's errors mean: the only place that knows its codes for them.
+"""The meaning of AWS's errors; the only module that knows AWS's error codes.
 
-Each function takes an error of boto3, or a BackendError that was made of one.
+Each function takes an error of boto3, or a BackendError caused by one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MISSING = {
 }
 CHANGED = {"PreconditionFailed", "412"}
 ELSEWHERE = {"PermanentRedirect", "301"}
-# What a new endpoint answers while its container starts.
+# The errors of a new endpoint while its container starts.
 NOT_READY = {
     "ModelNotReadyException",
     "ServiceUnavailable",
@@ -61,14 +61,14 @@ NOT_READY = {
 }
 NO_BUCKET, NO_ROLE = "NoSuchBucket", "NoSuchEntity"
 QUOTA, TAKEN, OF_MODEL = "ResourceLimitExceeded", "ResourceInUse", "ModelError"
-# One code for much that SageMaker refuses; which it is only its message says.
+# SageMaker uses one code for many errors; only the message tells them apart.
 INVALID = "ValidationException"
 NOT_FOUND = ("not found", "could not find", "does not exist")
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
 
 def code_of(error: BaseException) -> str:
-    """AWS's own code of an error, its own or its cause's, or the empty string."""
+    """Return AWS's code of an error or of its cause, or ''."""
     for found in (error, error.__cause__):
         response = getattr(found, "response", None)
         if isinstance(response, dict):
@@ -77,8 +77,7 @@ def code_of(error: BaseException) -> str:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same question may be answered later: no network, throttled, signed out, or AWS
-    itself out of order."""
+    """Return whether a retry may succeed: no network, throttled, signed out, or a fault of AWS."""
     from botocore import exceptions
 
     cause = error.__cause__ or error
@@ -90,7 +89,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether AWS says that what was asked for does not exist."""
+    """Return whether AWS reports that the requested resource does not exist."""
     if code_of(error) in MISSING:
         return True
     text = _text(error)
@@ -98,41 +97,41 @@ def is_missing(error: BaseException) -> bool:
 
 
 def is_denied(error: BaseException) -> bool:
-    """Whether AWS says that whoever asks may not."""
+    """Return whether AWS denied access."""
     return code_of(error) in DENIED
 
 
 def is_there_already(error: BaseException) -> bool:
-    """Whether AWS refused a name because something has it."""
+    """Return whether AWS rejected a name that is in use."""
     if code_of(error) == TAKEN:
         return True
     return code_of(error) == INVALID and "already exist" in _text(error)
 
 
-def words(error: BaseException) -> str:
-    """An error of boto3 as a sentence that says what to do."""
+def explain(error: BaseException) -> str:
+    """Return an error of boto3 in sentences that say what to do."""
     from botocore import exceptions
 
     if code_of(error):
         return _refusal(error)
     if has_no_credentials(error):
         return (
-            "there are no usable AWS credentials here. Run `aws configure`, or set "
-            "AWS_PROFILE, and start Fieldmark again."
+            "There are no usable AWS credentials on this machine. Run `aws configure`, or set "
+            "AWS_PROFILE, then restart Fieldmark."
         )
     if has_no_profile(error):
         return f"{error}. Set AWS_PROFILE to one of `aws configure list-profiles`."
     if isinstance(error, exceptions.NoRegionError):
-        return "no region is set. Give one on the AWS page."
+        return "No region is set. Enter one on the AWS page."
     if is_signed_out(error):
-        return "the AWS sign-in has expired. Run `aws sso login` and try again."
+        return "The AWS sign-in has expired. Run `aws sso login` and try again."
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return "AWS does not answer; the network may be gone."
+        return "AWS does not respond. Check the network connection."
     return str(error)
 
 
 def has_no_credentials(error: BaseException) -> bool:
-    """Whether boto3 found nothing on this machine to sign in with."""
+    """Return whether boto3 found no credentials on this machine."""
     from botocore import exceptions
 
     return isinstance(
@@ -144,14 +143,14 @@ def has_no_credentials(error: BaseException) -> bool:
 
 
 def has_no_profile(error: BaseException) -> bool:
-    """Whether AWS_PROFILE names a profile that is not there."""
+    """Return whether AWS_PROFILE names a profile that does not exist."""
     from botocore import exceptions
 
     return isinstance(error, exceptions.ProfileNotFound)
 
 
 def is_signed_out(error: BaseException) -> bool:
-    """Whether the single sign-on has to be done again."""
+    """Return whether the single sign-on has expired."""
     from botocore import exceptions
 
     return isinstance(error, exceptions.TokenRetrievalError | exceptions.SSOError)
@@ -165,35 +164,36 @@ def _refusal(error: BaseException) -> str:
     code = code_of(error)
     message = str(getattr(error, "response", {}).get("Error", {}).get("Message", "")) or str(error)
     if code in THROTTLED:
-        return "AWS asks for patience (too many requests). It is tried again by itself."
+        return "AWS is throttling requests. Retrying automatically."
     if code in EXPIRED:
         return (
-            "the AWS credentials are not valid any more. Sign in again with `aws sso login` "
-            "or `aws configure`, then restart Fieldmark."
+            "The AWS credentials are no longer valid. Sign in again with `aws sso login` or "
+            "`aws configure`, then restart Fieldmark."
         )
     if code in DENIED:
         return (
-            f"the permission {_action(error, message)} is missing. Add it to the policy of "
-            f"whoever runs Fieldmark. AWS says: {message}"
+            f"The permission {_action(error, message)} is missing. Add it to the policy of the "
+            "user "
+            f"or role that runs Fieldmark. AWS: {message}"
         )
     if code == QUOTA:
         return (
-            f"a quota of the account is too small: {message} Choose another instance type, or "
-            "ask for more under Service Quotas."
+            f"An account quota is too small: {message} Choose another instance type, or request "
+            "an increase under Service Quotas."
         )
     if code == NO_BUCKET:
-        return "the bucket does not exist. Give another one on the AWS page, or make it there."
+        return "The bucket does not exist. Create it, or enter another one on the AWS page."
     if code in ELSEWHERE:
         return (
-            "the bucket lies in another region than the jobs. Give one in the same region on "
+            "The bucket is in another region than the jobs. Enter a bucket in the same region on "
             "the AWS page."
         )
     return f"{message} ({code})"
 
 
 def _action(error: BaseException, message: str) -> str:
-    """The permission that was missing: as AWS names it, or made of the call."""
+    """Return the missing permission as AWS names it, or the name of the call."""
     if found := _ACTION.search(message):
         return found[1]
-    operation = str(getattr(error, "operation_name", "")) or "of this call"
+    operation = str(getattr(error, "operation_name", "")) or "this call"
     return f"for {operation}"

@@ -1,6 +1,6 @@
-"""The permissions that are needed, as IAM policies with the account's own names in them.
+"""The required permissions, as IAM policies filled in with the account's names.
 
-A test compares them with the calls made.
+A test compares them with the AWS calls in the code.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from core.aws.documents import Json
 FILE = Path(__file__).with_name("policy.json")
 VPC_SID = "RunInsideAVpc"
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant")
-# Regions of these beginnings are partitions of their own.
+# Regions with these prefixes are in other partitions.
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-# Datasets may come from any bucket, so only a person can say which.
+# Datasets may come from any bucket, so a person fills it in.
 PHOTOS = "<bucket of your photos>"
 
 
 def person(account: Account) -> Json:
-    """For whoever runs Fieldmark.
+    """Return the policy of the user or role that runs Fieldmark.
 
-    The bucket to import photos from stands in it as PHOTOS, to be filled in by hand.
+    PHOTOS stands for the bucket to import photos from, to be filled in by hand.
     """
     return _with_key(_filled(account)["person"], account)
 
 
 def role(account: Account) -> Json:
-    """For the role that jobs and endpoints run as; VPC permissions only where there is one."""
+    """Return the policy of the role that jobs and endpoints run as; with VPC permissions only if
+    the account has a VPC."""
     found = _filled(account)["role"]
     found["Statement"] = [
         statement
@@ -42,7 +43,7 @@ def role(account: Account) -> Json:
 
 
 def trust(account: Account) -> Json:
-    """The role's trust policy: who may take it on."""
+    """Return the role's trust policy, which allows SageMaker to assume it."""
     return dict(_filled(account)["trust"])
 
 
@@ -51,8 +52,8 @@ def as_text(document: Json) -> str:
 
 
 def _filled(account: Account) -> Json:
-    """The file with the account's names; what is not known yet stands as `<bucket>`, to be filled
-    in by hand."""
+    """Return the policies with the account's names; unknown names are placeholders such as
+    `<bucket>`, to be filled in by hand."""
     region = account.region or "<region>"
     values = {
         "PARTITION": _partition(region),
@@ -74,7 +75,7 @@ def _partition(region: str) -> str:
 
 
 def _number(role_arn: str) -> str:
-    """The account's number in the ARN of a role, or the empty string."""
+    """Return the account number in the ARN of a role, or ''."""
     match = re.search(r"::(\d{12}):", role_arn)
     if match is None:
         return ""
@@ -83,7 +84,7 @@ def _number(role_arn: str) -> str:
 
 def _with_key(document: Json, account: Account) -> Json:
     if account.kms_key:
-        # An alias names no resource.
+        # An alias is not a resource in a policy.
         key = "*"
         if account.kms_key.startswith("arn:"):
             key = account.kms_key

@@ -1,8 +1,7 @@
-"""The checks before anything costs money: whether a job could start, each with what it found and,
-in words, what to do about it.
+"""The pre-flight checks: whether a job could start, each with a finding and a fix.
 
-Those that need AWS run side by side and are given up after SECONDS; those that need only the
-settings come at once.
+Those that ask AWS run in parallel with a timeout of SECONDS; those that need only the settings are
+immediate.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from core.aws.checks import Check, MakeClient, Verdict, failed, short
 
 SECONDS = 12.0
 NO_CREDENTIALS = (
-    "Sign in on this machine: run `aws configure sso` or `aws configure`, or set AWS_PROFILE, or "
-    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and start the app again. Fieldmark never asks "
-    "for keys and keeps none."
+    "Sign in on this machine with one of these commands, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
+    "and AWS_SECRET_ACCESS_KEY. Then restart the app. Fieldmark never asks for keys and stores "
+    "none."
 )
+SIGN_IN = "aws configure sso\naws configure"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a job would ask for.
+    """The instances that a job would request.
 
-    `usage` is a word of the quota's name: training job, spot training job, transform job or
-    endpoint.
+    `usage` is part of the quota's name: training job, spot training job, transform job or endpoint.
     """
 
     instance_type: str
@@ -42,16 +41,16 @@ class Wanted:
 
 
 def settings_only(account: Account) -> list[Check]:
-    """The checks that need no network: region, and whether role and bucket are named as such."""
+    """Return the checks that need no network: whether region, role and bucket are set."""
     return [_region(account), role_check.named(account), _bucket_named(account)]
 
 
 def run(
     account: Account, wanted: Sequence[Wanted], client: MakeClient, seconds: float = SECONDS
 ) -> list[Check]:
-    """Every check, in the order they are shown.
+    """Run every check and return them in display order, within about `seconds`.
 
-    `client` gives boto3's client of a service. Takes at most about `seconds`.
+    `client` returns boto3's client of a service.
     """
     local = settings_only(account)
     pool = ThreadPoolExecutor(8)
@@ -81,26 +80,28 @@ def _answered(name: str, future: Future[Check], seconds: float) -> Check:
     try:
         return future.result(timeout=seconds)
     except TimeoutError:
-        words = f"AWS did not answer within {SECONDS:.0f} s."
-        return Check(name, Verdict.UNSURE, words, "Check this machine's network, then look again.")
+        words = f"AWS did not respond within {SECONDS:.0f} s."
+        return Check(name, Verdict.UNSURE, words, "Check this machine's network, then check again.")
     except Exception as error:
         return failed(name, error)
 
 
 def _credentials(client: MakeClient, caller: dict[str, str]) -> Check:
-    """Who we are; `caller` gets AWS's answer."""
+    """Check the identity; `caller` is filled with AWS's answer."""
     try:
         answer = client("sts").get_caller_identity()
     except Exception as error:
         if errors.has_no_credentials(error) or "credentials" in str(error).lower():
             words = "There are no AWS credentials on this machine."
-            return Check("Credentials", Verdict.BAD, words, NO_CREDENTIALS)
+            return Check("Credentials", Verdict.BAD, words, NO_CREDENTIALS, SIGN_IN)
         if errors.is_signed_out(error) or errors.has_no_profile(error):
-            fix = "Sign in again (`aws sso login`), or choose another AWS_PROFILE."
-            return Check("Credentials", Verdict.BAD, short(error), fix)
+            fix = "Sign in again, or set another AWS_PROFILE:"
+            return Check("Credentials", Verdict.BAD, short(error), fix, "aws sso login")
         return failed("Credentials", error)
     caller.update({name: str(answer[name]) for name in ("Account", "Arn")})
-    return Check("Credentials", Verdict.GOOD, f"Account {caller['Account']}, as {caller['Arn']}.")
+    return Check(
+        "Credentials", Verdict.GOOD, f"Account {caller['Account']}, signed in as {caller['Arn']}."
+    )
 
 
 def _region(account: Account) -> Check:
@@ -109,29 +110,25 @@ def _region(account: Account) -> Check:
     return Check(
         "Region",
         Verdict.BAD,
-        "No region is chosen.",
-        "Choose the region that your bucket is in, above.",
+        "No region is set.",
+        "Enter the region of your bucket above.",
     )
 
 
 def _bucket_named(account: Account) -> Check:
     if account.bucket:
         return Check("Bucket", Verdict.GOOD, f"{account.bucket}.")
-    fix = (
-        f"Make one in {account.region or 'your region'} and name it above: aws s3 mb "
-        f"s3://<name> --region {account.region or '<region>'}"
-    )
     return Check(
         "Bucket",
         Verdict.BAD,
-        "No bucket is chosen. Photos, code and models are exchanged through it.",
-        fix,
+        "No bucket is set. Photos, code and models are exchanged through it.",
+        f"Create one in {account.region or 'your region'}, and enter its name above:",
+        f"aws s3 mb s3://<name> --region {account.region or '<region>'}",
     )
 
 
 def _bucket(account: Account, client: MakeClient) -> Check:
-    """Whether the bucket is there, in this region, and takes an object of ours, which is removed
-    again."""
+    """Check that the bucket exists, is in this region and writable; the test object is deleted."""
     s3 = client("s3")
     try:
         head = s3.head_bucket(Bucket=account.bucket)
@@ -140,14 +137,15 @@ def _bucket(account: Account, client: MakeClient) -> Check:
     where = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", account.region)
     if where != account.region:
         words = (
-            f"{account.bucket} is in {where}, and jobs run in {account.region}: SageMaker "
-            "can't read it from there."
+            f"{account.bucket} is in {where}, but jobs run in {account.region}. SageMaker can't "
+            "read "
+            "a bucket of another region."
         )
         return Check(
             "Bucket",
             Verdict.BAD,
             words,
-            f"Choose {where} as the region above, or a bucket in {account.region}.",
+            f"Enter {where} as the region above, or a bucket in {account.region}.",
         )
     key = f"{account.prefix}/preflight"
     try:
@@ -156,32 +154,33 @@ def _bucket(account: Account, client: MakeClient) -> Check:
     except Exception as error:
         fix = (
             "Allow s3:PutObject and s3:DeleteObject on "
-            f"arn:aws:s3:::{account.bucket}/{account.prefix}/* to whoever you are signed in as."
+            f"arn:aws:s3:::{account.bucket}/{account.prefix}/* for your user or role."
         )
         return Check(
             "Bucket",
             Verdict.BAD,
-            f"Nothing can be written to {account.bucket}: {short(error)}",
+            f"{account.bucket} is not writable: {short(error)}",
             fix,
         )
-    return Check("Bucket", Verdict.GOOD, f"{account.bucket} is in {where}, and can be written to.")
+    return Check("Bucket", Verdict.GOOD, f"{account.bucket} is in {where} and writable.")
 
 
 def _bucket_refused(account: Account, error: Exception) -> Check:
     if errors.is_missing(error) or errors.code_of(error) == errors.NO_BUCKET:
-        fix = f"Make it: aws s3 mb s3://{account.bucket} --region {account.region}"
-        return Check("Bucket", Verdict.BAD, f"There is no bucket {account.bucket}.", fix)
+        command = f"aws s3 mb s3://{account.bucket} --region {account.region}"
+        words = f"There is no bucket {account.bucket}."
+        return Check("Bucket", Verdict.BAD, words, "Create it:", command)
     if errors.is_denied(error):
         fix = (
-            "Its name may belong to somebody else's account. Choose another bucket, or allow "
-            "s3:ListBucket on this one."
+            "The bucket may belong to another account. Use another one, or allow s3:ListBucket on "
+            "this one."
         )
-        return Check("Bucket", Verdict.BAD, f"{account.bucket} is closed to you.", fix)
+        return Check("Bucket", Verdict.BAD, f"Access to {account.bucket} is denied.", fix)
     return failed("Bucket", error)
 
 
 def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> Check:
-    """All wanted instance types in one check: the lines say which of them is short."""
+    """Check the quota of every wanted instance type; each has a line in the finding."""
     found = _quota_values(client("service-quotas"), {item.quota for item in wanted})
     missing = [item for item in wanted if item.quota not in found]
     short = [item for item in wanted if item.quota in found and found[item.quota][0] < item.count]
@@ -190,7 +189,8 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
     if short:
         places = [f"{item.quota}: {_quota_page(account, found[item.quota][1])}" for item in short]
         fix = (
-            "New accounts often have 0. Ask for more (it is free, and takes minutes to days), "
+            "New accounts often have a quota of 0. Request an increase (free; takes minutes to "
+            "days), "
             "or choose another type:"
         )
         return Check("Quotas", Verdict.BAD, "; ".join(lines) + ".", fix, "\n".join(places))
@@ -201,8 +201,8 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
 
 
 def _quota_values(client: Any, names: set[str]) -> dict[str, tuple[float, str]]:
-    """Value and code of each quota of that name; there are thousands, so it stops once all are
-    found."""
+    """Return value and code of each quota by name; stops once all are found, as there are
+    thousands."""
     found: dict[str, tuple[float, str]] = {}
     for page in client.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for quota in page["Quotas"]:

@@ -1,7 +1,7 @@
-"""What instances cost: a dated table that ships with the app, and a newer one asked of AWS's
-Pricing API where somebody did.
+"""Instance prices: a dated table that ships with the app, and AWS's own prices once somebody has
+refreshed them.
 
-Every price says where it is from. The shipped ones were not asked of AWS and are called approximate
+Every price has its source. The shipped prices are not from AWS's API and are called approximate
 wherever they are shown.
 """
 
@@ -22,7 +22,7 @@ from core.io import files
 
 SHIPPED = Path(__file__).with_name("prices.json")
 USES = ("training", "hosting", "transform")
-# What the Pricing API calls a use, in either of the two attributes that carry it.
+# The Pricing API's names of a use, in either of two attributes.
 API_USES = {
     "Training": "training",
     "Hosting": "hosting",
@@ -30,7 +30,7 @@ API_USES = {
     "BatchTransform": "transform",
     "Batch Transform": "transform",
 }
-# The region whose price stands in for one that is in no table.
+# Its prices replace those of a region that is in no table.
 USUAL_REGION = "us-east-1"
 # The Pricing API answers in these regions only.
 API_REGIONS = ("us-east-1", "ap-south-1", "eu-central-1")
@@ -40,7 +40,7 @@ HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Instance:
-    """What a machine of a type has; `gpus` as `1 x T4`, empty for none."""
+    """The hardware of an instance type; `gpus` as `1 x T4`, '' for none."""
 
     name: str
     vcpus: int
@@ -55,9 +55,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Price:
-    """USD for an hour of one instance.
+    """USD per hour of one instance.
 
-    `region` is the one that it is of, which may be another than the one asked for.
+    `region` is the region of the price, which may differ from the requested one. `asked`: the price
+    is from AWS's Pricing API.
     """
 
     usd: float
@@ -68,20 +69,20 @@ class Price:
 
     @property
     def origin(self) -> str:
-        """Where the price is from, in words."""
+        """Return the source of the price in a sentence."""
         if self.asked:
-            return f"{self.region} price of {self.date}, from AWS's Pricing API"
+            return f"AWS list price for {self.region}, {self.date}."
         return (
-            f"approximate {self.region} price, from the table of {self.date} ({self.source}); "
-            "refresh it on the AWS page"
+            f"Approximate list price for {self.region}, {self.date}. Refresh it for your region on "
+            "the AWS page."
         )
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What something will cost: USD for an hour of it, and in all where it has an end.
+    """A cost in USD: per hour, and at most, if there is a time limit.
 
-    None where no price is known.
+    None if no price is known.
     """
 
     per_hour: float | None
@@ -92,7 +93,7 @@ class Estimate:
     def words(self) -> str:
         if self.per_hour is None or self.price is None:
             return "No price is known for this instance type. Refresh the prices on the AWS page."
-        words = f"{money(self.per_hour)} an hour"
+        words = f"{money(self.per_hour)} per hour"
         if self.at_most is not None:
             words += f", at most {money(self.at_most)}"
         return words
@@ -103,13 +104,13 @@ def refreshed_file() -> Path:
 
 
 def instances() -> dict[str, Instance]:
-    """The machines on offer, the cheaper families first."""
+    """Return the known instance types, cheaper families first."""
     return {name: Instance(name, **facts) for name, facts in _shipped()["instances"].items()}
 
 
 def hourly(instance_type: str, use: str, region: str) -> Price | None:
-    """The price of an instance; that of USUAL_REGION where this region's is not known, None where
-    none is."""
+    """Return the hourly price of an instance; the price in USUAL_REGION if this region's is
+    unknown; None if both are."""
     for wanted in dict.fromkeys((region, USUAL_REGION)):
         if found := _refreshed(instance_type, use, wanted) or _from_table(instance_type, wanted):
             return found
@@ -126,8 +127,8 @@ def estimate(
     jobs: int = 1,
     parallel: int = 1,
 ) -> Estimate:
-    """`jobs` jobs of at most `seconds` (0: no end) on `count` instances each, `parallel` of them at
-    once."""
+    """Return the cost of `jobs` jobs of at most `seconds` (0: no limit) on `count` instances each,
+    `parallel` of them at a time."""
     price = hourly(instance_type, use, region)
     if price is None:
         return Estimate(None, None, None)
@@ -138,7 +139,7 @@ def estimate(
 
 
 def serverless(memory_mb: int, seconds: float = 1.0) -> float:
-    """USD for `seconds` of answering with this much memory; idle time costs nothing.
+    """Return USD for `seconds` of inference with this much memory; idle time is free.
 
     From the shipped table, whatever the region.
     """
@@ -146,24 +147,22 @@ def serverless(memory_mb: int, seconds: float = 1.0) -> float:
 
 
 def serverless_origin() -> str:
-    return (
-        f"approximate, from the table of {_shipped()['date']} "
-        f"({_shipped()['serverless']['source']})"
-    )
+    """Return the source of the serverless price in a sentence."""
+    return f"Approximate list price, {_shipped()['date']}."
 
 
 def date_of(region: str) -> tuple[str, bool]:
-    """The date of the prices of a region, and whether AWS was asked for them."""
+    """Return the date of a region's prices, and whether they are from AWS's Pricing API."""
     if asked := _asked().get(region):
         return str(asked["date"]), True
     return str(_shipped()["date"]), False
 
 
 def refresh(client: Any, region: str) -> int:
-    """Ask the Pricing API for every instance type of the table in `region` and keep the answers;
-    how many prices came.
+    """Update the prices of all known instance types in `region` from the Pricing API; return the
+    number of prices.
 
-    `client` is boto3's for "pricing". Raises what boto3 raises.
+    `client` is boto3's client of "pricing". Raises boto3's errors.
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = dict(
@@ -183,9 +182,9 @@ def refresh(client: Any, region: str) -> int:
 
 
 def money(usd: float | None) -> str:
-    """An amount in USD, not more exact than it is."""
+    """Return an amount in USD, rounded to what its accuracy allows."""
     if usd is None:
-        return "not known"
+        return "unknown"
     if usd == 0:
         return "0 USD"
     if usd < 0.01:
@@ -218,7 +217,7 @@ def _refreshed(instance_type: str, use: str, region: str) -> Price | None:
 
 
 def _asked_for(client: Any, instance_type: str, region: str) -> dict[str, float]:
-    """USD an hour by use, as the Pricing API lists it for one instance type."""
+    """Return USD per hour by use, as the Pricing API lists it for one instance type."""
     wanted = {"productFamily": "ML Instance", "regionCode": region, "instanceName": instance_type}
     filters = [
         {"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()
@@ -256,8 +255,8 @@ def _shipped() -> Json:
 
 
 def _asked() -> Json:
-    """The newer tables by region; empty where nobody asked yet or it can't be read, for the shipped
-    one is there."""
+    """Return the refreshed tables by region; empty if there are none or they can't be read: then
+    the shipped table is used."""
     path = refreshed_file()
     try:
         return _read(path, path.stat().st_mtime_ns)
@@ -271,5 +270,5 @@ def _read(path: Path, _changed: int) -> Json:
     if not isinstance(found, dict) or not all(
         isinstance(table, dict) and {"date", "usd"} <= set(table) for table in found.values()
     ):
-        raise ValueError(f"{path} is not a table of prices")
+        raise ValueError(f"{path} is not a price table")
     return found

@@ -1,4 +1,4 @@
-"""The checks of the role that jobs run as: whether it is named, there, trusted, may be passed."""
+"""The checks of the role that jobs run as: set, existing, trusted, and allowed to be passed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SERVICE = "sagemaker.amazonaws.com"
 def named(account: Account) -> Check:
     if ROLE_ARN.fullmatch(account.role_arn):
         return Check("Role", Verdict.GOOD, f"{account.role_arn}.")
-    words = f"{account.role_arn} is not the ARN of a role."
+    words = f"{account.role_arn} is not a role ARN."
     if not account.role_arn:
-        words = "No role is chosen."
+        words = "No role is set."
     fix = (
-        "Jobs run as a role of your account. Make one in IAM for the service SageMaker "
-        "(it then has the trust policy below), and put its ARN above: "
+        "Jobs run as a role of your account. Create one in IAM for the service SageMaker, which "
+        "gives it the trust policy below. Enter its ARN above, such as "
         "arn:aws:iam::<account>:role/<name>."
     )
     return Check("Role", Verdict.BAD, words, fix, policy.as_text(policy.trust(account)))
 
 
 def is_there(account: Account, client: MakeClient) -> Check:
-    """Whether the role exists, and SageMaker may take it on."""
+    """Check that the role exists and that SageMaker can assume it."""
     match = ROLE_ARN.fullmatch(account.role_arn)
     assert match
     try:
@@ -40,7 +40,7 @@ def is_there(account: Account, client: MakeClient) -> Check:
     except Exception as error:
         if errors.is_missing(error) or errors.code_of(error) == errors.NO_ROLE:
             fix = (
-                "Check its name, or make it in IAM for the service SageMaker, with this trust "
+                "Check its name, or create it in IAM for the service SageMaker, with this trust "
                 "policy:"
             )
             return Check(
@@ -55,19 +55,19 @@ def is_there(account: Account, client: MakeClient) -> Check:
     if isinstance(document, str):
         document = json.loads(unquote(document))
     if trusts(document):
-        return Check("Role", Verdict.GOOD, f"{match[2]} exists, and SageMaker may take it on.")
-    words = f"SageMaker may not take on {match[2]}: its trust policy does not name {SERVICE}."
+        return Check("Role", Verdict.GOOD, f"{match[2]} exists, and SageMaker can assume it.")
+    words = f"SageMaker can't assume {match[2]}: its trust policy does not name {SERVICE}."
     return Check(
         "Role",
         Verdict.BAD,
         words,
-        "In IAM, under Trust relationships of the role, put:",
+        "In IAM, set the role's trust relationship to:",
         policy.as_text(policy.trust(account)),
     )
 
 
 def trusts(document: Mapping[str, Any]) -> bool:
-    """Whether a trust policy lets SageMaker take the role on."""
+    """Return whether a trust policy allows SageMaker to assume the role."""
     return any(
         statement.get("Effect") == "Allow"
         and "sts:AssumeRole" in _each(statement.get("Action", []))
@@ -77,7 +77,7 @@ def trusts(document: Mapping[str, Any]) -> bool:
 
 
 def _services(statement: Mapping[str, Any]) -> list[Any]:
-    """The services that a statement is about."""
+    """Return the services that a statement names."""
     principal = statement.get("Principal", {})
     if not isinstance(principal, Mapping):
         return []
@@ -85,14 +85,14 @@ def _services(statement: Mapping[str, Any]) -> list[Any]:
 
 
 def _each(value: Any) -> list[Any]:
-    """The entries of a list in an IAM policy, which may write one thing without a list."""
+    """Return the entries of a list in an IAM policy, where a single entry needs no list."""
     if isinstance(value, list):
         return value
     return [value]
 
 
 def may_be_passed(account: Account, client: MakeClient, arn: str) -> Check:
-    """Whether the one that `arn` names may hand the role to SageMaker."""
+    """Check that the user or role `arn` is allowed to pass the role to SageMaker."""
     statement = {
         "Effect": "Allow",
         "Action": "iam:PassRole",
@@ -101,7 +101,7 @@ def may_be_passed(account: Account, client: MakeClient, arn: str) -> Check:
     }
     source = ASSUMED.sub(r"arn:\1:iam::\2:role/\3", arn)
     if source.endswith(":root"):
-        return Check("PassRole", Verdict.GOOD, "The account's root user may hand over any role.")
+        return Check("PassRole", Verdict.GOOD, "The account's root user can pass any role.")
     try:
         answer = client("iam").simulate_principal_policy(
             PolicySourceArn=source,
@@ -116,20 +116,21 @@ def may_be_passed(account: Account, client: MakeClient, arn: str) -> Check:
             ],
         )
     except Exception as error:
-        words = f"Whether you may hand the role to SageMaker can't be looked up ({short(error)})."
+        words = f"The permission to pass the role to SageMaker can't be checked ({short(error)})."
         fix = (
-            "It may still work. If a job is refused with AccessDenied on iam:PassRole, add "
-            "this to whoever you are signed in as:"
+            "Jobs may work nevertheless. If a job fails with AccessDenied on iam:PassRole, add "
+            "this "
+            "statement to the policy of your user or role:"
         )
         return Check("PassRole", Verdict.UNSURE, words, fix, json.dumps(statement, indent=1))
     decisions = [result["EvalDecision"] for result in answer["EvaluationResults"]]
     if decisions and all(decision == "allowed" for decision in decisions):
-        return Check("PassRole", Verdict.GOOD, "You may hand the role to SageMaker.")
-    fix = "Add this statement to the policy of whoever you are signed in as:"
+        return Check("PassRole", Verdict.GOOD, "You can pass the role to SageMaker.")
+    fix = "Add this statement to the policy of your user or role:"
     return Check(
         "PassRole",
         Verdict.BAD,
-        "You may not hand the role to SageMaker (iam:PassRole).",
+        "You can't pass the role to SageMaker (iam:PassRole).",
         fix,
         json.dumps(statement, indent=1),
     )

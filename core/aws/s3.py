@@ -1,9 +1,6 @@
-"""Reading from Amazon S3: what lies below a place, and one object's bytes.
+"""Reading from Amazon S3: the objects below a location, and one object's bytes. Never writes.
 
-Nothing is ever written there.
-
-The way to AWS is the one that jobs take (region, credentials, patience); it is imported on first
-use, for most people never need it.
+Uses the same connection as jobs; it is imported on first use, because most people never need it.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ _MAX_PART_BYTES = 255
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket and the beginning of keys in it: empty, or ending in a slash."""
+    """A bucket and a prefix of keys: '', or ending with a slash."""
 
     bucket: str
     prefix: str = ""
@@ -36,7 +33,7 @@ class Place:
         return f"s3://{self.bucket}/{self.prefix}"
 
     def below(self, path: str) -> Place:
-        """The place `path` further down."""
+        """Return the location `path` below this one."""
         if not path.strip("/."):
             return self
         return Place(self.bucket, f"{self.prefix}{path.strip('/')}/")
@@ -44,8 +41,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Object:
-    """One object below a place: `path` is its key without the place's prefix, `etag` what S3 tells
-    its content by."""
+    """One object below a location: `path` is its key without the prefix, `etag` identifies its
+    content."""
 
     path: str
     size: int
@@ -55,45 +52,42 @@ class Object:
 def split(address: str) -> tuple[str, str]:
     """`s3://bucket/a/b` -> (bucket, a/b).
 
-    It is no URL: `#`, `?`, `%2F`, `+`, blanks and empty parts are characters of the key like any
-    other.
+    This is not a URL: `#`, `?`, `%2F`, `+`, blanks and empty parts are ordinary characters of a
+    key.
     """
     bucket, _, key = address.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 def place_of(text: str) -> Place:
-    """The place that a person typed. UserError (field `path`) where it is none."""
+    """Return the location that a person typed. Raises UserError (field `path`) if it is invalid."""
     typed = text.strip()
     bucket, prefix = split(typed)
     prefix = prefix.removesuffix("/")
     known = typed.startswith("s3://") and _BUCKET.fullmatch(bucket)
     odd = any(part in ("", ".", "..") for part in prefix.split("/"))
     if not known or (prefix and odd):
-        message = f"{printable(typed)!r} is no place in Amazon S3. Write it as {EXAMPLE}."
+        message = f"{printable(typed)!r} is not an S3 location. Example: {EXAMPLE}"
         raise UserError(message, field="path")
     return Place(bucket, prefix and f"{prefix}/")
 
 
 def require(place: Place) -> None:
-    """UserError (field `path`) where nothing can be listed there, or nothing lies there; one short
-    question."""
+    """Raise UserError (field `path`) if the location can't be listed or is empty; one request."""
     connection = _connection()
     try:
-        with connection.translate_errors(f"looking into {place.uri}"):
+        with connection.translate_errors(f"listing {place.uri}"):
             found = connection.client("s3").list_objects_v2(
                 Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1
             )
     except BackendError as error:
         raise UserError(str(error), field="path") from error
     if not found.get("KeyCount"):
-        raise UserError(
-            f"There is nothing in {place.uri}. Check the bucket and the folder.", field="path"
-        )
+        raise UserError(f"{place.uri} is empty. Check the bucket and the folder.", field="path")
 
 
 def listed(place: Place) -> Iterator[Object]:
-    """Every object below a place, by key. Raises BackendError."""
+    """Yield every object below a location, by key. Raises BackendError."""
     connection = _connection()
     with connection.translate_errors(f"listing {place.uri}"):
         pages = (
@@ -109,9 +103,9 @@ def listed(place: Place) -> Iterator[Object]:
 
 
 def is_path(path: str) -> bool:
-    """Whether a key can be the name of a file here.
+    """Return whether a key is a valid file name on this machine.
 
-    A key may be anything: `a//b`, `../x`, or longer than a file system takes.
+    A key may be anything: `a//b`, `../x`, or longer than a file system allows.
     """
     parts = path.split("/")
     names = all(
@@ -121,10 +115,10 @@ def is_path(path: str) -> bool:
 
 
 def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAGE_BYTES) -> bytes:
-    """One object's bytes, asked for again where the network was in the way.
+    """Return one object's bytes, with retries.
 
-    ValueError, with the reason, where it is too large, gone or not the one with this `etag` any
-    more; BackendError where S3 refuses.
+    Raises ValueError, with the reason, if the object is too large, deleted or no longer has this
+    `etag`; BackendError if S3 rejects the request.
     """
     key, connection = f"{place.prefix}{path}", _connection()
     condition = {}
@@ -136,8 +130,8 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
             answer = connection.client("s3").get_object(Bucket=place.bucket, Key=key, **condition)
             if (size := int(answer["ContentLength"])) > limit:
                 raise ValueError(
-                    f"the file has {files.human_bytes(size)}; at most "
-                    f"{files.human_bytes(limit)} can be used"
+                    f"the file has {files.human_bytes(size)}; the limit is "
+                    f"{files.human_bytes(limit)}"
                 )
             data: bytes = answer["Body"].read()
             return data
@@ -148,15 +142,15 @@ def read(place: Place, path: str, etag: str = "", limit: int = settings.MAX_IMAG
     except BackendError as error:
         if errors.code_of(error) in errors.CHANGED:
             raise ValueError(
-                "it has changed in S3 since it was imported; import that place again"
+                "it changed in S3 after the import; import this location again"
             ) from error
         if errors.is_missing(error):
-            raise ValueError("it is not in S3 any more") from error
+            raise ValueError("it is no longer in S3") from error
         raise
 
 
 def environment() -> dict[str, str]:
-    """What a process needs in its environment to read from S3 as this one does."""
+    """Return the environment variables that a process needs to read from S3."""
     found: dict[str, str] = _connection().environment()
     return found
 

@@ -1,16 +1,16 @@
-"""The bucket: what lies where, and how it gets there and back.
+"""The bucket: its layout, and how objects are written, read, copied and deleted.
 
-Everything of ours is below the account's prefix.
+All of Fieldmark's objects are below the account's prefix.
 
-images/<ab>/<sha256><suffix>         photos, once for all datasets
-datasets/<id>/<version>/<hash>/      manifest.csv, and images.manifest, which is there only when all
-                                     its photos are
-weights/<hash>/<name>                pretrained weights of one choice of backbones
+images/<ab>/<sha256><suffix>         photos, shared by all datasets
+datasets/<id>/<version>/<hash>/      manifest.csv, and images.manifest, which is written after all
+                                     photos
+weights/<hash>/<name>                pretrained weights of a set of backbones
 code/<sha256>.tar.gz                 the training scripts
 jobs/<job id>/                       output and checkpoints
-models/<sha256>.tar.gz               what serving images are given
-transform/<job id>/                  input.manifest, and output until the answers are here
-captured/<endpoint id>/              photos that an endpoint kept
+models/<sha256>.tar.gz               archives for serving images
+transform/<job id>/                  input.manifest, and output until it is downloaded
+captured/<endpoint id>/              photos that an endpoint stored
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ DELETE_AT_ONCE = 1000
 
 
 class Stored(NamedTuple):
-    """An object of ours: its key without the account's prefix, its size, and when it was written,
-    in seconds since 1970."""
+    """An object below the account's prefix: its key without the prefix, its size, and when it was
+    written, in seconds since 1970."""
 
     key: str
     size_bytes: int
@@ -40,7 +40,7 @@ class Stored(NamedTuple):
 
 
 class Store:
-    """The account's part of its bucket.
+    """The bucket below the account's prefix.
 
     Keys are given without the prefix. Every method raises BackendError.
     """
@@ -56,7 +56,7 @@ class Store:
         return self.account.uri(key)
 
     def key_of(self, uri: str) -> str:
-        """The key, without the account's prefix, of an object of ours."""
+        """Return the key, without the account's prefix, of a URI."""
         return uri.removeprefix(self.uri("x")[:-1])
 
     def has(self, key: str) -> bool:
@@ -73,7 +73,7 @@ class Store:
             )
 
     def put_file(self, key: str, path: Path) -> None:
-        """A file of any size, in parts where it is large."""
+        """Upload a file of any size, in parts if it is large."""
         with connection.translate_errors(f"writing {self.uri(key)}"):
             self.client.upload_file(
                 str(path),
@@ -83,7 +83,7 @@ class Store:
             )
 
     def fetch(self, uri: str, path: Path) -> bool:
-        """An object, whole or not at all; False where there is none."""
+        """Download an object completely or not at all; return False if it does not exist."""
         bucket, key = split(uri)
         try:
             with files.atomic(path) as file, connection.translate_errors(f"reading {uri}"):
@@ -95,12 +95,11 @@ class Store:
         return True
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with a prefix, themselves without the account's."""
+        """Yield the keys with a prefix, both without the account's prefix."""
         return (found.key for found in self.objects(prefix))
 
     def objects(self, prefix: str) -> Iterator[Stored]:
-        """What lies below a prefix, a page at a time: a million objects take no more memory than a
-        thousand."""
+        """Yield the objects below a prefix, a page at a time, so that memory stays constant."""
         start = len(self.account.key("x")) - 1
         with connection.translate_errors(f"listing {self.uri(prefix)}"):
             pages = self.client.get_paginator("list_objects_v2").paginate(
@@ -113,7 +112,7 @@ class Store:
                     )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete these objects, many at a time; what is gone already is fine."""
+        """Delete these objects in batches; missing objects are no error."""
         waiting = iter(keys)
         while some := list(islice(waiting, DELETE_AT_ONCE)):
             doomed = [{"Key": self.account.key(key)} for key in some]
@@ -123,12 +122,12 @@ class Store:
                 )
             if failed := answer.get("Errors"):
                 raise BackendError(
-                    f"{len(failed)} of {len(some)} objects can't be deleted. The first: "
+                    f"{len(failed)} of {len(some)} objects can't be deleted. First error: "
                     f"{failed[0].get('Message', '')}"
                 )
 
     def copy(self, source: str, target: str) -> None:
-        """One object to another key, inside S3."""
+        """Copy one object to another key, inside S3."""
         with connection.translate_errors(f"copying {self.uri(source)}"):
             origin = {"Bucket": self.account.bucket, "Key": self.account.key(source)}
             self.client.copy(
@@ -139,7 +138,8 @@ class Store:
             )
 
     def take(self, bucket: str, key: str, etag: str, target: str) -> None:
-        """One object of anybody's to a key of ours, in S3; with an `etag`, if it still has it."""
+        """Copy an object of any bucket to a key below the prefix, inside S3; with an `etag`, only
+        if it still matches."""
         with connection.translate_errors(f"copying s3://{bucket}/{key}"):
             origin = {"Bucket": bucket, "Key": key}
             to = {"Bucket": self.account.bucket, "Key": self.account.key(target)}
@@ -149,10 +149,7 @@ class Store:
 
 
 def image_key(image_id: str, path: str) -> str:
-    """Where a photo lies: named by its content, so that every dataset shares it.
-
-    Relative to `images/`.
-    """
+    """Return the key of a photo, relative to `images/`; named by content, so datasets share it."""
     return f"{image_id[:2]}/{image_id}{Path(path).suffix.lower()}"
 
 

@@ -16,7 +16,7 @@ from core.batch import items
 from core.batch.items import Item
 from core.datasets import manifest, store
 from core.datasets.importing import origins
-from core.datasets.importing.found import LeftOut, images_below
+from core.datasets.importing.entries import IgnoredFiles, find_images
 from core.datasets.planning.tables import cub_tables
 from core.errors import NotFound, UserError
 from core.io import archives, files
@@ -38,7 +38,7 @@ class Source:
 
     root: Path
     total: int = 0
-    ignored: LeftOut = field(default_factory=LeftOut)
+    ignored: IgnoredFiles = field(default_factory=IgnoredFiles)
 
 
 def require_images(spec: TransformSpec) -> None:
@@ -61,7 +61,7 @@ def require_images(spec: TransformSpec) -> None:
         raise UserError(
             "Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path"
         )
-    path = origins.importable(
+    path = origins.require_importable(
         Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve())
     )
     if spec.source == "archive":
@@ -71,7 +71,7 @@ def require_images(spec: TransformSpec) -> None:
             )
     elif not path.is_dir():
         raise UserError(f"{printable(str(path))} is no folder. Check the path.", field="path")
-    elif next(_in_folder(path, LeftOut(), lambda: False), None) is None:
+    elif next(_in_folder(path, IgnoredFiles(), lambda: False), None) is None:
         raise UserError(
             f"There are no images in {printable(spec.shown or str(path))}. {_formats()}",
             field="path",
@@ -205,7 +205,7 @@ def _in_split(spec: TransformSpec) -> Iterator[Item]:
         yield Item(path, path, image_id, label)
 
 
-def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterator[Item]:
+def _in_folder(root: Path, ignored: IgnoredFiles, should_stop: ShouldStop) -> Iterator[Item]:
     def on_file() -> None:
         if should_stop():
             raise UserError("The job was stopped while it listed its images.")
@@ -213,7 +213,7 @@ def _in_folder(root: Path, ignored: LeftOut, should_stop: ShouldStop) -> Iterato
     try:
         # Folders further down that can't be read are counted; this one has to be.
         os.scandir(root).close()
-        for path in images_below(root, ignored, on_file):
+        for path in find_images(root, ignored, on_file):
             relative = path.relative_to(root).as_posix()
             yield Item(relative, relative)
     except OSError as error:
@@ -251,7 +251,7 @@ def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
                 (
                     name
                     for part in parts
-                    for name in (part, cub_tables.species(part))
+                    for name in (part, cub_tables.species_name(part))
                     if name in names
                 ),
                 "",

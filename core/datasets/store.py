@@ -18,13 +18,13 @@ from typing import Any
 import pandas as pd
 
 from core import settings
+from core.bin import entries as bin_folder
 from core.datasets import browse, manifest, remote, splits, version_folders
 from core.datasets import metadata as photo_metadata
 from core.datasets.browse import Query
 from core.datasets.staging import Staged, stage
 from core.datasets.version_folders import Origin
 from core.errors import NotFound, UserError
-from core.io import bin as bin_folder
 from core.io import files
 from core.io.names import clean_name, numbered, printable
 
@@ -176,6 +176,11 @@ def page(
 def count(of: Version, query: Query = EVERYTHING) -> int:
     """How many rows pass the query."""
     return browse.count(of.manifest_path, query)
+
+
+def position(of: Version, query: Query, path: str) -> int | None:
+    """Return the place of a photo among those that pass the query: see browse.position."""
+    return browse.position(of.manifest_path, query, path)
 
 
 def image_path(of: Dataset, path: str) -> Path:

@@ -1,2 +1,1 @@
-"""Bytes in and out, checked where they enter: files, photos, archives, downloads, names and
-spreadsheets' cells."""
+"""Input and output, validated: files, photos, archives, downloads, names and spreadsheet cells."""

@@ -1,8 +1,8 @@
-"""Archives from strangers: refused whole rather than repaired, each bound checked before the bytes
-it is about are written.
+"""Untrusted archives: refused whole rather than repaired; each limit is checked before the bytes it
+applies to are written.
 
 ZIP and TAR (plain, gz, bz2, xz, zst), recognised by content. Nothing here calls `extractall`, which
-renames what ought to be refused.
+renames entries that must be refused.
 """
 
 from __future__ import annotations
@@ -49,12 +49,9 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """What was unpacked: files, their bytes, and how many entries were left out for which reason,
-    with an example of each.
-
-    `guessed` is the encoding in which names were read that do not say theirs; empty if all say it,
-    or where the caller did.
-    """
+    """The result of unpacking: files, their bytes, and the number of entries left out by reason,
+    with an example of each. `guessed` is the encoding used for names that do not declare one; empty
+    if all do, or if the caller gave it."""
 
     files: int
     bytes: int
@@ -72,14 +69,14 @@ def extract(
     encoding: str = "",
 ) -> ArchiveReport:
     """Unpack `archive` into the new folder `into`, whole or not at all. `progress` gets bytes done
-    and bytes in all. Entries that are not `wanted`, by name, are checked as the others and left
-    where they are; links and devices in a TAR are left out and counted. Names in a ZIP that do not
-    say their `encoding` are read in that one; where none is given, it is guessed.
+    and bytes in all. Entries that are not `wanted`, by name, are checked like the others but not
+    written; links and devices in a TAR are left out and counted. Names in a ZIP without a declared
+    encoding are decoded with `encoding`, or, if it is empty, with a guessed one.
 
     Raises BadArchive, naming the entry, for paths that lead outside, links and devices in a ZIP,
-    encryption, clashing names, sizes that lie, entries that overlap, archives in archives, methods
-    of compression that can't be read, damage, and anything beyond the bounds in core.settings;
-    UserError if the disk is too small, `should_stop` said so, or there is no such encoding.
+    encryption, clashing names, false sizes, overlapping entries, nested archives, unsupported
+    compression methods, damage, and anything over the limits in core.settings; UserError if the
+    disk is too small, `should_stop` said so, or there is no such encoding.
     """
     _require_encoding(encoding)
     into.parent.mkdir(parents=True, exist_ok=True)
@@ -107,13 +104,13 @@ def _require_encoding(encoding: str) -> None:
     try:
         codecs.lookup(encoding or "utf-8")
     except LookupError:
-        raise UserError(f"There is no encoding called {printable(encoding)!r}.") from None
+        raise UserError(f"There is no encoding named {printable(encoding)!r}.") from None
 
 
 @contextmanager
 def _damage_named() -> Iterator[None]:
-    """The many ways in which zipfile, tarfile and the decompressors report damage, as BadArchive; a
-    full disk as UserError."""
+    """Translate the many exceptions by which zipfile, tarfile and the decompressors report damage
+    to BadArchive, and a full disk to UserError."""
     try:
         yield
     except DAMAGED as error:
@@ -125,7 +122,9 @@ def _damage_named() -> Iterator[None]:
 
 
 def _damaged(error: Exception) -> BadArchive:
-    return BadArchive(f"The archive is damaged or cut short ({error}). Make or download it again.")
+    return BadArchive(
+        f"The archive is damaged or incomplete ({error}). Create or download it again."
+    )
 
 
 def _unpack(file: IO[bytes], unpacking: Unpacking, encoding: str) -> None:
@@ -134,8 +133,8 @@ def _unpack(file: IO[bytes], unpacking: Unpacking, encoding: str) -> None:
     for start, name in FOREIGN.items():
         if magic.startswith(start):
             raise BadArchive(
-                f"This is a {name} archive, which can't be read here, whatever its name says. "
-                "Repack it as ZIP or TAR, or unpack it yourself and import its folder."
+                f"This is a {name} archive, which is not supported. Repack it as ZIP or TAR, or "
+                "unpack it and import its folder."
             )
     if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         zips.unpack(file, unpacking, encoding)

@@ -1,9 +1,8 @@
-"""CSV for spreadsheets: text that one would run as a formula begins with an apostrophe.
+"""CSV for spreadsheets: text that would run as a formula gets a leading apostrophe.
 
-Names of photos and classes come from others, and Excel, LibreOffice and Google Sheets all execute a
-cell that begins with one of STARTERS when a CSV is opened (OWASP's "CSV injection"). Numbers stay
-numbers, written as text or not. An import of Fieldmark's own export takes the apostrophe away
-again.
+Names of photos and classes are untrusted, and Excel, LibreOffice and Google Sheets execute a cell
+that begins with one of STARTERS when a CSV is opened (OWASP's "CSV injection"). Numbers are
+unchanged, also as text. An import of Fieldmark's own export removes the apostrophe.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-# The wide forms are what Excel takes for the narrow ones in East Asian settings.
+# Excel reads the wide forms as the narrow ones in East Asian locales.
 STARTERS = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _FORMULA = re.compile(rf"(?!{NUMBER}\Z)\s*[{STARTERS}]")
 
 
 def safe(value: Any) -> Any:
-    """Return the value of a cell as a spreadsheet shows it and runs nothing; only text can
+    """Return the value of a cell so that a spreadsheet shows it and does not run it; only text can
     change."""
     if isinstance(value, str) and _is_formula(value):
         return f"'{value}"
@@ -29,19 +28,19 @@ def safe(value: Any) -> Any:
 
 
 def as_it_was(text: str) -> str:
-    """Return what was in a cell before `safe`."""
+    """Return the value of a cell before `safe`."""
     return text[1:] if text.startswith("'") and _is_formula(text) else text
 
 
 def _is_formula(text: str) -> bool:
-    """Return whether a spreadsheet would run a text, leading apostrophes apart: with those, one
-    more apostrophe can always be taken away again."""
+    """Return whether a spreadsheet would run a text without its leading apostrophes, so that `safe`
+    can always be undone."""
     return bool(_FORMULA.match(text.lstrip("'")))
 
 
 def safe_csv(frame: pd.DataFrame) -> str:
-    """Return a frame as CSV for a spreadsheet. A lone carriage return in a name ends no row
-    here."""
+    """Return a frame as CSV for a spreadsheet. A lone carriage return in a name does not end a
+    row."""
     return str(safe_frame(frame).to_csv(index=False, lineterminator="\r\n"))
 
 
@@ -55,7 +54,7 @@ def safe_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def safe_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the same for a piece of an Arrow table, its columns of text only."""
+    """Return a part of an Arrow table with safe text columns."""
     columns = [_safe_column(column) for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 

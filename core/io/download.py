@@ -1,5 +1,5 @@
-"""A published file by HTTP: addresses tried in order, continued where a connection broke, and taken
-only when its MD5 is right."""
+"""Download of a published file by HTTP: addresses are tried in order, broken downloads are resumed,
+and the MD5 is checked."""
 
 from __future__ import annotations
 
@@ -24,24 +24,21 @@ Progress = Callable[[int, int], None]
 
 CHUNK = 2**18
 TIMEOUT_SECONDS = 30.0
-# An address is given up after so many attempts in a row that brought nothing; sooner where nothing
-# has ever come from it.
+# Attempts in a row without a byte after which an address is given up; fewer if it never sent any.
 IDLE_TRIES = 4
 FIRST_TRIES = 3
 WAIT_SECONDS = (0.5, 2.0, 8.0)
-# Once more from the first address, and from nothing: a part that came broken spoils what others
-# added to it.
+# One more pass from the first address and from zero, because a damaged part spoils what was
+# appended to it.
 ROUNDS = 2
-# A server that sends more than this many times the known size does not send that file.
+# A server that sends more than this multiple of the known size sends another file.
 MAX_TIMES = 2
 
 
 @dataclass(frozen=True)
 class Published:
-    """A file that is published in several places, always with the same bytes.
-
-    `size` in bytes may be a rough figure.
-    """
+    """A file that is published at several addresses with the same bytes. `size` in bytes may be
+    approximate."""
 
     name: str
     addresses: tuple[str, ...]
@@ -50,10 +47,7 @@ class Published:
 
 
 class _Unreachable(Exception):
-    """An address that gives nothing more; the message says why.
-
-    `dead`: it has not given a single byte.
-    """
+    """An address sends no more; the message says why. `dead`: it has never sent a byte."""
 
     def __init__(self, reason: str, *, dead: bool = False) -> None:
         super().__init__(reason)
@@ -66,15 +60,10 @@ def fetch(
     progress: Progress = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Return the file in `folder`: the one that is there already where its MD5 is right, else
-    downloaded.
-
-    A part that an earlier attempt left is continued. `progress` gets bytes done and in all; `check`
-    is called all the time and may raise to stop: the part then stays.
-
-    Raises UserError, with what every address answered, if none of them gives the file, and where
-    the disk is full.
-    """
+    """Return the file in `folder`: the existing one if its MD5 is right, else downloaded. A partial
+    file of an earlier attempt is resumed. `progress` gets bytes done and in all; `check` is called
+    often and may raise to stop, which keeps the partial file. Raises UserError, with the answer of
+    every address, if none of them has the file, and if the disk is full."""
     target, part = folder / what.name, folder / f"{what.name}.part"
     folder.mkdir(parents=True, exist_ok=True)
     if target.is_file() and md5(target, check) == what.md5:
@@ -93,20 +82,20 @@ def fetch(
         except _Unreachable as error:
             reasons[address] = str(error)
             dead |= {address} if error.dead else set()
-        # What a server says of the length may be wrong either way: only the checksum decides.
+        # The length that a server declares may be wrong: only the checksum decides.
         if part.is_file() and md5(part, check) == what.md5:
             os.replace(part, target)
             return target
         if whole:
-            reasons[address] = "other bytes than the published ones (their MD5 is another)"
+            reasons[address] = "the file differs from the published one (wrong MD5)"
         if whole or _size(part) >= what.size:
             part.unlink(missing_ok=True)
     listed = "; ".join(
         f"{urlsplit(address).netloc}: {reason}" for address, reason in reasons.items()
     )
     raise UserError(
-        f"{what.name} could not be downloaded. {listed}. Try again later: what has come so far is "
-        "kept. Or download it in a browser "
+        f"{what.name} could not be downloaded. {listed}. Try again later: the part downloaded so "
+        "far is kept. Or download it in a browser "
         f"from {what.addresses[0]} and choose the file.",
         field="path",
     )
@@ -125,10 +114,7 @@ def md5(path: Path, check: Callable[[], None] = lambda: None) -> str:
 def _bring(
     address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
 ) -> None:
-    """Add to `part` until the server says that this is all.
-
-    Raises _Unreachable if it does not come that far.
-    """
+    """Append to `part` until the file is complete. Raises _Unreachable if that fails."""
     idle, reason, began = 0, "no answer", _size(part)
     while idle < (IDLE_TRIES if _size(part) > began else FIRST_TRIES):
         _wait(WAIT_SECONDS[min(idle, len(WAIT_SECONDS)) - 1] if idle else 0, check)
@@ -136,9 +122,9 @@ def _bring(
         try:
             if _read_on(address, part, size, progress, check):
                 return
-            reason = "the connection broke again and again"
+            reason = "the connection broke repeatedly"
         except urllib.error.HTTPError as error:
-            reason = f"it answers {error.code} {error.reason}"
+            reason = f"HTTP {error.code} {error.reason}"
             if (
                 error.code < HTTPStatus.INTERNAL_SERVER_ERROR
                 and error.code != HTTPStatus.TOO_MANY_REQUESTS
@@ -153,7 +139,7 @@ def _bring(
 def _read_on(
     address: str, part: Path, size: int, progress: Progress, check: Callable[[], None]
 ) -> bool:
-    """Return one connection. Whether the server has sent all that it says there is."""
+    """Download over one connection. Return whether the server has sent the whole file."""
     start = _size(part)
     request = urllib.request.Request(
         address,
@@ -180,20 +166,20 @@ def _read_on(
 
 
 def _begins(response: HTTPResponse, start: int) -> tuple[int, int | None]:
-    """Return where in the file the answer begins, and how long it says the file is; a server may
-    well send all from the beginning."""
+    """Return the position in the file at which the answer begins, and the declared length of the
+    file; a server may send it from the beginning."""
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if found and int(found[1]) == start:
             return start, None if found[2] == "*" else int(found[2])
-        raise _Unreachable("it answers with another part of the file than the one asked for")
+        raise _Unreachable("it sent another part of the file than requested")
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else None
 
 
 def _is_whole(content_range: str, part: Path, start: int) -> bool:
-    """Return whether a server that has nothing more to send agrees that this is all; a part longer
-    than its file is dropped."""
+    """Return whether a server with nothing more to send confirms that the part is complete; a part
+    longer than the file is removed."""
     found = re.fullmatch(r"bytes \*/(\d+)", content_range)
     if found and int(found[1]) < start:
         part.unlink(missing_ok=True)
@@ -209,7 +195,7 @@ def _opened(part: Path, start: int) -> FileIO:
 
 
 def _write(file: FileIO, chunk: bytes) -> None:
-    """A disk that is full is no matter of the network."""
+    """Raise UserError for a full disk, which is not a network error."""
     left = memoryview(chunk)
     try:
         while left:

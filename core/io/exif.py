@@ -1,4 +1,4 @@
-"""What a camera wrote into a photo: when and where it was taken, and with what."""
+"""The EXIF facts of a photo: time, location and camera."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.io.names import printable
 
-# EXIF stands near the beginning of a file, in every format that has it.
+# EXIF is near the beginning of a file in every format that has it.
 LOOKED_AT = 2**18
 MAKE, MODEL, TIME, DIGITISED = 0x010F, 0x0110, 0x9003, 0x9004
 EXIF, GPS = 0x8769, 0x8825
@@ -21,7 +21,7 @@ _TIME = re.compile(r"\d{4}[:-]\d\d[:-]\d\d \d\d:\d\d:\d\d")
 
 def facts(data: bytes) -> dict[str, str]:
     """Return `captured_at` (local time as written), `camera`, `latitude` and `longitude` (degrees),
-    as far as the photo says them; whatever is damaged is passed over."""
+    as far as the photo has them; damaged values are skipped."""
     if b"Exif" not in data[:LOOKED_AT]:
         return {}
     try:
@@ -59,7 +59,7 @@ def _place(gps: Mapping[int, Any]) -> dict[str, str]:
 
 
 def _degrees(parts: Any, side: str, negative: str, most: float) -> float | None:
-    """Degrees, minutes and seconds as one number, below 0 in the south and in the west."""
+    """Return degrees, minutes and seconds as one number, negative in the south and west."""
     if not isinstance(parts, tuple) or len(parts) != 3:
         return None
     degrees, minutes, seconds = map(float, parts)

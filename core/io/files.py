@@ -1,4 +1,4 @@
-"""Files that survive a kill at any byte: atomic writes, safe joins, free space."""
+"""Files that survive a kill at any moment: atomic writes, safe joins, free space."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from core import settings
 from core.errors import NotFound, Unwritable, UserError
 
 FULL_BYTES = 64 * 1024
-# What even a small file takes, with what the file system itself notes about it.
+# The space of a small file, including the file system's metadata.
 SMALL_BYTES = 16 * 1024
 DRAFT = ".tmp"
-# How a folder is called while it is removed.
+# The name of a folder while it is removed.
 DELETED = ".deleted-"
 REMOVALS = 3
 YOUNG_SECONDS = 1.0
-# What this process is making and has to remove where it ends without coming to the end of it.
+# The folders that this process is writing and has to remove if it exits before they are complete.
 _unfinished: set[Path] = set()
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 WHY = {
     errno.ENOSPC: "The disk is full",
-    errno.EFBIG: "The disk is full, or no file may grow so large",
-    errno.EDQUOT: "The disk is full, as far as your share of it goes",
-    errno.EROFS: "that disk can only be read. Make it writable, and try again.",
+    errno.EFBIG: "The disk is full, or the file is larger than the file system allows",
+    errno.EDQUOT: "Your disk quota is used up",
+    errno.EROFS: "the disk is read-only. Make it writable, and try again.",
     errno.EACCES: "Fieldmark has no right to. Give its user that right, and try again.",
     errno.EPERM: "Fieldmark has no right to. Give its user that right, and try again.",
 }
@@ -41,12 +41,10 @@ WHY = {
 
 @contextmanager
 def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` only when the block ends well (temp file, fsync,
-    replace). `size` is what it will take, where that is known.
-
-    The folder has to be there: what was deleted meanwhile never comes back by somebody's writing
-    into it. NotFound if it is not, Unwritable if the disk is full or can't be written to.
-    """
+    """Open a binary file that replaces `path` only if the block succeeds (temp file, fsync,
+    replace). `size` is its expected size, if known. The folder has to exist, so that writing never
+    restores a deleted folder. Raises NotFound if it does not, Unwritable if the disk is full or not
+    writable."""
     handle, name = _draft(path)
     try:
         with _whole(os.fdopen(handle, "wb")) as file:
@@ -56,7 +54,7 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
                 os.fsync(handle)
             except OSError as error:
                 raise _told(error, path, max(size, file.tell())) from error
-            # Before it is closed: a draft that nobody holds belongs to nobody.
+            # Before it is closed: a draft without a lock may be swept.
             _put(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -65,7 +63,7 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Close a file that was flushed, or is not wanted: what it still holds back has no room."""
+    """Close a file that was flushed or is discarded, and ignore a full disk."""
     try:
         yield file
     finally:
@@ -74,9 +72,8 @@ def _whole(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _draft(path: Path) -> tuple[int, str]:
-    """Return a new file, held, from which `path` will be made: among Fieldmark's own temporary
-    files where those lie on the same disk, so that what a killed process leaves is found in one
-    place."""
+    """Return a new locked file that will become `path`: in Fieldmark's temporary folder if that is
+    on the same disk, so that the files of killed processes are found in one place."""
     try:
         beside, ours = path.parent, settings.temporary_dir()
         place = ours if ours.stat().st_dev == beside.stat().st_dev else beside
@@ -93,7 +90,7 @@ def _put(draft: str, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise _told(error, path) from error
-        # Two mounts of one disk.
+        # The folders are two mounts of one disk.
         beside = path.with_name(f"{Path(draft).name}")
         shutil.copyfile(draft, beside)
         os.replace(beside, path)
@@ -101,15 +98,14 @@ def _put(draft: str, path: Path) -> None:
 
 
 def _told(error: OSError, path: Path, size: int = 0) -> OSError | NotFound:
-    """Return the error in words, where there are better ones than the system's."""
+    """Return a clearer error than the system's, if there is one."""
     if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
-        return NotFound(f"{path.parent} is not there any more: it was deleted meanwhile.")
+        return NotFound(f"{path.parent} was deleted meanwhile.")
     return unwritable(error, path, size) or error
 
 
 def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
-    """Return what stands in the way of writing `path`, of which `size` bytes were to be written;
-    None where it is something else."""
+    """Return why `path`, of `size` bytes, cannot be written; None for other errors."""
     if isinstance(error, Unwritable) or error.errno not in WHY:
         return error if isinstance(error, Unwritable) else None
     place = _place(path)
@@ -121,7 +117,7 @@ def unwritable(error: OSError, path: Path, size: int = 0) -> Unwritable | None:
 
 
 def _place(path: Path) -> Path:
-    """Return the folder that a person knows: Fieldmark's own, or the one that they named."""
+    """Return the folder that the user knows: Fieldmark's own, or the one that the user named."""
     home = settings.home()
     if path.is_relative_to(home):
         return home
@@ -129,10 +125,10 @@ def _place(path: Path) -> Path:
 
 
 def _missing(folder: Path, size: int) -> str:
-    """Return how much has to be freed, and where."""
+    """Return how much space has to be freed, and on which disk."""
     disk = os.statvfs(folder)
     if disk.f_files and not disk.f_favail:
-        return f"The disk of {folder} holds as many files as it can. Delete some, and try again."
+        return f"The disk of {folder} cannot hold more files. Delete some, and try again."
     free = disk.f_bavail * disk.f_frsize
     needed = max(size, SMALL_BYTES)
     return (
@@ -144,8 +140,8 @@ def _missing(folder: Path, size: int) -> str:
 
 @contextmanager
 def there(folder: Path, what: str) -> Iterator[None]:
-    """Around what reads or changes a thing's folder: NotFound, in words, where it was deleted
-    before or meanwhile."""
+    """Raise NotFound with a clear message if the folder that the block reads or changes was
+    deleted."""
     try:
         if not folder.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
@@ -158,8 +154,8 @@ def there(folder: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """`there`, and one at a time: for whatever reads a thing's file and writes it changed. Not to
-    be nested on one folder."""
+    """Do as `there` does, one process at a time: for reading a file and writing it back. Do not
+    nest it on one folder."""
     with there(folder, what):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -170,8 +166,8 @@ def locked(folder: Path, what: str) -> Iterator[None]:
 
 
 def folder_below(root: Path, relative: str | PurePath) -> Path:
-    """Return the folder `root/relative`, made where it is missing; `root` itself is never made.
-    FileNotFoundError if that is gone."""
+    """Return the folder `root/relative`, created if missing; `root` itself is never created. Raises
+    FileNotFoundError if `root` is gone."""
     folder = root
     for part in PurePath(relative).parts:
         folder = folder / part
@@ -184,15 +180,15 @@ def folder_below(root: Path, relative: str | PurePath) -> Path:
 
 @contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """A folder among Fieldmark's temporary files, held and then removed. What a killed process
-    leaves of it can be told apart."""
+    """Hold a temporary folder and remove it afterwards. The lock tells the folders of killed
+    processes apart."""
     with held(settings.temporary_dir() / f"{name}-{secrets.token_hex(6)}") as folder:
         yield folder
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[Path]:
-    """The new folder, locked while the block runs and gone after it, unless it was renamed."""
+    """Hold a new folder, locked while the block runs and removed after it unless it was renamed."""
     try:
         folder.mkdir(mode=settings.OWNER_ONLY)
         handle = os.open(folder, os.O_RDONLY)
@@ -209,7 +205,7 @@ def held(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[None]:
-    """While the block runs, `remove_unfinished` removes this folder."""
+    """Let `remove_unfinished` remove this folder while the block runs."""
     _unfinished.add(folder)
     try:
         yield
@@ -218,14 +214,15 @@ def unfinished(folder: Path) -> Iterator[None]:
 
 
 def remove_unfinished() -> None:
-    """Remove what this process is making: for one that ends without waiting for its own threads."""
+    """Remove the unfinished folders of this process, for a process that exits without waiting for
+    its threads."""
     for folder in list(_unfinished):
         remove(folder)
 
 
 def move(source: Path, target: Path) -> None:
-    """Renames; never replaces a folder that holds files. Raises as `atomic` does, and OSError with
-    ENOTEMPTY or EEXIST where there is one."""
+    """Rename, but never replace a folder that has files. Raises as `atomic` does, and OSError with
+    ENOTEMPTY or EEXIST if there is one."""
     try:
         os.rename(source, target)
     except OSError as error:
@@ -233,7 +230,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def link(source: str | Path, target: str | Path) -> None:
-    """A second name for a file, or a copy where the file system has no such thing."""
+    """Hard-link a file, or copy it if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -241,8 +238,7 @@ def link(source: str | Path, target: str | Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder (or a file) that nobody looks for any more. What can't be removed now is
-    swept with the leftovers of the next start."""
+    """Remove a folder or a file. What cannot be removed now is removed at the next start."""
     for _ in range(REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
@@ -252,8 +248,8 @@ def remove(folder: Path) -> None:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Return whether nobody holds this file or folder. What was made within the last second may be
-    about to be held."""
+    """Return whether no process holds this file or folder. One created within the last second may
+    be about to be locked."""
     try:
         if time.time() - path.stat().st_mtime < YOUNG_SECONDS:
             return False
@@ -287,8 +283,8 @@ def read_json(path: Path) -> Any:
 
 
 def safe_join(root: Path, relative: str) -> Path:
-    """Return `root/relative`, links followed, only where the result lies inside `root`, or, of a
-    root that a person may import from, inside another such folder; UserError otherwise."""
+    """Return `root/relative` with links resolved. Raises UserError if the result is outside `root`
+    and, for an import root, outside every other import root."""
     resolved = root.resolve()
     target = (resolved / relative).resolve()
     allowed = [resolved]
@@ -301,7 +297,7 @@ def safe_join(root: Path, relative: str) -> Path:
 
 
 def require_free_space(folder: Path, needed: int, what: str) -> None:
-    """UserError unless `folder`'s disk holds `needed` bytes more and still keeps the reserve."""
+    """Raise UserError unless `folder`'s disk has `needed` bytes free beyond the reserve."""
     free = shutil.disk_usage(folder).free
     if free - needed < settings.MIN_FREE_BYTES:
         raise UserError(
@@ -312,17 +308,17 @@ def require_free_space(folder: Path, needed: int, what: str) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return what `folder`'s disk still holds beyond the reserve."""
+    """Return the free bytes of `folder`'s disk beyond the reserve."""
     return max(0, shutil.disk_usage(folder).free - settings.MIN_FREE_BYTES)
 
 
 def is_full(folder: Path) -> bool:
-    """Return whether `folder`'s disk has so little room that even a small file may not fit."""
+    """Return whether `folder`'s disk has so little space that even a small file may not fit."""
     return shutil.disk_usage(folder).free < FULL_BYTES
 
 
 def os_reason(error: OSError) -> str:
-    """Why the system refused a file operation, in words."""
+    """Return why the system refused a file operation."""
     if isinstance(error, Unwritable):
         return str(error)
     if error.errno in FULL:
@@ -331,7 +327,7 @@ def os_reason(error: OSError) -> str:
 
 
 def human_bytes(count: float) -> str:
-    """Return `1536` -> `1.5 KB`, for people."""
+    """Format bytes: `1536` -> `1.5 KB`."""
     for unit in ("B", "KB", "MB", "GB"):
         if abs(count) < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

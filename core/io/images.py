@@ -1,8 +1,5 @@
-"""Foreign images, opened in one way.
-
-sm_scripts/fieldmark_ml/photos/images.py decodes; here its refusals become core's, and thumbnails
-are kept.
-"""
+"""Untrusted images. sm_scripts/fieldmark_ml/photos/images.py decodes them; this module translates
+its errors and caches thumbnails."""
 
 from __future__ import annotations
 
@@ -26,21 +23,20 @@ from sm_scripts.fieldmark_ml.photos import images as photos
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 JPEG_QUALITY = 85
 THREADS = 4
-# A shrunk photo's short side, the largest that will do: a model sees its middle at 224 to 512
-# pixels.
+# The short sides to shrink a photo to, largest first: a model uses its centre at 224 to 512 pixels.
 SHRUNK_SIDES = (1024, 724, 512, 256)
 SHRUNK_QUALITY = 95
 # One at a time: a large photo takes 200 MB while it is open.
 _shrinking = threading.Lock()
 MAX_UNKEPT = 500
 
-# Thumbnails that a full disk has no room for: a page shows them all the same.
+# Thumbnails that did not fit on a full disk, so that pages still show them.
 _unkept: dict[str, bytes] = {}
 
 
 class Facts(NamedTuple):
-    """What an image file is: SHA-256 of its bytes, upright size in pixels, size in bytes, why it
-    can't be used ('' where it can), and what its camera wrote (exif.facts)."""
+    """The facts of an image file: SHA-256 of its bytes, upright size in pixels, size in bytes, why
+    it cannot be used ('' if it can), and its EXIF (exif.facts)."""
 
     image_id: str
     width: int
@@ -51,16 +47,13 @@ class Facts(NamedTuple):
 
 
 def open_image(source: Path | bytes) -> Image.Image:
-    """RGB, upright, first frame, fully decoded: the same pixels in training, thumbnails and
-    serving. A very large photo comes out at a fraction of its sides.
-
-    Raises BadImage, with the reason in plain words, for anything that can't be opened so.
-    """
+    """Return the photo in RGB, upright, first frame, fully decoded: the same pixels as in training
+    and serving. A very large photo is reduced. Raises BadImage with the reason."""
     return open_sized(source)[0]
 
 
 def open_sized(source: Path | bytes) -> tuple[Image.Image, tuple[int, int]]:
-    """As `open_image`, with the upright photo's own width and height."""
+    """Return as `open_image` does, with the upright photo's own width and height."""
     try:
         return photos.open_sized(source if isinstance(source, bytes) else _bytes_of(source))
     except photos.BadImage as error:
@@ -77,10 +70,8 @@ def probe(path: Path) -> tuple[str, int, int, int]:
 
 
 def examine(path: Path) -> Facts:
-    """As `probe`, with the reason in `problem` instead of raised.
-
-    A file that can't be read or is too large has no image_id.
-    """
+    """Return as `probe` does, with the reason in `problem` instead of raised. A file that cannot be
+    read or is too large has no image_id."""
     data = content(path)
     return data if isinstance(data, Facts) else examine_bytes(data)
 
@@ -95,7 +86,7 @@ def content(path: Path) -> bytes | Facts:
 
 
 def examine_bytes(data: bytes) -> Facts:
-    """Return what an image is whose bytes these are."""
+    """Return the facts of the image with these bytes."""
     image_id = hashlib.sha256(data).hexdigest()
     try:
         _, (width, height) = open_sized(data)
@@ -131,9 +122,9 @@ def _with_short_side(image: Image.Image, side: int) -> bytes:
 
 
 def thumbnail_path(image_id: str) -> Path:
-    """Return where the thumbnail of this image is kept, once it has been made."""
+    """Return the path of this image's thumbnail."""
     if not IMAGE_ID.fullmatch(image_id):
-        raise BadImage(f"{image_id[:80]!r} is not the id of an image")
+        raise BadImage(f"{image_id[:80]!r} is not an image id")
     return settings.thumbnails_dir() / image_id[:2] / f"{image_id}.jpg"
 
 
@@ -161,7 +152,7 @@ def thumbnail(image_id: str, path: Path) -> Path:
 
 
 def unkept(image_id: str) -> bytes | None:
-    """Return a thumbnail that was made lately and for which the disk had no room."""
+    """Return a recent thumbnail that did not fit on the disk."""
     return _unkept.get(image_id)
 
 
@@ -197,7 +188,7 @@ def _reduced(data: bytes) -> Image.Image:
             jpeg.thumbnail(box, Image.Resampling.BICUBIC, reducing_gap=1.0)
             return photos.upright(jpeg, photo.orientation).convert("RGB")
     except Exception:
-        # Whatever is special about it: open_image decides, and says why.
+        # open_image decides about special cases, and says why.
         return _fitted(open_image(data), box)
     return _fitted(open_image(data), box)
 
@@ -212,8 +203,8 @@ def _bytes_of(path: Path) -> bytes:
         size = path.stat().st_size
         if size > settings.MAX_IMAGE_BYTES:
             raise BadImage(
-                f"the file has {files.human_bytes(size)}; at most "
-                f"{files.human_bytes(settings.MAX_IMAGE_BYTES)} can be used"
+                f"the file has {files.human_bytes(size)}; the limit is "
+                f"{files.human_bytes(settings.MAX_IMAGE_BYTES)}"
             )
         return path.read_bytes()
     except OSError as error:

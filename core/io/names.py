@@ -1,5 +1,5 @@
-"""Names that people give to datasets and classes: any script, but nothing that a table, a path or
-an eye would misread."""
+"""Names of datasets and classes: any script, but no characters that a table, a path or a reader
+would misread."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from collections.abc import Iterable
 from core import settings
 from core.errors import UserError
 
-# Emoji and several scripts are written with these two invisible characters; every other invisible
-# one only misleads.
+# Emoji and several scripts need these two invisible characters; all others only mislead.
 JOINERS = frozenset("\u200c\u200d")
 MAX_SHOWN = 160
 
 
 def clean_name(text: str, what: str) -> str:
-    """Return `text` trimmed and in Unicode's composed form (NFC); `what` says in the message whose
-    name it is.
+    """Return `text` trimmed and in Unicode's composed form (NFC); `what` names the object in the
+    message.
 
     Raises UserError if nothing is left, if it is longer than settings.MAX_NAME_LENGTH, holds
     control or invisible characters, or consists of dots only.
@@ -27,7 +26,8 @@ def clean_name(text: str, what: str) -> str:
     name = unicodedata.normalize("NFC", text).strip()
     if not name.strip("."):
         raise UserError(
-            f"The {what} {printable(text)!r} is no name. Use 1 to {settings.MAX_NAME_LENGTH} "
+            f"The {what} {printable(text)!r} is not a valid name. Use 1 to "
+            f"{settings.MAX_NAME_LENGTH} "
             "characters.",
             field="name",
         )
@@ -47,8 +47,7 @@ def clean_name(text: str, what: str) -> str:
 
 
 def numbered(name: str, taken: Iterable[str]) -> str:
-    """Return the name; with the first free number after it where another thing is called so, as an
-    eye reads it."""
+    """Return the name, followed by the first free number if a name that looks the same is taken."""
     known = {folded(other) for other in taken}
     number, found = 1, name[: settings.MAX_NAME_LENGTH]
     while folded(found) in known:
@@ -59,15 +58,15 @@ def numbered(name: str, taken: Iterable[str]) -> str:
 
 
 def slug(name: str) -> str:
-    """Lower-case ASCII letters, digits and hyphens, 1 to 32 of them: safe as a folder, in an
-    address and as a SageMaker name."""
+    """Return 1 to 32 lower-case ASCII letters, digits and hyphens: safe as a folder, in a URL and
+    as a SageMaker name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "dataset"
 
 
 def printable(text: str) -> str:
-    """Return a foreign text for a message or a table: one line, without control characters,
-    bounded."""
+    """Return an untrusted text for a message or a table: one line, without control characters, of
+    limited length."""
     if text.isprintable() and len(text) <= MAX_SHOWN:
         return text
     visible = "".join(char if _printable(char) else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -75,8 +74,8 @@ def printable(text: str) -> str:
 
 
 def clashes(names: Iterable[str]) -> list[list[str]]:
-    """Groups of different names that a person, or a file system, takes for one: other capitals,
-    other composition, outer blanks."""
+    """Return groups of different names that a reader or a file system takes for one: they differ in
+    capitals, Unicode composition or outer blanks."""
     groups: dict[str, set[str]] = defaultdict(set)
     for name in names:
         groups[folded(name)].add(name)

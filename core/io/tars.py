@@ -54,8 +54,7 @@ def _unpack(raw: IO[bytes], plain: Any, unpacking: Unpacking) -> None:
 
 
 def _next(archive: tarfile.TarFile, stream: _Forward) -> tarfile.TarInfo | None:
-    """Return the next entry. What tarfile would remember of those before is let go: it takes 1 KB
-    each."""
+    """Return the next entry. Release tarfile's record of the previous ones, 1 KB each."""
     first = archive.firstmember  # type: ignore[attr-defined]
     if first is None:
         archive.members.clear()  # type: ignore[attr-defined]
@@ -70,7 +69,7 @@ def _unpack_member(
     archive: tarfile.TarFile, member: tarfile.TarInfo, raw: IO[bytes], unpacking: Unpacking
 ) -> None:
     if member.issparse():
-        raise refused(member.name, "is a sparse file, which holds no photo")
+        raise refused(member.name, "is a sparse file, which cannot be a photo")
     if not (member.isdir() or member.isreg()):
         unpacking.leave_out(member.name, is_link=member.issym() or member.islnk())
         return
@@ -126,19 +125,19 @@ class _Forward:
         return self._position
 
     def require_end(self) -> None:
-        """Read on to the end. A TAR ends with blocks of zeros, and a compressed one with a
-        checksum. Raises BadArchive if they are missing, and if photos follow them."""
+        """Read to the end. A TAR ends with blocks of zeros, and a compressed one with a checksum.
+        Raises BadArchive if they are missing, and if photos follow them."""
         if self._last.strip(b"\0") or len(self._last) != TAR_BLOCK:
             raise BadArchive(
-                "The archive is cut short or damaged: its end mark is missing. Make or download "
-                "it again."
+                "The archive is incomplete or damaged: its end mark is missing. Create or "
+                "download it again."
             )
         while data := self._read(CHUNK):
             self._unpacking.tick(self._raw.tell(), self._unpacking.archive_bytes)
             if data.strip(b"\0"):
                 raise BadArchive(
-                    "There is more after the end of the archive, as where two were joined. Unpack "
-                    "it yourself and import its folder."
+                    "There are more bytes after the end of the archive, as if two were joined. "
+                    "Unpack it and import its folder."
                 )
 
 
@@ -161,7 +160,7 @@ class _Xz(io.RawIOBase):
         return len(data)
 
     def _some(self, size: int) -> bytes:
-        """At least one byte, or none at the end."""
+        """Return at least one byte, or none at the end."""
         while True:
             if self._decoder.eof:
                 given = self._after_a_stream()
@@ -202,8 +201,8 @@ class _Xz(io.RawIOBase):
 
 
 class _Zstandard(io.RawIOBase):
-    """The bytes in a zst file. Arrow, which manifests need anyway, refuses what takes more than 128
-    MiB of memory to be unpacked."""
+    """The bytes in a zst file. Arrow refuses a file that takes more than 128 MiB of memory to be
+    unpacked."""
 
     def __init__(self, file: IO[bytes]) -> None:
         from pyarrow import CompressedInputStream, PythonFile

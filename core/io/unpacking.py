@@ -1,8 +1,5 @@
-"""One archive on its way to the disk: what has been admitted and written, and the bounds for it.
-
-The bounds hold for every kind of archive, and each is checked before the bytes it is about are
-kept.
-"""
+"""The unpacking of one archive: the entries admitted and written, and the limits, which are the
+same for every kind of archive. Each is checked before the bytes it applies to are written."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ Wanted = Callable[[str], bool]
 CHUNK = 2**18
 MAX_PATH_CHARS = 1024
 MAX_PART_BYTES = 255
-# All paths of one archive are held in memory, to find those that a file system takes for one.
+# All paths of one archive are held in memory, to find names that clash on some file systems.
 MAX_NAMES_BYTES = 2**26
 
 ARCHIVE_SUFFIXES = (
@@ -43,7 +40,7 @@ def refused(name: str, reason: str) -> BadArchive:
 
 
 def require_entries(count: int) -> None:
-    """BadArchive for more entries than are unpacked."""
+    """Raise BadArchive for too many entries."""
     if count > settings.MAX_ARCHIVE_ENTRIES:
         raise BadArchive(
             f"The archive has more than {settings.MAX_ARCHIVE_ENTRIES:,} entries. Split it, or "
@@ -52,7 +49,7 @@ def require_entries(count: int) -> None:
 
 
 class Unpacking:
-    """One extraction: what has been admitted and written, and the bounds that hold for it."""
+    """One extraction: the entries admitted and written, and the limits."""
 
     def __init__(
         self,
@@ -77,8 +74,8 @@ class Unpacking:
         self._names_bytes = self._folders = 0
 
     def admit(self, name: str, size: int, is_dir: bool) -> Path | None:
-        """Return where this entry may be written; None for one that is left out. Raises BadArchive
-        for one that must not be."""
+        """Return the path for an entry; None for one that is left out. Raises BadArchive for one
+        that is refused."""
         self.entries += 1
         require_entries(self.entries)
         parts = checked_parts(name)
@@ -89,7 +86,7 @@ class Unpacking:
                 self._left_out(HIDDEN, parts)
             return None
         if not is_dir and parts[-1].lower().endswith(ARCHIVE_SUFFIXES):
-            raise refused(name, "is itself an archive. Unpack that one first, then import it")
+            raise refused(name, "is an archive itself. Unpack that one first, then import it")
         self._claim(parts, is_dir)
         if not self.wanted(name):
             return None
@@ -115,12 +112,12 @@ class Unpacking:
         self.examples.setdefault(reason, "/".join(parts))
 
     def require_bounded(self, count: int) -> None:
-        """BadArchive if `count` bytes are more than this archive may unpack to."""
+        """Raise BadArchive if `count` bytes are more than this archive may unpack to."""
         if count > self.limit:
             size, limit = files.human_bytes(self.archive_bytes), files.human_bytes(self.limit)
             raise BadArchive(
-                f"The archive of {size} unpacks to more than {limit}: that is an archive bomb, or "
-                "too much at once. Unpack it yourself and import its folder."
+                f"The archive of {size} unpacks to more than {limit}: this is an archive bomb, or "
+                "too much at once. Unpack it and import its folder."
             )
 
     def write(
@@ -144,10 +141,10 @@ class Unpacking:
         except (FileExistsError, NotADirectoryError):
             raise refused(name, "has the same name as another one") from None
         if written != size:
-            raise refused(name, f"has {written} bytes, not the {size} that it says")
+            raise refused(name, f"has {written} bytes, not the declared {size}")
 
     def tick(self, done: int, total: int) -> None:
-        """Report progress. Raises UserError if the person has asked to stop."""
+        """Report progress. Raises UserError if the user has asked to stop."""
         self.check_stop()
         self.progress(min(done, total), total)
 
@@ -156,8 +153,8 @@ class Unpacking:
             raise UserError("Stopped while unpacking. Nothing was kept.")
 
     def _claim(self, parts: list[str], is_dir: bool) -> None:
-        """Refuse a path that is there already, and folders whose names a person or a file system
-        takes for one."""
+        """Refuse a duplicate path, and folders whose names look the same to a reader or a file
+        system."""
         for depth in range(1, len(parts) + 1):
             path, is_file = "/".join(parts[:depth]), depth == len(parts) and not is_dir
             known = self._seen.get(folded(path))
@@ -190,7 +187,7 @@ class Unpacking:
 
 def checked_parts(name: str) -> list[str]:
     """Return the folders and the file of an entry's name. Raises BadArchive for a name that leads,
-    or could lead, outside."""
+    or may lead, outside."""
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise refused(name, "has an absolute path")
     if "\\" in name or any(ord(char) < 32 or ord(char) == 127 for char in name):
@@ -199,7 +196,7 @@ def checked_parts(name: str) -> list[str]:
     if ".." in parts:
         raise refused(name, "leads outside its folder")
     if len(parts) > settings.MAX_DEPTH:
-        raise refused(name, f"lies more than {settings.MAX_DEPTH} folders deep")
+        raise refused(name, f"is more than {settings.MAX_DEPTH} folders deep")
     try:
         if len(name) > MAX_PATH_CHARS or any(len(part.encode()) > MAX_PART_BYTES for part in parts):
             raise refused(name, "has too long a name")

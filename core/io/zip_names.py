@@ -1,8 +1,6 @@
-"""The names in a ZIP whose maker did not say in which encoding they are.
-
-macOS writes UTF-8 without the flag that says so; Windows writes the code page of its country. What
-can't be told for certain is refused, because a misread name is a misread class.
-"""
+"""The names in a ZIP that does not declare their encoding. macOS writes UTF-8 without the flag for
+it; Windows writes the code page of its locale. An uncertain encoding is refused, because a misread
+name is a wrong class."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from core.io.names import printable
 
 UTF8_FLAG = 0x800
 UNICODE_PATH = 0x7075
-# Systems that write names in their code page: FAT, NTFS and VFAT.
+# File systems whose names are in a code page: FAT, NTFS and VFAT.
 WINDOWS = (0, 10, 11, 14)
 LATIN = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜøØáíóúñÑÁÂÀãÃÊËÈÍÎÏÌÓßÔÒõÕÚÛÙýÝ"
 _WESTERN = re.compile(rf"[\x00-\x7f]*(?:[{LATIN}]{{1,2}}[\x00-\x7f]+)*(?:[{LATIN}]{{1,2}})?")
@@ -28,12 +26,9 @@ _JAPANESE = re.compile(
 
 
 def decoded(entries: Sequence[ZipInfo], encoding: str = "") -> tuple[list[str], str]:
-    """Return the entries' names as their maker saw them, with slashes between folders, and the
-    encoding that was guessed for those that do not say theirs ('' where none had to be, or it was
-    given).
-
-    Raises BadArchive if it can't be told, or names are not in the one that was given.
-    """
+    """Return the entries' original names, with slashes between folders, and the encoding guessed
+    for those that do not declare one ('' if none was guessed). Raises BadArchive if it cannot be
+    guessed, or if names are not in the given one."""
     told = [_told(entry) for entry in entries]
     unknown = [entry for entry, name in zip(entries, told, strict=True) if name is None]
     taken = encoding
@@ -60,15 +55,15 @@ def _decoded(name: bytes, encoding: str) -> str:
 
 
 def raw(entry: ZipInfo) -> bytes:
-    """Return the bytes of an entry's name, as they stand in the archive."""
+    """Return the bytes of an entry's name in the archive."""
     if entry.flag_bits & UTF8_FLAG:
         return entry.orig_filename.encode("utf-8", "surrogatepass")
-    # zipfile takes these names for code page 437, in which every byte is a character.
+    # zipfile decodes these names as code page 437, in which every byte is a character.
     return entry.orig_filename.encode("cp437")
 
 
 def _told(entry: ZipInfo) -> str | None:
-    """Return the name where the archive says what it is; None if its encoding has to be found."""
+    """Return the name if the archive declares its encoding, else None."""
     name = raw(entry)
     if entry.flag_bits & UTF8_FLAG or name.isascii():
         # The full name: `filename` ends at the first NUL.
@@ -77,8 +72,7 @@ def _told(entry: ZipInfo) -> str | None:
 
 
 def _unicode_path(extra: bytes, name: bytes) -> str | None:
-    """Return the name in the extra field that Info-ZIP and WinZip write, where it is about this
-    name."""
+    """Return the name in the extra field of Info-ZIP and WinZip, if it belongs to this name."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
         body, extra = extra[4 : 4 + size], extra[4 + size :]
@@ -101,8 +95,8 @@ def _encoding(names: Sequence[bytes], systems: set[int]) -> str:
                 return encoding
     example = printable(names[0].decode("cp850"))
     raise BadArchive(
-        f"The names in the archive are in an encoding that it does not say ({example!r}, for one). "
-        "Make it again with names in UTF-8, or unpack it yourself and import its folder."
+        f"The archive does not declare the encoding of its names (for example {example!r}). "
+        "Create it again with names in UTF-8, or unpack it and import its folder."
     )
 
 
@@ -115,13 +109,14 @@ def _fits(name: bytes, encoding: str, pattern: re.Pattern[str] | None) -> bool:
 
 
 def _is_likely(names: Sequence[bytes], encoding: str) -> bool:
-    """Japanese is told from Chinese by its kana: the bytes of some words are words in both."""
+    """Japanese is distinguished from Chinese by its kana: the bytes of some words are words in
+    both."""
     return encoding != "cp932" or any(_KANA.search(name.decode(encoding)) for name in names)
 
 
 def _with_slashes(names: list[str]) -> list[str]:
-    """.NET and other programs on Windows write backslashes between folders: all of them, so that
-    one slash in any name says that a backslash is a part of its own."""
+    """Some programs on Windows, such as .NET, write backslashes between folders. They do so in all
+    names, so if any name has a slash, a backslash is an ordinary character."""
     if any("/" in name for name in names):
         return names
     return [name.replace("\\", "/") for name in names]

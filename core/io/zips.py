@@ -34,10 +34,8 @@ METHODS = {
 
 
 def unpack(file: IO[bytes], unpacking: Unpacking, encoding: str = "") -> None:
-    """Unpack a ZIP whose names are in `encoding` where they do not say theirs.
-
-    Reads stop at the declared sizes, so that their sum is a true bound.
-    """
+    """Unpack a ZIP; names without a declared encoding are in `encoding`. Reads stop at the declared
+    sizes, so their sum is a true bound."""
     directory = _Directory(file)
     with zipfile.ZipFile(directory) as archive:
         entries = archive.infolist()
@@ -87,12 +85,12 @@ def _admit(entry: zipfile.ZipInfo, name: str, file: IO[bytes], unpacking: Unpack
 
 
 def _require_apart(entries: list[zipfile.ZipInfo], names: list[str]) -> None:
-    """BadArchive if an entry's bytes are said to be another one's, too, as in a bomb."""
+    """Raise BadArchive if two entries share bytes, as in a bomb."""
     end = 0
     for entry, name in sorted(zip(entries, names, strict=True), key=_begin):
         if entry.header_offset < end:
             raise refused(name, "overlaps another one")
-        # The name stands in both headers; what else the one beside the bytes holds is not known.
+        # The name is in both headers; the other contents of the local header are unknown.
         raw = len(zip_names.raw(entry))
         end = entry.header_offset + LOCAL_HEADER + raw + entry.compress_size
 
@@ -106,16 +104,15 @@ def _require_method(entry: zipfile.ZipInfo, name: str, file: IO[bytes]) -> None:
     if method not in READABLE:
         called = METHODS.get(method, f"number {method}")
         raise BadArchive(
-            f"{printable(name)!r} in the archive is compressed by a method that can't be read here "
-            f"({called}). Make the ZIP again with the method Deflate, or unpack it yourself and "
-            "import its folder."
+            f"{printable(name)!r} in the archive has an unsupported compression method "
+            f"({called}). Create the ZIP again with Deflate, or unpack it and import its folder."
         )
     if method == LZMA and _dictionary(entry, file) > MAX_DICTIONARY:
         raise refused(name, f"needs more than {files.human_bytes(MAX_DICTIONARY)} to be unpacked")
 
 
 def _dictionary(entry: zipfile.ZipInfo, file: IO[bytes]) -> int:
-    """Return how much memory the entry's decompressor would take: what its own header says."""
+    """Return the memory that the entry's decompressor would take, by its header."""
     file.seek(entry.header_offset)
     header = file.read(LOCAL_HEADER)
     skipped = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
@@ -125,10 +122,8 @@ def _dictionary(entry: zipfile.ZipInfo, file: IO[bytes]) -> int:
 
 
 class _Directory:
-    """A file whose table of contents can't be read where it is too long.
-
-    It is counted as it goes through to zipfile, which would make an object of each entry first.
-    """
+    """A file that limits the size of its table of contents. The bytes are counted on their way to
+    zipfile, which would create an object for each entry first."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -142,7 +137,7 @@ class _Directory:
         return data
 
     def _refuse(self, size: int) -> NoReturn:
-        """Log of a table of contents that is too long whether it has too many entries, or too long
+        """Raise BadArchive for a table of contents that is too long: too many entries, or too long
         ones."""
         count = 0
         for start in range(0, size, CHUNK):

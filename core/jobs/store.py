@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
+from core.bin import entries as bin_folder
 from core.errors import NotFound, UserError
-from core.io import bin as bin_folder
 from core.io import files
 from core.jobs import locks
 from core.jobs.run_folder import RunFolder

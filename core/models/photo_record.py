@@ -72,13 +72,13 @@ def find(version: Version, photo: str) -> Record:
 
     Raises NotFound where the version has no such photo.
     """
-    rows = _rows(version, photo)
-    if rows.empty:
+    known = rows(version, photo)
+    if known.empty:
         raise NotFound(
             f"{names.printable(photo)} is not in {version.id} of this dataset. Another version may "
             "have it."
         )
-    row = {str(name): value for name, value in rows.iloc[0].to_dict().items()}
+    row = {str(name): value for name, value in known.iloc[0].to_dict().items()}
     path, image_id = str(row["path"]), str(row["image_id"])
     return Record(
         version,
@@ -87,6 +87,12 @@ def find(version: Version, photo: str) -> Record:
         _issues(version, path),
         history.story(version.dataset_id, path),
     )
+
+
+def has_features(record: Record) -> bool:
+    """Whether the photo can be compared: an inspection of the version cached its features."""
+    nearest = inspection.nearest(record.version)
+    return bool(nearest is not None and nearest.caches and record.image_id)
 
 
 def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
@@ -120,7 +126,9 @@ def answer(predictions: Predictions, image_id: str) -> Answer | None:
     )
 
 
-def _rows(version: Version, photo: str) -> pd.DataFrame:
+def rows(version: Version, photo: str) -> pd.DataFrame:
+    """Return the manifest rows of the photo with this path or this image_id; empty when the version
+    has none."""
     found = store.manifest_of(version, filters=[("path", "==", photo)])
     if found.empty and images.IMAGE_ID.fullmatch(photo):
         return store.manifest_of(version, filters=[("image_id", "==", photo)]).sort_values("path")

@@ -14,7 +14,7 @@ from core.backends import LOCAL
 from core.backends.local import leftovers
 from core.datasets import store
 from core.datasets.importing import run as importing
-from core.datasets.planning import kept
+from core.datasets.planning import plan_store
 from core.io import files
 from core.jobs import inbox
 from core.jobs.specs import PlanSpec
@@ -38,17 +38,17 @@ def looked(spec: PlanSpec) -> Job:
 
 
 def imported(spec: PlanSpec, job: Job, name: str = "Birds") -> Job:
-    decisions = kept.decisions(job.folder.output)
+    decisions = plan_store.load_decisions(job.folder.output)
     return ended(LOCAL, LOCAL.import_dataset(spec.import_spec(name, decisions.as_dict())))
 
 
 def test_a_plan_is_changed_and_carried_out(photos: Path) -> None:
     spec = PlanSpec("in", "folder", str(photos))
     job = looked(spec)
-    assert kept.first(job.folder.output).photos == 8
+    assert plan_store.load_plan(job.folder.output).photos == 8
     assert store.datasets() == []
-    decisions = kept.decisions(job.folder.output)
-    kept.decide(
+    decisions = plan_store.load_decisions(job.folder.output)
+    plan_store.save_decisions(
         job.folder.output, replace(decisions, loose="unlabelled", renamed={"crow": "raven"})
     )
     done = imported(spec, job)
@@ -57,7 +57,7 @@ def test_a_plan_is_changed_and_carried_out(photos: Path) -> None:
     assert (version.classes, version.unlabelled) == (("owl", "raven"), 1)
     stored = files.read_json(version.folder / importing.PLAN)
     assert stored["decisions"]["renamed"] == {"crow": "raven"}
-    assert kept.is_imported(job.folder.output)
+    assert plan_store.is_imported(job.folder.output)
 
 
 def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path) -> None:
@@ -68,16 +68,21 @@ def test_an_archive_is_unpacked_once_and_kept_until_it_is_imported(photos: Path)
     job = looked(spec)
     assert not archive.exists()
     (left,) = [
-        left for left in kept.first(job.folder.output).left_out if left.reason.startswith("hidden")
+        left
+        for left in plan_store.load_plan(job.folder.output).left_out
+        if left.reason.startswith("hidden")
     ]
     assert (left.files, left.example) == (1, "crow/Thumbs.db")
-    kept.decide(
-        job.folder.output, replace(kept.decisions(job.folder.output), renamed={"crow": "owl"})
+    plan_store.save_decisions(
+        job.folder.output,
+        replace(plan_store.load_decisions(job.folder.output), renamed={"crow": "owl"}),
     )
     failed = imported(spec, job)
     assert failed.state is State.FAILED
     assert "at least 2 classes" in failed.status.reason
-    kept.decide(job.folder.output, replace(kept.decisions(job.folder.output), renamed={}))
+    plan_store.save_decisions(
+        job.folder.output, replace(plan_store.load_decisions(job.folder.output), renamed={})
+    )
     done = imported(spec, job)
     assert done.state is State.COMPLETED, done.status.reason
     version = store.latest(str(done.status.progress["dataset_id"]))

@@ -45,9 +45,9 @@ def press(page: Any, name: str) -> None:
     page.wait_for_timeout(150)
 
 
-def import_what_was_found(page: Any, seconds: float = PATIENCE) -> None:
-    """Waits for what a look into a source found, and imports it as it is."""
-    say(page, "What was found in", seconds)
+def import_as_previewed(page: Any, seconds: float = PATIENCE) -> None:
+    """Wait for the preview of an import, and import it unchanged."""
+    say(page, "Preview of", seconds)
     settle(page)
     page.get_by_role("button", name=re.compile(r"Import [\d,]+ photos?")).click()
 

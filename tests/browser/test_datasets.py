@@ -34,8 +34,8 @@ def only_dataset() -> store.Dataset:
 def import_folder(app: App, page: Any, folder: Path) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
-    steps.press(page, "Look into the folder")
-    steps.import_what_was_found(page)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
     steps.say(page, "Photos in use")
     steps.settle(page)
 
@@ -50,8 +50,8 @@ def test_an_archive_with_bad_files_among_good_ones(app: App, page: Any, tmp_path
     page.locator('.st-key-ds_archive input[type="file"]').set_input_files(
         zipped(folder, tmp_path / "birds.zip")
     )
-    steps.press(page, "Look into the archive")
-    steps.import_what_was_found(page)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
     steps.say(page, "Photos in use")
     steps.settle(page)
     assert steps.metric(page, "Photos in use") == "36"
@@ -71,20 +71,20 @@ def test_an_archive_that_leads_out_of_itself_is_refused_in_words(
     steps.visit(page, app.url, "datasets")
     steps.choose(page, "Drop an archive")
     page.locator('.st-key-ds_archive input[type="file"]').set_input_files(archive)
-    steps.press(page, "Look into the archive")
+    steps.press(page, "Preview import")
     steps.say(page, "evil.txt")
     assert not store.datasets()
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("", "Say which folder"), ("/etc", "/etc"), ("{home}/nowhere", "nowhere")]
+    ("path", "words"), [("", "Enter the path"), ("/etc", "/etc"), ("{home}/nowhere", "nowhere")]
 )
 def test_a_folder_that_cannot_be_imported_says_why(
     app: App, page: Any, path: str, words: str
 ) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", path.format(home=app.home))
-    steps.press(page, "Look into the folder")
+    steps.press(page, "Preview import")
     steps.say(page, words)
     steps.settle(page)
     assert not store.datasets()
@@ -94,8 +94,8 @@ def test_a_double_click_on_import_makes_one_dataset(app: App, page: Any) -> None
     folder = made.class_folders(app.home / "photos", SIZES)
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
-    page.get_by_role("button", name="Look into the folder").dblclick()
-    steps.say(page, "What was found in photos")
+    page.get_by_role("button", name="Preview import").dblclick()
+    steps.say(page, "Preview of photos")
     steps.settle(page)
     assert len(jobs.listing("plan")) == 1
     page.get_by_role("button", name="Import 36 photos").dblclick()

@@ -1,4 +1,4 @@
-"""What a look into a source found, corrected by hand and imported."""
+"""The preview of an import, corrected by hand and imported."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def newest() -> store.Version:
     return store.latest(dataset.id)
 
 
-def look_into(app: App, page: Any, folder: Path) -> None:
+def preview(app: App, page: Any, folder: Path) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
-    steps.press(page, "Look into the folder")
-    steps.say(page, "What was found in")
+    steps.press(page, "Preview import")
+    steps.say(page, "Preview of")
     steps.settle(page)
 
 
@@ -40,17 +40,17 @@ def test_a_mixed_up_folder_is_corrected_and_imported(app: App, page: Any) -> Non
     made.photo(folder / "loose.jpg", seed=99)
     (folder / "@eaDir").mkdir()
     (folder / "notes.txt").write_text("words")
-    look_into(app, page, folder)
-    assert [steps.metric(page, name) for name in ("Photos", "Classes", "Files left out")] == [
+    preview(app, page, folder)
+    assert [steps.metric(page, name) for name in ("Photos", "Classes", "Ignored files")] == [
         "18",
         "2",
         "7",
     ]
-    steps.pick(page, "What becomes of the photos in extra?", re.compile("without a label"))
-    steps.until_metric(page, "Without a label", "4")
+    steps.pick(page, "Photos in the folder extra", re.compile("unlabelled"))
+    steps.until_metric(page, "Unlabelled photos", "4")
     page.reload()
-    steps.until_metric(page, "Without a label", "4")
-    steps.import_what_was_found(page)
+    steps.until_metric(page, "Unlabelled photos", "4")
+    steps.import_as_previewed(page)
     steps.until_metric(page, "Photos in use", "18")
     version = newest()
     assert version.unlabelled == 4
@@ -74,10 +74,10 @@ def test_the_column_of_the_label_is_chosen_by_hand(app: App, page: Any) -> None:
         names = "crow,Corvus" if number % 2 else "owl,Strix"
         rows.append(f"{number:02d}.jpg,{names},{70 + number}")
     (folder / "survey.csv").write_text("\n".join(rows) + "\n")
-    look_into(app, page, folder)
-    steps.pick(page, "Which column of survey.csv is the label?", re.compile("scientific_name"))
+    preview(app, page, folder)
+    steps.pick(page, "Label column of survey.csv", re.compile("scientific_name"))
     steps.settle(page)
-    steps.import_what_was_found(page)
+    steps.import_as_previewed(page)
     steps.until_metric(page, "Photos in use", "12")
     version = newest()
     assert version.classes == ("Corvus", "Strix")
@@ -87,23 +87,23 @@ def test_the_column_of_the_label_is_chosen_by_hand(app: App, page: Any) -> None:
     steps.until_tiles(page, 3)
 
 
-def test_what_was_looked_into_waits_and_can_be_forgotten(app: App, page: Any) -> None:
-    look_into(app, page, made.class_folders(app.home / "waiting", {"cardinal": 3, "crow": 3}))
+def test_a_preview_waits_and_can_be_discarded(app: App, page: Any) -> None:
+    preview(app, page, made.class_folders(app.home / "waiting", {"cardinal": 3, "crow": 3}))
     steps.visit(page, app.url, "datasets?view=import")
     page.get_by_role("link", name=re.compile("waiting: 6 photos")).click()
-    steps.say(page, "What was found in waiting")
+    steps.say(page, "Preview of waiting")
     steps.visit(page, app.url, "datasets?view=import")
-    steps.press(page, "Forget")
+    steps.press(page, "Discard")
     steps.settle(page)
     expect(page.get_by_role("link", name=re.compile("waiting: 6 photos"))).to_have_count(0)
     assert (app.home / "waiting" / "crow").is_dir()
 
 
-def test_a_table_that_can_not_be_read_is_named(app: App, page: Any) -> None:
+def test_an_unreadable_table_is_named(app: App, page: Any) -> None:
     folder = app.home / "broken"
     made.photo(folder / "photos" / "1.jpg")
     (folder / "labels.csv").write_bytes(b"file,label\n1.jpg,cr\0ow\n")
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(folder))
-    steps.press(page, "Look into the folder")
-    steps.say(page, "line 2 holds bytes that are no text")
+    steps.press(page, "Preview import")
+    steps.say(page, "line 2 is not text")

@@ -118,8 +118,8 @@ def endpoint_survives_a_restart(app: App, page: Any) -> None:
 def test_from_real_photos_to_a_prediction(app: App, page: Any, birds: Path) -> None:
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(birds))
-    steps.press(page, "Look into the folder")
-    steps.import_what_was_found(page)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
     steps.say(page, "The split its makers gave")
     steps.settle(page)
     assert [steps.metric(page, name) for name in ("Photos in use", "Classes", "Test")] == [

@@ -58,8 +58,8 @@ def test_a_wrong_label_is_found_mended_and_trained_on(app: App, page: Any, tmp_p
     steps.visit(page, app.url, "datasets?view=import")
     steps.choose(page, "Drop a folder")
     page.locator('.st-key-ds_dropped input[type="file"]').set_input_files(photos)
-    steps.press(page, "Look into what was dropped")
-    steps.import_what_was_found(page)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
     steps.until_metric(page, "Photos in use", "31")
 
     steps.choose(page, "Issues")
@@ -182,10 +182,11 @@ def test_an_import_that_fails_beside_other_datasets_stays_said(
     app: App, page: Any, boxed: store.Version
 ) -> None:
     steps.visit(page, app.url, f"datasets?view=import&into={boxed.dataset_id}")
-    steps.fill(page, "Folder", str(app.home / "nowhere"))
-    steps.press(page, "Look into the folder")
-    steps.say(page, "nowhere is no folder")
+    (app.home / "nothing").mkdir()
+    steps.fill(page, "Folder", str(app.home / "nothing"))
+    steps.press(page, "Preview import")
+    steps.say(page, "There are no photos in nothing")
     steps.settle(page)
     page.goto(page.url)
-    steps.say(page, "nowhere is no folder")
+    steps.say(page, "There are no photos in nothing")
     assert len(store.versions(boxed.dataset_id)) == 1

@@ -12,14 +12,14 @@ import pandas as pd
 from PIL import Image
 
 from core.datasets import manifest
-from core.datasets.importing.found import Layout, OnFile
+from core.datasets.importing.entries import Layout, OnFile
 from core.datasets.planning import plan as plans
 from core.datasets.planning import read
 
 
 def recognised(folder: Path, on_file: OnFile = lambda: None) -> Layout:
     """What an import takes from a folder, as it is understood without a person's help."""
-    listing, plan = plans.make(folder, on_file)
+    listing, plan = plans.make_plan(folder, on_file)
     return read.read(listing, plan.decisions, on_file)
 
 

@@ -70,8 +70,8 @@ def test_the_species_are_200_and_number_as_in_the_dataset() -> None:
         "American Crow",
         "Common Yellowthroat",
     )
-    assert cub.numbers(["Cardinal", "Mallard"]) == {17, 87}
-    assert len(cub.numbers([])) == 200
+    assert cub.species_numbers(["Cardinal", "Mallard"]) == {17, 87}
+    assert len(cub.species_numbers([])) == 200
     assert [names[number - 1] for number in cub.EIGHT][:3] == [
         "Bobolink",
         "Cardinal",

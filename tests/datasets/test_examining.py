@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core.datasets import store
-from core.datasets.importing import examining
+from core.datasets.importing import examination
 from core.datasets.importing import run as importing
 from core.datasets.importing.run import ImportSource
 from core.errors import UserError
@@ -36,7 +36,7 @@ def test_facts_come_in_order_and_known_ones_are_not_read_again(tmp_path: Path) -
         return images.content(tmp_path / path)
 
     told: list[tuple[int, int, str]] = []
-    facts = examining.examine(
+    facts = examination.examine(
         paths, known, content, lambda *how: told.append(how), readers=4, decoders=2
     )
     assert facts == [known.get(path) or images.examine(tmp_path / path) for path in paths]
@@ -50,7 +50,7 @@ def test_a_photo_that_takes_too_long_is_bad_and_the_others_are_not(
     monkeypatch.setenv("FIELDMARK_IMPORT_ROOTS", str(tmp_path))
     root = made.class_folders(tmp_path / "in", {"Crow": 5, "Owl": 5})
     large(root / "Owl" / "large.png")
-    monkeypatch.setattr(examining, "DECODE_SECONDS", 0.05)
+    monkeypatch.setattr(examination, "DECODE_SECONDS", 0.05)
     version = importing.run_import(ImportSource("folder", root), "Birds")
     assert version.report["bad"] == [
         {"path": "Owl/large.png", "problem": "takes longer than 0 seconds to decode"}
@@ -61,11 +61,11 @@ def test_a_photo_that_takes_too_long_is_bad_and_the_others_are_not(
 def test_too_many_such_photos_end_the_import_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examining, "DECODE_SECONDS", 0.05)
-    monkeypatch.setattr(examining, "MAX_GIVEN_UP", 2)
+    monkeypatch.setattr(examination, "DECODE_SECONDS", 0.05)
+    monkeypatch.setattr(examination, "MAX_GIVEN_UP", 2)
     data = large(tmp_path / "large.png").read_bytes()
     with pytest.raises(UserError, match="3 photos take longer"):
-        examining.examine(
+        examination.examine(
             [str(n) for n in range(9)],
             {},
             lambda path: data,
@@ -89,7 +89,7 @@ def test_a_drive_that_never_answers_holds_nobody_who_asks_to_stop() -> None:
             raise UserError("stopped")
 
     with pytest.raises(UserError, match="stopped"):
-        examining.examine(["a.jpg", "b.jpg"], {}, read, tell, readers=1, decoders=1)
+        examination.examine(["a.jpg", "b.jpg"], {}, read, tell, readers=1, decoders=1)
     assert said[-1] == "a.jpg"
     assert time.monotonic() - began < 60
     answers.set()
@@ -100,4 +100,4 @@ def test_what_a_reader_raises_is_raised() -> None:
         raise UserError("no way to S3")
 
     with pytest.raises(UserError, match="no way"):
-        examining.examine(["a.jpg"] * 30, {}, read, lambda *how: None, readers=3, decoders=1)
+        examination.examine(["a.jpg"] * 30, {}, read, lambda *how: None, readers=3, decoders=1)

@@ -198,5 +198,5 @@ def test_photos_that_a_killed_process_was_copying_are_swept(home: Path, tmp_path
 def test_photos_are_not_copied_into_a_dataset_that_was_deleted_meanwhile(tmp_path: Path) -> None:
     made.photo(tmp_path / "more" / "a.jpg")
     with pytest.raises(NotFound, match="deleted meanwhile"):
-        extending._copied(tmp_path / "gone", tmp_path / "more", pd.Series(["a.jpg"]), print)
+        extending._copy(tmp_path / "gone", tmp_path / "more", pd.Series(["a.jpg"]), print)
     assert not (tmp_path / "gone").exists()

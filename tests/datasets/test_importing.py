@@ -19,7 +19,7 @@ from PIL import Image
 from core import settings
 from core.datasets import store
 from core.datasets.browse import Query
-from core.datasets.importing import found
+from core.datasets.importing import entries
 from core.datasets.importing import run as importing
 from core.datasets.importing.report import ImportReport
 from core.datasets.importing.run import ImportProgress, ImportSource, run_import
@@ -89,7 +89,7 @@ def test_the_report_says_what_was_found(roots: Path) -> None:
     assert (report.images, report.classes, report.bad_count, report.missing) == (38, 2, 1, 0)
     assert report.bad[0]["path"] == "Crow/cut.jpg"
     assert report.bad[0]["problem"]
-    assert report.ignored == {found.NOT_IMAGE: 1}
+    assert report.ignored == {entries.NOT_IMAGE: 1}
     assert report.duplicates == [
         ["Crow/001.jpg", "Crow/copy.jpg"],
         ["Crow/002.jpg", "Owl/crow.jpg"],
@@ -117,7 +117,7 @@ def test_duplicates_across_an_official_split_are_reported(roots: Path) -> None:
 def test_an_archive_is_unpacked_into_the_dataset(kind: str, roots: Path, tmp_path: Path) -> None:
     made.class_folders(tmp_path / "in" / "birds", {"Crow": 4, "Owl": 4})
     archive = Path(shutil.make_archive(str(roots / "a"), kind, tmp_path / "in"))
-    version = run_import(ImportSource("archive", archive, shown="my birds.zip"), "Birds")
+    version = run_import(ImportSource("archive", archive, display_name="my birds.zip"), "Birds")
     dataset = store.dataset(version.dataset_id)
     assert dataset.root == settings.datasets_dir() / dataset.id / "images" / "birds"
     assert dataset.source == "Archive my birds.zip"
@@ -156,7 +156,7 @@ def test_cub_keeps_its_split_boxes_and_names(roots: Path) -> None:
 
 def test_boxes_outside_their_image_are_dropped() -> None:
     boxes = np.array([[10, 10, 5, 5], [100, 0, 10, 10], [0, 0, 0, 9], [np.nan] * 4], dtype=float)
-    clipped = importing._clipped(boxes, np.array([[50, 40]] * 4, dtype=float))
+    clipped = importing._clip(boxes, np.array([[50, 40]] * 4, dtype=float))
     assert clipped[0].tolist() == [10, 10, 5, 5]
     assert np.isnan(clipped[1:]).all()
 
@@ -294,7 +294,7 @@ def test_fault_11_the_clients_file_name_is_only_shown(tmp_path: Path) -> None:
     made.class_folders(tmp_path / "in", {"Crow": 3, "Owl": 3})
     upload = zipped(tmp_path / "in", settings.uploads_dir() / "0001.zip")
     version = run_import(
-        ImportSource("archive", upload, shown="../../etc/passwd.zip\n<b>"), "Birds"
+        ImportSource("archive", upload, display_name="../../etc/passwd.zip\n<b>"), "Birds"
     )
     assert (
         store.dataset(version.dataset_id).source

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.datasets import store
-from core.datasets.importing import found
+from core.datasets.importing import entries
 from core.datasets.importing import run as importing
-from core.datasets.importing.found import Layout
+from core.datasets.importing.entries import Layout
 from core.datasets.importing.origins import ImportSource
 from core.errors import UserError
 from tests.datasets import made
@@ -29,7 +29,7 @@ def table(folder: Path, text: str, name: str = "labels.csv", encoding: str = "ut
 
 
 def labels(layout: Layout) -> dict[str, str]:
-    return {found.path: found.label for found in layout.found}
+    return {photo.path: photo.label for photo in layout.photos}
 
 
 HALF = ["crow", "crow", "crow", "owl", "owl", "owl"]
@@ -55,7 +55,7 @@ def test_columns_and_names_as_people_write_them(header: str, line: str, tmp_path
     layout = table(photos(tmp_path), "\n".join([header, *lines]))
     assert labels(layout) == EXPECTED
     assert layout.row_errors == []
-    assert layout.ignored == {found.TABLE: 1}
+    assert layout.ignored == {entries.TABLE: 1}
 
 
 def test_images_beside_the_table_and_below_are_taken(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_split_and_boxes_come_along(tmp_path: Path) -> None:
         for name, label, split in zip(NAMES, HALF, ["Train", "val", "TEST"] * 2, strict=True)
     ]
     layout = table(photos(tmp_path), "\n".join(["file,label,set,xmin,ymin,xmax,ymax", *rows]))
-    assert [found.official for found in layout.found] == ["train", "validation", "test"] * 2
-    assert {found.box for found in layout.found} == {(1, 2, 10, 20)}
+    assert [photo.official for photo in layout.photos] == ["train", "validation", "test"] * 2
+    assert {photo.box for photo in layout.photos} == {(1, 2, 10, 20)}
 
 
 def test_every_row_that_can_not_be_used_is_named(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_header_of_20_mb_is_no_header(tmp_path: Path) -> None:
 def test_a_box_of_absurd_size_is_a_row_error(box: str, tmp_path: Path) -> None:
     rows = "".join(f"{name},crow,0,0,5,5\n" for name in NAMES[1:])
     layout = table(photos(tmp_path), f"file,label,x,y,w,h\n00.jpg,crow,{box}\n{rows}")
-    assert len(layout.found) == 5
+    assert len(layout.photos) == 5
     assert layout.row_errors == ["Row 2: its box holds nothing, or can't be in a photo."]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets.importing import found
-from core.datasets.importing.found import SPLIT_FOLDERS, Layout
+from core.datasets.importing import entries
+from core.datasets.importing.entries import SPLIT_FOLDERS, Layout
 from core.datasets.planning import listing
 from core.datasets.planning import plan as plans
 from core.errors import UserError
@@ -23,7 +23,7 @@ from tests.datasets import made
 
 def labels_of(layout: Layout) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for item in layout.found:
+    for item in layout.photos:
         counts[item.label] = counts.get(item.label, 0) + 1
     return counts
 
@@ -35,9 +35,9 @@ def test_class_folders_are_found_also_further_down(below: str, tmp_path: Path) -
     layout = made.recognised(tmp_path / "in")
     assert (layout.kind, layout.root) == ("class folders", tmp_path / "in" / below)
     assert labels_of(layout) == {"Crow": 3, "a'b $(id)": 3}
-    assert [found.path for found in layout.found] == sorted(found.path for found in layout.found)
+    assert [photo.path for photo in layout.photos] == sorted(photo.path for photo in layout.photos)
     assert all(
-        (layout.root / found.path).is_file() and not found.official for found in layout.found
+        (layout.root / photo.path).is_file() and not photo.official for photo in layout.photos
     )
 
 
@@ -56,9 +56,9 @@ def test_split_folders_give_the_official_split(names: tuple[str, ...], tmp_path:
     layout = made.recognised(tmp_path)
     assert labels_of(layout) == {"Crow": 2 * len(names), "Owl": len(names)}
     expected = {SPLIT_FOLDERS[name.lower()] for name in names}
-    assert {found.official for found in layout.found} == expected
+    assert {photo.official for photo in layout.photos} == expected
     assert all(
-        SPLIT_FOLDERS[found.path.split("/")[0].lower()] == found.official for found in layout.found
+        SPLIT_FOLDERS[photo.path.split("/")[0].lower()] == photo.official for photo in layout.photos
     )
 
 
@@ -75,8 +75,8 @@ def test_cub_is_read_by_its_tables(below: str, tmp_path: Path) -> None:
     layout = made.recognised(tmp_path)
     assert (layout.kind, layout.root, layout.missing) == ("CUB-200-2011", root / "images", 0)
     assert labels_of(layout) == {"Cardinal": 8, "American Crow": 8, "Northern Flicker": 8}
-    assert sum(found.official == "train" for found in layout.found) == 12
-    first = layout.found[0]
+    assert sum(photo.official == "train" for photo in layout.photos) == 12
+    first = layout.photos[0]
     assert (first.path, first.label, first.official) == (
         "017.Cardinal/Cardinal_0000_1000.jpg",
         "Cardinal",
@@ -89,8 +89,8 @@ def test_cub_may_list_more_than_is_there_and_hold_more_than_is_listed(tmp_path: 
     made.cub(tmp_path, absent=[1000, 1003, 1030])
     made.photo(tmp_path / "images" / "017.Cardinal" / "mine.jpg")
     layout = made.recognised(tmp_path)
-    assert (layout.missing, len(layout.found)) == (3, 21)
-    assert layout.ignored[found.UNLISTED] == 1
+    assert (layout.missing, len(layout.photos)) == (3, 21)
+    assert layout.ignored[entries.UNLISTED] == 1
 
 
 def test_cub_without_the_tables_of_split_boxes_and_names(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_cub_tables_never_lead_outside(tmp_path: Path) -> None:
         (root / "images.txt").write_text("\n".join([f"1000 {name}", *table[1:]]) + "\n")
         layout = made.recognised(root)
         assert layout.missing == 1
-        assert all(found.path.startswith("0") for found in layout.found)
+        assert all(photo.path.startswith("0") for photo in layout.photos)
 
 
 def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> None:
@@ -147,9 +147,9 @@ def test_fault_07_what_is_no_image_is_ignored_and_counted(tmp_path: Path) -> Non
     assert labels_of(layout) == {"Crow": 2, "Owl": 2}
     assert layout.ignored == {
         "hidden or system file": 4,
-        found.NOT_IMAGE: 2,
+        entries.NOT_IMAGE: 2,
         "RAW photo (.nef), which is not supported": 1,
-        found.LOOSE: 1,
+        entries.LOOSE: 1,
     }
 
 
@@ -202,7 +202,7 @@ def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
         Path(os.fsdecode(os.fsencode(root / "Owl") + b"/\xff\xfe.jpg")).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system refuses such a name itself")
-    assert made.recognised(root).ignored == {found.BAD_NAME: 1}
+    assert made.recognised(root).ignored == {entries.BAD_NAME: 1}
 
 
 def test_fault_18_empty_classes_are_named(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_photos_that_nothing_names_come_without_a_label(tmp_path: Path) -> None:
 def test_folders_of_folders_are_asked_about(tmp_path: Path) -> None:
     made.class_folders(tmp_path / "cats", {"A": 2, "B": 2})
     made.class_folders(tmp_path / "birds", {"C": 2, "D": 2})
-    _, plan = plans.make(tmp_path)
+    _, plan = plans.make_plan(tmp_path)
     assert [item.name for item in plan.classes] == ["A", "B", "C", "D"]
     assert plan.kept == ("level_1",)
     question = next(item for item in plan.questions if item.id == "level")
@@ -243,8 +243,8 @@ def test_folders_1800_deep_are_left_out_and_counted(tmp_path: Path) -> None:
     try:
         layout = made.recognised(root)
         assert labels_of(layout) == {"Crow": 2, "Owl": 2}
-        assert layout.ignored == {found.DEEP: 1}
-        assert layout.ignored.examples[found.DEEP].startswith(str(root / "Owl" / "d"))
+        assert layout.ignored == {entries.DEEP: 1}
+        assert layout.ignored.examples[entries.DEEP].startswith(str(root / "Owl" / "d"))
     finally:
         subprocess.run(["rm", "-rf", str(root)], check=True)
 
@@ -257,14 +257,14 @@ def test_pipes_and_sockets_are_never_opened(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "Owl" / "s.jpg"))
         layout = made.recognised(tmp_path)
     assert labels_of(layout) == {"Crow": 2, "Owl": 2}
-    assert layout.ignored == {found.SPECIAL: 6}
+    assert layout.ignored == {entries.SPECIAL: 6}
 
 
 @pytest.mark.parametrize("name", ["a\nb.jpg", "a\u2028b.jpg", "a\x7f.jpg"])
 def test_a_name_that_would_break_a_line_is_left_out(name: str, tmp_path: Path) -> None:
     made.class_folders(tmp_path, {"Crow": 2, "Owl": 2})
     made.photo(tmp_path / "Owl" / name)
-    assert made.recognised(tmp_path).ignored == {found.BAD_NAME: 1}
+    assert made.recognised(tmp_path).ignored == {entries.BAD_NAME: 1}
 
 
 def test_folders_that_can_not_be_read_are_counted_with_an_example(as_a_stranger: Path) -> None:
@@ -273,8 +273,8 @@ def test_folders_that_can_not_be_read_are_counted_with_an_example(as_a_stranger:
         (as_a_stranger / name).chmod(0)
     layout = made.recognised(as_a_stranger)
     assert labels_of(layout) == {"Crow": 2, "Owl": 2}
-    assert layout.ignored == {found.UNREADABLE: 2}
-    assert layout.ignored.examples[found.UNREADABLE] == str(as_a_stranger / "Closed")
+    assert layout.ignored == {entries.UNREADABLE: 2}
+    assert layout.ignored.examples[entries.UNREADABLE] == str(as_a_stranger / "Closed")
 
 
 @pytest.fixture
@@ -302,7 +302,7 @@ def test_cub_boxes_that_can_not_be_are_named_and_left_out(text: str, tmp_path: P
     lines = (root / "bounding_boxes.txt").read_text().splitlines()
     (root / "bounding_boxes.txt").write_text("\n".join([f"1000 {text}", *lines[1:]]))
     layout = made.recognised(root)
-    assert [item.box for item in layout.found].count(None) == 1
+    assert [item.box for item in layout.photos].count(None) == 1
     assert "image 1000" in layout.row_errors[0]
 
 

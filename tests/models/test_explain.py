@@ -65,7 +65,7 @@ def test_what_cannot_be_explained_is_refused_in_words(
     with pytest.raises(BadImage, match=r"gone\.jpg can't be read"):
         explain.saliency(small_model, tmp_path / "gone.jpg", "circle")
     (small_model.folder.model / models.WEIGHTS).write_bytes(b"damaged")
-    with pytest.raises(BackendError, match=r"model\.safetensors is not a whole"):
+    with pytest.raises(BackendError, match=r"model\.safetensors is not a complete"):
         explain.saliency(small_model, photo, "circle")
     (small_model.folder.model / models.WEIGHTS).unlink()
     with pytest.raises(NotFound, match="not on this machine any more"):

@@ -66,8 +66,8 @@ def choose_species(app: App, page: Any, birds: Path) -> store.Version:
     """Imports all of the photos, and makes a version of a few species."""
     steps.visit(page, app.url, "datasets")
     steps.fill(page, "Folder", str(birds))
-    steps.press(page, "Look into the folder")
-    steps.import_what_was_found(page)
+    steps.press(page, "Preview import")
+    steps.import_as_previewed(page)
     steps.say(page, "The split its makers gave")
     steps.settle(page)
     steps.choose(page, "New version")

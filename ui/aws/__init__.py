@@ -1,1 +1,1 @@
-"""The AWS page: account, checks, what runs, clean-up."""
+"""The AWS page: account, checks, running resources, clean-up, prices and permissions."""

@@ -1,5 +1,4 @@
-"""The form with which an AWS account is set up: region, role, bucket, and how jobs are closed
-in."""
+"""The form for the AWS account: region, role, bucket, network and encryption."""
 
 from __future__ import annotations
 
@@ -11,30 +10,29 @@ from core.errors import NotFound, UserError
 from ui import messages
 from ui.text import plain
 
-# What was typed, by the name of the account's field.
+# Form values by the name of the account's field.
 Values = dict[str, str | bool]
-KEPT = "aws_account_errors"
-# What the form began with: only what differs from it was changed here.
-SHOWN = "aws_account_shown"
+ERRORS = "aws_account_errors"
+# The account as the form was filled with it; only what differs from it is saved.
+FILLED = "aws_account_filled"
 
 
 def show() -> None:
-    """The form, filled with what is saved; nothing is asked of AWS here."""
+    """Draw the form with the saved account; AWS is not asked."""
     account = _saved()
-    st.subheader("Account")
+    st.header("Account")
     st.caption(
-        "Credentials come from this machine's own AWS set-up (a profile, the environment, or the "
-        "role of the machine). They are never asked for, shown or kept here."
+        "Fieldmark uses this machine's AWS credentials (a profile, environment variables, or the "
+        "machine's role). It never asks for, shows or stores them."
     )
-    errors: dict[str, str] = st.session_state.get(KEPT, {})
-    st.session_state.setdefault(SHOWN, account)
+    errors: dict[str, str] = st.session_state.get(ERRORS, {})
+    st.session_state.setdefault(FILLED, account)
     with st.form("aws_account_form"):
-        values = _essentials(account, errors) | _closed_in(account, errors)
+        values = _essentials(account, errors) | _network_and_images(account, errors)
         saved = st.form_submit_button("Save", type="primary", icon=":material/save:")
-    if account.is_set_up or accounts.in_studio():
-        _suggest(account)
+    _suggest(account)
     if saved:
-        _save(st.session_state[SHOWN], values)
+        _save(st.session_state[FILLED], values)
 
 
 def _essentials(account: Account, errors: dict[str, str]) -> Values:
@@ -46,7 +44,7 @@ def _essentials(account: Account, errors: dict[str, str]) -> Values:
             account.region,
             errors,
             "eu-central-1",
-            "Where jobs run. The bucket has to be in the same one.",
+            "Where jobs run. The bucket must be in the same region.",
         )
         role = _text(
             "Role",
@@ -55,8 +53,8 @@ def _essentials(account: Account, errors: dict[str, str]) -> Values:
             errors,
             "arn:aws:iam::123456789012:role/FieldmarkSageMaker",
             (
-                "The role that jobs and endpoints run as. The view Permissions has the policies "
-                "that it needs."
+                "The IAM role that jobs and endpoints run as. The policies that it needs are under "
+                "Permissions."
             ),
         )
     with right:
@@ -66,7 +64,7 @@ def _essentials(account: Account, errors: dict[str, str]) -> Values:
             account.bucket,
             errors,
             "my-photos",
-            "Photos, code and models are exchanged through it.",
+            "The S3 bucket for photos, code and models.",
         )
         prefix = _text(
             "Prefix",
@@ -74,17 +72,17 @@ def _essentials(account: Account, errors: dict[str, str]) -> Values:
             account.prefix,
             errors,
             accounts.PREFIX,
-            "Everything is kept below it, and nothing else touched.",
+            "Fieldmark stores all its objects below this prefix and touches no others.",
         )
     return {"region": region, "role_arn": role, "bucket": bucket, "prefix": prefix}
 
 
-def _closed_in(account: Account, errors: dict[str, str]) -> Values:
-    with st.expander("Network, encryption and own images"):
+def _network_and_images(account: Account, errors: dict[str, str]) -> Values:
+    with st.expander("Network, encryption and custom images"):
         left, right = st.columns(2)
         with left:
             subnets = _text(
-                "Subnets of a VPC",
+                "VPC subnets",
                 "subnets",
                 ", ".join(account.subnets),
                 errors,
@@ -96,15 +94,15 @@ def _closed_in(account: Account, errors: dict[str, str]) -> Values:
                 account.kms_key,
                 errors,
                 "arn:aws:kms:...",
-                "Encrypts objects, disks and kept photos.",
+                "Encrypts objects, disks and stored photos.",
             )
             training = _text(
-                "Own training image",
+                "Custom training image",
                 "training_image",
                 account.training_image,
                 errors,
                 "",
-                "In place of AWS's.",
+                "Replaces AWS's image.",
             )
         with right:
             groups = _text(
@@ -116,12 +114,12 @@ def _closed_in(account: Account, errors: dict[str, str]) -> Values:
             )
             isolated, pip = _network(account, errors)
             serving = _text(
-                "Own serving image",
+                "Custom serving image",
                 "inference_image",
                 account.inference_image,
                 errors,
                 "",
-                "In place of AWS's.",
+                "Replaces AWS's image.",
             )
     return {
         "subnets": subnets,
@@ -135,20 +133,20 @@ def _closed_in(account: Account, errors: dict[str, str]) -> Values:
 
 
 def _network(account: Account, errors: dict[str, str]) -> tuple[bool, bool]:
-    """Whether containers get no network, and whether training jobs may install by pip."""
+    """Draw both toggles; return whether containers are isolated, and whether pip is allowed."""
     isolated = st.toggle(
         "Network isolation",
         account.network_isolation,
         key="aws_network_isolation",
-        help="Containers get no network at all.",
+        help="Containers have no network access.",
     )
     pip = st.toggle(
         "Allow pip in training jobs",
         account.allow_pip,
         key="aws_allow_pip",
         help=(
-            "They then install OpenVINO, which trains several times quicker on a CPU. "
-            "It needs the internet."
+            "Training jobs install OpenVINO, which makes them several times faster on a CPU. Needs "
+            "internet access."
         ),
     )
     messages.beside(errors, "allow_pip")
@@ -168,28 +166,31 @@ def _text(
     return typed
 
 
-def _save(shown: Account, values: Values) -> None:
+def _save(filled: Account, values: Values) -> None:
+    account = accounts.from_form(values)
+    if problems := accounts.problems(account):
+        st.session_state[ERRORS] = problems
+        st.rerun()
     try:
-        accounts.change(shown, accounts.check_form(values))
-        st.session_state.pop(KEPT, None)
-        st.session_state.pop(SHOWN, None)
-        st.toast("Saved.", icon=":material/check:")
+        accounts.change(filled, account)
+        st.session_state.pop(ERRORS, None)
+        st.session_state.pop(FILLED, None)
+        st.toast("Account saved.", icon=":material/check:")
     except UserError as error:
-        st.session_state[KEPT] = messages.as_fields(error)
+        st.session_state[ERRORS] = messages.as_fields(error)
     st.rerun()
 
 
 def _suggest(account: Account) -> None:
-    """Inside Studio: its own role and bucket, asked for only when the button is pressed, for
-    that takes seconds."""
+    """Inside Studio, draw the button that fills in its role and bucket; that takes seconds."""
     if not accounts.in_studio() or account.is_set_up:
         return
     if st.button(
-        "Take over Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"
+        "Use Studio's role and bucket", key="aws_suggest", icon=":material/auto_fix_high:"
     ):
-        with st.spinner("Asking Studio"), messages.report_errors():
+        with st.spinner("Reading Studio's settings"), messages.report_errors():
             accounts.save(accounts.suggested())
-            st.session_state.pop(SHOWN, None)
+            st.session_state.pop(FILLED, None)
             for name in ("region", "role_arn", "bucket"):
                 st.session_state.pop(f"aws_{name}", None)
             st.rerun()

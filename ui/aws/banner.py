@@ -1,5 +1,4 @@
-"""Where the app's AWS calls lead: an account, or an emulator on this machine, which the page
-says plainly."""
+"""The account that AWS calls go to, with a warning if it is an emulator."""
 
 from __future__ import annotations
 
@@ -12,13 +11,13 @@ from ui.text import plain
 
 
 def show() -> None:
-    """One line about the account; a note where nothing of this is AWS."""
+    """Draw one line about the account, and a warning for an emulator."""
     if address := connection.emulated():
         st.warning(
             (
-                f"**This is an emulator, not AWS.** AWS_ENDPOINT_URL leads to `{address}`: jobs "
-                "really run, on that machine, and cost nothing. It says nothing about "
-                "permissions, quotas, images, GPUs or times of the real thing."
+                f"**This is an emulator, not AWS.** AWS_ENDPOINT_URL is set to `{address}`. Jobs "
+                "run on that machine and are free. Permissions, quotas, images, GPUs and times "
+                "differ on AWS."
             ),
             icon=":material/science:",
         )
@@ -30,8 +29,8 @@ def show() -> None:
         )
     else:
         st.markdown(
-            "Everything works on this workstation without AWS. With an account, jobs, endpoints "
-            "and batches can run on Amazon SageMaker, on the same pages; it is set up here once."
+            "Everything works on this workstation without AWS. Set up an account here once to run "
+            "jobs, endpoints and batches on Amazon SageMaker, from the same pages."
         )
 
 

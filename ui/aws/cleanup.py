@@ -1,4 +1,4 @@
-"""The clean-up: first what would go and why, and only then, on a second press, it goes."""
+"""The clean-up: find unused resources and why they are unused, then delete the chosen ones."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ WORDS = {False: "On SageMaker", True: "In the bucket"}
 
 
 def show() -> None:
-    """Dry run, choice, removal; only what bears a name of Fieldmark's is ever listed."""
+    """Draw the search, the choice and the deletion; lists only what Fieldmark created."""
     if not is_set_up():
-        st.info("Set up the account first.", icon=":material/account_circle:")
+        st.info("Set up the account first, under Account.", icon=":material/account_circle:")
         return
     st.markdown(
-        "Looks for endpoints that are idle, failed or past their deadline, for models and "
-        "configurations that nothing uses, and in the bucket for what deleted jobs left and for "
-        "photos, dataset versions, scripts, weights and archives that nothing uses any more. "
-        "Nothing is removed before you say so, and nothing that Fieldmark did not make."
+        "Finds endpoints that are idle, failed or past their auto-stop time, unused models and "
+        "configurations, and objects in the bucket that no job, endpoint or dataset uses. Nothing "
+        "is deleted until you confirm, and only resources that Fieldmark created are listed."
     )
     if st.button(
-        "Look for what could go", key="aws_plan_button", type="primary", icon=":material/search:"
+        "Find unused resources", key="aws_plan_button", type="primary", icon=":material/search:"
     ):
         _look()
     _report()
@@ -46,7 +45,7 @@ def show() -> None:
 def _look() -> None:
     account = accounts.load()
     st.session_state.pop(DONE, None)
-    with st.spinner("Asking AWS"):
+    with st.spinner("Searching AWS"):
         found = inventory.look(account)
         running.keep(found)
         plan, left_out = cleanup.plan(account, found), ""
@@ -61,54 +60,51 @@ def _choose(plan: Sequence[Candidate]) -> None:
     if left_out := st.session_state.get(LEFT_OUT):
         st.info(plain(left_out), icon=":material/info:")
     if not plan:
-        st.success("There is nothing to clean up.", icon=":material/check_circle:")
+        st.success("No unused resources found.", icon=":material/check_circle:")
         return
-    st.caption(
-        "What may belong to somebody else who uses Fieldmark in this account is not chosen; look "
-        "at it first."
-    )
+    st.caption("Resources that a colleague's Fieldmark may use are not selected. Check them first.")
     chosen: list[Candidate] = []
     for stored, title in WORDS.items():
         if group := [candidate for candidate in plan if candidate.stored is stored]:
             chosen += _group(title, group)
     saved = sum(candidate.usd_per_hour for candidate in chosen)
     size = sum(candidate.size_bytes for candidate in chosen)
-    words = f"Remove {_named(chosen)}"
+    words = f"Delete {_named(chosen)}"
     if size:
         words += f", freeing {files.human_bytes(size)}"
     if saved:
-        words += f", saving {prices.money(saved)} an hour"
+        words += f", saving {prices.money(saved)} per hour"
     if st.button(words, key="aws_carry_out", icon=":material/delete:", disabled=not chosen):
         _carry_out(chosen)
 
 
 def _named(chosen: Sequence[Candidate]) -> str:
-    """What goes: by name where it is few."""
+    """Return what is deleted: names if they are few, else a count."""
     if not 1 <= len(chosen) <= NAMED:
-        return count(len(chosen), "thing")
+        return count(len(chosen), "resource")
     return " and ".join(f"{candidate.kind} {plain(candidate.name)}" for candidate in chosen)
 
 
 def _group(title: str, group: Sequence[Candidate]) -> list[Candidate]:
-    """The table of one place; what of it is chosen."""
+    """Draw the table of one group; return the selected candidates."""
     heading = title
     if size := sum(candidate.size_bytes for candidate in group):
         heading += f", {files.human_bytes(size)}"
-    st.subheader(heading)
+    st.header(heading)
     frame = pd.DataFrame([_row(candidate) for candidate in group])
-    # A column that says nothing here is left out.
+    # Empty columns are left out.
     frame = frame.drop(
-        columns=[name for name in ("size", "saves an hour") if not frame[name].any()]
+        columns=[name for name in ("size", "saves per hour") if not frame[name].any()]
     )
     edited = st.data_editor(
         frame,
         hide_index=True,
-        disabled=[name for name in frame.columns if name != "remove"],
-        # A tick is kept by row: it must not pass to what stands in that row of another plan.
+        disabled=[name for name in frame.columns if name != "delete"],
+        # Ticks are stored by row: they must not pass to the same row of another search.
         key=f"aws_candidates_{title}_{hash(tuple((each.kind, each.name) for each in group))}",
-        alt=f"What could be removed, and why: {title}",
+        alt=f"Unused resources and why they are unused: {title}",
     )
-    return [candidate for candidate, remove in zip(group, edited["remove"], strict=True) if remove]
+    return [candidate for candidate, remove in zip(group, edited["delete"], strict=True) if remove]
 
 
 def _row(candidate: Candidate) -> dict[str, object]:
@@ -118,17 +114,17 @@ def _row(candidate: Candidate) -> dict[str, object]:
     if candidate.usd_per_hour:
         saved = prices.money(candidate.usd_per_hour)
     return {
-        "remove": candidate.sure,
-        "what": candidate.kind,
+        "delete": candidate.sure,
+        "kind": candidate.kind,
         "name": candidate.name,
         "why": candidate.why,
         "size": size,
-        "saves an hour": saved,
+        "saves per hour": saved,
     }
 
 
 def _carry_out(chosen: Sequence[Candidate]) -> None:
-    bar = st.progress(0.0, text="Removing")
+    bar = st.progress(0.0, text="Deleting")
     done = []
     for number, one in enumerate(cleanup.carry_out(accounts.load(), chosen), 1):
         done.append(one)
@@ -141,9 +137,9 @@ def _carry_out(chosen: Sequence[Candidate]) -> None:
 
 def _report() -> None:
     done: Sequence[cleanup.Done] = st.session_state.get(DONE, ())
-    gone = sum(not one.problem for one in done)
-    if gone:
-        st.success(f"{count(gone, 'thing')} removed.", icon=":material/check_circle:")
+    deleted = sum(not one.problem for one in done)
+    if deleted:
+        st.success(f"Deleted {count(deleted, 'resource')}.", icon=":material/check_circle:")
     for one in done:
         if one.problem:
             st.error(

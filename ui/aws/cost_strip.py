@@ -1,5 +1,5 @@
-"""The line about money on every page: what runs in the AWS account now, and what it costs. From
-what is kept; it never waits for AWS."""
+"""The cost line on every page: what runs in the AWS account, and its cost per hour. Drawn from the
+last stored answer; never waits for AWS."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ from ui import links
 from ui.aws.banner import is_set_up
 from ui.text import age, count
 
-# How old it may be before AWS is asked again, beside the page; and once something was started
-# since.
+# Maximum age of the answer before AWS is asked again in the background; less after a start or end.
 FRESH_SECONDS, CHANGED_SECONDS = 120.0, 10.0
 
 
 def show(changed: float) -> None:
-    """Nothing where no account is set up. `changed` is when something was started from here, or
-    ended, last."""
+    """Draw the line; nothing without an account. `changed` is when a job or endpoint was last
+    started or ended here."""
     if not is_set_up():
         return
     found = running.kept()
     look.look_beside(_fresh_enough(found, changed))
     where = "Emulator" if connection.emulated() else "AWS"
     if not found:
-        links.link("aws", f"{where}: not looked at yet", ":material/cloud:", aws_view="Running")
+        links.link("aws", f"{where}: checking", ":material/cloud:", aws_view="Running")
         return
     icon = ":material/cloud:" if found.reached else ":material/cloud_off:"
     links.link("aws", f"{where}: {_cost(found)}", icon, aws_view="Running")
-    st.caption(f"{_running(found)}, as of {age(found.seen)}.")
+    st.caption(f"{_running(found)}, updated {age(found.seen)}.")
 
 
 def _fresh_enough(found: Running | None, changed: float) -> float:
@@ -41,18 +40,18 @@ def _fresh_enough(found: Running | None, changed: float) -> float:
 
 
 def _cost(found: Running) -> str:
-    money = f"{prices.money(found.usd_per_hour)} an hour"
+    money = f"{prices.money(found.usd_per_hour)} per hour"
     if found.reached:
         return money
     if found.ours:
-        return f"not reached; {money}"
-    return "not reached"
+        return f"offline; {money}"
+    return "offline"
 
 
 def _running(found: Running) -> str:
     if not found.ours:
-        return "Nothing runs there"
-    words = f"{count(len(found.ours), 'thing')} running"
+        return "Nothing is running"
+    words = f"{count(len(found.ours), 'resource')} running"
     if idle := sum(resource.is_idle or resource.is_overdue for resource in found.ours):
         words += f", {idle} idle"
     return words

@@ -1,4 +1,4 @@
-"""The IAM policies, with the account's own names in them, ready to be copied."""
+"""The IAM policies, filled in with the account's names, ready to copy."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from core.aws import account as accounts
 from core.aws import policy
 from ui import choices
 
-FIRST = "For whoever runs Fieldmark"
+FIRST = "User"
 ABOUT_FIRST = (
-    "Your own user or role. It may start and end only what bears a name of Fieldmark's. To import "
-    f"photos from S3, put the name of their bucket in place of `{policy.PHOTOS}`; otherwise leave "
-    "those two statements out."
+    "For the user or role that runs Fieldmark. It can only start and stop resources whose names "
+    f"begin with fm-. To import photos from S3, replace `{policy.PHOTOS}` with their bucket; "
+    "otherwise delete those two statements."
 )
 
 
 def show() -> None:
-    """Who needs what, and no more than that; a test compares it with the calls that the code
-    makes."""
+    """Draw the three policies. They are minimal: a test compares them with the calls in the
+    code."""
     account = accounts.load()
     documents = {
         FIRST: (ABOUT_FIRST, policy.person(account)),
-        "For the role": (
-            "What jobs and endpoints may do: read and write below the prefix, and log.",
+        "Role": (
+            "For the role that jobs and endpoints run as: read and write below the prefix, log.",
             policy.role(account),
         ),
-        "The role's trust policy": ("Lets SageMaker take the role on.", policy.trust(account)),
+        "Trust": (
+            "The role's trust policy. Allows SageMaker to assume the role.",
+            policy.trust(account),
+        ),
     }
     chosen = choices.segment(
         "Policy", list(documents), key="aws_policy", label_visibility="collapsed"
@@ -34,12 +37,12 @@ def show() -> None:
     words, document = documents[chosen]
     st.markdown(words)
     if not account.is_set_up:
-        st.caption("Names in <angle brackets> are filled in once the account is set up.")
+        st.caption("Placeholders in <angle brackets> are filled in once the account is set up.")
     text = policy.as_text(document)
     st.download_button(
         "Download",
         text,
-        f"fieldmark-{chosen.split()[-1].lower()}.json",
+        f"fieldmark-{chosen.lower()}-policy.json",
         "application/json",
         icon=":material/download:",
     )

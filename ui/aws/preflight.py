@@ -1,5 +1,4 @@
-"""The pre-flight: whether a job could start, each check with what it found and what to do about
-it."""
+"""The pre-flight checks: whether a job could start, each check with its finding and fix."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from ui.text import plain, with_code
 
 USAGES = {
     "training job": "Training",
-    "spot training job": "Training on spot machines",
+    "spot training job": "Training on spot instances",
     "transform job": "Batches",
     "endpoint": "Endpoints",
 }
@@ -34,14 +33,14 @@ MARKS = {
     Verdict.BAD: ("cancel", "red"),
     Verdict.UNSURE: ("help", "orange"),
 }
-LOOK_SECONDS = 0.4
+REFRESH_SECONDS = 0.4
 KEPT = "aws_checks"
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="preflight")
 
 
 def show() -> None:
-    """The checks that need no network at once, the others as they come."""
-    st.subheader("Ready to run?")
+    """Draw the checks that need no network at once, the others when AWS has answered."""
+    st.header("Pre-flight checks")
     account = accounts.load()
     wanted = _wanted(account.region)
     asked = (account, tuple(wanted), tuple(sorted(connection.environment())))
@@ -53,16 +52,16 @@ def show() -> None:
             _POOL.submit(preflight.run, account, wanted, _clients(account)),
         )
     asking = not st.session_state[KEPT][1].done()
-    live.redrawn(_checks, LOOK_SECONDS, running=asking)(account)
+    live.redrawn(_checks, REFRESH_SECONDS, running=asking)(account)
 
 
 def _clients(account: accounts.Account) -> MakeClient:
-    """boto3's clients in the account's region; who we are can be asked in any."""
+    """Return a function that makes boto3 clients in the account's region, or in USUAL_REGION."""
     return functools.partial(connection.client, region=account.region or prices.USUAL_REGION)
 
 
 def _wanted(region: str) -> list[Wanted]:
-    """The instance type whose quota and price are looked up."""
+    """Draw the choice of the instance type whose quota and price are checked."""
     names = prices.instances()
     left, middle, right = st.columns([3, 3, 1])
     machine = choices.one(
@@ -76,13 +75,13 @@ def _wanted(region: str) -> list[Wanted]:
     usage = choices.one(
         "For", list(USAGES), label=USAGES.__getitem__, key="aws_quota_usage", on=middle
     )
-    count = right.number_input("How many", 1, 20, 1, key="aws_quota_count")
+    count = right.number_input("Instances", 1, 20, 1, key="aws_quota_count")
     estimate = prices.estimate(
         machine, PRICED[usage], region or prices.USUAL_REGION, count=int(count)
     )
     words = estimate.words
     if estimate.price:
-        words = f"{words}, {plain(estimate.price.origin)}."
+        words = f"{words}. {plain(estimate.price.origin)}"
     st.caption(words)
     return [Wanted(machine, usage, int(count))]
 
@@ -92,11 +91,11 @@ def _checks(account: accounts.Account) -> None:
     if future.done():
         _list(future.result())
         if st.session_state.get("aws_checks_shown") is not future:
-            # Drawn once more as a whole, so that it stops looking.
+            # One full rerun ends the polling.
             st.session_state["aws_checks_shown"] = future
             st.rerun()
         return
-    st.caption(":material/progress_activity: Asking AWS")
+    st.caption(":material/progress_activity: Checking with AWS")
     _list(preflight.settings_only(account))
 
 
@@ -108,7 +107,7 @@ def _list(checks: Sequence[Check]) -> None:
             if check.fix:
                 st.markdown(with_code(check.fix))
             if check.code.startswith("{"):
-                with st.expander("The policy to put there"):
+                with st.expander("Policy to copy"):
                     st.code(check.code, language="json")
             elif check.code:
                 st.code(check.code, language=None)

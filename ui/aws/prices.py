@@ -1,5 +1,4 @@
-"""The prices that estimates are made with, where they are from, and the button that asks AWS for
-newer ones."""
+"""The prices behind all cost estimates, their source, and the button that refreshes them."""
 
 from __future__ import annotations
 
@@ -13,21 +12,22 @@ from ui.text import count, plain
 
 
 def show() -> None:
-    """One row per instance type, for the account's region."""
+    """Draw one row per instance type, for the account's region."""
     region = accounts.load().region or prices.USUAL_REGION
     date, asked = prices.date_of(region)
-    origin = f"the table of {date} that ships with the app: approximate, AWS was not asked"
+    source = f"Approximate list prices, {date}. Refresh for your region."
     if asked:
-        origin = f"AWS's Pricing API, asked on {date}"
+        source = f"AWS list prices, {date}."
     st.markdown(
-        f"Prices for {plain(region)}, USD an hour and instance, from {plain(origin)}. Storage, "
-        "data and tax come on top."
+        f"{source} USD per hour and instance in {plain(region)}, without storage, data transfer "
+        "and "
+        "tax."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Refresh from AWS", key="aws_refresh_prices", icon=":material/refresh:"):
             _refresh(region)
         st.caption(
-            "It needs credentials with pricing:GetProducts, and takes a few seconds.",
+            "Needs credentials with pricing:GetProducts. Takes a few seconds.",
             width="content",
         )
     st.dataframe(
@@ -38,9 +38,11 @@ def show() -> None:
         alt=f"Prices of instance types in {region}",
     )
     st.markdown(
-        f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD for an hour of "
-        "answering with 1 GB of memory, and nothing while it is idle "
-        f"({plain(prices.serverless_origin())}; the Pricing API is not asked for it)."
+        f"A serverless endpoint costs {prices.serverless(1024, 3600):.3f} USD per hour of "
+        "inference "
+        f"with 1 GB of memory, and nothing while idle. {plain(prices.serverless_origin())} A "
+        "refresh "
+        "does not update it."
     )
 
 
@@ -56,10 +58,22 @@ def _rows(region: str) -> list[dict[str, object]]:
                 "GB": instance.memory_gb,
                 "GPU": instance.gpus,
                 **{use: price.usd if price else None for use, price in found.items()},
-                "where from": first.origin if first else "not known",
+                "source": _source(first, region),
             }
         )
     return rows
+
+
+def _source(price: prices.Price | None, region: str) -> str:
+    """Return the source of a row's price in a few words."""
+    if price is None:
+        return "unknown"
+    words = f"approximate, {price.date}"
+    if price.asked:
+        words = f"AWS, {price.date}"
+    if price.region != region:
+        words = f"{price.region}, {words}"
+    return words
 
 
 def _refresh(region: str) -> None:
@@ -71,9 +85,9 @@ def _refresh(region: str) -> None:
         client = connection.client("pricing", region=prices.API_REGIONS[0])
         found = prices.refresh(client, region)
         if found:
-            st.toast(f"{count(found, 'price')} came.", icon=":material/check:")
+            st.toast(f"Updated {count(found, 'price')}.", icon=":material/check:")
             st.rerun()
         st.warning(
-            f"AWS lists no price for {plain(region)}; the table stays as it is.",
+            f"AWS lists no prices for {plain(region)}. The table is unchanged.",
             icon=":material/warning:",
         )

@@ -1,4 +1,5 @@
-"""Everything that runs in the region: ours with cost and a way to it, others' only to be seen."""
+"""Everything that runs in the region: Fieldmark's resources with cost and link, and a list of the
+others."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from ui.shared import live
 from ui.shared.jobs_table import PAGES
 from ui.text import age, count, duration, plain
 
-LOOK_SECONDS = 1.0
-# Older than this it is asked for again while the view is open.
+REFRESH_SECONDS = 1.0
+# Maximum age before AWS is asked again while the view is open.
 FRESH_SECONDS = 10.0
 WORDS = {
     "endpoint": "endpoint",
@@ -30,24 +31,26 @@ WORDS = {
     "transform": "batch",
     "notebook": "notebook",
 }
-COLOURS = {
-    "InService": "green",
-    "Failed": "red",
-    "Creating": "blue",
-    "Deleting": "orange",
-    "Stopping": "orange",
+# AWS's states in the words of the other pages, and their colours.
+STATES = {
+    "InService": ("Live", "green"),
+    "Failed": ("Failed", "red"),
+    "Creating": ("Starting", "blue"),
+    "InProgress": ("Running", "blue"),
+    "Deleting": ("Deleting", "orange"),
+    "Stopping": ("Stopping", "orange"),
 }
 
 
 def show() -> None:
-    """What AWS said last, with its age; it is asked again beside the page."""
+    """Draw AWS's latest answer and its age; refreshed in the background."""
     if not is_set_up():
         st.info(
-            "Set up the account first; then everything that runs in it is listed here.",
+            "Set up the account first, under Account. Then its running resources are listed here.",
             icon=":material/account_circle:",
         )
         return
-    live.redrawn(_found, LOOK_SECONDS, running=True)()
+    live.redrawn(_found, REFRESH_SECONDS, running=True)()
 
 
 def _found() -> None:
@@ -55,13 +58,15 @@ def _found() -> None:
     found = running.kept()
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            "Look again", key="aws_look", icon=":material/refresh:", disabled=inventory.is_looking()
+            "Refresh", key="aws_look", icon=":material/refresh:", disabled=inventory.is_looking()
         ):
             inventory.look_beside(0)
         if inventory.is_looking():
-            st.caption(":material/progress_activity: Asking AWS", width="content")
+            st.caption(":material/progress_activity: Reading from AWS", width="content")
         if found:
-            st.caption(f"As AWS said {age(found.seen)}, in {found.region} only.", width="content")
+            st.caption(
+                f"Updated {age(found.seen)}. Only {found.region} is listed.", width="content"
+            )
     if not found:
         return
     for problem in found.problems:
@@ -74,18 +79,18 @@ def _found() -> None:
 def _figures(found: Running) -> None:
     known = [resource for resource in found.ours if resource.usd is not None]
     unknown = len(found.ours) - len(known)
-    note = f"{count(unknown, 'thing')} without a known price" if unknown else None
+    note = f"{count(unknown, 'resource')} without a known price" if unknown else None
     idle = sum(resource.is_idle for resource in found.ours)
     with st.grid(4, min_column_width=150, gap="small"):
         st.metric(
-            "Running now",
+            "Running",
             len(found.ours),
             border=True,
             height="stretch",
-            help="Made by Fieldmark: they bear its tag.",
+            help="Resources that Fieldmark created (by their tag).",
         )
         st.metric(
-            "An hour",
+            "Cost per hour",
             prices.money(found.usd_per_hour),
             note,
             delta_color="off",
@@ -94,40 +99,40 @@ def _figures(found: Running) -> None:
             height="stretch",
         )
         total = sum(resource.usd or 0.0 for resource in known)
-        words = "Age times price an hour, without storage and data; the bill decides."
-        st.metric("So far, about", prices.money(total), border=True, height="stretch", help=words)
+        words = "Age times hourly price, without storage and data transfer. Your bill may differ."
+        st.metric(
+            "Cost so far, about", prices.money(total), border=True, height="stretch", help=words
+        )
         st.metric(
             "Idle endpoints",
             idle,
             border=True,
             height="stretch",
-            help="Without a request for an hour, and older than that.",
+            help="Older than an hour, without a request in the last hour.",
         )
 
 
 def _ours(found: Running) -> None:
     if not found.ours:
-        st.caption("Nothing of ours runs there, and nothing of ours costs.")
+        st.caption("No resources of Fieldmark are running, so nothing costs money.")
         return
     for resource in found.ours:
         _row(resource)
-    st.caption(f"Prices: {plain(_origin(found.region))}.")
+    st.caption(plain(_source(found.region)))
 
 
 def _row(resource: Resource) -> None:
     with st.container(border=True, key=f"aws_row_{resource.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":{COLOURS.get(resource.state, 'gray')}-badge[{plain(resource.state)}]",
-                width="content",
-            )
+            state, colour = STATES.get(resource.state, (resource.state, "gray"))
+            st.markdown(f":{colour}-badge[{plain(state)}]", width="content")
             name = plain(_name_here(resource.name) or resource.title or resource.name)
             if _is_here(resource.name):
                 links.link(PAGES[resource.kind], name, **_parameters(resource))
             else:
                 st.markdown(f"**{name}**", width="content")
             if resource.is_overdue:
-                st.markdown(":red-badge[past its deadline]", width="content")
+                st.markdown(":red-badge[past its auto-stop time]", width="content")
             if resource.is_idle:
                 st.markdown(":orange-badge[idle]", width="content")
         st.caption(_facts(resource))
@@ -141,39 +146,41 @@ def _facts(resource: Resource) -> str:
     words = [
         f"{WORDS[resource.kind]} {plain(resource.name)}",
         plain(resource.machines),
-        f"made {age(resource.created)}",
+        f"started {age(resource.created)}",
     ]
     if resource.usd_per_hour is None:
-        words.append("price not known")
+        words.append("unknown price")
     elif resource.usd_per_hour:
         words.append(
-            f"{prices.money(resource.usd_per_hour)} an hour, {prices.money(resource.usd)} so far"
+            f"{prices.money(resource.usd_per_hour)} per hour, {prices.money(resource.usd)} so far"
         )
     elif resource.machines.startswith("serverless"):
-        words.append("costs only while it answers")
+        words.append("costs money only while it answers")
     if resource.deadline and not resource.is_overdue:
-        words.append(f"ends in {duration(resource.deadline - time.time())}")
+        words.append(f"auto-stop in {duration(resource.deadline - time.time())}")
     if resource.requests is not None:
-        words.append(f"{count(int(resource.requests), 'request')} within the hour")
+        words.append(f"{count(int(resource.requests), 'request')} in the last hour")
     if not _is_here(resource.name):
-        words.append("not known on this machine")
+        words.append("started on another machine")
     return ", ".join(word for word in words if word)
 
 
 def _others(found: Sequence[Resource]) -> None:
     if not found:
         return
-    with st.expander(f"{count(len(found), 'other thing')} in this region, not made by Fieldmark"):
-        st.caption("Only shown: nothing here can be changed from this page.")
+    with st.expander(
+        f"{count(len(found), 'other resource')} in this region, not created by Fieldmark"
+    ):
+        st.caption("Fieldmark never changes these.")
         rows = [
             {
                 "kind": WORDS[resource.kind],
                 "name": resource.name,
-                "state": resource.state,
-                "on": resource.machines,
-                "made": age(resource.created),
-                "USD an hour": resource.usd_per_hour,
-                "requests within the hour": resource.requests,
+                "state": STATES.get(resource.state, (resource.state,))[0],
+                "instances": resource.machines,
+                "started": age(resource.created),
+                "USD per hour": resource.usd_per_hour,
+                "requests in the last hour": resource.requests,
             }
             for resource in found
         ]
@@ -181,8 +188,8 @@ def _others(found: Sequence[Resource]) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            column_config={"USD an hour": number},
-            alt="What others run in this region",
+            column_config={"USD per hour": number},
+            alt="Other resources in this region",
         )
 
 
@@ -191,16 +198,15 @@ def _is_here(name: str) -> bool:
 
 
 def _name_here(job_id: str) -> str:
-    """What a job is called on this machine, for tags take fewer characters; empty where it is
-    not known here."""
+    """Return the job's name on this machine, which a tag may shorten; '' if it is not here."""
     try:
         return jobs.read(job_id).name
     except NotFound:
         return ""
 
 
-def _origin(region: str) -> str:
+def _source(region: str) -> str:
     date, asked = prices.date_of(region)
     if asked:
-        return f"from AWS's Pricing API, {date}"
-    return f"approximate, from the table of {date}; the view Prices refreshes it"
+        return f"AWS list prices, {date}."
+    return f"Approximate list prices, {date}. Refresh them under Prices."

@@ -1,5 +1,5 @@
-"""The self-test of the way between browser and app, for proxies such as SageMaker Studio's: what
-they change, and what helps."""
+"""The self-test of the connection between browser and app, for proxies such as SageMaker
+Studio's."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import streamlit as st
 from core.aws import account as accounts
 from core.io import files
 
-# The websocket library refuses a longer line of headers unless it is told otherwise; SageMaker's
-# own cookies are large.
+# The websocket library rejects longer header lines unless this variable is set; SageMaker's
+# cookies are large.
 LINE_LIMIT, LIMIT_VARIABLE = 8192, "WEBSOCKETS_MAX_LINE_LENGTH"
 XSRF = "_streamlit_xsrf"
 
 
 def show() -> None:
-    """What this very page's connection says, and an upload to try."""
+    """Draw the checks of this page's connection, and a test upload."""
     st.markdown(
-        "For use behind a proxy, such as Jupyter's in SageMaker Studio. This page itself came "
-        "through, so pages and clicks work."
+        "For use behind a proxy, such as Jupyter's in SageMaker Studio. This page has loaded, so "
+        "pages and clicks work."
     )
     _cookies()
     _origin()
     _upload()
     st.caption(
-        f"Inside SageMaker Studio: {'yes' if accounts.in_studio() else 'no'}. There, `make "
-        "studio` starts the app with the right settings."
+        f"Inside SageMaker Studio: {'yes' if accounts.in_studio() else 'no'}. In Studio, start the "
+        "app with `make studio`."
     )
 
 
@@ -42,17 +42,14 @@ def _cookies() -> None:
         default=0,
     )
     limit = int(os.environ.get(LIMIT_VARIABLE) or LINE_LIMIT)
-    words = (
-        f"Cookies take {files.human_bytes(size)} of the {files.human_bytes(limit)} that one line "
-        "of headers may have."
-    )
+    words = f"Cookie header: {files.human_bytes(size)} of {files.human_bytes(limit)} allowed."
     if size > 0.8 * limit:
         _line(
             "red",
             "cancel",
             (
-                f"{words} A little more, and the page stays blank. Set {LIMIT_VARIABLE}=65536 "
-                "before the app starts."
+                f"{words} Beyond the limit the page stays blank. Set {LIMIT_VARIABLE}=65536 before "
+                "you start the app."
             ),
         )
     else:
@@ -62,8 +59,8 @@ def _cookies() -> None:
             "orange",
             "help",
             (
-                "The proxy drops Streamlit's own cookie, so uploads will be refused. `make "
-                "studio` starts without it."
+                "The proxy removes Streamlit's cookie, so uploads will fail. Start the app with "
+                "`make studio`."
             ),
         )
 
@@ -72,7 +69,7 @@ def _origin() -> None:
     headers = {name.lower(): value for name, value in st.context.headers.to_dict().items()}
     origin, host = headers.get("origin", ""), headers.get("host", "")
     same = not origin or origin.split("://")[-1] == host
-    words = f"The browser says it is at `{origin or 'nothing'}`, the proxy that this is `{host}`."
+    words = f"Address seen by browser and proxy: `{origin or 'unknown'}`, `{host}`."
     if same:
         _line("green", "check_circle", words)
     else:
@@ -80,15 +77,16 @@ def _origin() -> None:
 
 
 def _upload() -> None:
-    upload = st.file_uploader("Try an upload", key="aws_upload", max_upload_size=64)
+    upload = st.file_uploader("Test upload", key="aws_upload", max_upload_size=64)
     if upload is None:
-        st.caption("Any file: it is read once, measured, and not kept.")
+        st.caption("Any file. It is read once and not stored.")
         return
     data = upload.getvalue()
     _line(
         "green",
         "check_circle",
-        f"{files.human_bytes(len(data))} came, SHA-256 {hashlib.sha256(data).hexdigest()[:16]}.",
+        f"Received {files.human_bytes(len(data))}, SHA-256 "
+        f"{hashlib.sha256(data).hexdigest()[:16]}.",
     )
 
 

@@ -19,6 +19,7 @@ from core.models.store import Model
 from ui import links, messages, removal
 from ui.batch import about as batch_about
 from ui.batch import results as batch_results
+from ui.notices import answers, popovers
 from ui.shared import job_state, live
 from ui.text import age, count, duration, left, plain
 
@@ -71,7 +72,9 @@ def _about(job: Job, model: Model | None) -> None:
             )
         if job.state in (State.FAILED, State.STOPPED):
             _resume(job, spec)
-        with st.popover("More", icon=":material/more_horiz:", key=f"ba_more_{job.id}"):
+        with st.popover(
+            "More", icon=":material/more_horiz:", key=popovers.key(f"ba_more_{job.id}")
+        ):
             _more(job)
 
 
@@ -137,6 +140,8 @@ def _more(job: Job) -> None:
     if st.button("Rename", key=f"ba_rename_{job.id}"):
         with messages.report_errors():
             labels.set_label(job.id, name=name)
+            popovers.close(f"ba_more_{job.id}")
+            answers.tell(f"Renamed to {name.strip()}")
             st.rerun()
     removal.show(
         job.name,

@@ -44,7 +44,7 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
     if pairs:
-        st.subheader("Most confused pairs")
+        st.header("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(job, found, answers, pair, number, root)
 

@@ -42,6 +42,37 @@ const tile = (photo) => {
   return button
 }
 
+// A cell that looks the same as before is kept, so the focus stays in it and nothing flickers.
+const cellOf = (photo, selectable, open, kept) => {
+  const look = JSON.stringify([photo, selectable])
+  const old = kept.get(photo.id)
+  if (old && old.dataset.look === look) return old
+  const cell = element("div", "cell")
+  cell.dataset.look = look
+  const button = tile(photo)
+  cell.appendChild(button)
+  if (selectable) {
+    button.firstChild.appendChild(element("span", "mark"))
+    const opener = element("button", "open", "\u2922")
+    opener.setAttribute("aria-label", "Open " + photo.title)
+    opener.title = "Open"
+    opener.onclick = () => open(photo.id)
+    cell.appendChild(opener)
+  } else {
+    button.onclick = () => open(photo.id)
+  }
+  return cell
+}
+
+const fill = (wall, nodes) => {
+  const wanted = new Set(nodes)
+  ;[...wall.children].forEach((node) => { if (!wanted.has(node)) node.remove() })
+  nodes.forEach((node, index) => {
+    if (wall.children[index] !== node) wall.insertBefore(node, wall.children[index] || null)
+  })
+}
+
+const AFTER_DIALOG = 150
 const states = new WeakMap()
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
@@ -53,31 +84,57 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   const bar = parentElement.querySelector(".bar")
   wall.style.setProperty("--side", data.side + "px")
   wall.classList.toggle("long", data.selectable)
+  wall.classList.toggle("bare", data.bare)
   const state = states.get(parentElement) || { chosen: new Set(), anchor: null, timer: null }
   states.set(parentElement, state)
   bar.hidden = !data.selectable
+  state.send = setTriggerValue
+  const open = (id) => {
+    state.opened = id
+    state.send("opened", id)
+  }
+  const focused = wall.querySelector(":focus")
+  const focusedId = focused && focused.closest(".cell").querySelector(".photo").dataset.id
+  const kept = new Map([...wall.querySelectorAll(".cell")].map((cell) => [
+    cell.querySelector(".photo").dataset.id, cell,
+  ]))
   let group = ""
-  wall.replaceChildren(...data.photos.flatMap((photo) => {
-    const button = tile(photo)
-    const cell = element("div", "cell")
-    cell.appendChild(button)
-    if (data.selectable) {
-      button.firstChild.appendChild(element("span", "mark"))
-      const open = element("button", "open", "\u2922")
-      open.setAttribute("aria-label", "Open " + photo.title)
-      open.title = "Open"
-      open.onclick = () => setTriggerValue("opened", photo.id)
-      cell.appendChild(open)
-    } else {
-      button.onclick = () => setTriggerValue("opened", photo.id)
-    }
+  fill(wall, data.photos.flatMap((photo) => {
+    const cell = cellOf(photo, data.selectable, open, kept)
     const starts = photo.group && photo.group !== group
     group = photo.group
     return starts ? [element("div", "heading", group), cell] : [cell]
   }))
-  if (!data.selectable) return
-
+  const find = (id) => [...wall.querySelectorAll(".photo")].find((button) => button.dataset.id === id)
+  if (focusedId !== null && !wall.querySelector(":focus")) {
+    const again = find(focusedId)
+    if (again) again.focus({ preventScroll: true })
+  }
+  // The viewer closes: the focus goes to the photo last seen, or to the one it was opened from.
+  if (state.onViewed) window.removeEventListener("fieldmark:viewed", state.onViewed)
+  state.onViewed = (event) => {
+    const button = find(event.detail) || find(state.opened)
+    state.opened = null
+    // The dialog itself gives the focus back first, to where it was.
+    if (button) setTimeout(() => button.focus(), AFTER_DIALOG)
+  }
+  window.addEventListener("fieldmark:viewed", state.onViewed)
+  const end = () => window.removeEventListener("fieldmark:viewed", state.onViewed)
   const tiles = [...wall.querySelectorAll(".photo")]
+  const step = (event) => {
+    const place = tiles.findIndex((button) => button.matches(":focus"))
+    const columns = getComputedStyle(wall).gridTemplateColumns.split(" ").length
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key]
+    if (!by || place < 0) return -1
+    const next = Math.min(tiles.length - 1, Math.max(0, place + by))
+    tiles[next].focus()
+    event.preventDefault()
+    event.stopPropagation()
+    return next
+  }
+  wall.onkeydown = step
+  if (!data.selectable) return end
+
   // What Python says counts, except for what was clicked since and is still on its way there.
   if (state.timer === null) state.chosen = new Set(data.selected)
   const count = element("span", "count")
@@ -122,22 +179,22 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   none.onclick = () => { state.chosen.clear(); tell() }
   tiles.forEach((button, place) => {
     button.onclick = (event) => toggle(place, event.shiftKey)
-    button.ondblclick = () => setTriggerValue("opened", button.dataset.id)
+    button.ondblclick = () => open(button.dataset.id)
   })
   wall.onkeydown = (event) => {
+    const next = step(event)
     const place = tiles.findIndex((button) => button.matches(":focus"))
-    const columns = getComputedStyle(wall).gridTemplateColumns.split(" ").length
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key]
-    if (step && place >= 0) {
-      const next = Math.min(tiles.length - 1, Math.max(0, place + step))
-      tiles[next].focus()
+    if (next >= 0) {
       if (event.shiftKey) toggle(next, true)
-    } else if (event.key === "a" && (event.ctrlKey || event.metaKey)) all.onclick()
+      return
+    }
+    if (event.key === "a" && (event.ctrlKey || event.metaKey)) all.onclick()
     else if (event.key === "Escape") none.onclick()
-    else if (event.key === "o" && place >= 0) setTriggerValue("opened", tiles[place].dataset.id)
+    else if (event.key === "o" && place >= 0) open(tiles[place].dataset.id)
     else return
     event.preventDefault()
     event.stopPropagation()
   }
   show()
+  return end
 }

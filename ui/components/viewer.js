@@ -63,7 +63,7 @@ const states = new WeakMap()
 const begin = (parentElement) => {
   const state = {
     parts: build(parentElement), moves: 0, current: null, drawn: null, scale: 1, x: 0, y: 0,
-    timer: null, drag: null, loaded: new Map(), component: null,
+    timer: null, drag: null, loaded: new Map(), component: null, waiting: null,
   }
   states.set(parentElement, state)
   const { stage, layer } = state.parts
@@ -137,11 +137,16 @@ const begin = (parentElement) => {
       state.component.setTriggerValue("moved", { id: state.current, moves: state.moves })
     }, QUIET)
   }
-  // A key of the caller acts on what the page says of this photo, so it waits for that.
+  // A key of the caller waits until Python has answered the latest move.
   const press = (key) => {
+    state.waiting = { id: state.current, key }
+    send()
+  }
+  const send = () => {
     const { data } = state.component
-    if (data.moves !== state.moves || state.timer !== null) return
-    state.component.setTriggerValue("pressed", { id: state.current, key })
+    if (!state.waiting || data.moves !== state.moves || state.timer !== null) return
+    if (state.waiting.id === state.current) state.component.setTriggerValue("pressed", state.waiting)
+    state.waiting = null
   }
   const keys = {
     ArrowLeft: () => go(-1),
@@ -157,7 +162,7 @@ const begin = (parentElement) => {
     if (target.matches && target.matches(FIELDS)) return
     const { data } = state.component
     if (keys[event.key]) keys[event.key]()
-    else if (!event.repeat && event.key in data.keys) press(event.key)
+    else if (!event.repeat && data.keys.includes(event.key)) press(event.key)
     else return
     event.preventDefault()
     event.stopPropagation()
@@ -198,6 +203,7 @@ const begin = (parentElement) => {
     stage.classList.remove("dragged")
   }
   state.draw = draw
+  state.send = send
   state.end = () => {
     document.removeEventListener("keydown", state.onKey, true)
     clearTimeout(state.timer)
@@ -218,8 +224,9 @@ export default function (component) {
     state.current = data.current
     state.moves = Math.max(state.moves, data.moves)
   }
-  const actions = Object.entries(data.keys).map(([key, action]) => `${key} ${action}`)
-  state.parts.hint.textContent = ["\u2190 \u2192 photos", "+ \u2212 zoom", ...actions].join("  \u00b7  ")
+  const hints = ["Keys: \u2190 \u2192 photos, + \u2212 zoom", data.hint].filter(Boolean)
+  state.parts.hint.textContent = hints.join(", ")
   state.draw()
+  state.send()
   return state.end
 }

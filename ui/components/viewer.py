@@ -41,7 +41,8 @@ def picture(
     *,
     total: int,
     moves: int,
-    keys: Mapping[str, str],
+    keys: Sequence[str],
+    hint: str,
     key: str,
     on_move: Callable[[], None],
     on_press: Callable[[], None],
@@ -49,7 +50,7 @@ def picture(
     """Draw the photo `current`, which is one of `slides`: it and its neighbours in the list.
 
     `moves` is the number of the browser's latest move that Python has answered. `keys` are the
-    keys of the caller, each with what it does. `on_move` and `on_press` find what happened in
+    keys of the caller, explained by `hint`. `on_move` and `on_press` find what happened in
     `moved` and `pressed`.
     """
     data = {
@@ -57,7 +58,8 @@ def picture(
         "current": current,
         "total": total,
         "moves": moves,
-        "keys": dict(keys),
+        "keys": list(keys),
+        "hint": hint,
     }
     _VIEWER(data=data, key=key, on_moved_change=on_move, on_pressed_change=on_press)
 

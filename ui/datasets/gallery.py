@@ -18,9 +18,9 @@ from core.datasets.store import Dataset, Version
 from core.io import files
 from ui import choices, links, paging
 from ui.components.gallery import Photo, gallery
-from ui.datasets import metadata_filter, selection
+from ui.datasets import metadata_filter, photo_viewer, selection
 from ui.datasets import sizes as dataset_sizes
-from ui.shared import thumbnails
+from ui.shared import thumbnails, viewer
 from ui.text import count
 
 PAGE_SIZE = 48
@@ -70,13 +70,31 @@ def _wall(
 ) -> None:
     rows = frame.to_dict("records")
     detail = [_detail(row, query.sort) for row in rows]
+    album = photo_viewer.album_of(dataset, version, query, boxes=boxes)
+
+    def turn(path: str) -> None:
+        """Show the page with the photo at which the viewer was closed."""
+        place = store.position(version, query, path)
+        if place is not None:
+            st.session_state["ds_page"] = place // PAGE_SIZE + 1
+
     if selecting:
-        selection.wall(dataset, version, frame, key="ds_photos_wall", detail=detail, boxes=boxes)
+        selection.wall(
+            dataset,
+            version,
+            frame,
+            key="ds_photos_wall",
+            detail=detail,
+            boxes=boxes,
+            album=album,
+            on_close=turn,
+        )
         return
     thumbnails.make_thumbnails(dataset.root, zip(frame["image_id"], frame["path"], strict=True))
     tiles = [_tile(row, words, boxes) for row, words in zip(rows, detail, strict=True)]
     if opened := gallery(tiles, key="ds_gallery"):
-        selection.look(dataset, version, opened)
+        viewer.open_photo(opened)
+    photo_viewer.show(dataset, version, album, on_close=turn)
 
 
 def _asked(version: Version, boxed: bool) -> Query:

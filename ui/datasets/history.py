@@ -93,6 +93,7 @@ def _difference(dataset: Dataset, version: Version, found: Diff) -> None:
         rows,
         key="ds_history_wall",
         detail=["; ".join(said[path]) for path in rows["path"]],
+        order=listed["path"].tolist(),
     )
 
 

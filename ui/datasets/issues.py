@@ -102,6 +102,7 @@ def _list(dataset: Dataset, version: Version, issues: pd.DataFrame, kind: str) -
         detail=details,
         suggestions=suggestions,
         groups=groups,
+        order=rows["path"].tolist(),
     )
 
 

@@ -8,7 +8,8 @@ from core.datasets.store import Dataset, Version
 from ui import links
 
 VIEW = "ds_view"
-PHOTO = "photo"
+# The photo whose own page is shown; `photo` is the one that the viewer shows.
+PAGE = "photo_page"
 # What a person had chosen on the page; kept while a photo's own page is open, for widgets that are
 # not drawn are forgotten.
 KEPT = (
@@ -55,10 +56,10 @@ def open_photo(dataset_id: str, version_id: str, path: str) -> None:
     free = {
         name: value
         for name, value in st.query_params.items()
-        if name not in values and name not in (PHOTO, "job")
+        if name not in values and name not in (PAGE, "photo", "job")
     }
     st.session_state[_BACK] = (values, free)
-    links.to("datasets", dataset=dataset_id, version=version_id, photo=path)
+    links.to("datasets", dataset=dataset_id, version=version_id, **{PAGE: path})
 
 
 def back(dataset: Dataset, version: Version) -> None:

@@ -23,9 +23,9 @@ from ui import choices, links, paging
 from ui.components import map as map_chart
 from ui.components.map import SIZE, Points
 from ui.datasets import inspection as inspecting
-from ui.datasets import selection
+from ui.datasets import photo_viewer, selection
 from ui.models import list as model_list
-from ui.shared import charts, thumbnails
+from ui.shared import charts, thumbnails, viewer
 from ui.shared.photo_wall import predictions_of
 from ui.text import count, plain
 
@@ -77,9 +77,7 @@ def show(dataset: Dataset, version: Version) -> None:
         )
         st.rerun()
     if asked.opened:
-        selection.look(
-            dataset, version, str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0])
-        )
+        viewer.open_photo(str(table.loc[table["image_id"] == asked.opened, "path"].iloc[0]))
     words = (
         f"{_explained(colour, model)} Draw around points to see their photos; the wheel zooms, "
         "Shift-drag moves."
@@ -263,6 +261,8 @@ def _gallery(
     dataset: Dataset, version: Version, table: pd.DataFrame, lasso: list[tuple[int, int]]
 ) -> None:
     if len(lasso) < 3:
+        album = photo_viewer.album_of_rows(dataset, version, table["path"].tolist())
+        photo_viewer.show(dataset, version, album)
         return
     chosen = table[inside(table[["x", "y"]].to_numpy(), np.array(lasso))]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -273,7 +273,14 @@ def _gallery(
     if chosen.empty:
         return
     part = paging.shown(len(chosen), PAGE_SIZE, key="ds_map_page", bind="query-params")
-    selection.wall(dataset, version, chosen.iloc[part], key="ds_map_wall", why="chosen on the map")
+    selection.wall(
+        dataset,
+        version,
+        chosen.iloc[part],
+        key="ds_map_wall",
+        why="chosen on the map",
+        order=chosen["path"].tolist(),
+    )
 
 
 def _mix(chosen: pd.DataFrame) -> str:

@@ -1,72 +1,67 @@
-"""A photo's own page: all its facts, what the models say of it, the photos like it, and what
-happened to it over the versions."""
+"""The page of one photo: its facts, the predictions of the models, similar photos and its history
+over the versions."""
 
 from __future__ import annotations
 
-import math
 from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from core.datasets import metadata, remote, store
+from core.datasets import store
 from core.datasets.editing import drafts, history
-from core.datasets.inspection.store import KINDS
 from core.datasets.store import Dataset, Version
 from core.errors import FieldmarkError, NotFound
-from core.io import files
 from core.models import photo_record
 from core.models import store as models
 from core.models.photo_record import Answer, Record
 from core.models.store import Model
 from ui import links, messages
-from ui.components.gallery import gallery
-from ui.datasets import inspection as inspecting
 from ui.datasets import links as dataset_links
-from ui.datasets import selection
+from ui.datasets import photo_facts, selection
 from ui.shared import photo_wall, thumbnails
-from ui.text import count, plain
+from ui.text import plain
 
 MODELS = 40
 COLUMNS: dict[str, ColumnConfig | str] = {
     "model": st.column_config.LinkColumn("Model", display_text=r"name=(.*)$"),
     "right": st.column_config.TextColumn("", width="small"),
-    "says": "It says",
+    "says": "Prediction",
     "probability": st.column_config.ProgressColumn(
-        "Sure", format="percent", min_value=0.0, max_value=1.0
+        "Confidence", format="percent", min_value=0.0, max_value=1.0
     ),
     "own": st.column_config.NumberColumn(
-        "Its label",
+        "P(true label)",
         format="percent",
-        help="The probability that the model gave to the photo's label.",
+        help="The probability that the model gives to the photo's label.",
     ),
     "rank": st.column_config.NumberColumn(
-        "Place", help="The place of the photo's label among the model's classes."
+        "Rank", help="The rank of the photo's label among the model's classes, by probability."
     ),
     "split": st.column_config.TextColumn(
-        "It was in", help="The split that the photo was in when the model was made."
+        "Split", help="The photo's split when the model was trained."
     ),
 }
 
 
-def show(dataset: Dataset, version: Version, asked: str) -> None:
-    """The page of the photo that the address names by its path or its image_id."""
+def show(dataset: Dataset, version: Version, photo: str) -> None:
+    """Draw the page of the photo that the address names by its path or its image_id."""
     dataset_links.back(dataset, version)
     with messages.report_errors():
-        record = photo_record.find(version, asked)
+        record = photo_record.find(version, photo)
         picture, facts = st.columns([3, 2], gap="medium")
         with picture:
             _picture(dataset, record)
-            _mend(version, record)
+            _edits(version, record)
         with facts:
-            _facts(dataset, record)
-            _metadata(version, record)
-        st.markdown("##### What the models say")
+            photo_facts.facts(dataset, record)
+            photo_facts.metadata_of(version, record)
+        st.markdown("### Predictions")
         _answers(record)
-        st.markdown("##### The photos most like it")
-        _neighbours(dataset, version, record)
-        st.markdown("##### What happened to it")
+        st.markdown("### Similar photos")
+        photo_facts.similar(dataset, version, record, _go)
+        st.markdown("### History")
         _story(record)
 
 
@@ -84,43 +79,8 @@ def _picture(dataset: Dataset, record: Record) -> None:
         st.warning(plain(str(error)), icon=":material/broken_image:")
 
 
-def _facts(dataset: Dataset, record: Record) -> None:
-    row = record.row
-    st.markdown(f"### {plain(str(row['label'] or 'Without a label'))}")
-    split, official, pixels, box = str(row["split"]), str(row["official"]), "not known", ""
-    if official == split:
-        split, official = f"{split}, as its makers have it", ""
-    if row["width"]:
-        pixels = f"{row['width']} x {row['height']} px"
-    if not math.isnan(row["box_x"]):
-        box = "{box_width:.0f} x {box_height:.0f} px at {box_x:.0f}, {box_y:.0f}".format(**row)
-    rows = {
-        "Split": split,
-        "Official split": official,
-        "Problem": str(row["problem"]),
-        "Size": f"{pixels}, {files.human_bytes(row['size_bytes'])}",
-        "Box": box,
-        "Same bytes": ", ".join(record.copies),
-        **{
-            KINDS[kind].title: words
-            for kind, words in zip(record.issues["kind"], record.issues["evidence"], strict=True)
-        },
-    }
-    st.markdown("  \n".join(f"**{name}** {plain(value)}" for name, value in rows.items() if value))
-    place = remote.begins(dataset.root) or f"{dataset.root}/"
-    st.caption(f"{plain(place + record.path)}  \nImage id {record.image_id}")
-
-
-def _metadata(version: Version, record: Record) -> None:
-    """What else is known of the photo: from its tables, its folders and its camera."""
-    known = metadata.of_photo(version.folder, record.path)
-    if known:
-        lines = (f"**{plain(name)}** {plain(str(value))}" for name, value in known.items())
-        st.markdown("  \n".join(lines))
-
-
-def _mend(version: Version, record: Record) -> None:
-    """What can be done with this one photo; all of it goes into the draft."""
+def _edits(version: Version, record: Record) -> None:
+    """Draw the edits of this photo; each goes into the draft."""
     mark = drafts.marks(drafts.steps(version)).get(record.path)
     if mark:
         st.markdown(f":green-badge[:material/edit_note: In the draft: {plain(mark)}]")
@@ -128,6 +88,11 @@ def _mend(version: Version, record: Record) -> None:
         return
     with st.container(horizontal=True):
         selection.offer(version, [record.path], key="ds_photo", why="")
+
+
+def _go(photo: str) -> None:
+    links.set_parameters(**{dataset_links.PAGE: photo})
+    st.rerun()
 
 
 def _answers(record: Record) -> None:
@@ -139,18 +104,18 @@ def _answers(record: Record) -> None:
             rows.append(_row(model, record.image_id, found))
     if not rows:
         st.caption(
-            "No model has been asked about it yet. A training answers for each photo of its "
-            "dataset version."
+            "No model has a prediction for this photo yet. A training job predicts every photo of "
+            "its dataset version."
         )
         return
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         column_config=COLUMNS,
-        alt="What each model says of the photo",
+        alt="The prediction of each model for the photo",
     )
     if len(known) > MODELS:
-        st.caption(f"The newest {MODELS} of {len(known)} models are asked.")
+        st.caption(f"Only the newest {MODELS} of {len(known)} models are listed.")
 
 
 def _row(model: Model, image_id: str, found: Answer) -> dict[str, object]:
@@ -180,7 +145,7 @@ def _changed(model: Model) -> float:
     return 0.0
 
 
-@st.cache_data(max_entries=2000, show_spinner="Asking the models")
+@st.cache_data(max_entries=2000, show_spinner="Reading the predictions")
 def _answer(model_id: str, changed: float, image_id: str, _model: Model) -> Answer | None:
     try:
         return photo_record.answer(photo_wall.predictions_of(_model), image_id)
@@ -188,36 +153,11 @@ def _answer(model_id: str, changed: float, image_id: str, _model: Model) -> Answ
         return None
 
 
-def _neighbours(dataset: Dataset, version: Version, record: Record) -> None:
-    with st.spinner("Looking through the photos"):
-        found = photo_record.neighbours(record)
-    if found is None:
-        known = inspecting.current(dataset, version)
-        if known is not None and not known.caches:
-            inspecting.button(dataset, version, "Inspect this version again, to compare its photos")
-        return
-    table = found.photos
-    detail = [
-        f"{split}, similarity {value:.3f}"
-        for split, value in zip(table["split"], table["similarity"], strict=True)
-    ]
-    tone = ["" if label == record.row["label"] else "wrong" for label in table["label"]]
-    tiles = thumbnails.tiles(dataset.root, table, detail, tone)
-    if opened := gallery(tiles, key=f"ds_photo_like_{record.image_id[:16]}", side=140):
-        links.set_parameters(photo=opened)
-        st.rerun()
-    alike = int((table["label"] == record.row["label"]).sum())
-    st.caption(
-        f"{alike} of the nearest {len(table)} have its label. Looked for among "
-        f"{count(found.n, 'photo')} of {version.id}."
-    )
-
-
 def _story(record: Record) -> None:
-    words = {**history.WORDS, history.ADDED: "came in"}
+    words = {**history.WORDS, history.ADDED: "imported"}
     table = record.story.iloc[::-1].assign(what=lambda rows: rows["what"].map(words))
     st.dataframe(
         table[["version", "what", "before", "after", "why", "when"]],
         hide_index=True,
-        alt="What happened to the photo, newest first",
+        alt="History of the photo, newest first",
     )

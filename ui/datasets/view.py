@@ -24,6 +24,7 @@ from ui.datasets import issues as dataset_issues
 from ui.datasets import links as dataset_links
 from ui.datasets import map as dataset_map
 from ui.datasets import photo as dataset_photo
+from ui.notices import answers, popovers, title
 from ui.shared import charts, version_picker
 from ui.text import count, plain
 
@@ -34,21 +35,22 @@ def show(datasets: Mapping[str, Dataset]) -> None:
     if chosen is None:
         return
     dataset, version = chosen
-    asked = links.parameter(dataset_links.PHOTO)
-    if asked:
+    photo = links.parameter(dataset_links.PAGE)
+    if photo:
         dataset_draft.bar(version)
-        dataset_photo.show(dataset, version, asked)
+        dataset_photo.show(dataset, version, photo)
         return
     dataset_links.arrive()
     _figures(dataset, version)
     dataset_draft.bar(version)
-    view = choices.segment(
+    view = choices.view(
         "View",
         list(VIEWS),
         key=dataset_links.VIEW,
-        bind="query-params",
+        keep=("dataset", "version"),
         label_visibility="collapsed",
     )
+    title.show(f"{dataset.name} {version.id}", view, "Datasets")
     VIEWS[view](dataset, version)
 
 
@@ -103,7 +105,9 @@ def _figures(dataset: Dataset, version: Version) -> None:
             view="import",
             into=dataset.id,
         )
-        with st.popover("More", icon=":material/more_horiz:", key=f"ds_more_{dataset.id}"):
+        with st.popover(
+            "More", icon=":material/more_horiz:", key=popovers.key(f"ds_more_{dataset.id}")
+        ):
             _more(dataset, version)
 
 
@@ -114,6 +118,8 @@ def _more(dataset: Dataset, version: Version) -> None:
     if st.button("Rename", key=f"ds_rename_go_{dataset.id}") and name.strip():
         with messages.report_errors():
             store.rename(dataset.id, name)
+            popovers.close(f"ds_more_{dataset.id}")
+            answers.tell(f"Renamed to {name.strip()}")
             st.rerun()
     if remote.begins(dataset.root):
         _copies(dataset)

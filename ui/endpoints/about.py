@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.backends import Endpoint
 from core.jobs.status.endpoints import Figures, Form
+from ui.endpoints import state
 from ui.text import count, figure, parity_words, plain
 
 COUNTED = "Since the endpoint went live, without the smoke test."
@@ -15,7 +16,7 @@ def show(endpoint: Endpoint, figures: Figures) -> None:
     """Draw the engine and its check against fp32, then every figure with its definition."""
     details = endpoint.details
     st.markdown(plain(served_as(details.form, details.chosen)))
-    started = f"Smoke test: {details.smoke_ms} ms"
+    started = f"Smoke test: {state.milliseconds(details.smoke_ms)}"
     if details.start_seconds is not None:
         started += f", {details.start_seconds:.1f} s after the start"
     st.caption(plain(f"{started}.{details.remarks}"))
@@ -30,8 +31,8 @@ def show(endpoint: Endpoint, figures: Figures) -> None:
             figure(figures.errors, "{:,}"),
             f"Requests that were rejected or failed; {figures.busy:,} because the queue was full.",
         ),
-        ("p50", figure(figures.p50_ms, "{:.1f} ms"), timed),
-        ("p95", figure(figures.p95_ms, "{:.1f} ms"), timed),
+        ("p50", state.milliseconds(figures.p50_ms), timed),
+        ("p95", state.milliseconds(figures.p95_ms), timed),
     ]
     if figures.waiting is not None:
         rows.insert(2, ("Waiting", f"{figures.waiting:,}", "Photos in the queue or in progress."))

@@ -21,7 +21,7 @@ from ui.text import count, plain, share
 PAGE_SIZE = 60
 FILTERS = ("All", "Wrong", "Unsure", "Unfamiliar", "Differ", "Failed")
 # How wide a card is, by whether it has the answers of two endpoints.
-CARD_SIDES = {False: 220, True: 400}
+CARD_SIDES = {False: 195, True: 400}
 
 # An endpoint's answer about one photo, or why there is none (see core ask).
 Answer = Mapping[str, Any]

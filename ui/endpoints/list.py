@@ -18,7 +18,7 @@ from ui import links, messages, removal
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints import state, stop
 from ui.shared import live
-from ui.text import age, count, plain
+from ui.text import age, plain
 
 REFRESH_SECONDS = 2.0
 
@@ -59,14 +59,7 @@ def _facts(endpoint: Endpoint) -> list[str]:
     facts += [state.auto_stop(endpoint), state.cost(endpoint)]
     if endpoint.state is not EndpointState.IN_SERVICE:
         return [*facts, endpoint.details.phase.lower()]
-    figures = backends.of(endpoint).figures(endpoint)
-    if figures.requests is not None:
-        facts.append(count(figures.requests, "request"))
-    if figures.errors:
-        facts.append(count(figures.errors, "error"))
-    if figures.p50_ms is not None:
-        facts.append(f"p50 {figures.p50_ms:.1f} ms")
-    return facts
+    return [*facts, *state.counts(backends.of(endpoint).figures(endpoint))]
 
 
 def _model_name(endpoint: Endpoint) -> str:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.aws import prices
 from core.backends import Endpoint, EndpointState
-from ui.text import age, duration, plain
+from core.jobs.status.endpoints import Figures
+from ui.text import age, count, duration, plain
 
 COLOURS = {
     EndpointState.CREATING: "blue",
@@ -51,3 +52,24 @@ def warn_if_stale(endpoint: Endpoint) -> None:
             f"Last update {age(endpoint.details.seen)}. {plain(reason)}",
             icon=":material/cloud_off:",
         )
+
+
+def counts(figures: Figures) -> list[str]:
+    """Return requests, errors and the median time, as far as they are known."""
+    words = []
+    if figures.requests is not None:
+        words.append(count(figures.requests, "request"))
+    if figures.errors:
+        words.append(count(figures.errors, "error"))
+    if figures.p50_ms is not None:
+        words.append(f"p50 {milliseconds(figures.p50_ms)}")
+    return words
+
+
+def milliseconds(value: float | None) -> str:
+    """Return `8.7 ms` or `128 ms`: no more digits than a reader needs; a dash for None."""
+    if value is None:
+        return "-"
+    if value < 10:
+        return f"{value:.1f} ms"
+    return f"{value:,.0f} ms"

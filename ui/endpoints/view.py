@@ -17,7 +17,7 @@ from ui.endpoints import load_test as endpoint_load
 from ui.endpoints import monitor as endpoint_monitor
 from ui.endpoints import photos as endpoint_photos
 from ui.shared import live
-from ui.text import age, count, plain
+from ui.text import age, plain
 
 VIEWS = ("Photos", "Load test", "Monitor", "Use it from code", "Log")
 REFRESH_SECONDS = 2.0
@@ -40,8 +40,8 @@ def show(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
 def _serving(endpoint: Endpoint, endpoints: Sequence[Endpoint]) -> None:
     # Filled after the view: the photos that the view sends are counted in the line above it.
     headline = st.container(key="dp_headline")
-    view = choices.segment(
-        "View", VIEWS, key="dp_view", bind="query-params", label_visibility="collapsed"
+    view = choices.view(
+        "View", VIEWS, key="dp_view", keep=("endpoint",), label_visibility="collapsed"
     )
     with messages.report_errors():
         if view in _SHOWS:
@@ -119,13 +119,7 @@ def _headline(endpoint_id: str) -> None:
 
 def _facts(endpoint: Endpoint, figures: Figures) -> list[str]:
     facts = [f"started {age(endpoint.created)}", state.auto_stop(endpoint), state.cost(endpoint)]
-    if figures.requests is not None:
-        facts.append(count(figures.requests, "request"))
-    if figures.errors:
-        facts.append(count(figures.errors, "error"))
-    if figures.p50_ms is not None:
-        facts.append(f"p50 {figures.p50_ms:.1f} ms")
-    return [fact for fact in facts if fact]
+    return [*filter(None, facts), *state.counts(figures)]
 
 
 def _model_link(endpoint: Endpoint) -> None:

@@ -177,8 +177,8 @@ def _preview_button(
     person, or is ''."""
 
     def spec() -> PlanSpec:
-        made = target.apply_to(make())
+        plan_spec = target.apply_to(make())
         target.require_free_name(name)
-        return made
+        return plan_spec
 
     plan.button("Preview import", spec, key=key, disabled=disabled)

@@ -13,8 +13,8 @@ import streamlit as st
 
 from core import backends, settings
 from core.datasets import store
-from core.datasets.planning import kept, questions
 from core.datasets.planning import plan as plans
+from core.datasets.planning import plan_store, questions
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.plan import Plan
@@ -64,7 +64,7 @@ def show(job_id: str) -> None:
 def show_waiting() -> None:
     """List the previews that have not been imported yet."""
     for job in jobs.readable("plan"):
-        if job.state is jobs.State.COMPLETED and not kept.is_imported(job.folder.output):
+        if job.state is jobs.State.COMPLETED and not plan_store.is_imported(job.folder.output):
             _waiting(job)
 
 
@@ -100,23 +100,23 @@ def _failure(job: jobs.Job) -> None:
 
 @lru_cache(maxsize=CACHED)
 def _listing(job_id: str) -> Listing:
-    return kept.listing(RunFolder.of(job_id).output)
+    return plan_store.load_listing(RunFolder.of(job_id).output)
 
 
 @lru_cache(maxsize=CACHED)
 def _plan(job_id: str, decisions: str) -> Plan:
     """Return the plan for these decisions (JSON); the job made the first one."""
     decided = Decisions.of(json.loads(decisions))
-    first = kept.first(RunFolder.of(job_id).output)
+    first = plan_store.load_plan(RunFolder.of(job_id).output)
     if first.decisions == decided:
         return first
-    return plans.again(_listing(job_id), decided)
+    return plans.replan(_listing(job_id), decided)
 
 
 def _preview(job: jobs.Job) -> None:
     folder = job.folder.output
-    decisions = kept.decisions(folder)
-    st.subheader(f"Preview of {plain(job.name)}")
+    decisions = plan_store.load_decisions(folder)
+    st.header(f"Preview of {plain(job.name)}")
     try:
         with st.spinner("Reading names and tables"):
             plan = _plan(job.id, json.dumps(decisions.as_dict()))
@@ -124,7 +124,7 @@ def _preview(job: jobs.Job) -> None:
             classes = _plan(job.id, json.dumps(unnamed.as_dict())).classes
     except FieldmarkError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        plan, classes = kept.first(folder), ()
+        plan, classes = plan_store.load_plan(folder), ()
     _summary(plan)
     _questions(job, decisions, plan)
     _import_row(job, decisions, plan)
@@ -193,7 +193,9 @@ def _question(job: jobs.Job, decisions: Decisions, question: questions.Question)
         key=f"ds_plan_{job.id}_{question.id}_{question.answer}",
     )
     if answer != question.answer:
-        kept.decide(job.folder.output, questions.answered(decisions, question.id, answer))
+        plan_store.save_decisions(
+            job.folder.output, questions.apply_answer(decisions, question.id, answer)
+        )
         st.rerun()
 
 
@@ -233,7 +235,7 @@ def _details(
     """Show classes, tables, folders and ignored files, most of which can be changed."""
 
     def decide(changed: Decisions) -> None:
-        kept.decide(job.folder.output, changed)
+        plan_store.save_decisions(job.folder.output, changed)
 
     tabs = st.tabs(["Classes", "Tables", "Folders", "Ignored files"])
     with tabs[0]:

@@ -165,15 +165,15 @@ def _columns(job_id: str, decided: Decisions, use: TableUse, decide: Decide) -> 
 
 def _with_use(decided: Decisions, use: TableUse) -> Decisions:
     """Return the decisions with a table's changed use; labels come from tables if any has them."""
-    made = decided.with_table(use)
+    changed = decided.with_table(use)
     has_labels = any(
-        item.column(columns.LABEL) or item.column(columns.ONE_HOT) for item in made.used
+        item.column(columns.LABEL) or item.column(columns.ONE_HOT) for item in changed.used
     )
     if has_labels:
-        return replace(made, labels=deciding.BY_TABLES)
-    if made.labels == deciding.BY_TABLES:
-        return replace(made, labels=deciding.BY_FOLDERS)
-    return made
+        return replace(changed, labels=deciding.BY_TABLES)
+    if changed.labels == deciding.BY_TABLES:
+        return replace(changed, labels=deciding.BY_FOLDERS)
+    return changed
 
 
 def folders(job_id: str, listing: Listing, decided: Decisions, decide: Decide) -> None:

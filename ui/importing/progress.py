@@ -69,12 +69,12 @@ def outcome(job_id: str) -> None:
 
 
 def _open_dataset(job: jobs.Job) -> None:
-    made = ImportingProgress.from_json(job.status.progress)
+    reported = ImportingProgress.from_json(job.status.progress)
     photos = ""
-    if made.imported:
-        photos = f"{count(made.imported, 'photo')} into "
+    if reported.imported:
+        photos = f"{count(reported.imported, 'photo')} into "
     st.toast(f"Imported {photos}{plain(job.name)}.", icon=":material/check:")
-    links.to("datasets", dataset=made.dataset_id, version=made.version_id)
+    links.to("datasets", dataset=reported.dataset_id, version=reported.version_id)
 
 
 def _progress(job: jobs.Job) -> None:

@@ -21,7 +21,7 @@ def show(datasets: Mapping[str, Dataset], job_id: str, plan_id: str) -> None:
     if plan_id:
         plan.show(plan_id)
     elif job_id not in running:
-        st.subheader("Import photos")
+        st.header("Import photos")
         plan.show_waiting()
         form.show(datasets)
         failures.show(without=job_id)

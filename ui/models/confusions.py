@@ -30,7 +30,7 @@ def show(model: Model, part: Predictions) -> None:
             wall(model, part, rows, key="cell")
     pairs = confusion.most_confused(part, PAIRS)
     if pairs:
-        st.subheader("Most confused pairs")
+        st.header("Most confused pairs")
     for number, pair in enumerate(pairs):
         _pair(model, part, pair, number)
 

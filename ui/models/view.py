@@ -15,6 +15,7 @@ from ui.models import calibration as calibration_view
 from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
+from ui.notices import title
 from ui.shared import albums, crop_notice, photo_view
 from ui.shared.photo_wall import predictions_of, wall
 from ui.text import count, plain
@@ -59,6 +60,7 @@ def show(model: Model) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
+    title.show(model.name, view, "Models")
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)

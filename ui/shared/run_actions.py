@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.bin import entries as bin_folder
 from core.errors import FieldmarkError
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.store import Job
-from ui import choices, messages
+from ui import choices, messages, removal
+from ui.notices import answers
 from ui.shared import runs_table
 from ui.text import count, plain
 
@@ -42,7 +44,7 @@ def tag(chosen: Sequence[Job], *, key: str) -> None:
             for job in chosen:
                 labels.set_tag(job.id, wanted, add)
             verb = "Added" if add else "Removed"
-            st.toast(f"{verb} the tag {plain(wanted)}.", icon=":material/sell:")
+            answers.tell(f"{verb} the tag {wanted}", icon=":material/sell:")
             st.rerun(scope="app")
 
 
@@ -52,9 +54,12 @@ def delete(
     *,
     key: str,
     facts: str = "",
-    remove: Callable[[str], None] = jobs.delete,
+    remove: Callable[[str, str], object] = jobs.move_to_bin,
 ) -> None:
-    """Draw the button that deletes every chosen job, after a tick beside their names."""
+    """Draw the button that deletes every chosen job, after a tick beside their names.
+
+    `remove` moves a job, by its id, into the bin as part of a group.
+    """
     with st.popover(
         "Delete",
         icon=":material/delete:",
@@ -85,16 +90,19 @@ def delete(
         _delete_all(chosen, noun, key, remove)
 
 
-def _delete_all(chosen: Sequence[Job], noun: str, key: str, remove: Callable[[str], None]) -> None:
-    gone = 0
+def _delete_all(
+    chosen: Sequence[Job], noun: str, key: str, remove: Callable[[str, str], object]
+) -> None:
+    gone, group = 0, bin_folder.new_group()
     for job in chosen:
         try:
-            remove(job.id)
+            remove(job.id, group)
             gone += 1
         except FieldmarkError as error:
-            st.toast(f"{plain(job.name)}: {plain(str(error))}", icon=":material/error:")
+            answers.tell(f"{job.name}: {error}", icon=answers.FAILED)
     runs_table.clear_selection(key)
-    st.toast(f"Deleted {count(gone, noun)}.", icon=":material/delete:")
+    if gone:
+        removal.tell(count(gone, noun), group)
     st.rerun(scope="app")
 
 

@@ -1,4 +1,4 @@
-"""Where an endpoint or a batch runs, and on what, where that has to be chosen and costs money."""
+"""The choice of backend, instances and image for an endpoint or a batch, with its cost."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from ui import choices, own_option
 from ui.text import plain
 
 SERVERLESS, REAL_TIME = "Serverless", "Real time"
-KINDS = {SERVERLESS: "costs only while it answers", REAL_TIME: "machines that are always on"}
+KINDS = {
+    SERVERLESS: "costs money only while it answers",
+    REAL_TIME: "always-on instances",
+}
 USUAL_MACHINE, BATCH_MACHINE = "ml.m5.large", "ml.m5.xlarge"
 MEMORIES = (1024, 2048, 3072, 4096, 5120, 6144)
 
 
 def backend(prefix: str, *, start: str = "") -> Backend:
-    """The choice between the backends that are set up; the workstation where there is only that."""
+    """Draw the choice between the backends that are set up; without a choice, return the only
+    one."""
     ready = {name: found for name, found in backends.BACKENDS.items() if found.is_ready()}
     first = backends.LOCAL.name
     if start in ready:
@@ -30,7 +34,7 @@ def backend(prefix: str, *, start: str = "") -> Backend:
     if len(ready) == 1:
         return ready[first]
     asked = choices.segment(
-        "Where it runs",
+        "Run on",
         list(ready),
         start=first,
         label=lambda name: ready[name].title,
@@ -40,8 +44,8 @@ def backend(prefix: str, *, start: str = "") -> Backend:
 
 
 def endpoint(prefix: str) -> Resources:
-    """Serverless or real time, the image, and what it costs. Raises UserError, naming the field,
-    for what cannot be."""
+    """Draw the choice of kind and image, and the cost. Raises UserError, naming the field, for an
+    invalid combination."""
     left, right = st.columns([2, 3])
     kind = choices.segment("Kind", list(KINDS), key=f"{prefix}_kind", on=left)
     server = _server(right, prefix)
@@ -52,17 +56,16 @@ def endpoint(prefix: str) -> Resources:
 
 
 def batch(prefix: str) -> Resources:
-    """Machines and time limit of a batch, and what it costs at most. Raises UserError as
-    `endpoint`."""
+    """Draw the instances, the time limit and the maximum cost of a batch. Raises as `endpoint`."""
     with st.grid(4, min_column_width=170, gap="small"):
         machine = _machine(prefix, BATCH_MACHINE)
         count = st.number_input(
-            "Machines",
+            "Instances",
             1,
             20,
             1,
             key=f"{prefix}_machines",
-            help="The photos are shared out among them.",
+            help="The photos are divided among them.",
         )
         limit = st.number_input(
             "Time limit, minutes",
@@ -70,7 +73,7 @@ def batch(prefix: str) -> Resources:
             5 * 24 * 60,
             60,
             key=f"{prefix}_limit",
-            help="Then it is stopped, and can be resumed.",
+            help="The batch is stopped after this time and can be resumed.",
         )
         server = _server(st, prefix)
     st.caption(plain(serving_image.SERVERS[server].note))
@@ -82,11 +85,11 @@ def batch(prefix: str) -> Resources:
         count=int(count),
         seconds=resources.max_seconds,
     )
-    _say(
+    _price(
         cost,
         (
             f"**{plain(prices.money(cost.at_most))} at most**, "
-            f"{plain(prices.money(cost.per_hour))} an hour. It ends by itself."
+            f"{plain(prices.money(cost.per_hour))} per hour. Stops by itself."
         ),
     )
     return resources
@@ -95,7 +98,7 @@ def batch(prefix: str) -> Resources:
 def _server(place: Any, prefix: str) -> str:
     names = serving_image.SERVERS
     return choices.one(
-        "Served by",
+        "Serving image",
         list(names),
         label=lambda name: names[name].title,
         key=f"{prefix}_server",
@@ -111,16 +114,16 @@ def _serverless(prefix: str, server: str) -> Resources:
         offered,
         label=lambda mb: f"{mb // 1024} GB",
         key=f"{prefix}_memory_{server}",
-        help="More memory is more processor, too.",
+        help="More memory also means more CPU.",
         on=left,
     )
     most = right.number_input(
-        "Requests at once",
+        "Max. concurrent requests",
         1,
         200,
         5,
         key=f"{prefix}_concurrency",
-        help="Those beyond it are refused at that moment.",
+        help="Further requests are rejected.",
     )
     return Resources(memory_mb=int(memory), concurrency=int(most), server=server)
 
@@ -128,15 +131,15 @@ def _serverless(prefix: str, server: str) -> Resources:
 def _real_time(prefix: str, server: str) -> Resources:
     with st.grid(3, min_column_width=170, gap="small"):
         machine = _machine(prefix, USUAL_MACHINE)
-        count = int(st.number_input("Machines", 1, 20, 1, key=f"{prefix}_machines"))
+        count = int(st.number_input("Instances", 1, 20, 1, key=f"{prefix}_machines"))
         most = int(
             st.number_input(
-                "Grow to at most",
+                "Scale out to",
                 count,
                 20,
                 count,
                 key=f"{prefix}_most_{count}",
-                help="More machines while it is busy, and back.",
+                help="Adds instances under load, and removes them afterwards.",
             )
         )
     grows_to = 0
@@ -153,13 +156,13 @@ def _machine(prefix: str, usual: str) -> str:
 
 
 def machine(start: str, *, key: str, on: Any = st) -> str:
-    """An instance type: one whose price is known, or any other by its name."""
+    """Draw the choice of an instance type: one with a known price, or any other by name."""
     known = prices.instances()
     chosen = own_option.maybe(
-        "Machine",
+        "Instance type",
         list(dict.fromkeys(filter(None, [start, *known]))),
-        own="Another instance type...",
-        field="Its name, such as ml.g5.xlarge",
+        own="Other instance type...",
+        field="Instance type, such as ml.g5.xlarge",
         label=lambda name: known[name].title if name in known else name,
         start=start,
         key=key,
@@ -173,9 +176,9 @@ def _endpoint_price(resources: Resources) -> None:
         usd = prices.serverless(resources.memory_mb, 3600)
         each = prices.serverless(resources.memory_mb, 0.2 * 1000)
         words = (
-            f"**Nothing while it is idle**; {plain(prices.money(usd))} for an hour of answering, "
-            f"so about {plain(prices.money(each))} for 1,000 photos of 0.2 s each. "
-            f"{plain(prices.serverless_origin().capitalize())}."
+            f"**Free while idle**; {plain(prices.money(usd))} per hour of inference, so about "
+            f"{plain(prices.money(each))} for 1,000 photos of 0.2 s each. "
+            f"{plain(prices.serverless_origin())}"
         )
         st.info(words, icon=":material/payments:")
         return
@@ -187,20 +190,19 @@ def _endpoint_price(resources: Resources) -> None:
         a_day = cost.per_hour * 24
     if resources.max_instances and cost.per_hour:
         most = cost.per_hour / resources.instance_count * resources.max_instances
-        grown = f" Fully grown {plain(prices.money(most))} an hour."
-    _say(
+        grown = f" With {resources.max_instances} instances {plain(prices.money(most))} per hour."
+    _price(
         cost,
         (
-            f"**{plain(prices.money(cost.per_hour))} an hour**, {plain(prices.money(a_day))} a "
-            f"day, busy or not, until it ends.{grown}"
+            f"**{plain(prices.money(cost.per_hour))} per hour**, {plain(prices.money(a_day))} per "
+            f"day, until it stops, idle or not.{grown}"
         ),
     )
 
 
-def _say(cost: prices.Estimate, words: str) -> None:
-    """The price with where it is from, or that none is known."""
+def _price(cost: prices.Estimate, words: str) -> None:
+    """Draw the price with its source, or that none is known."""
     if cost.price is None:
         st.info(plain(cost.words), icon=":material/payments:")
         return
-    origin = cost.price.origin[:1].upper() + cost.price.origin[1:]
-    st.info(f"{words} {plain(origin)}.", icon=":material/payments:")
+    st.info(f"{words} {plain(cost.price.origin)}", icon=":material/payments:")

@@ -10,7 +10,7 @@ draws its own details beside the photo. How a wall uses it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -72,14 +72,15 @@ class Album:
 
 @dataclass(frozen=True)
 class Keys:
-    """Keys of the caller: what each does, in a word or two, and the function that does it, called
-    with the photo's id and the key."""
+    """Keys of the caller: those that it allows, a hint that explains them, and the function that is
+    called with the photo's id and the key."""
 
-    actions: Mapping[str, str]
+    allowed: Sequence[str]
+    hint: str
     press: Callable[[str, str], None]
 
 
-NO_KEYS = Keys({}, lambda _photo, _key: None)
+NO_KEYS = Keys((), "", lambda _photo, _key: None)
 
 
 def open_photo(photo: str) -> None:
@@ -139,16 +140,19 @@ def _draw(
 ) -> None:
     photo = current()
     slides = album.around(photo, st.session_state.get(_LAST, ""))
+    if slides and all(slide.id != photo for slide in slides):
+        photo = slides[-1].id  # the address names it otherwise, by its image_id
     if album.find(photo) is not None:
         st.session_state[_LAST] = photo
     left, right = st.columns(COLUMNS, gap="medium")
     with left:
         if slides:
             _picture(slides, photo, album.total, keys_of(photo))
-        if below:
-            below(photo)
     with right:
         details(photo)
+    if below:
+        with left:
+            below(photo)
 
 
 def _picture(slides: Sequence[Slide], photo: str, total: int, keys: Keys) -> None:
@@ -165,7 +169,8 @@ def _picture(slides: Sequence[Slide], photo: str, total: int, keys: Keys) -> Non
         photo,
         total=total,
         moves=st.session_state.get(_MOVES, 0),
-        keys=keys.actions,
+        keys=keys.allowed,
+        hint=keys.hint,
         key=_KEY,
         on_move=move,
         on_press=press,

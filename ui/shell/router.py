@@ -9,8 +9,8 @@ import streamlit as st
 from core import settings
 from ui import messages
 from ui.guard import guard
-from ui.shared import answers
-from ui.shell import history, sidebar
+from ui.notices import answers
+from ui.shell import frame, sidebar
 
 PAGES = settings.PROJECT / "pages"
 ICON = Path(__file__).parent.parent / "assets" / "icon.png"
@@ -44,8 +44,7 @@ guard()
 # Whatever a page does not catch itself still is words and no traceback: a full disk, a home that
 # is gone.
 with messages.report_errors():
-    history.show()
-    answers.show()
+    frame.show()
     sidebar.show()
 with messages.report_errors():
     page.run()

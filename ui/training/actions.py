@@ -16,6 +16,7 @@ from core.jobs.status.asked import training_spec
 from core.jobs.store import Job, State
 from core.models import store as models
 from ui import links, messages, removal
+from ui.notices import answers, popovers
 from ui.text import plain
 from ui.training import compute_form
 from ui.training import job as job_card
@@ -52,7 +53,9 @@ def show(job: Job) -> None:
             )
         # Without keys of their own an open one would stay open on the next job's page, as whatever
         # stands in its place there.
-        with st.popover("More", icon=":material/more_horiz:", key=f"tr_more_{job.id}"):
+        with st.popover(
+            "More", icon=":material/more_horiz:", key=popovers.key(f"tr_more_{job.id}")
+        ):
             _more(job)
 
 
@@ -134,6 +137,8 @@ def _more(job: Job) -> None:
             wanted = [tag.strip() for tag in tags.split(",") if tag.strip()]
             labels.change_label(shown, name, wanted, note)
             del st.session_state[f"tr_shown_{job.id}"]
+            popovers.close(f"tr_more_{job.id}")
+            answers.tell("Saved")
             st.rerun()
     removal.show(
         job.name,

@@ -154,6 +154,6 @@ def _price(resources: Resources, trials: int, parallel: int) -> None:
         f"{plain(prices.money(found.per_hour))} an hour.{spot}"
     )
     st.info(
-        f"{words} {plain(found.price.origin[:1].upper() + found.price.origin[1:])}.",
+        f"{words} {plain(found.price.origin)}",
         icon=":material/payments:",
     )

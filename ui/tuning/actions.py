@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import backends, settings
-from core.io import bin as bin_folder
+from core.bin import entries as bin_folder
 from core.jobs import labels
 from core.jobs import store as jobs
 from core.jobs.status.asked import tuning_spec
@@ -18,6 +18,7 @@ from core.tuning import leaderboard
 from core.tuning import objectives as search
 from core.tuning.leaderboard import Board
 from ui import links, messages, removal
+from ui.notices import answers
 from ui.shared import job_state
 from ui.text import plain
 from ui.training import job as job_card
@@ -113,6 +114,7 @@ def _rename_or_delete(job: Job) -> None:
     if name.strip() and name != job.name:
         with messages.report_errors():
             labels.set_label(job.id, name=name)
+            answers.tell(f"Renamed to {name.strip()}")
             st.rerun()
     removal.show(
         job.name,

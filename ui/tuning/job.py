@@ -227,8 +227,8 @@ def _advice(board: Board) -> None:
 
 def _bar(board: Board) -> tuning_filters.Filters:
     with st.container(horizontal=True, vertical_alignment="center"):
-        choices.segment(
-            "View", list(VIEWS), key="tu_view", bind="query-params", label_visibility="collapsed"
+        choices.view(
+            "View", list(VIEWS), key="tu_view", keep=("job",), label_visibility="collapsed"
         )
         st.space("stretch")
         filters = tuning_filters.show(board)

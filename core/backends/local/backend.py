@@ -99,7 +99,7 @@ class LocalBackend(Backend):
         """Submits the copying of a dataset version into a folder; like an import, only this backend
         has it."""
         store.version(spec.dataset_id, spec.version_id)
-        origins.importable(Path(spec.path))
+        origins.require_importable(Path(spec.path))
         return self._submit(spec, WORKER)
 
     def transform(self, spec: specs.TransformSpec) -> Job:

@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from core import settings
+from core.bin import entries as bin_folder
 from core.datasets import export, staging, store
 from core.datasets.editing import review
 from core.datasets.importing import extending
 from core.errors import NotFound, UserError
-from core.io import bin as bin_folder
 from core.io import files
 from core.jobs import inbox, locks
 from core.jobs import store as jobs

@@ -43,7 +43,7 @@ def run(worker: Worker) -> None:
     spec = training_spec(worker.job)
     prepare(worker.folder, spec)
     if not spec.tuning_id:
-        fetching.bring(worker, spec.dataset_id, spec.version_id)
+        fetching.fetch_photos(worker, spec.dataset_id, spec.version_id)
     worker.check_stop()
     shown = _Shown(worker)
     script = ScriptRun(

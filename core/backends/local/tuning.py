@@ -48,7 +48,7 @@ def run(worker: Worker) -> None:
     # no more.
     prefork.fork_from_here(worker.lock)
     training.copy_input(worker.folder, spec.dataset_id, spec.version_id)
-    fetching.bring(worker, spec.dataset_id, spec.version_id)
+    fetching.fetch_photos(worker, spec.dataset_id, spec.version_id)
     Tuner(worker, spec).run()
 
 

@@ -1,1 +1,1 @@
-"""From a folder, an archive or a bucket to a dataset version, and what was found on the way."""
+"""Imports: from a folder, an archive or S3 to a dataset version with a report."""

@@ -1,5 +1,5 @@
-"""CUB-200-2011 by itself: where it is published, its 200 species, and which of its archive's
-entries an import needs.
+"""CUB-200-2011: where it is published, its 200 species, and the archive entries that an import
+needs.
 
 Wah, Branson, Welinder, Perona, Belongie: The Caltech-UCSD Birds-200-2011 Dataset, CNS-TR-2011-001.
 For research and education.
@@ -18,8 +18,7 @@ from core.io import download, files
 from core.io.download import Published
 from core.io.names import printable
 
-# The first is the publisher's own; the address at vision.caltech.edu that older programs name has
-# been dead since 2020.
+# The first is the publisher's own. The older address at vision.caltech.edu stopped working in 2020.
 PUBLISHED = Published(
     name="CUB_200_2011.tgz",
     addresses=(
@@ -30,19 +29,19 @@ PUBLISHED = Published(
     size=1_150_585_339,
 )
 PHOTOS = 11_788
-# Unpacked photos take about as much as the archive: a JPEG can't be compressed again.
+# JPEGs are compressed already, so the unpacked photos are about as large as the archive.
 UNPACKED_SHARE = 1.05
 TABLES = frozenset(
     ["images.txt", "image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt",
      "classes.txt", "README"]
 )  # fmt: skip
-# Eight species that look nothing like each other, a first dataset that trains in a moment.
+# Eight species that look very different: a first dataset that trains quickly.
 EIGHT = (13, 17, 35, 36, 47, 68, 73, 87)
 
 
 @cache
 def species() -> tuple[str, ...]:
-    """The 200 species in the order of their numbers, which begin at 1."""
+    """Return the 200 species in the order of their numbers, which start at 1."""
     return tuple(
         Path(__file__)
         .with_suffix("")
@@ -53,33 +52,31 @@ def species() -> tuple[str, ...]:
 
 
 def downloaded() -> Path | None:
-    """The archive that an earlier import downloaded, where it is still there."""
+    """Return the archive that an earlier import downloaded, if it still exists."""
     path = settings.downloads_dir() / PUBLISHED.name
     return path if path.is_file() else None
 
 
-def archive(given: Path | None, share: float, meter: Meter) -> Path:
-    """The archive, checked by its MD5: `given`, or the one kept here, or downloaded.
+def fetch_archive(path: Path | None, share: float, meter: Meter) -> Path:
+    """Return the archive, checked by its MD5: `path`, or the one downloaded before, or a new
+    download. `share` (0 to 1) of its photos will be unpacked.
 
-    `share` of its photos will be unpacked.
-
-    Raises UserError for another file than the published one, for a disk that is too small, and as
+    Raises UserError for a file other than the published one, for a disk that is too small, and as
     download.fetch does.
     """
     folder = settings.downloads_dir()
-    if given is not None:
+    if path is not None:
         files.require_free_space(folder, needed_bytes(share, has_archive=True), "CUB-200-2011")
         meter.start("Checking the archive", "bytes")(0, 0)
-        found = download.md5(given, meter.check)
-        if found != PUBLISHED.md5:
+        md5 = download.md5(path, meter.check)
+        if md5 != PUBLISHED.md5:
             raise UserError(
-                f"{printable(given.name)} is not the published {PUBLISHED.name}: its MD5 is "
-                f"{found}, not {PUBLISHED.md5}. It may be cut "
-                "short: download it again. If it is your own cut of the dataset, import it as an "
-                "archive or as a folder.",
+                f"{printable(path.name)} is not the published {PUBLISHED.name}: its MD5 is "
+                f"{md5}, not {PUBLISHED.md5}. It may be incomplete: "
+                "download it again. If it is your own subset, import it as an archive or a folder.",
                 field="path",
             )
-        return given
+        return path
     files.require_free_space(
         folder, needed_bytes(share, has_archive=downloaded() is not None), "CUB-200-2011"
     )
@@ -87,30 +84,30 @@ def archive(given: Path | None, share: float, meter: Meter) -> Path:
 
 
 def needed_bytes(share: float, *, has_archive: bool) -> int:
-    """The bytes that an import of this share of the photos takes on the disk."""
+    """Return the disk space in bytes that importing this share of the photos needs."""
     return int(PUBLISHED.size * (UNPACKED_SHARE * share + (0 if has_archive else 1)))
 
 
-def numbers(labels: Sequence[str]) -> frozenset[int]:
-    """The numbers of these species; all for none.
+def species_numbers(labels: Sequence[str]) -> frozenset[int]:
+    """Return the numbers of these species, or all if `labels` is empty.
 
-    Raises UserError for one that is not among the 200, and for only one.
+    Raises UserError for an unknown species, and for fewer than two.
     """
     place = {name: number for number, name in enumerate(species(), 1)}
     unknown = [label for label in labels if label not in place]
     if unknown:
         raise UserError(
-            f"CUB-200-2011 has no species {printable(unknown[0])!r}. Choose among its 200.",
+            f"CUB-200-2011 has no species {printable(unknown[0])!r}. Choose from its 200 species.",
             field="classes",
         )
     if len(labels) == 1:
-        raise UserError("Choose two species or more, or all of them.", field="classes")
+        raise UserError("Choose at least two species, or all of them.", field="classes")
     return frozenset(place[label] for label in labels) or frozenset(place.values())
 
 
-def wanted(chosen: Collection[int]) -> Callable[[str], bool]:
-    """Whether an entry of the archive is a table, or a photo of one of these species; what
-    describes parts and attributes is not."""
+def entry_filter(chosen: Collection[int]) -> Callable[[str], bool]:
+    """Return a function that accepts archive entries: the tables, and the photos of these species;
+    not the files about parts and attributes."""
 
     def keeps(name: str) -> bool:
         parts = name.removesuffix("/").split("/")

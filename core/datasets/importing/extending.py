@@ -1,8 +1,8 @@
-"""More photos for a dataset that is there: its next version, in which known bytes are not taken
-twice and nothing else changes.
+"""Import more photos into an existing dataset: its next version, in which photos with known bytes
+are skipped and nothing else changes.
 
-Photos that lie in the dataset's own folder, or place in Amazon S3, stay where they are. Others are
-copied to `added/` below it, all of them or none.
+Photos inside the dataset's own folder, or its S3 location, stay where they are. Others are copied
+to `added/` below it, all of them or none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.datasets import remote, splits, store
 from core.datasets.editing import edits
 from core.datasets.importing import origins, report
 from core.datasets.importing import run as importing
-from core.datasets.importing.found import Layout
+from core.datasets.importing.entries import Layout
 from core.datasets.importing.origins import ImportSource, Origin
 from core.datasets.planning.decisions import Decisions
 from core.datasets.planning.plan import Plan
@@ -33,12 +33,14 @@ from core.datasets.staging import stage
 from core.datasets.store import Dataset, Version
 from core.errors import UserError
 from core.io import files
-from core.io.names import printable
 
-# Where new photos go: all to train, so that test stays what it was; shared out among the splits; or
-# nowhere yet.
+# The split of new photos: all in train, so that test is unchanged; divided among the splits; or
+# unused for now.
 JOINS = ("train", "shared", "unused")
 ADDED, ADDING = "added", ".adding-"
+COPYING = "Copying photos"
+# Photos per second that are copied; a first guess, until copying has begun.
+COPY_RATE = 300.0
 
 
 def run_extension(
@@ -52,54 +54,55 @@ def run_extension(
     seed: int = settings.DEFAULT_SEED,
     decisions: Decisions | None = None,
 ) -> Version:
-    """The version after `parent` that has the new photos of `source` too.
+    """Create and return the version after `parent` that includes the new photos of `source`.
 
-    Its report says what came, and what was known already. `decisions` are those of a plan, see
-    importing.run_import.
+    Its report says which photos were added and which were known. `decisions` are those of a
+    preview, see importing.run_import. Photos from elsewhere are copied into a person's own folder
+    only if `into_own_folder` is true.
 
-    Photos from elsewhere are copied into a person's own folder only where `into_own_folder` says
-    so. Raises UserError where nothing is new, for class names that clash, for a disk that is too
-    small, and as importing.run_import does.
+    Raises UserError if no photo is new, for class names that clash, for a disk that is too small,
+    and as importing.run_import does.
     """
     if join not in JOINS:
-        raise UserError(f"New photos can't join {join!r}. Use {', '.join(JOINS)}.", field="join")
-    dataset, origin = store.dataset(parent.dataset_id), origins.of(source)
+        raise UserError(
+            f"{join!r} is not a split of new photos. Use {', '.join(JOINS)}.", field="join"
+        )
+    dataset, origin = store.dataset(parent.dataset_id), origins.create(source)
     meter = Meter(progress, should_stop)
     try:
         with stage(dataset.name) as staged:
-            brought = origin.bring(staged, meter)
+            folder = origin.fetch(staged, meter)
             started = time.perf_counter()
-            layout, plan = importing.recognised(brought, source, meter, decisions)
+            layout, plan = importing.recognise(folder, source, meter, decisions)
+            if _must_copy(dataset, layout):
+                _require_permission(dataset, into_own_folder)
+                meter.expect(COPYING, len(layout.photos) / COPY_RATE)
             known = remote.unchanged(dataset.root, layout.root, store.manifest_of(parent))
-            frame, more = importing.read_rows(layout, meter, known)
-            return _extended(
+            frame, photo_metadata = importing.read_rows(layout, meter, known)
+            return _extend(
                 dataset,
                 parent,
-                _Brought(layout, plan, frame, more, started),
-                _Ways(origin, join, into_own_folder, seed),
+                _Source(layout, plan, frame, photo_metadata, started),
+                _Options(origin, join, seed),
                 meter,
             )
     except OSError as error:
-        place = printable(str(error.filename)) if error.filename else "the disk"
-        raise UserError(
-            f"The import failed at {place}: {error.strerror or error}. Nothing was kept."
-        ) from error
+        raise origins.import_failure(error) from error
 
 
 @dataclass(frozen=True)
-class _Ways:
-    """How the photos come in: from where, where they go, and what is allowed."""
+class _Options:
+    """How photos are added: their origin, their split, and its seed."""
 
     origin: Origin
     join: str
-    into_own_folder: bool
     seed: int
 
 
 @dataclass(frozen=True)
-class _Brought:
-    """What the source held: its layout and plan, a row per photo, what else is known of each, in
-    the same order, and when the reading began."""
+class _Source:
+    """The contents of a source: its layout and plan, one row per photo, their metadata in the same
+    order, and when reading started."""
 
     layout: Layout
     plan: Plan
@@ -108,41 +111,41 @@ class _Brought:
     started: float
 
 
-def _extended(
-    dataset: Dataset, parent: Version, brought: _Brought, how: _Ways, meter: Meter
+def _extend(
+    dataset: Dataset, parent: Version, contents: _Source, options: _Options, meter: Meter
 ) -> Version:
-    before, layout, frame = store.manifest_of(parent), brought.layout, brought.frame
+    before, layout, frame = store.manifest_of(parent), contents.layout, contents.frame
     usable = frame[frame["problem"] == ""]
     known = usable[usable["image_id"].isin(before["image_id"])]
     fresh = usable[~usable["image_id"].isin(before["image_id"])].drop_duplicates("image_id")
     _require_new(fresh, frame, known)
     edits.require_no_clash([*before["label"].unique(), *fresh["label"].unique()])
-    with _placed(dataset, layout, fresh, how.into_own_folder, meter) as paths:
-        fresh = _split(fresh.assign(path=paths), how)
+    with _place(dataset, layout, fresh, meter) as paths:
+        fresh = _split(fresh.assign(path=paths), options)
         fresh, changed = (
             fresh[~fresh["path"].isin(before["path"])],
             int(fresh["path"].isin(before["path"]).sum()),
         )
         _require_new(fresh, frame, known)
-        made = pd.concat([before, fresh], ignore_index=True)
-        edits.require_trainable(made)
+        rows = pd.concat([before, fresh], ignore_index=True)
+        edits.require_trainable(rows)
         notes = _notes(before, known, usable, fresh, changed)
-        facts = report.make(
+        facts = report.make_report(
             pd.concat([fresh, frame[frame["problem"] != ""]]),
             layout,
-            time.perf_counter() - brought.started,
+            time.perf_counter() - contents.started,
             notes,
         )
-        words = f"{len(fresh):,} new: {how.origin.words}"
+        summary = f"{len(fresh):,} new: {options.origin.words}"
         split = {**parent.split, "added": int(parent.split.get("added", 0)) + len(fresh)}
         return store.add_version(
             parent,
-            made,
-            words,
+            rows,
+            summary,
             split,
-            {importing.PLAN: brought.plan.as_dict()},
+            {importing.PLAN: contents.plan.as_dict()},
             facts.as_dict(),
-            brought.metadata.loc[fresh.index].assign(path=fresh["path"]),
+            contents.metadata.loc[fresh.index].assign(path=fresh["path"]),
         )
 
 
@@ -150,16 +153,18 @@ def _require_new(fresh: pd.DataFrame, frame: pd.DataFrame, known: pd.DataFrame) 
     if fresh.empty:
         bad = int((frame["problem"] != "").sum())
         raise UserError(
-            f"There is nothing new: of {len(frame):,} photos {len(known):,} are in the dataset "
-            f"already, and {bad:,} can't be used.",
+            f"No new photos: {len(known):,} of {len(frame):,} are already in the dataset, and "
+            f"{bad:,} can't be used.",
             field="path",
         )
 
 
-def _split(fresh: pd.DataFrame, how: _Ways) -> pd.DataFrame:
-    if how.join == "shared":
-        return splits.shared_out(fresh, settings.DEFAULT_RATIOS, how.seed)
-    return fresh.assign(split=pd.Series(how.join, fresh.index).mask(fresh["label"] == "", "unused"))
+def _split(fresh: pd.DataFrame, options: _Options) -> pd.DataFrame:
+    if options.join == "shared":
+        return splits.shared_out(fresh, settings.DEFAULT_RATIOS, options.seed)
+    return fresh.assign(
+        split=pd.Series(options.join, fresh.index).mask(fresh["label"] == "", "unused")
+    )
 
 
 def _notes(
@@ -169,36 +174,50 @@ def _notes(
     fresh: pd.DataFrame,
     changed: int,
 ) -> list[str]:
-    """What a person should know about what came in."""
+    """Return sentences for the person about the added photos."""
     labels = before.drop_duplicates("image_id").set_index("image_id")["label"]
     other = known[known["label"] != known["image_id"].map(labels)]
     twice = len(usable) - len(known) - len(fresh) - changed
     new = sorted(set(fresh["label"]) - set(before["label"]))
-    said = {
+    notes = {
+        (f"Skipped because they are already in the dataset: {len(known):,}."): len(known),
         (
-            "Photos that were in the dataset already, by their bytes, and were not taken twice: "
-            f"{len(known):,}."
-        ): len(known),
-        (
-            "Of those, with another label here than in the dataset, which keeps its own: "
-            f"{len(other):,}."
+            f"Skipped photos whose label differs from the dataset's, which is kept: {len(other):,}."
         ): len(other),
-        f"New photos that came more than once and were taken once: {twice:,}.": twice,
-        (
-            "Files that have changed since they were imported, whose rows stay as they were: "
-            f"{changed:,}."
-        ): changed,
+        f"Duplicates among the new photos, added once: {twice:,}.": twice,
+        (f"Files changed since their import, whose rows are unchanged: {changed:,}."): changed,
         f"New classes: {splits.listed(new)}.": new,
     }
-    return [text for text, holds in said.items() if holds]
+    return [text for text, holds in notes.items() if holds]
+
+
+def _must_copy(dataset: Dataset, layout: Layout) -> bool:
+    """Return whether the photos are outside the dataset's folder, or its S3 location."""
+    if layout.root.resolve().is_relative_to(dataset.root.resolve()):
+        return False
+    location = remote.begins(dataset.root)
+    return not location or not remote.begins(layout.root).startswith(location)
+
+
+def _require_permission(dataset: Dataset, into_own_folder: bool) -> None:
+    """Raise UserError if photos would be copied into a person's own folder without permission."""
+    if is_own_folder(dataset) and not into_own_folder:
+        raise UserError(
+            f"The photos of {dataset.name} are in your own folder. Allow Fieldmark to copy new "
+            f"photos into {dataset.root / ADDED}, or copy them there yourself and import that "
+            "folder.",
+            field="own_folder",
+        )
 
 
 @contextmanager
-def _placed(
-    dataset: Dataset, layout: Layout, fresh: pd.DataFrame, into_own_folder: bool, meter: Meter
+def _place(
+    dataset: Dataset, layout: Layout, fresh: pd.DataFrame, meter: Meter
 ) -> Iterator[list[str]]:
-    """The paths of the new photos below the dataset's root, copied there where they lie elsewhere;
-    gone again where the block fails."""
+    """Yield the paths of the new photos below the dataset's root.
+
+    Photos from elsewhere are copied there first; the copies are removed if the block fails.
+    """
     root = dataset.root.resolve()
     if layout.root.resolve().is_relative_to(root):
         below = layout.root.resolve().relative_to(root)
@@ -207,16 +226,9 @@ def _placed(
     if (inside := remote.extend(root, layout.root)) is not None:
         yield [f"{inside}{path}" for path in fresh["path"]]
         return
-    if is_own_folder(dataset) and not into_own_folder:
-        raise UserError(
-            f"The photos of {dataset.name} lie in your own folder. Allow Fieldmark to put the new "
-            f"ones into {dataset.root / ADDED}, or "
-            "copy them there yourself and import that folder.",
-            field="own_folder",
-        )
     files.require_free_space(root, int(fresh["size_bytes"].sum()), "Adding these photos")
     remote.bring(layout.root, fresh["path"], meter.start("Downloading photos", "photos"))
-    target = _copied(root, layout.root, fresh["path"], meter.start("Copying photos", "photos"))
+    target = _copy(root, layout.root, fresh["path"], meter.start(COPYING, "photos"))
     try:
         with files.unfinished(target):
             yield [(target / path).relative_to(root).as_posix() for path in fresh["path"]]
@@ -225,10 +237,10 @@ def _placed(
         raise
 
 
-def _copied(
+def _copy(
     root: Path, source: Path, paths: pd.Series[str], tell: Callable[[int, int], None]
 ) -> Path:
-    """The new folder below the dataset's root with all of these photos, or none of them."""
+    """Copy the photos into a new folder below the dataset's root, all or none; return it."""
     with files.there(root, "dataset's folder"):
         where = files.folder_below(root, ADDED)
         name = f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
@@ -242,17 +254,17 @@ def _copied(
 
 
 def sweep(root: Path) -> None:
-    """Removes the half of photos that a killed process was copying below a dataset's root."""
+    """Remove incomplete copies that a killed process left below a dataset's root."""
     for path in (root / ADDED).glob(f"{ADDING}*"):
         if files.is_abandoned(path):
             files.remove(path)
 
 
 def is_own_folder(dataset: Dataset) -> bool:
-    """Whether the dataset's photos lie in a person's folder rather than in Fieldmark's."""
+    """Return whether the dataset's photos are in a person's folder, not in Fieldmark's."""
     return not dataset.root.resolve().is_relative_to(settings.datasets_dir().resolve())
 
 
-def added(split: Mapping[str, Any]) -> int:
-    """How many photos came in after the first import."""
+def count_added(split: Mapping[str, Any]) -> int:
+    """Return how many photos were added after the first import."""
     return int(split.get("added", 0))

@@ -1,5 +1,5 @@
-"""Where photos come from: a folder, an archive, a place in Amazon S3, CUB-200-2011 or the built-in
-sample; what may be imported, and how it gets here."""
+"""The sources that photos are imported from: a folder, an archive, Amazon S3, CUB-200-2011 and the
+built-in sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core import settings
 from core.aws import s3
 from core.datasets import remote, sample
 from core.datasets.importing import cub
-from core.datasets.importing.found import LeftOut
+from core.datasets.importing.entries import IgnoredFiles
 from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.errors import UserError
@@ -23,26 +23,28 @@ from core.io.names import printable
 
 @dataclass(frozen=True)
 class ImportSource:
-    """Where images come from. kind 'folder' and 'archive' need a path, and 'cub' may have one, of
-    its archive; 's3' needs a `place`. `shown` is the name that a browser gave an uploaded file,
-    which is only ever displayed. Of `classes` only these are taken, all where there are none.
-    `brought` is a folder that holds what a plan has brought here already, and `left_out` what was
-    left out on that way."""
+    """Where photos come from.
+
+    The kinds 'folder' and 'archive' need a `path`; 'cub' may have one, that of its archive; 's3'
+    needs a `place`. `display_name` is a browser's name of an upload and is only displayed. Only
+    `classes` are imported, or all if it is empty. `fetched` is the folder into which a preview has
+    unpacked or listed the source already, and `left_out` counts what it ignored.
+    """
 
     kind: str
     path: Path | None = None
-    shown: str = ""
+    display_name: str = ""
     classes: tuple[str, ...] = ()
     place: str = ""
-    brought: Path | None = None
-    left_out: LeftOut = field(default_factory=LeftOut)
+    fetched: Path | None = None
+    left_out: IgnoredFiles = field(default_factory=IgnoredFiles)
 
 
-def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
-    """`path`, absolute and with its links followed, where it lies in a folder that may be imported
-    from; UserError otherwise.
+def require_importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
+    """Return `path` with its links resolved. Raises UserError unless it is absolute and inside a
+    folder that may be imported.
 
-    The refusal comes before any look at the path, so that it tells nothing about what is there.
+    Nothing at the path is read before that, so the error reveals nothing about it.
     """
     roots = settings.import_roots() if roots is None else roots
     try:
@@ -68,7 +70,7 @@ def importable(path: Path, roots: Sequence[Path] | None = None) -> Path:
 
 def require_folder(path: Path) -> Path:
     """Return `path` as `importable` does. Raises UserError also if there is no folder."""
-    folder = importable(path)
+    folder = require_importable(path)
     if folder.is_file():
         raise UserError(
             f"{printable(str(path))} is a file. Enter the path of a folder.", field="path"
@@ -78,31 +80,42 @@ def require_folder(path: Path) -> Path:
     return folder
 
 
+def import_failure(error: OSError) -> UserError:
+    """Return the error of an import that the system refused, naming the person's own path.
+
+    Files in Fieldmark's own folder are not named: the person never sees them.
+    """
+    place = "the disk"
+    if error.filename:
+        place = "Fieldmark's data folder"
+        if not Path(error.filename).is_relative_to(settings.home()):
+            place = printable(str(error.filename))
+    return UserError(f"The import failed at {place}: {error.strerror or error}. Nothing was kept.")
+
+
 @dataclass(frozen=True)
-class Brought:
-    """The folder to look for images in, what was left out on the way there, and what a person
-    should know of that way."""
+class SourceFolder:
+    """The local folder of a source, the files ignored while it was fetched, and a note about that
+    for the person."""
 
     folder: Path
-    left_out: LeftOut = field(default_factory=LeftOut)
+    left_out: IgnoredFiles = field(default_factory=IgnoredFiles)
     note: str = ""
 
 
-def of(source: ImportSource) -> Origin:
-    """The origin of this kind, checked.
-
-    Raises UserError where there is no such kind, or what was given may not be used.
-    """
+def create(source: ImportSource) -> Origin:
+    """Return the origin of a source. Raises UserError for an unknown kind, or for a source that
+    may not be imported."""
     if source.kind not in ORIGINS:
         raise UserError(
-            f"There is no way to import a {printable(source.kind)!r}. Use {', '.join(ORIGINS)}.",
+            f"{printable(source.kind)!r} is not a kind of source. Use {', '.join(ORIGINS)}.",
             field="kind",
         )
     return ORIGINS[source.kind](source)
 
 
 class Origin(ABC):
-    """One way in. It is checked as it is made, which raises UserError; `words` describe it on the
+    """A kind of source, checked when created, which raises UserError. `words` describe it on the
     dataset's page."""
 
     words = ""
@@ -111,65 +124,65 @@ class Origin(ABC):
         self.source = source
 
     @abstractmethod
-    def bring(self, staged: Staged, meter: Meter) -> Brought:
-        """The photos in a folder: in `staged`, unless they lie in one."""
+    def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
+        """Fetch the photos and return their folder: `staged`, unless they are in one already."""
 
 
 class FolderOrigin(Origin):
-    """A folder on this machine, whose photos stay where they are."""
+    """A folder on this machine, whose photos are not copied."""
 
     def __init__(self, source: ImportSource) -> None:
         super().__init__(source)
-        self.path = require_folder(_given(source.path, "folder"))
-        self.words = f"Folder {printable(source.shown or str(self.path))}"
+        self.path = require_folder(_require_path(source.path, "folder"))
+        self.words = f"Folder {printable(source.display_name or str(self.path))}"
 
-    def bring(self, staged: Staged, meter: Meter) -> Brought:
-        return Brought(self.path)
+    def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
+        return SourceFolder(self.path)
 
 
 class ArchiveOrigin(Origin):
-    """An archive, or what a plan has unpacked of it."""
+    """An archive, or the folder into which a preview unpacked it."""
 
     def __init__(self, source: ImportSource) -> None:
         super().__init__(source)
-        self.path = _given(source.path, "archive")
-        if source.brought is None:
-            self.path = _file(self.path, source.shown)
-        self.words = f"Archive {printable(source.shown or str(self.path))}"
+        self.path = _require_path(source.path, "archive")
+        if source.fetched is None:
+            self.path = _require_archive(self.path, source.display_name)
+        self.words = f"Archive {printable(source.display_name or str(self.path))}"
 
-    def bring(self, staged: Staged, meter: Meter) -> Brought:
-        if self.source.brought is not None:
-            return _taken(self.source, self.source.brought, staged)
+    def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
+        if self.source.fetched is not None:
+            return _link_from_preview(self.source, self.source.fetched, staged)
         done = archives.extract(self.path, staged.images, meter.start("Unpacking", "bytes"))
-        left, note = LeftOut(), ""
+        left, note = IgnoredFiles(), ""
         left.update(done.ignored)
         left.examples = dict(done.examples)
         if done.guessed:
             note = (
-                "The archive does not say in which encoding its names are; they were read as "
-                f"{done.guessed.upper()}. Look whether the classes are called as they should be."
+                "The archive does not give the encoding of its file names; "
+                f"{done.guessed.upper()} was assumed. Check the class names."
             )
-        return Brought(staged.images, left, note)
+        return SourceFolder(staged.images, left, note)
 
 
 class S3Origin(Origin):
-    """A place in Amazon S3, whose photos stay there."""
+    """An Amazon S3 location, whose photos stay there."""
 
     def __init__(self, source: ImportSource) -> None:
         super().__init__(source)
         self.place = s3.place_of(source.place)
         self.words = f"Amazon S3 {self.place.uri}"
 
-    def bring(self, staged: Staged, meter: Meter) -> Brought:
-        if self.source.brought is not None:
-            return _taken(self.source, self.source.brought, staged)
-        left = LeftOut()
+    def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
+        if self.source.fetched is not None:
+            return _link_from_preview(self.source, self.source.fetched, staged)
+        left = IgnoredFiles()
         left.update(remote.lay_out(self.place, staged.images, meter))
-        return Brought(staged.images, left)
+        return SourceFolder(staged.images, left)
 
 
 class CubOrigin(Origin):
-    """CUB-200-2011, downloaded or from its archive; some of its species or all."""
+    """CUB-200-2011, downloaded or from its archive, whole or some of its species."""
 
     words = "CUB-200-2011"
 
@@ -177,15 +190,15 @@ class CubOrigin(Origin):
         super().__init__(source)
         self.path = source.path
         if source.path is not None:
-            self.path = _file(_given(source.path, "archive"), source.shown)
+            self.path = _require_archive(_require_path(source.path, "archive"), source.display_name)
 
-    def bring(self, staged: Staged, meter: Meter) -> Brought:
-        chosen = cub.numbers(self.source.classes)
+    def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
+        chosen = cub.species_numbers(self.source.classes)
         meter.expect_reading(cub.PHOTOS * len(chosen) / len(cub.species()))
-        archive = cub.archive(self.path, len(chosen) / len(cub.species()), meter)
+        archive = cub.fetch_archive(self.path, len(chosen) / len(cub.species()), meter)
         tell = meter.start("Unpacking", "bytes")
-        archives.extract(archive, staged.images, tell, wanted=cub.wanted(chosen))
-        return Brought(staged.images)
+        archives.extract(archive, staged.images, tell, wanted=cub.entry_filter(chosen))
+        return SourceFolder(staged.images)
 
 
 class SampleOrigin(Origin):
@@ -193,10 +206,10 @@ class SampleOrigin(Origin):
 
     words = "Built-in sketchbook"
 
-    def bring(self, staged: Staged, meter: Meter) -> Brought:
+    def fetch(self, staged: Staged, meter: Meter) -> SourceFolder:
         meter.expect_reading(sample.COUNT)
         archives.extract(sample.ARCHIVE, staged.images, meter.start("Unpacking", "bytes"))
-        return Brought(staged.images)
+        return SourceFolder(staged.images)
 
 
 ORIGINS: dict[str, type[Origin]] = {
@@ -208,31 +221,28 @@ ORIGINS: dict[str, type[Origin]] = {
 }
 
 
-def _given(path: Path | None, what: str) -> Path:
+def _require_path(path: Path | None, what: str) -> Path:
     if path is None or not str(path).strip():
-        raise UserError(f"Say which {what} to import.", field="path")
+        raise UserError(f"Enter the path of the {what}.", field="path")
     return path
 
 
-def _file(path: Path, name: str) -> Path:
-    """The archive at `path`, which may have been uploaded under another name."""
-    found = importable(path, (*settings.import_roots(), settings.uploads_dir().resolve()))
-    if not found.is_file():
+def _require_archive(path: Path, name: str) -> Path:
+    """Return the archive at `path`; `name` is that of an upload."""
+    archive = require_importable(path, (*settings.import_roots(), settings.uploads_dir().resolve()))
+    if not archive.is_file():
         raise UserError(f"There is no file at {printable(name or str(path))}.", field="path")
-    return found
+    return archive
 
 
-def _taken(source: ImportSource, brought: Path, staged: Staged) -> Brought:
-    """What a plan has brought here, for the dataset too: by links, so that an import that fails can
-    be tried again.
-
-    Raises UserError where it is gone.
-    """
-    if not (brought / staged.images.name).is_dir():
+def _link_from_preview(source: ImportSource, fetched: Path, staged: Staged) -> SourceFolder:
+    """Link the files that a preview fetched into the dataset, so that a failed import can be
+    repeated. Raises UserError if they are gone."""
+    if not (fetched / staged.images.name).is_dir():
         raise UserError(
-            "What was looked into is gone: it was imported, or removed. Bring it in again.",
+            "This preview's files are gone: they were imported or removed. Preview them again.",
             field="plan",
         )
-    with files.there(brought, "plan"):
-        shutil.copytree(brought, staged.folder, copy_function=files.link, dirs_exist_ok=True)
-    return Brought(staged.images, source.left_out)
+    with files.there(fetched, "plan"):
+        shutil.copytree(fetched, staged.folder, copy_function=files.link, dirs_exist_ok=True)
+    return SourceFolder(staged.images, source.left_out)

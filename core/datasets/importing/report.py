@@ -1,4 +1,4 @@
-"""What an import found: a plain dict in version.json, read through one frozen class."""
+"""The report of an import: stored as a dict in version.json, read through one frozen class."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from core.datasets.importing import found
-from core.datasets.importing.found import Layout
+from core.datasets.importing import entries
+from core.datasets.importing.entries import Layout
 from core.datasets.planning import listing
 from core.datasets.splits import listed
 from core.io.names import printable
 
-# Lists in version.json stay short whatever comes in; the counts are complete, and so are the
-# manifest's rows.
+# Bounds the lists in version.json; counts and the manifest are complete.
 MAX_ROWS = 1000
 WARN_IMBALANCE = 10.0
 WARN_BAD_FRACTION = 0.5
@@ -25,14 +24,13 @@ WARN_BAD_FRACTION = 0.5
 class ImportReport:
     """The result of an import.
 
-    layout: which form was recognised. images: usable ones. bad: [{"path", "problem"}] of
-    `bad_count`. ignored: {reason: files}. missing: images that a table lists and that are not
-    there. row_errors: why rows of a table of labels can't be used, of `row_error_count`.
-    duplicates: [[path, path], ...] of equal bytes, of `duplicate_count`; clashes are those with two
-    labels, leaks those with two official splits. imbalance: largest class through smallest.
-    unlabelled: images that nothing gives a label.
-    left_out: classes too small for the split, kept as 'unused' rows. warnings: sentences for the
-    person.
+    layout: the recognised layout. images: usable photos. bad: [{"path", "problem"}], the first of
+    `bad_count`. ignored: {reason: files}. missing: photos listed in a table but absent.
+    row_errors: why table rows can't be used, the first of `row_error_count`. duplicates: [[path,
+    path], ...] with equal bytes, the first of `duplicate_count`; clashes have two labels, leaks
+    two official splits. imbalance: size of the largest class divided by the smallest. unlabelled:
+    photos without a label. left_out: classes too small to split, kept as 'unused' rows. warnings:
+    sentences for the person.
     """
 
     layout: str = ""
@@ -59,8 +57,8 @@ class ImportReport:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> ImportReport:
-        """From a version's `report`; keys that are missing keep their defaults, unknown ones are
-        passed over."""
+        """Return the report stored in a version; missing keys get their defaults, unknown keys are
+        ignored."""
         known = {item.name for item in fields(cls)}
         return cls(**{name: value for name, value in stored.items() if name in known})
 
@@ -68,17 +66,17 @@ class ImportReport:
         return asdict(self)
 
 
-def make(
+def make_report(
     frame: pd.DataFrame, layout: Layout, seconds: float, notes: Sequence[str] = ()
 ) -> ImportReport:
-    """The report on a manifest that has been split, made from `layout` in `seconds`; `notes` come
+    """Return the report on a split manifest that was made from `layout` in `seconds`; `notes` come
     first among its warnings."""
     bad = frame[frame["problem"] != ""]
     usable = frame[frame["problem"] == ""]
     used = usable[usable["split"] != "unused"]
     sizes = used["label"].value_counts()
     left_out = sorted({*frame["label"].unique(), *layout.empty} - {"", *sizes.index})
-    pairs = _pairs(usable)
+    pairs = _duplicate_pairs(usable)
     clash = pairs[pairs["label"] != pairs["label_first"]]
     leak = pairs[(pairs["official"] != pairs["official_first"])]
     report = ImportReport(
@@ -107,22 +105,22 @@ def make(
         images_per_second=round(len(frame) / max(seconds, 1e-6), 1),
     )
     return ImportReport(
-        **report.as_dict() | {"warnings": [*notes, *_warnings(report), *_examples(layout)]}
+        **report.as_dict() | {"warnings": [*notes, *_warnings(report), *_ignored_examples(layout)]}
     )
 
 
-def _examples(layout: Layout) -> list[str]:
-    """What was left out that a person may not know of, each with an example."""
+def _ignored_examples(layout: Layout) -> list[str]:
+    """Return a sentence for each kind of ignored file that a person may not expect."""
     return [
-        f"Left out: {reason} ({layout.ignored[reason]:,}), {printable(path)} for one."
+        f"Ignored: {reason} ({layout.ignored[reason]:,} files, such as {printable(path)})."
         for reason, path in layout.ignored.examples.items()
-        if reason in found.NOTED
+        if reason in entries.NOTED
     ]
 
 
-def _pairs(usable: pd.DataFrame) -> pd.DataFrame:
-    """One row per image whose bytes came before under another path, beside that first one's
-    columns."""
+def _duplicate_pairs(usable: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per photo whose bytes occur earlier under another path, with the columns of
+    that first photo beside its own."""
     several = usable[usable["image_id"].duplicated(keep=False)].sort_values(["image_id", "path"])[
         ["image_id", "path", "label", "official"]
     ]
@@ -140,30 +138,29 @@ def _warnings(report: ImportReport) -> list[str]:
     links = report.ignored.get(listing.OUTWARD, 0)
     small = listed(report.left_out)
     times = f"{report.imbalance:.0f} times"
-    said = {
+    warnings = {
         (
-            f"{report.bad_count} of {files} images can't be used, more than half: check that this "
-            "is the right folder."
+            f"{report.bad_count:,} of {files:,} photos can't be used, more than half. Check that "
+            "this is the right folder."
         ): (report.bad_count > WARN_BAD_FRACTION * files),
-        f"The largest class has {times} as many images as the smallest.": (
+        f"The largest class has {times} as many photos as the smallest.": (
             report.imbalance >= WARN_IMBALANCE
         ),
         (
-            f"{report.clash_count} images stand in two classes with the same bytes: one of the "
-            "labels is wrong."
+            f"{report.clash_count:,} photos are in two classes with identical bytes: one of the "
+            "two labels is wrong."
         ): report.clash_count,
         (
-            f"{report.leak_count} images stand in two parts of the official split, which makes "
-            "its accuracy look better."
+            f"{report.leak_count:,} photos are in two parts of the official split, which inflates "
+            "its accuracy."
         ): report.leak_count,
         (
-            f"{report.row_error_count} of the rows in the table of labels can't be used; the "
-            "report lists them."
+            f"{report.row_error_count:,} table rows can't be used; the report lists them."
         ): report.row_error_count,
         (
-            f"{links} links were left out, which lead out of the folders that may be imported. "
-            "Import the folder that they lead to."
+            f"{links:,} links were ignored because they point outside the folders that Fieldmark "
+            "may read. Import the folder they point to instead."
         ): links,
-        f"Left out, because too few images could be used: {small}.": report.left_out,
+        f"Excluded because too few photos can be used: {small}.": report.left_out,
     }
-    return [text for text, holds in said.items() if holds]
+    return [text for text, holds in warnings.items() if holds]

@@ -1,1 +1,1 @@
-"""What lies in a folder that is to be imported, understood before a pixel is read."""
+"""Import plans: recognise the layout of a folder before any photo is decoded."""

@@ -1,4 +1,4 @@
-"""Print the plan of an import without importing anything.
+"""Print an import plan without importing anything.
 
 python -m core.datasets.planning FOLDER [--json]
 """
@@ -12,22 +12,26 @@ from pathlib import Path
 
 from core.datasets.importing import origins
 from core.datasets.planning import plan as plans
-from core.datasets.planning import printed
+from core.datasets.planning import plan_text
 from core.errors import UserError
 
 
 def main() -> int:
-    """Exit with 0, or with 2 and the reason where nothing can be understood."""
+    """Print the plan and return 0, or print the reason and return 2."""
     parser = argparse.ArgumentParser(prog="python -m core.datasets.planning", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--json", action="store_true", help="the whole plan, for a program")
-    given = parser.parse_args()
+    parser.add_argument("--json", action="store_true", help="print the complete plan as JSON")
+    arguments = parser.parse_args()
     try:
-        _, plan = plans.make(origins.require_folder(given.folder.absolute()))
+        _, plan = plans.make_plan(origins.require_folder(arguments.folder.absolute()))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps(plan.as_dict(), ensure_ascii=False) if given.json else printed.text(plan))
+    print(
+        json.dumps(plan.as_dict(), ensure_ascii=False)
+        if arguments.json
+        else plan_text.format_plan(plan)
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Which of the tables that lie there are used, and for what; of the others why they are not."""
+"""Choose which tables are used for labels, splits or extra columns, and say why others are not."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from core.datasets.importing import exported
-from core.datasets.importing.found import BadRow
+from core.datasets.importing import export_table
+from core.datasets.importing.entries import BadRow
 from core.datasets.planning import labels
 from core.datasets.planning.decisions import PIXELS, SHARES, TableUse
-from core.datasets.planning.folders import split_word
+from core.datasets.planning.folders import find_split_word
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.matching import Match, Photos, tidy
+from core.datasets.planning.matching import Match, Photos, clean_path
 from core.datasets.planning.tables import candidates, cub_tables
 from core.datasets.planning.tables.column_names import GROUP_NAMES
 from core.datasets.planning.tables.columns import (
@@ -29,30 +29,30 @@ from core.datasets.planning.tables.columns import (
     PATH,
     SPLIT,
     Roles,
-    normal,
-    numbers,
-    roles_of,
+    assign_roles,
+    normalise_name,
+    parse_numbers,
 )
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.io import cells
 from core.io.names import printable
 
-# Whose tables name files as they are called, whatever else lies there.
+# Kinds whose tables give exact file names.
 EXACT = frozenset({cub_tables.KIND})
 SAMPLE = 500
-# An export may name many photos that were left out of it before the first that is there.
-MOST = 10**9
+# An export may list many absent photos before the first existing one, so all rows are read.
+ALL_ROWS = 10**9
 SAMPLE_NAME = re.compile(r"(sample|example)[ _-]?submi", re.IGNORECASE)
 SUBMISSION = re.compile(r"submission", re.IGNORECASE)
-# Two tables are about the same photos where they share so much of what the smaller one names.
+# Two tables describe the same photos if they share this much of the smaller one's photos.
 SAME = 0.1
-NAMED = 6
+MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """A table that was looked into: its use, as far as it is known, and the photos that its first
-    rows name."""
+class _Candidate:
+    """A table whose first rows were read: its use so far, the photos that these rows name, and
+    their labels if all of them are numbers."""
 
     use: TableUse
     photos: frozenset[str]
@@ -63,91 +63,93 @@ class _Looked:
         return LABEL in self.use.roles.values() or ONE_HOT in self.use.roles.values()
 
 
-def tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
-    """Every file that could be a table, used or not.
+def choose_tables(listing: Listing, photos: Photos) -> tuple[TableUse, ...]:
+    """Return every file that could be a table, used or not.
 
     Raises UserError for a published dataset whose tables are damaged.
     """
-    package, damaged = _package(listing, photos)
+    package, damaged = _choose_package(listing, photos)
     if package is not None:
-        return (package, *_others(listing, package, photos))
-    names = labels.name_files(listing)
-    passed = {use.path for use in damaged}
-    paths = [path for path in candidates.candidates(listing) if path not in passed]
-    found, refused = _opened(listing, [path for path in paths if path not in names], photos)
-    if not any(looked.has_labels and looked.photos for looked in found):
-        # What looks like names of codes may be a table of photos that are called by numbers.
-        more, _ = _opened(listing, [path for path in paths if path in names], photos)
-        found += [looked for looked in more if looked.has_labels and looked.photos]
-    codes = {looked.use.path: looked.codes for looked in found}
-    chosen = [labels.with_names(use, codes[use.path], names) for use in _chosen(found)]
+        return (package, *_tables_beside(listing, package, photos))
+    names = labels.find_name_files(listing)
+    damaged_paths = {use.path for use in damaged}
+    paths = [path for path in candidates.find_candidates(listing) if path not in damaged_paths]
+    tables, refused = _read_candidates(
+        listing, [path for path in paths if path not in names], photos
+    )
+    if not any(candidate.has_labels and candidate.photos for candidate in tables):
+        # A file that seems to name class codes may be a table of photos with numbers as names.
+        more, _ = _read_candidates(listing, [path for path in paths if path in names], photos)
+        tables += [candidate for candidate in more if candidate.has_labels and candidate.photos]
+    codes = {candidate.use.path: candidate.codes for candidate in tables}
+    chosen = [labels.with_names(use, codes[use.path], names) for use in _decide_uses(tables)]
     return (*chosen, *damaged, *refused)
 
 
-def _opened(
+def _read_candidates(
     listing: Listing, paths: Sequence[str], photos: Photos
-) -> tuple[list[_Looked], list[TableUse]]:
-    """The tables among these files, and why the others are none."""
-    found, refused = [], []
+) -> tuple[list[_Candidate], list[TableUse]]:
+    """Return the tables among these files, and why the others are not tables."""
+    tables, refused = [], []
     for path in paths:
         try:
-            found.append(_looked(listing, candidates.opened(listing, path), photos))
+            tables.append(_read_candidate(listing, candidates.open_table(listing, path), photos))
         except NotATable as error:
             refused.append(TableUse(path, why=str(error)))
-    return found, refused
+    return tables, refused
 
 
-def _package(listing: Listing, photos: Photos) -> tuple[TableUse | None, list[TableUse]]:
-    """The published dataset that names most of the photos, if one does, and those that can't be
+def _choose_package(listing: Listing, photos: Photos) -> tuple[TableUse | None, list[TableUse]]:
+    """Return the published dataset that names most photos, or None, and those that can't be
     read."""
     packages, damaged = [], []
-    for table in candidates.packages(listing):
+    for table in candidates.open_packages(listing):
         try:
-            packages.append(_looked(listing, table, photos))
+            packages.append(_read_candidate(listing, table, photos))
         except NotATable as error:
-            damaged.append(TableUse(table.path, why=f"of {table.kind}, {error}"))
-    best = max(packages, key=lambda looked: len(looked.photos), default=None)
+            damaged.append(TableUse(table.path, why=f"table of {table.kind}: {error}"))
+    best = max(packages, key=lambda candidate: len(candidate.photos), default=None)
     if best is None or not best.photos:
         return None, damaged
-    why = f"these are the tables of {best.use.kind}"
+    why = "labels come from its own tables"
     return replace(best.use, is_used=True, why=why), damaged
 
 
-def _others(listing: Listing, package: TableUse, photos: Photos) -> list[TableUse]:
-    """The other files that could be tables, beside those of a whole dataset; lists of its split
-    are used, where it has none in its own tables."""
+def _tables_beside(listing: Listing, package: TableUse, photos: Photos) -> list[TableUse]:
+    """Return the other possible tables beside those of a published dataset; lists of its split
+    are used if its own tables have none."""
     folder = package.path.rpartition("/")[0]
-    found = []
-    for path in candidates.candidates(listing):
+    uses = []
+    for path in candidates.find_candidates(listing):
         if path == package.path or path.rpartition("/")[0] == folder:
             continue
-        use = TableUse(path, why=f"{package.kind} is read by its own tables")
+        use = TableUse(path, why=f"{package.kind} is read from its own tables")
         if not package.column(SPLIT):
             with suppress(NotATable):
-                use = _list_of_split(listing, path, photos) or use
-        found.append(use)
-    return found
+                use = _read_split_list(listing, path, photos) or use
+        uses.append(use)
+    return uses
 
 
-def _list_of_split(listing: Listing, path: str, photos: Photos) -> TableUse | None:
-    looked = _looked(listing, candidates.opened(listing, path), photos)
-    # VOC's lists of each class say in a second column what its annotations say.
-    is_list = list(looked.use.roles.values()) == [PATH]
-    if not looked.photos or not is_list or not looked.use.split:
+def _read_split_list(listing: Listing, path: str, photos: Photos) -> TableUse | None:
+    candidate = _read_candidate(listing, candidates.open_table(listing, path), photos)
+    # The second column of VOC's class lists repeats its annotations.
+    is_list = list(candidate.use.roles.values()) == [PATH]
+    if not candidate.photos or not is_list or not candidate.use.split:
         return None
-    return replace(looked.use, is_used=True, why="it gives the split")
+    return replace(candidate.use, is_used=True, why="has the split")
 
 
-def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
-    """Reads a table's first rows. Raises NotATable."""
+def _read_candidate(listing: Listing, table: Table, photos: Photos) -> _Candidate:
+    """Read a table's first rows. Raises NotATable."""
     base = table.base or table.path.rpartition("/")[0]
-    table = candidates.without_header(table, photos, base, listing.root)
-    is_export = exported.is_header(table.columns)
-    rows = candidates.sample(table, MOST if is_export else SAMPLE)
+    table = candidates.correct_header(table, photos, base, listing.root)
+    is_export = export_table.is_header(table.columns)
+    rows = candidates.read_sample(table, ALL_ROWS if is_export else SAMPLE)
     if not rows:
         raise NotATable("it has no rows")
-    roles = exported.roles(table.columns) if is_export else None
-    found = Roles(roles, 1.0) if roles else roles_of(table, rows, photos, base)
+    roles = export_table.column_roles(table.columns) if is_export else None
+    assigned = Roles(roles, 1.0) if roles else assign_roles(table, rows, photos, base)
     is_package, stem = table.kind in candidates.PACKAGES, PurePosixPath(table.path).stem
     use = TableUse(
         table.path,
@@ -156,48 +158,46 @@ def _looked(listing: Listing, table: Table, photos: Photos) -> _Looked:
         delimiter=table.form.get("delimiter", ""),
         has_header=table.form.get("has_header", "yes") == "yes",
         base=base,
-        roles=dict(found.of),
-        doubtful=found.doubtful,
-        split="" if found.has(SPLIT) or is_package else split_word(stem),
-        box_unit=_unit(found, rows),
+        roles=dict(assigned.of),
+        doubtful=assigned.doubtful,
+        split="" if assigned.has(SPLIT) or is_package else find_split_word(stem),
+        box_unit=_box_unit(assigned, rows),
         rows=len(rows),
         is_export=is_export,
-        is_guess=found.is_guess,
+        is_guess=assigned.is_guess,
     )
-    use = replace(use, several=labels.separator(use, rows))
-    named = frozenset(_named(use, rows, photos))
-    codes = tuple(labels.codes_in(use, rows))
-    return _Looked(replace(use, matched=len(named)), named, codes)
+    use = replace(use, several=labels.find_separator(use, rows))
+    named = frozenset(_matched_photos(use, rows, photos))
+    codes = tuple(labels.find_codes(use, rows))
+    return _Candidate(replace(use, matched=len(named)), named, codes)
 
 
-def _named(use: TableUse, rows: Sequence[Row], photos: Photos) -> list[str]:
-    found, cell = [], cell_of(use)
+def _matched_photos(use: TableUse, rows: Sequence[Row], photos: Photos) -> list[str]:
+    matched, cell = [], photo_cell_reader(use)
     for row in rows:
         with suppress(BadRow):
-            if one := match(use, cell(row), photos):
-                found.append(one.path)
-    return found
+            if one := find_photo(use, cell(row), photos):
+                matched.append(one.path)
+    return matched
 
 
-def match(use: TableUse, text: str, photos: Photos) -> Match | None:
-    """The photo that a row's cell means, or None. Raises BadRow where several are called so."""
+def find_photo(use: TableUse, text: str, photos: Photos) -> Match | None:
+    """Return the photo that a row's cell names, or None. Raises BadRow if several match."""
     if use.kind in EXACT:
         return photos.exactly(text, use.base)
     return photos.find(text, use.base)
 
 
-def why_none(text: str) -> str:
-    """Why a row with this cell has no photo."""
-    wanted = tidy(text)
-    return (
-        f"the file {printable(wanted)} is not there, or is no image"
-        if wanted
-        else "no file is named"
-    )
+def explain_no_match(text: str) -> str:
+    """Say why a row with this cell has no photo."""
+    wanted = clean_path(text)
+    if not wanted:
+        return "it names no file"
+    return f"the file {printable(wanted)} does not exist or is not a photo"
 
 
-def cell_of(use: TableUse) -> Callable[[Row], str]:
-    """What a row calls its photo: a cell, or that of its folder and that of its file."""
+def photo_cell_reader(use: TableUse) -> Callable[[Row], str]:
+    """Return a function from a row to its photo's path: one cell, or folder and file cells."""
     column, folder = use.column(PATH), use.column(FOLDER)
     if use.is_export:
         return lambda row: cells.as_it_was(row.values.get(column, ""))
@@ -211,102 +211,112 @@ def cell_of(use: TableUse) -> Callable[[Row], str]:
     return both
 
 
-def _unit(roles: Roles, rows: Sequence[Row]) -> str:
-    """Shares of the photo's size where no number of a box is above 1 and one of them is a
-    fraction."""
+def _box_unit(roles: Roles, rows: Sequence[Row]) -> str:
+    """Return the unit of the boxes: shares of the photo's size if no number is above 1 and one is
+    a fraction, else pixels."""
     columns = [
         name
         for name, role in roles.of.items()
         if role in (*BOX_ROLES, BOX_LIST, BOX_CENTRE_X, "box_centre_y")
     ]
-    found = [value for row in rows for name in columns for value in numbers(row.values[name])]
-    is_share = bool(found) and max(found) <= 1 and any(value % 1 for value in found)
+    values = [
+        value for row in rows for name in columns for value in parse_numbers(row.values[name])
+    ]
+    is_share = bool(values) and max(values) <= 1 and any(value % 1 for value in values)
     return SHARES if is_share else PIXELS
 
 
-def _chosen(found: Sequence[_Looked]) -> list[TableUse]:
-    """Each table used, or why not."""
-    able = [looked for looked in found if looked.photos and not _is_submission(looked, found)]
-    exports = [looked for looked in able if looked.use.is_export]
-    labelled = exports[:1] or [looked for looked in able if looked.has_labels]
+def _decide_uses(tables: Sequence[_Candidate]) -> list[TableUse]:
+    """Decide the use of each table."""
+    usable = [
+        candidate
+        for candidate in tables
+        if candidate.photos and not _is_submission(candidate, tables)
+    ]
+    exports = [candidate for candidate in usable if candidate.use.is_export]
+    labelled = exports[:1] or [candidate for candidate in usable if candidate.has_labels]
     if not exports:
-        able = [_unless_told(looked, labelled) for looked in able]
-        labelled = [looked for looked in able if looked.has_labels]
+        usable = [_without_guessed_label(candidate, labelled) for candidate in usable]
+        labelled = [candidate for candidate in usable if candidate.has_labels]
     used = _without_rivals(labelled)
-    plain = [] if exports else [looked for looked in able if not looked.has_labels]
-    uses = {looked.use.path: _used(looked, used) for looked in used}
-    uses |= {looked.use.path: _used(looked, used) for looked in plain}
-    return [uses.get(looked.use.path) or _unused(looked, used, found) for looked in found]
+    unlabelled = [] if exports else [candidate for candidate in usable if not candidate.has_labels]
+    uses = {candidate.use.path: _as_used(candidate, used) for candidate in used}
+    uses |= {candidate.use.path: _as_used(candidate, used) for candidate in unlabelled}
+    return [
+        uses.get(candidate.use.path) or _as_unused(candidate, used, tables) for candidate in tables
+    ]
 
 
-def _is_submission(looked: _Looked, found: Sequence[_Looked]) -> bool:
-    name = PurePosixPath(looked.use.path).name
-    return bool(SAMPLE_NAME.search(name) or (SUBMISSION.search(name) and len(found) > 1))
+def _is_submission(candidate: _Candidate, tables: Sequence[_Candidate]) -> bool:
+    name = PurePosixPath(candidate.use.path).name
+    return bool(SAMPLE_NAME.search(name) or (SUBMISSION.search(name) and len(tables) > 1))
 
 
-def _without_rivals(labelled: Sequence[_Looked]) -> list[_Looked]:
-    """The tables that are about different photos; of those about the same ones, the one that says
-    most."""
+def _without_rivals(labelled: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return tables about different photos; among rivals, the one that names most photos."""
     order = sorted(
-        labelled, key=lambda looked: (looked.use.is_guess, -len(looked.photos), looked.use.path)
+        labelled,
+        key=lambda candidate: (candidate.use.is_guess, -len(candidate.photos), candidate.use.path),
     )
-    used: list[_Looked] = []
-    for looked in order:
-        if not any(_is_rival(looked, other) for other in used):
-            used.append(looked)
-    return sorted(used, key=lambda looked: looked.use.path)
+    used: list[_Candidate] = []
+    for candidate in order:
+        if not any(_is_rival(candidate, other) for other in used):
+            used.append(candidate)
+    return sorted(used, key=lambda candidate: candidate.use.path)
 
 
-def _unless_told(looked: _Looked, labelled: Sequence[_Looked]) -> _Looked:
-    """The table; without its label where that is a guess, and another one that is none is about the
-    same photos."""
-    label = looked.use.column(LABEL)
+def _without_guessed_label(candidate: _Candidate, labelled: Sequence[_Candidate]) -> _Candidate:
+    """Return the table, without its label if that is a guess and another table has certain labels
+    for the same photos."""
+    label = candidate.use.column(LABEL)
     sure = [other for other in labelled if not other.use.is_guess]
-    if not looked.use.is_guess or not any(_is_rival(looked, other) for other in sure):
-        return looked
-    role = GROUP if normal(label) in GROUP_NAMES else KEEP
-    use = replace(looked.use, roles={**looked.use.roles, label: role}, several="")
-    return replace(looked, use=use, codes=())
+    if not candidate.use.is_guess or not any(_is_rival(candidate, other) for other in sure):
+        return candidate
+    role = GROUP if normalise_name(label) in GROUP_NAMES else KEEP
+    use = replace(candidate.use, roles={**candidate.use.roles, label: role}, several="")
+    return replace(candidate, use=use, codes=())
 
 
-def _is_rival(one: _Looked, other: _Looked) -> bool:
+def _is_rival(one: _Candidate, other: _Candidate) -> bool:
     shared = len(one.photos & other.photos)
     return shared > SAME * min(len(one.photos), len(other.photos))
 
 
-def _used(looked: _Looked, used: Sequence[_Looked]) -> TableUse:
-    use = looked.use
-    if not looked.has_labels:
-        what = "the split" if use.split or use.column(SPLIT) else "more about the photos"
-        return replace(use, is_used=True, why=f"it gives {what}")
-    why = "it names the photos and their labels"
+def _as_used(candidate: _Candidate, used: Sequence[_Candidate]) -> TableUse:
+    use = candidate.use
+    if not candidate.has_labels:
+        what = "the split" if use.split or use.column(SPLIT) else "extra columns"
+        return replace(use, is_used=True, why=f"has {what}")
+    why = "has photos and labels"
     if use.is_export:
-        why = "Fieldmark exported it"
+        why = "exported by Fieldmark"
     elif use.split and len(used) > 1:
-        why = f"it names the {use.split} photos and their labels"
+        why = f"has the {use.split} photos and labels"
     return replace(use, is_used=True, why=why)
 
 
-def _unused(looked: _Looked, used: Sequence[_Looked], found: Sequence[_Looked]) -> TableUse:
-    use = looked.use
-    if _is_submission(looked, found):
-        why = "a sample submission holds no real labels"
+def _as_unused(
+    candidate: _Candidate, used: Sequence[_Candidate], tables: Sequence[_Candidate]
+) -> TableUse:
+    use = candidate.use
+    if _is_submission(candidate, tables):
+        why = "a sample submission has no real labels"
         return replace(use, why=why, is_sample=True)
-    if rival := next((other for other in used if _is_rival(looked, other)), None):
-        return replace(use, why=f"{rival.use.path} is about the same photos")
-    columns = ", ".join(f'"{printable(name)}"' for name in list(use.roles)[:NAMED])
+    if rival := next((other for other in used if _is_rival(candidate, other)), None):
+        return replace(use, why=f"{rival.use.path} describes the same photos")
+    columns = ", ".join(f'"{printable(name)}"' for name in list(use.roles)[:MOST_NAMED])
     if not use.column(PATH):
-        return replace(use, why=f"none of its columns names a photo: {columns}")
-    return replace(use, why=_elsewhere(use, looked))
+        return replace(use, why=f"no column names a photo: {columns}")
+    return replace(use, why=_explain_absent_photos(use, candidate))
 
 
-def _elsewhere(use: TableUse, looked: _Looked) -> str:
+def _explain_absent_photos(use: TableUse, candidate: _Candidate) -> str:
     return (
-        f"none of the photos that its first {use.rows:,} rows name is here, by its column "
-        f'"{printable(use.column(PATH))}"'
+        f"no photo named in its first {use.rows:,} rows exists here (column "
+        f'"{printable(use.column(PATH))}")'
     )
 
 
 def roles_by_name(use: TableUse, roles: Mapping[str, str]) -> TableUse:
-    """The table's use with other roles of its columns, as a person chose them."""
+    """Return the table's use with other column roles, as chosen by a person."""
     return replace(use, roles={name: roles.get(name, role) for name, role in use.roles.items()})

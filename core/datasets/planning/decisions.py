@@ -1,5 +1,5 @@
-"""What was decided about a folder that is to be imported: enough to carry it out without another
-guess, and small enough to be kept with the version."""
+"""The decisions about importing a folder: complete enough to import without guessing, small enough
+to be stored with the version."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from core.errors import UserError
 # Where labels come from.
 BY_TABLES, BY_FOLDERS, UNLABELLED = "tables", "folders", "none"
 LABELS = (BY_TABLES, BY_FOLDERS, UNLABELLED)
-# What a folder is, where it is not the name of a class.
+# The role of a folder that is not a class.
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 THROUGH, NO_LABEL, LEFT_OUT = "look through", "unlabelled", "leave out"
 FOLDER_ROLES = (*SPLITS, THROUGH, NO_LABEL, LEFT_OUT)
-# What becomes of a cell with several labels.
+# How a cell with several labels is used.
 AS_TEXT, FIRST, SKIP = "keep as one", "first", "skip"
 SEVERAL = (AS_TEXT, FIRST, SKIP)
 PIXELS, SHARES = "pixels", "shares"
@@ -26,11 +26,12 @@ PIXELS, SHARES = "pixels", "shares"
 
 @dataclass(frozen=True)
 class TableUse:
-    """One table: whether it is used and `why`, how it is written, and what its columns are.
+    """One table: whether it is used and `why`, its text format, and the roles of its columns.
 
-    `split` is that of every row; `names` the file that names its codes; `several` separates the
-    labels of a cell; `is_guess` says that no column has a label's usual name, `is_sample` that the
-    table shows how answers are to be handed in; `rows` and `matched` count what a dry run saw.
+    `split` applies to every row. `names` is the file that names its class codes. `several`
+    separates the labels of a cell. `is_guess` is true if the label column has an unusual name,
+    `is_sample` if the table is a sample submission. `rows` and `matched` count the rows read in
+    advance and the photos they name.
     """
 
     path: str
@@ -54,29 +55,30 @@ class TableUse:
     is_guess: bool = False
 
     def column(self, role: str) -> str:
-        """The first column of this role, or the empty string."""
+        """Return the first column with this role, or ''."""
         return next(iter(self.columns(role)), "")
 
     def columns(self, role: str) -> Sequence[str]:
+        """Return the columns with this role."""
         return self._by_role.get(role, ())
 
     @cached_property
     def _by_role(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        columns: dict[str, list[str]] = {}
         for name, role in self.roles.items():
-            found.setdefault(role, []).append(name)
-        return found
+            columns.setdefault(role, []).append(name)
+        return columns
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Everything that an import of a folder has to know.
+    """Everything that importing a folder needs.
 
-    layout: the form in a few words, and `why` it is this one. root: the folder, below the one that
-    was given, that paths begin at. class_level: which of a photo's folders is its class, counted
-    from the top, or -1 for the last. levels: under which names the other folders are kept.
-    unlisted, loose: what becomes of photos that no table names, and of those in no class folder.
-    renamed: classes under another name, or under none where they are left out.
+    layout: the recognised layout, and `why`. root: the subfolder that paths start from.
+    class_level: which of a photo's folders is its class, counted from the top; -1 for the last.
+    levels: names under which the other folders are kept. unlisted, loose: the role of photos
+    without a table row, and of photos outside class folders. renamed: new names of classes, '' if
+    excluded.
     """
 
     layout: str = ""
@@ -100,7 +102,7 @@ class Decisions:
         return [table for table in self.tables if table.is_used]
 
     def with_table(self, table: TableUse) -> Decisions:
-        """These decisions with another use of one table."""
+        """Return these decisions with another use of one table."""
         tables = tuple(table if other.path == table.path else other for other in self.tables)
         return replace(self, tables=tables)
 
@@ -109,15 +111,17 @@ class Decisions:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        """From `as_dict`; unknown keys are passed over. Raises UserError for a word that no
-        decision has."""
-        made = cls(**_known(cls, stored) | {"tables": tuple(map(_table, stored.get("tables", ())))})
-        made = replace(made, levels=tuple(made.levels))
-        _require("labels", made.labels, LABELS)
-        _require("several", made.several, SEVERAL)
-        for role in made.folders.values():
+        """Return the decisions from `as_dict`; unknown keys are ignored. Raises UserError for an
+        unknown value."""
+        decisions = cls(
+            **_known(cls, stored) | {"tables": tuple(map(_table, stored.get("tables", ())))}
+        )
+        decisions = replace(decisions, levels=tuple(decisions.levels))
+        _require("labels", decisions.labels, LABELS)
+        _require("several", decisions.several, SEVERAL)
+        for role in decisions.folders.values():
             _require("folder", role, FOLDER_ROLES)
-        return made
+        return decisions
 
 
 def _table(stored: Mapping[str, Any]) -> TableUse:
@@ -133,7 +137,7 @@ def _known(kind: type, stored: Mapping[str, Any]) -> dict[str, Any]:
 def _require(what: str, word: str, words: tuple[str, ...]) -> None:
     if word not in words:
         raise UserError(
-            f"The plan says {word!r} of {what}, which is none of {', '.join(words)}. "
-            "Make the plan again.",
+            f"The plan has {word!r} for {what}, which is not one of {', '.join(words)}. "
+            "Preview the import again.",
             field="plan",
         )

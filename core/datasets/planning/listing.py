@@ -1,5 +1,4 @@
-"""The files below a folder, by name: photos, what else may say something about them, and what is
-left out and why."""
+"""List the files below a folder: photos, other files such as tables, and ignored files."""
 
 from __future__ import annotations
 
@@ -9,41 +8,39 @@ from functools import cached_property
 from pathlib import Path
 
 from core import settings
-from core.datasets.importing.found import LeftOut, OnFile
+from core.datasets.importing.entries import IgnoredFiles, OnFile
 from sm_scripts.fieldmark_ml.photos import walk
 
-OUTWARD = "link that leads out of the folders that may be imported"
+OUTWARD = "link that points outside the allowed folders"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Paths below `root`, with slashes, in order: `photos` by their suffix, `others` that may be
-    tables or notes, `folders` without the root itself. `note`: what a person should know of the
-    way that they came here."""
+    """Sorted paths below `root`, with slashes: `photos` by suffix, `others` that may be tables or
+    notes, and `folders` without the root. `note` tells the person about fetching the source."""
 
     root: Path
     photos: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
-    left_out: LeftOut = field(default_factory=LeftOut)
+    left_out: IgnoredFiles = field(default_factory=IgnoredFiles)
     note: str = ""
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every file that is no photo, to ask for one by its path."""
+        """The paths of all files that are not photos."""
         return frozenset(self.others)
 
 
-def listed(root: Path, on_file: OnFile) -> Listing:
-    """Walk through `root` once; `on_file` is called for every entry, so that a walk can be stopped.
+def list_files(root: Path, on_file: OnFile) -> Listing:
+    """List `root`, calling `on_file` for every entry so that the walk can be stopped.
 
-    Links are followed where they lead to a place inside the import roots, a folder once; nothing
-    but folders is opened.
+    Links into the import roots are followed, a folder once. Only folders are opened.
     """
-    photos, others, folders, left = [], [], list[str](), LeftOut()
+    photos, others, folders, left = [], [], list[str](), IgnoredFiles()
     start = len(os.fspath(root)) + 1
     entries = walk.entries_below(
-        root, _follows(root), on_file, lambda path: folders.append(path[start:])
+        root, _may_follow(root), on_file, lambda path: folders.append(path[start:])
     )
     for path, why in entries:
         if not why:
@@ -55,7 +52,7 @@ def listed(root: Path, on_file: OnFile) -> Listing:
     return Listing(root, tuple(sorted(photos)), tuple(sorted(others)), tuple(sorted(folders)), left)
 
 
-def _follows(root: Path) -> walk.Follows:
-    """Whether a link's target may be imported: it lies in this folder, or in an import root."""
+def _may_follow(root: Path) -> walk.Follows:
+    """Return a function that accepts link targets inside this folder or an import root."""
     allowed = [root.resolve(), *(place.resolve() for place in settings.import_roots())]
     return lambda target: any(Path(target).is_relative_to(place) for place in allowed)

@@ -1,5 +1,5 @@
-"""Which photo a cell of a table means: by its path, else by the end of its path, however the table
-writes it, and never the first of several.
+"""Find the photo that a table cell names: by its path, else by the end of its path. If several
+photos match, none is chosen.
 """
 
 from __future__ import annotations
@@ -11,42 +11,42 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
-from core.datasets.importing.found import BadRow, is_image
+from core.datasets.importing.entries import BadRow, is_image
 from core.io.names import folded, printable
 
 _URL = re.compile(r"^(https?|s3|gs|file|abfss?|azureml)://", re.IGNORECASE)
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")
-# Folders of pictures that are called like the photos they are about.
+# Folders of masks, which have the same file names as their photos.
 _MASKS = re.compile(
     r"(^|/)(masks?|segmentations?|segmentation(class|object)|annotations?|labels|ground_?truth)/",
     re.IGNORECASE,
 )
-# Without one of these a cell is a plain name.
+# A cell without one of these is a plain name.
 _SPECIAL = re.compile(r"[/\\:]")
 
-# How a photo was found, in the words of the plan; those of EXACT need none.
+# How a photo was found, in the words of the plan; exact matches are not mentioned.
 EXACT = ""
-BY_END = "by the end of the path"
-BY_NAME = "by the file's name"
+BY_END = "by the end of its path"
+BY_NAME = "by its file name"
 BY_STEM = "without its suffix"
-OTHER_SUFFIX = "under another suffix"
-BY_CASE = "with other capitals"
-BY_NUMBER = "after zeros that were cut off"
+OTHER_SUFFIX = "with another suffix"
+BY_CASE = "with different upper or lower case"
+BY_NUMBER = "without leading zeros"
 
 
 @dataclass(frozen=True)
 class Match:
-    """A photo's path, how it was found, and the folders of the cell that lead nowhere here."""
+    """A photo's path, how it was found, and the folders in the cell that do not exist here."""
 
     path: str
     how: str = EXACT
-    dropped: str = ""
+    lost_folders: str = ""
 
 
-class _Called:
-    """Photos by their names, by these without a suffix, and by their numbers without zeros."""
+class _NameIndex:
+    """Photos by file name, by name without suffix, and by number without leading zeros."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.by_name: dict[str, list[str]] = defaultdict(list)
@@ -62,23 +62,23 @@ class _Called:
 
 
 class Photos:
-    """The photos of a listing, to be asked for by what tables call them."""
+    """The photos of a listing, found by the names that tables give them."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(paths)
 
     @cached_property
-    def _called(self) -> _Called:
-        """Made when the first cell asks: folders of classes have no cells."""
-        return _Called(self._paths)
+    def _called(self) -> _NameIndex:
+        """The index, made at first use: class folders need none."""
+        return _NameIndex(self._paths)
 
     def find(self, text: str, base: str = "") -> Match | None:
-        """The photo that a cell means; paths begin at the folder `base`, if they are there, or
-        anywhere. None where no photo is called so.
+        """Return the photo that a cell names, or None; paths start at the folder `base`, or
+        anywhere.
 
-        Raises Ambiguous where several are and nothing tells them apart.
+        Raises Ambiguous if several photos match equally well.
         """
-        wanted = tidy(text)
+        wanted = clean_path(text)
         if not wanted:
             return None
         if base and f"{base}/{wanted}" in self._paths:
@@ -87,11 +87,11 @@ class Photos:
             return Match(wanted)
         for candidates, how in self._candidates(wanted):
             if candidates:
-                return _chosen(candidates, wanted, how, base, text)
+                return _choose(candidates, wanted, how, base, text)
         return None
 
     def exactly(self, text: str, base: str) -> Match | None:
-        """The photo at a cell's path below `base`."""
+        """Return the photo at exactly a cell's path below `base`, or None."""
         path = f"{base}/{text}" if base else text
         return Match(path) if path in self._paths else None
 
@@ -102,7 +102,7 @@ class Photos:
         if is_image(name):
             yield self._called.by_stem.get(_stem(name), ()), OTHER_SUFFIX
         yield self._called.by_name.get(folded(unquote(name)), ()), EXACT
-        # Label Studio puts a part of an id before the names of uploads.
+        # Label Studio prefixes the names of uploads with part of an id.
         if uploaded := _UPLOADED.match(name):
             yield self._called.by_name.get(name[uploaded.end() :], ()), EXACT
         number = _stem(name) if is_image(name) else name.removesuffix(".0")
@@ -112,16 +112,16 @@ class Photos:
 
 
 def is_photo(name: str) -> bool:
-    """Whether a photo is called like this."""
+    """Return whether this is a photo's file name."""
     return is_image(name)
 
 
 class Ambiguous(BadRow):
-    """Several photos are called what a cell says."""
+    """Several photos match a cell."""
 
 
-def tidy(text: str) -> str:
-    """A cell's path with slashes only, without a scheme, a host, a drive or `./` at its start."""
+def clean_path(text: str) -> str:
+    """Return a cell's path with forward slashes, without scheme, host, drive or `./`."""
     path = text.strip()
     if not _SPECIAL.search(path):
         return "" if path in (".", "..") else path
@@ -137,15 +137,15 @@ def tidy(text: str) -> str:
 def _below_host(address: str) -> str:
     try:
         return unquote(urlsplit(address).path)
-    except ValueError:  # a host in brackets that is none
+    except ValueError:  # an invalid IPv6 host
         return unquote(address.partition("://")[2])
 
 
-class Dropped:
-    """Which folders of a table's cells may be passed over because they lead nowhere here.
+class LostFolders:
+    """The folders in a table's cells that do not exist here, and whether that matters.
 
-    Where photos were moved, every row loses the same folders; where all were put into one folder,
-    no two rows have the same file name. Anything else is a row about another photo.
+    If photos were moved, every row loses the same folders; if all were put into one folder, no two
+    rows have the same file name. Any other row is about another photo.
     """
 
     def __init__(self) -> None:
@@ -153,24 +153,23 @@ class Dropped:
         self._names = Counter[str]()
 
     def add(self, text: str, match: Match | None) -> None:
-        """Learns from a row; `match` is None where no photo was found."""
-        self._names[folded(tidy(text).rpartition("/")[2])] += 1
+        """Count a row; `match` is None if no photo was found."""
+        self._names[folded(clean_path(text).rpartition("/")[2])] += 1
         if match is not None:
-            self._folders[match.dropped] += 1
+            self._folders[match.lost_folders] += 1
 
     def allows(self, text: str, match: Match) -> bool:
-        """Whether the row's photo is the one that was found."""
-        if not match.dropped:
+        """Return whether the matched photo is the row's photo."""
+        if not match.lost_folders:
             return True
         usual = max((name for name in self._folders if name), key=self._folders.__getitem__)
-        if match.dropped == usual and self._folders[usual] > 1:
+        if match.lost_folders == usual and self._folders[usual] > 1:
             return True
-        return self._names[folded(tidy(text).rpartition("/")[2])] == 1
+        return self._names[folded(clean_path(text).rpartition("/")[2])] == 1
 
 
-def _chosen(candidates: Sequence[str], wanted: str, how: str, base: str, text: str) -> Match:
-    """The candidate whose end agrees with most of what is wanted, of those in `base` if there are
-    any."""
+def _choose(candidates: Sequence[str], wanted: str, how: str, base: str, text: str) -> Match:
+    """Return the candidate whose path ends most like `wanted`, preferring those in `base`."""
     inside = [path for path in candidates if base and path.startswith(f"{base}/")]
     candidates = inside or candidates
     lengths = {path: _common_end(path, wanted) for path in candidates}
@@ -182,24 +181,24 @@ def _chosen(candidates: Sequence[str], wanted: str, how: str, base: str, text: s
     if len(best) > 1:
         exact = [path for path in best if path.rpartition("/")[2] == wanted.rpartition("/")[2]]
         if len(exact) != 1:
-            raise Ambiguous(f"{len(best)} files are called {printable(wanted)}; give the path")
+            raise Ambiguous(f"{len(best)} files are named {printable(wanted)}; use full paths")
         best = exact
-    dropped = "/".join(folders[: len(folders) - longest])
+    lost_folders = "/".join(folders[: len(folders) - longest])
     if how == EXACT:
-        how = _how(best[0], wanted, dropped)
-    if dropped and text.strip().startswith("/"):
-        dropped = f"/{dropped}"
-    return Match(best[0], how, dropped)
+        how = _describe_match(best[0], wanted, lost_folders)
+    if lost_folders and text.strip().startswith("/"):
+        lost_folders = f"/{lost_folders}"
+    return Match(best[0], how, lost_folders)
 
 
-def _how(path: str, wanted: str, dropped: str) -> str:
+def _describe_match(path: str, wanted: str, dropped: str) -> str:
     if dropped:
         return BY_END if "/" in wanted.removeprefix(dropped).strip("/") else BY_NAME
     return EXACT if path.endswith(wanted) else BY_CASE
 
 
 def _common_end(path: str, wanted: str) -> int:
-    """How many folders directly above the file two paths share."""
+    """Return how many folders directly above the file two paths share."""
     pairs = zip(reversed(path.split("/")[:-1]), reversed(wanted.split("/")[:-1]), strict=False)
     count = 0
     for one, other in pairs:

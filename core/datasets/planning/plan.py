@@ -1,5 +1,5 @@
-"""The plan of an import: what was understood of a folder, what will become of each file in it, and
-what is doubtful. Nothing is decoded for it."""
+"""The plan of an import: the recognised layout, the use of each file, and doubtful decisions. No
+photo is decoded for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core.datasets.importing.found import Layout, OnFile
+from core import settings
+from core.datasets.importing.entries import Layout, OnFile
 from core.datasets.planning import decide, questions, read
 from core.datasets.planning.decisions import BY_FOLDERS, Decisions
-from core.datasets.planning.listing import Listing, listed
+from core.datasets.planning.listing import Listing, list_files
 from core.datasets.planning.questions import Question
 from core.datasets.planning.tables import candidates
 from core.datasets.planning.tables.columns import KEEP
@@ -20,12 +21,12 @@ from core.errors import UserError
 from core.io.names import printable
 
 FORMAT = 1
-SHOWN_ERRORS = 20
+MOST_ERRORS = 20
 
 
 @dataclass(frozen=True)
 class Class:
-    """A class of a plan: its photos, and one of them."""
+    """A class of a plan: the number of its photos and the path of one."""
 
     name: str
     photos: int
@@ -33,8 +34,8 @@ class Class:
 
 
 @dataclass(frozen=True)
-class Left:
-    """Files that are left out for one reason, and one of them."""
+class Ignored:
+    """Files ignored for one reason: their number and the path of one."""
 
     reason: str
     files: int
@@ -43,10 +44,11 @@ class Left:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an import of a folder would do.
+    """What an import of a folder will do.
 
-    unlabelled counts photos without a label; splits those of each part of a given split; kept are
-    the names of further columns; errors are the first of error_count rows that can't be used.
+    unlabelled counts photos without a label; splits counts those in each part of a split found in
+    the source. kept names the extra columns. errors says why rows can't be used, for the first of
+    error_count.
     """
 
     decisions: Decisions
@@ -58,7 +60,7 @@ class Plan:
     groups: int = 0
     boxes: int = 0
     kept: tuple[str, ...] = ()
-    left_out: tuple[Left, ...] = ()
+    left_out: tuple[Ignored, ...] = ()
     missing: int = 0
     error_count: int = 0
     errors: tuple[str, ...] = ()
@@ -69,52 +71,66 @@ class Plan:
         return {"format": FORMAT, **asdict(self)}
 
 
-def make(folder: Path, on_file: OnFile = lambda: None) -> tuple[Listing, Plan]:
-    """A plan for what lies in `folder`, and the listing that another one can be made from.
+def make_plan(folder: Path, on_file: OnFile = lambda: None) -> tuple[Listing, Plan]:
+    """Return the listing of `folder` and a plan for it.
 
-    Raises UserError where nothing can be understood: no photos, damaged tables of a published
-    dataset, class names that clash.
+    Raises UserError if there are no photos, for damaged tables of a published dataset, and for
+    class names that clash.
     """
-    listing = listed(folder, on_file)
-    return listing, again(listing, decide.decide(listing), on_file)
+    listing = list_files(folder, on_file)
+    return listing, replan(listing, decide.decide(listing), on_file)
 
 
-def again(listing: Listing, decisions: Decisions, on_file: OnFile = lambda: None) -> Plan:
-    """The plan for the same files under other decisions. Raises UserError as read.read does."""
-    return described(decisions, read.read(listing, decisions, on_file), listing)
+def require_photos(listing: Listing, name: str) -> None:
+    """Raise UserError if a listing has no photos, naming the source and other files in it."""
+    if listing.photos:
+        return
+    others = ""
+    if listing.others:
+        others = f" {len(listing.others):,} other files are there, such as {listing.others[0]!r}."
+    suffixes = ", ".join(settings.IMAGE_SUFFIXES)
+    raise UserError(
+        f"There are no photos in {printable(name)}.{others} Photos end in {suffixes}.",
+        field="path",
+    )
 
 
-def described(decisions: Decisions, layout: Layout, listing: Listing) -> Plan:
-    """The plan whose decisions gave this layout."""
+def replan(listing: Listing, decisions: Decisions, on_file: OnFile = lambda: None) -> Plan:
+    """Return the plan for the same files with other decisions. Raises as read.read does."""
+    return describe(decisions, read.read(listing, decisions, on_file), listing)
+
+
+def describe(decisions: Decisions, layout: Layout, listing: Listing) -> Plan:
+    """Return the plan of these decisions and their layout."""
     root = f"{decisions.root}/" if decisions.root else ""
     sizes, examples = Counter[str](), dict[str, str]()
-    for found in layout.found:
-        sizes[found.label] += 1
-        examples.setdefault(found.label, f"{root}{found.path}")
+    for photo in layout.photos:
+        sizes[photo.label] += 1
+        examples.setdefault(photo.label, f"{root}{photo.path}")
     unlabelled = sizes.pop("", 0)
     classes = [Class(name, count, examples[name]) for name, count in sorted(sizes.items())]
     classes += [Class(name, 0) for name in layout.empty]
-    splits = Counter(found.official for found in layout.found if found.official)
+    splits = Counter(photo.official for photo in layout.photos if photo.official)
     return Plan(
         decisions,
         tuple(classes),
-        len(layout.found),
+        len(layout.photos),
         unlabelled,
         examples.get("", ""),
         dict(sorted(splits.items())),
-        len({found.group for found in layout.found if found.group}),
-        sum(found.box is not None for found in layout.found),
-        _kept(decisions, layout),
-        _left_out(layout, listing),
+        len({photo.group for photo in layout.photos if photo.group}),
+        sum(photo.box is not None for photo in layout.photos),
+        _extra_columns(decisions, layout),
+        _ignored_files(layout, listing),
         layout.missing,
         layout.row_error_count,
-        tuple(layout.row_errors[:SHOWN_ERRORS]),
-        questions.asked(decisions, layout),
+        tuple(layout.row_errors[:MOST_ERRORS]),
+        questions.collect_questions(decisions, layout),
         _notes(decisions, layout, listing),
     )
 
 
-def _kept(decisions: Decisions, layout: Layout) -> tuple[str, ...]:
+def _extra_columns(decisions: Decisions, layout: Layout) -> tuple[str, ...]:
     columns = [name for use in decisions.used for name in use.columns(KEEP)]
     at = decisions.class_level % max(len(decisions.levels), 1)
     is_class = decisions.labels == BY_FOLDERS
@@ -126,60 +142,60 @@ def _kept(decisions: Decisions, layout: Layout) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*levels, *columns)))
 
 
-def _left_out(layout: Layout, listing: Listing) -> tuple[Left, ...]:
+def _ignored_files(layout: Layout, listing: Listing) -> tuple[Ignored, ...]:
     root = f"{listing.root}/"
     return tuple(
-        Left(reason, count, printable(layout.ignored.examples.get(reason, "").removeprefix(root)))
+        Ignored(
+            reason, count, printable(layout.ignored.examples.get(reason, "").removeprefix(root))
+        )
         for reason, count in sorted(layout.ignored.items())
         if count
     )
 
 
 def _notes(decisions: Decisions, layout: Layout, listing: Listing) -> tuple[str, ...]:
-    """What a person should know about the tables that are not used, and how rows found their
-    photos."""
-    found = [
-        f"{printable(use.path)} is not used: {use.why}."
+    """Return sentences about unused tables, and about rows whose photo has another name."""
+    notes = [
+        f"Table {printable(use.path)} is not used: {use.why}."
         for use in decisions.tables
         if not use.is_used
     ]
-    found += [
-        f"{printable(path)} is a spreadsheet: save it as CSV, so that it can be read."
-        for path in candidates.sheets(listing)
+    notes += [
+        f"{printable(path)} is a spreadsheet. Save it as CSV to use it."
+        for path in candidates.find_spreadsheets(listing)
     ]
-    found += [
-        f"{count:,} rows of the tables found their photo {how}."
-        for how, count in layout.otherwise.items()
+    notes += [
+        f"{count:,} table rows match their photo {how}." for how, count in layout.inexact.items()
     ]
     if listing.note:
-        found.insert(0, listing.note)
-    return tuple(found)
+        notes.insert(0, listing.note)
+    return tuple(notes)
 
 
-def of(stored: Mapping[str, Any]) -> Plan:
-    """A plan from `as_dict`. Raises UserError for a document that is none."""
+def from_dict(stored: Mapping[str, Any]) -> Plan:
+    """Return the plan from `as_dict`. Raises UserError for anything else."""
     try:
         if stored["format"] != FORMAT:
             raise UserError(
-                f"This plan is of format {stored['format']!r}; this Fieldmark reads {FORMAT}. "
-                "Make the plan again.",
+                f"This plan has format {stored['format']!r}; this version of Fieldmark reads "
+                f"{FORMAT}. Preview the import again.",
                 field="plan",
             )
         known = {name: stored[name] for name in Plan.__dataclass_fields__ if name in stored}
-        made = Plan(**known | {"decisions": Decisions.of(stored["decisions"])})
+        plan = Plan(**known | {"decisions": Decisions.of(stored["decisions"])})
         return replace(
-            made,
+            plan,
             classes=tuple(Class(**item) for item in stored.get("classes", ())),
-            left_out=tuple(Left(**item) for item in stored.get("left_out", ())),
-            questions=tuple(map(_question, stored.get("questions", ()))),
-            kept=tuple(made.kept),
-            errors=tuple(made.errors),
-            notes=tuple(made.notes),
+            left_out=tuple(Ignored(**item) for item in stored.get("left_out", ())),
+            questions=tuple(map(_load_question, stored.get("questions", ()))),
+            kept=tuple(plan.kept),
+            errors=tuple(plan.errors),
+            notes=tuple(plan.notes),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"This is no plan of an import ({error}).", field="plan") from error
+        raise UserError(f"This is not an import plan ({error}).", field="plan") from error
 
 
-def _question(stored: Mapping[str, Any]) -> Question:
+def _load_question(stored: Mapping[str, Any]) -> Question:
     options = tuple((str(value), str(words)) for value, words in stored["options"])
     return Question(stored["id"], stored["text"], options, stored["answer"])

@@ -1,13 +1,13 @@
-"""What was decided, carried out: every photo of a listing with its label, split, box, group and
-metadata, or counted under a reason."""
+"""Apply decisions to a listing: each photo gets its label, split, box, group and metadata, or is
+ignored for a reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from core.datasets.importing import exported
-from core.datasets.importing.found import (
+from core.datasets.importing import export_table
+from core.datasets.importing.entries import (
     ASIDE,
     DROPPED,
     LOOSE,
@@ -17,9 +17,9 @@ from core.datasets.importing.found import (
     UNLISTED,
     BadRow,
     Box,
-    Found,
     Layout,
     OnFile,
+    PhotoEntry,
     check_classes,
 )
 from core.datasets.planning import choose, folders, labels, rows
@@ -33,7 +33,7 @@ from core.datasets.planning.decisions import (
     TableUse,
 )
 from core.datasets.planning.listing import Listing
-from core.datasets.planning.matching import Dropped, Match, Photos
+from core.datasets.planning.matching import LostFolders, Match, Photos
 from core.datasets.planning.tables import camtrap, candidates, voc
 from core.datasets.planning.tables.columns import GROUP, KEEP, LABEL, ONE_HOT
 from core.datasets.planning.tables.table import NotATable, Row
@@ -45,9 +45,9 @@ LISTED_ERRORS = 5
 
 
 @dataclass
-class _Known:
-    """What the tables say of one photo. `row` is the first that names it; `has_label` that its
-    label is said by a table, be it that nobody knows it."""
+class _PhotoFacts:
+    """What the tables say about one photo. `row` is the first that names it; `has_label` is true if
+    a table gives its label, even an empty one."""
 
     row: str
     label: str = ""
@@ -58,37 +58,36 @@ class _Known:
     in_shares: bool = False
     group: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
-    found: Found | None = None
+    exported: PhotoEntry | None = None
 
 
 def read(listing: Listing, decisions: Decisions, on_file: OnFile = lambda: None) -> Layout:
-    """The photos of `listing` as `decisions` say.
+    """Return the layout that `decisions` give for `listing`.
 
     Nothing is guessed: the same decisions about the same files give the same layout. Raises
-    UserError where no row of the tables can be used, for class names that clash, and for a table
-    that is gone.
+    UserError if no table row can be used, for class names that clash, and for a missing table.
     """
     layout = Layout(decisions.layout, listing.root / decisions.root)
-    layout.ignored.take(listing.left_out)
+    layout.ignored.add_all(listing.left_out)
     layout.is_export = any(use.is_export for use in decisions.used)
     known = _Tables(listing, decisions, layout, on_file).read()
     for path in listing.photos:
         on_file()
-        _place(path, known.get(path), decisions, layout)
-    _one_split_is_none(layout)
-    _count_others(listing, decisions, layout)
+        _add_photo(path, known.get(path), decisions, layout)
+    _drop_single_split(layout)
+    _count_other_files(listing, decisions, layout)
     if decisions.labels == BY_FOLDERS:
-        layout.empty = _empty(listing, decisions, layout)
+        layout.empty = _find_empty_classes(listing, decisions, layout)
         _name_codes(listing, decisions, layout)
     check_classes(layout)
     if layout.is_export:
-        exported.complete(layout)
-    layout.found.sort(key=lambda found: found.path)
+        export_table.complete_official_split(layout)
+    layout.photos.sort(key=lambda photo: photo.path)
     return layout
 
 
 class _Tables:
-    """The tables that are used, read row by row into what is known of each photo."""
+    """Read the used tables, row by row, into facts about each photo."""
 
     def __init__(
         self, listing: Listing, decisions: Decisions, layout: Layout, on_file: OnFile
@@ -96,13 +95,15 @@ class _Tables:
         self._listing, self._decisions, self._layout = listing, decisions, layout
         self._on_file = on_file
         self._photos = Photos(listing.photos)
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _PhotoFacts] = {}
         self._names: Mapping[str, str] = {}
 
-    def read(self) -> dict[str, _Known]:
+    def read(self) -> dict[str, _PhotoFacts]:
         used = self._decisions.used
-        # Labels first: a table that adds to them must not hide one; a list of two parts last.
-        for use in sorted(used, key=lambda use: (not _has_labels(use), _is_both(use), use.path)):
+        # Tables with labels first, so that others can't hide one; lists of two splits last.
+        for use in sorted(
+            used, key=lambda use: (not _has_labels(use), _is_trainval(use), use.path)
+        ):
             self._read(use)
         labelled = [use for use in used if _has_labels(use)]
         if labelled and not self._known and self._layout.row_errors:
@@ -113,28 +114,28 @@ class _Tables:
 
     def _read(self, use: TableUse) -> None:
         try:
-            table = candidates.opened(self._listing, use.path, use)
+            table = candidates.open_table(self._listing, use.path, use)
             self._read_rows(use, table.rows())
         except (NotATable, ValueError) as error:
             raise UserError(
-                f"The table {printable(use.path)} can't be read: {error}. Mend it, or leave it "
-                "out.",
+                f"The table {printable(use.path)} can't be read: {error}. Correct it, or "
+                "don't use it.",
                 field="path",
             ) from error
 
-    def _read_rows(self, use: TableUse, found: Iterator[Row]) -> None:
-        """Each row as it comes; those whose photo lies in another folder than they say last, when
-        it is known which folders all of them lost."""
-        self._names = labels.names_in(self._listing, use.names)
-        cell, dropped = choose.cell_of(use), Dropped()
+    def _read_rows(self, use: TableUse, table_rows: Iterator[Row]) -> None:
+        """Read each row; rows with folders that do not exist here come last, when it is known which
+        folders all rows share."""
+        self._names = labels.read_names(self._listing, use.names)
+        cell, dropped = choose.photo_cell_reader(use), LostFolders()
         doubtful: list[tuple[Row, Match]] = []
-        for row in found:
+        for row in table_rows:
             self._on_file()
             text = cell(row)
             try:
-                match = choose.match(use, text, self._photos)
+                match = choose.find_photo(use, text, self._photos)
                 dropped.add(text, match)
-                if match is None or not match.dropped:
+                if match is None or not match.lost_folders:
                     self._add(use, row, match, text)
                 else:
                     doubtful.append((row, match))
@@ -154,41 +155,47 @@ class _Tables:
             if use.kind in candidates.PACKAGES:
                 self._layout.absent[self._label(use, row)] += 1
                 return
-            raise BadRow(choose.why_none(text))
+            raise BadRow(choose.explain_no_match(text))
         if match.how:
-            self._layout.otherwise[match.how] += 1
+            self._layout.inexact[match.how] += 1
         known = self._known.get(match.path)
         if known and _has_labels(use) and known.has_label:
-            raise BadRow(f"{printable(match.path)} has a row already, {known.row}")
-        made = self._made(use, row, match.path)
-        self._known[match.path] = _merged(known, made) if known else made
+            raise BadRow(f"{printable(match.path)} already has a row, {known.row}")
+        facts = self._read_facts(use, row, match.path)
+        self._known[match.path] = _merge(known, facts) if known else facts
 
     def _label(self, use: TableUse, row: Row) -> str:
-        found = labels.labels_of(use, row, self._names)
-        return labels.joined(found, self._decisions) if found else ""
+        found_labels = labels.read_labels(use, row, self._names)
+        return labels.join_labels(found_labels, self._decisions) if found_labels else ""
 
-    def _made(self, use: TableUse, row: Row, path: str) -> _Known:
+    def _read_facts(self, use: TableUse, row: Row, path: str) -> _PhotoFacts:
         where = f"row {row.number}" if len(self._decisions.used) == 1 else self._row(use, row)
         if use.is_export:
-            found = exported.found(row.values, path)
-            return _Known(where, found.label, True, found=found, metadata=_kept(use, row))
-        made = _Known(where, has_label=_has_labels(use), metadata=_kept(use, row))
-        found_labels = labels.labels_of(use, row, self._names)
+            exported_photo = export_table.read_row(row.values, path)
+            return _PhotoFacts(
+                where,
+                exported_photo.label,
+                True,
+                exported=exported_photo,
+                metadata=_extra_columns(use, row),
+            )
+        facts = _PhotoFacts(where, has_label=_has_labels(use), metadata=_extra_columns(use, row))
+        found_labels = labels.read_labels(use, row, self._names)
         if found_labels:
-            made.label = labels.joined(found_labels, self._decisions)
-            made.is_undecided = not made.label
-        if made.label:
-            made.label = _clean(made.label)
-        made.split = rows.split_of(use, row)
+            facts.label = labels.join_labels(found_labels, self._decisions)
+            facts.is_undecided = not facts.label
+        if facts.label:
+            facts.label = _clean_label(facts.label)
+        facts.split = rows.read_split(use, row)
         try:
-            made.box = rows.box_of_row(use, row)
+            facts.box = rows.read_box(use, row)
         except BadRow as error:
             if use.kind not in candidates.PACKAGES:
                 raise
-            self._error(use, row, f"{error}; the photo is used without one.")
-        made.in_shares = use.box_unit == SHARES
-        made.group = next((row.values[name].strip() for name in use.columns(GROUP)), "")
-        return made
+            self._error(use, row, f"{error}; the photo is imported without a box.")
+        facts.in_shares = use.box_unit == SHARES
+        facts.group = next((row.values[name].strip() for name in use.columns(GROUP)), "")
+        return facts
 
     def _row(self, use: TableUse, row: Row) -> str:
         return f"row {row.number} of {printable(use.path)}"
@@ -201,21 +208,21 @@ class _Tables:
         self._layout.add_row_error(f"{where}: {text}")
 
 
-def _merged(known: _Known, made: _Known) -> _Known:
-    """What two tables say of one photo; the one that was read first is believed."""
+def _merge(known: _PhotoFacts, added: _PhotoFacts) -> _PhotoFacts:
+    """Merge what two tables say about one photo; the one read first takes precedence."""
     return replace(
         known,
-        label=known.label or made.label,
-        has_label=known.has_label or made.has_label,
-        split=known.split or made.split,
-        box=known.box or made.box,
-        in_shares=known.in_shares if known.box else made.in_shares,
-        group=known.group or made.group,
-        metadata={**made.metadata, **known.metadata},
+        label=known.label or added.label,
+        has_label=known.has_label or added.has_label,
+        split=known.split or added.split,
+        box=known.box or added.box,
+        in_shares=known.in_shares if known.box else added.in_shares,
+        group=known.group or added.group,
+        metadata={**added.metadata, **known.metadata},
     )
 
 
-def _is_both(use: TableUse) -> bool:
+def _is_trainval(use: TableUse) -> bool:
     return "trainval" in use.path.rpartition("/")[2].casefold()
 
 
@@ -223,31 +230,31 @@ def _has_labels(use: TableUse) -> bool:
     return LABEL in use.roles.values() or ONE_HOT in use.roles.values()
 
 
-def _kept(use: TableUse, row: Row) -> dict[str, str]:
-    found = {name: row.values.get(name, "").strip() for name in use.columns(KEEP)}
+def _extra_columns(use: TableUse, row: Row) -> dict[str, str]:
+    values = {name: row.values.get(name, "").strip() for name in use.columns(KEEP)}
     if use.is_export:
-        found = {name: cells.as_it_was(value) for name, value in found.items()}
-    return {name: value for name, value in found.items() if value}
+        values = {name: cells.as_it_was(value) for name, value in values.items()}
+    return {name: value for name, value in values.items() if value}
 
 
-def _clean(label: str) -> str:
+def _clean_label(label: str) -> str:
     try:
         return clean_name(label, "class name")
     except UserError as error:
         raise BadRow(str(error).rstrip(".")) from error
 
 
-def _place(path: str, known: _Known | None, decisions: Decisions, layout: Layout) -> None:
-    """Adds a photo to the layout, or counts why it is left out."""
+def _add_photo(path: str, known: _PhotoFacts | None, decisions: Decisions, layout: Layout) -> None:
+    """Add a photo to the layout, or count why it is ignored."""
     root = decisions.root
     if root and not path.startswith(f"{root}/"):
         layout.ignored.add(LOOSE, path)
         return
-    levels, split, role = folders.levels_of(path, root, decisions.folders)
+    levels, split, role = folders.read_levels(path, root, decisions.folders)
     if role == LEFT_OUT:
         layout.ignored.add(ASIDE, path)
         return
-    label, why = _label_of(levels, known, decisions, is_unlabelled=role == NO_LABEL)
+    label, why = _find_label(levels, known, decisions, is_unlabelled=role == NO_LABEL)
     if label and label in decisions.renamed:
         label = decisions.renamed[label]
         why = "" if label else DROPPED
@@ -255,32 +262,32 @@ def _place(path: str, known: _Known | None, decisions: Decisions, layout: Layout
         layout.ignored.add(why, path)
         return
     below = path[len(root) + 1 :] if root else path
-    if known is not None and known.found is not None:
-        layout.found.append(replace(known.found, path=below, metadata=known.metadata))
+    if known is not None and known.exported is not None:
+        layout.photos.append(replace(known.exported, path=below, metadata=known.metadata))
         return
-    known = known or _Known("")
-    layout.found.append(
-        Found(
+    known = known or _PhotoFacts("")
+    layout.photos.append(
+        PhotoEntry(
             below,
             label,
             (known.split or split) if label and decisions.use_split else "",
             known.box,
             in_shares=known.in_shares,
-            group=known.group or _group(levels, decisions),
-            metadata={**_levels(levels, decisions), **known.metadata},
+            group=known.group or _group_of_folders(levels, decisions),
+            metadata={**_level_metadata(levels, decisions), **known.metadata},
         )
     )
 
 
-def _label_of(
-    levels: tuple[str, ...], known: _Known | None, decisions: Decisions, is_unlabelled: bool
+def _find_label(
+    levels: tuple[str, ...], known: _PhotoFacts | None, decisions: Decisions, is_unlabelled: bool
 ) -> tuple[str, str]:
-    """A photo's label, or the reason why it is left out."""
+    """Return a photo's label and '', or '' and the reason to ignore the photo."""
     if decisions.labels == BY_TABLES:
         if known is not None and known.is_undecided:
             return "", UNDECIDED
         if known is not None:
-            return known.label, ""  # a table that names it without a label says that nobody knows
+            return known.label, ""  # a row without a label means that the label is unknown
         return "", "" if is_unlabelled or decisions.unlisted == NO_LABEL else UNLISTED
     if decisions.labels != BY_FOLDERS or is_unlabelled:
         return "", ""
@@ -290,8 +297,8 @@ def _label_of(
     return "", "" if decisions.loose == NO_LABEL else LOOSE
 
 
-def _levels(levels: tuple[str, ...], decisions: Decisions) -> dict[str, str]:
-    """The folders of a photo that are kept, under their names; its class is its label."""
+def _level_metadata(levels: tuple[str, ...], decisions: Decisions) -> dict[str, str]:
+    """Return the folders of a photo that are kept as metadata; its class folder is not."""
     if not decisions.levels:
         return {}
     at = -1
@@ -304,19 +311,19 @@ def _levels(levels: tuple[str, ...], decisions: Decisions) -> dict[str, str]:
     }
 
 
-def _group(levels: tuple[str, ...], decisions: Decisions) -> str:
-    """The folders down to the one that groups: photos of one night at one place are one group."""
+def _group_of_folders(levels: tuple[str, ...], decisions: Decisions) -> str:
+    """Return the folders that form a group, such as a camera site and a night."""
     at = decisions.group_level
     return "/".join(levels[: at + 1]) if 0 <= at < len(levels) else ""
 
 
-def _one_split_is_none(layout: Layout) -> None:
-    """Photos that all lie in train were not split."""
-    if len({found.official for found in layout.found} - {""}) == 1:
-        layout.found = [replace(found, official="") for found in layout.found]
+def _drop_single_split(layout: Layout) -> None:
+    """Remove the split if all photos are in one part of it."""
+    if len({photo.official for photo in layout.photos} - {""}) == 1:
+        layout.photos = [replace(photo, official="") for photo in layout.photos]
 
 
-def _count_others(listing: Listing, decisions: Decisions, layout: Layout) -> None:
+def _count_other_files(listing: Listing, decisions: Decisions, layout: Layout) -> None:
     read_here = {use.path for use in decisions.used} | {use.names for use in decisions.used}
     read_here.add(decisions.names)
     for path in listing.others:
@@ -325,7 +332,7 @@ def _count_others(listing: Listing, decisions: Decisions, layout: Layout) -> Non
 
 
 def _is_part(path: str, use: TableUse) -> bool:
-    """Whether a file is one of the many that make a table."""
+    """Return whether a file is part of a table that consists of many files."""
     if use.kind == voc.KIND and path.casefold().endswith(".xml"):
         return True
     folder, _, name = path.rpartition("/")
@@ -336,22 +343,22 @@ def _is_part(path: str, use: TableUse) -> bool:
 
 
 def _name_codes(listing: Listing, decisions: Decisions, layout: Layout) -> None:
-    names = labels.names_in(listing, decisions.names)
+    names = labels.read_names(listing, decisions.names)
     if names:
-        layout.empty = [labels.named(code, names) for code in layout.empty]
-        layout.found = [
-            replace(found, label=labels.named(found.label, names)) for found in layout.found
+        layout.empty = [labels.name_of(code, names) for code in layout.empty]
+        layout.photos = [
+            replace(photo, label=labels.name_of(photo.label, names)) for photo in layout.photos
         ]
 
 
-def _empty(listing: Listing, decisions: Decisions, layout: Layout) -> list[str]:
-    """Folders where a class would be, with no photo anywhere below."""
-    full = {found.label for found in layout.found}
+def _find_empty_classes(listing: Listing, decisions: Decisions, layout: Layout) -> list[str]:
+    """Return the class folders without photos."""
+    full = {photo.label for photo in layout.photos}
     names = set()
     for folder in listing.folders:
         if decisions.root and not folder.startswith(f"{decisions.root}/"):
             continue
-        levels, _, role = folders.levels_of(f"{folder}/x", decisions.root, decisions.folders)
+        levels, _, role = folders.read_levels(f"{folder}/x", decisions.root, decisions.folders)
         is_class = bool(levels) and decisions.class_level == 0 and len(levels) == 1
         if is_class and not role and folder not in decisions.folders:
             names.add(levels[0])

@@ -1,8 +1,8 @@
-"""What a row's cells say of a photo's split and box."""
+"""Read a photo's split and box from a table row."""
 
 from __future__ import annotations
 
-from core.datasets.importing.found import BadRow, Box, box_of
+from core.datasets.importing.entries import BadRow, Box, make_box
 from core.datasets.planning.decisions import TableUse
 from core.datasets.planning.tables import split_words
 from core.datasets.planning.tables.columns import (
@@ -11,44 +11,41 @@ from core.datasets.planning.tables.columns import (
     BOX_LIST,
     BOX_ROLES,
     SPLIT,
-    normal,
-    number,
-    numbers,
+    normalise_name,
+    parse_number,
+    parse_numbers,
 )
 from core.datasets.planning.tables.table import Row
 from core.io.names import printable
 
 
-def split_of(use: TableUse, row: Row) -> str:
-    """The row's split, or the empty string.
-
-    Raises BadRow for a word that is none.
-    """
+def read_split(use: TableUse, row: Row) -> str:
+    """Return the row's split, or ''. Raises BadRow for an unknown word."""
     columns = use.columns(SPLIT)
     if not columns:
         return use.split
-    found = [_split(name, row.values.get(name, "")) for name in columns]
-    # Of two flags, is_valid and is_test, the one that is set says more.
-    told = [split for split in found if split and split != "train"]
-    return (told or [split for split in found if split] or [use.split])[0]
+    parts = [_parse_split(name, row.values.get(name, "")) for name in columns]
+    # Of two flags such as is_valid and is_test, the one that is set decides.
+    told_parts = [split for split in parts if split and split != "train"]
+    return (told_parts or [split for split in parts if split] or [use.split])[0]
 
 
-def _split(column: str, text: str) -> str:
-    found = split_words.part(normal(column), text)
-    if found is None:
+def _parse_split(column: str, text: str) -> str:
+    part = split_words.parse_cell(normalise_name(column), text)
+    if part is None:
         word = text.strip().casefold()
-        raise BadRow(f"the split {printable(word)!r} is neither train, validation nor test")
-    return found
+        raise BadRow(f"the split {printable(word)!r} is not train, validation or test")
+    return part
 
 
-def box_of_row(use: TableUse, row: Row) -> Box | None:
-    """(x, y, width, height) in the table's unit; None where the row has no box.
+def read_box(use: TableUse, row: Row) -> Box | None:
+    """Return the box (x, y, width, height) in the table's unit, or None if the row has none.
 
-    Raises BadRow for what is no box.
+    Raises BadRow for an invalid box.
     """
     if listed := use.column(BOX_LIST):
         cell = row.values.get(listed, "")
-        return _box(numbers(cell)) if cell.strip() else None
+        return _make_box(parse_numbers(cell)) if cell.strip() else None
     cells = {
         role: row.values.get(use.column(role), "").strip()
         for role in (*BOX_ROLES, BOX_CENTRE_X, BOX_CENTRE_Y)
@@ -56,10 +53,10 @@ def box_of_row(use: TableUse, row: Row) -> Box | None:
     }
     if not any(cells.values()):
         return None
-    values = {role: number(text) for role, text in cells.items()}
+    values = {role: parse_number(text) for role, text in cells.items()}
     if None in values.values() or len(values) != 4:
         raise BadRow("its box is not four numbers")
-    return _box(_corner_and_size({role: value or 0.0 for role, value in values.items()}))
+    return _make_box(_corner_and_size({role: value or 0.0 for role, value in values.items()}))
 
 
 def _corner_and_size(values: dict[str, float]) -> list[float]:
@@ -72,10 +69,10 @@ def _corner_and_size(values: dict[str, float]) -> list[float]:
     return [x, y, values["box_width"], values["box_height"]]
 
 
-def _box(values: list[float]) -> Box:
+def _make_box(values: list[float]) -> Box:
     if len(values) != 4:
         raise BadRow("its box is not four numbers")
-    box = box_of(*values)
+    box = make_box(*values)
     if box is None:
-        raise BadRow("its box holds nothing, or can't be in a photo")
+        raise BadRow("its box is empty or can't be in a photo")
     return box

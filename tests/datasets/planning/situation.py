@@ -68,4 +68,4 @@ def written(situation: Situation, folder: Path) -> Path:
 
 
 def planned(situation: Situation, folder: Path) -> Plan:
-    return plans.make(written(situation, folder))[1]
+    return plans.make_plan(written(situation, folder))[1]

@@ -80,10 +80,10 @@ def _is_inside(path: Path, root: Path) -> bool:
 def test_a_plan_that_was_stored_is_the_plan(situation: Situation, tmp_path: Path) -> None:
     if situation.refused:
         pytest.skip("refused, so there is no plan")
-    listing, plan = plans.make(written(situation, tmp_path))
-    stored = plans.of(plan.as_dict())
+    listing, plan = plans.make_plan(written(situation, tmp_path))
+    stored = plans.from_dict(plan.as_dict())
     assert stored.decisions == plan.decisions
-    assert plans.again(listing, stored.decisions) == plan
+    assert plans.replan(listing, stored.decisions) == plan
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings
-from core.backends.local.datasets.fetching import decoded
+from core.backends.local.datasets.fetching import decode_photos
 from core.errors import BackendError
 from core.io import files
 from core.jobs import processes
@@ -108,7 +108,7 @@ class Scorer:
 
     def _measure(self, photos: Sequence[Path]) -> Mapping[str, object]:
         first = self.form
-        known = self._fastest.reference(self._model, decoded(self._inference, photos))
+        known = self._fastest.reference(self._model, decode_photos(self._inference, photos))
         if not known.inputs:
             return {}
         for arithmetic in ("", "fp32"):

@@ -57,7 +57,7 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
             results.take_over(previous, worker.folder)
             return total
     if spec.source == "split":
-        fetching.bring(worker, spec.dataset_id, spec.version_id, spec.split)
+        fetching.fetch_photos(worker, spec.dataset_id, spec.version_id, spec.split)
     report = _Throttle(worker)
     try:
         source = sources.collect(
@@ -142,7 +142,7 @@ class _Run:
     def _check_form(self) -> None:
         """Settles on the fastest form that gives the answers of plain fp32 on the model's own
         photos."""
-        self.parity = self.scorer.settle(fetching.of_model(self.model, PARITY_PHOTOS))
+        self.parity = self.scorer.settle(fetching.photos_for_model(self.model, PARITY_PHOTOS))
         logger.info(
             "%s, batches of %s, %s threads; parity: %s",
             self.scorer.form,

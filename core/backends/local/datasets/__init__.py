@@ -1,1 +1,1 @@
-"""Imports, inspections and exports here, each a job with a worker."""
+"""Local jobs that import, preview, inspect and export datasets."""

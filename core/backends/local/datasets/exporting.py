@@ -1,4 +1,4 @@
-"""Runs an export job: a dataset version's photos copied into a folder."""
+"""Run an export job: copy a dataset version's photos into a folder."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ REPORT_SECONDS = 0.4
 
 
 def run(worker: Worker) -> None:
-    """Copies, reporting as it goes; a stop leaves nothing behind."""
+    """Copy the photos and report progress; a stopped export leaves nothing behind."""
     spec = worker.job.spec
-    target = origins.importable(Path(spec["path"].strip()))
-    fetching.bring(worker, spec["dataset_id"], spec["version_id"])
+    target = origins.require_importable(Path(spec["path"].strip()))
+    fetching.fetch_photos(worker, spec["dataset_id"], spec["version_id"])
     started, last = time.monotonic(), 0.0
 
     def report(done: int, total: int) -> None:
@@ -36,5 +36,5 @@ def run(worker: Worker) -> None:
             )
 
     version = store.version(spec["dataset_id"], spec["version_id"])
-    made = stopping.unless_stopped(worker, lambda: export.into_folder(version, target, report))
-    worker.progress(phase="Done", path=str(made))
+    folder = stopping.unless_stopped(worker, lambda: export.into_folder(version, target, report))
+    worker.progress(phase="Done", path=str(folder))

@@ -1,5 +1,4 @@
-"""The photos that a job reads, here before it begins: those of a dataset in Amazon S3 are fetched
-first."""
+"""Fetch the photos of a dataset in Amazon S3 before a job reads them."""
 
 from __future__ import annotations
 
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 0.4
-NAMED = 20
+MOST_NAMED = 20
 IN_USE = "in use"
 
 
 def environment(source: str, dataset_id: str) -> dict[str, str]:
-    """What a worker's environment needs on top for a job that imports from `source` or reads the
-    photos of this dataset: the way to S3 where they lie there, else nothing."""
+    """Return the environment variables that a worker needs to read S3, if it imports from
+    `source` 's3' or reads a dataset there; else {}."""
     if source == "s3":
         return s3.environment()
     try:
@@ -40,11 +39,10 @@ def environment(source: str, dataset_id: str) -> dict[str, str]:
         return {}
 
 
-def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE) -> None:
-    """Fetches the photos of a version that are not here: those in use, those of one split, or
-    `all`; the job's page shows how far it is.
+def fetch_photos(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE) -> None:
+    """Download a version's missing photos, with progress: those in use, of one split, or `all`.
 
-    What can't be had is named in the log, and for the job it is a photo that can't be read. Raises
+    Photos that can't be downloaded are logged; the job then treats them as unreadable. Raises
     Stopped, and as remote.bring.
     """
     root = store.dataset(dataset_id).root
@@ -59,16 +57,15 @@ def bring(worker: Worker, dataset_id: str, version_id: str, split: str = IN_USE)
         worker, lambda: remote.bring(root, paths, _Report(worker), lambda: worker.stopping)
     )
     worker.check_stop()
-    for path, reason in list(problems.items())[:NAMED]:
-        logger.warning("%s could not be fetched from Amazon S3: %s", path, reason)
-    if len(problems) > NAMED:
-        logger.warning("and %s more", len(problems) - NAMED)
+    for path, reason in list(problems.items())[:MOST_NAMED]:
+        logger.warning("Can't download %s from Amazon S3: %s", path, reason)
+    if len(problems) > MOST_NAMED:
+        logger.warning("%s more photos can't be downloaded.", len(problems) - MOST_NAMED)
 
 
-def of_model(model: Model, count: int) -> list[Path]:
-    """Photos here that the model has not learned from, `count` at most: test photos before
-    others."""
-    found: list[Path] = []
+def photos_for_model(model: Model, count: int) -> list[Path]:
+    """Return at most `count` local photos that the model was not trained on, test photos first."""
+    photos: list[Path] = []
     try:
         dataset, version = (
             store.dataset(model.dataset_id),
@@ -78,30 +75,30 @@ def of_model(model: Model, count: int) -> list[Path]:
             paths = store.manifest_of(
                 version, ["path"], [("split", "==", split), ("problem", "==", "")]
             )["path"]
-            wanted = count - len(found)
+            wanted = count - len(photos)
             chosen = paths.iloc[:: max(1, len(paths) // max(1, wanted))].head(wanted)
-            # Asked first, because a photo of a dataset in S3 would be fetched by its path.
+            # Checked first, because image_path would download a photo from S3.
             here = (name for name in chosen if (dataset.root / name).is_file())
-            found += [store.image_path(dataset, name) for name in here]
+            photos += [store.image_path(dataset, name) for name in here]
     except (FieldmarkError, OSError) as error:
-        logger.warning("The model's own photos can't be compared on (%s).", error)
-    return found
+        logger.warning("The model's own photos can't be used for the comparison: %s.", error)
+    return photos
 
 
-def decoded(inference: ModuleType, found: Iterable[Path | bytes]) -> Iterator[Any]:
-    """The photos as an artifact's own code sees them (uint8 [3, height, width]), of any size in
-    bytes; each when it is wanted. Those that can't be used are left out."""
-    for photo in found:
+def decode_photos(inference: ModuleType, photos: Iterable[Path | bytes]) -> Iterator[Any]:
+    """Yield the photos as decoded by a model's own code, uint8 [3, height, width], whatever their
+    file size; photos that can't be used are skipped."""
+    for photo in photos:
         try:
             yield inference.preprocessing.decode(
                 photo if isinstance(photo, bytes) else photo.read_bytes()
             )
         except (OSError, ValueError) as error:
-            logger.warning("A photo can't be compared on (%s).", error)
+            logger.warning("A photo can't be used for the comparison: %s.", error)
 
 
 class _Report:
-    """Writes the progress to the job's status, seldom enough not to slow the fetching down."""
+    """Write progress to the job's status, rarely enough not to slow the download."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._started, self._last = worker, time.monotonic(), 0.0
@@ -113,7 +110,7 @@ class _Report:
             left = round((total - done) * (now - self._started) / done, 1)
             counts = {"done": done, "total": total, "unit": "photos"}
             self._worker.progress(
-                phase="Fetching photos from Amazon S3",
+                phase="Downloading photos from Amazon S3",
                 **counts,
                 eta_seconds=left,
                 seconds_left=left,

@@ -1,4 +1,4 @@
-"""Runs an import job: photos in, a dataset with its first version out."""
+"""Run an import job: create a dataset, or the next version of one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.datasets.importing import extending
 from core.datasets.importing import run as importing
 from core.datasets.importing.origins import ImportSource
 from core.datasets.importing.report import ImportReport
-from core.datasets.planning import kept
+from core.datasets.planning import plan_store
 from core.datasets.planning.decisions import Decisions
 from core.datasets.progress import ImportProgress
 from core.errors import UserError
@@ -28,18 +28,17 @@ if TYPE_CHECKING:
     from core.jobs.worker import Worker
 
 REPORT_EVERY = 0.3
-# The ways in whose photos a plan brings here before it looks at them.
-BROUGHT = ("archive", "s3")
+# Kinds of source that a preview fetches.
+FETCHED = ("archive", "s3")
 
 
 def run(worker: Worker) -> None:
-    """Imports what the job's spec names, reporting as it goes; an upload is removed once it is
-    unpacked."""
+    """Import the source in the job's spec and report progress; an upload is deleted afterwards."""
     spec = import_spec(worker.job)
     source = source_of(spec)
     try:
         version = stopping.unless_stopped(
-            worker, lambda: _made(source, spec, Reporter(worker), lambda: worker.stopping)
+            worker, lambda: _import(source, spec, Reporter(worker), lambda: worker.stopping)
         )
     except UserError:
         worker.check_stop()
@@ -48,9 +47,9 @@ def run(worker: Worker) -> None:
         if source.path and source.path.parent == settings.uploads_dir():
             source.path.unlink(missing_ok=True)
     if spec.plan_id:
-        # What was unpacked for the plan is the dataset's now.
+        # The files unpacked for the preview belong to the dataset now.
         planned = RunFolder.of(spec.plan_id)
-        kept.mark_imported(planned.output, version.dataset_id)
+        plan_store.mark_imported(planned.output, version.dataset_id)
         files.remove(planned.input)
     worker.progress(
         phase="Done",
@@ -61,25 +60,25 @@ def run(worker: Worker) -> None:
 
 
 def source_of(spec: ImportSpec | PlanSpec) -> ImportSource:
-    """Where a spec's photos come from; what a plan has brought here is taken from there."""
+    """Return the source of a spec, or the files that its preview fetched."""
     in_s3 = spec.source == "s3"
     source = ImportSource(
         spec.source,
         Path(spec.path) if spec.path and not in_s3 else None,
-        shown=spec.shown,
+        display_name=spec.shown,
         classes=spec.classes,
         place=spec.path if in_s3 else "",
     )
-    if isinstance(spec, PlanSpec) or not spec.plan_id or spec.source not in BROUGHT:
+    if isinstance(spec, PlanSpec) or not spec.plan_id or spec.source not in FETCHED:
         return source
     planned = RunFolder.of(spec.plan_id)
-    return replace(source, brought=planned.input, left_out=kept.left_out(planned.output))
+    return replace(source, fetched=planned.input, left_out=plan_store.load_left_out(planned.output))
 
 
-def _made(
+def _import(
     source: ImportSource, spec: ImportSpec, report: Reporter, should_stop: Callable[[], bool]
 ) -> store.Version:
-    """A new dataset's first version, or the next one of the dataset that the spec names."""
+    """Create a dataset, or the next version of the dataset in the spec."""
     decisions = Decisions.of(spec.decisions) if spec.decisions else None
     if not spec.dataset_id:
         return importing.run_import(
@@ -102,7 +101,7 @@ def _made(
 
 
 class Reporter:
-    """Writes progress to the job's status, seldom enough not to slow the import down."""
+    """Write progress to the job's status, rarely enough not to slow the import."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._last = worker, 0.0

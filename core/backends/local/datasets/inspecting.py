@@ -1,5 +1,4 @@
-"""Runs an inspect job: features by the training scripts' own code, then what may be wrong, found in
-numpy."""
+"""Run an inspect job: features from the training scripts, then issues found with numpy."""
 
 from __future__ import annotations
 
@@ -26,13 +25,13 @@ REPORT_SECONDS = 0.4
 
 
 def run(worker: Worker) -> None:
-    """Looks through the version and keeps what was found in the dataset's folder."""
+    """Inspect the version and store the issues in the dataset's folder."""
     spec = inspect_spec(worker.job)
     version = store.version(spec.dataset_id, spec.version_id)
     report = _Reporter(worker)
-    fetching.bring(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
+    fetching.fetch_photos(worker, spec.dataset_id, spec.version_id, TransformSpec.ALL_SPLITS)
     caches = _features(worker, spec, version, report)
-    made = stopping.unless_stopped(
+    inspected = stopping.unless_stopped(
         worker,
         lambda: inspection.make(
             version,
@@ -47,19 +46,18 @@ def run(worker: Worker) -> None:
         phase="Done",
         dataset_id=spec.dataset_id,
         version_id=spec.version_id,
-        photos=made.photos,
-        found=made.counts,
+        photos=inspected.photos,
+        found=inspected.counts,
     )
 
 
 def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Reporter) -> list[str]:
-    """The names of the cache folders that hold the photos' features, after those that were missing
-    have been made."""
+    """Compute missing features; return the names of the cache folders with all photos' features."""
     folder = worker.folder
     training.copy_scripts(folder)
 
     def write() -> int:
-        # All of them are wanted, so all are 'train' here; each content once.
+        # Every photo gets features, so all are 'train' here; duplicates count once.
         rows = inspection.usable(version).drop_duplicates("image_id").assign(split="train")
         training.write_manifest(folder, rows)
         return len(rows)
@@ -80,13 +78,13 @@ def _features(worker: Worker, spec: InspectSpec, version: Version, report: _Repo
     worker.check_stop()
     if code != 0:
         raise training.failure(folder, code, was_full)
-    made: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
-    return [views[0] for views in made]
+    caches: list[list[str]] = files.read_json(folder.output / "features.json")["caches"]
+    return [views[0] for views in caches]
 
 
 class _Reporter:
-    """Writes progress to the job's status, seldom enough not to slow the work down; a new phase is
-    always written."""
+    """Write progress to the job's status, rarely enough not to slow the work; a new phase is always
+    written."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._last, self._phase = worker, 0.0, ""
@@ -98,17 +96,17 @@ class _Reporter:
         if phase != self._phase:
             self._phase, self._began, self._before = phase, now, done
         self._last = now
-        made = done - self._before
+        count = done - self._before
         eta = None
-        if made and total > done:
-            eta = round((total - done) * (now - self._began) / made, 1)
+        if count and total > done:
+            eta = round((total - done) * (now - self._began) / count, 1)
         self._worker.progress(phase=phase, done=done, total=total, unit="photos", eta_seconds=eta)
 
     def features(self, log: metrics.MetricLog, total: int) -> None:
-        """How far the script is, by the last line it wrote about it."""
+        """Report the script's progress from the last line of its log."""
         if time.monotonic() - self._last >= REPORT_SECONDS:
             rows = [row for row in log.refresh() if "features_done" in row]
             done = 0
             if rows:
                 done, total = int(rows[-1]["features_done"]), int(rows[-1]["features_total"])
-            self("Making features", done, total)
+            self("Computing features", done, total)

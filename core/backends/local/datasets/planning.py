@@ -1,5 +1,4 @@
-"""Runs a plan job: what a source holds, looked into by names, tables and headers, for a person to
-check before anything is imported."""
+"""Run a plan job: preview a source by its names, tables and headers before it is imported."""
 
 from __future__ import annotations
 
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING
 from core import settings
 from core.backends.local.datasets import importing
 from core.datasets.importing import origins
-from core.datasets.planning import decide, kept
+from core.datasets.planning import decide, plan_store
 from core.datasets.planning import plan as plans
-from core.datasets.planning.listing import listed
+from core.datasets.planning.listing import list_files
 from core.datasets.progress import Meter
 from core.datasets.staging import Staged
 from core.jobs import inbox, stopping
@@ -23,29 +22,30 @@ if TYPE_CHECKING:
 
 
 def run(worker: Worker) -> None:
-    """Brings the source in, as far as it does not lie here, and keeps the plan in the job's output.
+    """Fetch the source unless it is a local folder, and save the plan in the job's output.
 
-    An upload is removed once it is unpacked; what was unpacked stays in the job's input until it is
-    imported.
+    An upload is deleted once it is unpacked; the unpacked files stay in the job's input until they
+    are imported.
     """
     spec = plan_spec(worker.job)
     source = importing.source_of(spec)
     staged = Staged(worker.job.id, worker.folder.input)
     meter = Meter(importing.Reporter(worker), lambda: worker.stopping)
-    origin = origins.of(source)
+    origin = origins.create(source)
 
-    def look() -> plans.Plan:
-        brought = origin.bring(staged, meter)
-        listing = listed(brought.folder, meter.start_counting("Listing files", "files"))
-        listing.left_out.take(brought.left_out)
-        listing = replace(listing, note=brought.note)
-        plan = plans.again(listing, decide.decide(listing))
-        kept.save_left_out(worker.folder.output, brought.left_out)
-        kept.save(worker.folder.output, listing, plan)
+    def preview() -> plans.Plan:
+        fetched = origin.fetch(staged, meter)
+        listing = list_files(fetched.folder, meter.start_counting("Listing files", "files"))
+        listing.left_out.add_all(fetched.left_out)
+        listing = replace(listing, note=fetched.note)
+        plans.require_photos(listing, spec.shown or Path(spec.path).name)
+        plan = plans.replan(listing, decide.decide(listing))
+        plan_store.save_left_out(worker.folder.output, fetched.left_out)
+        plan_store.save_plan(worker.folder.output, listing, plan)
         return plan
 
     try:
-        plan = stopping.unless_stopped(worker, look)
+        plan = stopping.unless_stopped(worker, preview)
     finally:
         if Path(spec.path).parent == settings.uploads_dir():
             inbox.discard(spec.path)

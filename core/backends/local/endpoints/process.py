@@ -204,8 +204,8 @@ def _fastest_form(
     own = str(model.description.get("hyperparameters", {}).get("precision", "auto"))
     sys.path.append(str(settings.SM_SCRIPTS))
     try:
-        found = fetching.of_model(model, PARITY_PHOTOS)
-        decoded = fetching.decoded(inference, found or [server.smoke_image()])
+        found = fetching.photos_for_model(model, PARITY_PHOTOS)
+        decoded = fetching.decode_photos(inference, found or [server.smoke_image()])
         cache = settings.features_dir() / "networks" / model.id
         # Where no photo of its own is left, nothing shows that rounding would change no answer.
         arithmetic = "exact"
@@ -222,7 +222,9 @@ def _fastest_form(
 def some_photos(model: Model, count: int) -> list[bytes]:
     """Photos that the model has not learned from, `count` at most; the smoke image where they are
     gone."""
-    return [path.read_bytes() for path in fetching.of_model(model, count)] or [server.smoke_image()]
+    return [path.read_bytes() for path in fetching.photos_for_model(model, count)] or [
+        server.smoke_image()
+    ]
 
 
 def _nothing() -> None:

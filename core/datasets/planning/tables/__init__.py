@@ -1,1 +1,1 @@
-"""Tables in the files of strangers: how each form of them is read, and what their columns say."""
+"""Tables of labels in any format: how each is read, and the roles of its columns."""

@@ -1,5 +1,4 @@
-"""Camtrap DP: a package of deployments, media and observations of camera traps, read as one
-table."""
+"""Read Camtrap DP, a package of camera-trap deployments, media and observations, as one table."""
 
 from __future__ import annotations
 
@@ -19,9 +18,9 @@ from core.datasets.planning.tables.table import NotATable, Row, Table
 
 KIND = "Camtrap DP"
 FILE = "datapackage.json"
-# Observations that are no animal are classes of their own; these say that nobody knows.
-# So many events of one place may overlap.
+# At most this many events of one deployment overlap.
 MOST_AT_ONCE = 50
+# Observation types that mean an unknown label; human, vehicle and blank are classes.
 UNKNOWN = ("unknown", "unclassified", "")
 BOXES = {"bboxX": "box_x", "bboxY": "box_y", "bboxWidth": "box_width", "bboxHeight": "box_height"}
 KEPT_OF_DEPLOYMENT = ("locationName", "latitude", "longitude", "cameraModel", "habitat")
@@ -32,11 +31,11 @@ COLUMNS = (
     *(*KEPT_OF_DEPLOYMENT, *KEPT_OF_MEDIA, *KEPT_OF_OBSERVATION),
 )
 
-# The tables, by the names that versions of the standard gave them.
+# The tables, by their names in all versions of the standard.
 TABLES = {"deployments": "deployments", "media": "media", "multimedia": "media"}
 TABLES["observations"] = "observations"
 FILES = {f"{name}.csv": table for name, table in TABLES.items()}
-# Columns as the first versions wrote them: deployment_id, multimedia_id.
+# Column names of the first versions: deployment_id, multimedia_id.
 KNOWN = {
     name.casefold(): name
     for name in (
@@ -48,16 +47,16 @@ KNOWN = {
 Records = list[Mapping[str, str]]
 
 
-def opened(listing: Listing) -> Iterator[Table]:
-    """The packages whose datapackage.json, or whose files, are media and observations."""
+def open_tables(listing: Listing) -> Iterator[Table]:
+    """Yield the packages with media and observations, by datapackage.json or by file name."""
     described = {_folder(path) for path in listing.others if PurePosixPath(path).name == FILE}
     for path in listing.others:
         name, folder = PurePosixPath(path).name, _folder(path)
         tables: Mapping[str, str] = {}
         if name == FILE:
-            tables = _resources(listing, path)
+            tables = _read_resources(listing, path)
         elif FILES.get(name) == "media" and folder not in described:
-            tables = _beside(listing, folder)
+            tables = _find_tables_by_name(listing, folder)
         if "media" in tables and "observations" in tables:
             yield _package(listing, path, tables)
 
@@ -74,8 +73,8 @@ def _package(listing: Listing, path: str, tables: Mapping[str, str]) -> Table:
     )
 
 
-def _beside(listing: Listing, folder: str) -> dict[str, str]:
-    """The tables of a folder by their usual names, where their columns are the standard's."""
+def _find_tables_by_name(listing: Listing, folder: str) -> dict[str, str]:
+    """Return a folder's tables with usual names if their columns are the standard's, else {}."""
     found = {
         table: path
         for name, table in FILES.items()
@@ -88,8 +87,8 @@ def _beside(listing: Listing, folder: str) -> dict[str, str]:
     return {}
 
 
-def _resources(listing: Listing, path: str) -> dict[str, str]:
-    """The paths of the package's tables, by the name of the resource."""
+def _read_resources(listing: Listing, path: str) -> dict[str, str]:
+    """Return the paths of the package's tables by resource name."""
     try:
         package = json.loads((listing.root / path).read_bytes())
         found = {
@@ -112,46 +111,46 @@ def _folder(path: str) -> str:
 
 def _header(listing: Listing, path: str) -> tuple[str, ...]:
     place = listing.root / path
-    return _named(text_tables.header(place, text_tables.form_of(place)))
+    return _standard_names(text_tables.read_header(place, text_tables.detect_form(place)))
 
 
-def _named(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns as the standard calls them today."""
+def _standard_names(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns under their current standard names."""
     return tuple(KNOWN.get(name.replace("_", "").casefold(), name) for name in columns)
 
 
 def _records(listing: Listing, path: str) -> Records:
     place = listing.root / path
-    form = text_tables.form_of(place)
-    columns = _named(text_tables.header(place, form))
-    return [row.values for row in text_tables.rows(place, form, columns)]
+    form = text_tables.detect_form(place)
+    columns = _standard_names(text_tables.read_header(place, form))
+    return [row.values for row in text_tables.read_rows(place, form, columns)]
 
 
 def _rows(listing: Listing, tables: Mapping[str, str]) -> Iterator[Row]:
-    """A row per photo that a camera took: with what was observed in it, or at its time."""
+    """Yield a row per photo with its observations, matched by id, sequence or time."""
     deployments = {
         record.get("deploymentID", ""): record
         for record in (_records(listing, tables["deployments"]) if "deployments" in tables else [])
     }
-    observed = _Observed(_records(listing, tables["observations"]))
+    observed = _Observations(_records(listing, tables["observations"]))
     names = {stem(path) for path in listing.photos}
     for number, media in enumerate(_records(listing, tables["media"]), 1):
-        path = _path(media, names)
+        path = _choose_path(media, names)
         if not path:
             raise NotATable("its media table has no filePath")
         yield Row(number, {**_row(media, observed.of(media), deployments), "path": path})
 
 
-def _path(media: Mapping[str, str], names: set[str]) -> str:
-    """What the photo is called here: an address often ends in `file`, and the photo was saved under
-    its own name or its id."""
+def _choose_path(media: Mapping[str, str], names: set[str]) -> str:
+    """Return the photo's path here: a URL often ends in `file`, while the photo was saved under its
+    own name or id."""
     given = [media.get(key, "") for key in ("filePath", "fileName", "mediaID")]
     here = [text for text in given if text and stem(text) in names]
     return (here or [text for text in given[:2] if text] or [""])[0]
 
 
 def stem(path: str) -> str:
-    """A file's name as people may write it: without its folders and its suffix."""
+    """Return a file's name without folders and suffix, in lower case."""
     return PurePosixPath(path.replace("\\", "/")).stem.casefold()
 
 
@@ -170,16 +169,14 @@ def _row(
 
 
 def _label(observation: Mapping[str, str]) -> str:
-    """The species; of a human, a vehicle or an empty photo that word; nothing where nobody
-    knows."""
+    """Return the species, or `human`, `vehicle` or `blank`; '' if unknown."""
     name = observation.get("scientificName", "").strip()
     kind = observation.get("observationType", "").strip()
     return name or ("" if kind in UNKNOWN else kind)
 
 
-class _Observed:
-    """The observations, by the photo they are about: by its id, its sequence or event, or by place
-    and time."""
+class _Observations:
+    """The observations by media id, by sequence or event, and by deployment and time."""
 
     def __init__(self, records: Records) -> None:
         self._by_media: dict[str, Records] = defaultdict(list)
@@ -198,7 +195,7 @@ class _Observed:
             spans.sort(key=lambda span: span[:2])
 
     def of(self, media: Mapping[str, str]) -> Records:
-        """Times of one form sort as text, which is all that is asked of them."""
+        """Return the observations of a photo. Times are compared as text, in one format."""
         if found := self._by_media.get(media.get("mediaID", "")):
             return found
         sequence = media.get("sequenceID") or media.get("eventID", "")

@@ -1,4 +1,4 @@
-"""The files of a listing that may be tables, opened by what they hold."""
+"""Find and open the files of a listing that may be tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from core.datasets.planning.decisions import TableUse
-from core.datasets.planning.folders import part_named
+from core.datasets.planning.folders import parse_part
 from core.datasets.planning.listing import Listing
 from core.datasets.planning.matching import Ambiguous, Photos, is_photo
 from core.datasets.planning.tables import (
@@ -21,7 +21,7 @@ from core.datasets.planning.tables import (
     voc,
 )
 from core.datasets.planning.tables.column_names import PATH_NAMES
-from core.datasets.planning.tables.columns import normal
+from core.datasets.planning.tables.columns import normalise_name
 from core.datasets.planning.tables.table import NotATable, Row, Table
 from core.datasets.planning.tables.text_tables import Form
 from core.errors import UserError
@@ -32,18 +32,18 @@ JSON = (".json", ".jsonl", ".ndjson", ".manifest")
 PARQUET = (".parquet",)
 NOTES = (".txt", ".json")
 SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
-# The kinds that describe a whole dataset, in tables of their own.
+# Kinds that describe a whole dataset in their own tables.
 PACKAGES = frozenset({*known_datasets.KINDS, camtrap.KIND, voc.KIND})
-# A folder with more text files than that keeps a note beside each photo, not tables.
+# A folder with more text files has a note per photo, not tables.
 MAX_IN_FOLDER = 20
 MAX_TABLES = 60
 MAX_DEPTH = 6
-# Files that describe a dataset to people, or to a program, and list no photos.
+# Files that describe a dataset but list no photos.
 NO_TABLES = frozenset({"readme.txt", "license.txt", "licence.txt", "requirements.txt", "notes.txt"})
 
 
-def candidates(listing: Listing) -> list[str]:
-    """The paths of the files that may be tables, those nearest the top first."""
+def find_candidates(listing: Listing) -> list[str]:
+    """Return the paths of files that may be tables, those nearest the top first."""
     inside = Counter(_folder(path) for path in listing.others)
     photos = {_stem(path) for path in listing.photos}
     found = [
@@ -59,7 +59,7 @@ def candidates(listing: Listing) -> list[str]:
 
 
 def _is_note(path: str, photos: set[str]) -> bool:
-    """Whether a file is called like a photo, as the boxes in one photo are."""
+    """Return whether a file has the name of a photo, such as the boxes of one photo."""
     stem = _stem(path)
     if _suffix(path) not in NOTES:
         return False
@@ -67,46 +67,46 @@ def _is_note(path: str, photos: set[str]) -> bool:
 
 
 def _is_list_of_split(path: str) -> bool:
-    """Whether a file is called like a part of a split: VOC has three more lists for each class."""
-    return bool(part_named(_stem(path))) or _stem(path) == "trainval"
+    """Return whether a file has the name of a split; VOC has more lists for each class."""
+    return bool(parse_part(_stem(path))) or _stem(path) == "trainval"
 
 
 def _stem(path: str) -> str:
     return PurePosixPath(path).stem.casefold()
 
 
-def sheets(listing: Listing) -> list[str]:
-    """Spreadsheets, which have to be saved as CSV before they can be read."""
+def find_spreadsheets(listing: Listing) -> list[str]:
+    """Return the spreadsheets, which can't be read unless saved as CSV."""
     return [path for path in listing.others if _suffix(path) in SHEETS]
 
 
-def packages(listing: Listing) -> Iterator[Table]:
-    """The published forms of whole datasets that lie here, each as one table."""
-    for read in (known_datasets.opened, camtrap.opened, voc.opened):
+def open_packages(listing: Listing) -> Iterator[Table]:
+    """Yield each published dataset found here as one table."""
+    for read in (known_datasets.open_tables, camtrap.open_tables, voc.open_tables):
         yield from read(listing)
 
 
-def opened(listing: Listing, path: str, use: TableUse | None = None) -> Table:
-    """The table in a file; written as `use` says, where it is given.
+def open_table(listing: Listing, path: str, use: TableUse | None = None) -> Table:
+    """Open the table in a file, in the format that `use` gives, if any.
 
-    Raises NotATable, and UserError where `use` names a package that is not there any more.
+    Raises NotATable, and UserError if the package that `use` names no longer exists.
     """
     place = listing.root / path
     if use is not None and use.kind and not _is_single(use.kind):
         return _package(listing, use)
     if _suffix(path) in JSON:
-        return json_tables.opened(place, path)
+        return json_tables.open_table(place, path)
     if _suffix(path) in PARQUET:
-        return parquet_tables.opened(place, path)
+        return parquet_tables.open_table(place, path)
     form = _form(place, use)
-    columns = text_tables.header(place, form)
+    columns = text_tables.read_header(place, form)
     if use is None and form.has_header and not _is_header(columns):
         form = replace(form, has_header=False)
     return _text_table(place, path, form)
 
 
-def without_header(table: Table, photos: Photos, base: str, root: Path) -> Table:
-    """The table as it is, or with its first row read as a row, where that names a photo."""
+def correct_header(table: Table, photos: Photos, base: str, root: Path) -> Table:
+    """Return the table; if its header names a photo, the header is read as a row."""
     if table.form.get("has_header") != "yes":
         return table
     if not any(_is_photo(cell, photos, base) for cell in table.columns):
@@ -116,8 +116,8 @@ def without_header(table: Table, photos: Photos, base: str, root: Path) -> Table
 
 
 def _is_photo(cell: str, photos: Photos, base: str) -> bool:
-    """Whether a cell of a first row is a photo's name rather than a column's."""
-    if normal(cell) in PATH_NAMES:
+    """Return whether a cell of a first row names a photo, not a column."""
+    if normalise_name(cell) in PATH_NAMES:
         return False
     try:
         return photos.find(cell, base) is not None
@@ -126,7 +126,7 @@ def _is_photo(cell: str, photos: Photos, base: str) -> bool:
 
 
 def _text_table(place: Path, path: str, form: Form) -> Table:
-    columns = text_tables.header(place, form)
+    columns = text_tables.read_header(place, form)
     if len(columns) < 1:
         raise NotATable("it is empty")
     words = {
@@ -134,19 +134,19 @@ def _text_table(place: Path, path: str, form: Form) -> Table:
         "delimiter": form.delimiter,
         "has_header": "yes" if form.has_header else "no",
     }
-    rows = partial(text_tables.rows, place, form, columns)
+    rows = partial(text_tables.read_rows, place, form, columns)
     return Table(path, "table", columns, rows, form=words)
 
 
 def _form(place: Path, use: TableUse | None) -> Form:
     if use is None or not use.encoding:
-        return text_tables.form_of(place)
-    form = text_tables.form_of(place, use.encoding)
+        return text_tables.detect_form(place)
+    form = text_tables.detect_form(place, use.encoding)
     return replace(form, delimiter=use.delimiter or form.delimiter, has_header=use.has_header)
 
 
 def _is_header(columns: tuple[str, ...]) -> bool:
-    """Whether a first row could name columns: no number and no empty cell alone stands there."""
+    """Return whether a first row could name columns: not all its cells are numbers."""
     return not all(column.replace(".", "", 1).isdigit() for column in columns)
 
 
@@ -155,16 +155,16 @@ def _is_single(kind: str) -> bool:
 
 
 def _package(listing: Listing, use: TableUse) -> Table:
-    for table in packages(listing):
+    for table in open_packages(listing):
         if (table.path, table.kind) == (use.path, use.kind):
             return table
     raise UserError(
-        f"{printable(use.path)} is no {use.kind} any more. Make the plan again.", field="plan"
+        f"{printable(use.path)} is no longer {use.kind}. Preview the import again.", field="plan"
     )
 
 
-def sample(table: Table, most: int) -> list[Row]:
-    """The table's first rows. Raises NotATable."""
+def read_sample(table: Table, most: int) -> list[Row]:
+    """Return at most `most` of the table's first rows. Raises NotATable."""
     rows = []
     for row in table.rows():
         rows.append(row)

@@ -1,5 +1,4 @@
-"""COCO's JSON, and that of iNaturalist's competitions: photos, categories, and annotations that
-join them."""
+"""Read COCO JSON, also of the iNaturalist competitions: photos, categories and annotations."""
 
 from __future__ import annotations
 
@@ -12,17 +11,17 @@ from core.datasets.planning.tables.table import NotATable, Row, Table
 
 BOX = ("box_x", "box_y", "box_width", "box_height")
 FILES = ("file_name", "filename", "file", "path")
-# What a photo's own record says that is not worth keeping, or stands elsewhere.
-PASSED = ("id", *FILES, "width", "height", "coco_url", "flickr_url", "label", *BOX)
+# Keys of a photo's record that are not kept.
+IGNORED_KEYS = ("id", *FILES, "width", "height", "coco_url", "flickr_url", "label", *BOX)
 GROUPS = ("location", "seq_id")
 KEPT_OF_CATEGORY = ("supercategory", "common_name", "kingdom", "order", "family", "genus")
 
 
-def opened(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) -> Table:
-    """A photo's label is its category's name; of several categories all, of a single annotation the
-    box too, in pixels (x, y, width, height).
+def open_table(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) -> Table:
+    """Open a COCO document. A photo's label is the name of its category, or of all its categories;
+    a single annotation also gives its box, in pixels (x, y, width, height).
 
-    Raises NotATable where records lack their ids.
+    Raises NotATable if records lack their ids.
     """
     try:
         categories = {str(item["id"]): item for item in content.get("categories", [])}
@@ -34,9 +33,9 @@ def opened(content: Mapping[str, Any], name: str, text: Callable[[Any], str]) ->
             for photo in content["images"]
         ]
     except StopIteration as error:
-        raise NotATable("it looks like COCO's JSON and its photos lack 'file_name'") from error
+        raise NotATable("it looks like COCO JSON, but its photos lack 'file_name'") from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise NotATable(f"it looks like COCO's JSON and lacks {error}") from error
+        raise NotATable(f"it looks like COCO JSON, but lacks {error}") from error
     columns = tuple(dict.fromkeys(key for record in records for key in record))
     empty = dict.fromkeys(columns, "")
 
@@ -72,7 +71,7 @@ def _record(
     boxes = [item["bbox"] for item in annotations if len(item.get("bbox") or ()) == 4]
     if len(annotations) == len(boxes) == 1:
         record |= dict(zip(BOX, map(text, boxes[0]), strict=True))
-    record |= {key: text(photo[key]) for key in photo if key not in PASSED}
+    record |= {key: text(photo[key]) for key in photo if key not in IGNORED_KEYS}
     if len(set(labels)) == 1:
         record |= {key: text(named[0][key]) for key in KEPT_OF_CATEGORY if key in named[0]}
     return record

@@ -1,4 +1,4 @@
-"""What people call the columns of a table about photos, as `columns.normal` writes names."""
+"""Usual column names in tables about photos, as written by `columns.normalise_name`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATH_NAMES = (
 )
 FOLDER_NAMES = ("relativepath", "relative_path", "folder", "dir", "directory", "subfolder", "path")
 FILE_NAMES = ("file", "filename", "file_name", "name", "image_name", "image")
-# The first is what people mean where a table has several.
+# Ordered: if a table has several, the first is the label.
 LABEL_NAMES = (
     *("label", "labels", "class", "classes", "class_name", "classname", "label_name", "category"),
     *("category_name", "target", "species", "common_name", "vernacular_name", "species_name"),
@@ -37,10 +37,10 @@ LABEL_NAMES = (
     *("animal", "dx", "diagnosis", "klasse", "art", "classe", "espece", "class_id", "label_id"),
     *("classid", "category_id", "target_id", "species_id", "ground_truth", "annotation"),
 )
-# Names that end so are a label's too, before those that are often about something else.
+# Other endings of label columns; these take precedence over the weak names below.
 LABEL_ENDINGS = ("_label", "_labels", "_class", "_species", "_category", "_display_name")
 WEAK_LABEL_NAMES = ("tag", "tags")
-# Beside two of the others, `class` is a rank above the species, and `species` may be a half of it.
+# Beside two of these, `class` is a taxonomic rank, and `species` may be only an epithet.
 RANKS = ("kingdom", "phylum", "order", "family", "genus")
 SPLIT_NAMES = (
     *("split", "set", "subset", "partition", "dataset", "data_set", "usage", "phase"),

@@ -1,4 +1,4 @@
-"""What each column of a table says: by its name, and by what stands in it."""
+"""Assign roles to the columns of a table by their names and contents."""
 
 from __future__ import annotations
 
@@ -55,23 +55,22 @@ CENTRES = (
 )
 LISTS = ("bbox", "box", "bounding_box")
 
-# What the name of a column says whose numbers are those of photos.
+# Names of columns whose numbers can be names of photos.
 NUMBERING = re.compile(
     r"id(_|$)|code|num|no$|nr$|photo|picture|foto|bild|im(a)?ge?|file|name|key|index|column|slide|uu"
 )
-# From this share of its cells that name a photo on, a column is the one of the photos.
+# A column with at least this share of cells that name a photo is the photo column.
 NAMES_PHOTOS = 0.5
-# What a usual name is worth beside the share of cells that name a photo: numbers name some by
-# chance.
+# Added to that share for a usual name, because numbers match some photos by chance.
 USUAL = 0.3
-# A cell that several photos are called like names half of one: with their folder it might do.
+# A cell that matches several photos counts half: with a folder it may match one.
 AMBIGUOUS = 0.5
-# The share of the cells of a usual name that have to be words of a split.
+# The share of cells that must be split words in a column with a usual name.
 USUAL_SPLIT = 0.5
-# A column of labels repeats itself: in so many rows at most so many different values.
+# Labels repeat: at most this share of the values is distinct.
 REPEATS = 0.5
 MIN_ROWS = 6
-# What a cell of one class says, and the share of the rows that have to be of a single one.
+# Values of one-hot cells, and the share of rows that must have exactly one class.
 ONES = frozenset({"1", "1.0", "true", "yes", "x"})
 YES_OR_NO = frozenset({*ONES, "", "0", "0.0", "-1", "-1.0", "false", "no"})
 ONE_HOT_ROWS = 0.5
@@ -79,9 +78,9 @@ ONE_HOT_ROWS = 0.5
 
 @dataclass(frozen=True)
 class Roles:
-    """What the columns are, by name; `doubtful` are columns that could be the label as well, and
-    `matched` the share of the sample's rows that name a photo. `is_guess`: the label's column has
-    no usual name."""
+    """The roles of columns by name. `doubtful` lists other possible label columns, `matched` is the
+    share of sampled rows that name a photo, and `is_guess` is true if the label column has an
+    unusual name."""
 
     of: Mapping[str, str]
     matched: float = 0.0
@@ -92,50 +91,50 @@ class Roles:
         return role in self.of.values()
 
 
-def normal(name: str) -> str:
-    """A column's name as the lists here write it: `Image Path`, `imagePath` and `image-path` are
-    image_path."""
+def normalise_name(name: str) -> str:
+    """Return a column's name in the form of the lists in column_names: `Image Path`, `imagePath`
+    and `image-path` become image_path."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"\W+", "_", split.casefold()).strip("_")
 
 
-def roles_of(table: Table, sample: Sequence[Row], photos: Photos, base: str) -> Roles:
-    """The roles of the columns, from their names and the first rows; `base` is the folder that the
-    table's paths may begin at."""
+def assign_roles(table: Table, sample: Sequence[Row], photos: Photos, base: str) -> Roles:
+    """Return the roles of the columns, from their names and first rows; `base` is the folder that
+    the table's paths may start from."""
     if table.roles:
         path = next((name for name, role in table.roles.items() if role == PATH), "")
-        return Roles(table.roles, _named(sample, path, photos, base))
-    names = {normal(name): name for name in reversed(table.columns)}
+        return Roles(table.roles, _share_of_photos(sample, path, photos, base))
+    names = {normalise_name(name): name for name in reversed(table.columns)}
     flat = {re.sub(r"_", "", name): column for name, column in names.items()}
     single = {name.removesuffix("s"): column for name, column in names.items()}
     known = {**single, **flat, **names}
     of = dict.fromkeys(table.columns, KEEP)
-    matched = _give_path(of, known, sample, photos, base)
-    _give_box(of, known, sample)
-    _give_split(of, known, sample)
-    doubtful = _give_label(of, known, sample)
+    matched = _assign_path(of, known, sample, photos, base)
+    _assign_box(of, known, sample)
+    _assign_split(of, known, sample)
+    doubtful = _assign_label(of, known, sample)
     if LABEL not in of.values():
-        for column in _one_hot(of, sample):
+        for column in _find_one_hot(of, sample):
             of[column] = ONE_HOT
-    _give(of, known, GROUP_NAMES, GROUP, sample, _repeats)
+    _assign(of, known, GROUP_NAMES, GROUP, sample, _has_repeats)
     label = next((name for name, role in of.items() if role == LABEL), "")
     usual = {known.get(name) for name in (*LABEL_NAMES, *WEAK_LABEL_NAMES)}
     is_guess = bool(label) and label not in usual
     return Roles(of, matched, doubtful, is_guess)
 
 
-def _give_path(
+def _assign_path(
     of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row], photos: Photos, base: str
 ) -> float:
-    """Finds the column of the photos by its cells, the usual names first where several would do,
-    and with it a column of folders where only both name a photo; returns the share that does."""
+    """Assign the photo column by its cells, preferring usual names, and a folder column if only
+    both together name photos. Return the share of rows that name a photo."""
     shares = {
-        column: _named(sample, column, photos, base) if _may_name(sample, column) else 0.0
+        column: _share_of_photos(sample, column, photos, base) if _may_name(sample, column) else 0.0
         for column in of
     }
     usual = [known[name] for name in PATH_NAMES if name in known]
     order = [*dict.fromkeys(usual), *(column for column in of if column not in usual)]
-    both = _folder_and_file(known, sample, photos, base)
+    both = _find_folder_and_file(known, sample, photos, base)
     best = max(
         order,
         key=lambda column: (
@@ -150,15 +149,15 @@ def _give_path(
     if best and (shares[best] >= NAMES_PHOTOS or (shares[best] > 0 and best in usual)):
         of[best] = PATH
         return shares[best]
-    # No photo of it is here: the name alone says which column it would be.
+    # No photo matches: only the name tells which column it would be.
     if usual:
         of[usual[0]] = PATH
     return 0.0
 
 
 def _may_name(sample: Sequence[Row], column: str) -> bool:
-    """Whether a column can be that of the photos: counts and prices name some by chance."""
-    name = normal(column)
+    """Return whether a column may name photos: counts and prices match some by chance."""
+    name = normalise_name(column)
     return bool(NUMBERING.search(name)) or not name.isascii() or not _is_number(sample, column)
 
 
@@ -168,10 +167,10 @@ def _holds_files(sample: Sequence[Row], column: str) -> bool:
 
 
 def _is_number(sample: Sequence[Row], column: str) -> bool:
-    return all(number(row.values[column]) is not None for row in sample if row.values[column])
+    return all(parse_number(row.values[column]) is not None for row in sample if row.values[column])
 
 
-def _folder_and_file(
+def _find_folder_and_file(
     known: Mapping[str, str], sample: Sequence[Row], photos: Photos, base: str
 ) -> tuple[str, str, float] | None:
     folder = next((known[name] for name in FOLDER_NAMES if name in known), "")
@@ -179,23 +178,23 @@ def _folder_and_file(
     if not file:
         return None
     folders = [folder] if folder else []
-    if not folder and 0 < _named(sample, file, photos, base) <= AMBIGUOUS:
-        # Files are called alike in several folders: a site, a class or a part may be the folder.
+    if not folder and 0 < _share_of_photos(sample, file, photos, base) <= AMBIGUOUS:
+        # Names repeat across folders: a column of sites, classes or splits may be the folder.
         folders = [column for column in dict.fromkeys(known.values()) if column != file]
     for column in folders:
         texts = [f"{row.values[column]}/{row.values[file]}" for row in sample]
-        share = _share_named(texts, photos, base)
+        share = _share_found(texts, photos, base)
         if folder or share > AMBIGUOUS:
             return column, file, share
     return None
 
 
-def _named(sample: Sequence[Row], column: str, photos: Photos, base: str) -> float:
-    return _share_named([row.values.get(column, "") for row in sample], photos, base)
+def _share_of_photos(sample: Sequence[Row], column: str, photos: Photos, base: str) -> float:
+    return _share_found([row.values.get(column, "") for row in sample], photos, base)
 
 
-def _share_named(texts: Sequence[str], photos: Photos, base: str) -> float:
-    """The share of the cells that name a photo, or several."""
+def _share_found(texts: Sequence[str], photos: Photos, base: str) -> float:
+    """Return the share of cells that name a photo; ambiguous cells count half."""
     named = 0.0
     for text in texts:
         try:
@@ -205,7 +204,7 @@ def _share_named(texts: Sequence[str], photos: Photos, base: str) -> float:
     return named / len(texts) if texts else 0.0
 
 
-def _give_box(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
+def _assign_box(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
     forms = (
         (BOXES, ("box_x", "box_y", "box_width", "box_height")),
         (CORNERS, ("box_x", "box_y", "box_right", "box_bottom")),
@@ -219,12 +218,12 @@ def _give_box(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row
                 return
     for name in LISTS:
         column = known.get(name, "")
-        if column and len(numbers(_first(sample, column))) == 4:
+        if column and len(parse_numbers(_first_value(sample, column))) == 4:
             of[column] = BOX_LIST
             return
 
 
-def _give(
+def _assign(
     of: dict[str, str],
     known: Mapping[str, str],
     names: Sequence[str],
@@ -232,7 +231,7 @@ def _give(
     sample: Sequence[Row],
     fits: object,
 ) -> None:
-    """Gives the role to the first column of a usual name that fits and has none yet."""
+    """Assign the role to the first column with a usual name that fits and has no role yet."""
     assert callable(fits)
     for name in names:
         column = known.get(name, "")
@@ -241,21 +240,21 @@ def _give(
             return
 
 
-def _give_label(
+def _assign_label(
     of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]
 ) -> tuple[str, ...]:
-    """Gives the label's role; returns the other columns that could have it."""
+    """Assign the label role; return other columns that could have it."""
     usual = [known[name] for name in _label_names(known) if of[known[name]] == KEEP]
-    named = [column for column in dict.fromkeys(usual) if _first(sample, column)]
+    named = [column for column in dict.fromkeys(usual) if _first_value(sample, column)]
     if not named:
         named = [
             column for column in of if of[column] == KEEP and _could_be_label(of, sample, column)
         ]
-        if len(named) > 1 and not _stands_alone(of):
+        if len(named) > 1 and not _has_one_free_column(of):
             return tuple(named)
     if not named:
         return ()
-    # A name says more than its code.
+    # Names are preferred to codes.
     words = [column for column in named if not _is_code(sample, column)]
     chosen = (words or named)[0]
     of[chosen] = LABEL
@@ -263,7 +262,7 @@ def _give_label(
 
 
 def _label_names(known: Mapping[str, str]) -> list[str]:
-    """The names of these columns that a label may have, the likeliest first."""
+    """Return the names that a label column may have, the likeliest first."""
     ending = [name for name in known if name.endswith(LABEL_ENDINGS)]
     names = [name for name in (*LABEL_NAMES, *ending, *WEAK_LABEL_NAMES) if name in known]
     if sum(rank in known for rank in RANKS) < 2:
@@ -272,21 +271,21 @@ def _label_names(known: Mapping[str, str]) -> list[str]:
     return [name for name in names if name not in ("species", "class")] + species
 
 
-def _stands_alone(of: Mapping[str, str]) -> bool:
-    """Whether a table has no column but those of the photo and of one more."""
+def _has_one_free_column(of: Mapping[str, str]) -> bool:
+    """Return whether exactly one column has no role yet."""
     return sum(role == KEEP for role in of.values()) == 1
 
 
 def _could_be_label(of: Mapping[str, str], sample: Sequence[Row], column: str) -> bool:
     values = [row.values[column].strip() for row in sample if row.values[column].strip()]
-    if all(number(value) is not None for value in values):
-        return _stands_alone(of) and _is_code(sample, column)
-    if _stands_alone(of) and len(set(values)) < len(values):
+    if all(parse_number(value) is not None for value in values):
+        return _has_one_free_column(of) and _is_code(sample, column)
+    if _has_one_free_column(of) and len(set(values)) < len(values):
         return len(set(values)) > 1
-    return _repeats(values) and len(set(values)) > 1
+    return _has_repeats(values) and len(set(values)) > 1
 
 
-def _repeats(values: Sequence[str]) -> bool:
+def _has_repeats(values: Sequence[str]) -> bool:
     filled = [value for value in values if value.strip()]
     if len(filled) < MIN_ROWS:
         return bool(filled)
@@ -298,13 +297,13 @@ def _is_code(sample: Sequence[Row], column: str) -> bool:
     return all(value.isdigit() for value in values if value)
 
 
-def _give_split(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
-    """Gives the role to the first column of a usual name that holds the words of a split, or to one
-    of any name that holds nothing else: the numbers of folds are no split."""
+def _assign_split(of: dict[str, str], known: Mapping[str, str], sample: Sequence[Row]) -> None:
+    """Assign the split role to the first column with a usual name and split words, or to any column
+    that contains only split words. Fold numbers are not a split."""
     usual = [known[name] for name in SPLIT_NAMES if name in known]
     for column in (*usual, *of):
         filled = [row.values[column] for row in sample if row.values[column].strip()]
-        parts = [split_words.part(normal(column), text) for text in filled]
+        parts = [split_words.parse_cell(normalise_name(column), text) for text in filled]
         told = len([part for part in parts if part is not None])
         least = USUAL_SPLIT if column in usual else 1.0
         enough = bool(filled) and told >= least * len(filled)
@@ -313,9 +312,9 @@ def _give_split(of: dict[str, str], known: Mapping[str, str], sample: Sequence[R
             return
 
 
-def _one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
-    """The columns that hold nothing but yes and no, where nearly each row has a single yes; without
-    one of them where all rows have then."""
+def _find_one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
+    """Return the columns that contain only yes or no if most rows have exactly one yes; without
+    one column if then all rows do."""
     columns = [
         column
         for column, role in of.items()
@@ -333,11 +332,12 @@ def _one_hot(of: Mapping[str, str], sample: Sequence[Row]) -> list[str]:
 
 
 def is_one(text: str) -> bool:
+    """Return whether a one-hot cell means yes."""
     return text.strip().casefold() in ONES
 
 
-def number(text: str) -> float | None:
-    """The number in a cell, a decimal comma allowed; None for anything else."""
+def parse_number(text: str) -> float | None:
+    """Return the number in a cell, also with a decimal comma; None for anything else."""
     cell = text.strip()
     if cell.count(",") == 1 and "." not in cell:
         cell = cell.replace(",", ".")
@@ -347,8 +347,8 @@ def number(text: str) -> float | None:
         return None
 
 
-def numbers(text: str) -> list[float]:
-    """The numbers in a cell that holds nothing else: `[1, 2, 3, 4]`, `1 2 3 4`."""
+def parse_numbers(text: str) -> list[float]:
+    """Return the numbers in a cell such as `[1, 2, 3, 4]` or `1 2 3 4`; [] for anything else."""
     parts = re.split(r"[\s,;]+", text.strip().strip("[](){}").strip())
     try:
         return [float(part) for part in parts]
@@ -356,5 +356,5 @@ def numbers(text: str) -> list[float]:
         return []
 
 
-def _first(sample: Sequence[Row], column: str) -> str:
+def _first_value(sample: Sequence[Row], column: str) -> str:
     return next((row.values[column] for row in sample if row.values[column].strip()), "")

@@ -1,5 +1,5 @@
-"""CUB-200-2011's tables, and those of NABirds, as one table: photos, classes, official split and
-boxes, each in a file of its own, joined by ids."""
+"""Read the tables of CUB-200-2011 and NABirds as one table: photos, classes, official split and
+boxes, each in its own file, joined by id."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ KIND = "CUB-200-2011"
 BOX = BOX_ROLES[:4]
 
 
-def opened(listing: Listing, folder: str) -> Table | None:
-    """The tables of a folder with images.txt and images/ beside them, or None.
+def open_table(listing: Listing, folder: str) -> Table | None:
+    """Open the tables of a folder with images.txt and images/, or return None.
 
-    Ids count from 1 and are names, not positions: a cut of the dataset keeps the original ones.
-    Raises UserError, naming the line, for tables that are damaged.
+    Ids are names, not positions: a subset keeps the original ones. Raises UserError, naming the
+    line, for damaged tables.
     """
     images = f"{folder}/images".lstrip("/")
     if f"{images}.txt" not in listing.names or images not in listing.folders:
         return None
     root = listing.root / folder
-    names, labels = _table(root / "images.txt"), _table(root / "image_class_labels.txt")
-    classes = {key: species(name) for key, name in _table(root / "classes.txt").items()}
+    names, labels = _read_table(root / "images.txt"), _read_table(root / "image_class_labels.txt")
+    classes = {key: species_name(name) for key, name in _read_table(root / "classes.txt").items()}
     _require_distinct(classes[key] for key in set(labels.values()) if key in classes)
-    splits = _table(root / "train_test_split.txt")
-    boxes = _table(root / "bounding_boxes.txt")
+    splits = _read_table(root / "train_test_split.txt")
+    boxes = _read_table(root / "bounding_boxes.txt")
     for key, name in names.items():
         if key not in labels:
             raise UserError(
-                f"The image {key} ({printable(name)}) has no line in image_class_labels.txt. Mend "
-                f"the tables of {root.name}."
+                f"The photo {key} ({printable(name)}) has no line in image_class_labels.txt. "
+                f"Correct the tables of {root.name}."
             )
 
     def rows() -> Iterator[Row]:
@@ -47,7 +47,7 @@ def opened(listing: Listing, folder: str) -> Table | None:
                 number,
                 {
                     "path": name,
-                    "label": classes.get(labels[key]) or species(name.split("/")[0]),
+                    "label": classes.get(labels[key]) or species_name(name.split("/")[0]),
                     "split": _split(splits.get(key)),
                     **_box(boxes.get(key, "")),
                     "image": key,
@@ -65,8 +65,8 @@ def opened(listing: Listing, folder: str) -> Table | None:
     )
 
 
-def species(name: str) -> str:
-    """`010.Red_winged_Blackbird` -> `Red winged Blackbird`."""
+def species_name(name: str) -> str:
+    """Return `Red winged Blackbird` for `010.Red_winged_Blackbird`."""
     return re.sub(r"^\d+\.", "", name).replace("_", " ")
 
 
@@ -84,16 +84,17 @@ def _box(text: str) -> Mapping[str, str]:
 
 
 def _require_distinct(names: Iterable[str]) -> None:
-    """Of the classes that have photos: in a tree, an inner node may be called like its leaf."""
+    """Raise UserError for a repeated name among classes with photos; in a tree of classes, an inner
+    node may have the name of its leaf."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UserError(
-            f"classes.txt has more than one class called {printable(twice[0])!r}. Mend the table."
+            f"classes.txt has several classes named {printable(twice[0])!r}. Correct the table."
         )
 
 
-def _table(path: Path) -> dict[str, str]:
-    """`<id> <value>` lines as a dict, blanks or a tab between; empty where there is no such file.
+def _read_table(path: Path) -> dict[str, str]:
+    """Return lines of `<id> <value>` as a dict; {} if there is no such file.
 
     Raises UserError, naming the line, for anything else.
     """
@@ -101,17 +102,17 @@ def _table(path: Path) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     try:
-        for number, line in enumerate(text_tables.lines(path), 1):
+        for number, line in enumerate(text_tables.read_lines(path), 1):
             key, *rest = line.strip().split(None, 1)[:2] or ("",)
             if key and (not rest or key in found):
                 raise UserError(
-                    f"Line {number} of {path.name} is not a new number and a value: "
-                    f"{printable(line.strip())!r}. Mend the table."
+                    f"Line {number} of {path.name} is not a new id and a value: "
+                    f"{printable(line.strip())!r}. Correct the table."
                 )
             if key:
                 found[key] = rest[0]
     except NotATable as error:
         raise UserError(
-            f"The table {path.name} can't be read: {error}. Mend it.", field="path"
+            f"The table {path.name} can't be read: {error}. Correct it.", field="path"
         ) from error
     return found

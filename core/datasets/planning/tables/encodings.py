@@ -1,4 +1,4 @@
-"""Which encoding a foreign text is in, told by whether its words are words."""
+"""Detect the encoding of a text by how plausible its words are."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-# Tried in this order where a text is not UTF-8; a person may choose any of them.
+# Tried in this order if a text is not UTF-8.
 CANDIDATES = ("cp932", "gb18030", "big5", "euc_kr", "cp1252", "cp1251", "cp1250", "mac_roman")
 CHOICES = ("utf-8", "utf-16", *CANDIDATES, "cp437", "cp850", "iso8859_15")
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
-# Above this share of its words that are none, a reading is not believed.
+# An encoding is rejected above this share of implausible words.
 ODD_SHARE = 0.2
-# Letters with accents are a part of a Latin word, never most of it.
+# Accented letters are never most of a Latin word.
 ACCENTED_SHARE = 0.6
-# What a Shift-JIS text nearly always holds, and a Latin one read as such nearly never.
+# Nearly every Shift-JIS text has this share of kana; a Latin text decoded as such does not.
 MIN_KANA = 0.1
 
-# The first bytes of the letters that are in everyday use; the rest of these tables is rare.
+# First bytes of common characters; other characters in these encodings are rare.
 COMMON = {"gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "euc_kr": (0xB0, 0xC8)}
 RARE_SHARE = 0.34
 
 _WORD = re.compile(r"\w*[^\x00-\x7f]\w*")
 
 
-def marked(head: bytes) -> str:
-    """The encoding that the first bytes of a file name, or those of UTF-16 without a mark show; or
-    the empty string."""
+def detect_mark(head: bytes) -> str:
+    """Return the encoding given by a byte order mark, or UTF-16 recognised without one; or ''."""
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding
@@ -37,9 +36,8 @@ def marked(head: bytes) -> str:
     return ""
 
 
-def guessed(lines: Iterable[bytes]) -> str:
-    """The most credible encoding of lines that are not UTF-8, of CANDIDATES; cp1252 where none
-    is."""
+def guess_encoding(lines: Iterable[bytes]) -> str:
+    """Return the most plausible of CANDIDATES for lines that are not UTF-8; cp1252 if none is."""
     data = b"\n".join(line for line in lines if not line.isascii())
     best, least = "cp1252", 1.0
     for encoding in CANDIDATES:
@@ -50,14 +48,14 @@ def guessed(lines: Iterable[bytes]) -> str:
 
 
 def _odd_share(data: bytes, encoding: str) -> float:
-    """The share of the words with foreign letters that are no words in this encoding."""
+    """Return the share of non-ASCII words that are implausible in this encoding."""
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         return 1.0
     words = _WORD.findall(text)
-    odd = sum(_is_odd(word, encoding) for word in words) + _stray(text)
-    if encoding == "cp932" and _kana(text) < MIN_KANA:
+    odd = sum(_is_odd(word, encoding) for word in words) + _count_symbols(text)
+    if encoding == "cp932" and _share_of_kana(text) < MIN_KANA:
         return max(ODD_SHARE, odd / max(len(words), 1))
     return odd / max(len(words), 1)
 
@@ -73,15 +71,15 @@ def _is_odd(word: str, encoding: str) -> bool:
 
 
 def _is_rare(char: str, encoding: str) -> bool:
-    """Half-width kana are what bytes of Latin letters look like in Shift-JIS."""
+    """Return whether a character is rare; Latin bytes decoded as Shift-JIS give half-width kana."""
     if encoding in COMMON:
         first, last = COMMON[encoding]
         return not first <= char.encode(encoding)[0] <= last
     return "\uff61" <= char <= "\uff9f"
 
 
-def _stray(text: str) -> int:
-    """Control characters and symbols that no name holds."""
+def _count_symbols(text: str) -> int:
+    """Count control characters and symbols, which names do not contain."""
     return sum(
         unicodedata.category(char) in ("Cc", "Cn", "Co", "Sm", "So", "Sc")
         for char in text
@@ -89,7 +87,7 @@ def _stray(text: str) -> int:
     )
 
 
-def _kana(text: str) -> float:
+def _share_of_kana(text: str) -> float:
     foreign = [char for char in text if char > "\x7f"]
     kana = sum("\u3040" <= char <= "\u30ff" for char in foreign)
     return kana / max(len(foreign), 1)

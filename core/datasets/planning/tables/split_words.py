@@ -1,14 +1,14 @@
-"""The words that say to which part of a split a photo belongs, and the flags that do."""
+"""Words and flags that assign a photo to a part of a split."""
 
 from __future__ import annotations
 
 import re
 
-from core.datasets.planning.folders import part_named, split_word
+from core.datasets.planning.folders import find_split_word, parse_part
 
 NO_SPLIT = ("", "unused", "none", "nan", "null", "all", "unassigned")
 YES, NO = ("1", "true", "yes", "y", "t", "1.0"), ("0", "false", "no", "n", "f", "0.0")
-# What a flag says of a photo, by the part that its column's name tells of: if set, and if not.
+# The part that a flag means, by its column's name: if set, and if not set.
 FLAGS = {
     "valid": ("validation", "train"),
     "val": ("validation", "train"),
@@ -19,9 +19,9 @@ FLAGS = {
 }
 
 
-def part(column: str, text: str) -> str | None:
-    """The part that a cell names, in a column of this name as `columns.normal` writes it; the empty
-    string where it names none, and None for another word."""
+def parse_cell(column: str, text: str) -> str | None:
+    """Return the part that a cell names, '' for none, and None for another word. `column` is the
+    column's name as written by `columns.normalise_name`."""
     word = text.strip().casefold()
     if word in NO_SPLIT:
         return ""
@@ -30,7 +30,7 @@ def part(column: str, text: str) -> str | None:
         return FLAGS[flag][0]
     if flag and word in NO:
         return FLAGS[flag][1]
-    return part_named(word) or split_word(text) or None
+    return parse_part(word) or find_split_word(text) or None
 
 
 def _flag(column: str) -> str:

@@ -1,4 +1,4 @@
-"""What every table is to the import, in whichever file it lies: named columns and rows of text."""
+"""Tables in any file format: named columns and rows of text."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 
 class NotATable(Exception):
-    """A file that can't be read as a table; the message says why, beginning with "it"."""
+    """A file can't be read as a table; the message says why, starting with "it"."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: the number of its line, or of the record, its values by column, and why it can't be
-    used, if so."""
+    """One row: its line or record number, its values by column, and `error`, which says why it
+    can't be used, or ''."""
 
     number: int
     values: Mapping[str, str]
@@ -22,9 +22,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A file's table. `kind` is its format in a few words; `roles` says of columns what they are
-    where the format itself fixes that; `base` is the folder that its paths begin at, below the
-    import's, where the format fixes it; `form` says how a text table is written."""
+    """A file's table. `kind` names its format. `roles` and `base`, the folder that its paths start
+    from, are set if the format defines them. `form` gives encoding and delimiter of a text
+    table."""
 
     path: str
     kind: str

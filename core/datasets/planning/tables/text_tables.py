@@ -1,5 +1,5 @@
-"""Tables in text files as people have them: any usual encoding and delimiter, with or without a
-header, and bounds that a hostile one can't pass."""
+"""Read tables in text files: any usual encoding and delimiter, with or without a header, and with
+bounds against hostile files."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 
 from core.datasets.planning.tables import encodings
 from core.datasets.planning.tables.column_names import PATH_NAMES
-from core.datasets.planning.tables.columns import normal
+from core.datasets.planning.tables.columns import normalise_name
 from core.datasets.planning.tables.table import NotATable, Row
 from core.io.names import printable
 
 DELIMITERS = ",;\t|"
 MAX_BYTES = 2**29
 MAX_LINE = 2**20
-# So much of a file is read to learn its encoding, and so many of its lines to learn how it is cut.
+# Bytes read to detect the encoding, and lines read to detect the delimiter.
 SAMPLE_BYTES = 2**24
 SAMPLE_LINES = 60
 MAX_COLUMNS = 4000
-# So many lines may stand above a header.
+# Title lines above a header.
 MAX_TITLES = 5
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a text table is written. `skipped` counts the lines before its header."""
+    """The format of a text table. `skipped` counts the lines before its header."""
 
     encoding: str = "utf-8"
     delimiter: str = ","
@@ -36,13 +36,13 @@ class Form:
     skipped: int = 0
 
 
-def form_of(path: Path, encoding: str = "") -> Form:
-    """How the table is written, the encoding given or found.
+def detect_form(path: Path, encoding: str = "") -> Form:
+    """Return the format of a table; `encoding` is detected if ''.
 
-    Raises NotATable for what is too large, can't be read, or holds no text.
+    Raises NotATable for a file that is too large, unreadable, or not text.
     """
-    encoding = encoding or encoding_of(path)
-    form, first = Form(encoding), list(islice(_lines(path, encoding), SAMPLE_LINES))
+    encoding = encoding or detect_encoding(path)
+    form, first = Form(encoding), list(islice(_read_lines(path, encoding), SAMPLE_LINES))
     skipped = 0
     while first and _is_comment(first[0]):
         first.pop(0)
@@ -51,46 +51,45 @@ def form_of(path: Path, encoding: str = "") -> Form:
         return replace(form, delimiter=named, skipped=skipped + 1)
     delimiter = _delimiter([line for line in first if line.strip()], path.suffix.lower())
     if delimiter in DELIMITERS:
-        skipped += _titles(first, delimiter)
+        skipped += _count_titles(first, delimiter)
     return replace(form, delimiter=delimiter, skipped=skipped)
 
 
-def _titles(lines: list[str], delimiter: str) -> int:
-    """How many lines above the header only say what the table is: one field is filled where the
-    header below has more, one of them a usual name of the column of photos."""
+def _count_titles(lines: list[str], delimiter: str) -> int:
+    """Return how many lines above the header are titles: only one of their fields is filled, and
+    the header below has the usual name of a photo column."""
     filled = [[cell for cell in line.split(delimiter) if cell.strip()] for line in lines]
     above = next((n for n, cells in enumerate(filled) if len(cells) > 1), 0)
     if not 0 < above <= MAX_TITLES:
         return 0
-    names = {normal(cell.strip('" \n\r')) for cell in filled[above]}
+    names = {normalise_name(cell.strip('" \n\r')) for cell in filled[above]}
     return above * bool(names & {*PATH_NAMES})
 
 
-def encoding_of(path: Path) -> str:
-    """The encoding of the file's text. Raises NotATable where it can't be read."""
+def detect_encoding(path: Path) -> str:
+    """Return the encoding of a text file. Raises NotATable if it is unreadable."""
     try:
         with path.open("rb") as file:
             head = file.read(4)
-            if named := encodings.marked(head):
+            if named := encodings.detect_mark(head):
                 return named
             file.seek(0)
             sample = file.read(SAMPLE_BYTES)
     except OSError as error:
         raise NotATable(f"it can't be read ({error.strerror or error})") from error
     lines = sample.splitlines()
-    # The last line may be cut in the middle of a letter.
+    # The last line may end in the middle of a character.
     whole = lines[:-1] if len(sample) == SAMPLE_BYTES else lines
     try:
         b"\n".join(whole).decode()
     except UnicodeDecodeError:
-        return encodings.guessed(whole)
+        return encodings.guess_encoding(whole)
     return "utf-8"
 
 
-def header(path: Path, form: Form) -> tuple[str, ...]:
-    """The names of the columns: of the first row, each once, or column 1, 2, ... where there is
-    none."""
-    first = next(_cut(path, form), (0, []))[1]
+def read_header(path: Path, form: Form) -> tuple[str, ...]:
+    """Return the column names: unique names from the header, or column 1, 2, ... without one."""
+    first = next(_split_lines(path, form), (0, []))[1]
     if len(first) > MAX_COLUMNS:
         raise NotATable(f"it has {len(first):,} columns; at most {MAX_COLUMNS:,} are read")
     if not form.has_header:
@@ -102,13 +101,12 @@ def header(path: Path, form: Form) -> tuple[str, ...]:
     return tuple(names)
 
 
-def rows(path: Path, form: Form, columns: tuple[str, ...]) -> Iterator[Row]:
-    """Each row with the number of its first line; those that are empty are passed over.
+def read_rows(path: Path, form: Form, columns: tuple[str, ...]) -> Iterator[Row]:
+    """Yield each row with the number of its first line; empty rows are skipped.
 
-    A row of another length has the missing fields empty and its `error` says so, unless only empty
-    fields are too many.
+    A row with missing fields or with too many filled fields gets an `error`.
     """
-    lines = _cut(path, form)
+    lines = _split_lines(path, form)
     if form.has_header:
         next(lines, None)
     for number, fields in lines:
@@ -127,13 +125,13 @@ def _row(number: int, fields: list[str], columns: tuple[str, ...]) -> Row:
     return Row(number, values, error)
 
 
-def _cut(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """The lines cut into fields, each row with the line that it begins at."""
-    text = islice(_lines(path, form.encoding), form.skipped, None)
+def _split_lines(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row as its first line number and its fields."""
+    text = islice(_read_lines(path, form.encoding), form.skipped, None)
     if form.delimiter == " ":
-        yield from _by_blanks(text, form.skipped)
+        yield from _split_by_blanks(text, form.skipped)
         return
-    reader = csv.reader(_not_comments(text), delimiter=form.delimiter)
+    reader = csv.reader(_blank_comments(text), delimiter=form.delimiter)
     while True:
         number = reader.line_num + 1 + form.skipped
         try:
@@ -147,20 +145,20 @@ def _cut(path: Path, form: Form) -> Iterator[tuple[int, list[str]]]:
         yield number, fields
 
 
-def lines(path: Path) -> Iterator[str]:
-    """Each line of a text file with its end. Raises NotATable, naming the line."""
-    return _lines(path, encoding_of(path))
+def read_lines(path: Path) -> Iterator[str]:
+    """Yield each line of a text file, with its ending. Raises NotATable, naming the line."""
+    return _read_lines(path, detect_encoding(path))
 
 
-def _by_blanks(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str]]]:
+def _split_by_blanks(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(lines, 1 + skipped):
         if line.strip() and not _is_comment(line):
             yield number, line.split()
 
 
-def _not_comments(lines: Iterable[str]) -> Iterator[str]:
+def _blank_comments(lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines):
-        # Inside a quoted field a line may begin with anything; comments stand above a table.
+        # Comments are only expected near the top: a quoted field may contain lines that look alike.
         yield "\n" if number < SAMPLE_LINES and _is_comment(line) else line
 
 
@@ -169,13 +167,13 @@ def _is_comment(line: str) -> bool:
 
 
 def _separator(line: str) -> str:
-    """The delimiter that a first line `sep=;` names, as spreadsheets write it."""
+    """Return the delimiter in a first line such as `sep=;`, written by spreadsheets; or ''."""
     text = line.strip().strip('"').casefold()
     return text[4] if text.startswith("sep=") and len(text) == 5 else ""
 
 
 def _delimiter(lines: list[str], suffix: str) -> str:
-    """The delimiter that cuts the first lines into the same number of fields, and most of them."""
+    """Return the delimiter that splits most lines into the same number of fields, the largest."""
     best, most = ",", (0.0, 0)
     for delimiter in DELIMITERS:
         counts = _field_counts(lines, delimiter)
@@ -192,15 +190,15 @@ def _field_counts(lines: list[str], delimiter: str) -> list[int]:
     try:
         return [len(fields) for fields in csv.reader(lines, delimiter=delimiter)]
     except csv.Error:
-        return []  # a field that is too long: reading the table names its line
+        return []  # an overlong field is reported when the table is read
 
 
 def _is_cut_by_blanks(lines: list[str]) -> bool:
     return len({len(line.split()) for line in lines}) == 1 and len(lines[0].split()) > 1
 
 
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    """Each line with its end. Raises NotATable, naming the line."""
+def _read_lines(path: Path, encoding: str) -> Iterator[str]:
+    """Yield each line with its ending. Raises NotATable, naming the line."""
     number = 0
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -211,7 +209,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
                 if len(line) > MAX_LINE:
                     raise NotATable(f"line {number} has more than {MAX_LINE:,} characters")
                 if "\0" in line:
-                    raise NotATable(f"line {number} holds bytes that are no text")
+                    raise NotATable(f"line {number} is not text")
                 yield line
     except UnicodeError as error:
         raise NotATable(

@@ -1,4 +1,4 @@
-"""Pascal VOC: an XML file for each photo, with its objects and their boxes."""
+"""Read Pascal VOC: one XML file per photo, with its objects and their boxes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CORNERS = {"box_x": "xmin", "box_y": "ymin", "box_right": "xmax", "box_bottom": 
 COLUMNS = ("path", "label", *CORNERS, "note")
 
 
-def opened(listing: Listing) -> Iterator[Table]:
-    """The annotations of all folders whose first XML file is VOC's, as one table."""
+def open_tables(listing: Listing) -> Iterator[Table]:
+    """Yield one table with the annotations of all folders whose first XML file is VOC."""
     folders: dict[str, list[str]] = defaultdict(list)
     for path in listing.others:
         if path.casefold().endswith(".xml"):
@@ -47,22 +47,22 @@ def _rows(listing: Listing, paths: list[str], top: str) -> Iterator[Row]:
     for number, path in enumerate(paths, 1):
         found = _annotation(listing, path, top)
         if found is None:
-            yield Row(number, dict.fromkeys(COLUMNS, ""), f"{path} is no VOC annotation")
+            yield Row(number, dict.fromkeys(COLUMNS, ""), f"{path} is not a VOC annotation")
         else:
             yield Row(number, found)
 
 
 def _annotation(listing: Listing, path: str, top: str) -> dict[str, str] | None:
-    """The photo, its objects' names, and its box where it has one object; None for other XML.
+    """Return the photo, its objects' names, and its box if it has one object; None for other XML.
 
-    A photo is called by the folders of its annotation below `top` too, as several may be alike.
+    The photo's path includes the annotation's folders below `top`, because names may repeat.
     """
     place = listing.root / path
     try:
         data = place.read_bytes() if place.stat().st_size <= MAX_BYTES else b""
-        # Entities are how XML explodes, and no annotation has any.
+        # Entity expansion can exhaust memory, and no annotation needs entities.
         root = None if b"<!ENTITY" in data or not data else ET.fromstring(data)
-    except (OSError, ET.ParseError, LookupError, ValueError):  # an encoding that nobody has
+    except (OSError, ET.ParseError, LookupError, ValueError):  # an unknown encoding
         return None
     if root is None or root.tag != "annotation":
         return None

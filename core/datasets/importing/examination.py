@@ -1,8 +1,8 @@
-"""What each photo of an import is: read, hashed and decoded by threads that nobody has to wait for.
+"""Read, hash and decode the photos of an import in threads that can be abandoned.
 
-A photo may hold a decoder for minutes, and a network drive may never answer. So whoever waits here
-looks up several times a second: a stop is obeyed at once, and a photo that takes too long is a bad
-one. Its thread is given up: it ends with its photo, or its process.
+A photo may occupy a decoder for minutes, and a network drive may never answer. The caller therefore
+checks several times a second: a stop takes effect at once, and a photo that takes too long counts
+as unusable. Its thread is abandoned and ends with the photo or the process.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from core.io.names import printable
 Read = Callable[[str], bytes | Facts]
 Tell = Callable[[int, int, str], None]
 
-# Under 2 s for the largest photo that is allowed, on one core.
+# The largest allowed photo takes under 2 s on one core.
 DECODE_SECONDS = 30.0
-# From when on a page says which photo it is.
+# The page names a photo that takes longer.
 SLOW_SECONDS = 2.0
 LOOK_SECONDS = 0.1
-# Threads that were given up go on computing until their process ends.
+# Abandoned threads keep computing until their process ends.
 MAX_GIVEN_UP = 8
 
 
 @dataclass
 class _Work:
-    """The photo that a thread is at: `begun` when it was taken, `decoding` since when its bytes are
-    decoded (0 while they are read)."""
+    """The photo that a thread works on: `begun` is when it started, `decoding` when decoding
+    started (0 while reading). Times are from time.monotonic()."""
 
     index: int = -1
     begun: float = 0.0
@@ -41,7 +41,7 @@ class _Work:
 
 @dataclass
 class _State:
-    """What the threads share with whoever waits for them; changed under `lock` only."""
+    """State shared by the threads and the caller; changed only under `lock`."""
 
     facts: list[Facts | None]
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,13 +61,13 @@ def examine(
     readers: int,
     decoders: int,
 ) -> list[Facts]:
-    """What each file is, in order.
+    """Return the facts of each photo in `paths`, in order.
 
-    `read` gives a photo's bytes, or why there are none; `tell` is called several times a second
-    with what is done, the total and the photo that holds it up ('' for none), and stops the work by
-    raising.
+    `read` returns a photo's bytes, or the facts that say why there are none. `tell` is called
+    several times a second with the count done, the total, and the photo that delays the work (''
+    for none); it stops the work by raising.
 
-    Raises what `read` raises, and UserError where too many photos can't be decoded in time.
+    Raises what `read` raises, and UserError if too many photos can't be decoded in time.
     """
     state = _State([known.get(path) for path in paths])
     state.done = sum(facts is not None for facts in state.facts)
@@ -89,7 +89,7 @@ def examine(
 
 
 class _Examination:
-    """The threads of one examination, and the photos that they are at."""
+    """The threads of one examination and their current photos."""
 
     def __init__(
         self, paths: Sequence[str], read: Read, state: _State, slots: threading.Semaphore
@@ -104,14 +104,13 @@ class _Examination:
         threading.Thread(target=self._run, args=(work,), daemon=True).start()
 
     def slowest(self) -> str:
-        """The photo that a thread has been at for longest, if for long."""
+        """Return the photo in work for the longest time, or '' if none takes long."""
         now = time.monotonic()
         busy = [work for work in self._works if work.index >= 0 and now - work.begun > SLOW_SECONDS]
         return self._paths[min(busy, key=lambda work: work.begun).index] if busy else ""
 
     def give_up_late(self) -> None:
-        """Gives up the photos that take too long to decode, and starts a thread for each that is
-        lost with them."""
+        """Abandon photos that take too long to decode, and replace their threads."""
         now = time.monotonic()
         for work in [
             work for work in self._works if work.decoding and now - work.decoding > DECODE_SECONDS
@@ -123,16 +122,16 @@ class _Examination:
                 path = self._paths[work.index]
                 self._put(
                     work.index,
-                    Facts("", 0, 0, 0, f"takes longer than {DECODE_SECONDS:.0f} seconds to decode"),
+                    Facts("", 0, 0, 0, f"takes longer than {DECODE_SECONDS:.0f} s to decode"),
                 )
             self._works.remove(work)
             self._slots.release()
             self._given_up.append(path)
             if len(self._given_up) > MAX_GIVEN_UP:
                 raise UserError(
-                    f"{len(self._given_up)} photos take longer than {DECODE_SECONDS:.0f} seconds "
-                    f"each to decode, {printable(path)} for one. "
-                    "Move them away, or import when the machine has less to do."
+                    f"{len(self._given_up)} photos each take longer than {DECODE_SECONDS:.0f} s to "
+                    f"decode, such as {printable(path)}. Remove them, or import when the machine "
+                    "is less busy."
                 )
             self.start()
 
@@ -140,14 +139,14 @@ class _Examination:
         try:
             while not work.is_given_up and self._take(work):
                 self._examine(work)
-        except BaseException as error:  # whoever waits raises it
+        except BaseException as error:  # the caller raises it
             self._state.error = error
         finally:
             work.index = -1
             self._state.changed.set()
 
     def _take(self, work: _Work) -> bool:
-        """Gives the thread its next photo; False where there is none."""
+        """Assign the thread its next photo; return False if none is left."""
         state = self._state
         with state.lock:
             while state.next < len(state.facts) and state.facts[state.next] is not None:
@@ -160,13 +159,13 @@ class _Examination:
 
     def _examine(self, work: _Work) -> None:
         data = self._read(self._paths[work.index])
-        facts = data if isinstance(data, Facts) else self._decoded(work, data)
+        facts = data if isinstance(data, Facts) else self._decode(work, data)
         with self._state.lock:
             if not work.is_given_up:
                 self._put(work.index, facts)
                 work.index, work.decoding = -1, 0.0
 
-    def _decoded(self, work: _Work, data: bytes) -> Facts:
+    def _decode(self, work: _Work, data: bytes) -> Facts:
         self._slots.acquire()
         work.decoding = time.monotonic()
         try:

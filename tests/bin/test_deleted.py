@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core import deleted, settings
+from core import settings
 from core.backends.local import leftovers
+from core.bin import deleted
+from core.bin import entries as bin_folder
 from core.datasets import store
 from core.errors import NotFound, UserError
-from core.io import bin as bin_folder
 from core.jobs import labels
 from core.jobs import store as jobs
 from tests.datasets import made

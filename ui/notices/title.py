@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.jobs.store import Job
 from ui.text import visible
 
 APP = "Fieldmark"
@@ -15,3 +16,11 @@ def show(*parts: str) -> None:
     parts are left out."""
     named = [visible(part)[:LONGEST] for part in parts if part]
     st.set_page_config(page_title=" - ".join([*named, APP]))
+
+
+def show_job(job: Job, page: str) -> None:
+    """Name the tab after a job and its state, which changes when the job ends."""
+    state = "Running"
+    if job.state.is_finished:
+        state = str(job.state)
+    show(job.name, state, page)

@@ -1,5 +1,4 @@
-"""What is found on the disk before anything is decoded: image files with their labels, and what was
-left out."""
+"""The files of a source before anything is decoded: photos with their labels, and ignored files."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
     "holdout": "test",
-    # as German, French and Spanish write them
+    # German, French and Spanish
     "trainingsdaten": "train",
     "entrainement": "train",
     "entra\u00eenement": "train",
@@ -41,30 +40,30 @@ SPLIT_FOLDERS = {
     "prueba": "test",
 }
 
-# Why a file is left out of an import; the report counts them under these words.
+# Why a file is ignored by an import; the report counts files by these reasons.
 NOT_IMAGE = walk.NOT_IMAGE
-LOOSE = "image outside the class folders"
+LOOSE = "photo outside the class folders"
 LINK = walk.LINK
-UNLISTED = "image not in the tables"
-TABLE = "table that was read"
-ASIDE = "image in a folder that is left out"
-DROPPED = "image of a class that is left out"
-UNDECIDED = "image with several labels"
+UNLISTED = "photo not in the tables"
+TABLE = "table, read for labels"
+ASIDE = "photo in an ignored folder"
+DROPPED = "photo of an excluded class"
+UNDECIDED = "photo with several labels"
 BAD_NAME = walk.BAD_NAME
 UNREADABLE = walk.UNREADABLE
 DEEP = walk.DEEP
 SPECIAL = walk.SPECIAL
-# Those that a person has to be told of, with an example.
+# Reasons that the report names with an example.
 NOTED = (UNREADABLE, DEEP, BAD_NAME, SPECIAL)
 
-# Lists in a report stay short whatever comes in; counts are complete.
+# Bounds the lists in a report; counts are complete.
 MAX_ROW_ERRORS = 1000
-# No photo is larger; a box beyond it is a mistake that would overflow.
+# No photo is larger; a box beyond it is an error and could overflow.
 MAX_COORDINATE = 1e9
 
 
-class LeftOut(Counter[str]):
-    """How many files are left out, by reason, and an example of each."""
+class IgnoredFiles(Counter[str]):
+    """Counts of ignored files by reason, with an example of each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,24 +73,23 @@ class LeftOut(Counter[str]):
         self[reason] += 1
         self.examples.setdefault(reason, path)
 
-    def take(self, other: LeftOut) -> None:
-        """Adds what another one counts."""
+    def add_all(self, other: IgnoredFiles) -> None:
+        """Add the counts and examples of another one."""
         self.update(other)
         self.examples = {**other.examples, **self.examples}
 
 
 class BadRow(Exception):
-    """A row of a table that can't be used; the message says why."""
+    """A table row can't be used; the message says why."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """One image file: `path` relative to the layout's root, its label ('' where nobody knows), its
-    official split ('' where none), its box in pixels, or in shares of the photo's size, what a
-    split must keep it together with, and what else is known of it.
+class PhotoEntry:
+    """One photo: its `path` relative to the layout's root, its label ('' if unknown), its official
+    split ('' if none), its box in pixels (in shares of the photo's size if `in_shares`), the group
+    that a split must not divide, and its metadata.
 
-    An export of Fieldmark's own also says in which `split` it was, and, as `problem`, that a person
-    left it out.
+    An export by Fieldmark also gives its `split`, and a `problem` if a person excluded it.
     """
 
     path: str
@@ -107,24 +105,23 @@ class Found:
 
 @dataclass
 class Layout:
-    """What was recognised below `root`.
+    """The photos recognised below `root`.
 
-    `empty` are class folders without images; `absent` counts, by class, images that a table lists
-    and that are not there; `row_errors` says of rows of a table of labels why they can't be used,
-    of the first of `row_error_count`; `otherwise` counts rows whose photo is called otherwise than
-    they say, by how it was found. `is_export` says that Fieldmark wrote the table, so that the
-    splits in it are kept.
+    `empty` lists class folders without photos. `absent` counts, by class, photos that a table lists
+    but that don't exist. `row_errors` says why table rows can't be used, for the first of
+    `row_error_count`. `inexact` counts rows whose photo has another name than the row gives, by how
+    it was found. `is_export` is true if Fieldmark wrote the table, whose splits are then kept.
     """
 
     kind: str
     root: Path
-    found: list[Found] = field(default_factory=list)
-    ignored: LeftOut = field(default_factory=LeftOut)
+    photos: list[PhotoEntry] = field(default_factory=list)
+    ignored: IgnoredFiles = field(default_factory=IgnoredFiles)
     empty: list[str] = field(default_factory=list)
     absent: Counter[str] = field(default_factory=Counter)
     row_errors: list[str] = field(default_factory=list)
     row_error_count: int = 0
-    otherwise: Counter[str] = field(default_factory=Counter)
+    inexact: Counter[str] = field(default_factory=Counter)
     is_export: bool = False
 
     def add_row_error(self, text: str) -> None:
@@ -137,9 +134,9 @@ class Layout:
         return sum(self.absent.values())
 
     def keep_only(self, labels: Collection[str]) -> None:
-        """Takes these classes only, as if the others had never been listed."""
+        """Keep these classes only, as if the others had never been listed."""
         chosen = set(labels)
-        self.found = [found for found in self.found if found.label in chosen]
+        self.photos = [photo for photo in self.photos if photo.label in chosen]
         self.empty = [label for label in self.empty if label in chosen]
         self.absent = Counter(
             {label: count for label, count in self.absent.items() if label in chosen}
@@ -147,15 +144,14 @@ class Layout:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this name is looked at; its bytes decide later."""
+    """Return whether a file is a photo by its name; its bytes are checked later."""
     return not is_junk(name) and suffixes.is_photo(name)
 
 
-def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Path]:
-    """Image files at any depth up to walk.MAX_DEPTH, folder by folder, by name; what is left
-    out is counted in `ignored`.
+def find_images(folder: Path, ignored: IgnoredFiles, on_file: OnFile) -> Iterator[Path]:
+    """Yield image files at any depth up to walk.MAX_DEPTH, folder by folder, by name.
 
-    Links are never followed, and nothing but folders is opened.
+    Other files are counted in `ignored`. Links are not followed, and only folders are opened.
     """
     for path, left_out in walk.entries_below(folder, on_entry=on_file):
         if left_out:
@@ -164,13 +160,13 @@ def images_below(folder: Path, ignored: LeftOut, on_file: OnFile) -> Iterator[Pa
             yield Path(path)
 
 
-def reason(entry: os.DirEntry[str]) -> str:
-    """Why an entry of a folder is left out."""
+def ignore_reason(entry: os.DirEntry[str]) -> str:
+    """Return why a folder's entry is ignored."""
     return walk.left_out(entry) or NOT_IMAGE
 
 
-def box_of(x: float, y: float, width: float, height: float) -> Box | None:
-    """The box, or None for one that holds nothing or can't be in a photo."""
+def make_box(x: float, y: float, width: float, height: float) -> Box | None:
+    """Return the box, or None if it is empty or can't be in a photo."""
     numbers = (x, y, width, height)
     if not all(math.isfinite(number) and abs(number) <= MAX_COORDINATE for number in numbers):
         return None
@@ -178,21 +174,21 @@ def box_of(x: float, y: float, width: float, height: float) -> Box | None:
 
 
 def check_classes(layout: Layout) -> None:
-    """Cleans the class names, and refuses those that clash: two folders must never quietly become
-    one class, or one two."""
-    names = {found.label for found in layout.found} | set(layout.empty)
+    """Clean the class names; raise UserError if two of them differ only in case, spaces or
+    encoding, so that two folders never silently become one class."""
+    names = {photo.label for photo in layout.photos} | set(layout.empty)
     groups = clashes(names)
     if groups:
         listed = "; ".join(
             " and ".join(repr(printable(name)) for name in group) for group in groups[:6]
         )
         raise UserError(
-            f"These class names differ only in capitals, blanks or accents' encoding: {listed}. "
+            f"These class names differ only in case, spaces or the encoding of accents: {listed}. "
             "Rename or merge the folders."
         )
     clean = {name: clean_name(name, "class name") for name in names if name} | {"": ""}
     if any(name != label for name, label in clean.items()):
-        layout.found = [replace(found, label=clean[found.label]) for found in layout.found]
+        layout.photos = [replace(photo, label=clean[photo.label]) for photo in layout.photos]
     layout.empty = sorted(
-        {clean[name] for name in layout.empty} - {found.label for found in layout.found}
+        {clean[name] for name in layout.empty} - {photo.label for photo in layout.photos}
     )

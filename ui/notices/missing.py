@@ -10,6 +10,7 @@ import streamlit as st
 
 from core import settings
 from core.errors import NotFound
+from core.jobs import store as jobs
 from ui.text import plain
 
 T = TypeVar("T")
@@ -27,6 +28,13 @@ def find(what: str, thing_id: str, read: Callable[[str], T]) -> T | None:
         else:
             note(what, thing_id)
         return None
+
+
+def known_job(job_id: str) -> str:
+    """Return the id of a job that the address names; "", with a note, if it can't be read."""
+    if find("job", job_id, jobs.read):
+        return job_id
+    return ""
 
 
 def note(what: str, thing_id: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.bin import entries as bin_folder
+from core.bin.entries import Entry
 from core.datasets import store
 from core.errors import NotFound
-from core.io import bin as bin_folder
 from core.io import files
-from core.io.bin import Entry
 from core.io.names import numbered
 
 DATASETS = "datasets"

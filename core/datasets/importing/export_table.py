@@ -1,5 +1,5 @@
-"""The table of an export of Fieldmark's own, read back to the letter: labels, splits, boxes, and
-what a person left out."""
+"""The table of an export by Fieldmark, read back exactly: labels, splits, boxes, and excluded
+photos."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import replace
 from core import settings
 from core.datasets import manifest
 from core.datasets.editing.edits import LEFT_OUT
-from core.datasets.importing.found import BadRow, Box, Found, Layout, box_of
+from core.datasets.importing.entries import BadRow, Box, Layout, PhotoEntry, make_box
 from core.errors import UserError
 from core.io import cells
 from core.io.names import clean_name, printable
 
 READ = ("path", "label", "split", *manifest.BOX)
-# Where a photo lay in the dataset that was exported.
+# A photo's path in the exported dataset.
 SOURCE = "source_path"
 
 
-def roles(columns: Sequence[str]) -> dict[str, str]:
-    """What the columns of an export are to an import: further ones are kept."""
+def column_roles(columns: Sequence[str]) -> dict[str, str]:
+    """Return the role of each column of an export; additional columns are kept."""
     of = {
         **dict.fromkeys(columns, "keep"),
         **dict.fromkeys((*manifest.COLUMNS, SOURCE), "ignore"),
@@ -30,12 +30,12 @@ def roles(columns: Sequence[str]) -> dict[str, str]:
 
 
 def is_header(names: Sequence[str]) -> bool:
-    """Whether a table with these columns was written by Fieldmark."""
+    """Return whether Fieldmark wrote a table with these columns."""
     return tuple(names[: len(manifest.COLUMNS)]) == manifest.COLUMNS
 
 
-def found(row: Mapping[str, str], path: str) -> Found:
-    """What a row says of the photo at `path`. Raises BadRow."""
+def read_row(row: Mapping[str, str], path: str) -> PhotoEntry:
+    """Return the photo at `path` as its row describes it. Raises BadRow."""
     values = {name: cells.as_it_was(row[name]) for name in manifest.COLUMNS}
     try:
         label = clean_name(values["label"], "class name") if values["label"] else ""
@@ -43,34 +43,33 @@ def found(row: Mapping[str, str], path: str) -> Found:
         raise BadRow(str(error).rstrip(".")) from error
     if values["split"] not in settings.SPLITS:
         raise BadRow(
-            f"the split {printable(values['split'])!r} is none of {', '.join(settings.SPLITS)}"
+            f"the split {printable(values['split'])!r} is not one of {', '.join(settings.SPLITS)}"
         )
     if values["official"] not in manifest.OFFICIAL:
         raise BadRow(
-            f"the official split {printable(values['official'])!r} is neither train, validation "
-            "nor test"
+            f"the official split {printable(values['official'])!r} is not train, validation or test"
         )
     problem = values["problem"] if values["problem"].startswith(LEFT_OUT) else ""
-    return Found(path, label, values["official"], _box(values), values["split"], problem)
+    return PhotoEntry(path, label, values["official"], _read_box(values), values["split"], problem)
 
 
-def complete(layout: Layout) -> None:
-    """Makes the splits the official ones where the dataset had no official split."""
-    if not any(item.official for item in layout.found):
-        layout.found = [
+def complete_official_split(layout: Layout) -> None:
+    """Use the splits as official ones if the dataset had no official split."""
+    if not any(item.official for item in layout.photos):
+        layout.photos = [
             replace(item, official=item.split if item.split != "unused" else "")
-            for item in layout.found
+            for item in layout.photos
         ]
 
 
-def _box(values: Mapping[str, str]) -> Box | None:
+def _read_box(values: Mapping[str, str]) -> Box | None:
     texts = [values[name] for name in manifest.BOX]
     if not any(texts):
         return None
     try:
-        box = box_of(*map(float, texts))
+        box = make_box(*map(float, texts))
     except ValueError:
         raise BadRow("its box is not four numbers") from None
     if box is None:
-        raise BadRow("its box holds nothing, or can't be in a photo")
+        raise BadRow("its box is empty or can't be in a photo")
     return box

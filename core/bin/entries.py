@@ -1,7 +1,7 @@
 """The bin: folders of deleted datasets and jobs, kept for some days so that they can be restored.
 
-A folder enters and leaves it by one rename, so whoever writes into it meanwhile finds it either
-where it was or not at all. What is known of an entry stands in its name:
+A folder enters and leaves it by one rename, so a process that writes into it meanwhile finds it
+either where it was or not at all. The name of an entry describes it:
 
 <HOME>/bin/<seconds since 1970>~<group>~<datasets or jobs>~<id>/
 """
@@ -97,7 +97,7 @@ def remove(entry: Entry) -> None:
     """Delete a folder for good; one that left the bin meanwhile is left alone."""
     gone = entry.path.with_name(f"{GONE}{entry.path.name}")
     with suppress(FileNotFoundError):
-        # Renamed first: nobody restores the half of it.
+        # Renamed first, so that no partial folder can be restored.
         os.rename(entry.path, gone)
         files.remove(gone)
 

@@ -1,0 +1,1 @@
+"""Deleted datasets and jobs, which can be restored for some days."""
