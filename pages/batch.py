@@ -44,10 +44,5 @@ else:
         )
     with messages.report_errors():
         batch_form.show(models.listing(links.parameter("model")))
-<<<<<<< HEAD
-    st.subheader("Batches")
-    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batches yet.")
-=======
     st.header("Batches")
-    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")
->>>>>>> main
+    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batches yet.")
