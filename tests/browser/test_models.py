@@ -118,7 +118,7 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(str(test.path[row]))
     expect(dialog.locator('[data-testid="stPlotlyChart"]')).to_have_count(1)
-    steps.press(page, "Show it on the photo")
+    steps.press(page, "Show Grad-CAM")
     for name in (test.names(test.predicted)[row], test.names(test.label)[row]):
         expect(
             dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")
@@ -130,7 +130,7 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(
     before = page.url
     similar.first.click()
     page.wait_for_url(lambda url: "photo=" in url and url != before)
-    expect(dialog).to_contain_text("in train")
+    expect(dialog).to_contain_text("train split")
     dialog.get_by_role("button", name="Close").click()
     page.wait_for_url(lambda url: "photo=" not in url)
     expect(dialog).to_have_count(0)
