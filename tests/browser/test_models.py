@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from core.evaluation import confusion
+from core.evaluation import confusion, examples
 from core.evaluation.comparison import compare
 from core.evaluation.predictions import Predictions
 from core.io import files
@@ -134,6 +134,57 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(
     dialog.get_by_role("button", name="Close").click()
     page.wait_for_url(lambda url: "photo=" not in url)
     expect(dialog).to_have_count(0)
+
+
+def test_the_viewer_goes_through_the_whole_wall(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    model = mistaken(small_model, 2)
+    train = model.predictions().of_split("train")
+    rows = examples.misclassified(train)
+    steps.visit(page, app.url, f"models?model={model.id}&mo_view=Mistakes&mo_split=train")
+    steps.tiles(page).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"1 of {len(rows)}")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text(f"2 of {len(rows)}")
+    expect(dialog).to_contain_text(str(train.path[rows[1]]))
+    assert str(train.image_id[rows[1]]) in page.url
+    page.reload()
+    expect(dialog).to_contain_text(f"2 of {len(rows)}")
+
+
+def test_a_model_trained_elsewhere_appears_in_the_list_by_itself(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    steps.visit(page, app.url, "models")
+    table = page.locator('[data-testid="stDataFrame"]')
+    table.wait_for()
+    height = table.bounding_box()["height"]
+    copied(small_model, "Second")
+    page.wait_for_function(
+        "height => document.querySelector('[data-testid=stDataFrame]')?.getBoundingClientRect().height > height",
+        arg=height,
+    )
+
+
+def test_two_models_are_selected_in_the_list_and_compared(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    other = copied(small_model, "Second")
+    steps.visit(page, app.url, "models")
+    table = page.locator('[data-testid="stDataFrame"]')
+    for row in (1, 2):
+        box = table.bounding_box()
+        page.mouse.click(box["x"] + 15, box["y"] + 35 * row + 17)
+        steps.settle(page)
+    compare_button = page.locator(".st-key-mo_to_compare button").first
+    expect(compare_button).to_be_enabled()
+    compare_button.click()
+    steps.say(page, "McNemar")
+    assert "mo_view=Compare" in page.url
+    assert other.id in page.url
+    assert small_model.id in page.url
 
 
 def test_two_models_on_the_same_photos(small_model: models.Model, app: App, page: Any) -> None:
