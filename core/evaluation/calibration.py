@@ -37,8 +37,8 @@ class Threshold:
 
 
 def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
-    """Return the labelled photos in `bins` equally wide bins of confidence, (low, high]: the rows of
-    a reliability diagram.
+    """Return the labelled photos in `bins` equally wide bins of confidence, (low, high]: the rows
+    of a reliability diagram.
 
     Columns: low, high (of the bin), n, correct, confidence (mean), accuracy, gap (accuracy -
     confidence), accuracy_low and accuracy_high (95 % Wilson). Empty bins have n = 0 and NaN.

@@ -233,7 +233,7 @@ class Predictions(Answered):
 
 
 def chunks(n: int) -> Iterator[slice]:
-    """Yield slices that cover n rows, each small enough for the cache; one empty slice if n is 0."""
+    """Yield slices over n rows, each small enough for the cache; one empty slice if n is 0."""
     yield from (slice(start, start + _CHUNK) for start in range(0, max(n, 1), _CHUNK))
 
 

@@ -57,7 +57,8 @@ def saliency_maps(model: Model, image: Path, labels: Sequence[str]) -> dict[str,
 
 
 def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, Path]:
-    """Return the paths of a photo's maps, computed or not. Raises UserError for an unknown class."""
+    """Return the paths of a photo's maps, whether they exist or not. UserError for an unknown
+    class."""
     unknown = [label for label in labels if label not in model.classes]
     if unknown:
         raise UserError(
@@ -134,7 +135,7 @@ def _model_folder(model: Model) -> Path:
     folder = model.folder.model
     if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
         raise NotFound(
-            f"The files of model {model.name} were deleted from this machine, so it can't explain a "
-            "photo. Train it again."
+            f"The files of model {model.name} were deleted from this machine, so it can't explain "
+            "a photo. Train it again."
         )
     return folder

@@ -165,6 +165,6 @@ def _folders(model: Model) -> list[Path]:
 
 def _not_cached(model: Model) -> NotFound:
     return NotFound(
-        f"The features of the training photos of {model.name} were evicted from the cache. Train the "
-        "model again to compute them."
+        f"The features of the training photos of {model.name} were evicted from the cache. Train "
+        "the model again to compute them."
     )

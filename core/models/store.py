@@ -195,11 +195,12 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
             raise BadArchive(
-                f"The archive member {member.name!r} points outside the archive. Nothing was unpacked."
+                f"The archive member {member.name!r} points outside the archive. "
+                "Nothing was unpacked."
             )
         if path.suffix.lower() in FORBIDDEN_SUFFIXES:
             raise BadArchive(
-                f"The archive has {member.name!r}, a file type that can run code when it is loaded. "
+                f"The archive has {member.name!r}, a file type that can run code when loaded. "
                 "Nothing was unpacked."
             )
 
