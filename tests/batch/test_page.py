@@ -214,4 +214,4 @@ def test_without_a_model_the_way_to_one_is_shown(
     monkeypatch.setenv(settings.ENV_HOME, str(tmp_path / "fresh"))
     app = drawn(PAGE)
     assert not app.exception
-    assert "no model yet" in words(app)
+    assert "No models yet" in words(app)

@@ -40,7 +40,7 @@ def show(models: Sequence[Model]) -> None:
     """Draw the form. A double click on Run creates one job."""
     if not models:
         st.info(
-            "There is no model yet. Train one first.",
+            "No models yet. Train one first.",
             icon=":material/model_training:",
         )
         links.button(
@@ -96,7 +96,7 @@ def _nothing(**_: Any) -> TransformSpec:
 def _split(model: Model) -> tuple[Make, str]:
     datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not datasets:
-        st.info("There is no dataset yet.", icon=":material/photo_library:")
+        st.info("No datasets yet.", icon=":material/photo_library:")
         return _nothing, "Batch"
     left, right = st.columns(2)
     own = model.dataset_id
