@@ -42,7 +42,7 @@ def show(answers: Answered, *, key: str) -> Cell | None:
 def sides() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Return the containers for the matrix and its photos: side by side, or one below the other
     on a narrow page."""
-    grid = st.grid(5, min_column_width=150, gap="medium")
+    grid = st.grid(5, min_column_width=130, gap="medium")
     return grid.cell(column_span=3), grid.cell(column_span=2)
 
 
