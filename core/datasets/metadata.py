@@ -144,7 +144,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _typed(values: Sequence[str]) -> pd.Series:
-    """Return a column in the type of all its values: whole numbers, numbers, flags, times or text."""
+    """Return a column as the type of all its values: integers, numbers, flags, times or text."""
     filled = [value for value in values if value]
     for fits, make in (
         (_WHOLE.fullmatch, _whole),

@@ -84,7 +84,7 @@ class ImportingProgress(Counted):
 
 @dataclass(frozen=True)
 class PlanProgress(ImportingProgress):
-    """A look into a source; `photos` and `classes` once it has ended."""
+    """The progress of an import preview; `photos` and `classes` are set when it has ended."""
 
     photos: int = 0
     classes: int = 0
