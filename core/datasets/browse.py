@@ -39,7 +39,7 @@ SORTS: dict[str, tuple[str, ...]] = {
     "mixed": ("image_id",),
 }
 # Row groups whose photos are mixed with each other: a page of a large manifest reads no more.
-MIXED_GROUPS = 8
+MIXED_GROUPS = 6
 RANGES = ("width", "height", "aspect")
 # Prefix of an order by a metadata column.
 METADATA = "metadata:"
@@ -178,8 +178,7 @@ def _page(
         chosen = np.arange(min(offset, total), min(offset + limit, total), dtype=np.int32)
     else:
         chosen = positions(path, stamp, query)[offset : offset + limit]
-    with pq.ParquetFile(path) as file:
-        return _rows_at(file, chosen)
+    return _rows_at(path, stamp, chosen)
 
 
 @lru_cache(maxsize=KEPT_QUERIES)
@@ -319,20 +318,27 @@ def _key(table: pa.Table, sort: str) -> Any:
     return table[sort].to_numpy().astype(np.float64)
 
 
-def _rows_at(file: pq.ParquetFile, positions: Positions) -> pd.DataFrame:
+def _rows_at(path: Path, stamp: tuple[int, int], positions: Positions) -> pd.DataFrame:
     """Return these rows, in this order; only their row groups are read."""
-    starts = np.cumsum(
-        [0]
-        + [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
-    )
+    metadata = pq.read_metadata(path)
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    starts = np.cumsum([0, *sizes])
     owners = np.searchsorted(starts, positions, side="right") - 1
     parts, places = [manifest.SCHEMA.empty_table()], [np.empty(0, dtype=np.int64)]
     for group in np.unique(owners):
         here = np.flatnonzero(owners == group)
-        parts.append(file.read_row_group(int(group)).take(positions[here] - starts[group]))
+        rows = _row_group(path, stamp, int(group))
+        parts.append(rows.take(positions[here] - starts[group]))
         places.append(here)
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame.iloc[np.argsort(np.concatenate(places), kind="stable")].reset_index(drop=True)
+
+
+@lru_cache(maxsize=MIXED_GROUPS)
+def _row_group(path: Path, _stamp: tuple[int, int], group: int) -> pa.Table:
+    """Return a row group; the latest are cached, because the next page reads the same ones."""
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(group)
 
 
 @lru_cache(maxsize=KEPT_QUERIES)
