@@ -72,7 +72,7 @@ def test_back_goes_back_one_view(app: App, page: Any, birds: store.Version) -> N
 def test_a_button_to_another_page_is_one_step(app: App, page: Any, birds: store.Version) -> None:
     steps.visit(page, app.url, f"datasets?dataset={birds.dataset_id}")
     until_view(page, "Photos")
-    steps.press(page, "Train on this version")
+    page.locator(".st-key-ds_train button").click()
     expect(page).to_have_title("Train - Fieldmark")
     steps.settle(page)
     assert place(page)[1]["dataset"] == birds.dataset_id
