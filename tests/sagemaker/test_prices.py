@@ -50,7 +50,7 @@ def test_a_shipped_price_says_that_it_is_approximate_and_from_when() -> None:
     assert price is not None
     assert price.usd == 0.115
     assert not price.asked
-    assert "approximate" in price.origin
+    assert "Approximate list price" in price.origin
     assert "2026-11-23" in price.origin
 
 
@@ -103,7 +103,7 @@ def test_a_refresh_takes_the_place_of_the_table_in_its_region_only() -> None:
     assert training is not None
     assert hosting is not None
     assert (training.usd, hosting.usd) == (0.1234, 0.2)
-    assert "Pricing API" in training.origin
+    assert "AWS list price" in training.origin
     assert prices.date_of("eu-west-1")[1]
     elsewhere = prices.hourly("ml.m5.large", "training", "us-east-1")
     assert elsewhere is not None
