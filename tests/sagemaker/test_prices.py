@@ -154,7 +154,7 @@ def test_a_damaged_refreshed_table_is_as_none(content: str) -> None:
 @pytest.mark.parametrize(
     ("usd", "text"),
     [
-        (None, "not known"),
+        (None, "unknown"),
         (0, "0 USD"),
         (0.0004, "< 0.01 USD"),
         (0.115, "0.115 USD"),
