@@ -388,7 +388,8 @@ def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
     ):
         return f"trial {best.number} reached the target: {best.value:.4f}"
     if details.get("NumberOfTrainingJobsObjectiveNotImproving"):
-        return f"{details['NumberOfTrainingJobsObjectiveNotImproving']} trials in a row without improvement"
+        number = details["NumberOfTrainingJobsObjectiveNotImproving"]
+        return f"{number} trials in a row without improvement"
     done = sum(trial.state.is_finished for trial in board.trials)
     return f"all {done} trials ran"
 
