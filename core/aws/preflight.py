@@ -138,8 +138,7 @@ def _bucket(account: Account, client: MakeClient) -> Check:
     if where != account.region:
         words = (
             f"{account.bucket} is in {where}, but jobs run in {account.region}. SageMaker can't "
-            "read "
-            "a bucket of another region."
+            "read a bucket of another region."
         )
         return Check(
             "Bucket",
@@ -190,8 +189,7 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
         places = [f"{item.quota}: {_quota_page(account, found[item.quota][1])}" for item in short]
         fix = (
             "New accounts often have a quota of 0. Request an increase (free; takes minutes to "
-            "days), "
-            "or choose another type:"
+            "days), or choose another type:"
         )
         return Check("Quotas", Verdict.BAD, "; ".join(lines) + ".", fix, "\n".join(places))
     if missing:

@@ -49,8 +49,7 @@ def check(spec: EndpointSpec) -> None:
         if spec.resources or spec.seconds or spec.capture_share:
             raise UserError(
                 "Fieldmark does not change an attached endpoint: leave out instances, auto-stop "
-                "and "
-                "monitoring.",
+                "and monitoring.",
                 field="attached",
             )
         return
