@@ -199,8 +199,7 @@ def _quotas(account: Account, client: MakeClient, wanted: Sequence[Wanted]) -> C
 
 
 def _quota_values(client: Any, names: set[str]) -> dict[str, tuple[float, str]]:
-    """Return value and code of each quota by name; stops once all are found, as there are
-    thousands."""
+    """Return value and code of each quota by name; stops early: there are thousands."""
     found: dict[str, tuple[float, str]] = {}
     for page in client.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
         for quota in page["Quotas"]:
