@@ -157,9 +157,9 @@ def ask(page: Any, model: models.Model) -> str:
     """On the form that the leaderboard led to: a serverless endpoint, and one photo dropped on it.
     The endpoint's id."""
     steps.choose(page, "Amazon SageMaker")
-    steps.say(page, "Nothing while it is idle")
+    steps.say(page, "Free while idle")
     page.get_by_role("button", name=re.compile("Start the endpoint$")).dblclick()
-    steps.say(page, "deletes itself in", PATIENCE)
+    steps.say(page, "auto-stop: in", PATIENCE)
     steps.settle(page)
     (endpoint,) = backends.endpoints()
     assert endpoint.model_id == model.id
@@ -196,8 +196,8 @@ def delete(app: App, page: Any, endpoint_id: str) -> None:
     page.get_by_role("heading", name="Deploy", exact=True).wait_for()
     serving.until(lambda: not backends.endpoints(), "the removal of the endpoint")
     steps.visit(page, app.url, "aws?aws_view=Running")
-    steps.press(page, "Look again")
-    steps.say(page, "Nothing of ours runs there")
+    steps.press(page, "Refresh")
+    steps.say(page, "No resources of Fieldmark are running")
 
 
 def left(aws: Emulator, since: datetime) -> list[Any]:
