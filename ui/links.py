@@ -24,6 +24,15 @@ def link(page: str, label: str, icon: str | None = None, **parameters: str) -> N
     st.page_link(PAGES / f"{page}.py", label=label, icon=icon, query_params=parameters)
 
 
+def show_address() -> None:
+    """Send this page's parameters to the browser.
+
+    After a link from a page to itself, Streamlit knows the new parameters but leaves the browser's
+    address as it was, and the next click would bring the old ones back.
+    """
+    st.query_params.update({})
+
+
 def parameter(name: str) -> str:
     """Return a query parameter of this page, or ""."""
     return str(st.query_params.get(name, ""))
