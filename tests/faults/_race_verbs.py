@@ -111,6 +111,7 @@ LABELS = {
         "form",
     ),
     "delete": Verb(lambda job, _: jobs.delete(job)),
+    "bin": Verb(lambda job, _: jobs.move_to_bin(job)),
     "list": Verb(_list_jobs),
 }
 JOBS = {
