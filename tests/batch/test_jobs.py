@@ -1,4 +1,4 @@
-"""Transform jobs as they run: real workers over real files, killed, stopped, resumed, and fed with what is no photo."""
+"""Transform jobs as they run: real workers over real files, killed, stopped, resumed, and fed with files that are not photos."""
 
 from __future__ import annotations
 
