@@ -15,7 +15,7 @@ from benchmarks import harness
 # By folder. Each benchmark is a module in it with `run() -> harness.Outcome`, imported only if
 # needed.
 GROUPS = {
-    "training": ("cold_train", "warm_train", "finetune", "job_start", "tuning"),
+    "training": ("cold_train", "warm_train", "finetune", "head", "job_start", "tuning"),
     "batch": ("batch",),
     "models": ("unfamiliar",),
     "endpoints": ("endpoint_latency", "endpoint_throughput"),

@@ -1,4 +1,4 @@
-"""Models: what each can do, on which photos it was measured, and the photos behind the numbers."""
+"""Models: the accuracy of each, the photos it was measured on, and its artifact."""
 
 import streamlit as st
 

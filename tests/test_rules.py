@@ -309,7 +309,7 @@ ui.datasets > core core.backends core.datasets core.datasets.editing core.datase
     core.datasets.inspection core.io core.jobs core.jobs.status core.models ui ui.components
     ui.models ui.notices ui.shared
 ui.training > core core.aws core.backends core.datasets core.io core.jobs core.jobs.status
-    core.models core.training ui ui.notices ui.shared
+    core.models core.training ui ui.components ui.notices ui.shared
 ui.tuning > core core.backends core.bin core.datasets core.io core.jobs core.jobs.status
     core.models core.training core.tuning ui ui.components ui.notices ui.shared ui.training
 ui.models > core core.evaluation core.io core.models ui ui.notices ui.shared

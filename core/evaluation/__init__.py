@@ -1,2 +1,2 @@
-"""Evaluation of stored predictions: scores, confusion, calibration, comparison, and the photos
-behind each number."""
+"""Evaluation of a model's stored predictions: scores, confusion, calibration, comparison, and the
+photos of each figure."""

@@ -1,4 +1,4 @@
-"""Calibration of probabilities, and the coverage and accuracy of a confidence threshold."""
+"""Calibration of probabilities, and the coverage and accuracy of a threshold on them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Threshold:
-    """The lowest confidence threshold at which the kept photos reach the accuracy `target`. `kept`:
-    the score of the photos at or above `value`; `n`: all photos of known class that it was chosen
-    on."""
+    """The smallest probability at which the kept photos reach the accuracy `target`.
+
+    `kept`: the correct ones among the photos at or above `value`; `n`: all labelled photos that it
+    was chosen on.
+    """
 
     value: float
     target: float
@@ -30,12 +32,12 @@ class Threshold:
 
     @property
     def coverage(self) -> float:
-        """The share of photos kept, 0 to 1."""
+        """The share of photos that are kept, 0 to 1."""
         return self.kept.n / self.n
 
 
 def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
-    """Return photos of known class in `bins` equally wide bins of confidence, (low, high]: the rows
+    """Return the labelled photos in `bins` equally wide bins of confidence, (low, high]: the rows
     of a reliability diagram.
 
     Columns: low, high (of the bin), n, correct, confidence (mean), accuracy, gap (accuracy -
@@ -66,8 +68,8 @@ def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
 
 
 def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> float:
-    """Return the ECE (Guo et al. 2017): the mean absolute difference of accuracy and confidence
-    over the bins, weighted by n; 0 to 1, NaN if n is 0."""
+    """Return the ECE (Guo et al. 2017): the mean distance between accuracy and confidence over the
+    bins, weighted by n; 0 to 1, NaN if n is 0."""
     table = reliability(predictions, bins)
     n = int(table["n"].sum())
     if not n:
@@ -76,7 +78,8 @@ def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> fl
 
 
 def kept(predictions: Predictions, threshold: float) -> Score:
-    """Return the score of the photos of known class whose confidence is at least `threshold`."""
+    """Return how many labelled photos have a confidence of at least `threshold`, and how many of
+    those are correct."""
     confidence, correct = _known(predictions)
     above = confidence >= threshold
     return Score(int(correct[above].sum()), int(above.sum()))
@@ -85,10 +88,11 @@ def kept(predictions: Predictions, threshold: float) -> Score:
 def coverage(
     predictions: Predictions, thresholds: Sequence[float] | Floats | None = None
 ) -> pd.DataFrame:
-    """Return coverage and accuracy for each threshold, over photos of known class.
+    """Return for each threshold how many labelled photos it keeps, and the accuracy on them.
 
     `thresholds`: 0, 0.01 ... 1 by default. Columns: threshold, kept, n (all photos), coverage (kept
-    / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN if none is kept).
+    / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN if nothing is
+    kept).
     """
     if thresholds is None:
         thresholds = np.linspace(0, 1, 101)
@@ -120,15 +124,18 @@ def coverage(
 
 
 def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
-    """Return the lowest threshold whose kept photos (confidence at or above it) have at least the
-    accuracy `target`. It is 0 if all photos together reach it, otherwise the confidence of a photo;
-    None if no threshold does, or no class is known. Choose it on validation: its accuracy is biased
-    upwards on the split that it was chosen on. See `kept.interval_95` for few photos."""
+    """Return the smallest threshold whose kept photos (confidence at or above it) have an accuracy
+    of at least `target`.
+
+    0 if all photos together reach it, otherwise the confidence of a photo; None if no threshold
+    does, or no photo is labelled. Choose it on validation: on the split it was chosen on, its
+    accuracy is optimistic. Check `kept.interval_95` if few photos are kept.
+    """
     confidence, correct = _known(predictions)
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], np.cumsum(correct[order], dtype=np.intp)
-    # Photos of equal confidence are kept or dropped together, so only the last of each run can be a
-    # threshold.
+    # Photos of equal confidence are kept or dropped together, so a threshold can cut only after the
+    # last one of such a run.
     cuts = np.flatnonzero(np.diff(confidence, append=-1))
     reached = cuts[_reaches(right[cuts], cuts + 1, target)]
     if not len(reached):
@@ -144,35 +151,34 @@ def rescale(probabilities: Floats, temperature: float) -> Floats:
     """Return the probabilities [n, K] at another temperature: softmax of log p / T (Guo et al.
     2017), float32.
 
-    T > 1 softens and T < 1 sharpens; the order of the classes is unchanged. 1/T undoes T if T was
-    applied to the logits of these probabilities (not to those of views averaged later). Raises
-    ValueError unless T is a positive number.
+    T > 1 softens and T < 1 sharpens; the order of the classes does not change. 1/T reverts T if T
+    was applied to the logits of exactly these probabilities (not to those of views averaged
+    later). Raises ValueError unless T is a positive number.
     """
     if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"the temperature has to be a positive number, not {temperature}")
+        raise ValueError(f"a temperature is a positive number, not {temperature}")
     result = np.empty(probabilities.shape, dtype=np.float32)
     for part in chunks(len(probabilities)):
         with np.errstate(divide="ignore"):
             logs = np.log(probabilities[part])
-        # The maximum is subtracted before the division, or a tiny T would overflow.
+        # The division comes after the maximum is taken off, or a tiny T would overflow.
         scaled = np.exp((logs - logs.max(axis=1, keepdims=True)) / temperature)
         result[part] = scaled / scaled.sum(axis=1, keepdims=True)
     return result
 
 
 def rescaled(predictions: Predictions, temperature: float) -> Predictions:
-    """Return the same predictions with their probabilities at another temperature; see
-    `rescale`."""
+    """Return the predictions with their probabilities at another temperature; see `rescale`."""
     return replace(predictions, probabilities=rescale(predictions.probabilities, temperature))
 
 
 def _reaches(correct: Rows, n: Rows, target: float) -> Flags:
-    # The tolerance is for products such as 100 * 0.07, which are slightly above the exact integer.
+    # The tolerance is for products such as 100 * 0.07, which round to slightly above 7.
     return np.asarray(correct >= n * target - 1e-9)
 
 
 def _known(predictions: Predictions) -> tuple[npt.NDArray[np.float64], Flags]:
-    """Return confidence (as the Python numbers that serving compares) and correctness of the photos
-    of known class."""
+    """Return confidence (float64, as serving compares it) and correctness of the labelled
+    photos."""
     known = predictions.known
     return predictions.confidence[known].astype(np.float64), predictions.correct[known]

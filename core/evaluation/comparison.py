@@ -1,4 +1,4 @@
-"""Comparison of two models on the same photos, and whether the difference is statistically
+"""Two models on the same photos: which is right where, and whether the difference is statistically
 significant."""
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ GROUPS: tuple[Group, ...] = ("both", "only_a", "only_b", "neither")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two models' answers for the photos with a true class known to both; row i of `a` and of `b`
-    is the same photo. Left out, and counted: `missing_in_a` and `missing_in_b` (photos that only
-    the other one has), `unlabelled` (true class unknown to either) and `relabelled` (the two have
-    different true classes for it). `other_split`: photos that are in different splits for the two
-    models, so that one of them may have been trained on them."""
+    """Two models' predictions for the photos that are labelled for both; row i of `a` and of `b` is
+    the same photo.
+
+    Left out, and counted: `missing_in_a` and `missing_in_b` (photos of only the other model),
+    `unlabelled` (no label for one of them) and `relabelled` (different labels for the two).
+    `other_split`: compared photos that are in different splits for the two models, so one model may
+    have been trained on test photos of the other.
+    """
 
     a: Predictions
     b: Predictions
@@ -42,12 +45,12 @@ class Comparison:
 
     @cached_property
     def counts(self) -> dict[Group, int]:
-        """The number of photos that both, only a, only b, and neither classify correctly."""
+        """The number of photos that both get right, only a, only b, and neither."""
         return {group: int(np.count_nonzero(self._inside(group))) for group in GROUPS}
 
     def rows(self, group: Group) -> Rows:
-        """Return the photos of one group, largest difference of the two probabilities of the true
-        class first."""
+        """Return the photos of one group, largest difference between the two models' probabilities
+        of the true class first."""
         gap = np.abs(self.a.true_probability - self.b.true_probability)
         return self.a.ranked(np.flatnonzero(self._inside(group)), -gap)
 
@@ -86,7 +89,7 @@ class Comparison:
 
     def __str__(self) -> str:
         if not len(self):
-            return "no photo in common with a known class"
+            return "no labelled photo in common"
         low, high = (100 * end for end in self.interval_95)
         points = (
             f"{100 * self.difference:+.1f} points (95 % Bonett-Price {low:+.1f} to {high:+.1f})"
@@ -105,7 +108,7 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     """Join two models' predictions by image_id (a photo that occurs twice counts once) and by class
     name.
 
-    The models may have been trained on different versions or classes. Give both of one split:
+    The models may have been trained on different versions or classes. Pass the same split of both:
     `compare(a.of_split("test"), ...)`.
     """
     first_a, first_b = _places(a, b)
@@ -126,10 +129,10 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
-    """Return the two-sided exact p-value of McNemar's test (1947, binomial form), that each model
-    is equally often the only correct one.
+    """Two-sided exact p-value that two models equally often are the only one right (McNemar 1947,
+    binomial form).
 
-    Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 if they never differ.
+    Twice the smaller tail of Binomial(only_a + only_b, 1/2), at most 1; 1 where they never differ.
     """
     from scipy.special import bdtr
 
@@ -137,8 +140,8 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 
 
 def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of the difference (only_a - only_b) / n of two shares measured on
-    the same n photos, within [-1, 1]; NaN if n is 0.
+    """95 % interval of the difference (only_a - only_b) / n of two shares measured on the same n
+    photos, within [-1, 1]; NaN where n is 0.
 
     Bonett and Price 2012: the Wald interval after adding one to either count and two to n, which
     keeps its 95 % at small n.
@@ -152,8 +155,8 @@ def bonett_price_95(only_a: int, only_b: int, n: int) -> tuple[float, float]:
 
 
 def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
-    """Return for every image_id, in order of appearance, its first row in a and in b, -1 if it has
-    none."""
+    """For every image_id of either, in order of appearance: its first row in a and in b, -1 where
+    it has none."""
     codes, found = pd.factorize(np.concatenate([a.image_id, b.image_id]))
     places = []
     for part in (codes[: len(a)], codes[len(a) :]):
@@ -165,7 +168,7 @@ def _places(a: Predictions, b: Predictions) -> tuple[Rows, Rows]:
 
 
 def _in_classes_of(a: Predictions, b: Predictions) -> Rows:
-    """Return b's labels as indices of a's classes; -1 if a has no such class."""
+    """b's labels as indices of a's classes; -1 where a has no such class."""
     position = {name: index for index, name in enumerate(a.classes)}
     return np.array([*(position.get(name, UNKNOWN) for name in b.classes), UNKNOWN], dtype=np.intp)[
         b.label

@@ -1,5 +1,5 @@
-"""The confusion matrix: counts, ranked pairs, the photos behind each count, and an order of the
-classes by similarity."""
+"""The confusion matrix: counts, the most confused pairs, the photos of each cell, and an order that
+puts confused classes together."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ConfusedPair:
-    """Two classes confused with each other; `first` is misclassified more often.
+    """Two classes that are confused with each other; `first` is the one with more mistakes.
 
     `first_as_second`: rows of photos of `first` predicted as `second`, most confident first;
-    `second_as_first` the reverse. `photos`: the number of photos of the two classes.
+    `second_as_first` the reverse. `photos`: how many photos of known class the two classes have
+    together.
     """
 
     first: str
@@ -36,12 +37,13 @@ class ConfusedPair:
 
     @property
     def share(self) -> float:
-        """The share of the two classes' photos confused between them, 0 to 1."""
+        """The share of the two classes' photos that is confused between them, 0 to 1."""
         return self.total / self.photos
 
 
 def counts(predictions: Answered) -> Counts:
-    """Return photos of known class by true (row) and predicted (column) class: int [K, K]."""
+    """Return the number of labelled photos by true (row) and predicted (column) class: int
+    [K, K]."""
     size = len(predictions.classes)
     known = predictions.known
     flat = predictions.label[known] * size + predictions.predicted[known]
@@ -54,8 +56,9 @@ def frame(
     """Return the matrix as one row per cell for a heat map: true, predicted (names), count, share
     (of the true class's photos; NaN without any).
 
-    `order`: class indices in the order of the rows (the model's by default). `zeros`: whether empty
-    cells are included, for K * K rows.
+    `order`: class indices in the order wanted (the model's own by default); the rows come out in
+    it. `zeros`: whether empty cells are kept: K * K rows, or as many as there are different
+    outcomes.
     """
     table = counts(predictions)
     if order is None:
@@ -77,7 +80,7 @@ def frame(
 
 
 def cell(predictions: Answered, true: str, predicted: str) -> Rows:
-    """Return the photos in one cell of the matrix, most confident first.
+    """Return the rows of the photos in one cell of the matrix, most confident first.
 
     Raises UserError if the model has no such class.
     """
@@ -88,8 +91,8 @@ def cell(predictions: Answered, true: str, predicted: str) -> Rows:
 
 
 def most_confused(predictions: Answered, limit: int | None = 20) -> list[ConfusedPair]:
-    """Return the pairs of classes with the most mistakes between them, both directions summed;
-    equal ones in the model's order of classes."""
+    """Return the pairs of classes with the most mistakes between them, both directions summed; ties
+    in the model's order of classes."""
     table = counts(predictions)
     both = table + table.T
     first, second = np.nonzero(np.triu(both, k=1))
@@ -100,8 +103,8 @@ def most_confused(predictions: Answered, limit: int | None = 20) -> list[Confuse
 
 
 def hardest_classes(predictions: Answered, limit: int) -> Rows:
-    """Return the indices of the `limit` classes with the most mistakes, as true or predicted class,
-    in `grouped_order`."""
+    """Return the indices of the `limit` classes with the most mistakes, as true or as predicted
+    class, in `grouped_order`."""
     table = counts(predictions)
     mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
     chosen = np.sort(np.argsort(-mistakes, kind="stable")[:limit])
@@ -109,15 +112,15 @@ def hardest_classes(predictions: Answered, limit: int) -> Rows:
 
 
 def grouped_order(table: npt.NDArray[Any]) -> Rows:
-    """Return an order of the K classes in which those confused with each other are adjacent: class
+    """Return an order of the K classes that puts those confused with each other together: class
     indices [K].
 
     Average-linkage clustering of the counts [K, K] (each row as shares, both directions added). Two
     groups are joined with the most confused ends touching; groups never confused with each other
-    keep the model's order. The order is deterministic.
+    keep the model's order. The same counts give the same order.
     """
-    # scipy's linkage with optimal ordering gives another order (the same in 1 of 50 random tables):
-    # it breaks ties by distances, and moves classes that are never confused.
+    # scipy's linkage with its optimal ordering is another order (1 in 50 random tables came out the
+    # same): it breaks ties by distances, and moves classes that are never confused.
     likeness = _shares(table, empty=0.0)
     likeness = likeness + likeness.T
     between = likeness.copy()
@@ -132,13 +135,12 @@ def grouped_order(table: npt.NDArray[Any]) -> Rows:
         merged[[low, high]] = 0
         between[low], between[:, low] = merged, merged
         between[high], between[:, high] = 0, 0
-    # A group is stored at its smallest index, because joining keeps the lower one.
+    # A group sits at its smallest index, because joining always keeps the lower one.
     return np.array([index for group in groups for index in group], dtype=np.intp)
 
 
 def _joined(left: list[int], right: list[int], likeness: Floats) -> list[int]:
-    """Return the two lists joined, either one reversed if that brings more similar ends
-    together."""
+    """Return the two lists in a row, each reversed if that brings more similar ends together."""
     options = [(one, two) for one in (left, left[::-1]) for two in (right, right[::-1])]
     one, two = max(options, key=lambda option: likeness[option[0][-1], option[1][0]])
     return one + two
@@ -150,7 +152,7 @@ def _shares(table: npt.NDArray[Any], empty: float) -> Floats:
 
 
 def _rows_by_cell(predictions: Answered) -> dict[tuple[int, int], Rows]:
-    """Return the rows of every mistake, by (true, predicted) class, most confident first."""
+    """Return the rows of every mistake by (true, predicted) class, most confident first."""
     size = len(predictions.classes)
     rows = predictions.ranked(np.flatnonzero(predictions.wrong), -predictions.confidence)
     cells = predictions.label[rows] * size + predictions.predicted[rows]

@@ -1,4 +1,4 @@
-"""A model's predictions as arrays, the input of every evaluation."""
+"""The predictions of a model for n photos, as arrays: the input of every evaluation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALLEST_PROBABILITY = 1e-12
 
 _TEXTS = ("image_id", "path", "split")
 _ARRAYS = (*_TEXTS, "label", "probabilities")
-# The exceptions of numpy and zipfile for damaged files, found by tests.
+# What numpy and zipfile raise for damaged bytes, found by damaging them.
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -41,17 +41,17 @@ _UNREADABLE = (
     zlib.error,
     tokenize.TokenError,
 )
-# Rows per chunk in steps with a temporary array as wide as the probabilities, so that it stays in
-# the CPU's cache.
+# Rows per step when a step needs a temporary array as wide as the probabilities: it fits into the
+# processor's cache.
 _CHUNK = 4096
 
 
 class Answered:
-    """A model's answers for n photos and their true classes: the part of Predictions that counts
-    need.
+    """The predicted and the true classes of n photos: the part of Predictions that counting correct
+    answers and mistakes needs.
 
-    `label`: int [n], the index of the true class, or -1 if it is not known. `predicted`: int [n].
-    `confidence`: float [n], the probability of the predicted class. `path`: text [n].
+    `label`: int [n], the index of the true class, or -1 if it is unknown. `predicted`: int
+    [n]. `confidence`: float [n], the probability of the predicted class. `path`: text [n].
     """
 
     path: Texts
@@ -65,18 +65,17 @@ class Answered:
 
     @cached_property
     def known(self) -> Flags:
-        """Whether the true class is known [n]. Photos without one are left out of all scores."""
+        """Whether the photo has a label [n]. Photos without one count in no score."""
         return self.label != UNKNOWN
 
     @cached_property
     def correct(self) -> Flags:
-        """Whether the prediction is the true class [n]; False if that is not known."""
+        """Whether the prediction is the true class [n]; False without a label."""
         return self.predicted == self.label
 
     @cached_property
     def wrong(self) -> Flags:
-        """Whether the prediction is another class than the true one [n]; False if that is not
-        known."""
+        """Whether the prediction is not the true class [n]; False without a label."""
         return self.known & ~self.correct
 
     def index_of(self, name: str) -> int:
@@ -89,24 +88,24 @@ class Answered:
             ) from error
 
     def names(self, indices: Rows) -> npt.NDArray[np.object_]:
-        """Return class names for class indices; '' for an unknown label."""
+        """Return class names for class indices; '' for -1."""
         # The index -1 picks the last entry, which is the empty name.
         return np.array([*self.classes, ""], dtype=object)[indices]
 
     def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """Return `rows` sorted by `key` [n], smallest first; ties by path, so that the order of the
-        photos in the file does not matter."""
+        """Return `rows` sorted by `key` [n], smallest first. Ties are sorted by path, so the result
+        does not depend on the order of the photos in the file."""
         return rows[np.lexsort((self.path[rows], key[rows]))]
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions(Answered):
-    """A model's answers for n photos over K >= 2 classes; row i of every array is the same photo.
+    """A model's predictions for n photos over K >= 2 classes; row i of every array is one photo.
 
-    `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1 if
-    it is not known. `probabilities`: float [n, K], each row summing to 1, the temperature applied.
-    `classes`: the K names in the model's order. "Rows" are positions in these arrays. Raises
-    ValueError if the arrays do not match.
+    `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1
+    if it is unknown. `probabilities`: float [n, K], each row summing to 1, the temperature
+    applied. `classes`: the K names in the model's order. "Rows" are everywhere positions in these
+    arrays. Raises ValueError if the arrays are inconsistent.
     """
 
     image_id: Texts
@@ -123,7 +122,7 @@ class Predictions(Answered):
 
     @cached_property
     def predicted(self) -> Rows:
-        """The most probable class [n]; the first one of ties."""
+        """The most probable class [n]; the first one in a tie."""
         return self.probabilities.argmax(axis=1)
 
     @cached_property
@@ -133,20 +132,20 @@ class Predictions(Answered):
 
     @cached_property
     def true_probability(self) -> Floats:
-        """The probability given to the true class [n]; NaN if that is not known."""
+        """The probability of the true class [n]; NaN without a label."""
         given = self.probabilities[np.arange(len(self)), self.label]
         return np.where(self.known, given, np.nan)
 
     @cached_property
     def losses(self) -> Floats:
-        """Negative natural log of the true class's probability [n], in nats; NaN if the class is
-        not known."""
+        """Negative natural log of the true class's probability [n], in nats; NaN without a
+        label."""
         return -np.log(np.maximum(self.true_probability.astype(float), SMALLEST_PROBABILITY))
 
     @cached_property
     def rank(self) -> Rows:
-        """The rank of the true class among the predictions [n]: 1 if it is the predicted one, 0 if
-        it is not known."""
+        """Rank of the true class among the predictions [n]: 1 if it is the predicted one, 0 without
+        a label."""
         position = np.arange(len(self.classes))
 
         def places(part: slice) -> Rows:
@@ -160,7 +159,7 @@ class Predictions(Answered):
 
     @cached_property
     def margin(self) -> Floats:
-        """The difference between the two largest probabilities [n]."""
+        """The predicted class's probability minus the second highest [n]."""
 
         def second(part: slice) -> Floats:
             others = self.probabilities[part].copy()
@@ -171,8 +170,7 @@ class Predictions(Answered):
 
     @cached_property
     def entropy(self) -> Floats:
-        """Shannon entropy of the probabilities [n], in nats: 0 for certainty, log K for a uniform
-        distribution."""
+        """Shannon entropy of the probabilities [n], in nats: 0 (certain) to log K (uniform)."""
 
         def of(part: slice) -> Floats:
             given = self.probabilities[part]
@@ -189,7 +187,7 @@ class Predictions(Answered):
         return (*usual, *sorted(present.difference(usual)))
 
     def of_split(self, name: str) -> Predictions:
-        """Return the photos of one split, in the same order; empty if the split does not occur."""
+        """Return the photos of one split, in the same order; none if the split does not occur."""
         return self.take(np.flatnonzero(self.split == name))
 
     def take(self, rows: Rows) -> Predictions:
@@ -198,7 +196,7 @@ class Predictions(Answered):
         return Predictions(**chosen, classes=self.classes)
 
     def answers(self, row: int) -> pd.DataFrame:
-        """Return the answers for one photo: `label`, `probability`, most probable first."""
+        """Return all classes of one photo: `label`, `probability`, most probable first."""
         order = np.argsort(-self.probabilities[row], kind="stable")
         return pd.DataFrame(
             {"label": self.names(order), "probability": self.probabilities[row][order]}
@@ -207,9 +205,9 @@ class Predictions(Answered):
     def table(self, top_k: int = 5) -> pd.DataFrame:
         """Return one row per photo, in the order of the arrays.
 
-        Columns: image_id, path, split, label and predicted (names; '' if the label is not known),
-        probability (of the predicted class), margin, entropy (nats), correct, loss (nats), rank,
-        in_top_<k>. Columns that need the label are missing without it.
+        Columns: image_id, path, split, label and predicted (names; '' without a label), probability
+        (of the predicted class), margin, entropy (nats), correct, loss (nats), rank, in_top_<k>.
+        Values that need the label are missing without it.
         """
         known = self.known
         in_top = f"in_top_{top_k}"
@@ -235,14 +233,16 @@ class Predictions(Answered):
 
 
 def chunks(n: int) -> Iterator[slice]:
-    """Return slices that cover n rows in chunks that fit the cache; one empty slice if n is 0."""
+    """Yield slices over n rows, each small enough for the cache; one empty slice if n is 0."""
     yield from (slice(start, start + _CHUNK) for start in range(0, max(n, 1), _CHUNK))
 
 
 def load(path: Path, classes: Sequence[str]) -> Predictions:
     """Return the predictions that a training job stored (`predictions.npz`, never unpickled), for a
-    model with these classes in order. Raises NotFound, with the reason, if the file is missing,
-    damaged, or of another model."""
+    model with these classes in order.
+
+    Raises NotFound, with the reason, if the file is missing, damaged, or of another model.
+    """
     try:
         with np.load(path, allow_pickle=False) as stored:
             missing = [name for name in _ARRAYS if name not in stored.files]
@@ -266,25 +266,23 @@ def load(path: Path, classes: Sequence[str]) -> Predictions:
 
 
 def _fault(given: Predictions) -> str:
-    """Return why the arrays cannot be one model's predictions, or ''."""
+    """Return why the arrays are inconsistent, or ''."""
     n, classes = given.label.size, given.classes
     if len(classes) < settings.MIN_CLASSES or len(set(classes)) != len(classes):
         return (
-            f"a model needs at least {settings.MIN_CLASSES} classes with different names, but "
-            f"this one has {list(classes)[:5]}"
+            f"a model has at least {settings.MIN_CLASSES} classes with different names, and this "
+            f"one has {list(classes)[:5]}"
         )
     if given.label.ndim != 1 or given.label.dtype.kind != "i":
         return (
-            f"label has to be a list of whole numbers, but has the shape {given.label.shape} and "
-            "type "
+            f"label is not a list of whole numbers but has the shape {given.label.shape} and type "
             f"{given.label.dtype}"
         )
     for name in _TEXTS:
         values = getattr(given, name)
         if values.shape != (n,) or values.dtype.kind != "U":
             return (
-                f"{name} has to be {n} texts, but has the shape {values.shape} and type "
-                f"{values.dtype}"
+                f"{name} is not {n} texts but has the shape {values.shape} and type {values.dtype}"
             )
     if n and not (given.label.min() >= UNKNOWN and given.label.max() < len(classes)):
         return f"a label is outside -1 to {len(classes) - 1}"

@@ -1,4 +1,4 @@
-"""Accuracy and other scores with n and confidence intervals, overall and by class."""
+"""Accuracy, top-k, F1 and loss: counts with n and interval, overall and by class."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Score:
 
     @property
     def value(self) -> float:
-        """The share that is correct, 0 to 1; NaN if n is 0."""
+        """The share that is correct, 0 to 1; NaN where n is 0."""
         if not self.n:
             return math.nan
         return self.correct / self.n
 
     @property
     def interval_95(self) -> tuple[float, float]:
-        """95 % Wilson interval of the share; NaN if n is 0."""
+        """95 % Wilson interval of the share; NaN where n is 0."""
         low, high = wilson_95(self.correct, self.n)
         return float(low), float(high)
 
@@ -45,9 +45,9 @@ class Score:
 
 @dataclass(frozen=True)
 class Summary:
-    """The scores of one set of photos: `n` with a known class, `unknown` without one.
+    """The scores of one set of photos: `n` with a label, `unknown` without one.
 
-    `macro_f1` is in 0 to 1, `loss` in nats; both are NaN if n is 0.
+    `macro_f1` is 0 to 1, `loss` is in nats; both are NaN if n is 0.
     """
 
     n: int
@@ -60,29 +60,32 @@ class Summary:
 
 
 def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Return the 95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows
-    and highs in [0, 1], NaN if n is 0. Its coverage is close to 95 % for small n and near 0 and 1,
-    where the Wald interval fails."""
-    # scipy's binomtest gives the same for one class at a time: 136 ms for 200 classes instead of 1
-    # ms, after an import of 1.3 s.
+    """Return the 95 % score interval of `correct` of `n` (Wilson 1927): lows and highs, arrays of
+    their shape in [0, 1], NaN where n is 0.
+
+    Unlike the normal approximation it stays within [0, 1] and near 95 % coverage at small n and
+    near 0 and 1.
+    """
+    # scipy's binomtest gives the same one class at a time: 136 ms for 200 classes against 1 ms,
+    # after an import of 1.3 s.
     right, count = np.asarray(correct, dtype=float), np.asarray(n, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = right / count
         weight = 1 + Z_95**2 / count
         centre = (share + Z_95**2 / (2 * count)) / weight
         half = Z_95 * np.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2)) / weight
-    # For 0 of n and n of n the ends are exactly 0 and 1, despite rounding.
+    # At 0 of n and n of n the ends are 0 and 1 exactly, which rounding would miss.
     return np.clip(centre - half, 0, share), np.clip(centre + half, share, 1)
 
 
 def top1(predictions: Answered) -> Score:
-    """Return the score of the top class over photos of known class."""
+    """Return how many labelled photos are predicted as their class."""
     return Score(int(predictions.correct.sum()), int(predictions.known.sum()))
 
 
 def top_k(predictions: Predictions, k: int = 5) -> Score:
-    """Return the score of the k most probable classes over photos of known class. Raises ValueError
-    if k < 1."""
+    """Return how many labelled photos have their class among the k most probable. ValueError if
+    k < 1."""
     if k < 1:
         raise ValueError(f"top-k needs k >= 1, not {k}")
     return Score(
@@ -91,7 +94,7 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
 
 
 def macro_f1(predictions: Answered) -> float:
-    """Return mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
+    """Return the mean F1 of the classes that occur as a true or a predicted class (scikit-learn's
     default); NaN if none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
     if not np.isfinite(f1).any():
@@ -100,8 +103,8 @@ def macro_f1(predictions: Answered) -> float:
 
 
 def loss(predictions: Predictions) -> float:
-    """Return mean negative log-likelihood of the true class, in nats, over photos of known class;
-    NaN if there is none."""
+    """Return the mean negative log-likelihood of the true class over labelled photos, in nats; NaN
+    without any."""
     known = predictions.losses[predictions.known]
     if not len(known):
         return math.nan
@@ -109,11 +112,11 @@ def loss(predictions: Predictions) -> float:
 
 
 def per_class(predictions: Answered) -> pd.DataFrame:
-    """Return one row per class, in the model's order, over photos of known class.
+    """Return one row per class, in the model's order, over labelled photos.
 
     Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos
-    of the class), predicted (photos given the class), correct. A score with a denominator of 0 is
-    NaN, not 0.
+    of the class), predicted (photos predicted as the class), correct. A ratio with a denominator of
+    0 is NaN, not 0.
     """
     count = len(predictions.classes)
     known = predictions.known
@@ -137,7 +140,7 @@ def per_class(predictions: Answered) -> pd.DataFrame:
 
 
 def summary(predictions: Predictions, k: int = 5) -> Summary:
-    """Return all scores of these photos. `k` is cut to the number of classes."""
+    """Return all scores of these photos. `k` is at most the number of classes."""
     k = min(k, len(predictions.classes))
     known = int(predictions.known.sum())
     return Summary(

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from core import settings
 from core.aws import account as accounts
-from core.aws import connection, containers
+from core.aws import connection, containers, instances
 from core.backends import logs
 from core.backends.base import Backend, Endpoint, LogChunk, Program
 from core.backends.sagemaker import job_facts, job_request
@@ -174,8 +174,9 @@ class SageMakerBackend(Backend):
         endpoints.delete(endpoint)
 
     def _check(self, spec: specs.TrainingSpec | specs.TuningSpec) -> None:
-        resources = job_request.resources_of(spec)
-        containers.training(accounts.required(), resources.instance_type)
+        account, resources = accounts.required(), job_request.resources_of(spec)
+        containers.training(account, resources.instance_type)
+        instances.check(resources.instance_type, "training", own_image=bool(account.training_image))
 
     def _watch(self, job: Job, lock: int) -> Job:
         """Start the job's watcher and hand it the lock."""

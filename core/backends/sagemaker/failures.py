@@ -13,9 +13,10 @@ from core.jobs.status.causes import Cause
 from core.jobs.stopping import Failed, Stopped
 
 # The last line of sm_scripts/train.py when it fails.
-_OURS = re.compile(r"^FAILED: (.+)$", re.MULTILINE)
+_OURS = re.compile(r"^FAILED(?: \(RuntimeError\))?: (.+)$", re.MULTILINE)
 _TOOLKIT = re.compile(r'ErrorMessage\s+"(.*?)"?\s*(?:Command|$)', re.DOTALL)
 LOG_BYTES = 64 * 1024
+NO_REASON = "SageMaker gives no reason. See the log."
 
 # AWS's message -> the cause for code, and advice for people. The first match counts.
 _ADVICE: tuple[tuple[str, Cause, str], ...] = (
@@ -131,8 +132,6 @@ def failure(described: Mapping[str, Any], log: str) -> Failed:
     if found := _OURS.findall(log):
         return Failed(str(found[-1])[: settings.MAX_FAILURE_CHARS], Cause.ERROR)
     given = str(described.get("FailureReason") or described.get("ExitMessage") or "")
-    if not given:
-        return Failed("SageMaker gives no reason. See the log.", Cause.ERROR)
     return explained(given)
 
 
@@ -149,6 +148,8 @@ def explained(given: str) -> Failed:
     if inner := _TOOLKIT.search(given):
         given = inner[1]
     said = " ".join(given.split())
+    if not said and not advice:
+        return Failed(NO_REASON, cause)
     if advice:
         said = f"{advice} SageMaker: {said}".strip()
     return Failed(said[: settings.MAX_FAILURE_CHARS], cause)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import settings
-from core.aws import containers, storage
+from core.aws import containers, instances, storage
 from core.aws.account import Account
 from core.aws.documents import Json
 from core.backends.sagemaker import packaging
@@ -92,7 +92,8 @@ def shared(job_id: str, account: Account, resources: Resources, inputs: Inputs) 
     }
     if account.kms_key:
         output["KmsKeyId"] = account.kms_key
-        machines["VolumeKmsKeyId"] = account.kms_key
+        if not instances.has_local_disk(resources.instance_type):
+            machines["VolumeKmsKeyId"] = account.kms_key
     return {
         "RoleArn": account.role_arn,
         "InputDataConfig": channels(account, inputs),

@@ -32,6 +32,8 @@ SLOWEST = 5
 GROWTH = 1.3
 # The longest pause while AWS does not respond.
 LONGEST_SECONDS = 60.0
+# AWS is eventually consistent: for so long after a create, "not found" may be an old answer.
+CONSISTENT_SECONDS = 60.0
 
 Answer = TypeVar("Answer")
 
@@ -72,6 +74,7 @@ class Watch:
         }
         self._pause = settings.poll_seconds()
         self._stop_sent = False
+        self._created = -CONSISTENT_SECONDS
 
     def submit(self) -> None:
         """Create the job.
@@ -81,9 +84,11 @@ class Watch:
         while True:
             try:
                 self.watched.create()
+                self.note_create()
                 return
             except BackendError as error:
                 if aws_errors.is_there_already(error):
+                    self.note_create()
                     return
                 if not aws_errors.is_transient(error):
                     raise failures.refusal(error) from error.__cause__
@@ -92,6 +97,15 @@ class Watch:
             if self.exists():
                 return
             self.worker.check_stop()
+
+    def note_create(self) -> None:
+        """Something was created just now: until it is known everywhere, its absence means
+        nothing."""
+        self._created = time.monotonic()
+
+    @property
+    def is_settling(self) -> bool:
+        return time.monotonic() - self._created < CONSISTENT_SECONDS
 
     def exists(self) -> bool:
         """Return whether SageMaker has the job; retried until there is an answer."""
@@ -107,7 +121,8 @@ class Watch:
             try:
                 return ask()
             except BackendError as error:
-                if not aws_errors.is_transient(error):
+                unknown = self.is_settling and aws_errors.is_missing(error)
+                if not unknown and not aws_errors.is_transient(error):
                     raise
                 self._stale(error)
             self._wait(pause)
@@ -116,7 +131,13 @@ class Watch:
     def follow(self) -> Json:
         """Read the state until the job has ended; return its last description."""
         while True:
-            described = self.retry_until_answered(self._describe)
+            described = self.retry_until_answered(self.watched.describe)
+            if described is None and self.is_settling:
+                self._wait(settings.poll_seconds())
+                continue
+            if described is None:
+                raise BackendError("SageMaker no longer has this job.")
+            self.seen = time.time()
             status = self.watched.status(described)
             if status not in FINISHED:
                 self._pass_stop_on(status)
@@ -130,13 +151,6 @@ class Watch:
         """Show our own facts, before SageMaker knows the job."""
         self.facts = facts
         self.worker.progress(**facts)
-
-    def _describe(self) -> Json:
-        described = self.watched.describe()
-        if described is None:
-            raise BackendError("SageMaker no longer has this job.")
-        self.seen = time.time()
-        return described
 
     def _pass_stop_on(self, status: str) -> None:
         if self.worker.stopping and not self._stop_sent and status != "Stopping":

@@ -9,7 +9,15 @@ from tests.sagemaker.emulator.account import Account
 from tests.sagemaker.emulator.channels import Channel
 from tests.sagemaker.emulator.errors import ApiError, invalid
 from tests.sagemaker.emulator.run import FINISHED, Run
-from tests.sagemaker.emulator.world import Record, Table, World, page, picked, shown
+from tests.sagemaker.emulator.world import (
+    Record,
+    Table,
+    World,
+    page,
+    picked,
+    refuse_key,
+    shown,
+)
 
 TAKEN = "Training job names must be unique within an AWS account and Region, and a job with this name already exists"
 SUMMARY = (
@@ -128,6 +136,7 @@ def check(request: Record) -> None:
     resources, stopping = request["ResourceConfig"], request.get("StoppingCondition")
     if not resources.get("InstanceType") or not resources.get("InstanceCount"):
         raise invalid("The emulator needs InstanceType and InstanceCount in ResourceConfig.")
+    refuse_key(resources)
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise invalid("The emulator needs AlgorithmSpecification.TrainingImage.")
     if not stopping:

@@ -17,7 +17,16 @@ from tests.sagemaker.emulator.models import Models
 from tests.sagemaker.emulator.run import FINISHED
 from tests.sagemaker.emulator.serving import ModelServer
 from tests.sagemaker.emulator.storage import below, split
-from tests.sagemaker.emulator.world import Record, Table, World, now, page, picked, shown
+from tests.sagemaker.emulator.world import (
+    Record,
+    Table,
+    World,
+    now,
+    page,
+    picked,
+    refuse_key,
+    shown,
+)
 
 GROUP = "/aws/sagemaker/TransformJobs"
 TAKEN = "Job names must be unique within an AWS account and region, and a job with this name already exists"
@@ -51,6 +60,7 @@ class Transforms:
 
     def create_transform_job(self, request: Record) -> Record:
         check(request)
+        refuse_key(request["TransformResources"])
         self._models.container(request["ModelName"])
         if request["TransformJobName"] in self._table.rows:  # before the quota is touched
             self._table.add(request, {}, taken=TAKEN)

@@ -94,6 +94,10 @@ class Tuning:
             raise invalid(
                 f"Parent tuning jobs have to be in a terminal state: {', '.join(running)}."
             )
+        if any(_parameters(row) != _parameters(request) for row in parents):
+            raise invalid(
+                "The total number of static plus tunable hyperparameters must remain the same as in the parent jobs."
+            )
         key = "HyperParameterTuningJobObjective"
         if any(
             row["HyperParameterTuningJobConfig"][key]
@@ -176,3 +180,10 @@ class Tuning:
         """End them without stopping their trials, which are training jobs and ended as such."""
         for row in [row for row in list(self._table.rows.values()) if row["CreationTime"] > since]:
             row["_trials"].abandon()
+
+
+def _parameters(request: Record) -> int:
+    ranges = request["HyperParameterTuningJobConfig"].get("ParameterRanges", {}).values()
+    return len(request["TrainingJobDefinition"].get("StaticHyperParameters", {})) + sum(
+        map(len, ranges)
+    )

@@ -13,6 +13,22 @@ from tests.sagemaker.emulator.errors import ApiError, JobFailure, invalid
 from tests.sagemaker.emulator.storage import Storage
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
+# Instance families with disks of their own, for which a KMS key of the volume is refused.
+LOCAL_DISKS = (
+    "c5d",
+    "c6gd",
+    "g4dn",
+    "g5",
+    "g6",
+    "g6e",
+    "m5d",
+    "m6gd",
+    "p3dn",
+    "p4d",
+    "p4de",
+    "p5",
+    "r5d",
+)
 Record = dict[str, Any]
 TICK_SECONDS = 0.1
 
@@ -43,6 +59,8 @@ class Settings:
     # What an answer of a batch is called after: its photo's path "below" the prefix, its whole "key", or its "name" alone. AWS's own
     # description of it contradicts itself, so what relies on one of them is wrong.
     answers: str = "below"
+    # For how long what was created is not found yet by what reads or refers to it.
+    stale_seconds: float = 0.0
     # What is paid of a spot instance's price.
     spot_share: float = 0.3
 
@@ -80,6 +98,15 @@ class World:
         self.tags[arn] = list(request.get("Tags", []))
 
 
+def refuse_key(machines: Record) -> None:
+    """ApiError for a volume's key on an instance type that encrypts its own disks."""
+    kind = machines.get("InstanceType", "")
+    if machines.get("VolumeKmsKeyId") and kind.split(".")[1] in LOCAL_DISKS:
+        raise invalid(
+            f"You can't request a VolumeKmsKeyId when using an instance type with local storage: {kind}."
+        )
+
+
 def now() -> float:
     """Return seconds since 1970, as the JSON protocol writes times."""
     return round(time.time(), 3)
@@ -109,7 +136,8 @@ class Table:
         return self.rows[name]
 
     def get(self, name: str) -> Record:
-        if name not in self.rows:
+        stale = self.world.settings.stale_seconds
+        if name not in self.rows or now() - self.rows[name]["CreationTime"] < stale:
             raise invalid(
                 self.missing.format(name)
                 or f'Could not find {self.word} "{self.world.arn(self.kind, name)}".'

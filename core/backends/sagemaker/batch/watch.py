@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.aws import account as accounts
-from core.aws import connection, prices, storage
+from core.aws import connection, instances, prices, storage
 from core.aws.account import Account
 from core.aws.documents import Json
 from core.aws.storage import Store
@@ -57,6 +57,13 @@ def check(spec: TransformSpec) -> None:
     if resources.is_serverless or resources.spot:
         raise UserError(
             "A batch runs on on-demand instances, neither serverless nor spot.",
+            field="instance_type",
+        )
+    instances.check(resources.instance_type, "batch", own_image=bool(account.inference_image))
+    if serving_image.host_image(resources.server, resources.instance_type):
+        raise UserError(
+            "The Ray image needs a newer NVIDIA driver than SageMaker has for batches on GPUs. "
+            "Choose the PyTorch image, or an instance type without a GPU.",
             field="instance_type",
         )
     models.archive(models.read(spec.model_id))
@@ -144,7 +151,7 @@ class Transform:
 
     def request(self, manifest: str) -> Json:
         """Return the request for CreateTransformJob."""
-        machines = {
+        machines: Json = {
             "InstanceType": self.resources.instance_type,
             "InstanceCount": self.resources.instance_count,
         }
@@ -153,6 +160,8 @@ class Transform:
             "Accept": "application/json",
         }
         key = self.account.kms_key
+        if key and not instances.has_local_disk(self.resources.instance_type):
+            machines["VolumeKmsKeyId"] = key
         known = prices.instances().get(self.resources.instance_type)
         return {
             "TransformJobName": self.spec.id,
@@ -174,7 +183,7 @@ class Transform:
                 "AssembleWith": "None",
                 **({"KmsKeyId": key} if key else {}),
             },
-            "TransformResources": {**machines, **({"VolumeKmsKeyId": key} if key else {})},
+            "TransformResources": machines,
             "Tags": hosting.tags(self.spec),
         }
 

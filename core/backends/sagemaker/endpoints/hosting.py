@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.aws import connection, containers
+from core.aws import connection, instances
 from core.aws import errors as aws_errors
 from core.aws.account import Account
 from core.aws.documents import Json
@@ -59,7 +59,12 @@ def model_request(spec: Spec, account: Account, uri: str, *, batch: bool) -> Jso
         "Image": serving_image.image(resources.server, account, resources.instance_type),
         "ModelDataUrl": uri,
         "Environment": dict(
-            serving_image.environment(resources.server, account.region, batch=batch)
+            serving_image.environment(
+                resources.server,
+                account.region,
+                batch=batch,
+                serverless=resources.is_serverless,
+            )
         ),
     }
     network: Json = {}
@@ -90,8 +95,9 @@ def config_request(spec: EndpointSpec, account: Account) -> Json:
             "InitialVariantWeight": 1.0,
             "ContainerStartupHealthCheckTimeoutInSeconds": STARTUP_SECONDS,
         }
-        # Instances with local disks encrypt them automatically and reject a key.
-        if account.kms_key and not containers.has_gpu(resources.instance_type):
+        if ami := serving_image.host_image(resources.server, resources.instance_type):
+            variant["InferenceAmiVersion"] = ami
+        if account.kms_key and not instances.has_local_disk(resources.instance_type):
             more["KmsKeyId"] = account.kms_key
         if spec.capture_share:
             more["DataCaptureConfig"] = _capture(spec, account)

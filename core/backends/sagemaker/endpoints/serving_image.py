@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core import settings
-from core.aws import connection, containers
+from core.aws import connection, containers, instances
 from core.aws.account import Account
 from core.aws.storage import Store
 from core.io import files
@@ -30,6 +30,7 @@ RAY_DEPLOYMENT, RAY_CONFIG = "ray_deployment.py", "config.yaml"
 RAY_APPLICATION = (
     "applications:\n  - name: fieldmark\n    route_prefix: /\n    import_path: ray_deployment:app\n"
 )
+RAY_GPU_HOST = "al2-ami-sagemaker-inference-gpu-3-1"
 LOG_LEVEL = "20"
 ANSWER_TIMEOUT = "60"
 
@@ -93,9 +94,19 @@ def image(server: str, account: Account, instance_type: str = "") -> str:
     if account.inference_image:
         return account.inference_image
     image = SERVERS[server].cpu
-    if containers.has_gpu(instance_type):
+    if instances.has_gpu(instance_type):
         image = SERVERS[server].gpu
     return f"{containers.registry(account.region)}/{image}"
+
+
+def host_image(server: str, instance_type: str) -> str:
+    """Return the machine image (AMI) that an endpoint must ask for, or '' for AWS's default.
+
+    The default's NVIDIA driver is too old for the Ray image, whose container then never starts.
+    """
+    if server == "ray" and instances.has_gpu(instance_type):
+        return RAY_GPU_HOST
+    return ""
 
 
 def pack(model: Model, server: str, folder: Path) -> Path:
@@ -139,8 +150,10 @@ def send(
     return store.uri(key)
 
 
-def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
-    """Return the container's environment variables.
+def environment(
+    server: str, region: str, *, batch: bool, serverless: bool = False
+) -> Mapping[str, str]:
+    """Return the environment of the container.
 
     In a `batch` an unusable photo is answered with the reason, because an error status would fail
     the whole job.
@@ -150,6 +163,10 @@ def environment(server: str, region: str, *, batch: bool) -> Mapping[str, str]:
         ours = {"FIELDMARK_REFUSALS": "answer"}
     if server == "ray":
         return ours
+    if serverless:
+        # AWS recommends one worker; left alone, TorchServe starts one per vCPU, and each needs
+        # memory of its own.
+        ours["SAGEMAKER_MODEL_SERVER_WORKERS"] = "1"
     return {
         **ours,
         "SAGEMAKER_PROGRAM": HOSTED,

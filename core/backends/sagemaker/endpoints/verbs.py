@@ -13,7 +13,7 @@ from typing import Any
 
 from core import settings
 from core.aws import account as accounts
-from core.aws import connection
+from core.aws import connection, instances
 from core.aws import errors as aws_errors
 from core.backends.base import REFUSALS, Endpoint, EndpointState, Program
 from core.backends.sagemaker.endpoints import hosting, serving_image
@@ -65,6 +65,7 @@ def check(spec: EndpointSpec) -> None:
         )
     serving_image.image(resources.server, account, resources.instance_type)
     if not resources.is_serverless:
+        instances.check(resources.instance_type, "hosting", own_image=bool(account.inference_image))
         return
     if resources.instance_type or resources.max_instances:
         raise UserError(

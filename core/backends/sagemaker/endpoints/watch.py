@@ -178,12 +178,16 @@ class EndpointWatcher:
             ),
         ):
             self.watch.retry_until_answered(functools.partial(hosting.create, what, make, request))
+            self.watch.note_create()
 
     def _await_service(self) -> None:
         while True:
             found = self.watch.retry_until_answered(
                 lambda: hosting.describe(self.client, self.name)
             )
+            if found is None and self.watch.is_settling:
+                self._pause(settings.poll_seconds())
+                continue
             if found is None:
                 if self.facts.get("url"):
                     return
@@ -204,9 +208,7 @@ class EndpointWatcher:
         )
         milliseconds = self._smoke(runtime)
         if self.facts.get("scaled"):
-            hosting.scale(
-                self.spec, connection.client("application-autoscaling", region=self.account.region)
-            )
+            self._scale()
         now = time.time()
         url = f"{runtime.meta.endpoint_url}/endpoints/{self.name}/invocations"
         started = round(now - self.worker.job.created, 1)
@@ -223,6 +225,16 @@ class EndpointWatcher:
             started,
             milliseconds,
         )
+
+    def _scale(self) -> None:
+        """Let it grow with its load; an endpoint that can't still answers, and says why."""
+        try:
+            hosting.scale(
+                self.spec, connection.client("application-autoscaling", region=self.account.region)
+            )
+        except BackendError as error:
+            logger.warning("It keeps its %s instances: %s", self.facts["instance"], error)
+            self.facts |= {"scaled": False, "not_scaled": str(error)}
 
     def _smoke(self, runtime: Any) -> float:
         """Return the milliseconds of the second, warm answer."""

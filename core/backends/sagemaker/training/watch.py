@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import shutil
 import tarfile
 import tempfile
@@ -40,6 +41,10 @@ REQUEST = "request.json"
 OUTPUTS = ("predictions.npz", "failure")
 # The end of the log arrives some seconds after the job has ended.
 LOG_SECONDS = 10.0
+# CloudWatch may be late: so long is waited for the line with which the script ends, without which
+# the reason of a failure and the last metrics are lost.
+LATE_LOG_SECONDS = 60.0
+_LAST_LINE = re.compile(r"peak memory \d|this training has already completed|^FAILED", re.MULTILINE)
 
 
 def run(worker: Worker) -> None:
@@ -61,7 +66,7 @@ def run(worker: Worker) -> None:
         worker.check_stop()
         watch.submit()
     described = watch.follow()
-    drain(job.tail)
+    drain(job.tail, job.folder, job.status(described))
     conclude(watch, job, described)
 
 
@@ -193,17 +198,21 @@ def take_checkpoints(watch: Watch, store: Store, spec: TrainingSpec) -> None:
         store.put_file(f"{target}/{path.name}", path)
 
 
-def drain(tail: LogTail) -> None:
-    """Read the end of the log, for LOG_SECONDS at most."""
-    until = time.monotonic() + LOG_SECONDS
-    quiet = 0
-    while quiet < 2 and time.monotonic() < until:
+def drain(tail: LogTail, folder: RunFolder, status: str) -> None:
+    """Read the end of the log, for LOG_SECONDS at most, or for LATE_LOG_SECONDS if the script's
+    last line has not arrived."""
+    begun, quiet = time.monotonic(), 0
+    while True:
         try:
             quiet = 0 if tail.read() else quiet + 1
         except BackendError:
             quiet += 1
-        if not tail.found:
+        waited = time.monotonic() - begun
+        is_late = tail.found and status != "Stopped" and not _LAST_LINE.search(log_end(folder))
+        if is_late and waited < LATE_LOG_SECONDS:
             quiet = 0
+        elif waited > LOG_SECONDS or (tail.found and quiet >= 2):
+            return
         time.sleep(min(1.0, settings.poll_seconds()))
 
 

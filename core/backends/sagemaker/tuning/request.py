@@ -10,7 +10,9 @@ from core.aws.account import Account
 from core.aws.documents import Json
 from core.backends.sagemaker import job_request
 from core.backends.sagemaker.job_request import Inputs
+from core.backends.sagemaker.training.watch import REQUEST
 from core.errors import NotFound, UserError
+from core.io import files
 from core.jobs import store as jobs
 from core.jobs.hyperparameters import carried_name
 from core.jobs.specs import TrainingSpec, TuningSpec
@@ -89,6 +91,7 @@ def _check_parents(spec: TuningSpec) -> None:
             f"A warm start on SageMaker can use at most {MOST_PARENTS} tuning jobs.",
             field="warm_start",
         )
+    _check_parameters(spec)
     if spec.continues and jobs.read(spec.continues).backend != "sagemaker":
         raise UserError(
             "A tuning job continues where it ran. Start a new one to use SageMaker.",
@@ -96,12 +99,27 @@ def _check_parents(spec: TuningSpec) -> None:
         )
 
 
-def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
-    """Return the request for CreateHyperParameterTuningJob."""
+def _check_parameters(spec: TuningSpec) -> None:
+    """A warm start needs as many hyperparameters as its parent has."""
+    ours = {parameter.name for parameter in scripts.TABLE} | {*spec.space, *scripts.OURS}
+    number = len(ours) + len(job_request.script_mode(Account(), ""))
+    for parent in parents(spec):
+        if (theirs := _parameters(parent)) and theirs != number:
+            raise UserError(
+                f"{jobs.read(parent).name} was started by another version of Fieldmark: it has "
+                f"{theirs} hyperparameters, a new tuning job has {number}, and SageMaker needs "
+                "the same number for a warm start. Leave it out.",
+                field="warm_start",
+            )
+
+
+def build(spec: TuningSpec, account: Account, inputs: Inputs, *, beside: int = 0) -> Json:
+    """Return the request for CreateHyperParameterTuningJob, while `beside` of its instances are in
+    use already."""
     resources = job_request.resources_of(spec)
     space = spaces.parse(spec.space)
     static = {
-        **spec.fixed,
+        **_unsearched(spec, space),
         "name": carried_name(spec.name),
         "dataset_id": spec.dataset_id,
         "dataset_version": spec.version_id,
@@ -113,7 +131,7 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
         del definition["CheckpointConfig"]
     request: Json = {
         "HyperParameterTuningJobName": spec.id,
-        "HyperParameterTuningJobConfig": _config(spec, space),
+        "HyperParameterTuningJobConfig": _config(spec, space, beside),
         "TrainingJobDefinition": {
             "StaticHyperParameters": static,
             "AlgorithmSpecification": {
@@ -138,9 +156,20 @@ def build(spec: TuningSpec, account: Account, inputs: Inputs) -> Json:
     return request
 
 
-def _config(spec: TuningSpec, space: Mapping[str, Range]) -> Json:
+def _unsearched(spec: TuningSpec, space: Mapping[str, Range]) -> dict[str, str]:
+    """Every hyperparameter that is not searched, those left at their default included: a warm start
+    needs as many, static and tunable together, as its parent has."""
+    whole = {
+        parameter.name: str(parameter.default)
+        for parameter in scripts.TABLE
+        if parameter.name not in space
+    }
+    return {**whole, **spec.fixed}
+
+
+def _config(spec: TuningSpec, space: Mapping[str, Range], beside: int) -> Json:
     objective = search.OBJECTIVES[spec.objective]
-    limits: Json = {"MaxParallelTrainingJobs": spec.parallel}
+    limits: Json = {"MaxParallelTrainingJobs": max(1, spec.parallel - beside)}
     if spec.strategy != "grid":
         limits["MaxNumberOfTrainingJobs"] = trials(spec)
     if spec.max_seconds:
@@ -247,3 +276,13 @@ def _is_same(spec: TuningSpec, parent: str) -> bool:
         return False
     names = {*spec.fixed, *spec.space} == {*other.fixed, *other.space}
     return names and (other.dataset_id, other.version_id) == (spec.dataset_id, spec.version_id)
+
+
+def _parameters(parent: str) -> int:
+    """How many hyperparameters, static and tunable, that job has on SageMaker; 0 if unknown."""
+    try:
+        request = files.read_json(jobs.read(parent).folder.input / REQUEST)
+    except (NotFound, OSError, ValueError):
+        return 0
+    tunable = request["HyperParameterTuningJobConfig"]["ParameterRanges"].values()
+    return len(request["TrainingJobDefinition"]["StaticHyperParameters"]) + sum(map(len, tunable))

@@ -86,9 +86,10 @@ def _begin(watch: Watch, tuning: Tuning) -> None:
             tuning.wait_for_baseline(watch)
             inputs = replace(inputs, features=kept_features.uri(store, spec))
     worker.check_stop()
-    files.write_json(
-        training.request_path(worker.folder), tuning_request.build(spec, tuning.account, inputs)
+    request = tuning_request.build(
+        spec, tuning.account, inputs, beside=int(tuning.is_baseline_running())
     )
+    files.write_json(training.request_path(worker.folder), request)
     watch.submit()
 
 
@@ -159,6 +160,9 @@ class Tuning:
         if watch.retry_until_answered(own.describe) is None:
             self.worker.check_stop()
             Watch(self.worker, own).submit()
+
+    def is_baseline_running(self) -> bool:
+        return bool(self.baseline_id) and not jobs.read(self.baseline_id).state.is_finished
 
     def wait_for_baseline(self, watch: Watch) -> None:
         """Wait until the baseline has ended, before the search begins."""
@@ -290,7 +294,7 @@ class Tuning:
             self._stop_sent.add(job.id)
         news = own.look(described)
         if status in FINISHED:
-            training.drain(own.tail)
+            training.drain(own.tail, job.folder, status)
             self._keep_features(job)
             self._end(job, own, described, status)
             return True
