@@ -92,7 +92,9 @@ class PlanProgress(ImportingProgress):
 
 @dataclass(frozen=True)
 class InspectionProgress(Counted):
-    """Of a look through a dataset version."""
+    """The progress of an inspection: `share` (0 to 1) and `eta_seconds` cover all of its phases."""
+
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
