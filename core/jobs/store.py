@@ -160,7 +160,7 @@ def read(job_id: str) -> Job:
         label = _stamp(folder.label) if folder.label.exists() else None
         return _read(folder, _stamp(folder.spec), _stamp(folder.status), label)
     except FileNotFoundError as error:
-        raise NotFound(f"Job {job_id} is not here: {error.filename} is missing.") from error
+        raise NotFound(f"There is no job {job_id}: {error.filename} is missing.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotFound(f"Job {job_id} can't be read: {type(error).__name__}: {error}") from error
 

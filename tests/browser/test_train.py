@@ -79,7 +79,7 @@ def test_a_running_job_is_watched_stopped_and_resumed(
     page.locator('[data-testid="stPlotlyChart"]').nth(1).wait_for()
     moving = (
         page.locator('[data-testid="stFragment"], [data-testid="stMain"]')
-        .get_by_text("is done.")
+        .get_by_text("Epoch ")
         .first
     )
     before = moving.inner_text()
@@ -115,7 +115,7 @@ def test_two_jobs_are_compared(app: App, page: Any, version: store.Version) -> N
     for job in jobs.readable("training"):
         wait_for(job)
     steps.visit(page, app.url, "train?view=compare")
-    steps.say(page, "What differs in their settings")
+    steps.say(page, "Settings that differ")
     steps.until_charts(page, 2)
     page.locator('[data-testid="stDataFrame"]').nth(1).wait_for()
 

@@ -369,7 +369,7 @@ class Tuning:
 
 
 def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
-    """As the page says it: It ended because ..."""
+    """As the page says it: Finished: ..."""
     details = described.get("TuningJobCompletionDetails", {})
     enough = described.get("HyperParameterTuningJobConfig", {}).get(
         "TuningJobCompletionCriteria", {}
@@ -387,7 +387,7 @@ def _why_over(described: Mapping[str, Any], board: leaderboard.Board) -> str:
             f"{details['NumberOfTrainingJobsObjectiveNotImproving']} trials brought no improvement"
         )
     done = sum(trial.state.is_finished for trial in board.trials)
-    return f"all {done} trials are done"
+    return f"all {done} trials ran"
 
 
 def _seconds(described: Mapping[str, Any], *names: str) -> float | None:
