@@ -42,7 +42,11 @@ def ended(page: Any, words: str, seconds: float = PATIENCE) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "words"),
-    [("lr", "0", "above 0"), ("lr", "nan", "number"), ("epochs", "many", "whole number")],
+    [
+        ("Learning rate", "0", "above 0"),
+        ("Learning rate", "nan", "number"),
+        ("Epochs", "many", "whole number"),
+    ],
 )
 def test_fault_20_a_bad_value_is_said_beside_its_field_and_nothing_starts(
     app: App, page: Any, version: store.Version, field: str, value: str, words: str

@@ -30,7 +30,7 @@ from tests.sagemaker.asking import Emulator
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SPECIES = ("American Crow", "Cardinal", "European Goldfinch", "Indigo Bunting")
 # A head with a hidden layer takes many small steps: some seconds in which its curves are seen to move.
-LONG = {"epochs": "1200", "batch size": "16", "early stopping patience": "0", "head": "mlp"}
+LONG = {"Epochs": "1200", "Batch size": "16", "Early stopping patience": "0", "Head": "mlp"}
 CREATES = {
     "CreateTrainingJob": 2,
     "CreateHyperParameterTuningJob": 1,

@@ -33,7 +33,7 @@ NOUNS = {"plan": "look into photos", "inspect": "inspection", "load": "load test
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:
-    """Draw one line per job: state, name, result, times. Refreshes itself while one of them runs."""
+    """Draw one line per job: state, name, result, times. Refreshes itself while one runs."""
     if not jobs:
         st.caption(empty)
         return
