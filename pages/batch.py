@@ -1,5 +1,5 @@
-"""Batch: a model over many photos, the table of its answers, and the review of those that are in
-doubt."""
+"""Batch: run a model over many photos, read the table of predictions, and review the doubtful
+ones."""
 
 import streamlit as st
 
@@ -45,4 +45,4 @@ else:
     with messages.report_errors():
         batch_form.show(models.listing(links.parameter("model")))
     st.header("Batches")
-    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batch has run yet.")
+    jobs_table.show(jobs.listing("transform"), key="ba_jobs", empty="No batches yet.")

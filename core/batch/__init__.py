@@ -1,2 +1,1 @@
-"""Batch jobs: where their photos come from, and the one table of answers that each of them
-leaves."""
+"""Batches: the list of photos, their sources, and the table of results."""

@@ -1,5 +1,5 @@
-"""What a transform job has to go through: one row per image, listed once and kept, so that a
-resumed job counts the same rows."""
+"""The photos of a batch: one row per photo, listed once and stored, so that a resumed batch has the
+same rows."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ ROW_GROUP = 20_000
 
 
 class Item(NamedTuple):
-    """One image.
+    """One photo.
 
-    `file` is where it lies below the job's root, `path` what the person knows it as (the two differ
-    for uploads).
-
-    `image_id` and `label` are '' where they are not known yet.
+    `file` is its path below the job's root, `path` the path that is shown to people (the two differ
+    for uploads). `image_id` and `label` are '' while they are unknown.
     """
 
     file: str
@@ -40,7 +38,7 @@ class Item(NamedTuple):
 
 
 def write(items: Iterable[Item], target: Path) -> int:
-    """Writes the list, whole or not at all and in bounded memory; how many rows it has."""
+    """Write the list atomically and in bounded memory; return its number of rows."""
     written = 0
     with files.atomic(target) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         waiting: list[Item] = []
@@ -55,15 +53,15 @@ def write(items: Iterable[Item], target: Path) -> int:
 
 
 def count(source: Path) -> int:
-    """How many rows a list has. Raises NotFound where it can't be read."""
+    """Return the number of rows of a list. Raises NotFound if it cannot be read."""
     with _opened(source) as file:
         return int(file.metadata.num_rows)
 
 
 def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
-    """The rows from `start` on, `size` at a time, in order.
+    """Yield the rows from `start` on, `size` at a time, in order.
 
-    Raises NotFound where the list can't be read.
+    Raises NotFound if the list cannot be read.
     """
     with _opened(source) as file:
         first = 0
@@ -77,12 +75,12 @@ def batches(source: Path, size: int, start: int = 0) -> Iterator[list[Item]]:
 
 
 def files_of(source: Path, rows: Iterable[int]) -> list[str]:
-    """Where the images of these rows lie, in the order asked for."""
+    """Return the files of these rows, in the given order."""
     return [str(found["file"]) for found in _taken(source, list(rows), ["file"])]
 
 
 def at(source: Path, rows: Iterable[int]) -> list[Item]:
-    """These rows, in the order asked for."""
+    """Return these rows, in the given order."""
     return [Item(**found) for found in _taken(source, list(rows), SCHEMA.names)]
 
 
@@ -110,5 +108,5 @@ def _opened(source: Path) -> pq.ParquetFile:
         return pq.ParquetFile(source)
     except (OSError, pa.ArrowException) as error:
         raise NotFound(
-            f"The list of images {source} can't be read ({error}). Start the job again."
+            f"The list of photos {source} can't be read ({error}). Start the batch again."
         ) from error

@@ -1,4 +1,4 @@
-"""Which photos a model has learned from, by their content."""
+"""The photos that a model was trained on, by content."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from core.models.store import Model
 
 
 def training_splits(model: Model) -> tuple[str, ...]:
-    """The splits that the model's final weights learned from: train, and validation where it was
-    refitted on both."""
+    """Return the splits that the final weights were trained on: train, and validation if the model
+    was refitted on both."""
     refit = model.description.get("refit") or {}
     return tuple(refit.get("on") or ("train",))
 
 
 def training_ids(model: Model) -> np.ndarray | None:
-    """The image_ids the model learned from, sorted, 'S64' [n]; None where its dataset version is
-    not there any more.
+    """Return the image_ids that the model was trained on, sorted, 'S64' [n]; None if its dataset
+    version was deleted.
 
-    By content and not by name: a photo that was copied or renamed is still the same photo.
+    By content, not by name: a copied or renamed photo is the same photo.
     """
     try:
         version = store.version(model.dataset_id, model.version_id)

@@ -1,9 +1,8 @@
-"""The results of a transform job: written in shards as they come, one `results.parquet` at the end;
-the schema of both.
+"""The results of a batch: written in shards while it runs, one `results.parquet` at the end; the
+schema of both.
 
-Rows are in the order of the job's list. Each shard is written whole or not at all and holds the
-rows that follow the shard before it, so what is finished is always the first n rows, and a job that
-goes on starts at row n.
+Rows are in the order of the job's list. Each shard is written atomically and has the rows after the
+previous shard, so the finished rows are always the first n, and a resumed job starts at row n.
 """
 
 from __future__ import annotations
@@ -28,40 +27,39 @@ FORMAT = "1"
 TOP_K = settings.TOP_K
 ROW_GROUP = 20_000
 SHARD = re.compile(r"part-(\d{9})-(\d{9})\.parquet")
-# A killed job repeats what its last shard lacks: seconds at first, later a fiftieth of its running
-# time, so that shards stay few.
+# A killed job repeats the rows after its last shard: some seconds of work at first, later a
+# fiftieth of its running time, so that there are few shards.
 FLUSH_SECONDS, FLUSH_SHARE = 1.0, 0.02
-# How the error of a row begins whose photo may well get an answer when it is asked about again.
+# The prefix of an error that another request may resolve.
 UNANSWERED = "no answer"
 
 DESCRIPTIONS: dict[str, str] = {
-    "row": "position in the job's list of images, from 0",
+    "row": "position in the batch's list of photos, from 0",
     "path": (
-        "the image's path, relative to the dataset, folder or archive; of an uploaded photo, the "
-        "name it had"
+        "the photo's path, relative to the dataset, folder or archive; for an uploaded photo, its "
+        "original name"
     ),
     "image_id": (
-        "SHA-256 of the file's bytes, in hexadecimal; empty where the file could not be read"
+        "SHA-256 of the file's bytes, in hexadecimal; empty if the file could not be read"
     ),
     "label": (
-        "the true class: the dataset's, or the name of the folder where it is one of the model's "
-        "classes; empty where not known"
+        "the true class: the dataset's label, or the name of the folder if it is one of the "
+        "model's classes; empty if unknown"
     ),
-    "prediction": "the most probable class; empty for an image that could not be used",
+    "prediction": "the most probable class; empty for a photo that could not be used",
     "probability": "its calibrated probability, 0 to 1",
     **{
-        f"{what}_{place}": f"{words}, for place {place} of {TOP_K}"
-        for place in range(2, TOP_K + 1)
+        f"{what}_{rank}": f"{words} of rank {rank} of {TOP_K}"
+        for rank in range(2, TOP_K + 1)
         for what, words in (("prediction", "the class"), ("probability", "the probability"))
     },
-    "unsure": "whether the probability lies below the model's threshold",
-    "unfamiliar": "whether the image is unlike everything seen in training",
-    "correct": "whether the prediction is the label; empty where the label is not known",
+    "unsure": "whether the probability is below the model's threshold",
+    "unfamiliar": "whether the photo is unlike every training photo",
+    "correct": "whether the prediction is the label; empty without a label",
     "in_training": (
-        "whether the model learned from this very image (same image_id); empty where that can't "
-        "be told any more"
+        "whether the model was trained on this photo (same image_id); empty if that is unknown"
     ),
-    "error": "why the image could not be used; empty where it could",
+    "error": "why the photo could not be used; empty if it could",
 }
 FLAGS = ("unsure", "unfamiliar", "correct", "in_training")
 
@@ -97,7 +95,7 @@ def shards_folder(folder: RunFolder) -> Path:
 
 
 def shards(folder: RunFolder) -> list[Path]:
-    """The shards of the first n rows, in order."""
+    """Return the shards of the first n rows, in order."""
     found = sorted(
         path for path in shards_folder(folder).glob("part-*.parquet") if SHARD.fullmatch(path.name)
     )
@@ -112,7 +110,7 @@ def shards(folder: RunFolder) -> list[Path]:
 
 
 def parts(folder: RunFolder) -> list[Path]:
-    """The files that hold the results now: the finished table, or the shards so far."""
+    """Return the files with the results: the finished table, or the shards so far."""
     finished = results_file(folder)
     if finished.exists():
         return [finished]
@@ -120,7 +118,7 @@ def parts(folder: RunFolder) -> list[Path]:
 
 
 def done(folder: RunFolder) -> int:
-    """How many rows are finished and stored."""
+    """Return how many rows are finished and stored."""
     if results_file(folder).exists():
         return int(pq.read_metadata(results_file(folder)).num_rows)
     found = shards(folder)
@@ -130,7 +128,7 @@ def done(folder: RunFolder) -> int:
 
 
 def errors(folder: RunFolder) -> int:
-    """How many of the finished rows are images that could not be used."""
+    """Return how many finished rows are photos that could not be used."""
     return sum(
         int(pc.sum(pc.not_equal(pq.read_table(path, columns=["error"])["error"], "")).as_py() or 0)
         for path in parts(folder)
@@ -138,17 +136,17 @@ def errors(folder: RunFolder) -> int:
 
 
 def open_rows(folder: RunFolder) -> list[int]:
-    """The finished rows whose photos may be asked about again."""
+    """Return the finished rows without an answer that another request may get."""
     return [row for path in parts(folder) for row in _open(path)["row"].to_pylist()]
 
 
 def answered(folder: RunFolder) -> int:
-    """How many photos have an answer, or an error that stays."""
+    """Return how many photos have an answer or a permanent error."""
     return done(folder) - len(open_rows(folder))
 
 
 def fill(folder: RunFolder, answer: Callable[[list[int]], Mapping[int, Row]]) -> None:
-    """Puts the rows that `answer` has now in the place of open ones, a shard at a time."""
+    """Replace open rows by those that `answer` returns for them, a shard at a time."""
     for path in shards(folder):
         if not (waiting := _open(path)["row"].to_pylist()):
             continue
@@ -168,7 +166,7 @@ class Writer:
         self._started = self._flushed = time.monotonic()
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Rows as mappings over COLUMNS (what is missing is null); `row` is set here."""
+        """Add rows as mappings over COLUMNS (missing values are null); sets `row`."""
         first = self.end + len(self._rows)
         self._rows += [{**row, "row": first + offset} for offset, row in enumerate(rows)]
         now = time.monotonic()
@@ -179,7 +177,7 @@ class Writer:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what waits as one shard."""
+        """Write the pending rows as one shard."""
         if self._rows:
             last = self.end + len(self._rows)
             _write(self._rows, shards_folder(self.folder) / f"part-{self.end:09}-{last:09}.parquet")
@@ -187,7 +185,7 @@ class Writer:
         self._flushed = time.monotonic()
 
     def finish(self) -> Path:
-        """Joins the shards, a row group at a time, into the finished table."""
+        """Join the shards, a row group at a time, into the finished table; return its path."""
         self.flush()
         target = results_file(self.folder)
         if not target.exists():
@@ -202,7 +200,7 @@ class Writer:
 
 
 def take_over(previous: RunFolder, folder: RunFolder) -> None:
-    """Copies the finished rows of the job that this one resumes."""
+    """Copy the finished rows of the job that this one resumes."""
     shards_folder(folder).mkdir(exist_ok=True)
     for path in parts(previous):
         first, last = _covered(path, previous)
@@ -210,16 +208,16 @@ def take_over(previous: RunFolder, folder: RunFolder) -> None:
 
 
 def _covered(path: Path, folder: RunFolder) -> tuple[int, int]:
-    """The rows that a shard, or the finished table, of a job holds."""
+    """Return the range of rows in a shard, or in the finished table, of a job."""
     if SHARD.fullmatch(path.name):
         return _range(path)
     return 0, done(folder)
 
 
 def to_csv(folder: RunFolder, *, exact: bool = False) -> Iterator[bytes]:
-    """The table as CSV (UTF-8, header), a row group at a time.
+    """Yield the table as CSV (UTF-8, header), a row group at a time.
 
-    It is for a spreadsheet, which would run some names as formulas (core/io/cells.py), unless
+    Names that a spreadsheet would run as formulas are made safe (core/io/cells.py), unless
     `exact`.
     """
     from pyarrow import csv
@@ -237,12 +235,12 @@ def to_csv(folder: RunFolder, *, exact: bool = False) -> Iterator[bytes]:
 
 
 def opened(path: Path) -> pq.ParquetFile:
-    """Raises NotFound where the file is missing or damaged."""
+    """Open a Parquet file. Raises NotFound if it is missing or damaged."""
     try:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
         raise NotFound(
-            f"The results at {path} can't be read ({error}). Run the job again."
+            f"The results at {path} can't be read ({error}). Run the batch again."
         ) from error
 
 

@@ -1,5 +1,4 @@
-"""One row of a transform job's results, from an endpoint's answer or from the reason why there is
-none."""
+"""One row of a batch's results, from an endpoint's answer or from the reason for its absence."""
 
 from __future__ import annotations
 
@@ -12,8 +11,8 @@ import numpy.typing as npt
 from core.batch import results
 from core.batch.items import Item
 
-_NOTHING: Mapping[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
-# The best class has the plain names of the columns, the next ones have their places in them.
+_NO_ANSWER: Mapping[str, Any] = {"prediction": "", "unsure": False, "unfamiliar": False}
+# The suffixes of the columns by rank: none for the most probable class.
 _ENDS = ("", *(f"_{place}" for place in range(2, results.TOP_K + 1)))
 
 
@@ -25,9 +24,9 @@ def row(
     classes: Sequence[str],
     training_ids: npt.NDArray[Any] | None,
 ) -> dict[str, Any]:
-    """The columns of results.SCHEMA, but for `row`.
+    """Return the columns of results.SCHEMA except `row`.
 
-    `training_ids`: sorted, 'S64' [n], as lineage.training_ids gives them.
+    `training_ids`: sorted, 'S64' [n], from lineage.training_ids.
     """
     known = {
         "path": item.path,
@@ -52,9 +51,9 @@ def _is_known(image_id: str, training_ids: npt.NDArray[Any] | None) -> bool | No
 def _answered(
     answer: Mapping[str, Any] | None, label: str, classes: Sequence[str]
 ) -> Mapping[str, Any]:
-    """The columns that hold an endpoint's answer."""
+    """Return the columns of an endpoint's answer."""
     if answer is None:
-        return _NOTHING
+        return _NO_ANSWER
     found: dict[str, object] = {
         "unsure": bool(answer["unsure"]),
         "unfamiliar": bool(answer["unfamiliar"]),

@@ -1,5 +1,5 @@
-"""Where a transform job's images come from: a split of a dataset, a folder, an archive, or photos
-dropped on the page."""
+"""The sources of a batch's photos: a split of a dataset, a folder, an archive, or uploaded
+photos."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ShouldStop = Callable[[], bool]
 
 @dataclass
 class Source:
-    """The images of a job, listed in its folder: `root` is what their files are relative to,
-    `ignored` what was left aside and why."""
+    """The photos of a job, listed in its folder: their files are relative to `root`; `ignored`
+    counts the other files by reason."""
 
     root: Path
     total: int = 0
@@ -42,10 +42,10 @@ class Source:
 
 
 def require_images(spec: TransformSpec) -> None:
-    """UserError, before any job is made, where there is nothing to go through or it may not be
+    """Raise UserError, before any job is created, if the source has no photos or may not be
     read."""
     if spec.resumed_from:
-        RunFolder.of(spec.resumed_from)  # what it lists and keeps is all that counts
+        RunFolder.of(spec.resumed_from)  # its own list of photos is used
         return
     if spec.source == "split":
         parts = store.version(spec.dataset_id, spec.version_id).split_counts()
@@ -59,7 +59,7 @@ def require_images(spec: TransformSpec) -> None:
         return
     if spec.source == "s3":
         raise UserError(
-            "Photos in S3 are gone through where they lie: choose Amazon SageMaker.", field="path"
+            "Batches over S3 run only on SageMaker. Choose Amazon SageMaker.", field="path"
         )
     path = origins.require_importable(
         Path(spec.path), (*settings.import_roots(), settings.uploads_dir().resolve())
@@ -67,13 +67,13 @@ def require_images(spec: TransformSpec) -> None:
     if spec.source == "archive":
         if not path.is_file():
             raise UserError(
-                f"{printable(spec.shown or str(path))} is no file. Check the path.", field="path"
+                f"{printable(spec.shown or str(path))} is not a file. Check the path.", field="path"
             )
     elif not path.is_dir():
-        raise UserError(f"{printable(str(path))} is no folder. Check the path.", field="path")
+        raise UserError(f"{printable(str(path))} is not a folder. Check the path.", field="path")
     elif next(_in_folder(path, IgnoredFiles(), lambda: False), None) is None:
         raise UserError(
-            f"There are no images in {printable(spec.shown or str(path))}. {_formats()}",
+            f"There are no photos in {printable(spec.shown or str(path))}. {_formats()}",
             field="path",
         )
 
@@ -85,10 +85,10 @@ def collect(
     progress: Progress,
     should_stop: ShouldStop,
 ) -> Source:
-    """Lists the job's images in its folder, unpacking or taking over what was uploaded.
+    """List the job's photos in its folder; unpack an archive, move uploaded photos there.
 
-    Folders that bear the name of one of `classes` give their images that label. Raises UserError
-    where there are no images or `should_stop` said so, BadArchive as archives.extract does.
+    Photos in folders named like one of `classes` get that label. Raises UserError if there are no
+    photos or when `should_stop` returns True, BadArchive as archives.extract does.
     """
     source = Source(root_of(spec, folder))
     if spec.source == "split":
@@ -112,16 +112,16 @@ def collect(
     source.total = items.write(_counted(found, progress, should_stop), list_of(folder))
     if not source.total:
         raise UserError(
-            f"There are no images in {printable(spec.shown or spec.path)}. {_formats()}",
+            f"There are no photos in {printable(spec.shown or spec.path)}. {_formats()}",
             field="path",
         )
     return source
 
 
 def root_of(spec: TransformSpec, folder: RunFolder) -> Path:
-    """The folder that the job's files are relative to.
+    """Return the folder that the job's files are relative to.
 
-    Raises NotFound where the dataset has gone.
+    Raises NotFound if the dataset was deleted.
     """
     if spec.source == "split":
         return store.dataset(spec.dataset_id).root
@@ -131,16 +131,15 @@ def root_of(spec: TransformSpec, folder: RunFolder) -> Path:
 
 
 def list_of(folder: RunFolder) -> Path:
-    """Where the job keeps the list of its images."""
+    """Return the path of the job's list of photos."""
     return folder.input / "items.parquet"
 
 
 def take_over(previous: RunFolder, folder: RunFolder) -> int:
-    """Takes the list, and the images that only the job before had, from the job that this one
-    resumes.
+    """Take the list, and unpacked or uploaded photos, from the job that this one resumes.
 
-    How many rows there are; 0 where that job did not come as far as its list. Files are linked, not
-    copied: each of the two jobs can be deleted without the other.
+    Return the number of rows; 0 if that job has no list. Files are hard-linked, not copied: either
+    job can be deleted without the other.
     """
     images = previous.input / "images"
     if images.is_dir():
@@ -152,16 +151,16 @@ def take_over(previous: RunFolder, folder: RunFolder) -> int:
 
 
 def release(spec: TransformSpec) -> None:
-    """Removes an uploaded archive, once its images are in the job's folder."""
+    """Delete an uploaded archive once its photos are in the job's folder."""
     path = Path(spec.path)
     if spec.source == "archive" and path.parent == settings.uploads_dir():
         path.unlink(missing_ok=True)
 
 
 def keep_archive(upload: IO[bytes], size: int) -> Path:
-    """Saves an uploaded archive under a name of ours.
+    """Save an uploaded archive under a generated name; return its path.
 
-    UserError where the disk has no room for it and its images.
+    Raises UserError if the disk has no room for it and its photos.
     """
     files.require_free_space(settings.uploads_dir(), 2 * size, "This archive and its photos")
     path = inbox.new_archive()
@@ -171,8 +170,8 @@ def keep_archive(upload: IO[bytes], size: int) -> Path:
 
 
 def keep_uploads(photos: Iterable[tuple[str, IO[bytes]]]) -> Path:
-    """Saves uploaded photos under names of ours, the browser's names beside them; the folder is a
-    spec's `path`."""
+    """Save uploaded photos under generated names, with a list of their original names; return the
+    folder, the `path` of a spec."""
     folder = inbox.new_folder()
     try:
         _keep(photos, folder)
@@ -208,39 +207,37 @@ def _in_split(spec: TransformSpec) -> Iterator[Item]:
 def _in_folder(root: Path, ignored: IgnoredFiles, should_stop: ShouldStop) -> Iterator[Item]:
     def on_file() -> None:
         if should_stop():
-            raise UserError("The job was stopped while it listed its images.")
+            raise UserError("The batch was stopped while it listed its photos.")
 
     try:
-        # Folders further down that can't be read are counted; this one has to be.
+        # Unreadable subfolders are counted; this folder has to be readable.
         os.scandir(root).close()
         for path in find_images(root, ignored, on_file):
             relative = path.relative_to(root).as_posix()
             yield Item(relative, relative)
     except OSError as error:
         message = (
-            f"{printable(str(error.filename))} can't be read ({error.strerror}). Mend that, or "
-            "move it away."
+            f"{printable(str(error.filename))} can't be read ({error.strerror}). Fix its "
+            "permissions or move it away."
         )
         raise UserError(message, field="path") from error
 
 
 def _uploaded(kept: Path, target: Path) -> Iterator[Item]:
-    """The uploaded photos, moved into the job's folder."""
+    """Yield the uploaded photos, moved into the job's folder."""
     try:
         if not kept.resolve().is_relative_to(settings.uploads_dir().resolve()):
-            raise UserError("These photos were not uploaded here. Drop them again.", field="path")
+            raise UserError("These photos were not uploaded here. Upload them again.", field="path")
         if kept.exists():
             os.rename(kept, target)
         for file, path in json.loads((target / NAMES).read_bytes()):
             yield Item(str(file), str(path))
     except (OSError, ValueError) as error:
-        raise NotFound(
-            f"The uploaded photos are not here any more ({error}). Drop them again."
-        ) from error
+        raise NotFound(f"The uploaded photos are gone ({error}). Upload them again.") from error
 
 
 def labelled(found: Iterable[Item], classes: Collection[str]) -> Iterator[Item]:
-    """Each image with the label of the nearest folder around it that bears a class's name."""
+    """Yield each photo with the label of the nearest parent folder that is named like a class."""
     known: dict[str, str] = {}
     names = set(classes)
     for item in found:
@@ -264,19 +261,17 @@ def _counted(found: Iterable[Item], progress: Progress, should_stop: ShouldStop)
         if number % 1000 == 0:
             progress("Listing photos", number, 0)
             if should_stop():
-                raise UserError("The job was stopped while it listed its images.")
+                raise UserError("The batch was stopped while it listed its photos.")
         yield item
 
 
 def _relative(name: str) -> str:
-    """A browser's file name as a harmless relative path, its folders kept; it is only ever
-    shown."""
+    """Return a browser's file name as a harmless relative path with its folders, for display
+    only."""
     parts = [part.strip() for part in printable(name).replace("\\", "/").split("/")]
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "photo"
 
 
 def _formats() -> str:
-    return (
-        f"Files that end in {', '.join(settings.IMAGE_SUFFIXES)} are looked for, in all folders "
-        "below it."
-    )
+    endings = ", ".join(settings.IMAGE_SUFFIXES)
+    return f"Only files that end in {endings} are read, subfolders included."

@@ -1,5 +1,5 @@
-"""A transform job's results for reading: what can be filtered and counted in memory, a few bytes a
-row; the rest page by page."""
+"""The results of a batch for reading: the columns to filter and count by in memory, a few bytes a
+row; the others a page at a time."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ YES, NO, NOT_KNOWN = 1, 0, -1
 
 @dataclass(frozen=True)
 class Choice:
-    """Which rows, in which order.
+    """A choice of rows and their order.
 
     `prediction` and `label` are class names ('' for any); low <= probability <= high.
 
-    Rows with an error have no probability: they are in `all` only while the range is whole, and in
-    `errors` always.
+    Rows with an error have no probability: they are in `all` only if the range is 0 to 1, and
+    always in `errors`.
     """
 
     outcome: str = "all"
@@ -46,9 +46,9 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Answers(Answered):
-    """The rows of known class, as evaluation takes them.
+    """The labelled rows, in the form that core.evaluation takes.
 
-    `row`: int [n], their places in the table.
+    `row`: int [n], their positions in the table.
     """
 
     label: Rows
@@ -58,7 +58,7 @@ class Answers(Answered):
     classes: tuple[str, ...]
 
     def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """`rows` sorted by `key` [n], smallest first; equal ones in the table's order, which is
+        """Return `rows` sorted by `key` [n], smallest first; ties in the table's order, which is
         that of the paths."""
         return rows[np.lexsort((self.row[rows], key[rows]))]
 
@@ -90,7 +90,7 @@ class Table:
         return len(self.predicted)
 
     def select(self, choice: Choice) -> Rows:
-        """The rows of a choice, in its order."""
+        """Return the rows of a choice, in its order."""
         mask = self._outcome(choice.outcome)
         for name, values in ((choice.prediction, self.predicted), (choice.label, self.label)):
             if name:
@@ -106,8 +106,8 @@ class Table:
         return rows[np.argsort(key, kind="stable")]
 
     def page(self, rows: Sequence[int] | Rows) -> pd.DataFrame:
-        """These rows whole (the columns of results.SCHEMA), in this order; only what holds them is
-        read."""
+        """Return these rows with all columns of results.SCHEMA, in this order; reads only the row
+        groups that have them."""
         wanted = np.asarray(rows, dtype=np.int64)
         order = np.argsort(wanted, kind="stable")
         found, start = [], 0
@@ -128,7 +128,7 @@ class Table:
 
     @cached_property
     def answers(self) -> Answers:
-        """What can be scored: images that were answered and whose label is one of the model's
+        """The rows that can be scored: classified photos whose label is one of the model's
         classes."""
         rows = np.flatnonzero((self.correct != NOT_KNOWN) & ~self.error)
         return Answers(
@@ -137,8 +137,8 @@ class Table:
 
     @cached_property
     def unseen(self) -> Answers:
-        """As `answers`, without the images the model learned from: what an accuracy should be
-        counted over."""
+        """`answers` without the photos that the model was trained on: the base of an honest
+        accuracy."""
         answers = self.answers
         kept = self.in_training[answers.row] != YES
         parts = {
@@ -148,8 +148,8 @@ class Table:
         return Answers(**parts, classes=self.classes)
 
     def counts(self) -> pd.DataFrame:
-        """How often each class was predicted: class, sure, unsure (images), the most frequent
-        first; classes never predicted left out."""
+        """Return how often each class was predicted: class, sure, unsure (photos), most frequent
+        first, without classes that were never predicted."""
         size = len(self.names)
         answered = ~self.error
         all_of = np.bincount(self.predicted[answered], minlength=size)
@@ -170,14 +170,14 @@ class Table:
         return masks.get(outcome, np.ones(len(self), dtype=bool)).copy()
 
     def _number(self, name: str) -> int:
-        """The number that a class has in the columns; one that none has where it is unknown."""
+        """Return the code of a class in the columns; an unused code for an unknown class."""
         if name in self.names:
             return self.names.index(name)
         return len(self.names)
 
 
 def read(folder: RunFolder, classes: Sequence[str]) -> Table:
-    """What a job has finished so far. Raises NotFound where its results can't be read."""
+    """Read what a job has finished so far. Raises NotFound if its results cannot be read."""
     parts = [_columns(path) for path in results.parts(folder)]
     table = pa.concat_tables(
         [results.SCHEMA.empty_table().select(_COUNTED), *parts]

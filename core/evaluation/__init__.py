@@ -1,2 +1,2 @@
-"""What a model's stored predictions say: scores, confusion, calibration, comparison, and the photos
-behind each figure."""
+"""Evaluation of a model's stored predictions: scores, confusion, calibration, comparison, and the
+photos of each figure."""

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, and what a threshold on it keeps and costs."""
+"""Calibration of probabilities, and the coverage and accuracy of a threshold on them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Threshold:
-    """The smallest probability from which on the kept photos reach `target`.
+    """The smallest probability at which the kept photos reach the accuracy `target`.
 
-    `kept`: the correct ones among the photos at or above `value`; `n`: all photos of known class it
+    `kept`: the correct ones among the photos at or above `value`; `n`: all labelled photos that it
     was chosen on.
     """
 
@@ -32,16 +32,16 @@ class Threshold:
 
     @property
     def coverage(self) -> float:
-        """The share of photos that is kept, 0 to 1."""
+        """The share of photos that are kept, 0 to 1."""
         return self.kept.n / self.n
 
 
 def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
-    """Photos of known class in `bins` equally wide bins of confidence, (low, high]: the rows of a
-    reliability diagram.
+    """Return the labelled photos in `bins` equally wide bins of confidence, (low, high]: the rows
+    of a reliability diagram.
 
     Columns: low, high (of the bin), n, correct, confidence (mean), accuracy, gap (accuracy -
-    confidence), accuracy_low and accuracy_high (95 % Wilson). Empty bins stay, with n = 0 and NaN.
+    confidence), accuracy_low and accuracy_high (95 % Wilson). Empty bins have n = 0 and NaN.
     """
     confidence, correct = _known(predictions)
     place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
@@ -68,8 +68,8 @@ def reliability(predictions: Predictions, bins: int = BINS) -> pd.DataFrame:
 
 
 def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> float:
-    """ECE (Guo et al. 2017): the mean distance of accuracy from confidence over the bins, weighted
-    by n; 0 to 1, NaN where n is 0."""
+    """Return the ECE (Guo et al. 2017): the mean distance between accuracy and confidence over the
+    bins, weighted by n; 0 to 1, NaN if n is 0."""
     table = reliability(predictions, bins)
     n = int(table["n"].sum())
     if not n:
@@ -78,8 +78,8 @@ def expected_calibration_error(predictions: Predictions, bins: int = BINS) -> fl
 
 
 def kept(predictions: Predictions, threshold: float) -> Score:
-    """The photos of known class whose confidence is at least `threshold`, and how many of them are
-    correct."""
+    """Return how many labelled photos have a confidence of at least `threshold`, and how many of
+    those are correct."""
     confidence, correct = _known(predictions)
     above = confidence >= threshold
     return Score(int(correct[above].sum()), int(above.sum()))
@@ -88,10 +88,10 @@ def kept(predictions: Predictions, threshold: float) -> Score:
 def coverage(
     predictions: Predictions, thresholds: Sequence[float] | Floats | None = None
 ) -> pd.DataFrame:
-    """What each threshold keeps of the photos of known class, and how right the model is on them.
+    """Return for each threshold how many labelled photos it keeps, and the accuracy on them.
 
     `thresholds`: 0, 0.01 ... 1 by default. Columns: threshold, kept, n (all photos), coverage (kept
-    / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN where nothing is
+    / n), correct, accuracy, accuracy_low and accuracy_high (95 % Wilson; NaN if nothing is
     kept).
     """
     if thresholds is None:
@@ -124,18 +124,18 @@ def coverage(
 
 
 def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
-    """The smallest threshold whose kept photos (confidence at or above it) are right in at least
-    `target` of the cases.
+    """Return the smallest threshold whose kept photos (confidence at or above it) have an accuracy
+    of at least `target`.
 
-    0 where all photos together reach it, otherwise the confidence of a photo; None where no
-    threshold does, or no class is known. Choose it on validation: on the split it was chosen on it
-    flatters itself. Look at `kept.interval_95` before trusting few photos.
+    0 if all photos together reach it, otherwise the confidence of a photo; None if no threshold
+    does, or no photo is labelled. Choose it on validation: on the split it was chosen on, its
+    accuracy is optimistic. Check `kept.interval_95` if few photos are kept.
     """
     confidence, correct = _known(predictions)
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], np.cumsum(correct[order], dtype=np.intp)
-    # Photos of equal confidence stay or go together, so only the last of each such run can be where
-    # a threshold cuts.
+    # Photos of equal confidence are kept or dropped together, so a threshold can cut only after the
+    # last one of such a run.
     cuts = np.flatnonzero(np.diff(confidence, append=-1))
     reached = cuts[_reaches(right[cuts], cuts + 1, target)]
     if not len(reached):
@@ -148,12 +148,12 @@ def threshold_for(predictions: Predictions, target: float) -> Threshold | None:
 
 
 def rescale(probabilities: Floats, temperature: float) -> Floats:
-    """The probabilities [n, K] at another temperature: softmax of log p / T (Guo et al. 2017),
-    float32.
+    """Return the probabilities [n, K] at another temperature: softmax of log p / T (Guo et al.
+    2017), float32.
 
-    T > 1 softens and T < 1 sharpens; the order of the classes stays. 1/T undoes T wherever T had
-    been applied to the logits of exactly these probabilities (not to those of views averaged
-    later). ValueError unless T is a positive number.
+    T > 1 softens and T < 1 sharpens; the order of the classes does not change. 1/T reverts T if T
+    was applied to the logits of exactly these probabilities (not to those of views averaged
+    later). Raises ValueError unless T is a positive number.
     """
     if not (np.isfinite(temperature) and temperature > 0):
         raise ValueError(f"a temperature is a positive number, not {temperature}")
@@ -168,17 +168,17 @@ def rescale(probabilities: Floats, temperature: float) -> Floats:
 
 
 def rescaled(predictions: Predictions, temperature: float) -> Predictions:
-    """The same predictions with their probabilities at another temperature; see `rescale`."""
+    """Return the predictions with their probabilities at another temperature; see `rescale`."""
     return replace(predictions, probabilities=rescale(predictions.probabilities, temperature))
 
 
 def _reaches(correct: Rows, n: Rows, target: float) -> Flags:
-    # The slack is for products such as 100 * 0.07, which come out above the whole number they mean.
+    # The tolerance is for products such as 100 * 0.07, which round to slightly above 7.
     return np.asarray(correct >= n * target - 1e-9)
 
 
 def _known(predictions: Predictions) -> tuple[npt.NDArray[np.float64], Flags]:
-    """Confidence (as the Python numbers that serving compares) and correctness of the photos of
-    known class."""
+    """Return confidence (float64, as serving compares it) and correctness of the labelled
+    photos."""
     known = predictions.known
     return predictions.confidence[known].astype(np.float64), predictions.correct[known]

@@ -1,5 +1,5 @@
-"""Two models on the same photos: who is right where, and whether the difference is more than
-chance."""
+"""Two models on the same photos: which is right where, and whether the difference is statistically
+significant."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ GROUPS: tuple[Group, ...] = ("both", "only_a", "only_b", "neither")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two models' answers for the photos both know the true class of; row i of `a` and of `b` is
+    """Two models' predictions for the photos that are labelled for both; row i of `a` and of `b` is
     the same photo.
 
-    Left out, and counted: `missing_in_a` and `missing_in_b` (photos only the other one has),
-    `unlabelled` (true class unknown to either) and `relabelled` (the two have different true
-    classes for it). `other_split`: photos compared that lie in different splits for the two models,
-    so that one of them may have learned from what tests the other.
+    Left out, and counted: `missing_in_a` and `missing_in_b` (photos of only the other model),
+    `unlabelled` (no label for one of them) and `relabelled` (different labels for the two).
+    `other_split`: compared photos that are in different splits for the two models, so one model may
+    have been trained on test photos of the other.
     """
 
     a: Predictions
@@ -45,17 +45,17 @@ class Comparison:
 
     @cached_property
     def counts(self) -> dict[Group, int]:
-        """How many photos both get right, only a, only b, and neither."""
+        """The number of photos that both get right, only a, only b, and neither."""
         return {group: int(np.count_nonzero(self._inside(group))) for group in GROUPS}
 
     def rows(self, group: Group) -> Rows:
-        """The photos of one group, those first on which the two models' probabilities for the true
-        class differ most."""
+        """Return the photos of one group, largest difference between the two models' probabilities
+        of the true class first."""
         gap = np.abs(self.a.true_probability - self.b.true_probability)
         return self.a.ranked(np.flatnonzero(self._inside(group)), -gap)
 
     def table(self, group: Group) -> pd.DataFrame:
-        """The same photos as a table: image_id, path, label, predicted_a, probability_a,
+        """Return the same photos as a table: image_id, path, label, predicted_a, probability_a,
         predicted_b, probability_b."""
         rows = self.rows(group)
         return pd.DataFrame(
@@ -89,7 +89,7 @@ class Comparison:
 
     def __str__(self) -> str:
         if not len(self):
-            return "no photo in common with a known class"
+            return "no labelled photo in common"
         low, high = (100 * end for end in self.interval_95)
         points = (
             f"{100 * self.difference:+.1f} points (95 % Bonett-Price {low:+.1f} to {high:+.1f})"
@@ -105,10 +105,10 @@ class Comparison:
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
-    """Joins two models' predictions by image_id (a photo that occurs twice counts once) and by
-    class name.
+    """Join two models' predictions by image_id (a photo that occurs twice counts once) and by class
+    name.
 
-    The models may have been trained on different versions or classes. Give both of one split:
+    The models may have been trained on different versions or classes. Pass the same split of both:
     `compare(a.of_split("test"), ...)`.
     """
     first_a, first_b = _places(a, b)

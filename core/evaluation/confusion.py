@@ -1,5 +1,5 @@
-"""Which classes are taken for which: counts, the ranked pairs, the photos behind each count, and an
-order that shows it."""
+"""The confusion matrix: counts, the most confused pairs, the photos of each cell, and an order that
+puts confused classes together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ConfusedPair:
-    """Two classes taken for each other; `first` is the one more often mistaken.
+    """Two classes that are confused with each other; `first` is the one with more mistakes.
 
     `first_as_second`: rows of photos of `first` predicted as `second`, most confident first;
     `second_as_first` the reverse. `photos`: how many photos of known class the two classes have
@@ -42,7 +42,8 @@ class ConfusedPair:
 
 
 def counts(predictions: Answered) -> Counts:
-    """Photos of known class by true (row) and predicted (column) class: int [K, K]."""
+    """Return the number of labelled photos by true (row) and predicted (column) class: int
+    [K, K]."""
     size = len(predictions.classes)
     known = predictions.known
     flat = predictions.label[known] * size + predictions.predicted[known]
@@ -52,8 +53,8 @@ def counts(predictions: Answered) -> Counts:
 def frame(
     predictions: Answered, order: Sequence[int] | Rows | None = None, *, zeros: bool = True
 ) -> pd.DataFrame:
-    """The matrix as one row per cell for a heat map: true, predicted (names), count, share (of the
-    true class's photos; NaN without any).
+    """Return the matrix as one row per cell for a heat map: true, predicted (names), count, share
+    (of the true class's photos; NaN without any).
 
     `order`: class indices in the order wanted (the model's own by default); the rows come out in
     it. `zeros`: whether empty cells are kept: K * K rows, or as many as there are different
@@ -79,9 +80,9 @@ def frame(
 
 
 def cell(predictions: Answered, true: str, predicted: str) -> Rows:
-    """The photos in one cell of the matrix, most confident first.
+    """Return the rows of the photos in one cell of the matrix, most confident first.
 
-    UserError where the model has no such class.
+    Raises UserError if the model has no such class.
     """
     inside = (predictions.label == predictions.index_of(true)) & (
         predictions.predicted == predictions.index_of(predicted)
@@ -90,7 +91,7 @@ def cell(predictions: Answered, true: str, predicted: str) -> Rows:
 
 
 def most_confused(predictions: Answered, limit: int | None = 20) -> list[ConfusedPair]:
-    """The pairs of classes with the most mistakes between them, both directions summed; equal ones
+    """Return the pairs of classes with the most mistakes between them, both directions summed; ties
     in the model's order of classes."""
     table = counts(predictions)
     both = table + table.T
@@ -102,8 +103,8 @@ def most_confused(predictions: Answered, limit: int | None = 20) -> list[Confuse
 
 
 def hardest_classes(predictions: Answered, limit: int) -> Rows:
-    """The `limit` classes with the most mistakes, made of them or into them: class indices, in
-    `grouped_order`."""
+    """Return the indices of the `limit` classes with the most mistakes, as true or as predicted
+    class, in `grouped_order`."""
     table = counts(predictions)
     mistakes = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
     chosen = np.sort(np.argsort(-mistakes, kind="stable")[:limit])
@@ -111,7 +112,7 @@ def hardest_classes(predictions: Answered, limit: int) -> Rows:
 
 
 def grouped_order(table: npt.NDArray[Any]) -> Rows:
-    """An order of the K classes in which those confused with each other stand together: class
+    """Return an order of the K classes that puts those confused with each other together: class
     indices [K].
 
     Average-linkage clustering of the counts [K, K] (each row as shares, both directions added). Two
@@ -139,8 +140,7 @@ def grouped_order(table: npt.NDArray[Any]) -> Rows:
 
 
 def _joined(left: list[int], right: list[int], likeness: Floats) -> list[int]:
-    """The two lists in a row, either one turned round where that brings more alike ends
-    together."""
+    """Return the two lists in a row, each reversed if that brings more similar ends together."""
     options = [(one, two) for one in (left, left[::-1]) for two in (right, right[::-1])]
     one, two = max(options, key=lambda option: likeness[option[0][-1], option[1][0]])
     return one + two
@@ -152,7 +152,7 @@ def _shares(table: npt.NDArray[Any], empty: float) -> Floats:
 
 
 def _rows_by_cell(predictions: Answered) -> dict[tuple[int, int], Rows]:
-    """The rows of every mistake, by (true, predicted) class, most confident first."""
+    """Return the rows of every mistake by (true, predicted) class, most confident first."""
     size = len(predictions.classes)
     rows = predictions.ranked(np.flatnonzero(predictions.wrong), -predictions.confidence)
     cells = predictions.label[rows] * size + predictions.predicted[rows]

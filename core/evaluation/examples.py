@@ -1,6 +1,6 @@
-"""The photos worth looking at: best, worst, least certain and mistaken ones.
+"""The photos to look at first: best, worst, most uncertain, misclassified.
 
-All return rows, equal ones by path.
+All functions return rows; ties are sorted by path.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ Choice = Callable[[Predictions, int | None, str | None], Rows]
 
 
 def best(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
-    """The photos whose true class got the highest probability; of one true class where `label`
-    names it."""
+    """Return the photos whose true class has the highest probability; only those of class `label`
+    if it is given."""
     return predictions.ranked(_known(predictions, label), predictions.losses)[:count]
 
 
 def worst(predictions: Predictions, count: int | None = COUNT, label: str | None = None) -> Rows:
-    """The photos whose true class got the lowest probability (the highest loss), right or wrong."""
+    """Return the photos whose true class has the lowest probability (the highest loss), right or
+    wrong."""
     return predictions.ranked(_known(predictions, label), -predictions.losses)[:count]
 
 
 def most_uncertain(
     predictions: Predictions, count: int | None = COUNT, label: str | None = None
 ) -> Rows:
-    """The photos with the highest entropy, whether their true class is known or not."""
+    """Return the photos with the highest entropy, with or without a label."""
     rows = np.arange(len(predictions))
     if label is not None:
         rows = _known(predictions, label)
@@ -40,7 +41,7 @@ def most_uncertain(
 def misclassified(
     predictions: Predictions, count: int | None = None, label: str | None = None
 ) -> Rows:
-    """The mistakes, the most confident first: all of them unless `count` is given."""
+    """Return the mistakes, most confident first; all of them unless `count` is given."""
     rows = _known(predictions, label)
     return predictions.ranked(rows[predictions.wrong[rows]], -predictions.confidence)[:count]
 
@@ -48,8 +49,8 @@ def misclassified(
 def per_class(
     predictions: Predictions, choice: Choice, count: int | None = COUNT
 ) -> dict[str, Rows]:
-    """One of the choices above for every class in the model's order: `per_class(predictions, worst,
-    3)`."""
+    """Return the rows of one of the choices above for every class, in the model's order:
+    `per_class(predictions, worst, 3)`."""
     return {name: choice(predictions, count, name) for name in predictions.classes}
 
 

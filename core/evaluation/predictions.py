@@ -1,4 +1,4 @@
-"""What a model answered for each photo, as arrays: the one thing every evaluation starts from."""
+"""The predictions of a model for n photos, as arrays: the input of every evaluation."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ _UNREADABLE = (
     zlib.error,
     tokenize.TokenError,
 )
-# Rows worked on at a time where a step needs a temporary array as wide as the probabilities: it
-# stays in the processor's cache.
+# Rows per step when a step needs a temporary array as wide as the probabilities: it fits into the
+# processor's cache.
 _CHUNK = 4096
 
 
 class Answered:
-    """What a model said of n photos and what they truly show: the part of Predictions that a count
-    of hits and mistakes needs.
+    """The predicted and the true classes of n photos: the part of Predictions that counting correct
+    answers and mistakes needs.
 
-    `label`: int [n], the index of the true class, or -1 where it is not known. `predicted`: int
+    `label`: int [n], the index of the true class, or -1 if it is unknown. `predicted`: int
     [n]. `confidence`: float [n], the probability of the predicted class. `path`: text [n].
     """
 
@@ -65,48 +65,47 @@ class Answered:
 
     @cached_property
     def known(self) -> Flags:
-        """Whether the true class is known [n]. Photos without one count in no score."""
+        """Whether the photo has a label [n]. Photos without one count in no score."""
         return self.label != UNKNOWN
 
     @cached_property
     def correct(self) -> Flags:
-        """Whether the prediction is the true class [n]; False where that is not known."""
+        """Whether the prediction is the true class [n]; False without a label."""
         return self.predicted == self.label
 
     @cached_property
     def wrong(self) -> Flags:
-        """Whether the prediction is another class than the true one [n]; False where that is not
-        known."""
+        """Whether the prediction is not the true class [n]; False without a label."""
         return self.known & ~self.correct
 
     def index_of(self, name: str) -> int:
-        """The index of a class. UserError where the model does not know it."""
+        """Return the index of a class. Raises UserError if the model does not have it."""
         try:
             return self.classes.index(name)
         except ValueError as error:
             raise UserError(
-                f"The model knows no class {name!r}. Choose one of its {len(self.classes)} classes."
+                f"The model has no class {name!r}. Choose one of its {len(self.classes)} classes."
             ) from error
 
     def names(self, indices: Rows) -> npt.NDArray[np.object_]:
-        """Class names for class indices; '' for an unknown label."""
+        """Return class names for class indices; '' for -1."""
         # The index -1 picks the last entry, which is the empty name.
         return np.array([*self.classes, ""], dtype=object)[indices]
 
     def ranked(self, rows: Rows, key: npt.NDArray[Any]) -> Rows:
-        """`rows` sorted by `key` [n], smallest first; equal ones by path, so that the order of the
-        photos in the file does not show."""
+        """Return `rows` sorted by `key` [n], smallest first. Ties are sorted by path, so the result
+        does not depend on the order of the photos in the file."""
         return rows[np.lexsort((self.path[rows], key[rows]))]
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions(Answered):
-    """A model's answers for n photos over K >= 2 classes; row i of every array is the same photo.
+    """A model's predictions for n photos over K >= 2 classes; row i of every array is one photo.
 
     `image_id`, `path`, `split`: text [n]. `label`: int [n], the index of the true class, or -1
-    where it is not known. `probabilities`: float [n, K], each row summing to 1, the temperature
+    if it is unknown. `probabilities`: float [n, K], each row summing to 1, the temperature
     applied. `classes`: the K names in the model's order. "Rows" are everywhere positions in these
-    arrays. ValueError where the arrays do not fit together.
+    arrays. Raises ValueError if the arrays are inconsistent.
     """
 
     image_id: Texts
@@ -123,7 +122,7 @@ class Predictions(Answered):
 
     @cached_property
     def predicted(self) -> Rows:
-        """The most probable class [n]; of equal ones the first."""
+        """The most probable class [n]; the first one in a tie."""
         return self.probabilities.argmax(axis=1)
 
     @cached_property
@@ -133,20 +132,20 @@ class Predictions(Answered):
 
     @cached_property
     def true_probability(self) -> Floats:
-        """The probability given to the true class [n]; NaN where that is not known."""
+        """The probability of the true class [n]; NaN without a label."""
         given = self.probabilities[np.arange(len(self)), self.label]
         return np.where(self.known, given, np.nan)
 
     @cached_property
     def losses(self) -> Floats:
-        """Negative natural log of the true class's probability [n], in nats; NaN where the class is
-        not known."""
+        """Negative natural log of the true class's probability [n], in nats; NaN without a
+        label."""
         return -np.log(np.maximum(self.true_probability.astype(float), SMALLEST_PROBABILITY))
 
     @cached_property
     def rank(self) -> Rows:
-        """Place of the true class among the predictions [n]: 1 where it is the predicted one, 0
-        where it is not known."""
+        """Rank of the true class among the predictions [n]: 1 if it is the predicted one, 0 without
+        a label."""
         position = np.arange(len(self.classes))
 
         def places(part: slice) -> Rows:
@@ -160,7 +159,7 @@ class Predictions(Answered):
 
     @cached_property
     def margin(self) -> Floats:
-        """How far the predicted class's probability lies above the second one's [n]."""
+        """The predicted class's probability minus the second highest [n]."""
 
         def second(part: slice) -> Floats:
             others = self.probabilities[part].copy()
@@ -171,7 +170,7 @@ class Predictions(Answered):
 
     @cached_property
     def entropy(self) -> Floats:
-        """Shannon entropy of the probabilities [n], in nats: 0 for certainty, log K for none."""
+        """Shannon entropy of the probabilities [n], in nats: 0 (certain) to log K (uniform)."""
 
         def of(part: slice) -> Floats:
             given = self.probabilities[part]
@@ -188,27 +187,27 @@ class Predictions(Answered):
         return (*usual, *sorted(present.difference(usual)))
 
     def of_split(self, name: str) -> Predictions:
-        """The photos of one split, in the same order; none where the split does not occur."""
+        """Return the photos of one split, in the same order; none if the split does not occur."""
         return self.take(np.flatnonzero(self.split == name))
 
     def take(self, rows: Rows) -> Predictions:
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         chosen = {name: getattr(self, name)[rows] for name in _ARRAYS}
         return Predictions(**chosen, classes=self.classes)
 
     def answers(self, row: int) -> pd.DataFrame:
-        """Everything the model said of one photo: `label`, `probability`, most probable first."""
+        """Return all classes of one photo: `label`, `probability`, most probable first."""
         order = np.argsort(-self.probabilities[row], kind="stable")
         return pd.DataFrame(
             {"label": self.names(order), "probability": self.probabilities[row][order]}
         )
 
     def table(self, top_k: int = 5) -> pd.DataFrame:
-        """One row per photo, in the order of the arrays.
+        """Return one row per photo, in the order of the arrays.
 
-        Columns: image_id, path, split, label and predicted (names; '' where the label is not
-        known), probability (of the predicted class), margin, entropy (nats), correct, loss (nats),
-        rank, in_top_<k>. What needs the label is missing without it.
+        Columns: image_id, path, split, label and predicted (names; '' without a label), probability
+        (of the predicted class), margin, entropy (nats), correct, loss (nats), rank, in_top_<k>.
+        Values that need the label are missing without it.
         """
         known = self.known
         in_top = f"in_top_{top_k}"
@@ -234,15 +233,15 @@ class Predictions(Answered):
 
 
 def chunks(n: int) -> Iterator[slice]:
-    """Slices that cover n rows a cacheful at a time; one empty slice where n is 0."""
+    """Yield slices over n rows, each small enough for the cache; one empty slice if n is 0."""
     yield from (slice(start, start + _CHUNK) for start in range(0, max(n, 1), _CHUNK))
 
 
 def load(path: Path, classes: Sequence[str]) -> Predictions:
-    """The predictions a training job stored (`predictions.npz`, never unpickled), for a model with
-    these classes in order.
+    """Return the predictions that a training job stored (`predictions.npz`, never unpickled), for a
+    model with these classes in order.
 
-    NotFound, with the reason, where the file is missing, damaged, or not of this model.
+    Raises NotFound, with the reason, if the file is missing, damaged, or of another model.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -267,7 +266,7 @@ def load(path: Path, classes: Sequence[str]) -> Predictions:
 
 
 def _fault(given: Predictions) -> str:
-    """Why the arrays can't be one model's predictions, or ''."""
+    """Return why the arrays are inconsistent, or ''."""
     n, classes = given.label.size, given.classes
     if len(classes) < settings.MIN_CLASSES or len(set(classes)) != len(classes):
         return (
@@ -286,7 +285,7 @@ def _fault(given: Predictions) -> str:
                 f"{name} is not {n} texts but has the shape {values.shape} and type {values.dtype}"
             )
     if n and not (given.label.min() >= UNKNOWN and given.label.max() < len(classes)):
-        return f"a label lies outside -1 to {len(classes) - 1}"
+        return f"a label is outside -1 to {len(classes) - 1}"
     return _probability_fault(given.probabilities, n, len(classes))
 
 

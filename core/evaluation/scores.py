@@ -1,5 +1,4 @@
-"""How often a model is right: counts with their n and interval, and what they hide, class by
-class."""
+"""Accuracy, top-k, F1 and loss: counts with n and interval, overall and by class."""
 
 from __future__ import annotations
 
@@ -46,9 +45,9 @@ class Score:
 
 @dataclass(frozen=True)
 class Summary:
-    """The scores of one set of photos: `n` with a known class, `unknown` without one.
+    """The scores of one set of photos: `n` with a label, `unknown` without one.
 
-    `macro_f1` lies in 0 to 1, `loss` is in nats; both are NaN where n is 0.
+    `macro_f1` is 0 to 1, `loss` is in nats; both are NaN if n is 0.
     """
 
     n: int
@@ -61,11 +60,11 @@ class Summary:
 
 
 def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """95 % score interval of `correct` of `n` (Wilson 1927), arrays of one shape: lows and highs in
-    [0, 1], NaN where n is 0.
+    """Return the 95 % score interval of `correct` of `n` (Wilson 1927): lows and highs, arrays of
+    their shape in [0, 1], NaN where n is 0.
 
-    It stays within [0, 1] and keeps close to its 95 % at small n and near 0 and 1, where the
-    textbook interval fails.
+    Unlike the normal approximation it stays within [0, 1] and near 95 % coverage at small n and
+    near 0 and 1.
     """
     # scipy's binomtest gives the same one class at a time: 136 ms for 200 classes against 1 ms,
     # after an import of 1.3 s.
@@ -80,12 +79,13 @@ def wilson_95(correct: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]
 
 
 def top1(predictions: Answered) -> Score:
-    """How many photos of known class got that class."""
+    """Return how many labelled photos are predicted as their class."""
     return Score(int(predictions.correct.sum()), int(predictions.known.sum()))
 
 
 def top_k(predictions: Predictions, k: int = 5) -> Score:
-    """How many photos of known class have it among the k most probable. ValueError where k < 1."""
+    """Return how many labelled photos have their class among the k most probable. ValueError if
+    k < 1."""
     if k < 1:
         raise ValueError(f"top-k needs k >= 1, not {k}")
     return Score(
@@ -94,8 +94,8 @@ def top_k(predictions: Predictions, k: int = 5) -> Score:
 
 
 def macro_f1(predictions: Answered) -> float:
-    """Mean F1 of the classes that occur, as a true or as a predicted class (scikit-learn's
-    default); NaN where none does."""
+    """Return the mean F1 of the classes that occur as a true or a predicted class (scikit-learn's
+    default); NaN if none does."""
     f1 = per_class(predictions)["f1"].to_numpy()
     if not np.isfinite(f1).any():
         return math.nan
@@ -103,8 +103,8 @@ def macro_f1(predictions: Answered) -> float:
 
 
 def loss(predictions: Predictions) -> float:
-    """Mean negative log-likelihood of the true class, in nats, over photos of known class; NaN
-    where there is none."""
+    """Return the mean negative log-likelihood of the true class over labelled photos, in nats; NaN
+    without any."""
     known = predictions.losses[predictions.known]
     if not len(known):
         return math.nan
@@ -112,11 +112,11 @@ def loss(predictions: Predictions) -> float:
 
 
 def per_class(predictions: Answered) -> pd.DataFrame:
-    """One row per class, in the model's order, over photos of known class.
+    """Return one row per class, in the model's order, over labelled photos.
 
     Columns: label, precision, recall, recall_low and recall_high (95 % Wilson), f1, support (photos
-    of the class), predicted (photos given the class), correct. A figure with nothing to divide by
-    is NaN, not 0: it says nothing about the class.
+    of the class), predicted (photos predicted as the class), correct. A ratio with a denominator of
+    0 is NaN, not 0.
     """
     count = len(predictions.classes)
     known = predictions.known
@@ -140,7 +140,7 @@ def per_class(predictions: Answered) -> pd.DataFrame:
 
 
 def summary(predictions: Predictions, k: int = 5) -> Summary:
-    """All scores of these photos. `k` is cut to the number of classes."""
+    """Return all scores of these photos. `k` is at most the number of classes."""
     k = min(k, len(predictions.classes))
     known = int(predictions.known.sum())
     return Summary(

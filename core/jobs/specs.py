@@ -103,7 +103,7 @@ class ImportSpec:
     into a new dataset; or, with `dataset_id`, into the next version after `version_id` (see
     extending).
 
-    `plan_id` is the job that analysed the source, `decisions` the choices made about its plan.
+    `plan_id` is the job of the preview, `decisions` are those about its plan.
     """
 
     kind: ClassVar[str] = "import"
@@ -127,7 +127,7 @@ class ImportSpec:
 
 @dataclass(frozen=True)
 class PlanSpec:
-    """A look into a source before it is imported; the fields are those of the import that may
+    """A preview of a source before it is imported; the fields are those of the import that may
     follow."""
 
     kind: ClassVar[str] = "plan"
@@ -146,7 +146,7 @@ class PlanSpec:
         clean_name(self.name, "name")
 
     def import_spec(self, name: str, decisions: Mapping[str, Any], job_id: str = "") -> ImportSpec:
-        """The import of what was looked into, under these decisions, as the job `job_id`."""
+        """Return the spec that imports the previewed source with these decisions."""
         shared = {item.name: getattr(self, item.name) for item in fields(self)}
         job_id = job_id or jobs.new_id("import")
         more = {"name": name, "id": job_id, "plan_id": self.id, "decisions": decisions}

@@ -1,8 +1,7 @@
-"""A model's card: what it is, what it was made from, how right it is and where it is not, as
-Markdown or HTML.
+"""The card of a model, as Markdown or HTML: data, architecture, training, metrics and limits.
 
-Every figure comes from model.json or from the stored predictions; what neither holds is said to be
-unknown or left out. The text around them is card.jinja.
+Every figure comes from model.json or from the stored predictions; what neither has is "unknown" or
+left out. The text is in card.jinja.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Row = Sequence[str]
 def markdown(
     model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = ""
 ) -> str:
-    """The card as Markdown.
+    """Return the card as Markdown.
 
     `model`: the content of model.json; `predictions`: all that are stored, every split in one.
     """
@@ -45,7 +44,7 @@ def markdown(
 def html(
     model: Mapping[str, Any], predictions: Predictions | None = None, dataset_name: str = ""
 ) -> str:
-    """The card as one HTML file that loads nothing; arguments as for `markdown`."""
+    """Return the card as one HTML file that loads nothing else; arguments as for `markdown`."""
     card = _card(model, predictions, dataset_name)
     title = f"Model card: {card.title}"
     return document.html(_TEMPLATE.read_text("utf-8"), {"card": card}, title)
@@ -61,8 +60,8 @@ def _card(model: Mapping[str, Any], predictions: Predictions | None, dataset_nam
 
 @dataclass(frozen=True, eq=False)
 class _Card:
-    """What the template asks for: figures and names of a model, from its model.json and its stored
-    predictions by split (only splits with a photo of known class)."""
+    """The values of the template: figures and names of a model, from its model.json and its stored
+    predictions by split (only splits with a labelled photo)."""
 
     model: Mapping[str, Any]
     predictions: Predictions | None
@@ -88,11 +87,11 @@ class _Card:
 
     @cached_property
     def shown(self) -> str:
-        """The split whose details are shown: the one the model never saw, where there is one."""
+        """The split whose details are shown: test if it has labelled photos."""
         return next((name for name in ("test", "validation", "train") if name in self.parts), "")
 
     def said(self, name: str) -> str:
-        """What model.json has under a name."""
+        """Return the value of model.json under a name, as text."""
         return _said(self.model.get(name))
 
     @property
@@ -196,7 +195,7 @@ class _Card:
 
     @property
     def unfamiliar(self) -> bool:
-        """Whether the model has a rule for photos unlike everything it was trained on."""
+        """Whether the model has a rule for photos unlike its training photos."""
         return bool(self._group("unfamiliar"))
 
     @property
@@ -205,7 +204,7 @@ class _Card:
 
     @property
     def caveats(self) -> list[str]:
-        """What the stored predictions do not let one say."""
+        """The caveats that follow from the stored predictions."""
         found: list[str] = []
         if self.shown:
             found += caveats.small_numbers(self.parts[self.shown], self.shown)
@@ -215,14 +214,14 @@ class _Card:
         return found
 
     def has_figures(self, split: str) -> bool:
-        """Whether either source has figures of a split."""
+        """Return whether either source has metrics of a split."""
         return split in self.parts or bool(self._recorded(split))
 
     def _group(self, name: str) -> Mapping[str, Any]:
         return _mapping(self.model.get(name))
 
     def _recorded(self, split: str) -> Mapping[str, Any]:
-        """The training job's own figures of a split; empty where it recorded none."""
+        """Return the training job's own metrics of a split; empty if it recorded none."""
         return _mapping(self._group("metrics").get(split))
 
     def _recorded_score(self, split: str) -> scores.Score | None:
@@ -267,7 +266,7 @@ def _pair_cells(pair: confusion.ConfusedPair) -> Row:
 
 
 def _errors(part: Predictions, temperature: float | None) -> Row:
-    """The calibration error as it is, and with the temperature undone."""
+    """Return the calibration error with and without temperature scaling."""
     undone = _NO_FIGURE
     if temperature and temperature > 0:
         before = calibration.rescaled(part, 1 / temperature)
@@ -276,7 +275,7 @@ def _errors(part: Predictions, temperature: float | None) -> Row:
 
 
 def _sureness(part: Predictions, threshold: float | None) -> Row:
-    """How many answers the threshold keeps, and how many of these are right."""
+    """Return how many answers the threshold keeps, and how many of these are right."""
     if threshold is None:
         return _NO_FIGURE, _NO_FIGURE
     kept, n = calibration.kept(part, threshold), int(part.known.sum())
@@ -287,8 +286,8 @@ def _sureness(part: Predictions, threshold: float | None) -> Row:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Names and single values, those of nested groups too; lists (a mean feature vector) are not
-    for reading and stay out."""
+    """Yield names and single values, also of nested groups. Lists, such as a mean feature vector,
+    are left out."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name} / ")
@@ -309,7 +308,7 @@ def _number(value: Any) -> float | None:
 
 
 def _said(value: Any) -> str:
-    """A recorded value for people; 'unknown' where there is none."""
+    """Return a recorded value as text; 'unknown' without one."""
     if value is None or value == "":
         return "unknown"
     if isinstance(value, float):

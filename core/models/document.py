@@ -1,7 +1,7 @@
-"""A template that comes out as Markdown or as one HTML file; its texts are always shown as text.
+"""Renders a template as Markdown or as one HTML file, with every value escaped.
 
-A template makes its blocks with `heading`, `paragraph`, `bullets` with an `item` each, and `table`.
-Each of them escapes the whole of what it is given, so a value can be written anywhere in one.
+A template builds its blocks with `heading`, `paragraph`, `bullets` with an `item` each, and
+`table`. Each block escapes its whole content, so a value can stand anywhere in it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Everything CommonMark, GitHub's tables and Streamlit's directives (`:red[x]`, `$x$`) read as
 # markup, bare addresses included.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&@]|:(?=[A-Za-z/])|(?<=www)\.)", re.IGNORECASE)
-# Unseen, and yet part of the spelling of many languages.
+# Invisible, but part of the spelling of many languages.
 _JOINERS = "\u200c\u200d"
 _LIST_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
 _BLANK_LINES = re.compile(r"\n\s*\n")
@@ -30,44 +30,44 @@ Write = Callable[[], str]
 
 
 def markdown(template: str, values: Mapping[str, object]) -> str:
-    """The document as Markdown (CommonMark with GitHub's tables)."""
+    """Return the document as Markdown (CommonMark with GitHub's tables)."""
     return _written(template, _Markdown(), values) + "\n"
 
 
 def html(template: str, values: Mapping[str, object], title: str) -> str:
-    """The document as one HTML page that needs nothing else."""
+    """Return the document as one self-contained HTML page."""
     body = _written(template, _Html(), values)
     page = _compiled(_PAGE.read_text("utf-8")).render(title=_html_text(title), body=body)
     return page + "\n"
 
 
-class _Form(ABC):
-    """How the blocks of a template are written; `between` is what stands between two of them."""
+class _Format(ABC):
+    """A format that blocks are written in; `between` separates two of them."""
 
     between: str
 
     @abstractmethod
     def heading(self, text: str, level: int = 2) -> str:
-        """A heading; level 1 is the document's own."""
+        """Return a heading; level 1 is the title of the document."""
 
     @abstractmethod
     def paragraph(self, caller: Write) -> str:
-        """The text inside as one paragraph."""
+        """Return the inner text as one paragraph."""
 
     @abstractmethod
     def item(self, caller: Write) -> str:
-        """The text inside as one line of a list."""
+        """Return the inner text as one item of a list."""
 
     @abstractmethod
     def bullets(self, caller: Write) -> str:
-        """The items inside as a list."""
+        """Return the inner items as a list."""
 
     @abstractmethod
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        """A table of texts; every row has as many cells as there are columns."""
+        """Return a table of texts; every row has one cell per column."""
 
 
-class _Markdown(_Form):
+class _Markdown(_Format):
     between = "\n\n"
 
     def heading(self, text: str, level: int = 2) -> str:
@@ -88,7 +88,7 @@ class _Markdown(_Form):
         return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n\n"
 
 
-class _Html(_Form):
+class _Html(_Format):
     between = "\n"
 
     def heading(self, text: str, level: int = 2) -> str:
@@ -110,7 +110,7 @@ class _Html(_Form):
         return f'<div class="wide">{inside}</div>\n'
 
 
-def _written(template: str, form: _Form, values: Mapping[str, object]) -> str:
+def _written(template: str, form: _Format, values: Mapping[str, object]) -> str:
     blocks = {
         "heading": form.heading,
         "paragraph": form.paragraph,
@@ -124,8 +124,8 @@ def _written(template: str, form: _Form, values: Mapping[str, object]) -> str:
 
 @cache
 def _compiled(template: str) -> jinja2.Template:
-    # Imported here, for a page that shows no card is faster without it. Nothing is escaped by
-    # itself: the blocks do it, each for its own form.
+    # Imported here, because pages without a card load faster. Autoescape is off: the blocks escape
+    # for their own format.
     import jinja2
 
     environment = jinja2.Environment(
@@ -143,7 +143,7 @@ def _html_text(text: str) -> str:
 
 
 def _markdown_line(text: str) -> str:
-    """Text that begins a line, where a dash or `1.` would make a list."""
+    """Escape text at the start of a line, where a dash or `1.` would begin a list."""
     return _LIST_START.sub(_escaped_start, _markdown_text(text))
 
 
@@ -158,8 +158,8 @@ def _markdown_text(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The text without line breaks and other characters that can't be seen, directional overrides
-    among them."""
+    """Return the text without line breaks and invisible characters, such as directional
+    overrides."""
     if not text.isprintable():
         text = "".join(map(_seen, text))
     return " ".join(text.split())

@@ -1,9 +1,9 @@
-"""Why a model answers as it does for one photo: where its evidence lies, and the features it makes.
+"""Explanations of a model's prediction for one photo: Grad-CAM and the most similar photos.
 
-Made on request, then kept.
+They are computed on request and cached.
 
-A photo is any file: one of a dataset, or one that `keep_upload` has put away. What is made of it is
-kept in the model's own run folder under the photo's content, and goes when the model goes.
+A photo is any file: one of a dataset, or one that `keep_upload` stored. The cache is in the model's
+run folder, keyed by the photo's content, and is deleted with the model.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _KEPT = re.compile(r"photo-[0-9a-f]{64}")
 
 
 def saliency(model: Model, image: Path, label: str) -> Path:
-    """A JPEG of the photo with the evidence for class `label` in colour over it (Grad-CAM, see
-    sm_scripts/saliency.py).
+    """Return a JPEG of the photo with the evidence for class `label` as a colour overlay (Grad-CAM,
+    see sm_scripts/saliency.py).
 
-    Raises BadImage for a photo that can't be opened, UserError for a class the model has not,
-    NotFound where the model's files are gone, BackendError where the map can't be made.
+    Raises BadImage for a photo that cannot be opened, UserError for a class that the model does not
+    have, NotFound if the model's files are gone, BackendError if the map cannot be computed.
     """
     return saliency_maps(model, image, [label])[label]
 
 
 def saliency_maps(model: Model, image: Path, labels: Sequence[str]) -> dict[str, Path]:
-    """As `saliency` for several classes at once, in one process: they share one scale."""
+    """Return the map of each class, as `saliency` does, on one common scale."""
     wanted = kept_maps(model, _image_id(image), labels)
     missing = {label: path for label, path in wanted.items() if not path.is_file()}
     if missing:
@@ -57,11 +57,12 @@ def saliency_maps(model: Model, image: Path, labels: Sequence[str]) -> dict[str,
 
 
 def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, Path]:
-    """Where the maps of a photo are, or will be, kept. UserError for a class the model has not."""
+    """Return the paths of a photo's maps, whether they exist or not. UserError for an unknown
+    class."""
     unknown = [label for label in labels if label not in model.classes]
     if unknown:
         raise UserError(
-            f"The model knows no class {unknown[0]!r}. Choose one of its {len(model.classes)} "
+            f"The model has no class {unknown[0]!r}. Choose one of its {len(model.classes)} "
             "classes."
         )
     return {
@@ -70,8 +71,8 @@ def kept_maps(model: Model, image_id: str, labels: Sequence[str]) -> dict[str, P
 
 
 def similar(model: Model, image: Path, count: int = COUNT, leave_out: str = "") -> Similar:
-    """The training photos most similar to this photo, see similar.similar_to_features; raises as
-    that and as `saliency`."""
+    """Return the training photos most similar to this photo (see similar.similar_to_features).
+    Raises the errors of that function and of `saliency`."""
     known = cached.of_photo(model, _image_id(image))
     return cached.similar_to_features(
         model, features(model, image) if known is None else known, count, leave_out
@@ -79,7 +80,7 @@ def similar(model: Model, image: Path, count: int = COUNT, leave_out: str = "") 
 
 
 def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
-    """What the model's backbones make of the photo [all dimensions]. Raises as `saliency`."""
+    """Return the photo's features, of all backbones [dimensions]. Raises as `saliency` does."""
     path = _folder(model) / f"{_image_id(image)}.npy"
     if not path.is_file():
         _make_folder(model)
@@ -90,8 +91,8 @@ def features(model: Model, image: Path) -> npt.NDArray[np.float32]:
 
 
 def keep_upload(data: bytes) -> Path:
-    """Puts an uploaded photo where the functions above can read it, under the hash of its bytes;
-    for a day. Raises BadImage."""
+    """Store an uploaded photo for a day, under the hash of its bytes, for the functions above.
+    Raises BadImage."""
     images.open_image(data)
     path = settings.uploads_dir() / f"photo-{hashlib.sha256(data).hexdigest()}"
     if path.is_file():
@@ -102,7 +103,7 @@ def keep_upload(data: bytes) -> Path:
 
 
 def forget_uploads() -> None:
-    """Removes the photos that `keep_upload` put away more than a day ago."""
+    """Delete the photos that `keep_upload` stored more than a day ago."""
     for path in settings.uploads_dir().iterdir():
         with suppress(FileNotFoundError):
             if (
@@ -125,7 +126,7 @@ def _folder(model: Model) -> Path:
 
 
 def _make_folder(model: Model) -> None:
-    """Where the maps are kept; a model that was deleted meanwhile gets no folder again."""
+    """Create the folder of the maps, unless the model was deleted meanwhile."""
     with files.there(model.folder.path, "model"):
         files.folder_below(model.folder.output, "explained")
 
@@ -134,7 +135,7 @@ def _model_folder(model: Model) -> Path:
     folder = model.folder.model
     if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
         raise NotFound(
-            f"The files of model {model.name} are not on this machine any more, so it can't look "
-            "at a photo. Train it again."
+            f"The files of model {model.name} were deleted from this machine, so it can't explain "
+            "a photo. Train it again."
         )
     return folder

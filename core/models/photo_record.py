@@ -1,5 +1,4 @@
-"""One photo of a dataset: everything that is known of it, gathered from manifests, inspections and
-models."""
+"""One photo of a dataset: its manifest row, copies, issues, history, and predictions."""
 
 from __future__ import annotations
 
@@ -24,9 +23,9 @@ from core.models.similar import Similar
 class Record:
     """A photo in a version.
 
-    `row` is its manifest row, `copies` the other paths with the same bytes, `issues` what the
-    nearest inspection holds against it (kind, evidence, suggestion), `story` what happened to it
-    over the versions (see history.story).
+    `row` is its manifest row, `copies` the other paths with identical bytes, `issues` the findings
+    of the nearest inspection (kind, evidence, suggestion), `story` its history over the versions
+    (see history.story).
     """
 
     version: Version
@@ -50,9 +49,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answered for a photo: its best class and that one's probability, the true
-    class's probability (NaN where the model does not know that class) and place among all, and the
-    split that the photo was in for the model."""
+    """A model's prediction for a photo: the predicted class and its probability, the probability
+    of the label (NaN if the model does not have that class) and its rank, and the split that the
+    photo was in for the model."""
 
     predicted: str
     probability: float
@@ -67,10 +66,10 @@ class Answer:
 
 
 def find(version: Version, photo: str) -> Record:
-    """The photo with this path, or with this image_id (the first by path where several have the
-    same bytes).
+    """Return the photo with this path, or with this image_id (the first by path if several have
+    identical bytes).
 
-    Raises NotFound where the version has no such photo.
+    Raises NotFound if the version has no such photo.
     """
     known = rows(version, photo)
     if known.empty:
@@ -96,8 +95,8 @@ def has_features(record: Record) -> bool:
 
 
 def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
-    """The photos of the version that look most like it, by the features of the nearest inspection;
-    None where there are none."""
+    """Return the most similar photos of the version, by the features of the nearest inspection;
+    None without features."""
     found = inspection.nearest(record.version)
     if found is None or not record.image_id:
         return None
@@ -110,8 +109,8 @@ def neighbours(record: Record, count: int = similar.COUNT) -> Similar | None:
 
 
 def answer(predictions: Predictions, image_id: str) -> Answer | None:
-    """What the model said of the photo when it was made; of several with the same bytes, of one it
-    has not learned from."""
+    """Return the stored prediction for the photo; of several with identical bytes, for one outside
+    the train split."""
     rows = np.flatnonzero(predictions.image_id == image_id)
     if not len(rows):
         return None
@@ -143,7 +142,7 @@ def _copies(version: Version, image_id: str, path: str) -> tuple[str, ...]:
 
 
 def _issues(version: Version, path: str) -> pd.DataFrame:
-    """What the nearest inspection found about the photo, as far as it still holds."""
+    """Return the findings of the nearest inspection about the photo that still apply."""
     columns = ["kind", "evidence", "suggestion"]
     found = inspection.nearest(version)
     if found is None:

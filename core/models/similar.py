@@ -1,4 +1,4 @@
-"""The photos most similar to a photo, by what a model's backbones make of them."""
+"""The photos most similar to a photo, by the features of a model's backbones."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _CHUNK = 4096
 
 @dataclass(frozen=True, eq=False)
 class Similar:
-    """`photos`: image_id, path, label, similarity (-1 to 1), the most similar first.
+    """`photos`: image_id, path, label, similarity (-1 to 1), most similar first.
 
-    They were looked for among `n` photos.
+    `n` is the number of photos searched.
     """
 
     photos: pd.DataFrame
@@ -34,10 +34,10 @@ class Similar:
 
 
 def of_photo(model: Model, image_id: str) -> Floats | None:
-    """What the model's backbones make of a photo (the plain view) [all dimensions], from the cache;
-    None where it is not there.
+    """Return a photo's cached features (the plain view) of all backbones [dimensions]; None if they
+    are not cached.
 
-    Raises NotFound where not even the photos that the model learned from are cached any more.
+    Raises NotFound if not even the training photos' features are cached any more.
     """
     parts = _parts(_folders(model), image_id)
     if parts is None:
@@ -48,12 +48,11 @@ def of_photo(model: Model, image_id: str) -> Floats | None:
 def similar_to_features(
     model: Model, features: Floats, count: int = COUNT, leave_out: str = ""
 ) -> Similar:
-    """The training photos most similar to a photo with these features [all dimensions]; `leave_out`
-    is a path, of the photo itself.
+    """Return the training photos most similar to a photo with these features [all dimensions];
+    `leave_out` is the path of the photo itself.
 
-    Similarity is the cosine between what a backbone makes of two photos, averaged over the model's
-    backbones: exact, over every training photo. Raises NotFound where their features are not cached
-    any more.
+    Similarity is the cosine of two photos' features, averaged over the model's backbones. The
+    search is exact. Raises NotFound if the training photos' features are not cached any more.
     """
     ends = np.cumsum([int(backbone["dimensions"]) for backbone in model.description["backbones"]])
     folders, parts = _folders(model), np.split(features, ends[:-1])
@@ -72,9 +71,9 @@ def similar_to_features(
 def nearest(
     folders: Sequence[str], image_id: str, photos: pd.DataFrame, count: int = COUNT
 ) -> Similar | None:
-    """Those of `photos` (image_id, path, ...) that look most like the photo `image_id`, by the
-    features in these folders of the cache: exact, each content once. None where its own features,
-    or those of all the others, are not there."""
+    """Return the most similar of `photos` (image_id, path, ...) to the photo `image_id`, by the
+    features in these folders of the cache. The search is exact; identical photos count once. None
+    if its own features, or those of all others, are missing."""
     paths = [settings.features_dir() / name for name in folders]
     parts = _parts(paths, image_id)
     if not parts:
@@ -86,7 +85,7 @@ def nearest(
 
 
 def _parts(folders: Sequence[Path], image_id: str) -> list[Floats] | None:
-    """The photo's features in each folder; None where one of them does not have the photo."""
+    """Return the photo's features in each folder; None if one folder does not have the photo."""
     parts = []
     for folder in folders:
         part = feature_cache.vector(folder, image_id)
@@ -97,8 +96,8 @@ def _parts(folders: Sequence[Path], image_id: str) -> list[Floats] | None:
 
 
 def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> Floats:
-    """The cosine [n] between each of `ids` (sorted, each once) and the query, averaged over the
-    folders; `parts` is the query's vector in each. NaN where a folder does not have the photo."""
+    """Return the cosine [n] between each of `ids` (sorted, unique) and the query, averaged over the
+    folders; `parts` is the query's vector in each. NaN if a folder does not have the photo."""
     total, backbones = np.zeros(len(ids), np.float32), np.zeros(len(ids), np.int8)
     for folder, part in zip(folders, parts, strict=True):
         done = np.zeros(len(ids), dtype=bool)
@@ -110,7 +109,7 @@ def _similarity(folders: Sequence[Path], parts: Sequence[Floats], ids: Ids) -> F
 
 
 def _best(photos: pd.DataFrame, similarity: Floats, count: int) -> Similar | None:
-    """The `count` most similar of `photos`, ties by path; None where no similarity is known."""
+    """Return the `count` most similar of `photos`, ties by path; None if no similarity is known."""
     found = np.flatnonzero(np.isfinite(similarity))
     if not len(found):
         return None
@@ -121,7 +120,7 @@ def _best(photos: pd.DataFrame, similarity: Floats, count: int) -> Similar | Non
 
 
 def _training_photos(model: Model, leave_out: str) -> pd.DataFrame:
-    """image_id, path, label, and `key`: the name of what the model saw of the photo."""
+    """Return image_id, path, label, and `key`: the cache key of the photo or of its crop."""
     version = store.version(model.dataset_id, model.version_id)
     columns = ["image_id", "path", "label"]
     if model.is_cropped:
@@ -146,15 +145,15 @@ def _cosines(vectors: Vectors, query: Floats) -> Floats:
 
 
 def _folders(model: Model) -> list[Path]:
-    """One folder of cached features per backbone of the model. NotFound where one is missing."""
+    """Return the feature cache of each backbone of the model. Raises NotFound if one is missing."""
     if model.description.get("mode") == "finetune":
-        # Nobody else's photos go through its backbone, so they lie with the model, and are not
-        # trimmed.
+        # No other model shares a fine-tuned backbone, so its features are stored with the model and
+        # are not evicted.
         own = model.folder.output / "features"
         if not own.is_dir():
             raise NotFound(
-                f"The features of the photos that {model.name} learned from were not kept when it "
-                "was fine-tuned."
+                f"The features of the training photos of {model.name} were not kept when it was "
+                "fine-tuned."
             )
         return [own]
     found = [feature_cache.folder_for(backbone) for backbone in model.description["backbones"]]
@@ -166,6 +165,6 @@ def _folders(model: Model) -> list[Path]:
 
 def _not_cached(model: Model) -> NotFound:
     return NotFound(
-        f"The features of the photos that {model.name} learned from are not in the cache any "
-        "more; it keeps what was used last. Train the model again to have them made."
+        f"The features of the training photos of {model.name} were evicted from the cache. Train "
+        "the model again to compute them."
     )

@@ -31,8 +31,8 @@ FORBIDDEN_SUFFIXES = (".pt", ".pth", ".pt2", ".pkl", ".pickle", ".bin", ".joblib
 
 @dataclass(frozen=True)
 class Model:
-    """What a finished training job left: `description` is model.json, `job` the run it came
-    from."""
+    """The model of a completed training job: `description` is model.json, `job` the training
+    job."""
 
     id: str
     name: str
@@ -57,33 +57,33 @@ class Model:
 
     @property
     def is_cropped(self) -> bool:
-        """Whether it learned from, and was scored on, photos cropped to their boxes."""
+        """Whether it was trained and scored on photos cropped to their boxes."""
         return (
             str(self.description.get("hyperparameters", {}).get("crop_to_box", "")).lower()
             == "true"
         )
 
     def metrics(self, split: str) -> dict[str, Any]:
-        """The figures of one split as the training script counted them; empty where that split had
-        no images."""
+        """Return the metrics of one split that the training script recorded; empty if the split has
+        no photos."""
         found = self.description.get("metrics", {}).get(split)
         return dict(found) if found else {}
 
     def predictions(self) -> Predictions:
-        """What the model said about each image when it was made.
+        """Return the predictions that the training job stored for each photo.
 
-        Raises NotFound where that file is missing or broken.
+        Raises NotFound if the file is missing or damaged.
         """
         return load(self.folder.predictions, self.classes)
 
 
 def listing(including: str = "") -> list[Model]:
-    """Every model, newest first.
+    """Return every model, newest first.
 
-    A training job without a readable artifact is not a model; the job list shows it.
+    A training job without a readable artifact has no model; the list of jobs shows it.
 
-    Of a tuning job's trials only those with a tag are listed, which the best one gets by itself,
-    and the one called `including`.
+    Of a tuning job's trials only those with a tag are listed (the best one gets a tag), and the one
+    with the id `including`.
     """
     found = []
     for job in jobs.readable("training"):
@@ -96,7 +96,7 @@ def listing(including: str = "") -> list[Model]:
 
 
 def read(model_id: str) -> Model:
-    """The model of that training job. Raises NotFound where it has none."""
+    """Return the model of that training job. Raises NotFound if it has none."""
     return of_job(jobs.read(model_id))
 
 
@@ -109,7 +109,7 @@ def of_job(job: Job) -> Model:
 
 
 def check_description(value: Any) -> dict[str, Any]:
-    """model.json's content, where it is one this version reads. ValueError otherwise."""
+    """Return model.json's content. Raises ValueError if this version cannot read it."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise ValueError(f"{DESCRIPTION} is not of format {FORMAT}")
     classes = value.get("classes")
@@ -123,9 +123,9 @@ def check_description(value: Any) -> dict[str, Any]:
 
 
 def archive(model: Model) -> Path:
-    """The model's `model.tar.gz`; that of a trial is packed when it is first wanted.
+    """Return the path of the model's `model.tar.gz`. That of a trial is packed on first use.
 
-    Raises NotFound where there is none.
+    Raises NotFound if it is missing.
     """
     target = model.folder.artifact
     if not target.exists() and model.job.tuning_id and (model.folder.model / WEIGHTS).exists():
@@ -138,9 +138,9 @@ def archive(model: Model) -> Path:
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """`model.tar.gz` of a model folder, the same bytes for the same content.
+    """Write the `model.tar.gz` of a model folder: the same bytes for the same content.
 
-    Stored, not compressed: weights shrink by 8 %, and that would cost a third of the seconds of a
+    It is not compressed: weights shrink by only 8 %, and compressing takes a third as long as a
     training on cached features.
     """
     with (
@@ -154,9 +154,9 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, into: Path) -> dict[str, Any]:
-    """Unpacks a model archive into an empty folder and returns its description.
+    """Unpack a model archive into an empty folder and return its description.
 
-    Raises BadArchive, with nothing written outside `into`, for a member that leads elsewhere, a
+    Raises BadArchive, with nothing written outside `into`, for a member outside the folder, a
     link, a pickle, a missing or unreadable description, a wrong checksum, or an archive beyond the
     limits.
     """
@@ -164,7 +164,7 @@ def unpack(archive: Path, into: Path) -> dict[str, Any]:
         with gzip.open(archive) as stream, tarfile.open(fileobj=stream) as tar:
             _check_members(list(_bounded(tar)))
             tar.extractall(into, filter="data")
-            # The checksum stands at the very end, behind what tarfile reads.
+            # The checksum is at the end, after the part that tarfile reads.
             while stream.read(2**20):
                 pass
         return check_description(files.read_json(into / DESCRIPTION))
@@ -173,8 +173,8 @@ def unpack(archive: Path, into: Path) -> dict[str, Any]:
 
 
 def _bounded(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The archive's members, refused as soon as they are too many or too large, for even listing a
-    bomb takes hours."""
+    """Yield the archive's members, and refuse them as soon as they are too many or too large:
+    even listing an archive bomb takes hours."""
     total = 0
     for number, member in enumerate(tar, start=1):
         total += member.size
@@ -190,25 +190,26 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
     names = {str(PurePosixPath(member.name)) for member in members}
     for needed in (DESCRIPTION, WEIGHTS, ENTRY):
         if needed not in names:
-            raise BadArchive(f"The archive holds no {needed}, so it is not a model of Fieldmark.")
+            raise BadArchive(f"The archive has no {needed}, so it is not a Fieldmark model.")
     for member in members:
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
             raise BadArchive(
-                f"The archive holds {member.name!r}, which leads out of it. Nothing was unpacked."
+                f"The archive member {member.name!r} points outside the archive. "
+                "Nothing was unpacked."
             )
         if path.suffix.lower() in FORBIDDEN_SUFFIXES:
             raise BadArchive(
-                f"The archive holds {member.name!r}, a kind of file that can run code when it is "
-                "read. Nothing was unpacked."
+                f"The archive has {member.name!r}, a file type that can run code when loaded. "
+                "Nothing was unpacked."
             )
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
     member = tarfile.TarInfo(name)
     status = os.stat(path)
-    # Whoever unpacks it, a server with a user of its own among them, can read what only its owner
-    # reads here.
+    # A server that unpacks the archive runs as another user, who has to be able to read the
+    # files.
     mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
     member.size, member.mode, member.mtime = status.st_size, mode, 0
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Transform jobs as they run: real workers over real files, killed, stopped, resumed, and fed with what is no photo."""
+"""Transform jobs as they run: real workers over real files, killed, stopped, resumed, and given files that are not photos."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_fault_44_an_empty_folder_is_refused_before_any_job_is_made(
     (tmp_path / "empty" / "deeper").mkdir(parents=True)
     (tmp_path / "empty" / "notes.txt").write_text("no photo")
     before = len(jobs.listing("transform"))
-    with pytest.raises(UserError, match="no images"):
+    with pytest.raises(UserError, match="no photos"):
         started(over_folder(model, tmp_path / "empty"))
     assert len(jobs.listing("transform")) == before
 

@@ -91,7 +91,7 @@ def test_the_results_say_what_there_is_and_what_to_beware_of(finished: Job) -> N
     assert figures["Photos"] == "20"
     assert figures["Errors"] == "1"
     assert "1 of 20 photos could not be used" in words(app)
-    assert "The model learned from" in words(app)
+    assert "The model was trained on" in words(app)
 
 
 def test_what_a_failed_batch_has_is_shown_and_counted(finished: Job) -> None:
@@ -104,7 +104,7 @@ def test_what_a_failed_batch_has_is_shown_and_counted(finished: Job) -> None:
     files.write_json(folder.status, {**status, "state": "Failed", "reason": "!", "progress": total})
     app = drawn(PAGE, job=folder.path.name)
     assert not app.exception
-    assert "19 of 25 photos were answered before this batch ended" in words(app)
+    assert "19 of 25 photos were classified before this batch ended" in words(app)
 
 
 @pytest.mark.parametrize("view", ["photos", "table", "classes", "accuracy", "about"])
@@ -214,4 +214,4 @@ def test_without_a_model_the_way_to_one_is_shown(
     monkeypatch.setenv(settings.ENV_HOME, str(tmp_path / "fresh"))
     app = drawn(PAGE)
     assert not app.exception
-    assert "no model yet" in words(app)
+    assert "No models yet" in words(app)

@@ -46,7 +46,7 @@ def test_a_list_comes_back_in_pieces_from_any_row_on(
 def test_a_list_that_is_gone_or_damaged_says_so(tmp_path: Path) -> None:
     (tmp_path / "list.parquet").write_bytes(b"PAR1")
     for path in (tmp_path / "list.parquet", tmp_path / "missing"):
-        with pytest.raises(NotFound, match="list of images"):
+        with pytest.raises(NotFound, match="list of photos"):
             items.count(path)
 
 

@@ -64,7 +64,7 @@ def test_from_dropped_photos_to_a_new_dataset_version(
     steps.choose(page, "Photos")
     steps.tiles(page).first.click()
     page.locator(".st-key-ba_photo_aside button").first.click()
-    steps.say(page, "It waits in the review queue")
+    steps.say(page, "In the review queue.")
     (entry,) = review.entries()
     steps.visit(page, app.url, "batch?view=review")
     page.locator(".card").first.get_by_role("button", name=re.compile("^1")).click()
@@ -100,7 +100,7 @@ def test_a_view_is_an_address(app: App, page: Any, small_model: models.Model, ph
     steps.say(page, "Top-1")
     with page.expect_download() as download:
         steps.choose(page, "About")
-        page.get_by_role("link", name="All rows as CSV").click()
+        page.get_by_role("link", name="CSV for spreadsheets").click()
     lines = Path(download.value.path()).read_text().strip().splitlines()
     assert len(lines) == 17
     assert lines[0].startswith('"row","path","image_id"')
@@ -124,7 +124,7 @@ def test_a_running_batch_is_watched_stopped_and_resumed(
     steps.press(page, "Stop")
     until(job.folder.stop_request.exists, "the stop to arrive")
     worker_of(job).resume()
-    steps.say(page, "Resume goes on with the rest")
+    steps.say(page, "Resume continues with the rest")
     steps.settle(page)
     assert 0 < int(steps.metric(page, "Photos").replace(",", "")) < MANY
     steps.press(page, "Resume")

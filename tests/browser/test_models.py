@@ -1,4 +1,4 @@
-"""What a finished model says about itself: every count leads to its photos, and a photo to where the model looks and what it knows."""
+"""What a finished model says about itself: every count leads to its photos, and a photo to where the model looks and which photos are similar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from core.evaluation import confusion
+from core.evaluation import confusion, examples
 from core.evaluation.comparison import compare
 from core.evaluation.predictions import Predictions
 from core.io import files
@@ -35,7 +35,7 @@ def answered(model: models.Model, change: Callable[[dict[str, np.ndarray]], None
 
 
 def mistaken(model: models.Model, every: int) -> models.Model:
-    """The model with every so manieth photo taken for the class after its own."""
+    """The model with every so manieth photo predicted as the class after its own."""
 
     def change(arrays: dict[str, np.ndarray]) -> None:
         count = arrays["probabilities"].shape[1]
@@ -118,7 +118,7 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(str(test.path[row]))
     expect(dialog.locator('[data-testid="stPlotlyChart"]')).to_have_count(1)
-    steps.press(page, "Show it on the photo")
+    steps.press(page, "Show Grad-CAM")
     for name in (test.names(test.predicted)[row], test.names(test.label)[row]):
         expect(
             dialog.get_by_role("img", name=f"The photo with the evidence for {name} in colour")
@@ -130,10 +130,61 @@ def test_a_photo_opens_by_its_address_with_evidence_and_similar_photos(
     before = page.url
     similar.first.click()
     page.wait_for_url(lambda url: "photo=" in url and url != before)
-    expect(dialog).to_contain_text("in train")
+    expect(dialog).to_contain_text("train split")
     dialog.get_by_role("button", name="Close").click()
     page.wait_for_url(lambda url: "photo=" not in url)
     expect(dialog).to_have_count(0)
+
+
+def test_the_viewer_goes_through_the_whole_wall(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    model = mistaken(small_model, 2)
+    train = model.predictions().of_split("train")
+    rows = examples.misclassified(train)
+    steps.visit(page, app.url, f"models?model={model.id}&mo_view=Mistakes&mo_split=train")
+    steps.tiles(page).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"1 of {len(rows)}")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text(f"2 of {len(rows)}")
+    expect(dialog).to_contain_text(str(train.path[rows[1]]))
+    assert str(train.image_id[rows[1]]) in page.url
+    page.reload()
+    expect(dialog).to_contain_text(f"2 of {len(rows)}")
+
+
+def test_a_model_trained_elsewhere_appears_in_the_list_by_itself(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    steps.visit(page, app.url, "models")
+    table = page.locator('[data-testid="stDataFrame"]')
+    table.wait_for()
+    height = table.bounding_box()["height"]
+    copied(small_model, "Second")
+    page.wait_for_function(
+        "height => document.querySelector('[data-testid=stDataFrame]')?.getBoundingClientRect().height > height",
+        arg=height,
+    )
+
+
+def test_two_models_are_selected_in_the_list_and_compared(
+    small_model: models.Model, app: App, page: Any
+) -> None:
+    other = copied(small_model, "Second")
+    steps.visit(page, app.url, "models")
+    table = page.locator('[data-testid="stDataFrame"]')
+    for row in (1, 2):
+        box = table.bounding_box()
+        page.mouse.click(box["x"] + 15, box["y"] + 35 * row + 17)
+        steps.settle(page)
+    compare_button = page.locator(".st-key-mo_to_compare button").first
+    expect(compare_button).to_be_enabled()
+    compare_button.click()
+    steps.say(page, "McNemar")
+    assert "mo_view=Compare" in page.url
+    assert other.id in page.url
+    assert small_model.id in page.url
 
 
 def test_two_models_on_the_same_photos(small_model: models.Model, app: App, page: Any) -> None:
@@ -165,7 +216,7 @@ def test_a_bar_of_the_reliability_diagram_shows_its_photos(
     inside = int(np.count_nonzero((test.confidence > 13 / 15) & (test.confidence <= 14 / 15)))
     bars = page.locator(".js-plotly-plot").first.locator(".nsewdrag").nth(1).bounding_box()
     page.mouse.click(bars["x"] + bars["width"] * 0.9, bars["y"] + bars["height"] * 0.2)
-    steps.say(page, "with a stated probability from 0.87 to 0.93")
+    steps.say(page, "with a probability from 0.87 to 0.93")
     expect(page.locator('[class*="st-key-mo_bin_"] button.photo')).to_have_count(inside)
 
 
@@ -176,7 +227,7 @@ def test_a_row_of_the_classes_shows_the_photos_of_the_class(
     steps.visit(page, app.url, f"models?model={model.id}&mo_view=Classes&mo_split=test")
     box = page.locator('[data-testid="stDataFrame"]').bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 35 + 17)
-    page.get_by_text("of its photos are recognised").wait_for()
+    page.get_by_text("lowest probability of the class first").wait_for()
     expect(steps.tiles(page)).not_to_have_count(0)
 
 
@@ -199,7 +250,7 @@ def placed(page: Any) -> list[tuple[str, str, float, float]]:
 def test_a_class_that_was_never_predicted_keeps_its_column(
     small_model: models.Model, app: App, page: Any, count: int
 ) -> None:
-    """Every other class is taken for the one before it, so half of them are never the answer."""
+    """Every other class is predicted as the one before it, so half of them are never predicted."""
 
     def change(arrays: dict[str, np.ndarray]) -> None:
         for row, label in enumerate(arrays["label"]):

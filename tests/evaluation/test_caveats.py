@@ -1,4 +1,4 @@
-"""The sentences about what figures do not say."""
+"""The caveats of a model's metrics as sentences."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def test_small_numbers_are_pointed_out(written: Callable[..., Predictions]) -> N
     size, few, absent = caveats.small_numbers(written(photos), "test")
     assert (
         size
-        == "The figures on test rest on 16 photos: one photo is 6.2 points of top-1, and its 95 % Wilson interval is 19.4 points wide."
+        == "The test metrics are from 16 photos: one photo is 6.2 points of top-1, and its 95 % Wilson interval is 19.4 points wide."
     )
-    assert few.startswith("1 of 3 classes has fewer than 10 photos there (the fewest: b, 4)")
-    assert absent == "No photo there shows c: how well the model knows it is unknown."
+    assert few.startswith("1 of 3 classes has fewer than 10 photos there (fewest: b, 4)")
+    assert absent == "No photo there is labelled c: the model's accuracy on it is unknown."
 
 
 def test_enough_photos_of_every_class_leave_only_the_size(
@@ -34,7 +34,7 @@ def test_photos_in_several_splits_are_counted(written: Callable[..., Predictions
     assert list(caveats.repeated_photos(found)) == []
     found.image_id[:] = np.array(["a", "a", "b", "b", "b"])
     assert list(caveats.repeated_photos(found)) == [
-        "2 photos lie in more than one split, byte for byte the same, which flatters the figures."
+        "2 photos are in more than one split with identical bytes, so the metrics are optimistic."
     ]
     found.image_id[:] = np.array(["a", "b", "b", "c", "d"])
     assert list(caveats.repeated_photos(found)) == []
@@ -43,6 +43,6 @@ def test_photos_in_several_splits_are_counted(written: Callable[..., Predictions
 def test_photos_of_unknown_class_are_counted(written: Callable[..., Predictions]) -> None:
     found = written([(0, [0.9, 0.1]), (-1, [0.9, 0.1])])
     assert list(caveats.unlabelled(found)) == [
-        "1 of 2 photos have no known class and count in no figure."
+        "1 of 2 photos have no label and count in no metric."
     ]
     assert list(caveats.unlabelled(found.take(np.array([0])))) == []

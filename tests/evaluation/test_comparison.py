@@ -96,7 +96,7 @@ def test_without_a_photo_in_common_there_is_nothing_to_say(ids_a: str, ids_b: st
     assert math.isnan(found.difference)
     assert all(math.isnan(end) for end in found.interval_95)
     assert found.p_value == 1
-    assert str(found) == "no photo in common with a known class"
+    assert str(found) == "no labelled photo in common"
     assert len(found.table("both")) == 0
 
 

@@ -217,5 +217,5 @@ def test_all_answers_for_one_photo_come_most_probable_first(
 def test_an_unknown_class_is_the_users_mistake(written: Callable[..., Predictions]) -> None:
     found = written([(1, [0.2, 0.5, 0.3])])
     assert found.index_of("c") == 2
-    with pytest.raises(UserError, match="knows no class 'Dodo'"):
+    with pytest.raises(UserError, match="has no class 'Dodo'"):
         found.index_of("Dodo")

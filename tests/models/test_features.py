@@ -159,7 +159,7 @@ def test_what_is_not_cached_is_said(version: store.Version) -> None:
             lambda: features.of_photo(model, image_id(0)),
             lambda: features.similar_to_features(model, query),
         ):
-            with pytest.raises(NotFound, match="Made up learned from are not in the cache"):
+            with pytest.raises(NotFound, match="training photos of Made up were evicted"):
                 ask()
         write(folder, [image_id(0)], np.ones((1, size), np.float32))
     assert features.of_photo(model, image_id(1)) is None

@@ -61,7 +61,7 @@ def described(**changes: Any) -> dict[str, Any]:
 
 
 def answered(classes: list[str] | None = None) -> Predictions:
-    """Seven test photos, five right: a crow is taken for the other kind once each way. One photo more has no known class."""
+    """Seven test photos, five right: a crow is predicted as the other kind once each way. One more photo has no label."""
     truth = [0, 0, 0, 1, 1, 2, 2, -1]
     said = [0, 0, 1, 1, 0, 2, 2, 2]
     given = np.full((8, 3), 0.1, dtype=np.float32)
@@ -100,7 +100,7 @@ def test_the_card_says_what_the_model_is_and_how_right() -> None:
         "| American Crow | Fish Crow | 1 | 1 | 2/5 = 0.400 |",
         "| threshold | 12.5 |",
         "| auroc / drawn shapes | 0.991 |",
-        "- 1 of 8 photos have no known class and count in no figure.",
+        "- 1 of 8 photos have no label and count in no metric.",
     ):
         assert line in card.splitlines(), line
     assert "| test | 5/7 = 0.714 (95 % Wilson 0.359 to 0.918) | - | 0.722 |" in card
@@ -114,7 +114,7 @@ def test_sections_come_in_order_in_both_forms() -> None:
             "Architecture",
             "Training",
             "Metrics",
-            "Each class, on test",
+            "Metrics by class, on test",
             "Most confused classes, on test",
             "Calibration",
         ),
@@ -139,7 +139,7 @@ def test_top5_is_given_only_where_there_are_more_than_five_classes() -> None:
 def test_a_disagreement_between_the_two_sources_is_said() -> None:
     metrics = {"test": {"correct": 6, "n": 7}}
     card = model_card.markdown(described(metrics=metrics), answered())
-    assert "On test, model.json records 6/7, the stored predictions give 5/7 = 0.714" in card
+    assert "On test, model.json records 6/7, but the stored predictions give 5/7 = 0.714" in card
     assert "model.json records" not in model_card.markdown(described(unfamiliar=None), answered())
 
 
@@ -150,18 +150,18 @@ def test_what_is_not_recorded_is_unknown_or_left_out() -> None:
         "# Unnamed model",
         "- Dataset: unknown",
         "- Version: unknown",
-        "How many photos each split has is unknown.",
+        "The number of photos per split is unknown.",
         "- Architecture: unknown",
         "- Mode: unknown",
         "- Temperature: unknown",
         "- Unsure threshold: unknown",
     ):
         assert line in card.splitlines(), line
-    assert "Unknown: model.json holds no figures" in card
-    assert "This model has no rule for photos unlike everything" in card
-    assert "There are no figures on a test split" in card
-    assert "flatter the model" not in card
-    for title in ("Training", "Each class", "Most confused"):
+    assert "Unknown: model.json has no metrics" in card
+    assert "This model has no rule for unfamiliar photos" in card
+    assert "There are no metrics on a test split" in card
+    assert "are optimistic" not in card
+    for title in ("Training", "Metrics by class", "Most confused"):
         assert f"## {title}" not in card
 
 
@@ -175,14 +175,14 @@ def test_predictions_alone_give_their_figures() -> None:
 def test_without_test_photos_validation_is_shown() -> None:
     found = replace(answered(), split=np.array(["validation"] * 8))
     card = model_card.markdown(described(metrics={}), found)
-    assert "## Each class, on validation" in card
-    assert "so the figures on validation flatter the model" in card
+    assert "## Metrics by class, on validation" in card
+    assert "so the validation metrics are optimistic" in card
 
 
 def test_a_model_without_mistakes() -> None:
     found = answered()
     card = model_card.markdown(described(), found.take(np.flatnonzero(found.correct)))
-    assert "No photo was given a wrong class." in card
+    assert "No mistakes." in card
 
 
 @pytest.mark.parametrize(

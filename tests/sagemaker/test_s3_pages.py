@@ -41,14 +41,14 @@ def app(aws: Emulator, home: Path, tmp_path: Path) -> Iterator[App]:
 def test_from_a_place_in_s3_to_a_model(app: App, page: Any) -> None:
     steps.visit(page, app.url, "datasets?view=import")
     steps.choose(page, "Amazon S3")
-    steps.fill(page, "Place in S3", "photos/shapes")
+    steps.fill(page, "S3 prefix", "photos/shapes")
     steps.press(page, "Preview import")
     steps.say(page, "is no place in Amazon S3")
-    steps.fill(page, "Place in S3", f"s3://{BUCKET}/nothing")
+    steps.fill(page, "S3 prefix", f"s3://{BUCKET}/nothing")
     steps.press(page, "Preview import")
     steps.say(page, "There is nothing in")
     assert store.datasets() == []
-    steps.fill(page, "Place in S3", f"s3://{BUCKET}/shapes")
+    steps.fill(page, "S3 prefix", f"s3://{BUCKET}/shapes")
     steps.press(page, "Preview import")
     steps.import_as_previewed(page, PATIENCE)
     steps.say(page, "Photos in use", PATIENCE)

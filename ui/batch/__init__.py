@@ -1,1 +1,1 @@
-"""The Batch page: photos through a model, the table of answers, and the review queue."""
+"""The Batch page: many photos through a model, the results, and the review queue."""

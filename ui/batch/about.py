@@ -1,5 +1,4 @@
-"""What a batch was and left: the model's form and what it changes, the speed, the table to take
-away, and the log."""
+"""The About view of a batch: the engine, the speed, the downloads, and the log."""
 
 from __future__ import annotations
 
@@ -16,32 +15,38 @@ from ui.training import job as job_card
 
 
 def show(job: Job) -> None:
-    """Facts, downloads and the log."""
+    """Draw facts, downloads and the log."""
     told = BatchProgress.from_json(job.status.progress)
-    st.markdown(f"**Form of the model**: {plain(told.form)}. {_parity(told.parity)}")
+    st.markdown(f"**Engine**: {plain(told.form)}. {_parity(told.parity)}")
     if told.seconds:
-        rate = f"{told.images_per_second or 0:,.0f} photos a second, reading and decoding included"
-        st.markdown(
-            f"**Speed**: {rate}; {duration(told.seconds)} in all, "
-            f"after {duration(_start(job, told.seconds))} of starting."
+        rate = (
+            f"{told.images_per_second or 0:,.0f} photos per second, including reading and decoding"
         )
-    take_away(job)
+        st.markdown(
+            f"**Speed**: {rate}. It took {duration(told.seconds)} after a start-up of "
+            f"{duration(_start(job, told.seconds))}."
+        )
+    downloads_of(job)
     job_card.as_code(job)
-    with st.expander("The table's columns", icon=":material/table:"):
+    with st.expander("Columns of the table", icon=":material/table:"):
         rows = {
-            "column": list(results.DESCRIPTIONS),
-            "what it holds": list(results.DESCRIPTIONS.values()),
+            "Column": list(results.DESCRIPTIONS),
+            "Content": list(results.DESCRIPTIONS.values()),
         }
-        st.dataframe(rows, hide_index=True, alt="The columns of the results and what they hold")
+        st.dataframe(rows, hide_index=True, alt="The columns of the results and their content")
     with st.expander("Log", icon=":material/article:"):
-        st.code(backends.of(job).log(job).text[-20_000:] or "Nothing.", language=None, height=200)
-    st.caption(f"Batch `{job.id}`, kept in `{job.folder.path}`.")
+        st.code(
+            backends.of(job).log(job).text[-20_000:] or "The log is empty.",
+            language=None,
+            height=200,
+        )
+    st.caption(f"Batch `{job.id}` in `{job.folder.path}`.")
 
 
-def take_away(job: Job) -> None:
-    """CSV and Parquet of all rows, made when they are asked for."""
+def downloads_of(job: Job) -> None:
+    """Draw the downloads of all rows, as CSV and as Parquet."""
     with st.container(horizontal=True):
-        downloads.link("All rows as CSV", job.id, "results.csv", key="ba_csv")
+        downloads.link("CSV for spreadsheets", job.id, "results.csv", key="ba_csv")
         downloads.link("CSV for programs", job.id, "results.csv?exact=1", key="ba_csv_exact")
         path = results.results_file(job.folder)
         if path.exists():

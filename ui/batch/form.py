@@ -1,4 +1,4 @@
-"""The form that starts a batch: which model, over which photos."""
+"""The form that starts a batch: the model and the photos."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ SOURCES = {
     "upload": ":material/upload: Photos",
     "s3": ":material/cloud: S3",
 }
-HERE = "It runs on this workstation and goes on when this page or the app is closed."
+HERE = "Runs on this workstation, and keeps running if you close this page or the app."
 ELSEWHERE = (
-    "Photos that are not in the bucket yet are sent first, each once. It goes on when this page "
-    "or the app is closed."
+    "Uploads the photos that are not in the bucket yet. Keeps running if you close this page or "
+    "the app."
 )
 NO_SPLIT = "all"
 
 
 def show(models: Sequence[Model]) -> None:
-    """The whole form. A double click on Run makes one job."""
+    """Draw the form. A double click on Run creates one job."""
     if not models:
         st.info(
-            "There is no model yet to go through photos with. Train one first.",
+            "No models yet. Train one first.",
             icon=":material/model_training:",
         )
         links.button(
@@ -84,7 +84,8 @@ def show(models: Sequence[Model]) -> None:
         st.caption(ELSEWHERE if where.asks_resources else HERE)
 
 
-# Makes the spec of what was chosen, with what all batches have: name, model, id, machines.
+# Returns the spec for the chosen photos, given the fields that all batches have: name, model, id,
+# resources.
 Make = Callable[..., TransformSpec]
 
 
@@ -95,7 +96,7 @@ def _nothing(**_: Any) -> TransformSpec:
 def _split(model: Model) -> tuple[Make, str]:
     datasets = {item.id: item for item in store.datasets() if isinstance(item, store.Dataset)}
     if not datasets:
-        st.info("There is no dataset.", icon=":material/photo_library:")
+        st.info("No datasets yet.", icon=":material/photo_library:")
         return _nothing, "Batch"
     left, right = st.columns(2)
     own = model.dataset_id
@@ -122,8 +123,8 @@ def _split(model: Model) -> tuple[Make, str]:
     )
     if chosen == own and split not in ("test", "unused"):
         st.caption(
-            ":material/info: The model has learned from some of these photos; on them it looks "
-            "better than it is."
+            ":material/info: The model was trained on some of these photos, so its accuracy on "
+            "them is too high."
         )
     title = f"{datasets[chosen].name}, {split}"
     if split == NO_SPLIT:
@@ -146,8 +147,8 @@ def _folder(_: Model) -> tuple[Make, str]:
         "Folder", key="ba_folder", placeholder="/home/me/trail-camera", help=f"Inside {roots}."
     ).strip()
     st.caption(
-        "Every photo in it and below it; nothing there is changed. Where a folder bears the name "
-        "of one of the model's classes, its photos count as labelled so, and the answers are "
+        "Reads every photo in the folder and its subfolders; changes nothing there. Photos in a "
+        "subfolder named like a class get that class as their label, and the predictions are "
         "scored."
     )
     make = partial(TransformSpec, source="folder", path=path, shown=path)
@@ -155,7 +156,7 @@ def _folder(_: Model) -> tuple[Make, str]:
 
 
 def _archive(_: Model) -> tuple[Make, str]:
-    where = choices.segment("Archive", ["Drop it here", "On this machine"], key="ba_archive_where")
+    where = choices.segment("Archive", ["Upload", "On this machine"], key="ba_archive_where")
     if where == "On this machine":
         path = st.text_input("Path", key="ba_archive_path", placeholder="/data/june.zip").strip()
         there = PurePath(path)
@@ -180,7 +181,7 @@ def _archive(_: Model) -> tuple[Make, str]:
 
 
 def _upload(_: Model) -> tuple[Make, str]:
-    whole = st.toggle("A folder with everything below it", key="ba_whole")
+    whole = st.toggle("Upload a folder with its subfolders", key="ba_whole")
     uploads = st.file_uploader(
         "Photos",
         type=[suffix.removeprefix(".") for suffix in settings.IMAGE_SUFFIXES],
@@ -191,8 +192,8 @@ def _upload(_: Model) -> tuple[Make, str]:
     )
     if not uploads:
         st.caption(
-            "For more than a few hundred photos, name a folder on this machine instead: nothing "
-            "has to be copied then."
+            "For more than a few hundred photos, choose a folder on this machine instead: it needs "
+            "no upload."
         )
         return _nothing, "Photos"
     st.caption(
@@ -210,11 +211,11 @@ def _upload(_: Model) -> tuple[Make, str]:
 
 
 def _s3(_: Model) -> tuple[Make, str]:
-    path = st.text_input("Place in S3", key="ba_s3", placeholder="s3://my-photos/june/").strip()
+    path = st.text_input("S3 prefix", key="ba_s3", placeholder="s3://my-photos/june/").strip()
     st.caption(
-        "Every photo below it, or those that a manifest of SageMaker's there names (.manifest or "
-        ".json). The role has to be allowed to read it. Where a folder bears the name of one of "
-        "the model's classes, its photos count as labelled so."
+        "Reads every photo under the prefix, or those in a SageMaker manifest (.manifest or "
+        ".json). The role needs read access. Photos in a folder named like a class get that class "
+        "as their label."
     )
     make = partial(TransformSpec, source="s3", path=path, shown=path)
     return make, PurePath(path).name or "S3"

@@ -1,5 +1,4 @@
-"""One batch on its page: what it does now, what can be done with it, and its results as far as
-they are there."""
+"""The page of one batch: its progress, its actions, and the results so far."""
 
 from __future__ import annotations
 
@@ -29,13 +28,13 @@ SOURCES = {
     "split": "Photos of",
     "folder": "Photos of the folder",
     "archive": "Photos of the archive",
-    "upload": "Dropped on the page:",
+    "upload": "Uploaded photos:",
     "s3": "Photos at",
 }
 
 
 def show(job: Job) -> None:
-    """The whole page of one batch. Raises NotFound for a job of another kind."""
+    """Draw the page of one batch. Raises NotFound for a job of another kind."""
     if job.kind != TransformSpec.kind:
         raise NotFound(f"{job.name} is a {job.kind} job, not a batch.")
     job = backends.of(job).refresh(job)
@@ -44,10 +43,10 @@ def show(job: Job) -> None:
     live.job(_live, job, LIVE_SECONDS)
     if model is None:
         st.warning(
-            "The model of this batch is not there any more; its table can still be downloaded.",
+            "The model of this batch was deleted. The table can still be downloaded.",
             icon=":material/warning:",
         )
-        batch_about.take_away(job)
+        batch_about.downloads_of(job)
         return
     batch_results.show(job, model)
 
@@ -86,12 +85,12 @@ def _live(job: Job) -> None:
             words += f" started {age(job.status.started)}, took {duration(job.status.seconds)}"
         st.markdown(words, width="content")
         job_state.where(job)
-        job_state.stop_button(job, "What is finished stays, and the batch can be resumed.")
+        job_state.stop_button(job, "Finished photos are kept; the batch can be resumed.")
     if job.state is State.FAILED:
         st.error(plain(job.status.reason), icon=":material/error:")
     elif job.state is State.STOPPED:
         st.info(
-            "Stopped. What was finished is below; Resume goes on with the rest.",
+            "Stopped. The finished photos are below; Resume continues with the rest.",
             icon=":material/stop_circle:",
         )
     elif not job.state.is_finished:
@@ -110,14 +109,14 @@ def _progress(job: Job) -> None:
     total = told.total or 0
     words = f"{told.done:,} of {count(total, 'photo')}"
     if told.images_per_second:
-        words += f", {told.images_per_second:,.0f} a second"
+        words += f", {told.images_per_second:,.0f} per second"
     words += left(told.eta_seconds)
     if told.errors:
         words += f", {count(told.errors, 'error')}"
     live.bar(told.done, total, words)
     if told.skipped:
         before = count(told.skipped, "photo")
-        st.caption(f"{before} of them were finished before and are not repeated.")
+        st.caption(f"{before} finished in the stopped batch and are not repeated.")
 
 
 def _resume(job: Job, spec: TransformSpec) -> None:
@@ -127,7 +126,7 @@ def _resume(job: Job, spec: TransformSpec) -> None:
         key=f"ba_resume_go_{job.id}",
         icon=":material/resume:",
         type="primary",
-        help="As a new batch; finished photos are not repeated.",
+        help="Creates a new batch for the rest; finished photos are not repeated.",
     ):
         with messages.report_errors():
             again = replace(spec, id=st.session_state[f"ba_resume_{job.id}"], resumed_from=job.id)

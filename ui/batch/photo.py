@@ -28,6 +28,8 @@ from ui.shared.viewer import Album
 from ui.text import percent, plain
 
 Row = Mapping[Hashable, Any]
+# How most errors begin: a tile has no room for it.
+UNUSABLE = "the photo cannot be used: "
 
 
 def answer_of(row: Row) -> list[dict[str, object]]:
@@ -193,7 +195,9 @@ def tile(row: Row) -> Photo:
     prediction."""
     title = row["label"] or row["path"].rsplit("/", 1)[-1]
     if row["error"]:
-        return Photo(str(row["row"]), NO_PICTURE, title, row["error"], "wrong")
+        return Photo(
+            str(row["row"]), NO_PICTURE, title, row["error"].removeprefix(UNUSABLE), "wrong"
+        )
     answer = f"{row['prediction']} {percent(row['probability'])}"
     if row["unsure"]:
         answer += "; unsure"

@@ -1,5 +1,5 @@
-"""The photos of a batch, as a wall or as a table, one page at a time; each opens whole, and any
-can be set aside for review."""
+"""The photos of a batch as a wall or as a table, a page at a time. Each opens in the viewer, and
+any can be set aside for review."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def table(job: Job, found: Table, rows: np.ndarray, root: Path | None) -> None:
             _bar(job, found, rows, root)
     cells = event["selection"]["cells"]
     _open_cell(f"ba_table_cell_{job.id}", [str(part[row]) for row, _ in cells])
-    batch_about.take_away(job)
+    batch_about.downloads_of(job)
 
 
 def _open_cell(key: str, clicked: list[str]) -> None:
@@ -113,7 +113,7 @@ def _open_cell(key: str, clicked: list[str]) -> None:
 
 
 def errors(found: Table, rows: np.ndarray) -> None:
-    """The photos that could not be used, by name, with the reason."""
+    """Draw the photos that could not be used, with the reason."""
     st.caption(f"{count(len(rows), 'photo')} could not be used.")
     frame = found.page(_page(rows, ERRORS_PAGE))[["path", "error"]]
     st.dataframe(
@@ -135,7 +135,7 @@ def _make_thumbnails(frame: pd.DataFrame, root: Path | None) -> None:
 
 
 def _page(rows: np.ndarray, size: int) -> np.ndarray:
-    """The rows of the page in the address; the first one where the filters leave fewer pages."""
+    """Return the rows of the page in the address, or of the first page if that one is gone."""
     pages = paging.pages(len(rows), size)
     number = int(st.session_state.get("ba_page", 1) or 1)
     if number > pages:
@@ -146,8 +146,7 @@ def _page(rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns worth showing, in the order they are read; label and error only where there is
-    one."""
+    """Return the columns to show, in reading order; label and error only if a row has one."""
     pictures = zip(frame["image_id"], frame["error"], strict=True)
     shown = pd.DataFrame(
         {
@@ -166,8 +165,8 @@ def _table_frame(frame: pd.DataFrame) -> pd.DataFrame:
 def _bar(
     job: Job, found: Table, rows: np.ndarray, root: Path | None, *, selected: bool = False
 ) -> None:
-    """How many rows are shown or selected, and setting them aside; of all rows, only those the
-    model is unsure of."""
+    """Draw the number of rows shown or selected, and the button that sets them aside: of all rows,
+    only the unsure ones."""
     whole = len(rows) == len(found) and not selected
     usable = rows[~found.error[rows] & (found.unsure[rows] | (not whole))]
     shown, label = count(len(rows), "photo"), f"Set {count(len(usable), 'photo')} aside for review"
@@ -179,17 +178,14 @@ def _bar(
         st.caption(f"{shown}.", width="content")
         if root and 0 < len(usable) <= MAX_ASIDE:
             words = (
-                "They wait in the review queue with the model's answers, and get their right "
-                "label there."
+                "Adds the photos to the review queue with their predictions. Their labels are "
+                "decided there."
             )
             if st.button(label, key="ba_aside", icon=":material/rate_review:", help=words):
                 _set_aside(job, found, usable, root)
         elif root and len(usable) > MAX_ASIDE:
             st.caption(
-                (
-                    f"Up to {MAX_ASIDE} can be set aside for review at once: narrow the "
-                    "confidence, for example."
-                ),
+                (f"Up to {MAX_ASIDE} photos can be set aside at once. Filter them first."),
                 width="content",
             )
         if waiting := review.count():
@@ -199,7 +195,7 @@ def _bar(
 
 
 def _set_aside(job: Job, found: Table, rows: np.ndarray, root: Path) -> None:
-    """Puts these photos into the review queue and says how many arrived."""
+    """Put these photos into the review queue; a toast tells how many arrived."""
     added, failed = 0, ""
     for row in _whole(job, found, rows).to_dict("records"):
         try:

@@ -1,5 +1,4 @@
-"""The results of a batch: figures, what to beware of, the filters, and the views of the rows
-that pass them."""
+"""The results of a batch: metrics, warnings, filters, and the views of the filtered rows."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from ui.batch import photo as batch_photo
 from ui.batch import photos as batch_photos
 from ui.batch import scores as batch_scores
 from ui.shared import albums
-from ui.text import count, share
+from ui.text import count, percent, share
 
 VIEWS = {
     "photos": "Photos",
@@ -33,22 +32,22 @@ VIEWS = {
     "about": "About",
 }
 OUTCOMES = {
-    "all": "Everything",
+    "all": "All",
     "wrong": "Wrong",
     "right": "Right",
     "unsure": "Unsure",
     "unfamiliar": "Unfamiliar",
     "errors": "Errors",
-    "unlabelled": "No known label",
+    "unlabelled": "No label",
 }
 
 
 def show(job: Job, model: Model) -> None:
-    """Everything about the rows there are; while the batch runs, those finished so far."""
+    """Draw everything about the finished rows; while the batch runs, those finished so far."""
     found = _table(job, model)
     if not len(found):
         if job.state.is_finished:
-            st.info("This batch ended before any photo was finished.", icon=":material/info:")
+            st.info("This batch ended before it finished a photo.", icon=":material/info:")
         return
     if not job.state.is_finished:
         _so_far(len(found))
@@ -77,13 +76,13 @@ def _read(job_id: str, parts: tuple[str, ...], _classes: tuple[str, ...]) -> Tab
 
 
 def _table(job: Job, model: Model) -> Table:
-    """Read again only where rows have come since: the names of the files, `parts`, say which
-    rows are in them."""
+    """Return the table, read again only when rows were added: the names of the files, `parts`, tell
+    which rows they have."""
     return _read(job.id, tuple(path.name for path in results.parts(job.folder)), model.classes)
 
 
 def _root(job: Job) -> Path | None:
-    """Where the photos lie, or None where their dataset has gone."""
+    """Return the folder of the photos, or None if their dataset was deleted."""
     try:
         return sources.root_of(transform_spec(job), job.folder)
     except NotFound:
@@ -92,14 +91,12 @@ def _root(job: Job) -> Path | None:
 
 def _so_far(done: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Below: the first {count(done, 'photo')}, as of now.", width="content")
-        st.button(
-            "Show what has come since", key="ba_refresh", icon=":material/refresh:", type="tertiary"
-        )
+        st.caption(f"The first {count(done, 'photo')} so far.", width="content")
+        st.button("Refresh", key="ba_refresh", icon=":material/refresh:", type="tertiary")
 
 
 def _total(job: Job, found: Table) -> int:
-    """How many photos the batch has; those with an answer where it has not said."""
+    """Return how many photos the batch has, or how many are finished if that is not known."""
     total = BatchProgress.from_json(job.status.progress).total
     if total is None:
         return len(found)
@@ -110,8 +107,7 @@ def _ended_early(job: Job, found: Table) -> None:
     total = _total(job, found)
     answered = f"{len(found) - int(found.error.sum()):,} of {count(total, 'photo')}"
     st.caption(
-        f"{answered} were answered before this batch ended, the rest were not. Resume asks about "
-        "those."
+        f"{answered} were classified before this batch ended. Resume continues with the rest."
     )
 
 
@@ -122,23 +118,23 @@ def _figures(job: Job, found: Table) -> None:
             "Photos",
             f"{len(found):,}",
             f"of {total:,}" if len(found) < total else None,
-            "Finished photos, errors among them.",
+            "Finished photos, including errors.",
         ),
         ("Accuracy", *_accuracy(found)),
         (
             "Unsure",
             *_part(int(found.unsure.sum()), len(found)),
-            "The best answer's probability lies below the model's own threshold.",
+            "The highest probability is below the model's threshold.",
         ),
         (
             "Unfamiliar",
             *_part(int(found.unfamiliar.sum()), len(found)),
-            "Unlike everything the model saw in training.",
+            "Unlike every training photo of the model.",
         ),
         (
             "Errors",
             *_part(int(found.error.sum()), len(found)),
-            "Photos that could not be used, each with its reason.",
+            "Photos that could not be used. The filter Errors shows the reasons.",
         ),
     ]
     with st.grid(5, min_column_width=130, gap="small"):
@@ -156,46 +152,46 @@ def _figures(job: Job, found: Table) -> None:
 
 
 def _accuracy(found: Table) -> tuple[str, str | None, str]:
-    """The accuracy on photos that the model did not learn from, where there are any, of how many
-    photos, and what that means."""
+    """Return the accuracy, the counts behind it, and its meaning. Photos that the model was trained
+    on are left out if there are others."""
     score = scores.top1(found.unseen if len(found.unseen) else found.answers)
     if not score.n:
-        return "-", None, "No photo here has a known class."
-    why = f"Top-1, over {count(score.n, 'photo')} whose class is known and one of the model's"
+        return "-", None, "No photo here has a label that is one of the model's classes."
+    why = f"Top-1 over {count(score.n, 'photo')} whose label is one of the model's classes"
     if 0 < len(found.unseen) < len(found.answers):
-        why += ", without those it learned from"
+        why += ", without those it was trained on"
     return f"{score.value:.3f}", f"{score.correct:,}/{score.n:,}", f"{why}."
 
 
 def _part(number: int, total: int) -> tuple[str, str | None]:
-    return f"{number:,}", f"{number / total:.1%}" if number else None
+    return f"{number:,}", percent(number / total, 1) if number else None
 
 
 def _warnings(found: Table) -> None:
     errors = int(found.error.sum())
     if errors:
         words = (
-            f"{errors:,} of {count(len(found), 'photo')} could not be used: choose Errors to see "
-            "why. The others are answered."
+            f"{errors:,} of {count(len(found), 'photo')} could not be used. Choose Errors to see "
+            "the reasons."
         )
         st.warning(words, icon=":material/broken_image:")
     seen = int((found.in_training == table.YES).sum())
     if seen:
         words = (
-            f"The model learned from {seen:,} of these {len(found):,} photos (the same bytes, "
-            "whatever the file is called)."
+            f"The model was trained on {seen:,} of these {len(found):,} photos (identical bytes, "
+            "whatever the file name)."
         )
         if len(found.unseen):
             words += (
-                f" They do not count in the accuracy; with them it would be {_with_them(found)}."
+                f" They are left out of the accuracy; with them it would be {_with_them(found)}."
             )
         elif len(found.answers):
-            words += " The accuracy here says nothing about new photos."
+            words += " This accuracy does not apply to new photos."
         st.warning(words, icon=":material/school:")
     elif len(found.answers) and (found.in_training[~found.error] == table.NOT_KNOWN).all():
         st.info(
             (
-                "The data the model learned from is gone, so nobody can tell whether it has seen "
+                "The model's training data was deleted, so it is unknown whether it was trained on "
                 "these photos."
             ),
             icon=":material/info:",
@@ -211,7 +207,7 @@ def _rows(job: Job, found: Table, root: Path | None, view: str) -> None:
     choice = _choice(found)
     rows = found.select(choice)
     if not len(rows):
-        st.info("No photo passes these filters.", icon=":material/filter_alt_off:")
+        st.info("No photo matches these filters.", icon=":material/filter_alt_off:")
     elif choice.outcome == "errors":
         batch_photos.errors(found, rows)
     elif view == "photos":
@@ -248,7 +244,7 @@ def _choice(found: Table) -> Choice:
     label = ""
     if labels:
         label = choices.one(
-            "Known label",
+            "Label",
             ["", *labels],
             label=lambda name: name or "Any label",
             key="ba_label",

@@ -38,7 +38,7 @@ def show() -> None:
         return
     datasets = {item.id: item for item in store.datasets() if isinstance(item, Dataset)}
     if not datasets:
-        st.warning("There is no dataset to correct. Import one first.", icon=":material/warning:")
+        st.warning("No dataset to correct. Import one first.", icon=":material/warning:")
         return
     version = _target(datasets, entries)
     if version is None:

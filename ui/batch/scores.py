@@ -1,17 +1,19 @@
-"""What a batch said in all: how often each class was the answer, and, where labels are known,
-how right it was; the photos behind both."""
+"""The predictions of a batch by class and, for photos with labels, its accuracy; with the photos
+of both."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from core.batch import table
 from core.batch.table import Answers, Choice, Table
 from core.evaluation import confusion, scores
 from core.jobs.store import Job
+from ui import links
 from ui.batch import photos as batch_photos
 from ui.shared import charts, confusion_matrix
 from ui.text import count, plain, share
@@ -19,28 +21,26 @@ from ui.text import count, plain, share
 MAX_PHOTOS = 36
 PAIRS = 6
 NAMED = 12
+PARAMETER = "of_class"
 
 
 def accuracy(job: Job, found: Table, root: Path | None) -> None:
-    """Accuracy, matrix and the most confused pairs; photos the model learned from can be left
-    out."""
+    """Draw accuracy, matrix and the most confused pairs; photos that the model was trained on can
+    be left out."""
     answers = found.answers
     if (found.in_training[answers.row] == table.YES).any() and st.toggle(
-        "Leave out the photos the model learned from", value=True, key="ba_unseen"
+        "Leave out photos the model was trained on", value=True, key="ba_unseen"
     ):
         answers = found.unseen
     if not len(answers):
         st.info(
-            "Every labelled photo here was in the model's training, so no accuracy can be told.",
+            "The model was trained on every labelled photo here, so no accuracy is reported.",
             icon=":material/school:",
         )
         return
     score = scores.top1(answers)
     low, high = score.interval_95
-    st.markdown(
-        f"**Top-1 {share(score.correct, score.n)}**, 95 % Wilson interval {low:.3f} to "
-        f"{high:.3f}, over {count(score.n, 'photo')}."
-    )
+    st.markdown(f"**Top-1 {share(score.correct, score.n)}**, 95 % CI {low:.3f} to {high:.3f}.")
     _matrix(job, found, answers, root)
     pairs = confusion.most_confused(answers, PAIRS)
     if pairs:
@@ -50,30 +50,39 @@ def accuracy(job: Job, found: Table, root: Path | None) -> None:
 
 
 def classes(job: Job, found: Table, root: Path | None) -> None:
-    """Answers per class; a click on a row shows its photos."""
+    """Draw the predictions by class; a click on a cell shows the photos of its class."""
     counts = found.counts()
     charts.predicted_classes(counts, key="ba_counts")
     if never := [plain(name) for name in found.names if name not in set(counts["class"])]:
         some = ", ".join(never[:NAMED])
         if len(never) > NAMED:
             some += ", ..."
-        st.caption(f"Never the answer: {count(len(never), 'class', 'classes')} ({some}).")
-    shown = counts.assign(photos=counts["sure"] + counts["unsure"])[["class", "photos", "unsure"]]
+        st.caption(f"Never predicted: {count(len(never), 'class', 'classes')} ({some}).")
+    table = pd.DataFrame(
+        {
+            "Class": counts["class"],
+            "Photos": counts["sure"] + counts["unsure"],
+            "Unsure": counts["unsure"],
+        }
+    )
     event = st.dataframe(
-        shown,
+        table,
         hide_index=True,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         key=f"ba_classes_{job.id}",
         alt="Photos per predicted class",
     )
-    if not event["selection"]["rows"]:
-        st.caption("Choose a row to see the photos of that answer, the least certain first.")
+    cells = event["selection"]["cells"]
+    if cells:
+        links.set_parameters(**{PARAMETER: str(counts["class"].iloc[cells[0][0]])})
+    name = links.parameter(PARAMETER)
+    if name not in set(counts["class"]):
+        st.caption("Click a class to see its photos, lowest probability first.")
         return
-    name = str(counts["class"].iloc[event["selection"]["rows"][0]])
     rows = found.select(Choice(prediction=name, order="least confident"))
-    _heading(plain(name), len(rows), f"the {MAX_PHOTOS} least certain")
-    _photos(job, found, rows[:MAX_PHOTOS], root, "class")
+    _heading(plain(name), len(rows), f"the {MAX_PHOTOS} with the lowest probability")
+    _photos(job, found, rows, root, "class")
 
 
 def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None:
@@ -86,11 +95,11 @@ def _matrix(job: Job, found: Table, answers: Answers, root: Path | None) -> None
             return
         rows = confusion.cell(answers, *cell)
         _heading(confusion_matrix.title(cell), len(rows), f"the first {MAX_PHOTOS}")
-        _photos(job, found, answers.row[rows[:MAX_PHOTOS]], root, "cell")
+        _photos(job, found, answers.row[rows], root, "cell")
 
 
 def _heading(title: str, photos: int, shown: str) -> None:
-    """What is shown below; where that is not all, `shown` says which photos it is."""
+    """Draw the heading of some photos; `shown` tells which they are if they are not all."""
     words = f"**{title}**: {count(photos, 'photo')}"
     if photos > MAX_PHOTOS:
         words += f", {shown}"
@@ -113,14 +122,14 @@ def _pair(
             (pair.first, pair.second, pair.first_as_second),
             (pair.second, pair.first, pair.second_as_first),
         )
-        for column, (true, said, rows) in zip(st.columns(2), sides, strict=True):
+        for column, (true, predicted, rows) in zip(st.columns(2), sides, strict=True):
             with column:
-                st.caption(f"{plain(true)}, taken for {plain(said)}: {len(rows)}")
+                st.caption(f"{plain(true)} predicted as {plain(predicted)}: {len(rows)}")
                 _photos(job, found, answers.row[rows[:6]], root, f"pair_{number}_{true}")
 
 
 def _photos(job: Job, found: Table, rows: np.ndarray, root: Path | None, key: str) -> None:
     if len(rows):
-        batch_photos.small_wall(job, found, rows, root, key=key, side=130)
+        batch_photos.small_wall(job, found, rows[:MAX_PHOTOS], root, key=key, side=130, every=rows)
     else:
-        st.caption("None.")
+        st.caption("No photos.")

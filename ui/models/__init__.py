@@ -1,1 +1,1 @@
-"""The Models page: the registry, and one model's figures and photos."""
+"""The Models page: the list of models, and the figures and photos of one."""

@@ -1,5 +1,4 @@
-"""What a model is made of: its data, architecture, settings and figures, and its card to take
-away."""
+"""The About view of a model: its data, architecture, settings, metrics and model card."""
 
 from __future__ import annotations
 
@@ -12,30 +11,31 @@ from core.errors import NotFound
 from core.models import card as model_card
 from core.models.store import Model
 from ui import links
+from ui.models import header
 from ui.text import count, duration, share
 
 
 def show(model: Model) -> None:
-    """Lineage, settings, figures as stored, and the model card."""
+    """Draw lineage, settings, stored metrics and the model card."""
     about = model.description
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Made from**")
+        st.markdown("**Facts**")
         links.link(
             "datasets",
-            "The dataset version it learned from",
+            header.dataset_of(model),
             ":material/photo_library:",
             dataset=model.dataset_id,
             version=model.version_id,
         )
         st.dataframe(_facts(about), hide_index=True, alt="Facts about the model")
     with right:
-        st.markdown("**Figures as the training job counted them**")
+        st.markdown("**Metrics stored by the training job**")
         st.dataframe(_metrics(model), hide_index=True, alt="Metrics per split")
     with st.expander("Hyperparameters"):
         st.dataframe(
             [
-                {"name": name, "value": value}
+                {"Name": name, "Value": value}
                 for name, value in sorted(about.get("hyperparameters", {}).items())
             ],
             hide_index=True,
@@ -47,18 +47,18 @@ def show(model: Model) -> None:
 def _facts(about: Mapping[str, Any]) -> list[dict[str, str]]:
     seconds = about.get("seconds", {})
     facts = {
-        "architecture": about.get("arch", ""),
-        "backbones": ", ".join(
+        "Architecture": about.get("arch", ""),
+        "Backbones": ", ".join(
             f"{b['arch']} at {b['image_size']} px" for b in about.get("backbones", [])
         ),
-        "mode": about.get("mode", ""),
-        "parameters": f"{about['parameters']:,}" if "parameters" in about else "",
-        "classes": str(len(about["classes"])),
-        "kept epoch": str(about.get("best_epoch", "")),
-        "made in": duration(seconds.get("total")),
-        "of that, features": duration(seconds.get("features")),
+        "Mode": about.get("mode", ""),
+        "Parameters": f"{about['parameters']:,}" if "parameters" in about else "",
+        "Classes": str(len(about["classes"])),
+        "Kept epoch": str(about.get("best_epoch", "")),
+        "Training time": duration(seconds.get("total")),
+        "Feature extraction": duration(seconds.get("features")),
     }
-    return [{"what": name, "value": value} for name, value in facts.items() if value]
+    return [{"Fact": name, "Value": value} for name, value in facts.items() if value]
 
 
 def _metrics(model: Model) -> list[dict[str, str]]:
@@ -67,11 +67,11 @@ def _metrics(model: Model) -> list[dict[str, str]]:
         if figures := model.metrics(split):
             rows.append(
                 {
-                    "split": split,
-                    "top-1": share(int(figures["correct"]), int(figures["n"])),
-                    "top-5": f"{figures['top5']:.3f}",
-                    "macro F1": f"{figures['macro_f1']:.3f}",
-                    "loss": f"{figures['loss']:.3f}",
+                    "Split": split,
+                    "Top-1": share(int(figures["correct"]), int(figures["n"])),
+                    "Top-5": f"{figures['top5']:.3f}",
+                    "Macro F1": f"{figures['macro_f1']:.3f}",
+                    "Loss": f"{figures['loss']:.3f}",
                 }
             )
     return rows
@@ -83,14 +83,14 @@ def _card(model: Model) -> None:
     except NotFound:
         return
     st.markdown(
-        f"**Model card**: what it is, how it was measured on {count(len(predictions), 'photo')}, "
-        "and its limits."
+        f"**Model card**: intended use, evaluation on {count(len(predictions), 'photo')}, and "
+        "limits."
     )
     with st.container(horizontal=True):
         markdown = model_card.markdown(model.description, predictions)
         page = model_card.html(model.description, predictions)
         st.download_button(
-            "As Markdown",
+            "Download as Markdown",
             markdown,
             f"{model.id}.md",
             "text/markdown",
@@ -98,7 +98,7 @@ def _card(model: Model) -> None:
             icon=":material/download:",
         )
         st.download_button(
-            "As a web page",
+            "Download as HTML",
             page,
             f"{model.id}.html",
             "text/html",

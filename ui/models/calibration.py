@@ -1,5 +1,4 @@
-"""Can the probabilities be believed: the reliability diagram, with the photos behind each of its
-bins."""
+"""Calibration of a model: the reliability diagram, with the photos of each bin."""
 
 from __future__ import annotations
 
@@ -21,12 +20,12 @@ from ui.text import count, share
 
 HEIGHT = charts.HEIGHT + 80
 BEFORE = "#9AA89F"
-# The place of the bars that are clicked among the figure's traces: perfect, before, after, bars.
+# The index of the bars that are clicked among the figure's traces: perfect, before, after, bars.
 BARS = 3
 
 
 def show(model: Model, predictions: Predictions, split: str) -> None:
-    """Reliability and coverage of one split; the temperature and the threshold were chosen on
+    """Draw reliability and coverage on one split. The temperature and the threshold were fitted on
     validation."""
     part = predictions.of_split(split)
     temperature = float(model.description.get("temperature") or 1.0)
@@ -35,7 +34,7 @@ def show(model: Model, predictions: Predictions, split: str) -> None:
         f"Temperature {temperature:.2f}, fitted on validation (Guo et al. 2017). Expected "
         f"calibration error on {split}, {count(int(part.known.sum()), 'photo')}: "
         f"{calibration.expected_calibration_error(before):.3f} before, "
-        f"{calibration.expected_calibration_error(part):.3f} after; 0 would be perfect."
+        f"{calibration.expected_calibration_error(part):.3f} after; 0 is perfect."
     )
     with st.grid(2, min_column_width=400, gap="medium"):
         with st.container():
@@ -48,7 +47,7 @@ def show(model: Model, predictions: Predictions, split: str) -> None:
 
 
 def _reliability(part: Predictions, before: Predictions, split: str) -> int | None:
-    """The diagram over the number of photos in each of its bins; returns the bin whose bar was
+    """Draw the diagram above the number of photos in each bin; return the bin whose bar was
     clicked."""
     table, plain_table = calibration.reliability(part), calibration.reliability(before)
     figure = make_subplots(
@@ -59,14 +58,14 @@ def _reliability(part: Predictions, before: Predictions, split: str) -> int | No
         y=[0, 1],
         mode="lines",
         line={"dash": "dot", "color": "gray", "width": 1},
-        name="perfect",
+        name="perfect calibration",
         row=1,
         col=1,
     )
     _reliability_line(
         figure,
         plain_table,
-        "before the temperature",
+        "before temperature scaling",
         {"color": BEFORE, "width": 1, "dash": "dash"},
         intervals=False,
     )
@@ -76,33 +75,30 @@ def _reliability(part: Predictions, before: Predictions, split: str) -> int | No
     _bars(figure, table, charts.SPLIT_COLOURS[split])
     charts.style(figure, "Reliability", HEIGHT)
     figure.update_layout(clickmode="event+select", dragmode=False)
-    figure.update_yaxes(title_text="share that is right", range=[-0.03, 1.03], row=1, col=1)
+    figure.update_yaxes(title_text="accuracy", range=[-0.03, 1.03], row=1, col=1)
     figure.update_yaxes(title_text="photos", row=2, col=1)
     figure.update_xaxes(range=[0, 1])
-    figure.update_xaxes(title_text="stated probability", row=2, col=1)
+    figure.update_xaxes(title_text="probability", row=2, col=1)
     event = st.plotly_chart(
         figure,
         key=f"mo_reliability_{split}",
         config=charts.CONFIG,
         on_select="rerun",
         selection_mode="points",
-        alt=(
-            "Share of right answers against the stated probability, with the number of photos per "
-            "bin"
-        ),
+        alt=("Accuracy against the predicted probability, with the number of photos per bin"),
     )
     st.caption(
-        "Bars: how many photos; click one to see them. Upright lines: 95 % Wilson intervals."
+        "Bars: photos per bin; click a bar to see them. Vertical lines: 95 % Wilson intervals."
     )
     return _clicked_bin(event)
 
 
 def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
-    """How many photos each bin has; unseen bars of full height over them, so that a bin of one
-    photo can be clicked, too."""
+    """Draw the number of photos of each bin, under invisible bars of full height, so that a bin of
+    one photo can be clicked, too."""
     filled = table[table["n"] > 0]
     tallest = filled["n"].max() * 1.35
-    place = {
+    position = {
         "x": (filled["low"] + filled["high"]) / 2,
         "width": (filled["high"] - filled["low"]) * 0.9,
         "showlegend": False,
@@ -116,13 +112,13 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
             "%{customdata[0]} photos from %{customdata[1]:.2f} to "
             "%{customdata[2]:.2f}<extra></extra>"
         ),
-        **place,
+        **position,
         row=2,
         col=1,
     )
     # A selection would fade the bars that show the numbers.
     plain = {"marker": {"opacity": 1}, "textfont": {"color": "gray"}}
-    shown = {
+    text_style = {
         "text": filled["n"],
         "textposition": "outside",
         "textfont": {"color": "gray"},
@@ -130,7 +126,7 @@ def _bars(figure: go.Figure, table: pd.DataFrame, colour: str) -> None:
         "hoverinfo": "skip",
     }
     figure.add_bar(
-        y=filled["n"], marker_color=colour, cliponaxis=False, **shown, **place, row=2, col=1
+        y=filled["n"], marker_color=colour, cliponaxis=False, **text_style, **position, row=2, col=1
     )
     figure.update_yaxes(range=[0, tallest], row=2, col=1)
     figure.update_layout(barmode="overlay")
@@ -160,8 +156,8 @@ def _reliability_line(
         name=name,
         customdata=np.stack([filled["correct"], filled["n"]], axis=1),
         hovertemplate=(
-            f"{name}: %{{customdata[0]}}/%{{customdata[1]}} = %{{y:.3f}} right, %{{x:.3f}} "
-            "stated<extra></extra>"
+            f"{name}: %{{customdata[0]}}/%{{customdata[1]}} = %{{y:.3f}} correct, mean "
+            "probability %{{x:.3f}}<extra></extra>"
         ),
         row=1,
         col=1,
@@ -184,8 +180,8 @@ def _photos_of_bin(model: Model, part: Predictions, number: int) -> None:
         part.known & (part.confidence > row["low"]) & (part.confidence <= row["high"])
     )
     st.markdown(
-        f"**{count(len(rows), 'photo')} with a stated probability from {row['low']:.2f} to "
+        f"**{count(len(rows), 'photo')} with a probability from {row['low']:.2f} to "
         f"{row['high']:.2f}**"
     )
-    st.caption(f"{share(int(row['correct']), int(row['n']))} of them are right.")
+    st.caption(f"{share(int(row['correct']), int(row['n']))} are correct.")
     wall(model, part, part.ranked(rows, part.confidence), key=f"bin_{number}")

@@ -1,4 +1,4 @@
-"""Each class by itself: how often it is found, how often it is said rightly, and its photos."""
+"""Recall, precision and photos of each class."""
 
 from __future__ import annotations
 
@@ -9,70 +9,76 @@ import streamlit as st
 from core.evaluation import confusion, examples, scores
 from core.evaluation.predictions import Predictions
 from core.models.store import Model
+from ui import links
 from ui.shared.photo_wall import wall
 from ui.text import count, plain, share
 
-ROW_HEIGHT, MAX_HEIGHT = 35, 560
+ROW_HEIGHT, MAX_HEIGHT = 35, 460
+PARAMETER = "of_class"
 
 
 def show(model: Model, part: Predictions, split: str) -> None:
-    """The classes as a table, the hardest first; a click on a row shows the class's photos."""
+    """Draw the classes as a table, lowest F1 first; a click on a cell shows the class's photos."""
     table = (
         scores.per_class(part)
-        .assign(taken_for=_taken_for(part))
+        .assign(confused=_most_confused(part))
         .sort_values(["f1", "support"], ascending=[True, False], na_position="last", kind="stable")
     )
-    shown = pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "class": table["label"],
-            "photos": table["support"],
-            "found (recall)": table["recall"],
-            "95 % Wilson": [
+            "Class": table["label"],
+            "Photos": table["support"],
+            "Recall": table["recall"],
+            "95 % CI": [
                 _interval(low, high)
                 for low, high in zip(table["recall_low"], table["recall_high"], strict=True)
             ],
-            "said rightly (precision)": table["precision"],
+            "Precision": table["precision"],
             "F1": table["f1"],
-            "most often taken for": table["taken_for"],
+            "Most often confused with": table["confused"],
         }
     )
     bar = st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)
     event = st.dataframe(
-        shown,
+        frame,
         hide_index=True,
-        height=min(MAX_HEIGHT, ROW_HEIGHT * (len(shown) + 1) + 3),
-        column_config=dict.fromkeys(("found (recall)", "said rightly (precision)", "F1"), bar),
+        height=min(MAX_HEIGHT, ROW_HEIGHT * (len(frame) + 1) + 3),
+        column_config=dict.fromkeys(("Recall", "Precision", "F1"), bar),
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         key=f"mo_classes_{model.id}_{split}",
         alt="Recall, precision and F1 of each class, with the number of its photos",
     )
-    if rows := event["selection"]["rows"]:
-        _photos(model, part, str(table["label"].iloc[rows[0]]))
+    if cells := event["selection"]["cells"]:
+        links.set_parameters(**{PARAMETER: str(table["label"].iloc[cells[0][0]])})
+    label = links.parameter(PARAMETER)
+    if label in part.classes:
+        _photos(model, part, label)
     else:
-        st.caption(
-            "The hardest class first. Click the box before a row to see the photos of that class."
-        )
+        st.caption("Lowest F1 first. Click a class to see its photos.")
 
 
 def _photos(model: Model, part: Predictions, label: str) -> None:
     rows = examples.worst(part, None, label)
     wrong = int(np.count_nonzero(part.wrong[rows]))
     st.markdown(
-        f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} of its photos are recognised, "
-        "the least likely first"
+        f"**{plain(label)}**: {share(len(rows) - wrong, len(rows))} correct, lowest probability "
+        "of the class first"
     )
     wall(model, part, rows, key="class")
     others = part.ranked(
         np.flatnonzero((part.predicted == part.index_of(label)) & part.wrong), -part.confidence
     )
     if len(others):
-        st.markdown(f"**{count(len(others), 'photo')} of other classes taken for {plain(label)}**")
+        st.markdown(
+            f"**{count(len(others), 'photo')} of other classes predicted as {plain(label)}**"
+        )
         wall(model, part, others, key="taken")
 
 
-def _taken_for(part: Predictions) -> list[str]:
-    """For each class, in the model's order, the one it is most often taken for, with how often."""
+def _most_confused(part: Predictions) -> list[str]:
+    """Return for each class, in the model's order, the class it is most often predicted as, with
+    the count; '' for a class without mistakes."""
     table = confusion.counts(part)
     np.fill_diagonal(table, 0)
     worst, often = table.argmax(axis=1), table.max(axis=1)

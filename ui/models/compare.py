@@ -1,5 +1,5 @@
-"""Two models on the same photos: who is right where, whether the difference is more than chance,
-and the photos behind each count."""
+"""Two models compared on the same photos: where each is right, whether the difference is
+statistically significant, and the photos of each count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.models.store import Model
 from ui import choices, links
 from ui.models import list as model_list
 from ui.shared.photo_wall import predictions_of, wall
-from ui.text import count, plain, share
+from ui.text import count, percent, plain, share
 
 PARAMETER = "with"
 # The 2 x 2 table: rows by whether the first model is right, columns by whether the second is.
@@ -30,8 +30,8 @@ TITLES: dict[Group, str] = {
 
 
 def show(model: Model, part: Predictions, split: str) -> None:
-    """`part` are the model's answers on `split`; the other model is chosen here and named in the
-    address."""
+    """Draw the comparison of `part`, the model's predictions on `split`, with another model, which
+    is chosen here and named in the address."""
     other = _choose(model)
     if other is None:
         return
@@ -43,7 +43,7 @@ def show(model: Model, part: Predictions, split: str) -> None:
     compared = compare(part, theirs)
     if not len(compared):
         st.info(
-            f"The two models have no photo of {split} with a known class in common.",
+            f"The two models have no labelled {split} photo in common.",
             icon=":material/info:",
         )
         return
@@ -55,9 +55,9 @@ def show(model: Model, part: Predictions, split: str) -> None:
     _photos(model, compared, group, (a, b))
 
 
-def asked(model: Model) -> list[tuple[str, Predictions]]:
-    """The model the address names beside this one, with its answers, for showing both at a
-    photo; empty where there is none."""
+def other_predictions(model: Model) -> list[tuple[str, Predictions]]:
+    """Return the name and predictions of the other model in the address, to show both beside a
+    photo; empty without one."""
     other_id = links.parameter(PARAMETER)
     if not other_id or other_id == model.id:
         return []
@@ -72,7 +72,7 @@ def _choose(model: Model) -> Model | None:
     others = {other.id: other for other in models.listing() if other.id != model.id}
     if not others:
         st.info(
-            "This is the only model. Train another one, and compare the two here.",
+            "This is the only model. Train another one to compare the two here.",
             icon=":material/compare_arrows:",
         )
         return None
@@ -95,7 +95,7 @@ def _choose(model: Model) -> Model | None:
 def _titles(model: Model, other: Model) -> tuple[str, str]:
     if model.name != other.name:
         return model.name, other.name
-    return f"{model.name} (this one)", f"{other.name} ({other.id[-6:]})"
+    return f"{model.name} (this model)", f"{other.name} ({other.id[-6:]})"
 
 
 def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
@@ -118,8 +118,8 @@ def _verdict(compared: Comparison, a: str, b: str, split: str) -> None:
 
 
 _WHAT_P_SAYS = (
-    "How often two equally good models would differ at least so much by chance, "
-    "judged by the photos that only one of them gets right."
+    "The probability of a difference at least this large between two equally good models, "
+    "from the photos that only one of them gets right (McNemar's exact test)."
 )
 
 
@@ -129,41 +129,50 @@ def _p_value(value: float) -> str:
     return "< 0.001"
 
 
+def _p_words(value: float) -> str:
+    if value >= 0.001:
+        return f"= {value:.3f}"
+    return "< 0.001"
+
+
 def _conclusion(compared: Comparison) -> str:
     single = compared.counts["only_a"] + compared.counts["only_b"]
     if not single:
-        return "They are right and wrong on the very same photos."
+        return "Both are right and wrong on the same photos."
     if compared.p_value < 0.05:
-        return "That is more than chance would make likely."
-    return f"Chance alone would do as much: only {count(single, 'photo')} tell them apart."
+        return f"Unlikely to be chance (p {_p_words(compared.p_value)})."
+    return (
+        f"Not statistically significant (p {_p_words(compared.p_value)}): the models differ on "
+        f"only {count(single, 'photo')}."
+    )
 
 
 def _warnings(compared: Comparison, a: str, b: str, split: str) -> Iterator[str]:
     if compared.other_split:
         yield (
-            f"{count(compared.other_split, 'photo')} of these lie in different splits for the two "
-            "models: one of them may have learned from what tests the other."
+            f"{count(compared.other_split, 'photo')} of these are in different splits for the two "
+            "models: one model may have been trained on test photos of the other."
         )
     for missing, title in ((compared.missing_in_a, a), (compared.missing_in_b, b)):
         if missing:
             yield (
-                f"{count(missing, 'photo')} of {split} that only the other model was asked about, "
-                f"not {plain(title)}, are left out."
+                f"Left out: {count(missing, f'{split} photo')} without a prediction of "
+                f"{plain(title)}."
             )
     if compared.relabelled:
         yield (
-            f"{count(compared.relabelled, 'photo')} are left out because the two were trained "
-            "with different labels for them."
+            f"Left out: {count(compared.relabelled, 'photo')} whose label differs between the "
+            "two models' datasets."
         )
     if compared.unlabelled:
-        yield f"{count(compared.unlabelled, 'photo')} without a class that both know are left out."
+        yield f"Left out: {count(compared.unlabelled, 'photo')} without a class both models know."
 
 
 def _table(compared: Comparison, a: str, b: str) -> Group:
-    """The counts as a table of buttons; the group whose photos are shown, which the address
-    names."""
-    asked_for = links.parameter("group")
-    chosen: Group = next((group for row in TABLE for group in row if group == asked_for), "only_a")
+    """Draw the counts as a table of buttons; return the group in the address, whose photos are
+    shown."""
+    in_address = links.parameter("group")
+    chosen: Group = next((group for row in TABLE for group in row if group == in_address), "only_a")
     head = st.columns([2, 3, 3], vertical_alignment="center")
     head[1].markdown(f"**{plain(b)}** right")
     head[2].markdown(f"**{plain(b)}** wrong")
@@ -178,7 +187,7 @@ def _table(compared: Comparison, a: str, b: str) -> Group:
 
 
 def _cell(place: DeltaGenerator, number: int, group: Group, chosen: bool) -> bool:
-    words = f"{count(number, 'photo')}: show them"
+    words = f"Show {count(number, 'photo')}"
     return place.button(
         f"{number}",
         key=f"mo_group_{group}",
@@ -191,15 +200,15 @@ def _cell(place: DeltaGenerator, number: int, group: Group, chosen: bool) -> boo
 def _photos(model: Model, compared: Comparison, group: Group, titles: tuple[str, str]) -> None:
     a, b = (plain(title) for title in titles)
     rows = compared.rows(group)
-    said = {
-        "both": f"Under each: how sure {a} and {b} are of it.",
-        "only_a": f"Under each: what {b} takes it for.",
-        "only_b": f"Under each: what {a} takes it for.",
-        "neither": f"Under each: what {a} and {b} take it for.",
+    captions = {
+        "both": f"Below each photo: the probability from {a} and from {b}.",
+        "only_a": f"Below each photo: the prediction of {b}.",
+        "only_b": f"Below each photo: the prediction of {a}.",
+        "neither": f"Below each photo: the predictions of {a} and {b}.",
     }
     st.markdown(f"**{count(len(rows), 'photo')}, {TITLES[group].format(a=a, b=b)}**")
     if len(rows):
-        st.caption(f"Those first on which the two differ most about the true class. {said[group]}")
+        st.caption(f"Largest disagreement first. {captions[group]}")
     answers = compared.table(group)[_ANSWERS]
 
     def details(places: Rows) -> list[str]:
@@ -216,11 +225,11 @@ _ANSWERS = ["predicted_a", "probability_a", "predicted_b", "probability_b"]
 
 def _detail(group: Group, name_a: str, share_a: float, name_b: str, share_b: float) -> str:
     if group == "both":
-        return f"{share_a:.0%}, {share_b:.0%}"
+        return f"{percent(share_a)}, {percent(share_b)}"
     if group == "only_a":
-        return f"{name_b} {share_b:.0%}"
+        return f"{name_b} {percent(share_b)}"
     if group == "only_b":
-        return f"{name_a} {share_a:.0%}"
+        return f"{name_a} {percent(share_a)}"
     if name_a != name_b:
         return f"{name_a}, {name_b}"
-    return f"{name_a} {share_a:.0%}, {share_b:.0%}"
+    return f"{name_a} {percent(share_a)}, {percent(share_b)}"

@@ -1,5 +1,5 @@
-"""What a threshold on the probability keeps of the photos, how right the model is on those, and
-which it is unsure of."""
+"""Coverage of a model: how many photos a threshold on the probability keeps, the accuracy on
+those, and the unsure photos below it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TARGETS = (0.9, 0.95, 0.98, 0.99)
 
 
 def show(model: Model, predictions: Predictions, split: str) -> float:
-    """The curve of one split and the threshold to look at, which is returned: the model's own
-    until it is moved."""
+    """Draw the curve of one split and the threshold slider; return the threshold, which starts at
+    the model's own."""
     part = predictions.of_split(split)
     own = float(model.description.get("unsure_threshold") or 0.0)
     place = st.container()
@@ -30,7 +30,7 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
         round(own, 2),
         0.01,
         key=f"mo_threshold_{model.id}",
-        help="The model's own until you move it.",
+        help="Starts at the model's own threshold. Moving it changes only this view.",
     )
     # A slider has two digits, the model's own threshold has more.
     if threshold == round(own, 2):
@@ -40,20 +40,20 @@ def show(model: Model, predictions: Predictions, split: str) -> float:
     kept, known = calibration.kept(part, threshold), int(part.known.sum())
     which = f"{threshold:.2f}"
     if threshold == own:
-        which += ", the model's own"
+        which += " (this model's setting)"
     st.caption(
-        f"At {which}, it answers for {share(kept.n, known)} of {split} and is right in "
-        f"{share(kept.correct, kept.n)}."
+        f"At {which} it answers {kept.n:,} of {count(known, f'{split} photo')} and gets "
+        f"{share(kept.correct, kept.n)} right."
     )
     _targets(predictions, part, split)
     return threshold
 
 
 def unsure_photos(model: Model, part: Predictions, threshold: float) -> None:
-    """The photos below the threshold, the least certain first."""
+    """Draw the photos below the threshold, lowest probability first."""
     rows = part.ranked(np.flatnonzero(part.confidence < threshold), part.confidence)
     with st.expander(
-        f"The {count(len(rows), 'photo')} it is unsure of at {threshold:.2f}",
+        f"{count(len(rows), 'unsure photo')} (probability below {threshold:.2f})",
         icon=":material/help:",
     ):
         wall(model, part, rows, key="unsure")
@@ -74,7 +74,7 @@ def _curve(part: Predictions, split: str, threshold: float) -> None:
         **band,
     )
     curves = (
-        ("right among the kept", "accuracy", ("correct", "kept"), colour, "solid"),
+        ("accuracy of the kept", "accuracy", ("correct", "kept"), colour, "solid"),
         ("kept", "coverage", ("kept", "n"), charts.PALETTE[2], "dash"),
     )
     for name, column, parts, shade, dash in curves:
@@ -94,7 +94,7 @@ def _curve(part: Predictions, split: str, threshold: float) -> None:
         annotation_text="unsure below",
         annotation_position="bottom left",
     )
-    charts.style(figure, "What a threshold keeps", charts.HEIGHT + 40)
+    charts.style(figure, "Coverage and accuracy by threshold", charts.HEIGHT + 40)
     figure.update_layout(hovermode="x unified")
     figure.update_xaxes(title_text="threshold on the probability", range=[0, 1])
     figure.update_yaxes(title_text=f"share of {split}", range=[-0.03, 1.03])
@@ -107,7 +107,8 @@ def _curve(part: Predictions, split: str, threshold: float) -> None:
 
 
 def _targets(predictions: Predictions, part: Predictions, split: str) -> None:
-    """What thresholds that validation chooses for usual targets do on the split looked at."""
+    """Draw a table of the thresholds that validation gives for usual accuracy targets, and their
+    effect on this split."""
     validation, known = predictions.of_split("validation"), int(part.known.sum())
     rows = []
     for target in TARGETS:
@@ -115,19 +116,19 @@ def _targets(predictions: Predictions, part: Predictions, split: str) -> None:
             kept = calibration.kept(part, chosen.value)
             rows.append(
                 {
-                    "right wanted": f"{target:.2f}",
-                    "threshold": f"{chosen.value:.2f}",
-                    "right, validation": share(chosen.kept.correct, chosen.kept.n),
-                    f"answers for, {split}": share(kept.n, known),
-                    f"right, {split}": share(kept.correct, kept.n),
+                    "Target accuracy": f"{target:.2f}",
+                    "Threshold": f"{chosen.value:.2f}",
+                    "Accuracy, validation": share(chosen.kept.correct, chosen.kept.n),
+                    f"Coverage, {split}": share(kept.n, known),
+                    f"Accuracy, {split}": share(kept.correct, kept.n),
                 }
             )
     if rows:
         with st.expander(
-            "Thresholds for other targets, chosen on validation", icon=":material/tune:"
+            "Thresholds for other accuracy targets, fitted on validation", icon=":material/tune:"
         ):
             st.dataframe(
                 rows,
                 hide_index=True,
-                alt="The threshold that validation chooses for each target, and what it does",
+                alt="The threshold for each accuracy target, with coverage and accuracy",
             )

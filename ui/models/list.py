@@ -93,14 +93,14 @@ def choose(
 ) -> str | None:
     """Draw a select box of models, which starts with the one in the address; return the chosen id,
     or None (see choices.thing)."""
-    asked = links.parameter("model")
+    in_address = links.parameter("model")
     return choices.thing(
         title,
         list(models),
         what="model",
-        key=f"{key}_{asked}",
+        key=f"{key}_{in_address}",
         label=lambda i: in_a_line(models[i]),
-        wanted=asked,
+        wanted=in_address,
         on=on,
     )
 

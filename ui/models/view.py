@@ -1,5 +1,5 @@
-"""One model on its page: figures per split, the confusion matrix and the photos behind it, the
-artifact to take away."""
+"""The views of one model: metrics per split, confusion matrix, photos, classes, calibration,
+comparison."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ui.models import classes as class_view
 from ui.models import compare as model_compare
 from ui.models import confusions
 from ui.notices import title
-from ui.shared import albums, confusion_matrix, crop_notice, photo_view
+from ui.shared import albums, crop_notice, photo_view
 from ui.shared.photo_wall import predictions_of, wall
 from ui.text import count, plain
 
@@ -49,7 +49,7 @@ def show(model: Model) -> None:
             "View",
             VIEWS,
             key="mo_view",
-            keep=("model",),
+            keep=("model", "mo_split"),
             wrap=True,
             label_visibility="collapsed",
         )
@@ -64,8 +64,6 @@ def show(model: Model) -> None:
     part = predictions.of_split(split)
     if view not in ("Compare", "About"):
         _figures(part, split)
-    if view != "Confusion":
-        confusion_matrix.forget()
     shows = {"Confusion": confusions.show, "Mistakes": _mistakes, "Photos": _photos}
     if view == "About":
         model_about.show(model)
@@ -77,10 +75,10 @@ def show(model: Model) -> None:
         model_compare.show(model, part, split)
     else:
         shows[view](model, part)
-    asked: list[tuple[str, Predictions]] = [(model.name, predictions)]
+    quoted: list[tuple[str, Predictions]] = [(model.name, predictions)]
     if view == "Compare":
-        asked += model_compare.asked(model)
-    photo_view.show(model, asked)
+        quoted += model_compare.other_predictions(model)
+    photo_view.show(model, quoted)
 
 
 def _figures(part: Predictions, split: str) -> None:
@@ -119,9 +117,9 @@ def _figures(part: Predictions, split: str) -> None:
 def _mistakes(model: Model, part: Predictions) -> None:
     rows = examples.misclassified(part)
     if not len(rows):
-        st.success("Not one mistake on this split.", icon=":material/check_circle:")
+        st.success("No mistakes on this split.", icon=":material/check_circle:")
         return
-    st.caption(f"{count(len(rows), 'mistake')}, the most confident first.")
+    st.caption(f"{count(len(rows), 'mistake')}, most confident first.")
     wall(model, part, rows, key="mistakes")
 
 
@@ -144,9 +142,9 @@ def _photos(model: Model, part: Predictions) -> None:
     rows = kinds[kind](part, None, label or None)
     st.caption(
         {
-            "Worst": "The true class got the least",
-            "Most uncertain": "The answer is spread widest",
-            "Best": "The true class got the most",
+            "Worst": "Lowest probability of the true class first.",
+            "Most uncertain": "Most evenly spread probabilities first (entropy).",
+            "Best": "Highest probability of the true class first.",
         }[kind]
     )
     wall(model, part, rows, key="photos")

@@ -114,26 +114,6 @@ def epoch_axis(epochs: Sequence[float]) -> dict[str, object]:
     }
 
 
-def class_balance(table: pd.DataFrame, *, key: str) -> None:
-    """Photos per class, stacked by split; `table` has `class` and a column per split."""
-    figure, names = go.Figure(), [chart_text(str(name)) for name in table["class"]]
-    for split in ("train", "validation", "test", "unused"):
-        if table[split].sum():
-            colour = SPLIT_COLOURS[split]
-            figure.add_bar(
-                y=names, x=table[split], name=split, orientation="h", marker_color=colour
-            )
-    figure.update_layout(
-        barmode="stack",
-        height=max(220, 60 + 24 * len(table)),
-        margin={"l": 10, "r": 10, "t": 36, "b": 40},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        xaxis_title="photos",
-        yaxis=BY_NAME,
-    )
-    st.plotly_chart(figure, key=key, config=CONFIG, alt="Photos per class, stacked by split")
-
-
 def predicted_classes(table: pd.DataFrame, *, key: str) -> None:
     """How often each class was the answer; `table` has `class`, `sure` and `unsure`, the most
     frequent first."""

@@ -1,5 +1,5 @@
-"""The choice of a class for photos. A new class is never made by typing part of a name: it is an
-option, and then has a field."""
+"""The select box for the class of photos. A new class is an explicit option with its own field:
+typing part of a name never creates one."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def show(
     leave_out: str = "",
     on_change: Callable[[str], None] | None = None,
 ) -> str | None:
-    """The chosen class, or review.LEAVE_OUT for the option `leave_out`; None while nothing is
-    chosen.
+    """Draw the select box; return the chosen class, review.LEAVE_OUT for the option `leave_out`, or
+    None.
 
-    `proposed` are classes that the dataset does not have yet. `on_change` is called with what a
-    person chose, or typed as a new class.
+    `proposed` are classes that the dataset does not have yet. `on_change` is called with the class
+    that a person chose or typed.
     """
     more = [name for name in proposed if name not in classes]
     words = {
@@ -53,7 +53,7 @@ def show(
         start=start,
         key=key,
         placeholder="Choose a class",
-        on_change=_say,
+        on_change=_report,
         args=(key, on_change, ()),
     )
     if option == OWN:
@@ -64,40 +64,40 @@ def show(
 
 
 def is_new(label: str | None, classes: Sequence[str]) -> bool:
-    """Whether this class would be a new one."""
+    """Return whether this class would be a new one."""
     return bool(label) and label not in classes
 
 
 def _new(classes: Sequence[str], key: str, on_change: Callable[[str], None] | None) -> str | None:
-    """The name that was typed; that of a class which is there already, where only capitals or
-    blanks differ."""
+    """Draw the field for a new class; return the typed name, or an existing one that differs only
+    in capitals or blanks."""
     text = st.text_input(
         FIELD,
         key=key,
         max_chars=settings.MAX_NAME_LENGTH,
-        on_change=_say,
+        on_change=_report,
         args=(key, on_change, classes),
     )
     if not text.strip():
         return None
     try:
-        name = _known(text, classes)
+        name = _existing_or_clean(text, classes)
     except UserError as error:
         messages.beside({FIELD: str(error)}, FIELD)
         return None
     if name in classes:
-        st.caption("This class is there already.")
+        st.caption("This class exists already.")
     return name
 
 
-def _known(text: str, classes: Sequence[str]) -> str:
+def _existing_or_clean(text: str, classes: Sequence[str]) -> str:
     name = names.clean_name(text, "class name")
     return {names.folded(known): known for known in classes}.get(names.folded(name), name)
 
 
-def _say(key: str, on_change: Callable[[str], None] | None, classes: Sequence[str]) -> None:
-    """Hands on what was chosen just now; a name that can't be used is said beside its field,
-    when that is drawn."""
+def _report(key: str, on_change: Callable[[str], None] | None, classes: Sequence[str]) -> None:
+    """Call `on_change` with the new choice. An invalid name is reported beside its field when that
+    is drawn."""
     value = st.session_state.get(key)
     if on_change is None or value is None or value == OWN:
         return
@@ -105,6 +105,6 @@ def _say(key: str, on_change: Callable[[str], None] | None, classes: Sequence[st
         on_change(review.LEAVE_OUT)
         return
     try:
-        on_change(_known(value, classes))
+        on_change(_existing_or_clean(value, classes))
     except UserError:
         return

@@ -42,13 +42,8 @@ def show(answers: Answered, *, key: str) -> Cell | None:
 def sides() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Return the containers for the matrix and its photos: side by side, or one below the other
     on a narrow page."""
-    grid = st.grid(5, min_column_width=150, gap="medium")
+    grid = st.grid(5, min_column_width=130, gap="medium")
     return grid.cell(column_span=3), grid.cell(column_span=2)
-
-
-def forget() -> None:
-    """Take the cell out of the address, for a view without a matrix."""
-    links.set_parameters(**{TRUE: "", PREDICTED: ""})
 
 
 def title(cell: Cell) -> str:

@@ -1,5 +1,5 @@
-"""Training on photos cropped to their boxes: offered where there are boxes, with a word of
-warning beside such a model."""
+"""Training on photos cropped to their boxes: offered for datasets with boxes, with a warning beside
+such a model."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ OPTION = "crop_to_box"
 
 
 def not_offered(version: Version) -> tuple[str, ...]:
-    """The hyperparameters that make no sense for this version: it can't crop to boxes where no
-    photo has one."""
+    """Return the hyperparameters that do not apply to this version: cropping, if no photo has a
+    box."""
     if browse.has_boxes(version.manifest_path):
         return ()
     return (OPTION,)
 
 
 def warn(model: Model) -> None:
-    """What to know before such a model is trusted with whole photos; nothing for any other
-    model."""
+    """Warn about using such a model on whole photos; draw nothing for any other model."""
     if model.is_cropped:
         st.warning(
-            (
-                "This model learned from photos cropped to their boxes, and its figures are of "
-                "cropped photos. An endpoint and a batch show it whole photos: crop what you "
-                "send, or expect less than the figures say."
-            ),
+            "This model was trained and measured on photos cropped to their boxes. Endpoints and "
+            "batches use whole photos: crop them first, or expect a lower accuracy.",
             icon=":material/crop:",
         )

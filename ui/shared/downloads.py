@@ -1,5 +1,5 @@
-"""Big files as ordinary downloads: streamed from the disk by routes of their own, whatever the
-page does, and resumable."""
+"""Downloads of large files: streamed from disk by their own routes, resumable, and independent of
+the page."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from core.errors import FieldmarkError
 from core.jobs import store as jobs
 from core.models import store as models
 
-ABOUT_CSV = """In the CSV, text that a spreadsheet would run as a formula begins with an apostrophe;
-in the one for programs, text is exact."""
+ABOUT_CSV = """The CSV for spreadsheets puts an apostrophe before text that would run as a formula;
+the CSV for programs has the exact text."""
 
 
 def link(label: str, job_id: str, name: str, *, key: str) -> None:
-    """A button that downloads one of ROUTES' files of a job."""
+    """Draw a button that downloads the file `name` of a job, one of ROUTES."""
     with st.container(key=key, width="content"):
         st.link_button(label, f"downloads/{job_id}/{name}", icon=":material/download:")
 
 
 async def _answer(make: Callable[[str], Response], job_id: str) -> Response:
-    """What `make` gives for the job; a file that is missing is said as a plain sentence, for a
-    person reads it in a new tab."""
+    """Return the response of `make` for the job. An error is a plain sentence, because a person
+    reads it in a new tab."""
     try:
         return await asyncio.to_thread(make, job_id)
     except FieldmarkError as error:
@@ -69,7 +69,9 @@ def _parquet(job_id: str) -> Response:
 
 def _file(path: Path, name: str, media_type: str) -> Response:
     if not path.is_file():
-        return PlainTextResponse(f"{name} isn't there (any more).", status_code=404)
+        return PlainTextResponse(
+            f"{name} does not exist. It may have been deleted.", status_code=404
+        )
     return FileResponse(path, media_type=media_type, filename=name)
 
 

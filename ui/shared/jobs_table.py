@@ -29,7 +29,7 @@ PAGES = {
     "load": "deploy",
 }
 # The nouns of kinds whose name is not a word of the pages.
-NOUNS = {"plan": "look into photos", "inspect": "inspection", "load": "load test"}
+NOUNS = {"plan": "import preview", "inspect": "inspection", "load": "load test"}
 
 
 def show(jobs: Sequence[Job | Unreadable], *, key: str, empty: str) -> None:

@@ -16,16 +16,16 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.datasets import store
+from core.datasets.store import Dataset
 from core.errors import NotFound
 from core.evaluation.predictions import Predictions
-from core.io import files
 from core.models import explain
 from core.models.similar import Similar
 from core.models.store import Model
 from ui.components.gallery import gallery
 from ui.components.viewer import Slide
 from ui.shared import albums, charts, photo_route, thumbnails, viewer
-from ui.text import chart_text, count, plain
+from ui.text import chart_text, count, percent, plain
 
 BARS = 12
 ENDINGS = {1: "st", 2: "nd", 3: "rd"}
@@ -33,8 +33,8 @@ ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model said of the photo: row `row` of its predictions. `title` names the model
-    where several are shown."""
+    """One model's answer for the photo: row `row` of its predictions. `title` names the model
+    when several are quoted."""
 
     title: str
     predictions: Predictions
@@ -43,8 +43,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Subject:
-    """The photo a dialog is about. `label` is '' where its class is not known; `answers` is
-    empty where no model was asked about it."""
+    """The photo in the viewer. `label` is '' if its class is unknown; `answers` is empty if no
+    model has predicted it."""
 
     image_id: str
     path: str
@@ -72,11 +72,11 @@ def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
             icon=":material/warning:",
         )
         return
-    root = store.dataset(model.dataset_id).root
+    dataset = store.dataset(model.dataset_id)
 
     def alone(photo: str) -> Slide | None:
         found = _subject(model, photo, asked)
-        return found and slide(root, found.path, photo, found.label)
+        return found and slide(dataset.root, found.path, photo, found.label)
 
     def details(photo: str) -> None:
         if subject := _subject(model, photo, asked):
@@ -84,13 +84,13 @@ def show(model: Model, asked: Sequence[tuple[str, Predictions]]) -> None:
 
     def below(photo: str) -> None:
         if subject := _subject(model, photo, asked):
-            _below(model, root, subject)
+            _below(model, dataset, subject)
 
     albums.show(details, below=below, alone=alone)
 
 
-def _below(model: Model, root: Path, subject: Subject) -> None:
-    path = files.safe_join(root, subject.path)
+def _below(model: Model, dataset: Dataset, subject: Subject) -> None:
+    path = store.image_path(dataset, subject.path)
     if subject.answers:
         st.markdown("**Where the model looks**")
         evidence(
@@ -135,7 +135,7 @@ def _subject(
 
 
 def _row(predictions: Predictions, image_id: str) -> int | None:
-    """The photo's row; of several with the same bytes, one the model has not learned from."""
+    """Return the photo's row; of several with the same bytes, one outside the train split."""
     rows = np.flatnonzero(predictions.image_id == image_id)
     if len(rows):
         return int(min(rows, key=lambda row: predictions.split[row] == "train"))
@@ -143,10 +143,10 @@ def _row(predictions: Predictions, image_id: str) -> int | None:
 
 
 def _words(subject: Subject) -> None:
-    st.markdown(f"### {plain(subject.label or 'Class not known')}")
-    st.caption(f"{plain(subject.path)}, in {subject.split}")
+    st.markdown(f"### {plain(subject.label or 'No label')}")
+    st.caption(f"{plain(subject.path)} · {subject.split} split")
     if not subject.answers:
-        st.caption("The model was not asked about this photo when it was made.")
+        st.caption("The model has no stored prediction for this photo.")
     bars = BARS // max(1, len(subject.answers))
     for answer in subject.answers:
         if len(subject.answers) > 1:
@@ -162,16 +162,16 @@ def _words(subject: Subject) -> None:
 
 def _verdict(answer: Answer) -> None:
     given, row = answer.predictions, answer.row
-    name, share = plain(str(given.names(given.predicted[row]))), f"{given.confidence[row]:.1%}"
+    name, share = plain(str(given.names(given.predicted[row]))), percent(given.confidence[row], 1)
     if not given.known[row]:
-        st.markdown(f"Taken for **{name}** with {share}.")
+        st.markdown(f"Prediction: **{name}** ({share}). The photo has no label.")
     elif given.correct[row]:
-        st.markdown(f":green-badge[:material/check: right] with {share}.")
+        st.markdown(f":green-badge[:material/check: right] **{name}** ({share})")
     else:
         place, of = int(given.rank[row]), len(given.classes)
         st.markdown(
-            f":red-badge[:material/close: wrong] **{name}** with {share}. Its true class came "
-            f"{_ordinal(place)} of {of}, with {given.true_probability[row]:.1%}."
+            f":red-badge[:material/close: wrong] **{name}** ({share}). The true class ranks "
+            f"{_ordinal(place)} of {of} ({percent(given.true_probability[row], 1)})."
         )
 
 
@@ -182,7 +182,7 @@ def _ordinal(number: int) -> str:
 
 
 def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BARS) -> None:
-    """The likeliest classes as bars and all of them in a table; `answers`: label and
+    """Draw the most probable classes as bars and all of them in a table. `answers`: label and
     probability, most probable first."""
     shown = answers.head(bars)
     colours = [_colour(rank, label, true) for rank, label in enumerate(shown["label"])]
@@ -192,11 +192,11 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
             x=shown["probability"],
             orientation="h",
             marker_color=colours,
-            text=[f"{share:.1%}" for share in shown["probability"]],
+            text=[percent(share, 1) for share in shown["probability"]],
             textposition="outside",
             cliponaxis=False,
             customdata=[chart_text(label) for label in shown["label"]],
-            hovertemplate="%{customdata}: %{x:.2%}<extra></extra>",
+            hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
         )
     )
     figure.update_layout(
@@ -210,12 +210,12 @@ def probabilities(answers: pd.DataFrame, true: str, *, key: str, bars: int = BAR
         figure,
         key=f"mo_bars_{key}",
         config={**charts.CONFIG, "displayModeBar": False},
-        alt="Probabilities, the likeliest on top",
+        alt="Probabilities, highest first",
     )
     if len(answers) > len(shown):
         rest = answers["probability"].iloc[len(shown) :].sum()
         with st.expander(
-            f"The other {count(len(answers) - len(shown), 'class', 'classes')} together: {rest:.1%}"
+            f"The other {count(len(answers) - len(shown), 'class', 'classes')}: {percent(rest, 1)}"
         ):
             bar = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
             st.dataframe(
@@ -242,8 +242,8 @@ def _short(label: str, length: int = 26) -> str:
 
 
 def _labels(answer: Answer) -> dict[str, str]:
-    """The classes whose evidence is shown, each with what it is in words: the predicted one, and
-    the true one where that is another."""
+    """Return the classes whose evidence is shown, each with its role: the predicted class, and the
+    true one if it differs."""
     given, row = answer.predictions, answer.row
     predicted, true = str(given.names(given.predicted[row])), str(given.names(given.label[row]))
     if predicted == true or not true:
@@ -252,19 +252,19 @@ def _labels(answer: Answer) -> dict[str, str]:
 
 
 def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *, key: str) -> None:
-    """Where in the photo the model finds its evidence for each of `labels` (class: what it is,
-    in a word), made on a click and kept."""
+    """Draw where in the photo the model finds evidence for each of `labels` (class to role, such as
+    "predicted"): a Grad-CAM, computed on a click and cached."""
     kept = explain.kept_maps(model, image_id, list(labels))
     if not all(path.is_file() for path in kept.values()):
         place = st.empty()
         if not place.button(
-            "Show it on the photo",
+            "Show Grad-CAM",
             key=key,
             icon=":material/center_focus_strong:",
-            help="Takes a second or two",
+            help="Takes a second or two.",
         ):
             return
-        with place, st.spinner("Asking the model"):
+        with place, st.spinner("Computing the Grad-CAM"):
             kept = explain.saliency_maps(model, image, list(labels))
         place.empty()
     for column, (label, role) in zip(st.columns(max(2, len(labels))), labels.items(), strict=False):
@@ -277,20 +277,20 @@ def evidence(model: Model, image: Path, image_id: str, labels: dict[str, str], *
             st.caption(f"Evidence for **{plain(label)}** ({role})")
     scale = ""
     if len(labels) > 1:
-        scale = "Both maps are on one scale. "
+        scale = "Both maps use the same scale. "
     st.caption(
-        f"The brighter, the more a place speaks for the class (Grad-CAM). {scale}Grey is cut off "
-        "before the model sees the photo."
+        f"Bright areas are evidence for the class (Grad-CAM). {scale}The grey margin is cropped "
+        "off before prediction."
     )
 
 
 def similar(
     model: Model, find: Callable[[], Similar], *, key: str, on_open: Callable[[str], None]
 ) -> None:
-    """The training photos most like a photo; `find` looks for them, `on_open` gets the image_id
-    of one that was clicked."""
+    """Draw the most similar training photos. `find` searches them; `on_open` gets the image_id of
+    a clicked one."""
     try:
-        with st.spinner("Looking through the training photos"):
+        with st.spinner("Searching the training photos"):
             found = find()
     except NotFound as error:
         st.caption(plain(str(error)))
@@ -300,6 +300,5 @@ def similar(
     if opened := gallery(tiles, key=f"mo_similar_{key}", side=130):
         on_open(opened)
     st.caption(
-        f"Of {count(found.n, 'training photo')}, by the cosine between the features that the "
-        "model makes of two photos."
+        f"Out of {count(found.n, 'training photo')}, by cosine similarity of the model's features."
     )

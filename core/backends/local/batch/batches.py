@@ -1,5 +1,5 @@
-"""Work over many small batches, several at a time and handed back in order: decoding of one
-overlaps with the network of another."""
+"""Parallel work over many small batches with results in order: decoding one batch overlaps with
+inference of another."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TypeVar
 Batch = TypeVar("Batch")
 Answer = TypeVar("Answer")
 
-# Batches under way or waiting for their turn, for each worker: enough that one slow photo does not
-# stop the others.
+# Batches in progress or queued per worker: enough that one slow photo does not block the others.
 AHEAD = 4
 
 
@@ -23,11 +22,10 @@ def in_order(
     should_stop: Callable[[], bool],
     prepare: Callable[[], None] = lambda: None,
 ) -> Iterator[Answer]:
-    """`work` of each batch, in the order of the batches; at most AHEAD batches per worker are in
-    memory.
+    """Yield `work` of each batch, in order, with at most AHEAD batches per worker in memory.
 
-    Every worker is a thread that ran `prepare` first. After `should_stop` said so, batches that
-    were begun are still handed back.
+    Every worker is a thread that runs `prepare` first. When `should_stop` returns True, batches in
+    progress are still completed.
     """
     waiting: deque[Future[Answer]] = deque()
     source = iter(batches)
@@ -49,6 +47,6 @@ def in_order(
 
 
 def _begun(waiting: deque[Future[Answer]]) -> deque[Future[Answer]]:
-    """What runs or is done. The last ones are called off first, for batches begin in order: what is
-    left has no gap."""
+    """Return the futures that run or are done. Cancels from the last one on, because batches start
+    in order: the rest has no gap."""
     return deque(reversed([future for future in reversed(waiting) if not future.cancel()]))

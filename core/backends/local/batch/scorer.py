@@ -1,5 +1,5 @@
-"""A model in memory for a transform job: the artifact's own code answers, each backbone in the
-fastest form there is here."""
+"""A model in memory for a batch: the artifact's own inference code, with each backbone on the
+fastest engine of this machine."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PLAIN = "plain"
 
 
 class Scorer:
-    """Answers for batches of photos; safe to call from `workers` threads at once."""
+    """Classifies batches of photos; safe to call from `workers` threads at once."""
 
     def __init__(self, model: Model) -> None:
-        """Loads the model from its job's folder. Raises BackendError where a part of it is missing
-        or damaged."""
+        """Load the model from its job's folder. Raises BackendError if a part of it is missing or
+        damaged."""
         folder = model.folder.model
-        # The artifact's code first, so that it answers as its endpoint does; what it lacks (the
-        # forms) comes from the scripts.
+        # The artifact's code comes first, so that predictions equal those of its endpoint. The
+        # engines, which it does not have, come from the scripts.
         sys.path[:] = [str(folder / "code"), *sys.path, str(settings.SM_SCRIPTS)]
         self._inference, self._fastest, self._torch = map(
             import_module, ("inference", "fieldmark_ml.engines.fastest", "torch")
@@ -54,13 +54,13 @@ class Scorer:
         self._use("")
 
     def start_thread(self) -> None:
-        """What every thread that calls `answer` does first: several with a core each waste less
-        than all sharing all cores."""
+        """Prepare a thread that calls `answer`: one core per thread is faster than all threads
+        sharing all cores."""
         if self.workers > 1:
             self._torch.set_num_threads(1)
 
     def decode(self, data: bytes) -> Any:
-        """A photo as the endpoint would take it, of any size in bytes. Raises ValueError with the
+        """Decode a photo of any file size as the endpoint does. Raises ValueError with the
         reason."""
         try:
             return self._inference.Photo(self._inference.preprocessing.decode(data))
@@ -68,26 +68,25 @@ class Scorer:
             raise ValueError(f"the photo cannot be used: {error}") from error
 
     def answer(self, photos: Sequence[Any]) -> list[Answer]:
-        """The endpoint's answers for at most `batch` decoded photos, in their order."""
+        """Return the endpoint's answers for at most `batch` decoded photos, in their order."""
         if not photos:
             return []
         pixels = [photo.pixels for photo in photos]
         return list(self._inference.predict_batch(self._model, pixels, settings.TOP_K))
 
     def prepare(self, photos: Sequence[Any]) -> Any:
-        """Decoded photos as the network takes them: one part of `answer`, for measuring."""
+        """Return the network's inputs for decoded photos: the first part of `answer`."""
         return self._model.inputs([photo.pixels for photo in photos])
 
     def forward(self, inputs: Any) -> Any:
-        """What `prepare` made through the network to logits: the other part."""
+        """Return the logits of `prepare`'s inputs: the second part of `answer`."""
         with self._torch.inference_mode():
             return self._model(inputs)
 
     def settle(self, photos: Sequence[Path]) -> Mapping[str, object]:
-        """Chooses the fastest form that gives the answers of plain fp32, and says how that was
-        found.
+        """Choose the fastest engine within tolerance of plain fp32; return the check.
 
-        `photos` are the model's own. The finding is kept for later jobs; with nothing to compare
+        `photos` are the model's own. The check is cached for later jobs. Without photos to compare
         on, fp32 arithmetic is used.
         """
         if self._precision == "exact":
@@ -138,7 +137,7 @@ class Scorer:
         return found
 
     def _use(self, arithmetic: str) -> None:
-        """From here on the fastest form of this arithmetic ('': what the precision means here), or
+        """Use the fastest engine of this arithmetic ('': the default of the precision), or
         PLAIN."""
         if arithmetic == PLAIN:
             self._fastest.uninstall(self._model)
@@ -147,7 +146,7 @@ class Scorer:
         forms = self._install(arithmetic=arithmetic)
         self.form = " + ".join(dict.fromkeys(form.name for form in forms))
         self.batch = min(form.batch for form in forms)
-        # On a GPU the threads decode; on a CPU each decodes its batch and runs it.
+        # On a GPU the threads only decode; on a CPU each decodes and runs its own batch.
         self.workers = (
             self._cpus if self._model.device.type == "cuda" else max(form.workers for form in forms)
         )

@@ -1,4 +1,4 @@
-"""Runs a transform job: lists its images, answers them batch by batch, and leaves one table
+"""Runs a batch: lists its photos, classifies them a small batch at a time, and writes one table
 (core/batch/results.py)."""
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ RATE_SECONDS = 10.0
 
 
 def run(worker: Worker) -> None:
-    """Goes through the images, and ends Completed also where some of them could not be used: those
-    are rows with an error."""
+    """Classify the photos. Photos that cannot be used become rows with an error; the job still
+    completes."""
     spec = transform_spec(worker.job)
     model = models.read(spec.model_id)
     worker.progress(phase="Listing photos")
@@ -48,11 +48,11 @@ def run(worker: Worker) -> None:
 
 
 def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
-    """Lists the job's images in its folder; how many there are. UserError where there are none."""
+    """List the job's photos in its folder; return their number. Raises UserError without any."""
     if spec.resumed_from:
         previous = RunFolder.of(spec.resumed_from)
         if not locks.is_released(previous.lock):
-            raise BackendError("The job to resume from is still running.")
+            raise BackendError("The batch to resume is still running.")
         if total := sources.take_over(previous, worker.folder):
             results.take_over(previous, worker.folder)
             return total
@@ -75,7 +75,7 @@ def listed(worker: Worker, spec: TransformSpec, model: models.Model) -> int:
 
 
 class _Throttle:
-    """Reports the listing, seldom enough not to slow it down."""
+    """Reports the progress of the listing, at a rate that does not slow it down."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._last = worker, 0.0
@@ -87,7 +87,7 @@ class _Throttle:
 
 
 class _Opened(NamedTuple):
-    """An image read: its id, the decoded photo, and why there is none ('' where there is)."""
+    """A photo that was read: its id, the decoded photo, or the error ('' without one)."""
 
     image_id: str
     photo: Any
@@ -95,7 +95,7 @@ class _Opened(NamedTuple):
 
 
 class _Run:
-    """One pass over the images that are not finished yet."""
+    """One pass over the photos that are not finished yet."""
 
     def __init__(
         self, worker: Worker, spec: TransformSpec, scorer: Scorer, model: models.Model, total: int
@@ -111,7 +111,7 @@ class _Run:
         self.recent: deque[tuple[float, int]] = deque([(self.started, self.done)])
 
     def go(self) -> None:
-        self._check_form()
+        self._choose_engine()
         self.started = time.monotonic()
         self.recent = deque([(self.started, self.done)])
         batches = items.batches(
@@ -139,9 +139,8 @@ class _Run:
         score = scores.top1(table.read(self.worker.folder, self.scorer.classes).unseen)
         self._report("Done", correct=score.correct, labelled=score.n)
 
-    def _check_form(self) -> None:
-        """Settles on the fastest form that gives the answers of plain fp32 on the model's own
-        photos."""
+    def _choose_engine(self) -> None:
+        """Choose the fastest engine within tolerance of plain fp32 on the model's own photos."""
         self.parity = self.scorer.settle(fetching.photos_for_model(self.model, PARITY_PHOTOS))
         logger.info(
             "%s, batches of %s, %s threads; parity: %s",
